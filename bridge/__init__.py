@@ -1,0 +1,1 @@
+"""The sound side: worker processes that carry audio between AudioSocket and the Realtime API."""

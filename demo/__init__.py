@@ -1,0 +1,1 @@
+"""What lets voiceai run with no OpenAI key and no phone: a stand-in Realtime server and a SIP caller."""
