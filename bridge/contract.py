@@ -17,7 +17,7 @@ VERSION = 1
 LINK_PATH = "/link"
 """Where the controller's HTTP server accepts workers (a websocket, bearer token required)."""
 
-TOKEN_ENV = "VOICEAI_BRIDGE_TOKEN"  # noqa: S105 - a name, not a secret
+TOKEN_ENV = "VOICEAI_BRIDGE_TOKEN"
 """The environment variable in which a worker finds the link's bearer token."""
 
 
