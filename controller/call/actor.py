@@ -1,0 +1,192 @@
+"""One live call: its queue, its task, and the hands of its machine.
+
+Owns the ordered queue into which ARI events, worker events, HTTP verbs, tool calls and deadlines all go, the one task
+that takes them out, and the carrying out of what the machine decides. Owns the teardown too: whatever way the task
+ends, every channel and bridge that this call may have made is deleted and its session is closed.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from bridge import contract
+from controller.ari.rest import Ari, AriError, NotFound
+from controller.call import messages as m
+from controller.call.machine import Call, Plan, State
+from controller.workers import NoWorker, Workers, WorkerUnreachable
+
+QUEUE_LIMIT = 1000
+TEARDOWN_TIMEOUT = 6.0  # seconds; beyond it the reconcile after the next link-up removes what is left
+
+_TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
+_BEST_EFFORT = (m.Ring, m.SetVariables)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class CallActor:
+    """`run()` is the call's one task. `put()` never waits; it may be called before the task has started."""
+
+    def __init__(self, plan: Plan, ari: Ari, workers: Workers, on_change: Callable[["CallActor"], None]) -> None:
+        self.id = plan.call
+        self.call = Call(plan, _now())
+        self._ari = ari
+        self._workers = workers
+        self._on_change = on_change
+        self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._log = structlog.get_logger().bind(call=plan.call)
+        self._overflowed = False
+
+    def put(self, what: m.Input) -> None:
+        """Order is sacred: nothing is ever dropped silently. A call that drowns in events is ended instead."""
+        if self._overflowed:
+            return
+        if self._queue.qsize() >= QUEUE_LIMIT:
+            self._overflowed = True
+            self._log.error("call ended: its event queue is full", limit=QUEUE_LIMIT)
+            what = m.HangUpAsked(by="system: event queue full")
+        self._queue.put_nowait(what)
+
+    async def run(self) -> None:
+        """Until the call has ended and holds nothing any more. An error here ends this call only."""
+        try:
+            await self._execute(self.call.start())
+            while self.call.state is not State.ENDED:
+                await self._take(await self._queue.get())
+        except Exception:
+            self._log.exception("call failed: an error of ours ended it")
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+            await asyncio.shield(self._tear_down())
+
+    async def _take(self, what: m.Input) -> None:
+        if isinstance(what, m.TimeUp) and self._timers.pop(what.timer, None) is None:
+            return  # stopped after it had fired
+        before = self.call.state
+        commands = self.call.handle(what, _now())
+        if self.call.state is not before:
+            self._log.info("call state", state=self.call.state.value, before=before.value, on=type(what).__name__)
+            self._on_change(self)
+        await self._execute(commands)
+
+    # ------------------------------------------------------------ carrying out
+
+    async def _execute(self, commands: list[m.Command]) -> None:
+        """In order. A failure drops the commands behind it and becomes the call's next input."""
+        for command in commands:
+            try:
+                await self._do(command)
+            except (AriError, NoWorker, WorkerUnreachable) as error:
+                gone = isinstance(error, NotFound)
+                if isinstance(command, _TEARING_DOWN):
+                    self._log.warning("teardown incomplete", command=type(command).__name__, reason=str(error))
+                elif isinstance(command, _BEST_EFFORT) and not gone:
+                    self._log.warning("command failed", command=type(command).__name__, reason=str(error))
+                else:
+                    self._log.info("command failed", command=type(command).__name__, reason=str(error), gone=gone)
+                    # Next, before anything that is queued: the rest of the queue assumes that it was done.
+                    await self._take(m.CommandFailed(command, str(error), gone))
+                    return
+
+    async def _do(self, command: m.Command) -> None:
+        match command:
+            case m.StartTimer(timer, seconds):
+                self._start_timer(timer, seconds)
+            case m.StopTimer(timer):
+                self._stop_timer(timer)
+            case m.PrepareAi() | m.GreetCaller() | m.AnswerAiTool() | m.CloseAi():
+                await self._tell_worker(command)
+            case _:
+                await self._tell_asterisk(command)
+
+    async def _tell_asterisk(self, command: m.Command) -> None:
+        ari = self._ari
+        match command:
+            case m.Ring(channel):
+                await ari.ring(channel)
+            case m.Answer(channel):
+                await ari.answer(channel)
+            case m.SetVariables(channel, variables):
+                for name, value in variables.items():
+                    await ari.set_variable(channel, name, value)
+            case m.CreateBridge(bridge):
+                await ari.create_bridge(bridge, name=f"voiceai {self.id}")
+            case m.DestroyBridge(bridge):
+                await ari.destroy_bridge(bridge)
+            case m.Join(bridge, channels):
+                await ari.add_channel(bridge, *channels)
+            case m.HangUp(channel, reason):
+                await ari.hangup(channel, reason=reason)
+            case m.Dial(channel, target, variables):
+                await ari.originate(
+                    target.dial,
+                    channel_id=channel,
+                    caller_id=target.caller_id,
+                    timeout=target.timeout,
+                    variables=dict(variables),
+                )
+            case m.OpenMedia(channel):
+                worker = self._workers.of(self.id)
+                if worker is None:
+                    raise NoWorker("the worker of this call is gone")
+                await ari.external_media(
+                    channel_id=channel,
+                    host_port=worker.media_address,
+                    uuid=self.id,
+                    variables={"VOICEAI_CALL": self.id},
+                )
+
+    async def _tell_worker(self, command: m.Command) -> None:
+        match command:
+            case m.PrepareAi(spec):
+                await self._prepare(spec)
+            case m.GreetCaller():
+                await self._workers.send(self.id, contract.Greet(call=self.id))
+            case m.AnswerAiTool(tool_call, output, ok, respond):
+                answer = contract.AnswerTool(call=self.id, tool_call=tool_call, output=output, ok=ok, respond=respond)
+                await self._workers.send(self.id, answer)
+            case m.CloseAi(reason):
+                if self._workers.of(self.id) is not None:
+                    await self._workers.send(self.id, contract.Close(call=self.id, reason=reason))
+
+    async def _prepare(self, spec: contract.SessionSpec) -> None:
+        """Without a worker there is no session, and so nobody else would report its end."""
+        try:
+            worker = self._workers.assign(self.id)
+            await self._workers.send(self.id, contract.Prepare(call=self.id, spec=spec))
+        except (NoWorker, WorkerUnreachable) as error:
+            self.put(m.AiFailed("transient", str(error)))
+            self.put(m.SessionOver(str(error), contract.Counters()))
+        else:
+            self._log.info("session asked for", worker=worker.name, agent=spec.agent)
+
+    # ------------------------------------------------------------ time and end
+
+    def _start_timer(self, timer: str, seconds: float) -> None:
+        self._stop_timer(timer)
+        loop = asyncio.get_running_loop()
+        self._timers[timer] = loop.call_later(seconds, self.put, m.TimeUp(timer))
+
+    def _stop_timer(self, timer: str) -> None:
+        handle = self._timers.pop(timer, None)
+        if handle is not None:
+            handle.cancel()
+
+    async def _tear_down(self) -> None:
+        """Also after a clean end: a request that timed out may have taken effect since."""
+        ids, call = self.call.ids, self.call
+        channels = [call.plan.leg, ids.media, *([call.transfer.channel] if call.transfer else [])]
+        try:
+            async with asyncio.timeout(TEARDOWN_TIMEOUT):
+                await self._execute([m.HangUp(channel) for channel in channels])
+                await self._execute([m.DestroyBridge(ids.bridge)])
+                if self._workers.of(self.id) is not None:
+                    await self._execute([m.CloseAi("the call ended")])
+        except TimeoutError:
+            self._log.error("teardown did not finish; the next reconcile removes what is left")

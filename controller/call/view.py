@@ -1,0 +1,97 @@
+"""What the outside may know of a call, and the reasons for which call control says no. [pure]
+
+`controller/api` speaks to the registry through these and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TransferView:
+    """The latest transfer of a call. `to` is what was asked for, and personal."""
+
+    to: str = field(repr=False)
+    by: str
+    state: Literal["ringing", "answered", "failed"]
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """One call as it is now. Numbers are personal."""
+
+    id: str
+    direction: Literal["inbound", "outbound"]
+    state: str
+    agent: str
+    trunk: str | None
+    caller: str | None = field(repr=False)
+    callee: str | None = field(repr=False)
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+    """answered, busy, no_answer, declined, congestion, invalid_number, cancelled or failed; None until it ended."""
+    ended_by: str | None
+    cause: int | None
+    """Q.850, where Asterisk told it."""
+    detail: str | None
+    transfer: TransferView | None
+
+
+class CallRefused(Exception):
+    """Call control says no. The text is for the person who asked, and holds nothing personal."""
+
+
+class UnknownCall(CallRefused):
+    pass
+
+
+class UnknownName(CallRefused):
+    """A trunk or an agent that the config does not have."""
+
+
+class WrongState(CallRefused):
+    """The call can't do that now."""
+
+
+class AtLimit(CallRefused):
+    """Too many calls at once."""
+
+
+class NotReady(CallRefused):
+    """Asterisk or all workers are away: no call can be placed at the moment."""
+
+
+class Calls(Protocol):
+    """What the HTTP API may ask of call control. Each method returns at once; what it starts shows in the view."""
+
+    def place(
+        self,
+        *,
+        to: str,
+        trunk: str | None,
+        agent: str | None,
+        caller_id: str | None,
+        variables: Mapping[str, str],
+        timeout: float | None,
+    ) -> CallView:
+        """Raises UnknownName, AtLimit, NotReady and `controller.limits.NotAllowed`."""
+
+    def all(self) -> list[CallView]:
+        """Live calls first, then those that ended, newest first."""
+
+    def get(self, call: str) -> CallView:
+        """Raises UnknownCall."""
+
+    def hang_up(self, call: str, *, by: str) -> CallView:
+        """Raises UnknownCall, WrongState."""
+
+    def transfer(self, call: str, *, to: str, by: str) -> CallView:
+        """Raises UnknownCall, WrongState and `controller.limits.NotAllowed`."""
+
+    def ready(self) -> Mapping[str, bool]:
+        """Each part that a call needs, and whether it is there."""

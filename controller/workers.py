@@ -1,0 +1,218 @@
+"""The controller's end of the control link: which workers there are, how loaded, and who carries which call.
+
+Owns the websocket endpoint that workers dial, their registration, the choice of a worker for a call, and the news
+that a worker is gone. Does not start or kill processes (`supervisor.py`) and decides nothing about calls: what
+workers say about a call goes to `on_event` in the order in which it was said.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+from pydantic import ValidationError
+
+from bridge import contract
+
+log = structlog.get_logger()
+
+HELLO_TIMEOUT = 5.0  # seconds a connected worker has to introduce itself
+SEND_TIMEOUT = 2.0  # seconds; a worker that does not read for this long is as good as gone
+RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back before its calls are given up
+
+
+class NoWorker(Exception):
+    """No worker is registered that can take another call."""
+
+
+class WorkerUnreachable(Exception):
+    """The worker that carries this call can't be told anything at the moment."""
+
+
+@dataclass(eq=False)
+class Worker:
+    """One registered worker process. `socket` is None while its link is broken and may still come back."""
+
+    name: str
+    pid: int
+    host: str
+    port: int
+    capacity: int
+    socket: web.WebSocketResponse | None
+    load: contract.Load = field(default_factory=contract.Load)
+    calls: set[str] = field(default_factory=set)
+    last_beat: float = 0.0
+    """Loop time of the last sign of life."""
+
+    @property
+    def media_address(self) -> str:
+        """Where Asterisk connects AudioSocket to."""
+        return f"{self.host}:{self.port}"
+
+    def __repr__(self) -> str:
+        state = "up" if self.socket else "away"
+        return f"<Worker {self.name} pid={self.pid} {self.media_address} {state} {len(self.calls)}/{self.capacity}>"
+
+
+class Workers:
+    """All workers. `on_event(event)` gets each per-call event, `on_lost(call)` each call whose worker is gone."""
+
+    def __init__(self, token: str, on_event: Callable[[contract.CallEvent], None], on_lost: Callable[[str], None]):
+        self._token = token.encode()
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._workers: dict[str, Worker] = {}
+        self._by_call: dict[str, Worker] = {}
+        self._graces: dict[str, asyncio.TimerHandle] = {}
+        self.changed = asyncio.Event()
+        """Set whenever a worker came or went; whoever waits clears it."""
+
+    # ------------------------------------------------------------ for call control
+
+    def all(self) -> list[Worker]:
+        return list(self._workers.values())
+
+    def get(self, name: str) -> Worker | None:
+        return self._workers.get(name)
+
+    def assign(self, call: str) -> Worker:
+        """Give the call to the least loaded worker. Raises NoWorker."""
+        fit = [w for w in self._workers.values() if w.socket is not None and len(w.calls) < w.capacity]
+        if not fit:
+            raise NoWorker("no bridge worker is free")
+        worker = min(fit, key=lambda w: len(w.calls) / w.capacity)
+        worker.calls.add(call)
+        self._by_call[call] = worker
+        return worker
+
+    def of(self, call: str) -> Worker | None:
+        return self._by_call.get(call)
+
+    async def send(self, call: str, command: contract.Command) -> None:
+        """Tell the worker that carries this call. Raises WorkerUnreachable."""
+        worker = self._by_call.get(call)
+        if worker is None or worker.socket is None:
+            raise WorkerUnreachable("the worker's link is down")
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await worker.socket.send_str(contract.encode(command))
+        except (TimeoutError, ConnectionError) as error:
+            raise WorkerUnreachable(f"the worker does not read its link: {error!r}") from error
+
+    def lost(self, name: str, reason: str) -> None:
+        """The process is dead (its supervisor knows) or its grace is over: its calls have no worker any more."""
+        worker = self._workers.pop(name, None)
+        self._end_grace(name)
+        if worker is None:
+            return
+        log.error("worker lost", worker=name, reason=reason, calls=len(worker.calls))
+        for call in sorted(worker.calls):
+            self._release(call)
+            self._on_lost(call)
+        self.changed.set()
+
+    def close(self) -> None:
+        for name in list(self._graces):
+            self._end_grace(name)
+
+    # ------------------------------------------------------------ the endpoint
+
+    async def endpoint(self, request: web.Request) -> web.StreamResponse:
+        """The aiohttp handler of `contract.LINK_PATH`. One request is one worker's link, until it breaks."""
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+        if not hmac.compare_digest(given, self._token):
+            log.warning("worker refused: wrong link token", remote=request.remote)
+            raise web.HTTPUnauthorized(text="wrong link token")
+        socket = web.WebSocketResponse(heartbeat=5, max_msg_size=1 << 20)
+        await socket.prepare(request)
+        worker = await self._welcome(socket)
+        if worker is None:
+            return socket
+        try:
+            await self._listen(worker, socket)
+        finally:
+            self._link_broke(worker, socket)
+        return socket
+
+    async def _welcome(self, socket: web.WebSocketResponse) -> Worker | None:
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT):
+                hello = contract.decode_event(await socket.receive_str())
+        except (TimeoutError, TypeError, ValidationError) as error:
+            log.warning("worker refused: no proper hello", reason=type(error).__name__)
+            await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"hello expected")
+            return None
+        if not isinstance(hello, contract.Hello) or hello.version != contract.VERSION:
+            log.error("worker refused: it speaks another version; run the same release everywhere")
+            await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"wrong version")
+            return None
+        await socket.send_str(contract.encode(contract.Welcome()))
+        return await self._register(hello, socket)
+
+    async def _register(self, hello: contract.Hello, socket: web.WebSocketResponse) -> Worker:
+        """Newest link wins: a worker reconnects before we notice that its old link is dead."""
+        known = self._workers.get(hello.worker)
+        if known is not None and known.pid != hello.pid:
+            self.lost(hello.worker, "replaced by a new process")
+            known = None
+        worker = known or Worker(hello.worker, hello.pid, hello.host, hello.port, hello.capacity, socket)
+        worker.socket, worker.load = socket, contract.Load()
+        worker.last_beat = asyncio.get_running_loop().time()
+        self._workers[worker.name] = worker
+        self._end_grace(worker.name)
+        log.info("worker registered", worker=worker.name, pid=worker.pid, media=worker.media_address)
+        for call in sorted(worker.calls - set(hello.calls)):  # ended there while the link was down
+            self._release(call)
+            self._on_lost(call)
+        for call in sorted(set(hello.calls) - worker.calls):  # nobody here knows it
+            await socket.send_str(contract.encode(contract.Close(call=call, reason="unknown to the controller")))
+        self.changed.set()
+        return worker
+
+    async def _listen(self, worker: Worker, socket: web.WebSocketResponse) -> None:
+        loop = asyncio.get_running_loop()
+        async for message in socket:
+            if message.type is not WSMsgType.TEXT:
+                continue
+            try:
+                event = contract.decode_event(message.data)
+            except ValidationError:
+                log.error("worker said something unknown; its link is closed", worker=worker.name)
+                await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"unknown event")
+                return
+            worker.last_beat = loop.time()
+            self._take(worker, event)
+
+    def _take(self, worker: Worker, event: contract.Event) -> None:
+        if isinstance(event, contract.Beat):
+            worker.load = event.load
+        elif isinstance(event, contract.Hello):
+            log.warning("worker said hello twice", worker=worker.name)
+        elif self._by_call.get(event.call) is not worker:
+            log.warning("worker spoke of a call that is not its own", worker=worker.name, call=event.call)
+        else:
+            if isinstance(event, contract.Ended):
+                self._release(event.call)
+            self._on_event(event)
+
+    def _link_broke(self, worker: Worker, socket: web.WebSocketResponse) -> None:
+        """Conversations go on without us for a moment; only a worker that stays away is lost."""
+        if worker.socket is not socket or self._workers.get(worker.name) is not worker:
+            return
+        worker.socket = None
+        log.warning("worker link broke", worker=worker.name, calls=len(worker.calls))
+        loop = asyncio.get_running_loop()
+        self._graces[worker.name] = loop.call_later(RETURN_GRACE, self.lost, worker.name, "its link did not return")
+        self.changed.set()
+
+    def _end_grace(self, name: str) -> None:
+        grace = self._graces.pop(name, None)
+        if grace is not None:
+            grace.cancel()
+
+    def _release(self, call: str) -> None:
+        worker = self._by_call.pop(call, None)
+        if worker is not None:
+            worker.calls.discard(call)
