@@ -90,6 +90,12 @@ class Workers:
     def of(self, call: str) -> Worker | None:
         return self._by_call.get(call)
 
+    def release(self, call: str) -> None:
+        """The call needs no worker any more. What a worker still says about it is ignored."""
+        worker = self._by_call.pop(call, None)
+        if worker is not None:
+            worker.calls.discard(call)
+
     async def send(self, call: str, command: contract.Command) -> None:
         """Tell the worker that carries this call. Raises WorkerUnreachable."""
         worker = self._by_call.get(call)
@@ -109,7 +115,7 @@ class Workers:
             return
         log.error("worker lost", worker=name, reason=reason, calls=len(worker.calls))
         for call in sorted(worker.calls):
-            self._release(call)
+            self.release(call)
             self._on_lost(call)
         self.changed.set()
 
@@ -164,7 +170,7 @@ class Workers:
         self._end_grace(worker.name)
         log.info("worker registered", worker=worker.name, pid=worker.pid, media=worker.media_address)
         for call in sorted(worker.calls - set(hello.calls)):  # ended there while the link was down
-            self._release(call)
+            self.release(call)
             self._on_lost(call)
         for call in sorted(set(hello.calls) - worker.calls):  # nobody here knows it
             await socket.send_str(contract.encode(contract.Close(call=call, reason="unknown to the controller")))
@@ -191,10 +197,10 @@ class Workers:
         elif isinstance(event, contract.Hello):
             log.warning("worker said hello twice", worker=worker.name)
         elif self._by_call.get(event.call) is not worker:
-            log.warning("worker spoke of a call that is not its own", worker=worker.name, call=event.call)
+            log.info("worker spoke of a call that is over or not its own", worker=worker.name, call=event.call)
         else:
             if isinstance(event, contract.Ended):
-                self._release(event.call)
+                self.release(event.call)
             self._on_event(event)
 
     def _link_broke(self, worker: Worker, socket: web.WebSocketResponse) -> None:
@@ -211,8 +217,3 @@ class Workers:
         grace = self._graces.pop(name, None)
         if grace is not None:
             grace.cancel()
-
-    def _release(self, call: str) -> None:
-        worker = self._by_call.pop(call, None)
-        if worker is not None:
-            worker.calls.discard(call)

@@ -6,7 +6,6 @@ ends, every channel and bridge that this call may have made is deleted and its s
 """
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -31,16 +30,22 @@ def _now() -> datetime:
 class CallActor:
     """`run()` is the call's one task. `put()` never waits; it may be called before the task has started."""
 
-    def __init__(self, plan: Plan, ari: Ari, workers: Workers, on_change: Callable[["CallActor"], None]) -> None:
+    def __init__(self, plan: Plan, ari: Ari, workers: Workers) -> None:
         self.id = plan.call
         self.call = Call(plan, _now())
         self._ari = ari
         self._workers = workers
-        self._on_change = on_change
         self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._log = structlog.get_logger().bind(call=plan.call)
         self._overflowed = False
+        self._standing: set[str] = {plan.leg} if plan.direction == "inbound" else set()
+        self._attempted: set[str] = set(self._standing)
+
+    @property
+    def standing(self) -> frozenset[str]:
+        """Ids of channels and bridges of this call that are known to have existed and were not removed by us."""
+        return frozenset(self._standing)
 
     def put(self, what: m.Input) -> None:
         """Order is sacred: nothing is ever dropped silently. A call that drowns in events is ended instead."""
@@ -61,6 +66,7 @@ class CallActor:
         except Exception:
             self._log.exception("call failed: an error of ours ended it")
         finally:
+            self.call.abandon(_now())
             for timer in self._timers.values():
                 timer.cancel()
             await asyncio.shield(self._tear_down())
@@ -72,7 +78,6 @@ class CallActor:
         commands = self.call.handle(what, _now())
         if self.call.state is not before:
             self._log.info("call state", state=self.call.state.value, before=before.value, on=type(what).__name__)
-            self._on_change(self)
         await self._execute(commands)
 
     # ------------------------------------------------------------ carrying out
@@ -115,14 +120,27 @@ class CallActor:
             case m.SetVariables(channel, variables):
                 for name, value in variables.items():
                     await ari.set_variable(channel, name, value)
-            case m.CreateBridge(bridge):
-                await ari.create_bridge(bridge, name=f"voiceai {self.id}")
-            case m.DestroyBridge(bridge):
-                await ari.destroy_bridge(bridge)
             case m.Join(bridge, channels):
                 await ari.add_channel(bridge, *channels)
+            case m.CreateBridge() | m.Dial() | m.OpenMedia():
+                await self._make(command)
+            case m.DestroyBridge(bridge):
+                if bridge in self._attempted:
+                    await ari.destroy_bridge(bridge)
+                    self._removed(bridge)
             case m.HangUp(channel, reason):
-                await ari.hangup(channel, reason=reason)
+                if channel in self._attempted:
+                    await ari.hangup(channel, reason=reason)
+                    self._removed(channel)
+
+    async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia) -> None:
+        """Ids are noted before the request: one that times out may still take effect."""
+        ari = self._ari
+        made = command.bridge if isinstance(command, m.CreateBridge) else command.channel
+        self._attempted.add(made)
+        match command:
+            case m.CreateBridge(bridge):
+                await ari.create_bridge(bridge, name=f"voiceai {self.id}")
             case m.Dial(channel, target, variables):
                 await ari.originate(
                     target.dial,
@@ -141,6 +159,11 @@ class CallActor:
                     uuid=self.id,
                     variables={"VOICEAI_CALL": self.id},
                 )
+        self._standing.add(made)
+
+    def _removed(self, what: str) -> None:
+        self._standing.discard(what)
+        self._attempted.discard(what)
 
     async def _tell_worker(self, command: m.Command) -> None:
         match command:
@@ -152,8 +175,17 @@ class CallActor:
                 answer = contract.AnswerTool(call=self.id, tool_call=tool_call, output=output, ok=ok, respond=respond)
                 await self._workers.send(self.id, answer)
             case m.CloseAi(reason):
-                if self._workers.of(self.id) is not None:
-                    await self._workers.send(self.id, contract.Close(call=self.id, reason=reason))
+                await self._close_session(reason)
+
+    async def _close_session(self, reason: str) -> None:
+        """A worker whose link is down is told when it comes back: the call is no longer one that we know."""
+        if self._workers.of(self.id) is None:
+            return
+        try:
+            await self._workers.send(self.id, contract.Close(call=self.id, reason=reason))
+        except WorkerUnreachable as error:
+            self._workers.release(self.id)
+            self.put(m.SessionOver(str(error), contract.Counters()))
 
     async def _prepare(self, spec: contract.SessionSpec) -> None:
         """Without a worker there is no session, and so nobody else would report its end."""
@@ -179,14 +211,12 @@ class CallActor:
             handle.cancel()
 
     async def _tear_down(self) -> None:
-        """Also after a clean end: a request that timed out may have taken effect since."""
-        ids, call = self.call.ids, self.call
-        channels = [call.plan.leg, ids.media, *([call.transfer.channel] if call.transfer else [])]
+        """What a clean end has removed already is not touched again."""
+        bridge = self.call.ids.bridge
+        channels = sorted(self._attempted - {bridge})
         try:
             async with asyncio.timeout(TEARDOWN_TIMEOUT):
-                await self._execute([m.HangUp(channel) for channel in channels])
-                await self._execute([m.DestroyBridge(ids.bridge)])
-                if self._workers.of(self.id) is not None:
-                    await self._execute([m.CloseAi("the call ended")])
+                await self._execute([*map(m.HangUp, channels), m.DestroyBridge(bridge), m.CloseAi("the call ended")])
         except TimeoutError:
             self._log.error("teardown did not finish; the next reconcile removes what is left")
+        self._workers.release(self.id)

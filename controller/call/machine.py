@@ -57,7 +57,7 @@ from controller.call.messages import (
     Target,
     TimeUp,
     TransferAsked,
-    TransferRefused,
+    ToolRefused,
 )
 from controller.call.outcome import Outcome, of_unanswered
 
@@ -159,6 +159,12 @@ class Call:
         handler = _TABLE[self.state].get(type(what)) or _ALWAYS.get(type(what))
         return handler(self, what, now) if handler else []
 
+    def abandon(self, now: datetime) -> None:
+        """The actor can't go on (an error of ours, or the process stops): the call is over where it stands."""
+        if self.state is not State.ENDED:
+            self._end(now, Outcome.FAILED, detail="the controller gave the call up")
+            self.state = State.ENDED
+
     # ------------------------------------------------------------ setting up
 
     def _answer_ready(self, _: AiReady, now: datetime) -> list[Command]:
@@ -249,7 +255,7 @@ class Call:
     def _transfer_busy(self, what: TransferAsked, _: datetime) -> list[Command]:
         return self._refuse(what.tool_call, "A transfer is already under way.")
 
-    def _transfer_refused(self, what: TransferRefused, _: datetime) -> list[Command]:
+    def _tool_refused(self, what: ToolRefused, _: datetime) -> list[Command]:
         return self._refuse(what.tool_call, what.reason)
 
     def _target_answered(self, what: LegEntered, _: datetime) -> list[Command]:
@@ -397,7 +403,7 @@ _ALWAYS: dict[type, Handler] = {
     AiFailed: Call._ai_failed,
     CommandFailed: Call._command_failed,
     HangUpAsked: Call._hang_up,
-    TransferRefused: Call._transfer_refused,
+    ToolRefused: Call._tool_refused,
 }
 """What any state does unless its own row says otherwise."""
 
@@ -435,7 +441,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
         AiFailed: Call._nothing,
         CommandFailed: Call._nothing,
         HangUpAsked: Call._nothing,
-        TransferRefused: Call._nothing,
+        ToolRefused: Call._nothing,
     },
     State.ENDED: {},
 }

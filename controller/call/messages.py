@@ -131,8 +131,8 @@ class TransferAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class TransferRefused:
-    """The model asked for a destination that is not allowed; `reason` is what it gets to read."""
+class ToolRefused:
+    """The model asked for what it may not have; `reason` is what it gets to read."""
 
     tool_call: str
     reason: str
@@ -165,7 +165,7 @@ Input = (
     | HangUpTool
     | HangUpAsked
     | TransferAsked
-    | TransferRefused
+    | ToolRefused
     | TimeUp
     | CommandFailed
 )

@@ -1,0 +1,144 @@
+"""The composition root of the controller: builds every part, owns the top task group, and takes it down in order.
+
+Nothing here decides anything about a call. `serve()` returns the process's exit status.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+
+import structlog
+from aiohttp import web
+
+from bridge import contract
+from controller.api.server import ApiServer, make_app
+from controller.ari.events import ApplicationReplaced
+from controller.ari.link import Link, LinkDown, LinkUp
+from controller.ari.rest import Ari
+from controller.call.registry import Registry
+from controller.config import Config
+from controller.supervisor import Supervisor, WorkerCommand
+from controller.workers import Workers
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 5.0
+SWEEP_EVERY = 30.0  # seconds; finds what a request that timed out has left behind
+
+EXIT_OK, EXIT_REPLACED = 0, 3
+
+
+class Controller:
+    """All parts of a running controller."""
+
+    def __init__(self, config: Config, ari: Ari, tasks: asyncio.TaskGroup) -> None:
+        self._config = config
+        self._tasks = tasks
+        self._stop = asyncio.Event()
+        self._status = EXIT_OK
+        token = config.bridge.token
+        self.link_token = token.get_secret_value() if token else secrets.token_urlsafe(32)
+        self.workers = Workers(self.link_token, self._worker_event, self._worker_lost)
+        self.registry = Registry(config, ari, self.workers, tasks)
+        self._reconciling: asyncio.Task[None] | None = None
+
+    def _worker_event(self, event: contract.CallEvent) -> None:
+        self.registry.take_worker_event(event)
+
+    def _worker_lost(self, call: str) -> None:
+        self.registry.worker_lost(call)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def run(self, *, own_workers: bool) -> int:
+        """Until `stop()` or until another process takes our Stasis app."""
+        config = self._config
+        routes = [web.get(contract.LINK_PATH, self.workers.endpoint)]
+        app = make_app(self.registry, config.api.tokens, extra_routes=routes)
+        background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk")]
+        async with ApiServer(app, config.api.listen.host, config.api.listen.port) as server:
+            if own_workers:
+                background.append(self._tasks.create_task(self._supervise(server.port), name="supervisor"))
+            log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
+            await self._stop.wait()
+            log.info("controller going down", live_calls=self.registry.live)
+            await self.registry.drain(DRAIN_SECONDS)
+            for task in background:
+                task.cancel()
+            await asyncio.wait(background)
+            self.workers.close()
+        return self._status
+
+    async def _follow_asterisk(self) -> None:
+        """Every event, in order, to the registry. Without events there is no call control: no broad catch here."""
+        ari = self._config.asterisk.ari
+        link = Link(ari.url, ari.username, ari.password.get_secret_value(), ari.app)
+        sweep = self._tasks.create_task(self._sweep(), name="sweep")
+        try:
+            async for what in link.stream():
+                match what:
+                    case LinkUp():
+                        self.registry.link_up = True
+                        self._reconcile()
+                    case LinkDown():
+                        self.registry.link_up = False
+                    case ApplicationReplaced():
+                        self._replaced()
+                        return
+                    case _:
+                        self.registry.take(what)
+        finally:
+            self.registry.link_up = False
+            sweep.cancel()
+
+    def _replaced(self) -> None:
+        log.critical(
+            "another program has taken our Stasis app: this controller no longer sees any call and stops. "
+            "Run one controller per app, or give each its own `asterisk.ari.app`",
+            app=self._config.asterisk.ari.app,
+        )
+        self._status = EXIT_REPLACED
+        self.stop()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            if self.registry.link_up:
+                self._reconcile()
+
+    def _reconcile(self) -> None:
+        if self._reconciling is None or self._reconciling.done():
+            self._reconciling = self._tasks.create_task(self.registry.reconcile(), name="reconcile")
+
+    async def _supervise(self, port: int) -> None:
+        bridge, listen = self._config.bridge, self._config.api.listen.host
+        host = "127.0.0.1" if listen in ("0.0.0.0", "::") else listen
+        command = WorkerCommand(
+            controller=f"ws://{f'[{host}]' if ':' in host else host}:{port}{contract.LINK_PATH}",
+            token=self.link_token,
+            listen=bridge.listen,
+            ports=str(bridge.ports),
+            advertise=bridge.advertise,
+            capacity=bridge.capacity,
+        )
+        count = max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
+        await Supervisor(self.workers, command, count).run()
+
+
+async def serve(config: Config, *, own_workers: bool = True) -> int:
+    """Run the controller until SIGTERM or SIGINT. Raises OSError where the API's address is taken."""
+    ari_config = config.asterisk.ari
+    password = ari_config.password.get_secret_value()
+    async with Ari(ari_config.url, ari_config.username, password, ari_config.app) as ari, asyncio.TaskGroup() as tasks:
+        controller = Controller(config, ari, tasks)
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(signum, controller.stop)
+            except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt instead
+                with contextlib.suppress(ValueError):
+                    signal.signal(signum, lambda *_: loop.call_soon_threadsafe(controller.stop))
+        return await controller.run(own_workers=own_workers)

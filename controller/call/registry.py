@@ -1,0 +1,390 @@
+"""All calls of this controller: which there are, which event belongs to which, and what Asterisk holds of ours.
+
+Owns the map from channel ids to calls, the birth of inbound and outbound calls, and the reconcile after each link-up:
+calls whose channels are gone are told so, and channels and bridges of ours that no call owns are removed. Implements
+`view.Calls` for the HTTP API. Decides nothing about a call once it lives: that is `machine.py`.
+"""
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from uuid import uuid4
+
+import structlog
+
+from bridge import contract
+from controller import limits, routing
+from controller.ari import events as ari_events
+from controller.ari.rest import Ari, AriError
+from controller.call import messages as m
+from controller.call import view
+from controller.call.actor import CallActor
+from controller.call.machine import Plan, State
+from controller.config import Config
+from controller.workers import Workers
+
+log = structlog.get_logger()
+
+KEPT_AFTER_END = 1000  # calls that can still be asked about
+ORPHAN_GRACE = 2.0  # seconds: a channel seen by a reconcile may have its StasisStart still in our queue
+
+_NO_CALLERS = ("Snoop/", "Recorder/", "Announcer/", "AudioSocket/", "UnicastRTP/", "WebSocket/", "CBAnn/", "Surrogate/")
+
+
+def is_caller(channel: ari_events.Channel) -> bool:
+    """Only what entered by the dialplan is a call. Of a Local channel that is its ;2 half: the ;1 half is put into
+    our app by Asterisk itself when somebody is transferred by REFER."""
+    if m.Ids.call_of(channel.id) is not None or channel.name.startswith(_NO_CALLERS):
+        return False
+    return not channel.name.startswith("Local/") or channel.name.endswith(";2")
+
+
+class Registry:
+    def __init__(self, config: Config, ari: Ari, workers: Workers, tasks: asyncio.TaskGroup) -> None:
+        self._config = config
+        self._ari = ari
+        self._workers = workers
+        self._tasks = tasks
+        self._live: dict[str, CallActor] = {}
+        self._ended: OrderedDict[str, view.CallView] = OrderedDict()
+        self._by_leg: dict[str, str] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self.link_up = False
+        self.draining = False
+
+    @property
+    def live(self) -> int:
+        return len(self._live)
+
+    # ------------------------------------------------------------ what Asterisk tells
+
+    def take(self, event: ari_events.Event) -> None:
+        match event:
+            case ari_events.StasisStart(channel=channel):
+                self._entered(channel)
+            case ari_events.StasisEnd(channel=channel):
+                self._put(channel.id, m.LegGone(channel.id))
+            case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
+                self._put(channel.id, m.LegGone(channel.id, cause, status))
+                self._by_leg.pop(channel.id, None)
+            case ari_events.ChannelStateChange(channel=channel) if channel.state == "Ringing":
+                self._put(channel.id, m.LegRinging(channel.id))
+
+    def _put(self, channel: str, what: m.Input) -> bool:
+        actor = self._live.get(self._by_leg.get(channel) or m.Ids.call_of(channel) or "")
+        if actor is not None:
+            actor.put(what)
+        return actor is not None
+
+    def _entered(self, channel: ari_events.Channel) -> None:
+        if m.Ids.call_of(channel.id) is not None:
+            if not self._put(channel.id, m.LegEntered(channel.id)):
+                self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
+        elif is_caller(channel):
+            self._arrived(channel)
+        else:
+            log.info("not a caller, left alone", channel=channel.id, technology=channel.name.partition("/")[0])
+
+    def _arrived(self, channel: ari_events.Channel) -> None:
+        call = str(uuid4())
+        if self.draining or self._full():
+            log.warning("caller refused: at the limit or going down", call=call, live=len(self._live))
+            self._tasks.create_task(self._reject(channel.id, "congestion" if self.draining else "busy"))
+            return
+        trunk = routing.trunk_of(self._config, channel.name)
+        routed = routing.route(self._config, to=channel.exten, caller=channel.caller_number, trunk=trunk)
+        if routed is None:
+            log.warning("caller refused: no route for the number called; add one to `routes`", call=call)
+            self._tasks.create_task(self._reject(channel.id, "no_answer"))
+            return
+        plan = Plan(
+            call=call,
+            direction="inbound",
+            leg=channel.id,
+            spec=routing.session_spec(self._config, routed.agent_name, {}),
+            variables=self._variables(call, routed.agent_name, channel.caller_number),
+            trunk=trunk,
+            caller=channel.caller_number or None,
+            callee=channel.exten or None,
+            answer_deadline=routed.agent.answer_deadline_s,
+        )
+        log.info("call arrived", call=call, agent=routed.agent_name, trunk=trunk, channel=channel.id)
+        self._begin(plan)
+
+    async def _reject(self, channel: str, reason: str) -> None:
+        try:
+            await self._ari.hangup(channel, reason=reason)
+        except AriError as error:
+            log.warning("could not hang up a channel", channel=channel, reason=str(error))
+
+    # ------------------------------------------------------------ what workers tell
+
+    def take_worker_event(self, event: contract.CallEvent) -> None:
+        actor = self._live.get(event.call)
+        if actor is None:
+            return
+        match event:
+            case contract.Ready():
+                log.info("session ready", call=event.call, model=event.model, ms=event.took_ms)
+                actor.put(m.AiReady())
+            case contract.Failed():
+                log.error("no AI session", call=event.call, kind=event.kind, reason=event.message)
+                actor.put(m.AiFailed(event.kind, event.message))
+            case contract.MediaConnected():
+                actor.put(m.MediaFlowing())
+            case contract.MediaGone():
+                actor.put(m.MediaLost(event.reason))
+            case contract.ToolCalled():
+                self._tool(actor, event)
+            case contract.Ended():
+                actor.put(m.SessionOver(event.reason, event.counters))
+            case _:
+                self._story(event)
+
+    def worker_lost(self, call: str) -> None:
+        actor = self._live.get(call)
+        if actor is not None:
+            actor.put(m.MediaLost("its worker is gone"))
+            actor.put(m.SessionOver("its worker is gone", contract.Counters()))
+
+    def _tool(self, actor: CallActor, called: contract.ToolCalled) -> None:
+        log.info("tool called", call=actor.id, tool=called.name)
+        match called.name:
+            case "hang_up":
+                actor.put(m.HangUpTool(called.tool_call))
+            case "transfer":
+                try:
+                    target = self._target(str(called.arguments.get("to", "")), actor.call.plan.trunk)
+                except (limits.NotAllowed, view.CallRefused) as refusal:
+                    actor.put(m.ToolRefused(called.tool_call, str(refusal)))
+                else:
+                    actor.put(m.TransferAsked(target, by="agent", tool_call=called.tool_call))
+            case _:
+                actor.put(m.ToolRefused(called.tool_call, f"There is no tool named {called.name}."))
+
+    def _story(self, event: contract.CallEvent) -> None:
+        """What a good call looks like in the log, one line each. Words are personal."""
+        match event:
+            case contract.MediaFormat():
+                log.info("audio", call=event.call, rate=event.rate, chunk=event.frame_bytes)
+            case contract.Said():
+                cut = {"interrupted": True, "heard_ms": event.heard_ms} if event.interrupted else {}
+                log.info("said", call=event.call, who=event.who, text_pii=event.text, **cut)
+            case contract.TurnMeasured():
+                log.info(
+                    "turn",
+                    call=event.call,
+                    turn=event.turn,
+                    first_delta_ms=event.first_delta_ms,
+                    first_frame_ms=event.first_frame_ms,
+                )
+            case contract.BargedIn():
+                log.info("barged in", call=event.call, heard_ms=event.heard_ms, cut_ms=event.cut_ms)
+            case contract.DigitPressed():
+                log.info("digit", call=event.call, digit_pii=event.digit)
+
+    # ------------------------------------------------------------ what ops ask (view.Calls)
+
+    def place(
+        self,
+        *,
+        to: str,
+        trunk: str | None,
+        agent: str | None,
+        caller_id: str | None,
+        variables: Mapping[str, str],
+        timeout: float | None,
+    ) -> view.CallView:
+        if self.draining or not all(self.ready().values()):
+            raise view.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
+        if self._full():
+            raise view.AtLimit("As many calls as allowed are up already.")
+        config = self._config
+        trunk_name = trunk or routing.first_trunk(config)
+        if trunk_name is None or trunk_name not in config.trunks:
+            raise view.UnknownName("There is no trunk of that name." if trunk else "No trunk is configured.")
+        agent_name = agent or routing.first_agent(config)
+        if agent_name not in config.agents:
+            raise view.UnknownName("There is no agent of that name.")
+        line = config.trunks[trunk_name]
+        number = limits.check_number(line, to)
+        call = str(uuid4())
+        target = m.Target(
+            limits.dial_string(line, number),
+            number,
+            caller_id=limits.check_caller_id(caller_id) if caller_id else line.caller_id,
+            timeout=timeout or line.timeout,
+        )
+        plan = Plan(
+            call=call,
+            direction="outbound",
+            leg=m.Ids(call).callee,
+            spec=routing.session_spec(config, agent_name, variables),
+            variables=self._variables(call, agent_name, target.caller_id or ""),
+            trunk=trunk_name,
+            caller=target.caller_id,
+            callee=number,
+            target=target,
+        )
+        log.info("call placed", call=call, agent=agent_name, trunk=trunk_name)
+        return self._view(self._begin(plan))
+
+    def all(self) -> list[view.CallView]:
+        return [*map(self._view, reversed(self._live.values())), *reversed(self._ended.values())]
+
+    def get(self, call: str) -> view.CallView:
+        actor = self._live.get(call)
+        if actor is not None:
+            return self._view(actor)
+        if call in self._ended:
+            return self._ended[call]
+        raise view.UnknownCall("There is no such call, or it ended long ago.")
+
+    def hang_up(self, call: str, *, by: str) -> view.CallView:
+        actor = self._actor(call)
+        actor.put(m.HangUpAsked(by))
+        return self._view(actor)
+
+    def transfer(self, call: str, *, to: str, by: str) -> view.CallView:
+        actor = self._actor(call)
+        if actor.call.state is not State.TALKING:
+            raise view.WrongState(f"Only a call that is talking can be transferred; this one is {actor.call.state}.")
+        actor.put(m.TransferAsked(self._target(to, actor.call.plan.trunk), by))
+        return self._view(actor)
+
+    def ready(self) -> Mapping[str, bool]:
+        return {"asterisk": self.link_up, "workers": any(w.socket is not None for w in self._workers.all())}
+
+    def _actor(self, call: str) -> CallActor:
+        actor = self._live.get(call)
+        if actor is None:
+            self.get(call)
+            raise view.WrongState("The call has ended.")
+        return actor
+
+    def _target(self, to: str, trunk: str | None) -> m.Target:
+        """Raises NotAllowed. The same check whoever asks: a model's argument opens nothing that ops can't."""
+        where = limits.destination(self._config, to, trunk)
+        timeout = self._config.trunks[where.trunk].timeout if isinstance(where, limits.Number) else 30.0
+        return m.Target(where.dial, to, timeout=timeout)
+
+    # ------------------------------------------------------------ lives
+
+    def _full(self) -> bool:
+        return self._config.limits.max_calls is not None and len(self._live) >= self._config.limits.max_calls
+
+    def _variables(self, call: str, agent: str, caller: str) -> dict[str, str]:
+        """For CDRs, and for a controller that finds this channel after a restart."""
+        return {
+            "CDR(ai_session)": call,
+            "CDR(caller_id)": caller,
+            "VOICEAI_CALL": call,
+            "VOICEAI_AGENT": agent,
+        }
+
+    def _begin(self, plan: Plan) -> CallActor:
+        actor = CallActor(plan, self._ari, self._workers)
+        self._live[plan.call] = actor
+        self._by_leg[plan.leg] = plan.call
+        self._empty.clear()
+        self._tasks.create_task(self._live_through(actor), name=f"call {plan.call}")
+        return actor
+
+    async def _live_through(self, actor: CallActor) -> None:
+        try:
+            await actor.run()
+        finally:
+            self._live.pop(actor.id, None)
+            self._by_leg.pop(actor.call.plan.leg, None)
+            self._ended[actor.id] = self._view(actor)
+            while len(self._ended) > KEPT_AFTER_END:
+                self._ended.popitem(last=False)
+            if not self._live:
+                self._empty.set()
+            self._tell_end(actor)
+
+    def _tell_end(self, actor: CallActor) -> None:
+        call = actor.call
+        talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
+        counted = call.counters.model_dump() if call.counters else {}
+        log.info(
+            "call ended",
+            call=actor.id,
+            outcome=call.outcome,
+            by=call.ended_by,
+            detail=call.detail,
+            cause=call.cause,
+            talked_s=round(talked, 1),
+            **counted,
+        )
+
+    def _view(self, actor: CallActor) -> view.CallView:
+        call, plan = actor.call, actor.call.plan
+        moved = call.transfer
+        return view.CallView(
+            id=plan.call,
+            direction=plan.direction,
+            state=call.state.value,
+            agent=plan.spec.agent,
+            trunk=plan.trunk,
+            caller=plan.caller,
+            callee=plan.callee,
+            started_at=call.started_at,
+            answered_at=call.answered_at,
+            ended_at=call.ended_at,
+            outcome=call.outcome,
+            ended_by=call.ended_by,
+            cause=call.cause,
+            detail=call.detail,
+            transfer=view.TransferView(moved.target.shown, moved.by, moved.state, moved.outcome) if moved else None,
+        )
+
+    async def drain(self, seconds: float) -> None:
+        """No new calls; those that live are hung up and given `seconds` to leave nothing behind."""
+        self.draining = True
+        for actor in list(self._live.values()):
+            actor.put(m.HangUpAsked("shutdown"))
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            log.error("calls did not end in time", calls=len(self._live))
+
+    # ------------------------------------------------------------ reconcile
+
+    async def reconcile(self) -> None:
+        """After each link-up, and now and then: no event is replayed for what happened while the link was down."""
+        before = {call: actor.standing for call, actor in self._live.items()}
+        try:
+            channels = {channel.id: channel for channel in await self._ari.channels()}
+            mine = await self._ari.application(self._config.asterisk.ari.app)
+        except AriError as error:
+            log.warning("reconcile failed; the next one tries again", reason=str(error))
+            return
+        for call, ids in before.items():
+            actor = self._live.get(call)
+            if actor is not None:
+                for gone in sorted((ids & actor.standing) - channels.keys() - {actor.call.ids.bridge}):
+                    log.info("leg gone while nobody watched", call=call, channel=gone)
+                    actor.put(m.LegGone(gone))
+        ours = {id for id in mine.channel_ids if id in channels and (m.Ids.call_of(id) or is_caller(channels[id]))}
+        await self._remove_orphans(ours, {id for id in mine.bridge_ids if m.Ids.call_of(id)})
+
+    async def _remove_orphans(self, channels: set[str], bridges: set[str]) -> None:
+        if all(map(self._owned, channels | bridges)):
+            return
+        await asyncio.sleep(ORPHAN_GRACE)
+        for channel in sorted(channels):
+            if not self._owned(channel):
+                log.warning("orphan channel removed", channel=channel)
+                await self._reject(channel, "normal")
+        for bridge in sorted(bridges):
+            if not self._owned(bridge):
+                log.warning("orphan bridge removed", bridge=bridge)
+                with contextlib.suppress(AriError):  # the next reconcile sees it again
+                    await self._ari.destroy_bridge(bridge)
+
+    def _owned(self, name: str) -> bool:
+        return (self._by_leg.get(name) or m.Ids.call_of(name)) in self._live
