@@ -56,8 +56,8 @@ from controller.call.messages import (
     StopTimer,
     Target,
     TimeUp,
-    TransferAsked,
     ToolRefused,
+    TransferAsked,
 )
 from controller.call.outcome import Outcome, of_unanswered
 

@@ -1,0 +1,316 @@
+"""The call machine: every path as a table, and what holds whatever happens in whatever order."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.contract import Counters, Provider, SessionSpec
+from controller.call import messages as m
+from controller.call.machine import Call, Plan, State
+from controller.call.outcome import Outcome, of_unanswered
+
+CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
+IDS = m.Ids(CALL)
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SPEC = SessionSpec(
+    agent="reception",
+    provider=Provider(url="ws://127.0.0.1:1/v1/realtime", api_key="sk-test"),
+    instructions="Be kind.",
+)
+TARGET = m.Target("PJSIP/4930@trunk", "4930")
+OVER = m.SessionOver("closed", Counters())
+CALLER = "1764000000.1"
+
+
+def inbound() -> Call:
+    return Call(Plan(CALL, "inbound", CALLER, SPEC, {"VOICEAI_CALL": CALL}), NOW)
+
+
+def outbound() -> Call:
+    return Call(Plan(CALL, "outbound", IDS.callee, SPEC, {}, target=TARGET), NOW)
+
+
+def feed(call: Call, *inputs: m.Input) -> list[m.Command]:
+    """The commands of the last input."""
+    commands: list[m.Command] = []
+    for what in inputs:
+        commands = call.handle(what, NOW + timedelta(seconds=1))
+    return commands
+
+
+def talking() -> Call:
+    call = inbound()
+    call.start()
+    feed(call, m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing())
+    assert call.state is State.TALKING
+    return call
+
+
+def transferring(tool_call: str | None = None) -> Call:
+    call = talking()
+    feed(call, m.TransferAsked(TARGET, "ops", tool_call))
+    assert call.state is State.TRANSFERRING
+    return call
+
+
+# ---------------------------------------------------------------- the paths
+
+
+def test_an_inbound_caller_rings_while_the_session_opens() -> None:
+    call = inbound()
+    kinds = [type(c) for c in call.start()]
+    assert kinds == [m.PrepareAi, m.Ring, m.SetVariables, m.CreateBridge, m.StartTimer]
+    assert feed(call, m.AiReady()) == [
+        m.StopTimer("answer"),
+        m.Answer(CALLER),
+        m.OpenMedia(IDS.media),
+        m.StartTimer("media", 5.0),
+    ]
+    assert call.state is State.CONNECTING
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["leg first", "silence first"])
+def test_the_media_leg_joins_only_when_it_entered_and_silence_flows(order: tuple[int, int]) -> None:
+    call = inbound()
+    call.start()
+    feed(call, m.AiReady())
+    both: list[m.Input] = [m.LegEntered(IDS.media), m.MediaFlowing()]
+    assert feed(call, both[order[0]]) == []
+    assert feed(call, both[order[1]]) == [
+        m.StopTimer("media"),
+        m.Join(IDS.bridge, (CALLER, IDS.media)),
+        m.GreetCaller(),
+    ]
+
+
+def test_a_slow_ai_is_not_waited_for_beyond_the_deadline_and_greets_when_ready() -> None:
+    call = inbound()
+    call.start()
+    assert m.Answer(CALLER) in feed(call, m.TimeUp("answer"))
+    commands = feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
+    assert m.GreetCaller() not in commands
+    assert feed(call, m.AiReady()) == [m.GreetCaller()]
+
+
+def test_an_outbound_call_dials_only_when_there_is_somebody_to_talk_to() -> None:
+    call = outbound()
+    assert [type(c) for c in call.start()] == [m.PrepareAi, m.StartTimer]
+    assert m.Dial(IDS.callee, TARGET, {}) in feed(call, m.AiReady())
+    assert feed(call, m.LegRinging(IDS.callee)) == []
+    assert m.OpenMedia(IDS.media) in feed(call, m.LegEntered(IDS.callee))
+    assert feed(call, m.LegEntered(IDS.media), m.MediaFlowing())[-1] == m.GreetCaller()
+
+
+@pytest.mark.parametrize(
+    ("cause", "sip", "outcome"),
+    [
+        (17, 486, Outcome.BUSY),
+        (21, 603, Outcome.DECLINED),
+        (34, 503, Outcome.CONGESTION),
+        (1, 404, Outcome.INVALID_NUMBER),
+        (19, 480, Outcome.NO_ANSWER),
+        (19, None, Outcome.NO_ANSWER),
+        (23, 302, Outcome.FAILED),
+        (None, None, Outcome.FAILED),
+        (0, 599, Outcome.CONGESTION),
+    ],
+)
+def test_a_dialled_leg_that_ends_unanswered_states_its_outcome(
+    cause: int | None, sip: int | None, outcome: Outcome
+) -> None:
+    call = outbound()
+    call.start()
+    feed(call, m.AiReady(), m.LegGone(IDS.callee, cause, sip))
+    assert (call.outcome, call.cause, call.ended_by) == (outcome, cause, "callee")
+    assert of_unanswered(cause, sip) is outcome
+
+
+@pytest.mark.parametrize(
+    ("before", "what", "outcome", "by"),
+    [
+        ([], m.LegGone(CALLER), Outcome.CANCELLED, "caller"),
+        ([], m.HangUpAsked("ops"), Outcome.CANCELLED, "ops"),
+        ([], m.AiFailed("account", "401"), Outcome.FAILED, "system"),
+        ([m.AiReady()], m.LegGone(CALLER), Outcome.ANSWERED, "caller"),
+        ([m.AiReady()], m.TimeUp("media"), Outcome.FAILED, "system"),
+        ([m.AiReady()], m.MediaLost("refused"), Outcome.FAILED, "system"),
+        ([m.AiReady()], m.CommandFailed(m.Answer(CALLER), "404", gone=True), Outcome.CANCELLED, "caller"),
+        ([m.AiReady()], m.CommandFailed(m.OpenMedia(IDS.media), "500"), Outcome.FAILED, "system"),
+        ([m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()], m.LegGone(CALLER), Outcome.ANSWERED, "caller"),
+        ([m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()], m.HangUpTool("c1"), Outcome.ANSWERED, "agent"),
+        ([m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()], m.LegGone(IDS.media), Outcome.FAILED, "system"),
+        ([m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()], OVER, Outcome.FAILED, "system"),
+    ],
+)
+def test_every_way_to_end_takes_everything_down(
+    before: list[m.Input], what: m.Input, outcome: Outcome, by: str
+) -> None:
+    call = inbound()
+    call.start()
+    feed(call, *before)
+    commands = feed(call, what)
+    assert {m.HangUp(IDS.media), m.DestroyBridge(IDS.bridge)} <= set(commands)
+    assert commands[0] in (m.HangUp(CALLER), m.HangUp(CALLER, "congestion"))
+    assert (call.outcome, call.ended_by) == (outcome, by)
+    if call.state is not State.ENDED:
+        assert m.CloseAi("the call ended") in commands
+        feed(call, OVER)
+    assert call.state is State.ENDED
+    assert feed(call, m.HangUpAsked("late")) == []
+
+
+def test_a_caller_that_no_ai_can_take_is_refused_so_that_the_trunk_tries_elsewhere() -> None:
+    call = inbound()
+    call.start()
+    assert feed(call, m.AiFailed("account", "no quota"))[0] == m.HangUp(CALLER, "congestion")
+    assert call.detail == "no AI (account): no quota"
+
+
+def test_the_cause_arrives_after_the_end() -> None:
+    call = talking()
+    feed(call, m.LegGone(CALLER), m.LegGone(CALLER, 16, None))
+    assert call.cause == 16
+
+
+def test_a_worker_that_never_reports_the_end_does_not_keep_the_call() -> None:
+    call = talking()
+    assert m.StartTimer("end", 2.0) in feed(call, m.HangUpAsked("ops"))
+    feed(call, m.TimeUp("end"))
+    assert call.state is State.ENDED
+
+
+# ---------------------------------------------------------------- transfer
+
+
+def test_the_target_answers_and_the_agent_leaves() -> None:
+    call = transferring("t1")
+    assert feed(call, m.LegEntered(IDS.target(1))) == [
+        m.StopTimer("transfer"),
+        m.Join(IDS.bridge, (IDS.target(1),)),
+        m.HangUp(IDS.media),
+        m.CloseAi("transferred"),
+    ]
+    feed(call, m.MediaLost("closed"), OVER, m.LegGone(IDS.media))
+    assert call.state is State.TRANSFERRED
+    assert m.HangUp(CALLER) in feed(call, m.LegGone(IDS.target(1), 16))
+    assert (call.state, call.ended_by, call.outcome) == (State.ENDED, "target", Outcome.ANSWERED)
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome"),
+    [
+        (m.LegGone(IDS.target(1), 17, 486), Outcome.BUSY),
+        (m.LegGone(IDS.target(1), 21, 603), Outcome.DECLINED),
+        (m.TimeUp("transfer"), Outcome.NO_ANSWER),
+        (m.CommandFailed(m.Dial(IDS.target(1), TARGET, {}), "500"), Outcome.FAILED),
+    ],
+)
+def test_a_target_that_does_not_come_gives_the_caller_back(what: m.Input, outcome: Outcome) -> None:
+    call = transferring("t1")
+    answers = [c for c in feed(call, what) if isinstance(c, m.AnswerAiTool)]
+    assert [(a.tool_call, a.ok) for a in answers] == [("t1", False)]
+    assert call.state is State.TALKING
+    assert call.transfer is not None
+    assert (call.transfer.state, call.transfer.outcome) == ("failed", outcome)
+    feed(call, m.TransferAsked(TARGET, "ops"))
+    assert call.transfer.channel == IDS.target(2)
+
+
+def test_a_target_that_vanishes_while_it_joins_was_never_connected() -> None:
+    call = transferring()
+    feed(call, m.LegEntered(IDS.target(1)))
+    feed(call, m.CommandFailed(m.Join(IDS.bridge, (IDS.target(1),)), "404", gone=True))
+    assert call.state is State.TALKING
+
+
+def test_losing_the_agent_while_the_target_rings_keeps_the_caller_for_the_target() -> None:
+    call = transferring()
+    assert feed(call, m.MediaLost("worker gone")) == []
+    assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
+    call = transferring()
+    feed(call, m.MediaLost("worker gone"), m.LegGone(IDS.target(1), 17, 486))
+    assert (call.state, call.outcome) == (State.ENDING, Outcome.FAILED)
+
+
+@pytest.mark.parametrize(
+    "what", [m.TransferAsked(TARGET, "agent", "t2"), m.HangUpTool("t2"), m.ToolRefused("t2", "no")]
+)
+def test_a_tool_during_a_transfer_is_answered(what: m.Input) -> None:
+    call = transferring()
+    (answer,) = feed(call, what)
+    assert isinstance(answer, m.AnswerAiTool)
+    assert (answer.tool_call, answer.ok) == ("t2", False)
+
+
+def test_a_deadline_of_an_earlier_state_changes_nothing() -> None:
+    call = talking()
+    for timer in ("answer", "media", "dial", "prepare", "transfer", "end"):
+        assert feed(call, m.TimeUp(timer)) == []
+    assert call.state is State.TALKING
+
+
+# ---------------------------------------------------------------- whatever happens
+
+CHANNELS = st.sampled_from([CALLER, IDS.callee, IDS.media, IDS.target(1), IDS.target(2), "somebody-else"])
+INPUTS = st.one_of(
+    st.builds(m.LegEntered, CHANNELS),
+    st.builds(m.LegRinging, CHANNELS),
+    st.builds(m.LegGone, CHANNELS, st.sampled_from([None, 16, 17, 19]), st.sampled_from([None, 486])),
+    st.just(m.AiReady()),
+    st.just(m.AiFailed("transient", "gone")),
+    st.just(m.MediaFlowing()),
+    st.just(m.MediaLost("reset")),
+    st.just(OVER),
+    st.just(m.HangUpTool("h1")),
+    st.just(m.HangUpAsked("ops")),
+    st.builds(m.TransferAsked, st.just(TARGET), st.just("ops"), st.sampled_from([None, "t1"])),
+    st.just(m.ToolRefused("t3", "no")),
+    st.builds(m.TimeUp, st.sampled_from(["answer", "prepare", "dial", "media", "transfer", "end"])),
+)
+
+
+class Hands:
+    """Carries commands out as Asterisk would, and keeps what exists."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.exists: set[str] = {CALLER} if call.plan.direction == "inbound" else set()
+        self.joined: set[str] = set()
+        self.greeted = 0
+
+    def do(self, commands: list[m.Command], fail: bool) -> None:
+        for command in commands:
+            if fail and isinstance(command, m.Answer | m.CreateBridge | m.Dial | m.OpenMedia | m.Join):
+                self.do(self.call.handle(m.CommandFailed(command, "no"), NOW), fail=False)
+                return
+            match command:
+                case m.CreateBridge(name) | m.OpenMedia(name) | m.Dial(name):
+                    assert self.call.state not in (State.ENDING, State.ENDED)
+                    self.exists.add(name)
+                case m.DestroyBridge(name) | m.HangUp(name):
+                    self.exists.discard(name)
+                case m.Join(_, channels):
+                    self.joined |= set(channels)
+                case m.GreetCaller():
+                    assert IDS.media in self.joined
+                    self.greeted += 1
+
+
+@given(st.booleans(), st.lists(st.tuples(INPUTS, st.booleans()), max_size=25))
+def test_nothing_is_left_whatever_happens(is_inbound: bool, story: list[tuple[m.Input, bool]]) -> None:
+    call = inbound() if is_inbound else outbound()
+    hands = Hands(call)
+    hands.do(call.start(), fail=False)
+    for what, fails in story:
+        hands.do(call.handle(what, NOW), fails)
+    for what in (m.HangUpAsked("test"), OVER, m.TimeUp("end")):
+        hands.do(call.handle(what, NOW), fail=False)
+    assert call.state is State.ENDED
+    assert hands.exists == set()
+    assert hands.greeted <= 1
+    assert call.outcome is not None
+    assert call.ended_at is not None
+    assert "4930" not in repr(call)
+    assert "4930" not in repr(call.transfer)
