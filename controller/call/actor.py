@@ -13,7 +13,8 @@ import structlog
 from bridge import contract
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import messages as m
-from controller.call.machine import Call, Plan, State
+from controller.call.machine import Call
+from controller.call.plan import Plan, State
 from controller.workers import NoWorker, Workers, WorkerUnreachable
 
 QUEUE_LIMIT = 1000

@@ -20,7 +20,7 @@ from controller.ari.rest import Ari, AriError
 from controller.call import messages as m
 from controller.call import view
 from controller.call.actor import CallActor
-from controller.call.machine import Plan, State
+from controller.call.plan import Plan, State
 from controller.config import Config
 from controller.workers import Workers
 

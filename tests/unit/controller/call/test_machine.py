@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from bridge.contract import Counters, Provider, SessionSpec
 from controller.call import messages as m
-from controller.call.machine import Call, Plan, State
+from controller.call.machine import Call
 from controller.call.outcome import Outcome, of_unanswered
+from controller.call.plan import Plan, State
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
 IDS = m.Ids(CALL)

@@ -1,0 +1,56 @@
+"""What is settled about a call before it begins, and the words for where it is. [pure]"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from bridge.contract import SessionSpec
+from controller.call.messages import Target
+from controller.call.outcome import Outcome
+
+
+class State(StrEnum):
+    RINGING = "ringing"
+    PREPARING = "preparing"
+    DIALING = "dialing"
+    CONNECTING = "connecting"
+    TALKING = "talking"
+    TRANSFERRING = "transferring"
+    TRANSFERRED = "transferred"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is settled about a call before it begins. `leg` is the channel of the person we talk to."""
+
+    call: str
+    direction: Literal["inbound", "outbound"]
+    leg: str
+    spec: SessionSpec
+    variables: Mapping[str, str] = field(repr=False)
+    """Channel variables of that leg: what CDRs and a later controller need to know."""
+    trunk: str | None = None
+    caller: str | None = field(default=None, repr=False)
+    callee: str | None = field(default=None, repr=False)
+    target: Target | None = None
+    """Whom to dial; outbound only."""
+    answer_deadline: float = 4.0
+    """Seconds an inbound caller rings while the AI session opens. Then the call is answered without it."""
+    prepare_deadline: float = 15.0
+    media_deadline: float = 5.0
+    end_deadline: float = 2.0
+
+
+@dataclass(slots=True)
+class Transfer:
+    """The latest transfer of a call, for those who watch it."""
+
+    channel: str
+    target: Target
+    by: str
+    tool_call: str | None
+    state: Literal["ringing", "answered", "failed"] = "ringing"
+    outcome: Outcome | None = None
