@@ -1,0 +1,466 @@
+"""One client's session: what comes in, what it changes, what is answered.
+
+Owns the state of a session and is the only file where its parts meet. All of a client event's effects happen in
+one synchronous step; only responses and listening are tasks, and they belong to the session's task group.
+Refusals become `error` events with the client's event id, and the socket stays open, as OpenAI does.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from demo.realtime import g711, settings, shapes
+from demo.realtime.brain import Brain, Reply, Turn
+from demo.realtime.ears import BYTES_PER_MS, Detection, Ears, Started
+from demo.realtime.faults import Action, Answer, Delivery, Fault, Script
+from demo.realtime.history import History, Item, user_audio
+from demo.realtime.idle import Idle
+from demo.realtime.refusal import Frame, Refusal, check
+from demo.realtime.response import Response, Terms
+from demo.realtime.usage import audio_tokens, text_tokens
+from demo.realtime.wire import Record, Seen, Wire
+
+T = TypeVar("T")
+LIFETIME_S = 60 * 60
+COMMIT_MS = 100
+"""The least audio that can be committed by hand."""
+
+
+class _Over(Exception):
+    """The socket is closed: ends the session's task group."""
+
+
+class Session:
+    """One accepted connection. Its lists may be read at any time; `wait_for` waits until they say something.
+
+    `received` and `sent` hold every event, `caller_audio` all appended sound (24 kHz s16le), `truncated` what
+    was cut (item id, milliseconds, milliseconds it had), `refused` the refusals, `responses` all responses.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        socket: ServerConnection,
+        model: str,
+        brain: Brain,
+        script: tuple[Script, ...] = (),
+        record: Record | None = None,
+        *,
+        keep: bool = True,
+    ) -> None:
+        self.number, self.socket, self.brain = number, socket, brain
+        self.delivery = next((each for each in script if isinstance(each, Delivery)), Delivery())
+        self.history = History()
+        self.received: list[Seen] = []
+        self.sent: list[Seen] = []
+        self.caller_audio = bytearray()
+        self.truncated: list[tuple[str, int, int]] = []
+        self.deleted: list[str] = []
+        self.refused: list[Refusal] = []
+        self.responses: list[Response] = []
+        self.active: Response | None = None
+        self.closed = False
+        self._answers = {each.nth: each.reply for each in script if isinstance(each, Answer)}
+        self._wire = Wire(socket, [each for each in script if isinstance(each, Fault)], self._note)
+        self._record, self._keep = record or Record(None), keep
+        self._waiting: list[tuple[Callable[[Session], Any], asyncio.Future[Any]]] = []
+        self._ids = 0
+        self.conversation_id = self.new_id("conv")
+        self.config = settings.defaults(self.new_id("sess"), model, int(time.time()) + LIFETIME_S)
+        self._ears = Ears(_detection(self.config))
+        self._speech_item = ""
+        self._hearing: dict[str, asyncio.Task[str]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._idle = Idle(self._idle_out)
+
+    # ------------------------------------------------------------ for tests
+
+    async def wait_for(self, predicate: "Callable[[Session], T]", timeout: float = 5.0) -> T:
+        """The predicate's value as soon as it is true. Raises TimeoutError."""
+        value = predicate(self)
+        if value:
+            return value
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((predicate, future))
+        async with asyncio.timeout(timeout):
+            return await future
+
+    async def wait_received(self, kind: str, nth: int = 1, timeout: float = 5.0) -> Frame:
+        """The nth client event of a type, from 1."""
+        await self.wait_for(lambda session: len(session.client_events(kind)) >= nth, timeout)
+        return self.client_events(kind)[nth - 1]
+
+    async def wait_sent(self, kind: str, nth: int = 1, timeout: float = 5.0) -> Frame:
+        """The nth server event of a type, from 1."""
+        await self.wait_for(lambda session: len(session.server_events(kind)) >= nth, timeout)
+        return self.server_events(kind)[nth - 1]
+
+    def client_events(self, kind: str) -> list[Frame]:
+        """What the client sent of this type."""
+        return [seen.event for seen in self.received if seen.type == kind]
+
+    def server_events(self, kind: str) -> list[Frame]:
+        """What the client was sent of this type."""
+        return [seen.event for seen in self.sent if seen.type == kind]
+
+    async def act(self, action: Action) -> None:
+        """Let something go wrong now."""
+        await self._wire.act(action)
+
+    def _changed(self) -> None:
+        still = []
+        for predicate, future in self._waiting:
+            value = None if future.done() else predicate(self)
+            if value:
+                future.set_result(value)
+            elif not future.done():
+                still.append((predicate, future))
+        self._waiting = still
+
+    def _note(self, sender: str, frame: Frame) -> None:
+        self._record.write(self.number, sender, frame)
+        if self._keep:
+            (self.sent if sender == "server" else self.received).append(Seen(time.monotonic(), frame))
+        if self._waiting:
+            self._changed()
+
+    # ------------------------------------------------------------ life
+
+    async def run(self) -> None:
+        """From `session.created` to the end of the connection."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._wire.run(), name=f"standin-{self.number}-wire")
+                self.emit("session.created", session=self.config)
+                await self._read()
+                raise _Over
+        except* _Over:
+            pass
+        finally:
+            self._idle.stop()
+            self.closed = True
+            self._changed()
+
+    async def turn_away(self, code: str, message: str) -> None:
+        """Say one error and close 4000: what OpenAI does to a client that can never work."""
+        body = {"type": "invalid_request_error", "code": code, "message": message, "param": None}
+        frame = {"type": "error", "event_id": self.new_id("event"), "error": body | {"event_id": None}}
+        self._note("server", frame)
+        await self.socket.send(json.dumps(frame))
+        await self.socket.close(4000, f"invalid_request_error.{code}")
+        self.closed = True
+        self._changed()
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                await self._receive(await self.socket.recv())
+        except ConnectionClosed:
+            return
+
+    async def _receive(self, text: str | bytes) -> None:
+        try:
+            frame = json.loads(text)
+        except ValueError:
+            self._refuse(Refusal("invalid_json", "The message is not valid JSON."), None)
+            return
+        event_id = frame.get("event_id") if isinstance(frame, dict) else None
+        try:
+            self._handle(check(frame))
+        except Refusal as refusal:
+            self._refuse(refusal, event_id if isinstance(event_id, str) else None)
+        if isinstance(frame, dict):
+            self._note("client", frame)
+            await self._wire.heard(str(frame.get("type")))
+
+    def _refuse(self, refusal: Refusal, event_id: str | None) -> None:
+        self.refused.append(refusal)
+        error = {
+            "type": "invalid_request_error",
+            "code": refusal.code,
+            "message": refusal.message,
+            "param": refusal.param,
+            "event_id": event_id,
+        }
+        self.emit("error", error=error)
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        """Queue one event."""
+        self._wire.emit(kind, **fields)
+
+    async def room(self) -> None:
+        """Wait until the client has read enough."""
+        await self._wire.room()
+
+    def new_id(self, prefix: str) -> str:
+        """Ids are unlike those of any other session, and never longer than 32 characters."""
+        self._ids += 1
+        return f"{prefix}_{self.number:04d}x{self._ids:06d}"
+
+    def _start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        assert self._tasks is not None
+        return self._tasks.create_task(work, name=f"standin-{self.number}-{name}")
+
+    # ------------------------------------------------------------ client events
+
+    def _handle(self, event: Any) -> None:
+        match event:
+            case shapes.Append():
+                self._append(event)
+            case shapes.SessionUpdate():
+                spoken = any(response.first_delta_at is not None for response in self.responses)
+                self.config = settings.updated(self.config, event.session, audio_spoken=spoken)
+                self._ears.listen(_detection(self.config))
+                self.emit("session.updated", session=self.config)
+            case shapes.ItemCreate():
+                self._create_item(event)
+            case shapes.ItemTruncate():
+                self._truncate(event)
+            case shapes.ItemDelete():
+                self.history.delete(event.item_id)
+                self.deleted.append(event.item_id)
+                self.emit("conversation.item.deleted", item_id=event.item_id)
+            case shapes.ItemRetrieve():
+                item = self.history.find(event.item_id, "retrieve", "retrieving")
+                self.emit("conversation.item.retrieved", item=item.with_audio())
+            case shapes.ResponseCreate():
+                self._create_response(event.response)
+            case shapes.ResponseCancel():
+                self._cancel_response(event.response_id)
+            case shapes.Commit():
+                self._commit_by_hand()
+            case shapes.Clear():
+                self._ears.take()
+                self.emit("input_audio_buffer.cleared")
+            case _:
+                text = f"'{event.type}' is for WebRTC and SIP sessions only."
+                raise Refusal("invalid_value", text, "type")
+
+    def _create_item(self, event: shapes.ItemCreate) -> None:
+        frame = event.item.model_dump(exclude_unset=True)
+        frame = {"id": self.new_id("item"), "object": "realtime.item", "status": "completed"} | frame
+        if frame["type"] == "function_call":
+            frame.setdefault("call_id", self.new_id("call"))
+        item = Item(frame)
+        before = self.history.insert(item, event.previous_item_id)
+        self.emit("conversation.item.added", previous_item_id=before, item=frame)
+        self.emit("conversation.item.done", previous_item_id=before, item=frame)
+
+    def _truncate(self, event: shapes.ItemTruncate) -> None:
+        had = self.history.find(event.item_id, "truncate", "truncating").audio_ms
+        self.history.truncate(event.item_id, event.content_index, event.audio_end_ms)
+        self.truncated.append((event.item_id, event.audio_end_ms, had))
+        self.emit(
+            "conversation.item.truncated",
+            item_id=event.item_id,
+            content_index=event.content_index,
+            audio_end_ms=event.audio_end_ms,
+        )
+
+    # ------------------------------------------------------------ hearing
+
+    def _append(self, event: shapes.Append) -> None:
+        pcm = self._decoded(event.audio)
+        self.caller_audio += pcm if self._keep else b""
+        for found in self._ears.feed(pcm):
+            if isinstance(found, Started):
+                self._speech_started(found)
+            else:
+                self.emit("input_audio_buffer.speech_stopped", audio_end_ms=found.at_ms, item_id=self._speech_item)
+                self._commit(self._speech_item, found.audio)
+
+    def _decoded(self, audio: str) -> bytes:
+        form = self.config["audio"]["input"]["format"]["type"]
+        try:
+            wire = base64.b64decode(audio, validate=True)
+        except binascii.Error:
+            text = "Invalid 'audio'. Expected base64-encoded audio bytes but got an invalid value."
+            raise Refusal("invalid_value", text, "audio") from None
+        if form == "audio/pcm" and len(wire) % 2:
+            raise Refusal("invalid_value", "Invalid 'audio'. PCM16 must be a multiple of 2 bytes.", "audio")
+        return g711.decode(form, wire)
+
+    def _speech_started(self, found: Started) -> None:
+        self._idle.stop()
+        self._speech_item = self.new_id("item")
+        self.emit("input_audio_buffer.speech_started", audio_start_ms=found.at_ms, item_id=self._speech_item)
+        detection = self.config["audio"]["input"]["turn_detection"]
+        if self.active is not None and detection["interrupt_response"]:
+            self.active.cancel("turn_detected")
+
+    def _commit_by_hand(self) -> None:
+        if self._ears.buffered_ms < COMMIT_MS:
+            text = (
+                "Error committing input audio buffer: buffer too small. Expected at least "
+                f"{COMMIT_MS}ms of audio, but buffer only has {self._ears.buffered_ms:.2f}ms of audio."
+            )
+            raise Refusal("input_audio_buffer_commit_empty", text)
+        self._commit_item(self.new_id("item"), self._ears.take())
+
+    def _commit(self, item_id: str, audio: bytes) -> None:
+        """A turn found by the server; answered if so configured."""
+        self._commit_item(item_id, audio)
+        detection = self.config["audio"]["input"]["turn_detection"]
+        if detection is not None and detection["create_response"]:
+            try:
+                self._create_response(None)
+            except Refusal as refusal:
+                self._refuse(refusal, None)
+
+    def _commit_item(self, item_id: str, audio: bytes) -> None:
+        item = user_audio(item_id, audio)
+        before = self.history.append(item)
+        self.emit("input_audio_buffer.committed", previous_item_id=before, item_id=item_id)
+        self.emit("conversation.item.added", previous_item_id=before, item=item.frame)
+        self.emit("conversation.item.done", previous_item_id=before, item=item.frame)
+        if self.config["audio"]["input"]["transcription"] is not None:
+            self._start(self._transcribe(item), "transcription")
+
+    def _hear(self, item: Item) -> asyncio.Task[str]:
+        """The words of a turn, listened to once."""
+        if item.id not in self._hearing:
+            self._hearing[item.id] = self._start(self._listen(item), "listening")
+        return self._hearing[item.id]
+
+    async def _listen(self, item: Item) -> str:
+        return await self.brain.hear(bytes(item.audio))
+
+    async def _transcribe(self, item: Item) -> None:
+        words = await self._hear(item)
+        item.frame["content"][0]["transcript"] = words
+        heard, written = audio_tokens(item), text_tokens(words)
+        kind = "conversation.item.input_audio_transcription"
+        if words:
+            self.emit(f"{kind}.delta", item_id=item.id, content_index=0, delta=words)
+        usage = {
+            "type": "tokens",
+            "total_tokens": heard + written,
+            "input_tokens": heard,
+            "input_token_details": {"text_tokens": 0, "audio_tokens": heard},
+            "output_tokens": written,
+        }
+        self.emit(f"{kind}.completed", item_id=item.id, content_index=0, transcript=words, usage=usage)
+
+    # ------------------------------------------------------------ answering
+
+    def _create_response(self, body: shapes.ResponseBody | None, *, idle: bool = False) -> None:
+        asked = body.model_dump(exclude_unset=True) if body is not None else {}
+        for name in ("reasoning", "parallel_tool_calls"):
+            settings.refuse_unless_reasoning(self.config["model"], asked, name, f"response.{name}")
+        aside = asked.get("conversation") == "none"
+        if self.active is not None and not aside:
+            text = (
+                f"Conversation already has an active response in progress: {self.active.id}. "
+                "Wait until the response is finished before creating a new one."
+            )
+            raise Refusal("conversation_already_has_active_response", text)
+        number = len(self.responses)
+        response = Response(
+            self, self._terms(asked, aside), lambda: self._decide(number, asked, idle), self._response_over
+        )
+        self.responses.append(response)
+        if not aside:
+            self.active = response
+        self._idle.stop()
+        response.task = self._start(response.run(), response.id)
+
+    def _terms(self, asked: Frame, aside: bool) -> Terms:
+        mine = self.config["audio"]["output"]
+        theirs = (asked.get("audio") or {}).get("output") or {}
+        return Terms(
+            conversation_id=None if aside else self.conversation_id,
+            modality=(asked.get("output_modalities") or self.config["output_modalities"])[0],
+            format=theirs.get("format") or mine["format"],
+            voice=theirs.get("voice") or mine["voice"],
+            max_output_tokens=asked.get("max_output_tokens") or self.config["max_output_tokens"],
+            tool_choice=asked.get("tool_choice") or self.config["tool_choice"],
+            instructions=asked.get("instructions") or self.config["instructions"],
+            metadata=asked.get("metadata"),
+        )
+
+    async def _decide(self, number: int, asked: Frame, idle: bool) -> Reply:
+        scripted = self._answers.get(number + 1, self._answers.get(0))
+        if scripted is not None:
+            return scripted
+        said, outputs = [], []
+        for item in self._since_last_answer():
+            kind = item.frame["type"]
+            if kind == "function_call_output":
+                outputs.append((self._tool_of(item.frame["call_id"]), str(item.frame["output"])))
+            elif item.frame.get("role") == "user":
+                said.append(await self._hear(item) if item.audio and item.spoken else item.text)
+        tools = asked.get("tools", self.config["tools"]) or []
+        turn = Turn(
+            number=number,
+            instructions=asked.get("instructions"),
+            said=" ".join(said) if said else None,
+            outputs=tuple(outputs),
+            tools=tuple(tool["name"] for tool in tools if tool["type"] == "function"),
+            idle=idle,
+        )
+        return await self.brain.reply(turn)
+
+    def _since_last_answer(self) -> list[Item]:
+        found: list[Item] = []
+        for item in reversed(self.history.items):
+            if item.frame.get("role") == "assistant" or item.frame["type"] == "function_call":
+                break
+            found.insert(0, item)
+        return found
+
+    def _tool_of(self, call_id: str) -> str:
+        for item in self.history.items:
+            if item.frame["type"] == "function_call" and item.frame["call_id"] == call_id:
+                return str(item.frame["name"])
+        return ""
+
+    def _cancel_response(self, response_id: str | None) -> None:
+        running = [each for each in self.responses if each.status == "in_progress"]
+        if response_id is None:
+            running = [self.active] if self.active is not None else []
+        else:
+            running = [each for each in running if each.id == response_id]
+        if not running:
+            text = "Cancellation failed: no active response found"
+            raise Refusal("response_cancel_not_active", text)
+        running[0].cancel("client_cancelled")
+
+    def _response_over(self, response: Response) -> None:
+        if self.active is response:
+            self.active = None
+        detection = self.config["audio"]["input"]["turn_detection"] or {}
+        timeout_ms = detection.get("idle_timeout_ms")
+        if timeout_ms is None or self._ears.speaking:
+            return
+        now = asyncio.get_running_loop().time()
+        began = response.first_delta_at or now
+        self._idle.start(max(now, began + response.audio_ms / 1000) + timeout_ms / 1000)
+
+    def _idle_out(self) -> None:
+        """Nobody spoke: an empty turn is committed and the model asked to say something."""
+        item_id, end = self.new_id("item"), self._ears.position_ms
+        audio = self._ears.take()
+        begin = end - len(audio) // BYTES_PER_MS
+        self.emit("input_audio_buffer.timeout_triggered", audio_start_ms=begin, audio_end_ms=end, item_id=item_id)
+        self._commit_item(item_id, audio)
+        if self.active is None:
+            self._create_response(None, idle=True)
+
+
+def _detection(config: Frame) -> Detection | None:
+    detection = config["audio"]["input"]["turn_detection"]
+    if detection is None:
+        return None
+    return Detection(
+        threshold=detection.get("threshold", 0.5),
+        prefix_ms=detection.get("prefix_padding_ms", 300),
+        silence_ms=settings.silence_ms(detection),
+    )
