@@ -1,0 +1,190 @@
+"""The controller's end of the control link, with workers played by a websocket client on a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bridge import contract
+from controller import workers as module
+from controller.workers import NoWorker, Workers, WorkerUnreachable
+
+TOKEN = "a-long-enough-token"
+SPEC = contract.SessionSpec(
+    agent="reception",
+    provider=contract.Provider(url="ws://127.0.0.1:1/v1", api_key="sk-test"),
+    instructions="Be kind.",
+)
+
+
+@dataclass
+class Rig:
+    url: str = ""
+    events: list[contract.CallEvent] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    workers: Workers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.workers = Workers(TOKEN, self._event, self._lost)
+
+    def _event(self, event: contract.CallEvent) -> None:
+        self.events.append(event)
+        self.told.set()
+
+    def _lost(self, call: str) -> None:
+        self.lost.append(call)
+        self.told.set()
+
+    async def changed(self) -> None:
+        async with asyncio.timeout(10):
+            await self.workers.changed.wait()
+        self.workers.changed.clear()
+
+    async def hear(self) -> None:
+        async with asyncio.timeout(10):
+            await self.told.wait()
+        self.told.clear()
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = Rig()
+    app = web.Application()
+    app.router.add_get(contract.LINK_PATH, rig.workers.endpoint)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    rig.url = f"http://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
+    yield rig
+    rig.workers.close()
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def join(
+    rig: Rig,
+    http: aiohttp.ClientSession,
+    name: str = "w1",
+    pid: int = 1,
+    capacity: int = 2,
+    calls: tuple[str, ...] = (),
+) -> aiohttp.ClientWebSocketResponse:
+    socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
+    hello = contract.Hello(worker=name, pid=pid, host="127.0.0.1", port=9092, capacity=capacity, calls=calls)
+    await socket.send_str(contract.encode(hello))
+    assert isinstance(contract.decode_command(await socket.receive_str(timeout=10)), contract.Welcome)
+    await rig.changed()
+    return socket
+
+
+async def test_a_wrong_token_gets_no_socket(rig: Rig, http: aiohttp.ClientSession) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await http.ws_connect(rig.url, headers={"Authorization": "Bearer wrong"})
+    assert refused.value.status == 401
+
+
+@pytest.mark.parametrize(
+    "first", ["", "{}", '{"type":"beat","load":{}}', '{"type":"hello","version":99,"worker":"w","pid":1}']
+)
+async def test_whoever_does_not_introduce_itself_is_closed(rig: Rig, http: aiohttp.ClientSession, first: str) -> None:
+    socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
+    await socket.send_str(first)
+    message = await socket.receive(timeout=10)
+    assert message.type is aiohttp.WSMsgType.CLOSE
+    assert rig.workers.all() == []
+
+
+async def test_calls_go_to_the_least_loaded_worker_until_all_are_full(rig: Rig, http: aiohttp.ClientSession) -> None:
+    with pytest.raises(NoWorker):
+        rig.workers.assign("c0")
+    sockets = [await join(rig, http, "w1", capacity=1), await join(rig, http, "w2", pid=2, capacity=2)]
+    assert [rig.workers.assign(call).name for call in ("c1", "c2", "c3")] == ["w1", "w2", "w2"]
+    with pytest.raises(NoWorker):
+        rig.workers.assign("c4")
+    rig.workers.release("c1")
+    assert rig.workers.assign("c4").name == "w1"
+    assert not any(socket.closed for socket in sockets)
+
+
+async def test_commands_reach_the_worker_of_the_call_and_its_events_come_back(
+    rig: Rig, http: aiohttp.ClientSession
+) -> None:
+    socket = await join(rig, http)
+    rig.workers.assign("c1")
+    await rig.workers.send("c1", contract.Prepare(call="c1", spec=SPEC))
+    prepared = contract.decode_command(await socket.receive_str(timeout=10))
+    assert isinstance(prepared, contract.Prepare)
+    assert prepared.spec.provider.api_key.get_secret_value() == "sk-test"
+    assert "sk-test" not in repr(prepared)
+    ready = contract.Ready(call="c1", model="m", session="s", took_ms=5)
+    await socket.send_str(contract.encode(contract.Ready(call="not-its-own", model="m", session="s", took_ms=5)))
+    await socket.send_str(contract.encode(ready))
+    await rig.hear()
+    assert rig.events == [ready]
+
+
+async def test_a_worker_that_returns_in_time_keeps_its_calls(rig: Rig, http: aiohttp.ClientSession) -> None:
+    socket = await join(rig, http)
+    rig.workers.assign("c1")
+    await socket.close()
+    await rig.changed()
+    with pytest.raises(WorkerUnreachable):
+        await rig.workers.send("c1", contract.Greet(call="c1"))
+    with pytest.raises(NoWorker):
+        rig.workers.assign("c2")
+    again = await join(rig, http, calls=("c1", "forgotten"))
+    stray = contract.decode_command(await again.receive_str(timeout=10))
+    assert stray == contract.Close(call="forgotten", reason="unknown to the controller")
+    await rig.workers.send("c1", contract.Greet(call="c1"))
+    assert contract.decode_command(await again.receive_str(timeout=10)) == contract.Greet(call="c1")
+    assert rig.lost == []
+
+
+async def test_what_ended_while_the_link_was_down_is_told(rig: Rig, http: aiohttp.ClientSession) -> None:
+    socket = await join(rig, http)
+    rig.workers.assign("c1")
+    await socket.close()
+    await rig.changed()
+    await join(rig, http, calls=())
+    assert rig.lost == ["c1"]
+
+
+@pytest.mark.parametrize("how", ["stays away", "new process"])
+async def test_the_calls_of_a_lost_worker_are_told(
+    rig: Rig, http: aiohttp.ClientSession, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETURN_GRACE", 0.05)
+    socket = await join(rig, http)
+    rig.workers.assign("c1")
+    rig.workers.assign("c2")
+    if how == "stays away":
+        await socket.close()
+        await rig.hear()
+    else:
+        await join(rig, http, pid=99)
+    assert sorted(rig.lost) == ["c1", "c2"]
+    assert rig.workers.of("c1") is None
+
+
+async def test_nonsense_closes_that_link_only(rig: Rig, http: aiohttp.ClientSession) -> None:
+    good = await join(rig, http, "w1")
+    bad = await join(rig, http, "w2", pid=2)
+    await bad.send_str('{"type":"explode"}')
+    assert (await bad.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+    await good.send_str(contract.encode(contract.Beat(load=contract.Load(sessions=7))))
+    rig.workers.assign("c1")
+    await good.send_str(contract.encode(contract.MediaConnected(call="c1")))
+    await rig.hear()
+    worker = rig.workers.get("w1")
+    assert worker is not None
+    assert worker.load.sessions == 7
