@@ -1,0 +1,206 @@
+"""The one 20 ms clock of a worker process: it says when each media leg's next frame is due.
+
+Owns one timer and a wheel of phases (5 slots of 4 ms): legs are spread over the phases, so that a wake-up serves
+some of them and not all in a lump. Deadlines are absolute, counted from the clock's start: lateness never adds up.
+
+After a stall a leg is called for the due frame and at most `CATCH_UP` missed ones; what was missed before those is
+skipped for good, because Asterisk does not pace what it is given. A leg is never called ahead of its time, with one
+bounded exception: when sound follows silence, `Cadence.hasten` moves the leg to a sooner phase (one frame ahead of real
+time at most, never closer than 8 ms to the frame before), and the lead is given back, 4 ms at a time, in silence.
+
+Refuses to know sound: a callback says only whether what it sent was audible. A callback that raises is taken off the
+clock and its owner is told; the others do not notice.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import floor
+from typing import Protocol
+
+PERIOD = 0.020
+"""Seconds between two calls of one callback."""
+PHASES = 5
+SLOT = PERIOD / PHASES
+CATCH_UP = 2
+"""Frames sent at once after a stall besides the one that is due."""
+
+_NEAREST = 2
+"""Slots that stay between two frames when the second is hastened."""
+_LEAD = PHASES
+"""Slots a leg may be ahead of real time: one frame."""
+_CALM = 5
+"""Silent frames for each slot of the lead that is given back."""
+_WAKE_UPS = 4096
+"""Lateness samples kept between two readings: 16 s of them, should nobody read."""
+
+
+class Timer(Protocol):
+    """What `call_at` gives back."""
+
+    def cancel(self) -> None: ...
+
+
+class TimeSource(Protocol):
+    """The part of asyncio's event loop that a clock needs; tests bring their own."""
+
+    def time(self) -> float: ...
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How late the clock woke up since the last reading, in milliseconds."""
+
+    wake_ups: int = 0
+    p99_ms: float = 0.0
+    max_ms: float = 0.0
+
+
+class Cadence:
+    """One callback's place on the clock."""
+
+    __slots__ = ("_calm", "_clock", "_failed", "_lead", "_tick", "due", "skipped")
+
+    def __init__(
+        self, clock: "Ticker", due: int, tick: Callable[[], bool], failed: Callable[[Exception], None]
+    ) -> None:
+        self._clock = clock
+        self._tick = tick
+        self._failed = failed
+        self._lead = 0
+        self._calm = 0
+        self.due = due
+        """The slot, counted from the clock's start, in which the next frame is due."""
+        self.skipped = 0
+        """Frames that were never sent because the process had stalled for longer than is caught up."""
+
+    def hasten(self) -> None:
+        """Sound has come after silence: call as soon as is decent instead of up to 20 ms later."""
+        self._clock._hasten(self)
+
+    def remove(self) -> None:
+        """No further call, not even in the slot that is being served. Harmless when done twice."""
+        self._clock._remove(self)
+
+
+class Ticker:
+    """The clock. `add` starts it, the last `remove` stops it; it belongs to one event loop."""
+
+    def __init__(self, loop: TimeSource | None = None) -> None:
+        self._loop: TimeSource = loop if loop is not None else asyncio.get_running_loop()
+        self._origin = self._loop.time()
+        self._next = 1
+        """The first slot that is not served yet."""
+        self._wheel: list[dict[Cadence, None]] = [{} for _ in range(PHASES)]
+        self._timer: Timer | None = None
+        self._armed = 0
+        self._late: list[float] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._wheel))
+
+    def __repr__(self) -> str:
+        return f"<Ticker [{'/'.join(str(len(phase)) for phase in self._wheel)}]>"
+
+    def add(self, tick: Callable[[], bool], failed: Callable[[Exception], None]) -> Cadence:
+        """Call `tick` every 20 ms, first 8 to 20 ms from now, in the phase with the fewest legs.
+
+        `tick` returns whether it sent sound (True) or silence (False). If it raises, it is not called again and
+        `failed` gets the exception.
+        """
+        soonest = max(self._upcoming(), self._next)
+        # The owner sends its first frame itself; the latest of the emptiest phases is nearest to 20 ms after it.
+        due = min(
+            range(soonest + PHASES - 1, soonest + _NEAREST - 1, -1),
+            key=lambda slot: len(self._wheel[slot % PHASES]),
+        )
+        cadence = Cadence(self, due, tick, failed)
+        self._wheel[due % PHASES][cadence] = None
+        self._arm()
+        return cadence
+
+    def read_lateness(self) -> Lateness:
+        """What the clock's wake-ups were like since the last reading."""
+        late, self._late = sorted(self._late), []
+        if not late:
+            return Lateness()
+        return Lateness(len(late), late[(len(late) - 1) * 99 // 100] * 1000, late[-1] * 1000)
+
+    # ------------------------------------------------------------ for Cadence
+
+    def _remove(self, cadence: Cadence) -> None:
+        self._wheel[cadence.due % PHASES].pop(cadence, None)
+        if self._timer is not None and not any(self._wheel):
+            self._timer.cancel()
+            self._timer = None
+
+    def _hasten(self, cadence: Cadence) -> None:
+        soonest = max(
+            self._upcoming(), self._next, cadence.due - PHASES + _NEAREST, cadence.due - (_LEAD - cadence._lead)
+        )
+        if soonest < cadence.due and cadence in self._wheel[cadence.due % PHASES]:
+            cadence._lead += cadence.due - soonest
+            cadence._calm = 0
+            self._move(cadence, soonest)
+            self._arm()
+
+    # ------------------------------------------------------------ inside
+
+    def _upcoming(self) -> int:
+        """The first slot that lies in the future."""
+        return floor((self._loop.time() - self._origin) / SLOT) + 1
+
+    def _move(self, cadence: Cadence, due: int) -> None:
+        del self._wheel[cadence.due % PHASES][cadence]
+        cadence.due = due
+        self._wheel[due % PHASES][cadence] = None
+
+    def _arm(self) -> None:
+        """Set the timer to the next slot that has a leg in its phase."""
+        slot = next((s for s in range(self._next, self._next + PHASES) if self._wheel[s % PHASES]), None)
+        if slot is None or (self._timer is not None and slot == self._armed):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = slot
+        self._timer = self._loop.call_at(self._origin + slot * SLOT, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        # The loop may call a timer early by its clock's resolution; the armed slot is due nevertheless.
+        last = max(floor((now - self._origin) / SLOT), self._armed)
+        if len(self._late) < _WAKE_UPS:
+            self._late.append(max(0.0, now - (self._origin + self._armed * SLOT)))
+        first = max(self._armed, last - (CATCH_UP + 1) * PHASES + 1)
+        self._next = last + 1
+        for slot in range(first, last + 1):
+            self._serve(slot)
+        self._arm()
+
+    def _serve(self, slot: int) -> None:
+        for cadence in tuple(self._wheel[slot % PHASES]):
+            if cadence.due > slot or cadence not in self._wheel[slot % PHASES]:
+                continue  # added or moved for a later round, or removed by a callback before it
+            missed = (slot - cadence.due) // PHASES
+            if missed:
+                cadence.skipped += missed
+                cadence._lead = 0
+            cadence.due = slot + PHASES
+            try:
+                sounded = cadence._tick()
+            except Exception as fault:  # the top of this leg: it ends, the clock goes on
+                self._remove(cadence)
+                cadence._failed(fault)
+            else:
+                if cadence._lead:
+                    self._give_back(cadence, sounded)
+
+    def _give_back(self, cadence: Cadence, sounded: bool) -> None:
+        """Every few silent frames the next one comes a slot later, until real time is reached again."""
+        cadence._calm = 0 if sounded else cadence._calm + 1
+        if cadence._calm >= _CALM and cadence in self._wheel[cadence.due % PHASES]:
+            cadence._calm = 0
+            cadence._lead -= 1
+            self._move(cadence, cadence.due + 1)
