@@ -1,0 +1,231 @@
+"""What is wrong with a config's values, alone and together. [pure]
+
+Owns the translation of pydantic's findings into ours, and the rules between keys. Those work on plain data, not on
+models, so that a wrong number in one place does not hide a missing agent in another.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from controller.config_errors import ConfigError, Path, dotted, explain_unknown, shown
+from controller.config_schema import keys_at, places, shape_of
+from controller.config_source import Source
+from controller.config_values import Address, Ports, address_of, ports_of
+
+SHORTEST_TOKEN = 16
+SHORTEST_LOCAL_TOKEN = 8
+"""Where the API listens on loopback only."""
+
+_PLACEHOLDER = re.compile(
+    r"change[-_ ]?(me|this|it).*|replace[-_ ]?(me|this).*|your[-_ ].*|<.*>|(?P<one>.)(?P=one)+|todo|none|null|"
+    r"((api|ops)[-_]?)?(token|secret|password|key)",
+    re.IGNORECASE,
+)
+_NO_REASONING = re.compile(r"gpt-realtime(-mini|-1\.5)?(-[0-9]{4}-[0-9]{2}-[0-9]{2})?")
+
+
+# ---------------------------------------------------------------- each value by itself
+
+
+def problems_of(invalid: ValidationError | None, source: Source, model: type[BaseModel]) -> list[ConfigError]:
+    """Pydantic's findings in our words, without those that an unset variable alone has caused."""
+    if invalid is None:
+        return []
+    found = []
+    for detail in invalid.errors(include_url=False):
+        path = _path(detail, source.data)
+        spurious = detail["type"] == "too_short" and detail["input"]  # its items are wrong, and are told themselves
+        if path not in source.unset and not spurious:
+            found.append(_problem(path, detail, source, model))
+    return found
+
+
+def _path(detail: ErrorDetails, data: Any) -> Path:
+    """Where in the file: pydantic also names the chosen kind of a union, which is no key."""
+    path: list[str | int] = []
+    for part in detail["loc"]:
+        known = isinstance(data, list) or (isinstance(data, dict) and part in data)
+        if known:
+            data = data[part]
+        elif part == "[key]" or (isinstance(data, dict) and part == data.get("type")):
+            continue
+        else:
+            data = None
+        path.append(part)
+    return tuple(path)
+
+
+def _problem(path: Path, detail: ErrorDetails, source: Source, model: type[BaseModel]) -> ConfigError:
+    given = detail["input"]
+    message, hint, value = _words(detail), "", shown(path, source.written.get(path, given))
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            keys = shape_of(model)
+            hint, value = explain_unknown(path, keys_at(keys, path[:-1]), places(keys)), ""
+        case "missing":
+            value = ""
+        case "union_tag_not_found":
+            hint, value = "add `type: server_vad` or `type: semantic_vad`", ""  # there is no other such union
+        case "string_type" if isinstance(given, bool | int | float):
+            hint = "put it in quotes; YAML took it for a number, a truth value or a time"
+        case "voiceai":
+            hint = str(context.get("hint", ""))
+            value = "" if message.startswith(("is empty", "also matches")) else value
+    return ConfigError(dotted(path), value, message, hint, source.line(path))
+
+
+def _words(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            return "unknown key"
+        case "missing":
+            return "is missing"
+        case "string_type":
+            return "must be text"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return "must be a mapping"
+        case "tuple_type" | "list_type":
+            return "must be a list"
+        case "union_tag_not_found":
+            return "doesn't say its `type`"
+        case "union_tag_invalid":
+            return f"its `type` must be one of {context['expected_tags']}"
+        case "too_short":
+            return "must not be empty"
+        case "voiceai":
+            return detail["msg"]
+        case _:  # the library's words do without the value, e.g. "Input should be less than or equal to 1"
+            return detail["msg"].replace("Input should", "must")
+
+
+# ---------------------------------------------------------------- values together
+
+
+def complete(source: Source) -> list[ConfigError]:
+    """What must hold between keys. Values of the wrong kind are skipped: `problems_of` names them."""
+    before = len(source.errors)
+    top = _mapping(source.data)
+    _check_routes(top, source)
+    _check_tokens(_mapping(top.get("api")), source)
+    _check_bridge(top, source)
+    _check_openai(top, source)
+    found = source.errors[before:]
+    del source.errors[before:]
+    return found
+
+
+def _check_routes(top: Mapping[str, Any], source: Source) -> None:
+    earlier: list[tuple[int, Mapping[str, Any]]] = []
+    for index, route in _entries(top.get("routes")):
+        for key, section in (("agent", "agents"), ("trunk", "trunks")):
+            name, known = route.get(key), _mapping(top.get(section))
+            if isinstance(name, str) and name not in known and ("routes", index, key) not in source.unset:
+                near = get_close_matches(name, [str(each) for each in known], n=1)
+                hint = f"did you mean `{near[0]}`?" if near else "there are: " + ", ".join(map(str, known))
+                path = ("routes", index, key)
+                source.add(path, f"no such {key}", hint if known else "", shown(path, source.written.get(path, name)))
+        for number, other in earlier:
+            if all(_covers(other.get(key), route.get(key)) for key in ("to", "caller", "trunk")):
+                hint = f"routes[{number}] fits everything that this one fits, and comes first; swap them or drop one"
+                source.add(("routes", index, "to"), "is never reached", hint)
+                break
+        earlier.append((index, route))
+
+
+def _covers(first: Any, second: Any) -> bool:
+    if first is None or first == second:
+        return True
+    if not isinstance(first, str) or not first.endswith("*"):
+        return False
+    return first == "*" or (isinstance(second, str) and second.rstrip("*").startswith(first[:-1]))
+
+
+def _check_tokens(api: Mapping[str, Any], source: Source) -> None:
+    listen = _value(address_of, api.get("listen", "127.0.0.1:8080"))
+    shortest = SHORTEST_LOCAL_TOKEN if isinstance(listen, Address) and listen.loopback else SHORTEST_TOKEN
+    seen: dict[tuple[str, str], int] = {}
+    for index, entry in _entries(api.get("tokens")):
+        for key in ("name", "token"):
+            value, path = entry.get(key), ("api", "tokens", index, key)
+            if not isinstance(value, str) or not value.strip() or path in source.unset:
+                continue
+            if (key, value) in seen:
+                source.add(
+                    path, f"is the same as that of tokens[{seen[key, value]}]", "each user gets one of their own"
+                )
+            seen.setdefault((key, value), index)
+        _check_token(entry.get("token"), ("api", "tokens", index, "token"), shortest, source)
+
+
+def _check_token(value: Any, path: Path, shortest: int, source: Source) -> None:
+    if not isinstance(value, str) or not value.strip() or path in source.unset:
+        return
+    fresh = "make one with: openssl rand -hex 32"
+    if _PLACEHOLDER.fullmatch(value):
+        source.add(path, "is a placeholder that anybody could guess", fresh)
+    elif len(value) < shortest:
+        source.add(path, f"is too short: {shortest} characters at least", fresh)
+    elif not value.isascii() or " " in value:
+        source.add(path, "can't be sent in an HTTP header: it has spaces or letters beyond ASCII", fresh)
+
+
+def _check_bridge(top: Mapping[str, Any], source: Source) -> None:
+    bridge, api = _mapping(top.get("bridge")), _mapping(top.get("api"))
+    workers, token = bridge.get("workers", "auto"), bridge.get("token")
+    ports = _value(ports_of, bridge.get("ports", "9092-9099"))
+    listen = _value(address_of, api.get("listen", "127.0.0.1:8080"))
+    _check_token(token, ("bridge", "token"), SHORTEST_TOKEN, source)
+    if str(workers) == "0" and token is None:
+        source.add(
+            ("bridge", "workers"), "leaves no worker at all", "set bridge.token, so that remote workers may come"
+        )
+    if isinstance(ports, Ports) and str(workers).isdigit() and int(workers) > len(ports):
+        hint = "each worker needs a port of its own"
+        source.add(("bridge", "ports"), f"has {len(ports)} ports for {workers} workers", hint)
+    if isinstance(ports, Ports) and isinstance(listen, Address) and listen.port in ports:
+        source.add(("api", "listen"), "uses a port of bridge.ports", "keep them apart")
+    if bridge.get("advertise") in ("0.0.0.0", "::", "[::]", "*"):
+        source.add(
+            ("bridge", "advertise"), "is no address that Asterisk could connect to", "name this machine's address"
+        )
+
+
+def _check_openai(top: Mapping[str, Any], source: Source) -> None:
+    openai = _mapping(top.get("openai"))
+    for name in _mapping(openai.get("headers")):
+        if str(name).lower() == "openai-beta":
+            hint = explain_unknown(("OpenAI-Beta",), (), {})
+            source.add(("openai", "headers", name), "must not be sent", hint)
+    model = openai.get("model", "")
+    if not isinstance(model, str) or not _NO_REASONING.fullmatch(model):
+        return
+    for name, agent in _mapping(top.get("agents")).items():
+        if _mapping(agent).get("reasoning_effort") is not None:
+            hint = "the server would refuse the whole session; leave it out or use gpt-realtime-2.1-mini"
+            source.add(
+                ("agents", str(name), "reasoning_effort"), "is for reasoning models, and openai.model is none", hint
+            )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _entries(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for index, entry in enumerate(value if isinstance(value, list) else []):
+        if isinstance(entry, dict):
+            yield index, entry
+
+
+def _value(reader: Any, value: Any) -> Any:
+    try:
+        return reader(value)
+    except PydanticCustomError:
+        return None

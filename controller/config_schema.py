@@ -1,0 +1,87 @@
+"""Which keys the config has and where, told from the models: for editors, and for hints about wrong keys. [pure]
+
+Owns the JSON Schema of config.yaml and the walk over the models that finds each key's place.
+"""
+
+from collections.abc import Iterator
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+_VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
+_NARROW = {"integer", "number", "boolean"}
+
+Shape = dict[str, "Shape"]
+"""Keys below a key. `*` stands for any name, and for any index of a list."""
+
+
+def shape_of(model: type[BaseModel]) -> Shape:
+    return {name: _below(field.annotation) for name, field in model.model_fields.items()}
+
+
+def _below(annotation: Any) -> Shape:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return shape_of(annotation)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _below(arguments[0])
+    if origin in (dict, tuple):
+        below = _below(arguments[1] if origin is dict else arguments[0])
+        return {"*": below}
+    if origin in (Union, UnionType):
+        merged: Shape = {}
+        for option in arguments:
+            merged |= _below(option)
+        return merged
+    return {}
+
+
+def keys_at(shape: Shape, path: tuple[str | int, ...]) -> list[str]:
+    """The keys that may stand directly under `path`."""
+    for part in path:
+        shape = shape.get(str(part), shape.get("*", {}))
+    return [key for key in shape if key != "*"]
+
+
+def places(shape: Shape) -> dict[str, list[str]]:
+    """Every key of the config with the paths at which it may stand."""
+    found: dict[str, list[str]] = {}
+    for key, path in _walk(shape, ""):
+        found.setdefault(key, []).append(path)
+    return found
+
+
+def _walk(shape: Shape, path: str) -> Iterator[tuple[str, str]]:
+    for key, below in shape.items():
+        here = f"{path}.<name>" if key == "*" else f"{path}.{key}" if path else key
+        if key != "*":
+            yield key, here
+        yield from _walk(below, here)
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Draft 2020-12. Where only numbers, booleans or certain texts are allowed, `${NAME}` is too: it is filled in
+    before anything is checked."""
+    schema: dict[str, Any] = _with_variables(model.model_json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema | {"title": "voiceai config.yaml"}
+
+
+def _with_variables(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_with_variables(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if _is_value(node):
+        told = {key: node[key] for key in ("description", "title", "default") if key in node}
+        rule = {key: item for key, item in node.items() if key not in told}
+        return {**told, "anyOf": [rule, _VARIABLE]}
+    return {key: item if key in ("default", "required") else _with_variables(item) for key, item in node.items()}
+
+
+def _is_value(node: dict[str, Any]) -> bool:
+    """A schema of a number, a boolean or a text that not every `${NAME}` would fit."""
+    kind = node.get("type")
+    if isinstance(kind, str):
+        return kind in _NARROW or (kind == "string" and any(key in node for key in ("enum", "pattern", "const")))
+    return False

@@ -1,0 +1,229 @@
+"""What single values of the config may hold: addresses, ports, patterns, dial templates, secrets. [pure]
+
+Owns their types. A validator says what is wrong without repeating the value, which may have come from the environment.
+Refuses whatever could carry a second command into an Asterisk dial string.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+FORBIDDEN_IN_NUMBERS = "/&,;|$%{}()[]<>\"'`\\ \t\r\n"
+"""Each of these means something to Asterisk, to SIP or to a shell. `@` and `:` only ever stand in `sip:user@host`."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TEMPLATE = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.:@;=+/-]*\{number\}[A-Za-z0-9_.:@;=+/-]*")
+_CALLER_ID = re.compile(
+    r"\+?[0-9A-Za-z*#_.-]{1,64}|\"?[^\x00-\x1f\x7f<>\"$@;&|\\]{1,64}\"? ?<\+?[0-9A-Za-z*#_.-]{1,64}>"
+)
+
+
+def _wrong(message: str, hint: str = "") -> PydanticCustomError:
+    return PydanticCustomError("voiceai", "{message}", {"message": message, "hint": hint})
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """TCP ports in a row, both ends included."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+    def __contains__(self, port: int) -> bool:
+        return self.first <= port <= self.last
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+def address_of(value: Any) -> Address:
+    """`host:port`, `[v6]:port`; port 0 means any free one. Raises PydanticCustomError."""
+    if isinstance(value, Address):
+        return value
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):([0-9]{1,5})", str(value))
+    if match is None or int(match[3]) > 65535:
+        raise _wrong("must be host:port", "e.g. 127.0.0.1:8080, in quotes; [::1]:8080 for IPv6")
+    return Address(match[1] or match[2], int(match[3]))
+
+
+def ports_of(value: Any) -> Ports:
+    """`9092-9099` or one port. Raises PydanticCustomError."""
+    if isinstance(value, Ports):
+        return value
+    match = re.fullmatch(r"([0-9]{1,5})(?: ?- ?([0-9]{1,5}))?", str(value))
+    if match is None:
+        raise _wrong("must be a port or two with a dash between", 'e.g. "9092-9099"')
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not 1 <= first <= last <= 65535:
+        raise _wrong("must be within 1-65535, the lower port first")
+    return Ports(first, last)
+
+
+def _workers(value: Any) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > 256:
+        raise _wrong("must be `auto` or a whole number from 0 to 256")
+    return int(text)
+
+
+def _pattern(text: str) -> str:
+    try:
+        compiled = re.compile(text, re.ASCII)
+    except re.error as error:
+        raise _wrong(f"is not a regular expression: {error.msg} at character {(error.pos or 0) + 1}") from None
+    dangerous = sorted({sign for sign in FORBIDDEN_IN_NUMBERS if _can_match(compiled, sign)})
+    if dangerous:
+        signs = " ".join("space" if sign == " " else repr(sign)[1:-1] for sign in dangerous)
+        raise _wrong(
+            f"also matches text with {signs}, which could change the dial string",
+            r"say which signs a number has, e.g. \+?[0-9]{4,15}",
+        )
+    if text.startswith("sip") and any(compiled.fullmatch(f"{each}@anywhere.invalid") for each in ("sip:1", "sip:user")):
+        raise _wrong("matches SIP addresses of any host", r"name the host, e.g. sip:[a-z0-9]+@pbx\.example\.com")
+    return text
+
+
+def _can_match(pattern: re.Pattern[str], sign: str) -> bool:
+    """Not a proof, but it finds `.*`, `[^@]+` and `\\S{4,15}`. The proof is `limits.check_number`, on each number."""
+    return any(
+        pattern.fullmatch("1" * before + sign + "1" * (length - before - 1))
+        for length in (1, 2, 3, 4, 6, 8, 10, 12, 15)
+        for before in {0, length // 2, length - 1}
+    )
+
+
+def _template(text: str) -> str:
+    if text.count("{number}") != 1:
+        raise _wrong("must hold {number} once", "e.g. PJSIP/{number}@trunk")
+    if not _TEMPLATE.fullmatch(text):
+        raise _wrong("must be technology/… without spaces, commas, & or other braces", "e.g. PJSIP/{number}@trunk")
+    return text
+
+
+def _caller_id(text: str) -> str:
+    if not _CALLER_ID.fullmatch(text):
+        raise _wrong("must be a number, or a name and a number", "e.g. Reception <+49301234567>")
+    return text
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not text.strip():
+        raise _wrong("is empty")
+    if text != text.strip() or _CONTROL.search(text):
+        raise _wrong("has a space or line end around it, or a control character in it")
+    return secret
+
+
+def _some(text: str) -> str:
+    if not text.strip():
+        raise _wrong("is empty")
+    return text
+
+
+def _url(schemes: tuple[str, ...]) -> Any:
+    def check(text: str) -> str:
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError:
+            raise _wrong("is not a URL") from None
+        if parts.scheme not in schemes or not parts.hostname:
+            raise _wrong("must begin with " + " or ".join(f"{scheme}://" for scheme in schemes) + " and name a host")
+        if parts.username or parts.password:
+            raise _wrong("must not hold a user name or password", "they have keys of their own")
+        if "model" in parse_qs(parts.query, keep_blank_values=True):
+            raise _wrong("must not hold ?model=", "`openai.model` says which")
+        return text.rstrip("/")
+
+    return check
+
+
+def _matching(pattern: str, message: str) -> tuple[AfterValidator, WithJsonSchema]:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise _wrong(message)
+        return text
+
+    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+_NAME = _matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "must be 1 to 64 of letters, digits, dots, dashes and underlines")
+_ROUTE = _matching(r"[+*#0-9A-Za-z_.-]{1,64}", "must be 1 to 64 of digits, letters and + * # . - _")
+
+HttpUrl = Annotated[
+    str, AfterValidator(_url(("http", "https"))), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+RealtimeUrl = Annotated[
+    str, AfterValidator(_url(("ws", "wss"))), WithJsonSchema({"type": "string", "pattern": "^wss?://"})
+]
+Name = Annotated[str, _NAME[0], _NAME[1]]
+SomeText = Annotated[str, AfterValidator(_some)]
+PhoneText = Annotated[str, Field(min_length=1, max_length=128)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+AllowPattern = Annotated[str, Field(max_length=500), AfterValidator(_pattern)]
+EndpointTemplate = Annotated[str, AfterValidator(_template)]
+CallerId = Annotated[str, AfterValidator(_caller_id)]
+RoutePattern = Annotated[str, _ROUTE[0], _ROUTE[1]]
+WorkerCount = Annotated[
+    int | Literal["auto"],
+    PlainValidator(_workers),
+    WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 0, "maximum": 256}]}),
+]
+ListenAt = Annotated[
+    Address,
+    PlainValidator(address_of),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "pattern": ":[0-9]+$"}),
+]
+PortsInRow = Annotated[
+    Ports,
+    PlainValidator(ports_of),
+    PlainSerializer(str),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": "^[0-9]+( ?- ?[0-9]+)?$"}, {"type": "integer"}]}),
+]
+
+
+def caller_id(text: str) -> str:
+    """`text` if it may be shown as a caller id. Raises ValueError with a reason fit for people."""
+    if not _CALLER_ID.fullmatch(text):
+        raise ValueError("A caller id is a number, or a name and a number: Reception <+49301234567>.")
+    return text
+
+
+def plain(value: Any) -> Any:
+    """Dumped models as JSON-ready data, secrets starred."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, SecretStr) else value

@@ -1,0 +1,170 @@
+"""What may be dialled, and how it is written for Asterisk. The toll-fraud guard. [pure]
+
+Owns the way from what a person, a program or a model wrote to a dial string: separators dropped, every sign checked,
+the whole matched against the trunk's allow-list. Whoever asks, there is no other way to a dial string.
+
+Refuses everything it does not know to be harmless. Reasons are for people and for models, and never hold the number.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller import config_values
+
+if TYPE_CHECKING:
+    from controller.config import Config, Trunk
+
+MAX_LENGTH = 128
+
+_SEPARATORS = re.compile("[ ().\u00a0\u2009\u202f\u2010\u2011\u2012\u2013-]")
+_DIGITS = re.compile(r"\+?[0-9*#]{1,32}")
+_EXTENSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.*#-]{0,63}")
+_SIP = re.compile(
+    r"sips?:[A-Za-z0-9+][A-Za-z0-9+_.*#-]{0,63}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?(?::[0-9]{1,5})?"
+)
+_CONTEXT = re.compile(r"([A-Za-z0-9+*#][A-Za-z0-9+_.*#-]{0,63})@([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")
+_ENDPOINT = re.compile(r"PJSIP/(?:\{number\}@([A-Za-z0-9_.-]+)|([A-Za-z0-9_.-]+)/.*)")
+
+
+class NotAllowed(Exception):
+    """This will not be dialled. `reason` is a sentence or two, for a person or a model, without the number."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Busy(Exception):
+    """As many calls as allowed are up already. `reason` is for the person who asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A destination outside: `dial` is Asterisk's dial string, `number` what the allow-list let pass."""
+
+    trunk: str
+    dial: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A destination in the dialplan."""
+
+    context: str
+    extension: str
+
+    @property
+    def dial(self) -> str:
+        return f"Local/{self.extension}@{self.context}"
+
+
+def check_number(trunk: "Trunk", number: str) -> str:
+    """`number` as it may be dialled over `trunk`: without spaces, dashes, dots and parentheses. Raises NotAllowed.
+
+    A leading 00 stays 00 and an extension's name stays as it is: what a trunk understands is the allow-list's to say.
+    """
+    if number.startswith(("sip:", "sips:")):
+        return _check_sip(trunk, number)
+    if "(0)" in number:
+        raise NotAllowed("A number must not hold (0): write it either with the country code or with the leading zero.")
+    compact = _SEPARATORS.sub("", number) if len(number) <= MAX_LENGTH else ""
+    plain = compact if _DIGITS.fullmatch(compact) else number
+    if not _DIGITS.fullmatch(plain) and not _EXTENSION.fullmatch(plain):
+        raise NotAllowed(
+            "This is not a telephone number: digits, perhaps with a + before them, or an extension's name."
+        )
+    if not _allowed(trunk, plain, sip=False):
+        raise NotAllowed("This number is not on the trunk's allow-list.")
+    return plain
+
+
+def _check_sip(trunk: "Trunk", uri: str) -> str:
+    if not _SIP.fullmatch(uri):
+        raise NotAllowed("This is not a plain SIP address: sip:user@host or sip:user@host:port.")
+    if not _allowed(trunk, uri, sip=True):
+        raise NotAllowed("This SIP address is not on the trunk's allow-list.")
+    return uri
+
+
+def _allowed(trunk: "Trunk", text: str, *, sip: bool) -> bool:
+    """A pattern is for SIP addresses if it begins with `sip`: one for numbers, however wide, never opens those."""
+    patterns = (each for each in trunk.allow if each.startswith("sip") is sip)
+    return any(re.fullmatch(each, text, re.ASCII) for each in patterns)
+
+
+def dial_string(trunk: "Trunk", number: str) -> str:
+    """How Asterisk dials `number` over `trunk`. Checks it once more: nothing unchecked gets into a dial string."""
+    number = check_number(trunk, number)
+    if not number.startswith(("sip:", "sips:")):
+        return trunk.endpoint.replace("{number}", number)
+    endpoint = endpoint_of(trunk)
+    if endpoint is None:
+        raise NotAllowed("This trunk can't dial SIP addresses: its endpoint is not a PJSIP one.")
+    return f"PJSIP/{endpoint}/{number}"
+
+
+def endpoint_of(trunk: "Trunk") -> str | None:
+    """The trunk's endpoint name in pjsip.conf; None if its dial template is not PJSIP's."""
+    match = _ENDPOINT.fullmatch(trunk.endpoint)
+    return (match[1] or match[2]) if match else None
+
+
+def check_caller_id(text: str) -> str:
+    """`text` if it may be shown to who is called. Raises NotAllowed."""
+    try:
+        return config_values.caller_id(text)
+    except ValueError as error:
+        raise NotAllowed(str(error)) from None
+
+
+def destination(config: "Config", to: str, trunk: str | None) -> Number | Context:
+    """Where a transfer goes. Raises NotAllowed.
+
+    `to` is a name from `transfer.targets`, `extension@context`, `sip:user@host`, or a number or extension, which is
+    dialled over `trunk` (None: the first trunk).
+    """
+    to = config.transfer.targets.get(to, to)
+    if "@" in to and not to.startswith(("sip:", "sips:")):
+        return _context(config, to)
+    name = trunk if trunk in config.trunks else next(iter(config.trunks), None)
+    if name is None:
+        raise NotAllowed("There is no trunk to dial over; `trunks` in the config is empty.")
+    line = config.trunks[name]
+    number = check_number(line, to)
+    return Number(name, dial_string(line, number), number)
+
+
+def tool_destination(config: "Config", to: str, trunk: str | None) -> Number | Context:
+    """As `destination`, for a model that asks: with named targets in the config, only those. Raises NotAllowed."""
+    targets = config.transfer.targets
+    if targets and to not in targets:
+        raise NotAllowed("There is no such destination. There are: " + ", ".join(targets) + ".")
+    return destination(config, to, trunk)
+
+
+def _context(config: "Config", to: str) -> Context:
+    match = _CONTEXT.fullmatch(to)
+    if match is None:
+        raise NotAllowed("This is not a dialplan destination: extension@context.")
+    if match[2] not in config.transfer.contexts:
+        raise NotAllowed(
+            "Calls may not be transferred into this context; `transfer.contexts` in the config lists those."
+        )
+    return Context(match[2], match[1])
+
+
+def check_capacity(config: "Config", trunk: str | None, live: int, live_on: Callable[[str], int]) -> None:
+    """Room for one more call? `live` calls are up, `live_on(trunk)` of them over that trunk. Raises Busy."""
+    total = config.limits.max_calls
+    if total is not None and live >= total:
+        raise Busy("As many calls as allowed are up already (limits.max_calls).")
+    per_trunk = config.trunks[trunk].max_calls if trunk in config.trunks else None
+    if trunk is not None and per_trunk is not None and live_on(trunk) >= per_trunk:
+        raise Busy("As many calls as allowed are up over this trunk already (trunks.<name>.max_calls).")
