@@ -109,7 +109,9 @@ class Ticker:
         `tick` returns whether it sent sound (True) or silence (False). If it raises, it is not called again and
         `failed` gets the exception.
         """
-        soonest = max(self._upcoming(), self._next)
+        soonest = max(self._slot(self._loop.time()) + 1, self._next)
+        if not any(self._wheel):
+            self._next = soonest  # the slots of the time without legs were nobody's
         # The owner sends its first frame itself; the latest of the emptiest phases is nearest to 20 ms after it.
         due = min(
             range(soonest + PHASES - 1, soonest + _NEAREST - 1, -1),
@@ -136,9 +138,10 @@ class Ticker:
             self._timer = None
 
     def _hasten(self, cadence: Cadence) -> None:
-        soonest = max(
-            self._upcoming(), self._next, cadence.due - PHASES + _NEAREST, cadence.due - (_LEAD - cadence._lead)
-        )
+        upcoming = self._slot(self._loop.time()) + 1
+        decent = cadence.due - PHASES + _NEAREST
+        affordable = cadence.due - _LEAD + cadence._lead
+        soonest = max(upcoming, self._next, decent, affordable)
         if soonest < cadence.due and cadence in self._wheel[cadence.due % PHASES]:
             cadence._lead += cadence.due - soonest
             cadence._calm = 0
@@ -147,9 +150,9 @@ class Ticker:
 
     # ------------------------------------------------------------ inside
 
-    def _upcoming(self) -> int:
-        """The first slot that lies in the future."""
-        return floor((self._loop.time() - self._origin) / SLOT) + 1
+    def _slot(self, time: float) -> int:
+        """The last slot that is due at this time, forgiving the rounding of floats at its very beginning."""
+        return floor((time - self._origin) / SLOT + 1e-6)
 
     def _move(self, cadence: Cadence, due: int) -> None:
         del self._wheel[cadence.due % PHASES][cadence]
@@ -170,7 +173,7 @@ class Ticker:
         self._timer = None
         now = self._loop.time()
         # The loop may call a timer early by its clock's resolution; the armed slot is due nevertheless.
-        last = max(floor((now - self._origin) / SLOT), self._armed)
+        last = max(self._slot(now), self._armed)
         if len(self._late) < _WAKE_UPS:
             self._late.append(max(0.0, now - (self._origin + self._armed * SLOT)))
         first = max(self._armed, last - (CATCH_UP + 1) * PHASES + 1)
@@ -183,10 +186,7 @@ class Ticker:
         for cadence in tuple(self._wheel[slot % PHASES]):
             if cadence.due > slot or cadence not in self._wheel[slot % PHASES]:
                 continue  # added or moved for a later round, or removed by a callback before it
-            missed = (slot - cadence.due) // PHASES
-            if missed:
-                cadence.skipped += missed
-                cadence._lead = 0
+            cadence.skipped += (slot - cadence.due) // PHASES
             cadence.due = slot + PHASES
             try:
                 sounded = cadence._tick()
