@@ -1,0 +1,67 @@
+# make setup   everything that the other targets need: Debian packages, .venv, Asterisk (quick when it is all there)
+# make test    set-up, style, types, and all tests up to calls through a real Asterisk
+# make demo    set-up, then one phone call from end to end; KEEP=1 stays up for your own softphone
+# make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
+# Parts of "test" alone: style, types, unit, integration, e2e. "clean" removes what was built, caches included.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup packages asterisk-tree test demo style types unit integration e2e lock clean
+.NOTPARALLEL:
+
+setup: packages .venv/.installed asterisk-tree
+	@echo "setup: ok, $(BIN)/voiceai is ready"
+
+# Asked by command, not by package name, so that other distributions pass with what they have.
+packages:
+	@.ci/packages $(PYTHON)
+
+# --require-hashes: exactly the files that were locked, whatever index serves them.
+.venv/.installed: requirements-dev.lock pyproject.toml
+	@echo "setup: Python packages into .venv ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "setup: $(PYTHON) is older than 3.11; name another one: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@
+
+asterisk-tree:
+	@asterisk/asterisk setup
+
+test: setup style types
+	$(BIN)/pytest tests/unit tests/integration tests/e2e
+
+demo: setup
+	KEEP=$(KEEP) $(BIN)/voiceai demo
+
+style: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.installed
+	$(BIN)/mypy
+
+unit integration: .venv/.installed
+	$(BIN)/pytest tests/$@
+
+e2e: setup
+	$(BIN)/pytest tests/e2e
+
+# uv reads the hashes of all files of a version, for every platform, off the index; no address gets into the locks.
+LOCK := .cache/uv/bin/uv pip compile -q --universal --python-version 3.11 --upgrade --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+lock:
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/python -m pip install -q uv
+	$(LOCK) -o requirements.lock pyproject.toml
+	$(LOCK) -o requirements-dev.lock --all-extras -c requirements.lock pyproject.toml
+
+clean:
+	@for instance in $(notdir $(wildcard var/asterisk/*)); do asterisk/asterisk --name $$instance remove; done
+	rm -rf .venv .cache var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
