@@ -1,0 +1,111 @@
+"""Barge-in: what the caller did not hear must not be played, and must not stay in the model's memory. [pure]
+
+Owns the one synchronous step between `speech_started` and silence: the playout is cleared and says how much of each
+unfinished item was handed to Asterisk; each is truncated there, or deleted when nothing of it was heard; the
+running response is muted, so that what still comes of it is dropped. Each item is taken back once.
+
+An item that was played in full and has ended is left alone, whatever its response does. A finished reply that is
+still being played is interrupted like one that is being generated.
+
+Source: OpenAI "Realtime conversations", Interruption and Truncation.
+"""
+
+from bridge.contract import BargedIn
+from bridge.playout import Heard, Playout
+from bridge.realtime import frames
+from bridge.responses import Responses
+from bridge.signals import Emit, Outbox, Send
+from bridge.utterances import Utterances
+
+
+class Interruptions:
+    """See the module. `delay_ms` is what the way to the caller's ear holds after a frame was handed to Asterisk."""
+
+    def __init__(
+        self,
+        call: str,
+        delay_ms: int,
+        out: Outbox,
+        playout: Playout,
+        responses: Responses,
+        utterances: Utterances,
+    ) -> None:
+        self._call = call
+        self._delay_ms = delay_ms
+        self._out = out
+        self._playout = playout
+        self._responses = responses
+        self._utterances = utterances
+        self.count = 0
+        self._taken_back: set[str] = set()
+        self._untold: tuple[Heard, float] | None = None
+        """The barge-in whose silence has not begun: what was cut first, and when."""
+
+    @property
+    def watching(self) -> bool:
+        """The tick that brings silence is still to come."""
+        return self._untold is not None
+
+    def barge_in(self, now: float, *, server_cancels: bool) -> None:
+        """The caller took the word. Without sound or response of the agent there is nothing to do."""
+        cut = self._playout.interrupt()
+        self._responses.interrupt(server_cancels=server_cancels)
+        for part in cut:
+            self._responses.mute(part.response_id)
+            self._take_back(part)
+        self._utterances.played()
+        if cut:
+            self.count += 1
+            self._tell(now)
+            self._untold = (cut[0], now)
+
+    def drops(self, response_id: str, item_id: str) -> bool:
+        """Whether sound is not to be played. An item that begins so late is deleted: it was never said."""
+        if not self._responses.is_muted(response_id) and item_id not in self._taken_back:
+            return False
+        if item_id not in self._taken_back and self._playout.heard(item_id) is None:
+            self._delete(item_id)
+        return True
+
+    def ticked(self, now: float) -> None:
+        """The first tick after a barge-in: from here on the caller hears silence."""
+        self._tell(now)
+
+    def close(self) -> None:
+        """The call ends: what is queued will never be heard."""
+        if self._untold:
+            self._tell(self._untold[1])
+        for part in self._playout.interrupt():
+            self._utterances.cut(part.item_id, self._heard_ms(part))
+        self._utterances.close()
+
+    # ------------------------------------------------------------ inside
+
+    def _take_back(self, part: Heard) -> None:
+        """Tell the server how much of an item was heard. Of several parts of an item the first one cut counts."""
+        if part.item_id in self._taken_back:
+            return
+        heard_ms = self._heard_ms(part)
+        self._utterances.cut(part.item_id, heard_ms)
+        if not heard_ms:
+            self._delete(part.item_id)
+            return
+        self._taken_back.add(part.item_id)
+        event_id = self._out.new_id("truncate")
+        self._out.add(Send(frames.item_truncate(event_id, part.item_id, part.content_index, heard_ms)))
+
+    def _delete(self, item_id: str) -> None:
+        self._taken_back.add(item_id)
+        self._out.add(Send(frames.item_delete(self._out.new_id("delete"), item_id)))
+
+    def _heard_ms(self, part: Heard) -> int:
+        return max(0, min(part.heard_ms, part.received_ms) - self._delay_ms)
+
+    def _tell(self, now: float) -> None:
+        if self._untold is None:
+            return
+        part, at = self._untold
+        self._untold = None
+        heard_ms = self._heard_ms(part)
+        event = BargedIn(call=self._call, item=part.item_id, heard_ms=heard_ms, cut_ms=(now - at) * 1000)
+        self._out.add(Emit(event))

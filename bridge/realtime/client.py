@@ -1,0 +1,223 @@
+"""The websocket to a Realtime server: open it configured, read it always, write without waiting.
+
+Owns one connection from the TCP handshake to its end, and turns everything that may go wrong with it into a
+`ProviderError` (`realtime.failures`). Reading never waits for anything: each event is handed to a plain function,
+because a reader paced like playback stops answering pings and hears of an interruption too late. Writing never
+waits either: one frame is one `write`; caller audio that the network does not take is dropped, not delayed.
+
+Refuses to know what the events mean, and to connect again: that is the session's decision.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Literal, TypeVar, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidStatus,
+    InvalidURI,
+    ProxyError,
+)
+from websockets.protocol import State
+
+from bridge.contract import Provider
+from bridge.realtime import events
+from bridge.realtime.failures import (
+    ConfigRefused,
+    ConnectionLost,
+    ProviderError,
+    from_close,
+    from_codes,
+    from_status,
+    is_benign,
+)
+
+OPEN_S = 10.0
+"""One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
+PING_S = 10.0
+CLOSE_S = 2.0
+MAX_MESSAGE = 16 * 1024 * 1024
+MAX_AUDIO_BACKLOG = 64 * 1024
+"""Bytes that the kernel has not taken yet: one second of caller audio. What comes then is dropped."""
+MAX_BACKLOG = 4 * 1024 * 1024
+"""Nobody reads at the other end: the connection is given up before the pings notice."""
+USER_AGENT = "voiceai"
+
+_E = TypeVar("_E", events.SessionCreated, events.SessionUpdated)
+
+ProxySetting = str | Literal[True] | None
+"""True: as the environment says; None: none; else its URL."""
+
+
+class Connection(ClientConnection):
+    """A websocket that can be written to without a task, an await or a lock per frame.
+
+    `protocol` and `transport` are the library's sans-I/O core and asyncio's transport; `send` does the same with
+    them, plus waiting for the buffer to drain, which is exactly what fifty frames a second must not do.
+    """
+
+    @property
+    def backlog(self) -> int:
+        """Bytes written and not yet taken by the kernel."""
+        return self.transport.get_write_buffer_size()
+
+    def write_text(self, frame: bytes) -> bool:
+        """Hand one UTF-8 text frame to the transport. False: the connection is not open (any more)."""
+        if self.protocol.state is not State.OPEN or self.transport.is_closing():
+            return False
+        self.protocol.send_text(frame)
+        for data in self.protocol.data_to_send():
+            self.transport.write(data)
+        return True
+
+
+class RealtimeClient:
+    """An open, configured connection. Made by `open_client`; whoever has it closes it.
+
+    `updated` holds what the server made of our configuration.
+    """
+
+    def __init__(self, connection: Connection, updated: events.SessionUpdated) -> None:
+        self._connection = connection
+        self._closing = False
+        self.updated = updated
+        self.dropped_frames = 0
+        """Frames of caller audio that the network did not take in time."""
+
+    def send(self, frame: bytes) -> None:
+        """Write a control frame. On a connection that is gone it is lost: `receive` tells."""
+        if self._connection.backlog > MAX_BACKLOG:
+            self._connection.transport.abort()
+        else:
+            self._connection.write_text(frame)
+
+    def send_audio(self, frame: bytes) -> None:
+        """Write caller audio, or drop it: late sound is worth less than none."""
+        if self._connection.backlog > MAX_AUDIO_BACKLOG or not self._connection.write_text(frame):
+            self.dropped_frames += 1
+
+    async def receive(self, on_event: Callable[[events.Event], None]) -> None:
+        """Hand over every event until the connection ends. Returns after `close`, else raises ProviderError."""
+        try:
+            while True:
+                on_event(events.parse(await self._connection.recv(decode=False)))
+        except ConnectionClosed as closed:
+            if self._closing:
+                return
+            raise _from_closed(closed) from closed
+
+    async def close(self) -> None:
+        """Say goodbye with 1000, wait at most `CLOSE_S` for the other side, leave nothing open."""
+        self._closing = True
+        await _close(self._connection)
+
+    def __repr__(self) -> str:
+        return f"<RealtimeClient [{self._connection.state.name}, {self._connection.backlog} bytes waiting]>"
+
+
+async def open_client(
+    provider: Provider, setup: bytes, *, timeout: float = OPEN_S, proxy: ProxySetting = True
+) -> RealtimeClient:
+    """Connect, wait for `session.created`, send `setup` (a `session.update`), wait for `session.updated`.
+
+    Raises ProviderError; nothing stays open then.
+    """
+    connection: Connection | None = None
+    try:
+        with _mapped():
+            async with asyncio.timeout(timeout):
+                connection = await _connect(provider, timeout, proxy)
+                await _await_event(connection, events.SessionCreated)
+                connection.write_text(setup)
+                updated = await _await_event(connection, events.SessionUpdated)
+        client, connection = RealtimeClient(connection, updated), None
+        return client
+    finally:
+        if connection is not None:
+            await _close(connection)
+
+
+async def _connect(provider: Provider, timeout: float, proxy: ProxySetting) -> Connection:
+    url = realtime_url(provider)
+    address = urlsplit(url)
+    if address.hostname in ("localhost", "127.0.0.1", "::1"):
+        proxy = None  # no proxy reaches this machine's loopback
+    headers = {"Authorization": f"Bearer {provider.api_key.get_secret_value()}", **provider.headers}
+    connection = await connect(
+        url,
+        additional_headers=headers,
+        user_agent_header=USER_AGENT,
+        compression=None,
+        open_timeout=timeout,
+        ping_interval=PING_S,
+        ping_timeout=PING_S,
+        close_timeout=CLOSE_S,
+        max_size=MAX_MESSAGE,
+        max_queue=None,
+        proxy=proxy,
+        ssl=_tls() if address.scheme == "wss" else None,
+        create_connection=Connection,
+    )
+    return cast(Connection, connection)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: reading the certificate store takes longer than a frame lasts."""
+    return ssl.create_default_context()
+
+
+def realtime_url(provider: Provider) -> str:
+    """The provider's URL with the model added to its query."""
+    parts = urlsplit(provider.url)
+    query = [*parse_qsl(parts.query), ("model", provider.model)]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+async def _await_event(connection: Connection, kind: type[_E]) -> _E:
+    """The next event of this kind. Any error before it means that there will be no session."""
+    while True:
+        event = events.parse(await connection.recv(decode=False))
+        if isinstance(event, kind):
+            return event
+        if isinstance(event, events.ServerError) and not is_benign(event.code, event.message):
+            words = f"{event.message} ({event.param})" if event.param else event.message
+            raise from_codes(event.code, event.type, words)
+
+
+async def _close(connection: Connection) -> None:
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await connection.close(1000)
+    finally:
+        connection.transport.abort()  # nothing to do after a clean close
+
+
+def _from_closed(closed: ConnectionClosed) -> ProviderError:
+    return from_close(closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else from_close(1006, "(no close frame)")
+
+
+@contextlib.contextmanager
+def _mapped() -> Iterator[None]:
+    """The library's and the system's exceptions never leave this module."""
+    try:
+        yield
+    except ConnectionClosed as closed:
+        raise _from_closed(closed) from closed
+    except InvalidStatus as refused:
+        raise from_status(refused.response.status_code) from refused
+    except InvalidURI as error:
+        raise ConfigRefused(f"not a websocket URL: {error}") from error
+    except (InvalidHandshake, ProxyError) as error:
+        raise ConnectionLost(f"the websocket upgrade failed: {error}") from error
+    except TimeoutError as error:
+        raise ConnectionLost("no configured session in time") from error
+    except OSError as error:
+        raise ConnectionLost(f"cannot connect: {error}") from error

@@ -1,0 +1,120 @@
+"""What can go wrong with a Realtime server, and what each of it means for the call. [pure]
+
+Owns the classification of HTTP statuses, close codes and error codes into five exceptions, and the list of
+errors that are no errors. Nothing is retried here: the kind says whether retrying makes sense.
+
+Sources: OpenAI "Error codes" and Realtime guides; close codes RFC 6455 §7.4.1 and IANA.
+"""
+
+from typing import ClassVar, Literal
+
+BENIGN_CODES = frozenset(
+    {
+        "response_cancel_not_active",  # our cancel lost the race against the end of the response
+        "conversation_already_has_active_response",  # our create lost the race against the server's VAD
+        "item_truncate_invalid_item_id",
+        "item_delete_invalid_item_id",
+        "item_create_duplicate_item_id",
+        "input_audio_buffer_commit_empty",
+    }
+)
+"""Errors that two sides acting at the same time can always cause: counted, never raised."""
+
+_ACCOUNT_CODES = frozenset(
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "invalid_api_key",
+        "account_deactivated",
+        "billing_hard_limit_reached",
+        "authentication_error",
+        "permission_error",
+    }
+)
+_CONFIG_CODES = frozenset(
+    {
+        "unknown_parameter",
+        "missing_required_parameter",
+        "invalid_value",
+        "invalid_type",
+        "model_not_found",
+        "model_load_error",
+        "beta_api_shape_disabled",
+        "invalid_request_error",
+    }
+)
+_RATE_CODES = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded", "session_limit_reached"})
+_BETA_CLOSE = 4000
+
+
+class ProviderError(Exception):
+    """The AI session cannot begin or cannot go on. The message is for the log; it names no caller."""
+
+    kind: ClassVar[Literal["config", "account", "transient"]] = "transient"
+
+
+class ConfigRefused(ProviderError):
+    """The server refuses what we ask for; it will refuse the next call's session too."""
+
+    kind = "config"
+
+
+class AccountRefused(ProviderError):
+    """Key, quota or billing: no call will work until somebody acts."""
+
+    kind = "account"
+
+
+class RateLimited(ProviderError):
+    """Too many sessions or tokens just now."""
+
+
+class SessionExpired(ProviderError):
+    """The connection reached its 60 minutes."""
+
+
+class ConnectionLost(ProviderError):
+    """TCP, TLS, websocket or the server gave up; a new connection may work."""
+
+
+def is_benign(code: str, message: str) -> bool:
+    """Whether an `error` event is one of the races. The truncate one is known by its words only."""
+    return code in BENIGN_CODES or "already shorter than" in message
+
+
+def from_codes(code: str, kind: str, message: str) -> ProviderError:
+    """An `error` event, or the error of a failed response. Account trouble is told by either code or type."""
+    words = f"{code or kind}: {message}"
+    if code in _ACCOUNT_CODES or kind in _ACCOUNT_CODES:
+        return AccountRefused(words)
+    if code in _RATE_CODES or kind in _RATE_CODES:
+        return RateLimited(words)
+    if code == "session_expired":
+        return SessionExpired(words)
+    if code in _CONFIG_CODES or kind in _CONFIG_CODES:
+        return ConfigRefused(words)
+    return ConnectionLost(words)
+
+
+def from_status(status: int) -> ProviderError:
+    """The HTTP answer to the websocket upgrade."""
+    words = f"the server answered the websocket upgrade with HTTP {status}"
+    if status in (401, 402, 403):
+        return AccountRefused(words)
+    if status == 429:
+        return RateLimited(words)
+    if 400 <= status < 500:
+        return ConfigRefused(words)
+    return ConnectionLost(words)
+
+
+def from_close(code: int, reason: str) -> ProviderError:
+    """A connection that the server closed, or that broke (1006). 1000 also counts: we did not ask for it."""
+    words = f"the server closed the connection with {code} {reason}".rstrip()
+    if code == _BETA_CLOSE or "beta_api_shape_disabled" in reason:
+        return ConfigRefused(words)
+    if "maximum duration" in reason or "session_expired" in reason:
+        return SessionExpired(words)
+    if any(account in reason for account in _ACCOUNT_CODES):
+        return AccountRefused(words)
+    return ConnectionLost(words)

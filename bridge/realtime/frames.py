@@ -1,0 +1,129 @@
+"""What we say to a Realtime server: each frame, ready to send, in the GA shape. [pure]
+
+Owns which key is sent when. A GA server refuses a whole `session.update` for one key that it does not know, so a
+knob that has its default, or that the model does not have, is left out. `rate` is not optional for PCM, whatever
+the published types say. Every control frame has an `event_id`: it comes back in the error that the frame causes.
+
+Source: OpenAI "Realtime client events"; models page for who reasons.
+"""
+
+import json
+from typing import Any
+
+from bridge.contract import ServerVad, SessionSpec
+from bridge.realtime.events import base64
+
+PCM = {"type": "audio/pcm", "rate": 24000}
+"""The only rate that the GA interface has for PCM; it is also AudioSocket's slin24, so nothing is resampled."""
+
+_REASONING_MODELS = "gpt-realtime-2"
+"""Prefix. Sending `reasoning` to any other model refuses the whole update."""
+
+
+def session_update(event_id: str, spec: SessionSpec, *, protect: bool) -> bytes:
+    """Everything about a session, sent once after `session.created`. `protect`: not interruptible for now."""
+    session: dict[str, Any] = {
+        "type": "realtime",
+        "output_modalities": ["audio"],
+        "instructions": spec.instructions,
+        "audio": {"input": _input(spec, protect=protect), "output": _output(spec)},
+    }
+    if spec.tools:
+        session["tools"] = [
+            {
+                "type": "function",
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            }
+            for tool in spec.tools
+        ]
+        session["tool_choice"] = "auto"
+    if spec.reasoning_effort is not None and spec.provider.model.startswith(_REASONING_MODELS):
+        session["reasoning"] = {"effort": spec.reasoning_effort}
+    if spec.max_output_tokens is not None:
+        session["max_output_tokens"] = spec.max_output_tokens
+    return _frame("session.update", event_id, session=session)
+
+
+def unprotect(event_id: str, spec: SessionSpec) -> bytes:
+    """From now on the caller may interrupt, as far as the agent's own turn detection says so."""
+    ears = {"turn_detection": _turn_detection(spec, protect=False)}
+    return _frame("session.update", event_id, session={"type": "realtime", "audio": {"input": ears}})
+
+
+def _input(spec: SessionSpec, *, protect: bool) -> dict[str, Any]:
+    ears: dict[str, Any] = {"format": PCM, "turn_detection": _turn_detection(spec, protect=protect)}
+    if spec.noise_reduction is not None:
+        ears["noise_reduction"] = {"type": spec.noise_reduction.type}
+    if spec.transcription is not None:
+        ears["transcription"] = spec.transcription.model_dump(exclude_none=True)
+    return ears
+
+
+def _output(spec: SessionSpec) -> dict[str, Any]:
+    custom = spec.voice.startswith("voice_")
+    mouth: dict[str, Any] = {"format": PCM, "voice": {"id": spec.voice} if custom else spec.voice}
+    if spec.speed != 1:
+        mouth["speed"] = spec.speed
+    return mouth
+
+
+def _turn_detection(spec: SessionSpec, *, protect: bool) -> dict[str, Any]:
+    knobs = spec.turn_detection.model_dump()
+    if isinstance(spec.turn_detection, ServerVad) and spec.turn_detection.idle_timeout_ms is None:
+        del knobs["idle_timeout_ms"]
+    if protect:
+        knobs["interrupt_response"] = False
+    return knobs
+
+
+# ---------------------------------------------------------------- the rest
+
+
+_APPEND_HEAD = b'{"type":"input_audio_buffer.append","audio":"'
+_APPEND_TAIL = b'"}'
+
+
+def audio_append(pcm: bytes) -> bytes:
+    """Caller audio, 24 kHz s16le. Fifty a second and call: a template, since base64 needs no JSON escapes."""
+    return b"".join((_APPEND_HEAD, base64(pcm), _APPEND_TAIL))
+
+
+def response_create(event_id: str, instructions: str | None = None, tool_choice: str | None = None) -> bytes:
+    """Ask for a response. `instructions` replace the session's for this one response."""
+    wishes = {"instructions": instructions, "tool_choice": tool_choice}
+    return _frame("response.create", event_id, response={key: wish for key, wish in wishes.items() if wish})
+
+
+def response_cancel(event_id: str, response_id: str) -> bytes:
+    """Stop a response that is being generated."""
+    return _frame("response.cancel", event_id, response_id=response_id)
+
+
+def item_truncate(event_id: str, item_id: str, content_index: int, audio_end_ms: int) -> bytes:
+    """Only so much of the agent's item was heard. Refused when it is more than was generated."""
+    where = {"item_id": item_id, "content_index": content_index, "audio_end_ms": audio_end_ms}
+    return _frame("conversation.item.truncate", event_id, **where)
+
+
+def item_delete(event_id: str, item_id: str) -> bytes:
+    """Nothing of the item was heard."""
+    return _frame("conversation.item.delete", event_id, item_id=item_id)
+
+
+def user_text(event_id: str, item_id: str, text: str) -> bytes:
+    """Something the caller did that is not speech, as text from the user."""
+    content = [{"type": "input_text", "text": text}]
+    item = {"id": item_id, "type": "message", "role": "user", "content": content}
+    return _frame("conversation.item.create", event_id, item=item)
+
+
+def tool_output(event_id: str, item_id: str, call_id: str, output: str) -> bytes:
+    """The answer to a function call."""
+    item = {"id": item_id, "type": "function_call_output", "call_id": call_id, "output": output}
+    return _frame("conversation.item.create", event_id, item=item)
+
+
+def _frame(kind: str, event_id: str, **fields: Any) -> bytes:
+    return json.dumps({"type": kind, "event_id": event_id, **fields}, ensure_ascii=False).encode()

@@ -1,0 +1,281 @@
+"""Who may speak on the agent's side: the one arbiter of a session's responses. [pure]
+
+A server generates one response at a time and refuses a second `response.create`. It also starts responses by
+itself, when the caller stops speaking. This file owns the state, and the wishes that wait for their turn:
+
+    state        what happens                         next
+    ----------   ----------------------------------   -----------------------------------------------
+    IDLE         a wish, and nothing holds it back    REQUESTED (create sent)
+    IDLE         response.created                     ACTIVE (the server's own)
+    REQUESTED    response.created                     ACTIVE (taken for ours until the server objects)
+    REQUESTED    refused: one is already active       ACTIVE (an unknown one), the wish waits again
+    REQUESTED    refused otherwise, or no reaction    IDLE, the wish waits again, at most `ATTEMPTS` times
+    ACTIVE       our create is refused after all      ACTIVE (the server's own), the wish waits again
+    ACTIVE       cancel                               CANCELLING (cancel sent)
+    ACTIVE       the caller interrupts                CANCELLING (the server cancels by itself)
+    ACTIVE       no event of it for `STUCK_S`         CANCELLING (cancel sent)
+    CANCELLING   nothing for `CANCEL_S`               CANCELLING (cancel sent), and then IDLE, given up
+    any          response.done of it                  IDLE
+
+Wishes are held back while the caller speaks and while the server is expected to answer by itself: a create would
+collide. A response that the server starts satisfies each wish whose items it has seen (`item_added` before
+`created`), so that the model is not asked to answer the same thing twice.
+
+Sound of a response that was interrupted is muted by the response's id, never by a flag: the next one speaks.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from bridge.realtime.frames import response_cancel, response_create
+from bridge.signals import CancelTimer, EndSession, Note, Outbox, Send, StartTimer, Timer
+
+ATTEMPTS = 3
+REQUEST_S = 5.0
+STUCK_S = 15.0
+CANCEL_S = 3.0
+RETRY_S = 1.0
+REMEMBERED = 128
+"""Ids of responses that are over or muted: stragglers come within a second, a session has hundreds."""
+
+
+class State(Enum):
+    """See the table above."""
+
+    IDLE = auto()
+    REQUESTED = auto()
+    ACTIVE = auto()
+    CANCELLING = auto()
+
+
+@dataclass(slots=True)
+class Wish:
+    """A response that we want. `items` are those of ours that it is to answer."""
+
+    greeting: bool = False
+    instructions: str | None = None
+    tool_choice: str | None = None
+    items: set[str] = field(default_factory=set)
+    attempts: int = 0
+
+
+class Responses:
+    """See the module. All methods put what is to be done into the outbox."""
+
+    def __init__(self, out: Outbox) -> None:
+        self._out = out
+        self.state = State.IDLE
+        self.response_id = ""
+        """Of the running response; empty when none is, or when its id is not known yet."""
+        self.granted: Wish | None = None
+        """The wish that the requested or running response fulfils; None: the server's own response."""
+        self.stuck = ""
+        """The last response that was cancelled because it stood still."""
+        self.hold = False
+        """Set by the conversation while the caller has the word."""
+        self._request_id = ""
+        self._wishes: list[Wish] = []
+        self._backing_off = False
+        self._cancel_sent = False
+        self._progress_at = 0.0
+        self._over: dict[str, None] = {}
+        self._muted: dict[str, None] = {}
+
+    def __repr__(self) -> str:
+        return f"<Responses [{self.state.name} {self.response_id}, {len(self._wishes)} waiting]>"
+
+    @property
+    def greeting_pending(self) -> bool:
+        """The greeting is still to be generated, or being generated."""
+        running = self.state is not State.IDLE and self.granted is not None and self.granted.greeting
+        return running or any(wish.greeting for wish in self._wishes)
+
+    # ------------------------------------------------------------ wishes
+
+    def want(self, wish: Wish) -> None:
+        """Ask for a response as soon as that is possible. Plain wishes that wait are joined into one."""
+        last = self._wishes[-1] if self._wishes else None
+        if last and not last.instructions and not wish.instructions:
+            last.items |= wish.items
+        else:
+            self._wishes.append(wish)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send the next `response.create`, if nothing is in its way."""
+        if self.state is not State.IDLE or self.hold or self._backing_off or not self._wishes:
+            return
+        wish = self.granted = self._wishes.pop(0)
+        wish.attempts += 1
+        self._request_id = self._out.new_id("create")
+        self.state = State.REQUESTED
+        frame = response_create(self._request_id, wish.instructions, wish.tool_choice)
+        self._out.add(Send(frame), StartTimer(Timer.REQUEST, REQUEST_S))
+
+    def back_off(self, seconds: float) -> None:
+        """No create for so long: the last response failed."""
+        self._backing_off = True
+        self._out.add(StartTimer(Timer.RETRY, seconds))
+
+    def retry(self) -> None:
+        """The pause of `back_off` is over."""
+        self._backing_off = False
+        self.flush()
+
+    def item_added(self, item_id: str) -> None:
+        """The server has taken an item: each response created from now on has seen it."""
+        for wish in self._wishes:
+            wish.items.discard(item_id)
+        if self.granted and self.state is State.REQUESTED:
+            self.granted.items.discard(item_id)
+
+    # ------------------------------------------------------------ the server's side
+
+    def seen(self, response_id: str, now: float) -> str:
+        """An event of this response has come: it is alive, and it exists even if `created` never came.
+
+        Returns like `created`.
+        """
+        if response_id == self.response_id:
+            self._progress_at = now
+        elif response_id not in self._over and (self.state is State.REQUESTED or not self.response_id):
+            return self.created(response_id, now)
+        return ""
+
+    def created(self, response_id: str, now: float) -> str:
+        """`response.created`, or the first event of a response that was not announced.
+
+        Returns the id of the response that must have ended unannounced, since there is only one at a time; or "".
+        """
+        if response_id == self.response_id or response_id in self._over:
+            return ""
+        lost = self.response_id
+        if lost:
+            self._remember(self._over, lost)
+        if self.state is not State.REQUESTED:
+            self.granted = None
+            self._wishes = [wish for wish in self._wishes if wish.items]
+        self.response_id = response_id
+        self.state = State.ACTIVE
+        self._progress_at = now
+        self._cancel_sent = False
+        self._out.add(CancelTimer(Timer.REQUEST), CancelTimer(Timer.CANCEL), StartTimer(Timer.PROGRESS, STUCK_S))
+        return lost
+
+    def done(self, response_id: str) -> bool:
+        """`response.done`. False: it was over already."""
+        fresh = response_id not in self._over
+        self._remember(self._over, response_id)
+        unannounced = fresh and not self.response_id and self.state is not State.IDLE
+        if response_id == self.response_id or unannounced:
+            self._idle()
+        return fresh
+
+    def refused(self, event_id: str, *, active: bool) -> bool:
+        """An `error` that names one of our frames. False: it was not the last `response.create`."""
+        if not event_id or event_id != self._request_id or not self.granted:
+            return False
+        wish, self.granted, self._request_id = self.granted, None, ""
+        if self.state is State.REQUESTED:
+            self.state = State.ACTIVE if active else State.IDLE
+            self._out.add(CancelTimer(Timer.REQUEST))
+            if active:
+                self._out.add(StartTimer(Timer.PROGRESS, STUCK_S))
+        elif not wish.items:
+            return True  # the server's own response has seen all that we wanted answered
+        self._again(wish)
+        return True
+
+    # ------------------------------------------------------------ interruptions
+
+    def interrupt(self, *, server_cancels: bool) -> None:
+        """The caller took the word: the running response is muted, and cancelled by the server or by us."""
+        if self.state is not State.ACTIVE:
+            return
+        if not server_cancels:
+            self.cancel()
+            return
+        self.mute(self.response_id)
+        self.state = State.CANCELLING
+        self._out.add(CancelTimer(Timer.PROGRESS), StartTimer(Timer.CANCEL, CANCEL_S))
+
+    def cancel(self) -> None:
+        """Stop and mute the running response."""
+        if self.state not in (State.ACTIVE, State.CANCELLING):
+            return
+        self.mute(self.response_id)
+        self.state = State.CANCELLING
+        self._cancel_sent = True
+        if self.response_id:
+            self._out.add(Send(response_cancel(self._out.new_id("cancel"), self.response_id)))
+        self._out.add(CancelTimer(Timer.PROGRESS), StartTimer(Timer.CANCEL, CANCEL_S))
+
+    def mute(self, response_id: str) -> None:
+        """Nothing of this response is played from now on."""
+        if response_id:
+            self._remember(self._muted, response_id)
+
+    def is_muted(self, response_id: str) -> bool:
+        return response_id in self._muted
+
+    def is_over(self, response_id: str) -> bool:
+        return response_id in self._over
+
+    # ------------------------------------------------------------ watchdogs
+
+    def request_expired(self) -> None:
+        """No reaction to our create."""
+        if self.state is not State.REQUESTED or not self.granted:
+            return
+        wish, self.granted, self._request_id = self.granted, None, ""
+        self.state = State.IDLE
+        self._out.add(Note("response.create was not taken up", {"attempts": wish.attempts}))
+        if wish.attempts >= ATTEMPTS:
+            self._out.add(EndSession("transient", "the server does not react to response.create"))
+        else:
+            self._again(wish)
+
+    def progress_checked(self, now: float) -> None:
+        """The response may be stuck: then it is cancelled."""
+        if self.state is not State.ACTIVE:
+            return
+        quiet = now - self._progress_at
+        if quiet < STUCK_S and self.response_id:
+            self._out.add(StartTimer(Timer.PROGRESS, STUCK_S - quiet))
+            return
+        self.stuck = self.response_id
+        self._out.add(Note("response does not end, cancelled", {"response": self.stuck}))
+        self.cancel()
+
+    def cancel_expired(self) -> str:
+        """A cancelled response is not over. Returns its id when it is given up, so to be treated as done; or ""."""
+        if self.state is not State.CANCELLING:
+            return ""
+        if not self._cancel_sent:
+            self.cancel()
+            return ""
+        lost = self.response_id
+        self._out.add(Note("cancelled response never ended, given up", {"response": lost}))
+        self._remember(self._over, lost)
+        self._idle()
+        return lost
+
+    # ------------------------------------------------------------ inside
+
+    def _again(self, wish: Wish) -> None:
+        if wish.attempts < ATTEMPTS:
+            self._wishes.insert(0, wish)
+            self.flush()
+        else:
+            self._out.add(Note("response.create was refused, given up", {"attempts": wish.attempts}))
+
+    def _idle(self) -> None:
+        self.state = State.IDLE
+        self.response_id = ""
+        self._out.add(CancelTimer(Timer.PROGRESS), CancelTimer(Timer.CANCEL), CancelTimer(Timer.REQUEST))
+
+    @staticmethod
+    def _remember(ids: dict[str, None], response_id: str) -> None:
+        ids[response_id] = None
+        while len(ids) > REMEMBERED:
+            del ids[next(iter(ids))]

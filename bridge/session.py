@@ -1,0 +1,282 @@
+"""One call in a worker: where the media leg, the Realtime connection and the conversation meet.
+
+Owns the life of one call: it opens the AI session, is the `Sink` of the media leg, carries out what the conversation
+decides, runs its timers, reads the clock for it, and closes everything. Nothing here waits for anything while audio
+is concerned: the tick takes a frame, the reader hands over an event, each effect is done at once.
+
+`run` is its only task. It returns after `close`, with no task, socket or timer left. When the AI is lost, or never
+comes, the leg goes on in silence until the controller has decided what becomes of the caller.
+
+Refuses to decide what is said (`conversation`), what is played (`playout`) and what becomes of the call (controller).
+"""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Literal, Protocol
+
+import structlog
+
+from bridge import contract, signals
+from bridge.conversation import Conversation
+from bridge.playout import BYTES_PER_MS, FRAME_BYTES, Playout
+from bridge.realtime import events
+from bridge.realtime.client import ProxySetting, RealtimeClient, open_client
+from bridge.realtime.failures import ProviderError
+from bridge.realtime.frames import audio_append
+from bridge.story import line_of
+from bridge.uplink import Uplink
+
+LEG_CLOSE_S = 1.0
+"""How long the media leg may take to confirm that it is closed."""
+
+_SILENCE = audio_append(bytes(FRAME_BYTES))
+
+_log = structlog.get_logger()
+
+
+class Leg(Protocol):
+    """The media leg, as far as a session uses it (`bridge.audiosocket.server`)."""
+
+    def close(self, reason: str) -> None: ...
+
+
+class Session:
+    """See the module. `emit` gets every event of the call in order, `Ended` last when `run` returns.
+
+    If `run` raises there was no `Ended`: whoever owns the task says it.
+    """
+
+    def __init__(
+        self,
+        spec: contract.SessionSpec,
+        call: str,
+        emit: Callable[[contract.CallEvent], None],
+        *,
+        proxy: ProxySetting = True,
+    ) -> None:
+        self.call = call
+        self._spec = spec
+        self._emit = emit
+        self._proxy = proxy
+        self._log = _log.bind(call=call)
+        self._playout = Playout()
+        self._conversation = Conversation(call, spec, self._playout)
+        self._uplink = Uplink()
+        self._client: RealtimeClient | None = None
+        self._ai: asyncio.Task[None] | None = None
+        self._leg: Leg | None = None
+        self._leg_gone = asyncio.Event()
+        self._timers: dict[tuple[signals.Timer, str], asyncio.TimerHandle] = {}
+        self._greet_due = False
+        self._failed = False
+        self._frames_in = 0
+        self._dropped_frames = 0
+        self._reason: str | None = None
+        self._closing = asyncio.Event()
+        self._crash: Exception | None = None
+        self._told_end = False
+
+    def __repr__(self) -> str:
+        leg = "leg" if self._leg else "no leg"
+        return f"<Session {self.call} [{leg}, {self._client!r}, {self._conversation!r}]>"
+
+    # ------------------------------------------------------------ life
+
+    async def run(self) -> None:
+        """Carry the call until `close`. Raises what was wrong with our own code; the call is closed then too."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._ai = tasks.create_task(self._converse(), name=f"realtime-{self.call}")
+                await self._closing.wait()
+                self._ai.cancel()
+            if self._leg is not None:
+                await self._leg_closed()
+        finally:
+            self._shut("the session's task ended")
+        if self._crash is not None:
+            raise self._crash
+        self._tell(contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters()))
+
+    def greet(self) -> None:
+        """The caller listens: open the ears and say the greeting, now or as soon as there is an AI session."""
+        if self._client is None:
+            self._greet_due = True
+            return
+        if not self._uplink.started:
+            self._uplink.start(monotonic())
+            self._feed(signals.Greet())
+
+    def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
+        """The result of a `ToolCalled`."""
+        self._log.info("tool answered", tool_call=tool_call, ok=ok)
+        self._feed(signals.ToolAnswered(tool_call, output, respond))
+
+    def close(self, reason: str) -> None:
+        """End the call. The first reason counts."""
+        if self._reason is None:
+            self._reason = reason
+            self._shut(reason)
+
+    def _shut(self, reason: str) -> None:
+        """Everything that can be ended at once. `run` waits for the rest."""
+        if self._crash is None:
+            self._feed(signals.Closing())
+        for handle in self._timers.values():
+            handle.cancel()
+        self._timers.clear()
+        if self._leg is not None:
+            self._leg.close(reason)
+        self._closing.set()
+
+    async def _leg_closed(self) -> None:
+        try:
+            async with asyncio.timeout(LEG_CLOSE_S):
+                await self._leg_gone.wait()
+        except TimeoutError:
+            self._log.warning("media leg does not confirm its end")
+
+    # ------------------------------------------------------------ the AI's side
+
+    async def _converse(self) -> None:
+        started = monotonic()
+        try:
+            client = await open_client(self._spec.provider, self._conversation.greeting.setup(), proxy=self._proxy)
+        except ProviderError as error:
+            self._fail(error.kind, str(error))
+            return
+        try:
+            self._client = client
+            self._ready(client.updated, started)
+            await client.receive(self._feed)
+        except ProviderError as error:
+            self._fail(error.kind, str(error))
+        finally:
+            self._client = None
+            self._dropped_frames += client.dropped_frames
+            await client.close()
+
+    def _ready(self, updated: events.SessionUpdated, started: float) -> None:
+        self._log.info(
+            "session configured",
+            provider=self._spec.provider.name,
+            input_rate=updated.input_rate,
+            output_rate=updated.output_rate,
+            voice=updated.voice,
+            turn_detection=updated.turn_detection,
+            silence_ms=updated.silence_ms,
+        )
+        took_ms = round((monotonic() - started) * 1000)
+        model = updated.model or self._spec.provider.model
+        self._tell(contract.Ready(call=self.call, model=model, session=updated.session_id, took_ms=took_ms))
+        if self._greet_due:
+            self.greet()
+
+    def _fail(self, kind: Literal["config", "account", "transient"], message: str) -> None:
+        """There is no AI any more. The leg stays, silent, until the controller says what to do."""
+        if self._failed or self._closing.is_set():
+            return
+        self._failed = True
+        self._feed(signals.Closing())
+        self._tell(contract.Failed(call=self.call, kind=kind, message=message))
+        if self._ai is not None:
+            self._ai.cancel()
+
+    # ------------------------------------------------------------ the caller's side: the Sink
+
+    def media_connected(self, leg: Leg) -> None:
+        self._leg = leg
+        self._tell(contract.MediaConnected(call=self.call))
+        if self._closing.is_set():
+            leg.close(self._reason or "the call is over")
+
+    def media_format(self, rate: int, frame_bytes: int) -> None:
+        self._tell(contract.MediaFormat(call=self.call, rate=rate, frame_bytes=frame_bytes))
+
+    def caller_audio(self, pcm: bytes) -> None:
+        """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
+        self._frames_in += 1
+        if self._uplink.started and self._client and self._uplink.accept(len(pcm) / BYTES_PER_MS / 1000, monotonic()):
+            self._client.send_audio(audio_append(pcm))
+
+    def caller_digit(self, digit: str) -> None:
+        if self._uplink.started and not self._conversation.closed:
+            self._feed(signals.Digit(digit))
+        else:
+            self._tell(contract.DigitPressed(call=self.call, digit=digit))
+
+    def media_gone(self, reason: str) -> None:
+        self._leg = None
+        self._leg_gone.set()
+        self._tell(contract.MediaGone(call=self.call, reason=reason))
+
+    def next_frame(self) -> bytes | None:
+        """The tick: 960 bytes of the agent, or None for silence. Gaps of the caller are filled here as well."""
+        frame = self._playout.pop()
+        if frame is not None and self._playout.idle:
+            self._feed(signals.Drained())
+        if self._conversation.watching:
+            self._feed(signals.Ticked())
+        if self._client is not None:
+            for _ in range(self._uplink.missing(monotonic())):
+                self._client.send_audio(_SILENCE)
+        return frame
+
+    # ------------------------------------------------------------ what the conversation wants
+
+    def _feed(self, what: events.Event | signals.Input) -> None:
+        """The entry of everything that happens. A fault of ours ends this call and no other, whoever called."""
+        try:
+            for effect in self._conversation.handle(what, monotonic()):
+                self._do(effect)
+        except Exception as error:
+            if self._crash is None:
+                self._crash = error
+                self._shut("fault in the worker")
+
+    def _do(self, effect: signals.Effect) -> None:
+        match effect:
+            case signals.Send(frame):
+                if self._client is not None:
+                    self._client.send(frame)
+            case signals.Emit(event):
+                self._tell(event)
+            case signals.StartTimer(timer, seconds, subject):
+                self._cancel_timer(timer, subject)
+                fire = asyncio.get_running_loop().call_later
+                self._timers[timer, subject] = fire(seconds, self._timer_fired, timer, subject)
+            case signals.CancelTimer(timer, subject):
+                self._cancel_timer(timer, subject)
+            case signals.Note(text, fields):
+                self._log.warning(text, **fields)
+            case signals.EndSession(kind, message):
+                self._fail(kind, message)
+
+    def _timer_fired(self, timer: signals.Timer, subject: str) -> None:
+        del self._timers[timer, subject]
+        self._feed(signals.TimerFired(timer, subject))
+
+    def _cancel_timer(self, timer: signals.Timer, subject: str) -> None:
+        if handle := self._timers.pop((timer, subject), None):
+            handle.cancel()
+
+    def _tell(self, event: contract.CallEvent) -> None:
+        if self._told_end:
+            return
+        self._told_end = isinstance(event, contract.Ended)
+        text, fields = line_of(event)
+        self._log.info(text, **fields)
+        self._emit(event)
+
+    def _counters(self) -> contract.Counters:
+        conversation = self._conversation
+        return contract.Counters(
+            frames_in=self._frames_in,
+            frames_out=self._playout.counters.frames,
+            late_frames=self._uplink.late_frames,
+            dropped_frames=self._dropped_frames,
+            barge_ins=conversation.interruptions.count,
+            turns=conversation.turns.count,
+            benign_errors=conversation.benign_errors,
+            usage=conversation.usage,
+        )

@@ -1,0 +1,185 @@
+"""The tools that the model calls: run once, answered always, said goodbye first. [pure]
+
+Owns each call of a tool from the model's finished item to the output that the server has got:
+
+    state      what happens                                          next
+    --------   ---------------------------------------------------   ------------------------------------
+    -          item done, completed, a call id not seen before       HELD (`after_speech`) or RUNNING
+    -          unknown tool, or arguments that are no JSON object    ANSWERED with the error
+    HELD       what was said is played, or its bound has passed      RUNNING (`ToolCalled` emitted)
+    HELD       the caller speaks                                     ANSWERED: abandoned, and why
+    RUNNING    the answer, or none for `ANSWER_S`                    ANSWERED
+    ANSWERED   the response that made the call is over               SENT (output sent)
+
+When all calls of one response are SENT, the model is asked to react, once; not if every answer asked for silence.
+Outputs are not sent before the response is over: the server does not know its call ids until then.
+
+Refuses to run anything: that is the controller's, behind `ToolCalled`.
+"""
+
+import json
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from bridge.contract import FunctionTool, ToolCalled
+from bridge.realtime.events import ItemDone
+from bridge.realtime.frames import tool_output
+from bridge.responses import Responses, Wish
+from bridge.signals import CancelTimer, Emit, Note, Outbox, Send, StartTimer, Timer
+
+ANSWER_S = 60.0
+"""How long the controller may take. Its own timeout of a tool is shorter; this one is for a controller gone."""
+
+ABANDONED = "Not done: the caller began to speak. Listen first, and call this again only if it is still wanted."
+
+
+class _State(Enum):
+    HELD = auto()
+    RUNNING = auto()
+    ANSWERED = auto()
+    SENT = auto()
+
+
+@dataclass(slots=True)
+class _Call:
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+    state: _State = _State.RUNNING
+    output: str = ""
+    respond: bool = True
+
+
+@dataclass(slots=True)
+class _Round:
+    """The calls of one response."""
+
+    calls: list[_Call] = field(default_factory=list)
+    over: bool = False
+    outputs: set[str] = field(default_factory=set)
+    """Ids of the output items that we sent."""
+
+
+class ToolCalls:
+    """See the module. `call` is the phone call's UUID, which each `ToolCalled` carries."""
+
+    def __init__(self, call: str, tools: tuple[FunctionTool, ...], out: Outbox, responses: Responses) -> None:
+        self._call = call
+        self._tools = {tool.name: tool for tool in tools}
+        self._out = out
+        self._responses = responses
+        self._rounds: dict[str, _Round] = {}
+        """Unsettled ones, by response id."""
+        self._known: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<ToolCalls [{len(self._known)} calls, {len(self._rounds)} responses unsettled]>"
+
+    @property
+    def holding(self) -> bool:
+        """Calls wait until what was said has been played."""
+        return any(call.state is _State.HELD for call in self._all())
+
+    # ------------------------------------------------------------ what happens
+
+    def called(self, item: ItemDone, *, caller_spoke: bool) -> bool:
+        """The model finished a function call. False: it is not one to run (cut off, or a duplicate)."""
+        if item.status not in ("completed", "") or not item.call_id or item.call_id in self._known:
+            return False
+        self._known.add(item.call_id)
+        call = _Call(item.call_id, item.name, {})
+        self._rounds.setdefault(item.response_id, _Round()).calls.append(call)
+        tool = self._tools.get(item.name)
+        arguments = _arguments(item.arguments)
+        if tool is None:
+            self._answer(call, f"There is no tool named {item.name}.")
+        elif arguments is None:
+            self._answer(call, "The arguments were not a JSON object.")
+        elif tool.after_speech and caller_spoke:
+            self._answer(call, ABANDONED, respond=False)
+        else:
+            call.arguments = arguments
+            if tool.after_speech:
+                call.state = _State.HELD
+            else:
+                self._run(call)
+        return True
+
+    def answered(self, call_id: str, output: str, *, respond: bool) -> None:
+        """The controller's answer. A second one, or one that comes too late, is ignored."""
+        for call in self._all():
+            if call.call_id == call_id and call.state is _State.RUNNING:
+                self._out.add(CancelTimer(Timer.TOOL, call_id))
+                self._answer(call, output, respond=respond)
+        self._settle()
+
+    def expired(self, call_id: str) -> None:
+        """Nobody answered."""
+        self._out.add(Note("tool was not answered in time", {"tool_call": call_id}))
+        self.answered(call_id, "The tool did not answer in time.", respond=True)
+
+    def response_over(self, response_id: str) -> None:
+        """The response is done, or given up: its outputs may be sent."""
+        if response_id in self._rounds:
+            self._rounds[response_id].over = True
+            self._settle()
+
+    def speech_played(self) -> None:
+        """What was said before the held calls is in the caller's ear."""
+        for call in self._all():
+            if call.state is _State.HELD:
+                self._run(call)
+
+    def caller_spoke(self) -> None:
+        """Held calls are abandoned: the caller has something to say first. The model will answer that."""
+        for call in self._all():
+            if call.state is _State.HELD:
+                self._answer(call, ABANDONED, respond=False)
+        self._settle()
+
+    # ------------------------------------------------------------ inside
+
+    def _all(self) -> list[_Call]:
+        return [call for batch in self._rounds.values() for call in batch.calls]
+
+    def _run(self, call: _Call) -> None:
+        call.state = _State.RUNNING
+        self._out.add(
+            Emit(ToolCalled(call=self._call, tool_call=call.call_id, name=call.name, arguments=call.arguments)),
+            StartTimer(Timer.TOOL, ANSWER_S, call.call_id),
+        )
+
+    @staticmethod
+    def _answer(call: _Call, output: str, *, respond: bool = True) -> None:
+        call.state = _State.ANSWERED
+        call.output = output
+        call.respond = respond
+
+    def _settle(self) -> None:
+        """Send what may be sent, and forget the responses of which nothing is open."""
+        for response_id, batch in list(self._rounds.items()):
+            if not batch.over:
+                continue
+            for call in batch.calls:
+                if call.state is _State.ANSWERED:
+                    self._send(call, batch)
+            if all(call.state is _State.SENT for call in batch.calls):
+                del self._rounds[response_id]
+                if any(call.respond for call in batch.calls):
+                    self._responses.want(Wish(items=batch.outputs))
+
+    def _send(self, call: _Call, batch: _Round) -> None:
+        call.state = _State.SENT
+        item_id = self._out.new_id("item")
+        batch.outputs.add(item_id)
+        self._out.add(Send(tool_output(self._out.new_id("output"), item_id, call.call_id, call.output)))
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    """The model's arguments; none at all count as an empty object. None: not a JSON object."""
+    try:
+        arguments = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return None
+    return arguments if isinstance(arguments, dict) else None

@@ -1,0 +1,101 @@
+"""Whose turn it is, and how long the caller waits for the agent. [pure]
+
+Owns the caller's side of turn taking as the server reports it, the expectation that the server answers by itself,
+and the latencies of each turn: caller stopped -> first sound from the model -> first frame to Asterisk.
+
+Refuses to interrupt or to ask for responses: that is the conversation's decision.
+"""
+
+from bridge.contract import SemanticVad, SessionSpec, TurnMeasured
+from bridge.playout import Playout
+from bridge.signals import CancelTimer, Emit, Outbox, StartTimer, Timer
+
+ANSWER_S = 5.0
+SEMANTIC_ANSWER_S = 10.0
+"""Semantic turn detection may wait up to 8 s for the caller to go on."""
+
+
+class Turns:
+    """See the module. `now` is seconds of any monotonic clock."""
+
+    def __init__(self, call: str, spec: SessionSpec, out: Outbox, playout: Playout) -> None:
+        self._call = call
+        self._out = out
+        self._playout = playout
+        self._server_answers = spec.turn_detection.create_response
+        semantic = isinstance(spec.turn_detection, SemanticVad)
+        self._answer_s = SEMANTIC_ANSWER_S if semantic else ANSWER_S
+        self.speaking = False
+        """The caller speaks."""
+        self.answer_due = False
+        """The caller stopped; the server is about to answer by itself."""
+        self.count = 0
+        self._stopped_at: float | None = None
+        """Of the turn that is being measured."""
+        self._old_response = ""
+        """Was running when the caller stopped: it is not the answer."""
+        self._first_delta_ms: float | None = None
+        self._first_item = ""
+
+    @property
+    def watching(self) -> bool:
+        """The first frame of the answer has not been seen yet."""
+        return bool(self._first_item)
+
+    @property
+    def callers(self) -> bool:
+        """The agent should not begin to speak unasked."""
+        return self.speaking or self.answer_due
+
+    def speech_started(self) -> None:
+        """The caller took the turn; one that was being measured ends without (more) answer."""
+        self.speaking, self.answer_due = True, False
+        self._measured(None)
+        self._out.add(CancelTimer(Timer.ANSWER))
+
+    def speech_stopped(self, now: float, running_response: str) -> None:
+        """The caller's turn is over."""
+        self.speaking = False
+        self.count += 1
+        self._stopped_at = now
+        self._old_response = running_response
+        if self._server_answers:
+            self.answer_due = True
+            self._out.add(StartTimer(Timer.ANSWER, self._answer_s))
+
+    def answered(self) -> None:
+        """A response has begun."""
+        self.answer_due = False
+        self._out.add(CancelTimer(Timer.ANSWER))
+
+    def answer_missed(self) -> bool:
+        """The server did not answer in time. False: nobody waits for it any more."""
+        missed, self.answer_due = self.answer_due, False
+        return missed
+
+    def sound(self, response_id: str, item_id: str, now: float) -> None:
+        """Sound of the agent came and was queued."""
+        if self._stopped_at is None or self._first_item or response_id == self._old_response:
+            return
+        self._first_delta_ms = (now - self._stopped_at) * 1000
+        self._first_item = item_id
+
+    def ticked(self, now: float) -> None:
+        """A frame may have been handed to Asterisk."""
+        if not self._first_item or self._stopped_at is None:
+            return
+        account = self._playout.heard(self._first_item)
+        if account and account.heard_ms:
+            self._measured((now - self._stopped_at) * 1000)
+
+    def _measured(self, first_frame_ms: float | None) -> None:
+        if self._stopped_at is None:
+            return
+        event = TurnMeasured(
+            call=self._call,
+            turn=self.count,
+            first_delta_ms=self._first_delta_ms,
+            first_frame_ms=first_frame_ms,
+        )
+        self._out.add(Emit(event))
+        self._stopped_at, self._first_delta_ms, self._first_item = None, None, ""

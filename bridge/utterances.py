@@ -1,0 +1,146 @@
+"""What the agent said, as far as it was heard. [pure]
+
+Owns the text of each item of the agent from its first word to `Said`. Text and sound come in separate streams, both
+faster than they are spoken; an utterance is reported once, when it has been played in full, or, when it was
+interrupted, once all that the server made of it is known, cut at what was heard: in proportion to the sound,
+never inside a word.
+
+Refuses to count what was heard: that is `bridge.playout`'s.
+"""
+
+from dataclasses import dataclass
+
+from bridge.contract import Said
+from bridge.playout import BYTES_PER_MS, Playout
+from bridge.signals import Emit, Outbox
+
+REMEMBERED = 256
+"""Ids of reported items: what still comes for them is late, not new."""
+
+
+@dataclass(slots=True)
+class _Utterance:
+    response_id: str
+    item_id: str
+    text: str = ""
+    generated: int = 0
+    """Bytes of sound that the server made, also those that came after the interruption."""
+    sound_done: bool = False
+    text_done: bool = False
+    cut_ms: int | None = None
+    """What was heard of an interrupted one."""
+
+
+class Utterances:
+    """The agent's items that are not yet reported, in the order in which they began."""
+
+    def __init__(self, call: str, out: Outbox, playout: Playout) -> None:
+        self._call = call
+        self._out = out
+        self._playout = playout
+        self._open: dict[str, _Utterance] = {}
+        self._reported: dict[str, None] = {}
+
+    # ------------------------------------------------------------ as it is generated
+
+    def sound(self, response_id: str, item_id: str, length: int) -> None:
+        """So many bytes of sound have come, played or not."""
+        if utterance := self._of(response_id, item_id):
+            utterance.generated += length
+
+    def sound_done(self, item_id: str) -> None:
+        """All of the item's sound has come."""
+        if utterance := self._open.get(item_id):
+            utterance.sound_done = True
+            self._report_cut(utterance)
+
+    def text_delta(self, response_id: str, item_id: str, delta: str) -> None:
+        """Some more words."""
+        if (utterance := self._of(response_id, item_id)) and not utterance.text_done:
+            utterance.text += delta
+
+    def text_done(self, response_id: str, item_id: str, text: str) -> None:
+        """All the words."""
+        if utterance := self._of(response_id, item_id):
+            utterance.text, utterance.text_done = text or utterance.text, True
+            self._report_cut(utterance)
+
+    def response_over(self, response_id: str) -> None:
+        """Neither sound nor words come any more for the items of this response."""
+        for utterance in [each for each in self._open.values() if each.response_id == response_id]:
+            utterance.sound_done = utterance.text_done = True
+            self._report_cut(utterance)
+            if not utterance.generated:
+                self._open.pop(utterance.item_id, None)  # words without sound were never said
+
+    # ------------------------------------------------------------ as it is heard
+
+    def cut(self, item_id: str, heard_ms: int) -> None:
+        """The item was interrupted after so much. Reported as soon as its text is complete."""
+        if utterance := self._open.get(item_id):
+            utterance.cut_ms = heard_ms
+            self._report_cut(utterance)
+
+    def played(self) -> None:
+        """Nothing is queued in the playout: what is complete was heard in full."""
+        for utterance in list(self._open.values()):
+            if utterance.sound_done and utterance.text_done and utterance.generated:
+                self._report(utterance)
+
+    def close(self) -> None:
+        """Report the rest with the words known by now."""
+        for utterance in list(self._open.values()):
+            if utterance.generated:
+                self._report(utterance)
+        self._open.clear()
+
+    def items_of(self, response_id: str) -> list[str]:
+        """The items of a response that are not reported yet."""
+        return [each.item_id for each in self._open.values() if each.response_id == response_id]
+
+    # ------------------------------------------------------------ inside
+
+    def _of(self, response_id: str, item_id: str) -> _Utterance | None:
+        if item_id in self._reported:
+            return None
+        return self._open.setdefault(item_id, _Utterance(response_id, item_id))
+
+    def _report_cut(self, utterance: _Utterance) -> None:
+        if utterance.cut_ms is not None and utterance.sound_done and utterance.text_done:
+            self._report(utterance)
+
+    def _report(self, utterance: _Utterance) -> None:
+        del self._open[utterance.item_id]
+        self._reported[utterance.item_id] = None
+        while len(self._reported) > REMEMBERED:
+            del self._reported[next(iter(self._reported))]
+        interrupted = utterance.cut_ms is not None
+        if utterance.cut_ms is None:
+            account = self._playout.heard(utterance.item_id)
+            heard_ms, text = account.heard_ms if account else 0, utterance.text
+        else:
+            heard_ms = utterance.cut_ms
+            text = cut_text(utterance.text, heard_ms, utterance.generated // BYTES_PER_MS)
+        if heard_ms:
+            said = Said(
+                call=self._call,
+                who="agent",
+                text=text,
+                item=utterance.item_id,
+                interrupted=interrupted,
+                heard_ms=heard_ms,
+            )
+            self._out.add(Emit(said))
+
+
+def cut_text(text: str, heard_ms: int, generated_ms: int) -> str:
+    """The part of a text that was heard: as much of it as of its sound, without the word that was cut.
+
+    A text without spaces (Chinese, Japanese) is cut where it falls.
+    """
+    if heard_ms >= generated_ms:
+        return text
+    end = len(text) * max(heard_ms, 0) // generated_ms
+    if end < len(text) and not text[end].isspace() and " " in text:
+        end = text.rfind(" ", 0, end) + 1
+    return text[:end].rstrip()
