@@ -1,0 +1,77 @@
+"""Who may do what: bearer tokens and their scopes.
+
+Owns the comparison of tokens, in constant time and by hash. A token's text is not kept.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from controller.api.problems import USER, Problem
+from controller.config import Scope, Token
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    name: str
+    digest: bytes
+    scopes: frozenset[Scope]
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes or "admin" in self.scopes
+
+
+class Doorkeeper:
+    """Knows all tokens. `let_in` is the gate that each route is registered through."""
+
+    def __init__(self, tokens: Iterable[Token]) -> None:
+        self._users = [
+            User(token.name, _digest(token.token.get_secret_value()), frozenset(token.scopes)) for token in tokens
+        ]
+
+    def user_of(self, request: web.Request) -> User:
+        """Raises Problem 401."""
+        given = request.headers.getall(hdrs.AUTHORIZATION, [])
+        kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        digest = _digest(token.strip())
+        found: User | None = None
+        for user in self._users:  # all of them, always: the time taken tells nothing
+            if hmac.compare_digest(user.digest, digest):
+                found = user
+        if found is None or kind.lower() != "bearer":
+            wanted = 'Bearer realm="voiceai"' + (', error="invalid_token"' if given else "")
+            raise Problem(
+                HTTPStatus.UNAUTHORIZED,
+                "unauthorized",
+                "A token is needed",
+                "Send `Authorization: Bearer <token>`, with a token from `api.tokens` in the config.",
+                headers={hdrs.WWW_AUTHENTICATE: wanted},
+            )
+        return found
+
+    def let_in(self, scope: Scope, handler: Handler) -> Handler:
+        """`handler` for those whose token has `scope`."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            user = self.user_of(request)
+            request[USER] = user.name
+            if not user.may(scope):
+                raise Problem(
+                    HTTPStatus.FORBIDDEN,
+                    "forbidden",
+                    "The token does not allow this",
+                    f"It needs the scope `{scope}`.",
+                    headers={hdrs.WWW_AUTHENTICATE: f'Bearer error="insufficient_scope", scope="{scope}"'},
+                )
+            return await handler(request)
+
+        return guarded
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

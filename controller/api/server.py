@@ -1,0 +1,67 @@
+"""The HTTP server: the API's application, and the socket it listens on.
+
+Owns limits of size and time of every connection. Refuses what comes too slowly, or is too large.
+"""
+
+from collections.abc import Iterable
+from types import TracebackType
+
+from aiohttp import web
+
+from controller.api.access import Doorkeeper
+from controller.api.bodies import LARGEST
+from controller.api.problems import answer_problems, mark
+from controller.api.resources import Resources
+from controller.call.view import Calls
+from controller.config import Token
+
+IDLE_SECONDS = 30.0
+"""A connection may stand idle as long; also the longest that the headers of a request may take."""
+CLOSING_SECONDS = 3.0
+"""What answers under way are given when the server closes."""
+
+
+def make_app(
+    calls: Calls, tokens: Iterable[Token], extra_routes: Iterable[web.AbstractRouteDef] = ()
+) -> web.Application:
+    """The API over `calls`. `extra_routes` are added as they are: they look after their own authentication."""
+    app = web.Application(middlewares=[answer_problems], client_max_size=LARGEST)
+    app.on_response_prepare.append(mark)
+    app.router.add_routes([*Resources(calls).routes(Doorkeeper(tokens)), *extra_routes])
+    return app
+
+
+class ApiServer:
+    """`async with ApiServer(app, host, port) as server` listens; `server.port` is the real one if `port` was 0.
+
+    Raises OSError where the address is taken.
+    """
+
+    def __init__(self, app: web.Application, host: str, port: int) -> None:
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=CLOSING_SECONDS,
+            shutdown_timeout=CLOSING_SECONDS,
+            auto_decompress=False,
+        )
+        self._host = host
+        self.port = port
+
+    async def __aenter__(self) -> "ApiServer":
+        await self._runner.setup()
+        try:
+            site = web.TCPSite(self._runner, self._host, self.port, backlog=128)
+            await site.start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
