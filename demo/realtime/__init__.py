@@ -3,7 +3,7 @@
 Owns nothing of the product: it is what the product talks to when there is no key. Strict on purpose.
 """
 
-from demo.realtime.brain import Brain, CallTool, Fail, Hang, Incomplete, Reply, Say, ToneBrain, Turn, Write, tone
+from demo.realtime.brain import Brain, ToneBrain
 from demo.realtime.faults import (
     Answer,
     Close,
@@ -22,6 +22,7 @@ from demo.realtime.faults import (
     expired,
     refuse,
 )
+from demo.realtime.reply import CallTool, Fail, Hang, Incomplete, Part, Reply, Say, Turn, Write, tone
 from demo.realtime.server import StandIn
 from demo.realtime.session import Session
 
@@ -36,6 +37,7 @@ __all__ = [
     "Fault",
     "Hang",
     "Incomplete",
+    "Part",
     "Refuse",
     "Repeat",
     "Reply",

@@ -30,6 +30,11 @@ def main(
 def _brain(name: str) -> Brain:
     if name == "tone":
         return ToneBrain()
+    if name == "demo":
+        # Imported only here: the tone needs neither pocketsphinx nor espeak-ng.
+        from demo.realtime.receptionist import DemoBrain
+
+        return DemoBrain()
     raise typer.BadParameter("tone or demo", param_hint="--brain")
 
 

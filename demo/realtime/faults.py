@@ -12,8 +12,8 @@ Refuses nothing: a fault whose moment never comes does nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from demo.realtime.brain import Part, Reply
 from demo.realtime.refusal import Frame
+from demo.realtime.reply import Part, Reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,17 @@ Source: OpenAI API reference, Realtime server events; order of events as capture
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from demo.realtime import g711
-from demo.realtime.brain import CallTool, Fail, Hang, Incomplete, Part, Reply, Say, Write
 from demo.realtime.ears import BYTES_PER_MS, RATE
 from demo.realtime.faults import Delivery
 from demo.realtime.history import History, Item, assistant_message, function_call
 from demo.realtime.refusal import Frame
+from demo.realtime.reply import CallTool, Fail, Hang, Incomplete, Part, Reply, Say, Write
+from demo.realtime.terms import Terms
 from demo.realtime.usage import usage
 
 
@@ -36,20 +37,6 @@ class Stage(Protocol):
 
     def new_id(self, prefix: str) -> str:
         """A fresh id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What was asked for: the session's settings with those of `response.create` over them."""
-
-    conversation_id: str | None
-    modality: str
-    format: Frame
-    voice: Any
-    max_output_tokens: Any
-    tool_choice: Any
-    instructions: str
-    metadata: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)

@@ -10,22 +10,25 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from demo.realtime import g711, settings, shapes
-from demo.realtime.brain import Brain, Reply, Turn
+from demo.realtime.brain import Brain
 from demo.realtime.ears import BYTES_PER_MS, Detection, Ears, Started
 from demo.realtime.faults import Action, Answer, Delivery, Fault, Script
 from demo.realtime.history import History, Item, user_audio
 from demo.realtime.idle import Idle
+from demo.realtime.observed import Observed
 from demo.realtime.refusal import Frame, Refusal, check
-from demo.realtime.response import Response, Terms
+from demo.realtime.reply import Reply, Turn
+from demo.realtime.response import Response
+from demo.realtime.terms import terms
 from demo.realtime.usage import audio_tokens, text_tokens
-from demo.realtime.wire import Record, Seen, Wire
+from demo.realtime.wire import Record, Wire
 
 T = TypeVar("T")
 LIFETIME_S = 60 * 60
@@ -37,12 +40,8 @@ class _Over(Exception):
     """The socket is closed: ends the session's task group."""
 
 
-class Session:
-    """One accepted connection. Its lists may be read at any time; `wait_for` waits until they say something.
-
-    `received` and `sent` hold every event, `caller_audio` all appended sound (24 kHz s16le), `truncated` what
-    was cut (item id, milliseconds, milliseconds it had), `refused` the refusals, `responses` all responses.
-    """
+class Session(Observed):
+    """One accepted connection."""
 
     def __init__(
         self,
@@ -55,22 +54,13 @@ class Session:
         *,
         keep: bool = True,
     ) -> None:
-        self.number, self.socket, self.brain = number, socket, brain
+        super().__init__(number, record or Record(None), keep=keep)
+        self.socket, self.brain = socket, brain
         self.delivery = next((each for each in script if isinstance(each, Delivery)), Delivery())
         self.history = History()
-        self.received: list[Seen] = []
-        self.sent: list[Seen] = []
-        self.caller_audio = bytearray()
-        self.truncated: list[tuple[str, int, int]] = []
-        self.deleted: list[str] = []
-        self.refused: list[Refusal] = []
-        self.responses: list[Response] = []
         self.active: Response | None = None
-        self.closed = False
         self._answers = {each.nth: each.reply for each in script if isinstance(each, Answer)}
         self._wire = Wire(socket, [each for each in script if isinstance(each, Fault)], self._note)
-        self._record, self._keep = record or Record(None), keep
-        self._waiting: list[tuple[Callable[[Session], Any], asyncio.Future[Any]]] = []
         self._ids = 0
         self.conversation_id = self.new_id("conv")
         self.config = settings.defaults(self.new_id("sess"), model, int(time.time()) + LIFETIME_S)
@@ -79,57 +69,6 @@ class Session:
         self._hearing: dict[str, asyncio.Task[str]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._idle = Idle(self._idle_out)
-
-    # ------------------------------------------------------------ for tests
-
-    async def wait_for(self, predicate: "Callable[[Session], T]", timeout: float = 5.0) -> T:
-        """The predicate's value as soon as it is true. Raises TimeoutError."""
-        value = predicate(self)
-        if value:
-            return value
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((predicate, future))
-        async with asyncio.timeout(timeout):
-            return await future
-
-    async def wait_received(self, kind: str, nth: int = 1, timeout: float = 5.0) -> Frame:
-        """The nth client event of a type, from 1."""
-        await self.wait_for(lambda session: len(session.client_events(kind)) >= nth, timeout)
-        return self.client_events(kind)[nth - 1]
-
-    async def wait_sent(self, kind: str, nth: int = 1, timeout: float = 5.0) -> Frame:
-        """The nth server event of a type, from 1."""
-        await self.wait_for(lambda session: len(session.server_events(kind)) >= nth, timeout)
-        return self.server_events(kind)[nth - 1]
-
-    def client_events(self, kind: str) -> list[Frame]:
-        """What the client sent of this type."""
-        return [seen.event for seen in self.received if seen.type == kind]
-
-    def server_events(self, kind: str) -> list[Frame]:
-        """What the client was sent of this type."""
-        return [seen.event for seen in self.sent if seen.type == kind]
-
-    async def act(self, action: Action) -> None:
-        """Let something go wrong now."""
-        await self._wire.act(action)
-
-    def _changed(self) -> None:
-        still = []
-        for predicate, future in self._waiting:
-            value = None if future.done() else predicate(self)
-            if value:
-                future.set_result(value)
-            elif not future.done():
-                still.append((predicate, future))
-        self._waiting = still
-
-    def _note(self, sender: str, frame: Frame) -> None:
-        self._record.write(self.number, sender, frame)
-        if self._keep:
-            (self.sent if sender == "server" else self.received).append(Seen(time.monotonic(), frame))
-        if self._waiting:
-            self._changed()
 
     # ------------------------------------------------------------ life
 
@@ -148,6 +87,10 @@ class Session:
             self._idle.stop()
             self.closed = True
             self._changed()
+
+    async def act(self, action: Action) -> None:
+        """Let something go wrong now."""
+        await self._wire.act(action)
 
     async def turn_away(self, code: str, message: str) -> None:
         """Say one error and close 4000: what OpenAI does to a client that can never work."""
@@ -364,27 +307,16 @@ class Session:
             raise Refusal("conversation_already_has_active_response", text)
         number = len(self.responses)
         response = Response(
-            self, self._terms(asked, aside), lambda: self._decide(number, asked, idle), self._response_over
+            self,
+            terms(self.config, asked, None if aside else self.conversation_id),
+            lambda: self._decide(number, asked, idle),
+            self._response_over,
         )
         self.responses.append(response)
         if not aside:
             self.active = response
         self._idle.stop()
         response.task = self._start(response.run(), response.id)
-
-    def _terms(self, asked: Frame, aside: bool) -> Terms:
-        mine = self.config["audio"]["output"]
-        theirs = (asked.get("audio") or {}).get("output") or {}
-        return Terms(
-            conversation_id=None if aside else self.conversation_id,
-            modality=(asked.get("output_modalities") or self.config["output_modalities"])[0],
-            format=theirs.get("format") or mine["format"],
-            voice=theirs.get("voice") or mine["voice"],
-            max_output_tokens=asked.get("max_output_tokens") or self.config["max_output_tokens"],
-            tool_choice=asked.get("tool_choice") or self.config["tool_choice"],
-            instructions=asked.get("instructions") or self.config["instructions"],
-            metadata=asked.get("metadata"),
-        )
 
     async def _decide(self, number: int, asked: Frame, idle: bool) -> Reply:
         scripted = self._answers.get(number + 1, self._answers.get(0))
@@ -403,7 +335,7 @@ class Session:
             instructions=asked.get("instructions"),
             said=" ".join(said) if said else None,
             outputs=tuple(outputs),
-            tools=tuple(tool["name"] for tool in tools if tool["type"] == "function"),
+            tools={each["name"]: each.get("parameters") or {} for each in tools if each["type"] == "function"},
             idle=idle,
         )
         return await self.brain.reply(turn)

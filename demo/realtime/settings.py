@@ -8,7 +8,7 @@ import copy
 from typing import Any
 
 from demo.realtime.refusal import Frame, Refusal
-from demo.realtime.shapes import SessionUpdateBody
+from demo.realtime.session_shapes import SessionUpdateBody
 
 PCM: Frame = {"type": "audio/pcm", "rate": 24000}
 SERVER_VAD: Frame = {
