@@ -1,4 +1,4 @@
-"""The stand-in's client shapes against OpenAI's types: the same fields everywhere, and what is refused with which words."""
+"""The client shapes against OpenAI's types: the same fields everywhere; what is refused, and in which words."""
 
 import copy
 import types
