@@ -1,0 +1,83 @@
+"""The operations of ARI on bridges. Parameters are those of rest-api/api-docs/bridges.json.
+
+All raise AriError; NotFound means that the bridge, or a channel named, is gone, which `destroy_bridge` takes for done.
+"""
+
+from contextlib import suppress
+
+from controller.ari.channels import IfExists, whole_seconds
+from controller.ari.errors import NotFound
+from controller.ari.resources import Bridge, Playback, Recording, listing
+from controller.ari.transport import Transport, checked_id, given, segment
+
+
+def _path(bridge: str, *more: str) -> str:
+    return "/".join(("/bridges", segment("bridge", bridge), *more))
+
+
+class Bridges(Transport):
+    async def bridges(self) -> list[Bridge]:
+        """All that Asterisk has, also those of others."""
+        return await self._ask("bridges", "GET", "/bridges", lambda found: list(map(Bridge.read, listing(found))))
+
+    async def bridge(self, bridge: str) -> Bridge:
+        return await self._ask("bridge", "GET", _path(bridge), Bridge.read)
+
+    async def create_bridge(self, bridge_id: str, type: str = "mixing", name: str | None = None) -> Bridge:
+        """`type`: mixing or holding, with options behind commas such as `mixing,dtmf_events`."""
+        body = given(type=type, bridgeId=checked_id("bridge", bridge_id), name=name)
+        return await self._ask("create_bridge", "POST", "/bridges", Bridge.read, body)
+
+    async def destroy_bridge(self, bridge: str) -> None:
+        """Already gone is success. The channels in it stay."""
+        with suppress(NotFound):
+            await self._do("destroy_bridge", "DELETE", _path(bridge))
+
+    async def add_channel(self, bridge: str, *channels: str, role: str | None = None, mute: bool | None = None) -> None:
+        """Raises Refused for a channel that is not in our app yet: wait for its StasisStart. A channel that is in
+        another bridge is moved."""
+        body = given(channel=_ids(channels), role=role, mute=mute)
+        await self._do("add_channel", "POST", _path(bridge, "addChannel"), body)
+
+    async def remove_channel(self, bridge: str, *channels: str) -> None:
+        await self._do("remove_channel", "POST", _path(bridge, "removeChannel"), given(channel=_ids(channels)))
+
+    async def start_bridge_moh(self, bridge: str, moh_class: str | None = None) -> None:
+        """For all in it."""
+        await self._do("start_bridge_moh", "POST", _path(bridge, "moh"), given(mohClass=moh_class))
+
+    async def stop_bridge_moh(self, bridge: str) -> None:
+        await self._do("stop_bridge_moh", "DELETE", _path(bridge, "moh"))
+
+    async def play_on_bridge(self, bridge: str, *media: str, playback_id: str, language: str | None = None) -> Playback:
+        """To all in it; the bridge becomes a softmix while it plays."""
+        body = given(media=list(media), playbackId=checked_id("playback", playback_id), lang=language)
+        return await self._ask("play_on_bridge", "POST", _path(bridge, "play"), Playback.read, body)
+
+    async def record_bridge(
+        self,
+        bridge: str,
+        *,
+        name: str,
+        format: str = "wav",
+        max_duration: float | None = None,
+        max_silence: float | None = None,
+        if_exists: IfExists = "fail",
+        beep: bool = False,
+        terminate_on: str | None = None,
+    ) -> Recording:
+        """All of them mixed; the bridge becomes a softmix while it runs."""
+        body = given(
+            name=checked_id("recording", name),
+            format=format,
+            maxDurationSeconds=whole_seconds(max_duration),
+            maxSilenceSeconds=whole_seconds(max_silence),
+            ifExists=if_exists,
+            beep=beep,
+            terminateOn=terminate_on,
+        )
+        return await self._ask("record_bridge", "POST", _path(bridge, "record"), Recording.read, body)
+
+
+def _ids(channels: tuple[str, ...]) -> list[str]:
+    return [checked_id("channel", each) for each in channels]

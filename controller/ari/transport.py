@@ -1,0 +1,173 @@
+"""One ARI request over HTTP: sent, bounded in time, and its failure told by one of our errors.
+
+Owns the connection pool, the time limit and the boundary at which httpx's exceptions end. Refuses to retry: most of
+ARI's operations take effect twice if sent twice. What is sent goes into a JSON body and not into the URL (Asterisk
+reads either), because URLs are logged by httpx and by proxies, and what is sent can hold telephone numbers.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from controller.ari.errors import BadAnswer, BadArgument, TimedOut, Unavailable, refusal
+from controller.ari.resources import BadShape, Json
+
+Read = TypeVar("Read")
+
+TIMEOUT = 5.0
+"""Seconds for one request, connecting included: a stopped Asterisk accepts requests and never answers."""
+CONNECT_TIMEOUT = 3.0
+
+_LIMITS = httpx.Limits(
+    max_connections=64,
+    max_keepalive_connections=32,
+    keepalive_expiry=10.0,  # Asterisk closes an idle one after 15 s (http.conf session_keep_alive): be first
+)
+
+_ID = re.compile(r"[A-Za-z0-9_.:@;+=-]{1,149}")  # 149: AST_MAX_PUBLIC_UNIQUEID
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\([^\x00-\x1f\x7f]*\))?")
+
+
+def checked_id(what: str, value: str) -> str:
+    """An id as Asterisk makes them and as we may. Raises BadArgument for anything that could lead astray in a path."""
+    if not _ID.fullmatch(value) or value in (".", ".."):
+        raise BadArgument(f"not a usable {what} id")
+    return value
+
+
+def segment(what: str, value: str) -> str:
+    return quote(checked_id(what, value), safe="")
+
+
+def checked_variable(name: str) -> str:
+    """A channel variable or dialplan function, such as `VOICEAI_CALL` or `CDR(ai_session)`."""
+    if not _VARIABLE.fullmatch(name):
+        raise BadArgument("not a usable variable name")
+    return name
+
+
+def checked_variables(variables: Mapping[str, str] | None) -> dict[str, str] | None:
+    return {checked_variable(name): value for name, value in variables.items()} if variables else None
+
+
+def joined_arguments(arguments: Sequence[str]) -> str | None:
+    """For `appArgs`, which Asterisk takes apart at commas, minding quotes, brackets and backslashes."""
+    for each in arguments:
+        if re.search(r'[,"\\()\[\]]', each):
+            raise BadArgument("an app argument may hold no comma, quote, bracket or backslash")
+    return ",".join(arguments) or None
+
+
+def given(**fields: object) -> dict[str, Any]:
+    """The fields that have a value. Raises BadArgument for control characters: they have no place in SIP."""
+    for name, value in fields.items():
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise BadArgument(f"{name} holds a control character")
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@contextmanager
+def _ours(operation: str) -> Iterator[None]:
+    """The boundary: what httpx and asyncio raise, as AriError."""
+    try:
+        yield
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise TimedOut(operation, None, "no answer in time") from error
+    except httpx.RequestError as error:
+        raise Unavailable(operation, None, f"{type(error).__name__}: {error}") from error
+
+
+class Transport:
+    """The lower half of `Ari`; `async with` closes its connections. Raises BadArgument for a URL that is none."""
+
+    def __init__(
+        self,
+        url: str,
+        username: str,
+        password: str,
+        app: str,
+        *,
+        timeout: float = TIMEOUT,
+        connect_timeout: float = CONNECT_TIMEOUT,
+    ) -> None:
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise BadArgument("the ARI url is not a URL") from error
+        if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
+            raise BadArgument("the ARI url must be like http://127.0.0.1:8088/ari, without user and password")
+        self.app = checked_id("app", app)
+        self._timeout = timeout
+        self._http = httpx.AsyncClient(
+            base_url=url.rstrip("/"),
+            auth=httpx.BasicAuth(username, password),
+            timeout=httpx.Timeout(timeout, connect=min(connect_timeout, timeout)),
+            limits=_LIMITS,
+            trust_env=False,  # a proxy is for the outside world; Asterisk is next door
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def _call(
+        self, operation: str, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """Send one request and return an answer of status 2xx."""
+        with _ours(operation):
+            async with asyncio.timeout(self._timeout):
+                # An empty object is not sent: Asterisk reads no body as no parameters.
+                response = await self._http.request(method, path, json=body or None, params=query)
+        if not response.is_success:
+            raise refusal(operation, response.status_code, _message(response))
+        return response
+
+    async def _do(
+        self, operation: str, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None
+    ) -> None:
+        await self._call(operation, method, path, body, query)
+
+    async def _ask(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        read: Callable[[Any], Read],
+        body: Json | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Read:
+        """As `_do`, and read the answer. Raises BadAnswer if that cannot be."""
+        response = await self._call(operation, method, path, body, query)
+        try:
+            source = response.json()
+            if not isinstance(source, dict | list):
+                raise BadShape("neither an object nor a list")
+            return read(source)
+        except (ValueError, RecursionError, AttributeError) as error:
+            raise BadAnswer(operation, response.status_code, "the answer is not of the documented form") from error
+
+
+def _message(response: httpx.Response) -> str | None:
+    """Asterisk's words, which it puts in `message` or, where an allocation failed, in `error`."""
+    try:
+        source = response.json()
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(source, dict):
+        return None
+    words = source.get("message", source.get("error"))
+    return words if isinstance(words, str) else None
