@@ -1,0 +1,288 @@
+"""One AudioSocket connection from Asterisk: 50 frames a second out, whatever comes in.
+
+Owns the connection from accept to close: the first frame at once, then one whole frame per tick in one write, silence
+when the session has nothing to say; the decoder; the fallback rates; and the peers that do not behave. Whoever ends
+it, the session hears `media_gone` once, with the reason.
+
+Refuses to wait: there is no await, no queue and no back-pressure here. What can't be sent now is dropped and counted,
+because sound that comes late is worse than none; the reader never stops reading for the same reason.
+"""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import structlog
+
+from bridge.audiosocket import wire
+from bridge.audiosocket.rates import OUR_RATE, Converter
+from bridge.clock import Cadence, Ticker
+
+FRAME_BYTES = wire.frame_bytes(OUR_RATE)
+BACKLOG_BYTES = 3 * (wire.HEADER_BYTES + FRAME_BYTES)
+"""What may wait in this process for a peer that does not read, before frames are dropped."""
+SEND_BUFFER_BYTES = 32 * 1024
+"""Asked of the kernel, which doubles it and charges its own overhead: about half a second of sound. The default holds
+20 s and more, all of it stale when the peer reads again, and all that time nobody would know."""
+STUCK_FRAMES = 3 * wire.FRAMES_PER_SECOND
+"""Dropped in a row, that is 3 s: the peer is gone or hangs."""
+HALF_FRAME_TICKS = wire.FRAMES_PER_SECOND
+"""A frame that has begun and is still not complete from one look to the next (1 s) will not be."""
+
+_SLIN24_HEADER = wire.silence(OUR_RATE)[: wire.HEADER_BYTES]
+
+log = structlog.get_logger(__name__)
+
+
+class Sink(Protocol):
+    """The session's face to its media leg. All of it must return at once; an exception ends this call's leg only."""
+
+    def media_connected(self, leg: "Leg") -> None:
+        """Asterisk is here and silence is already flowing."""
+
+    def media_format(self, rate: int, frame_bytes: int) -> None:
+        """The first audio frame came: its rate in Hz and its payload bytes."""
+
+    def caller_audio(self, pcm: bytes) -> None:
+        """Sound of the caller at 24 kHz, s16le mono, normally 20 ms. Nothing comes during hold, DTMF, before answer."""
+
+    def caller_digit(self, digit: str) -> None:
+        """One DTMF digit: 0-9, *, #, A-D."""
+
+    def media_gone(self, reason: str) -> None:
+        """The connection is over. Exactly once after `media_connected`, also when `Leg.close` was asked for it."""
+
+    def next_frame(self) -> bytes | None:
+        """Once per 20 ms: 960 bytes of 24 kHz s16le mono, or None for silence. After a stall up to 3 times in a row."""
+
+
+class Front(Protocol):
+    """What a leg asks of the server that accepted it. Each answer is None, or the reason for a refusal."""
+
+    def refuse(self, leg: "Leg") -> str | None:
+        """At accept: may this peer connect?"""
+
+    def admit(self, leg: "Leg", call: str) -> Sink | str:
+        """At the UUID: whose leg is it? A text is a refusal."""
+
+    def explain_rate(self, leg: "Leg", rate: int) -> None:
+        """The leg is not 24 kHz."""
+
+    def departed(self, leg: "Leg") -> None:
+        """The connection is closed and holds nothing any more."""
+
+
+@dataclass(slots=True)
+class LegCounters:
+    """What one leg did. Frames are 20 ms towards Asterisk, whatever length it chose from there."""
+
+    frames_in: int = 0
+    frames_out: int = 0
+    dropped_frames: int = 0
+
+
+class Leg(asyncio.Protocol):
+    """The media leg of one call. Made by the server; the session may `close` and `hasten` it and read its counters."""
+
+    def __init__(self, front: Front, ticker: Ticker, *, handshake_timeout: float) -> None:
+        self.call = ""
+        """The UUID as the peer named it; empty until it came."""
+        self.peer = ""
+        """The IP address of Asterisk."""
+        self.counters = LegCounters()
+        self._front = front
+        self._ticker = ticker
+        self._handshake_timeout = handshake_timeout
+        self._decoder = wire.Decoder()
+        self._sink: Sink | None = None
+        self._transport: asyncio.Transport
+        self._cadence: Cadence | None = None
+        self._handshake: asyncio.TimerHandle | None = None
+        self._reason: str | None = None
+        self._rate = 0
+        self._converter: Converter | None = None
+        self._silence = wire.silence(OUR_RATE)
+        self._dropped_in_a_row = 0
+        self._ticks = 0
+        self._half_frame_after = -1
+
+    def __repr__(self) -> str:
+        return f"<Leg [{self.call or 'nameless'}, {self._rate or 'no'} Hz, {self._reason or 'open'}]>"
+
+    @property
+    def late_frames(self) -> int:
+        """Frames never sent because this process stalled for longer than is caught up."""
+        return self._cadence.skipped if self._cadence is not None else 0
+
+    def close(self, reason: str) -> None:
+        """End the leg; Asterisk sees its media channel hang up. `media_gone` follows with this reason. Idempotent."""
+        self._end(reason)
+
+    def hasten(self) -> None:
+        """Sound was queued after silence: fetch it within about 4 ms instead of up to 20."""
+        if self._cadence is not None:
+            self._cadence.hasten()
+
+    # ------------------------------------------------------------ asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.peer = str(self._transport.get_extra_info("peername", ("unknown",))[0])
+        refusal = self._front.refuse(self)
+        if refusal is not None:
+            self._end(refusal, fault=True)
+            return
+        sock: socket.socket = self._transport.get_extra_info("socket")
+        # A frame that is held back to be joined with the next, or split over two segments, ends the leg in Asterisk.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        # Before the UUID is known: while it waits for our first frame, Asterisk holds a lock and can freeze.
+        self._transport.write(self._silence)
+        self.counters.frames_out += 1
+        self._cadence = self._ticker.add(self._tick, self._failed)
+        self._handshake = asyncio.get_running_loop().call_later(
+            self._handshake_timeout, self._end, f"no UUID within {self._handshake_timeout:g} s", True
+        )
+
+    def data_received(self, data: bytes) -> None:
+        if self._reason is not None:
+            return
+        try:
+            for message in self._decoder.feed(data):
+                self._receive(message)
+                if self._reason is not None:
+                    return
+        except Exception as fault:  # the top of this leg: the session's fault ends its own call only
+            self._failed(fault)
+            return
+        if self._decoder.error is not None:
+            self._end(f"protocol error: {self._decoder.error}", fault=True)
+
+    def eof_received(self) -> None:
+        half = " in the middle of a frame" if self._decoder.pending else ""
+        self._end(f"closed by the peer{half}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end("connection reset" if exc is not None else "connection closed")
+        self._front.departed(self)
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            try:
+                sink.media_gone(self._reason or "")
+            except Exception:  # the top of this leg
+                log.exception("session failed at the end of its media leg", call=self.call)
+
+    # ------------------------------------------------------------ in
+
+    def _receive(self, message: wire.Message) -> None:
+        match message:
+            case wire.Audio(rate, pcm):
+                self._hear(rate, pcm)
+            case wire.Uuid(call):
+                self._introduce(call)
+            case wire.Digit(digit) if self._sink is not None:
+                self._sink.caller_digit(digit)
+            case wire.Hangup():
+                self._end("hung up by the peer")
+            case wire.Fault(payload):
+                self._end(f"the peer reported an error {payload[:8].hex()}".rstrip(), fault=True)
+            case _:
+                self._end("no UUID in the first frame", fault=True)
+
+    def _introduce(self, call: str) -> None:
+        if self.call:
+            self._end("a second UUID on one connection", fault=True)
+            return
+        if self._handshake is not None:
+            self._handshake.cancel()
+        self.call = call
+        admitted = self._front.admit(self, call)
+        if isinstance(admitted, str):
+            self._end(admitted, fault=True)
+            return
+        self._sink = admitted
+        log.info("media leg connected", call=call, peer=self.peer)
+        self._sink.media_connected(self)
+
+    def _hear(self, rate: int, pcm: bytes) -> None:
+        if self._sink is None:
+            self._end("no UUID in the first frame", fault=True)
+            return
+        self.counters.frames_in += 1
+        if rate != self._rate:
+            self._adopt(rate, len(pcm))
+        self._sink.caller_audio(pcm if self._converter is None else self._converter.to_ours(pcm))
+
+    def _adopt(self, rate: int, frame_bytes: int) -> None:
+        """The leg's rate is known, or, which no Asterisk does, it changed: answer in kind."""
+        first = not self._rate
+        self._rate = rate
+        self._converter = None if rate == OUR_RATE else Converter(rate)
+        if self._converter is not None:
+            self._front.explain_rate(self, rate)
+        if first and self._sink is not None:
+            self._sink.media_format(rate, frame_bytes)
+
+    # ------------------------------------------------------------ out
+
+    def _tick(self) -> bool:
+        """One frame, one write. Whether it was sound."""
+        pcm = None if self._sink is None else self._sink.next_frame()
+        if pcm is not None and len(pcm) != FRAME_BYTES:
+            raise wire.LocalProtocolError(f"a frame of {len(pcm)} bytes from the session")
+        if self._reason is not None:
+            return False  # the session closed the leg while it was asked for a frame
+        self._ticks += 1
+        if self._ticks % HALF_FRAME_TICKS == 0 and self._half_frame():
+            self._end("half a frame, and then nothing", fault=True)
+            return False
+        if self._transport.get_write_buffer_size() > BACKLOG_BYTES:
+            self._drop()
+            return pcm is not None
+        self._dropped_in_a_row = 0
+        self.counters.frames_out += 1
+        self._transport.write(self._encoded(pcm))
+        return pcm is not None
+
+    def _encoded(self, pcm: bytes | None) -> bytes:
+        if self._converter is not None:
+            return wire.encode_audio(self._converter.answer_rate, self._converter.to_theirs(pcm))
+        return self._silence if pcm is None else _SLIN24_HEADER + pcm
+
+    def _drop(self) -> None:
+        self.counters.dropped_frames += 1
+        self._dropped_in_a_row += 1
+        if self._dropped_in_a_row == 1:
+            log.warning("media leg does not take its sound, dropping", call=self.call, peer=self.peer)
+        if self._dropped_in_a_row >= STUCK_FRAMES:
+            self._end("the peer does not read", fault=True)
+
+    def _half_frame(self) -> bool:
+        """Whether the frame that was incomplete at the last look is the one that is incomplete now."""
+        frames = self._decoder.frames if self._decoder.pending else -1
+        stuck = frames >= 0 and frames == self._half_frame_after
+        self._half_frame_after = frames
+        return stuck
+
+    # ------------------------------------------------------------ the end
+
+    def _failed(self, fault: Exception) -> None:
+        log.error("session failed in its media leg", call=self.call, peer=self.peer, exc_info=fault)
+        self._end("the session failed", fault=True)
+
+    def _end(self, reason: str, fault: bool = False) -> None:
+        """The first reason counts. No callback but `media_gone` comes after it. `fault`: somebody should look at it."""
+        if self._reason is not None:
+            return
+        self._reason = reason
+        if self._handshake is not None:
+            self._handshake.cancel()
+        if self._cadence is not None:
+            self._cadence.remove()
+        tell = log.warning if fault else log.info
+        tell("AudioSocket connection over", call=self.call, peer=self.peer, reason=reason)
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()  # a close would wait for a peer that does not read
+        else:
+            self._transport.close()
