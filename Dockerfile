@@ -1,0 +1,21 @@
+# One image for controller and bridge workers: `voiceai serve` and `voiceai bridge`.
+FROM python:3.11-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/voiceai
+# The locked packages first: they change seldom, and this layer is then taken from the cache.
+COPY requirements.lock ./
+RUN /opt/voiceai/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY bridge/ bridge/
+COPY controller/ controller/
+COPY demo/ demo/
+RUN /opt/voiceai/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --home-dir /var/lib/voiceai --create-home voiceai
+COPY --from=build /opt/voiceai /opt/voiceai
+ENV PATH=/opt/voiceai/bin:$PATH PYTHONUNBUFFERED=1
+USER voiceai
+WORKDIR /var/lib/voiceai
+ENTRYPOINT ["voiceai"]
+CMD ["--help"]

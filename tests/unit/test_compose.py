@@ -1,0 +1,137 @@
+"""compose.yaml, .env.example and the Dockerfiles, without a Docker engine: do they fit each other and the rules?"""
+
+import fnmatch
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "compose.yaml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, Any] = COMPOSE["services"]
+DOCKERFILES = ("Dockerfile", "asterisk/Dockerfile")
+SECRETS = ("ARI_PASSWORD", "OPENAI_API_KEY", "VOICEAI_API_TOKEN", "VOICEAI_BRIDGE_TOKEN")
+
+VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
+
+
+def example() -> dict[str, str]:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def script_settings() -> set[str]:
+    return set(re.findall(r"\[([A-Z_]+)\]=", (ROOT / "asterisk/asterisk").read_text()))
+
+
+def test_the_services_are_there() -> None:
+    assert set(SERVICES) == {"asterisk", "controller", "bridge"}
+
+
+def test_each_service_can_be_built_and_is_watched() -> None:
+    for name, service in SERVICES.items():
+        dockerfile = ROOT / service["build"]["context"] / service["build"]["dockerfile"]
+        assert dockerfile.is_file()
+        assert "healthcheck" in service or "HEALTHCHECK" in dockerfile.read_text(), name
+        assert service["restart"] == "unless-stopped"
+        assert service["cap_drop"] == ["ALL"]
+
+
+def test_nothing_is_published_beyond_loopback_by_default() -> None:
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published
+    for port in published:
+        assert re.match(r"\$\{[A-Z_]+:-127\.0\.0\.1\}:", port), port
+
+
+def test_ari_audiosocket_and_link_are_not_published_at_all() -> None:
+    for service in SERVICES.values():
+        for port in service.get("ports", []):
+            assert not re.search(r":(8088|909\d)(/|$)", port), port
+
+
+def test_any_number_of_bridges_fits_on_one_host() -> None:
+    bridge = SERVICES["bridge"]
+    assert not {"ports", "container_name", "hostname", "network_mode"} & set(bridge)
+    arguments = dict(zip(bridge["command"][1::2], bridge["command"][2::2], strict=True))
+    assert bridge["command"][0] == "bridge"
+    assert arguments["--advertise"] == "auto"
+    assert arguments["--controller"] == "ws://controller:8080/link"
+    assert arguments["--ports"] == "9092-9092"
+    assert f":{9092:X} " in bridge["healthcheck"]["test"][-1]
+
+
+def test_variables_and_the_example_are_the_same() -> None:
+    assert {match[1] for match in VARIABLE.finditer(TEXT)} == set(example())
+
+
+def test_the_example_explains_each_variable() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if "=" in line and not line.startswith("#"):
+            above = lines[number - 1]
+            assert above.startswith("# ") or "=" in above, line
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_secrets_are_required_and_have_no_default(secret: str) -> None:
+    uses = [match for match in VARIABLE.finditer(TEXT) if match[1] == secret]
+    assert uses
+    assert {match[2] for match in uses} == {"?"}
+    assert example()[secret] == ""
+
+
+def test_no_password_has_a_default() -> None:
+    for name, _, default in VARIABLE.findall(TEXT):
+        assert not (name.endswith(("PASSWORD", "TOKEN", "KEY")) and default and "set it" not in default), name
+
+
+def test_defaults_agree_with_the_example() -> None:
+    written = example()
+    for name, kind, default in VARIABLE.findall(TEXT):
+        if kind == "-" and written[name]:
+            assert written[name] == default, name
+
+
+def test_asterisk_gets_only_settings_that_its_script_knows() -> None:
+    assert set(SERVICES["asterisk"]["environment"]) <= script_settings()
+
+
+def test_ports_agree_with_what_asterisk_is_told() -> None:
+    environment = SERVICES["asterisk"]["environment"]
+    sip, rtp = (port.rsplit(":", 2)[1:] for port in SERVICES["asterisk"]["ports"])
+    assert sip == [environment["SIP_PORT"], f"{environment['SIP_PORT']}/udp"]
+    span = f"{environment['RTP_START']}-{environment['RTP_END']}"
+    assert rtp == [span, f"{span}/udp"]
+
+
+def test_the_controller_gets_every_variable_that_the_config_asks_for() -> None:
+    without_comments = str(yaml.safe_load((ROOT / "config.yaml").read_text()))
+    asked = set(re.findall(r"\$\{([A-Z_]+)\}", without_comments))
+    assert asked
+    assert asked <= set(SERVICES["controller"]["environment"])
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_what_the_images_copy_exists_and_reaches_the_build(dockerfile: str) -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    kept = [line[1:].rstrip("/") for line in ignored if line.startswith("!")]
+    sources = [
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", (ROOT / dockerfile).read_text(), re.MULTILINE)
+        for source in line.split()[:-1]
+    ]
+    assert sources
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert any(fnmatch.fnmatch(source.rstrip("/"), pattern) for pattern in kept), source
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_images_do_not_run_as_root(dockerfile: str) -> None:
+    users = re.findall(r"^USER (\S+)$", (ROOT / dockerfile).read_text(), re.MULTILINE)
+    assert users
+    assert users[-1] not in {"root", "0"}
