@@ -74,9 +74,11 @@ class DemoBrain:
 
 def answer_to(turn: Turn, transfer_to: str) -> tuple[str, CallTool | None]:
     """What to say to a turn, and what to do."""
+    quoted = _QUOTED.search(turn.instructions or "")
+    if quoted is not None:
+        return quoted[1], None
     if turn.said is None and turn.instructions:
-        quoted = _QUOTED.search(turn.instructions)
-        return (quoted[1] if quoted else ABILITIES), None
+        return ABILITIES, None
     if turn.idle:
         return ANYBODY, None
     if turn.outputs and turn.said is None:

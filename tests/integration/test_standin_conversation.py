@@ -8,8 +8,8 @@ import pytest
 
 from demo.realtime import CallTool, Delivery, Fail, Hang, Incomplete, Reply, Say, StandIn, ToneBrain, Write, tone
 from demo.realtime.reply import Part
-from tests.integration.standin_client import Client
 from tests.openai_shapes import check_client, check_server
+from tests.peers.realtime import Client
 
 SPEECH = tone(0.5, 300) + bytes(48 * 700)
 AT_ONCE = Delivery(pace=0)

@@ -1,7 +1,6 @@
 """The client shapes against OpenAI's types: the same fields everywhere; what is refused, and in which words."""
 
 import copy
-import types
 import typing
 from typing import Any
 
@@ -53,21 +52,34 @@ def test_each_shape_has_the_fields_that_openai_types_have(
 
 
 def models_in(annotation: Any) -> set[type[pydantic.BaseModel]]:
-    """The models that a field's annotation names, at any depth of unions and lists."""
+    """The models that an annotation names, at any depth of unions and lists."""
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
         return {annotation}
-    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is not None:
-        return {model for each in typing.get_args(annotation) for model in models_in(each)}
-    return set()
+    return {model for each in typing.get_args(annotation) for model in models_in(each)}
 
 
-def test_unions_below_a_pair_name_the_same_types() -> None:
-    """A `type` that OpenAI's union offers is offered here, except for items that only a server can make."""
-    mine = {model.model_fields["type"].annotation for model in models_in(session_shapes.Tool)}
-    assert mine == {typing.Literal["function"], typing.Literal["mcp"]}
-    other = models_in(theirs.RealtimeToolsConfigUnion)
-    mcp = next(model for model in other if "server_label" in model.model_fields)
-    assert set(session_shapes.McpTool.model_fields) == set(mcp.model_fields)
+def fields_below(model: type[pydantic.BaseModel]) -> set[str]:
+    """Names of all fields of a model and of those within it."""
+    inner = (each for field in model.model_fields.values() for each in models_in(field.annotation))
+    return set(model.model_fields).union(*(fields_below(each) for each in inner))
+
+
+UNIONS: dict[str, tuple[Any, Any]] = {
+    "tool": (session_shapes.Tool, theirs.RealtimeToolsConfigUnion),
+    "vad": (
+        session_shapes.AudioInput.model_fields["turn_detection"].annotation,
+        theirs.RealtimeAudioInputTurnDetection,
+    ),
+    "tool_choice": (session_shapes.ToolChoice, theirs.RealtimeToolChoiceConfig),
+    "tracing": (session_shapes.Tracing, theirs.RealtimeTracingConfig),
+}
+
+
+@pytest.mark.parametrize("name", UNIONS)
+def test_unions_hold_the_fields_that_openai_types_hold(name: str) -> None:
+    found, wanted = (set[str]().union(*(fields_below(each) for each in models_in(side))) for side in UNIONS[name])
+    assert found == wanted
+    assert found
 
 
 FULL: dict[str, Any] = {
