@@ -19,7 +19,7 @@ from typing import Self
 from demo.rtp import PAYLOAD_TYPES, Codec, RtpEnd
 
 SCENARIOS = Path(__file__).parent / "sipp"
-CALLER = SCENARIOS / "caller.xml"
+CALLER, CALLEE = SCENARIOS / "caller.xml", SCENARIOS / "callee.xml"
 END_OF_MESSAGE = b"\x1b"
 
 

@@ -144,3 +144,66 @@ def timeline(frames: Sequence[Frame], start: float, end: float) -> Samples:
 
 def _pairs(items: Sequence[T]) -> Iterable[tuple[T, T]]:
     return zip(items, items[1:], strict=False)
+
+
+def likeness(heard: Samples, reference: Samples) -> tuple[int, float]:
+    """Where `reference` begins in `heard` (samples), and how alike the two are there, 0..1.
+
+    The normalised cross-correlation at its best place: 1 is the same sound, whatever its loudness.
+    """
+    if len(heard) < len(reference) or not len(reference):
+        return 0, 0.0
+    wave, model = heard.astype(np.float64), reference.astype(np.float64)
+    size = 1 << (len(wave) + len(model) - 1).bit_length()
+    spectrum = np.fft.rfft(wave, size) * np.conj(np.fft.rfft(model, size))
+    products = np.fft.irfft(spectrum, size)[: len(wave) - len(model) + 1]
+    sums = np.concatenate([[0.0], np.cumsum(wave**2)])
+    energies = sums[len(model) :] - sums[: -len(model)]
+    alike = products / np.sqrt(np.maximum(energies * np.dot(model, model), 1.0))
+    best = int(np.argmax(alike))
+    return best, float(alike[best])
+
+
+def compare(heard: Samples, reference: Samples, piece: float = 0.3) -> "Comparison":
+    """Is this the sound that was meant? Piece by piece, so that silence put in between shows as a shift.
+
+    A reply that was cut off is compared as far as it goes.
+    """
+    length, margin = round(piece * RATE), round(0.5 * RATE)
+    reference = _trimmed(reference)
+    shifts: list[int] = []
+    alike: list[float] = []
+    expected = 0
+    for start in range(0, len(reference) - length + 1, length):
+        part = reference[start : start + length]
+        if level(part) < LOUD_DBFS + 10:
+            continue
+        window_start = max(0, start + expected - margin)
+        window = heard[window_start : start + expected + margin + length]
+        if start + expected + length > len(heard):
+            break
+        place, like = likeness(window, part)
+        if like > 0.5:
+            expected = window_start + place - start
+            shifts.append(expected)
+        alike.append(like)
+    if not alike:
+        return Comparison(0.0, 0.0)
+    widest = max((after - before for before, after in _pairs(shifts)), default=0)
+    return Comparison(float(np.median(alike)), widest / RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`alike`: of the median piece, 0..1. `gap`: seconds by which one piece came later than the one before it says."""
+
+    alike: float
+    gap: float
+
+
+def _trimmed(samples: Samples) -> Samples:
+    """Without the silence before the first loud frame."""
+    for start in range(0, len(samples), FRAME_SAMPLES):
+        if level(samples[start : start + FRAME_SAMPLES]) > LOUD_DBFS:
+            return samples[start:]
+    return samples[:0]

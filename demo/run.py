@@ -1,0 +1,202 @@
+"""`voiceai demo`: one telephone call through a real Asterisk, from the first ring to the recording.
+
+Owns the order of things: Asterisk, a Realtime server (OpenAI itself when OPENAI_API_KEY is set), `voiceai serve`, a
+telephone that calls extension 5001, a colleague to whom the call is transferred, the verdict, and the end of all
+that was started here. Returns the exit status: 0, or 1 with a line that says what failed and where to look.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from rich.console import Console
+
+from demo import recording
+from demo.caller import SAID, Caller, CallerError, samples
+from demo.phone import CALLEE, Phone, PhoneError
+from demo.sound import compare
+from demo.speech import Speaker
+from demo.stage import ROOT, Asterisk, Service, StageError, asterisk, free_port, stand_in
+from demo.story import Story
+
+EXTENSION = "5001"
+COLLEAGUE = "+4930555123"
+FOLDER = ROOT / "var" / "demo"
+CALL_SECONDS = 90.0
+CLEAN_SECONDS = 2.0
+LONGEST_GAP = 0.04  # seconds of silence put into a reply
+
+INSTRUCTIONS = (
+    "You are the receptionist of a small telephone software company, on the telephone. Be friendly. Answer in one or "
+    "two short sentences, but when you are asked about the company, talk about it for at least half a minute. The "
+    "office is open from nine to six, Monday to Friday. If the caller asks to stop, stop and listen. If the caller "
+    "wants a person, say that you are connecting them and use the transfer tool."
+)
+GREETING = "Good day. You are speaking with the reception. How can I help you?"
+
+
+class DemoError(Exception):
+    """Something that the demo measured is not as it must be."""
+
+
+async def run(keep: bool) -> int:
+    """See the module. `keep`: stay up afterwards until Ctrl-C, so that a softphone can call."""
+    console = Console(highlight=False)
+    keep = keep or os.environ.get("KEEP", "") not in ("", "0")
+    main = asyncio.current_task()
+    assert main is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        console.print("demo: starting Asterisk, a Realtime server and voiceai ...")
+        async with stage(story := Story(console)) as (pbx, service):
+            verdict = await _call(story, pbx, service)
+            console.print(f"demo: ok {verdict}", soft_wrap=True)
+            if keep:
+                await _stay(console, pbx)
+    except (StageError, PhoneError, CallerError, DemoError) as error:
+        return _failed(console, str(error))
+    except TimeoutError:
+        return _failed(console, f"the call was not over after {CALL_SECONDS:g} s")
+    except asyncio.CancelledError:
+        console.print("demo: stopped")
+        return 130
+    return 0
+
+
+def _failed(console: Console, what: str) -> int:
+    console.print(f"demo: failed: {what}", style="bold red", soft_wrap=True)
+    console.print(f"look at {FOLDER}/service.log and stand-in.log, and at `asterisk/asterisk --name demo logs`")
+    return 1
+
+
+@asynccontextmanager
+async def stage(story: Story) -> AsyncIterator[tuple[Asterisk, Service]]:
+    """All that the call needs, running; gone afterwards."""
+    key, token = os.environ.get("OPENAI_API_KEY", ""), secrets.token_urlsafe(24)
+    async with AsyncExitStack() as stack:
+        pbx = await stack.enter_async_context(asterisk("demo"))
+        openai: dict[str, Any] = {"api_key": "${OPENAI_API_KEY}"}
+        if not key:
+            key = secrets.token_urlsafe(24)
+            openai["url"] = await stack.enter_async_context(stand_in(FOLDER / "stand-in.log", key))
+        environment = {
+            "OPENAI_API_KEY": key,
+            "ARI_PASSWORD": pbx.settings["ARI_PASSWORD"],
+            "VOICEAI_API_TOKEN": token,
+        }
+        service = Service(_config(pbx, openai), FOLDER, token=token, environment=environment, hear=story.hear)
+        yield pbx, await stack.enter_async_context(service)
+
+
+def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
+    """config.yaml for this run. Secrets stay in the environment."""
+    ari = {"url": pbx.settings["ARI_URL"], "username": pbx.settings["ARI_USERNAME"], "app": pbx.settings["ARI_APP"]}
+    return {
+        "asterisk": {"ari": {**ari, "password": "${ARI_PASSWORD}"}},
+        "openai": openai,
+        "bridge": {"workers": 1, "ports": "19092-19131"},
+        "api": {
+            "listen": f"127.0.0.1:{free_port()}",
+            "tokens": [{"name": "demo", "token": "${VOICEAI_API_TOKEN}", "scopes": ["admin"]}],
+        },
+        "trunks": {"main": {"endpoint": "PJSIP/{number}@trunk", "allow": [r"\+4930555[0-9]{3}"]}},
+        "agents": {"reception": {"instructions": INSTRUCTIONS, "greeting": GREETING, "voice": "marin"}},
+        "routes": [{"to": EXTENSION, "agent": "reception"}],
+        "transfer": {"targets": {"colleague": COLLEAGUE}},
+    }
+
+
+async def _call(story: Story, pbx: Asterisk, service: Service) -> str:
+    """The call; what was measured, in one line. Raises DemoError and what the telephones raise."""
+    user, password = "phone1", pbx.settings["PHONE_PASSWORD"]
+    path = FOLDER / f"call-{time.strftime('%Y%m%d-%H%M%S')}.wav"
+    story.tell("call", f"{user} dials {EXTENSION} at {pbx.sip}")
+    async with (
+        Phone(pbx.sip, scenario=CALLEE, port=pbx.trunk_port) as colleague,
+        Phone(pbx.sip, EXTENSION, user=user, password=password) as phone,
+    ):
+        caller = Caller(phone, story.tell)
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                await caller.converse()
+                await colleague.wait("called")
+                story.tell("call", "the colleague's telephone rings")
+                await colleague.command("answer")
+                await colleague.answered()
+                await caller.hear_colleague(colleague)
+                await phone.hang_up()
+                story.tell("caller", "hangs up")
+                await colleague.wait("left")
+        finally:
+            seconds = recording.write(path, phone.rtp)
+    await _nothing_left(pbx)
+    checked = await _verdict(caller, story)
+    return f"{checked} recording={path} ({seconds:.0f} s)"
+
+
+async def _nothing_left(pbx: Asterisk) -> None:
+    """Asterisk itself must know of no channel and no bridge any more."""
+    left = "?"
+    async with pbx.ari() as ari:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLEAN_SECONDS):
+                while left:
+                    channels, bridges = (await ari.get("/channels")).json(), (await ari.get("/bridges")).json()
+                    left = ", ".join([*(each["name"] for each in channels), *(each["id"] for each in bridges)])
+                    await asyncio.sleep(0.05)
+    if left:
+        raise DemoError(f"{CLEAN_SECONDS:g} s after the call Asterisk still has: {left}")
+
+
+async def _verdict(caller: Caller, story: Story) -> str:
+    figures = caller.figures
+    if story.rate != (24000, 960):
+        raise DemoError(f"the media leg has (rate, bytes) {story.rate} instead of 24000 and 960")
+    agent = [text for who, text in story.said if who == "agent"]
+    heard = [text for who, text in story.said if who == "caller"]
+    gap = max(reply.longest_wait for reply in figures.replies)
+    words = f"{len(heard)} sentences of the caller, {len(agent)} of the agent"
+    if not os.environ.get("OPENAI_API_KEY"):
+        if missed := [text for text in SAID if text not in heard]:
+            raise DemoError(f"the agent did not understand: {'; '.join(missed)}")
+        alike, gap = await _as_meant(caller, agent)
+        words += f" (sound {alike:.0%} as spoken)"
+        if gap > LONGEST_GAP:
+            raise DemoError(f"a reply had {gap * 1000:.0f} ms of silence put in")
+    turns = sorted(figures.turns_ms)
+    return (
+        f"answer-to-sound={figures.greeting_ms:.0f}ms turn={turns[len(turns) // 2]:.0f}ms (max {turns[-1]:.0f}) "
+        f"bridge={max(story.first_frame_ms, default=0):.0f}ms barge-in={figures.cut_ms:.0f}ms "
+        f"gap={gap * 1000:.0f}ms rate=24kHz/960B words: {words};"
+    )
+
+
+async def _as_meant(caller: Caller, agent: list[str]) -> tuple[float, float]:
+    """The replies at the caller's ear against the same words spoken anew: least likeness, longest gap (seconds)."""
+    speaker = Speaker()
+    alike, gap = 1.0, 0.0
+    for text, reply in zip(agent, caller.figures.replies, strict=False):
+        found = compare(reply.samples, samples(await speaker.say(text)))
+        alike, gap = min(alike, found.alike), max(gap, found.gap)
+    if alike < 0.6:
+        raise DemoError(f"what the caller heard is only {alike:.0%} like what the agent said")
+    return alike, gap
+
+
+async def _stay(console: Console, pbx: Asterisk) -> None:
+    """Until Ctrl-C."""
+    settings = pbx.settings
+    host = settings["SIP_HOST"]
+    console.print(
+        f"demo: stays up. Register a softphone: host {host} port {settings['SIP_PORT']} (UDP), user phone2, password "
+        f"{settings['PHONE_PASSWORD']}; then dial {EXTENSION}. Ctrl-C ends it.",
+        soft_wrap=True,
+    )
+    await asyncio.Event().wait()

@@ -1,0 +1,224 @@
+"""The programs that a call needs around it: Asterisk, the stand-in Realtime server, and `voiceai serve`.
+
+Owns starting each, knowing when it is ready, and ending what was started here and nothing else. The demo and the
+end-to-end tests use the same. Refuses to know what is said in the call.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "asterisk" / "asterisk"
+
+ASTERISK_SECONDS = 600.0  # the first start on a machine fetches Asterisk
+READY_SECONDS = 20.0
+STOP_SECONDS = 12.0
+
+
+class StageError(Exception):
+    """A program did not come up, or went away. The text says which, and where its log is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asterisk:
+    """A running instance of `asterisk/asterisk`. `settings`: all that its `env` prints."""
+
+    name: str
+    settings: Mapping[str, str] = field(repr=False)
+
+    @property
+    def sip(self) -> str:
+        """host:port for SIP."""
+        return f"127.0.0.1:{self.settings['SIP_PORT']}"
+
+    @property
+    def trunk_port(self) -> int:
+        """Where it looks for its carrier on 127.0.0.1."""
+        return int(self.settings["TRUNK_PORT"])
+
+    def ari(self) -> httpx.AsyncClient:
+        """A client of its own for looking at channels and bridges."""
+        auth = (self.settings["ARI_USERNAME"], self.settings["ARI_PASSWORD"])
+        return httpx.AsyncClient(base_url=self.settings["ARI_URL"], auth=auth, timeout=5)
+
+    async def rx(self, command: str) -> str:
+        """One command on its command line, and what it printed."""
+        return await _script("--name", self.name, "rx", command)
+
+
+@asynccontextmanager
+async def asterisk(name: str) -> AsyncIterator[Asterisk]:
+    """Starts the instance if it does not run, and stops it afterwards if it was started here."""
+    status = await asyncio.create_subprocess_exec(
+        SCRIPT, "--name", name, "status", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    ours = await status.wait() != 0
+    try:
+        if ours:
+            await _script("--name", name, "--ports", "auto", "start", TRUNK_PORT=str(free_port(socket.SOCK_DGRAM)))
+        lines = (await _script("--name", name, "env")).splitlines()
+        yield Asterisk(name, dict(shlex.split(line)[0].split("=", 1) for line in lines))
+    finally:
+        if ours:
+            await _script("--name", name, "stop")
+
+
+async def _script(*arguments: str, **environment: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        SCRIPT,
+        *arguments,
+        env={**os.environ, **environment},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    async with asyncio.timeout(ASTERISK_SECONDS):
+        output, _ = await process.communicate()
+    if process.returncode != 0:
+        raise StageError(f"asterisk/asterisk {' '.join(arguments)} failed: {output.decode().strip()}")
+    return output.decode()
+
+
+@asynccontextmanager
+async def stand_in(log: Path, key: str) -> AsyncIterator[str]:
+    """The stand-in that listens and speaks, as a process of its own; gives its websocket's URL."""
+    command = (sys.executable, "-m", "demo.realtime", "--port", "0", "--brain", "demo", "--key", key)
+    with log.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=file, start_new_session=True
+        )
+    assert process.stdout is not None
+    try:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                line = (await process.stdout.readline()).decode()
+                while "ws://" not in line:
+                    if not line:
+                        raise StageError(f"the stand-in Realtime server ended at once; see {log}")
+                    line = (await process.stdout.readline()).decode()
+        except TimeoutError:
+            raise StageError(f"the stand-in Realtime server did not start; see {log}") from None
+        yield line[line.index("ws://") :].strip()
+    finally:
+        await end(process)
+
+
+class Service:
+    """`async with Service(config, folder) as service:` is `voiceai serve` with this config, once /readyz says 200.
+
+    Its JSON log goes to `folder`/service.log and, line by line, to `hear`. `token` is for its API.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        folder: Path,
+        *,
+        token: str = "",
+        environment: Mapping[str, str] | None = None,
+        hear: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        self._config, self._folder, self._hear = config, folder, hear
+        self._environment = dict(environment or {})
+        self.log = folder / "service.log"
+        self.url = f"http://{config['api']['listen']}"
+        self.lines: list[dict[str, Any]] = []
+        self.api = httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+
+    async def __aenter__(self) -> "Service":
+        path = self._folder / "config.yaml"
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(dict(self._config), sort_keys=False, allow_unicode=True))
+        self._process = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("voiceai"),
+            *("serve", "--config", str(path)),
+            env={**os.environ, **self._environment, "VOICEAI_LOG": "json", "VOICEAI_LOG_PII": "1"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+            # Ctrl-C at the terminal is for us: we end things in order.
+            start_new_session=True,
+        )
+        self._reader = asyncio.create_task(self._read(), name="service log")
+        try:
+            await self._ready()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.api.aclose()
+        await end(self._process)
+        await self._reader
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.returncode is None
+
+    async def _ready(self) -> None:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                while self.running:
+                    with contextlib.suppress(httpx.TransportError):
+                        if (await self.api.get("/readyz")).is_success:
+                            return
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise StageError(f"voiceai serve is not ready after {READY_SECONDS:g} s; see {self.log}") from None
+        raise StageError(f"voiceai serve ended with status {self._process.returncode}; see {self.log}")
+
+    async def _read(self) -> None:
+        assert self._process.stderr is not None
+        with self.log.open("wb") as file:
+            async for raw in self._process.stderr:
+                file.write(raw)
+                file.flush()
+                try:
+                    line = json.loads(raw)
+                except ValueError:
+                    continue  # a traceback, or what a library prints
+                if isinstance(line, dict):
+                    self.lines.append(line)
+                    if self._hear is not None:
+                        self._hear(line)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """SIGTERM, and SIGKILL for one that does not end in time."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """One that nobody has at this moment."""
+    with closing(socket.socket(socket.AF_INET, kind)) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
