@@ -83,7 +83,7 @@ def _of_refusal(refusal: Exception) -> Problem | None:
             return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-name", "There is no such trunk or agent", text)
         case view.WrongState():
             return Problem(HTTPStatus.CONFLICT, "wrong-state", "The call can't do that now", text)
-        case view.AtLimit() | limits.Busy():
+        case limits.Busy():
             return _later(HTTPStatus.TOO_MANY_REQUESTS, "at-limit", "Too many calls at once", text)
         case view.NotReady():
             return _later(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "No call can be made at the moment", text)

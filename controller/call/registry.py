@@ -16,6 +16,7 @@ import structlog
 from bridge import contract
 from controller import limits, routing
 from controller.ari import events as ari_events
+from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
 from controller.call import messages as m
 from controller.call import view
@@ -32,7 +33,7 @@ ORPHAN_GRACE = 2.0  # seconds: a channel seen by a reconcile may have its Stasis
 _NO_CALLERS = ("Snoop/", "Recorder/", "Announcer/", "AudioSocket/", "UnicastRTP/", "WebSocket/", "CBAnn/", "Surrogate/")
 
 
-def is_caller(channel: ari_events.Channel) -> bool:
+def is_caller(channel: Channel) -> bool:
     """Only what entered by the dialplan is a call. Of a Local channel that is its ;2 half: the ;1 half is put into
     our app by Asterisk itself when somebody is transferred by REFER."""
     if m.Ids.call_of(channel.id) is not None or channel.name.startswith(_NO_CALLERS):
@@ -78,7 +79,7 @@ class Registry:
             actor.put(what)
         return actor is not None
 
-    def _entered(self, channel: ari_events.Channel) -> None:
+    def _entered(self, channel: Channel) -> None:
         if m.Ids.call_of(channel.id) is not None:
             if not self._put(channel.id, m.LegEntered(channel.id)):
                 self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
@@ -87,13 +88,15 @@ class Registry:
         else:
             log.info("not a caller, left alone", channel=channel.id, technology=channel.name.partition("/")[0])
 
-    def _arrived(self, channel: ari_events.Channel) -> None:
+    def _arrived(self, channel: Channel) -> None:
         call = str(uuid4())
-        if self.draining or self._full():
-            log.warning("caller refused: at the limit or going down", call=call, live=len(self._live))
+        trunk = routing.trunk_of(self._config, channel.name)
+        try:
+            self._check_room(trunk)
+        except (view.NotReady, limits.Busy) as reason:
+            log.warning("caller refused", call=call, reason=str(reason), live=len(self._live))
             self._tasks.create_task(self._reject(channel.id, "congestion" if self.draining else "busy"))
             return
-        trunk = routing.trunk_of(self._config, channel.name)
         routed = routing.route(self._config, to=channel.exten, caller=channel.caller_number, trunk=trunk)
         if routed is None:
             log.warning("caller refused: no route for the number called; add one to `routes`", call=call)
@@ -150,17 +153,18 @@ class Registry:
             actor.put(m.SessionOver("its worker is gone", contract.Counters()))
 
     def _tool(self, actor: CallActor, called: contract.ToolCalled) -> None:
+        plan = actor.call.plan
         log.info("tool called", call=actor.id, tool=called.name)
         match called.name:
             case "hang_up":
                 actor.put(m.HangUpTool(called.tool_call))
             case "transfer":
                 try:
-                    target = self._target(str(called.arguments.get("to", "")), actor.call.plan.trunk)
-                except (limits.NotAllowed, view.CallRefused) as refusal:
+                    where = limits.tool_destination(self._config, str(called.arguments.get("to", "")), plan.trunk)
+                except limits.NotAllowed as refusal:
                     actor.put(m.ToolRefused(called.tool_call, str(refusal)))
                 else:
-                    actor.put(m.TransferAsked(target, by="agent", tool_call=called.tool_call))
+                    actor.put(m.TransferAsked(self._target(where), by="agent", tool_call=called.tool_call))
             case _:
                 actor.put(m.ToolRefused(called.tool_call, f"There is no tool named {called.name}."))
 
@@ -197,10 +201,8 @@ class Registry:
         variables: Mapping[str, str],
         timeout: float | None,
     ) -> view.CallView:
-        if self.draining or not all(self.ready().values()):
+        if not all(self.ready().values()):
             raise view.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
-        if self._full():
-            raise view.AtLimit("As many calls as allowed are up already.")
         config = self._config
         trunk_name = trunk or routing.first_trunk(config)
         if trunk_name is None or trunk_name not in config.trunks:
@@ -208,6 +210,7 @@ class Registry:
         agent_name = agent or routing.first_agent(config)
         if agent_name not in config.agents:
             raise view.UnknownName("There is no agent of that name.")
+        self._check_room(trunk_name)
         line = config.trunks[trunk_name]
         number = limits.check_number(line, to)
         call = str(uuid4())
@@ -251,7 +254,8 @@ class Registry:
         actor = self._actor(call)
         if actor.call.state is not State.TALKING:
             raise view.WrongState(f"Only a call that is talking can be transferred; this one is {actor.call.state}.")
-        actor.put(m.TransferAsked(self._target(to, actor.call.plan.trunk), by))
+        where = limits.destination(self._config, to, actor.call.plan.trunk)
+        actor.put(m.TransferAsked(self._target(where), by))
         return self._view(actor)
 
     def ready(self) -> Mapping[str, bool]:
@@ -264,16 +268,23 @@ class Registry:
             raise view.WrongState("The call has ended.")
         return actor
 
-    def _target(self, to: str, trunk: str | None) -> m.Target:
-        """Raises NotAllowed. The same check whoever asks: a model's argument opens nothing that ops can't."""
-        where = limits.destination(self._config, to, trunk)
-        timeout = self._config.trunks[where.trunk].timeout if isinstance(where, limits.Number) else 30.0
-        return m.Target(where.dial, to, timeout=timeout)
+    def _target(self, where: limits.Number | limits.Context) -> m.Target:
+        if isinstance(where, limits.Context):
+            # /n: a Local channel that optimised itself away would leave our bridge with it.
+            return m.Target(f"{where.dial}/n", f"{where.extension}@{where.context}")
+        line = self._config.trunks[where.trunk]
+        return m.Target(where.dial, where.number, caller_id=line.caller_id, timeout=line.timeout)
 
     # ------------------------------------------------------------ lives
 
-    def _full(self) -> bool:
-        return self._config.limits.max_calls is not None and len(self._live) >= self._config.limits.max_calls
+    def _check_room(self, trunk: str | None) -> None:
+        """Raises NotReady and Busy."""
+        if self.draining:
+            raise view.NotReady("The controller is going down and takes no new calls.")
+        limits.check_capacity(self._config, trunk, len(self._live), self._live_on)
+
+    def _live_on(self, trunk: str) -> int:
+        return sum(actor.call.plan.trunk == trunk for actor in self._live.values())
 
     def _variables(self, call: str, agent: str, caller: str) -> dict[str, str]:
         """For CDRs, and for a controller that finds this channel after a restart."""

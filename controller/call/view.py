@@ -58,10 +58,6 @@ class WrongState(CallRefused):
     """The call can't do that now."""
 
 
-class AtLimit(CallRefused):
-    """Too many calls at once."""
-
-
 class NotReady(CallRefused):
     """Asterisk or all workers are away: no call can be placed at the moment."""
 
@@ -79,7 +75,7 @@ class Calls(Protocol):
         variables: Mapping[str, str],
         timeout: float | None,
     ) -> CallView:
-        """Raises UnknownName, AtLimit, NotReady and `controller.limits.NotAllowed`."""
+        """Raises UnknownName, NotReady and `controller.limits`' NotAllowed and Busy."""
 
     def all(self) -> list[CallView]:
         """Live calls first, then those that ended, newest first."""
