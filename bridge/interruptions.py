@@ -1,8 +1,8 @@
 """Barge-in: what the caller did not hear must not be played, and must not stay in the model's memory. [pure]
 
 Owns the one synchronous step between `speech_started` and silence: the playout is cleared and says how much of each
-unfinished item was handed to Asterisk; each is truncated there, or deleted when nothing of it was heard; the
-running response is muted, so that what still comes of it is dropped. Each item is taken back once.
+unfinished item was handed to Asterisk; each is truncated there, or deleted when nothing of it was heard; all
+responses up to now are muted, so that what still comes of them is dropped. Each item is taken back once.
 
 An item that was played in full and has ended is left alone, whatever its response does. A finished reply that is
 still being played is interrupted like one that is being generated.
@@ -51,7 +51,6 @@ class Interruptions:
         cut = self._playout.interrupt()
         self._responses.interrupt(server_cancels=server_cancels)
         for part in cut:
-            self._responses.mute(part.response_id)
             self._take_back(part)
         self._utterances.played()
         if cut:

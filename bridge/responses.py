@@ -78,6 +78,7 @@ class Responses:
         self._backing_off = False
         self._cancel_sent = False
         self._progress_at = 0.0
+        self._known: dict[str, None] = {}
         self._over: dict[str, None] = {}
         self._muted: dict[str, None] = {}
 
@@ -136,6 +137,7 @@ class Responses:
 
         Returns like `created`.
         """
+        self._remember(self._known, response_id)
         if response_id == self.response_id:
             self._progress_at = now
         elif response_id not in self._over and (self.state is State.REQUESTED or not self.response_id):
@@ -147,6 +149,7 @@ class Responses:
 
         Returns the id of the response that must have ended unannounced, since there is only one at a time; or "".
         """
+        self._remember(self._known, response_id)
         if response_id == self.response_id or response_id in self._over:
             return ""
         lost = self.response_id
@@ -189,13 +192,14 @@ class Responses:
     # ------------------------------------------------------------ interruptions
 
     def interrupt(self, *, server_cancels: bool) -> None:
-        """The caller took the word: the running response is muted, and cancelled by the server or by us."""
+        """The caller took the word: all responses up to now are muted, and the running one is cancelled by somebody."""
+        for response_id in self._known:
+            self._remember(self._muted, response_id)
         if self.state is not State.ACTIVE:
             return
         if not server_cancels:
             self.cancel()
             return
-        self.mute(self.response_id)
         self.state = State.CANCELLING
         self._out.add(CancelTimer(Timer.PROGRESS), StartTimer(Timer.CANCEL, CANCEL_S))
 
@@ -203,22 +207,19 @@ class Responses:
         """Stop and mute the running response."""
         if self.state not in (State.ACTIVE, State.CANCELLING):
             return
-        self.mute(self.response_id)
+        self._remember(self._muted, self.response_id)
         self.state = State.CANCELLING
         self._cancel_sent = True
         if self.response_id:
             self._out.add(Send(response_cancel(self._out.new_id("cancel"), self.response_id)))
         self._out.add(CancelTimer(Timer.PROGRESS), StartTimer(Timer.CANCEL, CANCEL_S))
 
-    def mute(self, response_id: str) -> None:
-        """Nothing of this response is played from now on."""
-        if response_id:
-            self._remember(self._muted, response_id)
-
     def is_muted(self, response_id: str) -> bool:
+        """Nothing of this response is to be played."""
         return response_id in self._muted
 
     def is_over(self, response_id: str) -> bool:
+        """It has ended, or was given up."""
         return response_id in self._over
 
     # ------------------------------------------------------------ watchdogs

@@ -1,0 +1,88 @@
+"""What each kind of trouble means: whether the next call will fail too, and what is no trouble at all."""
+
+import pytest
+
+from bridge.realtime import failures
+from bridge.realtime.failures import (
+    AccountRefused,
+    ConfigRefused,
+    ConnectionLost,
+    ProviderError,
+    RateLimited,
+    SessionExpired,
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "expected"),
+    [
+        ("unknown_parameter", "invalid_request_error", ConfigRefused),
+        ("missing_required_parameter", "invalid_request_error", ConfigRefused),
+        ("", "invalid_request_error", ConfigRefused),
+        ("model_not_found", "invalid_request_error", ConfigRefused),
+        ("beta_api_shape_disabled", "", ConfigRefused),
+        ("insufficient_quota", "insufficient_quota", AccountRefused),
+        ("", "insufficient_quota", AccountRefused),
+        ("invalid_api_key", "invalid_request_error", AccountRefused),
+        ("rate_limit_exceeded", "requests", RateLimited),
+        ("session_expired", "invalid_request_error", SessionExpired),
+        ("", "server_error", ConnectionLost),
+        ("", "", ConnectionLost),
+    ],
+)
+def test_error_codes(code: str, kind: str, expected: type[ProviderError]) -> None:
+    error = failures.from_codes(code, kind, "words")
+    assert type(error) is expected
+    assert "words" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, ConfigRefused),
+        (404, ConfigRefused),
+        (401, AccountRefused),
+        (403, AccountRefused),
+        (429, RateLimited),
+        (500, ConnectionLost),
+        (503, ConnectionLost),
+    ],
+)
+def test_http_statuses(status: int, expected: type[ProviderError]) -> None:
+    assert type(failures.from_status(status)) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [
+        (4000, "", ConfigRefused),
+        (1000, "", ConnectionLost),
+        (1001, "", ConnectionLost),
+        (1006, "", ConnectionLost),
+        (1011, "keepalive ping timeout", ConnectionLost),
+        (1001, "Your session hit the maximum duration of 60 minutes.", SessionExpired),
+        (1008, "insufficient_quota", AccountRefused),
+    ],
+)
+def test_close_codes(code: int, reason: str, expected: type[ProviderError]) -> None:
+    assert type(failures.from_close(code, reason)) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ConfigRefused("x"), "config"),
+        (AccountRefused("x"), "account"),
+        (RateLimited("x"), "transient"),
+        (SessionExpired("x"), "transient"),
+        (ConnectionLost("x"), "transient"),
+    ],
+)
+def test_what_the_controller_is_told(error: ProviderError, kind: str) -> None:
+    assert error.kind == kind
+
+
+def test_races_are_benign() -> None:
+    assert failures.is_benign("response_cancel_not_active", "")
+    assert failures.is_benign("invalid_value", "Audio content of 3700ms is already shorter than 3760ms")
+    assert not failures.is_benign("invalid_value", "Invalid value: 'x'.")

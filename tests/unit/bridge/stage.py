@@ -1,0 +1,143 @@
+"""A conversation on stage: a clock that the test moves, a leg that ticks every 20 ms, all effects written down.
+
+What the conversation sends is kept as parsed frames, each one checked against OpenAI's types.
+"""
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import SecretStr
+
+from bridge import signals
+from bridge.contract import CallEvent, FunctionTool, Provider, SessionSpec
+from bridge.conversation import Conversation
+from bridge.playout import BYTES_PER_MS, Playout
+from bridge.realtime import events
+from tests.openai_shapes import check_client
+
+E = TypeVar("E")
+
+HANG_UP = FunctionTool(name="hang_up", description="End the call.", parameters={"type": "object"}, after_speech=True)
+LOOK_UP = FunctionTool(name="look_up", description="Look it up.", parameters={"type": "object"})
+
+
+def make_spec(**more: Any) -> SessionSpec:
+    provider = Provider(api_key=SecretStr("sk-test"))
+    return SessionSpec(**{"agent": "a", "provider": provider, "instructions": "i", "tools": (HANG_UP, LOOK_UP)} | more)
+
+
+class Stage:
+    """See the module. Seconds begin at 100."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.playout = Playout()
+        self.conversation = Conversation("call", make_spec(**spec), self.playout)
+        self.now = 100.0
+        self.sent: list[dict[str, Any]] = []
+        self.told: list[CallEvent] = []
+        self.notes: list[signals.Note] = []
+        self.ended: list[signals.EndSession] = []
+        self.timers: dict[tuple[signals.Timer, str], float] = {}
+        self.frames: list[bytes | None] = []
+
+    def feed(self, *what: events.Event | signals.Input) -> None:
+        for each in what:
+            for effect in self.conversation.handle(each, self.now):
+                self._do(effect)
+
+    def _do(self, effect: signals.Effect) -> None:
+        match effect:
+            case signals.Send(frame):
+                self.sent.append(json.loads(frame))
+                check_client(self.sent[-1])
+            case signals.Emit(event):
+                self.told.append(event)
+            case signals.StartTimer(timer, seconds, subject):
+                assert seconds >= 0
+                self.timers[timer, subject] = self.now + seconds
+            case signals.CancelTimer(timer, subject):
+                self.timers.pop((timer, subject), None)
+            case signals.Note():
+                self.notes.append(effect)
+            case signals.EndSession():
+                self.ended.append(effect)
+
+    # ------------------------------------------------------------ time
+
+    def tick(self) -> bytes | None:
+        """One frame to Asterisk, as the session does it; then the timers that are due."""
+        frame = self.playout.pop()
+        self.frames.append(frame)
+        if frame is not None and self.playout.idle:
+            self.feed(signals.Drained())
+        if self.conversation.watching:
+            self.feed(signals.Ticked())
+        self.now += 0.02
+        self.fire_due()
+        return frame
+
+    def play(self, milliseconds: int) -> None:
+        for _ in range(milliseconds // 20):
+            self.tick()
+
+    def wait(self, seconds: float) -> None:
+        """Time without ticks: only timers."""
+        end = self.now + seconds
+        while self.timers and min(self.timers.values()) <= end:
+            self.now = max(self.now, min(self.timers.values()))
+            self.fire_due()
+        self.now = end
+
+    def fire_due(self) -> None:
+        for key, due in sorted(self.timers.items(), key=lambda each: each[1]):
+            if due <= self.now and self.timers.get(key) == due:
+                del self.timers[key]
+                self.feed(signals.TimerFired(*key))
+
+    # ------------------------------------------------------------ what a server says
+
+    def speak(self, response: str, item: str, milliseconds: int, text: str = "", *, done: bool = False) -> None:
+        """Sound of an item, all at once; `done`: the item's sound and words are complete."""
+        if text:
+            self.feed(events.TranscriptDelta(response, item, text))
+        self.feed(events.AudioDelta(response, item, 0, b"\1\2" * (milliseconds * BYTES_PER_MS // 2)))
+        if done:
+            self.feed(events.AudioDone(item), events.TranscriptDone(response, item, text))
+
+    def reply(self, response: str, item: str, milliseconds: int, text: str = "") -> None:
+        """A whole response, generated at once."""
+        self.feed(events.ResponseCreated(response))
+        self.speak(response, item, milliseconds, text, done=True)
+        self.feed(events.ResponseDone(response, "completed"))
+
+    def caller_turn(self) -> None:
+        self.feed(events.SpeechStarted("u", 0), events.SpeechStopped("u", 0))
+
+    def tool(self, response: str, call: str, name: str, arguments: str = "{}", status: str = "completed") -> None:
+        self.feed(events.ItemDone(response, f"item-{call}", "function_call", status, call, name, arguments))
+
+    # ------------------------------------------------------------ what came of it
+
+    def sent_of(self, *kinds: str) -> list[dict[str, Any]]:
+        return [frame for frame in self.sent if frame["type"] in kinds]
+
+    @property
+    def creates(self) -> list[dict[str, Any]]:
+        return self.sent_of("response.create")
+
+    @property
+    def taken_back(self) -> list[tuple[str, int]]:
+        """Items and the milliseconds that were left of them."""
+        cuts = self.sent_of("conversation.item.truncate", "conversation.item.delete")
+        return [(frame["item_id"], frame.get("audio_end_ms", 0)) for frame in cuts]
+
+    @property
+    def outputs(self) -> list[tuple[str, str]]:
+        items = [frame["item"] for frame in self.sent_of("conversation.item.create")]
+        return [(item["call_id"], item["output"]) for item in items if item["type"] == "function_call_output"]
+
+    def told_of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+    def running(self, timer: signals.Timer) -> bool:
+        return any(name is timer for name, _ in self.timers)

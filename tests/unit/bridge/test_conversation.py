@@ -1,0 +1,211 @@
+"""Greeting, turns and their latencies, digits, usage, transcripts of the caller: the rest of a conversation."""
+
+import pytest
+
+from bridge.contract import DigitPressed, Said, ServerVad, TurnMeasured
+from bridge.realtime import events
+from bridge.signals import Closing, Digit, Greet
+from tests.unit.bridge.stage import Stage
+
+SPEECH = events.SpeechStarted("u", 0)
+UPDATED = events.SessionUpdated("s", "m", None)
+
+# ---------------------------------------------------------------- greeting
+
+
+def test_the_greeting_is_asked_for_word_for_word_and_once() -> None:
+    stage = Stage(greeting='Hello, "Acme" here.')
+    stage.feed(Greet(), Greet())
+    (create,) = stage.creates
+    assert 'Hello, "Acme" here.' in create["response"]["instructions"]
+    assert create["response"]["tool_choice"] == "none"
+
+
+def test_without_a_greeting_the_agent_waits() -> None:
+    stage = Stage()
+    stage.feed(Greet())
+    assert stage.sent == []
+
+
+def test_a_protected_greeting_cannot_be_interrupted_until_it_was_heard() -> None:
+    stage = Stage(greeting="Hello.", protect_greeting=True)
+    setup = stage.conversation.greeting.setup()
+    assert b'"interrupt_response": false' in setup
+    stage.feed(Greet())
+    stage.reply("r1", "i1", 500, "Hello.")
+    stage.play(400)
+    stage.feed(SPEECH, events.SpeechStopped("u", 0))
+    assert stage.taken_back == []
+    assert stage.sent_of("session.update") == []
+    stage.play(200)
+    (update,) = stage.sent_of("session.update")
+    assert update["session"]["audio"]["input"]["turn_detection"]["interrupt_response"] is True
+    stage.feed(UPDATED)
+    stage.reply("r2", "i2", 500)
+    stage.play(100)
+    stage.feed(SPEECH)
+    assert stage.taken_back == [("i2", 100)]
+
+
+def test_a_caller_who_spoke_into_the_protected_greeting_is_answered() -> None:
+    """The server could not answer while the greeting was being generated."""
+    stage = Stage(greeting="Hello.", protect_greeting=True)
+    stage.feed(Greet(), events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 3000, done=True)
+    stage.caller_turn()
+    stage.feed(events.ResponseDone("r1", "completed"))
+    assert len(stage.creates) == 1
+    stage.play(5500)
+    assert len(stage.creates) == 2
+    assert stage.creates[1]["response"] == {}
+
+
+def test_a_protected_greeting_that_fails_is_repeated_and_still_protected() -> None:
+    stage = Stage(greeting="Hello.", protect_greeting=True)
+    stage.feed(Greet(), events.ResponseCreated("r1"), events.ResponseDone("r1", "failed"))
+    stage.play(1500)
+    assert len(stage.creates) == 2
+    assert stage.sent_of("session.update") == []
+    stage.reply("r2", "i2", 100)
+    stage.play(200)
+    assert len(stage.sent_of("session.update")) == 1
+
+
+def test_protection_ends_also_when_there_will_be_no_greeting() -> None:
+    stage = Stage(greeting="Hello.", protect_greeting=True)
+    stage.feed(Greet())
+    for number in range(2):
+        stage.feed(events.ResponseCreated(f"r{number}"), events.ResponseDone(f"r{number}", "completed"))
+    stage.play(100)
+    assert len(stage.sent_of("session.update")) == 1
+
+
+def test_until_the_server_interrupts_by_itself_again_we_cancel() -> None:
+    stage = Stage(greeting="Hello.", protect_greeting=True)
+    stage.feed(Greet())
+    stage.reply("r1", "i1", 100)
+    stage.play(200)
+    stage.feed(events.ResponseCreated("r2"))
+    stage.speak("r2", "i2", 500)
+    stage.feed(SPEECH)
+    assert [frame["response_id"] for frame in stage.sent_of("response.cancel")] == ["r2"]
+    stage.feed(events.ResponseDone("r2", "cancelled"), UPDATED, events.ResponseCreated("r3"))
+    stage.speak("r3", "i3", 500)
+    stage.feed(SPEECH)
+    assert len(stage.sent_of("response.cancel")) == 1
+
+
+# ---------------------------------------------------------------- turns
+
+
+def test_a_turn_is_measured_from_the_end_of_speech() -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.now += 0.3
+    stage.feed(events.ResponseCreated("r1"))
+    stage.now += 0.1
+    stage.speak("r1", "i1", 500)
+    stage.now += 0.015
+    stage.play(100)
+    (turn,) = stage.told_of(TurnMeasured)
+    assert turn.turn == 1
+    assert turn.first_delta_ms == pytest.approx(400)
+    assert turn.first_frame_ms == pytest.approx(415)
+
+
+def test_the_answer_after_a_tool_belongs_to_the_turn() -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.tool("r1", "c1", "look_up")
+    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.now += 1
+    stage.reply("r2", "i2", 100)
+    stage.tick()
+    assert [turn.first_delta_ms for turn in stage.told_of(TurnMeasured)] == [pytest.approx(1000)]
+
+
+def test_a_turn_without_answer_is_told_as_such() -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.caller_turn()
+    assert [(turn.turn, turn.first_delta_ms) for turn in stage.told_of(TurnMeasured)] == [(1, None)]
+    assert stage.conversation.turns.count == 2
+
+
+def test_what_was_being_said_already_is_not_the_answer() -> None:
+    stage = Stage(turn_detection=ServerVad(type="server_vad", interrupt_response=False))
+    stage.feed(events.ResponseCreated("r1"))
+    stage.caller_turn()
+    stage.speak("r1", "i1", 100)
+    stage.play(100)
+    assert stage.told_of(TurnMeasured) == []
+
+
+def test_the_callers_words_are_told() -> None:
+    stage = Stage()
+    stage.feed(events.CallerTranscribed("u1", " Hello there. ", {}), events.CallerTranscribed("u2", "  ", {}))
+    assert [(said.who, said.text, said.item) for said in stage.told_of(Said)] == [("caller", "Hello there.", "u1")]
+
+
+def test_usage_adds_up() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseDone("r1", "completed", usage={"total": 10, "input_audio": 4}))
+    stage.feed(events.ResponseDone("r2", "cancelled", usage={"total": 5}))
+    stage.feed(events.CallerTranscribed("u1", "x", {"transcription_ms": 1200}))
+    assert stage.conversation.usage == {"total": 15, "input_audio": 4, "transcription_ms": 1200}
+
+
+# ---------------------------------------------------------------- digits
+
+
+def texts(stage: Stage) -> list[str]:
+    return [frame["item"]["content"][0]["text"] for frame in stage.sent_of("conversation.item.create")]
+
+
+def test_digits_are_collected_until_the_hash() -> None:
+    stage = Stage()
+    stage.feed(*(Digit(digit) for digit in "12#"))
+    assert texts(stage) == ["[DTMF] 12#"]
+    assert len(stage.creates) == 1
+    assert [event.digit for event in stage.told_of(DigitPressed)] == ["1", "2", "#"]
+    stage.wait(5)
+    assert len(texts(stage)) == 1
+
+
+def test_digits_are_collected_until_a_pause() -> None:
+    stage = Stage()
+    stage.feed(Digit("1"))
+    stage.wait(1.4)
+    stage.feed(Digit("2"))
+    stage.wait(1.4)
+    assert texts(stage) == []
+    stage.wait(0.2)
+    assert texts(stage) == ["[DTMF] 12"]
+
+
+# ---------------------------------------------------------------- the end
+
+
+def test_at_the_end_what_was_being_said_is_reported_as_heard() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 1000, "one two three four")
+    stage.play(600)
+    stage.feed(Closing(), Closing())
+    (said,) = stage.told_of(Said)
+    assert (said.text, said.heard_ms, said.interrupted) == ("one two", 600, True)
+    assert stage.tick() is None
+
+
+def test_events_of_no_use_change_nothing() -> None:
+    stage = Stage()
+    stage.feed(events.Ignored("rate_limits.updated"), events.Unknown("new"), events.Malformed("", "not JSON"))
+    stage.feed(events.SessionCreated("s", "m", None), events.TranscriptionFailed("x"))
+    assert (stage.sent, stage.told, stage.ended) == ([], [], [])
+
+
+def test_a_conversation_can_be_read_in_a_debugger() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"))
+    assert "ACTIVE r1" in repr(stage.conversation)
