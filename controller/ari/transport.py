@@ -35,6 +35,18 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\([^\x00-\x1f\x7f]*\))?")
 
 
+def checked_url(url: str) -> str:
+    """ARI's base URL without a slash at its end. Raises BadArgument."""
+    wrong = "the ARI url must be like http://127.0.0.1:8088/ari, without user and password"
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise BadArgument(wrong) from error
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo or parsed.query:
+        raise BadArgument(wrong)
+    return str(parsed).rstrip("/")
+
+
 def checked_id(what: str, value: str) -> str:
     """An id as Asterisk makes them and as we may. Raises BadArgument for anything that could lead astray in a path."""
     if not _ID.fullmatch(value) or value in (".", ".."):
@@ -97,16 +109,10 @@ class Transport:
         timeout: float = TIMEOUT,
         connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
-        try:
-            parsed = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise BadArgument("the ARI url is not a URL") from error
-        if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
-            raise BadArgument("the ARI url must be like http://127.0.0.1:8088/ari, without user and password")
         self.app = checked_id("app", app)
         self._timeout = timeout
         self._http = httpx.AsyncClient(
-            base_url=url.rstrip("/"),
+            base_url=checked_url(url),
             auth=httpx.BasicAuth(username, password),
             timeout=httpx.Timeout(timeout, connect=min(connect_timeout, timeout)),
             limits=_LIMITS,

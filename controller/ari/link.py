@@ -1,0 +1,194 @@
+"""The event websocket: connects, keeps alive, connects again, and tells it all in order.
+
+Owns one connection at a time to `/events` for one Stasis app, its pings and its back-off. Nothing that Asterisk says
+is dropped: frames wait without limit, and one that cannot be read is logged as an error. Refuses to come back after
+`ApplicationReplaced`: two controllers that take an app from each other in turn lose calls without end.
+
+Asterisk replays nothing of a time without link: whoever reads `LinkUp` compares what exists with what it knows.
+The password goes in a header, never into the URL, and the handshake is never logged.
+
+A link that is up says that Asterisk's HTTP side lives, not that its channels do (a frozen one still pongs): asking
+SIP whether Asterisk is alive is the business of a probe of its own.
+"""
+
+import asyncio
+import base64
+import logging
+import random
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from controller.ari.events import ApplicationReplaced, BadEvent, Event, parse
+from controller.ari.transport import checked_id, checked_url
+
+log = structlog.get_logger()
+
+PING_INTERVAL = 5.0
+"""Seconds. A peer that is gone without a word is noticed within PING_INTERVAL + PING_TIMEOUT."""
+PING_TIMEOUT = 5.0
+OPEN_TIMEOUT = 5.0
+CLOSE_TIMEOUT = 1.0
+STEADY = 10.0
+"""Seconds a link must have held before the next back-off starts from the shortest delay again."""
+MAX_FRAME = 16 * 1024 * 1024
+
+# At DEBUG the library logs the handshake, credentials included.
+_library_log = logging.getLogger(f"{__name__}.websocket")
+_library_log.setLevel(logging.INFO)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """Our app is registered and events flow; `first`: since this process started."""
+
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The link that was up is gone; it is being made again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait between tries, in seconds: each delay of `steps` in turn, the last one for ever."""
+
+    steps: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
+    jitter: float = 0.2
+    """Share by which a delay may be longer or shorter, so that many do not come back at once."""
+
+    @property
+    def longest(self) -> float:
+        return self.steps[-1]
+
+    def delays(self) -> Iterator[float]:
+        yield from map(self._spread, self.steps)
+        while True:
+            yield self._spread(self.longest)
+
+    def _spread(self, seconds: float) -> float:
+        return seconds * random.uniform(1 - self.jitter, 1 + self.jitter)
+
+
+@dataclass(slots=True)
+class _Outage:
+    """A time without link: how long the next wait is, and what has been said about it already."""
+
+    delays: Iterator[float]
+    warned: bool = False
+    denied: bool = False
+
+
+class Link:
+    """The events of one app. Raises BadArgument for a URL that is none."""
+
+    def __init__(
+        self,
+        url: str,
+        username: str,
+        password: str,
+        app: str,
+        *,
+        backoff: Backoff | None = None,
+        ping_interval: float = PING_INTERVAL,
+        ping_timeout: float = PING_TIMEOUT,
+    ) -> None:
+        self.app = checked_id("app", app)
+        query = urlencode({"app": app, "subscribeAll": "false"})
+        self._uri = f"ws{checked_url(url).removeprefix('http')}/events?{query}"
+        self._authorization = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+        self._backoff = backoff or Backoff()
+        self._ping_interval, self._ping_timeout = ping_interval, ping_timeout
+
+    async def stream(self) -> AsyncGenerator[LinkUp | LinkDown | Event, None]:
+        """Without end, but for ApplicationReplaced: that is the last one, and then the connection is closed.
+
+        Close it (`contextlib.aclosing`) if you leave it early and live on.
+        """
+        outage, first = self._new_outage(), True
+        while True:
+            socket = await self._connected(outage)
+            up_since = _now()
+            log.info("asterisk link up", app=self.app)
+            try:
+                yield LinkUp(first)
+                while not isinstance(event := await _next(socket), LinkDown | ApplicationReplaced):
+                    yield event
+            finally:
+                await socket.close()
+            if isinstance(event, ApplicationReplaced):
+                yield event
+                return
+            log.warning("asterisk link down; it is being made again", app=self.app, reason=event.reason)
+            outage = self._new_outage() if _now() - up_since >= STEADY else outage
+            outage.warned, first = True, False
+            yield event
+            await asyncio.sleep(next(outage.delays))
+
+    def _new_outage(self) -> _Outage:
+        return _Outage(self._backoff.delays())
+
+    async def _connected(self, outage: _Outage) -> ClientConnection:
+        """A connection on which our app is registered, however long that takes."""
+        while True:
+            try:
+                return await connect(
+                    self._uri,
+                    additional_headers={"Authorization": self._authorization},
+                    compression=None,
+                    proxy=None,  # Asterisk is next door
+                    open_timeout=OPEN_TIMEOUT,
+                    close_timeout=CLOSE_TIMEOUT,
+                    ping_interval=self._ping_interval,
+                    ping_timeout=self._ping_timeout,
+                    max_size=MAX_FRAME,
+                    max_queue=None,  # a bound would stop the reading, and Asterisk drops who does not read
+                    logger=_library_log,
+                )
+            except InvalidStatus as error:
+                await self._refused(outage, error.response.status_code)
+            except (OSError, EOFError, TimeoutError, InvalidHandshake) as error:
+                await self._not_yet(outage, type(error).__name__)
+
+    async def _refused(self, outage: _Outage, status: int) -> None:
+        """While it boots Asterisk says 404 and 503; only what is about who we are is worth a long wait."""
+        if status not in (401, 403):
+            await self._not_yet(outage, f"HTTP {status}")
+            return
+        (log.debug if outage.denied else log.error)(
+            "asterisk does not let us in: compare user and password with its ari.conf, and the access list there",
+            app=self.app,
+            status=status,
+        )
+        outage.denied = True
+        await asyncio.sleep(self._backoff.longest)
+
+    async def _not_yet(self, outage: _Outage, reason: str) -> None:
+        delay = next(outage.delays)
+        (log.debug if outage.warned else log.warning)(
+            "asterisk is not there yet; trying again", app=self.app, reason=reason, seconds=round(delay, 2)
+        )
+        outage.warned = True
+        await asyncio.sleep(delay)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _next(socket: ClientConnection) -> Event | LinkDown:
+    """The next event that can be read. A connection that is closed in good order is a lost link just as well."""
+    while True:
+        try:
+            return parse(await socket.recv())
+        except BadEvent as error:
+            log.error("asterisk sent an event that cannot be read", reason=str(error))
+        except ConnectionClosed as closed:
+            return LinkDown(str(closed))
