@@ -6,8 +6,6 @@ Refusals become `error` events with the client's event id, and the socket stays 
 """
 
 import asyncio
-import base64
-import binascii
 import json
 import time
 from collections.abc import Coroutine
@@ -16,24 +14,22 @@ from typing import Any, TypeVar
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from demo.realtime import g711, settings, shapes
+from demo.realtime import settings, shapes
 from demo.realtime.brain import Brain
-from demo.realtime.ears import BYTES_PER_MS, Detection, Ears, Started
 from demo.realtime.faults import Action, Answer, Delivery, Fault, Script
-from demo.realtime.history import History, Item, user_audio
+from demo.realtime.hearing import Hearing
+from demo.realtime.history import History, Item
 from demo.realtime.idle import Idle
 from demo.realtime.observed import Observed
+from demo.realtime.recall import turn_of
 from demo.realtime.refusal import Frame, Refusal, check
-from demo.realtime.reply import Reply, Turn
+from demo.realtime.reply import Reply
 from demo.realtime.response import Response
 from demo.realtime.terms import terms
-from demo.realtime.usage import audio_tokens, text_tokens
 from demo.realtime.wire import Record, Wire
 
 T = TypeVar("T")
 LIFETIME_S = 60 * 60
-COMMIT_MS = 100
-"""The least audio that can be committed by hand."""
 
 
 class _Over(Exception):
@@ -64,11 +60,9 @@ class Session(Observed):
         self._ids = 0
         self.conversation_id = self.new_id("conv")
         self.config = settings.defaults(self.new_id("sess"), model, int(time.time()) + LIFETIME_S)
-        self._ears = Ears(_detection(self.config))
-        self._speech_item = ""
-        self._hearing: dict[str, asyncio.Task[str]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._idle = Idle(self._idle_out)
+        self._hearing = Hearing(self)
 
     # ------------------------------------------------------------ life
 
@@ -148,7 +142,8 @@ class Session(Observed):
         self._ids += 1
         return f"{prefix}_{self.number:04d}x{self._ids:06d}"
 
-    def _start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """A task that ends with the session."""
         assert self._tasks is not None
         return self._tasks.create_task(work, name=f"standin-{self.number}-{name}")
 
@@ -157,11 +152,12 @@ class Session(Observed):
     def _handle(self, event: Any) -> None:
         match event:
             case shapes.Append():
-                self._append(event)
+                pcm = self._hearing.append(event.audio)
+                self.caller_audio += pcm if self._keep else b""
             case shapes.SessionUpdate():
                 spoken = any(response.first_delta_at is not None for response in self.responses)
                 self.config = settings.updated(self.config, event.session, audio_spoken=spoken)
-                self._ears.listen(_detection(self.config))
+                self._hearing.configured()
                 self.emit("session.updated", session=self.config)
             case shapes.ItemCreate():
                 self._create_item(event)
@@ -179,10 +175,9 @@ class Session(Observed):
             case shapes.ResponseCancel():
                 self._cancel_response(event.response_id)
             case shapes.Commit():
-                self._commit_by_hand()
+                self._hearing.commit()
             case shapes.Clear():
-                self._ears.take()
-                self.emit("input_audio_buffer.cleared")
+                self._hearing.clear()
             case _:
                 text = f"'{event.type}' is for WebRTC and SIP sessions only."
                 raise Refusal("invalid_value", text, "type")
@@ -208,89 +203,18 @@ class Session(Observed):
             audio_end_ms=event.audio_end_ms,
         )
 
-    # ------------------------------------------------------------ hearing
-
-    def _append(self, event: shapes.Append) -> None:
-        pcm = self._decoded(event.audio)
-        self.caller_audio += pcm if self._keep else b""
-        for found in self._ears.feed(pcm):
-            if isinstance(found, Started):
-                self._speech_started(found)
-            else:
-                self.emit("input_audio_buffer.speech_stopped", audio_end_ms=found.at_ms, item_id=self._speech_item)
-                self._commit(self._speech_item, found.audio)
-
-    def _decoded(self, audio: str) -> bytes:
-        form = self.config["audio"]["input"]["format"]["type"]
-        try:
-            wire = base64.b64decode(audio, validate=True)
-        except binascii.Error:
-            text = "Invalid 'audio'. Expected base64-encoded audio bytes but got an invalid value."
-            raise Refusal("invalid_value", text, "audio") from None
-        if form == "audio/pcm" and len(wire) % 2:
-            raise Refusal("invalid_value", "Invalid 'audio'. PCM16 must be a multiple of 2 bytes.", "audio")
-        return g711.decode(form, wire)
-
-    def _speech_started(self, found: Started) -> None:
+    def speech_started(self, *, interrupts: bool) -> None:
+        """Somebody speaks: nobody waits any more, and an answer may be cut short."""
         self._idle.stop()
-        self._speech_item = self.new_id("item")
-        self.emit("input_audio_buffer.speech_started", audio_start_ms=found.at_ms, item_id=self._speech_item)
-        detection = self.config["audio"]["input"]["turn_detection"]
-        if self.active is not None and detection["interrupt_response"]:
+        if self.active is not None and interrupts:
             self.active.cancel("turn_detected")
 
-    def _commit_by_hand(self) -> None:
-        if self._ears.buffered_ms < COMMIT_MS:
-            text = (
-                "Error committing input audio buffer: buffer too small. Expected at least "
-                f"{COMMIT_MS}ms of audio, but buffer only has {self._ears.buffered_ms:.2f}ms of audio."
-            )
-            raise Refusal("input_audio_buffer_commit_empty", text)
-        self._commit_item(self.new_id("item"), self._ears.take())
-
-    def _commit(self, item_id: str, audio: bytes) -> None:
-        """A turn found by the server; answered if so configured."""
-        self._commit_item(item_id, audio)
-        detection = self.config["audio"]["input"]["turn_detection"]
-        if detection is not None and detection["create_response"]:
-            try:
-                self._create_response(None)
-            except Refusal as refusal:
-                self._refuse(refusal, None)
-
-    def _commit_item(self, item_id: str, audio: bytes) -> None:
-        item = user_audio(item_id, audio)
-        before = self.history.append(item)
-        self.emit("input_audio_buffer.committed", previous_item_id=before, item_id=item_id)
-        self.emit("conversation.item.added", previous_item_id=before, item=item.frame)
-        self.emit("conversation.item.done", previous_item_id=before, item=item.frame)
-        if self.config["audio"]["input"]["transcription"] is not None:
-            self._start(self._transcribe(item), "transcription")
-
-    def _hear(self, item: Item) -> asyncio.Task[str]:
-        """The words of a turn, listened to once."""
-        if item.id not in self._hearing:
-            self._hearing[item.id] = self._start(self._listen(item), "listening")
-        return self._hearing[item.id]
-
-    async def _listen(self, item: Item) -> str:
-        return await self.brain.hear(bytes(item.audio))
-
-    async def _transcribe(self, item: Item) -> None:
-        words = await self._hear(item)
-        item.frame["content"][0]["transcript"] = words
-        heard, written = audio_tokens(item), text_tokens(words)
-        kind = "conversation.item.input_audio_transcription"
-        if words:
-            self.emit(f"{kind}.delta", item_id=item.id, content_index=0, delta=words)
-        usage = {
-            "type": "tokens",
-            "total_tokens": heard + written,
-            "input_tokens": heard,
-            "input_token_details": {"text_tokens": 0, "audio_tokens": heard},
-            "output_tokens": written,
-        }
-        self.emit(f"{kind}.completed", item_id=item.id, content_index=0, transcript=words, usage=usage)
+    def turn_over(self) -> None:
+        """Somebody spoke and is to be answered."""
+        try:
+            self._create_response(None)
+        except Refusal as refusal:
+            self._refuse(refusal, None)
 
     # ------------------------------------------------------------ answering
 
@@ -316,43 +240,15 @@ class Session(Observed):
         if not aside:
             self.active = response
         self._idle.stop()
-        response.task = self._start(response.run(), response.id)
+        response.task = self.start(response.run(), response.id)
 
     async def _decide(self, number: int, asked: Frame, idle: bool) -> Reply:
         scripted = self._answers.get(number + 1, self._answers.get(0))
         if scripted is not None:
             return scripted
-        said, outputs = [], []
-        for item in self._since_last_answer():
-            kind = item.frame["type"]
-            if kind == "function_call_output":
-                outputs.append((self._tool_of(item.frame["call_id"]), str(item.frame["output"])))
-            elif item.frame.get("role") == "user":
-                said.append(await self._hear(item) if item.audio and item.spoken else item.text)
         tools = asked.get("tools", self.config["tools"]) or []
-        turn = Turn(
-            number=number,
-            instructions=asked.get("instructions"),
-            said=" ".join(said) if said else None,
-            outputs=tuple(outputs),
-            tools={each["name"]: each.get("parameters") or {} for each in tools if each["type"] == "function"},
-            idle=idle,
-        )
+        turn = await turn_of(number, asked, tools, self.history, self._hearing.words, idle=idle)
         return await self.brain.reply(turn)
-
-    def _since_last_answer(self) -> list[Item]:
-        found: list[Item] = []
-        for item in reversed(self.history.items):
-            if item.frame.get("role") == "assistant" or item.frame["type"] == "function_call":
-                break
-            found.insert(0, item)
-        return found
-
-    def _tool_of(self, call_id: str) -> str:
-        for item in self.history.items:
-            if item.frame["type"] == "function_call" and item.frame["call_id"] == call_id:
-                return str(item.frame["name"])
-        return ""
 
     def _cancel_response(self, response_id: str | None) -> None:
         running = [each for each in self.responses if each.status == "in_progress"]
@@ -370,7 +266,7 @@ class Session(Observed):
             self.active = None
         detection = self.config["audio"]["input"]["turn_detection"] or {}
         timeout_ms = detection.get("idle_timeout_ms")
-        if timeout_ms is None or self._ears.speaking:
+        if timeout_ms is None or self._hearing.speaking:
             return
         now = asyncio.get_running_loop().time()
         began = response.first_delta_at or now
@@ -378,21 +274,6 @@ class Session(Observed):
 
     def _idle_out(self) -> None:
         """Nobody spoke: an empty turn is committed and the model asked to say something."""
-        item_id, end = self.new_id("item"), self._ears.position_ms
-        audio = self._ears.take()
-        begin = end - len(audio) // BYTES_PER_MS
-        self.emit("input_audio_buffer.timeout_triggered", audio_start_ms=begin, audio_end_ms=end, item_id=item_id)
-        self._commit_item(item_id, audio)
+        self._hearing.time_out()
         if self.active is None:
             self._create_response(None, idle=True)
-
-
-def _detection(config: Frame) -> Detection | None:
-    detection = config["audio"]["input"]["turn_detection"]
-    if detection is None:
-        return None
-    return Detection(
-        threshold=detection.get("threshold", 0.5),
-        prefix_ms=detection.get("prefix_padding_ms", 300),
-        silence_ms=settings.silence_ms(detection),
-    )
