@@ -112,7 +112,7 @@ class Channel:
     """ISO 8601 with milliseconds, in Asterisk's time zone."""
     protocol_id: str = ""
     """The SIP Call-ID."""
-    variables: Mapping[str, str] = field(default=MappingProxyType({}), repr=False, hash=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     """Those that ari.conf `channelvars` names."""
 
     @property
