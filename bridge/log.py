@@ -1,0 +1,117 @@
+"""How a process of ours writes its log. Shared by worker and controller; knows nothing of either.
+
+On a terminal for people, otherwise one JSON object per line, to stderr. Static messages, data in fields; fields whose
+name ends in `_pii` hold what a caller said or is called from, and are dropped unless VOICEAI_LOG_PII=1. Libraries are
+heard from WARNING on. VOICEAI_LOG=debug shows more of ours.
+
+Lines are written by a thread: a terminal stopped with Ctrl-S, or a full pipe, must not stop the sound.
+"""
+
+import atexit
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+PII_SUFFIX = "_pii"
+WAITING_LINES = 10_000
+"""Beyond these the newest are dropped, and counted."""
+FLUSH_SECONDS = 1.0
+
+
+class LineWriter:
+    """A text stream that never makes its writer wait. One thread owns the real stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: queue.Queue[str | None] = queue.Queue(WAITING_LINES)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def write(self, text: str) -> int:
+        try:
+            self._lines.put_nowait(text)
+        except queue.Full:
+            self._dropped += 1
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing to do: lines are written as soon as the stream takes them."""
+
+    def close(self) -> None:
+        """Write what waits, for at most `FLUSH_SECONDS`. What is written afterwards is lost."""
+        try:
+            self._lines.put(None, timeout=FLUSH_SECONDS)
+        except queue.Full:
+            return
+        self._thread.join(FLUSH_SECONDS)
+
+    def _run(self) -> None:
+        while (text := self._lines.get()) is not None:
+            if self._dropped:
+                text += f"{self._dropped} log lines were dropped: the log is not being read\n"
+                self._dropped = 0
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except (OSError, ValueError):
+                return  # nobody can be told that the log is gone
+
+
+def set_up(stream: TextIO | None = None) -> LineWriter:
+    """Once per process, first thing. Writes to `stream`, by default stderr."""
+    stream = stream if stream is not None else sys.stderr
+    writer = LineWriter(stream)
+    atexit.register(writer.close)
+    level = logging.DEBUG if os.environ.get("VOICEAI_LOG", "").lower() == "debug" else logging.INFO
+    before = _processors(personal=os.environ.get("VOICEAI_LOG_PII") == "1")
+    render = _renderers(people=stream.isatty())
+    structlog.configure(
+        processors=[*before, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(writer),  # type: ignore[arg-type]
+        cache_logger_on_first_use=True,
+    )
+    _route_libraries(writer, before, render)
+    return writer
+
+
+def drop_personal(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: without the fields that hold personal data."""
+    for key in [key for key in event if key.endswith(PII_SUFFIX)]:
+        del event[key]
+    return event
+
+
+def _processors(*, personal: bool) -> list[Processor]:
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    return before if personal else [*before, drop_personal]
+
+
+def _renderers(*, people: bool) -> list[Processor]:
+    if people:
+        # Plain tracebacks: the pretty ones print local variables, and those may be personal.
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _route_libraries(writer: LineWriter, before: list[Processor], render: list[Processor]) -> None:
+    handler = logging.StreamHandler(writer)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*before, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

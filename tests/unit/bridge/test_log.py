@@ -1,0 +1,114 @@
+"""bridge.log: what is written, what is dropped, and that nobody waits for it."""
+
+import io
+import json
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from bridge import log as logs
+
+
+@pytest.fixture(autouse=True)
+def undisturbed() -> Iterator[None]:
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_one_json_object_per_line_with_fields() -> None:
+    stream = io.StringIO()
+    writer = logs.set_up(stream)
+    structlog.get_logger("x").info("media leg connected", call="c-1", rate=24_000)
+    structlog.get_logger().debug("not shown")
+    writer.close()
+    (line,) = lines(stream)
+    assert line["event"] == "media leg connected"
+    assert line["call"] == "c-1"
+    assert line["rate"] == 24_000
+    assert line["level"] == "info"
+    assert "timestamp" in line
+
+
+@pytest.mark.parametrize(("setting", "shown"), [(None, False), ("0", False), ("1", True)])
+def test_personal_fields_are_dropped_unless_wanted(
+    setting: str | None, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VOICEAI_LOG_PII", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("VOICEAI_LOG_PII", setting)
+    stream = io.StringIO()
+    writer = logs.set_up(stream)
+    structlog.get_logger().info("said", call="c-1", text_pii="my number is 4711")
+    writer.close()
+    assert ("4711" in stream.getvalue()) is shown
+    assert "c-1" in stream.getvalue()
+
+
+def test_libraries_are_heard_from_warning_on() -> None:
+    stream = io.StringIO()
+    writer = logs.set_up(stream)
+    logging.getLogger("websockets.client").info("connection open")
+    logging.getLogger("asyncio").warning("slow callback %d", 7)
+    writer.close()
+    (line,) = lines(stream)
+    assert (line["event"], line["logger"], line["level"]) == ("slow callback 7", "asyncio", "warning")
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["json", "terminal"])
+def test_a_traceback_shows_no_local_variables(stream: io.StringIO) -> None:
+    writer = logs.set_up(stream)
+
+    def fail(words: str) -> None:
+        raise RuntimeError("a fault")
+
+    try:
+        fail("".join(["sec", "ret"]))
+    except RuntimeError:
+        structlog.get_logger().exception("session failed", call="c-1")
+    writer.close()
+    assert "RuntimeError: a fault" in stream.getvalue()
+    assert "secret" not in stream.getvalue()
+
+
+def test_a_stream_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck(io.StringIO):
+        go_on = threading.Event()
+
+        def write(self, text: str) -> int:
+            assert self.go_on.wait(30)
+            return super().write(text)
+
+    monkeypatch.setattr(logs, "WAITING_LINES", 10)
+    stream = Stuck()
+    writer = logs.set_up(stream)
+    for n in range(1000):
+        structlog.get_logger().info("line", n=n)
+    assert stream.getvalue() == ""
+    stream.go_on.set()
+    writer.close()
+    assert '"n": 0' in stream.getvalue()
+    assert "log lines were dropped" in stream.getvalue()
+
+
+def test_a_closed_stream_is_the_end_of_the_log_and_of_nothing_else() -> None:
+    stream = io.StringIO()
+    writer = logs.set_up(stream)
+    stream.close()
+    structlog.get_logger().info("line")
+    writer.close()
