@@ -16,9 +16,9 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, SecretStr, ValidationError
 
 from bridge.contract import NoiseReduction, Provider, ServerVad, Shape, Transcription, TurnDetection
-from controller import config_schema, config_source
+from controller import config_schema, config_source, limits
 from controller.config_checks import complete, problems_of
-from controller.config_errors import ConfigError, ConfigErrors, render
+from controller.config_errors import ConfigError, ConfigErrors, dotted, render
 from controller.config_values import (
     AllowPattern,
     CallerId,
@@ -26,6 +26,7 @@ from controller.config_values import (
     HttpUrl,
     ListenAt,
     Name,
+    OptionalSecret,
     PhoneText,
     PortsInRow,
     RealtimeUrl,
@@ -85,8 +86,8 @@ class Bridge(Section):
     """The address under which Asterisk reaches the local workers."""
     capacity: int = Field(100, ge=1, le=1000)
     """Calls per worker."""
-    token: Secret | None = None
-    """What workers on other machines must show. Without it only the local ones are let in."""
+    token: OptionalSecret = None
+    """What workers on other machines must show. Without it, or with an empty one, only the local ones are let in."""
 
 
 class Token(Section):
@@ -205,9 +206,23 @@ def parse(text: str, env: Mapping[str, str], source: str = "config") -> Config:
     except ValidationError as error:
         invalid = error
     errors = [*document.errors, *problems_of(invalid, document, Config), *complete(document)]
+    if config is not None:
+        errors += _targets(config, document)
     if errors or config is None:
         raise ConfigErrors(errors, source) from None  # pydantic's own text would quote values
     return config
+
+
+def _targets(config: Config, document: config_source.Source) -> list[ConfigError]:
+    """Named destinations that no trunk and no context would let through."""
+    wrong = []
+    for name, to in config.transfer.targets.items():
+        path = ("transfer", "targets", name)
+        try:
+            limits.destination(config, to, None)
+        except limits.NotAllowed as refusal:
+            wrong.append(ConfigError(dotted(path), "", f"could never be reached: {refusal}", line=document.line(path)))
+    return wrong
 
 
 def load(path: str | FilePath, env: Mapping[str, str]) -> Config:

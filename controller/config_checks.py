@@ -49,8 +49,9 @@ def _path(detail: ErrorDetails, data: Any) -> Path:
     """Where in the file: pydantic also names the chosen kind of a union, which is no key."""
     path: list[str | int] = []
     for part in detail["loc"]:
-        known = isinstance(data, list) or (isinstance(data, dict) and part in data)
-        if known:
+        if isinstance(data, list) and isinstance(part, int):
+            data = data[part]
+        elif isinstance(data, dict) and part in data:
             data = data[part]
         elif part == "[key]" or (isinstance(data, dict) and part == data.get("type")):
             continue
@@ -182,7 +183,7 @@ def _check_bridge(top: Mapping[str, Any], source: Source) -> None:
     ports = _value(ports_of, bridge.get("ports", "9092-9099"))
     listen = _value(address_of, api.get("listen", "127.0.0.1:8080"))
     _check_token(token, ("bridge", "token"), SHORTEST_TOKEN, source)
-    if str(workers) == "0" and token is None:
+    if str(workers) == "0" and not token:
         source.add(
             ("bridge", "workers"), "leaves no worker at all", "set bridge.token, so that remote workers may come"
         )

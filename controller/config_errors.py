@@ -105,7 +105,10 @@ def shown(path: Path, value: Any) -> str:
 
 
 def is_secret(path: Path) -> bool:
-    return any(isinstance(part, str) and (part == "headers" or _SECRET.search(part)) for part in path)
+    """Also a plain text where `api.tokens` or one of its entries should be: it is likely a token."""
+    inside = path[:-1] if path and isinstance(path[-1], int) else path
+    named = any(isinstance(part, str) and (part == "headers" or _SECRET.search(part)) for part in path)
+    return named or inside[-1:] == ("tokens",)
 
 
 def explain_unknown(path: Path, here: Iterable[str], places: Mapping[str, Iterable[str]]) -> str:
@@ -115,10 +118,11 @@ def explain_unknown(path: Path, here: Iterable[str], places: Mapping[str, Iterab
     """
     key = str(path[-1])
     near = get_close_matches(key, list(here), n=1, cutoff=0.6)
+    mistyped = near and (get_close_matches(key, near, cutoff=0.85) or _same_letters(near[0], key))
     elsewhere = [place for place in places.get(key, ()) if place]
     if key.lower().replace("-", "_") in _OLD_FOLDED:
         return _OLD_FOLDED[key.lower().replace("-", "_")]
-    if elsewhere and not (near and _same_letters(near[0], key)):
+    if elsewhere and not mistyped:
         return "it belongs at " + " or ".join(f"`{place}`" for place in elsewhere[:3])
     if near:
         return f"did you mean `{near[0]}`?"

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
+_ANY = {"*": ".<name>", "[]": "[n]"}
 _NARROW = {"integer", "number", "boolean"}
 
 Shape = dict[str, "Shape"]
-"""Keys below a key. `*` stands for any name, and for any index of a list."""
+"""Keys below a key. `*` stands for any name, `[]` for any entry of a list."""
 
 
 def shape_of(model: type[BaseModel]) -> Shape:
@@ -27,8 +28,7 @@ def _below(annotation: Any) -> Shape:
     if origin is Annotated:
         return _below(arguments[0])
     if origin in (dict, tuple):
-        below = _below(arguments[1] if origin is dict else arguments[0])
-        return {"*": below}
+        return {"*": _below(arguments[1])} if origin is dict else {"[]": _below(arguments[0])}
     if origin in (Union, UnionType):
         merged: Shape = {}
         for option in arguments:
@@ -40,8 +40,8 @@ def _below(annotation: Any) -> Shape:
 def keys_at(shape: Shape, path: tuple[str | int, ...]) -> list[str]:
     """The keys that may stand directly under `path`."""
     for part in path:
-        shape = shape.get(str(part), shape.get("*", {}))
-    return [key for key in shape if key != "*"]
+        shape = shape.get("[]" if isinstance(part, int) else part, shape.get("*", {}))
+    return [key for key in shape if key not in _ANY]
 
 
 def places(shape: Shape) -> dict[str, list[str]]:
@@ -54,8 +54,8 @@ def places(shape: Shape) -> dict[str, list[str]]:
 
 def _walk(shape: Shape, path: str) -> Iterator[tuple[str, str]]:
     for key, below in shape.items():
-        here = f"{path}.<name>" if key == "*" else f"{path}.{key}" if path else key
-        if key != "*":
+        here = path + _ANY[key] if key in _ANY else f"{path}.{key}" if path else key
+        if key not in _ANY:
             yield key, here
         yield from _walk(below, here)
 

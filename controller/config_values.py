@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 FORBIDDEN_IN_NUMBERS = "/&,;|$%{}()[]<>\"'`\\ \t\r\n"
@@ -99,7 +99,8 @@ def _pattern(text: str) -> str:
     try:
         compiled = re.compile(text, re.ASCII)
     except re.error as error:
-        raise _wrong(f"is not a regular expression: {error.msg} at character {(error.pos or 0) + 1}") from None
+        what = error.msg.partition("'")[0].strip()  # a quoted part would be the file's
+        raise _wrong(f"is not a regular expression: {what}, at character {(error.pos or 0) + 1}") from None
     dangerous = sorted({sign for sign in FORBIDDEN_IN_NUMBERS if _can_match(compiled, sign)})
     if dangerous:
         signs = " ".join("space" if sign == " " else repr(sign)[1:-1] for sign in dangerous)
@@ -190,6 +191,8 @@ Name = Annotated[str, _NAME[0], _NAME[1]]
 SomeText = Annotated[str, AfterValidator(_some)]
 PhoneText = Annotated[str, Field(min_length=1, max_length=128)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
+OptionalSecret = Annotated[Secret | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""Empty is none, so that `${NAME:-}` may leave it out."""
 AllowPattern = Annotated[str, Field(max_length=500), AfterValidator(_pattern)]
 EndpointTemplate = Annotated[str, AfterValidator(_template)]
 CallerId = Annotated[str, AfterValidator(_caller_id)]

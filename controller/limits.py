@@ -128,7 +128,7 @@ def destination(config: "Config", to: str, trunk: str | None) -> Number | Contex
     """Where a transfer goes. Raises NotAllowed.
 
     `to` is a name from `transfer.targets`, `extension@context`, `sip:user@host`, or a number or extension, which is
-    dialled over `trunk` (None: the first trunk).
+    dialled over `trunk` (None, or one that the config does not have: the first trunk).
     """
     to = config.transfer.targets.get(to, to)
     if "@" in to and not to.startswith(("sip:", "sips:")):
