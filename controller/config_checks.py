@@ -49,10 +49,9 @@ def _path(detail: ErrorDetails, data: Any) -> Path:
     """Where in the file: pydantic also names the chosen kind of a union, which is no key."""
     path: list[str | int] = []
     for part in detail["loc"]:
-        if isinstance(data, list) and isinstance(part, int):
-            data = data[part]
-        elif isinstance(data, dict) and part in data:
-            data = data[part]
+        entries = dict(enumerate(data)) if isinstance(data, list) else data
+        if isinstance(entries, dict) and part in entries:
+            data = entries[part]
         elif part == "[key]" or (isinstance(data, dict) and part == data.get("type")):
             continue
         else:

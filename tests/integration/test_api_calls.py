@@ -1,0 +1,244 @@
+"""What the API does with calls, and in which shape it answers. On a real socket, over recorded call control."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from controller import limits, routing
+from controller.call import view
+from tests.integration.api_stage import ADMIN, STARTED, TOKENS, stage
+
+PLACE = "/v1/calls"
+
+
+async def test_a_call_is_placed() -> None:
+    async with stage() as it, it.request("POST", PLACE, json={"to": "+4930123"}) as answer:
+        body = await answer.json()
+        assert answer.status == 202
+        assert answer.headers["Location"] == f"/v1/calls/{body['id']}" == body["url"]
+        assert answer.content_type == "application/json"
+        nothing: dict[str, Any] = {"trunk": None, "agent": None, "caller_id": None, "variables": {}, "timeout": None}
+        assert it.calls.asked == [("place", {"to": "+4930123"} | nothing)]
+        async with it.request("GET", answer.headers["Location"]) as shown:
+            assert shown.status == 200
+            assert await shown.json() == body
+
+
+async def test_everything_that_a_call_may_be_placed_with() -> None:
+    wanted: dict[str, Any] = {
+        "to": "+4930123",
+        "trunk": "main",
+        "agent": "reception",
+        "caller_id": "Desk <1001>",
+        "variables": {"name": "Zoë\n", "_x": ""},
+        "timeout": 12.5,
+    }
+    async with stage() as it, it.request("POST", PLACE, json=wanted) as answer:
+        assert answer.status == 202
+        assert it.calls.asked == [("place", wanted)]
+
+
+async def test_a_call_is_shown_whole() -> None:
+    async with stage() as it:
+        moved = view.TransferView("1002", "ops", "failed", "busy")
+        ended = {"state": "ended", "ended_at": STARTED, "outcome": "answered", "ended_by": "caller", "cause": 16}
+        call = it.calls.add(**ended, detail="d", transfer=moved)
+        async with it.request("GET", f"/v1/calls/{call.id}") as answer:
+            assert await answer.json() == {
+                "id": call.id,
+                "url": f"/v1/calls/{call.id}",
+                "direction": "inbound",
+                "state": "ended",
+                "agent": "reception",
+                "trunk": "main",
+                "caller": "+4930123",
+                "callee": "5001",
+                "started_at": "2026-11-22T09:30:00.005Z",
+                "answered_at": "2026-11-22T09:30:00.005Z",
+                "ended_at": "2026-11-22T09:30:00.005Z",
+                "outcome": "answered",
+                "ended_by": "caller",
+                "cause": 16,
+                "detail": "d",
+                "transfer": {"to": "1002", "by": "ops", "state": "failed", "outcome": "busy"},
+            }
+
+
+@pytest.mark.parametrize(("query", "expected"), [("", 3), ("?state=active", 2), ("?state=ended", 1)])
+async def test_calls_are_listed(query: str, expected: int) -> None:
+    async with stage() as it:
+        for changes in ({}, {"state": "ringing"}, {"ended_at": STARTED}):
+            it.calls.add(**changes)
+        async with it.request("GET", PLACE + query) as answer:
+            body = await answer.json()
+            assert (len(body["calls"]), body["next"]) == (expected, None)
+
+
+@pytest.mark.parametrize("query", ["?state=dead", "?state=", "?state=active&state=ended", "?limit=1", "?State=active"])
+async def test_other_queries_are_refused(query: str) -> None:
+    async with stage() as it, it.request("GET", PLACE + query) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["type"] == "/problems/malformed-request"
+
+
+@pytest.mark.parametrize("more", [{}, {"json": {}}, {"headers": {"Content-Type": "application/json"}}])
+async def test_a_call_is_hung_up(more: dict[str, Any]) -> None:
+    async with stage() as it:
+        call = it.calls.add()
+        async with it.request("POST", f"/v1/calls/{call.id}/hangup", **more) as answer:
+            assert answer.status == 202
+            assert (await answer.json())["state"] == "ending"
+        assert it.calls.asked == [("hang_up", {"call": call.id, "by": "admin"})]
+
+
+async def test_a_call_is_transferred() -> None:
+    async with stage() as it:
+        call = it.calls.add()
+        async with it.request("POST", f"/v1/calls/{call.id}/transfer", json={"to": "700@queues"}) as answer:
+            assert answer.status == 202
+            assert (await answer.json())["transfer"]["to"] == "700@queues"
+        assert it.calls.asked == [("transfer", {"call": call.id, "to": "700@queues", "by": "admin"})]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "kind"),
+    [
+        (limits.NotAllowed("Not on the list."), 403, "not-allowed"),
+        (limits.Busy("Full."), 429, "at-limit"),
+        (view.UnknownCall("None."), 404, "unknown-call"),
+        (view.UnknownName("None."), 422, "unknown-name"),
+        (routing.UnknownAgent("None."), 422, "unknown-name"),
+        (view.WrongState("Ended."), 409, "wrong-state"),
+        (view.NotReady("Away."), 503, "not-ready"),
+        (view.CallRefused("No."), 409, "refused"),
+    ],
+)
+async def test_what_call_control_refuses(refusal: Exception, status: int, kind: str) -> None:
+    async with stage() as it:
+        call = it.calls.add()
+        it.calls.refusal = refusal
+        for path, body in ((PLACE, {"to": "1"}), (f"/v1/calls/{call.id}/transfer", {"to": "1"})):
+            async with it.request("POST", path, json=body) as answer:
+                told = await answer.json()
+                assert (answer.status, told["status"]) == (status, status)
+                assert answer.content_type == "application/problem+json"
+                assert told["type"] == f"/problems/{kind}"
+                assert told["title"]
+                assert told["detail"] == str(refusal)
+                assert told["request_id"] == answer.headers["X-Request-Id"]
+                assert ("Retry-After" in answer.headers) is (status in (429, 503))
+
+
+async def test_a_fault_of_ours_says_nothing_of_the_inside() -> None:
+    async with stage() as it:
+        it.calls.refusal = KeyError("+4930123456")
+        async with it.request("POST", PLACE, json={"to": "+4930123456"}) as answer:
+            text = await answer.text()
+            assert answer.status == 500
+            assert "4930123456" not in text
+            assert "KeyError" not in text
+            assert (await answer.json())["type"] == "/problems/internal"
+
+
+# ---------------------------------------------------------------- who may
+
+
+SCOPES = {
+    ("GET", "/v1/calls"): "reader",
+    ("GET", "/v1/calls/x"): "reader",
+    ("POST", "/v1/calls"): "caller",
+    ("POST", "/v1/calls/x/hangup"): "controller",
+    ("POST", "/v1/calls/x/transfer"): "controller",
+}
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize(("method", "path"), SCOPES)
+async def test_each_resource_wants_its_scope(method: str, path: str, token: str) -> None:
+    may = token.startswith((SCOPES[method, path], "admin"))
+    async with stage() as it, it.request(method, path, token=token) as answer:
+        assert (answer.status == 403) is not may
+        if not may:
+            assert (await answer.json())["type"] == "/problems/forbidden"
+            assert "insufficient_scope" in answer.headers["WWW-Authenticate"]
+            assert it.calls.asked == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, "", "Bearer", "Bearer ", "Bearer wrong", f"Basic {ADMIN}", ADMIN, f"Bearer {ADMIN}x", f"Bearer {ADMIN[:-1]}"]
+    + [f"Bearer {ADMIN.upper()}", "Bearer \xff\xfe"],
+)
+@pytest.mark.parametrize(("method", "path"), SCOPES)
+async def test_without_a_right_token_nothing_happens(method: str, path: str, given: str | None) -> None:
+    headers = {} if given is None else {"Authorization": given}
+    async with stage() as it, it.request(method, path, token=None, headers=headers, json={"to": "1"}) as answer:
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert (await answer.json())["type"] == "/problems/unauthorized"
+        assert it.calls.asked == []
+
+
+async def test_the_word_bearer_has_no_case() -> None:
+    async with (
+        stage() as it,
+        it.request("GET", PLACE, token=None, headers={"Authorization": f"bearer {ADMIN}"}) as answer,
+    ):
+        assert answer.status == 200
+
+
+# ---------------------------------------------------------------- health, and what is around
+
+
+async def test_health_and_readiness_need_no_token() -> None:
+    async with stage() as it:
+        async with it.request("GET", "/healthz", token=None) as answer:
+            assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+        async with it.request("GET", "/readyz", token=None) as answer:
+            assert answer.status == 200
+            assert await answer.json() == {"ready": True, "parts": {"asterisk": True, "workers": True}}
+        it.calls.parts["asterisk"] = False
+        async with it.request("GET", "/readyz", token=None) as answer:
+            assert answer.status == 503
+            assert (await answer.json())["ready"] is False
+        async with it.request("GET", "/healthz", token=None) as answer:
+            assert answer.status == 200
+
+
+async def test_request_ids() -> None:
+    async with stage() as it:
+        async with it.request("GET", PLACE, headers={"X-Request-Id": "from-us.1"}) as answer:
+            assert answer.headers["X-Request-Id"] == "from-us.1"
+        seen = set()
+        for given in ("a b", "x" * 65, "<script>", ""):
+            async with it.request("GET", PLACE, headers={"X-Request-Id": given}) as answer:
+                seen.add(answer.headers["X-Request-Id"])
+                assert answer.headers["X-Request-Id"] != given
+        assert len(seen) == 4
+
+
+async def test_headers_of_every_answer() -> None:
+    async with stage() as it:
+        for path in (PLACE, "/healthz", "/nowhere"):
+            async with it.request("GET", path) as answer:
+                assert answer.headers["Server"] == "voiceai"
+                assert answer.headers["Cache-Control"] == "no-store"
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_an_extra_route_may_be_a_websocket_and_sees_to_itself() -> None:
+    async def link(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(message.data + "!")
+        return socket
+
+    async with stage(web.get("/link", link)) as it:
+        async with it.http.ws_connect(f"http://127.0.0.1:{it.port}/link") as socket:
+            await socket.send_str("hello")
+            assert await socket.receive_str() == "hello!"
+        async with it.request("GET", "/link", token=None) as answer:
+            assert answer.status == 400
+            assert answer.content_type == "application/problem+json"
