@@ -19,7 +19,7 @@ from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
 from controller.call import messages as m
-from controller.call import view
+from controller.call import story, view
 from controller.call.actor import CallActor
 from controller.call.plan import Plan, State
 from controller.config import Config
@@ -144,7 +144,7 @@ class Registry:
             case contract.Ended():
                 actor.put(m.SessionOver(event.reason, event.counters))
             case _:
-                self._story(event)
+                story.tell(event)
 
     def worker_lost(self, call: str) -> None:
         actor = self._live.get(call)
@@ -167,27 +167,6 @@ class Registry:
                     actor.put(m.TransferAsked(self._target(where), by="agent", tool_call=called.tool_call))
             case _:
                 actor.put(m.ToolRefused(called.tool_call, f"There is no tool named {called.name}."))
-
-    def _story(self, event: contract.CallEvent) -> None:
-        """What a good call looks like in the log, one line each. Words are personal."""
-        match event:
-            case contract.MediaFormat():
-                log.info("audio", call=event.call, rate=event.rate, chunk=event.frame_bytes)
-            case contract.Said():
-                cut = {"interrupted": True, "heard_ms": event.heard_ms} if event.interrupted else {}
-                log.info("said", call=event.call, who=event.who, text_pii=event.text, **cut)
-            case contract.TurnMeasured():
-                log.info(
-                    "turn",
-                    call=event.call,
-                    turn=event.turn,
-                    first_delta_ms=event.first_delta_ms,
-                    first_frame_ms=event.first_frame_ms,
-                )
-            case contract.BargedIn():
-                log.info("barged in", call=event.call, heard_ms=event.heard_ms, cut_ms=event.cut_ms)
-            case contract.DigitPressed():
-                log.info("digit", call=event.call, digit_pii=event.digit)
 
     # ------------------------------------------------------------ what ops ask (view.Calls)
 

@@ -1,0 +1,32 @@
+"""What a call looks like in the log, as the workers tell it: audio, words, latencies, interruptions.
+
+Words and digits are personal: they go in fields that the log drops unless it is told to keep them.
+"""
+
+import structlog
+
+from bridge import contract
+
+log = structlog.get_logger()
+
+
+def tell(event: contract.CallEvent) -> None:
+    """One line. Events that change the call itself are told where they do."""
+    match event:
+        case contract.MediaFormat():
+            log.info("audio", call=event.call, rate=event.rate, chunk=event.frame_bytes)
+        case contract.Said():
+            cut = {"interrupted": True, "heard_ms": event.heard_ms} if event.interrupted else {}
+            log.info("said", call=event.call, who=event.who, text_pii=event.text, **cut)
+        case contract.TurnMeasured():
+            log.info(
+                "turn",
+                call=event.call,
+                turn=event.turn,
+                first_delta_ms=event.first_delta_ms,
+                first_frame_ms=event.first_frame_ms,
+            )
+        case contract.BargedIn():
+            log.info("barged in", call=event.call, heard_ms=event.heard_ms, cut_ms=event.cut_ms)
+        case contract.DigitPressed():
+            log.info("digit", call=event.call, digit_pii=event.digit)
