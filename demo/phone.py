@@ -64,6 +64,7 @@ class Phone:
         self._keys, self._folder = dict(keys or {}), folder
         self._writer: asyncio.StreamWriter | None = None
         self._call_id = ""
+        self._complaint = ""
         self._ready = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -90,13 +91,14 @@ class Phone:
                     found = next((news for news in self.news if news.event in events), None)
                     if found is not None:
                         return found
-                    if any(news.event == "aborted" for news in self.news) or self._process.returncode is not None:
+                    if self._watch.done() or any(news.event == "aborted" for news in self.news):
                         break
                     await self._changed.wait()
         except TimeoutError:
             pass
         so_far = ", ".join(news.event for news in self.news) or "nothing"
-        raise PhoneError(f"no {' or '.join(repr(each) for each in events)} within {timeout:g} s, but {so_far}")
+        expected = " or ".join(repr(each) for each in events)
+        raise PhoneError(f"no {expected} within {timeout:g} s, but {so_far}. {self._complaint}".strip())
 
     async def answered(self, timeout: float = 15.0) -> News:
         """Wait for the answer, then send and receive sound."""
@@ -147,7 +149,7 @@ class Phone:
             cwd=self._folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
             # Ctrl-C at the terminal is for us: we hang up in order.
             start_new_session=True,
         )
@@ -155,10 +157,11 @@ class Phone:
         async with asyncio.timeout(5):
             await self._ready.wait()
         if self._process.returncode is not None:
-            raise PhoneError(f"SIPp ended with status {self._process.returncode} before it began")
+            raise PhoneError(f"SIPp ended with status {self._process.returncode} at once: {self._complaint}")
 
     async def _until_exit(self) -> None:
-        await self._process.wait()
+        _, complaint = await self._process.communicate()
+        self._complaint = complaint.decode(errors="replace").strip()
         self._ready.set()
         self._tell()
 

@@ -137,6 +137,7 @@ class Service:
         self.log = folder / "service.log"
         self.url = f"http://{config['api']['listen']}"
         self.lines: list[dict[str, Any]] = []
+        self._changed = asyncio.Event()
         self.api = httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
 
     async def __aenter__(self) -> "Service":
@@ -175,6 +176,21 @@ class Service:
     def running(self) -> bool:
         return self._process.returncode is None
 
+    async def logged(self, event: str, timeout: float = 10.0, **fields: object) -> dict[str, Any]:
+        """The first log line, past or to come, of this text with these fields. Raises StageError."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while True:
+                    for line in self.lines:
+                        if line.get("event") == event and fields.items() <= line.items():
+                            return line
+                    await self._changed.wait()
+        raise StageError(f"voiceai logged no {event!r} with {fields} within {timeout:g} s; see {self.log}")
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     async def _ready(self) -> None:
         try:
             async with asyncio.timeout(READY_SECONDS):
@@ -189,7 +205,7 @@ class Service:
 
     async def _read(self) -> None:
         assert self._process.stderr is not None
-        with self.log.open("wb") as file:
+        with self.log.open("ab") as file:
             async for raw in self._process.stderr:
                 file.write(raw)
                 file.flush()
@@ -199,6 +215,7 @@ class Service:
                     continue  # a traceback, or what a library prints
                 if isinstance(line, dict):
                     self.lines.append(line)
+                    self._tell()
                     if self._hear is not None:
                         self._hear(line)
 

@@ -30,6 +30,7 @@ class Story:
         self._told: set[tuple[object, ...]] = set()
         self.cut_ms: list[float] = []
         self.problems: list[str] = []
+        self._over = False
 
     def tell(self, who: str, text: str) -> None:
         """One line: seconds since the beginning, who, what."""
@@ -42,6 +43,10 @@ class Story:
         """A line of the service's log. The controller's and the workers' come on the same stream; the workers tell
         what they tell the controller once more, and only one of the two is for us."""
         text = str(line.get("event", ""))
+        if text == "controller going down":
+            self._over = True
+        if self._over:
+            return
         known = _KNOWN.get(text)
         if known is not None:
             words = known(self, line)
