@@ -75,11 +75,11 @@ class _LowPass:
     def run(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         line = np.concatenate((self._past, samples))
         self._past = line[len(line) - _TAPS + 1 :]
-        return np.asarray(np.convolve(line, self._taps, mode="valid"), dtype=np.float32)
+        return np.convolve(line, self._taps, mode="valid").astype(np.float32)
 
 
 def _from_pcm(pcm: bytes) -> NDArray[np.float32]:
-    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
 
 
 def _to_pcm(samples: NDArray[np.float32]) -> bytes:

@@ -116,6 +116,11 @@ class AudioSocketServer:
         """No connection for this call any more; one that is open stays open. Unknown calls are ignored."""
         self._expected.pop(call, None)
 
+    def hang_up(self, call: str, reason: str) -> None:
+        """Close the leg of a call whose session can't do it any more. No such leg: nothing happens."""
+        for leg in [leg for leg in self._legs if leg.call == call]:
+            leg.close(reason)
+
     async def close(self) -> None:
         """Stop listening and close all legs; returns when they are gone, within `CLOSE_TIMEOUT`."""
         self._expected.clear()

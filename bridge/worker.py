@@ -1,0 +1,250 @@
+"""A bridge worker: the process that carries the sound of calls.
+
+    python -m bridge.worker --controller ws://127.0.0.1:8080/link --listen 127.0.0.1 --ports 9092-9099
+
+Owns the process: arguments, signals, the order of start and end. It starts the clock and the AudioSocket server, then
+dials the controller and acts on its commands until SIGTERM or SIGINT; then it takes no new call, gives the present ones
+`--drain` seconds, closes what is left and goes. A second signal ends the waiting.
+
+Refuses a token on the command line, where everybody on the machine could read it: it is in VOICEAI_BRIDGE_TOKEN.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import structlog
+
+from bridge import contract
+from bridge import log as logs
+from bridge.audiosocket.server import LOOPBACK, AudioSocketServer
+from bridge.clock import Ticker
+from bridge.link import ControlLink
+from bridge.session import Session
+from bridge.sessions import SessionFactory, Sessions
+
+PRIVATE = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+"""Who may connect unless told otherwise: AudioSocket has no password but the call's UUID."""
+FLUSH_SECONDS = 1.0
+ALONE_CHECK_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line."""
+
+    controller: str
+    listen: str
+    ports: tuple[int, ...]
+    advertise: str
+    allow: tuple[str, ...]
+    capacity: int
+    name: str
+    drain: float
+    quit_after: float | None
+
+
+class Worker:
+    """All of a worker but the process around it: tests run it in their own. `run` returns after `stop`."""
+
+    def __init__(self, options: Options, token: str, *, session_factory: SessionFactory = Session) -> None:
+        self._options = options
+        self._ticker = Ticker()
+        self._server = AudioSocketServer(
+            self._ticker,
+            allow=options.allow,
+            # A refused or late connection must not keep out one that is expected.
+            limit=options.capacity * 2 + 16,
+        )
+        # The link tells what the sessions say, and the sessions act on what the link says.
+        self._sessions = Sessions(self._server, session_factory, self._emit, capacity=options.capacity)
+        self._link = ControlLink(options.controller, token, hello=self._hello, load=self._load, listener=self._sessions)
+        self._host, self._port = "", 0
+        self._stopping = asyncio.Event()
+        self._now = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Worker {self._options.name} [{self._sessions!r}, {self._link!r}, {self._server!r}]>"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where AudioSocket listens, once it does."""
+        return self._host, self._port
+
+    def stop(self) -> None:
+        """End in order; called a second time: without waiting for the present calls."""
+        if self._stopping.is_set():
+            self._now.set()
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Raises OSError when there is nowhere to listen, and whatever broke the link's own code."""
+        self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
+        link = asyncio.create_task(self._link.run(), name="control link")
+        waiting = [asyncio.create_task(self._stopping.wait(), name="stop"), link]
+        if self._options.quit_after is not None:
+            waiting.append(asyncio.create_task(self._alone(self._options.quit_after), name="alone"))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await self._drain()
+            if not await self._link.flush(FLUSH_SECONDS if self._link.up else 0):
+                log.warning("the controller was not told everything")
+        finally:
+            for task in waiting:
+                task.cancel()
+            await self._server.close()
+            ends = await asyncio.gather(*waiting, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+
+    # ------------------------------------------------------------ inside
+
+    async def _drain(self) -> None:
+        drain = asyncio.create_task(self._sessions.drain(self._options.drain), name="drain")
+        hurry = asyncio.create_task(self._now.wait(), name="hurry")
+        try:
+            await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            if not drain.done():
+                drain.cancel()
+                await self._sessions.drain(0)
+        finally:
+            hurry.cancel()
+            await asyncio.gather(drain, hurry, return_exceptions=True)
+
+    async def _alone(self, seconds: float) -> None:
+        """Returns when the controller has been away and no call was left for so long: nobody needs this process."""
+        loop = asyncio.get_running_loop()
+        needed = loop.time()
+        while loop.time() - needed < seconds:
+            await asyncio.sleep(min(ALONE_CHECK_SECONDS, seconds))
+            if self._link.up or len(self._sessions):
+                needed = loop.time()
+        log.warning("no controller and no call: this worker ends", seconds=seconds)
+
+    def _emit(self, event: contract.CallEvent) -> None:
+        self._link.emit(event)
+
+    def _hello(self, local: str) -> contract.Hello:
+        options = self._options
+        return contract.Hello(
+            worker=options.name,
+            pid=os.getpid(),
+            host=advertised(options.advertise, self._host, local),
+            port=self._port,
+            capacity=options.capacity,
+            calls=self._sessions.calls,
+        )
+
+    def _load(self) -> contract.Load:
+        lateness = self._ticker.read_lateness()
+        return contract.Load(
+            sessions=len(self._sessions),
+            legs=self._server.legs,
+            lateness_p99_ms=round(lateness.p99_ms, 3),
+            lateness_max_ms=round(lateness.max_ms, 3),
+        )
+
+
+def advertised(wanted: str, bound: str, local: str) -> str:
+    """Where Asterisk is told to connect. "auto": the address we listen on, or, when that is all of them, the one from
+    which we reach the controller."""
+    if wanted != "auto":
+        return wanted
+    return local if ip_address(bound).is_unspecified else bound
+
+
+# ---------------------------------------------------------------- the process
+
+
+def port_list(text: str) -> tuple[int, ...]:
+    """ "9092-9099", "9092" or "9092,9095"; 0 lets the system choose. Raises argparse.ArgumentTypeError."""
+    ports: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            ports += range(int(first), int(last if dash else first) + 1)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{part!r} is no port and no range of ports like 9092-9099") from None
+    if not ports or not all(0 <= port <= 65_535 for port in ports):
+        raise argparse.ArgumentTypeError(f"{text!r} holds no ports between 0 and 65535")
+    return tuple(ports)
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """The command line as `Options`. Exits with status 2 and a usage message when it makes no sense."""
+    parser = argparse.ArgumentParser(
+        prog="voiceai bridge",
+        description="A bridge worker: carries the sound of calls between Asterisk (AudioSocket) and the AI.",
+        epilog=f"The link's token is read from the environment: {contract.TOKEN_ENV}.",
+    )
+    add = parser.add_argument
+    add("--controller", required=True, metavar="URL", help=f"ws://host:port{contract.LINK_PATH}")
+    add("--listen", default="127.0.0.1", metavar="IP", help="address for AudioSocket (default %(default)s)")
+    add("--ports", type=port_list, default="9092-9099", metavar="A-B", help="the first free one (default %(default)s)")
+    add("--advertise", default="auto", metavar="IP", help="where Asterisk connects to (default: as listened on)")
+    add("--allow", default=",".join(PRIVATE), metavar="CIDR,…", help="who may connect (default: private networks)")
+    add("--capacity", type=int, default=100, metavar="N", help="calls at once (default %(default)s)")
+    add("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="how the controller calls it")
+    add("--drain", type=float, default=3.0, metavar="S", help="seconds for present calls at SIGTERM (%(default)g)")
+    add("--quit-after", type=float, metavar="S", help="end after so long without controller and calls (never)")
+    given = parser.parse_args(argv)
+    given.allow = tuple(part.strip() for part in given.allow.split(","))
+    if given.capacity < 1:
+        parser.error("--capacity must be at least 1")
+    return Options(**vars(given))
+
+
+def settle_memory() -> None:
+    """Modules and their classes, 50,000 objects, live for ever: a full collection walks them for 50 ms, which is more
+    than two frames of every call; frozen they cost nothing. What a call makes is freed by reference count, so that
+    the collector may come less often than every 700 allocations."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+async def serve(options: Options, token: str) -> None:
+    """Run a worker until a signal says otherwise."""
+    worker = Worker(options, token)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, worker.stop)
+        except NotImplementedError:  # Windows; the handler runs in the main thread, but not in the loop
+            with contextlib.suppress(ValueError):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(worker.stop))
+    settle_memory()
+    log.info("worker starts", worker=options.name, pid=os.getpid(), controller=options.controller)
+    await worker.run()
+    log.info("worker ends", worker=options.name)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The process entry. Returns its exit status."""
+    options = parse(sys.argv[1:] if argv is None else argv)
+    logs.set_up()
+    token = os.environ.get(contract.TOKEN_ENV, "")
+    if not token:
+        log.error("the control link needs a token", set_this=contract.TOKEN_ENV)
+        return 2
+    try:
+        asyncio.run(serve(options, token))
+    except OSError as fault:
+        log.error("worker can't listen", listen=options.listen, fault=str(fault))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""bridge.sessions: one `Ended` per prepared call, whatever its session does. No sockets."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from bridge import contract, sessions
+from bridge.audiosocket.server import AudioSocketServer, Leg
+from bridge.clock import Ticker
+from bridge.sessions import Emit, Sessions
+
+CALLS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(5)]
+SPEC = contract.SessionSpec(agent="a", provider=contract.Provider(api_key="sk-test"), instructions="Be kind.")
+
+
+class FakeSession:
+    """Does as it is told by `how`; by default it ends well when it is closed."""
+
+    def __init__(self, call: str, emit: Emit, how: str) -> None:
+        self.call, self.emit, self.how = call, emit, how
+        self.done: list[str] = []
+        self._closed = asyncio.Event()
+
+    async def run(self) -> None:
+        if self.how == "run raises":
+            raise RuntimeError("a fault of the session")
+        await self._closed.wait()
+        if self.how == "never ends":
+            await asyncio.Event().wait()
+        if self.how != "says nothing":
+            self.emit(contract.Ended(call=self.call, reason=self.done[-1]))
+        if self.how == "says it twice":
+            self.emit(contract.Ended(call=self.call, reason="again"))
+        if self.how == "raises after its end":
+            raise RuntimeError("too late")
+
+    def greet(self) -> None:
+        if self.how == "greet raises":
+            raise RuntimeError("a fault of the session")
+        self.done.append("greeted")
+
+    def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
+        self.done.append(f"answered {tool_call} {output} {ok} {respond}")
+
+    def close(self, reason: str) -> None:
+        if self.how == "close raises":
+            raise RuntimeError("a fault of the session")
+        self.done.append(reason)
+        self._closed.set()
+
+    def media_connected(self, leg: Leg) -> None: ...
+    def media_format(self, rate: int, frame_bytes: int) -> None: ...
+    def caller_audio(self, pcm: bytes) -> None: ...
+    def caller_digit(self, digit: str) -> None: ...
+    def media_gone(self, reason: str) -> None: ...
+    def next_frame(self) -> bytes | None:
+        return None
+
+
+@dataclass
+class Rig:
+    how: str = ""
+    said: list[contract.CallEvent] = field(default_factory=list)
+    made: dict[str, FakeSession] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.server = AudioSocketServer(Ticker())
+        self.sessions = Sessions(self.server, self._make, self.said.append, capacity=3)
+        self.sessions.on_up()
+
+    def _make(self, spec: contract.SessionSpec, call: str, emit: Emit) -> FakeSession:
+        if self.how == "can't be made":
+            raise RuntimeError("a fault of the session")
+        self.made[call] = FakeSession(call, emit, self.how)
+        return self.made[call]
+
+    def prepare(self, call: str = CALLS[0], how: str = "") -> FakeSession | None:
+        self.how = how
+        self.sessions.on_command(contract.Prepare(call=call, spec=SPEC))
+        return self.made.get(call)
+
+    def ends(self, call: str = CALLS[0]) -> list[str]:
+        return [event.reason for event in self.said if isinstance(event, contract.Ended) and event.call == call]
+
+    async def over(self, call: str) -> None:
+        """Until this call's task has ended."""
+        if call in self.sessions._calls:
+            task = self.sessions._calls[call].task
+            assert task is not None
+            await asyncio.wait({task}, timeout=10)
+        assert call not in self.sessions.calls
+
+    async def empty(self) -> None:
+        async with asyncio.timeout(10):
+            await self.sessions.wait_empty()
+
+
+@pytest.fixture
+async def rig() -> Rig:
+    return Rig()
+
+
+async def test_a_call_from_prepare_to_ended(rig: Rig) -> None:
+    session = rig.prepare()
+    assert session is not None
+    assert rig.sessions.calls == (CALLS[0],)
+    rig.sessions.on_command(contract.Greet(call=CALLS[0]))
+    rig.sessions.on_command(contract.AnswerTool(call=CALLS[0], tool_call="t", output="{}", ok=False, respond=False))
+    rig.sessions.on_command(contract.Close(call=CALLS[0], reason="hung up"))
+    await rig.empty()
+    assert session.done == ["greeted", "answered t {} False False", "hung up"]
+    assert rig.said == [contract.Ended(call=CALLS[0], reason="hung up")]
+    assert not rig.sessions.calls
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("", "over"),
+        ("run raises", sessions.FAULT),
+        ("greet raises", sessions.FAULT),
+        ("close raises", sessions.FAULT),
+        ("says nothing", "the session ended"),
+        ("says it twice", "over"),
+        ("raises after its end", "over"),
+    ],
+)
+async def test_ended_exactly_once_and_the_others_untouched(rig: Rig, how: str, reason: str) -> None:
+    rig.prepare(CALLS[1])
+    rig.prepare(CALLS[0], how)
+    await asyncio.sleep(0)
+    for command in (contract.Greet(call=CALLS[0]), contract.Close(call=CALLS[0], reason="over")):
+        rig.sessions.on_command(command)
+    await rig.over(CALLS[0])
+    assert rig.ends() == [reason]
+    assert isinstance(rig.said[-1], contract.Ended)
+    assert rig.sessions.calls == (CALLS[1],)
+    assert rig.ends(CALLS[1]) == []
+    await rig.sessions.drain(0)
+
+
+async def test_a_session_that_cannot_be_made(rig: Rig) -> None:
+    rig.prepare(how="can't be made")
+    failed, ended = rig.said
+    assert isinstance(failed, contract.Failed)
+    assert failed.kind == "transient"
+    assert isinstance(ended, contract.Ended)
+    assert len(rig.sessions) == 0
+
+
+async def test_a_call_that_is_no_uuid(rig: Rig) -> None:
+    rig.prepare("call-7")
+    assert [event.type for event in rig.said] == ["failed", "ended"]
+    assert len(rig.sessions) == 0
+
+
+async def test_a_second_prepare_fails_and_leaves_the_call_alone(rig: Rig) -> None:
+    session = rig.prepare()
+    rig.prepare()
+    (failed,) = rig.said
+    assert isinstance(failed, contract.Failed)
+    assert failed.kind == "config"
+    assert rig.made[CALLS[0]] is session
+    assert rig.sessions.calls == (CALLS[0],)
+    await rig.sessions.drain(0)
+    assert len(rig.ends()) == 1
+
+
+async def test_a_full_worker_refuses(rig: Rig) -> None:
+    for call in CALLS[:4]:
+        rig.prepare(call)
+    assert [event.type for event in rig.said] == ["failed", "ended"]
+    assert len(rig.sessions) == 3
+    await rig.sessions.drain(0)
+
+
+async def test_commands_for_unknown_calls_are_ignored(rig: Rig) -> None:
+    rig.sessions.on_command(contract.Close(call=CALLS[0], reason="?"))
+    rig.sessions.on_command(contract.Greet(call=CALLS[0]))
+    rig.sessions.on_command(contract.Welcome())
+    assert rig.said == []
+
+
+async def test_draining_takes_no_new_call_and_waits_for_the_present_ones(rig: Rig) -> None:
+    session = rig.prepare()
+    assert session is not None
+    draining = asyncio.create_task(rig.sessions.drain(30))
+    await asyncio.sleep(0)
+    rig.prepare(CALLS[1])
+    assert rig.ends(CALLS[1]) == [sessions.STOPPING]
+    session.close("said goodbye")
+    async with asyncio.timeout(10):
+        await draining
+    assert rig.ends() == ["said goodbye"]
+
+
+async def test_a_session_that_does_not_end_is_cancelled(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "CLOSE_SECONDS", 0.02)
+    rig.prepare(how="never ends")
+    await asyncio.sleep(0)
+    await rig.sessions.drain(0)
+    assert rig.ends() == [sessions.STOPPING]
+    assert len(rig.sessions) == 0
+
+
+# ---------------------------------------------------------------- while the controller is away
+
+
+async def test_conversations_go_on_and_those_without_a_leg_end(rig: Rig) -> None:
+    talking, left, leaving = (rig.prepare(call) for call in CALLS[:3])
+    assert talking
+    assert left
+    assert leaving
+    for session in (talking, left, leaving):
+        session.emit(contract.MediaConnected(call=session.call))
+    left.emit(contract.MediaGone(call=left.call, reason="x"))
+    assert left.done == []
+    rig.sessions.on_down()
+    assert len(left.done) == 1
+    leaving.emit(contract.MediaGone(call=leaving.call, reason="x"))
+    await rig.over(left.call)
+    await rig.over(leaving.call)
+    assert talking.done == []
+    assert rig.sessions.calls == (talking.call,)
+    await rig.sessions.drain(0)
+
+
+@pytest.mark.parametrize("back", [True, False])
+async def test_a_call_that_never_got_its_leg(rig: Rig, back: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "ORPHAN_SECONDS", 0.02)
+    session = rig.prepare()
+    assert session
+    rig.sessions.on_down()
+    if back:
+        rig.sessions.on_up()
+        await asyncio.sleep(0.05)
+        assert session.done == []
+        await rig.sessions.drain(0)
+    else:
+        await rig.empty()
+        assert rig.ends() == ["no media leg, and the controller is away"]

@@ -1,0 +1,75 @@
+"""bridge.worker: the command line and what is told to Asterisk."""
+
+import argparse
+import gc
+
+import pytest
+
+from bridge import worker
+from bridge.worker import advertised, parse, port_list
+
+
+def test_the_command_line_of_a_supervisor() -> None:
+    argv = "--name w1 --controller ws://127.0.0.1:8080/link --listen 127.0.0.1 --ports 9092-9094"
+    options = parse([*argv.split(), "--advertise", "127.0.0.1", "--capacity", "60"])
+    assert options.controller == "ws://127.0.0.1:8080/link"
+    assert options.ports == (9092, 9093, 9094)
+    assert (options.name, options.capacity, options.advertise) == ("w1", 60, "127.0.0.1")
+
+
+def test_what_is_not_said_has_a_default() -> None:
+    options = parse(["--controller", "ws://c/link"])
+    assert options.listen == "127.0.0.1"
+    assert options.ports == tuple(range(9092, 9100))
+    assert options.advertise == "auto"
+    assert options.name
+    assert "127.0.0.0/8" in options.allow
+    assert options.quit_after is None
+
+
+@pytest.mark.parametrize(("text", "ports"), [("9092", (9092,)), ("1-3", (1, 2, 3)), ("5,7-8", (5, 7, 8)), ("0", (0,))])
+def test_ports(text: str, ports: tuple[int, ...]) -> None:
+    assert port_list(text) == ports
+
+
+@pytest.mark.parametrize("text", ["", "x", "9-", "9099-9092", "70000", "-1"])
+def test_what_are_no_ports(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        port_list(text)
+
+
+@pytest.mark.parametrize("argv", [[], ["--controller", "ws://c", "--capacity", "0"], ["--controller", "u", "--x"]])
+def test_nonsense_ends_with_usage(argv: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(argv)
+    assert end.value.code == 2
+
+
+def test_the_token_must_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VOICEAI_BRIDGE_TOKEN", raising=False)
+    monkeypatch.setattr("bridge.worker.logs.set_up", lambda: None)
+    assert worker.main(["--controller", "ws://127.0.0.1:1/link"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "bound", "told"),
+    [
+        ("auto", "127.0.0.1", "127.0.0.1"),
+        ("auto", "0.0.0.0", "10.1.2.3"),
+        ("auto", "::", "10.1.2.3"),
+        ("192.0.2.7", "0.0.0.0", "192.0.2.7"),
+    ],
+)
+def test_what_asterisk_is_told(wanted: str, bound: str, told: str) -> None:
+    assert advertised(wanted, bound, local="10.1.2.3") == told
+
+
+def test_memory_is_settled() -> None:
+    before = gc.get_threshold()
+    try:
+        worker.settle_memory()
+        assert gc.get_freeze_count() > 1000
+        assert gc.get_threshold()[0] > before[0]
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
