@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bridge import contract, worker
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
@@ -56,12 +58,15 @@ def test_ari_audiosocket_and_link_are_not_published_at_all() -> None:
 def test_any_number_of_bridges_fits_on_one_host() -> None:
     bridge = SERVICES["bridge"]
     assert not {"ports", "container_name", "hostname", "network_mode"} & set(bridge)
-    arguments = dict(zip(bridge["command"][1::2], bridge["command"][2::2], strict=True))
-    assert bridge["command"][0] == "bridge"
-    assert arguments["--advertise"] == "auto"
-    assert arguments["--controller"] == "ws://controller:8080/link"
-    assert arguments["--ports"] == "9092-9092"
-    assert f":{9092:X} " in bridge["healthcheck"]["test"][-1]
+    verb, *arguments = (VARIABLE.sub(lambda match: match[3], word) for word in bridge["command"])
+    assert verb == "bridge"
+    options = worker.parse(arguments)
+    assert options.advertise == "auto"
+    assert options.controller == "ws://controller:8080" + contract.LINK_PATH
+    assert list(options.ports) == [9092]
+    assert list(options.allow) == [COMPOSE["networks"]["default"]["ipam"]["config"][0]["subnet"].split(":-")[1][:-1]]
+    assert f":{options.ports[0]:X} " in bridge["healthcheck"]["test"][-1]
+    assert options.drain < 120 == 60 * int(bridge["stop_grace_period"].removesuffix("m"))
 
 
 def test_variables_and_the_example_are_the_same() -> None:
