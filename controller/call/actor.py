@@ -121,6 +121,8 @@ class CallActor:
             case m.SetVariables(channel, variables):
                 for name, value in variables.items():
                     await ari.set_variable(channel, name, value)
+            case m.Play(channel, playback, media):
+                await ari.play(channel, media, playback_id=playback)
             case m.Join(bridge, channels):
                 await ari.add_channel(bridge, *channels)
             case m.CreateBridge() | m.Dial() | m.OpenMedia():

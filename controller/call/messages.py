@@ -32,6 +32,9 @@ class Ids:
     def target(self, attempt: int) -> str:
         return f"call-{self.call}-target{attempt}"
 
+    def sound(self, number: int) -> str:
+        return f"call-{self.call}-sound{number}"
+
     @staticmethod
     def call_of(channel_or_bridge: str) -> str | None:
         """The call that an id of ours belongs to; None for ids that are not of this form."""
@@ -65,6 +68,13 @@ class LegEntered:
 @dataclass(frozen=True, slots=True)
 class LegRinging:
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoundOver:
+    """A sound was played to its end, or could not be played."""
+
+    playback: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,7 @@ Input = (
     LegEntered
     | LegRinging
     | LegGone
+    | SoundOver
     | AiReady
     | AiFailed
     | MediaFlowing
@@ -221,6 +232,15 @@ class Dial:
 
 
 @dataclass(frozen=True, slots=True)
+class Play:
+    """A sound for one channel, whether it is in a bridge or not. Ends with `SoundOver`."""
+
+    channel: str
+    playback: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """`sip_reason` matters for a caller who was not answered yet: an ARI hang-up reason such as `congestion`."""
 
@@ -276,6 +296,7 @@ Command = (
     | Join
     | OpenMedia
     | Dial
+    | Play
     | HangUp
     | PrepareAi
     | GreetCaller

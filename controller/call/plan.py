@@ -9,6 +9,8 @@ from bridge.contract import SessionSpec
 from controller.call.messages import Target
 from controller.call.outcome import Outcome
 
+RING_GRACE = 5.0  # seconds beyond a ring timeout after which Asterisk's own end of the ringing is not awaited
+
 
 class State(StrEnum):
     RINGING = "ringing"
@@ -18,8 +20,26 @@ class State(StrEnum):
     TALKING = "talking"
     TRANSFERRING = "transferring"
     TRANSFERRED = "transferred"
+    RESCUING = "rescuing"
     ENDING = "ending"
     ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaySound:
+    """A step for a caller whose AI is gone. `media` is an ARI media URI, such as `sound:voiceai/sorry`."""
+
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferTo:
+    """Another such step: somebody else takes the call."""
+
+    target: Target
+
+
+Rescue = PlaySound | TransferTo
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,8 @@ class Plan:
     callee: str | None = field(default=None, repr=False)
     target: Target | None = None
     """Whom to dial; outbound only."""
+    on_ai_failure: tuple[Rescue, ...] = ()
+    """What to try, in this order, when there is no AI for the caller (any more). Then the call is hung up."""
     answer_deadline: float = 4.0
     """Seconds an inbound caller rings while the AI session opens. Then the call is answered without it."""
     prepare_deadline: float = 15.0

@@ -70,11 +70,13 @@ class Registry:
             case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
                 self._put(channel.id, m.LegGone(channel.id, cause, status))
                 self._by_leg.pop(channel.id, None)
+            case ari_events.PlaybackFinished(playback_id=playback):
+                self._put(playback, m.SoundOver(playback))
             case ari_events.ChannelStateChange(channel=channel) if channel.state == "Ringing":
                 self._put(channel.id, m.LegRinging(channel.id))
 
-    def _put(self, channel: str, what: m.Input) -> bool:
-        actor = self._live.get(self._by_leg.get(channel) or m.Ids.call_of(channel) or "")
+    def _put(self, name: str, what: m.Input) -> bool:
+        actor = self._live.get(self._by_leg.get(name) or m.Ids.call_of(name) or "")
         if actor is not None:
             actor.put(what)
         return actor is not None

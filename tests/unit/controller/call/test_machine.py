@@ -1,6 +1,7 @@
 """The call machine: every path as a table, and what holds whatever happens in whatever order."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from bridge.contract import Counters, Provider, SessionSpec
 from controller.call import messages as m
 from controller.call.machine import Call
 from controller.call.outcome import Outcome, of_unanswered
-from controller.call.plan import Plan, State
+from controller.call.plan import Plan, PlaySound, Rescue, State, TransferTo
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
 IDS = m.Ids(CALL)
@@ -252,6 +253,84 @@ def test_a_deadline_of_an_earlier_state_changes_nothing() -> None:
     assert call.state is State.TALKING
 
 
+# ---------------------------------------------------------------- when there is no AI
+
+SORRY = PlaySound("sound:voiceai/sorry")
+HUMAN = TransferTo(TARGET)
+SOUND = IDS.sound(1)
+
+
+def rescued(*steps: Rescue, before: tuple[m.Input, ...]) -> Call:
+    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, on_ai_failure=steps), NOW)
+    call.start()
+    feed(call, *before)
+    return call
+
+
+READY, ENTERED, FLOWS = m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()
+
+
+@pytest.mark.parametrize(
+    ("before", "prepared"),
+    [
+        ((), [m.Answer(CALLER), m.Join(IDS.bridge, (CALLER,))]),
+        ((READY,), [m.Join(IDS.bridge, (CALLER,))]),
+        ((READY, ENTERED, FLOWS), []),
+    ],
+    ids=["at start-up", "while connecting", "mid-call"],
+)
+def test_a_caller_without_ai_hears_why_and_gets_a_person(
+    before: tuple[m.Input, ...], prepared: list[m.Command]
+) -> None:
+    call = rescued(SORRY, HUMAN, before=before)
+    commands = feed(call, m.AiFailed("account", "no quota"))
+    assert call.state is State.RESCUING
+    assert call.answered_at is not None
+    assert commands == [
+        m.StopTimer("answer"),
+        m.StopTimer("media"),
+        *prepared,
+        m.HangUp(IDS.media),
+        m.CloseAi("no AI (account): no quota"),
+        m.Play(CALLER, SOUND, "sound:voiceai/sorry"),
+        m.StartTimer("sound", 30.0),
+    ]
+    assert feed(call, OVER, m.MediaLost("closed"), m.LegGone(IDS.media)) == []
+    assert feed(call, m.SoundOver(SOUND))[1] == m.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL})
+    assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
+    feed(call, m.LegGone(CALLER))
+    assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.ANSWERED, "no AI (account): no quota")
+
+
+def test_rescue_goes_on_when_a_step_fails_and_ends_when_nothing_is_left() -> None:
+    call = rescued(HUMAN, SORRY, before=(READY, ENTERED, FLOWS))
+    feed(call, m.MediaLost("worker gone"), OVER)
+    assert m.Play(CALLER, SOUND, SORRY.media) in feed(call, m.LegGone(IDS.target(1), 17, 486))
+    assert feed(call, m.SoundOver("another sound")) == []
+    assert m.HangUp(CALLER) in feed(call, m.TimeUp("sound"))
+    assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.FAILED, "worker gone")
+
+
+def test_a_sound_that_cannot_be_played_is_passed_over() -> None:
+    call = rescued(SORRY, HUMAN, before=(READY, ENTERED, FLOWS))
+    feed(call, m.AiFailed("transient", "gone"))
+    commands = feed(call, m.CommandFailed(m.Play(CALLER, SOUND, SORRY.media), "404 no such sound"))
+    assert m.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL}) in commands
+
+
+def test_a_caller_who_hangs_up_is_not_rescued_any_longer() -> None:
+    call = rescued(SORRY, HUMAN, before=(READY, ENTERED, FLOWS))
+    feed(call, m.AiFailed("transient", "gone"))
+    assert m.HangUp(CALLER) in feed(call, m.LegGone(CALLER))
+    assert call.outcome is Outcome.ANSWERED
+
+
+def test_a_media_leg_that_is_refused_is_a_lost_agent() -> None:
+    call = rescued(HUMAN, before=(READY,))
+    feed(call, m.CommandFailed(m.OpenMedia(IDS.media), "500"))
+    assert call.state is State.TRANSFERRING
+
+
 # ---------------------------------------------------------------- whatever happens
 
 CHANNELS = st.sampled_from([CALLER, IDS.callee, IDS.media, IDS.target(1), IDS.target(2), "somebody-else"])
@@ -268,7 +347,8 @@ INPUTS = st.one_of(
     st.just(m.HangUpAsked("ops")),
     st.builds(m.TransferAsked, st.just(TARGET), st.just("ops"), st.sampled_from([None, "t1"])),
     st.just(m.ToolRefused("t3", "no")),
-    st.builds(m.TimeUp, st.sampled_from(["answer", "prepare", "dial", "media", "transfer", "end"])),
+    st.builds(m.SoundOver, st.sampled_from([IDS.sound(1), IDS.sound(2)])),
+    st.builds(m.TimeUp, st.sampled_from(["answer", "prepare", "dial", "media", "transfer", "sound", "end"])),
 )
 
 
@@ -283,7 +363,7 @@ class Hands:
 
     def do(self, commands: list[m.Command], fail: bool) -> None:
         for command in commands:
-            if fail and isinstance(command, m.Answer | m.CreateBridge | m.Dial | m.OpenMedia | m.Join):
+            if fail and isinstance(command, m.Answer | m.CreateBridge | m.Dial | m.OpenMedia | m.Join | m.Play):
                 self.do(self.call.handle(m.CommandFailed(command, "no"), NOW), fail=False)
                 return
             match command:
@@ -299,9 +379,17 @@ class Hands:
                     self.greeted += 1
 
 
-@given(st.booleans(), st.lists(st.tuples(INPUTS, st.booleans()), max_size=25))
-def test_nothing_is_left_whatever_happens(is_inbound: bool, story: list[tuple[m.Input, bool]]) -> None:
-    call = inbound() if is_inbound else outbound()
+@given(
+    st.booleans(),
+    st.lists(st.sampled_from([SORRY, HUMAN]), max_size=3),
+    st.lists(st.tuples(INPUTS, st.booleans()), max_size=25),
+)
+def test_nothing_is_left_whatever_happens(
+    is_inbound: bool, steps: list[Rescue], story: list[tuple[m.Input, bool]]
+) -> None:
+    leg, target = (CALLER, None) if is_inbound else (IDS.callee, TARGET)
+    direction: Literal["inbound", "outbound"] = "inbound" if is_inbound else "outbound"
+    call = Call(Plan(CALL, direction, leg, SPEC, {}, target=target, on_ai_failure=tuple(steps)), NOW)
     hands = Hands(call)
     hands.do(call.start(), fail=False)
     for what, fails in story:

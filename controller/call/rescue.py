@@ -1,0 +1,129 @@
+"""A caller who loses a part of the call: the agent, the media leg, the other side. Rows of the call's table. [pure]
+
+Without an AI the steps of the plan's `on_ai_failure` are tried in order: a sound, a transfer. Then the call ends. It
+does not matter how far the call had come, except that nobody who was dialled and has not answered is rescued.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from controller.call import messages as m
+from controller.call import transfer
+from controller.call.outcome import Outcome, of_unanswered
+from controller.call.plan import PlaySound, State, TransferTo
+
+if TYPE_CHECKING:
+    from controller.call.machine import Call
+
+SOUND_LIMIT = 30.0  # seconds; a sound whose end is not told does not keep the caller longer
+
+
+def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
+    if what.channel == call.plan.leg:
+        call.cause = what.cause
+        return call.end(now, by="caller" if call.plan.direction == "inbound" else "callee")
+    if what.channel == call.ids.media:
+        return agent_lost(call, "Asterisk ended the media leg", now)
+    if call.transfer is None or what.channel != call.transfer.channel:
+        return []
+    if call.state is State.TRANSFERRED:
+        return call.end(now, by="target")
+    if call.state is State.TRANSFERRING:
+        return transfer.target_unanswered(call, now, of_unanswered(what.cause, what.sip_status))
+    return []
+
+
+def media_lost(call: "Call", what: m.MediaLost, now: datetime) -> list[m.Command]:
+    return agent_lost(call, what.reason, now)
+
+
+def session_gone(call: "Call", what: m.SessionOver, now: datetime) -> list[m.Command]:
+    call.session_open, call.counters = False, what.counters
+    return agent_lost(call, f"session over: {what.reason}", now)
+
+
+def ai_failed(call: "Call", what: m.AiFailed, now: datetime) -> list[m.Command]:
+    return agent_lost(call, f"no AI ({what.kind}): {what.message}", now)
+
+
+def agent_lost(call: "Call", why: str, now: datetime) -> list[m.Command]:
+    match call.state:
+        case State.TRANSFERRED | State.RESCUING:
+            return []  # the agent was taken away by us
+        case State.TRANSFERRING:
+            call.media_lost = True  # the target may still answer: keep the caller
+            call.detail = call.detail or why
+            return []
+        case State.RINGING | State.CONNECTING | State.TALKING if call.rescues:
+            return _begin(call, why, now)
+    # A caller who was not answered gets 503, which lets the trunk try another route.
+    return call.end(now, Outcome.FAILED, detail=why, sip_reason="congestion")
+
+
+def _begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
+    """The caller is answered and alone in the bridge; the agent is taken away for good."""
+    before, call.state = call.state, State.RESCUING
+    call.media_lost, call.detail = True, why
+    commands: list[m.Command] = [m.StopTimer("answer"), m.StopTimer("media")]
+    if before is State.RINGING:
+        call.answered_at = now
+        commands.append(m.Answer(call.plan.leg))
+    if before is not State.TALKING:
+        commands.append(m.Join(call.ids.bridge, (call.plan.leg,)))
+    commands.append(m.HangUp(call.ids.media))
+    if call.session_open:
+        commands.append(m.CloseAi(why))
+    return commands + next_step(call, now)
+
+
+def next_step(call: "Call", now: datetime) -> list[m.Command]:
+    """What has not been tried yet. Without anything left the call has failed."""
+    if not call.rescues:
+        return call.end(now, Outcome.FAILED, detail=call.detail)
+    call.state = State.RESCUING
+    match call.rescues.pop(0):
+        case PlaySound(media):
+            call.sounds += 1
+            sound = call.ids.sound(call.sounds)
+            return [m.Play(call.plan.leg, sound, media), m.StartTimer("sound", SOUND_LIMIT)]
+        case TransferTo(target):
+            return transfer.ring_target(call, target, by="rescue")
+
+
+def sound_over(call: "Call", what: m.SoundOver, now: datetime) -> list[m.Command]:
+    if what.playback != call.ids.sound(call.sounds):
+        return []
+    return [m.StopTimer("sound"), *next_step(call, now)]
+
+
+def sound_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    return next_step(call, now) if what.timer == "sound" else []
+
+
+def session_left(call: "Call", what: m.SessionOver, _: datetime) -> list[m.Command]:
+    """Of an agent that we took away ourselves."""
+    call.session_open, call.counters = False, what.counters
+    return []
+
+
+def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m.Command]:
+    command, moved = what.command, call.transfer
+    concerned: tuple[str, ...] = ()
+    match command:
+        case m.Dial():
+            concerned = (command.channel,)
+        case m.Join():
+            concerned = command.channels
+        case m.Play() if not what.gone:
+            return next_step(call, now)
+        case m.Answer():
+            call.answered_at = None
+    if moved is not None and moved.channel in concerned:
+        call.state = State.TRANSFERRING  # a target that vanished while joining was never connected
+        return transfer.target_unanswered(call, now, Outcome.FAILED)
+    if what.gone:
+        return call.end(now, by="caller", detail=what.reason)
+    kind = type(command).__name__
+    if isinstance(command, m.OpenMedia):
+        return agent_lost(call, f"{kind}: {what.reason}", now)
+    return call.end(now, Outcome.FAILED, detail=f"{kind}: {what.reason}", sip_reason="congestion")

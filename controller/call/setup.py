@@ -1,0 +1,98 @@
+"""From the first ring to the first word: rows of the call's table. [pure]"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from controller.call import messages as m
+from controller.call.outcome import Outcome, of_unanswered
+from controller.call.plan import RING_GRACE, State
+
+if TYPE_CHECKING:
+    from controller.call.machine import Call
+
+
+def answer_ready(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
+    call.ai_ready = True
+    return answer(call, now)
+
+
+def answer_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    """The AI is slow: better an answered call with a moment of silence than a caller who gives up."""
+    return answer(call, now) if what.timer == "answer" else []
+
+
+def prepare_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    if what.timer != "prepare":
+        return []
+    return call.end(now, Outcome.FAILED, detail="the AI session did not get ready in time")
+
+
+def answer(call: "Call", now: datetime) -> list[m.Command]:
+    call.answered_at = now
+    return [m.StopTimer("answer"), m.Answer(call.plan.leg), *connect(call)]
+
+
+def connect(call: "Call") -> list[m.Command]:
+    call.state = State.CONNECTING
+    return [m.OpenMedia(call.ids.media), m.StartTimer("media", call.plan.media_deadline)]
+
+
+def dial(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
+    call.ai_ready = True
+    call.state = State.DIALING
+    target = call.plan.target
+    assert target is not None, "an outbound call is planned with a target"
+    return [
+        m.StopTimer("prepare"),
+        m.CreateBridge(call.ids.bridge),
+        m.Dial(call.plan.leg, target, call.plan.variables),
+        m.StartTimer("dial", target.timeout + RING_GRACE),
+    ]
+
+
+def callee_answered(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]:
+    if what.channel != call.plan.leg:
+        return []
+    call.answered_at = now
+    return [m.StopTimer("dial"), *connect(call)]
+
+
+def callee_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
+    if what.channel != call.plan.leg:
+        return []
+    call.cause = what.cause
+    return call.end(now, of_unanswered(what.cause, what.sip_status), by="callee")
+
+
+def dial_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    return call.end(now, Outcome.NO_ANSWER) if what.timer == "dial" else []
+
+
+def media_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    if what.timer != "media":
+        return []
+    return call.end(now, Outcome.FAILED, detail="the media leg did not come up in time")
+
+
+def media_leg_entered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Command]:
+    call.media_entered = call.media_entered or what.channel == call.ids.media
+    return join_when_both(call)
+
+
+def silence_flows(call: "Call", _: m.MediaFlowing, __: datetime) -> list[m.Command]:
+    call.media_flowing = True
+    return join_when_both(call)
+
+
+def join_when_both(call: "Call") -> list[m.Command]:
+    """A media leg that joins while its worker is silent is the race that freezes Asterisk: both are needed."""
+    if not (call.media_entered and call.media_flowing):
+        return []
+    call.state = State.TALKING
+    greet = [m.GreetCaller()] if call.ai_ready else []
+    return [m.StopTimer("media"), m.Join(call.ids.bridge, (call.plan.leg, call.ids.media)), *greet]
+
+
+def ready_late(call: "Call", _: m.AiReady, __: datetime) -> list[m.Command]:
+    call.ai_ready = True
+    return [m.GreetCaller()] if call.state is State.TALKING else []
