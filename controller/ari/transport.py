@@ -44,6 +44,8 @@ def checked_url(url: str) -> str:
         raise BadArgument(wrong) from error
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo or parsed.query:
         raise BadArgument(wrong)
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise BadArgument(wrong)
     return str(parsed).rstrip("/")
 
 

@@ -1,0 +1,300 @@
+"""Reading events. `captured.jsonl` is from a real Asterisk 22.10.1; `composed.jsonl` follows its api-docs."""
+
+import copy
+import dataclasses
+import json
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.ari import events
+from controller.ari.events import BadEvent, parse
+from controller.ari.resources import Bridge, Channel, Recording
+
+HERE = Path(__file__).parent
+CAPTURED = [json.loads(line) for line in (HERE / "captured.jsonl").read_text().splitlines()]
+COMPOSED = [json.loads(line) for line in (HERE / "composed.jsonl").read_text().splitlines()]
+SAMPLES = CAPTURED + COMPOSED
+TYPES = {kind.__name__: kind for kind in typing.get_args(events.Event)}
+
+
+def sample(name: str, number: int = 0) -> dict[str, Any]:
+    found = [each for each in SAMPLES if each["type"] == name][number]
+    return copy.deepcopy(typing.cast("dict[str, Any]", found))
+
+
+def read(source: object) -> events.Event:
+    return parse(json.dumps(source))
+
+
+# ---------------------------------------------------------------- every type
+
+
+@pytest.mark.parametrize("source", SAMPLES, ids=lambda each: each["type"])
+def test_each_sample_is_of_its_type(source: dict[str, Any]) -> None:
+    event = read(source)
+    assert type(event) is TYPES.get(source["type"], events.Other)
+    assert event == parse(json.dumps(source).encode())
+
+
+def test_each_type_has_a_reader_and_a_sample() -> None:
+    assert set(events._READERS) == set(TYPES) - {"Other"}
+    assert {each["type"] for each in SAMPLES} >= set(TYPES) - {"Other"}
+
+
+def test_what_is_not_acted_on_is_other() -> None:
+    assert read(sample("ChannelVarset")) == events.Other("ChannelVarset")
+    assert read({"type": "SomethingOf2031", "channel": 7}) == events.Other("SomethingOf2031")
+
+
+# ---------------------------------------------------------------- what is read
+
+
+def test_stasis_start() -> None:
+    event = read(sample("StasisStart"))
+    assert isinstance(event, events.StasisStart)
+    assert event.args == () or all(isinstance(each, str) for each in event.args)
+    channel = event.channel
+    assert (channel.state, channel.technology, channel.exten) == ("Up", "Local", "6000")
+    assert (channel.context, channel.app_name, channel.language) == ("test-targets", "Stasis", "en")
+
+
+def test_a_channel_in_full() -> None:
+    event = read(sample("ChannelUnhold"))
+    assert isinstance(event, events.ChannelUnhold)
+    assert event.channel == Channel(
+        id="c1",
+        name="PJSIP/trunk-00000001",
+        state="Up",
+        caller_number="+4930123",
+        caller_name="Ann",
+        connected_number="",
+        connected_name="",
+        caller_rdnis="4930999",
+        context="from-trunk",
+        exten="5001",
+        priority=1,
+        app_name="Stasis",
+        app_data="voiceai",
+        accountcode="",
+        language="en",
+        creationtime="2026-11-23T02:44:16.069+0000",
+        protocol_id="f0103b5b@127.0.0.1",
+        variables={"VOICEAI_CALL": "q1"},
+    )
+
+
+def test_a_bridge_in_full() -> None:
+    event = read(sample("ChannelEnteredBridge", 1))
+    assert isinstance(event, events.ChannelEnteredBridge)
+    assert event.channel is None
+    assert event.bridge == Bridge(
+        id="b1",
+        technology="simple_bridge",
+        bridge_type="mixing",
+        channels=("c1", "c2"),
+        name="",
+        bridge_class="stasis",
+        creator="Stasis",
+        creationtime="2026-11-23T02:44:16.069+0000",
+    )
+
+
+def test_destroyed_tells_both_causes() -> None:
+    event = read(sample("ChannelDestroyed"))
+    assert isinstance(event, events.ChannelDestroyed)
+    assert (event.cause, event.cause_txt, event.tech_cause) == (19, "User alerting, no answer", 480)
+    source = sample("ChannelDestroyed")
+    del source["tech_cause"]
+    without = read(source)
+    assert isinstance(without, events.ChannelDestroyed)
+    assert without.tech_cause is None
+
+
+def test_hangup_request() -> None:
+    source = sample("ChannelHangupRequest")
+    event = read(source)
+    assert isinstance(event, events.ChannelHangupRequest)
+    assert (event.cause, event.soft) == (source["cause"], source["soft"])
+    del source["cause"], source["soft"]
+    bare = read(source)
+    assert isinstance(bare, events.ChannelHangupRequest)
+    assert (bare.cause, bare.soft) == (None, False)
+
+
+def test_transfers_by_the_far_end() -> None:
+    blind = read(sample("BridgeBlindTransfer"))
+    assert isinstance(blind, events.BridgeBlindTransfer)
+    assert (blind.channel.id, blind.exten, blind.context, blind.result) == ("c1", "9001", "internal", "Success")
+    assert blind.transferee is not None
+    assert blind.replace_channel is not None
+    assert blind.bridge is not None
+    assert (blind.transferee.id, blind.replace_channel.id, blind.bridge.id) == ("c2", "c3", "b1")
+    bare = read(sample("BridgeBlindTransfer", 1))
+    assert isinstance(bare, events.BridgeBlindTransfer)
+    assert (bare.transferee, bare.replace_channel, bare.bridge) == (None, None, None)
+    attended = read(sample("BridgeAttendedTransfer"))
+    assert isinstance(attended, events.BridgeAttendedTransfer)
+    assert (attended.first_leg.id, attended.second_leg.id, attended.destination_bridge) == ("c1", "c2", "b1")
+    asked = read(sample("ChannelTransfer"))
+    assert isinstance(asked, events.ChannelTransfer)
+    assert (asked.channel.id, asked.destination, asked.replaces) == ("c1", "9001", "")
+    replacing = read(sample("ChannelTransfer", 1))
+    assert isinstance(replacing, events.ChannelTransfer)
+    assert (replacing.destination, replacing.replaces, replacing.connected_channel) == ("", "abc@host", None)
+
+
+def test_sounds() -> None:
+    assert read(sample("PlaybackStarted")) == events.PlaybackStarted("p1", "playing", "channel:call-1-x")
+    assert read(sample("PlaybackFinished")) == events.PlaybackFinished("p1", "done", "channel:call-1-x")
+    failed = Recording("r1", "wav", "failed", "channel:c1", None, "disk full")
+    assert read(sample("RecordingFailed")) == events.RecordingFailed(failed)
+    finished = Recording("r1", "wav", "done", "bridge:b1", 0)
+    assert read(sample("RecordingFinished")) == events.RecordingFinished(finished)
+
+
+def test_dialling() -> None:
+    event = read(sample("Dial", 1))
+    assert isinstance(event, events.Dial)
+    assert event.caller is not None
+    assert (event.peer.id, event.caller.id, event.dialstatus, event.dialstring) == ("c2", "c1", "BUSY", "1001")
+    assert read(sample("ApplicationReplaced")) == events.ApplicationReplaced("voiceai")
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        '"StasisStart"',
+        "{}",
+        '{"type": null}',
+        '{"type": ["StasisStart"]}',
+        b"\xff\xfe\xfd",
+        "[" * 100_000,
+        '{"type": "StasisStart", "n": ' + "9" * 5000 + "}",
+    ],
+    ids=repr,
+)
+def test_a_frame_that_is_no_event(frame: str | bytes) -> None:
+    with pytest.raises(BadEvent):
+        parse(frame)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [
+        ("StasisStart", ("channel",), None),
+        ("StasisStart", ("channel",), "c1"),
+        ("StasisStart", ("channel", "id"), None),
+        ("StasisStart", ("channel", "id"), 7),
+        ("StasisStart", ("channel", "caller"), []),
+        ("StasisStart", ("channel", "caller", "number"), 4930),
+        ("StasisStart", ("channel", "dialplan", "priority"), True),
+        ("StasisStart", ("channel", "channelvars"), {"A": 1}),
+        ("StasisStart", ("args",), "a"),
+        ("StasisStart", ("args",), [1]),
+        ("ChannelDestroyed", ("cause",), None),
+        ("ChannelDestroyed", ("cause",), "16"),
+        ("ChannelDestroyed", ("cause",), True),
+        ("ChannelDestroyed", ("tech_cause",), "486"),
+        ("ChannelHangupRequest", ("soft",), 1),
+        ("ChannelEnteredBridge", ("bridge",), None),
+        ("ChannelEnteredBridge", ("bridge", "channels"), {}),
+        ("ChannelDtmfReceived", ("digit",), 5),
+        ("ApplicationReplaced", ("application",), None),
+        ("ChannelTransfer", ("referred_by",), None),
+        ("PlaybackFinished", ("playback", "state"), None),
+        ("RecordingFailed", ("recording", "name"), None),
+    ],
+)
+def test_a_known_event_without_what_is_acted_on(name: str, place: tuple[str, ...], value: object) -> None:
+    source = sample(name)
+    inner = source
+    for key in place[:-1]:
+        inner = inner.setdefault(key, {})
+    inner[place[-1]] = value
+    with pytest.raises(BadEvent, match=name):
+        read(source)
+
+
+# ---------------------------------------------------------------- nothing else, ever
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def settle(frame: str | bytes) -> events.Event | None:
+    try:
+        event = parse(frame)
+    except BadEvent:
+        return None
+    assert type(event) in TYPES.values()
+    hash(event)
+    return event
+
+
+@given(st.text() | st.binary())
+def test_any_frame(frame: str | bytes) -> None:
+    settle(frame)
+
+
+@given(st.sampled_from(sorted(TYPES)), st.dictionaries(st.sampled_from(["channel", "bridge", "args", "peer"]), JSON))
+def test_any_content(name: str, content: dict[str, Any]) -> None:
+    settle(json.dumps({**content, "type": name}))
+
+
+@given(st.data())
+def test_any_change_to_a_real_event(data: st.DataObject) -> None:
+    """One place of a real event, at any depth, is replaced by anything or removed."""
+    source = copy.deepcopy(data.draw(st.sampled_from(SAMPLES)))
+    inner: Any = source
+    while True:
+        key = data.draw(st.sampled_from(sorted(inner)))
+        if not isinstance(inner[key], dict) or not inner[key] or data.draw(st.booleans()):
+            break
+        inner = inner[key]
+    if data.draw(st.booleans()):
+        del inner[key]
+    else:
+        inner[key] = data.draw(JSON)
+    settle(json.dumps(source))
+
+
+# ---------------------------------------------------------------- privacy
+
+
+@pytest.mark.parametrize("source", SAMPLES, ids=lambda each: each["type"])
+def test_what_is_printed_tells_no_number_and_no_name(source: dict[str, Any]) -> None:
+    shown = repr(read(source))
+    for secret in ("4930", "6000", "9001", "1001", "5001", "Ann", "Zoë", "q1"):
+        assert secret not in shown.replace("'call-1", "").replace("timestamp", ""), shown
+
+
+def test_what_is_refused_tells_no_content() -> None:
+    source = sample("StasisStart")
+    source["channel"]["caller"] = "+4930123456"
+    with pytest.raises(BadEvent) as caught:
+        read(source)
+    assert "4930123456" not in str(caught.value)
+
+
+def test_events_are_values() -> None:
+    one, two = read(sample("StasisStart", 1)), read(sample("StasisStart", 1))
+    assert one == two
+    assert isinstance(one, events.StasisStart)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.args = ()  # type: ignore[misc]
