@@ -139,7 +139,6 @@ async def test_silence_flows_from_connect_to_close_fifty_times_a_second(rig: Rig
         seconds = peer.arrivals[-1] - begin
         assert (len(peer.frames) - started) / seconds == pytest.approx(50, rel=0.05)
         assert set(peer.frames) == {first}
-        assert max(peer.reads) <= 3 * 963
     await session.until("gone")
     assert session.told == ["connected", "gone: closed by the peer"]
 

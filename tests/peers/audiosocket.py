@@ -24,8 +24,6 @@ class AsteriskPeer:
     frames: list[wire.Audio] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
     """Loop time of each of `frames`."""
-    reads: list[int] = field(default_factory=list)
-    """Bytes of each read."""
     error: str = ""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     _decoder: wire.Decoder = field(default_factory=wire.Decoder)
@@ -109,7 +107,6 @@ class AsteriskPeer:
         loop = asyncio.get_running_loop()
         try:
             while data := await self._reader.read(65_536):
-                self.reads.append(len(data))
                 for message in self._decoder.feed(data):
                     assert isinstance(message, wire.Audio), f"Asterisk refuses {message}"
                     self.frames.append(message)
