@@ -52,7 +52,7 @@ class Recorder:
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def take(self, request: web.Request) -> web.StreamResponse:
         body = await request.json() if request.can_read_body else None
         asked = Asked(
             request.method, request.raw_path.partition("?")[0], dict(request.query), body, dict(request.headers)
@@ -72,7 +72,7 @@ class Recorder:
 async def recorder() -> AsyncIterator[Recorder]:
     recorder = Recorder()
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", recorder)
+    app.router.add_route("*", "/{path:.*}", recorder.take)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
