@@ -137,7 +137,19 @@ class Phone:
             **self._keys,
         }
         arguments = [
-            *(self._server, "-sf", str(self._scenario), "-i", "127.0.0.1", "-m", "1", "-nostdin"),
+            *(
+                self._server,
+                "-sf",
+                str(self._scenario),
+                "-i",
+                "127.0.0.1",
+                "-m",
+                "1",
+                "-nostdin",
+                "-trace_msg",
+                "-message_file",
+                "/tmp/cal/m.log",
+            ),
             *("-3pcc", f"127.0.0.1:{twin}", "-s", self._number or "-"),
             *(("-p", str(self._port)) if self._port else ()),
             *("-au", self._user, "-ap", self._password or "-"),

@@ -49,6 +49,7 @@ class RtpEnd:
         self._speech: deque[Samples] = deque()
         self._digits: deque[bytes | None] = deque()
         self._changed = asyncio.Event()
+        self._said_until = 0.0
         self._pace: asyncio.Task[None] | None = None
         self._sequence, self._stamp = random.getrandbits(16), random.getrandbits(31)
         self._source = random.getrandbits(32)
@@ -94,7 +95,7 @@ class RtpEnd:
     async def spoken(self, timeout: float = 30.0) -> float:
         """Wait until all that was queued has been sent; returns when its last frame was over."""
         await self._until(lambda: not self._speech, timeout)
-        return self.sent[-1].at + FRAME_SECONDS
+        return self._said_until
 
     async def press(self, digits: str, timeout: float = 10.0) -> None:
         """Send these keys, 100 ms each, with pauses of 100 ms."""
@@ -119,9 +120,12 @@ class RtpEnd:
         if event is not None:
             self._send_event(event)
         else:
-            samples = self._speech.popleft() if self._speech else SILENCE
+            speaks = bool(self._speech)
+            samples = self._speech.popleft() if speaks else SILENCE
             self._send(PAYLOAD_TYPES[self.codec], self._stamp, compand(self._wire, samples.tobytes()))
             self.sent.append(Frame(time.time(), self._stamp, samples))
+            if speaks:
+                self._said_until = self.sent[-1].at + FRAME_SECONDS
         self._stamp = self._stamp + FRAME_SAMPLES & 0xFFFFFFFF
         self._tell()
 

@@ -176,14 +176,14 @@ class Service:
     def running(self) -> bool:
         return self._process.returncode is None
 
-    async def logged(self, event: str, timeout: float = 10.0, **fields: object) -> dict[str, Any]:
-        """The first log line, past or to come, of this text with these fields. Raises StageError."""
+    async def logged(self, event: str, timeout: float = 10.0, *, nth: int = 1, **fields: object) -> dict[str, Any]:
+        """The nth log line, past or to come, of this text with these fields. Raises StageError."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while True:
-                    for line in self.lines:
-                        if line.get("event") == event and fields.items() <= line.items():
-                            return line
+                    found = [each for each in self.lines if _is(each, event, fields)]
+                    if len(found) >= nth:
+                        return found[nth - 1]
                     await self._changed.wait()
         raise StageError(f"voiceai logged no {event!r} with {fields} within {timeout:g} s; see {self.log}")
 
@@ -218,6 +218,10 @@ class Service:
                     self._tell()
                     if self._hear is not None:
                         self._hear(line)
+
+
+def _is(line: Mapping[str, Any], event: str, fields: Mapping[str, object]) -> bool:
+    return line.get("event") == event and all(line.get(name) == value for name, value in fields.items())
 
 
 async def end(process: asyncio.subprocess.Process) -> None:

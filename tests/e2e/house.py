@@ -1,0 +1,160 @@
+"""A whole installation for one test: the session's Asterisk, a stand-in Realtime server, and `voiceai serve`.
+
+`async with house(asterisk, folder, brain) as running:`; on the way out it insists that the calls of the test have
+left nothing behind: no channel, no bridge, no session, no live call.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import soxr
+
+from demo.phone import Phone
+from demo.realtime import Brain, StandIn
+from demo.realtime.faults import Script
+from demo.rtp import Codec
+from demo.sound import RATE, Samples
+from demo.stage import Service, free_port
+from tests.e2e.conftest import Asterisk
+from tests.peers import sip
+
+KEY = "sk-test"
+PORTS = range(19140, 19180)
+"""For workers. Below the range from which the kernel takes ports of its own accord."""
+
+CLEAN_SECONDS = 2.0
+SETTLE_SECONDS = 8.0  # beyond the two, so that a failure tells late from never
+
+
+@dataclass
+class House:
+    """What a test acts on."""
+
+    asterisk: Asterisk
+    stand_in: StandIn
+    service: Service
+    folder: Path
+
+    @property
+    def sip(self) -> str:
+        return f"127.0.0.1:{self.asterisk.sip_port}"
+
+    def caller(self, number: str = "5001", *, codec: Codec = "PCMU", scenario: Path | None = None) -> Phone:
+        return sip.caller(self.sip, number, codec=codec, scenario=scenario)
+
+    def callee(self) -> Phone:
+        return sip.callee(self.sip, self.asterisk.trunk_port)
+
+    def refusing(self, status: str) -> Phone:
+        return sip.refusing(self.sip, self.asterisk.trunk_port, status, self.folder)
+
+    async def api(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        """An answer of the API; anything but 2xx is an error."""
+        answer = await self.service.api.request(method, path, json=body or None)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def only_call(self) -> dict[str, Any]:
+        """The one call there has been."""
+        calls = (await self.api("GET", "/v1/calls"))["calls"]
+        assert len(calls) == 1, calls
+        found: dict[str, Any] = calls[0]
+        return found
+
+    async def call_id(self, timeout: float = 10.0) -> str:
+        """Of the first call that arrives or arrived."""
+        return str((await self.service.logged("call arrived", timeout))["call"])
+
+    async def ended(self, call: str, timeout: float = 10.0) -> dict[str, Any]:
+        """The call as the API shows it once it is over."""
+        await self.service.logged("call ended", timeout, call=call)
+        found = await self.api("GET", f"/v1/calls/{call}")
+        assert found["state"] == "ended"
+        return found
+
+    async def nothing_left(self) -> None:
+        """Asserts that Asterisk, the service and the stand-in hold nothing any more, within two seconds."""
+        began = time.monotonic()
+        while left := await self._left():
+            waited = time.monotonic() - began
+            assert waited < SETTLE_SECONDS, f"{waited:.1f} s after the call there still are: {left}"
+            await asyncio.sleep(0.05)
+        waited = time.monotonic() - began
+        assert waited < CLEAN_SECONDS, f"all is gone, but only after {waited:.1f} s"
+
+    async def _left(self) -> list[str]:
+        auth = (self.asterisk.ari_username, self.asterisk.ari_password)
+        async with httpx.AsyncClient(base_url=self.asterisk.ari_url, auth=auth, timeout=5) as ari:
+            channels, bridges = (await ari.get("/channels")).json(), (await ari.get("/bridges")).json()
+        calls = (await self.api("GET", "/v1/calls?state=active"))["calls"]
+        return [
+            *(f"channel {each['name']}" for each in channels),
+            *(f"bridge {each['id']}" for each in bridges),
+            *(f"call {each['id']} {each['state']}" for each in calls),
+            *(f"session {each.number}" for each in self.stand_in.sessions if not each.closed),
+        ]
+
+
+@asynccontextmanager
+async def house(
+    asterisk: Asterisk,
+    folder: Path,
+    brain: Brain | Callable[[], Brain],
+    *,
+    faults: Sequence[Script] | Mapping[int, Sequence[Script]] = (),
+    bridge: Mapping[str, Any] | None = None,
+    agent: Mapping[str, Any] | None = None,
+    trunk: Mapping[str, Any] | None = None,
+    routes: Sequence[Mapping[str, str]] = ({"to": "*", "agent": "reception"},),
+    api_key: str = KEY,
+) -> AsyncIterator[House]:
+    """`bridge`, `agent` and `trunk` change keys of the config; `api_key` is what the service shows the stand-in."""
+    token = secrets.token_urlsafe(16)
+    async with StandIn(brain, faults=faults, api_key=KEY) as stand_in:
+        settings = {
+            "asterisk": {
+                "ari": {
+                    "url": asterisk.ari_url,
+                    "username": asterisk.ari_username,
+                    "password": asterisk.ari_password,
+                    "app": asterisk.ari_app,
+                }
+            },
+            "openai": {"url": stand_in.url, "api_key": api_key},
+            "bridge": {"workers": 1, "ports": f"{PORTS[0]}-{PORTS[-1]}", **(bridge or {})},
+            "api": {
+                "listen": f"127.0.0.1:{free_port()}",
+                "tokens": [{"name": "test", "token": token, "scopes": ["admin"]}],
+            },
+            "trunks": {
+                "main": {
+                    "endpoint": "PJSIP/{number}@trunk",
+                    "caller_id": "+493055501",
+                    "allow": [r"\+?[0-9]{4,15}"],
+                    **(trunk or {}),
+                }
+            },
+            "agents": {"reception": {"instructions": "Be brief.", "greeting": "Hello.", **(agent or {})}},
+            "routes": [dict(route) for route in routes],
+            "transfer": {"contexts": ["test-targets"]},
+        }
+        async with Service(settings, folder, token=token) as service:
+            running = House(asterisk, stand_in, service, folder)
+            yield running
+            await running.nothing_left()
+            assert service.running
+            assert not [line for line in service.lines if "Traceback" in str(line.get("exception", ""))]
+
+
+def caller_heard(pcm: bytes | bytearray) -> Samples:
+    """What reached the Realtime server, 24 kHz, as 8 kHz samples for the measures of demo/sound.py."""
+    return np.asarray(soxr.resample(np.frombuffer(pcm, "<i2"), 24000, RATE), np.int16)

@@ -1,0 +1,170 @@
+"""Calls that come in: both sides hear each other, in the right codec, with every digit, and nobody else."""
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from demo.phone import Phone
+from demo.realtime import Say, ToneBrain
+from demo.rtp import Codec
+from demo.sound import FRAME_SAMPLES, Frame, Samples, Stretch, has_tone, is_tone, purity, stretches, tone
+from demo.stage import free_port
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import House, caller_heard, house
+from tests.peers.tap import TAP_HOST, Tap
+
+GREETING, REPLY = Say("Hello.", 1.5, 440), Say("Indeed.", 2.0, 880)
+LONGEST_GAP = 0.04  # seconds of silence that may be put into a reply
+LATE = 0.3  # seconds by which a packet may come late on a busy machine
+
+
+def as_frames(samples: Samples) -> list[Frame]:
+    cut = range(0, len(samples) - FRAME_SAMPLES + 1, FRAME_SAMPLES)
+    return [Frame(start / 8000, start, samples[start : start + FRAME_SAMPLES]) for start in cut]
+
+
+def assert_clean(stretch: Stretch, hz: int, seconds: float) -> None:
+    """The tone was heard whole: its length, its frequency, nothing put in, nothing left out."""
+    assert stretch.seconds == pytest.approx(seconds, abs=0.06)
+    assert stretch.longest_silence <= LONGEST_GAP
+    assert stretch.longest_wait < LATE
+    assert purity(stretch.samples, hz) > 0.9
+
+
+async def greeted(phone: Phone, seconds: float = GREETING.seconds) -> Stretch:
+    """The first stretch of sound, once it is over."""
+    await phone.answered()
+    await phone.rtp.sound(timeout=10)
+    await phone.rtp.quiet(0.5)
+    return phone.rtp.stretches()[0]
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
+async def test_caller_and_agent_hear_each_other(asterisk: Asterisk, tmp_path: Path, codec: Codec) -> None:
+    brain = ToneBrain([GREETING, REPLY])
+    async with house(asterisk, tmp_path, brain) as running, running.caller(codec=codec) as phone:
+        assert_clean(await greeted(phone), 440, GREETING.seconds)
+
+        phone.rtp.say(tone(1.0, 620))
+        end = await phone.rtp.spoken()
+        await phone.rtp.sound(after=end)
+        await phone.rtp.quiet(0.5)
+        assert_clean(phone.rtp.stretches()[1], 880, REPLY.seconds)
+        assert phone.rtp.payload_types == {0 if codec == "PCMU" else 8}
+
+        session = await running.stand_in.session()
+        (spoken,) = stretches(as_frames(caller_heard(session.caller_audio)))
+        assert spoken.seconds == pytest.approx(1.0, abs=0.06)
+        assert purity(spoken.samples, 620) > 0.9
+
+        await phone.hang_up()
+        call = await running.ended(await running.call_id())
+        assert (call["direction"], call["outcome"], call["ended_by"]) == ("inbound", "answered", "caller")
+        assert call["caller"] == "4930123456"
+        assert call["callee"] == "5001"
+        line = await running.service.logged("audio", call=call["id"])
+        assert (line["rate"], line["chunk"]) == (24000, 960)
+
+
+async def test_caller_interrupts(asterisk: Asterisk, tmp_path: Path) -> None:
+    """The reply stops at the caller's ear, and the server is told how much of it was heard."""
+    brain = ToneBrain([GREETING, Say("A long story.", 20.0, 880), Say("Yes?", 0.5, 440)])
+    async with house(asterisk, tmp_path, brain) as running, running.caller() as phone:
+        await greeted(phone)
+        phone.rtp.say(tone(0.6, 620))
+        began = await phone.rtp.sound(after=await phone.rtp.spoken())
+        await phone.rtp.frames(75)
+        phone.rtp.say(tone(0.6, 620))
+        await phone.rtp.hears(lambda samples: is_tone(samples, 440))
+        story = next(each for each in phone.rtp.stretches(0.1) if each.start >= began)
+        assert story.seconds < 5
+
+        session = await running.stand_in.session()
+        await session.wait_received("conversation.item.truncate")
+        ((_, cut_at, had),) = session.truncated
+        assert cut_at <= had
+        assert cut_at / 1000 == pytest.approx(story.seconds, abs=0.15)
+        await phone.hang_up()
+
+
+async def test_keys_are_told_once_each(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with house(asterisk, tmp_path, ToneBrain([GREETING])) as running, running.caller() as phone:
+        await greeted(phone)
+        await phone.rtp.press("15#")
+        await phone.rtp.press("5")
+        await running.service.logged("digit", digit_pii="#")
+        await phone.rtp.frames(25)
+        await phone.hang_up()
+        await running.ended(await running.call_id())
+        workers = [line["digit_pii"] for line in running.service.lines if line["event"] == "digit"]
+        told = workers[::2] if len(workers) == 8 else workers  # worker and controller log the same
+        assert "".join(told) == "15#5"
+
+
+async def test_two_calls_do_not_hear_each_other(asterisk: Asterisk, tmp_path: Path) -> None:
+    tones = iter([(440, 520), (880, 980)])
+
+    def brain() -> ToneBrain:
+        hello, answer = next(tones)
+        return ToneBrain([Say("Hello.", 1.0, hello), Say("Yes.", 3.0, answer)])
+
+    async with (
+        house(asterisk, tmp_path, brain) as running,
+        running.caller("5001") as one,
+        running.caller("5002") as two,
+    ):
+        await greeted(one)
+        await greeted(two)
+        first, second = (440, 520), (880, 980)
+        if not is_tone(one.rtp.stretches()[0].samples, 440):
+            first, second = second, first
+        one.rtp.say(tone(1.0, 620))
+        two.rtp.say(tone(1.0, 1100))
+        for phone, own, other in ((one, first, second), (two, second, first)):
+            await phone.rtp.sound(after=await phone.rtp.spoken())
+            await phone.rtp.quiet(0.5)
+            hello, reply = phone.rtp.stretches()
+            assert is_tone(hello.samples, own[0])
+            assert is_tone(reply.samples, own[1])
+            everything = np.concatenate([frame.samples for frame in phone.rtp.heard])
+            assert not any(has_tone(everything, hz, 0.001) for hz in other)
+
+        (low,), (high,) = (
+            stretches(as_frames(caller_heard(session.caller_audio))) for session in running.stand_in.sessions
+        )
+        if not is_tone(low.samples, 620):
+            low, high = high, low
+        assert is_tone(low.samples, 620)
+        assert is_tone(high.samples, 1100)
+        await asyncio.gather(one.hang_up(), two.hang_up())
+
+
+async def test_audiosocket_carries_24_khz_at_50_frames_a_second(asterisk: Asterisk, tmp_path: Path) -> None:
+    """From connect to close, in speech and in silence, in both directions."""
+    port = free_port()
+    bridge = {"ports": f"{port}-{port}", "advertise": TAP_HOST}
+    async with Tap(port) as tap, house(asterisk, tmp_path, ToneBrain([GREETING]), bridge=bridge) as running:
+        async with running.caller() as phone:
+            await greeted(phone)
+            await phone.rtp.frames(100)
+            await phone.hang_up()
+            await running.ended(await running.call_id())
+        (leg,) = tap.legs
+        assert {(frame.kind, frame.size) for frame in leg.from_worker} == {(0x13, 960)}
+        assert (leg.from_asterisk[0].kind, leg.from_asterisk[0].size) == (0x01, 16)
+        assert {(frame.kind, frame.size) for frame in leg.from_asterisk[1:]} == {(0x13, 960)}
+        assert len(leg.from_worker) / leg.seconds == pytest.approx(50, abs=1.5)
+        times = [frame.at for frame in leg.from_worker]
+        assert times[0] - leg.opened < 0.1
+        assert max(after - before for before, after in zip(times, times[1:], strict=False)) < LATE
+
+
+async def test_number_without_a_route_is_refused(asterisk: Asterisk, tmp_path: Path) -> None:
+    """Before it is answered: nobody pays for it."""
+    running: House
+    async with house(asterisk, tmp_path, ToneBrain(), routes=[{"to": "5001", "agent": "reception"}]) as running:
+        async with running.caller("5999") as phone:
+            assert (await phone.wait("answered", "refused")).event == "refused"
+        assert running.stand_in.attempts == 0

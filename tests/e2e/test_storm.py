@@ -1,0 +1,36 @@
+"""Twenty calls a second for five seconds: all are answered, and nothing of them is left."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from demo.realtime import Say, ToneBrain
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import house
+from tests.peers.sip import STORM
+
+CALLS, PER_SECOND = 100, 20
+
+
+async def test_twenty_calls_a_second(asterisk: Asterisk, tmp_path: Path) -> None:
+    sipp = shutil.which("sipp")
+    assert sipp is not None
+    brain = ToneBrain(forever=Say("Hello.", 1.0, 440))
+    async with house(asterisk, tmp_path, brain, bridge={"workers": 2}) as running:
+        process = await asyncio.create_subprocess_exec(
+            sipp,
+            *(running.sip, "-sf", str(STORM), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),
+            *("-m", str(CALLS), "-r", str(PER_SECOND), "-l", str(CALLS)),
+            *("-key", "user", "4930123456", "-key", "format", "0", "-key", "codec", "PCMU", "-key", "rtp_port", "9"),
+            *("-timeout", "40s", "-timeout_error", "-trace_err", "-error_file", str(tmp_path / "sipp.log")),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, complaint = await process.communicate()
+        assert process.returncode == 0, complaint.decode()
+        await running.nothing_left()
+        ended = [line for line in running.service.lines if line["event"] == "call ended"]
+        assert [line["outcome"] for line in ended] == ["answered"] * CALLS
+        assert {line["by"] for line in ended} == {"caller"}
+        assert all(session.closed for session in running.stand_in.sessions)
