@@ -122,6 +122,7 @@ class Conversation:
                 self._seen(response_id, now)
                 self.utterances.text_delta(response_id, item_id, delta)
             case events.TranscriptDone(response_id, item_id, transcript):
+                self._seen(response_id, now)
                 self.utterances.text_done(response_id, item_id, transcript)
                 self._report_played()
             case events.AudioDone(item_id):

@@ -168,6 +168,7 @@ class Responses:
     def done(self, response_id: str) -> bool:
         """`response.done`. False: it was over already."""
         fresh = response_id not in self._over
+        self._remember(self._known, response_id)
         self._remember(self._over, response_id)
         unannounced = fresh and not self.response_id and self.state is not State.IDLE
         if response_id == self.response_id or unannounced:
@@ -242,7 +243,7 @@ class Responses:
             return
         quiet = now - self._progress_at
         if quiet < STUCK_S and self.response_id:
-            self._out.add(StartTimer(Timer.PROGRESS, STUCK_S - quiet))
+            self._out.add(StartTimer(Timer.PROGRESS, max(STUCK_S - quiet, 0.1)))
             return
         self.stuck = self.response_id
         self._out.add(Note("response does not end, cancelled", {"response": self.stuck}))

@@ -21,13 +21,13 @@ from bridge import contract, signals
 from bridge.conversation import Conversation
 from bridge.playout import BYTES_PER_MS, FRAME_BYTES, Playout
 from bridge.realtime import events
-from bridge.realtime.client import ProxySetting, RealtimeClient, open_client
+from bridge.realtime.client import OPEN_S, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.failures import ProviderError
 from bridge.realtime.frames import audio_append
 from bridge.story import line_of
 from bridge.uplink import Uplink
 
-LEG_CLOSE_S = 1.0
+LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
 
 _SILENCE = audio_append(bytes(FRAME_BYTES))
@@ -54,11 +54,15 @@ class Session:
         emit: Callable[[contract.CallEvent], None],
         *,
         proxy: ProxySetting = True,
+        open_timeout: float = OPEN_S,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.call = call
         self._spec = spec
         self._emit = emit
         self._proxy = proxy
+        self._open_timeout = open_timeout
+        self._clock = clock
         self._log = _log.bind(call=call)
         self._playout = Playout()
         self._conversation = Conversation(call, spec, self._playout)
@@ -104,7 +108,7 @@ class Session:
             self._greet_due = True
             return
         if not self._uplink.started:
-            self._uplink.start(monotonic())
+            self._uplink.start(self._clock())
             self._feed(signals.Greet())
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
@@ -139,9 +143,11 @@ class Session:
     # ------------------------------------------------------------ the AI's side
 
     async def _converse(self) -> None:
-        started = monotonic()
+        started = self._clock()
         try:
-            client = await open_client(self._spec.provider, self._conversation.greeting.setup(), proxy=self._proxy)
+            setup = self._conversation.greeting.setup()
+            provider = self._spec.provider
+            client = await open_client(provider, setup, timeout=self._open_timeout, proxy=self._proxy)
         except ProviderError as error:
             self._fail(error.kind, str(error))
             return
@@ -166,7 +172,7 @@ class Session:
             turn_detection=updated.turn_detection,
             silence_ms=updated.silence_ms,
         )
-        took_ms = round((monotonic() - started) * 1000)
+        took_ms = round((self._clock() - started) * 1000)
         model = updated.model or self._spec.provider.model
         self._tell(contract.Ready(call=self.call, model=model, session=updated.session_id, took_ms=took_ms))
         if self._greet_due:
@@ -196,7 +202,7 @@ class Session:
     def caller_audio(self, pcm: bytes) -> None:
         """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
         self._frames_in += 1
-        if self._uplink.started and self._client and self._uplink.accept(len(pcm) / BYTES_PER_MS / 1000, monotonic()):
+        if self._uplink.started and self._client and self._uplink.accept(len(pcm) / BYTES_PER_MS / 1000, self._clock()):
             self._client.send_audio(audio_append(pcm))
 
     def caller_digit(self, digit: str) -> None:
@@ -218,7 +224,7 @@ class Session:
         if self._conversation.watching:
             self._feed(signals.Ticked())
         if self._client is not None:
-            for _ in range(self._uplink.missing(monotonic())):
+            for _ in range(self._uplink.missing(self._clock())):
                 self._client.send_audio(_SILENCE)
         return frame
 
@@ -227,7 +233,7 @@ class Session:
     def _feed(self, what: events.Event | signals.Input) -> None:
         """The entry of everything that happens. A fault of ours ends this call and no other, whoever called."""
         try:
-            for effect in self._conversation.handle(what, monotonic()):
+            for effect in self._conversation.handle(what, self._clock()):
                 self._do(effect)
         except Exception as error:
             if self._crash is None:

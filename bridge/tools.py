@@ -25,7 +25,7 @@ from typing import Any
 from bridge.contract import FunctionTool, ToolCalled
 from bridge.realtime.events import ItemDone
 from bridge.realtime.frames import tool_output
-from bridge.responses import Responses, Wish
+from bridge.responses import Responses, State, Wish
 from bridge.signals import CancelTimer, Emit, Note, Outbox, Send, StartTimer, Timer
 
 ANSWER_S = 60.0
@@ -120,10 +120,11 @@ class ToolCalls:
         self.answered(call_id, "The tool did not answer in time.", respond=True)
 
     def response_over(self, response_id: str) -> None:
-        """The response is done, or given up: its outputs may be sent."""
-        if response_id in self._rounds:
-            self._rounds[response_id].over = True
-            self._settle()
+        """The response is done, or given up: its outputs may be sent. With none running, those of all others too."""
+        idle = self._responses.state is State.IDLE
+        for each, batch in self._rounds.items():
+            batch.over = batch.over or idle or each == response_id
+        self._settle()
 
     def speech_played(self) -> None:
         """What was said before the held calls is in the caller's ear."""

@@ -41,7 +41,7 @@ from bridge.realtime.failures import (
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
 PING_S = 10.0
-CLOSE_S = 2.0
+CLOSE_S = 1.0
 MAX_MESSAGE = 16 * 1024 * 1024
 MAX_AUDIO_BACKLOG = 64 * 1024
 """Bytes that the kernel has not taken yet: one second of caller audio. What comes then is dropped."""

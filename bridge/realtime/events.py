@@ -394,9 +394,9 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "response.output_audio.delta": _audio_delta,
     "response.output_audio.done": lambda raw: AudioDone(_needed(raw, "item_id")),
     "response.output_audio_transcript.delta": lambda raw: TranscriptDelta(
-        _text(raw, "response_id"), _needed(raw, "item_id"), _text(raw, "delta")
+        _needed(raw, "response_id"), _needed(raw, "item_id"), _text(raw, "delta")
     ),
     "response.output_audio_transcript.done": lambda raw: TranscriptDone(
-        _text(raw, "response_id"), _needed(raw, "item_id"), _text(raw, "transcript")
+        _needed(raw, "response_id"), _needed(raw, "item_id"), _text(raw, "transcript")
     ),
 }

@@ -18,7 +18,7 @@ from bridge.responses import State
 from bridge.signals import Closing, Digit, Drained, Greet, Ticked, ToolAnswered
 from tests.unit.bridge.stage import Stage
 
-PATIENT = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 
 # ---------------------------------------------------------------- noise
 
