@@ -41,6 +41,7 @@ class Phone:
 
     `server`: host:port of the SIP server; `number`: whom to call. `user` and `password`: the account, if asked for.
     `port`: where it listens, 0 for any. `keys`: more values for the scenario's [name] places.
+    `trace`: a file for all SIP messages.
     On the way out the process is stopped, whatever state the call is in.
     """
 
@@ -55,13 +56,13 @@ class Phone:
         port: int = 0,
         codec: Codec = "PCMU",
         keys: Mapping[str, str] | None = None,
-        folder: Path | None = None,
+        trace: Path | None = None,
     ) -> None:
         self.rtp = RtpEnd(codec)
         self.news: list[News] = []
         self._server, self._number, self._scenario = server, number, scenario
         self._user, self._password, self._port = user, password, port
-        self._keys, self._folder = dict(keys or {}), folder
+        self._keys, self._trace = dict(keys or {}), trace
         self._writer: asyncio.StreamWriter | None = None
         self._call_id = ""
         self._complaint = ""
@@ -152,13 +153,13 @@ class Phone:
             ),
             *("-3pcc", f"127.0.0.1:{twin}", "-s", self._number or "-"),
             *(("-p", str(self._port)) if self._port else ()),
+            *(("-trace_msg", "-message_file", str(self._trace)) if self._trace else ()),
             *("-au", self._user, "-ap", self._password or "-"),
             *(word for key, value in keys.items() for word in ("-key", key, value)),
         ]
         self._process = await asyncio.create_subprocess_exec(
             program,
             *arguments,
-            cwd=self._folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -106,7 +106,9 @@ def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
             "listen": f"127.0.0.1:{free_port()}",
             "tokens": [{"name": "demo", "token": "${VOICEAI_API_TOKEN}", "scopes": ["admin"]}],
         },
-        "trunks": {"main": {"endpoint": "PJSIP/{number}@trunk", "allow": [r"\+4930555[0-9]{3}"]}},
+        "trunks": {
+            "main": {"endpoint": "PJSIP/{number}@trunk", "caller_id": "+4930555001", "allow": [r"\+4930555[0-9]{3}"]}
+        },
         "agents": {"reception": {"instructions": INSTRUCTIONS, "greeting": GREETING, "voice": "marin"}},
         "routes": [{"to": EXTENSION, "agent": "reception"}],
         "transfer": {"targets": {"colleague": COLLEAGUE}},
@@ -119,8 +121,8 @@ async def _call(story: Story, pbx: Asterisk, service: Service) -> str:
     path = FOLDER / f"call-{time.strftime('%Y%m%d-%H%M%S')}.wav"
     story.tell("call", f"{user} dials {EXTENSION} at {pbx.sip}")
     async with (
-        Phone(pbx.sip, scenario=CALLEE, port=pbx.trunk_port) as colleague,
-        Phone(pbx.sip, EXTENSION, user=user, password=password) as phone,
+        Phone(pbx.sip, scenario=CALLEE, port=pbx.trunk_port, trace=FOLDER / "colleague.sip") as colleague,
+        Phone(pbx.sip, EXTENSION, user=user, password=password, trace=FOLDER / "caller.sip") as phone,
     ):
         caller = Caller(phone, story.tell)
         try:

@@ -17,14 +17,14 @@ import httpx
 import numpy as np
 import soxr
 
-from demo.phone import Phone
+from demo.phone import CALLER, Phone
 from demo.realtime import Brain, StandIn
 from demo.realtime.faults import Script
 from demo.rtp import Codec
 from demo.sound import RATE, Samples
 from demo.stage import Service, free_port
 from tests.e2e.conftest import Asterisk
-from tests.peers import sip
+from tests.peers import sip as telephones
 
 KEY = "sk-test"
 PORTS = range(19140, 19180)
@@ -47,14 +47,14 @@ class House:
     def sip(self) -> str:
         return f"127.0.0.1:{self.asterisk.sip_port}"
 
-    def caller(self, number: str = "5001", *, codec: Codec = "PCMU", scenario: Path | None = None) -> Phone:
-        return sip.caller(self.sip, number, codec=codec, scenario=scenario)
+    def caller(self, number: str = "5001", *, codec: Codec = "PCMU", scenario: Path = CALLER) -> Phone:
+        return telephones.caller(self.sip, self.folder, number, codec=codec, scenario=scenario)
 
     def callee(self) -> Phone:
-        return sip.callee(self.sip, self.asterisk.trunk_port)
+        return telephones.callee(self.sip, self.folder, self.asterisk.trunk_port)
 
     def refusing(self, status: str) -> Phone:
-        return sip.refusing(self.sip, self.asterisk.trunk_port, status, self.folder)
+        return telephones.refusing(self.sip, self.folder, self.asterisk.trunk_port, status)
 
     async def api(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         """An answer of the API; anything but 2xx is an error."""

@@ -30,7 +30,8 @@ async def test_to_a_number(asterisk: Asterisk, tmp_path: Path) -> None:
         await greeted(phone)
         call = await running.call_id()
         await running.api("POST", f"/v1/calls/{call}/transfer", to=TARGET)
-        await target.wait("called")
+        called = await target.wait("called")
+        assert "<sip:+493055501@" in called.fields["from"]
         ringing = await running.api("GET", f"/v1/calls/{call}")
         assert (ringing["state"], ringing["transfer"]["state"]) == ("transferring", "ringing")
         await target.command("answer")
@@ -55,6 +56,7 @@ async def test_the_target_hangs_up(asterisk: Asterisk, tmp_path: Path) -> None:
         await target.wait("called")
         await target.command("answer")
         await target.answered()
+        await assert_they_hear_each_other(running, phone, target)
         await target.hang_up()
         await phone.wait("left")
         await running.ended(call)

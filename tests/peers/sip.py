@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from demo.phone import CALLEE, Phone
+from demo.phone import CALLEE, CALLER, Phone
 from demo.rtp import Codec
 
 SCENARIOS = Path(__file__).parents[1] / "e2e" / "sipp"
@@ -12,18 +12,26 @@ REFUSING = SCENARIOS / "refusing.xml"
 STORM = SCENARIOS / "storm.xml"
 
 
-def caller(sip: str, number: str = "5001", *, codec: Codec = "PCMU", scenario: Path | None = None) -> Phone:
+def caller(sip: str, folder: Path, number: str = "5001", *, codec: Codec = "PCMU", scenario: Path = CALLER) -> Phone:
     """Calls in over the trunk: the carrier is known by its address. `sip`: Asterisk's host:port."""
-    return Phone(sip, number, codec=codec, **({"scenario": scenario} if scenario else {}))
+    return Phone(sip, number, codec=codec, scenario=scenario, trace=_trace(folder, scenario))
 
 
-def callee(sip: str, port: int) -> Phone:
+def callee(sip: str, folder: Path, port: int) -> Phone:
     """Waits for one call on the carrier's port, rings, and answers when told to."""
-    return Phone(sip, scenario=CALLEE, port=port)
+    return Phone(sip, scenario=CALLEE, port=port, trace=_trace(folder, CALLEE))
 
 
-def refusing(sip: str, port: int, status: str, folder: Path) -> Phone:
+def refusing(sip: str, folder: Path, port: int, status: str) -> Phone:
     """Refuses one call on the carrier's port with a SIP status such as "603 Decline"."""
     scenario = folder / f"refusing-{status[:3]}.xml"
     scenario.write_text(REFUSING.read_text().replace("486 Busy Here", status))
-    return Phone(sip, scenario=scenario, port=port)
+    return Phone(sip, scenario=scenario, port=port, trace=_trace(folder, REFUSING))
+
+
+def _trace(folder: Path, scenario: Path) -> Path:
+    """One file of SIP messages for each telephone of a test."""
+    number = len(list(folder.glob("*.sip"))) + 1
+    trace = folder / f"{number}-{scenario.stem}.sip"
+    trace.touch()
+    return trace
