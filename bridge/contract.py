@@ -9,7 +9,20 @@ Refuses unknown types, unknown fields and another `VERSION`: two halves that dis
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, field_serializer
+from pydantic import Field, TypeAdapter
+
+from bridge.spec import FunctionTool as FunctionTool
+from bridge.spec import Idle as Idle
+from bridge.spec import McpServer as McpServer
+from bridge.spec import NoiseReduction as NoiseReduction
+from bridge.spec import Provider as Provider
+from bridge.spec import Recording as Recording
+from bridge.spec import SemanticVad as SemanticVad
+from bridge.spec import ServerVad as ServerVad
+from bridge.spec import SessionSpec as SessionSpec
+from bridge.spec import Shape as Shape
+from bridge.spec import Transcription as Transcription
+from bridge.spec import TurnDetection as TurnDetection
 
 VERSION = 1
 """Of the link. A worker and a controller with different versions refuse each other at `Hello`."""
@@ -19,100 +32,6 @@ LINK_PATH = "/link"
 
 TOKEN_ENV = "VOICEAI_BRIDGE_TOKEN"
 """The environment variable in which a worker finds the link's bearer token."""
-
-
-class Shape(BaseModel):
-    """What all of our typed data has in common: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-# ---------------------------------------------------------------- what a session is made of
-
-
-class ServerVad(Shape):
-    """OpenAI's silence-based turn detection. Durations in milliseconds, threshold 0..1."""
-
-    type: Literal["server_vad"] = "server_vad"
-    threshold: float = Field(0.7, ge=0, le=1)
-    prefix_padding_ms: int = Field(500, ge=0, le=5000)
-    silence_duration_ms: int = Field(300, ge=0, le=10000)
-    idle_timeout_ms: int | None = Field(None, ge=5000, le=30000)
-    create_response: bool = True
-    interrupt_response: bool = True
-
-
-class SemanticVad(Shape):
-    """OpenAI's meaning-based turn detection."""
-
-    type: Literal["semantic_vad"]
-    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
-    create_response: bool = True
-    interrupt_response: bool = True
-
-
-TurnDetection = Annotated[ServerVad | SemanticVad, Field(discriminator="type")]
-
-
-class NoiseReduction(Shape):
-    """OpenAI's input filter: near_field for handsets, far_field for speakerphones."""
-
-    type: Literal["near_field", "far_field"]
-
-
-class Transcription(Shape):
-    """Who writes down what the caller says; without it the records hold the agent's words only."""
-
-    model: str = "gpt-transcribe"
-    language: str | None = None
-    prompt: str | None = None
-
-
-class Provider(Shape):
-    """One server that speaks the Realtime protocol. `url` is the websocket's, without `?model=`."""
-
-    name: str = "openai"
-    url: str = Field("wss://api.openai.com/v1/realtime", pattern=r"^wss?://")
-    api_key: SecretStr
-    model: str = "gpt-realtime-2.1-mini"
-    headers: dict[str, str] = Field(default_factory=dict)
-
-    @field_serializer("api_key", when_used="json")
-    def _reveal(self, key: SecretStr) -> str:
-        """The worker needs the key itself; the link is authenticated and is the only place that writes JSON."""
-        return key.get_secret_value()
-
-
-class FunctionTool(Shape):
-    """A tool the model may call. The built-in ones are run by the controller."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    description: str
-    parameters: dict[str, Any]
-    after_speech: bool = False
-    """True: `ToolCalled` is sent only when what was said has been played in full (goodbye, transfer notice)."""
-
-
-class SessionSpec(Shape):
-    """All that a worker needs to carry one call. Text is final: templates are already filled in."""
-
-    agent: str
-    provider: Provider
-    instructions: str
-    voice: str = "marin"
-    greeting: str | None = None
-    """What the agent says first; None: the agent waits for the caller to speak."""
-    turn_detection: TurnDetection = Field(default_factory=lambda: ServerVad())
-    noise_reduction: NoiseReduction | None = None
-    transcription: Transcription | None = None
-    speed: float = Field(1.0, ge=0.25, le=1.5)
-    reasoning_effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
-    max_output_tokens: int | None = Field(None, ge=1, le=4096)
-    tools: tuple[FunctionTool, ...] = ()
-    protect_greeting: bool = False
-    """True: the caller can't interrupt the greeting."""
-    playout_delay_ms: int = Field(0, ge=0, le=500)
-    """What the far end still holds when a frame was handed to Asterisk; subtracted from what counts as heard."""
 
 
 # ---------------------------------------------------------------- controller -> worker
@@ -154,6 +73,36 @@ class AnswerTool(Shape):
     respond: bool = True
 
 
+class Speak(Shape):
+    """Let the agent say something now: `text` word for word if `exact`, else as an instruction to it."""
+
+    type: Literal["speak"] = "speak"
+    call: str
+    text: str
+    exact: bool = True
+
+
+class WrapUp(Shape):
+    """Say this and then end: answered by `Finished` once it has been played, whatever the caller says meanwhile."""
+
+    type: Literal["wrap_up"] = "wrap_up"
+    call: str
+    text: str
+    why: str
+
+
+class Hold(Shape):
+    """`on`: the agent neither hears nor speaks (the caller is on hold or elsewhere); off: it goes on.
+
+    `note` is told to the model when it goes on, such as how a transfer failed.
+    """
+
+    type: Literal["hold"] = "hold"
+    call: str
+    on: bool
+    note: str | None = None
+
+
 class Close(Shape):
     """End the session: the AI connection and the media leg. Answered by `Ended`. Unknown calls are ignored."""
 
@@ -162,7 +111,7 @@ class Close(Shape):
     reason: str
 
 
-Command = Annotated[Welcome | Prepare | Greet | AnswerTool | Close, Field(discriminator="type")]
+Command = Annotated[Welcome | Prepare | Greet | AnswerTool | Speak | WrapUp | Hold | Close, Field(discriminator="type")]
 
 
 # ---------------------------------------------------------------- worker -> controller
@@ -293,6 +242,48 @@ class ToolCalled(Shape):
     arguments: dict[str, Any]
 
 
+class Used(Shape):
+    """What one response or one transcription cost in tokens (`usage` as OpenAI counts), or in seconds of audio."""
+
+    type: Literal["used"] = "used"
+    call: str
+    provider: str
+    model: str
+    kind: Literal["response", "transcription"]
+    usage: dict[str, int]
+    seconds: float | None = None
+
+
+class Reconnected(Shape):
+    """The AI connection broke and is back, with the memory of the conversation. `gap_ms`: from loss to ready."""
+
+    type: Literal["reconnected"] = "reconnected"
+    call: str
+    provider: str
+    attempts: int
+    gap_ms: int
+    reason: str
+    planned: bool = False
+    """True: a renewal before the provider's time limit."""
+
+
+class Recorded(Shape):
+    """The recording of this call is complete."""
+
+    type: Literal["recorded"] = "recorded"
+    call: str
+    path: str
+    seconds: float
+
+
+class Finished(Shape):
+    """What was to be said last (`WrapUp`, the end of the idle ladder) has been played: hang up."""
+
+    type: Literal["finished"] = "finished"
+    call: str
+    why: str
+
+
 class Counters(Shape):
     """What one session did, told once at its end."""
 
@@ -301,6 +292,7 @@ class Counters(Shape):
     late_frames: int = 0
     dropped_frames: int = 0
     barge_ins: int = 0
+    false_barge_ins: int = 0
     turns: int = 0
     reconnects: int = 0
     benign_errors: int = 0
@@ -327,6 +319,10 @@ CallEvent = (
     | BargedIn
     | DigitPressed
     | ToolCalled
+    | Used
+    | Reconnected
+    | Recorded
+    | Finished
     | Ended
 )
 """Everything that concerns one call, in the order in which it happened."""
