@@ -271,7 +271,8 @@ class Session:
             return
         self._told_end = isinstance(event, contract.Ended)
         text, fields = line_of(event)
-        self._log.info(text, **fields)
+        write = self._log.warning if isinstance(event, contract.Failed) else self._log.info
+        write(text, **fields)
         self._emit(event)
 
     def _counters(self) -> contract.Counters:

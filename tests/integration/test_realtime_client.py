@@ -1,0 +1,142 @@
+"""The websocket client on its own: its headers, its patience, and what it does when the network does not take sound."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import SecretStr
+from websockets.asyncio.server import ServerConnection, serve
+
+from bridge.contract import Provider
+from bridge.realtime import events
+from bridge.realtime.client import RealtimeClient, open_client, realtime_url
+from bridge.realtime.failures import ConfigRefused, ConnectionLost
+from bridge.realtime.frames import audio_append
+
+CREATED = json.dumps({"type": "session.created", "session": {"id": "sess_1", "model": "m"}})
+UPDATED = json.dumps({"type": "session.updated", "session": {"id": "sess_1", "model": "m"}})
+
+
+def provider(url: str, **headers: str) -> Provider:
+    return Provider(url=url, api_key=SecretStr("sk-test"), model="gpt-realtime-2.1-mini", headers=headers)
+
+
+class Server:
+    """Configures a session, then does what the test says."""
+
+    def __init__(self) -> None:
+        self.reads = asyncio.Event()
+        self.connections: list[ServerConnection] = []
+        self.setup: str | bytes = ""
+        self.got = 0
+        self.url = ""
+
+    async def handle(self, connection: ServerConnection) -> None:
+        self.connections.append(connection)
+        await connection.send(CREATED)
+        self.setup = await connection.recv()
+        await connection.send(UPDATED)
+        await self.reads.wait()
+        async for _ in connection:
+            self.got += 1
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Server]:
+    server = Server()
+    async with serve(server.handle, "127.0.0.1", 0, max_queue=1, compression="deflate") as listening:
+        port = next(iter(listening.sockets)).getsockname()[1]
+        server.url = f"ws://127.0.0.1:{port}/v1/realtime"
+        try:
+            yield server
+        finally:
+            server.reads.set()
+
+
+async def closed(client: RealtimeClient) -> None:
+    await asyncio.wait_for(client.close(), 3)
+
+
+async def test_the_handshake() -> None:
+    async with serving() as server:
+        client = await open_client(provider(server.url, **{"X-Test": "1"}), b'{"type":"session.update"}')
+        request = server.connections[0].request
+        assert request is not None
+        assert request.path == "/v1/realtime?model=gpt-realtime-2.1-mini"
+        assert request.headers["Authorization"] == "Bearer sk-test"
+        assert request.headers["X-Test"] == "1"
+        assert "OpenAI-Beta" not in request.headers
+        assert "Sec-WebSocket-Extensions" not in request.headers  # no compression
+        assert server.setup == '{"type":"session.update"}'  # a text frame
+        assert client.updated.session_id == "sess_1"
+        server.reads.set()
+        await closed(client)
+        await server.connections[0].wait_closed()
+        assert server.connections[0].close_code == 1000
+
+
+async def test_audio_that_the_network_does_not_take_is_dropped_and_closing_is_still_quick() -> None:
+    async with serving() as server:
+        client = await open_client(provider(server.url), b"{}")
+        frame = audio_append(bytes(960))
+        for _ in range(20_000):
+            client.send_audio(frame)
+        assert client.dropped_frames > 0
+        await closed(client)
+        server.reads.set()
+
+
+async def test_everything_arrives_where_somebody_reads() -> None:
+    async with serving() as server:
+        client = await open_client(provider(server.url), b"{}")
+        server.reads.set()
+        for _ in range(500):
+            client.send_audio(audio_append(bytes(960)))
+            client.send(b'{"type":"response.create"}')
+            await asyncio.sleep(0)
+        assert client.dropped_frames == 0
+        await closed(client)
+        await server.connections[0].wait_closed()
+        assert server.got == 1000
+
+
+async def test_reading_hands_over_every_event_and_ends_with_the_reason() -> None:
+    async with serving() as server:
+        client = await open_client(provider(server.url), b"{}")
+        got: list[events.Event] = []
+        reading = asyncio.create_task(client.receive(got.append))
+        for _ in range(3):
+            await server.connections[0].send('{"type":"response.created","response":{"id":"r1"}}')
+        await server.connections[0].close(1000)
+        with pytest.raises(ConnectionLost, match="1000"):
+            await reading
+        assert got == [events.ResponseCreated("r1")] * 3
+        client.send(b"{}")  # nobody there: nothing happens
+        await closed(client)
+
+
+async def test_reading_returns_when_we_closed() -> None:
+    async with serving() as server:
+        client = await open_client(provider(server.url), b"{}")
+        server.reads.set()
+        reading = asyncio.create_task(client.receive(lambda _: None))
+        await closed(client)
+        await asyncio.wait_for(reading, 1)
+
+
+async def test_what_is_no_url() -> None:
+    with pytest.raises(ConfigRefused):
+        await open_client(provider("ws://"), b"{}")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("wss://api.openai.com/v1/realtime", "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1-mini"),
+        ("ws://h/x?api-version=1", "ws://h/x?api-version=1&model=gpt-realtime-2.1-mini"),
+    ],
+)
+def test_the_model_goes_into_the_query(url: str, expected: str) -> None:
+    assert realtime_url(provider(url)) == expected

@@ -1,0 +1,226 @@
+"""A whole call in a worker, against a strict Realtime server: what is said, cut, asked, run and left behind."""
+
+import asyncio
+
+import pytest
+
+from bridge.contract import (
+    BargedIn,
+    DigitPressed,
+    MediaGone,
+    Ready,
+    Said,
+    ToolCalled,
+    Transcription,
+    TurnMeasured,
+)
+from demo.realtime.brain import ToneBrain
+from demo.realtime.faults import Delivery
+from demo.realtime.reply import CallTool, Part, Say, tone
+from demo.realtime.server import StandIn
+from tests.integration.session_rig import Rig, call
+from tests.openai_shapes import check_client
+
+AT_ONCE = Delivery(pace=0)
+GREETING = "Good morning, how can I help?"
+
+
+def played(rig: Rig) -> bytes:
+    return b"".join(frame for frame in rig.frames if frame)
+
+
+async def received(rig: Rig, milliseconds: int, timeout: float = 5.0) -> None:
+    """So much of the agent's sound is here, played or not."""
+    await rig.until(lambda: rig.arrived_ms() >= milliseconds, timeout)
+
+
+async def test_a_call_from_greeting_to_goodbye() -> None:
+    replies = [Say(GREETING, 0.5, 400), Say("It is noon.", 0.4, 500)]
+    async with StandIn(ToneBrain(replies, words=["what time is it"]), faults=[AT_ONCE]) as server:
+        async with call(server, greeting=GREETING, transcription=Transcription()) as (rig, served):
+            assert rig.of(Ready)[0].model == "gpt-realtime-2.1-mini"
+            create = await served.wait_received("response.create")
+            assert GREETING in create["response"]["instructions"]
+            await received(rig, 500)
+            assert rig.listen(1.0) == 25
+            assert played(rig) == tone(0.5, 400)
+            greeting = await rig.wait(Said)
+            assert (greeting.who, greeting.text, greeting.heard_ms) == ("agent", GREETING, 500)
+
+            await rig.talk(0.5)
+            await received(rig, 400)
+            rig.listen(1.0)
+            said = {event.who: event.text for event in (await rig.wait(Said, 2), await rig.wait(Said, 3))}
+            assert said == {"caller": "what time is it", "agent": "It is noon."}
+            turn = await rig.wait(TurnMeasured)
+            assert turn.turn == 1
+            assert turn.first_delta_ms is not None
+            assert turn.first_frame_ms is not None
+            assert turn.first_frame_ms >= turn.first_delta_ms >= 0
+
+            ended = await rig.end()
+            assert ended.counters.turns == 1
+            assert ended.counters.barge_ins == 0
+            assert ended.counters.usage["output_audio"] > 0
+            assert ended.counters.late_frames == ended.counters.dropped_frames == 0
+            assert [type(event) for event in rig.told[-2:]] == [MediaGone, type(ended)]
+        await served.wait_for(lambda session: session.closed)
+        assert served.refused == []
+        for seen in served.received:
+            check_client(seen.event)
+
+
+async def test_the_server_hears_the_caller_exactly_and_only_after_greet() -> None:
+    async with StandIn(faults=[AT_ONCE]) as server, call(server, greet=False) as (rig, served):
+        await rig.feed(tone(0.2, 300))
+        rig.session.greet()
+        voice = tone(0.3, 600)
+        await rig.feed(voice)
+        await served.wait_for(lambda session: len(session.caller_audio) >= len(voice))
+        assert bytes(served.caller_audio) == voice
+
+
+async def test_a_barge_in_is_truncated_at_what_asterisk_got() -> None:
+    replies = [Say("one two three four five six seven eight nine ten", 10.0)]
+    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server:
+        async with call(server, greeting="x") as (rig, served):
+            await received(rig, 5000)
+            assert rig.listen(3.0) == 150
+            # The voice goes out frame by frame, and the server's word comes back over a real network.
+            await rig.feed(tone(0.1, 300))
+            await rig.until(lambda: rig.session._playout.idle)
+            assert rig.listen(1.0) == 0
+            heard = len(played(rig)) // 48
+            barge = await rig.wait(BargedIn)
+            assert barge.heard_ms == heard
+            await served.wait_for(lambda session: bool(session.truncated))
+            assert [cut[1] for cut in served.truncated] == [heard]
+            said = await rig.wait(Said)
+            assert (said.interrupted, said.heard_ms) == (True, heard)
+            assert said.text == "one two three"
+        assert served.refused == []
+
+
+async def test_late_deltas_are_not_heard_and_the_next_reply_is() -> None:
+    replies = [Say("long", 30.0, 400), Say("short", 0.2, 500)]
+    delivery = Delivery(pace=5.0, stragglers=4)
+    async with StandIn(ToneBrain(replies), faults=[delivery]) as server, call(server, greeting="x") as (rig, served):
+        await received(rig, 400)
+        rig.listen(0.2)
+        await rig.talk(0.2)
+        await received(rig, 200)
+        rig.listen(1.0)
+        assert played(rig) == tone(0.2, 500)
+        assert len(served.truncated) == 1
+        assert served.refused == []
+
+
+async def test_odd_deltas_and_two_items() -> None:
+    replies = [(Say("one", 0.3, 400), Say("two", 0.3, 500))]
+    delivery = Delivery(pace=0, delta_bytes=1001)
+    async with StandIn(ToneBrain(replies), faults=[delivery]) as server, call(server, greeting="x") as (rig, _):
+        await received(rig, 600)
+        rig.listen(1.0)
+        assert played(rig) == tone(0.3, 400) + tone(0.3, 500)
+        assert [event.text for event in (await rig.wait(Said), await rig.wait(Said, 2))] == ["one", "two"]
+
+
+async def test_ten_minutes_at_once_and_still_interruptible() -> None:
+    """The reader never waits for the playout: the interruption is heard behind 29 MB of sound."""
+    server = StandIn(ToneBrain([Say("long", 600.0)]), faults=[AT_ONCE])
+    async with server, call(server, greeting="x") as (rig, served):
+        await received(rig, 600_000, timeout=20)
+        rig.listen(1.0)
+        await rig.feed(tone(0.1, 300))
+        await served.wait_for(lambda session: bool(session.truncated))
+        assert rig.listen(0.5) == 0
+        assert served.refused == []
+
+
+async def test_a_protected_greeting_is_said_in_full() -> None:
+    server = StandIn(ToneBrain([Say("hello", 1.0)]), faults=[AT_ONCE])
+    async with server, call(server, greeting="hello", protect_greeting=True) as (rig, served):
+        await received(rig, 1000)
+        rig.listen(0.2)
+        await rig.feed(tone(0.2, 300))
+        await served.wait_sent("input_audio_buffer.speech_started")
+        rig.listen(2.0)
+        assert len(played(rig)) >= 48000
+        await served.wait_received("session.update", 2)
+        await served.wait_sent("session.updated", 2)
+        assert served.truncated == []
+        assert served.refused == []
+
+
+async def test_the_goodbye_is_played_before_the_tool_is_called() -> None:
+    replies = [(Say("Goodbye!", 2.0), CallTool("hang_up", call_id="call_bye"))]
+    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server) as (rig, served):
+        await rig.talk(0.2)
+        await served.wait_sent("response.done")
+        await received(rig, 2000)
+        rig.listen(1.9)
+        assert rig.of(ToolCalled) == []
+        rig.listen(0.2)
+        called = await rig.wait(ToolCalled)
+        assert (called.tool_call, called.name, called.arguments) == ("call_bye", "hang_up", {})
+        assert played(rig) == tone(2.0, 440)
+        rig.session.answer_tool("call_bye", "done", ok=True, respond=False)
+        created = await served.wait_received("conversation.item.create")
+        assert created["item"]["call_id"] == "call_bye"
+
+
+async def test_a_tool_answer_is_spoken_about() -> None:
+    replies: list[Part] = [CallTool("hang_up", call_id="call_1"), Say("I may not.", 0.2)]
+    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server) as (rig, served):
+        await rig.talk(0.2)
+        await rig.wait(ToolCalled)
+        rig.session.answer_tool("call_1", "not allowed", ok=False)
+        await served.wait_received("response.create")
+        await received(rig, 200)
+        assert served.refused == []
+
+
+async def test_digits_reach_the_model_as_text() -> None:
+    async with StandIn(ToneBrain([Say("thanks", 0.2)]), faults=[AT_ONCE]) as server, call(server) as (rig, served):
+        for digit in "42#":
+            rig.session.caller_digit(digit)
+        item = (await served.wait_received("conversation.item.create"))["item"]
+        assert item["content"][0]["text"] == "[DTMF] 42#"
+        await received(rig, 200)
+        assert [event.digit for event in rig.of(DigitPressed)] == ["4", "2", "#"]
+
+
+async def test_a_gap_is_filled_so_that_the_server_notices_the_end_of_speech() -> None:
+    async with StandIn(ToneBrain([Say("yes", 0.2)]), faults=[AT_ONCE]) as server, call(server) as (rig, served):
+        await rig.feed(tone(0.5, 300))
+        for _ in range(50):  # on hold: nothing comes from Asterisk
+            rig.tick()
+        await served.wait_sent("input_audio_buffer.speech_stopped")
+        await received(rig, 200)
+        await served.wait_for(lambda session: len(session.caller_audio) >= 48 * 1400)
+        assert len(served.caller_audio) <= 48 * 1500 + 48 * 40
+
+
+async def test_sound_that_comes_late_in_a_lump_is_dropped() -> None:
+    async with StandIn(faults=[AT_ONCE]) as server, call(server) as (rig, _):
+        for _ in range(25):
+            rig.tick()
+        for _ in range(25):
+            rig.session.caller_audio(bytes(960))
+        ended = await rig.end()
+        assert 15 <= ended.counters.late_frames <= 25
+        assert ended.counters.frames_in == 25
+
+
+@pytest.mark.parametrize("moment", ["before ready", "after ready"])
+async def test_greet_may_come_before_ready(moment: str) -> None:
+    async with StandIn(ToneBrain([Say("hello", 0.2)]), faults=[AT_ONCE]) as server:
+        rig = Rig(server, greeting="hello")
+        rig.task = asyncio.create_task(rig.session.run())
+        if moment == "after ready":
+            await rig.wait(Ready)
+        rig.session.greet()
+        await rig.wait(Ready)
+        served = await server.session()
+        await served.wait_received("response.create")
+        await rig.end()

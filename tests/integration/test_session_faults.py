@@ -1,0 +1,166 @@
+"""What goes wrong: each way ends with the right word to the controller and with nothing left behind."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bridge import signals
+from bridge.contract import Ended, Failed, Ready
+from demo.realtime.brain import ToneBrain
+from demo.realtime.faults import Close, Delivery, Drop, Script, Send, Skip, Stall, after, before, error, expired, refuse
+from demo.realtime.reply import Fail, Say
+from demo.realtime.server import StandIn
+from tests.integration.session_rig import Rig, call
+
+AT_ONCE = Delivery(pace=0)
+
+
+def tasks() -> set[str]:
+    return {task.get_name() for task in asyncio.all_tasks() if "realtime-" in task.get_name()}
+
+
+AT_START: list[tuple[str, Script, str]] = [
+    ("401", refuse(401), "account"),
+    ("403", refuse(403), "account"),
+    ("404", refuse(404), "config"),
+    ("429", refuse(429), "transient"),
+    ("503", refuse(503), "transient"),
+    ("no created", before("session.created", Stall()), "transient"),
+    ("no updated", before("session.updated", Stall()), "transient"),
+    ("closed", before("session.updated", Close(1011, "oops")), "transient"),
+    ("dropped", before("session.updated", Drop()), "transient"),
+    ("1000", before("session.created", Close(1000)), "transient"),
+    ("quota", before("session.created", error("insufficient_quota", "You exceeded your quota.")), "account"),
+    ("refused", before("session.updated", error("unknown_parameter", "Unknown parameter: 'x'."), Skip()), "config"),
+    ("beta", before("session.created", Close(4000, "beta_api_shape_disabled")), "config"),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind"), [each[1:] for each in AT_START], ids=[each[0] for each in AT_START])
+async def test_no_session_at_the_start(fault: Script, kind: str) -> None:
+    async with StandIn(faults=[fault]) as server:
+        rig = Rig(server, timeout=0.5)
+        rig.task = asyncio.create_task(rig.session.run())
+        failed = await rig.wait(Failed)
+        assert failed.kind == kind
+        assert failed.message
+        assert rig.of(Ready) == []
+        rig.session.media_connected(rig.leg)  # the leg goes on, in silence, until somebody decides
+        assert rig.tick(bytes(960)) is None
+        assert not rig.task.done()
+        await rig.end()
+        assert len(rig.of(Failed)) == 1
+    assert tasks() == set()
+
+
+async def test_nobody_listens() -> None:
+    async with StandIn() as server:
+        rig = Rig(server)
+    rig.task = asyncio.create_task(rig.session.run())
+    assert (await rig.wait(Failed)).kind == "transient"
+    await rig.end()
+
+
+async def test_an_unknown_model_is_a_matter_of_configuration() -> None:
+    async with StandIn() as server:
+        rig = Rig(server)
+        provider = rig.session._spec.provider.model_copy(update={"model": "gpt-0"})
+        rig = Rig(server, provider=provider)
+        rig.task = asyncio.create_task(rig.session.run())
+        assert (await rig.wait(Failed)).kind == "config"
+        await rig.end()
+
+
+MID_CALL: list[tuple[str, tuple[Any, ...], str]] = [
+    ("1011", (Close(1011),), "transient"),
+    ("1000", (Close(1000),), "transient"),
+    ("1001", (Close(1001),), "transient"),
+    ("drop", (Drop(),), "transient"),
+    ("expired", expired(), "transient"),
+    ("quota", (error("insufficient_quota", "quota"),), "account"),
+]
+
+
+@pytest.mark.parametrize(("actions", "kind"), [each[1:] for each in MID_CALL], ids=[each[0] for each in MID_CALL])
+async def test_the_ai_is_lost_in_the_middle_of_a_sentence(actions: tuple[Any, ...], kind: str) -> None:
+    fault = after("response.output_audio.delta", *actions, nth=3)
+    server = StandIn(ToneBrain([Say("long", 10.0)]), faults=[fault, AT_ONCE])
+    async with server, call(server, greeting="x") as (rig, _):
+        failed = await rig.wait(Failed)
+        assert failed.kind == kind
+        assert rig.listen(0.2) == 0
+        assert rig.leg.closed is None
+        await rig.end()
+        assert rig.leg.closed is not None
+    assert tasks() == set()
+
+
+async def test_a_response_that_fails_for_lack_of_money_ends_the_session() -> None:
+    fail = Fail("insufficient_quota", "You exceeded your quota.", "insufficient_quota")
+    async with StandIn(ToneBrain([fail])) as server, call(server, greeting="x") as (rig, _):
+        assert (await rig.wait(Failed)).kind == "account"
+
+
+async def test_nonsense_on_the_wire_is_survived() -> None:
+    nonsense = [Send("{"), Send("[]"), Send(b"\xff\xfe"), Send({"type": "response.brand_new", "x": 1})]
+    fault = after("response.created", *nonsense)
+    server = StandIn(ToneBrain([Say("hello", 0.4)]), faults=[fault, AT_ONCE])
+    async with server, call(server, greeting="x") as (rig, _):
+        await rig.until(lambda: rig.session._playout.remaining_ms >= 400)
+        assert rig.of(Failed) == []
+
+
+PHASES = ["session.created", "session.updated", "response.created", "response.output_audio.delta"]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("how", ["close", "cancel"])
+async def test_the_call_may_end_at_any_moment(phase: str, how: str) -> None:
+    async with StandIn(ToneBrain([Say("long", 5.0)]), faults=[after(phase, Stall()), AT_ONCE]) as server:
+        rig = Rig(server, greeting="x")
+        rig.task = asyncio.create_task(rig.session.run())
+        rig.session.media_connected(rig.leg)
+        rig.session.greet()
+        served = await server.session()
+        await served.wait_sent(phase)
+        if how == "close":
+            ended = await rig.end()
+            assert ended.reason == "the test is over"
+        else:
+            rig.task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await rig.task
+            assert rig.of(Ended) == []  # the owner of the task says it
+        assert rig.leg.closed is not None
+        assert tasks() == set()
+        assert rig.session._timers == {}
+        await served.wait_for(lambda session: session.closed)
+
+
+async def test_closing_before_anything_was_connected() -> None:
+    async with StandIn() as server:
+        rig = Rig(server)
+        rig.session.close("gone already")
+        await asyncio.wait_for(rig.session.run(), 5)
+        assert [type(event) for event in rig.told] == [Ended]
+        rig.session.media_connected(rig.leg)  # too late: refused, and nothing is said after the end
+        assert rig.leg.closed == "gone already"
+        assert [type(event) for event in rig.told] == [Ended]
+
+
+async def test_a_fault_of_ours_ends_this_call_and_reaches_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with StandIn() as server:
+        rig = Rig(server)
+        await rig.start()
+
+        def broken(what: signals.Input, now: float) -> list[signals.Effect]:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(rig.session._conversation, "handle", broken)
+        rig.session.caller_digit("1")  # called by the leg: it must not notice
+        assert rig.task is not None
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(rig.task, 5)
+        assert rig.leg.closed is not None
+        assert tasks() == set()
