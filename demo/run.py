@@ -56,23 +56,26 @@ async def run(keep: bool) -> int:
     try:
         console.print("demo: starting Asterisk, a Realtime server and voiceai ...")
         async with stage(story := Story(console)) as (pbx, service):
-            verdict = await _call(story, pbx, service)
+            verdict = await service.during(_call(story, pbx))
             console.print(f"demo: ok {verdict}", soft_wrap=True)
             if keep:
-                await _stay(console, pbx)
-    except (StageError, PhoneError, CallerError, DemoError) as error:
-        return _failed(console, str(error))
-    except TimeoutError:
-        return _failed(console, f"the call was not over after {CALL_SECONDS:g} s")
+                await service.during(_stay(console, pbx))
     except asyncio.CancelledError:
         console.print("demo: stopped")
-        return 130
+        return 0 if keep else 130
+    except (StageError, PhoneError, CallerError, DemoError) as error:
+        return _failed(console, str(error))
+    except TimeoutError:  # an OSError too, so it comes first
+        return _failed(console, f"the call was not over after {CALL_SECONDS:g} s")
+    except OSError as error:
+        return _failed(console, f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     return 0
 
 
 def _failed(console: Console, what: str) -> int:
     console.print(f"demo: failed: {what}", style="bold red", soft_wrap=True)
-    console.print(f"look at {FOLDER}/service.log and stand-in.log, and at `asterisk/asterisk --name demo logs`")
+    logs = f"look at {FOLDER}/: service.log, stand-in.log, caller.sip; and at `asterisk/asterisk --name demo logs`"
+    console.print(logs, soft_wrap=True)
     return 1
 
 
@@ -115,7 +118,7 @@ def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _call(story: Story, pbx: Asterisk, service: Service) -> str:
+async def _call(story: Story, pbx: Asterisk) -> str:
     """The call; what was measured, in one line. Raises DemoError and what the telephones raise."""
     user, password = "phone1", pbx.settings["PHONE_PASSWORD"]
     path = FOLDER / f"call-{time.strftime('%Y%m%d-%H%M%S')}.wav"

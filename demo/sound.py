@@ -76,7 +76,7 @@ def level(samples: Samples) -> float:
     if not len(samples):
         return -120.0
     mean = float(np.mean(np.square(samples.astype(np.float64))))
-    return 10 * float(np.log10(max(mean, 1e-3) / 32768.0**2))
+    return 10 * float(np.log10(max(mean / 32768.0**2, 1e-12)))
 
 
 def purity(samples: Samples, hz: float) -> float:

@@ -9,17 +9,19 @@ import contextlib
 import json
 import os
 import shlex
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import yaml
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "asterisk" / "asterisk"
 
@@ -166,7 +168,30 @@ class Service:
     async def __aexit__(self, *_: object) -> None:
         await self.api.aclose()
         await end(self._process)
+        if self._process.returncode != 0:
+            self._end_workers()
         await self._reader
+
+    def _end_workers(self) -> None:
+        """A service that was killed could not end them; they hold our end of the log open."""
+        for line in self.lines:
+            if line.get("event") == "worker started":
+                with contextlib.suppress(OSError):
+                    if b"bridge.worker" in Path(f"/proc/{line['pid']}/cmdline").read_bytes():
+                        os.kill(int(line["pid"]), signal.SIGTERM)
+
+    async def during(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do this as long as the service runs. Raises StageError if it ends first."""
+        task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_exited(self._process))
+        try:
+            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return await task
+            raise StageError(f"voiceai serve ended with status {self._process.returncode}; see {self.log}")
+        finally:
+            for each in (task, gone):
+                each.cancel()
+            await asyncio.gather(task, gone, return_exceptions=True)
 
     @property
     def pid(self) -> int:
@@ -231,10 +256,16 @@ async def end(process: asyncio.subprocess.Process) -> None:
     process.terminate()
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
+            await _exited(process)
     except TimeoutError:
         process.kill()
-        await process.wait()
+        await _exited(process)
+
+
+async def _exited(process: asyncio.subprocess.Process) -> None:
+    """asyncio's own `wait()` also waits for the pipes to close, which a child of the process may hold open."""
+    while process.returncode is None:  # noqa: ASYNC110 - nothing else tells of it
+        await asyncio.sleep(0.02)
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

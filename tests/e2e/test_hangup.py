@@ -100,13 +100,14 @@ async def test_media_leg_refused(asterisk: Asterisk, tmp_path: Path) -> None:
         assert call["detail"]
 
 
-async def test_worker_killed(asterisk: Asterisk, tmp_path: Path) -> None:
-    """The call ends; the next one is carried by the worker that took its place."""
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+async def test_worker_lost(asterisk: Asterisk, tmp_path: Path, blow: signal.Signals) -> None:
+    """The call ends, for a frozen worker can freeze Asterisk; the next call is carried by the one in its place."""
     async with house(asterisk, tmp_path, ToneBrain([GREETING])) as running:
         async with running.caller() as phone:
             await greeted(phone)
             first = await running.service.logged("worker started")
-            os.kill(first["pid"], signal.SIGKILL)
+            os.kill(first["pid"], blow)
             await phone.wait("left")
             call = await running.ended(await running.call_id())
             assert call["detail"]
