@@ -1,8 +1,9 @@
 """The calls that this worker carries: from `Prepare` to `Ended`.
 
 Owns one task per call and the promise that every prepared call gets exactly one `Ended`, last, whatever its session
-does. A fault in one session is logged with its call and ends that call only. While the controller is away
-conversations go on; those that have lost their media leg, or never got one, are closed, because nobody else will.
+does; that of a recorded call waits for the file. A fault in one session is logged with its call and ends that call
+only. While the controller is away conversations go on; those that have lost their media leg, or never got one, are
+closed, because nobody else will.
 
 Refuses to know what a session does, and where events go: both are given to it.
 """
@@ -17,6 +18,7 @@ import structlog
 
 from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, Sink
+from bridge.recording import Recorded, Recording, Recordings
 
 MEDIA_TTL = 180.0
 """Seconds from `Prepare` in which Asterisk may connect: for calls that we dial, somebody's phone rings in between."""
@@ -61,6 +63,9 @@ class Carried:
     task: asyncio.Task[None] | None = None
     media: Media = Media.AWAITED
     ended: bool = False
+    recording: Recording | None = None
+    end: contract.Ended | None = None
+    """What the session said last, kept back until the recording is complete."""
     reason: str = "the session ended"
     """For the `Ended` that is told on the session's behalf."""
 
@@ -68,11 +73,20 @@ class Carried:
 class Sessions:
     """Acts on the controller's commands: it is the link's `Listener`. `emit` takes the events of all calls in order."""
 
-    def __init__(self, server: AudioSocketServer, factory: SessionFactory, emit: Emit, *, capacity: int) -> None:
+    def __init__(
+        self,
+        server: AudioSocketServer,
+        factory: SessionFactory,
+        emit: Emit,
+        *,
+        capacity: int,
+        recordings: Recordings | None = None,
+    ) -> None:
         self._server = server
         self._factory = factory
         self._emit = emit
         self._capacity = capacity
+        self._recordings = recordings
         self._calls: dict[str, Carried] = {}
         self._link_up = False
         self._draining = False
@@ -164,7 +178,7 @@ class Sessions:
         carried = Carried(call)
         try:
             session = self._factory(command.spec, call, lambda event: self._event(carried, event))
-            self._server.expect(call, session, MEDIA_TTL)
+            self._server.expect(call, self._recorded(carried, session, command.spec.recording), MEDIA_TTL)
         except ValueError:
             self._refuse(call, "config", "a call's id must be a UUID")
             return
@@ -176,6 +190,13 @@ class Sessions:
         self._calls[call] = carried
         self._empty.clear()
         carried.task = asyncio.create_task(self._carry(carried, session), name=f"session {call}")
+
+    def _recorded(self, carried: Carried, session: Session, wanted: contract.Recording | None) -> Sink:
+        """What the media leg talks to."""
+        if wanted is None or self._recordings is None:
+            return session
+        carried.recording = self._recordings.open(carried.call, wanted)
+        return Recorded(session, carried.recording)
 
     def _refuse(self, call: str, kind: Literal["config", "transient"], message: str) -> None:
         log.warning("call refused", call=call, reason=message)
@@ -192,15 +213,25 @@ class Sessions:
         finally:
             self._server.forget(carried.call)
             self._server.hang_up(carried.call, carried.reason)
-            del self._calls[carried.call]
-            if not carried.ended:
-                self._event(carried, contract.Ended(call=carried.call, reason=carried.reason))
-            if not self._calls:
-                self._empty.set()
+            try:
+                await self._complete(carried)
+            finally:
+                del self._calls[carried.call]
+                if not carried.ended:
+                    carried.ended = True
+                    self._emit(carried.end or contract.Ended(call=carried.call, reason=carried.reason))
+                if not self._calls:
+                    self._empty.set()
+
+    async def _complete(self, carried: Carried) -> None:
+        """The recording, if there is one. Bounded: the disk gets `recording.CLOSE_SECONDS`."""
+        if carried.recording is not None and (recorded := await carried.recording.close()) is not None:
+            log.info("recorded", call=carried.call, path=recorded.path, seconds=recorded.seconds)
+            self._emit(recorded)
 
     def _event(self, carried: Carried, event: contract.CallEvent) -> None:
-        """Everything a session says. Nothing comes after `Ended`."""
-        if carried.ended:
+        """Everything a session says. Nothing comes after `Ended`, which waits for the recording."""
+        if carried.ended or carried.end is not None:
             if not isinstance(event, contract.MediaGone):
                 log.error("session spoke after its end", call=carried.call, said=event.type)
             return
@@ -209,6 +240,9 @@ class Sessions:
                 carried.media = Media.HERE
             case contract.MediaGone():
                 carried.media = Media.GONE
+            case contract.Ended() if carried.recording is not None:
+                carried.end = event
+                return
             case contract.Ended():
                 carried.ended = True
         self._emit(event)

@@ -28,6 +28,7 @@ from bridge import log as logs
 from bridge.audiosocket.server import LOOPBACK, AudioSocketServer
 from bridge.clock import Ticker
 from bridge.link import ControlLink
+from bridge.recording import DiskThread, Recordings
 from bridge.session import Session
 from bridge.sessions import SessionFactory, Sessions
 
@@ -67,7 +68,10 @@ class Worker:
             limit=options.capacity * 2 + 16,
         )
         # The link tells what the sessions say, and the sessions act on what the link says.
-        self._sessions = Sessions(self._server, session_factory, self._emit, capacity=options.capacity)
+        self._disk = DiskThread()
+        self._sessions = Sessions(
+            self._server, session_factory, self._emit, capacity=options.capacity, recordings=Recordings(self._disk)
+        )
         self._link = ControlLink(options.controller, token, hello=self._hello, load=self._load, listener=self._sessions)
         self._host, self._port = "", 0
         self._stopping = asyncio.Event()
@@ -104,6 +108,7 @@ class Worker:
                 task.cancel()
             await self._server.close()
             ends = await asyncio.gather(*waiting, return_exceptions=True)
+            await asyncio.to_thread(self._disk.close, FLUSH_SECONDS)
         for end in ends:
             if isinstance(end, Exception):
                 raise end

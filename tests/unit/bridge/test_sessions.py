@@ -1,13 +1,16 @@
 """bridge.sessions: one `Ended` per prepared call, whatever its session does. No sockets."""
 
 import asyncio
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from bridge import contract, sessions
 from bridge.audiosocket.server import AudioSocketServer, Leg
 from bridge.clock import Ticker
+from bridge.recording import DiskThread, Recorded, Recordings
 from bridge.sessions import Emit, Sessions
 
 CALLS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(5)]
@@ -66,7 +69,10 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.server = AudioSocketServer(Ticker())
-        self.sessions = Sessions(self.server, self._make, self.said.append, capacity=3)
+        self.disk = DiskThread()
+        self.sessions = Sessions(
+            self.server, self._make, self.said.append, capacity=3, recordings=Recordings(self.disk)
+        )
         self.sessions.on_up()
 
     def _make(self, spec: contract.SessionSpec, call: str, emit: Emit) -> FakeSession:
@@ -75,9 +81,10 @@ class Rig:
         self.made[call] = FakeSession(call, emit, self.how)
         return self.made[call]
 
-    def prepare(self, call: str = CALLS[0], how: str = "") -> FakeSession | None:
+    def prepare(self, call: str = CALLS[0], how: str = "", folder: Path | None = None) -> FakeSession | None:
         self.how = how
-        self.sessions.on_command(contract.Prepare(call=call, spec=SPEC))
+        wanted = contract.Recording(path=str(folder)) if folder else None
+        self.sessions.on_command(contract.Prepare(call=call, spec=SPEC.model_copy(update={"recording": wanted})))
         return self.made.get(call)
 
     def ends(self, call: str = CALLS[0]) -> list[str]:
@@ -112,6 +119,23 @@ async def test_a_call_from_prepare_to_ended(rig: Rig) -> None:
     assert session.done == ["greeted", "answered t {} False False", "hung up"]
     assert rig.said == [contract.Ended(call=CALLS[0], reason="hung up")]
     assert not rig.sessions.calls
+
+
+@pytest.mark.parametrize("how", ["", "says nothing", "says it twice", "run raises"])
+async def test_a_recorded_call_ends_after_its_recording(rig: Rig, tmp_path: Path, how: str) -> None:
+    rig.prepare(how=how, folder=tmp_path)
+    sink = rig.server._expected[CALLS[0]].sink
+    assert isinstance(sink, Recorded)
+    sink._recording.start()
+    sink._recording.caller(b"\1\1" * 480)
+    rig.sessions.on_command(contract.Close(call=CALLS[0], reason="over"))
+    await rig.empty()
+    recorded, ended = rig.said
+    assert isinstance(recorded, contract.Recorded)
+    assert recorded.path == f"{tmp_path}/{CALLS[0]}.wav"
+    assert os.stat(recorded.path).st_size >= 44
+    assert isinstance(ended, contract.Ended)
+    assert ended.reason == {"says nothing": "the session ended", "run raises": sessions.FAULT}.get(how, "over")
 
 
 @pytest.mark.parametrize(

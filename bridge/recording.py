@@ -1,0 +1,253 @@
+"""Recordings of calls, made in the worker as each call goes: caller left, agent right, as heard.
+
+Owns the one thread per process that touches the disk, for all recordings and for the deletion of old ones, and the
+`Recorded` sink that stands between a media leg and its session. The event loop never waits for the disk: it lays the
+sound on a `Timeline` and hands blocks over. If the disk stalls, blocks are dropped, loudly, and are silence in the
+file, so that what comes after is still at its time. If the disk is full, the recording ends and the call goes on.
+
+Refuses names that it did not make: a file is `<call>.<format>`, and a call is a UUID.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from time import monotonic
+from uuid import UUID
+
+import structlog
+
+from bridge import contract
+from bridge.audiosocket.leg import Leg, Sink
+from bridge.soundfiles import FRAME_BYTES, Format, SoundFileError, StereoFile, create
+from bridge.timeline import RATE, Timeline
+
+QUEUE_LIMIT = 2000
+"""Blocks of 200 ms that may wait for the disk: 38 MB, which is 4 s of 100 calls."""
+CLOSE_SECONDS = 1.0
+"""What the end of a call waits for the disk."""
+
+Create = Callable[[Path, Format], StereoFile]
+Job = Callable[[], None]
+
+log = structlog.get_logger()
+
+
+class DiskThread:
+    """Runs jobs in order, one at a time. Made on first use; a daemon, because a dead disk must not hold the process."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        return self._jobs.qsize()
+
+    def put(self, job: Job) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
+
+    def close(self, timeout: float) -> None:
+        """Let it finish what it has, for so many seconds."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except Exception:  # the top of this thread
+                log.exception("a job of the disk thread failed")
+
+
+@dataclass(slots=True, eq=False)
+class Writing:
+    """A file as the disk thread knows it. Nothing of it is touched from the loop."""
+
+    call: str
+    path: Path
+    format: Format
+    create: Create
+    file: StereoFile | None = None
+    frames: int = 0
+    failed: bool = False
+
+    def write(self, position: int, stereo: bytes) -> None:
+        """`position`: the first frame's place. What was dropped before it becomes silence."""
+        if self.failed:
+            return
+        try:
+            if self.file is None:
+                self.file = self.create(self.path, self.format)
+            if position > self.frames:
+                self.file.write(bytes((position - self.frames) * FRAME_BYTES))
+            self.file.write(stereo)
+            self.frames = position + len(stereo) // FRAME_BYTES
+        except (OSError, SoundFileError) as fault:
+            self._fail(fault)
+
+    def close(self) -> bool:
+        """Whether the file is complete."""
+        file, self.file = self.file, None
+        try:
+            if file is not None:
+                file.close()
+        except (OSError, SoundFileError) as fault:
+            if not self.failed:
+                self._fail(fault)
+        return not self.failed and self.frames > 0
+
+    def _fail(self, fault: Exception) -> None:
+        self.failed = True
+        log.error("recording stopped, the call goes on", call=self.call, path=str(self.path), fault=str(fault))
+
+
+class Recording:
+    """One call's recording. All but `close` return at once. Nothing is written before `start`.
+
+    `limit`: how many blocks, of all calls, may wait for the disk.
+    """
+
+    def __init__(self, disk: DiskThread, writing: Writing, *, limit: int, clock: Callable[[], float]) -> None:
+        self._disk = disk
+        self._writing = writing
+        self._limit = limit
+        self._clock = clock
+        self._timeline: Timeline | None = None
+        self._position = 0
+        self._dropped = 0
+        self._finished = False
+
+    def start(self) -> None:
+        """The media leg is there: time zero of the file."""
+        if self._timeline is None:
+            self._timeline = Timeline(self._clock())
+
+    def caller(self, pcm: bytes) -> None:
+        if self._timeline is not None:
+            self._timeline.caller(pcm, self._clock())
+
+    def agent(self, frame: bytes | None) -> None:
+        """Once per tick: also hands on what is settled."""
+        if self._timeline is None or self._finished:
+            return
+        now = self._clock()
+        self._timeline.agent(frame, now)
+        if (block := self._timeline.take(now)) is not None:
+            self._hand_over(block)
+
+    def finish(self) -> None:
+        """The media leg is gone: the end of the file."""
+        if self._timeline is not None and not self._finished:
+            self._finished = True
+            self._hand_over(self._timeline.finish(self._clock()))
+
+    async def close(self) -> contract.Recorded | None:
+        """Complete the file. None: there is none, or not all of it could be written in `CLOSE_SECONDS`."""
+        self.finish()
+        if self._timeline is None:
+            return None
+        call = self._writing.call
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                whole = await self._completed()
+        except TimeoutError:
+            log.error("recording is not on the disk yet", call=call, waiting=self._disk.waiting)
+            return None
+        late = self._timeline.late_ms
+        if self._dropped or late:
+            log.warning("recording has holes", call=call, dropped_ms=self._dropped_ms, late_ms=late)
+        seconds = round(self._timeline.seconds, 3)
+        return contract.Recorded(call=call, path=str(self._writing.path), seconds=seconds) if whole else None
+
+    def _completed(self) -> asyncio.Future[bool]:
+        """Done when the disk thread has closed the file, which it does also if nobody waits any more."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
+
+        def tell(whole: bool) -> None:
+            if not done.done():
+                done.set_result(whole)
+
+        def complete() -> None:
+            whole = self._writing.close()
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(tell, whole)
+
+        self._disk.put(complete)
+        return done
+
+    @property
+    def _dropped_ms(self) -> int:
+        return self._dropped * 1000 // RATE
+
+    def _hand_over(self, block: bytes) -> None:
+        frames = len(block) // FRAME_BYTES
+        position, self._position = self._position, self._position + frames
+        if self._disk.waiting < self._limit:
+            self._disk.put(lambda: self._writing.write(position, block))
+            return
+        if not self._dropped:
+            log.error("the disk does not keep up, recordings have holes", call=self._writing.call, limit=self._limit)
+        self._dropped += frames
+
+
+class Recordings:
+    """All recordings of a worker."""
+
+    def __init__(
+        self,
+        disk: DiskThread,
+        *,
+        create: Create = create,
+        limit: int = QUEUE_LIMIT,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._disk = disk
+        self._create = create
+        self._limit = limit
+        self._clock = clock
+
+    def open(self, call: str, wanted: contract.Recording) -> Recording:
+        """Raises ValueError if the call's id is no UUID."""
+        path = Path(wanted.path) / f"{UUID(call)}.{wanted.format}"
+        writing = Writing(call, path, wanted.format, self._create)
+        return Recording(self._disk, writing, limit=self._limit, clock=self._clock)
+
+
+class Recorded:
+    """The `Sink` that writes down what passes between a media leg and its session. Changes nothing on the way."""
+
+    def __init__(self, sink: Sink, recording: Recording) -> None:
+        self._sink = sink
+        self._recording = recording
+
+    def media_connected(self, leg: Leg) -> None:
+        self._recording.start()
+        self._sink.media_connected(leg)
+
+    def media_format(self, rate: int, frame_bytes: int) -> None:
+        self._sink.media_format(rate, frame_bytes)
+
+    def caller_audio(self, pcm: bytes) -> None:
+        self._recording.caller(pcm)
+        self._sink.caller_audio(pcm)
+
+    def caller_digit(self, digit: str) -> None:
+        self._sink.caller_digit(digit)
+
+    def media_gone(self, reason: str) -> None:
+        self._recording.finish()
+        self._sink.media_gone(reason)
+
+    def next_frame(self) -> bytes | None:
+        frame = self._sink.next_frame()
+        self._recording.agent(frame)
+        return frame

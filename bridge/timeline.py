@@ -1,0 +1,124 @@
+"""Both sides of a call on one time line: pieces of sound in, stereo blocks out, each sample at its time. [pure]
+
+Owns where a piece belongs. A side's pieces come in order, but not evenly: none at all during hold and around DTMF,
+none while this process stalled, then several at once. A piece can't have been spoken later than it came, nor later
+than the piece behind it allows; the latest moment that satisfies all that came within `HORIZON_S` is its place. So a
+lump is laid back into the gap that it left, a real gap stays silent, and jitter moves nothing. Sound is joined
+without a seam while its place differs by no more than `SLACK_S`: neither side can drift away from the clock.
+
+The caller's piece ends when it comes (it was spoken before); the agent's begins when it is handed over.
+Refuses to read a clock, and to write anything.
+"""
+
+from collections import deque
+
+import numpy as np
+
+RATE = 24_000
+SAMPLE_BYTES = 2
+"""One channel, signed 16 bit little endian."""
+HORIZON_S = 0.3
+"""What comes later than this has missed its place and is left out. Blocks are given out so long after their time."""
+SLACK_S = 0.02
+BLOCK_S = 0.2
+"""The shortest block that is worth handing on."""
+
+_HORIZON = round(HORIZON_S * RATE)
+_SLACK = round(SLACK_S * RATE)
+_BLOCK = round(BLOCK_S * RATE)
+
+
+class Track:
+    """One side. Positions are samples since the beginning."""
+
+    def __init__(self) -> None:
+        self.late = 0
+        """Samples that came too late for their place."""
+        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._placed = bytearray()
+        self._settled = 0
+        """Where `_placed` begins: what is before it was given out."""
+        self._sound_end = -1
+        """Where the last sound ended. If that is still the end of all, what comes next may be joined to it."""
+
+    def add(self, pcm: bytes, end: int) -> None:
+        """A piece whose last sample belongs before `end`."""
+        if pcm:
+            self._pieces.append((end, pcm))
+
+    def take(self, upto: int) -> bytes:
+        """All from where the last block ended up to `upto`, with silence where there was nothing."""
+        for start in self._starts():
+            end = self._settled + len(self._placed) // SAMPLE_BYTES
+            gap = start - end
+            if 0 < gap <= _SLACK and end == self._sound_end:
+                gap = 0
+            if end + gap >= upto:
+                break
+            _, pcm = self._pieces.popleft()
+            samples = len(pcm) // SAMPLE_BYTES
+            if gap < -_SLACK:
+                self.late += samples
+                continue
+            self._placed += bytes(max(0, gap) * SAMPLE_BYTES) + pcm
+            self._sound_end = end + max(0, gap) + samples
+        wanted = max(0, upto - self._settled) * SAMPLE_BYTES
+        block = bytes(self._placed[:wanted]).ljust(wanted, b"\0")
+        del self._placed[:wanted]
+        self._settled = max(upto, self._settled)
+        return block
+
+    def _starts(self) -> list[int]:
+        """The latest place of each piece, found from the last to the first."""
+        starts: list[int] = []
+        bound = None
+        for end, pcm in reversed(self._pieces):
+            bound = (end if bound is None else min(end, bound)) - len(pcm) // SAMPLE_BYTES
+            starts.append(bound)
+        starts.reverse()
+        return starts
+
+
+class Timeline:
+    """`start` and every `now` are seconds of one monotonic clock."""
+
+    def __init__(self, start: float) -> None:
+        self._start = start
+        self._given = 0
+        self._left, self._right = Track(), Track()
+
+    @property
+    def seconds(self) -> float:
+        """The length of what was given out."""
+        return self._given / RATE
+
+    @property
+    def late_ms(self) -> int:
+        """Caller and agent together: sound that was left out because it came too late for its place."""
+        return (self._left.late + self._right.late) * 1000 // RATE
+
+    def caller(self, pcm: bytes, now: float) -> None:
+        """Heard until now. 24 kHz s16le mono, any length."""
+        self._left.add(pcm, self._at(now))
+
+    def agent(self, pcm: bytes | None, now: float) -> None:
+        """Handed to Asterisk now; None is silence."""
+        if pcm:
+            self._right.add(pcm, self._at(now) + len(pcm) // SAMPLE_BYTES)
+
+    def take(self, now: float) -> bytes | None:
+        """The next stereo block (caller left, agent right, interleaved), once there is one."""
+        upto = self._at(now) - _HORIZON
+        return self._block(upto) if upto - self._given >= _BLOCK else None
+
+    def finish(self, now: float) -> bytes:
+        """All that is left until now."""
+        return self._block(max(self._at(now), self._given))
+
+    def _at(self, now: float) -> int:
+        return round((now - self._start) * RATE)
+
+    def _block(self, upto: int) -> bytes:
+        self._given = upto
+        left, right = (np.frombuffer(track.take(upto), "<i2") for track in (self._left, self._right))
+        return np.stack((left, right), axis=1).tobytes()
