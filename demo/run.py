@@ -27,7 +27,8 @@ from demo.story import Story
 
 EXTENSION = "5001"
 COLLEAGUE = "+4930555123"
-FOLDER = ROOT / "var" / "demo"
+INSTANCE = os.environ.get("ASTERISK_NAME", "demo")
+FOLDER = ROOT / "var" / INSTANCE
 CALL_SECONDS = 90.0
 CLEAN_SECONDS = 2.0
 LONGEST_GAP = 0.04  # seconds of silence put into a reply
@@ -74,7 +75,9 @@ async def run(keep: bool) -> int:
 
 def _failed(console: Console, what: str) -> int:
     console.print(f"demo: failed: {what}", style="bold red", soft_wrap=True)
-    logs = f"look at {FOLDER}/: service.log, stand-in.log, caller.sip; and at `asterisk/asterisk --name demo logs`"
+    logs = (
+        f"look at {FOLDER}/: service.log, stand-in.log, caller.sip; and at `asterisk/asterisk --name {INSTANCE} logs`"
+    )
     console.print(logs, soft_wrap=True)
     return 1
 
@@ -84,7 +87,7 @@ async def stage(story: Story) -> AsyncIterator[tuple[Asterisk, Service]]:
     """All that the call needs, running; gone afterwards."""
     key, token = os.environ.get("OPENAI_API_KEY", ""), secrets.token_urlsafe(24)
     async with AsyncExitStack() as stack:
-        pbx = await stack.enter_async_context(asterisk("demo"))
+        pbx = await stack.enter_async_context(asterisk(INSTANCE))
         openai: dict[str, Any] = {"api_key": "${OPENAI_API_KEY}"}
         if not key:
             key = secrets.token_urlsafe(24)
