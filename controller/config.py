@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, SecretStr, ValidationError
+from pydantic import Field, ValidationError
 
-from bridge.contract import NoiseReduction, Provider, ServerVad, Shape, Transcription, TurnDetection
 from controller import config_schema, config_source, limits
+from controller.config_agents import Agent, AiProvider, HttpTool, Mcp, Price, star
 from controller.config_checks import complete, problems_of
-from controller.config_errors import ConfigError, ConfigErrors, dotted, render
+from controller.config_errors import ConfigError, ConfigErrors, Path, dotted, render
 from controller.config_values import (
     AllowPattern,
     CallerId,
@@ -29,10 +29,11 @@ from controller.config_values import (
     OptionalSecret,
     PhoneText,
     PortsInRow,
-    RealtimeUrl,
     RoutePattern,
     Secret,
+    Section,
     SomeText,
+    ToolName,
     WorkerCount,
     plain,
 )
@@ -40,11 +41,6 @@ from controller.config_values import (
 __all__ = ["Config", "ConfigError", "ConfigErrors", "load", "parse", "json_schema", "render"]
 
 Scope = Literal["read", "call", "control", "admin"]
-BuiltInTool = Literal["transfer", "hang_up"]
-
-
-class Section(Shape):
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Ari(Section):
@@ -58,19 +54,6 @@ class Ari(Section):
 
 class Asterisk(Section):
     ari: Ari
-
-
-class OpenAi(Provider):
-    """Where the agents' voices come from: OpenAI, or any server that speaks the Realtime protocol."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    url: RealtimeUrl = "wss://api.openai.com/v1/realtime"
-    """The websocket, without `?model=`."""
-    api_key: Secret
-    model: SomeText = "gpt-realtime-2.1-mini"
-    headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Further headers of the websocket's handshake. Counted as secret."""
 
 
 class Bridge(Section):
@@ -120,32 +103,6 @@ class Trunk(Section):
     """Calls at once over this trunk."""
 
 
-class Agent(Section):
-    """Who answers: a prompt, a voice and tools."""
-
-    instructions: SomeText
-    """The prompt. `{{name}}` becomes the call variable of that name, or nothing."""
-    voice: SomeText = "marin"
-    greeting: SomeText | None = None
-    """What the agent says first; without it, it waits for the caller to speak."""
-    turn_detection: TurnDetection = Field(default_factory=lambda: ServerVad())
-    noise_reduction: NoiseReduction | None = None
-    transcription: Transcription | None = Field(default_factory=lambda: Transcription())
-    """Writes down what the caller says, at a small cost; null: logs and records hold the agent's words only."""
-    speed: float = Field(1.0, ge=0.25, le=1.5)
-    reasoning_effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
-    """For reasoning models (gpt-realtime-2 and later) only."""
-    max_output_tokens: int | None = Field(None, ge=1, le=4096)
-    protect_greeting: bool = False
-    """True: the caller can't interrupt the greeting."""
-    playout_delay_ms: int = Field(0, ge=0, le=500)
-    """What the far end still holds of sound handed to Asterisk (jitter buffers); not counted as heard."""
-    tools: tuple[BuiltInTool, ...] = ("transfer", "hang_up")
-    """What the agent may do with its call."""
-    answer_deadline_s: float = Field(4.0, gt=0, le=60)
-    """A call is answered once the AI is ready, and after this many seconds of ringing at the latest."""
-
-
 class Route(Section):
     """Which agent answers. The first route that fits wins; a call that none fits is declined.
 
@@ -171,14 +128,27 @@ class Transfer(Section):
 class Limits(Section):
     max_calls: int | None = Field(None, ge=1)
     """Calls at once, in and out."""
+    spend_per_call: float | None = Field(None, gt=0)
+    """US dollars. The agent of a call that has cost as much says its `wrap_up`, and the call ends."""
+    spend_per_day: float | None = Field(None, gt=0)
+    """US dollars from midnight to midnight, local time. Once spent: live calls wrap up, no new ones begin."""
 
 
 class Config(Section):
     """All of config.yaml."""
 
     asterisk: Asterisk
-    openai: OpenAi
+    openai: AiProvider
+    """Where the agents' voices come from, unless their `providers` say otherwise."""
+    providers: dict[Name, AiProvider] = Field(default_factory=dict)
+    """Further ones, by name."""
     agents: dict[Name, Agent] = Field(min_length=1)
+    http_tools: dict[ToolName, HttpTool] = Field(default_factory=dict)
+    """Tools that agents may name in their `tools`."""
+    mcp: dict[ToolName, Mcp] = Field(default_factory=dict)
+    """Remote tool servers that agents may name in their `mcp`."""
+    prices: dict[SomeText, Price] = Field(default_factory=dict)
+    """By model: what it costs, where that differs from what voiceai knows (docs/configuration.md)."""
     routes: tuple[Route, ...] = ()
     trunks: dict[Name, Trunk] = Field(default_factory=dict)
     transfer: Transfer = Field(default_factory=Transfer)
@@ -189,7 +159,10 @@ class Config(Section):
     def redacted(self) -> dict[str, Any]:
         """For display: every value that could be a secret is `**********`."""
         shown = plain(self.model_dump())
-        shown["openai"]["headers"] = dict.fromkeys(self.openai.headers, str(SecretStr("x")))
+        shown["openai"]["headers"] = star(self.openai.headers)
+        for section, entries in (("providers", self.providers), ("http_tools", self.http_tools), ("mcp", self.mcp)):
+            for name, entry in entries.items():
+                shown[section][name]["headers"] = star(entry.headers)
         assert isinstance(shown, dict)
         return shown
 
@@ -214,10 +187,14 @@ def parse(text: str, env: Mapping[str, str], source: str = "config") -> Config:
 
 
 def _targets(config: Config, document: config_source.Source) -> list[ConfigError]:
-    """Named destinations that no trunk and no context would let through."""
+    """Destinations that no trunk and no context would let through."""
+    places: dict[Path, str] = {("transfer", "targets", name): to for name, to in config.transfer.targets.items()}
+    for agent, each in config.agents.items():
+        steps = {("agents", agent, "on_ai_failure", number): step for number, step in enumerate(each.on_ai_failure)}
+        keys = {("agents", agent, "dtmf", digit): action for digit, action in each.dtmf.items()}
+        places |= {(*path, "transfer"): does.transfer for path, does in (steps | keys).items() if does.transfer}
     wrong = []
-    for name, to in config.transfer.targets.items():
-        path = ("transfer", "targets", name)
+    for path, to in places.items():
         try:
             limits.destination(config, to, None)
         except limits.NotAllowed as refusal:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from controller.config_errors import ConfigError, Path, dotted, explain_unknown, shown
+from controller.config_references import check_references
 from controller.config_schema import keys_at, places, shape_of
 from controller.config_source import Source
 from controller.config_values import Address, Ports, address_of, ports_of
@@ -26,7 +27,6 @@ _PLACEHOLDER = re.compile(
     r"((api|ops)[-_]?)?(token|secret|password|key)",
     re.IGNORECASE,
 )
-_NO_REASONING = re.compile(r"gpt-realtime(-mini|-1\.5)?(-[0-9]{4}-[0-9]{2}-[0-9]{2})?")
 
 
 # ---------------------------------------------------------------- each value by itself
@@ -115,7 +115,7 @@ def complete(source: Source) -> list[ConfigError]:
     _check_routes(top, source)
     _check_tokens(_mapping(top.get("api")), source)
     _check_bridge(top, source)
-    _check_openai(top, source)
+    check_references(top, source)
     found = source.errors[before:]
     del source.errors[before:]
     return found
@@ -195,23 +195,6 @@ def _check_bridge(top: Mapping[str, Any], source: Source) -> None:
         source.add(
             ("bridge", "advertise"), "is no address that Asterisk could connect to", "name this machine's address"
         )
-
-
-def _check_openai(top: Mapping[str, Any], source: Source) -> None:
-    openai = _mapping(top.get("openai"))
-    for name in _mapping(openai.get("headers")):
-        if str(name).lower() == "openai-beta":
-            hint = explain_unknown(("OpenAI-Beta",), (), {})
-            source.add(("openai", "headers", name), "must not be sent", hint)
-    model = openai.get("model", "")
-    if not isinstance(model, str) or not _NO_REASONING.fullmatch(model):
-        return
-    for name, agent in _mapping(top.get("agents")).items():
-        if _mapping(agent).get("reasoning_effort") is not None:
-            hint = "the server would refuse the whole session; leave it out or use gpt-realtime-2.1-mini"
-            source.add(
-                ("agents", str(name), "reasoning_effort"), "is for reasoning models, and openai.model is none", hint
-            )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -11,8 +11,19 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SecretStr,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
+
+from bridge.contract import Shape
 
 FORBIDDEN_IN_NUMBERS = "/&,;|$%{}()[]<>\"'`\\ \t\r\n"
 """Each of these means something to Asterisk, to SIP or to a shell. `@` and `:` only ever stand in `sip:user@host`."""
@@ -24,7 +35,15 @@ _CALLER_ID = re.compile(
 )
 
 
-def _wrong(message: str, hint: str = "") -> PydanticCustomError:
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class Section(Shape):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+def wrong(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("voiceai", "{message}", {"message": message, "hint": hint})
 
 
@@ -69,7 +88,7 @@ def address_of(value: Any) -> Address:
         return value
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):([0-9]{1,5})", str(value))
     if match is None or int(match[3]) > 65535:
-        raise _wrong("must be host:port", "e.g. 127.0.0.1:8080, in quotes; [::1]:8080 for IPv6")
+        raise wrong("must be host:port", "e.g. 127.0.0.1:8080, in quotes; [::1]:8080 for IPv6")
     return Address(match[1] or match[2], int(match[3]))
 
 
@@ -79,10 +98,10 @@ def ports_of(value: Any) -> Ports:
         return value
     match = re.fullmatch(r"([0-9]{1,5})(?: ?- ?([0-9]{1,5}))?", str(value))
     if match is None:
-        raise _wrong("must be a port or two with a dash between", 'e.g. "9092-9099"')
+        raise wrong("must be a port or two with a dash between", 'e.g. "9092-9099"')
     first, last = int(match[1]), int(match[2] or match[1])
     if not 1 <= first <= last <= 65535:
-        raise _wrong("must be within 1-65535, the lower port first")
+        raise wrong("must be within 1-65535, the lower port first")
     return Ports(first, last)
 
 
@@ -91,7 +110,7 @@ def _workers(value: Any) -> int | Literal["auto"]:
         return "auto"
     text = str(value)
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > 256:
-        raise _wrong("must be `auto` or a whole number from 0 to 256")
+        raise wrong("must be `auto` or a whole number from 0 to 256")
     return int(text)
 
 
@@ -100,16 +119,16 @@ def _pattern(text: str) -> str:
         compiled = re.compile(text, re.ASCII)
     except re.error as error:
         what = error.msg.partition("'")[0].strip()  # a quoted part would be the file's
-        raise _wrong(f"is not a regular expression: {what}, at character {(error.pos or 0) + 1}") from None
+        raise wrong(f"is not a regular expression: {what}, at character {(error.pos or 0) + 1}") from None
     dangerous = sorted({sign for sign in FORBIDDEN_IN_NUMBERS if _can_match(compiled, sign)})
     if dangerous:
         signs = " ".join("space" if sign == " " else repr(sign)[1:-1] for sign in dangerous)
-        raise _wrong(
+        raise wrong(
             f"also matches text with {signs}, which could change the dial string",
             r"say which signs a number has, e.g. \+?[0-9]{4,15}",
         )
     if text.startswith("sip") and any(compiled.fullmatch(f"{each}@anywhere.invalid") for each in ("sip:1", "sip:user")):
-        raise _wrong("matches SIP addresses of any host", r"name the host, e.g. sip:[a-z0-9]+@pbx\.example\.com")
+        raise wrong("matches SIP addresses of any host", r"name the host, e.g. sip:[a-z0-9]+@pbx\.example\.com")
     return text
 
 
@@ -124,30 +143,30 @@ def _can_match(pattern: re.Pattern[str], sign: str) -> bool:
 
 def _template(text: str) -> str:
     if text.count("{number}") != 1:
-        raise _wrong("must hold {number} once", "e.g. PJSIP/{number}@trunk")
+        raise wrong("must hold {number} once", "e.g. PJSIP/{number}@trunk")
     if not _TEMPLATE.fullmatch(text):
-        raise _wrong("must be technology/… without spaces, commas, & or other braces", "e.g. PJSIP/{number}@trunk")
+        raise wrong("must be technology/… without spaces, commas, & or other braces", "e.g. PJSIP/{number}@trunk")
     return text
 
 
 def _caller_id(text: str) -> str:
     if not _CALLER_ID.fullmatch(text):
-        raise _wrong("must be a number, or a name and a number", "e.g. Reception <+49301234567>")
+        raise wrong("must be a number, or a name and a number", "e.g. Reception <+49301234567>")
     return text
 
 
 def _secret(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text.strip():
-        raise _wrong("is empty")
+        raise wrong("is empty")
     if text != text.strip() or _CONTROL.search(text):
-        raise _wrong("has a space or line end around it, or a control character in it")
+        raise wrong("has a space or line end around it, or a control character in it")
     return secret
 
 
 def _some(text: str) -> str:
     if not text.strip():
-        raise _wrong("is empty")
+        raise wrong("is empty")
     return text
 
 
@@ -157,28 +176,69 @@ def _url(schemes: tuple[str, ...]) -> Any:
             parts = urlsplit(text)
             _ = parts.port
         except ValueError:
-            raise _wrong("is not a URL") from None
+            raise wrong("is not a URL") from None
         if parts.scheme not in schemes or not parts.hostname:
-            raise _wrong("must begin with " + " or ".join(f"{scheme}://" for scheme in schemes) + " and name a host")
+            raise wrong("must begin with " + " or ".join(f"{scheme}://" for scheme in schemes) + " and name a host")
         if parts.username or parts.password:
-            raise _wrong("must not hold a user name or password", "they have keys of their own")
+            raise wrong("must not hold a user name or password", "they have keys of their own")
         if "model" in parse_qs(parts.query, keep_blank_values=True):
-            raise _wrong("must not hold ?model=", "`openai.model` says which")
+            raise wrong("must not hold ?model=", "`openai.model` says which")
         return text.rstrip("/")
 
     return check
 
 
+def placeholders(template: str) -> list[str]:
+    """The arguments that a URL template names, in order."""
+    return _PLACEHOLDER.findall(template)
+
+
+def url_template(text: str) -> str:
+    """`text` if it is one. Raises PydanticCustomError."""
+    start = re.match(r"https?://[^/?#{}@\\\s]+", text)
+    if start is None or re.search(r"[\s\x00-\x1f\x7f\\#]", text):
+        raise wrong("must begin with http:// or https:// and a host, without spaces, user names and #")
+    rest = text[start.end() :]
+    if rest and rest[0] not in "/?":
+        raise wrong("must have no {…} in its host", "arguments may stand in the path and in the query only")
+    if "{" in _PLACEHOLDER.sub("", rest) or "}" in _PLACEHOLDER.sub("", rest):
+        raise wrong("has a brace that is not {argument}", "write %7B and %7D for braces")
+    _url(("http", "https"))(start[0])
+    return text
+
+
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise wrong("has a name that no HTTP header can have")
+        if not value.isascii() or _CONTROL.search(value) or value != value.strip():
+            raise wrong("has a value that no HTTP header can have")
+    return headers
+
+
+def ActionWord(model: Any) -> BeforeValidator:
+    """`hang_up` alone stands for `{hang_up: true}`."""
+
+    def spelled_out(value: Any) -> Any:
+        return {"hang_up": True} if value == "hang_up" else value
+
+    return BeforeValidator(spelled_out, json_schema_input_type=model | Literal["hang_up"])
+
+
 def _matching(pattern: str, message: str) -> tuple[AfterValidator, WithJsonSchema]:
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise _wrong(message)
+            raise wrong(message)
         return text
 
     return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
 _NAME = _matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "must be 1 to 64 of letters, digits, dots, dashes and underlines")
+_TOOL = _matching(r"[A-Za-z0-9_-]{1,64}", "must be 1 to 64 of letters, digits, dashes and underlines")
+_DIGIT = _matching(r"[0-9*#A-D]", "must be one key: 0 to 9, * or #, in quotes")
+_SOUND = _matching(r"/?[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", "must be a sound's name without ending, e.g. voiceai/sorry")
+_HOST = _matching(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?", "must be a host, in small letters, no port")
 _ROUTE = _matching(r"[+*#0-9A-Za-z_.-]{1,64}", "must be 1 to 64 of digits, letters and + * # . - _")
 
 HttpUrl = Annotated[
@@ -188,6 +248,12 @@ RealtimeUrl = Annotated[
     str, AfterValidator(_url(("ws", "wss"))), WithJsonSchema({"type": "string", "pattern": "^wss?://"})
 ]
 Name = Annotated[str, _NAME[0], _NAME[1]]
+ToolName = Annotated[str, _TOOL[0], _TOOL[1]]
+Digit = Annotated[str, _DIGIT[0], _DIGIT[1]]
+SoundName = Annotated[str, _SOUND[0], _SOUND[1]]
+Host = Annotated[str, _HOST[0], _HOST[1]]
+UrlTemplate = Annotated[str, AfterValidator(url_template)]
+HeaderValues = Annotated[dict[str, str], AfterValidator(_headers)]
 SomeText = Annotated[str, AfterValidator(_some)]
 PhoneText = Annotated[str, Field(min_length=1, max_length=128)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]

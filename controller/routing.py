@@ -1,16 +1,17 @@
 """Which agent a call gets, and what a session is then made of. [pure]
 
-Owns the choice by route, the filling-in of call variables, and the built-in tools' descriptions for the model.
+Owns the choice by route and the filling-in of call variables. How tools are told to the model is `tools/offer.py`'s.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from bridge.contract import FunctionTool, Provider, SessionSpec
-from controller.config import Agent, Config
+from bridge.contract import Idle, McpServer, Provider, Recording, SessionSpec
+from controller.config import Config
+from controller.config_agents import Agent
 from controller.limits import endpoint_of
+from controller.tools import offer
 
 _VARIABLE = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
 _CHANNEL = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
@@ -66,70 +67,56 @@ def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) 
     agent = config.agents.get(agent_name)
     if agent is None:
         raise UnknownAgent(agent_name)
+    first, *others = (_provider(config, name) for name in agent.providers)
+    recording = agent.recording
     return SessionSpec(
         agent=agent_name,
-        provider=Provider.model_validate(dict(config.openai)),
+        provider=first,
+        fallbacks=tuple(others),
         instructions=fill(agent.instructions, variables),
         voice=agent.voice,
-        greeting=fill(agent.greeting, variables) if agent.greeting is not None else None,
+        greeting=_greeting(agent, variables),
         turn_detection=agent.turn_detection,
+        min_speech_ms=agent.min_speech_ms,
         noise_reduction=agent.noise_reduction,
         transcription=agent.transcription,
         speed=agent.speed,
         reasoning_effort=agent.reasoning_effort,
         max_output_tokens=agent.max_output_tokens,
-        tools=tuple(_TOOLS[name](config) for name in agent.tools),
+        tools=offer.tools(config, agent),
+        mcp=tuple(_mcp(config, name) for name in agent.mcp),
+        digit_actions=tuple(agent.dtmf),
+        idle=Idle.model_validate(dict(agent.idle)) if agent.idle else None,
+        recording=Recording(path=recording.path, format=recording.format) if recording else None,
         protect_greeting=agent.protect_greeting,
         playout_delay_ms=agent.playout_delay_ms,
+    )
+
+
+def _provider(config: Config, name: str) -> Provider:
+    if name == "openai":
+        return Provider.model_validate(dict(config.openai))
+    return Provider.model_validate(dict(config.providers[name]) | {"name": name})
+
+
+def _greeting(agent: Agent, variables: Mapping[str, str]) -> str | None:
+    """With what has to be said to somebody who is recorded before it."""
+    consent = agent.recording.consent if agent.recording else None
+    spoken = [fill(text, variables) for text in (consent, agent.greeting) if text]
+    return " ".join(spoken) or None
+
+
+def _mcp(config: Config, name: str) -> McpServer:
+    server = config.mcp[name]
+    return McpServer(
+        server_label=name,
+        server_url=server.url,
+        authorization=server.authorization,
+        headers=server.headers,
+        allowed_tools=server.allowed_tools,
     )
 
 
 def fill(template: str, variables: Mapping[str, str]) -> str:
     """`{{name}}` replaced once: a variable's own text is never looked at. An unknown one becomes nothing."""
     return _VARIABLE.sub(lambda match: variables.get(match[1], ""), template)
-
-
-# ---------------------------------------------------------------- built-in tools
-
-
-def _hang_up(config: Config) -> FunctionTool:
-    return FunctionTool(
-        name="hang_up",
-        description=(
-            "Ends this telephone call for good. Use it when the caller says goodbye, asks to end the call, or all is "
-            "done and they want nothing more. Say a short goodbye first, in the same turn; the line is closed once it "
-            "has been heard. Not for silence or a single misunderstanding."
-        ),
-        parameters=_object(
-            {"reason": {"type": "string", "description": "Why, in a few words, for the record. Not spoken."}}, []
-        ),
-        after_speech=True,
-    )
-
-
-def _transfer(config: Config) -> FunctionTool:
-    targets = list(config.transfer.targets)
-    to: dict[str, Any] = {"type": "string", "description": "The number or extension, digits only, as you were told it."}
-    if targets:
-        to = {"type": "string", "enum": targets, "description": "Where to."}
-    return FunctionTool(
-        name="transfer",
-        description=(
-            "Connects the caller to a person or another extension and takes you out of the call. Use it when the "
-            "caller asks for that, or your instructions say so. First tell the caller in one short sentence that you "
-            "are connecting them, in the same turn. The caller stays with you until the other side answers; if it "
-            "does not, you get the reason back and go on talking. Never make up a destination."
-        ),
-        parameters=_object(
-            {"to": to, "reason": {"type": "string", "description": "What it is about, for the record. Not spoken."}},
-            ["to"],
-        ),
-        after_speech=True,
-    )
-
-
-def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-_TOOLS = {"hang_up": _hang_up, "transfer": _transfer}

@@ -140,7 +140,7 @@ def test_it_is_frozen() -> None:
         ({"trunks": {"a b": FULL["trunks"]["main"]}, "transfer": {}}, "trunks.a b", "letters"),
         ({"agents__night__speed": 2}, "agents.night.speed", "less than or equal to 1.5"),
         ({"agents__night__instructions": " "}, "agents.night.instructions", "empty"),
-        ({"agents__night__tools": ["dance"]}, "agents.night.tools[0]", "'transfer' or 'hang_up'"),
+        ({"agents__night__tools": ["dance"]}, "agents.night.tools[0]", "does not exist"),
         ({"agents__night": "quiet"}, "agents.night", "mapping"),
         (
             {"agents__night__turn_detection": {"type": "server_vad", "threshold": 7}},
@@ -195,7 +195,7 @@ def test_what_yaml_took_for_something_else_gets_a_hint(text: str) -> None:
     [
         ({"openai__modle": "x"}, "openai.modle", "did you mean `model`?"),
         ({"agent": {}}, "agent", "did you mean `agents`?"),
-        ({"bridge__api_key": "x"}, "bridge.api_key", "it belongs at `openai.api_key`"),
+        ({"bridge__api_key": "x"}, "bridge.api_key", "it belongs at `openai.api_key` or `providers.<name>.api_key`"),
         ({"openai__voice": "ash"}, "openai.voice", "it belongs at `agents.<name>.voice`"),
         ({"openai__turn_detection": {}}, "openai.turn_detection", "it belongs at `agents.<name>.turn_detection`"),
         (
@@ -203,7 +203,7 @@ def test_what_yaml_took_for_something_else_gets_a_hint(text: str) -> None:
             "agents.night.threshold",
             "it belongs at `agents.<name>.turn_detection.threshold`",
         ),
-        ({"limits__zzz": 1}, "limits.zzz", "known here: max_calls"),
+        ({"limits__zzz": 1}, "limits.zzz", "known here: max_calls, spend_per_call, spend_per_day"),
         ({"asterisk__ari__Password": "x"}, "asterisk.ari.Password", "did you mean `password`?"),
     ],
 )
@@ -445,7 +445,9 @@ _trees = st.recursive(
 _places = st.sampled_from(
     ["asterisk", "asterisk__ari", "openai", "openai__headers", "bridge", "bridge__ports", "bridge__workers", "api"]
     + ["api__tokens", "trunks", "trunks__main", "agents", "agents__night", "agents__night__turn_detection", "routes"]
-    + ["transfer", "transfer__targets", "limits"]
+    + ["transfer", "transfer__targets", "limits", "providers", "providers__spare", "http_tools", "http_tools__look"]
+    + ["http_tools__look__parameters", "http_tools__look__url", "mcp", "prices", "prices__some", "agents__night__dtmf"]
+    + ["agents__night__on_ai_failure", "agents__night__tools", "agents__night__idle", "agents__night__recording"]
 )
 
 

@@ -1,0 +1,198 @@
+"""What agents name, and what must hold between an agent and that: providers, tools, tool servers, prices. [pure]
+
+Works on plain data, as `config_checks` does. Owns also what a tool over HTTP must be to be safe: every argument in its
+URL is one that the model must give, its schema is a schema, and its host is one that it may ask.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import urlsplit
+
+import jsonschema
+from pydantic_core import PydanticCustomError
+
+from controller.config_agents import BUILT_IN_TOOLS
+from controller.config_errors import Path, explain_unknown, shown
+from controller.config_source import Source
+from controller.config_values import placeholders, url_template
+from controller.cost import Prices, Tariff
+
+_NO_REASONING = re.compile(r"gpt-realtime(-mini|-1\.5)?(-[0-9]{4}-[0-9]{2}-[0-9]{2})?")
+_DEFAULT_MODEL = "gpt-realtime-2.1-mini"
+_SENDS_BODY = ("POST", "PUT", "PATCH")
+
+
+def check_references(top: Mapping[str, Any], source: Source) -> None:
+    """Adds to the errors of `source`. Values of the wrong kind are skipped: pydantic names them."""
+    _check_providers(top, source)
+    for name, tool in _named(top.get("http_tools")):
+        _check_http_tool(name, tool, source)
+    for name, agent in _named(top.get("agents")):
+        _check_names(name, agent, top, source)
+        _check_reasoning(name, agent, top, source)
+    _check_prices(top, source)
+
+
+# ---------------------------------------------------------------- providers and prices
+
+
+def _providers(top: Mapping[str, Any]) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
+    """All of them: name, place, keys."""
+    yield "openai", ("openai",), _mapping(top.get("openai"))
+    for name, entry in _named(top.get("providers")):
+        yield name, ("providers", name), entry
+
+
+def _check_providers(top: Mapping[str, Any], source: Source) -> None:
+    if "openai" in _mapping(top.get("providers")):
+        source.add(("providers", "openai"), "is `openai` already, the section", "give this one another name")
+    for _, path, provider in _providers(top):
+        for header in _mapping(provider.get("headers")):
+            if str(header).lower() == "openai-beta":
+                hint = explain_unknown(("OpenAI-Beta",), (), {})
+                source.add((*path, "headers", str(header)), "must not be sent", hint)
+
+
+def _models(agent: Mapping[str, Any], top: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Of the providers that the agent may get."""
+    wanted = agent.get("providers", ["openai"])
+    for name, path, provider in _providers(top):
+        if isinstance(wanted, list) and name in wanted:
+            yield path, provider.get("model", _DEFAULT_MODEL)
+
+
+def _check_reasoning(name: str, agent: Mapping[str, Any], top: Mapping[str, Any], source: Source) -> None:
+    if agent.get("reasoning_effort") is None:
+        return
+    for path, model in _models(agent, top):
+        if isinstance(model, str) and _NO_REASONING.fullmatch(model):
+            hint = "the server would refuse the whole session; leave it out or use gpt-realtime-2.1-mini"
+            message = f"is for reasoning models, and {'.'.join(map(str, path))}.model is none"
+            source.add(("agents", name, "reasoning_effort"), message, hint)
+            return
+
+
+def _check_prices(top: Mapping[str, Any], source: Source) -> None:
+    """A limit on money is worth nothing for a model whose price nobody knows."""
+    limits = _mapping(top.get("limits"))
+    capped = next((key for key in ("spend_per_call", "spend_per_day") if limits.get(key) is not None), None)
+    if capped is None:
+        return
+    prices = Prices(dict.fromkeys(map(str, _mapping(top.get("prices"))), Tariff()))
+    for _, path, provider in _providers(top):
+        model = provider.get("model", _DEFAULT_MODEL)
+        if isinstance(model, str) and not prices.known(model) and (*path, "model") not in source.unset:
+            hint = f"give its price under prices, so that limits.{capped} can be kept"
+            source.add((*path, "model"), "has no known price", hint)
+
+
+# ---------------------------------------------------------------- what agents name
+
+
+def _check_names(agent: str, entry: Mapping[str, Any], top: Mapping[str, Any], source: Source) -> None:
+    known = {
+        "providers": ["openai", *_mapping(top.get("providers"))],
+        "tools": [*BUILT_IN_TOOLS, *_mapping(top.get("http_tools"))],
+        "mcp": [*_mapping(top.get("mcp"))],
+    }
+    for key, names in known.items():
+        listed = entry.get(key)
+        given = listed if isinstance(listed, list) else []
+        for number, name in enumerate(given):
+            path = ("agents", agent, key, number)
+            if not isinstance(name, str) or path in source.unset:
+                continue
+            if name not in names:
+                near = get_close_matches(name, map(str, names), n=1)
+                hint = f"did you mean `{near[0]}`?" if near else "there are: " + ", ".join(map(str, names))
+                source.add(path, "does not exist", hint if names else f"`{key}` is empty", shown(path, name))
+            elif name in given[:number]:
+                source.add(path, "stands there twice", "", shown(path, name))
+
+
+# ---------------------------------------------------------------- tools over HTTP
+
+
+def _check_http_tool(name: str, tool: Mapping[str, Any], source: Source) -> None:
+    path: Path = ("http_tools", name)
+    if name in BUILT_IN_TOOLS:
+        source.add(path, "is the name of a built-in tool", "give it another name")
+    schema, url = tool.get("parameters", {}), tool.get("url")
+    if isinstance(schema, dict) and not _check_schema(schema, (*path, "parameters"), source):
+        return
+    if not isinstance(url, str) or not isinstance(schema, dict):
+        return
+    with suppress(PydanticCustomError):  # told already
+        url_template(url)
+        _check_arguments(url, schema, tool, path, source)
+        _check_host(url, tool, path, source)
+
+
+def _check_schema(schema: Mapping[str, Any], path: Path, source: Source) -> bool:
+    try:
+        schema = json.loads(json.dumps(schema, allow_nan=False))  # dates and the like are no JSON; numbers as keys are
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except (TypeError, ValueError, RecursionError):
+        source.add(path, "has a value that JSON does not have", "put dates, times and odd numbers in quotes")
+        return False
+    except jsonschema.SchemaError as error:
+        place = "".join(f".{part}" for part in error.absolute_path)
+        source.add(path, f"is no JSON Schema: see {place.lstrip('.') or 'its top'}", "json-schema.org has the rules")
+        return False
+    if schema and schema.get("type") != "object":
+        source.add(path, "must have `type: object`", "a model gives arguments by name")
+        return False
+    if any(not ref.startswith("#") for ref in _refs(schema)):
+        source.add(path, "has a $ref that leads elsewhere", "everything stands in here; only #/… can be referred to")
+        return False
+    return True
+
+
+def _refs(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for item in node:
+            yield from _refs(item)
+    if isinstance(node, dict):
+        for key, item in node.items():
+            if key in ("$ref", "$dynamicRef"):
+                yield str(item)
+            yield from _refs(item)
+
+
+def _check_arguments(url: str, schema: Mapping[str, Any], tool: Mapping[str, Any], path: Path, source: Source) -> None:
+    properties, required = _mapping(schema.get("properties")), schema.get("required", [])
+    in_path, in_url = placeholders(url.partition("?")[0]), placeholders(url)
+    for argument in dict.fromkeys(in_url):
+        if argument not in properties:
+            source.add((*path, "url"), f"names {{{argument}}}, which is not in parameters.properties")
+        elif argument in in_path and argument not in required:
+            source.add((*path, "url"), f"needs {{{argument}}} in its path: list it in parameters.required")
+    if tool.get("method", "GET") not in _SENDS_BODY:
+        for argument in properties:
+            if argument not in in_url:
+                hint = f"put {{{argument}}} into the query of the url, or use POST"
+                source.add((*path, "parameters"), f"has {argument}, which would not be sent", hint)
+
+
+def _check_host(url: str, tool: Mapping[str, Any], path: Path, source: Source) -> None:
+    allowed = tool.get("allowed_hosts")
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return
+    if isinstance(allowed, list) and allowed and host not in allowed:
+        source.add((*path, "allowed_hosts"), "does not have the host of the url", f"add {host}" if host else "")
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _named(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, entry in _mapping(value).items():
+        if isinstance(entry, dict):
+            yield str(name), entry

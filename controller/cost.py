@@ -1,0 +1,106 @@
+"""What AI costs: tokens and minutes into money, and what a day has cost so far. [pure]
+
+Owns the price table, in US dollars per million tokens as OpenAI publishes it, and the sums. The config's `prices` come
+before it. Refuses to guess: a model that neither knows costs nothing here, and `known` says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from bridge.contract import Used
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """US dollars per million tokens; `per_minute` of audio, for transcriptions billed by time."""
+
+    text_in: float = 0.0
+    text_out: float = 0.0
+    audio_in: float = 0.0
+    audio_out: float = 0.0
+    cached_in: float | None = None
+    """Of cached input, text or audio; None: like other input."""
+    per_minute: float = 0.0
+
+
+_FLAGSHIP = Tariff(text_in=4.0, text_out=24.0, audio_in=32.0, audio_out=64.0, cached_in=0.40)
+_MINI = Tariff(text_in=0.60, text_out=2.40, audio_in=10.0, audio_out=20.0, cached_in=0.30)
+
+PRICES: Mapping[str, Tariff] = {
+    "gpt-realtime-2.1": _FLAGSHIP,
+    "gpt-realtime-2.1-mini": _MINI,
+    "gpt-realtime-2": _FLAGSHIP,
+    "gpt-realtime-1.5": Tariff(text_in=4.0, text_out=16.0, audio_in=32.0, audio_out=64.0, cached_in=0.40),
+    "gpt-realtime": Tariff(text_in=4.0, text_out=16.0, audio_in=32.0, audio_out=64.0, cached_in=0.40),
+    "gpt-realtime-mini": _MINI,
+}
+"""OpenAI's list (developers.openai.com/api/docs/models), November 2026. Dated names cost what their model costs."""
+
+
+class Prices:
+    """`own` are the config's, by model name."""
+
+    def __init__(self, own: Mapping[str, Tariff]) -> None:
+        self._table = {**PRICES, **own}
+
+    def tariff(self, model: str) -> Tariff | None:
+        """That of the longest name which `model` is or begins with, as in `gpt-realtime-2.1-mini-2026-05-01`."""
+        names = [name for name in self._table if model == name or model.startswith(f"{name}-20")]
+        return self._table[max(names, key=len)] if names else None
+
+    def known(self, model: str) -> bool:
+        return self.tariff(model) is not None
+
+    def of(self, used: Used) -> float:
+        """US dollars. 0 for a model without a price."""
+        tariff = self.tariff(used.model)
+        if tariff is None:
+            return 0.0
+        if used.kind == "transcription":
+            return _transcription(used, tariff)
+        return _response(used.usage, tariff)
+
+
+def _response(usage: Mapping[str, int], tariff: Tariff) -> float:
+    """Cached tokens are counted in their input figure too."""
+    total = usage.get("output_text", 0) * tariff.text_out + usage.get("output_audio", 0) * tariff.audio_out
+    for kind, price in (("text", tariff.text_in), ("audio", tariff.audio_in)):
+        given = usage.get(f"input_{kind}", 0)
+        cached = min(usage.get(f"input_cached_{kind}", 0), given)
+        cached_price = price if tariff.cached_in is None else min(tariff.cached_in, price)
+        total += (given - cached) * price + cached * cached_price
+    return total / MILLION
+
+
+def _transcription(used: Used, tariff: Tariff) -> float:
+    usage = used.usage
+    heard, written = (usage.get(f"transcription_{way}", 0) for way in ("input", "output"))
+    seconds = used.seconds if used.seconds is not None else usage.get("transcription_ms", 0) / 1000
+    return (heard * tariff.audio_in + written * tariff.text_out) / MILLION + seconds / 60 * tariff.per_minute
+
+
+class Day:
+    """What all calls of one calendar day have cost. The day is an argument: whoever asks reads the clock."""
+
+    def __init__(self, limit: float | None) -> None:
+        self._limit = limit
+        self._day: date | None = None
+        self._spent = 0.0
+
+    def add(self, amount: float, today: date) -> None:
+        self._turn(today)
+        self._spent += amount
+
+    def spent(self, today: date) -> float:
+        self._turn(today)
+        return self._spent
+
+    def over(self, today: date) -> bool:
+        return self._limit is not None and self.spent(today) >= self._limit
+
+    def _turn(self, today: date) -> None:
+        if today != self._day:
+            self._day, self._spent = today, 0.0
