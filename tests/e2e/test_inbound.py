@@ -1,6 +1,7 @@
 """Calls that come in: both sides hear each other, in the right codec, with every digit, and nobody else."""
 
 import asyncio
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,22 @@ async def test_audiosocket_carries_24_khz_at_50_frames_a_second(asterisk: Asteri
         times = [frame.at for frame in leg.from_worker]
         assert times[0] - leg.opened < 0.1
         assert max(after - before for before, after in zip(times, times[1:], strict=False)) < LATE
+
+
+async def test_call_detail_record_names_the_call(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with house(asterisk, tmp_path, ToneBrain([GREETING])) as running, running.caller() as phone:
+        call = await running.call_id()
+        await phone.answered()
+        await phone.hang_up()
+        await running.ended(call)
+        await running.nothing_left()
+        records = Path(asterisk.settings["ASTERISK_HOME"]) / "log" / "cdr-custom" / "calls.csv"
+        async with asyncio.timeout(10):
+            while call not in (text := records.read_text() if records.exists() else ""):  # noqa: ASYNC110 - a file tells nobody
+                await asyncio.sleep(0.05)
+        (record,) = [row for row in csv.reader(text.splitlines()) if call in row]
+        assert record[-2:] == [call, "4930123456"]
+        assert "ANSWERED" in record
 
 
 async def test_number_without_a_route_is_refused(asterisk: Asterisk, tmp_path: Path) -> None:
