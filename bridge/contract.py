@@ -37,11 +37,19 @@ TOKEN_ENV = "VOICEAI_BRIDGE_TOKEN"
 # ---------------------------------------------------------------- controller -> worker
 
 
+class Retention(Shape):
+    """Recordings in this folder of the worker's machine are deleted once they are so old."""
+
+    path: str
+    keep_days: int = Field(ge=1)
+
+
 class Welcome(Shape):
     """The worker is accepted. Sent once, first."""
 
     type: Literal["welcome"] = "welcome"
     version: int = VERSION
+    retention: tuple[Retention, ...] = ()
 
 
 class Prepare(Shape):

@@ -173,6 +173,7 @@ class ControlLink:
                 raise Refused(f"the controller refuses this worker: {closed.rcvd.reason}") from closed
         if not isinstance(welcome, contract.Welcome) or welcome.version != contract.VERSION:
             raise Refused("the controller speaks another version: run the same release everywhere")
+        self._listener.on_command(welcome)
 
     async def _converse(self, socket: ClientConnection) -> None:
         fault: Exception | None = None

@@ -1,20 +1,18 @@
 """Recordings of calls, made in the worker as each call goes: caller left, agent right, as heard.
 
-Owns the one thread per process that touches the disk, for all recordings and for the deletion of old ones, and the
-`Recorded` sink that stands between a media leg and its session. The event loop never waits for the disk: it lays the
-sound on a `Timeline` and hands blocks over. If the disk stalls, blocks are dropped, loudly, and are silence in the
-file, so that what comes after is still at its time. If the disk is full, the recording ends and the call goes on.
+Owns each call's file and the `Recorded` sink that stands between a media leg and its session. The event loop never
+waits for the disk: it lays the sound on a `Timeline` and hands blocks over to the disk thread. If the disk stalls,
+blocks are dropped, loudly, and are silence in the file, so that what comes after is still at its time. If the disk is
+full, the recording ends and the call goes on.
 
 Refuses names that it did not make: a file is `<call>.<format>`, and a call is a UUID.
 """
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from time import monotonic
 from uuid import UUID
 
@@ -22,6 +20,8 @@ import structlog
 
 from bridge import contract
 from bridge.audiosocket.leg import Leg, Sink
+from bridge.diskthread import DiskThread
+from bridge.retention import Retention
 from bridge.soundfiles import FRAME_BYTES, Format, SoundFileError, StereoFile, create
 from bridge.timeline import RATE, Timeline
 
@@ -31,40 +31,8 @@ CLOSE_SECONDS = 1.0
 """What the end of a call waits for the disk."""
 
 Create = Callable[[Path, Format], StereoFile]
-Job = Callable[[], None]
 
 log = structlog.get_logger()
-
-
-class DiskThread:
-    """Runs jobs in order, one at a time. Made on first use; a daemon, because a dead disk must not hold the process."""
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    @property
-    def waiting(self) -> int:
-        return self._jobs.qsize()
-
-    def put(self, job: Job) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
-            self._thread.start()
-        self._jobs.put(job)
-
-    def close(self, timeout: float) -> None:
-        """Let it finish what it has, for so many seconds."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join(timeout)
-
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except Exception:  # the top of this thread
-                log.exception("a job of the disk thread failed")
 
 
 @dataclass(slots=True, eq=False)
@@ -210,10 +178,15 @@ class Recordings:
         limit: int = QUEUE_LIMIT,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self.retention = Retention(disk)
         self._disk = disk
         self._create = create
         self._limit = limit
         self._clock = clock
+
+    def close(self) -> None:
+        """Nothing is deleted any more. What the disk thread has, it still does."""
+        self.retention.close()
 
     def open(self, call: str, wanted: contract.Recording) -> Recording:
         """Raises ValueError if the call's id is no UUID."""

@@ -130,6 +130,8 @@ class Sessions:
             self._prepare(command)
             return
         if isinstance(command, contract.Welcome):
+            if self._recordings is not None:
+                self._recordings.retention.keep(command.retention)
             return
         carried = self._calls.get(command.call)
         if carried is None or carried.session is None:

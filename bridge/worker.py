@@ -27,8 +27,9 @@ from bridge import contract
 from bridge import log as logs
 from bridge.audiosocket.server import LOOPBACK, AudioSocketServer
 from bridge.clock import Ticker
+from bridge.diskthread import DiskThread
 from bridge.link import ControlLink
-from bridge.recording import DiskThread, Recordings
+from bridge.recording import Recordings
 from bridge.session import Session
 from bridge.sessions import SessionFactory, Sessions
 
@@ -69,8 +70,9 @@ class Worker:
         )
         # The link tells what the sessions say, and the sessions act on what the link says.
         self._disk = DiskThread()
+        self._recordings = Recordings(self._disk)
         self._sessions = Sessions(
-            self._server, session_factory, self._emit, capacity=options.capacity, recordings=Recordings(self._disk)
+            self._server, session_factory, self._emit, capacity=options.capacity, recordings=self._recordings
         )
         self._link = ControlLink(options.controller, token, hello=self._hello, load=self._load, listener=self._sessions)
         self._host, self._port = "", 0
@@ -108,6 +110,7 @@ class Worker:
                 task.cancel()
             await self._server.close()
             ends = await asyncio.gather(*waiting, return_exceptions=True)
+            self._recordings.close()
             await asyncio.to_thread(self._disk.close, FLUSH_SECONDS)
         for end in ends:
             if isinstance(end, Exception):

@@ -11,8 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge import contract, recording
+from bridge.diskthread import DiskThread
 from bridge.playout import FRAME_BYTES
-from bridge.recording import DiskThread, Recorded, Recordings
+from bridge.recording import Recorded, Recordings
 from bridge.soundfiles import Format, StereoFile
 from bridge.timeline import RATE
 

@@ -10,7 +10,8 @@ import pytest
 from bridge import contract, sessions
 from bridge.audiosocket.server import AudioSocketServer, Leg
 from bridge.clock import Ticker
-from bridge.recording import DiskThread, Recorded, Recordings
+from bridge.diskthread import DiskThread
+from bridge.recording import Recorded, Recordings
 from bridge.sessions import Emit, Sessions
 
 CALLS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(5)]
