@@ -8,7 +8,7 @@ Owns each call of a tool from the model's finished item to the output that the s
     -          unknown tool, or arguments that are no JSON object    ANSWERED with the error
     HELD       what was said is played, or its bound has passed      RUNNING (`ToolCalled` emitted)
     HELD       the caller speaks                                     ANSWERED: abandoned, and why
-    RUNNING    the answer, or none for `ANSWER_S`                    ANSWERED
+    RUNNING    the answer, or none for the tool's `timeout_s`        ANSWERED
     ANSWERED   the response that made the call is over               SENT (output sent)
 
 When all calls of one response are SENT, the model is asked to react, once; not if every answer asked for silence.
@@ -28,9 +28,6 @@ from bridge.realtime.frames import tool_output
 from bridge.responses import Responses, State, Wish
 from bridge.signals import CancelTimer, Emit, Note, Outbox, Send, StartTimer, Timer
 
-ANSWER_S = 60.0
-"""How long the controller may take. Its own timeout of a tool is shorter; this one is for a controller gone."""
-
 ABANDONED = "Not done: the caller began to speak. Listen first, and call this again only if it is still wanted."
 
 
@@ -46,6 +43,7 @@ class _Call:
     call_id: str
     name: str
     arguments: dict[str, Any]
+    timeout_s: float = 0.0
     state: _State = _State.RUNNING
     output: str = ""
     respond: bool = True
@@ -99,7 +97,7 @@ class ToolCalls:
         elif tool.after_speech and caller_spoke:
             self._answer(call, ABANDONED, respond=False)
         else:
-            call.arguments = arguments
+            call.arguments, call.timeout_s = arguments, tool.timeout_s
             if tool.after_speech:
                 call.state = _State.HELD
             else:
@@ -148,7 +146,7 @@ class ToolCalls:
         call.state = _State.RUNNING
         self._out.add(
             Emit(ToolCalled(call=self._call, tool_call=call.call_id, name=call.name, arguments=call.arguments)),
-            StartTimer(Timer.TOOL, ANSWER_S, call.call_id),
+            StartTimer(Timer.TOOL, call.timeout_s, call.call_id),
         )
 
     @staticmethod

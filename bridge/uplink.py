@@ -10,6 +10,8 @@ GAP_S = 0.1
 """Without a frame for so long there is a gap; shorter ones are jitter."""
 LAG_S = 0.04
 """A gap is filled up to so long ago: the frame that ends it may be on its way."""
+LUMP = 50
+"""At most so many frames of silence at once: after the process itself stood still the rest is left out."""
 AHEAD_S = 0.12
 """How far a lump of frames may run ahead of the clock before the rest of it is dropped."""
 
@@ -44,6 +46,9 @@ class Uplink:
         if not self.started or now - self._arrived < GAP_S:
             return 0
         count = max(0, int((now - LAG_S - self._covered) / FRAME_S))
+        if count > LUMP:
+            self._covered += (count - LUMP) * FRAME_S
+            count = LUMP
         self._covered += count * FRAME_S
         self.filled_frames += count
         return count

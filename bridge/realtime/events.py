@@ -17,12 +17,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SessionCreated:
-    """The first event of a connection."""
+    """The first event of a connection, which the server closes at `expires_at` (Unix time, 60 minutes)."""
 
     session_id: str
     model: str
     expires_at: int | None
-    """Unix time at which the server will close the connection (60 minutes after it was opened)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +226,6 @@ _IGNORED_PREFIXES = (
 
 
 def base64(pcm: bytes) -> bytes:
-    """Sound as it travels inside a frame."""
     return b64encode(pcm)
 
 
