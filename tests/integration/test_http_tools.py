@@ -1,0 +1,161 @@
+"""Tools over HTTP against a real server: what is sent, what becomes of its answers, and whom it may ask."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import structlog
+from aiohttp import web
+
+from controller.api.server import ApiServer
+from controller.config_agents import HttpTool
+from controller.tools.http import CUT, LARGEST_ANSWER, Answer, HttpTools
+
+SECRET = "4930-secret"
+CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
+
+
+class Server:
+    """Answers as it is told to, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.answer: Callable[[], web.StreamResponse] = lambda: web.json_response({"state": "sent"})
+        self.wait: asyncio.Event | None = None
+        self.port = 0
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append((request.method, request.raw_path, dict(request.headers), await request.read()))
+        if self.wait is not None:
+            await self.wait.wait()
+        return self.answer()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    made = Server()
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", made.handle)
+    async with ApiServer(app, "127.0.0.1", 0) as listening:
+        made.port = listening.port
+        yield made
+        if made.wait is not None:
+            made.wait.set()
+
+
+async def run(server: Server, arguments: dict[str, Any] | None = None, **changes: Any) -> Answer:
+    entry = {
+        "description": "Looks up.",
+        "url": f"http://127.0.0.1:{server.port}/orders/{{id}}?q={{q}}",
+        "headers": {"Authorization": "Bearer t0ken"},
+        "parameters": {
+            "type": "object",
+            "properties": {"id": {"type": "string"}, "q": {"type": "string"}},
+            "required": ["id"],
+        },
+        "allowed_hosts": ["127.0.0.1"],
+    }
+    tools = HttpTools({"look": HttpTool.model_validate(entry | changes)})
+    try:
+        return await tools.run(CALL, "look", arguments or {"id": "a/b", "q": "ä"})
+    finally:
+        await tools.close()
+
+
+async def test_a_get(server: Server) -> None:
+    assert await run(server) == Answer(True, '{"state": "sent"}')
+    ((method, path, headers, body),) = server.asked
+    assert (method, path, body) == ("GET", "/orders/a%2Fb?q=%C3%A4", b"")
+    assert headers["Authorization"] == "Bearer t0ken"
+    assert headers["Host"] == f"127.0.0.1:{server.port}"
+
+
+async def test_a_post(server: Server) -> None:
+    assert (await run(server, {"id": "1"}, method="POST")).ok
+    ((method, _, headers, body),) = server.asked
+    assert (method, body, headers["Content-Type"]) == ("POST", b'{"id": "1"}', "application/json")
+
+
+async def test_a_host_by_name_keeps_its_name(server: Server) -> None:
+    url = f"http://localhost:{server.port}/{{id}}?{{q}}"
+    assert (await run(server, url=url, allowed_hosts=["localhost"])).ok
+    assert server.asked[0][2]["Host"] == f"localhost:{server.port}"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_private_address_is_asked_only_if_its_host_is_listed(server: Server, host: str) -> None:
+    answer = await run(server, url=f"http://{host}:{server.port}/{{id}}?{{q}}", allowed_hosts=[])
+    assert answer == Answer(False, "The tool is not set up properly.")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("response", "ok", "words"),
+    [
+        (lambda: web.Response(status=404, text=SECRET), False, "status 404"),
+        (lambda: web.Response(status=500), False, "status 500"),
+        (lambda: web.Response(status=302, headers={"Location": "http://127.0.0.1/"}), False, "elsewhere"),
+        (lambda: web.Response(body=b"\x00", content_type="image/png"), False, "not text"),
+        (lambda: web.Response(body=b"x", headers={"Content-Encoding": "gzip"}), False, "not text"),
+        (lambda: web.Response(status=204), True, "empty"),
+        (lambda: web.Response(body=b"caf\xe9", headers={"Content-Type": "text/plain; charset=latin-1"}), True, "café"),
+        (
+            lambda: web.Response(body=b"\xff!", headers={"Content-Type": "text/plain; charset=nonsense"}),
+            True,
+            "\ufffd!",
+        ),
+        (lambda: web.Response(text="x" * (LARGEST_ANSWER + 1)), True, "x" * LARGEST_ANSWER + CUT),
+    ],
+)
+async def test_what_becomes_of_an_answer(
+    server: Server, response: Callable[[], web.Response], ok: bool, words: str
+) -> None:
+    server.answer = response
+    answer = await run(server)
+    assert answer.ok is ok
+    assert words in answer.output
+    assert SECRET not in answer.output
+    assert len(server.asked) == 1
+
+
+async def test_a_tool_that_takes_too_long_and_one_that_is_not_there(server: Server) -> None:
+    server.wait = asyncio.Event()
+    assert await run(server, timeout_s=0.2) == Answer(False, "The tool did not answer in time.")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/{{id}}"
+        assert await run(server, url=url) == Answer(False, "The tool can't be reached at the moment.")
+
+
+async def test_arguments_that_do_not_fit_are_not_sent(server: Server) -> None:
+    answer = await run(server, {"id": 5})
+    assert not answer.ok
+    assert "is not of type 'string'" in answer.output
+    assert server.asked == []
+
+
+async def test_no_cookie_goes_from_one_call_to_another(server: Server) -> None:
+    server.answer = lambda: web.Response(text="ok", headers={"Set-Cookie": "a=b"})
+    tools = HttpTools(
+        {
+            "look": HttpTool.model_validate(
+                {"description": "x", "url": f"http://127.0.0.1:{server.port}", "allowed_hosts": ["127.0.0.1"]}
+            )
+        }
+    )
+    await asyncio.gather(tools.run(CALL, "look", {}), tools.run(CALL, "look", {}))
+    await tools.run(CALL, "look", {})
+    await tools.close()
+    assert len(server.asked) == 3
+    assert all("Cookie" not in headers for _, _, headers, _ in server.asked)
+
+
+async def test_the_log_knows_nothing_of_arguments_and_answers(server: Server) -> None:
+    server.answer = lambda: web.Response(text=SECRET)
+    with structlog.testing.capture_logs() as lines:
+        assert (await run(server, {"id": SECRET, "q": SECRET}, method="POST")).output == SECRET
+        assert not (await run(server, {"id": SECRET, "q": 5})).ok
+    assert len(lines) == 2
+    assert SECRET not in str(lines)
