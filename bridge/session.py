@@ -39,6 +39,7 @@ class Leg(Protocol):
     """The media leg, as far as a session uses it (`bridge.audiosocket.server`)."""
 
     def close(self, reason: str) -> None: ...
+    def hasten(self) -> None: ...
 
 
 class Session:
@@ -154,7 +155,7 @@ class Session:
         try:
             self._client = client
             self._ready(client.updated, started)
-            await client.receive(self._feed)
+            await client.receive(self._on_event)
         except ProviderError as error:
             self._fail(error.kind, str(error))
         finally:
@@ -177,6 +178,12 @@ class Session:
         self._tell(contract.Ready(call=self.call, model=model, session=updated.session_id, took_ms=took_ms))
         if self._greet_due:
             self.greet()
+
+    def _on_event(self, event: events.Event) -> None:
+        silent = self._playout.idle
+        self._feed(event)
+        if silent and not self._playout.idle and self._leg is not None:
+            self._leg.hasten()
 
     def _fail(self, kind: Literal["config", "account", "transient"], message: str) -> None:
         """There is no AI any more. The leg stays, silent, until the controller says what to do."""

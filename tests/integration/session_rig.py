@@ -31,6 +31,10 @@ class Leg:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.closed: str | None = None
+        self.hastened = 0
+
+    def hasten(self) -> None:
+        self.hastened += 1
 
     def close(self, reason: str) -> None:
         if self.closed is None:

@@ -1,0 +1,60 @@
+"""A session between a real AudioSocket leg on the real clock and the stand-in: sound from end to end."""
+
+import asyncio
+from uuid import uuid4
+
+from pydantic import SecretStr
+
+from bridge.audiosocket.server import AudioSocketServer
+from bridge.clock import Ticker
+from bridge.contract import BargedIn, CallEvent, Ended, MediaFormat, MediaGone, Provider, Ready, Said, SessionSpec
+from bridge.session import Session
+from demo.realtime.brain import ToneBrain
+from demo.realtime.reply import Say, tone
+from demo.realtime.server import StandIn
+from tests.peers.audiosocket import AsteriskPeer
+
+
+async def test_greeting_interruption_and_end_through_audiosocket() -> None:
+    told: list[CallEvent] = []
+    ready = asyncio.Event()
+
+    def emit(event: CallEvent) -> None:
+        told.append(event)
+        if isinstance(event, Ready):
+            ready.set()
+
+    call = str(uuid4())
+    legs = AudioSocketServer(Ticker())
+    host, port = await legs.start("127.0.0.1", [0])
+    replies = [Say("one two three four five six seven eight", 8.0, 400), Say("yes?", 0.2, 500)]
+    async with StandIn(ToneBrain(replies)) as server:
+        provider = Provider(url=server.url, api_key=SecretStr("sk-test"))
+        spec = SessionSpec(agent="a", provider=provider, instructions="i", greeting="one two three")
+        session = Session(spec, call, emit)
+        legs.expect(call, session, 10)
+        task = asyncio.create_task(session.run())
+        await asyncio.wait_for(ready.wait(), 5)
+        async with AsteriskPeer(host, port, call) as asterisk:
+            await asterisk.hear(5)
+            assert not any(asterisk.sound)  # silence before the greeting
+            session.greet()
+            await asterisk.speak(bytes(48 * 1000))
+            await asterisk.speak(tone(0.3, 300))
+            await asterisk.speak(bytes(48 * 800))
+            served = await server.session()
+            ((_, cut_ms, _),) = served.truncated
+            heard = b"".join(frame.pcm for frame in asterisk.frames if any(frame.pcm))
+            # Not a sample lost, doubled or crossed; nothing of the cut reply after the cut, and all of the next one.
+            assert heard == tone(8.0, 400)[: cut_ms * 48] + tone(0.2, 500)
+            assert cut_ms > 0
+            session.close("done")
+            await asyncio.wait_for(task, 5)
+            await asterisk.ended()
+        assert served.refused == []
+    await legs.close()
+    kinds = [type(event) for event in told]
+    assert kinds[-2:] == [MediaGone, Ended]
+    formats = [event for event in told if isinstance(event, MediaFormat)]
+    assert [(event.rate, event.frame_bytes) for event in formats] == [(24000, 960)]
+    assert (kinds.count(BargedIn), kinds.count(Said)) == (1, 2)
