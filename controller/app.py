@@ -11,14 +11,20 @@ import signal
 
 import structlog
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from bridge import contract
+from controller import routing
+from controller.api import exposition
+from controller.api.access import Doorkeeper
 from controller.api.server import ApiServer, make_app
 from controller.ari.events import ApplicationReplaced
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.rest import Ari
 from controller.call.registry import Registry
 from controller.config import Config
+from controller.cost import Prices, Tariff
+from controller.metrics import Metrics, Present
 from controller.supervisor import Supervisor, WorkerCommand
 from controller.workers import Workers
 
@@ -33,15 +39,19 @@ EXIT_OK, EXIT_REPLACED = 0, 3
 class Controller:
     """All parts of a running controller."""
 
-    def __init__(self, config: Config, ari: Ari, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, config: Config, ari: Ari, tasks: asyncio.TaskGroup, metrics: Metrics) -> None:
         self._config = config
         self._tasks = tasks
+        self._metrics = metrics
         self._stop = asyncio.Event()
         self._status = EXIT_OK
         token = config.bridge.token
         self.link_token = token.get_secret_value() if token else secrets.token_urlsafe(32)
-        self.workers = Workers(self.link_token, self._worker_event, self._worker_lost)
-        self.registry = Registry(config, ari, self.workers, tasks)
+        self.workers = Workers(
+            self.link_token, self._worker_event, self._worker_lost, retention=routing.retention(config)
+        )
+        self.registry = Registry(config, ari, self.workers, tasks, metrics.observe)
+        metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self._reconciling: asyncio.Task[None] | None = None
 
     def _worker_event(self, event: contract.CallEvent) -> None:
@@ -56,7 +66,10 @@ class Controller:
     async def run(self, *, own_workers: bool) -> int:
         """Until `stop()` or until another process takes our Stasis app."""
         config = self._config
-        routes = [web.get(contract.LINK_PATH, self.workers.endpoint)]
+        routes = [
+            web.get(contract.LINK_PATH, self.workers.endpoint),
+            exposition.route(self._metrics.registry, Doorkeeper(config.api.tokens), public=config.api.metrics_public),
+        ]
         app = make_app(self.registry, config.api.tokens, extra_routes=routes)
         background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk")]
         async with ApiServer(app, config.api.listen.host, config.api.listen.port) as server:
@@ -128,12 +141,20 @@ class Controller:
         await Supervisor(self.workers, command, count).run()
 
 
+def _prices(config: Config) -> Prices:
+    return Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
+
+
 async def serve(config: Config, *, own_workers: bool = True) -> int:
     """Run the controller until SIGTERM or SIGINT. Raises OSError where the API's address is taken."""
     ari_config = config.asterisk.ari
     password = ari_config.password.get_secret_value()
-    async with Ari(ari_config.url, ari_config.username, password, ari_config.app) as ari, asyncio.TaskGroup() as tasks:
-        controller = Controller(config, ari, tasks)
+    metrics = Metrics(CollectorRegistry(), cost=_prices(config).of)
+    async with (
+        Ari(ari_config.url, ari_config.username, password, ari_config.app, observe=metrics.ari_request) as ari,
+        asyncio.TaskGroup() as tasks,
+    ):
+        controller = Controller(config, ari, tasks, metrics)
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM):
             try:

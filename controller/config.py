@@ -86,6 +86,8 @@ class Api(Section):
     """host:port of the HTTP API, and of the link that workers dial."""
     tokens: tuple[Token, ...] = ()
     """Without one nobody can use the API."""
+    metrics_public: bool = False
+    """True: GET /metrics takes no token. Otherwise the scraper needs one with the scope read."""
 
 
 class Trunk(Section):

@@ -35,6 +35,7 @@ def check_references(top: Mapping[str, Any], source: Source) -> None:
         _check_names(name, agent, top, source)
         _check_reasoning(name, agent, top, source)
     _check_prices(top, source)
+    _check_recordings(top, source)
 
 
 # ---------------------------------------------------------------- providers and prices
@@ -112,6 +113,20 @@ def _check_names(agent: str, entry: Mapping[str, Any], top: Mapping[str, Any], s
                 source.add(path, "does not exist", hint if names else f"`{key}` is empty", shown(path, name))
             elif name in given[:number]:
                 source.add(path, "stands there twice", "", shown(path, name))
+
+
+def _check_recordings(top: Mapping[str, Any], source: Source) -> None:
+    """Files do not say whose they are: one folder has one time for which they are kept."""
+    first: dict[Any, tuple[str, Any]] = {}
+    for agent, entry in _named(top.get("agents")):
+        recording = _mapping(entry.get("recording"))
+        folder, days = str(recording.get("path", "")).rstrip("/"), recording.get("keep_days")
+        if not folder:
+            continue
+        other, kept = first.setdefault(folder, (agent, days))
+        if kept != days:
+            message = f"is not that of agents.{other}.recording, which has the same path"
+            source.add(("agents", agent, "recording", "keep_days"), message, "say the same, or use two folders")
 
 
 # ---------------------------------------------------------------- tools over HTTP

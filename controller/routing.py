@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.contract import Idle, McpServer, Provider, Recording, SessionSpec
+from bridge.contract import Idle, McpServer, Provider, Recording, Retention, SessionSpec
 from controller.config import Config
 from controller.config_agents import Agent
 from controller.limits import endpoint_of
@@ -115,6 +115,12 @@ def _mcp(config: Config, name: str) -> McpServer:
         headers=server.headers,
         allowed_tools=server.allowed_tools,
     )
+
+
+def retention(config: Config) -> tuple[Retention, ...]:
+    """How long recordings are kept, by folder. Agents that share a folder say the same (config_references.py)."""
+    kept = {each.recording.path: each.recording.keep_days for each in config.agents.values() if each.recording}
+    return tuple(Retention(path=path, keep_days=days) for path, days in kept.items() if days is not None)
 
 
 def fill(template: str, variables: Mapping[str, str]) -> str:

@@ -57,12 +57,23 @@ class Worker:
 
 
 class Workers:
-    """All workers. `on_event(event)` gets each per-call event, `on_lost(call)` each call whose worker is gone."""
+    """All workers. `on_event(event)` gets each per-call event, `on_lost(call)` each call whose worker is gone.
 
-    def __init__(self, token: str, on_event: Callable[[contract.CallEvent], None], on_lost: Callable[[str], None]):
+    `retention`: how long workers keep recordings.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        on_event: Callable[[contract.CallEvent], None],
+        on_lost: Callable[[str], None],
+        *,
+        retention: tuple[contract.Retention, ...] = (),
+    ) -> None:
         self._token = token.encode()
         self._on_event = on_event
         self._on_lost = on_lost
+        self._welcome_text = contract.encode(contract.Welcome(retention=retention))
         self._workers: dict[str, Worker] = {}
         self._by_call: dict[str, Worker] = {}
         self._graces: dict[str, asyncio.TimerHandle] = {}
@@ -154,7 +165,7 @@ class Workers:
             log.error("worker refused: it speaks another version; run the same release everywhere")
             await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"wrong version")
             return None
-        await socket.send_str(contract.encode(contract.Welcome()))
+        await socket.send_str(self._welcome_text)
         return await self._register(hello, socket)
 
     async def _register(self, hello: contract.Hello, socket: web.WebSocketResponse) -> Worker:

@@ -9,16 +9,20 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from controller.ari.errors import BadAnswer, BadArgument, TimedOut, Unavailable, refusal
+from controller.ari.errors import AriError, BadAnswer, BadArgument, TimedOut, Unavailable, refusal
 from controller.ari.resources import BadShape, Json
 
 Read = TypeVar("Read")
+
+Observer = Callable[[str, float, str], None]
+"""Is told each request: its operation, its seconds, and `ok` or the kind of AriError, such as `notfound`."""
 
 TIMEOUT = 5.0
 """Seconds for one request, connecting included: a stopped Asterisk accepts requests and never answers."""
@@ -110,9 +114,11 @@ class Transport:
         *,
         timeout: float = TIMEOUT,
         connect_timeout: float = CONNECT_TIMEOUT,
+        observe: Observer | None = None,
     ) -> None:
         self.app = checked_id("app", app)
         self._timeout = timeout
+        self._observe = observe
         self._http = httpx.AsyncClient(
             base_url=checked_url(url),
             auth=httpx.BasicAuth(username, password),
@@ -137,6 +143,21 @@ class Transport:
         self, operation: str, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None
     ) -> httpx.Response:
         """Send one request and return an answer of status 2xx."""
+        started, result = perf_counter(), "cancelled"
+        try:
+            response = await self._send(operation, method, path, body, query)
+            result = "ok"
+        except AriError as error:
+            result = type(error).__name__.lower()
+            raise
+        finally:
+            if self._observe is not None:
+                self._observe(operation, perf_counter() - started, result)
+        return response
+
+    async def _send(
+        self, operation: str, method: str, path: str, body: Json | None, query: Mapping[str, str] | None
+    ) -> httpx.Response:
         with _ours(operation):
             async with asyncio.timeout(self._timeout):
                 # An empty object is not sent: Asterisk reads no body as no parameters.

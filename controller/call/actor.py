@@ -14,6 +14,7 @@ from bridge import contract
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import messages as m
 from controller.call.machine import Call
+from controller.call.milestones import CallGreeted, Observe, ToolDone, unobserved
 from controller.call.plan import Plan, State
 from controller.workers import NoWorker, Workers, WorkerUnreachable
 
@@ -31,11 +32,13 @@ def _now() -> datetime:
 class CallActor:
     """`run()` is the call's one task. `put()` never waits; it may be called before the task has started."""
 
-    def __init__(self, plan: Plan, ari: Ari, workers: Workers) -> None:
+    def __init__(self, plan: Plan, ari: Ari, workers: Workers, observe: Observe = unobserved) -> None:
         self.id = plan.call
         self.call = Call(plan, _now())
         self._ari = ari
         self._workers = workers
+        self._observe = observe
+        self._tools: dict[str, tuple[str, datetime]] = {}
         self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._log = structlog.get_logger().bind(call=plan.call)
@@ -57,6 +60,11 @@ class CallActor:
             self._log.error("call ended: its event queue is full", limit=QUEUE_LIMIT)
             what = m.HangUpAsked(by="system: event queue full")
         self._queue.put_nowait(what)
+
+    def tool_called(self, tool_call: str, name: str) -> None:
+        """From now on its time counts, until it is answered."""
+        known = any(tool.name == name for tool in self.call.plan.spec.tools)
+        self._tools[tool_call] = name if known else "unknown", _now()
 
     async def run(self) -> None:
         """Until the call has ended and holds nothing any more. An error here ends this call only."""
@@ -174,11 +182,21 @@ class CallActor:
                 await self._prepare(spec)
             case m.GreetCaller():
                 await self._workers.send(self.id, contract.Greet(call=self.id))
+                self._greeted()
             case m.AnswerAiTool(tool_call, output, ok, respond):
                 answer = contract.AnswerTool(call=self.id, tool_call=tool_call, output=output, ok=ok, respond=respond)
                 await self._workers.send(self.id, answer)
+                if tool_call in self._tools:
+                    name, called = self._tools.pop(tool_call)
+                    self._observe(ToolDone(name, (_now() - called).total_seconds(), ok))
             case m.CloseAi(reason):
                 await self._close_session(reason)
+
+    def _greeted(self) -> None:
+        call = self.call
+        if call.answered_at is not None:
+            answer, greet = call.answered_at - call.started_at, _now() - call.answered_at
+            self._observe(CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))
 
     async def _close_session(self, reason: str) -> None:
         """A worker whose link is down is told when it comes back: the call is no longer one that we know."""

@@ -19,7 +19,7 @@ from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
 from controller.call import messages as m
-from controller.call import story, view
+from controller.call import milestones, story, view
 from controller.call.actor import CallActor
 from controller.call.plan import Plan, State
 from controller.config import Config
@@ -42,11 +42,21 @@ def is_caller(channel: Channel) -> bool:
 
 
 class Registry:
-    def __init__(self, config: Config, ari: Ari, workers: Workers, tasks: asyncio.TaskGroup) -> None:
+    """`observe` is told what is worth counting."""
+
+    def __init__(
+        self,
+        config: Config,
+        ari: Ari,
+        workers: Workers,
+        tasks: asyncio.TaskGroup,
+        observe: milestones.Observe = milestones.unobserved,
+    ) -> None:
         self._config = config
         self._ari = ari
         self._workers = workers
         self._tasks = tasks
+        self._observe = observe
         self._live: dict[str, CallActor] = {}
         self._ended: OrderedDict[str, view.CallView] = OrderedDict()
         self._by_leg: dict[str, str] = {}
@@ -97,11 +107,13 @@ class Registry:
             self._check_room(trunk)
         except (view.NotReady, limits.Busy) as reason:
             log.warning("caller refused", call=call, reason=str(reason), live=len(self._live))
+            self._observe(milestones.CallerRefused("busy"))
             self._tasks.create_task(self._reject(channel.id, "congestion" if self.draining else "busy"))
             return
         routed = routing.route(self._config, to=channel.exten, caller=channel.caller_number, trunk=trunk)
         if routed is None:
             log.warning("caller refused: no route for the number called; add one to `routes`", call=call)
+            self._observe(milestones.CallerRefused("no_route"))
             self._tasks.create_task(self._reject(channel.id, "no_answer"))
             return
         plan = Plan(
@@ -130,6 +142,7 @@ class Registry:
         actor = self._live.get(event.call)
         if actor is None:
             return
+        self._observe(event)
         match event:
             case contract.Ready():
                 log.info("session ready", call=event.call, model=event.model, ms=event.took_ms)
@@ -157,6 +170,7 @@ class Registry:
     def _tool(self, actor: CallActor, called: contract.ToolCalled) -> None:
         plan = actor.call.plan
         log.info("tool called", call=actor.id, tool=called.name)
+        actor.tool_called(called.tool_call, called.name)
         match called.name:
             case "hang_up":
                 actor.put(m.HangUpTool(called.tool_call))
@@ -277,7 +291,8 @@ class Registry:
         }
 
     def _begin(self, plan: Plan) -> CallActor:
-        actor = CallActor(plan, self._ari, self._workers)
+        actor = CallActor(plan, self._ari, self._workers, self._observe)
+        self._observe(milestones.CallBegan(plan.direction))
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
         self._empty.clear()
@@ -300,6 +315,7 @@ class Registry:
     def _tell_end(self, actor: CallActor) -> None:
         call = actor.call
         talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
+        self._observe(milestones.CallOver(call.plan.direction, call.outcome or "failed", talked))
         counted = call.counters.model_dump() if call.counters else {}
         log.info(
             "call ended",
