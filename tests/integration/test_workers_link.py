@@ -18,6 +18,7 @@ SPEC = contract.SessionSpec(
     provider=contract.Provider(url="ws://127.0.0.1:1/v1", api_key="sk-test"),
     instructions="Be kind.",
 )
+KEPT = (contract.Retention(path="/srv/calls", keep_days=30),)
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Rig:
     workers: Workers = field(init=False)
 
     def __post_init__(self) -> None:
-        self.workers = Workers(TOKEN, self._event, self._lost)
+        self.workers = Workers(TOKEN, self._event, self._lost, retention=KEPT)
 
     def _event(self, event: contract.CallEvent) -> None:
         self.events.append(event)
@@ -188,3 +189,11 @@ async def test_nonsense_closes_that_link_only(rig: Rig, http: aiohttp.ClientSess
     worker = rig.workers.get("w1")
     assert worker is not None
     assert worker.load.sessions == 7
+
+
+async def test_a_worker_is_told_how_long_recordings_are_kept(rig: Rig, http: aiohttp.ClientSession) -> None:
+    socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
+    hello = contract.Hello(worker="w1", pid=1, host="127.0.0.1", port=9092, capacity=1)
+    await socket.send_str(contract.encode(hello))
+    welcome = contract.decode_command(await socket.receive_str(timeout=10))
+    assert welcome == contract.Welcome(retention=KEPT)

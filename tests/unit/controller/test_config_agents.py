@@ -124,6 +124,11 @@ def test_no_secret_of_a_tool_or_a_server_shows() -> None:
         ({"agents__night__idle": {"after_s": 1}}, "agents.night.idle.after_s", "2"),
         ({"agents__night__max_call_s": 5}, "agents.night.max_call_s", "30"),
         ({"agents__night__recording": {"path": "x", "format": "mp3"}}, "agents.night.recording.format", "wav"),
+        (
+            {"agents__reception__recording": {"path": "x/"}, "agents__night__recording": {"path": "x", "keep_days": 7}},
+            "agents.night.recording.keep_days",
+            "agents.reception.recording",
+        ),
         ({"agents__night__reasoning_effort": "low"}, "agents.night.reasoning_effort", "providers.spare.model"),
         ({"providers__openai": {"api_key": "k"}}, "providers.openai", "already"),
         ({"providers__spare__headers": {"OpenAI-Beta": "x"}}, "providers.spare.headers.OpenAI-Beta", "not be sent"),

@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.contract import Prepare, decode_command, encode
+from bridge.contract import Prepare, Retention, decode_command, encode
 from controller.routing import (
     Routed,
     UnknownAgent,
     fill,
     first_agent,
     first_trunk,
+    retention,
     route,
     session_spec,
     trunk_of,
@@ -156,3 +157,14 @@ def test_transfer_offers_the_named_targets_or_else_takes_a_number() -> None:
     assert named.parameters["required"] == ["to"]
     free = {tool.name: tool for tool in session_spec(config(FULL, transfer={}), "reception", {}).tools}["transfer"]
     assert "enum" not in free.parameters["properties"]["to"]
+
+
+def test_retention_is_told_by_folder() -> None:
+    agents = {
+        "a": {"instructions": "a", "recording": {"path": "/srv/a", "keep_days": 7}},
+        "b": {"instructions": "b", "recording": {"path": "/srv/a", "keep_days": 7}},
+        "c": {"instructions": "c", "recording": {"path": "/srv/c"}},
+        "d": {"instructions": "d"},
+    }
+    assert retention(config(SMALL, agents=agents)) == (Retention(path="/srv/a", keep_days=7),)
+    assert retention(config(SMALL)) == ()
