@@ -26,6 +26,7 @@ from controller.config import Config
 from controller.cost import Prices, Tariff
 from controller.metrics import Metrics, Present
 from controller.supervisor import Supervisor, WorkerCommand
+from controller.tools.http import HttpTools
 from controller.workers import Workers
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ EXIT_OK, EXIT_REPLACED = 0, 3
 class Controller:
     """All parts of a running controller."""
 
-    def __init__(self, config: Config, ari: Ari, tasks: asyncio.TaskGroup, metrics: Metrics) -> None:
+    def __init__(self, config: Config, ari: Ari, tasks: asyncio.TaskGroup, prices: Prices, metrics: Metrics) -> None:
         self._config = config
         self._tasks = tasks
         self._metrics = metrics
@@ -50,7 +51,8 @@ class Controller:
         self.workers = Workers(
             self.link_token, self._worker_event, self._worker_lost, retention=routing.retention(config)
         )
-        self.registry = Registry(config, ari, self.workers, tasks, metrics.observe)
+        self._tools = HttpTools(config.http_tools)
+        self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, metrics.observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self._reconciling: asyncio.Task[None] | None = None
 
@@ -83,6 +85,7 @@ class Controller:
                 task.cancel()
             await asyncio.wait(background)
             self.workers.close()
+            await self._tools.close()
         return self._status
 
     async def _follow_asterisk(self) -> None:
@@ -91,18 +94,19 @@ class Controller:
         link = Link(ari.url, ari.username, ari.password.get_secret_value(), ari.app)
         sweep = self._tasks.create_task(self._sweep(), name="sweep")
         try:
-            async for what in link.stream():
-                match what:
-                    case LinkUp():
-                        self.registry.link_up = True
-                        self._reconcile()
-                    case LinkDown():
-                        self.registry.link_up = False
-                    case ApplicationReplaced():
-                        self._replaced()
-                        return
-                    case _:
-                        self.registry.take(what)
+            async with contextlib.aclosing(link.stream()) as stream:
+                async for what in stream:
+                    match what:
+                        case LinkUp():
+                            self.registry.link_up = True
+                            self._reconcile()
+                        case LinkDown():
+                            self.registry.link_up = False
+                        case ApplicationReplaced():
+                            self._replaced()
+                            return
+                        case _:
+                            self.registry.take(what)
         finally:
             self.registry.link_up = False
             sweep.cancel()
@@ -149,12 +153,13 @@ async def serve(config: Config, *, own_workers: bool = True) -> int:
     """Run the controller until SIGTERM or SIGINT. Raises OSError where the API's address is taken."""
     ari_config = config.asterisk.ari
     password = ari_config.password.get_secret_value()
-    metrics = Metrics(CollectorRegistry(), cost=_prices(config).of)
+    prices = _prices(config)
+    metrics = Metrics(CollectorRegistry(), cost=prices.of)
     async with (
         Ari(ari_config.url, ari_config.username, password, ari_config.app, observe=metrics.ari_request) as ari,
         asyncio.TaskGroup() as tasks,
     ):
-        controller = Controller(config, ari, tasks, metrics)
+        controller = Controller(config, ari, tasks, prices, metrics)
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM):
             try:

@@ -21,6 +21,7 @@ BEATS_MISSED = 1.5  # seconds without a sign of life
 CHECK_EVERY = 0.25
 STARTING = 10.0  # seconds a new process has until its first hello
 STOPPING = 5.0  # seconds between SIGTERM and SIGKILL
+ALONE = 30  # seconds without controller and calls after which a worker of ours ends by itself: we were killed
 RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 5.0)  # a process that keeps dying must not spin
 
 
@@ -44,6 +45,7 @@ class WorkerCommand:
             *("--ports", self.ports),
             *("--advertise", self.advertise),
             *("--capacity", str(self.capacity)),
+            *("--quit-after", str(ALONE)),
         ]
 
 

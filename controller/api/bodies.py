@@ -7,6 +7,7 @@ fields refused with a pointer to each) and the JSON of a call. Messages never re
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -15,7 +16,8 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from controller.api.problems import Problem, malformed
-from controller.call.view import CallView
+from controller.call.record import BargeIn, Turn, Utterance
+from controller.call.view import CallDetail, CallView
 
 LARGEST = 64 * 1024
 READ_SECONDS = 10.0
@@ -125,7 +127,7 @@ def _field(detail: Mapping[str, Any]) -> dict[str, str]:
 
 
 def call_json(call: CallView) -> dict[str, Any]:
-    moved = call.transfer
+    moved, spread = call.transfer, call.first_frame_ms
     return {
         "id": call.id,
         "url": f"/v1/calls/{call.id}",
@@ -143,7 +145,22 @@ def call_json(call: CallView) -> dict[str, Any]:
         "cause": call.cause,
         "detail": call.detail,
         "transfer": moved and {"to": moved.to, "by": moved.by, "state": moved.state, "outcome": moved.outcome},
+        "turns": call.turns,
+        "latency": {"first_frame_ms": spread and {"p50": round(spread.p50), "max": round(spread.max)}},
+        "cost": round(call.cost, 6),
     }
+
+
+def detail_json(detail: CallDetail) -> dict[str, Any]:
+    return call_json(detail.call) | {
+        "transcript": [_kept(each) for each in detail.transcript],
+        "turn_times": [_kept(each) for each in detail.turns],
+        "barge_ins": [_kept(each) for each in detail.barge_ins],
+    }
+
+
+def _kept(entry: Utterance | Turn | BargeIn) -> dict[str, Any]:
+    return {each.name: getattr(entry, each.name) for each in fields(entry)} | {"at": _time(entry.at)}
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from controller.api.access import Doorkeeper
-from controller.api.bodies import Nothing, PlaceCall, TransferCall, call_json, read
+from controller.api.bodies import Nothing, PlaceCall, TransferCall, call_json, detail_json, read
 from controller.api.problems import USER, malformed
 from controller.call.view import Calls
 
@@ -46,7 +46,7 @@ class Resources:
         return web.json_response({"calls": [call_json(call) for call in calls], "next": None})
 
     async def show(self, request: web.Request) -> web.Response:
-        return web.json_response(call_json(self._calls.get(request.match_info["id"])))
+        return web.json_response(detail_json(self._calls.detail(request.match_info["id"])))
 
     async def place(self, request: web.Request) -> web.Response:
         body = await read(request, PlaceCall)

@@ -2,7 +2,7 @@
 
 Owns the ordered queue into which ARI events, worker events, HTTP verbs, tool calls and deadlines all go, the one task
 that takes them out, and the carrying out of what the machine decides. Owns the teardown too: whatever way the task
-ends, every channel and bridge that this call may have made is deleted and its session is closed.
+ends, every channel and bridge that this call may have made is deleted, its session is closed and its tools are ended.
 """
 
 import asyncio
@@ -11,18 +11,21 @@ from datetime import UTC, datetime
 import structlog
 
 from bridge import contract
+from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import messages as m
 from controller.call.machine import Call
 from controller.call.milestones import CallGreeted, Observe, ToolDone, unobserved
 from controller.call.plan import Plan, State
+from controller.call.record import Record
+from controller.tools.http import Answer, HttpTools
 from controller.workers import NoWorker, Workers, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
 TEARDOWN_TIMEOUT = 6.0  # seconds; beyond it the reconcile after the next link-up removes what is left
 
 _TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
-_BEST_EFFORT = (m.Ring, m.SetVariables)
+_BEST_EFFORT = (m.Ring, m.SetVariables, m.StartMusic, m.StopMusic, m.PauseAi, m.ResumeAi)
 
 
 def _now() -> datetime:
@@ -32,13 +35,16 @@ def _now() -> datetime:
 class CallActor:
     """`run()` is the call's one task. `put()` never waits; it may be called before the task has started."""
 
-    def __init__(self, plan: Plan, ari: Ari, workers: Workers, observe: Observe = unobserved) -> None:
+    def __init__(self, plan: Plan, ari: Ari, workers: Workers, tools: HttpTools, observe: Observe = unobserved) -> None:
         self.id = plan.call
         self.call = Call(plan, _now())
         self._ari = ari
         self._workers = workers
         self._observe = observe
+        self.record = Record()
+        self._http_tools = tools
         self._tools: dict[str, tuple[str, datetime]] = {}
+        self._running: set[asyncio.Task[None]] = set()
         self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._log = structlog.get_logger().bind(call=plan.call)
@@ -64,7 +70,7 @@ class CallActor:
     def tool_called(self, tool_call: str, name: str) -> None:
         """From now on its time counts, until it is answered."""
         known = any(tool.name == name for tool in self.call.plan.spec.tools)
-        self._tools[tool_call] = name if known else "unknown", _now()
+        self._tools.setdefault(tool_call, (name if known else "unknown", _now()))
 
     async def run(self) -> None:
         """Until the call has ended and holds nothing any more. An error here ends this call only."""
@@ -78,6 +84,8 @@ class CallActor:
             self.call.abandon(_now())
             for timer in self._timers.values():
                 timer.cancel()
+            for task in self._running:
+                task.cancel()
             await asyncio.shield(self._tear_down())
 
     async def _take(self, what: m.Input) -> None:
@@ -96,7 +104,7 @@ class CallActor:
         for command in commands:
             try:
                 await self._do(command)
-            except (AriError, NoWorker, WorkerUnreachable) as error:
+            except (AriError, BadArgument, NoWorker, WorkerUnreachable) as error:
                 gone = isinstance(error, NotFound)
                 if isinstance(command, _TEARING_DOWN):
                     self._log.warning("teardown incomplete", command=type(command).__name__, reason=str(error))
@@ -114,8 +122,12 @@ class CallActor:
                 self._start_timer(timer, seconds)
             case m.StopTimer(timer):
                 self._stop_timer(timer)
+            case m.StartTool():
+                self._start_tool(command)
             case m.PrepareAi() | m.GreetCaller() | m.AnswerAiTool() | m.CloseAi():
                 await self._tell_worker(command)
+            case m.PauseAi() | m.ResumeAi() | m.SayLast():
+                await self._direct(command)
             case _:
                 await self._tell_asterisk(command)
 
@@ -131,6 +143,12 @@ class CallActor:
                     await ari.set_variable(channel, name, value)
             case m.Play(channel, playback, media):
                 await ari.play(channel, media, playback_id=playback)
+            case m.StartMusic(channel):
+                await ari.start_moh(channel)
+            case m.StopMusic(channel):
+                await ari.stop_moh(channel)
+            case m.SendDigits(channel, digits):
+                await ari.send_dtmf(channel, digits)
             case m.Join(bridge, channels):
                 await ari.add_channel(bridge, *channels)
             case m.CreateBridge() | m.Dial() | m.OpenMedia():
@@ -191,6 +209,29 @@ class CallActor:
                     self._observe(ToolDone(name, (_now() - called).total_seconds(), ok))
             case m.CloseAi(reason):
                 await self._close_session(reason)
+
+    async def _direct(self, command: m.PauseAi | m.ResumeAi | m.SayLast) -> None:
+        match command:
+            case m.PauseAi():
+                await self._workers.send(self.id, contract.Hold(call=self.id, on=True))
+            case m.ResumeAi(note):
+                await self._workers.send(self.id, contract.Hold(call=self.id, on=False, note=note))
+            case m.SayLast(text, why):
+                await self._workers.send(self.id, contract.WrapUp(call=self.id, text=text, why=why))
+
+    def _start_tool(self, command: m.StartTool) -> None:
+        """Beside the call: it goes on, and its end is one more input."""
+        task = asyncio.create_task(self._run_tool(command), name=f"tool {command.name} of {self.id}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run_tool(self, command: m.StartTool) -> None:
+        try:
+            answer = await self._http_tools.run(self.id, command.name, command.arguments)
+        except Exception:  # the top of this task: the model is answered whatever happens
+            self._log.exception("tool failed: an error of ours", tool=command.name)
+            answer = Answer(False, "The tool failed.")
+        self.put(m.ToolDone(command.tool_call, answer.output, answer.ok))
 
     def _greeted(self) -> None:
         call = self.call

@@ -1,8 +1,8 @@
 """The call: its states, as one table, and what to do at each input. [pure]
 
 `Call.handle(input, now)` returns the commands to carry out, in order, and never waits for anything. The table below
-is the whole of it; its rows live in `setup`, `transfer` and `rescue`. The states of an inbound call run down the
-left, of an outbound one down the right:
+is the whole of it; its rows live in `setup`, `tools`, `transfer`, `closing` and `rescue`. The states of an inbound call
+run down the left, of an outbound one down the right:
 
     RINGING    the caller hears ringing,        PREPARING  the AI session is being opened: nobody is
                the AI session is being opened              dialled before there is somebody to talk to
@@ -10,7 +10,10 @@ left, of an outbound one down the right:
        +--------------------+---------------------+
                         CONNECTING     answered; the media leg and the worker's silence are awaited
                         TALKING        caller and agent hear each other
-                        TRANSFERRING   the same, while the target of a transfer rings
+                        HOLDING        the caller hears music for a while, the agent is paused
+                        CLOSING        the agent says its last words, then the call ends
+                        TRANSFERRING   the target of a transfer rings; caller and agent go on, or the caller hears
+                                       music if it was one of them who asked for it
                         TRANSFERRED    caller and target hear each other, the agent is gone
                         RESCUING       there is no AI: what the agent's `on_ai_failure` says is tried
                         ENDING         all is being taken down
@@ -25,8 +28,8 @@ from datetime import datetime
 from typing import Any
 
 from bridge.contract import Counters
+from controller.call import closing, rescue, setup, tools, transfer
 from controller.call import messages as m
-from controller.call import rescue, setup, transfer
 from controller.call.outcome import Outcome
 from controller.call.plan import Plan, State, Transfer
 
@@ -58,6 +61,14 @@ class Call:
         self.media_flowing = False
         self.media_lost = False
         self.session_open = True
+        self.conversed = False
+        self.music = False
+        self.paused = False
+        self.hold: str | None = None
+        self.due: str | None = None
+        self.finished: str | None = None
+        self.open_tools: set[str] = set()
+        self._known_tools: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<Call {self.plan.call} {self.plan.direction} {self.state} agent={self.plan.spec.agent}>"
@@ -77,7 +88,7 @@ class Call:
 
     def handle(self, what: m.Input, now: datetime) -> list[m.Command]:
         """What to do about an input, in order. Never raises for an input that comes late or twice."""
-        if self.state is State.ENDED:
+        if self.state is State.ENDED or (isinstance(what, m.Tool) and not self._opened(what.tool_call)):
             return []
         handler = _TABLE[self.state].get(type(what)) or _ALWAYS.get(type(what))
         return handler(self, what, now) if handler else []
@@ -90,9 +101,46 @@ class Call:
 
     # ------------------------------------------------------------ for the rows of the table
 
+    def answer(self, tool_call: str | None, output: str, ok: bool = True, respond: bool = True) -> list[m.Command]:
+        """What the model gets to read, once; nothing where it was not the model that asked, or where it is gone."""
+        if tool_call not in self.open_tools:
+            return []
+        self.open_tools.discard(tool_call)
+        here = self.session_open and self.state not in _AGENT_AWAY
+        return [m.AnswerAiTool(tool_call, output, ok, respond)] if here else []
+
     def refuse(self, tool_call: str | None, reason: str) -> list[m.Command]:
-        """What the model gets to read; nothing where it was not the model that asked."""
-        return [] if tool_call is None else [m.AnswerAiTool(tool_call, reason, ok=False)]
+        return self.answer(tool_call, reason, ok=False)
+
+    def start_music(self) -> list[m.Command]:
+        was, self.music = self.music, True
+        return [] if was else [m.StartMusic(self.plan.leg)]
+
+    def stop_music(self) -> list[m.Command]:
+        was, self.music = self.music, False
+        return [m.StopMusic(self.plan.leg)] if was else []
+
+    def pause(self) -> list[m.Command]:
+        """The agent is deaf and silent, and the caller hears music."""
+        was, self.paused = self.paused, True
+        paused: list[m.Command] = [] if was or not self.session_open else [m.PauseAi()]
+        return paused + self.start_music()
+
+    def resume(self, note: str | None = None) -> list[m.Command]:
+        """Undoes `pause`, as far as it was done."""
+        was, self.paused = self.paused, False
+        resumed: list[m.Command] = [m.ResumeAi(note)] if was and self.session_open else []
+        return self.stop_music() + resumed
+
+    def _opened(self, tool_call: str | None) -> bool:
+        """False: it was asked for before. After its link broke, a worker may tell the same thing twice."""
+        if tool_call is None:
+            return True
+        if tool_call in self._known_tools:
+            return False
+        self._known_tools.add(tool_call)
+        self.open_tools.add(tool_call)
+        return True
 
     def end(
         self,
@@ -120,14 +168,6 @@ def _hang_up(call: Call, what: m.HangUpAsked, now: datetime) -> list[m.Command]:
     return call.end(now, by=what.by)
 
 
-def _hang_up_tool(call: Call, _: m.HangUpTool, now: datetime) -> list[m.Command]:
-    return call.end(now, by="agent")
-
-
-def _tool_refused(call: Call, what: m.ToolRefused, _: datetime) -> list[m.Command]:
-    return call.refuse(what.tool_call, what.reason)
-
-
 def _cause_known(call: Call, what: m.LegGone, _: datetime) -> list[m.Command]:
     """StasisEnd ends the call; ChannelDestroyed, which knows the cause, comes a moment later."""
     if what.channel == call.plan.leg and call.cause is None:
@@ -151,6 +191,8 @@ def _nothing(_: Call, __: m.Input, ___: datetime) -> list[m.Command]:
     return []
 
 
+_AGENT_AWAY = (State.TRANSFERRED, State.RESCUING, State.ENDING, State.ENDED)
+
 Handler = Callable[[Call, Any, datetime], list[m.Command]]
 
 _ALWAYS: dict[type, Handler] = {
@@ -160,7 +202,16 @@ _ALWAYS: dict[type, Handler] = {
     m.AiFailed: rescue.ai_failed,
     m.CommandFailed: rescue.command_failed,
     m.HangUpAsked: _hang_up,
-    m.ToolRefused: _tool_refused,
+    m.Conversed: tools.conversed,
+    m.ToolRefused: tools.refused,
+    m.WaitTool: tools.wait,
+    m.ToolDone: tools.done,
+    m.HangUpTool: tools.not_now,
+    m.SendDigitsTool: tools.not_now,
+    m.HoldTool: tools.not_now,
+    m.RunTool: tools.not_now,
+    m.TransferAsked: tools.not_now,
+    m.WrapUpDue: closing.later,
 }
 """What any state does unless its own row says otherwise."""
 
@@ -181,12 +232,39 @@ _TABLE: dict[State, dict[type, Handler]] = {
     State.TALKING: {
         m.AiReady: setup.ready_late,
         m.TransferAsked: transfer.asked,
-        m.HangUpTool: _hang_up_tool,
+        m.DigitPressed: transfer.digit_pressed,
+        m.HangUpTool: tools.hang_up,
+        m.SendDigitsTool: tools.send_digits,
+        m.HoldTool: tools.hold,
+        m.RunTool: tools.run,
+        m.WrapUpDue: closing.due,
+        m.LastSaid: closing.last_said,
+        m.TimeUp: closing.time_up,
+    },
+    State.HOLDING: {
+        m.TransferAsked: transfer.asked_on_hold,
+        m.DigitPressed: transfer.digit_pressed,
+        m.SendDigitsTool: tools.send_digits,
+        m.RunTool: tools.run,
+        m.ToolDone: tools.done_on_hold,
+        m.WrapUpDue: closing.due,
+        m.LastSaid: closing.last_said,
+        m.TimeUp: tools.hold_over,
+    },
+    State.CLOSING: {
+        m.HangUpTool: closing.hang_up,
+        m.ToolDone: closing.tool_done,
+        m.WrapUpDue: _nothing,
+        m.LastSaid: closing.last_said,
+        m.TimeUp: closing.overdue,
     },
     State.TRANSFERRING: {
         m.LegEntered: transfer.target_answered,
         m.TransferAsked: transfer.asked_again,
+        m.DigitPressed: transfer.digit_pressed,
         m.HangUpTool: transfer.hang_up_refused,
+        m.RunTool: tools.run,
+        m.LastSaid: closing.finished_meanwhile,
         m.TimeUp: transfer.target_overdue,
     },
     State.TRANSFERRED: {m.SessionOver: rescue.session_left},
@@ -203,7 +281,6 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.AiFailed: _nothing,
         m.CommandFailed: _nothing,
         m.HangUpAsked: _nothing,
-        m.ToolRefused: _nothing,
     },
     State.ENDED: {},
 }

@@ -1,59 +1,40 @@
-"""What can happen to a call (inputs) and what can be done about it (commands). [pure]
+"""What can happen to a call, and (from `commands`) what can be done about it. [pure]
 
 Inputs come from five sides (Asterisk, the worker, ops over HTTP, the model's tools, deadlines) and enter the same
-ordered queue of their call. Commands leave `machine.py` and are carried out by `actor.py`, in order.
-Channels are named by their Asterisk channel id throughout.
+ordered queue of their call.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from bridge.contract import Counters, SessionSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """The names of everything one call owns on Asterisk, chosen before acting so no event precedes its owner."""
-
-    call: str
-
-    @property
-    def bridge(self) -> str:
-        return f"call-{self.call}-bridge"
-
-    @property
-    def media(self) -> str:
-        return f"call-{self.call}-media"
-
-    @property
-    def callee(self) -> str:
-        return f"call-{self.call}-callee"
-
-    def target(self, attempt: int) -> str:
-        return f"call-{self.call}-target{attempt}"
-
-    def sound(self, number: int) -> str:
-        return f"call-{self.call}-sound{number}"
-
-    @staticmethod
-    def call_of(channel_or_bridge: str) -> str | None:
-        """The call that an id of ours belongs to; None for ids that are not of this form."""
-        head, rest = channel_or_bridge[:5], channel_or_bridge[5:]
-        return rest[:36] if head == "call-" and len(rest) > 36 and rest[36] == "-" else None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a transfer or an outbound call goes. Both fields can hold a number, so neither is ever shown."""
-
-    dial: str = field(repr=False)
-    """What Asterisk dials, such as `PJSIP/4930@trunk` or `Local/9001@internal/n`."""
-    shown: str = field(repr=False)
-    """What a person asked for."""
-    caller_id: str | None = field(default=None, repr=False)
-    timeout: float = 30.0
-    """Seconds that it may ring."""
-
+from bridge.contract import Counters
+from controller.call.commands import Answer as Answer
+from controller.call.commands import AnswerAiTool as AnswerAiTool
+from controller.call.commands import CloseAi as CloseAi
+from controller.call.commands import Command as Command
+from controller.call.commands import CreateBridge as CreateBridge
+from controller.call.commands import DestroyBridge as DestroyBridge
+from controller.call.commands import Dial as Dial
+from controller.call.commands import GreetCaller as GreetCaller
+from controller.call.commands import HangUp as HangUp
+from controller.call.commands import Ids as Ids
+from controller.call.commands import Join as Join
+from controller.call.commands import OpenMedia as OpenMedia
+from controller.call.commands import PauseAi as PauseAi
+from controller.call.commands import Play as Play
+from controller.call.commands import PrepareAi as PrepareAi
+from controller.call.commands import ResumeAi as ResumeAi
+from controller.call.commands import Ring as Ring
+from controller.call.commands import SayLast as SayLast
+from controller.call.commands import SendDigits as SendDigits
+from controller.call.commands import SetVariables as SetVariables
+from controller.call.commands import StartMusic as StartMusic
+from controller.call.commands import StartTimer as StartTimer
+from controller.call.commands import StartTool as StartTool
+from controller.call.commands import StopMusic as StopMusic
+from controller.call.commands import StopTimer as StopTimer
+from controller.call.commands import Target as Target
 
 # ---------------------------------------------------------------- inputs: Asterisk
 
@@ -117,10 +98,67 @@ class SessionOver:
 
 
 @dataclass(frozen=True, slots=True)
+class LastSaid:
+    """What was to be said last has been played: a wrap-up, or the end of the ladder for silent callers."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversed:
+    """Somebody has said or pressed something: this is a conversation by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """By the person, on their telephone."""
+
+    digit: str = field(repr=False)
+
+
+# ---------------------------------------------------------------- inputs: tools that the model asks for
+
+
+@dataclass(frozen=True, slots=True)
 class HangUpTool:
     """The model said goodbye, it was played in full, and it asks to end the call."""
 
     tool_call: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigitsTool:
+    tool_call: str
+    digits: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTool:
+    tool_call: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WaitTool:
+    """The model wants to say nothing."""
+
+    tool_call: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """A tool that runs outside, beside the call. Ends with `ToolDone`."""
+
+    tool_call: str
+    name: str
+    arguments: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDone:
+    tool_call: str
+    output: str = field(repr=False)
+    ok: bool
 
 
 # ---------------------------------------------------------------- inputs: ops, model, time, ourselves
@@ -149,6 +187,13 @@ class ToolRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class WrapUpDue:
+    """The agent is to say its last words now. `why` is for the record."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimeUp:
     timer: str
 
@@ -157,7 +202,7 @@ class TimeUp:
 class CommandFailed:
     """A command could not be carried out; the commands behind it were dropped."""
 
-    command: "Command"
+    command: Command
     reason: str
     gone: bool = False
     """True: what it acted on no longer exists, which is an answer and not an error."""
@@ -173,135 +218,22 @@ Input = (
     | MediaFlowing
     | MediaLost
     | SessionOver
+    | LastSaid
+    | Conversed
+    | DigitPressed
     | HangUpTool
+    | SendDigitsTool
+    | HoldTool
+    | WaitTool
+    | RunTool
+    | ToolDone
     | HangUpAsked
     | TransferAsked
     | ToolRefused
+    | WrapUpDue
     | TimeUp
     | CommandFailed
 )
 
-
-# ---------------------------------------------------------------- commands: Asterisk
-
-
-@dataclass(frozen=True, slots=True)
-class Ring:
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetVariables:
-    channel: str
-    variables: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class CreateBridge:
-    bridge: str
-
-
-@dataclass(frozen=True, slots=True)
-class DestroyBridge:
-    bridge: str
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    bridge: str
-    channels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenMedia:
-    """Originate the AudioSocket channel towards the worker that holds the session."""
-
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    channel: str
-    target: Target
-    variables: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """A sound for one channel, whether it is in a bridge or not. Ends with `SoundOver`."""
-
-    channel: str
-    playback: str
-    media: str
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """`sip_reason` matters for a caller who was not answered yet: an ARI hang-up reason such as `congestion`."""
-
-    channel: str
-    sip_reason: str = "normal"
-
-
-# ---------------------------------------------------------------- commands: the worker, time, the outside
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareAi:
-    """Pick a worker and let it open the AI session."""
-
-    spec: SessionSpec
-
-
-@dataclass(frozen=True, slots=True)
-class GreetCaller:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerAiTool:
-    tool_call: str
-    output: str
-    ok: bool
-    respond: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class CloseAi:
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartTimer:
-    timer: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class StopTimer:
-    timer: str
-
-
-Command = (
-    Ring
-    | Answer
-    | SetVariables
-    | CreateBridge
-    | DestroyBridge
-    | Join
-    | OpenMedia
-    | Dial
-    | Play
-    | HangUp
-    | PrepareAi
-    | GreetCaller
-    | AnswerAiTool
-    | CloseAi
-    | StartTimer
-    | StopTimer
-)
+Tool = HangUpTool | SendDigitsTool | HoldTool | WaitTool | RunTool | TransferAsked | ToolRefused
+"""What a model asks for. Each is to be answered once."""

@@ -18,6 +18,8 @@ class State(StrEnum):
     DIALING = "dialing"
     CONNECTING = "connecting"
     TALKING = "talking"
+    HOLDING = "holding"
+    CLOSING = "closing"
     TRANSFERRING = "transferring"
     TRANSFERRED = "transferred"
     RESCUING = "rescuing"
@@ -59,6 +61,12 @@ class Plan:
     """Whom to dial; outbound only."""
     on_ai_failure: tuple[Rescue, ...] = ()
     """What to try, in this order, when there is no AI for the caller (any more). Then the call is hung up."""
+    digits: Mapping[str, Target | None] = field(default_factory=dict, repr=False)
+    """What a key of the person's telephone does: a transfer, or (None) the end of the call."""
+    max_call: float | None = None
+    """Seconds with the agent before it wraps up."""
+    wrap_up: str = "Goodbye."
+    """What the agent says then."""
     answer_deadline: float = 4.0
     """Seconds an inbound caller rings while the AI session opens. Then the call is answered without it."""
     prepare_deadline: float = 15.0

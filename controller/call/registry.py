@@ -1,14 +1,15 @@
 """All calls of this controller: which there are, which event belongs to which, and what Asterisk holds of ours.
 
-Owns the map from channel ids to calls, the birth of inbound and outbound calls, and the reconcile after each link-up:
-calls whose channels are gone are told so, and channels and bridges of ours that no call owns are removed. Implements
-`view.Calls` for the HTTP API. Decides nothing about a call once it lives: that is `machine.py`.
+Owns the map from channel ids to calls, the beginning and the end of each call here, and the reconcile after each
+link-up: calls whose channels are gone are told so, and channels and bridges of ours that no call owns are removed.
+Implements `view.Calls` for the HTTP API. Decides nothing about a call once it lives: that is `machine.py`.
 """
 
 import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import structlog
@@ -18,11 +19,14 @@ from controller import limits, routing
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
+from controller.call import births, milestones, reports, story, view
 from controller.call import messages as m
-from controller.call import milestones, story, view
 from controller.call.actor import CallActor
 from controller.call.plan import Plan, State
+from controller.call.spending import PER_DAY, Spending
 from controller.config import Config
+from controller.cost import Prices
+from controller.tools.http import HttpTools
 from controller.workers import Workers
 
 log = structlog.get_logger()
@@ -41,6 +45,15 @@ def is_caller(channel: Channel) -> bool:
     return not channel.name.startswith("Local/") or channel.name.endswith(";2")
 
 
+def _today() -> date:
+    """By this machine's clock and time zone: a day of spending is one of its owner's."""
+    return date.today()
+
+
+def _view(actor: CallActor) -> view.CallView:
+    return view.view_of(actor.call, actor.record)
+
+
 class Registry:
     """`observe` is told what is worth counting."""
 
@@ -50,15 +63,19 @@ class Registry:
         ari: Ari,
         workers: Workers,
         tasks: asyncio.TaskGroup,
+        tools: HttpTools,
+        prices: Prices,
         observe: milestones.Observe = milestones.unobserved,
     ) -> None:
         self._config = config
         self._ari = ari
         self._workers = workers
         self._tasks = tasks
+        self._tools = tools
+        self._spending = Spending(config.limits, prices)
         self._observe = observe
         self._live: dict[str, CallActor] = {}
-        self._ended: OrderedDict[str, view.CallView] = OrderedDict()
+        self._ended: OrderedDict[str, view.CallDetail] = OrderedDict()
         self._by_leg: dict[str, str] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -106,9 +123,10 @@ class Registry:
         try:
             self._check_room(trunk)
         except (view.NotReady, limits.Busy) as reason:
+            spent = self._spending.spent(_today())
             log.warning("caller refused", call=call, reason=str(reason), live=len(self._live))
             self._observe(milestones.CallerRefused("busy"))
-            self._tasks.create_task(self._reject(channel.id, "congestion" if self.draining else "busy"))
+            self._tasks.create_task(self._reject(channel.id, "congestion" if self.draining or spent else "busy"))
             return
         routed = routing.route(self._config, to=channel.exten, caller=channel.caller_number, trunk=trunk)
         if routed is None:
@@ -116,16 +134,14 @@ class Registry:
             self._observe(milestones.CallerRefused("no_route"))
             self._tasks.create_task(self._reject(channel.id, "no_answer"))
             return
-        plan = Plan(
-            call=call,
-            direction="inbound",
+        plan = births.inbound(
+            self._config,
+            call,
             leg=channel.id,
-            spec=routing.session_spec(self._config, routed.agent_name, {}),
-            variables=self._variables(call, routed.agent_name, channel.caller_number),
+            to=channel.exten,
+            caller=channel.caller_number,
             trunk=trunk,
-            caller=channel.caller_number or None,
-            callee=channel.exten or None,
-            answer_deadline=routed.agent.answer_deadline_s,
+            routed=routed,
         )
         log.info("call arrived", call=call, agent=routed.agent_name, trunk=trunk, channel=channel.id)
         self._begin(plan)
@@ -143,46 +159,39 @@ class Registry:
         if actor is None:
             return
         self._observe(event)
+        actor.record.take(event, datetime.now(UTC))
         match event:
             case contract.Ready():
                 log.info("session ready", call=event.call, model=event.model, ms=event.took_ms)
-                actor.put(m.AiReady())
             case contract.Failed():
                 log.error("no AI session", call=event.call, kind=event.kind, reason=event.message)
-                actor.put(m.AiFailed(event.kind, event.message))
-            case contract.MediaConnected():
-                actor.put(m.MediaFlowing())
-            case contract.MediaGone():
-                actor.put(m.MediaLost(event.reason))
             case contract.ToolCalled():
-                self._tool(actor, event)
-            case contract.Ended():
-                actor.put(m.SessionOver(event.reason, event.counters))
+                log.info("tool called", call=event.call, tool=event.name)
+                actor.tool_called(event.tool_call, event.name)
+            case contract.Used():
+                self._used(actor, event)
             case _:
                 story.tell(event)
+        for what in reports.inputs_of(self._config, actor.call.plan, event):
+            actor.put(what)
+
+    def _used(self, actor: CallActor, event: contract.Used) -> None:
+        if self._spending.news_of_price(event.model):
+            log.warning(
+                "a model without a price: what it costs is not counted; give it one in `prices`", model=event.model
+            )
+        reached = self._spending.used(event, actor.record, _today())
+        if reached is None:
+            return
+        log.warning("a spend limit is reached", call=actor.id, limit=reached, cost=round(actor.record.cost, 4))
+        for each in list(self._live.values()) if reached == PER_DAY else [actor]:
+            each.put(m.WrapUpDue(reached))
 
     def worker_lost(self, call: str) -> None:
         actor = self._live.get(call)
         if actor is not None:
             actor.put(m.MediaLost("its worker is gone"))
             actor.put(m.SessionOver("its worker is gone", contract.Counters()))
-
-    def _tool(self, actor: CallActor, called: contract.ToolCalled) -> None:
-        plan = actor.call.plan
-        log.info("tool called", call=actor.id, tool=called.name)
-        actor.tool_called(called.tool_call, called.name)
-        match called.name:
-            case "hang_up":
-                actor.put(m.HangUpTool(called.tool_call))
-            case "transfer":
-                try:
-                    where = limits.tool_destination(self._config, str(called.arguments.get("to", "")), plan.trunk)
-                except limits.NotAllowed as refusal:
-                    actor.put(m.ToolRefused(called.tool_call, str(refusal)))
-                else:
-                    actor.put(m.TransferAsked(self._target(where), by="agent", tool_call=called.tool_call))
-            case _:
-                actor.put(m.ToolRefused(called.tool_call, f"There is no tool named {called.name}."))
 
     # ------------------------------------------------------------ what ops ask (view.Calls)
 
@@ -198,44 +207,33 @@ class Registry:
     ) -> view.CallView:
         if not all(self.ready().values()):
             raise view.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
-        config = self._config
-        trunk_name = trunk or routing.first_trunk(config)
-        if trunk_name is None or trunk_name not in config.trunks:
-            raise view.UnknownName("There is no trunk of that name." if trunk else "No trunk is configured.")
-        agent_name = agent or routing.first_agent(config)
-        if agent_name not in config.agents:
-            raise view.UnknownName("There is no agent of that name.")
-        self._check_room(trunk_name)
-        line = config.trunks[trunk_name]
-        number = limits.check_number(line, to)
-        call = str(uuid4())
-        target = m.Target(
-            limits.dial_string(line, number),
-            number,
-            caller_id=limits.check_caller_id(caller_id) if caller_id else line.caller_id,
-            timeout=timeout or line.timeout,
+        config, call = self._config, str(uuid4())
+        line, agent_name = births.line_of(config, trunk), births.agent_of(config, agent)
+        self._check_room(line)
+        plan = births.outbound(
+            config,
+            call,
+            to=to,
+            trunk=line,
+            agent_name=agent_name,
+            caller_id=caller_id,
+            variables=variables,
+            timeout=timeout,
         )
-        plan = Plan(
-            call=call,
-            direction="outbound",
-            leg=m.Ids(call).callee,
-            spec=routing.session_spec(config, agent_name, variables),
-            variables=self._variables(call, agent_name, target.caller_id or ""),
-            trunk=trunk_name,
-            caller=target.caller_id,
-            callee=number,
-            target=target,
-        )
-        log.info("call placed", call=call, agent=agent_name, trunk=trunk_name)
-        return self._view(self._begin(plan))
+        log.info("call placed", call=call, agent=agent_name, trunk=line)
+        return _view(self._begin(plan))
 
     def all(self) -> list[view.CallView]:
-        return [*map(self._view, reversed(self._live.values())), *reversed(self._ended.values())]
+        return [*map(_view, reversed(self._live.values())), *(each.call for each in reversed(self._ended.values()))]
 
     def get(self, call: str) -> view.CallView:
         actor = self._live.get(call)
+        return _view(actor) if actor is not None else self.detail(call).call
+
+    def detail(self, call: str) -> view.CallDetail:
+        actor = self._live.get(call)
         if actor is not None:
-            return self._view(actor)
+            return view.detail_of(actor.call, actor.record)
         if call in self._ended:
             return self._ended[call]
         raise view.UnknownCall("There is no such call, or it ended long ago.")
@@ -243,15 +241,15 @@ class Registry:
     def hang_up(self, call: str, *, by: str) -> view.CallView:
         actor = self._actor(call)
         actor.put(m.HangUpAsked(by))
-        return self._view(actor)
+        return _view(actor)
 
     def transfer(self, call: str, *, to: str, by: str) -> view.CallView:
         actor = self._actor(call)
-        if actor.call.state is not State.TALKING:
+        if actor.call.state not in (State.TALKING, State.HOLDING):
             raise view.WrongState(f"Only a call that is talking can be transferred; this one is {actor.call.state}.")
         where = limits.destination(self._config, to, actor.call.plan.trunk)
-        actor.put(m.TransferAsked(self._target(where), by))
-        return self._view(actor)
+        actor.put(m.TransferAsked(births.target_of(self._config, where), by))
+        return _view(actor)
 
     def ready(self) -> Mapping[str, bool]:
         return {"asterisk": self.link_up, "workers": any(w.socket is not None for w in self._workers.all())}
@@ -263,35 +261,20 @@ class Registry:
             raise view.WrongState("The call has ended.")
         return actor
 
-    def _target(self, where: limits.Number | limits.Context) -> m.Target:
-        if isinstance(where, limits.Context):
-            # /n: a Local channel that optimised itself away would leave our bridge with it.
-            return m.Target(f"{where.dial}/n", f"{where.extension}@{where.context}")
-        line = self._config.trunks[where.trunk]
-        return m.Target(where.dial, where.number, caller_id=line.caller_id, timeout=line.timeout)
-
     # ------------------------------------------------------------ lives
 
     def _check_room(self, trunk: str | None) -> None:
         """Raises NotReady and Busy."""
         if self.draining:
             raise view.NotReady("The controller is going down and takes no new calls.")
+        self._spending.check(_today())
         limits.check_capacity(self._config, trunk, len(self._live), self._live_on)
 
     def _live_on(self, trunk: str) -> int:
         return sum(actor.call.plan.trunk == trunk for actor in self._live.values())
 
-    def _variables(self, call: str, agent: str, caller: str) -> dict[str, str]:
-        """For CDRs, and for a controller that finds this channel after a restart."""
-        return {
-            "CDR(ai_session)": call,
-            "CDR(caller_id)": caller,
-            "VOICEAI_CALL": call,
-            "VOICEAI_AGENT": agent,
-        }
-
     def _begin(self, plan: Plan) -> CallActor:
-        actor = CallActor(plan, self._ari, self._workers, self._observe)
+        actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe)
         self._observe(milestones.CallBegan(plan.direction))
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
@@ -305,7 +288,7 @@ class Registry:
         finally:
             self._live.pop(actor.id, None)
             self._by_leg.pop(actor.call.plan.leg, None)
-            self._ended[actor.id] = self._view(actor)
+            self._ended[actor.id] = view.detail_of(actor.call, actor.record)
             while len(self._ended) > KEPT_AFTER_END:
                 self._ended.popitem(last=False)
             if not self._live:
@@ -325,28 +308,8 @@ class Registry:
             detail=call.detail,
             cause=call.cause,
             talked_s=round(talked, 1),
+            cost=round(actor.record.cost, 4),
             **counted,
-        )
-
-    def _view(self, actor: CallActor) -> view.CallView:
-        call, plan = actor.call, actor.call.plan
-        moved = call.transfer
-        return view.CallView(
-            id=plan.call,
-            direction=plan.direction,
-            state=call.state.value,
-            agent=plan.spec.agent,
-            trunk=plan.trunk,
-            caller=plan.caller,
-            callee=plan.callee,
-            started_at=call.started_at,
-            answered_at=call.answered_at,
-            ended_at=call.ended_at,
-            outcome=call.outcome,
-            ended_by=call.ended_by,
-            cause=call.cause,
-            detail=call.detail,
-            transfer=view.TransferView(moved.target.shown, moved.by, moved.state, moved.outcome) if moved else None,
         )
 
     async def drain(self, seconds: float) -> None:

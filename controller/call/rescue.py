@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from controller.call import messages as m
-from controller.call import transfer
+from controller.call import tools, transfer
 from controller.call.outcome import Outcome, of_unanswered
 from controller.call.plan import PlaySound, State, TransferTo
 
@@ -53,8 +53,10 @@ def agent_lost(call: "Call", why: str, now: datetime) -> list[m.Command]:
         case State.TRANSFERRING:
             call.media_lost = True  # the target may still answer: keep the caller
             call.detail = call.detail or why
-            return []
-        case State.RINGING | State.CONNECTING | State.TALKING if call.rescues:
+            return call.start_music()
+        case State.CLOSING:
+            return call.end(now, detail=why)  # it had only goodbye to say
+        case State.RINGING | State.CONNECTING | State.TALKING | State.HOLDING if call.rescues:
             return _begin(call, why, now)
     # A caller who was not answered gets 503, which lets the trunk try another route.
     return call.end(now, Outcome.FAILED, detail=why, sip_reason="congestion")
@@ -63,14 +65,14 @@ def agent_lost(call: "Call", why: str, now: datetime) -> list[m.Command]:
 def _begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
     """The caller is answered and alone in the bridge; the agent is taken away for good."""
     before, call.state = call.state, State.RESCUING
-    call.media_lost, call.detail = True, why
+    call.media_lost, call.paused, call.detail = True, False, why
     commands: list[m.Command] = [m.StopTimer("answer"), m.StopTimer("media")]
     if before is State.RINGING:
         call.answered_at = now
         commands.append(m.Answer(call.plan.leg))
-    if before is not State.TALKING:
+    if before in (State.RINGING, State.CONNECTING):
         commands.append(m.Join(call.ids.bridge, (call.plan.leg,)))
-    commands.append(m.HangUp(call.ids.media))
+    commands += [*call.stop_music(), m.HangUp(call.ids.media)]
     if call.session_open:
         commands.append(m.CloseAi(why))
     return commands + next_step(call, now)
@@ -85,9 +87,9 @@ def next_step(call: "Call", now: datetime) -> list[m.Command]:
         case PlaySound(media):
             call.sounds += 1
             sound = call.ids.sound(call.sounds)
-            return [m.Play(call.plan.leg, sound, media), m.StartTimer("sound", SOUND_LIMIT)]
+            return [*call.stop_music(), m.Play(call.plan.leg, sound, media), m.StartTimer("sound", SOUND_LIMIT)]
         case TransferTo(target):
-            return transfer.ring_target(call, target, by="rescue")
+            return [*call.start_music(), *transfer.ring_target(call, target, by="rescue")]
 
 
 def sound_over(call: "Call", what: m.SoundOver, now: datetime) -> list[m.Command]:
@@ -116,6 +118,8 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
             concerned = command.channels
         case m.Play() if not what.gone:
             return next_step(call, now)
+        case m.SendDigits() if not what.gone:
+            return tools.digits_not_sent(command)
         case m.Answer():
             call.answered_at = None
     if moved is not None and moved.channel in concerned:
@@ -124,6 +128,6 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
     if what.gone:
         return call.end(now, by="caller", detail=what.reason)
     kind = type(command).__name__
-    if isinstance(command, m.OpenMedia):
+    if isinstance(command, m.OpenMedia | m.GreetCaller | m.AnswerAiTool | m.SayLast):
         return agent_lost(call, f"{kind}: {what.reason}", now)
     return call.end(now, Outcome.FAILED, detail=f"{kind}: {what.reason}", sip_reason="congestion")

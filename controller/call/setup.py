@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from controller.call import closing
 from controller.call import messages as m
 from controller.call.outcome import Outcome, of_unanswered
 from controller.call.plan import RING_GRACE, State
@@ -33,8 +34,11 @@ def answer(call: "Call", now: datetime) -> list[m.Command]:
 
 
 def connect(call: "Call") -> list[m.Command]:
+    """Somebody has answered, which is when the time with the agent begins to count."""
     call.state = State.CONNECTING
-    return [m.OpenMedia(call.ids.media), m.StartTimer("media", call.plan.media_deadline)]
+    longest = call.plan.max_call
+    length = [m.StartTimer("length", longest)] if longest is not None else []
+    return [m.OpenMedia(call.ids.media), m.StartTimer("media", call.plan.media_deadline), *length]
 
 
 def dial(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
@@ -69,6 +73,8 @@ def dial_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]
 
 
 def media_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    if what.timer == "length":
+        call.due = closing.LENGTH
     if what.timer != "media":
         return []
     return call.end(now, Outcome.FAILED, detail="the media leg did not come up in time")
@@ -90,9 +96,10 @@ def join_when_both(call: "Call") -> list[m.Command]:
         return []
     call.state = State.TALKING
     greet = [m.GreetCaller()] if call.ai_ready else []
-    return [m.StopTimer("media"), m.Join(call.ids.bridge, (call.plan.leg, call.ids.media)), *greet]
+    joined = m.Join(call.ids.bridge, (call.plan.leg, call.ids.media))
+    return [m.StopTimer("media"), joined, *greet, *closing.if_due(call)]
 
 
 def ready_late(call: "Call", _: m.AiReady, __: datetime) -> list[m.Command]:
-    call.ai_ready = True
-    return [m.GreetCaller()] if call.state is State.TALKING else []
+    was, call.ai_ready = call.ai_ready, True
+    return [m.GreetCaller()] if call.state is State.TALKING and not was else []

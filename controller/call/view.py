@@ -3,10 +3,15 @@
 `controller/api` speaks to the registry through these and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from controller.call.record import BargeIn, Record, Spread, Turn, Utterance
+
+if TYPE_CHECKING:
+    from controller.call.machine import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,50 @@ class CallView:
     """Q.850, where Asterisk told it."""
     detail: str | None
     transfer: TransferView | None
+    turns: int = 0
+    """How often the agent answered."""
+    first_frame_ms: Spread | None = None
+    """From the caller's end of speech to the agent's first sound."""
+    cost: float = 0.0
+    """US dollars so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallDetail:
+    """One call with all that is kept of it."""
+
+    call: CallView
+    transcript: Sequence[Utterance] = field(default=(), repr=False)
+    turns: Sequence[Turn] = ()
+    barge_ins: Sequence[BargeIn] = ()
+
+
+def view_of(call: "Call", record: Record) -> CallView:
+    plan, moved = call.plan, call.transfer
+    return CallView(
+        id=plan.call,
+        direction=plan.direction,
+        state=call.state.value,
+        agent=plan.spec.agent,
+        trunk=plan.trunk,
+        caller=plan.caller,
+        callee=plan.callee,
+        started_at=call.started_at,
+        answered_at=call.answered_at,
+        ended_at=call.ended_at,
+        outcome=call.outcome,
+        ended_by=call.ended_by,
+        cause=call.cause,
+        detail=call.detail,
+        transfer=TransferView(moved.target.shown, moved.by, moved.state, moved.outcome) if moved else None,
+        turns=record.turn_count,
+        first_frame_ms=record.first_frame(),
+        cost=record.cost,
+    )
+
+
+def detail_of(call: "Call", record: Record) -> CallDetail:
+    return CallDetail(view_of(call, record), tuple(record.transcript), tuple(record.turns), tuple(record.barge_ins))
 
 
 class CallRefused(Exception):
@@ -81,6 +130,9 @@ class Calls(Protocol):
         """Live calls first, then those that ended, newest first."""
 
     def get(self, call: str) -> CallView:
+        """Raises UnknownCall."""
+
+    def detail(self, call: str) -> CallDetail:
         """Raises UnknownCall."""
 
     def hang_up(self, call: str, *, by: str) -> CallView:

@@ -52,6 +52,7 @@ class FakeCalls:
     """`view.Calls`. `refusal` is raised by whatever is asked next; `asked` is the record."""
 
     views: dict[str, view.CallView] = field(default_factory=dict)
+    details: dict[str, view.CallDetail] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     refusal: Exception | None = None
     parts: dict[str, bool] = field(default_factory=lambda: {"asterisk": True, "workers": True})
@@ -79,6 +80,9 @@ class FakeCalls:
         if call not in self.views:
             raise view.UnknownCall("There is no such call, or it ended long ago.")
         return self.views[call]
+
+    def detail(self, call: str) -> view.CallDetail:
+        return self.details.get(call) or view.CallDetail(self.get(call))
 
     def hang_up(self, call: str, *, by: str) -> view.CallView:
         self._note("hang_up", call=call, by=by)

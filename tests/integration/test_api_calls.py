@@ -7,9 +7,11 @@ from aiohttp import web
 
 from controller import limits, routing
 from controller.call import view
+from controller.call.record import BargeIn, Spread, Turn, Utterance
 from tests.integration.api_stage import ADMIN, STARTED, TOKENS, stage
 
 PLACE = "/v1/calls"
+AT = "2026-11-22T09:30:00.005Z"
 
 
 async def test_a_call_is_placed() -> None:
@@ -22,7 +24,8 @@ async def test_a_call_is_placed() -> None:
         assert it.calls.asked == [("place", {"to": "+4930123"} | nothing)]
         async with it.request("GET", answer.headers["Location"]) as shown:
             assert shown.status == 200
-            assert await shown.json() == body
+            nothing_yet: dict[str, Any] = {"transcript": [], "turn_times": [], "barge_ins": []}
+            assert await shown.json() == body | nothing_yet
 
 
 async def test_everything_that_a_call_may_be_placed_with() -> None:
@@ -43,7 +46,15 @@ async def test_a_call_is_shown_whole() -> None:
     async with stage() as it:
         moved = view.TransferView("1002", "ops", "failed", "busy")
         ended = {"state": "ended", "ended_at": STARTED, "outcome": "answered", "ended_by": "caller", "cause": 16}
-        call = it.calls.add(**ended, detail="d", transfer=moved)
+        call = it.calls.add(
+            **ended, detail="d", transfer=moved, turns=2, first_frame_ms=Spread(412.5, 800.4), cost=0.01234567
+        )
+        it.calls.details[call.id] = view.CallDetail(
+            call,
+            transcript=[Utterance(STARTED, "agent", "Good d", True, 340)],
+            turns=[Turn(STARTED, 1, 300.0, None)],
+            barge_ins=[BargeIn(STARTED, 340, 12.5)],
+        )
         async with it.request("GET", f"/v1/calls/{call.id}") as answer:
             assert await answer.json() == {
                 "id": call.id,
@@ -54,14 +65,20 @@ async def test_a_call_is_shown_whole() -> None:
                 "trunk": "main",
                 "caller": "+4930123",
                 "callee": "5001",
-                "started_at": "2026-11-22T09:30:00.005Z",
-                "answered_at": "2026-11-22T09:30:00.005Z",
-                "ended_at": "2026-11-22T09:30:00.005Z",
+                "started_at": AT,
+                "answered_at": AT,
+                "ended_at": AT,
                 "outcome": "answered",
                 "ended_by": "caller",
                 "cause": 16,
                 "detail": "d",
                 "transfer": {"to": "1002", "by": "ops", "state": "failed", "outcome": "busy"},
+                "turns": 2,
+                "latency": {"first_frame_ms": {"p50": 412, "max": 800}},
+                "cost": 0.012346,
+                "transcript": [{"at": AT, "who": "agent", "text": "Good d", "interrupted": True, "heard_ms": 340}],
+                "turn_times": [{"at": AT, "turn": 1, "first_delta_ms": 300.0, "first_frame_ms": None}],
+                "barge_ins": [{"at": AT, "heard_ms": 340, "cut_ms": 12.5}],
             }
 
 

@@ -141,7 +141,12 @@ def test_a_dialled_leg_that_ends_unanswered_states_its_outcome(
         ([m.AiReady()], m.CommandFailed(m.Answer(CALLER), "404", gone=True), Outcome.CANCELLED, "caller"),
         ([m.AiReady()], m.CommandFailed(m.OpenMedia(IDS.media), "500"), Outcome.FAILED, "system"),
         ([m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()], m.LegGone(CALLER), Outcome.ANSWERED, "caller"),
-        ([m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()], m.HangUpTool("c1"), Outcome.ANSWERED, "agent"),
+        (
+            [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), m.Conversed()],
+            m.HangUpTool("c1"),
+            Outcome.ANSWERED,
+            "agent",
+        ),
         ([m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()], m.LegGone(IDS.media), Outcome.FAILED, "system"),
         ([m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()], OVER, Outcome.FAILED, "system"),
     ],
@@ -190,6 +195,7 @@ def test_the_target_answers_and_the_agent_leaves() -> None:
     call = transferring("t1")
     assert feed(call, m.LegEntered(IDS.target(1))) == [
         m.StopTimer("transfer"),
+        m.StopMusic(CALLER),
         m.Join(IDS.bridge, (IDS.target(1),)),
         m.HangUp(IDS.media),
         m.CloseAi("transferred"),
@@ -229,7 +235,7 @@ def test_a_target_that_vanishes_while_it_joins_was_never_connected() -> None:
 
 def test_losing_the_agent_while_the_target_rings_keeps_the_caller_for_the_target() -> None:
     call = transferring()
-    assert feed(call, m.MediaLost("worker gone")) == []
+    assert feed(call, m.MediaLost("worker gone")) == [m.StartMusic(CALLER)]
     assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
     call = transferring()
     feed(call, m.MediaLost("worker gone"), m.LegGone(IDS.target(1), 17, 486))
@@ -296,7 +302,10 @@ def test_a_caller_without_ai_hears_why_and_gets_a_person(
         m.StartTimer("sound", 30.0),
     ]
     assert feed(call, OVER, m.MediaLost("closed"), m.LegGone(IDS.media)) == []
-    assert feed(call, m.SoundOver(SOUND))[1] == m.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL})
+    assert feed(call, m.SoundOver(SOUND))[1:3] == [
+        m.StartMusic(CALLER),
+        m.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL}),
+    ]
     assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
     feed(call, m.LegGone(CALLER))
     assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.ANSWERED, "no AI (account): no quota")
@@ -334,6 +343,8 @@ def test_a_media_leg_that_is_refused_is_a_lost_agent() -> None:
 # ---------------------------------------------------------------- whatever happens
 
 CHANNELS = st.sampled_from([CALLER, IDS.callee, IDS.media, IDS.target(1), IDS.target(2), "somebody-else"])
+TOOLS = st.sampled_from([f"t{number}" for number in range(6)])
+TIMERS = ["answer", "prepare", "dial", "media", "transfer", "sound", "end", "hold", "length", "last"]
 INPUTS = st.one_of(
     st.builds(m.LegEntered, CHANNELS),
     st.builds(m.LegRinging, CHANNELS),
@@ -343,59 +354,125 @@ INPUTS = st.one_of(
     st.just(m.MediaFlowing()),
     st.just(m.MediaLost("reset")),
     st.just(OVER),
-    st.just(m.HangUpTool("h1")),
+    st.builds(m.HangUpTool, TOOLS),
     st.just(m.HangUpAsked("ops")),
-    st.builds(m.TransferAsked, st.just(TARGET), st.just("ops"), st.sampled_from([None, "t1"])),
+    st.builds(m.TransferAsked, st.just(TARGET), st.just("ops"), st.none() | TOOLS),
     st.just(m.ToolRefused("t3", "no")),
+    st.builds(m.SendDigitsTool, TOOLS, st.just("1")),
+    st.builds(m.HoldTool, TOOLS, st.just(30.0)),
+    st.builds(m.WaitTool, TOOLS),
+    st.builds(m.RunTool, TOOLS, st.just("look_up"), st.just({})),
+    st.builds(m.ToolDone, TOOLS, st.just("found"), st.booleans()),
+    st.just(m.Conversed()),
+    st.builds(m.DigitPressed, st.sampled_from("019")),
+    st.builds(m.WrapUpDue, st.just("spend_per_call")),
+    st.builds(m.LastSaid, st.just("idle")),
     st.builds(m.SoundOver, st.sampled_from([IDS.sound(1), IDS.sound(2)])),
-    st.builds(m.TimeUp, st.sampled_from(["answer", "prepare", "dial", "media", "transfer", "sound", "end"])),
+    st.builds(m.TimeUp, st.sampled_from(TIMERS)),
 )
 
 
+FAILING = m.Answer | m.CreateBridge | m.Dial | m.OpenMedia | m.Join | m.Play | m.SendDigits | m.GreetCaller | m.SayLast
+
+
 class Hands:
-    """Carries commands out as Asterisk would, and keeps what exists."""
+    """Carries commands out as Asterisk and the worker would, and keeps what exists."""
 
     def __init__(self, call: Call) -> None:
         self.call = call
         self.exists: set[str] = {CALLER} if call.plan.direction == "inbound" else set()
         self.joined: set[str] = set()
         self.greeted = 0
+        self.music = False
+        self.paused = False
+        self.closed = False
+        self.running: set[str] = set()
+        self.answered: list[str] = []
+
+    def feed(self, what: m.Input, fails: bool) -> None:
+        if isinstance(what, m.ToolDone) and what.tool_call not in self.running:
+            return
+        self.running -= {what.tool_call} if isinstance(what, m.ToolDone) else set()
+        self.closed = self.closed or isinstance(what, m.SessionOver)
+        self.do(self.call.handle(what, NOW), fails)
 
     def do(self, commands: list[m.Command], fail: bool) -> None:
         for command in commands:
-            if fail and isinstance(command, m.Answer | m.CreateBridge | m.Dial | m.OpenMedia | m.Join | m.Play):
+            if fail and isinstance(command, FAILING):
                 self.do(self.call.handle(m.CommandFailed(command, "no"), NOW), fail=False)
                 return
-            match command:
-                case m.CreateBridge(name) | m.OpenMedia(name) | m.Dial(name):
-                    assert self.call.state not in (State.ENDING, State.ENDED)
-                    self.exists.add(name)
-                case m.DestroyBridge(name) | m.HangUp(name):
-                    self.exists.discard(name)
-                case m.Join(_, channels):
-                    self.joined |= set(channels)
-                case m.GreetCaller():
-                    assert IDS.media in self.joined
-                    self.greeted += 1
+            self._do(command)
+
+    def _do(self, command: m.Command) -> None:
+        match command:
+            case m.CreateBridge(name) | m.OpenMedia(name) | m.Dial(name):
+                assert self.call.state not in (State.ENDING, State.ENDED)
+                self.exists.add(name)
+            case m.DestroyBridge(name) | m.HangUp(name):
+                self.exists.discard(name)
+            case m.Join(_, channels):
+                self.joined |= set(channels)
+            case m.GreetCaller():
+                assert IDS.media in self.joined
+                self.greeted += 1
+            case m.StartMusic() | m.StopMusic():
+                assert self.music is isinstance(command, m.StopMusic)
+                self.music = not self.music
+            case m.PauseAi() | m.ResumeAi():
+                assert self.paused is isinstance(command, m.ResumeAi)
+                self.paused = not self.paused
+            case m.StartTool(tool_call):
+                self.running.add(tool_call)
+            case m.AnswerAiTool(tool_call):
+                self.answered.append(tool_call)
+            case m.CloseAi():
+                self.closed = True
+
+    def check(self, asked: set[str]) -> None:
+        """What holds between any two inputs."""
+        state = self.call.state
+        if state in (State.TALKING, State.CLOSING, State.RESCUING, State.TRANSFERRED):
+            assert not self.music
+        if state in (State.TALKING, State.CLOSING):
+            assert not self.paused
+        if state is State.HOLDING:
+            assert self.music
+            assert self.paused
+        assert len(self.answered) == len(set(self.answered))
+        assert not set(self.answered) & self.running
+        if not self.closed:
+            moving = {self.call.transfer.tool_call} if self.call.transfer and state is State.TRANSFERRING else set()
+            assert asked == {*self.answered, *self.running, *(moving | {self.call.hold}) - {None}}
+
+
+def tool_of(what: m.Input) -> set[str]:
+    return {what.tool_call} if isinstance(what, m.Tool) and what.tool_call else set()
 
 
 @given(
     st.booleans(),
     st.lists(st.sampled_from([SORRY, HUMAN]), max_size=3),
+    st.booleans(),
     st.lists(st.tuples(INPUTS, st.booleans()), max_size=25),
 )
 def test_nothing_is_left_whatever_happens(
-    is_inbound: bool, steps: list[Rescue], story: list[tuple[m.Input, bool]]
+    is_inbound: bool, steps: list[Rescue], begun: bool, story: list[tuple[m.Input, bool]]
 ) -> None:
     leg, target = (CALLER, None) if is_inbound else (IDS.callee, TARGET)
     direction: Literal["inbound", "outbound"] = "inbound" if is_inbound else "outbound"
-    call = Call(Plan(CALL, direction, leg, SPEC, {}, target=target, on_ai_failure=tuple(steps)), NOW)
-    hands = Hands(call)
+    digits = {"0": TARGET, "9": None}
+    plan = Plan(CALL, direction, leg, SPEC, {}, target=target, on_ai_failure=tuple(steps), digits=digits, max_call=60.0)
+    call = Call(plan, NOW)
+    hands, asked = Hands(call), set[str]()
     hands.do(call.start(), fail=False)
-    for what, fails in story:
-        hands.do(call.handle(what, NOW), fails)
+    opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing()]
+    for what, fails in [*((each, False) for each in opening if begun), *story]:
+        if call.state not in (State.ENDING, State.ENDED):
+            asked |= tool_of(what)
+        hands.feed(what, fails)
+        hands.check(asked)
     for what in (m.HangUpAsked("test"), OVER, m.TimeUp("end")):
-        hands.do(call.handle(what, NOW), fail=False)
+        hands.feed(what, fails=False)
     assert call.state is State.ENDED
     assert hands.exists == set()
     assert hands.greeted <= 1

@@ -1,0 +1,128 @@
+"""The plans of new calls: what the config makes of a number, an agent and variables, before anything happens. [pure]
+
+Owns the way from the config's words (agents, steps, keys) to the machine's (`Plan`, `Target`). Whether there is room
+for one more call is the registry's.
+"""
+
+from collections.abc import Mapping
+
+from controller import limits, routing
+from controller.call import messages as m
+from controller.call import view
+from controller.call.plan import Plan, PlaySound, Rescue, TransferTo
+from controller.config import Config
+from controller.config_agents import Action, Agent
+
+
+def inbound(
+    config: Config, call: str, *, leg: str, to: str, caller: str, trunk: str | None, routed: routing.Routed
+) -> Plan:
+    agent = routed.agent
+    return Plan(
+        call=call,
+        direction="inbound",
+        leg=leg,
+        spec=routing.session_spec(config, routed.agent_name, {}),
+        variables=_variables(call, routed.agent_name, caller),
+        trunk=trunk,
+        caller=caller or None,
+        callee=to or None,
+        on_ai_failure=_rescues(config, agent, trunk),
+        digits=_digits(config, agent, trunk),
+        max_call=agent.max_call_s,
+        wrap_up=agent.wrap_up,
+        answer_deadline=agent.answer_deadline_s,
+    )
+
+
+def line_of(config: Config, trunk: str | None) -> str:
+    """The trunk that an outbound call takes. Raises UnknownName."""
+    name = trunk or routing.first_trunk(config)
+    if name is None or name not in config.trunks:
+        raise view.UnknownName("There is no trunk of that name." if trunk else "No trunk is configured.")
+    return name
+
+
+def agent_of(config: Config, agent: str | None) -> str:
+    """The agent that an outbound call gets. Raises UnknownName."""
+    name = agent or routing.first_agent(config)
+    if name not in config.agents:
+        raise view.UnknownName("There is no agent of that name.")
+    return name
+
+
+def outbound(
+    config: Config,
+    call: str,
+    *,
+    to: str,
+    trunk: str,
+    agent_name: str,
+    caller_id: str | None,
+    variables: Mapping[str, str],
+    timeout: float | None,
+) -> Plan:
+    """Raises `limits.NotAllowed`."""
+    line, agent = config.trunks[trunk], config.agents[agent_name]
+    number = limits.check_number(line, to)
+    shown = limits.check_caller_id(caller_id) if caller_id else line.caller_id
+    target = m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout or line.timeout)
+    return Plan(
+        call=call,
+        direction="outbound",
+        leg=m.Ids(call).callee,
+        spec=routing.session_spec(config, agent_name, variables),
+        variables=_variables(call, agent_name, shown or ""),
+        trunk=trunk,
+        caller=shown,
+        callee=number,
+        target=target,
+        on_ai_failure=_rescues(config, agent, trunk),
+        digits=_digits(config, agent, trunk),
+        max_call=agent.max_call_s,
+        wrap_up=routing.fill(agent.wrap_up, variables),
+    )
+
+
+def target_of(config: Config, where: limits.Number | limits.Context, longest: float = 300.0) -> m.Target:
+    """`longest`: seconds that it may ring at most."""
+    if isinstance(where, limits.Context):
+        # /n: a Local channel that optimised itself away would leave our bridge with it.
+        return m.Target(f"{where.dial}/n", f"{where.extension}@{where.context}")
+    line = config.trunks[where.trunk]
+    return m.Target(where.dial, where.number, caller_id=line.caller_id, timeout=min(line.timeout, longest))
+
+
+def _rescues(config: Config, agent: Agent, trunk: str | None) -> tuple[Rescue, ...]:
+    steps: list[Rescue] = []
+    for step in agent.on_ai_failure:
+        if step.say:
+            steps.append(PlaySound(f"sound:{step.say}"))
+        elif target := _target(config, step, trunk):
+            steps.append(TransferTo(target))
+    return tuple(steps)
+
+
+def _digits(config: Config, agent: Agent, trunk: str | None) -> dict[str, m.Target | None]:
+    return {digit: _target(config, action, trunk) for digit, action in agent.dtmf.items()}
+
+
+def _target(config: Config, action: Action, trunk: str | None) -> m.Target | None:
+    """None: hang up. What the call's own trunk may not dial goes over the first one, which was checked at the start."""
+    if action.transfer is None:
+        return None
+    try:
+        where = limits.destination(config, action.transfer, trunk)
+    except limits.NotAllowed:
+        where = limits.destination(config, action.transfer, None)
+    return target_of(config, where)
+
+
+def _variables(call: str, agent: str, caller: str) -> dict[str, str]:
+    """For CDRs, and for a controller that finds this channel after a restart."""
+    return {
+        "CDR(ai_session)": call,
+        "CDR(caller_id)": caller,
+        "VOICEAI_CALL": call,
+        "VOICEAI_AGENT": agent,
+    }

@@ -1,0 +1,237 @@
+"""What can be done about a call, and the names of what it owns. [pure]
+
+Commands leave `machine.py` and are carried out by `actor.py`, in order. Channels are named by their Asterisk channel id
+throughout.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.contract import SessionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The names of everything one call owns on Asterisk, chosen before acting so no event precedes its owner."""
+
+    call: str
+
+    @property
+    def bridge(self) -> str:
+        return f"call-{self.call}-bridge"
+
+    @property
+    def media(self) -> str:
+        return f"call-{self.call}-media"
+
+    @property
+    def callee(self) -> str:
+        return f"call-{self.call}-callee"
+
+    def target(self, attempt: int) -> str:
+        return f"call-{self.call}-target{attempt}"
+
+    def sound(self, number: int) -> str:
+        return f"call-{self.call}-sound{number}"
+
+    @staticmethod
+    def call_of(channel_or_bridge: str) -> str | None:
+        """The call that an id of ours belongs to; None for ids that are not of this form."""
+        head, rest = channel_or_bridge[:5], channel_or_bridge[5:]
+        return rest[:36] if head == "call-" and len(rest) > 36 and rest[36] == "-" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a transfer or an outbound call goes. Both fields can hold a number, so neither is ever shown."""
+
+    dial: str = field(repr=False)
+    """What Asterisk dials, such as `PJSIP/4930@trunk` or `Local/9001@internal/n`."""
+    shown: str = field(repr=False)
+    """What a person asked for."""
+    caller_id: str | None = field(default=None, repr=False)
+    timeout: float = 30.0
+    """Seconds that it may ring."""
+
+
+# ---------------------------------------------------------------- commands: Asterisk
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetVariables:
+    channel: str
+    variables: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateBridge:
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyBridge:
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    bridge: str
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMedia:
+    """Originate the AudioSocket channel towards the worker that holds the session."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    channel: str
+    target: Target
+    variables: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A sound for one channel, whether it is in a bridge or not. Ends with `SoundOver`."""
+
+    channel: str
+    playback: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartMusic:
+    """Music on hold for one channel: what comes from its bridge is not heard meanwhile."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopMusic:
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    """DTMF to the person's telephone or machine."""
+
+    channel: str
+    digits: str = field(repr=False)
+    tool_call: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """`sip_reason` matters for a caller who was not answered yet: an ARI hang-up reason such as `congestion`."""
+
+    channel: str
+    sip_reason: str = "normal"
+
+
+# ---------------------------------------------------------------- commands: the worker, time, the outside
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareAi:
+    """Pick a worker and let it open the AI session."""
+
+    spec: SessionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class GreetCaller:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAiTool:
+    tool_call: str
+    output: str
+    ok: bool
+    respond: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAi:
+    """The agent neither hears nor speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeAi:
+    """`note` is told to the model."""
+
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SayLast:
+    """Say this and then nothing more. Ends with `LastSaid`."""
+
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAi:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartTool:
+    """Run a tool beside the call. Ends with `ToolDone`."""
+
+    tool_call: str
+    name: str
+    arguments: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    timer: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimer:
+    timer: str
+
+
+Command = (
+    Ring
+    | Answer
+    | SetVariables
+    | CreateBridge
+    | DestroyBridge
+    | Join
+    | OpenMedia
+    | Dial
+    | Play
+    | StartMusic
+    | StopMusic
+    | SendDigits
+    | HangUp
+    | PrepareAi
+    | GreetCaller
+    | AnswerAiTool
+    | PauseAi
+    | ResumeAi
+    | SayLast
+    | CloseAi
+    | StartTool
+    | StartTimer
+    | StopTimer
+)

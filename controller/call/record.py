@@ -1,0 +1,82 @@
+"""What is kept of a call while this process lives: who said what, how fast the agent was, what it cost. [pure]
+
+Owns the bounds: of a call that never ends only the latest is kept, counts go on. Texts are personal and in no repr.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from statistics import median
+from typing import Literal
+
+from bridge import contract
+
+UTTERANCES = 2000
+TURNS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """`heard_ms` and `interrupted`: of an agent that was cut off; `text` is cut there too."""
+
+    at: datetime
+    who: Literal["caller", "agent"]
+    text: str = field(repr=False)
+    interrupted: bool
+    heard_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Milliseconds from the caller's end of speech, as the server heard it."""
+
+    at: datetime
+    turn: int
+    first_delta_ms: float | None
+    first_frame_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BargeIn:
+    """`cut_ms`: from the caller's first sound, as the server heard it, to silence."""
+
+    at: datetime
+    heard_ms: int
+    cut_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Of one latency over all turns kept, in milliseconds."""
+
+    p50: float
+    max: float
+
+
+class Record:
+    def __init__(self) -> None:
+        self.transcript: deque[Utterance] = deque(maxlen=UTTERANCES)
+        self.turns: deque[Turn] = deque(maxlen=TURNS)
+        self.barge_ins: deque[BargeIn] = deque(maxlen=TURNS)
+        self.turn_count = 0
+        self.cost = 0.0
+        """US dollars so far."""
+
+    def __repr__(self) -> str:
+        return f"<Record {len(self.transcript)} utterances, {self.turn_count} turns, {self.cost:.4f} USD>"
+
+    def take(self, event: contract.CallEvent, at: datetime) -> None:
+        """Notes what is worth it."""
+        match event:
+            case contract.Said():
+                self.transcript.append(Utterance(at, event.who, event.text, event.interrupted, event.heard_ms))
+            case contract.TurnMeasured():
+                self.turn_count += 1
+                self.turns.append(Turn(at, event.turn, event.first_delta_ms, event.first_frame_ms))
+            case contract.BargedIn():
+                self.barge_ins.append(BargeIn(at, event.heard_ms, event.cut_ms))
+
+    def first_frame(self) -> Spread | None:
+        """How long callers waited for the first sound; None before the first turn."""
+        measured = [turn.first_frame_ms for turn in self.turns if turn.first_frame_ms is not None]
+        return Spread(median(measured), max(measured)) if measured else None

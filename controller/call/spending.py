@@ -1,0 +1,45 @@
+"""Money: what each call costs as it goes, and when a call or the day has cost enough. [pure]
+
+Owns the day's sum over all calls, which is as old as this process, and the two limits. The day is an argument.
+"""
+
+from datetime import date
+
+from bridge.contract import Used
+from controller.call.record import Record
+from controller.config import Limits
+from controller.cost import Day, Prices
+from controller.limits import Busy
+
+PER_CALL, PER_DAY = "spend_per_call", "spend_per_day"
+
+
+class Spending:
+    def __init__(self, limits: Limits, prices: Prices) -> None:
+        self._per_call = limits.spend_per_call
+        self._day = Day(limits.spend_per_day)
+        self._prices = prices
+        self._unpriced: set[str] = set()
+
+    def used(self, event: Used, record: Record, today: date) -> str | None:
+        """Adds to the call's and the day's cost. Says which limit has been reached, if one has."""
+        cost = self._prices.of(event)
+        record.cost += cost
+        self._day.add(cost, today)
+        if self.spent(today):
+            return PER_DAY
+        return PER_CALL if self._per_call is not None and record.cost >= self._per_call else None
+
+    def spent(self, today: date) -> bool:
+        return self._day.over(today)
+
+    def check(self, today: date) -> None:
+        """Raises Busy."""
+        if self.spent(today):
+            raise Busy("As much as allowed has been spent today (limits.spend_per_day).")
+
+    def news_of_price(self, model: str) -> bool:
+        """True once for each model that has no price."""
+        news = model not in self._unpriced and not self._prices.known(model)
+        self._unpriced.add(model)
+        return news

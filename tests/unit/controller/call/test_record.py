@@ -1,0 +1,80 @@
+"""What is kept of a call, and when money ends it."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from bridge import contract
+from controller.call.record import TURNS, UTTERANCES, BargeIn, Record, Spread, Turn, Utterance
+from controller.call.spending import PER_CALL, PER_DAY, Spending
+from controller.config import Limits
+from controller.cost import Prices
+from controller.limits import Busy
+
+CALL = "c"
+AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+TODAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
+
+
+def test_words_turns_and_interruptions_are_kept_in_order() -> None:
+    record = Record()
+    record.take(contract.Said(call=CALL, who="caller", text="secret", item="i"), AT)
+    record.take(contract.Said(call=CALL, who="agent", text="se", item="j", interrupted=True, heard_ms=40), AT)
+    record.take(contract.BargedIn(call=CALL, item="j", heard_ms=40, cut_ms=7.5), AT)
+    for turn, first in enumerate((900.0, 300.0, None, 400.0), 1):
+        record.take(contract.TurnMeasured(call=CALL, turn=turn, first_delta_ms=1.0, first_frame_ms=first), AT)
+    record.take(contract.MediaConnected(call=CALL), AT)
+    assert list(record.transcript) == [
+        Utterance(AT, "caller", "secret", False, None),
+        Utterance(AT, "agent", "se", True, 40),
+    ]
+    assert list(record.barge_ins) == [BargeIn(AT, 40, 7.5)]
+    assert record.turns[0] == Turn(AT, 1, 1.0, 900.0)
+    assert record.first_frame() == Spread(400.0, 900.0)
+    assert record.turn_count == 4
+    assert "secret" not in repr(record) + repr(record.transcript)
+
+
+def test_a_call_without_end_is_bounded() -> None:
+    record = Record()
+    assert record.first_frame() is None
+    for number in range(UTTERANCES + 10):
+        record.take(contract.Said(call=CALL, who="agent", text=str(number), item="i"), AT)
+        record.take(contract.TurnMeasured(call=CALL, turn=number, first_delta_ms=None, first_frame_ms=1.0), AT)
+    assert (len(record.transcript), record.transcript[0].text) == (UTTERANCES, "10")
+    assert (len(record.turns), record.turn_count) == (TURNS, UTTERANCES + 10)
+
+
+def dollars(amount: float, model: str = "gpt-realtime-2.1-mini") -> contract.Used:
+    """Text of the mini model costs 2.40 a million."""
+    usage = {"output_text": round(amount / 2.40 * 1e6)}
+    return contract.Used(call=CALL, provider="openai", model=model, kind="response", usage=usage)
+
+
+def test_a_call_that_has_cost_enough() -> None:
+    spending, record = Spending(Limits(spend_per_call=1.0), Prices({})), Record()
+    assert spending.used(dollars(0.6), record, TODAY) is None
+    assert spending.used(dollars(0.6), record, TODAY) == PER_CALL
+    assert record.cost == pytest.approx(1.2)
+    assert spending.used(dollars(0.6), Record(), TODAY) is None
+
+
+def test_a_day_that_has_cost_enough() -> None:
+    spending = Spending(Limits(spend_per_day=1.0, spend_per_call=5.0), Prices({}))
+    assert spending.used(dollars(0.6), Record(), TODAY) is None
+    spending.check(TODAY)
+    assert spending.used(dollars(0.6), Record(), TODAY) == PER_DAY
+    with pytest.raises(Busy, match="spend_per_day"):
+        spending.check(TODAY)
+    spending.check(TOMORROW)
+
+
+def test_a_model_without_a_price_is_told_once() -> None:
+    spending = Spending(Limits(), Prices({}))
+    assert spending.used(dollars(9.0, "own"), Record(), TODAY) is None
+    assert [spending.news_of_price(model) for model in ("own", "own", "gpt-realtime", "other")] == [
+        True,
+        False,
+        False,
+        True,
+    ]

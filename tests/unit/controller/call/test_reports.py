@@ -1,0 +1,117 @@
+"""What workers report, as inputs: tools checked, words and money kept apart."""
+
+from typing import Any
+
+import pytest
+
+from bridge import contract
+from controller import routing
+from controller.call import births
+from controller.call import messages as m
+from controller.call.plan import Plan, PlaySound, TransferTo
+from controller.call.reports import inputs_of
+from tests.unit.controller.configs import FULL, config
+
+CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
+CONFIG = config(
+    FULL,
+    http_tools={"look_up": {"description": "Looks up.", "url": "https://shop.example"}},
+    agents__night={
+        "instructions": "Be quiet.",
+        "tools": ["transfer", "hang_up", "send_dtmf", "hold", "wait_for_user", "look_up"],
+        "on_ai_failure": [{"say": "voiceai/sorry"}, {"transfer": "sales"}, {"transfer": "support"}, "hang_up"],
+        "dtmf": {"0": {"transfer": "support"}, "9": "hang_up"},
+        "max_call_s": 60,
+        "wrap_up": "Time is up.",
+    },
+)
+SALES = m.Target("PJSIP/4930555@trunk", "4930555", caller_id="+4930123", timeout=30.0)
+SUPPORT = m.Target("Local/7000@queues/n", "7000@queues")
+
+
+def plan(trunk: str | None = "main") -> Plan:
+    routed = routing.Routed("night", CONFIG.agents["night"])
+    return births.inbound(CONFIG, CALL, leg="1.1", to="5001", caller="+4930", trunk=trunk, routed=routed)
+
+
+def asked(name: str, **arguments: Any) -> m.Input:
+    event = contract.ToolCalled(call=CALL, tool_call="t1", name=name, arguments=arguments)
+    (what,) = inputs_of(CONFIG, plan(), event)
+    return what
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("hang_up", {"reason": 5}, m.HangUpTool("t1")),
+        ("transfer", {"to": "sales"}, m.TransferAsked(SALES, "agent", "t1")),
+        ("transfer", {"to": "support"}, m.TransferAsked(SUPPORT, "agent", "t1")),
+        ("send_dtmf", {"digits": "12#w"}, m.SendDigitsTool("t1", "12#w")),
+        ("hold", {}, m.HoldTool("t1", 30.0)),
+        ("hold", {"seconds": 1}, m.HoldTool("t1", 5.0)),
+        ("hold", {"seconds": 1e9}, m.HoldTool("t1", 90.0)),
+        ("wait_for_user", {}, m.WaitTool("t1")),
+        ("look_up", {"a": 1}, m.RunTool("t1", "look_up", {"a": 1})),
+    ],
+)
+def test_tools(name: str, arguments: dict[str, Any], expected: m.Input) -> None:
+    assert asked(name, **arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("transfer", {"to": "0900123456"}, "There are: sales, support."),
+        ("transfer", {}, "no such destination"),
+        ("transfer", {"to": ["sales"]}, "no such destination"),
+        ("send_dtmf", {"digits": "12 34"}, "no keys"),
+        ("send_dtmf", {"digits": "1" * 33}, "no keys"),
+        ("send_dtmf", {}, "no keys"),
+        ("hold", {"seconds": "long"}, "number"),
+        ("hold", {"seconds": True}, "number"),
+        ("dance", {}, "no tool named dance"),
+    ],
+)
+def test_misuse_is_refused_with_a_reason(name: str, arguments: dict[str, Any], words: str) -> None:
+    refused = asked(name, **arguments)
+    assert isinstance(refused, m.ToolRefused)
+    assert words in refused.reason
+    assert "0900" not in refused.reason
+
+
+def test_a_tool_that_this_agent_does_not_have() -> None:
+    routed = routing.Routed("reception", CONFIG.agents["reception"])
+    other = births.inbound(CONFIG, CALL, leg="1.1", to="", caller="", trunk=None, routed=routed)
+    event = contract.ToolCalled(call=CALL, tool_call="t1", name="look_up", arguments={})
+    assert inputs_of(CONFIG, other, event) == [m.ToolRefused("t1", "There is no tool named look_up.")]
+
+
+@pytest.mark.parametrize(
+    ("event", "inputs"),
+    [
+        (contract.Ready(call=CALL, model="x", session="s", took_ms=5), [m.AiReady()]),
+        (contract.Failed(call=CALL, kind="account", message="no"), [m.AiFailed("account", "no")]),
+        (contract.MediaConnected(call=CALL), [m.MediaFlowing()]),
+        (contract.MediaGone(call=CALL, reason="eof"), [m.MediaLost("eof")]),
+        (contract.Said(call=CALL, who="agent", text="Hi", item="i"), [m.Conversed()]),
+        (contract.DigitPressed(call=CALL, digit="0"), [m.Conversed(), m.DigitPressed("0")]),
+        (contract.Finished(call=CALL, why="idle"), [m.LastSaid("idle")]),
+        (contract.Ended(call=CALL, reason="over"), [m.SessionOver("over", contract.Counters())]),
+        (contract.MediaFormat(call=CALL, rate=24000, frame_bytes=960), []),
+    ],
+)
+def test_other_reports(event: contract.CallEvent, inputs: list[m.Input]) -> None:
+    assert inputs_of(CONFIG, plan(), event) == inputs
+
+
+def test_a_plan_has_what_the_agent_says() -> None:
+    made = plan()
+    assert made.on_ai_failure == (PlaySound("sound:voiceai/sorry"), TransferTo(SALES), TransferTo(SUPPORT))
+    assert made.digits == {"0": SUPPORT, "9": None}
+    assert (made.max_call, made.wrap_up) == (60.0, "Time is up.")
+    assert made.spec.digit_actions == ("0", "9")
+
+
+def test_a_step_that_the_calls_own_trunk_may_not_dial_goes_over_the_first_one() -> None:
+    """The trunk `desk` allows four digits; the step was checked against the first trunk."""
+    assert plan("desk").on_ai_failure[1] == TransferTo(SALES)
