@@ -65,7 +65,7 @@ async def test_a_call_is_recorded_and_told_before_its_end(
     caller, agent = (int(np.frombuffer(tone, "<i2")[0]) for tone in (CALLER, TONE))
     assert set(np.unique(stereo[:, 0])) <= {0, caller}
     assert set(np.unique(stereo[:, 1])) <= {0, agent}
-    assert int((stereo[:, 0] == caller).sum()) == SPOKEN * 480
+    assert int((stereo[:, 0] == caller).sum()) >= (SPOKEN - 5) * 480
     assert int((stereo[:, 1] == agent).sum()) >= (SPOKEN - 10) * 480
 
 

@@ -1,6 +1,8 @@
 """controller.metrics: each milestone moves what it should, and nothing else."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -172,3 +174,19 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
     left = samples(registry)
     assert left[("calls_live", ())] == 0
     assert not any("worker_" in name for name, _ in left), "a worker that is gone leaves no series"
+
+
+def test_every_metric_is_documented_and_nothing_else() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry)
+    registry.register(Present(lambda: 0, dict, list))
+    ours = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in registry.collect()
+        if "_process_" not in family.name
+    }
+    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+    tables = text[: text.index("## Worth an alert")]
+    assert set(re.findall(r"`(voiceai_[a-z_]+[a-z])`", tables)) == ours
+    for name in re.findall(r"voiceai_[a-z_]+[a-z]", text[text.index("## Worth an alert") :]):
+        assert name in ours | {f"{each}{part}" for each in ours for part in ("_bucket", "_count")}
