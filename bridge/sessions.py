@@ -157,7 +157,16 @@ class Sessions:
 
     # ------------------------------------------------------------ inside
 
-    def _pass_on(self, session: Session, command: contract.Greet | contract.AnswerTool | contract.Close) -> None:
+    def _pass_on(
+        self,
+        session: Session,
+        command: contract.Greet
+        | contract.AnswerTool
+        | contract.Speak
+        | contract.WrapUp
+        | contract.Hold
+        | contract.Close,
+    ) -> None:
         match command:
             case contract.Greet():
                 session.greet()
@@ -166,6 +175,8 @@ class Sessions:
             case contract.Close():
                 self._server.forget(command.call)
                 session.close(command.reason)
+            case contract.Speak() | contract.WrapUp() | contract.Hold():
+                log.warning("command not carried out yet", call=command.call, command=command.type)
 
     def _prepare(self, command: contract.Prepare) -> None:
         call = command.call

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bridge import log as logs
+from bridge.log import set_up as set_up_log
 from controller import config as configs
 
 app = typer.Typer(
@@ -47,7 +47,7 @@ def serve(
     from controller.app import serve as run
 
     loaded = _load(config)
-    logs.set_up()
+    set_up_log()
     try:
         status = asyncio.run(run(loaded, own_workers=workers))
     except OSError as error:
