@@ -4,7 +4,8 @@ Owns where a piece belongs. A side's pieces come in order, but not evenly: none 
 none while this process stalled, then several at once. A piece can't have been spoken later than it came, nor later
 than the piece behind it allows; the latest moment that satisfies all that came within `HORIZON_S` is its place. So a
 lump is laid back into the gap that it left, a real gap stays silent, and jitter moves nothing. Sound is joined
-without a seam while its place differs by no more than `SLACK_S`: neither side can drift away from the clock.
+without a seam while it is no more than `SLACK_S` before and `LAG_S` behind its place: neither side can drift away
+from the clock.
 
 The caller's piece ends when it comes (it was spoken before); the agent's begins when it is handed over.
 Refuses to read a clock, and to write anything.
@@ -18,13 +19,22 @@ RATE = 24_000
 SAMPLE_BYTES = 2
 """One channel, signed 16 bit little endian."""
 HORIZON_S = 0.3
-"""What comes later than this has missed its place and is left out. Blocks are given out so long after their time."""
+"""What comes later than this has missed its place and is left out, unless this process itself stood still.
+Blocks are given out so long after their time."""
 SLACK_S = 0.02
+"""So much before its place sound is joined to what is before it."""
+LAG_S = 0.04
+"""So much behind its place sound may be, rather than be left out."""
 BLOCK_S = 0.2
 """The shortest block that is worth handing on."""
+STALL_S = 0.1
+"""If `take` was not asked for so long, this process stood still, and what came meanwhile is not read yet."""
+RECOVERY_S = 0.04
+"""How long nothing is given out then."""
 
 _HORIZON = round(HORIZON_S * RATE)
 _SLACK = round(SLACK_S * RATE)
+_LAG = round(LAG_S * RATE)
 _BLOCK = round(BLOCK_S * RATE)
 
 
@@ -57,7 +67,7 @@ class Track:
                 break
             _, pcm = self._pieces.popleft()
             samples = len(pcm) // SAMPLE_BYTES
-            if gap < -_SLACK:
+            if gap < -_LAG:
                 self.late += samples
                 continue
             self._placed += bytes(max(0, gap) * SAMPLE_BYTES) + pcm
@@ -85,6 +95,8 @@ class Timeline:
     def __init__(self, start: float) -> None:
         self._start = start
         self._given = 0
+        self._asked = start
+        self._recovered = start
         self._left, self._right = Track(), Track()
 
     @property
@@ -107,7 +119,12 @@ class Timeline:
             self._right.add(pcm, self._at(now) + len(pcm) // SAMPLE_BYTES)
 
     def take(self, now: float) -> bytes | None:
-        """The next stereo block (caller left, agent right, interleaved), once there is one."""
+        """The next stereo block (caller left, agent right, interleaved), once there is one. Asked every 20 ms."""
+        if now - self._asked > STALL_S:
+            self._recovered = now + RECOVERY_S
+        self._asked = now
+        if now < self._recovered:
+            return None
         upto = self._at(now) - _HORIZON
         return self._block(upto) if upto - self._given >= _BLOCK else None
 
