@@ -156,6 +156,7 @@ def detail_json(detail: CallDetail) -> dict[str, Any]:
         "transcript": [_kept(each) for each in detail.transcript],
         "turn_times": [_kept(each) for each in detail.turns],
         "barge_ins": [_kept(each) for each in detail.barge_ins],
+        "recording": detail.recording and {"path": detail.recording.path, "seconds": detail.recording.seconds},
     }
 
 

@@ -53,11 +53,20 @@ class Spread:
     max: float
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The complete recording: a file on the machine of the worker that made it."""
+
+    path: str
+    seconds: float
+
+
 class Record:
     def __init__(self) -> None:
         self.transcript: deque[Utterance] = deque(maxlen=UTTERANCES)
         self.turns: deque[Turn] = deque(maxlen=TURNS)
         self.barge_ins: deque[BargeIn] = deque(maxlen=TURNS)
+        self.recording: Sound | None = None
         self.turn_count = 0
         self.cost = 0.0
         """US dollars so far."""
@@ -75,6 +84,8 @@ class Record:
                 self.turns.append(Turn(at, event.turn, event.first_delta_ms, event.first_frame_ms))
             case contract.BargedIn():
                 self.barge_ins.append(BargeIn(at, event.heard_ms, event.cut_ms))
+            case contract.Recorded():
+                self.recording = Sound(event.path, event.seconds)
 
     def first_frame(self) -> Spread | None:
         """How long callers waited for the first sound; None before the first turn."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from controller.call.record import BargeIn, Record, Spread, Turn, Utterance
+from controller.call.record import BargeIn, Record, Sound, Spread, Turn, Utterance
 
 if TYPE_CHECKING:
     from controller.call.machine import Call
@@ -61,6 +61,8 @@ class CallDetail:
     transcript: Sequence[Utterance] = field(default=(), repr=False)
     turns: Sequence[Turn] = ()
     barge_ins: Sequence[BargeIn] = ()
+    recording: Sound | None = None
+    """None until it is complete."""
 
 
 def view_of(call: "Call", record: Record) -> CallView:
@@ -88,7 +90,13 @@ def view_of(call: "Call", record: Record) -> CallView:
 
 
 def detail_of(call: "Call", record: Record) -> CallDetail:
-    return CallDetail(view_of(call, record), tuple(record.transcript), tuple(record.turns), tuple(record.barge_ins))
+    return CallDetail(
+        view_of(call, record),
+        tuple(record.transcript),
+        tuple(record.turns),
+        tuple(record.barge_ins),
+        record.recording,
+    )
 
 
 class CallRefused(Exception):

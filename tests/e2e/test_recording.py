@@ -68,11 +68,11 @@ def sides(path: Path) -> tuple[Side, Side]:
 
 
 async def recorded(running: House, phone: Phone) -> Path:
-    """Hang up; the file, once the service has said that it is complete."""
+    """Hang up; the file, as the ended call names it."""
     await phone.hang_up()
     call = await running.ended(await running.call_id())
-    line = await running.service.logged("recorded", call=call["id"])
-    return Path(line["path"])
+    await running.service.logged("recorded", call=call["id"])
+    return Path(call["recording"]["path"])
 
 
 def recording(folder: Path, **more: Any) -> dict[str, Any]:

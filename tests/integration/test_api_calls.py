@@ -7,7 +7,7 @@ from aiohttp import web
 
 from controller import limits, routing
 from controller.call import view
-from controller.call.record import BargeIn, Spread, Turn, Utterance
+from controller.call.record import BargeIn, Sound, Spread, Turn, Utterance
 from tests.integration.api_stage import ADMIN, STARTED, TOKENS, stage
 
 PLACE = "/v1/calls"
@@ -54,6 +54,7 @@ async def test_a_call_is_shown_whole() -> None:
             transcript=[Utterance(STARTED, "agent", "Good d", True, 340)],
             turns=[Turn(STARTED, 1, 300.0, None)],
             barge_ins=[BargeIn(STARTED, 340, 12.5)],
+            recording=Sound("/srv/c.wav", 61.5),
         )
         async with it.request("GET", f"/v1/calls/{call.id}") as answer:
             assert await answer.json() == {
@@ -79,6 +80,7 @@ async def test_a_call_is_shown_whole() -> None:
                 "transcript": [{"at": AT, "who": "agent", "text": "Good d", "interrupted": True, "heard_ms": 340}],
                 "turn_times": [{"at": AT, "turn": 1, "first_delta_ms": 300.0, "first_frame_ms": None}],
                 "barge_ins": [{"at": AT, "heard_ms": 340, "cut_ms": 12.5}],
+                "recording": {"path": "/srv/c.wav", "seconds": 61.5},
             }
 
 

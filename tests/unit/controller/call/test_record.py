@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from bridge import contract
-from controller.call.record import TURNS, UTTERANCES, BargeIn, Record, Spread, Turn, Utterance
+from controller.call.record import TURNS, UTTERANCES, BargeIn, Record, Sound, Spread, Turn, Utterance
 from controller.call.spending import PER_CALL, PER_DAY, Spending
 from controller.config import Limits
 from controller.cost import Prices
@@ -24,6 +24,9 @@ def test_words_turns_and_interruptions_are_kept_in_order() -> None:
     for turn, first in enumerate((900.0, 300.0, None, 400.0), 1):
         record.take(contract.TurnMeasured(call=CALL, turn=turn, first_delta_ms=1.0, first_frame_ms=first), AT)
     record.take(contract.MediaConnected(call=CALL), AT)
+    assert record.recording is None
+    record.take(contract.Recorded(call=CALL, path="/srv/c.wav", seconds=1.5), AT)
+    assert record.recording == Sound("/srv/c.wav", 1.5)
     assert list(record.transcript) == [
         Utterance(AT, "caller", "secret", False, None),
         Utterance(AT, "agent", "se", True, 40),
