@@ -116,8 +116,10 @@ async def house(
     trunk: Mapping[str, Any] | None = None,
     routes: Sequence[Mapping[str, str]] = ({"to": "*", "agent": "reception"},),
     api_key: str = KEY,
+    more: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[House]:
-    """`bridge`, `agent` and `trunk` change keys of the config; `api_key` is what the service shows the stand-in."""
+    """`bridge`, `agent` and `trunk` change keys of the config, `more` adds sections; `api_key` is what the service
+    shows the stand-in."""
     token = secrets.token_urlsafe(16)
     async with StandIn(brain, faults=faults, api_key=KEY) as stand_in:
         settings = {
@@ -146,6 +148,7 @@ async def house(
             "agents": {"reception": {"instructions": "Be brief.", "greeting": "Hello.", **(agent or {})}},
             "routes": [dict(route) for route in routes],
             "transfer": {"contexts": ["test-targets"]},
+            **(more or {}),
         }
         async with Service(settings, folder, token=token) as service:
             running = House(asterisk, stand_in, service, folder)
