@@ -24,7 +24,7 @@ async def test_a_call_is_placed() -> None:
         assert it.calls.asked == [("place", {"to": "+4930123"} | nothing)]
         async with it.request("GET", answer.headers["Location"]) as shown:
             assert shown.status == 200
-            nothing_yet: dict[str, Any] = {"transcript": [], "turn_times": [], "barge_ins": []}
+            nothing_yet: dict[str, Any] = {"transcript": [], "turn_times": [], "barge_ins": [], "recording": None}
             assert await shown.json() == body | nothing_yet
 
 
