@@ -7,6 +7,7 @@ workers say about a call goes to `on_event` in the order in which it was said.
 
 import asyncio
 import hmac
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -45,6 +46,10 @@ class Worker:
     calls: set[str] = field(default_factory=set)
     last_beat: float = 0.0
     """Loop time of the last sign of life."""
+    kept: deque[tuple[str, str]] = field(default_factory=deque)
+    """Call and frame of what it could not be told while its link was broken, in order."""
+    behind: bool = False
+    """Its link is back, and it is being told what was kept: what is new has to wait behind that."""
 
     @property
     def media_address(self) -> str:
@@ -108,15 +113,22 @@ class Workers:
             worker.calls.discard(call)
 
     async def send(self, call: str, command: contract.Command) -> None:
-        """Tell the worker that carries this call. Raises WorkerUnreachable."""
+        """Tell the worker that carries this call, now or as soon as its broken link is back. Raises WorkerUnreachable:
+        the call has no worker, or one that does not read."""
         worker = self._by_call.get(call)
-        if worker is None or worker.socket is None:
-            raise WorkerUnreachable("the worker's link is down")
+        if worker is None:
+            raise WorkerUnreachable("the worker of this call is gone")
+        frame = contract.encode(command)
+        if worker.socket is None or worker.behind:
+            worker.kept.append((call, frame))
+            return
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
-                await worker.socket.send_str(contract.encode(command))
-        except (TimeoutError, ConnectionError) as error:
-            raise WorkerUnreachable(f"the worker does not read its link: {error!r}") from error
+                await worker.socket.send_str(frame)
+        except ConnectionError:
+            worker.kept.append((call, frame))  # it breaks in this moment; what comes of it is told to the call
+        except TimeoutError as error:
+            raise WorkerUnreachable("the worker does not read its link") from error
 
     def lost(self, name: str, reason: str) -> None:
         """The process is dead (its supervisor knows) or its grace is over: its calls have no worker any more."""
@@ -144,16 +156,20 @@ class Workers:
             raise web.HTTPUnauthorized(text="wrong link token")
         socket = web.WebSocketResponse(heartbeat=5, max_msg_size=1 << 20)
         await socket.prepare(request)
-        worker = await self._welcome(socket)
-        if worker is None:
+        hello = await self._welcome(socket)
+        if hello is None:
             return socket
+        worker = self._register(hello, socket)
         try:
+            await self._catch_up(worker, hello, socket)
             await self._listen(worker, socket)
+        except ConnectionError:
+            log.info("worker link broke at once", worker=worker.name)
         finally:
             self._link_broke(worker, socket)
         return socket
 
-    async def _welcome(self, socket: web.WebSocketResponse) -> Worker | None:
+    async def _welcome(self, socket: web.WebSocketResponse) -> contract.Hello | None:
         try:
             async with asyncio.timeout(HELLO_TIMEOUT):
                 hello = contract.decode_event(await socket.receive_str())
@@ -166,9 +182,9 @@ class Workers:
             await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"wrong version")
             return None
         await socket.send_str(self._welcome_text)
-        return await self._register(hello, socket)
+        return hello
 
-    async def _register(self, hello: contract.Hello, socket: web.WebSocketResponse) -> Worker:
+    def _register(self, hello: contract.Hello, socket: web.WebSocketResponse) -> Worker:
         """Newest link wins: a worker reconnects before we notice that its old link is dead."""
         known = self._workers.get(hello.worker)
         if known is not None and known.pid != hello.pid:
@@ -183,10 +199,22 @@ class Workers:
         for call in sorted(worker.calls - set(hello.calls)):  # ended there while the link was down
             self.release(call)
             self._on_lost(call)
-        for call in sorted(set(hello.calls) - worker.calls):  # nobody here knows it
-            await socket.send_str(contract.encode(contract.Close(call=call, reason="unknown to the controller")))
+        worker.behind = True
         self.changed.set()
         return worker
+
+    async def _catch_up(self, worker: Worker, hello: contract.Hello, socket: web.WebSocketResponse) -> None:
+        """What this worker should have been told while its link was broken. Raises ConnectionError."""
+        for call in sorted(set(hello.calls) - worker.calls):  # nobody here knows it
+            await socket.send_str(contract.encode(contract.Close(call=call, reason="unknown to the controller")))
+        while worker.kept and worker.socket is socket:
+            call, frame = worker.kept[0]
+            if call in worker.calls:
+                await socket.send_str(frame)
+            if worker.socket is not socket:
+                return  # it came again meanwhile: that link tells it
+            worker.kept.popleft()
+        worker.behind = worker.behind and worker.socket is not socket
 
     async def _listen(self, worker: Worker, socket: web.WebSocketResponse) -> None:
         loop = asyncio.get_running_loop()

@@ -139,16 +139,36 @@ async def test_a_worker_that_returns_in_time_keeps_its_calls(rig: Rig, http: aio
     rig.workers.assign("c1")
     await socket.close()
     await rig.changed()
+    await rig.workers.send("c1", contract.Greet(call="c1"))
+    await rig.workers.send("c1", contract.Close(call="c1", reason="over"))
     with pytest.raises(WorkerUnreachable):
-        await rig.workers.send("c1", contract.Greet(call="c1"))
+        await rig.workers.send("c2", contract.Greet(call="c2"))
     with pytest.raises(NoWorker):
         rig.workers.assign("c2")
     again = await join(rig, http, calls=("c1", "forgotten"))
     stray = contract.decode_command(await again.receive_str(timeout=10))
     assert stray == contract.Close(call="forgotten", reason="unknown to the controller")
-    await rig.workers.send("c1", contract.Greet(call="c1"))
-    assert contract.decode_command(await again.receive_str(timeout=10)) == contract.Greet(call="c1")
+    await rig.workers.send("c1", contract.Hold(call="c1", on=True))
+    for command in (
+        contract.Greet(call="c1"),
+        contract.Close(call="c1", reason="over"),
+        contract.Hold(call="c1", on=True),
+    ):
+        assert contract.decode_command(await again.receive_str(timeout=10)) == command
     assert rig.lost == []
+
+
+async def test_what_was_kept_for_a_call_that_is_over_is_not_told(rig: Rig, http: aiohttp.ClientSession) -> None:
+    socket = await join(rig, http)
+    rig.workers.assign("c1")
+    rig.workers.assign("c2")
+    await socket.close()
+    await rig.changed()
+    await rig.workers.send("c1", contract.Greet(call="c1"))
+    await rig.workers.send("c2", contract.Greet(call="c2"))
+    rig.workers.release("c1")
+    again = await join(rig, http, calls=("c2",))
+    assert contract.decode_command(await again.receive_str(timeout=10)) == contract.Greet(call="c2")
 
 
 async def test_what_ended_while_the_link_was_down_is_told(rig: Rig, http: aiohttp.ClientSession) -> None:
