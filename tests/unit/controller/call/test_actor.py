@@ -1,0 +1,181 @@
+"""The hands of a call: commands carried out, failures fed back, tools beside the call and gone with it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from bridge import contract
+from controller.ari.errors import BadArgument, Refused
+from controller.ari.rest import Ari
+from controller.call import messages as m
+from controller.call.actor import CallActor
+from controller.call.plan import Plan, State
+from controller.tools.http import Answer, HttpTools
+from controller.workers import Worker, Workers
+from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET
+
+OPENING: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), m.Conversed()]
+
+
+class FakeAri:
+    """Every operation succeeds and is noted, but for those in `fails`."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, tuple[Any, ...]]] = []
+        self.fails: dict[str, Exception] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        async def operation(*arguments: Any, **_: Any) -> None:
+            self.done.append((name, arguments))
+            if name in self.fails:
+                raise self.fails[name]
+
+        return operation
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.done]
+
+
+class FakeWorkers:
+    def __init__(self) -> None:
+        self.sent: list[contract.Command] = []
+        self.told = asyncio.Event()
+        self._worker = Worker("w1", 1, "127.0.0.1", 9092, 10, None)
+
+    def assign(self, _: str) -> Worker:
+        return self._worker
+
+    def of(self, _: str) -> Worker:
+        return self._worker
+
+    def release(self, _: str) -> None:
+        pass
+
+    async def send(self, _: str, command: contract.Command) -> None:
+        self.sent.append(command)
+        self.told.set()
+
+    async def answer(self) -> contract.AnswerTool:
+        """The next one."""
+        async with asyncio.timeout(5):
+            while not (found := [each for each in self.sent if isinstance(each, contract.AnswerTool)]):
+                self.told.clear()
+                await self.told.wait()
+        self.sent.remove(found[0])
+        return found[0]
+
+
+class FakeTools:
+    """Tools answer when they are told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        self.answers: asyncio.Queue[Answer | Exception] = asyncio.Queue()
+        self.started = asyncio.Event()
+        self.cancelled = 0
+
+    async def run(self, _: str, name: str, arguments: Mapping[str, Any]) -> Answer:
+        self.asked.append((name, arguments))
+        self.started.set()
+        try:
+            answer = await self.answers.get()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class Rig:
+    ari: FakeAri = field(default_factory=FakeAri)
+    workers: FakeWorkers = field(default_factory=FakeWorkers)
+    tools: FakeTools = field(default_factory=FakeTools)
+    actor: CallActor = field(init=False)
+
+    def __post_init__(self) -> None:
+        plan = Plan(CALL, "inbound", CALLER, SPEC, {}, wrap_up="Time is up.")
+        self.actor = CallActor(plan, cast(Ari, self.ari), cast(Workers, self.workers), cast(HttpTools, self.tools))
+
+    def put(self, *inputs: m.Input) -> None:
+        for what in inputs:
+            self.actor.put(what)
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    """A call that talks; it is over when the test is."""
+    made = Rig()
+    task = asyncio.create_task(made.actor.run())
+    made.put(*OPENING)
+    yield made
+    made.put(m.HangUpAsked("test"), OVER)
+    async with asyncio.timeout(5):
+        await task
+    assert made.actor.call.state is State.ENDED
+
+
+RUN = m.RunTool("r1", "look_up", {"id": 1})
+
+
+async def test_a_tool_runs_beside_the_call_and_its_answer_goes_to_the_model(rig: Rig) -> None:
+    rig.put(RUN, RUN, m.WaitTool("w1"))
+    assert (await rig.workers.answer()).tool_call == "w1"  # not held up by the tool
+    rig.tools.answers.put_nowait(Answer(True, "found"))
+    assert await rig.workers.answer() == contract.AnswerTool(call=CALL, tool_call="r1", output="found")
+    assert rig.tools.asked == [("look_up", {"id": 1})]
+
+
+async def test_a_tool_that_breaks_is_answered_too(rig: Rig) -> None:
+    rig.put(RUN)
+    rig.tools.answers.put_nowait(RuntimeError("ours"))
+    answer = await rig.workers.answer()
+    assert (answer.ok, answer.output) == (False, "The tool failed.")
+
+
+async def test_tools_end_with_their_call() -> None:
+    rig = Rig()
+    task = asyncio.create_task(rig.actor.run())
+    rig.put(*OPENING, RUN)
+    async with asyncio.timeout(5):
+        await rig.tools.started.wait()
+        rig.put(m.LegGone(CALLER), OVER)
+        await task
+    await asyncio.sleep(0)
+    assert rig.tools.cancelled == 1
+    assert not [each for each in asyncio.all_tasks() if each.get_name().startswith("tool ")]
+
+
+@pytest.mark.parametrize("error", [BadArgument("not DTMF digits"), Refused("send_dtmf", 409, "not in our app")])
+async def test_keys_that_asterisk_does_not_take_are_told_to_the_model(rig: Rig, error: Exception) -> None:
+    rig.ari.fails["send_dtmf"] = error
+    rig.put(m.SendDigitsTool("d1", "12"))
+    answer = await rig.workers.answer()
+    assert (answer.tool_call, answer.ok) == ("d1", False)
+    assert rig.actor.call.state is State.TALKING
+
+
+async def test_without_music_a_hold_is_still_a_hold(rig: Rig) -> None:
+    rig.ari.fails["start_moh"] = rig.ari.fails["stop_moh"] = Refused("moh", 409, "no such class")
+    rig.put(m.HoldTool("h1", 0.01))
+    assert (await rig.workers.answer()).tool_call == "h1"
+    assert [each.on for each in rig.workers.sent if isinstance(each, contract.Hold)] == [True, False]
+    assert {"start_moh", "stop_moh"} <= set(rig.ari.names())
+
+
+async def test_a_dial_string_that_must_not_be_sent_gives_the_caller_back(rig: Rig) -> None:
+    rig.ari.fails["originate"] = BadArgument("a control character")
+    rig.put(m.TransferAsked(TARGET, "agent", "t1"))
+    answer = await rig.workers.answer()
+    assert (answer.tool_call, answer.ok) == ("t1", False)
+    assert rig.ari.names()[-2:] == ["hangup", "stop_moh"]
+
+
+async def test_last_words_go_to_the_worker(rig: Rig) -> None:
+    rig.put(m.WrapUpDue("spend_per_day"), m.WaitTool("w1"))
+    await rig.workers.answer()
+    assert contract.WrapUp(call=CALL, text="Time is up.", why="spend_per_day") in rig.workers.sent
