@@ -115,3 +115,5 @@ def _route_libraries(writer: LineWriter, before: list[Processor], render: list[P
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in ("httpx", "httpcore"):  # below WARNING they tell whole URLs, whoever lowers the level of the rest
+        logging.getLogger(name).setLevel(logging.WARNING)
