@@ -109,7 +109,7 @@ class Metrics:
                 self._ended.labels(direction, outcome).inc()
                 if talked_s:
                     self._talk.labels(direction).observe(talked_s)
-            case milestones.ToolDone(tool, seconds, ok):
+            case milestones.ToolTimed(tool, seconds, ok):
                 self._tool.labels(tool, _word(ok)).observe(seconds)
             case _:
                 self._session(what)

@@ -15,7 +15,7 @@ from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import messages as m
 from controller.call.machine import Call
-from controller.call.milestones import CallGreeted, Observe, ToolDone, unobserved
+from controller.call.milestones import CallGreeted, Observe, ToolTimed, unobserved
 from controller.call.plan import Plan, State
 from controller.call.record import Record
 from controller.tools.http import Answer, HttpTools
@@ -206,7 +206,7 @@ class CallActor:
                 await self._workers.send(self.id, answer)
                 if tool_call in self._tools:
                     name, called = self._tools.pop(tool_call)
-                    self._observe(ToolDone(name, (_now() - called).total_seconds(), ok))
+                    self._observe(ToolTimed(name, (_now() - called).total_seconds(), ok))
             case m.CloseAi(reason):
                 await self._close_session(reason)
 

@@ -44,7 +44,7 @@ class CallOver:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolDone:
+class ToolTimed:
     """A tool was answered. `tool` is one that the agent has, or `unknown`: models make up names."""
 
     tool: str
@@ -52,7 +52,7 @@ class ToolDone:
     ok: bool
 
 
-Milestone = CallBegan | CallerRefused | CallGreeted | CallOver | ToolDone | CallEvent
+Milestone = CallBegan | CallerRefused | CallGreeted | CallOver | ToolTimed | CallEvent
 Observe = Callable[[Milestone], None]
 
 

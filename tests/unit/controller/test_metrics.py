@@ -64,7 +64,7 @@ class Meter:
         ),
         (milestones.CallOver("outbound", "busy", 0.0), {("calls_total", ("outbound", "busy")): 1}),
         (
-            milestones.ToolDone("transfer", 2.5, False),
+            milestones.ToolTimed("transfer", 2.5, False),
             {("tool_seconds_count", ("transfer", "no")): 1, ("tool_seconds_sum", ("transfer", "no")): 2.5},
         ),
         (

@@ -1,0 +1,69 @@
+"""What an actor says is worth counting: when the agent greets, and how long tools take."""
+
+from typing import Any, cast
+
+import pytest
+
+from bridge import contract
+from controller.ari.rest import Ari
+from controller.call import messages as m
+from controller.call.actor import CallActor
+from controller.call.milestones import CallGreeted, Milestone, ToolTimed
+from controller.call.plan import Plan, State
+from controller.workers import Workers
+from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
+
+TOOL = contract.FunctionTool(name="look_up", description="Look it up.", parameters={"type": "object"})
+
+
+class Link:
+    """Stands for all workers, and for Asterisk: takes whatever it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[contract.Command] = []
+
+    async def send(self, call: str, command: contract.Command) -> None:
+        self.said.append(command)
+
+    def __getattr__(self, name: str) -> Any:
+        async def done(*_: object, **__: object) -> None:
+            return
+
+        return done
+
+
+@pytest.fixture
+def seen() -> list[Milestone]:
+    return []
+
+
+@pytest.fixture
+def actor(seen: list[Milestone]) -> CallActor:
+    link: Any = Link()
+    plan = Plan(CALL, "inbound", CALLER, SPEC.model_copy(update={"tools": (TOOL,)}), {})
+    return CallActor(plan, cast(Ari, link), cast(Workers, link), cast(Any, None), seen.append)
+
+
+async def test_a_greeting_is_told_with_the_time_to_it(actor: CallActor, seen: list[Milestone]) -> None:
+    actor.call.start()
+    for what in (m.AiReady(), m.LegEntered(IDS.media)):
+        actor.call.handle(what, actor.call.started_at)
+    assert seen == []
+    await actor._take(m.MediaFlowing())
+    assert actor.call.state is State.TALKING
+    (greeted,) = seen
+    assert isinstance(greeted, CallGreeted)
+    assert (greeted.direction, greeted.answer_s) == ("inbound", 0.0)
+    assert 0 <= greeted.greet_s < 60
+
+
+async def test_a_tool_is_timed_once_and_only_under_a_name_that_the_agent_has(
+    actor: CallActor, seen: list[Milestone]
+) -> None:
+    actor.tool_called("t1", "look_up")
+    actor.tool_called("t2", "made_up_by_the_model")
+    for tool_call, ok in (("t1", True), ("t1", True), ("t2", False), ("never called", True)):
+        await actor._do(m.AnswerAiTool(tool_call, "{}", ok))
+    timed = [each for each in seen if isinstance(each, ToolTimed)]
+    assert [(each.tool, each.ok) for each in timed] == [("look_up", True), ("unknown", False)]
+    assert all(0 <= each.seconds < 60 for each in timed)
