@@ -59,7 +59,7 @@ def target_answered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Com
     if transfer is None or what.channel != transfer.channel:
         return []
     transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
-    call.state, call.paused = State.TRANSFERRED, False
+    call.state = State.TRANSFERRED
     return [
         m.StopTimer("transfer"),
         *call.stop_music(),

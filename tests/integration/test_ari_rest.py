@@ -581,7 +581,8 @@ async def test_what_is_never_sent(ari: Ari, recorder: Recorder, does: Operation)
 async def test_credentials_go_in_a_header_and_nowhere_else(
     ari: Ari, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for name in ("", "httpx", "httpcore"):  # the last two have a level of their own once logs are set up
+        caplog.set_level(logging.DEBUG, name)
     recorder.answer = (200, CHANNEL)
     await ari.originate("PJSIP/+4930555@trunk", channel_id="c1", caller_id="+4930666")
     token = base64.b64encode(b"voiceai:s3cret").decode()

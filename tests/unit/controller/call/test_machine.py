@@ -347,6 +347,7 @@ TOOLS = st.sampled_from([f"t{number}" for number in range(6)])
 TIMERS = ["answer", "prepare", "dial", "media", "transfer", "sound", "end", "hold", "length", "last"]
 INPUTS = st.one_of(
     st.builds(m.LegEntered, CHANNELS),
+    st.just(m.LegEntered(IDS.target(1))),
     st.builds(m.LegRinging, CHANNELS),
     st.builds(m.LegGone, CHANNELS, st.sampled_from([None, 16, 17, 19]), st.sampled_from([None, 486])),
     st.just(m.AiReady()),

@@ -147,6 +147,14 @@ def test_a_failed_transfer_by_tool_gives_everything_back_and_tells_why_once() ->
     assert answers(commands) == [answer("t1", ok=False)]
 
 
+def test_a_target_that_vanishes_while_it_joins_gives_everything_back_too() -> None:
+    call = talking(m.TransferAsked(TARGET, "agent", "t1"), m.LegEntered(IDS.target(1)))
+    commands = feed(call, m.CommandFailed(m.Join(IDS.bridge, (IDS.target(1),)), "404", gone=True))
+    assert m.ResumeAi(None) in commands
+    assert answers(commands) == [answer("t1", ok=False)]
+    assert call.state is State.TALKING
+
+
 # ---------------------------------------------------------------- keys of the caller's telephone
 
 
