@@ -31,6 +31,7 @@ from collections.abc import Mapping
 from bridge.contract import DigitPressed, Said, SessionSpec
 from bridge.greeting import Greeting
 from bridge.interruptions import Interruptions
+from bridge.outage import Outage
 from bridge.playout import Playout
 from bridge.realtime import events
 from bridge.realtime.failures import AccountRefused, SessionExpired, from_codes, is_benign
@@ -46,6 +47,8 @@ from bridge.signals import (
     EndSession,
     Greet,
     Input,
+    LineBack,
+    LineLost,
     Note,
     Outbox,
     Send,
@@ -79,6 +82,7 @@ class Conversation:
         self.turns = Turns(call, spec, out, playout)
         self.utterances = Utterances(call, out, playout)
         self.greeting = Greeting(spec, out, playout, self.responses)
+        self.outage = Outage(spec, playout, self.responses, self.tools, self.turns, self.utterances)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
         self.usage: dict[str, int] = {}
         """Tokens and milliseconds, named as in `realtime.events`."""
@@ -103,11 +107,7 @@ class Conversation:
         if self.closed:
             return []
         self._on(what, now)
-        effects = self._out.take()
-        if any(isinstance(effect, EndSession) for effect in effects):
-            self._close()
-            effects += self._out.take()
-        return effects
+        return self._out.take()
 
     def _on(self, what: events.Event | Input, now: float) -> None:
         """What happens all the time."""
@@ -167,8 +167,18 @@ class Conversation:
                 self._server_error(what)
             case events.Malformed(kind, why):
                 self._out.add(Note("malformed event from the server", {"event_type": kind, "why": why}))
+            case LineLost():
+                self._response_over(self.outage.lost())
+            case LineBack():
+                self.outage.back()
             case Closing():
                 self._close()
+
+    @property
+    def at_rest(self) -> bool:
+        """Nobody speaks, nobody is about to, and nothing is open: another server may take over unnoticed."""
+        busy = self.turns.callers or self.tools.unsettled or self.greeting.watching or self.closed
+        return not busy and self.responses.at_rest and self._playout.idle
 
     def _close(self) -> None:
         self.interruptions.close()
@@ -234,13 +244,12 @@ class Conversation:
         self._failures += 1
         error = from_codes(done.error_code, done.error_type, done.error_message)
         self._out.add(Note("response failed", {"code": done.error_code, "in_a_row": self._failures}))
-        if isinstance(error, AccountRefused):
-            self._out.add(EndSession("account", str(error)))
-        elif self._failures >= ATTEMPTS:
-            self._out.add(EndSession("transient", str(error)))
+        broke = isinstance(error, AccountRefused)
+        if broke or self._failures >= ATTEMPTS:
+            self._out.add(EndSession("account" if broke else "transient", str(error)))
         else:
             self.responses.back_off(RETRY_S * self._failures)
-            self._ask_again()
+        self._ask_again()  # here, or on the next line
 
     def _check_reply(self, response_id: str) -> None:
         """A response that neither spoke nor acted leaves the caller in silence: ask once more."""
@@ -262,6 +271,7 @@ class Conversation:
 
     def _drained(self) -> None:
         self._report_played()
+        self.outage.quiet()
         self._await_tail()
 
     # ------------------------------------------------------------ the caller speaks

@@ -16,6 +16,7 @@ itself, when the caller stops speaking. This file owns the state, and the wishes
     ACTIVE       no event of it for `STUCK_S`         CANCELLING (cancel sent)
     CANCELLING   nothing for `CANCEL_S`               CANCELLING (cancel sent), and then IDLE, given up
     any          response.done of it                  IDLE
+    any          the line is lost                     IDLE, wishes wait for the next line
 
 Wishes are held back while the caller speaks and while the server is expected to answer by itself: a create would
 collide. A response that the server starts satisfies each wish whose items it has seen (`item_added` before
@@ -73,6 +74,8 @@ class Responses:
         """The last response that was cancelled because it stood still."""
         self.hold = False
         """Set by the conversation while the caller has the word."""
+        self.suspended = False
+        """There is no line to the server."""
         self._request_id = ""
         self._wishes: list[Wish] = []
         self._backing_off = False
@@ -104,7 +107,7 @@ class Responses:
 
     def flush(self) -> None:
         """Send the next `response.create`, if nothing is in its way."""
-        if self.state is not State.IDLE or self.hold or self._backing_off or not self._wishes:
+        if self.suspended or self.state is not State.IDLE or self.hold or self._backing_off or not self._wishes:
             return
         wish = self.granted = self._wishes.pop(0)
         wish.attempts += 1
@@ -129,6 +132,38 @@ class Responses:
             wish.items.discard(item_id)
         if self.granted and self.state is State.REQUESTED:
             self.granted.items.discard(item_id)
+
+    # ------------------------------------------------------------ the line
+
+    def line_lost(self) -> Wish | None:
+        """The line is gone, and the running response with it. Returns what was asked for and not given in full.
+
+        What still waits has been seen by the next server before it is asked.
+        """
+        self.suspended = True
+        cut = self.granted or Wish() if self.state in (State.REQUESTED, State.ACTIVE) else None
+        if self.response_id:
+            self._remember(self._over, self.response_id)
+        self._idle()
+        self.granted, self._request_id, self._backing_off = None, "", False
+        self._out.add(CancelTimer(Timer.RETRY))
+        for wish in self._wishes:
+            wish.items.clear()
+            wish.attempts = 0
+        if cut is not None:
+            cut.items.clear()
+            cut.attempts = 0
+        return cut
+
+    def line_back(self) -> None:
+        """There is a line again."""
+        self.suspended = False
+        self.flush()
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is being said, asked for or waiting to be."""
+        return self.state is State.IDLE and not self._wishes
 
     # ------------------------------------------------------------ the server's side
 
@@ -233,6 +268,7 @@ class Responses:
         self.state = State.IDLE
         self._out.add(Note("response.create was not taken up", {"attempts": wish.attempts}))
         if wish.attempts >= ATTEMPTS:
+            self._wishes.insert(0, wish)  # for the next line
             self._out.add(EndSession("transient", "the server does not react to response.create"))
         else:
             self._again(wish)

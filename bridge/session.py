@@ -1,13 +1,16 @@
-"""One call in a worker: where the media leg, the Realtime connection and the conversation meet.
+"""One call in a worker: where the media leg, the line to the AI and the conversation meet.
 
-Owns the life of one call: it opens the AI session, is the `Sink` of the media leg, carries out what the conversation
-decides, runs its timers, reads the clock for it, and closes everything. Nothing here waits for anything while audio
-is concerned: the tick takes a frame, the reader hands over an event, each effect is done at once.
+Owns the life of one call: it is the `Sink` of the media leg and the `Face` of the line, carries out what the
+conversation decides, runs its timers, reads the clock for it, and closes everything. Nothing here waits for anything
+while audio is concerned: the tick takes a frame, the reader hands over an event, each effect is done at once.
 
-`run` is its only task. It returns after `close`, with no task, socket or timer left. When the AI is lost, or never
-comes, the leg goes on in silence until the controller has decided what becomes of the caller.
+`run` is its only task. It returns after `close`, with no task, socket or timer left. While the line is down, what was
+received goes on being played and what the caller says is kept; the next connection is told the conversation as it was
+heard. When the AI is gone for good, or never comes, the leg goes on in silence until the controller has decided what
+becomes of the caller.
 
-Refuses to decide what is said (`conversation`), what is played (`playout`) and what becomes of the call (controller).
+Refuses to decide what is said (`conversation`), what is played (`playout`), how the AI is reached (`line`) and what
+becomes of the call (controller).
 """
 
 import asyncio
@@ -19,11 +22,15 @@ import structlog
 
 from bridge import contract, signals
 from bridge.conversation import Conversation
+from bridge.gap import Gap
+from bridge.line import Line, Opening
+from bridge.memory import Memory
 from bridge.playout import BYTES_PER_MS, FRAME_BYTES, Playout
 from bridge.realtime import events
-from bridge.realtime.client import OPEN_S, ProxySetting, RealtimeClient, open_client
+from bridge.realtime.client import ProxySetting, RealtimeClient
 from bridge.realtime.failures import ProviderError
 from bridge.realtime.frames import audio_append
+from bridge.realtime.retries import PACE, Pace
 from bridge.story import line_of
 from bridge.uplink import Uplink
 
@@ -31,6 +38,8 @@ LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
 
 _SILENCE = audio_append(bytes(FRAME_BYTES))
+_SETUP = b'{"type": "session.update"'
+_ALARMING = (contract.Failed, contract.Reconnected)
 
 _log = structlog.get_logger()
 
@@ -38,6 +47,10 @@ _log = structlog.get_logger()
 class Leg(Protocol):
     """The media leg, as far as a session uses it (`bridge.audiosocket.server`)."""
 
+    @property
+    def late_frames(self) -> int: ...
+    @property
+    def dropped_frames(self) -> int: ...
     def close(self, reason: str) -> None: ...
     def hasten(self) -> None: ...
 
@@ -55,20 +68,24 @@ class Session:
         emit: Callable[[contract.CallEvent], None],
         *,
         proxy: ProxySetting = True,
-        open_timeout: float = OPEN_S,
+        pace: Pace = PACE,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.call = call
         self._spec = spec
         self._emit = emit
-        self._proxy = proxy
-        self._open_timeout = open_timeout
         self._clock = clock
         self._log = _log.bind(call=call)
         self._playout = Playout()
         self._conversation = Conversation(call, spec, self._playout)
         self._uplink = Uplink()
+        self._memory = Memory()
+        self._gap = Gap()
+        self._line = Line(call, self, (spec.provider, *spec.fallbacks), pace, proxy)
         self._client: RealtimeClient | None = None
+        """The present connection, if the line is up."""
+        self._unsent: list[bytes] = []
+        """Changes of the session's set-up while the line was down."""
         self._ai: asyncio.Task[None] | None = None
         self._leg: Leg | None = None
         self._leg_gone = asyncio.Event()
@@ -76,7 +93,9 @@ class Session:
         self._greet_due = False
         self._failed = False
         self._frames_in = 0
-        self._dropped_frames = 0
+        self._leg_lost_frames = (0, 0)
+        """Late and dropped ones of a leg that is gone."""
+        self._reconnects = 0
         self._reason: str | None = None
         self._closing = asyncio.Event()
         self._crash: Exception | None = None
@@ -84,7 +103,7 @@ class Session:
 
     def __repr__(self) -> str:
         leg = "leg" if self._leg else "no leg"
-        return f"<Session {self.call} [{leg}, {self._client!r}, {self._conversation!r}]>"
+        return f"<Session {self.call} [{leg}, {self._line!r}, {self._conversation!r}]>"
 
     # ------------------------------------------------------------ life
 
@@ -141,59 +160,90 @@ class Session:
         except TimeoutError:
             self._log.warning("media leg does not confirm its end")
 
-    # ------------------------------------------------------------ the AI's side
+    # ------------------------------------------------------------ the AI's side: the line and its Face
 
     async def _converse(self) -> None:
-        started = self._clock()
-        try:
-            setup = self._conversation.greeting.setup()
-            provider = self._spec.provider
-            client = await open_client(provider, setup, timeout=self._open_timeout, proxy=self._proxy)
-        except ProviderError as error:
-            self._fail(error.kind, str(error))
-            return
-        try:
-            self._client = client
-            self._ready(client.updated, started)
-            await client.receive(self._on_event)
-        except ProviderError as error:
-            self._fail(error.kind, str(error))
-        finally:
-            self._client = None
-            self._dropped_frames += client.dropped_frames
-            await client.close()
+        error = await self._line.run()
+        self._fail(error.kind, str(error))
 
-    def _ready(self, updated: events.SessionUpdated, started: float) -> None:
+    @property
+    def at_rest(self) -> bool:
+        """Another connection may take over unnoticed."""
+        return self._conversation.at_rest and self._uplink.started
+
+    def setup(self) -> bytes:
+        """The `session.update` with which each connection begins."""
+        return self._conversation.greeting.setup()
+
+    def line_up(self, client: RealtimeClient, opening: Opening) -> None:
+        """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
+        self._describe(client.updated, opening)
+        missed = self._gap.latest(self._clock()) if opening.planned else self._gap.end()
+        self._memory.lost()
+        self._client = client
+        for frame in (*self._memory.replay(dropped=not (opening.first or opening.planned)), *self._unsent):
+            client.send(frame)
+        self._unsent.clear()
+        if opening.first:
+            model = client.updated.model or opening.provider.model
+            ready = contract.Ready(
+                call=self.call, model=model, session=client.updated.session_id, took_ms=opening.gap_ms
+            )
+            self._tell(ready)
+        else:
+            self._reconnected(opening)
+        self._feed(signals.LineBack(opening.provider))
+        for pcm in missed:
+            client.send(audio_append(pcm))
+        if self._greet_due:
+            self.greet()
+
+    def line_event(self, event: events.Event) -> None:
+        """Something came in."""
+        silent = self._playout.idle
+        self._memory.heard(event)
+        self._feed(event)
+        if silent and not self._playout.idle and self._leg is not None:
+            self._leg.hasten()
+
+    def line_down(self, error: ProviderError) -> None:
+        """What was received goes on being played, and what the caller says is kept."""
+        self._client = None
+        self._memory.lost()
+        self._gap.begin(self._clock(), speaking=self._conversation.turns.speaking)
+        self._feed(signals.LineLost())
+
+    def _describe(self, updated: events.SessionUpdated, opening: Opening) -> None:
         self._log.info(
             "session configured",
-            provider=self._spec.provider.name,
+            provider=opening.provider.name,
             input_rate=updated.input_rate,
             output_rate=updated.output_rate,
             voice=updated.voice,
             turn_detection=updated.turn_detection,
             silence_ms=updated.silence_ms,
         )
-        took_ms = round((self._clock() - started) * 1000)
-        model = updated.model or self._spec.provider.model
-        self._tell(contract.Ready(call=self.call, model=model, session=updated.session_id, took_ms=took_ms))
-        if self._greet_due:
-            self.greet()
 
-    def _on_event(self, event: events.Event) -> None:
-        silent = self._playout.idle
-        self._feed(event)
-        if silent and not self._playout.idle and self._leg is not None:
-            self._leg.hasten()
+    def _reconnected(self, opening: Opening) -> None:
+        self._reconnects += not opening.planned
+        event = contract.Reconnected(
+            call=self.call,
+            provider=opening.provider.name,
+            attempts=opening.attempts,
+            gap_ms=opening.gap_ms,
+            reason=opening.reason,
+            planned=opening.planned,
+        )
+        self._tell(event)
 
     def _fail(self, kind: Literal["config", "account", "transient"], message: str) -> None:
         """There is no AI any more. The leg stays, silent, until the controller says what to do."""
         if self._failed or self._closing.is_set():
             return
         self._failed = True
+        self._gap.end()
         self._feed(signals.Closing())
         self._tell(contract.Failed(call=self.call, kind=kind, message=message))
-        if self._ai is not None:
-            self._ai.cancel()
 
     # ------------------------------------------------------------ the caller's side: the Sink
 
@@ -209,8 +259,11 @@ class Session:
     def caller_audio(self, pcm: bytes) -> None:
         """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
         self._frames_in += 1
-        if self._uplink.started and self._client and self._uplink.accept(len(pcm) / BYTES_PER_MS / 1000, self._clock()):
-            self._client.send_audio(audio_append(pcm))
+        now = self._clock()
+        if self._uplink.started and self._uplink.accept(len(pcm) / BYTES_PER_MS / 1000, now):
+            self._gap.keep(pcm, now)
+            if self._client is not None:
+                self._client.send_audio(audio_append(pcm))
 
     def caller_digit(self, digit: str) -> None:
         if self._uplink.started and not self._conversation.closed:
@@ -219,6 +272,8 @@ class Session:
             self._tell(contract.DigitPressed(call=self.call, digit=digit))
 
     def media_gone(self, reason: str) -> None:
+        if self._leg is not None:
+            self._leg_lost_frames = (self._leg.late_frames, self._leg.dropped_frames)
         self._leg = None
         self._leg_gone.set()
         self._tell(contract.MediaGone(call=self.call, reason=reason))
@@ -230,9 +285,12 @@ class Session:
             self._feed(signals.Drained())
         if self._conversation.watching:
             self._feed(signals.Ticked())
-        if self._client is not None:
-            for _ in range(self._uplink.missing(self._clock())):
+        now = self._clock()
+        for _ in range(self._uplink.missing(now)):
+            if self._client is not None:
                 self._client.send_audio(_SILENCE)
+        if frame is None and self._gap.open and self._uplink.started:
+            return self._gap.comfort(now)
         return frame
 
     # ------------------------------------------------------------ what the conversation wants
@@ -250,10 +308,11 @@ class Session:
     def _do(self, effect: signals.Effect) -> None:
         match effect:
             case signals.Send(frame):
-                if self._client is not None:
-                    self._client.send(frame)
+                self._send(frame)
             case signals.Emit(event):
                 self._tell(event)
+                if isinstance(event, contract.Said):
+                    self._write(self._memory.said(event))
             case signals.StartTimer(timer, seconds, subject):
                 self._cancel_timer(timer, subject)
                 fire = asyncio.get_running_loop().call_later
@@ -263,7 +322,19 @@ class Session:
             case signals.Note(text, fields):
                 self._log.warning(text, **fields)
             case signals.EndSession(kind, message):
-                self._fail(kind, message)
+                self._client = None
+                self._line.fail(kind, message)
+
+    def _send(self, frame: bytes) -> None:
+        told = self._memory.sent(frame)
+        if self._client is None and frame.startswith(_SETUP):
+            self._unsent.append(frame)
+        self._write(told)
+
+    def _write(self, frames: list[bytes]) -> None:
+        for frame in frames:
+            if self._client is not None:
+                self._client.send(frame)
 
     def _timer_fired(self, timer: signals.Timer, subject: str) -> None:
         del self._timers[timer, subject]
@@ -278,19 +349,21 @@ class Session:
             return
         self._told_end = isinstance(event, contract.Ended)
         text, fields = line_of(event)
-        write = self._log.warning if isinstance(event, contract.Failed) else self._log.info
-        write(text, **fields)
+        write = self._log.warning if isinstance(event, _ALARMING) else self._log.debug
+        write(text, **fields)  # the controller logs the same, from the event
         self._emit(event)
 
     def _counters(self) -> contract.Counters:
         conversation = self._conversation
+        late, dropped = self._leg_lost_frames
         return contract.Counters(
             frames_in=self._frames_in,
             frames_out=self._playout.counters.frames,
-            late_frames=self._uplink.late_frames,
-            dropped_frames=self._dropped_frames,
+            late_frames=self._uplink.late_frames + late,
+            dropped_frames=self._line.dropped_frames + dropped,
             barge_ins=conversation.interruptions.count,
             turns=conversation.turns.count,
+            reconnects=self._reconnects,
             benign_errors=conversation.benign_errors,
             usage=conversation.usage,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from bridge.contract import CallEvent
+from bridge.contract import CallEvent, Provider
 
 
 class Timer(Enum):
@@ -80,7 +80,19 @@ class Closing:
     """The session is going to end: report what is unreported, then nothing more."""
 
 
-Input = Greet | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
+@dataclass(frozen=True, slots=True)
+class LineLost:
+    """The connection to the AI broke; another one is being made. What is sent until `LineBack` is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineBack:
+    """There is a connection again, to `provider`, and it has been told of the conversation so far."""
+
+    provider: Provider
+
+
+Input = LineLost | LineBack | Greet | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
 
 # ---------------------------------------------------------------- effects
 
@@ -118,7 +130,7 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class EndSession:
-    """The AI cannot go on. `kind` as in `contract.Failed`."""
+    """The AI cannot go on, on this connection at least. `kind` as in `contract.Failed`."""
 
     kind: Literal["config", "account", "transient"]
     message: str

@@ -45,6 +45,15 @@ def _rarer(event: contract.CallEvent) -> Line:
             return "digit", {"digit_pii": event.digit}
         case contract.ToolCalled():
             return "tool called", {"tool": event.name, "arguments_pii": str(event.arguments)}
+        case contract.Reconnected():
+            how = {"attempts": event.attempts, "gap_ms": event.gap_ms, "planned": event.planned}
+            return "line to the AI is back", {"provider": event.provider, "reason": event.reason, **how}
+        case contract.Used():
+            return "used", {"provider": event.provider, "model": event.model, "kind": event.kind, **event.usage}
+        case contract.Recorded():
+            return "recorded", {"path": event.path, "seconds": event.seconds}
+        case contract.Finished():
+            return "said its last", {"why": event.why}
         case contract.Ended():
             return "session ended", {"reason": event.reason, **event.counters.model_dump()}
         case _:

@@ -79,6 +79,11 @@ class ToolCalls:
         """Calls wait until what was said has been played."""
         return any(call.state is _State.HELD for call in self._all())
 
+    @property
+    def unsettled(self) -> bool:
+        """Some call has not been answered to the server."""
+        return bool(self._rounds)
+
     # ------------------------------------------------------------ what happens
 
     def called(self, item: ItemDone, *, caller_spoke: bool) -> bool:

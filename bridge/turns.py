@@ -73,6 +73,17 @@ class Turns:
         missed, self.answer_due = self.answer_due, False
         return missed
 
+    def line_lost(self) -> None:
+        """No server hears the caller any more, and none answers."""
+        self.speaking = self.answer_due = False
+        self._measured(None)
+        self._out.add(CancelTimer(Timer.ANSWER))
+
+    def expect_answer(self) -> None:
+        """The caller was speaking when the line broke: whoever hears the rest should answer."""
+        self.answer_due = True
+        self._out.add(StartTimer(Timer.ANSWER, self._answer_s))
+
     def sound(self, response_id: str, item_id: str, now: float) -> None:
         """Sound of the agent came and was queued."""
         if self._stopped_at is None or self._first_item or response_id == self._old_response:

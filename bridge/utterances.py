@@ -14,6 +14,8 @@ from bridge.contract import Said
 from bridge.playout import BYTES_PER_MS, Playout
 from bridge.signals import Emit, Outbox
 
+SPOKEN_MS = 60
+"""What a character of text takes to be said, roughly (English: 12 to 17 a second)."""
 REMEMBERED = 256
 """Ids of reported items: what still comes for them is late, not new."""
 
@@ -29,6 +31,8 @@ class _Utterance:
     text_done: bool = False
     cut_ms: int | None = None
     """What was heard of an interrupted one."""
+    whole_ms: int = 0
+    """How long all of its text would take, if the line broke before all of its sound had come; else 0."""
 
 
 class Utterances:
@@ -73,6 +77,12 @@ class Utterances:
             if not utterance.generated:
                 self._open.pop(utterance.item_id, None)  # words without sound were never said
 
+    def line_lost(self, response_id: str) -> None:
+        """The rest of this response will never come. Its words mostly run ahead of its sound."""
+        for utterance in self._open.values():
+            if utterance.response_id == response_id and not utterance.sound_done:
+                utterance.whole_ms = max(len(utterance.text) * SPOKEN_MS, utterance.generated // BYTES_PER_MS + 1)
+
     # ------------------------------------------------------------ as it is heard
 
     def cut(self, item_id: str, heard_ms: int) -> None:
@@ -114,13 +124,15 @@ class Utterances:
         self._reported[utterance.item_id] = None
         while len(self._reported) > REMEMBERED:
             del self._reported[next(iter(self._reported))]
-        interrupted = utterance.cut_ms is not None
+        interrupted = utterance.cut_ms is not None or utterance.whole_ms > 0
         if utterance.cut_ms is None:
             account = self._playout.heard(utterance.item_id)
-            heard_ms, text = account.heard_ms if account else 0, utterance.text
+            heard_ms = account.heard_ms if account else 0
         else:
             heard_ms = utterance.cut_ms
-            text = cut_text(utterance.text, heard_ms, utterance.generated // BYTES_PER_MS)
+        text = utterance.text
+        if interrupted:
+            text = cut_text(text, heard_ms, utterance.whole_ms or utterance.generated // BYTES_PER_MS)
         if heard_ms:
             said = Said(
                 call=self._call,

@@ -115,6 +115,11 @@ class Leg(asyncio.Protocol):
         """Frames never sent because this process stalled for longer than is caught up."""
         return self._cadence.skipped if self._cadence is not None else 0
 
+    @property
+    def dropped_frames(self) -> int:
+        """Frames that Asterisk did not take in time."""
+        return self.counters.dropped_frames
+
     def close(self, reason: str) -> None:
         """End the leg; Asterisk sees its media channel hang up. `media_gone` follows with this reason. Idempotent."""
         self._end(reason)

@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Literal, TypeVar, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
@@ -27,7 +27,7 @@ from websockets.exceptions import (
 from websockets.protocol import State
 
 from bridge.contract import Provider
-from bridge.realtime import events
+from bridge.realtime import dialects, events
 from bridge.realtime.failures import (
     ConfigRefused,
     ConnectionLost,
@@ -83,19 +83,26 @@ class RealtimeClient:
     `updated` holds what the server made of our configuration.
     """
 
-    def __init__(self, connection: Connection, updated: events.SessionUpdated) -> None:
+    def __init__(self, connection: Connection, provider: Provider, updated: events.SessionUpdated) -> None:
         self._connection = connection
         self._closing = False
+        self.provider = provider
         self.updated = updated
         self.dropped_frames = 0
         """Frames of caller audio that the network did not take in time."""
 
+    @property
+    def alive(self) -> bool:
+        """Not known to be gone."""
+        return self._connection.state is State.OPEN
+
     def send(self, frame: bytes) -> None:
-        """Write a control frame. On a connection that is gone it is lost: `receive` tells."""
+        """Write a control frame, in the server's dialect. On a connection that is gone it is lost: `receive` tells."""
+        shaped = dialects.shaped(frame, self.provider)
         if self._connection.backlog > MAX_BACKLOG:
             self._connection.transport.abort()
-        else:
-            self._connection.write_text(frame)
+        elif shaped is not None:
+            self._connection.write_text(shaped)
 
     def send_audio(self, frame: bytes) -> None:
         """Write caller audio, or drop it: late sound is worth less than none."""
@@ -134,9 +141,9 @@ async def open_client(
             async with asyncio.timeout(timeout):
                 connection = await _connect(provider, timeout, proxy)
                 await _await_event(connection, events.SessionCreated)
-                connection.write_text(setup)
+                connection.write_text(dialects.shaped(setup, provider) or setup)
                 updated = await _await_event(connection, events.SessionUpdated)
-        client, connection = RealtimeClient(connection, updated), None
+        client, connection = RealtimeClient(connection, provider, updated), None
         return client
     finally:
         if connection is not None:
@@ -144,11 +151,10 @@ async def open_client(
 
 
 async def _connect(provider: Provider, timeout: float, proxy: ProxySetting) -> Connection:
-    url = realtime_url(provider)
+    url, headers = dialects.endpoint(provider)
     address = urlsplit(url)
     if address.hostname in ("localhost", "127.0.0.1", "::1"):
         proxy = None  # no proxy reaches this machine's loopback
-    headers = {"Authorization": f"Bearer {provider.api_key.get_secret_value()}", **provider.headers}
     connection = await connect(
         url,
         additional_headers=headers,
@@ -171,13 +177,6 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting) -> C
 def _tls() -> ssl.SSLContext:
     """Made once: reading the certificate store takes longer than a frame lasts."""
     return ssl.create_default_context()
-
-
-def realtime_url(provider: Provider) -> str:
-    """The provider's URL with the model added to its query."""
-    parts = urlsplit(provider.url)
-    query = [*parse_qsl(parts.query), ("model", provider.model)]
-    return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 async def _await_event(connection: Connection, kind: type[_E]) -> _E:

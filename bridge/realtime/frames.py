@@ -11,13 +11,11 @@ import json
 from typing import Any
 
 from bridge.contract import ServerVad, SessionSpec
+from bridge.realtime.dialects import REASONING_MODELS
 from bridge.realtime.events import base64
 
 PCM = {"type": "audio/pcm", "rate": 24000}
 """The only rate that the GA interface has for PCM; it is also AudioSocket's slin24, so nothing is resampled."""
-
-_REASONING_MODELS = "gpt-realtime-2"
-"""Prefix. Sending `reasoning` to any other model refuses the whole update."""
 
 
 def session_update(event_id: str, spec: SessionSpec, *, protect: bool) -> bytes:
@@ -39,7 +37,7 @@ def session_update(event_id: str, spec: SessionSpec, *, protect: bool) -> bytes:
             for tool in spec.tools
         ]
         session["tool_choice"] = "auto"
-    if spec.reasoning_effort is not None and spec.provider.model.startswith(_REASONING_MODELS):
+    if spec.reasoning_effort is not None and spec.provider.model.startswith(REASONING_MODELS):
         session["reasoning"] = {"effort": spec.reasoning_effort}
     if spec.max_output_tokens is not None:
         session["max_output_tokens"] = spec.max_output_tokens
@@ -123,6 +121,29 @@ def tool_output(event_id: str, item_id: str, call_id: str, output: str) -> bytes
     """The answer to a function call."""
     item = {"id": item_id, "type": "function_call_output", "call_id": call_id, "output": output}
     return _frame("conversation.item.create", event_id, item=item)
+
+
+def message(event_id: str, item_id: str, role: str, text: str, after: str | None = None) -> bytes:
+    """Something that was said (or a note to the model), as text: `role` is user, assistant or system.
+
+    `after`: the id of the item behind which it belongs, "root" for the beginning; None: at the end. What the agent
+    said can be told as text only: assistant audio is refused.
+    """
+    kind = "output_text" if role == "assistant" else "input_text"
+    item = {"id": item_id, "type": "message", "role": role, "content": [{"type": kind, "text": text}]}
+    return _frame("conversation.item.create", event_id, item=item, **_place(after))
+
+
+def function_call(
+    event_id: str, item_id: str, call_id: str, name: str, arguments: str, after: str | None = None
+) -> bytes:
+    """A call that the model made on another connection. `call_id`: at most 32 characters."""
+    call = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments, "status": "completed"}
+    return _frame("conversation.item.create", event_id, item={"id": item_id} | call, **_place(after))
+
+
+def _place(after: str | None) -> dict[str, str]:
+    return {} if after is None else {"previous_item_id": after}
 
 
 def _frame(kind: str, event_id: str, **fields: Any) -> bytes:

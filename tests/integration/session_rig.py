@@ -13,12 +13,15 @@ from typing import Any, TypeVar
 from pydantic import SecretStr
 
 from bridge.contract import CallEvent, Ended, FunctionTool, Provider, Ready, SessionSpec
+from bridge.realtime.retries import Pace
 from bridge.session import Session
 from demo.realtime.reply import tone
 from demo.realtime.server import StandIn
 from demo.realtime.session import Session as Served
 
 FRAME = 960
+DELAYS = (0.01, 0.02, 0.03, 0.04)
+"""Seconds before each repeated try of a provider: a fault that stays is told soon."""
 CALL = "3f0f6a54-6a2c-4c73-9d0a-2f6f6c1d9e11"
 HANG_UP = FunctionTool(name="hang_up", description="End the call.", parameters={"type": "object"}, after_speech=True)
 
@@ -32,6 +35,7 @@ class Leg:
         self._session = session
         self.closed: str | None = None
         self.hastened = 0
+        self.late_frames = self.dropped_frames = 0
 
     def hasten(self) -> None:
         self.hastened += 1
@@ -45,10 +49,11 @@ class Leg:
 class Rig:
     """One call. `told` holds what the controller got, `frames` what Asterisk got."""
 
-    def __init__(self, server: StandIn, timeout: float = 5.0, **spec: Any) -> None:
+    def __init__(self, server: StandIn, timeout: float = 5.0, renew_s: float | None = None, **spec: Any) -> None:
         provider = Provider(url=server.url, api_key=SecretStr("sk-test"), model="gpt-realtime-2.1-mini")
         whole = {"agent": "a", "provider": provider, "instructions": "i", "tools": (HANG_UP,)} | spec
-        self.session = Session(SessionSpec(**whole), CALL, self._told, open_timeout=timeout, clock=self._clock)
+        pace = Pace(open_s=timeout, reopen_s=timeout, delays=DELAYS, renew_s=renew_s, renew_pause_s=0.1)
+        self.session = Session(SessionSpec(**whole), CALL, self._told, pace=pace, clock=self._clock)
         self.leg = Leg(self.session)
         self.told: list[CallEvent] = []
         self.frames: list[bytes | None] = []
@@ -132,10 +137,12 @@ class Rig:
 
 
 @asynccontextmanager
-async def call(server: StandIn, *, greet: bool = True, **spec: Any) -> AsyncIterator[tuple[Rig, Served]]:
+async def call(
+    server: StandIn, *, greet: bool = True, served_by: StandIn | None = None, **spec: Any
+) -> AsyncIterator[tuple[Rig, Served]]:
     """A call under way; closed and checked at the end."""
     rig = Rig(server, **spec)
     await rig.start(greet)
-    yield rig, await server.session()
+    yield rig, await (served_by or server).session()
     if not rig.of(Ended):
         await rig.end()

@@ -11,7 +11,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.contract import Provider
 from bridge.realtime import events
-from bridge.realtime.client import RealtimeClient, open_client, realtime_url
+from bridge.realtime.client import RealtimeClient, open_client
+from bridge.realtime.dialects import endpoint
 from bridge.realtime.failures import ConfigRefused, ConnectionLost
 from bridge.realtime.frames import audio_append
 
@@ -139,4 +140,4 @@ async def test_what_is_no_url() -> None:
     ],
 )
 def test_the_model_goes_into_the_query(url: str, expected: str) -> None:
-    assert realtime_url(provider(url)) == expected
+    assert endpoint(provider(url))[0] == expected

@@ -3,7 +3,7 @@
 from bridge.contract import ServerVad
 from bridge.realtime import events
 from bridge.responses import ATTEMPTS, CANCEL_S, REQUEST_S, STUCK_S, State
-from bridge.signals import Digit, Greet, Timer
+from bridge.signals import Closing, Digit, Greet, Timer
 from tests.unit.bridge.stage import Stage
 
 BUSY = "conversation_already_has_active_response"
@@ -263,7 +263,7 @@ def test_errors_of_a_race_are_counted_and_others_noted() -> None:
 
 def test_after_the_end_nothing_happens() -> None:
     stage = Stage()
-    stage.feed(events.ServerError("", "insufficient_quota", "", "", ""))
+    stage.feed(events.ServerError("", "insufficient_quota", "", "", ""), Closing())
     before = list(stage.sent)
     stage.caller_turn()
     press_after = Digit("#")

@@ -1,0 +1,93 @@
+"""Sound while the line to the AI is down: what the caller said meanwhile, and what the caller hears. [pure]
+
+Owns the last two seconds of the caller's sound. After a gap they are sent to the next server: what was said meanwhile,
+and, if the caller was in the middle of a sentence, as much of its beginning as there is; older sound is left out. When
+a connection is renewed the last moments go along too, because a word may have begun that nobody has noticed yet.
+
+Owns the comfort tone: two soft, short notes every two seconds, from 0.6 s of silence on, so that the caller does not
+take the line for dead.
+"""
+
+import math
+from array import array
+from collections import deque
+from functools import cache
+
+from bridge.playout import BYTES_PER_MS, FRAME_BYTES, SAMPLE_RATE
+
+KEPT_S = 2.0
+BEGUN_S = 0.6
+"""Before a server says so, somebody may have been speaking for about this long (prefix and detection)."""
+COMFORT_AFTER_S = 0.6
+PERIOD_FRAMES = 100
+NOTE_FRAMES = 8
+NOTES = ((0, 523.25), (10, 659.26))
+"""Frame within the period, and pitch in Hz."""
+LEVEL = 650
+"""Peak of 32767: -34 dB."""
+
+
+class Gap:
+    """See the module. `now`: seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[float, bytes]] = deque()
+        self._kept_bytes = 0
+        self._since: float | None = None
+        self._from = 0.0
+        self._silent_frames = 0
+
+    @property
+    def open(self) -> bool:
+        """The line is down."""
+        return self._since is not None
+
+    def keep(self, pcm: bytes, now: float) -> None:
+        """Sound of the caller, 24 kHz s16le, whether it could be sent or not."""
+        self._kept.append((now, pcm))
+        self._kept_bytes += len(pcm)
+        while self._kept_bytes > KEPT_S * 1000 * BYTES_PER_MS:
+            self._kept_bytes -= len(self._kept.popleft()[1])
+
+    def begin(self, now: float, *, speaking: bool) -> None:
+        """The line is down; `speaking`: in the middle of the caller's sentence."""
+        if self._since is None:
+            self._since = now
+            self._from = -math.inf if speaking else now
+        self._silent_frames = 0
+
+    def end(self) -> list[bytes]:
+        """The line is back. Returns the caller's sound for it, oldest first."""
+        missed = [pcm for at, pcm in self._kept if at >= self._from] if self._since is not None else []
+        self._since = None
+        return missed
+
+    def latest(self, now: float) -> list[bytes]:
+        """The last moments: for a line that takes over from one that works."""
+        return [pcm for at, pcm in self._kept if at >= now - BEGUN_S]
+
+    def comfort(self, now: float) -> bytes | None:
+        """The frame for a tick at which nothing else is to be heard."""
+        if self._since is None or now - self._since < COMFORT_AFTER_S:
+            return None
+        self._silent_frames += 1
+        return _melody()[(self._silent_frames - 1) % PERIOD_FRAMES]
+
+
+@cache
+def _melody() -> tuple[bytes | None, ...]:
+    """One period; None: silence."""
+    frames: list[bytes | None] = [None] * PERIOD_FRAMES
+    for start, pitch in NOTES:
+        note = _note(pitch)
+        for number in range(NOTE_FRAMES):
+            frames[start + number] = note[number * FRAME_BYTES : (number + 1) * FRAME_BYTES]
+    return tuple(frames)
+
+
+def _note(pitch: float) -> bytes:
+    """Swelling and fading, so that it begins and ends without a click."""
+    count = NOTE_FRAMES * FRAME_BYTES // 2
+    wave = (math.sin(2 * math.pi * pitch * place / SAMPLE_RATE) for place in range(count))
+    swell = (math.sin(math.pi * place / count) ** 2 for place in range(count))
+    return array("h", [round(LEVEL * tone * loud) for tone, loud in zip(wave, swell, strict=True)]).tobytes()

@@ -1,0 +1,239 @@
+"""A session's line to the AI: opened, kept, opened again, renewed before its time is up, moved to another provider.
+
+Owns the connection of one call and the order in which things are tried (`realtime.retries`). `run` is its only task;
+it returns when no provider is left. A connection that works is renewed before the provider ends it: the next one is
+opened in the background and takes over at a moment when nobody speaks and nothing is open, in one synchronous step.
+
+Refuses to know what is said on the line: whoever has it is told when it is up, when it is down, and what comes in.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Literal, Protocol
+
+import structlog
+
+from bridge.contract import Provider
+from bridge.realtime import events
+from bridge.realtime.client import ProxySetting, RealtimeClient, open_client
+from bridge.realtime.dialects import dialect_of
+from bridge.realtime.failures import AccountRefused, ConfigRefused, ConnectionLost, ProviderError
+from bridge.realtime.retries import Pace, Retries
+
+RENEW_BEFORE_S = 300.0
+"""So long before the provider's limit: long enough to find a moment when nobody speaks."""
+RENEW_AT_LEAST_S = 60.0
+REST_POLL_S = 0.05
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a connection came about. `gap_ms`: since the last one was lost, or since the call was prepared."""
+
+    provider: Provider
+    first: bool
+    planned: bool
+    attempts: int
+    gap_ms: int
+    reason: str
+
+
+class Face(Protocol):
+    """Whose line it is. All synchronous."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Nobody would notice if the connection were exchanged now."""
+
+    def setup(self) -> bytes:
+        """The `session.update` with which a connection begins."""
+
+    def line_up(self, client: RealtimeClient, opening: Opening) -> None:
+        """From now on this is the connection."""
+
+    def line_event(self, event: events.Event) -> None:
+        """Something came in."""
+
+    def line_down(self, error: ProviderError) -> None:
+        """There is no connection; another one is being tried."""
+
+
+class Line:
+    """See the module."""
+
+    def __init__(
+        self, call: str, face: Face, providers: Sequence[Provider], pace: Pace, proxy: ProxySetting = True
+    ) -> None:
+        self._face = face
+        self._pace = pace
+        self._proxy: ProxySetting = proxy
+        self._retries = Retries(providers, pace)
+        self._log = _log.bind(call=call)
+        self._call = call
+        self._client: RealtimeClient | None = None
+        self._trouble: asyncio.Future[ProviderError] | None = None
+        self._farewells: set[asyncio.Task[None]] = set()
+        self._progressed = False
+        self._known_dropped = 0
+
+    def __repr__(self) -> str:
+        return f"<Line [{self._client!r}]>"
+
+    @property
+    def dropped_frames(self) -> int:
+        """Of the caller's sound, on all connections: the network did not take them in time."""
+        return self._known_dropped + (self._client.dropped_frames if self._client else 0)
+
+    def fail(self, kind: Literal["config", "account", "transient"], message: str) -> None:
+        """The connection works, what is at its other end does not: treat it as lost."""
+        make = {"config": ConfigRefused, "account": AccountRefused, "transient": ConnectionLost}[kind]
+        if self._trouble is not None and not self._trouble.done():
+            self._trouble.set_result(make(message))
+
+    async def run(self) -> ProviderError:
+        """Until nobody is left to be tried: returns the last trouble. Everything is closed then."""
+        error: ProviderError | None = None
+        try:
+            while True:
+                opened = await self._open(error)
+                if isinstance(opened, ProviderError):
+                    return opened
+                self._take(*opened)
+                error = await self._carry()
+                self._face.line_down(error)
+        finally:
+            self._let_go()
+            for farewell in list(self._farewells):
+                await asyncio.shield(farewell)  # bounded by the client's own deadline
+
+    # ------------------------------------------------------------ open
+
+    async def _open(self, lost: ProviderError | None) -> tuple[RealtimeClient, Opening] | ProviderError:
+        """A configured connection, of whichever provider; or what was wrong with the last one tried."""
+        began = away = monotonic()
+        first = lost is None
+        attempts, error = 0, lost
+        while True:
+            if error is not None:
+                before = self._retries.provider
+                refused = error.kind != "transient"
+                delay = self._retries.failed(monotonic() - away, refused=refused)
+                self._log.warning("no line to the AI", provider=before.name, error=str(error), kind=error.kind)
+                if delay is None:
+                    return error
+                if self._retries.provider is not before:
+                    away = monotonic()
+                await asyncio.sleep(delay)
+            attempts += 1
+            provider = self._retries.provider
+            try:
+                client = await self._connect(provider, patient=first and attempts == 1)
+            except ProviderError as refused_by:
+                error = refused_by
+                continue
+            gap_ms = round((monotonic() - began) * 1000)
+            return client, Opening(provider, first, False, attempts, gap_ms, str(lost or ""))
+
+    async def _connect(self, provider: Provider, *, patient: bool) -> RealtimeClient:
+        timeout = self._pace.open_s if patient else min(self._pace.open_s, self._pace.reopen_s)
+        return await open_client(provider, self._face.setup(), timeout=timeout, proxy=self._proxy)
+
+    # ------------------------------------------------------------ keep
+
+    async def _carry(self) -> ProviderError:
+        """Hand over what comes in until the connection is lost, and why it is. Renews it meanwhile."""
+        while True:
+            client = self._client
+            assert client is not None  # `_take` was called before
+            trouble: asyncio.Future[ProviderError] = asyncio.get_running_loop().create_future()
+            self._trouble = trouble
+            receive = asyncio.create_task(self._receive(client), name=f"realtime-{self._call}-receive")
+            renewal = asyncio.create_task(self._renew(client), name=f"realtime-{self._call}-renew")
+            try:
+                await asyncio.wait((receive, renewal, trouble), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._trouble = None
+                receive.cancel()
+                renewal.cancel()
+                await asyncio.gather(receive, renewal, return_exceptions=True)
+            if trouble.done():
+                error = trouble.result()
+            elif client is not self._client:
+                continue  # renewed: that one is listened to now
+            else:
+                error = receive.result()
+            self._let_go()
+            return error
+
+    async def _receive(self, client: RealtimeClient) -> ProviderError:
+        try:
+            await client.receive(lambda event: self._on_event(client, event))
+        except ProviderError as error:
+            return error
+        return ConnectionLost("the connection was closed by ourselves")  # cannot be: it is cancelled before that
+
+    def _on_event(self, client: RealtimeClient, event: events.Event) -> None:
+        if client is not self._client or self._trouble is None or self._trouble.done():
+            return  # it has just been replaced, or given up
+        if not self._progressed and isinstance(event, events.AudioDelta):
+            self._progressed = True
+            self._retries.progressed()
+        self._face.line_event(event)
+
+    def _take(self, client: RealtimeClient, opening: Opening) -> None:
+        self._client = client
+        self._progressed = False
+        self._face.line_up(client, opening)
+
+    def _let_go(self) -> None:
+        """Close the connection, in the background: its end is nothing to wait for."""
+        if self._client is None:
+            return
+        client, self._client = self._client, None
+        self._known_dropped += client.dropped_frames
+        farewell = asyncio.create_task(client.close(), name=f"realtime-{self._call}-farewell")
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._farewells.discard)
+
+    # ------------------------------------------------------------ renew
+
+    async def _renew(self, client: RealtimeClient) -> None:
+        """Returns when another connection has taken over."""
+        provider = client.provider
+        await asyncio.sleep(self._renew_after(client))
+        while True:
+            await self._rest()
+            began = monotonic()
+            try:
+                spare = await self._connect(provider, patient=False)
+            except ProviderError as error:
+                self._log.warning("the line cannot be renewed yet", error=str(error))
+                await asyncio.sleep(self._pace.renew_pause_s)
+                continue
+            try:
+                await self._rest()
+                if spare.alive:
+                    self._let_go()
+                    opening = Opening(provider, False, True, 1, round((monotonic() - began) * 1000), "renewal")
+                    self._take(spare, opening)
+                    return
+            finally:
+                if self._client is not spare:
+                    await spare.close()
+
+    async def _rest(self) -> None:
+        while not self._face.at_rest:  # noqa: ASYNC110 - asked twenty times a second for some seconds an hour
+            await asyncio.sleep(REST_POLL_S)
+
+    def _renew_after(self, client: RealtimeClient) -> float:
+        """Seconds from now. The server's own word counts, as far as it is sooner than its dialect's limit."""
+        if self._pace.renew_s is not None:
+            return self._pace.renew_s
+        limit: float = dialect_of(client.provider).max_session_s
+        if client.updated.expires_at is not None:
+            limit = min(limit, client.updated.expires_at - time())
+        return max(limit - RENEW_BEFORE_S, RENEW_AT_LEAST_S)

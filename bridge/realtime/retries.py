@@ -1,0 +1,74 @@
+"""How often, how soon and where the AI is tried again. [pure]
+
+Owns the budget of one call. Each provider gets one try and four more, ever later; then the next provider is taken,
+round the list. A refusal (`config`, `account`) rules its provider out for this call. Only progress, sound that came
+from the model, gives the budget back: a server that accepts every connection and never speaks must not be tried for
+ever.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bridge.contract import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Times in seconds."""
+
+    open_s: float = 10.0
+    """For the first connection of a call: the caller hears ringing."""
+    reopen_s: float = 4.0
+    """For every other one: the caller hears nothing."""
+    delays: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0)
+    """Before each repeated try."""
+    give_up_s: float = 8.0
+    """No further try of a provider that has been away for so long."""
+    renew_s: float | None = None
+    """Age at which a connection is renewed; None: five minutes before the provider's limit."""
+    renew_pause_s: float = 10.0
+    """After a renewal that did not work out."""
+
+
+PACE = Pace()
+
+
+class Retries:
+    """See the module. `provider` is the one to try now."""
+
+    def __init__(self, providers: Sequence[Provider], pace: Pace) -> None:
+        self._providers = providers
+        self._pace = pace
+        self._current = 0
+        self._repeats = 0
+        self._refused: set[int] = set()
+        self._tried: set[int] = set()
+        """Used up since the last progress."""
+
+    @property
+    def provider(self) -> Provider:
+        return self._providers[self._current]
+
+    def failed(self, away_s: float, *, refused: bool) -> float | None:
+        """It did not work, or was lost. `away_s`: how long this provider has been away.
+
+        Returns the seconds to wait before trying `provider`, which may be another one now; None: there is none left.
+        """
+        if refused:
+            self._refused.add(self._current)
+        elif self._repeats < len(self._pace.delays) and away_s < self._pace.give_up_s:
+            self._repeats += 1
+            return self._pace.delays[self._repeats - 1]
+        self._tried.add(self._current)
+        count = len(self._providers)
+        for step in range(1, count):
+            other = (self._current + step) % count
+            if other not in self._refused | self._tried:
+                self._current, self._repeats = other, 0
+                return 0.0
+        return None
+
+    def progressed(self) -> None:
+        """The model spoke."""
+        self._repeats = 0
+        self._tried.clear()

@@ -1,0 +1,414 @@
+"""The line to the AI breaks, in each way and at each moment: the call goes on, and what was heard is known."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bridge.contract import Ended, Failed, FunctionTool, Provider, Ready, Reconnected, Said, ToolCalled, Transcription
+from bridge.memory import LINE_DROPPED, UNHEARD
+from demo.realtime.brain import ToneBrain
+from demo.realtime.faults import Close, Delivery, Drop, Script, after, answer, before, error, expired, refuse
+from demo.realtime.reply import CallTool, Fail, Say, tone
+from demo.realtime.server import StandIn
+from demo.realtime.session import Session as Served
+from tests.integration.session_rig import Rig, call
+from tests.openai_shapes import check_client
+
+AT_ONCE = Delivery(pace=0)
+LOOK_UP = FunctionTool(name="look_up", description="Look it up.", parameters={"type": "object"})
+
+
+def left_over() -> set[str]:
+    return {task.get_name() for task in asyncio.all_tasks() if "realtime-" in task.get_name()}
+
+
+def remembered(served: Served) -> list[tuple[str, str]]:
+    """What the server knows, by who said it."""
+    told = []
+    for item in served.history.items:
+        frame = item.frame
+        match frame["type"]:
+            case "message":
+                told.append((frame["role"], item.text))
+            case "function_call":
+                told.append(("call", frame["name"]))
+            case "function_call_output":
+                told.append(("output", frame["output"]))
+    return told
+
+
+def asked(served: Served) -> int:
+    return sum(seen.event["type"] == "response.create" for seen in served.received)
+
+
+async def finish(rig: Rig, server: StandIn) -> Ended:
+    """The end of each test: nothing left, nothing that a server refused, no frame out of shape."""
+    ended = await rig.end()
+    assert left_over() == set()
+    for served in server.sessions:
+        assert [refusal.code for refusal in served.refused] == []
+        for seen in served.received:
+            check_client(seen.event)
+    return ended
+
+
+WAYS: list[tuple[str, tuple[Any, ...]]] = [
+    ("1000", (Close(1000),)),
+    ("1001", (Close(1001),)),
+    ("1011", (Close(1011),)),
+    ("1012", (Close(1012),)),
+    ("1013", (Close(1013),)),
+    ("drop", (Drop(),)),
+    ("expired", expired()),
+]
+ways = pytest.mark.parametrize("way", [each[1] for each in WAYS], ids=[each[0] for each in WAYS])
+
+
+@ways
+async def test_idle(way: tuple[Any, ...]) -> None:
+    """Nobody speaks: the line comes back, the model is told what was, and is not asked to say anything."""
+    replies = [Say("Good morning.", 0.4)]
+    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+        await rig.until(lambda: rig.arrived_ms() >= 400)
+        rig.listen(1.0)
+        await rig.wait(Said)
+        for action in way:
+            await served.act(action)
+        back = await rig.wait(Reconnected)
+        assert (back.attempts, back.planned, back.provider) == (1, False, "openai")
+        assert back.reason
+        again = await server.session(1)
+        await again.wait_for(lambda session: len(session.history.items) == 2)
+        assert remembered(again) == [("assistant", "Good morning."), ("system", LINE_DROPPED)]
+        assert asked(again) == 0
+        assert rig.of(Failed) == []
+        assert (await finish(rig, server)).counters.reconnects == 1
+
+
+@ways
+async def test_in_the_middle_of_a_reply(way: tuple[Any, ...]) -> None:
+    """What has come is played to its end; then the model goes on from there."""
+    words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+    faults: dict[int, list[Script]] = {
+        0: [after("response.output_audio.delta", *way, nth=10), Delivery(pace=0, delta_bytes=9600)],
+        1: [answer(Say("and so on", 0.4, 500)), AT_ONCE],
+    }
+    brain = ToneBrain([Say("hello", 0.2), Say(words, 5.0, 400)])
+    server = StandIn(brain, faults=faults)
+    async with server, call(server, greeting="hello", transcription=Transcription()) as (rig, _):
+        await rig.until(lambda: rig.arrived_ms() >= 200)
+        rig.listen(0.5)
+        await rig.talk(0.3)
+        await rig.wait(Reconnected)
+        again = await server.session(1)
+        await again.wait_for(lambda session: len(session.history.items) > 0)
+        assert asked(again) == 0  # not while the beginning is being played
+        assert words.split()[0] not in str(remembered(again))
+        rig.frames.clear()
+        rig.listen(5.0)
+        await again.wait_received("response.create")
+        said = [each for each in rig.of(Said) if each.who == "agent"][-1]
+        assert said.interrupted
+        assert said.heard_ms is not None
+        assert 0 < said.heard_ms <= 2000
+        assert words.startswith(said.text)
+        assert len(said.text) < len(words) / 2
+        assert ("assistant", said.text) in remembered(again)
+        await rig.until(lambda: not rig.session._playout.idle)
+        rig.frames.clear()
+        rig.listen(1.0)
+        assert b"".join(frame for frame in rig.frames if frame) == tone(0.4, 500)
+        await finish(rig, server)
+
+
+async def test_the_greeting_is_said_again_if_hardly_heard() -> None:
+    greeting = "Good morning, this is the town hall speaking, how can I help?"
+    faults: dict[int, list[Script]] = {
+        0: [answer(Say(greeting, 3.0)), after("response.output_audio.delta", Drop(), nth=2), AT_ONCE],
+        1: [answer(Say(greeting, 3.0)), AT_ONCE],
+    }
+    server = StandIn(faults=faults)
+    async with server, call(server, greeting=greeting) as (rig, _):
+        again = await server.session(1)
+        create = await again.wait_received("response.create")
+        assert greeting in create["response"]["instructions"]
+        await rig.until(lambda: rig.session._playout.remaining_ms >= 2900)
+        await finish(rig, server)
+
+
+async def test_the_greeting_is_not_said_again_if_mostly_heard() -> None:
+    greeting = "Good morning, how can I help?"
+    faults: dict[int, list[Script]] = {
+        0: [after("response.output_audio.delta", Drop(), nth=8), Delivery(pace=0, delta_bytes=9600)],
+        1: [AT_ONCE],
+    }
+    server = StandIn(ToneBrain([Say(greeting, 2.0)]), faults=faults)
+    async with server, call(server, greeting=greeting) as (rig, _):
+        again = await server.session(1)
+        await rig.wait(Reconnected)
+        rig.listen(2.0)
+        said = await rig.wait(Said)
+        await again.wait_for(lambda session: ("assistant", said.text) in remembered(session))
+        assert greeting.startswith(said.text)
+        assert asked(again) == 0
+        await finish(rig, server)
+
+
+@pytest.mark.parametrize("phase", ["session.created", "session.updated", "response.created"])
+async def test_before_the_first_word(phase: str) -> None:
+    """The connection goes while it is being set up, or before the greeting has any sound."""
+    hello = answer(Say("hello", 0.4, 500))
+    faults: dict[int, list[Script]] = {0: [hello, before(phase, Drop())], 1: [hello, AT_ONCE]}
+    server = StandIn(faults=faults)
+    async with server, call(server, greeting="hello") as (rig, _):
+        await rig.until(lambda: rig.arrived_ms() >= 400)
+        rig.frames.clear()
+        rig.listen(1.0)
+        assert b"".join(frame for frame in rig.frames if frame) == tone(0.4, 500)
+        assert len(rig.of(Ready)) == 1
+        await finish(rig, server)
+
+
+async def test_while_the_caller_speaks() -> None:
+    """The words around the loss reach the next connection, and are answered."""
+    faults: dict[int, list[Script]] = {
+        0: [after("input_audio_buffer.speech_started", Drop()), AT_ONCE],
+        1: [answer(Say("yes", 0.4, 500)), AT_ONCE],
+    }
+    async with (
+        StandIn(ToneBrain(words=["what time is it"]), faults=faults) as server,
+        call(server, transcription=Transcription()) as (rig, _),
+    ):
+        await rig.feed(tone(0.6, 300))
+        await rig.wait(Reconnected)
+        await rig.feed(tone(0.2, 300) + bytes(48 * 600))
+        await rig.until(lambda: rig.arrived_ms() >= 400)
+        again = await server.session(1)
+        voice = bytes(again.caller_audio).rstrip(b"\0")
+        assert len(voice) // 48 > 600  # also what was said before the loss
+        assert (await rig.wait(Said)).text == "what time is it"
+        await finish(rig, server)
+
+
+@pytest.mark.parametrize("transcribed", [True, False])
+async def test_while_the_caller_waits_for_an_answer(transcribed: bool) -> None:
+    """The model is told what was said, if anybody knows it, and asked to answer."""
+    moment = "conversation.item.input_audio_transcription.completed" if transcribed else "response.created"
+    faults: dict[int, list[Script]] = {
+        0: [after(moment, Drop()), Delivery(pace=0, think_ms=400)],
+        1: [answer(Say("noon", 0.4, 500)), AT_ONCE],
+    }
+    async with (
+        StandIn(ToneBrain(words=["what time is it"]), faults=faults) as server,
+        call(server, transcription=Transcription() if transcribed else None) as (rig, _),
+    ):
+        await rig.talk(0.5)
+        again = await server.session(1)
+        await again.wait_received("response.create")
+        assert remembered(again)[0] == ("user", "what time is it" if transcribed else UNHEARD)
+        await rig.until(lambda: rig.arrived_ms() >= 400)
+        await finish(rig, server)
+
+
+async def test_while_a_tool_runs() -> None:
+    """It is not run again: its answer reaches the next connection together with the call, and is reacted to."""
+    faults: dict[int, list[Script]] = {
+        0: [after("response.done", Drop()), AT_ONCE],
+        1: [answer(Say("found", 0.4, 500)), AT_ONCE],
+    }
+    server = StandIn(ToneBrain([CallTool("look_up", {"a": 1})]), faults=faults)
+    async with server, call(server, tools=(LOOK_UP,)) as (rig, _):
+        await rig.talk(0.3)
+        called = await rig.wait(ToolCalled)
+        await rig.wait(Reconnected)
+        again = await server.session(1)
+        assert asked(again) == 0
+        rig.session.answer_tool(called.tool_call, "42")
+        await again.wait_received("response.create")
+        assert ("call", "look_up") in remembered(again)
+        assert ("output", "42") in remembered(again)
+        assert len(rig.of(ToolCalled)) == 1
+        await finish(rig, server)
+
+
+async def test_digits_pressed_during_the_gap_are_told() -> None:
+    faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [answer(Say("one", 0.4, 500)), AT_ONCE]}
+    async with StandIn(faults=faults) as server, call(server) as (rig, served):
+        await served.act(Drop())
+        await rig.until(lambda: rig.session._client is None)
+        rig.session.caller_digit("1")
+        rig.session.caller_digit("#")
+        again = await server.session(1)
+        await again.wait_received("response.create")
+        assert ("user", "[DTMF] 1#") in remembered(again)
+        assert (await rig.wait(Reconnected)).attempts == 2
+        await finish(rig, server)
+
+
+async def test_the_caller_hears_a_soft_tone_and_frames_never_stop() -> None:
+    faults: dict[int, list[Script]] = {number: [refuse(503)] for number in range(1, 4)}
+    async with StandIn(faults=faults) as server, call(server) as (rig, served):
+        await served.act(Drop())
+        await rig.until(lambda: rig.session._client is None)
+        assert rig.listen(0.5) == 0  # a short gap is not worth a tone
+        assert 0 < rig.listen(2.5) < 125
+        await rig.wait(Reconnected)
+        assert rig.listen(1.0) == 0
+        await finish(rig, server)
+
+
+async def test_what_the_caller_says_in_the_gap_is_heard_up_to_two_seconds() -> None:
+    faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [refuse(503)]}
+    async with StandIn(faults=faults) as server, call(server) as (rig, served):
+        await served.act(Drop())
+        await rig.until(lambda: rig.session._client is None)
+        for number in range(200):
+            rig.tick(bytes([number]) * 960)
+        await rig.wait(Reconnected)
+        again = await server.session(1)
+        await again.wait_for(lambda session: len(session.caller_audio) >= 96_000)
+        assert bytes(again.caller_audio) == b"".join(bytes([number]) * 960 for number in range(100, 200))
+        await finish(rig, server)
+
+
+async def test_a_server_that_accepts_and_never_speaks_is_not_tried_for_ever() -> None:
+    """The account is used up, which shows only when something is asked for."""
+    server = StandIn(faults=[after("response.created", Drop()), AT_ONCE])
+    async with server, call(server, greeting="x") as (rig, _):
+        assert (await rig.wait(Failed)).kind == "transient"
+        assert server.attempts == 5
+        assert len(rig.of(Reconnected)) == 4
+        await finish(rig, server)
+
+
+async def test_sound_gives_the_budget_back() -> None:
+    """A line that breaks again and again but does its work in between is good enough."""
+    faults: list[Script] = [after("response.done", Drop()), AT_ONCE]
+    server = StandIn(ToneBrain([Say("hello", 0.2)]), faults=faults)
+    async with server, call(server, greeting="hello") as (rig, _):
+        for number in range(1, 8):
+            await rig.wait(Reconnected, number)
+            rig.listen(0.4)
+            rig.session.caller_digit("1")
+            rig.session.caller_digit("#")
+        assert rig.of(Failed) == []
+        await rig.end()
+
+
+# ---------------------------------------------------------------- other providers
+
+
+def second(server: StandIn, name: str = "second", **more: Any) -> Provider:
+    fields = {"name": name, "url": server.url, "api_key": SecretStr("sk-test")}
+    return Provider(**(fields | more))
+
+
+@pytest.mark.parametrize("status", [401, 404, 503])
+async def test_a_fallback_takes_over_at_the_start(status: int) -> None:
+    async with (
+        StandIn(faults=[refuse(status)]) as dead,
+        StandIn(ToneBrain([Say("hi", 0.4)]), faults=[AT_ONCE]) as server,
+        call(dead, fallbacks=(second(server),), served_by=server, greeting="hi") as (rig, served),
+    ):
+        await rig.until(lambda: rig.arrived_ms() >= 400)
+        assert dead.attempts == (5 if status == 503 else 1)
+        assert rig.of(Failed) == []
+        assert asked(served) == 1
+        await finish(rig, server)
+
+
+@pytest.mark.parametrize("trouble", ["quota", "gone"])
+async def test_a_fallback_takes_over_in_the_middle_of_the_call(trouble: str) -> None:
+    quota = answer(Fail("insufficient_quota", "You exceeded your quota.", "insufficient_quota"), nth=2)
+    script: list[Script] = [
+        quota if trouble == "quota" else after("input_audio_buffer.speech_stopped", Drop()),
+        AT_ONCE,
+    ]
+    faults: dict[int, list[Script]] = {0: script} | {number: [refuse(503)] for number in range(1, 9)}
+    spare = StandIn(faults=[answer(Say("noon", 0.4, 500)), AT_ONCE])
+    server = StandIn(ToneBrain([Say("hello", 0.2)], words=["what time is it"]), faults=faults)
+    async with server, spare:
+        more: dict[str, Any] = {"fallbacks": (second(spare),), "transcription": Transcription()}
+        async with call(server, greeting="hello", **more) as (rig, _):
+            await rig.until(lambda: rig.arrived_ms() >= 200)
+            rig.listen(0.6)
+            await rig.talk(0.4)
+            back = await rig.wait(Reconnected)
+            assert back.provider == "second"
+            again = await spare.session()
+            await again.wait_received("response.create")
+            assert remembered(again)[0] == ("assistant", "hello")
+            assert remembered(again)[1][0] == "user"
+            await rig.until(lambda: rig.arrived_ms() >= 400)
+            assert rig.of(Failed) == []
+            await finish(rig, spare)
+
+
+async def test_when_nobody_is_left_the_controller_is_told() -> None:
+    async with StandIn(faults=[refuse(503)]) as one, StandIn(faults=[refuse(401)]) as other:
+        rig = Rig(one, fallbacks=(second(other),))
+        rig.task = asyncio.create_task(rig.session.run())
+        assert (await rig.wait(Failed)).kind == "account"
+        assert (one.attempts, other.attempts) == (5, 1)
+        await rig.end()
+
+
+# ---------------------------------------------------------------- renewal
+
+
+def quiet(number: int) -> bytes:
+    """A frame that no voice detection takes for speech, unlike its neighbours."""
+    return bytes([number % 100 + 1, 0]) * 480
+
+
+async def test_a_line_is_renewed_in_silence() -> None:
+    replies = [Say("Good morning.", 0.4)]
+    async with (
+        StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server,
+        call(server, greeting="x", renew_s=0.2) as (rig, served),
+    ):
+        await rig.until(lambda: rig.arrived_ms() >= 400)
+        await asyncio.sleep(0.4)
+        assert server.attempts == 1  # the greeting is not played yet
+        rig.listen(1.0)
+        back = await rig.wait(Reconnected)
+        assert back.planned
+        again = await server.session(1)
+        await again.wait_for(lambda session: len(session.history.items) == 1)
+        assert remembered(again) == [("assistant", "Good morning.")]
+        assert asked(again) == 0
+        await served.wait_for(lambda session: session.closed)
+        assert (await finish(rig, server)).counters.reconnects == 0
+
+
+async def test_no_word_is_lost_by_a_renewal() -> None:
+    """The old connection hears everything up to the change, the new one everything from shortly before it on."""
+    async with StandIn(faults=[AT_ONCE]) as server, call(server, renew_s=0.05) as (rig, served):
+        number = 0
+        while not rig.of(Reconnected):
+            rig.tick(quiet(number))
+            number += 1
+            await asyncio.sleep(0.002)
+        for _ in range(10):
+            rig.tick(quiet(number))
+            number += 1
+        again = await server.session(1)
+        await again.wait_for(lambda session: session.caller_audio.endswith(quiet(number - 1)))
+        whole = b"".join(quiet(each) for each in range(number))
+        old, new = bytes(served.caller_audio), bytes(again.caller_audio)
+        assert whole.startswith(old)
+        assert whole.endswith(new)
+        assert len(old) + len(new) >= len(whole)
+        await finish(rig, server)
+
+
+async def test_a_renewal_that_fails_leaves_the_old_line_in_peace() -> None:
+    faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [before("session.updated", error("x", "no"), Close(1011))]}
+    async with StandIn(faults=faults) as server, call(server, renew_s=0.05) as (rig, _):
+        back = await rig.wait(Reconnected)
+        assert back.planned
+        assert server.attempts == 4
+        assert rig.of(Failed) == []
+        await finish(rig, server)
