@@ -138,19 +138,7 @@ class Phone:
             **self._keys,
         }
         arguments = [
-            *(
-                self._server,
-                "-sf",
-                str(self._scenario),
-                "-i",
-                "127.0.0.1",
-                "-m",
-                "1",
-                "-nostdin",
-                "-trace_msg",
-                "-message_file",
-                "/tmp/cal/m.log",
-            ),
+            *(self._server, "-sf", str(self._scenario), "-i", "127.0.0.1", "-m", "1", "-nostdin"),
             *("-3pcc", f"127.0.0.1:{twin}", "-s", self._number or "-"),
             *(("-p", str(self._port)) if self._port else ()),
             *(("-trace_msg", "-message_file", str(self._trace)) if self._trace else ()),
