@@ -1,0 +1,149 @@
+"""Each frame in each dialect, and where it goes to."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bridge.contract import NoiseReduction, Provider, SemanticVad, ServerVad, SessionSpec, Transcription
+from bridge.realtime import frames
+from bridge.realtime.dialects import DIALECTS, dialect_of, endpoint, shaped
+
+
+def provider(dialect: str, **more: Any) -> Provider:
+    return Provider(**({"api_key": SecretStr("key"), "dialect": dialect} | more))
+
+
+def spec(**more: Any) -> SessionSpec:
+    fields: dict[str, Any] = {
+        "agent": "a",
+        "provider": provider("openai"),
+        "instructions": "be kind",
+        "turn_detection": ServerVad(idle_timeout_ms=6000),
+        "noise_reduction": NoiseReduction(type="near_field"),
+        "transcription": Transcription(model="t"),
+        "reasoning_effort": "low",
+        "max_output_tokens": 100,
+        "speed": 1.1,
+    }
+    return SessionSpec(**(fields | more))
+
+
+def told(frame: bytes, to: Provider) -> Any:
+    answer = shaped(frame, to)
+    return None if answer is None else json.loads(answer)
+
+
+def session(dialect: str, **more: Any) -> dict[str, Any]:
+    frame: dict[str, Any] = told(frames.session_update("e", spec(**more), protect=False), provider(dialect))
+    assert frame["event_id"] == "e"
+    update: dict[str, Any] = frame["session"]
+    return update
+
+
+def test_every_dialect_of_the_contract_is_known() -> None:
+    names = Provider.model_fields["dialect"].annotation.__args__  # type: ignore[union-attr]
+    assert set(names) == set(DIALECTS)
+
+
+@pytest.mark.parametrize("dialect", ["openai", "azure"])
+def test_ga_is_spoken_as_it_is(dialect: str) -> None:
+    frame = frames.session_update("e", spec(), protect=False)
+    assert shaped(frame, provider(dialect)) is frame
+
+
+def test_a_model_that_does_not_reason_is_not_asked_to() -> None:
+    frame = frames.session_update("e", spec(), protect=False)
+    update = told(frame, provider("openai", model="gpt-realtime-1.5"))["session"]
+    assert "reasoning" not in update
+    assert update["max_output_tokens"] == 100
+
+
+def test_the_flat_session_of_the_beta() -> None:
+    assert session("openai-beta") == {
+        "modalities": ["audio", "text"],
+        "instructions": "be kind",
+        "voice": "marin",
+        "speed": 1.1,
+        "input_audio_format": "pcm16",
+        "output_audio_format": "pcm16",
+        "input_audio_transcription": {"model": "t"},
+        "input_audio_noise_reduction": {"type": "near_field"},
+        "turn_detection": {
+            "type": "server_vad",
+            "threshold": 0.7,
+            "prefix_padding_ms": 500,
+            "silence_duration_ms": 300,
+            "create_response": True,
+            "interrupt_response": True,
+        },
+        "max_response_output_tokens": 100,
+    }
+
+
+def test_voice_and_turn_detection_at_the_top() -> None:
+    update = session("xai", voice="Ara")
+    pcm = {"format": {"type": "audio/pcm", "rate": 24000}}
+    assert update == {
+        "instructions": "be kind",
+        "voice": "Ara",
+        "audio": {"input": pcm, "output": pcm},
+        "turn_detection": {
+            "type": "server_vad",
+            "threshold": 0.7,
+            "prefix_padding_ms": 500,
+            "silence_duration_ms": 300,
+            "create_response": True,
+        },
+    }
+    assert "voice" not in session("xai")  # marin is OpenAI's
+    assert session("xai", turn_detection=SemanticVad(type="semantic_vad"))["turn_detection"] == {"type": "server_vad"}
+
+
+@pytest.mark.parametrize("dialect", ["xai", "openai-beta"])
+def test_a_small_update_stays_small(dialect: str) -> None:
+    update = told(frames.unprotect("e", spec()), provider(dialect))["session"]
+    assert list(update) == ["turn_detection"]
+
+
+def test_the_other_frames_of_the_beta() -> None:
+    beta = provider("openai-beta")
+    item = told(frames.message("e", "i", "assistant", "hello"), beta)["item"]
+    assert item["content"] == [{"type": "text", "text": "hello"}]
+    item = told(frames.message("e", "i", "user", "hello"), beta)["item"]
+    assert item["content"] == [{"type": "input_text", "text": "hello"}]
+    assert told(frames.tool_output("e", "i", "c", "42"), beta)["item"]["output"] == "42"
+    assert told(frames.response_create("e", "say hello"), beta)["response"] == {"instructions": "say hello"}
+    assert told(frames.item_truncate("e", "i", 0, 10), beta)["audio_end_ms"] == 10
+
+
+def test_who_cannot_truncate_is_not_asked_to() -> None:
+    assert told(frames.item_truncate("e", "i", 0, 10), provider("xai")) is None
+    assert told(frames.response_create("e"), provider("xai"))["type"] == "response.create"
+
+
+ENDPOINTS = [
+    ("openai", "wss://h/v1/realtime", "wss://h/v1/realtime?model=m", {"Authorization": "Bearer key"}),
+    ("azure", "wss://r.openai.azure.com", "wss://r.openai.azure.com/openai/v1/realtime?model=m", {"api-key": "key"}),
+    ("azure", "wss://h/openai/v1/realtime", "wss://h/openai/v1/realtime?model=m", {"api-key": "key"}),
+    ("xai", "wss://api.x.ai", "wss://api.x.ai/v1/realtime?model=m", {"Authorization": "Bearer key"}),
+    (
+        "openai-beta",
+        "ws://h/v1/realtime?a=b",
+        "ws://h/v1/realtime?a=b&model=m",
+        {"Authorization": "Bearer key", "OpenAI-Beta": "realtime=v1"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("dialect", "url", "whole", "headers"), ENDPOINTS)
+def test_endpoints(dialect: str, url: str, whole: str, headers: dict[str, str]) -> None:
+    assert endpoint(provider(dialect, url=url, model="m")) == (whole, headers)
+    extra = {"X-Project": "p"}
+    assert endpoint(provider(dialect, url=url, model="m", headers=extra)) == (whole, headers | extra)
+
+
+def test_limits_of_a_connection() -> None:
+    assert dialect_of(provider("openai")).max_session_s == 3600
+    assert dialect_of(provider("xai")).max_session_s == 1800
