@@ -7,9 +7,22 @@ from pydantic import SecretStr
 
 from bridge.audiosocket.server import AudioSocketServer
 from bridge.clock import Ticker
-from bridge.contract import BargedIn, CallEvent, Ended, MediaFormat, MediaGone, Provider, Ready, Said, SessionSpec
+from bridge.contract import (
+    BargedIn,
+    CallEvent,
+    Ended,
+    Failed,
+    MediaFormat,
+    MediaGone,
+    Provider,
+    Ready,
+    Reconnected,
+    Said,
+    SessionSpec,
+)
 from bridge.session import Session
 from demo.realtime.brain import ToneBrain
+from demo.realtime.faults import Delivery, Drop, Script, answer, refuse
 from demo.realtime.reply import Say, tone
 from demo.realtime.server import StandIn
 from tests.peers.audiosocket import AsteriskPeer
@@ -58,3 +71,44 @@ async def test_greeting_interruption_and_end_through_audiosocket() -> None:
     formats = [event for event in told if isinstance(event, MediaFormat)]
     assert [(event.rate, event.frame_bytes) for event in formats] == [(24000, 960)]
     assert (kinds.count(BargedIn), kinds.count(Said)) == (1, 2)
+
+
+async def test_a_lost_line_costs_asterisk_no_frame() -> None:
+    """A second without AI in the middle of the call, at the real pace: frames go on, the conversation too."""
+    told: list[CallEvent] = []
+    ready, call = asyncio.Event(), str(uuid4())
+
+    def emit(event: CallEvent) -> None:
+        told.append(event)
+        ready.set()
+
+    legs = AudioSocketServer(Ticker())
+    host, port = await legs.start("127.0.0.1", [0])
+    reply: list[Script] = [answer(Say("yes?", 0.4, 500)), Delivery(pace=0)]
+    async with StandIn(faults={1: [refuse(503)], 2: reply}) as server:
+        session = Session(
+            SessionSpec(agent="a", provider=Provider(url=server.url, api_key=SecretStr("sk-test")), instructions="i"),
+            call,
+            emit,
+        )
+        legs.expect(call, session, 10)
+        task = asyncio.create_task(session.run())
+        await asyncio.wait_for(ready.wait(), 5)
+        async with AsteriskPeer(host, port, call) as asterisk:
+            await asterisk.hear(5)
+            session.greet()
+            before = len(asterisk.frames)
+            await (await server.session()).act(Drop())
+            await asterisk.speak(tone(0.5, 300))
+            await asterisk.speak(bytes(48 * 2500))
+            assert 0.9 * 150 < len(asterisk.frames) - before < 1.1 * 150
+            heard = b"".join(frame.pcm for frame in asterisk.frames[before:] if any(frame.pcm))
+            assert tone(0.4, 500) in heard  # what was said in the gap is answered
+            session.close("done")
+            await asyncio.wait_for(task, 5)
+            await asterisk.ended()
+    await legs.close()
+    assert [event.attempts for event in told if isinstance(event, Reconnected)] == [2]
+    assert not any(isinstance(event, Failed) for event in told)
+    assert isinstance(told[-1], Ended)
+    assert told[-1].counters.reconnects == 1
