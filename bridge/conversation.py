@@ -15,10 +15,13 @@ measuring what was heard and clearing the queue there is nothing.
     ResponseDone       usage; tool outputs go out; a failed or silent response is asked for again
     Drained            finished utterances are reported; held tools go on after a tail
     Digit              collected, then told to the model as text
+    Speak WrapUp Hold  what the controller orders: `orders`
+    RemoteTool         the server waits for somebody else: no watchdog barks
     ServerError        a race that is counted, a refused request that is repeated, or the end
 
 The rules live with their state: `responses` (one at a time, its table), `interruptions`, `tools` (its table),
-`turns`, `utterances`, `greeting`. This file only says who hears of what, in which order.
+`turns`, `caller`, `doubts`, `tail`, `utterances`, `greeting`, `ears`, `orders`, `farewell`, `idle`, `digits`, `meter`,
+`setbacks`, `outage`. This file only says who hears of what, in which order.
 
 Watchdogs and their recovery: no reaction to a request (asked again, three times, then the session ends); a response
 that stands still (cancelled, then given up); a response without sound or tool (asked for again once); a failed one
@@ -26,47 +29,46 @@ that stands still (cancelled, then given up); a response without sound or tool (
 (the model is told).
 """
 
-from collections.abc import Mapping
-
-from bridge.contract import DigitPressed, Said, SessionSpec
+from bridge.caller import Caller
+from bridge.contract import Hold, Said, SessionSpec, Speak, WrapUp
+from bridge.digits import Digits
+from bridge.doubts import Doubts
+from bridge.ears import Ears
+from bridge.farewell import Farewell
 from bridge.greeting import Greeting
+from bridge.idle import Idle
 from bridge.interruptions import Interruptions
+from bridge.meter import Meter
+from bridge.orders import Orders
 from bridge.outage import Outage
 from bridge.playout import Playout
 from bridge.realtime import events
-from bridge.realtime.failures import AccountRefused, SessionExpired, from_codes, is_benign
-from bridge.realtime.frames import user_text
-from bridge.responses import ATTEMPTS, RETRY_S, Responses, State, Wish
+from bridge.responses import Responses
+from bridge.setbacks import Setbacks
 from bridge.signals import (
-    CancelTimer,
     Closing,
     Digit,
     Drained,
     Effect,
     Emit,
-    EndSession,
     Greet,
     Input,
     LineBack,
     LineLost,
     Note,
     Outbox,
-    Send,
-    StartTimer,
     Ticked,
     Timer,
     TimerFired,
     ToolAnswered,
 )
+from bridge.tail import Tail
 from bridge.tools import ToolCalls
 from bridge.turns import Turns
 from bridge.utterances import Utterances
 
-DIGITS_S = 1.5
-TAIL_S = 0.25
-"""After the last frame of a goodbye: what Asterisk, the trunk and the phone still hold."""
-SPEECH_BOUND_S = 2.0
-"""How long beyond the sound that remains a goodbye or transfer waits for it to be played."""
+REMOTE_TOOL_S = 60.0
+"""How long a response may be quiet while the server calls a tool by itself."""
 
 
 class Conversation:
@@ -81,18 +83,48 @@ class Conversation:
         self.tools = ToolCalls(call, spec.tools, out, self.responses)
         self.turns = Turns(call, spec, out, playout)
         self.utterances = Utterances(call, out, playout)
-        self.greeting = Greeting(spec, out, playout, self.responses)
-        self.outage = Outage(spec, playout, self.responses, self.tools, self.turns, self.utterances)
+        self.ears = Ears(spec, out)
+        self.greeting = Greeting(spec, self.ears, playout, self.responses)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
-        self.usage: dict[str, int] = {}
-        """Tokens and milliseconds, named as in `realtime.events`."""
-        self.benign_errors = 0
+        self.doubts = Doubts(spec, out)
+        self.farewell = Farewell(call, out, playout)
+        self.orders = Orders(
+            spec,
+            out,
+            playout,
+            self.ears,
+            self.farewell,
+            self.responses,
+            self.tools,
+            self.turns,
+            self.interruptions,
+        )
+        self._rule = self.orders.rule
+        self._tail = Tail(out, playout, self.responses, self.tools, self.doubts)
+        self._caller = Caller(
+            spec,
+            out,
+            playout,
+            self.ears,
+            self.doubts,
+            self.turns,
+            self.responses,
+            self.interruptions,
+            self.tools,
+            self._tail,
+            self.orders,
+            self.farewell,
+        )
+        self.outage = Outage(spec, playout, self.responses, self.tools, self.turns, self.utterances, self._rule)
+        self._idle = Idle(spec.idle, out)
+        self._digits = Digits(call, spec.digit_actions, out, self.responses)
+        self.meter = Meter(call, spec, out)
+        self.setbacks = Setbacks(out, self.responses)
         self.closed = False
-        self._digits = ""
-        self._productive: set[str] = set()
-        """Responses that spoke or called a tool."""
-        self._failures = 0
-        """Responses in a row that did neither."""
+        self._listening = False
+        """The caller is there: `Greet` has come."""
+        self._remote: set[str] = set()
+        """Responses that had the server call a tool, and have not spoken since."""
 
     def __repr__(self) -> str:
         return f"<Conversation [{self.responses!r} {self.tools!r} {self._playout!r}]>"
@@ -107,6 +139,7 @@ class Conversation:
         if self.closed:
             return []
         self._on(what, now)
+        self._idle.heed(quiet=self._listening and self.at_rest and not self.orders.on_hold)
         return self._out.take()
 
     def _on(self, what: events.Event | Input, now: float) -> None:
@@ -131,10 +164,11 @@ class Conversation:
                 self._report_played()
             case Drained():
                 self._drained()
-            case events.SpeechStarted():
-                self._speech_started(now)
+            case events.SpeechStarted(item_id):
+                self._idle.reset()
+                self._caller.started(item_id, now)
             case events.SpeechStopped():
-                self._speech_stopped(now)
+                self._caller.stopped(now)
             case events.ResponseCreated(response_id):
                 self._seen(response_id, now, announced=True)
             case events.ResponseDone():
@@ -152,9 +186,24 @@ class Conversation:
             case TimerFired(timer, subject):
                 self._timer(timer, subject, now)
             case Greet():
+                self._listening = True
                 self.greeting.ask()
             case Digit(digit):
-                self._digit(digit)
+                self._idle.reset()
+                self._caller.begun = True
+                self._digits.pressed(digit)
+            case Speak():
+                self.orders.speak(what)
+            case WrapUp():
+                self.doubts.settle()
+                self.orders.wrap_up(what)
+            case Hold():
+                self.doubts.settle()
+                self.orders.hold(what)
+            case events.CallerIdle():
+                self._idle.server_prompted()
+            case events.RemoteTool(over):
+                self.responses.patient(0 if over else REMOTE_TOOL_S, now)
             case ToolAnswered(call_id, output, respond):
                 self.tools.answered(call_id, output, respond=respond)
             case events.CallerTranscribed():
@@ -162,14 +211,17 @@ class Conversation:
             case events.TranscriptionFailed(code):
                 self._out.add(Note("caller could not be transcribed", {"code": code}))
             case events.SessionUpdated():
-                self.greeting.session_updated()
+                self.ears.confirmed()
             case events.ServerError():
-                self._server_error(what)
+                self.setbacks.error(what)
             case events.Malformed(kind, why):
                 self._out.add(Note("malformed event from the server", {"event_type": kind, "why": why}))
             case LineLost():
+                self.doubts.settle()
                 self._response_over(self.outage.lost())
-            case LineBack():
+            case LineBack(provider):
+                self.meter.provider = provider
+                self.ears.confirmed()
                 self.outage.back()
             case Closing():
                 self._close()
@@ -178,6 +230,7 @@ class Conversation:
     def at_rest(self) -> bool:
         """Nobody speaks, nobody is about to, and nothing is open: another server may take over unnoticed."""
         busy = self.turns.callers or self.tools.unsettled or self.greeting.watching or self.closed
+        busy = busy or self.farewell.active or self._digits.collecting
         return not busy and self.responses.at_rest and self._playout.idle
 
     def _close(self) -> None:
@@ -194,7 +247,9 @@ class Conversation:
         self.utterances.sound(response_id, item_id, len(pcm))
         if self.interruptions.drops(response_id, item_id):
             return
-        self._productive.add(response_id)
+        self.setbacks.productive.add(response_id)
+        self._remote.discard(response_id)
+        self._caller.begun = True
         self._playout.push(response_id, item_id, delta.content_index, pcm)
         self.turns.sound(response_id, item_id, now)
         self.greeting.sound(item_id)
@@ -206,23 +261,30 @@ class Conversation:
         self._lost(notice(response_id, now))
         if self.responses.response_id == before:
             return
-        if self.responses.granted and self.turns.speaking and self._interruptible:
+        if self.orders.refuses or (self.responses.granted and self._caller.has_the_word):
             # The caller spoke up while our request was on its way; the server cancels only what ran before.
             self.responses.cancel()
         self.turns.answered()
-        self.responses.hold = self.turns.callers
+        self._rule()
 
     def _response_done(self, done: events.ResponseDone) -> None:
-        self._count(done.usage)
+        self.meter.response(done.usage)
         stuck = done.response_id == self.responses.stuck
         interrupted = self.responses.is_muted(done.response_id) and not stuck
         if not self.responses.done(done.response_id):
             return
         self._response_over(done.response_id)
         if done.status == "failed":
-            self._failed(done)
+            self.setbacks.failed(done)
         elif stuck or not (interrupted or done.status == "cancelled"):
-            self._check_reply(done.response_id)
+            self.setbacks.check(done.response_id)
+        if done.response_id in self._remote:
+            self._remote.discard(done.response_id)
+            self.turns.expect_answer()
+            self._rule()
+        granted = self.responses.granted
+        if granted and granted.last_words and done.response_id in self.setbacks.productive and done.status != "failed":
+            self.farewell.said()
         self.responses.flush()
 
     def _lost(self, response_id: str) -> None:
@@ -236,34 +298,7 @@ class Conversation:
         self.utterances.response_over(response_id)
         self.tools.response_over(response_id)
         self._report_played()
-        if self.tools.holding:
-            self._out.add(StartTimer(Timer.SPEECH, self._playout.remaining_ms / 1000 + SPEECH_BOUND_S))
-            self._await_tail()
-
-    def _failed(self, done: events.ResponseDone) -> None:
-        self._failures += 1
-        error = from_codes(done.error_code, done.error_type, done.error_message)
-        self._out.add(Note("response failed", {"code": done.error_code, "in_a_row": self._failures}))
-        broke = isinstance(error, AccountRefused)
-        if broke or self._failures >= ATTEMPTS:
-            self._out.add(EndSession("account" if broke else "transient", str(error)))
-        else:
-            self.responses.back_off(RETRY_S * self._failures)
-        self._ask_again()  # here, or on the next line
-
-    def _check_reply(self, response_id: str) -> None:
-        """A response that neither spoke nor acted leaves the caller in silence: ask once more."""
-        if response_id in self._productive:
-            self._failures = 0
-            return
-        self._failures += 1
-        self._out.add(Note("response without sound", {"response": response_id}))
-        if self._failures == 1:
-            self._ask_again()
-
-    def _ask_again(self) -> None:
-        """Of the last response's kind: what was to be said has not been said."""
-        self.responses.want(self.responses.granted or Wish())
+        self._tail.bound()
 
     def _report_played(self) -> None:
         if self._playout.idle:
@@ -272,79 +307,33 @@ class Conversation:
     def _drained(self) -> None:
         self._report_played()
         self.outage.quiet()
-        self._await_tail()
+        self.farewell.quiet()
+        self._tail.quiet()
 
     # ------------------------------------------------------------ the caller speaks
 
-    @property
-    def _interruptible(self) -> bool:
-        return self._spec.turn_detection.interrupt_response and not self.greeting.protected
-
-    def _speech_started(self, now: float) -> None:
-        self.turns.speech_started()
-        self.responses.hold = self.turns.callers
-        if self._interruptible:
-            self.interruptions.barge_in(now, server_cancels=self.greeting.server_interrupts)
-        self._out.add(CancelTimer(Timer.TAIL), CancelTimer(Timer.SPEECH))
-        self.tools.caller_spoke()
-
-    def _speech_stopped(self, now: float) -> None:
-        self.turns.speech_stopped(now, self.responses.response_id)
-        self.responses.hold = self.turns.callers
-        self.responses.flush()
-
-    def _answer_missed(self) -> None:
-        if self.turns.answer_missed():
-            self._out.add(Note("the server did not answer the caller, asking for it"))
-            self.responses.hold = self.turns.callers
-            self.responses.want(Wish())
-
     def _caller_said(self, heard: events.CallerTranscribed) -> None:
-        self._count(heard.usage)
-        if text := heard.transcript.strip():
+        self.meter.transcription(heard.usage)
+        text = heard.transcript.strip()
+        self.doubts.transcribed(heard.item_id, text)
+        if text:
             self._out.add(Emit(Said(call=self._call, who="caller", text=text, item=heard.item_id)))
 
-    # ------------------------------------------------------------ tools, digits
+    # ------------------------------------------------------------ tools
 
     def _item_done(self, item: events.ItemDone, now: float) -> None:
         self._seen(item.response_id, now)
+        if item.kind == "mcp_call":  # the server goes on by itself when it has its answer; else we ask
+            self.setbacks.productive.add(item.response_id)
+            self._remote.add(item.response_id)
+            return
         if item.kind != "function_call":
             return
         spoke = self.turns.speaking or self.responses.is_muted(item.response_id)
-        if self.tools.called(item, caller_spoke=spoke):
-            self._productive.add(item.response_id)
+        if self.tools.called(item, caller_spoke=spoke, first_act=not self._caller.begun):
+            self.setbacks.productive.add(item.response_id)
             if self.responses.is_over(item.response_id):
                 self._response_over(item.response_id)
-
-    def _await_tail(self) -> None:
-        """Everything said is handed to Asterisk: held tools go on when it has reached the ear."""
-        if self.tools.holding and self._speech_is_played:
-            self._out.add(StartTimer(Timer.TAIL, TAIL_S))
-
-    @property
-    def _speech_is_played(self) -> bool:
-        return self._playout.idle and self.responses.state is State.IDLE
-
-    def _speech_played(self) -> None:
-        self._out.add(CancelTimer(Timer.TAIL), CancelTimer(Timer.SPEECH))
-        self.tools.speech_played()
-
-    def _digit(self, digit: str) -> None:
-        self._out.add(Emit(DigitPressed(call=self._call, digit=digit)))
-        self._digits += digit
-        if digit == "#":
-            self._tell_digits()
-        else:
-            self._out.add(StartTimer(Timer.DIGITS, DIGITS_S))
-
-    def _tell_digits(self) -> None:
-        self._out.add(CancelTimer(Timer.DIGITS))
-        if not self._digits:
-            return
-        item_id = self._out.new_id("item")
-        text, self._digits = f"[DTMF] {self._digits}", ""
-        self._out.add(Send(user_text(self._out.new_id("digits"), item_id, text)))
-        self.responses.want(Wish(items={item_id}))
 
     # ------------------------------------------------------------ trouble
 
@@ -359,37 +348,36 @@ class Conversation:
             case Timer.RETRY:
                 self.responses.retry()
             case Timer.ANSWER:
-                self._answer_missed()
+                self._caller.unanswered()
             case Timer.DIGITS:
-                self._tell_digits()
-            case Timer.TAIL if self._speech_is_played:
-                self._speech_played()
+                self._digits.tell()
+            case Timer.TAIL:
+                self._tail.reached()
             case Timer.SPEECH:
-                self._speech_played()
+                self._tail.over()
             case Timer.TOOL:
                 self.tools.expired(subject)
+            case Timer.FILLER:
+                self.tools.slow(subject, agent_speaks=not self._playout.idle or self.turns.callers)
+            case Timer.COUNTS:
+                self._caller.lasted()
+            case Timer.IDLE:
+                self._caller_idle()
+            case Timer.LAST:
+                self.farewell.bound_reached()
+            case Timer.END if self._playout.idle:
+                self.farewell.end()
+
+    def _caller_idle(self) -> None:
+        text, goodbye = self._idle.expired()
+        if goodbye:
+            self.orders.goodbye(text, "idle")
+        elif text:
+            self.orders.prompt(text)
 
     def _cancel_expired(self) -> None:
         given_up = self.responses.cancel_expired()
         self._lost(given_up)
         if given_up and given_up == self.responses.stuck:
-            self._check_reply(given_up)
+            self.setbacks.check(given_up)
         self.responses.flush()
-
-    def _server_error(self, error: events.ServerError) -> None:
-        active = error.code == "conversation_already_has_active_response"
-        refused = self.responses.refused(error.event_id, active=active)
-        if is_benign(error.code, error.message):
-            self.benign_errors += 1
-            return
-        failure = from_codes(error.code, error.type, error.message)
-        if isinstance(failure, AccountRefused | SessionExpired):
-            self._out.add(EndSession(failure.kind, str(failure)))
-            return
-        text = "response.create was refused" if refused else "error event from the server"
-        code = error.code or error.type
-        self._out.add(Note(text, {"code": code, "param": error.param, "message_pii": error.message}))
-
-    def _count(self, usage: Mapping[str, int]) -> None:
-        for name, count in usage.items():
-            self.usage[name] = self.usage.get(name, 0) + count

@@ -46,17 +46,23 @@ class Interruptions:
         """The tick that brings silence is still to come."""
         return self._untold is not None
 
-    def barge_in(self, now: float, *, server_cancels: bool) -> None:
-        """The caller took the word. Without sound or response of the agent there is nothing to do."""
+    def barge_in(self, now: float, *, server_cancels: bool) -> bool:
+        """The caller took the word at `now`. False: no sound of the agent was cut."""
+        cut = self.silence(server_cancels=server_cancels)
+        if cut:
+            self.count += 1
+            self._tell(now)
+            self._untold = (cut[0], now)
+        return bool(cut)
+
+    def silence(self, *, server_cancels: bool = False) -> list[Heard]:
+        """The agent stops at once, whoever wants it. Returns what was cut."""
         cut = self._playout.interrupt()
         self._responses.interrupt(server_cancels=server_cancels)
         for part in cut:
             self._take_back(part)
         self._utterances.played()
-        if cut:
-            self.count += 1
-            self._tell(now)
-            self._untold = (cut[0], now)
+        return cut
 
     def drops(self, response_id: str, item_id: str) -> bool:
         """Whether sound is not to be played. An item that begins so late is deleted: it was never said."""

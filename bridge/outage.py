@@ -16,6 +16,8 @@ told to the next connection. Requests wait. When the line is back:
 Refuses to connect, and to tell the model what was: that is `bridge.line`'s and `bridge.memory`'s.
 """
 
+from collections.abc import Callable
+
 from bridge.contract import SessionSpec
 from bridge.playout import Playout
 from bridge.responses import Responses, Wish
@@ -35,6 +37,7 @@ class Outage:
         tools: ToolCalls,
         turns: Turns,
         utterances: Utterances,
+        rule: Callable[[], None],
     ) -> None:
         self._greeting_ms = len(spec.greeting or "") * SPOKEN_MS
         self._playout = playout
@@ -42,6 +45,8 @@ class Outage:
         self._tools = tools
         self._turns = turns
         self._utterances = utterances
+        self._rule = rule
+        """Whether requests are to wait."""
         self._go_on = False
         """The caller waits for the rest, or for an answer."""
         self._was_speaking = False
@@ -68,7 +73,7 @@ class Outage:
         if self._was_speaking:
             self._was_speaking = False
             self._turns.expect_answer()
-        self._responses.hold = self._turns.callers
+        self._rule()
         self._responses.line_back()
         self.quiet()
 

@@ -54,6 +54,11 @@ class Wish:
     """A response that we want. `items` are those of ours that it is to answer."""
 
     greeting: bool = False
+    last_words: bool = False
+    must: bool = False
+    """A given text: nothing that the server says by itself makes up for it."""
+    for_tool: str = ""
+    """The call of a tool whose answer makes this needless."""
     instructions: str | None = None
     tool_choice: str | None = None
     items: set[str] = field(default_factory=set)
@@ -115,6 +120,19 @@ class Responses:
         self.state = State.REQUESTED
         frame = response_create(self._request_id, wish.instructions, wish.tool_choice)
         self._out.add(Send(frame), StartTimer(Timer.REQUEST, REQUEST_S))
+
+    def forget(self, *, for_tool: str = "", last_words: bool = False) -> None:
+        """Wishes that wait: those for this call of a tool, or for last words; without either, all."""
+        every = not for_tool and not last_words
+        self._wishes = [
+            wish
+            for wish in self._wishes
+            if not (every or (for_tool and wish.for_tool == for_tool) or (last_words and wish.last_words))
+        ]
+
+    def patient(self, seconds: float, now: float) -> None:
+        """The running response has a reason to be quiet for so long: it waits for somebody else."""
+        self._progress_at = now + seconds
 
     def back_off(self, seconds: float) -> None:
         """No create for so long: the last response failed."""
@@ -192,7 +210,7 @@ class Responses:
             self._remember(self._over, lost)
         if self.state is not State.REQUESTED:
             self.granted = None
-            self._wishes = [wish for wish in self._wishes if wish.items]
+            self._wishes = [wish for wish in self._wishes if wish.items or wish.must]
         self.response_id = response_id
         self.state = State.ACTIVE
         self._progress_at = now
@@ -220,7 +238,7 @@ class Responses:
             self._out.add(CancelTimer(Timer.REQUEST))
             if active:
                 self._out.add(StartTimer(Timer.PROGRESS, STUCK_S))
-        elif not wish.items:
+        elif not wish.items and not wish.must:
             return True  # the server's own response has seen all that we wanted answered
         self._again(wish)
         return True

@@ -136,6 +136,11 @@ class Session:
         self._log.info("tool answered", tool_call=tool_call, ok=ok)
         self._feed(signals.ToolAnswered(tool_call, output, respond))
 
+    def order(self, order: contract.Speak | contract.WrapUp | contract.Hold) -> None:
+        """Say something, say its last, be on hold or go on."""
+        self._log.info("ordered", order=order.type)
+        self._feed(order)
+
     def close(self, reason: str) -> None:
         """End the call. The first reason counts."""
         if self._reason is None:
@@ -173,7 +178,7 @@ class Session:
 
     def setup(self) -> bytes:
         """The `session.update` with which each connection begins."""
-        return self._conversation.greeting.setup()
+        return self._conversation.ears.setup()
 
     def line_up(self, client: RealtimeClient, opening: Opening) -> None:
         """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
@@ -260,6 +265,8 @@ class Session:
         """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
         self._frames_in += 1
         now = self._clock()
+        if self._conversation.orders.on_hold:
+            pcm = bytes(len(pcm))
         if self._uplink.started and self._uplink.accept(len(pcm) / BYTES_PER_MS / 1000, now):
             self._gap.keep(pcm, now)
             if self._client is not None:
@@ -362,8 +369,9 @@ class Session:
             late_frames=self._uplink.late_frames + late,
             dropped_frames=self._line.dropped_frames + dropped,
             barge_ins=conversation.interruptions.count,
+            false_barge_ins=conversation.doubts.false_barge_ins,
             turns=conversation.turns.count,
             reconnects=self._reconnects,
-            benign_errors=conversation.benign_errors,
-            usage=conversation.usage,
+            benign_errors=conversation.setbacks.benign_errors,
+            usage=conversation.meter.sums,
         )

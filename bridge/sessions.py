@@ -39,6 +39,7 @@ class Session(Sink, Protocol):
     async def run(self) -> None: ...
     def greet(self) -> None: ...
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
+    def order(self, order: contract.Speak | contract.WrapUp | contract.Hold) -> None: ...
     def close(self, reason: str) -> None: ...
 
 
@@ -176,7 +177,7 @@ class Sessions:
                 self._server.forget(command.call)
                 session.close(command.reason)
             case contract.Speak() | contract.WrapUp() | contract.Hold():
-                log.warning("command not carried out yet", call=command.call, command=command.type)
+                session.order(command)
 
     def _prepare(self, command: contract.Prepare) -> None:
         call = command.call

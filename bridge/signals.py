@@ -1,7 +1,8 @@
 """What goes into a conversation besides the server's events, and what comes out of it. [pure]
 
 Inputs say what happened, effects say what to do. `bridge.session` feeds the ones and carries out the others, in
-order; nothing else connects the conversation to the world.
+order; nothing else connects the conversation to the world. The controller's commands `Speak`,
+`WrapUp` and `Hold` are inputs as they are.
 """
 
 from collections.abc import Mapping
@@ -9,11 +10,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from bridge.contract import CallEvent, Provider
+from bridge.contract import CallEvent, Hold, Provider, Speak, WrapUp
 
 
 class Timer(Enum):
-    """What a conversation waits for. One of each at most, except `TOOL`: one per call of a tool."""
+    """What a conversation waits for. One of each at most, except `TOOL` and `FILLER`: one per call of a tool."""
 
     REQUEST = "request"
     """Our `response.create` has not been taken up."""
@@ -33,6 +34,16 @@ class Timer(Enum):
     """The bound of waiting for speech to be played before a goodbye or transfer."""
     TOOL = "tool"
     """A tool has not been answered."""
+    FILLER = "filler"
+    """A tool is slow: something is to be said meanwhile."""
+    COUNTS = "counts"
+    """The caller's speech has lasted long enough to be an interruption."""
+    IDLE = "idle"
+    """Nobody has said anything for long."""
+    LAST = "last"
+    """The bound of last words: to be generated, then to be played."""
+    END = "end"
+    """The last frames of the last words are on their way to the caller's ear."""
 
 
 # ---------------------------------------------------------------- inputs
@@ -92,7 +103,9 @@ class LineBack:
     provider: Provider
 
 
-Input = LineLost | LineBack | Greet | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
+Input = (
+    LineLost | LineBack | Greet | Speak | WrapUp | Hold | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
+)
 
 # ---------------------------------------------------------------- effects
 

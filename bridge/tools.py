@@ -14,6 +14,9 @@ Owns each call of a tool from the model's finished item to the output that the s
 When all calls of one response are SENT, the model is asked to react, once; not if every answer asked for silence.
 Outputs are not sent before the response is over: the server does not know its call ids until then.
 
+A call that takes long is covered by its `filler`, a response of its own that waits for its turn like any other and
+is dropped when the answer is faster.
+
 Refuses to run anything: that is the controller's, behind `ToolCalled`.
 """
 
@@ -22,12 +25,17 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from bridge import wording
 from bridge.contract import FunctionTool, ToolCalled
 from bridge.realtime.events import ItemDone
 from bridge.realtime.frames import tool_output
 from bridge.responses import Responses, State, Wish
 from bridge.signals import CancelTimer, Emit, Note, Outbox, Send, StartTimer, Timer
 
+FIRST_ACT = "Not done: nothing has been said yet. Speak with the caller first."
+ON_HOLD = "Not done: the caller was put on hold."
+FILLER_S = 0.7
+FILLER_AGAIN_S = 0.5
 ABANDONED = "Not done: the caller began to speak. Listen first, and call this again only if it is still wanted."
 
 
@@ -44,6 +52,7 @@ class _Call:
     name: str
     arguments: dict[str, Any]
     timeout_s: float = 0.0
+    filler: str = ""
     state: _State = _State.RUNNING
     output: str = ""
     respond: bool = True
@@ -86,7 +95,7 @@ class ToolCalls:
 
     # ------------------------------------------------------------ what happens
 
-    def called(self, item: ItemDone, *, caller_spoke: bool) -> bool:
+    def called(self, item: ItemDone, *, caller_spoke: bool, first_act: bool = False) -> bool:
         """The model finished a function call. False: it is not one to run (cut off, or a duplicate)."""
         if item.status not in ("completed", "") or not item.call_id or item.call_id in self._known:
             return False
@@ -99,10 +108,12 @@ class ToolCalls:
             self._answer(call, f"There is no tool named {item.name}.")
         elif arguments is None:
             self._answer(call, "The arguments were not a JSON object.")
+        elif first_act and item.name == "hang_up":
+            self._answer(call, FIRST_ACT)
         elif tool.after_speech and caller_spoke:
             self._answer(call, ABANDONED, respond=False)
         else:
-            call.arguments, call.timeout_s = arguments, tool.timeout_s
+            call.arguments, call.timeout_s, call.filler = arguments, tool.timeout_s, tool.filler or ""
             if tool.after_speech:
                 call.state = _State.HELD
             else:
@@ -114,6 +125,9 @@ class ToolCalls:
         for call in self._all():
             if call.call_id == call_id and call.state is _State.RUNNING:
                 self._out.add(CancelTimer(Timer.TOOL, call_id))
+                if call.filler:
+                    self._out.add(CancelTimer(Timer.FILLER, call_id))
+                    self._responses.forget(for_tool=call_id)
                 self._answer(call, output, respond=respond)
         self._settle()
 
@@ -121,6 +135,17 @@ class ToolCalls:
         """Nobody answered."""
         self._out.add(Note("tool was not answered in time", {"tool_call": call_id}))
         self.answered(call_id, "The tool did not answer in time.", respond=True)
+
+    def slow(self, call_id: str, *, agent_speaks: bool) -> None:
+        """A call takes long: something is said meanwhile, once, unless the agent is speaking anyway."""
+        for call in self._all():
+            if call.call_id != call_id or call.state is not _State.RUNNING:
+                continue
+            if agent_speaks:
+                self._out.add(StartTimer(Timer.FILLER, FILLER_AGAIN_S, call_id))
+            else:
+                text = wording.exactly(call.filler)
+                self._responses.want(Wish(instructions=text, tool_choice="none", for_tool=call_id))
 
     def response_over(self, response_id: str) -> None:
         """The response is done, or given up: its outputs may be sent. With none running, those of all others too."""
@@ -135,11 +160,11 @@ class ToolCalls:
             if call.state is _State.HELD:
                 self._run(call)
 
-    def caller_spoke(self) -> None:
-        """Held calls are abandoned: the caller has something to say first. The model will answer that."""
+    def abandon(self, why: str = ABANDONED) -> None:
+        """Held calls are not run: the caller has something to say first. The model will answer that."""
         for call in self._all():
             if call.state is _State.HELD:
-                self._answer(call, ABANDONED, respond=False)
+                self._answer(call, why, respond=False)
         self._settle()
 
     # ------------------------------------------------------------ inside
@@ -153,6 +178,8 @@ class ToolCalls:
             Emit(ToolCalled(call=self._call, tool_call=call.call_id, name=call.name, arguments=call.arguments)),
             StartTimer(Timer.TOOL, call.timeout_s, call.call_id),
         )
+        if call.filler:
+            self._out.add(StartTimer(Timer.FILLER, FILLER_S, call.call_id))
 
     @staticmethod
     def _answer(call: _Call, output: str, *, respond: bool = True) -> None:

@@ -22,7 +22,6 @@ class Turns:
         self._call = call
         self._out = out
         self._playout = playout
-        self._server_answers = spec.turn_detection.create_response
         semantic = isinstance(spec.turn_detection, SemanticVad)
         self._answer_s = SEMANTIC_ANSWER_S if semantic else ANSWER_S
         self.speaking = False
@@ -53,15 +52,19 @@ class Turns:
         self._measured(None)
         self._out.add(CancelTimer(Timer.ANSWER))
 
-    def speech_stopped(self, now: float, running_response: str) -> None:
+    def speech_stopped(self, now: float, running_response: str, *, server_answers: bool) -> None:
         """The caller's turn is over."""
         self.speaking = False
         self.count += 1
         self._stopped_at = now
         self._old_response = running_response
-        if self._server_answers:
+        if server_answers:
             self.answer_due = True
             self._out.add(StartTimer(Timer.ANSWER, self._answer_s))
+
+    def dismissed(self) -> None:
+        """What the caller said was no turn."""
+        self.speaking = False
 
     def answered(self) -> None:
         """A response has begun."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.realtime.fields import Wrong, needed, number_of, object_of, text_of
+
 
 @dataclass(frozen=True, slots=True)
 class SessionCreated:
@@ -63,6 +65,18 @@ class SpeechStopped:
 
     item_id: str
     audio_end_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIdle:
+    """`idle_timeout_ms` have passed without speech: the server is about to say something by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTool:
+    """The server calls a tool of an MCP server by itself: it begins, or (`over`) has come to an end."""
+
+    over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +198,8 @@ Event = (
     | ServerError
     | SpeechStarted
     | SpeechStopped
+    | CallerIdle
+    | RemoteTool
     | CallerTranscribed
     | TranscriptionFailed
     | ItemAdded
@@ -229,10 +245,6 @@ def base64(pcm: bytes) -> bytes:
     return b64encode(pcm)
 
 
-class _Wrong(Exception):
-    """A field that the event needs is missing or of the wrong kind."""
-
-
 def parse(frame: str | bytes) -> Event:
     """One websocket frame as one value. Never raises, whatever the frame."""
     try:
@@ -248,129 +260,98 @@ def parse(frame: str | bytes) -> Event:
         return Ignored(name) if name.startswith(_IGNORED_PREFIXES) else Unknown(name)
     try:
         return build(raw)
-    except _Wrong as wrong:
+    except Wrong as wrong:
         return Malformed(name, str(wrong))
 
 
-def _object(raw: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """An optional object; absent, null and other kinds are an empty one."""
-    value = raw.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(raw: Mapping[str, Any], key: str) -> str:
-    """An optional string; absent, null and other kinds are the empty one."""
-    value = raw.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _needed(raw: Mapping[str, Any], key: str) -> str:
-    """A string without which the event means nothing."""
-    value = raw.get(key)
-    if not isinstance(value, str) or not value:
-        raise _Wrong(f"no {key}")
-    return value
-
-
-def _number(raw: Mapping[str, Any], key: str) -> int | None:
-    """An optional whole number."""
-    value = raw.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return int(value)
-    except (ValueError, OverflowError):  # JSON as Python reads it has NaN and Infinity
-        return None
-
-
 def _session_updated(raw: dict[str, Any]) -> Event:
-    session = _object(raw, "session")
-    heard, said = _object(_object(session, "audio"), "input"), _object(_object(session, "audio"), "output")
-    vad = _object(heard, "turn_detection")
+    session = object_of(raw, "session")
+    heard, said = object_of(object_of(session, "audio"), "input"), object_of(object_of(session, "audio"), "output")
+    vad = object_of(heard, "turn_detection")
     return SessionUpdated(
-        session_id=_text(session, "id"),
-        model=_text(session, "model"),
-        expires_at=_number(session, "expires_at"),
-        voice=_text(said, "voice") or None,
-        input_rate=_number(_object(heard, "format"), "rate"),
-        output_rate=_number(_object(said, "format"), "rate"),
-        turn_detection=_text(vad, "type") or None,
-        silence_ms=_number(vad, "silence_duration_ms"),
+        session_id=text_of(session, "id"),
+        model=text_of(session, "model"),
+        expires_at=number_of(session, "expires_at"),
+        voice=text_of(said, "voice") or None,
+        input_rate=number_of(object_of(heard, "format"), "rate"),
+        output_rate=number_of(object_of(said, "format"), "rate"),
+        turn_detection=text_of(vad, "type") or None,
+        silence_ms=number_of(vad, "silence_duration_ms"),
     )
 
 
 def _session_created(raw: dict[str, Any]) -> Event:
-    session = _object(raw, "session")
-    return SessionCreated(_text(session, "id"), _text(session, "model"), _number(session, "expires_at"))
+    session = object_of(raw, "session")
+    return SessionCreated(text_of(session, "id"), text_of(session, "model"), number_of(session, "expires_at"))
 
 
 def _error(raw: dict[str, Any]) -> Event:
-    error = _object(raw, "error")
-    return ServerError(*(_text(error, key) for key in ("type", "code", "message", "param", "event_id")))
+    error = object_of(raw, "error")
+    return ServerError(*(text_of(error, key) for key in ("type", "code", "message", "param", "event_id")))
 
 
 def _response_done(raw: dict[str, Any]) -> Event:
-    response = _object(raw, "response")
-    details = _object(response, "status_details")
-    error = _object(details, "error")
+    response = object_of(raw, "response")
+    details = object_of(response, "status_details")
+    error = object_of(details, "error")
     return ResponseDone(
-        response_id=_needed(response, "id"),
-        status=_text(response, "status") or "completed",
-        reason=_text(details, "reason"),
-        error_type=_text(error, "type"),
-        error_code=_text(error, "code"),
-        error_message=_text(error, "message"),
-        usage=_response_usage(_object(response, "usage")),
+        response_id=needed(response, "id"),
+        status=text_of(response, "status") or "completed",
+        reason=text_of(details, "reason"),
+        error_type=text_of(error, "type"),
+        error_code=text_of(error, "code"),
+        error_message=text_of(error, "message"),
+        usage=_response_usage(object_of(response, "usage")),
     )
 
 
 def _response_usage(usage: Mapping[str, Any]) -> dict[str, int]:
     """Tokens by what they cost. As at OpenAI, cached ones are also counted in their `input_*` figure."""
-    given, made = _object(usage, "input_token_details"), _object(usage, "output_token_details")
-    cached = _object(given, "cached_tokens_details")
+    given, made = object_of(usage, "input_token_details"), object_of(usage, "output_token_details")
+    cached = object_of(given, "cached_tokens_details")
     figures = {
-        "input_text": _number(given, "text_tokens"),
-        "input_audio": _number(given, "audio_tokens"),
-        "input_cached_text": _number(cached, "text_tokens"),
-        "input_cached_audio": _number(cached, "audio_tokens"),
-        "output_text": _number(made, "text_tokens"),
-        "output_audio": _number(made, "audio_tokens"),
-        "total": _number(usage, "total_tokens"),
+        "input_text": number_of(given, "text_tokens"),
+        "input_audio": number_of(given, "audio_tokens"),
+        "input_cached_text": number_of(cached, "text_tokens"),
+        "input_cached_audio": number_of(cached, "audio_tokens"),
+        "output_text": number_of(made, "text_tokens"),
+        "output_audio": number_of(made, "audio_tokens"),
+        "total": number_of(usage, "total_tokens"),
     }
     return {name: count for name, count in figures.items() if count}
 
 
 def _caller_transcribed(raw: dict[str, Any]) -> Event:
-    usage = _object(raw, "usage")
+    usage = object_of(raw, "usage")
     seconds = usage.get("seconds")
     figures = {
-        "transcription_input": _number(usage, "input_tokens"),
-        "transcription_output": _number(usage, "output_tokens"),
-        "transcription_ms": _number({"ms": seconds * 1000}, "ms") if isinstance(seconds, int | float) else None,
+        "transcription_input": number_of(usage, "input_tokens"),
+        "transcription_output": number_of(usage, "output_tokens"),
+        "transcription_ms": number_of({"ms": seconds * 1000}, "ms") if isinstance(seconds, int | float) else None,
     }
     counted = {name: count for name, count in figures.items() if count}
-    return CallerTranscribed(_needed(raw, "item_id"), _text(raw, "transcript"), counted)
+    return CallerTranscribed(needed(raw, "item_id"), text_of(raw, "transcript"), counted)
 
 
 def _item_done(raw: dict[str, Any]) -> Event:
-    item = _object(raw, "item")
+    item = object_of(raw, "item")
     return ItemDone(
-        response_id=_needed(raw, "response_id"),
-        item_id=_text(item, "id"),
-        kind=_text(item, "type"),
-        status=_text(item, "status"),
-        call_id=_text(item, "call_id"),
-        name=_text(item, "name"),
-        arguments=_text(item, "arguments"),
+        response_id=needed(raw, "response_id"),
+        item_id=text_of(item, "id"),
+        kind=text_of(item, "type"),
+        status=text_of(item, "status"),
+        call_id=text_of(item, "call_id"),
+        name=text_of(item, "name"),
+        arguments=text_of(item, "arguments"),
     )
 
 
 def _audio_delta(raw: dict[str, Any]) -> Event:
     try:
-        pcm = b64decode(_text(raw, "delta"), validate=True)
+        pcm = b64decode(text_of(raw, "delta"), validate=True)
     except ValueError as error:
-        raise _Wrong("delta is not base64") from error
-    return AudioDelta(_needed(raw, "response_id"), _needed(raw, "item_id"), _number(raw, "content_index") or 0, pcm)
+        raise Wrong("delta is not base64") from error
+    return AudioDelta(needed(raw, "response_id"), needed(raw, "item_id"), number_of(raw, "content_index") or 0, pcm)
 
 
 _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
@@ -378,23 +359,29 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "session.updated": _session_updated,
     "error": _error,
     "input_audio_buffer.speech_started": lambda raw: SpeechStarted(
-        _text(raw, "item_id"), _number(raw, "audio_start_ms")
+        text_of(raw, "item_id"), number_of(raw, "audio_start_ms")
     ),
-    "input_audio_buffer.speech_stopped": lambda raw: SpeechStopped(_text(raw, "item_id"), _number(raw, "audio_end_ms")),
-    "conversation.item.added": lambda raw: ItemAdded(_needed(_object(raw, "item"), "id")),
+    "input_audio_buffer.speech_stopped": lambda raw: SpeechStopped(
+        text_of(raw, "item_id"), number_of(raw, "audio_end_ms")
+    ),
+    "input_audio_buffer.timeout_triggered": lambda raw: CallerIdle(),
+    "response.mcp_call.in_progress": lambda raw: RemoteTool(over=False),
+    "response.mcp_call.completed": lambda raw: RemoteTool(over=True),
+    "response.mcp_call.failed": lambda raw: RemoteTool(over=True),
+    "conversation.item.added": lambda raw: ItemAdded(needed(object_of(raw, "item"), "id")),
     "conversation.item.input_audio_transcription.completed": _caller_transcribed,
     "conversation.item.input_audio_transcription.failed": lambda raw: TranscriptionFailed(
-        _text(_object(raw, "error"), "code")
+        text_of(object_of(raw, "error"), "code")
     ),
-    "response.created": lambda raw: ResponseCreated(_needed(_object(raw, "response"), "id")),
+    "response.created": lambda raw: ResponseCreated(needed(object_of(raw, "response"), "id")),
     "response.done": _response_done,
     "response.output_item.done": _item_done,
     "response.output_audio.delta": _audio_delta,
-    "response.output_audio.done": lambda raw: AudioDone(_needed(raw, "item_id")),
+    "response.output_audio.done": lambda raw: AudioDone(needed(raw, "item_id")),
     "response.output_audio_transcript.delta": lambda raw: TranscriptDelta(
-        _needed(raw, "response_id"), _needed(raw, "item_id"), _text(raw, "delta")
+        needed(raw, "response_id"), needed(raw, "item_id"), text_of(raw, "delta")
     ),
     "response.output_audio_transcript.done": lambda raw: TranscriptDone(
-        _needed(raw, "response_id"), _needed(raw, "item_id"), _text(raw, "transcript")
+        needed(raw, "response_id"), needed(raw, "item_id"), text_of(raw, "transcript")
     ),
 }

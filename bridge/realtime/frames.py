@@ -18,24 +18,19 @@ PCM = {"type": "audio/pcm", "rate": 24000}
 """The only rate that the GA interface has for PCM; it is also AudioSocket's slin24, so nothing is resampled."""
 
 
-def session_update(event_id: str, spec: SessionSpec, *, protect: bool) -> bytes:
-    """Everything about a session, sent once after `session.created`. `protect`: not interruptible for now."""
+def session_update(event_id: str, spec: SessionSpec, interrupt: bool = True, create: bool = True) -> bytes:
+    """Everything about a session, sent once after `session.created`.
+
+    `interrupt`, `create`: the server cancels when the caller speaks, and answers when the caller stops.
+    """
     session: dict[str, Any] = {
         "type": "realtime",
         "output_modalities": ["audio"],
         "instructions": spec.instructions,
-        "audio": {"input": _input(spec, protect=protect), "output": _output(spec)},
+        "audio": {"input": _input(spec, interrupt, create), "output": _output(spec)},
     }
-    if spec.tools:
-        session["tools"] = [
-            {
-                "type": "function",
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": tool.parameters,
-            }
-            for tool in spec.tools
-        ]
+    if tools := _tools(spec):
+        session["tools"] = tools
         session["tool_choice"] = "auto"
     if spec.reasoning_effort is not None and spec.provider.model.startswith(REASONING_MODELS):
         session["reasoning"] = {"effort": spec.reasoning_effort}
@@ -44,14 +39,31 @@ def session_update(event_id: str, spec: SessionSpec, *, protect: bool) -> bytes:
     return _frame("session.update", event_id, session=session)
 
 
-def unprotect(event_id: str, spec: SessionSpec) -> bytes:
-    """From now on the caller may interrupt, as far as the agent's own turn detection says so."""
-    ears = {"turn_detection": _turn_detection(spec, protect=False)}
+def _tools(spec: SessionSpec) -> list[dict[str, Any]]:
+    tools: list[dict[str, Any]] = [
+        {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters}
+        for tool in spec.tools
+    ]
+    for server in spec.mcp:
+        told: dict[str, Any] = {"type": "mcp", "server_label": server.server_label, "server_url": server.server_url}
+        if server.authorization is not None:
+            told["authorization"] = server.authorization.get_secret_value()
+        if server.headers:
+            told["headers"] = server.headers
+        if server.allowed_tools is not None:
+            told["allowed_tools"] = list(server.allowed_tools)
+        tools.append(told | {"require_approval": "never"})  # there is nobody on the phone to ask
+    return tools
+
+
+def turn_detection_update(event_id: str, spec: SessionSpec, interrupt: bool, create: bool) -> bytes:
+    """From now on the server listens like this."""
+    ears = {"turn_detection": _turn_detection(spec, interrupt, create)}
     return _frame("session.update", event_id, session={"type": "realtime", "audio": {"input": ears}})
 
 
-def _input(spec: SessionSpec, *, protect: bool) -> dict[str, Any]:
-    ears: dict[str, Any] = {"format": PCM, "turn_detection": _turn_detection(spec, protect=protect)}
+def _input(spec: SessionSpec, interrupt: bool, create: bool) -> dict[str, Any]:
+    ears: dict[str, Any] = {"format": PCM, "turn_detection": _turn_detection(spec, interrupt, create)}
     if spec.noise_reduction is not None:
         ears["noise_reduction"] = {"type": spec.noise_reduction.type}
     if spec.transcription is not None:
@@ -67,12 +79,13 @@ def _output(spec: SessionSpec) -> dict[str, Any]:
     return mouth
 
 
-def _turn_detection(spec: SessionSpec, *, protect: bool) -> dict[str, Any]:
-    knobs = spec.turn_detection.model_dump()
-    if isinstance(spec.turn_detection, ServerVad) and spec.turn_detection.idle_timeout_ms is None:
-        del knobs["idle_timeout_ms"]
-    if protect:
-        knobs["interrupt_response"] = False
+def _turn_detection(spec: SessionSpec, interrupt: bool, create: bool) -> dict[str, Any]:
+    vad = spec.turn_detection
+    knobs = vad.model_dump()
+    knobs["interrupt_response"] = vad.interrupt_response and interrupt
+    knobs["create_response"] = vad.create_response and create
+    if isinstance(vad, ServerVad) and (vad.idle_timeout_ms is None or spec.idle is not None or not create):
+        del knobs["idle_timeout_ms"]  # one ladder is enough
     return knobs
 
 

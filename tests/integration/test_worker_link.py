@@ -49,6 +49,8 @@ class ToneSession:
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
 
+    def order(self, order: contract.Speak | contract.WrapUp | contract.Hold) -> None: ...
+
     def close(self, reason: str) -> None:
         self.reason = reason
         self.closing.set()

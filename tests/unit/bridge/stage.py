@@ -53,7 +53,7 @@ class Stage:
             case signals.Emit(event):
                 self.told.append(event)
             case signals.StartTimer(timer, seconds, subject):
-                assert seconds >= 0
+                assert seconds >= 0.05, "a chain of timers at no time"
                 self.timers[timer, subject] = self.now + seconds
             case signals.CancelTimer(timer, subject):
                 self.timers.pop((timer, subject), None)

@@ -29,7 +29,7 @@ def test_without_a_greeting_the_agent_waits() -> None:
 
 def test_a_protected_greeting_cannot_be_interrupted_until_it_was_heard() -> None:
     stage = Stage(greeting="Hello.", protect_greeting=True)
-    setup = stage.conversation.greeting.setup()
+    setup = stage.conversation.ears.setup()
     assert b'"interrupt_response": false' in setup
     stage.feed(Greet())
     stage.reply("r1", "i1", 500, "Hello.")
@@ -153,7 +153,7 @@ def test_usage_adds_up() -> None:
     stage.feed(events.ResponseDone("r1", "completed", usage={"total": 10, "input_audio": 4}))
     stage.feed(events.ResponseDone("r2", "cancelled", usage={"total": 5}))
     stage.feed(events.CallerTranscribed("u1", "x", {"transcription_ms": 1200}))
-    assert stage.conversation.usage == {"total": 15, "input_audio": 4, "transcription_ms": 1200}
+    assert stage.conversation.meter.sums == {"total": 15, "input_audio": 4, "transcription_ms": 1200}
 
 
 # ---------------------------------------------------------------- digits

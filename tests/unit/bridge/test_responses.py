@@ -49,7 +49,7 @@ def test_a_create_that_lost_the_race_is_repeated_after_the_other_response() -> N
     stage = Stage()
     press(stage)
     refuse(stage, BUSY)
-    assert stage.conversation.benign_errors == 1
+    assert stage.conversation.setbacks.benign_errors == 1
     stage.reply("r1", "i1", 20)
     assert len(stage.creates) == 2
     assert stage.ended == []
@@ -255,7 +255,7 @@ def test_errors_of_a_race_are_counted_and_others_noted() -> None:
     stage = Stage()
     stage.feed(events.ServerError("invalid_request_error", "response_cancel_not_active", "", "", "cancel_1"))
     stage.feed(events.ServerError("invalid_request_error", "", "is already shorter than 3760ms", "", "truncate_1"))
-    assert (stage.conversation.benign_errors, stage.notes, stage.ended) == (2, [], [])
+    assert (stage.conversation.setbacks.benign_errors, stage.notes, stage.ended) == (2, [], [])
     stage.feed(events.ServerError("invalid_request_error", "unknown_parameter", "x", "session.x", ""))
     assert [note.fields["param"] for note in stage.notes] == ["session.x"]
     assert stage.ended == []

@@ -47,6 +47,9 @@ class FakeSession:
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
         self.done.append(f"answered {tool_call} {output} {ok} {respond}")
 
+    def order(self, order: contract.Speak | contract.WrapUp | contract.Hold) -> None:
+        self.done.append(order.type)
+
     def close(self, reason: str) -> None:
         if self.how == "close raises":
             raise RuntimeError("a fault of the session")

@@ -128,6 +128,7 @@ def test_a_goodbye_is_played_in_full_with_a_tail() -> None:
 
 def test_without_a_word_the_tool_goes_on_after_the_tail() -> None:
     stage = Stage()
+    stage.caller_turn()
     stage.feed(events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "hang_up")
     stage.wait(1)

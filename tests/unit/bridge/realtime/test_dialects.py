@@ -36,7 +36,7 @@ def told(frame: bytes, to: Provider) -> Any:
 
 
 def session(dialect: str, **more: Any) -> dict[str, Any]:
-    frame: dict[str, Any] = told(frames.session_update("e", spec(**more), protect=False), provider(dialect))
+    frame: dict[str, Any] = told(frames.session_update("e", spec(**more)), provider(dialect))
     assert frame["event_id"] == "e"
     update: dict[str, Any] = frame["session"]
     return update
@@ -49,12 +49,12 @@ def test_every_dialect_of_the_contract_is_known() -> None:
 
 @pytest.mark.parametrize("dialect", ["openai", "azure"])
 def test_ga_is_spoken_as_it_is(dialect: str) -> None:
-    frame = frames.session_update("e", spec(), protect=False)
+    frame = frames.session_update("e", spec())
     assert shaped(frame, provider(dialect)) is frame
 
 
 def test_a_model_that_does_not_reason_is_not_asked_to() -> None:
-    frame = frames.session_update("e", spec(), protect=False)
+    frame = frames.session_update("e", spec())
     update = told(frame, provider("openai", model="gpt-realtime-1.5"))["session"]
     assert "reasoning" not in update
     assert update["max_output_tokens"] == 100
@@ -103,7 +103,7 @@ def test_voice_and_turn_detection_at_the_top() -> None:
 
 @pytest.mark.parametrize("dialect", ["xai", "openai-beta"])
 def test_a_small_update_stays_small(dialect: str) -> None:
-    update = told(frames.unprotect("e", spec()), provider(dialect))["session"]
+    update = told(frames.turn_detection_update("e", spec(), True, True), provider(dialect))["session"]
     assert list(update) == ["turn_detection"]
 
 

@@ -34,7 +34,7 @@ def spec(model: str = "gpt-realtime-2.1-mini", **more: Any) -> SessionSpec:
 
 
 def test_a_plain_session() -> None:
-    assert checked(frames.session_update("setup_1", spec(), protect=False)) == {
+    assert checked(frames.session_update("setup_1", spec())) == {
         "type": "session.update",
         "event_id": "setup_1",
         "session": {
@@ -71,7 +71,7 @@ def test_a_session_with_every_knob() -> None:
         max_output_tokens=1000,
         tools=(tool,),
     )
-    session = checked(frames.session_update("setup_1", full, protect=True))["session"]
+    session = checked(frames.session_update("setup_1", full, interrupt=False))["session"]
     ears, mouth = session["audio"]["input"], session["audio"]["output"]
     assert ears["turn_detection"] == {
         "type": "semantic_vad",
@@ -96,18 +96,18 @@ def test_a_session_with_every_knob() -> None:
     [("gpt-realtime-2", True), ("gpt-realtime-2.1", True), ("gpt-realtime-1.5", False), ("gpt-realtime", False)],
 )
 def test_reasoning_is_only_told_to_models_that_reason(model: str, reasons: bool) -> None:
-    session = checked(frames.session_update("s", spec(model, reasoning_effort="low"), protect=False))["session"]
+    session = checked(frames.session_update("s", spec(model, reasoning_effort="low")))["session"]
     assert ("reasoning" in session) is reasons
 
 
 def test_idle_timeout_is_only_told_when_set() -> None:
     vad = ServerVad(type="server_vad", idle_timeout_ms=6000)
-    session = checked(frames.session_update("s", spec(turn_detection=vad), protect=False))["session"]
+    session = checked(frames.session_update("s", spec(turn_detection=vad)))["session"]
     assert session["audio"]["input"]["turn_detection"]["idle_timeout_ms"] == 6000
 
 
 def test_unprotecting_changes_the_turn_detection_only() -> None:
-    session = checked(frames.unprotect("s", spec()))["session"]
+    session = checked(frames.turn_detection_update("s", spec(), True, True))["session"]
     assert list(session) == ["type", "audio"]
     assert session["audio"]["input"]["turn_detection"]["interrupt_response"] is True
 

@@ -1,0 +1,129 @@
+"""What it means that the caller speaks, or stops. [pure]
+
+Owns the decision: an interruption, a doubt (`doubts`), the beginning of a turn, or nothing at all, because the call is
+on hold or the agent says its last words. Held tools and a goodbye of the idle ladder are abandoned by what counts.
+"""
+
+from bridge.contract import SessionSpec
+from bridge.doubts import Doubts
+from bridge.ears import Ears
+from bridge.farewell import Farewell
+from bridge.interruptions import Interruptions
+from bridge.orders import Orders
+from bridge.playout import Playout
+from bridge.responses import Responses, State, Wish
+from bridge.signals import Note, Outbox
+from bridge.tail import Tail
+from bridge.tools import ToolCalls
+from bridge.turns import Turns
+
+
+class Caller:
+    """See the module."""
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        out: Outbox,
+        playout: Playout,
+        ears: Ears,
+        doubts: Doubts,
+        turns: Turns,
+        responses: Responses,
+        interruptions: Interruptions,
+        tools: ToolCalls,
+        tail: Tail,
+        orders: Orders,
+        farewell: Farewell,
+    ) -> None:
+        self._listens = spec.turn_detection.interrupt_response
+        self._out = out
+        self._playout = playout
+        self._ears = ears
+        self._doubts = doubts
+        self._turns = turns
+        self._responses = responses
+        self._interruptions = interruptions
+        self._tools = tools
+        self._tail = tail
+        self._orders = orders
+        self._farewell = farewell
+        self.begun = False
+        """Somebody, caller or agent, has said something."""
+
+    @property
+    def has_the_word(self) -> bool:
+        """A response that begins now would speak into the caller's words."""
+        counts = self._turns.speaking and self._interruptible and not self._doubts.pending
+        return counts and not self._farewell.firm
+
+    @property
+    def _interruptible(self) -> bool:
+        return self._listens and not self._ears.protected
+
+    @property
+    def _agent_speaks(self) -> bool:
+        return not self._playout.idle or self._responses.state in (State.REQUESTED, State.ACTIVE)
+
+    def started(self, item_id: str, now: float) -> None:
+        """`speech_started`."""
+        if self._orders.on_hold:
+            return
+        self._turns.speech_started()
+        self._doubts.speech_started(now)
+        self._orders.rule()
+        if self._farewell.firm:
+            return
+        self._tail.stop()
+        if self._doubts.wanted and self._interruptible and self._agent_speaks:
+            self._doubts.begin()
+        else:
+            self._counts(item_id)
+
+    def lasted(self) -> None:
+        """The speech that was in doubt has lasted long enough."""
+        if self._doubts.pending:
+            self._counts("")
+
+    def stopped(self, now: float) -> None:
+        """`speech_stopped`."""
+        if self._orders.on_hold:
+            self._orders.waiting = True
+            return
+        self._doubts.speech_stopped(now)
+        if self._doubts.pending and self._agent_speaks:
+            self._dismissed()
+            return
+        self.lasted()
+        self._turns.speech_stopped(now, self._responses.response_id, server_answers=self._ears.server_answers)
+        self._orders.rule()
+        if self._ears.we_answer and not self._farewell.firm:
+            self._responses.want(Wish())
+        self._responses.flush()
+
+    def unanswered(self) -> None:
+        """The server did not answer in time."""
+        if self._turns.answer_missed() and not self._farewell.firm:
+            self._out.add(Note("the server did not answer the caller, asking for it"))
+            self._orders.rule()
+            self._responses.want(Wish())
+
+    # ------------------------------------------------------------ inside
+
+    def _counts(self, item_id: str) -> None:
+        self._doubts.settle()
+        self.begun = True
+        if self._interruptible:
+            cancels = self._ears.server_interrupts
+            if self._interruptions.barge_in(self._doubts.since, server_cancels=cancels):
+                self._doubts.cut(item_id)
+            self._orders.spoke_up()
+        self._tools.abandon()
+
+    def _dismissed(self) -> None:
+        """It was too short to be an interruption: the agent goes on."""
+        self._doubts.dismiss()
+        self._turns.dismissed()
+        self._orders.rule()
+        self._tail.bound()
+        self._responses.flush()

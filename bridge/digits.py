@@ -1,0 +1,49 @@
+"""The keys that the caller presses: reported at once, told to the model as one text. [pure]
+
+Owns the digits pressed so far. They are told after `#` or a pause. Digits on which the controller acts are reported
+only: the model is not to react to them as well.
+"""
+
+from bridge.contract import DigitPressed
+from bridge.realtime.frames import user_text
+from bridge.responses import Responses, Wish
+from bridge.signals import CancelTimer, Emit, Outbox, Send, StartTimer, Timer
+
+PAUSE_S = 1.5
+
+
+class Digits:
+    """See the module. `actions`: those on which the controller acts."""
+
+    def __init__(self, call: str, actions: tuple[str, ...], out: Outbox, responses: Responses) -> None:
+        self._call = call
+        self._actions = actions
+        self._out = out
+        self._responses = responses
+        self._pressed = ""
+
+    def pressed(self, digit: str) -> None:
+        """One key."""
+        self._out.add(Emit(DigitPressed(call=self._call, digit=digit)))
+        if digit in self._actions:
+            return
+        self._pressed += digit
+        if digit == "#":
+            self.tell()
+        else:
+            self._out.add(StartTimer(Timer.DIGITS, PAUSE_S))
+
+    @property
+    def collecting(self) -> bool:
+        """The caller may press another one."""
+        return bool(self._pressed)
+
+    def tell(self) -> None:
+        """These are all."""
+        self._out.add(CancelTimer(Timer.DIGITS))
+        if not self._pressed:
+            return
+        item_id = self._out.new_id("item")
+        text, self._pressed = f"[DTMF] {self._pressed}", ""
+        self._out.add(Send(user_text(self._out.new_id("digits"), item_id, text)))
+        self._responses.want(Wish(items={item_id}))

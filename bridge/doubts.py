@@ -1,0 +1,73 @@
+"""Whether speech of the caller counts as an interruption. [pure]
+
+Owns the doubt about short speech, and the count of interruptions that were none. With `min_speech_ms` the agent goes
+on speaking until the caller's speech has lasted so long. The server says that speech stopped only when
+`silence_duration_ms` have passed in silence, so that is added to the wait: what is shorter never reaches the timer.
+
+Without `min_speech_ms` the agent is cut at once. It was for nothing when the speech turns out to have been a click
+(over within `CLICK_S`, the silence not counted) or when nobody can tell what was said in it.
+"""
+
+from bridge.contract import ServerVad, SessionSpec
+from bridge.signals import CancelTimer, Outbox, StartTimer, Timer
+
+CLICK_S = 0.15
+SHORT_S = 0.3
+
+
+class Doubts:
+    """See the module. `false_barge_ins` are those of which we know."""
+
+    def __init__(self, spec: SessionSpec, out: Outbox) -> None:
+        self._out = out
+        vad = spec.turn_detection
+        silence_s = vad.silence_duration_ms / 1000 if isinstance(vad, ServerVad) else 0.0
+        self._window_s = spec.min_speech_ms / 1000 + silence_s if spec.min_speech_ms else 0.0
+        self._click_s = max(SHORT_S, silence_s + CLICK_S)
+        self.false_barge_ins = 0
+        self.pending = False
+        """The caller speaks over the agent, and it is not certain yet whether it counts."""
+        self.since = 0.0
+        self._cut_item: str | None = None
+        """What the caller said when the agent was last cut, until it is known to be something."""
+
+    @property
+    def wanted(self) -> bool:
+        """Speech has to last before it counts."""
+        return self._window_s > 0
+
+    def speech_started(self, now: float) -> None:
+        """The caller begins to speak."""
+        self.since = now
+        self._cut_item = None
+
+    def begin(self) -> None:
+        """Wait and see."""
+        self.pending = True
+        self._out.add(StartTimer(Timer.COUNTS, self._window_s))
+
+    def settle(self) -> None:
+        """It counts, or it does not matter any more."""
+        self.pending = False
+        self._out.add(CancelTimer(Timer.COUNTS))
+
+    def dismiss(self) -> None:
+        """It did not count."""
+        self.settle()
+        self.false_barge_ins += 1
+
+    def cut(self, item_id: str) -> None:
+        """The agent was cut for what the caller says in this item."""
+        self._cut_item = item_id
+
+    def speech_stopped(self, now: float) -> None:
+        """Perhaps it was just a click."""
+        if self._cut_item is not None and now - self.since <= self._click_s:
+            self.false_barge_ins += 1
+            self._cut_item = None
+
+    def transcribed(self, item_id: str, text: str) -> None:
+        """What was said, if anything."""
+        if self._cut_item is not None and item_id == self._cut_item:
+            self.false_barge_ins += not text
+            self._cut_item = None

@@ -1,0 +1,66 @@
+"""How the server listens at the moment: may it interrupt, may it answer by itself? [pure]
+
+Owns the turn detection that is in force. The agent's own settings hold, except:
+
+    while                                       interrupts   answers
+    -----------------------------------------   ----------   -------------------
+    the greeting is protected                   no           as the agent says
+    last words are said, or the call is held    no           no
+    short speech is not to count (`min_speech`) we do        we ask it to
+
+The last row: whoever vetoes an interruption must be the one who cancels, since the server would have done so already.
+And a server that answers by itself would answer the cough that did not interrupt: with most of a reply generated
+long before it is played, nothing is active that would keep it from doing so.
+"""
+
+from bridge.contract import SessionSpec
+from bridge.realtime.frames import session_update, turn_detection_update
+from bridge.signals import Outbox, Send
+
+
+class Ears:
+    """See the module. `protected` and `deaf` are set by their owners, who call `changed` then."""
+
+    def __init__(self, spec: SessionSpec, out: Outbox) -> None:
+        self._spec = spec
+        self._out = out
+        self._ours = spec.min_speech_ms > 0
+        self.protected = bool(spec.greeting) and spec.protect_greeting
+        self.deaf = False
+        self._told = self._wanted
+        self.server_interrupts = self._wanted[0]
+        """The server cancels by itself when the caller speaks."""
+
+    @property
+    def server_answers(self) -> bool:
+        """The server begins a response by itself when the caller stops."""
+        return self._wanted[1]
+
+    @property
+    def we_answer(self) -> bool:
+        """The caller is to be answered, and it is for us to ask."""
+        return self._ours and self._spec.turn_detection.create_response
+
+    @property
+    def _wanted(self) -> tuple[bool, bool]:
+        knobs = self._spec.turn_detection
+        interrupts = knobs.interrupt_response and not (self._ours or self.deaf or self.protected)
+        return interrupts, knobs.create_response and not (self._ours or self.deaf)
+
+    def setup(self) -> bytes:
+        """The `session.update` with which each connection begins."""
+        self._told = self._wanted
+        return session_update(self._out.new_id("setup"), self._spec, *self._wanted)
+
+    def changed(self) -> None:
+        """Something was set: tell the server, if it makes a difference to it."""
+        if self._told == self._wanted:
+            return
+        self._told = self._wanted
+        if not self._wanted[0]:
+            self.server_interrupts = False
+        self._out.add(Send(turn_detection_update(self._out.new_id("setup"), self._spec, *self._wanted)))
+
+    def confirmed(self) -> None:
+        """What we sent last is in force."""
+        self.server_interrupts = self._wanted[0]

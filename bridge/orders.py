@@ -1,0 +1,166 @@
+"""What the controller orders the agent to do: say something, say its last, be on hold. [pure]
+
+Owns the hold, and who may speak while it or the last words last. Texts go through the arbiter like every other
+response. On hold the agent is silent from the next frame on, exactly as after a barge-in, and the server hears
+silence; tools go on. Last words cut what the agent says at length, unless that is a goodbye already.
+
+    order                     unless                              ends
+    -----------------------   ---------------------------------   -----------------------------------------
+    Speak                     last words are said                 when it was said, or interrupted
+    WrapUp                    other firm last words are said      `Finished`, always
+    idle goodbye              -                                   `Finished`, or the caller speaks
+    Hold on                   firm last words are said            Hold off, WrapUp
+"""
+
+from bridge import wording
+from bridge.contract import Hold, SessionSpec, Speak, WrapUp
+from bridge.ears import Ears
+from bridge.farewell import Farewell
+from bridge.interruptions import Interruptions
+from bridge.playout import Playout
+from bridge.realtime.frames import message
+from bridge.responses import Responses, State, Wish
+from bridge.signals import CancelTimer, Outbox, Send, Timer
+from bridge.tools import ON_HOLD, ToolCalls
+from bridge.turns import Turns
+
+PATIENCE_MS = 4000
+"""Sound that is left and may be heard before last words."""
+
+
+class Orders:
+    """See the module."""
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        out: Outbox,
+        playout: Playout,
+        ears: Ears,
+        farewell: Farewell,
+        responses: Responses,
+        tools: ToolCalls,
+        turns: Turns,
+        interruptions: Interruptions,
+    ) -> None:
+        self._spec = spec
+        self._out = out
+        self._playout = playout
+        self._ears = ears
+        self._farewell = farewell
+        self._responses = responses
+        self._tools = tools
+        self._turns = turns
+        self._interruptions = interruptions
+        self.on_hold = False
+        self.waiting = False
+        """When the hold ends, the caller waits for an answer."""
+
+    @property
+    def deaf(self) -> bool:
+        """What the caller says does not matter at the moment."""
+        return self.on_hold or self._farewell.firm
+
+    def rule(self) -> None:
+        """Requests wait while the caller has the word, or while the agent is to be silent."""
+        callers = self._turns.callers and not self._farewell.firm
+        self._responses.hold = callers or self.on_hold or self._farewell.over
+
+    @property
+    def refuses(self) -> bool:
+        """The running response must not be heard."""
+        granted = self._responses.granted
+        return self.on_hold or (self._farewell.firm and not (granted and granted.last_words))
+
+    # ------------------------------------------------------------ speech
+
+    def speak(self, order: Speak) -> None:
+        """Something, between other things."""
+        if self._farewell.active or not order.text:
+            return
+        exact = "none" if order.exact else None
+        wish = Wish(instructions=wording.asked(order, self._spec), tool_choice=exact, must=True)
+        self._responses.want(wish)
+
+    def prompt(self, text: str) -> None:
+        """The caller is silent. What the caller says meanwhile makes it needless."""
+        self._responses.want(Wish(instructions=wording.exactly(text), tool_choice="none"))
+
+    def wrap_up(self, order: WrapUp) -> None:
+        """The end is decided."""
+        if self._farewell.firm:
+            return
+        self.on_hold = False
+        self._farewell.begin(order.why, firm=True)
+        self._set_deaf(True)
+        self._responses.forget()
+        running = self._responses.state is State.ACTIVE
+        if not self._tools.holding and (running or self._playout.remaining_ms > PATIENCE_MS):
+            self._interruptions.silence()
+        self._last_words(order.text)
+
+    def goodbye(self, text: str, why: str) -> None:
+        """Unless the caller speaks up."""
+        self._farewell.begin(why, firm=False)
+        self._last_words(text)
+
+    def spoke_up(self) -> None:
+        """The caller does not want to be hung up on."""
+        if not self._farewell.active or self._farewell.firm or self._farewell.over:
+            return
+        self._farewell.abandon()
+        self._responses.forget(last_words=True)
+        self._tell(wording.CALLER_SPOKE_UP)
+
+    def _last_words(self, text: str) -> None:
+        self.rule()
+        if text:
+            wish = Wish(instructions=wording.exactly(text), tool_choice="none", last_words=True, must=True)
+            self._responses.want(wish)
+        else:
+            self._farewell.said()
+
+    # ------------------------------------------------------------ hold
+
+    def hold(self, order: Hold) -> None:
+        """On or off; twice the same changes nothing, but a note is always told."""
+        if self._farewell.firm:
+            return
+        if order.on and not self.on_hold:
+            self._pause()
+        elif not order.on:
+            self._go_on(order.note)
+
+    def _pause(self) -> None:
+        running = self._responses.state in (State.REQUESTED, State.ACTIVE)
+        self.waiting = running or self._turns.callers or not self._playout.idle
+        self.on_hold = True
+        if self._farewell.active:
+            self._farewell.abandon()
+            self._responses.forget(last_words=True)
+        self._set_deaf(True)
+        self._interruptions.silence()
+        self._out.add(CancelTimer(Timer.TAIL), CancelTimer(Timer.SPEECH))
+        self._turns.line_lost()
+        self._tools.abandon(ON_HOLD)
+        self.rule()
+
+    def _go_on(self, note: str | None) -> None:
+        was, self.on_hold = self.on_hold, False
+        self._set_deaf(False)
+        self.rule()
+        if note:
+            self._responses.want(Wish(items={self._tell(note)}))
+        elif was and self.waiting and not self._tools.unsettled:
+            self._responses.want(Wish())
+        self.waiting = False
+        self._responses.flush()
+
+    def _set_deaf(self, deaf: bool) -> None:
+        self._ears.deaf = deaf
+        self._ears.changed()
+
+    def _tell(self, text: str) -> str:
+        item_id = self._out.new_id("item")
+        self._out.add(Send(message(self._out.new_id("note"), item_id, "system", text)))
+        return item_id

@@ -1,0 +1,24 @@
+"""The words with which the model is asked to speak, and those with which it is told what happened. [pure]"""
+
+from bridge.contract import SessionSpec, Speak
+
+EXACTLY = (
+    "{} Say exactly the text between the quotation marks, word for word, in its own language, "
+    'and nothing before or after it: "{}"'
+)
+CALLER_SPOKE_UP = "The caller spoke up during your goodbye. You are not hanging up: go on with the conversation."
+
+
+def greeting(text: str) -> str:
+    """For the first words."""
+    return EXACTLY.format("Greet the caller now.", text)
+
+
+def exactly(text: str) -> str:
+    """For any other text that is given."""
+    return EXACTLY.format("Speak to the caller now.", text)
+
+
+def asked(speak: Speak, spec: SessionSpec) -> str:
+    """An order to speak. Instructions replace the session's for one response, so those are repeated."""
+    return exactly(speak.text) if speak.exact else f"{spec.instructions}\n\n# Now\n{speak.text}"

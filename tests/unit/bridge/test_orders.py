@@ -1,0 +1,278 @@
+"""Orders of the controller, last words, the idle ladder, short speech, fillers, usage: on stage."""
+
+import pytest
+
+from bridge.contract import DigitPressed, Finished, FunctionTool, Hold, Idle, Speak, ToolCalled, Used, WrapUp
+from bridge.realtime import events
+from bridge.responses import STUCK_S
+from bridge.signals import Digit, Greet, Timer, TimerFired, ToolAnswered
+from tests.unit.bridge.stage import Stage
+
+SPEECH, SILENCE = events.SpeechStarted("u", 0), events.SpeechStopped("u", 0)
+WRAP_UP = WrapUp(call="call", text="Time is up. Goodbye.", why="max_length")
+ON, OFF = Hold(call="call", on=True), Hold(call="call", on=False)
+
+
+def instructions(stage: Stage) -> list[str]:
+    return [create["response"].get("instructions", "") for create in stage.creates]
+
+
+# ---------------------------------------------------------------- speak
+
+
+def test_a_text_is_said_word_for_word_when_the_agent_is_done() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"), Speak(call="call", text="Please hold."))
+    assert stage.creates == []
+    stage.feed(events.ResponseDone("r1", "cancelled"))
+    assert "Please hold." in instructions(stage)[0]
+
+
+def test_an_answer_of_the_server_does_not_make_up_for_a_given_text() -> None:
+    stage = Stage()
+    stage.feed(SPEECH, Speak(call="call", text="Please hold."), SILENCE)
+    stage.reply("r1", "i1", 100)
+    assert "Please hold." in instructions(stage)[0]
+
+
+def test_an_instruction_keeps_those_of_the_agent() -> None:
+    stage = Stage(instructions="You are Ann.")
+    stage.feed(Speak(call="call", text="Say that it takes longer.", exact=False))
+    assert "You are Ann." in instructions(stage)[0]
+    assert "Say that it takes longer." in instructions(stage)[0]
+
+
+# ---------------------------------------------------------------- last words
+
+
+def test_last_words_are_played_before_they_are_over_whatever_the_caller_does() -> None:
+    stage = Stage()
+    stage.feed(WRAP_UP, WRAP_UP)
+    stage.reply("r1", "i1", 1000)
+    stage.play(500)
+    stage.feed(SPEECH, SILENCE, events.ResponseCreated("r2"))
+    stage.play(480)
+    assert stage.told_of(Finished) == []
+    stage.speak("r2", "i2", 1000)
+    stage.play(400)
+    assert [each.why for each in stage.told_of(Finished)] == ["max_length"]
+    assert ("i1", 0) not in stage.taken_back
+    assert stage.taken_back == [("i2", 0)]
+    assert len(stage.creates) == 1
+
+
+def test_last_words_are_bounded_when_the_ai_says_nothing() -> None:
+    stage = Stage()
+    stage.feed(WRAP_UP)
+    stage.wait(10.1)
+    assert len(stage.told_of(Finished)) == 1
+
+
+def test_last_words_cut_a_long_speech_short() -> None:
+    stage = Stage()
+    stage.reply("r1", "i1", 60_000)
+    stage.play(1000)
+    stage.feed(WRAP_UP)
+    assert stage.taken_back == [("i1", 1000)]
+    (update,) = stage.sent_of("session.update")
+    knobs = update["session"]["audio"]["input"]["turn_detection"]
+    assert (knobs["interrupt_response"], knobs["create_response"]) == (False, False)
+
+
+# ---------------------------------------------------------------- hold
+
+
+def test_on_hold_the_agent_is_silent_at_once_and_goes_on_afterwards() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 2000)
+    stage.play(600)
+    stage.feed(ON)
+    assert stage.tick() is None
+    assert stage.taken_back == [("i1", 600)]
+    assert len(stage.sent_of("response.cancel")) == 1
+    stage.feed(events.ResponseDone("r1", "cancelled"), Digit("#"))
+    assert stage.creates == []
+    stage.feed(OFF)
+    assert len(stage.creates) == 1
+
+
+def test_a_tool_answered_on_hold_is_reacted_to_afterwards_and_a_note_is_told() -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.tool("r1", "c1", "look_up")
+    stage.feed(events.ResponseDone("r1", "completed"), ON, ToolAnswered("c1", "out"))
+    assert stage.outputs == [("c1", "out")]
+    assert stage.creates == []
+    stage.feed(Hold(call="call", on=False, note="Nobody answered."))
+    assert len(stage.creates) == 1
+    assert any("Nobody answered." in str(frame) for frame in stage.sent_of("conversation.item.create"))
+
+
+def test_without_a_reason_the_agent_says_nothing_after_a_hold() -> None:
+    stage = Stage()
+    stage.feed(ON, OFF, OFF)
+    assert stage.creates == []
+
+
+# ---------------------------------------------------------------- short speech
+
+
+@pytest.mark.parametrize(("lasts_ms", "cut"), [(200, False), (460, False), (700, True)])
+def test_speech_has_to_last_before_it_counts(lasts_ms: int, cut: bool) -> None:
+    """200 ms of speech, and the 300 ms of silence after which the server says that it stopped."""
+    stage = Stage(min_speech_ms=200)
+    stage.reply("r1", "i1", 3000)
+    stage.play(100)
+    stage.feed(SPEECH)
+    stage.play(lasts_ms)
+    stage.feed(SILENCE)
+    assert bool(stage.taken_back) == cut
+    assert stage.conversation.doubts.false_barge_ins == (not cut)
+    assert len(stage.creates) == cut
+    assert b'"create_response": false' in stage.conversation.ears.setup()
+
+
+def test_a_short_word_into_the_agents_last_syllable_is_a_turn() -> None:
+    stage = Stage(min_speech_ms=500)
+    stage.reply("r1", "i1", 300)
+    stage.feed(SPEECH)
+    stage.play(400)
+    stage.feed(SILENCE)
+    assert len(stage.creates) == 1
+
+
+@pytest.mark.parametrize(("after_s", "text", "count"), [(0.35, "yes", 1), (1.0, "", 1), (1.0, "stop", 0), (0.3, "", 1)])
+def test_interruptions_for_nothing_are_counted_once(after_s: float, text: str, count: int) -> None:
+    stage = Stage()
+    stage.reply("r1", "i1", 3000)
+    stage.play(100)
+    stage.feed(SPEECH)
+    stage.now += after_s
+    stage.feed(SILENCE, events.CallerTranscribed("u", text, {}))
+    assert stage.conversation.doubts.false_barge_ins == count
+
+
+# ---------------------------------------------------------------- the idle ladder
+
+
+def climb(stage: Stage, number: int) -> None:
+    stage.play(3100)
+    stage.reply(f"p{number}", f"q{number}", 100)
+
+
+def test_a_silent_caller_is_prompted_and_then_left() -> None:
+    stage = Stage(idle=Idle(after_s=3, prompts=("Hello?", "Anyone?"), goodbye="Bye."))
+    stage.feed(Greet())
+    for number in range(3):
+        climb(stage, number)
+    assert [text.rsplit(": ")[-1] for text in instructions(stage)] == ['"Hello?"', '"Anyone?"', '"Bye."']
+    stage.play(400)
+    assert [each.why for each in stage.told_of(Finished)] == ["idle"]
+
+
+def test_who_speaks_begins_at_the_bottom_and_stops_the_goodbye() -> None:
+    stage = Stage(idle=Idle(after_s=3, prompts=("Hello?",), goodbye="Bye."))
+    stage.feed(Greet())
+    climb(stage, 0)
+    climb(stage, 1)
+    stage.feed(SPEECH, SILENCE)
+    assert any("not hanging up" in str(frame) for frame in stage.sent_of("conversation.item.create"))
+    stage.reply("r9", "i9", 100)
+    climb(stage, 2)
+    assert '"Hello?"' in instructions(stage)[-1]
+    assert stage.told_of(Finished) == []
+
+
+def test_on_hold_or_before_the_greeting_nobody_is_idle() -> None:
+    stage = Stage(idle=Idle(after_s=3))
+    stage.play(4000)
+    stage.feed(Greet(), ON)
+    stage.play(4000)
+    assert stage.creates == []
+
+
+def test_a_prompt_of_the_server_is_a_rung() -> None:
+    stage = Stage(idle=Idle(after_s=3, prompts=("Hello?",), goodbye="Bye."))
+    stage.feed(Greet(), events.CallerIdle())
+    stage.play(3100)
+    assert '"Bye."' in instructions(stage)[0]
+
+
+# ---------------------------------------------------------------- tools, digits, usage
+
+
+def test_a_slow_tool_is_covered_once_and_answered_after_it() -> None:
+    slow = FunctionTool(name="slow", description="d", parameters={"type": "object"}, filler="One moment.", timeout_s=5)
+    stage = Stage(tools=(slow,))
+    stage.feed(events.ResponseCreated("r1"))
+    stage.tool("r1", "c1", "slow")
+    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.play(800)
+    assert "One moment." in instructions(stage)[0]
+    stage.feed(events.ResponseCreated("r2"), ToolAnswered("c1", "out"), ToolAnswered("c1", "again"))
+    stage.speak("r2", "i2", 100, done=True)
+    assert len(stage.creates) == 1
+    stage.feed(events.ResponseDone("r2", "completed"))
+    assert (len(stage.creates), stage.outputs) == (2, [("c1", "out")])
+
+
+def test_a_fast_tool_needs_no_filler_and_a_dead_one_is_told() -> None:
+    slow = FunctionTool(name="slow", description="d", parameters={"type": "object"}, filler="One moment.", timeout_s=2)
+    stage = Stage(tools=(slow,))
+    stage.feed(events.ResponseCreated("r1"))
+    stage.tool("r1", "c1", "slow")
+    stage.tool("r1", "c2", "slow")
+    stage.feed(ToolAnswered("c1", "out"))
+    stage.wait(2.1)
+    stage.feed(ToolAnswered("c2", "late"), events.ResponseDone("r1", "completed"))
+    assert stage.outputs == [("c1", "out"), ("c2", "The tool did not answer in time.")]
+
+
+def test_hanging_up_as_the_first_act_is_refused() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.tool("r1", "c1", "hang_up")
+    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.wait(1)
+    assert stage.told_of(ToolCalled) == []
+    assert "nothing has been said" in stage.outputs[0][1]
+
+
+def test_digits_of_the_controller_are_not_told_to_the_model() -> None:
+    stage = Stage(digit_actions=("0",))
+    stage.feed(Digit("0"))
+    stage.wait(3)
+    assert [event.digit for event in stage.told_of(DigitPressed)] == ["0"]
+    assert stage.sent == []
+
+
+def test_usage_is_told_as_it_comes() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseDone("r1", "completed", usage={"total": 3}))
+    stage.feed(events.CallerTranscribed("u", "x", {"transcription_ms": 1200}))
+    first, second = stage.told_of(Used)
+    assert (first.provider, first.model, first.usage) == ("openai", "gpt-realtime-2.1-mini", {"total": 3})
+    assert (second.kind, second.usage, second.seconds) == ("transcription", {}, 1.2)
+
+
+# ---------------------------------------------------------------- watchdogs
+
+
+def test_a_call_of_a_remote_tool_is_no_stuck_response() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"), events.RemoteTool(over=False))
+    stage.wait(40)
+    assert stage.sent_of("response.cancel") == []
+    stage.wait(60)
+    assert len(stage.sent_of("response.cancel")) >= 1
+
+
+def test_a_watchdog_that_is_a_hair_early_waits_a_whole_moment() -> None:
+    """Once it started itself again for 1e-15 s, at which the clock does not move: for ever."""
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.now += STUCK_S - 1e-12
+    stage.feed(TimerFired(Timer.PROGRESS))
+    assert stage.timers[Timer.PROGRESS, ""] - stage.now >= 0.09
