@@ -1,0 +1,168 @@
+"""Who speaks when, measured at the caller's ear: interruptions, goodbyes, silence, and sound that comes in odd ways.
+
+Figures (time to silence, error of the truncations) are logged: `pytest --log-cli-level=INFO`.
+"""
+
+import logging
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from demo.phone import Phone
+from demo.realtime import CallTool, Delivery, Fault, Say, Send, Session, ToneBrain, after
+from demo.rtp import RtpEnd
+from demo.sound import Stretch, is_tone, purity, tone
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import house
+from tests.e2e.test_inbound import assert_clean
+
+log = logging.getLogger(__name__)
+
+HELLO = Say("Hello.", 0.6, 440)
+ASKED = Say("Indeed.", 1.0, 440)
+STARTED = "input_audio_buffer.speech_started"
+INTERRUPTIONS = 20
+SILENT_SECONDS = 0.2
+"""From `speech_started` to silence at the ear: a generous bound for a busy machine, which measures about 40 ms."""
+TRUNCATION_MS = 20.0
+QUICK = {"type": "server_vad", "silence_duration_ms": 200, "prefix_padding_ms": 100}
+
+
+def heard_ms(stretch: Stretch) -> float:
+    """How long a tone was heard, to the millisecond: from its first loud sample to its last."""
+    (loud,) = np.nonzero(np.abs(stretch.samples.astype(np.int32)) > 2000)
+    return float(loud[-1] - loud[0] + 1) / 8
+
+
+def of_tone(rtp: RtpEnd, hz: int) -> list[Stretch]:
+    """The stretches of one tone so far, one for each time that it was broken off."""
+    return [each for each in rtp.stretches(0.1) if is_tone(each.samples, hz)]
+
+
+async def greeted(phone: Phone) -> None:
+    await phone.answered()
+    await phone.rtp.sound()
+    await phone.rtp.quiet(0.3)
+
+
+async def hears(phone: Phone, hz: int) -> None:
+    await phone.rtp.hears(lambda samples: is_tone(samples, hz))
+
+
+def assert_truncated_as_heard(session: Session, cut: list[Stretch]) -> list[float]:
+    """Each was truncated once, and at what was heard; returns the errors in milliseconds."""
+    assert len(session.truncated) == len(cut)
+    pairs = zip(session.truncated, cut, strict=True)
+    errors = [told - heard_ms(stretch) for (_, told, _), stretch in pairs]
+    assert max(abs(error) for error in errors) <= TRUNCATION_MS, errors
+    assert all(told <= had for _, told, had in session.truncated)
+    assert not session.refused
+    return errors
+
+
+async def test_interruptions_are_quick_and_exact(asterisk: Asterisk, tmp_path: Path) -> None:
+    brain = ToneBrain([HELLO], forever=Say("A long story.", 20.0, 880))
+    agent = {"turn_detection": QUICK}
+    async with house(asterisk, tmp_path, brain, agent=agent) as running, running.caller() as phone:
+        await greeted(phone)
+        for _ in range(INTERRUPTIONS + 1):
+            phone.rtp.say(tone(0.15, 620))
+            await phone.rtp.spoken()
+            await phone.rtp.quiet(0.15)
+            await hears(phone, 880)
+        await phone.hang_up()
+
+        session = await running.stand_in.session()
+        stories = of_tone(phone.rtp, 880)[:INTERRUPTIONS]
+        errors = assert_truncated_as_heard(session, stories)
+        to_wall = time.time() - time.monotonic()
+        started = [seen.at + to_wall for seen in session.sent if seen.type == STARTED][1:]
+        late = sorted((story.end - at) * 1000 for story, at in zip(stories, started, strict=True))
+        log.info("speech_started to silence at the ear: p50 %.0f ms, p99 %.0f ms", statistics.median(late), late[-1])
+        log.info(
+            "truncation error: median %.1f ms, from %.1f to %.1f", statistics.median(errors), min(errors), max(errors)
+        )
+        assert late[-1] < SILENT_SECONDS * 1000
+        await running.ended(await running.call_id())
+
+
+async def test_ten_minutes_in_one_burst(asterisk: Asterisk, tmp_path: Path) -> None:
+    """Can be interrupted, exactly, and the call can end while another one plays."""
+    brain = ToneBrain([HELLO], forever=Say("A very long story.", 600.0, 880))
+    faults = (Delivery(pace=0, delta_bytes=48000),)
+    async with house(asterisk, tmp_path, brain, faults=faults) as running, running.caller() as phone:
+        await greeted(phone)
+        session = await running.stand_in.session()
+        phone.rtp.say(tone(0.5, 620))
+        await session.wait_sent("response.done", nth=2, timeout=20)
+        await hears(phone, 880)
+        phone.rtp.say(tone(0.5, 620))
+        await session.wait_received("conversation.item.truncate")
+        await phone.rtp.quiet(0.3)
+        ((_, _, had),) = session.truncated
+        assert had == 600_000
+        (story, *_) = of_tone(phone.rtp, 880)
+        (error,) = assert_truncated_as_heard(session, [story])
+        log.info("truncation of ten minutes: error %.1f ms", error)
+        await hears(phone, 880)
+        await phone.hang_up()
+        await running.ended(await running.call_id())
+
+
+async def test_odd_deltas_strange_events_and_stragglers(asterisk: Asterisk, tmp_path: Path) -> None:
+    """Two items of a reply are one clean sound; what comes of a cancelled reply is not heard in the next one."""
+    two = Say("The first half.", 1.0, 880), Say("The other half.", 1.0, 880)
+    brain = ToneBrain([HELLO, two, Say("A long story.", 20.0, 1000)], forever=ASKED)
+    strange = Send({"type": "response.output_hologram.delta", "event_id": "event_x", "delta": {"depth": 3}})
+    faults = (
+        Delivery(delta_bytes=4801, stragglers=8),
+        Fault("response.output_audio.delta", (strange,), nth=0),
+        after("response.created", strange, Send({"type": "who.knows"}), nth=0),
+    )
+    async with house(asterisk, tmp_path, brain, faults=faults) as running, running.caller() as phone:
+        await greeted(phone)
+        session = await running.stand_in.session()
+        phone.rtp.say(tone(0.5, 620))
+        await hears(phone, 880)
+        await phone.rtp.quiet(0.4)
+        (both,) = of_tone(phone.rtp, 880)
+        assert_clean(both, 880, 2.0)
+
+        phone.rtp.say(tone(0.5, 620))
+        await hears(phone, 1000)
+        phone.rtp.say(tone(0.5, 620))
+        await phone.rtp.quiet(0.1)
+        await hears(phone, ASKED.hz)
+        await phone.rtp.quiet(0.4)
+        (story,) = of_tone(phone.rtp, 1000)
+        errors = assert_truncated_as_heard(session, [story])
+        log.info("truncation with odd deltas: error %.1f ms", errors[0])
+        assert purity(story.samples, 1000) > 0.9
+        assert_clean(of_tone(phone.rtp, ASKED.hz)[-1], ASKED.hz, ASKED.seconds)
+        await phone.hang_up()
+        await running.ended(await running.call_id())
+
+
+async def test_a_goodbye_is_abandoned_or_heard_in_full(asterisk: Asterisk, tmp_path: Path) -> None:
+    hang_up = CallTool("hang_up", {"reason": "done"})
+    brain = ToneBrain([HELLO, (Say("Goodbye then.", 3.0, 880), hang_up), ASKED, (Say("Goodbye.", 2.0, 1000), hang_up)])
+    async with house(asterisk, tmp_path, brain) as running, running.caller() as phone:
+        await greeted(phone)
+        phone.rtp.say(tone(0.5, 620))
+        await hears(phone, 880)
+        phone.rtp.say(tone(0.5, 620))
+        await hears(phone, ASKED.hz)
+        await phone.rtp.quiet(0.4)
+        assert_clean(of_tone(phone.rtp, ASKED.hz)[-1], ASKED.hz, ASKED.seconds)
+        session = await running.stand_in.session()
+        assert_truncated_as_heard(session, of_tone(phone.rtp, 880))
+        assert (await running.only_call())["state"] == "talking"
+
+        phone.rtp.say(tone(0.5, 620))
+        left = await phone.wait("left", timeout=15)
+        (goodbye,) = of_tone(phone.rtp, 1000)
+        assert_clean(goodbye, 1000, 2.0)
+        assert left.at - goodbye.end < 2.0
+        assert (await running.ended(await running.call_id()))["ended_by"] == "agent"
