@@ -25,6 +25,8 @@ SAID = (QUESTION, LONG_QUESTION, INTERRUPTION, WISH)
 
 COLLEAGUE_SAYS = "Hello, this is Ada at the front desk. I am a colleague, and I have just picked up my telephone."
 
+MUSIC_OVER = 0.3  # seconds of silence after which the music on hold is believed to have ended
+BEFORE_MUSIC = 0.1  # seconds between the agent's last word and the colleague's ringing, at the least
 PAUSE = 1.0  # seconds of silence after which the other side is believed to have finished
 PATIENCE = 15.0  # seconds that a caller waits for an answer
 LISTENS_BEFORE_INTERRUPTING = 2.5
@@ -66,10 +68,16 @@ class Caller:
         await self._listen_to_the_end(start)
         await self._ask(QUESTION)
         await self._interrupt(LONG_QUESTION, INTERRUPTION)
-        await self._ask(WISH)
+        await self._speak_to_agent(WISH)
+
+    def hear_notice(self, rings: float) -> None:
+        """What the agent said before the colleague's telephone rang; since then there is music."""
+        said = next(s for s in reversed(self._rtp.stretches(PAUSE * 0.9)) if s.start < rings)
+        self.figures.replies.append(said.until(rings - BEFORE_MUSIC))
 
     async def hear_colleague(self, colleague: Phone) -> None:
-        """The transfer as the caller hears it: the voice of whoever answered, and nobody else's."""
+        """The transfer as the caller hears it: the music ends, then the voice of whoever answered, nobody else's."""
+        await self._phone.rtp.quiet(MUSIC_OVER)
         voice = samples(await Speaker("en-gb", pitch=70).say(COLLEAGUE_SAYS))
         before = time.time()
         colleague.rtp.say(voice)
@@ -77,16 +85,18 @@ class Caller:
         await self._phone.rtp.quiet(PAUSE)
         self._tell("call", f"transferred: the colleague is heard {(start - before) * 1000:.0f} ms after speaking up")
 
-    async def _ask(self, words: str) -> None:
+    async def _speak_to_agent(self, words: str) -> float:
+        """Says it and waits for the answer; returns when that began."""
         end = await self._say(words)
         start = await self._hear("an answer", end)
         self.figures.turns_ms.append((start - end) * 1000)
-        await self._listen_to_the_end(start)
+        return start
+
+    async def _ask(self, words: str) -> None:
+        await self._listen_to_the_end(await self._speak_to_agent(words))
 
     async def _interrupt(self, words: str, interruption: str) -> None:
-        end = await self._say(words)
-        start = await self._hear("an answer", end)
-        self.figures.turns_ms.append((start - end) * 1000)
+        start = await self._speak_to_agent(words)
         await asyncio.sleep(max(0.0, start + LISTENS_BEFORE_INTERRUPTING - time.time()))
         began = time.time()
         self._tell("caller", "interrupts")

@@ -134,7 +134,8 @@ async def _call(story: Story, pbx: Asterisk) -> str:
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 await caller.converse()
-                await colleague.wait("called")
+                rings = await colleague.wait("called")
+                caller.hear_notice(rings.at)
                 story.tell("call", "the colleague's telephone rings")
                 await colleague.command("answer")
                 await colleague.answered()

@@ -54,6 +54,13 @@ class Stretch:
         """Its length by the stream's own count: what a listener with a jitter buffer hears."""
         return (self.frames[-1].stamp - self.frames[0].stamp) / RATE + FRAME_SECONDS
 
+    def until(self, moment: float) -> "Stretch":
+        """The part that was over by then, up to its last loud frame."""
+        kept = [frame for frame in self.frames if frame.at + FRAME_SECONDS <= moment]
+        while kept and not kept[-1].loud:
+            kept.pop()
+        return Stretch(tuple(kept))
+
     @property
     def samples(self) -> Samples:
         return np.concatenate([frame.samples for frame in self.frames])
