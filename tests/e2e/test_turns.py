@@ -13,7 +13,7 @@ import numpy as np
 from demo.phone import Phone
 from demo.realtime import CallTool, Delivery, Fault, Say, Send, Session, ToneBrain, after
 from demo.rtp import RtpEnd
-from demo.sound import Stretch, is_tone, purity, tone
+from demo.sound import RATE, Stretch, is_tone, purity, tone
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_inbound import assert_clean
@@ -166,3 +166,67 @@ async def test_a_goodbye_is_abandoned_or_heard_in_full(asterisk: Asterisk, tmp_p
         assert_clean(goodbye, 1000, 2.0)
         assert left.at - goodbye.end < 2.0
         assert (await running.ended(await running.call_id()))["ended_by"] == "agent"
+
+
+async def test_who_says_nothing_is_asked_and_then_left(asterisk: Asterisk, tmp_path: Path) -> None:
+    brain = ToneBrain([HELLO, Say("Are you there?", 0.6, 880), Say("Goodbye.", 1.0, 1000)])
+    agent = {"idle": {"after_s": 2, "prompts": ["Are you there?"], "goodbye": "Goodbye."}}
+    async with house(asterisk, tmp_path, brain, agent=agent) as running, running.caller() as phone:
+        await phone.answered()
+        left = await phone.wait("left", timeout=20)
+        hello, prompt, goodbye = phone.rtp.stretches()
+        assert_clean(hello, 440, HELLO.seconds)
+        assert_clean(prompt, 880, 0.6)
+        assert_clean(goodbye, 1000, 1.0)
+        for before, behind in ((hello, prompt), (prompt, goodbye)):
+            assert 1.8 < behind.start - before.end < 4
+        assert left.at - goodbye.end < 2.0
+        asked = [
+            event["response"]["instructions"]
+            for event in (await running.stand_in.session()).client_events("response.create")
+        ]
+        assert ["Are you there?" in asked[1], "Goodbye." in asked[2]] == [True, True]
+        await running.ended(await running.call_id())
+
+
+async def test_a_call_that_must_end_ends_with_its_last_words(asterisk: Asterisk, tmp_path: Path) -> None:
+    """Its money is spent with the greeting (the way is that of `max_call_s`). The caller speaks into the last words."""
+    brain = ToneBrain([HELLO], forever=Say("We have to end this call.", 2.0, 880))
+    more = {"limits": {"spend_per_call": 0.0000001}}
+    async with house(asterisk, tmp_path, brain, more=more) as running, running.caller() as phone:
+        await phone.answered()
+        await hears(phone, 880)
+        phone.rtp.say(tone(0.5, 620))
+        left = await phone.wait("left", timeout=20)
+        said = phone.rtp.stretches()[-1]
+        last_words = said.samples[-round(1.94 * RATE) :]  # the greeting may be right before them
+        assert len(last_words) == round(1.94 * RATE)
+        assert purity(last_words, 880) > 0.9
+        assert left.at - said.end < 2.0
+        await running.ended(await running.call_id())
+
+
+async def test_a_cough_does_not_stop_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
+    brain = ToneBrain([HELLO, Say("A long story.", 20.0, 880)], forever=ASKED)
+    agent = {"min_speech_ms": 500, "turn_detection": QUICK}
+    async with (
+        house(asterisk, tmp_path, brain, agent=agent, faults=(Delivery(pace=1.5),)) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        phone.rtp.say(tone(0.6, 620))
+        await hears(phone, 880)
+        session = await running.stand_in.session()
+        phone.rtp.say(tone(0.1, 620))
+        await session.wait_sent("input_audio_buffer.speech_stopped", nth=2)
+        await phone.rtp.frames(50)
+        assert not session.truncated
+        phone.rtp.say(tone(1.2, 620))
+        await session.wait_received("conversation.item.truncate")
+        await phone.rtp.quiet(0.1)
+        await hears(phone, ASKED.hz)
+        (story,) = of_tone(phone.rtp, 880)
+        assert story.longest_silence <= 0.04
+        assert_truncated_as_heard(session, [story])
+        await phone.hang_up()
+        await running.ended(await running.call_id())
