@@ -17,7 +17,7 @@ import structlog
 
 from bridge.contract import Provider
 from bridge.realtime import events
-from bridge.realtime.client import ProxySetting, RealtimeClient, open_client
+from bridge.realtime.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.dialects import dialect_of
 from bridge.realtime.failures import AccountRefused, ConfigRefused, ConnectionLost, ProviderError
 from bridge.realtime.retries import Pace, Retries
@@ -66,9 +66,16 @@ class Line:
     """See the module."""
 
     def __init__(
-        self, call: str, face: Face, providers: Sequence[Provider], pace: Pace, proxy: ProxySetting = True
+        self,
+        call: str,
+        face: Face,
+        providers: Sequence[Provider],
+        pace: Pace,
+        proxy: ProxySetting = True,
+        opener: Opener = open_client,
     ) -> None:
         self._face = face
+        self._opener = opener
         self._pace = pace
         self._proxy: ProxySetting = proxy
         self._retries = Retries(providers, pace)
@@ -140,7 +147,7 @@ class Line:
 
     async def _connect(self, provider: Provider, *, patient: bool) -> RealtimeClient:
         timeout = self._pace.open_s if patient else min(self._pace.open_s, self._pace.reopen_s)
-        return await open_client(provider, self._face.setup(), timeout=timeout, proxy=self._proxy)
+        return await self._opener(provider, self._face.setup(), timeout=timeout, proxy=self._proxy)
 
     # ------------------------------------------------------------ keep
 

@@ -27,7 +27,7 @@ from bridge.line import Line, Opening
 from bridge.memory import Memory
 from bridge.playout import BYTES_PER_MS, FRAME_BYTES, Playout
 from bridge.realtime import events
-from bridge.realtime.client import ProxySetting, RealtimeClient
+from bridge.realtime.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.failures import ProviderError
 from bridge.realtime.frames import audio_append
 from bridge.realtime.retries import PACE, Pace
@@ -70,6 +70,7 @@ class Session:
         proxy: ProxySetting = True,
         pace: Pace = PACE,
         clock: Callable[[], float] = monotonic,
+        opener: Opener = open_client,
     ) -> None:
         self.call = call
         self._spec = spec
@@ -81,7 +82,7 @@ class Session:
         self._uplink = Uplink()
         self._memory = Memory()
         self._gap = Gap()
-        self._line = Line(call, self, (spec.provider, *spec.fallbacks), pace, proxy)
+        self._line = Line(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
         self._client: RealtimeClient | None = None
         """The present connection, if the line is up."""
         self._unsent: list[bytes] = []

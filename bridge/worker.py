@@ -19,6 +19,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 
 import structlog
@@ -29,6 +30,8 @@ from bridge.audiosocket.server import LOOPBACK, AudioSocketServer
 from bridge.clock import Ticker
 from bridge.diskthread import DiskThread
 from bridge.link import ControlLink
+from bridge.realtime.client import open_client
+from bridge.realtime.warm import WarmLines
 from bridge.recording import Recordings
 from bridge.session import Session
 from bridge.sessions import SessionFactory, Sessions
@@ -54,12 +57,13 @@ class Options:
     name: str
     drain: float
     quit_after: float | None
+    warm: int = 0
 
 
 class Worker:
     """All of a worker but the process around it: tests run it in their own. `run` returns after `stop`."""
 
-    def __init__(self, options: Options, token: str, *, session_factory: SessionFactory = Session) -> None:
+    def __init__(self, options: Options, token: str, *, session_factory: SessionFactory | None = None) -> None:
         self._options = options
         self._ticker = Ticker()
         self._server = AudioSocketServer(
@@ -71,8 +75,10 @@ class Worker:
         # The link tells what the sessions say, and the sessions act on what the link says.
         self._disk = DiskThread()
         self._recordings = Recordings(self._disk)
+        self._warm = WarmLines(options.warm)
+        factory = session_factory or partial(Session, opener=self._warm.open if options.warm else open_client)
         self._sessions = Sessions(
-            self._server, session_factory, self._emit, capacity=options.capacity, recordings=self._recordings
+            self._server, factory, self._emit, capacity=options.capacity, recordings=self._recordings
         )
         self._link = ControlLink(options.controller, token, hello=self._hello, load=self._load, listener=self._sessions)
         self._host, self._port = "", 0
@@ -98,6 +104,8 @@ class Worker:
         self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
         link = asyncio.create_task(self._link.run(), name="control link")
         waiting = [asyncio.create_task(self._stopping.wait(), name="stop"), link]
+        if self._options.warm:
+            waiting.append(asyncio.create_task(self._warm.run(), name="warm connections"))
         if self._options.quit_after is not None:
             waiting.append(asyncio.create_task(self._alone(self._options.quit_after), name="alone"))
         try:
@@ -206,10 +214,13 @@ def parse(argv: Sequence[str]) -> Options:
     add("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="how the controller calls it")
     add("--drain", type=float, default=3.0, metavar="S", help="seconds for present calls at SIGTERM (%(default)g)")
     add("--quit-after", type=float, metavar="S", help="end after so long without controller and calls (never)")
+    add("--warm", type=int, default=0, metavar="N", help="AI connections kept open for coming calls (%(default)s)")
     given = parser.parse_args(argv)
     given.allow = tuple(part.strip() for part in given.allow.split(","))
     if given.capacity < 1:
         parser.error("--capacity must be at least 1")
+    if given.warm < 0:
+        parser.error("--warm must not be negative")
     return Options(**vars(given))
 
 

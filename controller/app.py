@@ -140,6 +140,7 @@ class Controller:
             ports=str(bridge.ports),
             advertise=bridge.advertise,
             capacity=bridge.capacity,
+            warm=bridge.warm,
         )
         count = max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
         await Supervisor(self.workers, command, count).run()

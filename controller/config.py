@@ -69,6 +69,8 @@ class Bridge(Section):
     """The address under which Asterisk reaches the local workers."""
     capacity: int = Field(100, ge=1, le=1000)
     """Calls per worker."""
+    warm: int = Field(0, ge=0, le=20)
+    """Connections to the AI that each local worker keeps open for coming calls; they save a call's first second."""
     token: OptionalSecret = None
     """What workers on other machines must show. Without it, or with an empty one, only the local ones are let in."""
 

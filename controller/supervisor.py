@@ -35,6 +35,7 @@ class WorkerCommand:
     ports: str
     advertise: str
     capacity: int
+    warm: int = 0
 
     def argv(self, name: str) -> list[str]:
         return [
@@ -46,6 +47,7 @@ class WorkerCommand:
             *("--advertise", self.advertise),
             *("--capacity", str(self.capacity)),
             *("--quit-after", str(ALONE)),
+            *("--warm", str(self.warm)),
         ]
 
 

@@ -13,7 +13,7 @@ import contextlib
 import ssl
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Literal, TypeVar, cast
+from typing import Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -53,6 +53,14 @@ _E = TypeVar("_E", events.SessionCreated, events.SessionUpdated)
 
 ProxySetting = str | Literal[True] | None
 """True: as the environment says; None: none; else its URL."""
+
+
+class Opener(Protocol):
+    """`open_client`, or what stands in for it."""
+
+    async def __call__(
+        self, provider: Provider, setup: bytes, *, timeout: float = ..., proxy: ProxySetting = ...
+    ) -> "RealtimeClient": ...
 
 
 class Connection(ClientConnection):
@@ -122,7 +130,7 @@ class RealtimeClient:
     async def close(self) -> None:
         """Say goodbye with 1000, wait at most `CLOSE_S` for the other side, leave nothing open."""
         self._closing = True
-        await _close(self._connection)
+        await close_line(self._connection)
 
     def __repr__(self) -> str:
         return f"<RealtimeClient [{self._connection.state.name}, {self._connection.backlog} bytes waiting]>"
@@ -135,19 +143,39 @@ async def open_client(
 
     Raises ProviderError; nothing stays open then.
     """
+    with _mapped():
+        async with asyncio.timeout(timeout):
+            return await configure(await open_line(provider, timeout=timeout, proxy=proxy), provider, setup)
+
+
+async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: ProxySetting = True) -> Connection:
+    """The first half of `open_client`: up to `session.created`. Raises ProviderError; nothing stays open then."""
     connection: Connection | None = None
     try:
         with _mapped():
             async with asyncio.timeout(timeout):
                 connection = await _connect(provider, timeout, proxy)
                 await _await_event(connection, events.SessionCreated)
-                connection.write_text(dialects.shaped(setup, provider) or setup)
-                updated = await _await_event(connection, events.SessionUpdated)
-        client, connection = RealtimeClient(connection, provider, updated), None
-        return client
+        opened, connection = connection, None
+        return opened
     finally:
         if connection is not None:
-            await _close(connection)
+            await close_line(connection)
+
+
+async def configure(
+    connection: Connection, provider: Provider, setup: bytes, *, timeout: float = OPEN_S
+) -> RealtimeClient:
+    """The second half, which takes `connection` over. Raises ProviderError; it is closed then."""
+    try:
+        with _mapped():
+            async with asyncio.timeout(timeout):
+                connection.write_text(dialects.shaped(setup, provider) or setup)
+                updated = await _await_event(connection, events.SessionUpdated)
+    except BaseException:
+        await close_line(connection)
+        raise
+    return RealtimeClient(connection, provider, updated)
 
 
 async def _connect(provider: Provider, timeout: float, proxy: ProxySetting) -> Connection:
@@ -190,7 +218,8 @@ async def _await_event(connection: Connection, kind: type[_E]) -> _E:
             raise from_codes(event.code, event.type, words)
 
 
-async def _close(connection: Connection) -> None:
+async def close_line(connection: Connection) -> None:
+    """With 1000, for at most `CLOSE_S`; then without a word."""
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
