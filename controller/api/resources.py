@@ -63,12 +63,12 @@ class Resources:
 
     async def hang_up(self, request: web.Request) -> web.Response:
         await read(request, Nothing)
-        call = self._calls.hang_up(request.match_info["id"], by=request[USER])
+        call = self._calls.verbs.hang_up(request.match_info["id"], by=request[USER])
         return web.json_response(call_json(call), status=HTTPStatus.ACCEPTED)
 
     async def transfer(self, request: web.Request) -> web.Response:
         body = await read(request, TransferCall)
-        call = self._calls.transfer(request.match_info["id"], to=body.to, by=request[USER])
+        call = self._calls.verbs.transfer(request.match_info["id"], to=body.to, by=request[USER])
         return web.json_response(call_json(call), status=HTTPStatus.ACCEPTED)
 
 

@@ -22,8 +22,9 @@ from controller.ari.rest import Ari, AriError
 from controller.call import births, milestones, reports, story, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
-from controller.call.plan import Plan, State
+from controller.call.plan import Plan
 from controller.call.spending import PER_DAY, Spending
+from controller.call.verbs import Verbs
 from controller.config import Config
 from controller.cost import Prices
 from controller.tools.http import HttpTools
@@ -77,6 +78,7 @@ class Registry:
         self._live: dict[str, CallActor] = {}
         self._ended: OrderedDict[str, view.CallDetail] = OrderedDict()
         self._by_leg: dict[str, str] = {}
+        self.verbs = Verbs(config, self._actor)
         self._empty = asyncio.Event()
         self._empty.set()
         self.link_up = False
@@ -237,19 +239,6 @@ class Registry:
         if call in self._ended:
             return self._ended[call]
         raise view.UnknownCall("There is no such call, or it ended long ago.")
-
-    def hang_up(self, call: str, *, by: str) -> view.CallView:
-        actor = self._actor(call)
-        actor.put(m.HangUpAsked(by))
-        return _view(actor)
-
-    def transfer(self, call: str, *, to: str, by: str) -> view.CallView:
-        actor = self._actor(call)
-        if actor.call.state not in (State.TALKING, State.HOLDING):
-            raise view.WrongState(f"Only a call that is talking can be transferred; this one is {actor.call.state}.")
-        where = limits.destination(self._config, to, actor.call.plan.trunk)
-        actor.put(m.TransferAsked(births.target_of(self._config, where), by))
-        return _view(actor)
 
     def ready(self) -> Mapping[str, bool]:
         return {"asterisk": self.link_up, "workers": any(w.socket is not None for w in self._workers.all())}

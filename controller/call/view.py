@@ -12,6 +12,7 @@ from controller.call.record import BargeIn, Record, Sound, Spread, Turn, Utteran
 
 if TYPE_CHECKING:
     from controller.call.machine import Call
+    from controller.call.verbs import Verbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,10 @@ class NotReady(CallRefused):
 class Calls(Protocol):
     """What the HTTP API may ask of call control. Each method returns at once; what it starts shows in the view."""
 
+    @property
+    def verbs(self) -> "Verbs":
+        """What may be asked of one live call."""
+
     def place(
         self,
         *,
@@ -142,12 +147,6 @@ class Calls(Protocol):
 
     def detail(self, call: str) -> CallDetail:
         """Raises UnknownCall."""
-
-    def hang_up(self, call: str, *, by: str) -> CallView:
-        """Raises UnknownCall, WrongState."""
-
-    def transfer(self, call: str, *, to: str, by: str) -> CallView:
-        """Raises UnknownCall, WrongState and `controller.limits.NotAllowed`."""
 
     def ready(self) -> Mapping[str, bool]:
         """Each part that a call needs, and whether it is there."""

@@ -1,7 +1,7 @@
 """The API on a real socket, over call control that keeps a record and says what it is told to say."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -62,13 +62,13 @@ class FakeCalls:
         self.views[made.id] = made
         return made
 
-    def _note(self, verb: str, **arguments: Any) -> None:
+    def note(self, verb: str, **arguments: Any) -> None:
         self.asked.append((verb, arguments))
         if self.refusal is not None:
             raise self.refusal
 
     def place(self, **arguments: Any) -> view.CallView:
-        self._note("place", **arguments)
+        self.note("place", **arguments)
         return self.add(direction="outbound", state="dialing", callee=arguments["to"], answered_at=None)
 
     def all(self) -> list[view.CallView]:
@@ -84,16 +84,34 @@ class FakeCalls:
     def detail(self, call: str) -> view.CallDetail:
         return self.details.get(call) or view.CallDetail(self.get(call))
 
-    def hang_up(self, call: str, *, by: str) -> view.CallView:
-        self._note("hang_up", call=call, by=by)
-        return replace(self.get(call), state="ending")
-
-    def transfer(self, call: str, *, to: str, by: str) -> view.CallView:
-        self._note("transfer", call=call, to=to, by=by)
-        return replace(self.get(call), transfer=view.TransferView(to, by, "ringing", None))
+    @property
+    def verbs(self) -> Any:
+        return FakeVerbs(self)
 
     def ready(self) -> Mapping[str, bool]:
         return self.parts
+
+
+@dataclass
+class FakeVerbs:
+    """`Verbs`: each is noted and does nothing but these."""
+
+    calls: FakeCalls
+
+    def hang_up(self, call: str, *, by: str) -> view.CallView:
+        self.calls.note("hang_up", call=call, by=by)
+        return replace(self.calls.get(call), state="ending")
+
+    def transfer(self, call: str, *, to: str, by: str) -> view.CallView:
+        self.calls.note("transfer", call=call, to=to, by=by)
+        return replace(self.calls.get(call), transfer=view.TransferView(to, by, "ringing", None))
+
+    def __getattr__(self, verb: str) -> Callable[..., view.CallView]:
+        def noted(call: str, **arguments: Any) -> view.CallView:
+            self.calls.note(verb, call=call, **arguments)
+            return self.calls.get(call)
+
+        return noted
 
 
 @dataclass
