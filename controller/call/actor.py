@@ -14,8 +14,9 @@ from bridge import contract
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import messages as m
+from controller.call.changes import changes, standing
 from controller.call.machine import Call
-from controller.call.milestones import CallGreeted, Observe, ToolTimed, unobserved
+from controller.call.milestones import CallGreeted, CallRang, Observe, ToolAsked, ToolTimed, unobserved
 from controller.call.plan import Plan, State
 from controller.call.record import Record
 from controller.tools.http import Answer, HttpTools
@@ -69,8 +70,11 @@ class CallActor:
 
     def tool_called(self, tool_call: str, name: str) -> None:
         """From now on its time counts, until it is answered."""
-        known = any(tool.name == name for tool in self.call.plan.spec.tools)
-        self._tools.setdefault(tool_call, (name if known else "unknown", _now()))
+        if tool_call in self._tools:
+            return
+        known = name if any(tool.name == name for tool in self.call.plan.spec.tools) else "unknown"
+        self._tools[tool_call] = (known, _now())
+        self._observe(ToolAsked(self.id, known))
 
     async def run(self) -> None:
         """Until the call has ended and holds nothing any more. An error here ends this call only."""
@@ -91,10 +95,14 @@ class CallActor:
     async def _take(self, what: m.Input) -> None:
         if isinstance(what, m.TimeUp) and self._timers.pop(what.timer, None) is None:
             return  # stopped after it had fired
-        before = self.call.state
+        before = standing(self.call)
         commands = self.call.handle(what, _now())
-        if self.call.state is not before:
-            self._log.info("call state", state=self.call.state.value, before=before.value, on=type(what).__name__)
+        if self.call.state != before.state:
+            self._log.info("call state", state=self.call.state.value, before=before.state, on=type(what).__name__)
+        if isinstance(what, m.LegRinging) and what.channel == self.call.plan.leg:
+            self._observe(CallRang(self.id))
+        for each in changes(self.call, before):
+            self._observe(each)
         await self._execute(commands)
 
     # ------------------------------------------------------------ carrying out
@@ -136,6 +144,7 @@ class CallActor:
         match command:
             case m.Ring(channel):
                 await ari.ring(channel)
+                self._observe(CallRang(self.id))
             case m.Answer(channel):
                 await ari.answer(channel)
             case m.SetVariables(channel, variables):
@@ -206,7 +215,7 @@ class CallActor:
                 await self._workers.send(self.id, answer)
                 if tool_call in self._tools:
                     name, called = self._tools.pop(tool_call)
-                    self._observe(ToolTimed(name, (_now() - called).total_seconds(), ok))
+                    self._observe(ToolTimed(name, (_now() - called).total_seconds(), ok, self.id))
             case m.CloseAi(reason):
                 await self._close_session(reason)
 

@@ -1,14 +1,15 @@
-"""What happens in calls that is worth counting, for whoever counts. [pure]
+"""What happens in calls that is worth counting or telling, for whoever counts and tells. [pure]
 
 Owns the shapes. Call control says each once, as it happens; what workers tell of a call (`contract.CallEvent`) goes
-the same way. Seconds throughout; nothing personal.
+the same way. Seconds throughout. Numbers are personal: they stand in views only, which have them in no repr.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bridge.contract import CallEvent
+from controller.call.view import CallView
 
 Direction = Literal["inbound", "outbound"]
 
@@ -16,6 +17,9 @@ Direction = Literal["inbound", "outbound"]
 @dataclass(frozen=True, slots=True)
 class CallBegan:
     direction: Direction
+    call: CallView
+    webhook: str | None = field(default=None, repr=False)
+    """Who asked for this call wants to be told here what becomes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,40 @@ class CallerRefused:
     """A caller for whom no call began."""
 
     reason: Literal["busy", "no_route"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallRang:
+    """The caller hears ringing, or the callee's telephone rings. May be told more than once."""
+
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    call: str
+    after_s: float
+    """From arrival, or the request to dial."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    call: str
+    state: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferMoved:
+    """A transfer began, or went on. `to` is what was asked for, and personal."""
+
+    call: str
+    attempt: int
+    """Which transfer of this call, from 1."""
+    state: str
+    to: str = field(repr=False)
+    by: str
+    outcome: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +79,40 @@ class CallOver:
     outcome: str
     talked_s: float
     """From the answer; 0 for a call that was not answered."""
+    call: CallView
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAsked:
+    """The model has called a tool. `tool` is one that the agent has, or `unknown`: models make up names."""
+
+    call: str
+    tool: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToolTimed:
-    """A tool was answered. `tool` is one that the agent has, or `unknown`: models make up names."""
+    """A tool was answered. `tool` as in `ToolAsked`."""
 
     tool: str
     seconds: float
     ok: bool
+    call: str
 
 
-Milestone = CallBegan | CallerRefused | CallGreeted | CallOver | ToolTimed | CallEvent
+Milestone = (
+    CallBegan
+    | CallerRefused
+    | CallRang
+    | CallAnswered
+    | StateChanged
+    | TransferMoved
+    | CallGreeted
+    | CallOver
+    | ToolAsked
+    | ToolTimed
+    | CallEvent
+)
 Observe = Callable[[Milestone], None]
 
 

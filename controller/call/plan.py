@@ -67,6 +67,8 @@ class Plan:
     """Seconds with the agent before it wraps up."""
     wrap_up: str = "Goodbye."
     """What the agent says then."""
+    webhook: str | None = field(default=None, repr=False)
+    """A URL that whoever asked for this call wants its events sent to; checked by `events.receivers`."""
     answer_deadline: float = 4.0
     """Seconds an inbound caller rings while the AI session opens. Then the call is answered without it."""
     prepare_deadline: float = 15.0

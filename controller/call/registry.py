@@ -264,7 +264,7 @@ class Registry:
 
     def _begin(self, plan: Plan) -> CallActor:
         actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe)
-        self._observe(milestones.CallBegan(plan.direction))
+        self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook))
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
         self._empty.clear()
@@ -287,7 +287,7 @@ class Registry:
     def _tell_end(self, actor: CallActor) -> None:
         call = actor.call
         talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
-        self._observe(milestones.CallOver(call.plan.direction, call.outcome or "failed", talked))
+        self._observe(milestones.CallOver(call.plan.direction, call.outcome or "failed", talked, _view(actor)))
         counted = call.counters.model_dump() if call.counters else {}
         log.info(
             "call ended",

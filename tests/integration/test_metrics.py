@@ -15,7 +15,7 @@ from controller.ari.rest import Ari, NotFound, TimedOut, Unavailable
 from controller.call import milestones
 from controller.config import Token
 from controller.metrics import Metrics, Present
-from tests.integration.api_stage import ADMIN, TOKENS, stage
+from tests.integration.api_stage import ADMIN, TOKENS, call_view, stage
 
 
 def routed(metrics: Metrics, *, public: bool = False) -> web.RouteDef:
@@ -27,7 +27,7 @@ def routed(metrics: Metrics, *, public: bool = False) -> web.RouteDef:
 def metrics() -> Metrics:
     made = Metrics(CollectorRegistry())
     made.registry.register(Present(lambda: 2, lambda: {"asterisk": True}, lambda: []))
-    made.observe(milestones.CallBegan("inbound"))
+    made.observe(milestones.CallBegan("inbound", call_view()))
     made.observe(milestones.CallGreeted("inbound", 1.2, 0.1))
     made.observe(contract.TurnMeasured(call="c", turn=1, first_delta_ms=250.0, first_frame_ms=290.0))
     made.ari_request("answer", 0.003, "ok")

@@ -11,6 +11,7 @@ from bridge import contract
 from controller.call import milestones
 from controller.metrics import Metrics, Present
 from controller.workers import Worker
+from tests.unit.controller.views import CALL_VIEW
 
 CALL = "00000000-0000-4000-8000-000000000001"
 
@@ -43,7 +44,7 @@ class Meter:
 @pytest.mark.parametrize(
     ("what", "moved"),
     [
-        (milestones.CallBegan("inbound"), {("calls_started_total", ("inbound",)): 1}),
+        (milestones.CallBegan("inbound", CALL_VIEW), {("calls_started_total", ("inbound",)): 1}),
         (milestones.CallerRefused("no_route"), {("callers_refused_total", ("no_route",)): 1}),
         (
             milestones.CallGreeted("outbound", 4.5, 0.25),
@@ -55,16 +56,16 @@ class Meter:
             },
         ),
         (
-            milestones.CallOver("inbound", "answered", 61.5),
+            milestones.CallOver("inbound", "answered", 61.5, CALL_VIEW),
             {
                 ("calls_total", ("inbound", "answered")): 1,
                 ("call_talk_seconds_count", ("inbound",)): 1,
                 ("call_talk_seconds_sum", ("inbound",)): 61.5,
             },
         ),
-        (milestones.CallOver("outbound", "busy", 0.0), {("calls_total", ("outbound", "busy")): 1}),
+        (milestones.CallOver("outbound", "busy", 0.0, CALL_VIEW), {("calls_total", ("outbound", "busy")): 1}),
         (
-            milestones.ToolTimed("transfer", 2.5, False),
+            milestones.ToolTimed("transfer", 2.5, False, "c"),
             {("tool_seconds_count", ("transfer", "no")): 1, ("tool_seconds_sum", ("transfer", "no")): 2.5},
         ),
         (

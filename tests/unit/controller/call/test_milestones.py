@@ -8,7 +8,7 @@ from bridge import contract
 from controller.ari.rest import Ari
 from controller.call import messages as m
 from controller.call.actor import CallActor
-from controller.call.milestones import CallGreeted, Milestone, ToolTimed
+from controller.call.milestones import CallGreeted, CallRang, Milestone, StateChanged, ToolAsked, ToolTimed
 from controller.call.plan import Plan, State
 from controller.workers import Workers
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
@@ -51,8 +51,8 @@ async def test_a_greeting_is_told_with_the_time_to_it(actor: CallActor, seen: li
     assert seen == []
     await actor._take(m.MediaFlowing())
     assert actor.call.state is State.TALKING
-    (greeted,) = seen
-    assert isinstance(greeted, CallGreeted)
+    (greeted,) = [each for each in seen if isinstance(each, CallGreeted)]
+    assert StateChanged(CALL, "talking", "connecting") in seen
     assert (greeted.direction, greeted.answer_s) == ("inbound", 0.0)
     assert 0 <= greeted.greet_s < 60
 
@@ -64,6 +64,18 @@ async def test_a_tool_is_timed_once_and_only_under_a_name_that_the_agent_has(
     actor.tool_called("t2", "made_up_by_the_model")
     for tool_call, ok in (("t1", True), ("t1", True), ("t2", False), ("never called", True)):
         await actor._do(m.AnswerAiTool(tool_call, "{}", ok))
+    asked = [each for each in seen if isinstance(each, ToolAsked)]
+    assert asked == [ToolAsked(CALL, "look_up"), ToolAsked(CALL, "unknown")]
     timed = [each for each in seen if isinstance(each, ToolTimed)]
     assert [(each.tool, each.ok) for each in timed] == [("look_up", True), ("unknown", False)]
     assert all(0 <= each.seconds < 60 for each in timed)
+
+
+async def test_ringing_is_told_once_it_rings_and_only_of_the_person_we_talk_to(
+    actor: CallActor, seen: list[Milestone]
+) -> None:
+    await actor._take(m.LegRinging(IDS.media))
+    assert seen == []
+    await actor._do(m.Ring(CALLER))
+    await actor._take(m.LegRinging(CALLER))
+    assert seen == [CallRang(CALL), CallRang(CALL)]

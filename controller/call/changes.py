@@ -1,0 +1,43 @@
+"""What changed in a call from one input to the next, as milestones. [pure]
+
+Owns the comparison, so that no row of the call's table has to tell of itself: whatever a row does to state, answer and
+transfer is told.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller.call.milestones import CallAnswered, Milestone, StateChanged, TransferMoved
+
+if TYPE_CHECKING:
+    from controller.call.machine import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a call stood. The transfer is named by its attempt, its state may move."""
+
+    state: str
+    answered: bool
+    attempt: int
+    transfer: str | None
+
+
+def standing(call: "Call") -> Standing:
+    moved = call.transfer
+    return Standing(call.state.value, call.answered_at is not None, call.transfers, moved.state if moved else None)
+
+
+def changes(call: "Call", before: Standing) -> list[Milestone]:
+    """In the order in which they are told: the answer, the transfer, the state."""
+    now, id_ = standing(call), call.plan.call
+    found: list[Milestone] = []
+    if call.answered_at is not None and not before.answered:
+        found.append(CallAnswered(id_, (call.answered_at - call.started_at).total_seconds()))
+    moved = call.transfer
+    if moved is not None and (now.attempt, now.transfer) != (before.attempt, before.transfer):
+        outcome = moved.outcome.value if moved.outcome else None
+        found.append(TransferMoved(id_, now.attempt, moved.state, moved.target.shown, moved.by, outcome))
+    if now.state != before.state:
+        found.append(StateChanged(id_, now.state, before.state))
+    return found

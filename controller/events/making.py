@@ -1,0 +1,154 @@
+"""What happens in calls becomes events: milestones and workers' events in, numbered events out. [pure]
+
+Owns the ids of events, the numbers within each call, and which call wants its events at a webhook of its own. Of calls
+that it never saw begin, or saw end, it tells nothing.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from bridge import contract
+from controller.call import milestones
+from controller.call.view import CallView
+from controller.events import shapes
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An event on its way. `order`: its place among all events of this process, from 1."""
+
+    order: int
+    event: shapes.Event = field(repr=False)
+    webhook: str | None = field(default=None, repr=False)
+
+    @property
+    def type(self) -> str:
+        return self.event.type
+
+    @property
+    def call(self) -> str:
+        return self.event.data.call
+
+    @cached_property
+    def full(self) -> bytes:
+        """JSON, with what is personal."""
+        return self.event.model_dump_json().encode()
+
+    @cached_property
+    def bare(self) -> bytes:
+        """JSON, without what is personal."""
+        return self.event.bare().model_dump_json().encode()
+
+
+@dataclass(slots=True)
+class _Told:
+    """Of one live call."""
+
+    webhook: str | None
+    count: int = 0
+    rang: bool = False
+    tools: set[str] = field(default_factory=set)
+
+
+class Maker:
+    """`epoch` is this process's: ids are `<epoch>-<order>`, and those of another process are told from ours."""
+
+    def __init__(self, epoch: str) -> None:
+        self.epoch = epoch
+        self._order = 0
+        self._calls: dict[str, _Told] = {}
+
+    def __repr__(self) -> str:
+        return f"<Maker {self.epoch}: {self._order} events, {len(self._calls)} live calls>"
+
+    def make(self, what: milestones.Milestone, at: datetime) -> Notice | None:
+        """None: not worth telling."""
+        if isinstance(what, milestones.CallBegan):
+            self._calls.setdefault(what.call.id, _Told(what.webhook))
+        call = _call_of(what)
+        told = self._calls.get(call)
+        made = self._event(what, told) if told is not None else None
+        if told is None or made is None:
+            return None
+        kind, fields = made
+        self._order += 1
+        told.count += 1
+        data = {"call": call, "number": told.count, **fields}
+        event = kind.model_validate({"id": f"{self.epoch}-{self._order}", "timestamp": at, "data": data})
+        if isinstance(what, milestones.CallOver):
+            del self._calls[call]
+        return Notice(self._order, event, told.webhook)
+
+    def _event(self, what: milestones.Milestone, told: _Told) -> tuple[type[shapes.Event], dict[str, Any]] | None:
+        match what:
+            case milestones.CallBegan():
+                return shapes.CallStarted, _parties(what.call)
+            case milestones.CallRang():
+                rang, told.rang = told.rang, True
+                return None if rang else (shapes.CallRinging, {})
+            case milestones.CallAnswered():
+                return shapes.CallAnswered, {"after_s": round(what.after_s, 3)}
+            case milestones.StateChanged():
+                over = what.state == "ended"  # call.ended says it, with all that belongs to it
+                return None if over else (shapes.CallState, _picked(what, "state", "before"))
+            case milestones.TransferMoved():
+                return shapes.CallTransfer, _picked(what, "attempt", "state", "to", "by", "outcome")
+            case milestones.ToolTimed():
+                fields = {"tool": what.tool, "seconds": round(what.seconds, 3), "ok": what.ok}
+                return shapes.CallTool, {"state": "answered", **fields}
+            case milestones.ToolAsked():
+                return shapes.CallTool, {"state": "called", "tool": what.tool}
+            case milestones.CallOver():
+                return shapes.CallEnded, _ended(what)
+        return _reported(what)
+
+
+def _call_of(what: milestones.Milestone) -> str:
+    call = getattr(what, "call", "")
+    return call.id if isinstance(call, CallView) else str(call)
+
+
+def _reported(what: milestones.Milestone) -> tuple[type[shapes.Event], dict[str, Any]] | None:
+    """What a worker tells. Most of it is not for the outside."""
+    match what:
+        case contract.Said():
+            return shapes.CallSaid, _picked(what, "who", "text", "interrupted", "heard_ms")
+        case contract.TurnMeasured():
+            return shapes.CallTurn, _picked(what, "turn", "first_delta_ms", "first_frame_ms")
+        case contract.BargedIn():
+            return shapes.CallBargeIn, _picked(what, "heard_ms", "cut_ms")
+        case contract.Reconnected():
+            return shapes.CallReconnected, _picked(what, "provider", "gap_ms", "planned")
+        case contract.Recorded():
+            return shapes.CallRecorded, _picked(what, "path", "seconds")
+    return None
+
+
+def _parties(call: CallView) -> dict[str, Any]:
+    return _picked(call, "direction", "agent", "trunk", "caller", "callee")
+
+
+def _picked(what: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(what, name) for name in names}
+
+
+def _ended(over: milestones.CallOver) -> dict[str, Any]:
+    call, spread = over.call, over.call.first_frame_ms
+    end = call.ended_at or call.started_at
+    answer = (call.answered_at - call.started_at).total_seconds() if call.answered_at else None
+    return _parties(call) | {
+        "outcome": over.outcome,
+        "ended_by": call.ended_by,
+        "cause": call.cause,
+        "detail": call.detail,
+        "durations": {
+            "total": round((end - call.started_at).total_seconds(), 3),
+            "until_answer": None if answer is None else round(answer, 3),
+            "talked": round(over.talked_s, 3),
+        },
+        "turns": call.turns,
+        "first_frame": spread and {"p50": round(spread.p50), "max": round(spread.max)},
+        "cost": round(call.cost, 6),
+    }

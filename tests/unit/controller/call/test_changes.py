@@ -1,0 +1,50 @@
+"""What a call did between two looks at it, as milestones."""
+
+from controller.call import messages as m
+from controller.call.changes import changes, standing
+from controller.call.machine import Call
+from controller.call.milestones import CallAnswered, StateChanged, TransferMoved
+from controller.call.plan import Plan, State
+from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
+from tests.unit.controller.views import STARTED, later
+
+TARGET = m.Target("PJSIP/4930@trunk", "4930")
+
+
+def test_an_inbound_call_with_two_transfers() -> None:
+    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), STARTED)
+    call.start()
+    told = []
+    story: list[m.Input] = [
+        m.AiReady(),
+        m.LegEntered(IDS.media),
+        m.MediaFlowing(),
+        m.TransferAsked(TARGET, "ops"),
+        m.LegGone(IDS.target(1), 17),
+        m.Conversed(),
+        m.TransferAsked(TARGET, "ops"),
+        m.LegEntered(IDS.target(2)),
+    ]
+    for second, what in enumerate(story, start=1):
+        before = standing(call)
+        call.handle(what, later(second))
+        told += changes(call, before)
+    assert told == [
+        CallAnswered(CALL, 1.0),
+        StateChanged(CALL, "connecting", "ringing"),
+        StateChanged(CALL, "talking", "connecting"),
+        TransferMoved(CALL, 1, "ringing", "4930", "ops", None),
+        StateChanged(CALL, "transferring", "talking"),
+        TransferMoved(CALL, 1, "failed", "4930", "ops", "busy"),
+        StateChanged(CALL, "talking", "transferring"),
+        TransferMoved(CALL, 2, "ringing", "4930", "ops", None),
+        StateChanged(CALL, "transferring", "talking"),
+        TransferMoved(CALL, 2, "answered", "4930", "ops", "answered"),
+        StateChanged(CALL, "transferred", "transferring"),
+    ]
+    assert call.state is State.TRANSFERRED
+
+
+def test_nothing_changed() -> None:
+    call = Call(Plan(CALL, "outbound", IDS.callee, SPEC, {}), STARTED)
+    assert changes(call, standing(call)) == []

@@ -1,0 +1,142 @@
+"""controller.events.making: what is told of a call, under which number, and to whom what is hidden."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bridge import contract
+from controller.call import milestones
+from controller.call.record import Spread
+from controller.events import shapes
+from controller.events.making import Maker, Notice
+from tests.unit.controller.views import CALL, STARTED, call_view, later
+
+SECRETS = ("+4930123", "5001", "my card is 1234", "+49555")
+HOOK = "https://crm.example/hook"
+
+
+def begun(direction: milestones.Direction = "inbound") -> milestones.CallBegan:
+    return milestones.CallBegan(direction, call_view(direction=direction), HOOK)
+
+
+def over(**changes: Any) -> milestones.CallOver:
+    view = call_view(
+        answered_at=later(2),
+        ended_at=later(62.5),
+        outcome="answered",
+        ended_by="caller",
+        cause=16,
+        turns=3,
+        first_frame_ms=Spread(412.4, 900.6),
+        cost=0.0123456789,
+    )
+    return milestones.CallOver("inbound", "answered", 60.5, view if not changes else call_view(**changes))
+
+
+STORY: list[milestones.Milestone] = [
+    begun(),
+    milestones.CallRang(CALL),
+    milestones.CallRang(CALL),
+    milestones.CallAnswered(CALL, 2.00049),
+    milestones.StateChanged(CALL, "talking", "connecting"),
+    contract.Said(call=CALL, who="caller", text="my card is 1234", item="i"),
+    contract.TurnMeasured(call=CALL, turn=1, first_delta_ms=250.0, first_frame_ms=None),
+    contract.BargedIn(call=CALL, item="i", heard_ms=400, cut_ms=3.2),
+    milestones.ToolAsked(CALL, "transfer"),
+    milestones.TransferMoved(CALL, 1, "ringing", "+49555", "agent", None),
+    milestones.TransferMoved(CALL, 1, "failed", "+49555", "agent", "busy"),
+    milestones.ToolTimed("transfer", 4.25, False, CALL),
+    contract.Reconnected(call=CALL, provider="openai", attempts=1, gap_ms=700, reason="gone"),
+    contract.Recorded(call=CALL, path="/srv/calls/x.wav", seconds=61.0),
+    milestones.StateChanged(CALL, "ended", "ending"),
+    over(),
+]
+
+
+def told(story: list[milestones.Milestone]) -> list[Notice]:
+    maker = Maker("e")
+    made = [maker.make(what, STARTED + timedelta(seconds=at)) for at, what in enumerate(story)]
+    return [each for each in made if each is not None]
+
+
+def test_a_whole_call() -> None:
+    notices = told(STORY)
+    assert [each.type for each in notices] == [
+        "call.started",
+        "call.ringing",
+        "call.answered",
+        "call.state",
+        "call.said",
+        "call.turn",
+        "call.barge_in",
+        "call.tool",
+        "call.transfer",
+        "call.transfer",
+        "call.tool",
+        "call.reconnected",
+        "call.recorded",
+        "call.ended",
+    ]
+    assert set(shapes.TYPES) == {each.type for each in notices}
+    assert [each.event.data.number for each in notices] == list(range(1, len(notices) + 1))
+    assert [each.event.id for each in notices] == [f"e-{each.order}" for each in notices]
+    assert {(each.call, each.webhook) for each in notices} == {(CALL, HOOK)}
+
+
+def test_the_end_says_all_that_a_bill_needs() -> None:
+    ended = told(STORY)[-1].event.data.model_dump()
+    assert ended == {
+        "call": CALL,
+        "number": 14,
+        "direction": "inbound",
+        "agent": "reception",
+        "trunk": "main",
+        "caller": "+4930123",
+        "callee": "5001",
+        "outcome": "answered",
+        "ended_by": "caller",
+        "cause": 16,
+        "detail": None,
+        "durations": {"total": 62.5, "until_answer": 2.0, "talked": 60.5},
+        "turns": 3,
+        "first_frame": {"p50": 412.0, "max": 901.0},
+        "cost": 0.012346,
+    }
+
+
+def test_a_call_that_never_was_answered() -> None:
+    maker = Maker("e")
+    maker.make(begun("outbound"), STARTED)
+    end = maker.make(milestones.CallOver("outbound", "busy", 0.0, call_view(ended_at=later(9))), later(9))
+    assert end is not None
+    assert json.loads(end.full)["data"]["durations"] == {"total": 9.0, "until_answer": None, "talked": 0.0}
+
+
+@pytest.mark.parametrize("notice", told(STORY), ids=lambda notice: f"{notice.order} {notice.type}")
+def test_json_both_ways_and_nothing_personal_in_the_bare_one(notice: Notice) -> None:
+    assert shapes.adapter.validate_json(notice.full) == notice.event
+    bare = shapes.adapter.validate_json(notice.bare)
+    assert (bare.id, bare.type, bare.data.number) == (notice.event.id, notice.type, notice.event.data.number)
+    assert not any(secret in notice.bare.decode() for secret in SECRETS)
+    assert not any(secret in f"{notice!r} {notice.event!r}" for secret in SECRETS)
+    assert json.loads(notice.full)["timestamp"].endswith("Z")
+
+
+def test_every_field_that_could_be_personal_is_marked() -> None:
+    """By name: a new field called so without the mark would reach everybody."""
+    suspicious = {"caller", "callee", "to", "text", "number_called", "digits", "digit", "arguments", "variables"}
+    for kind in shapes.KINDS:
+        data: Any = kind.model_fields["data"].annotation
+        assert suspicious & data.model_fields.keys() == data.personal()
+
+
+def test_of_calls_that_are_over_or_never_began_nothing_is_told() -> None:
+    maker = Maker("e")
+    assert maker.make(milestones.CallRang(CALL), STARTED) is None
+    assert maker.make(milestones.CallerRefused("busy"), STARTED) is None
+    assert maker.make(milestones.CallGreeted("inbound", 1.0, 1.0), STARTED) is None
+    assert [maker.make(each, STARTED) is not None for each in (begun(), over(), over())] == [True, True, False]
+    assert maker.make(contract.Recorded(call=CALL, path="x", seconds=1), STARTED) is None
+    assert "0 live calls" in repr(maker)
