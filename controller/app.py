@@ -25,6 +25,7 @@ from controller.call.registry import Registry
 from controller.config import Config
 from controller.cost import Prices, Tariff
 from controller.metrics import Metrics, Present
+from controller.store.database import Database
 from controller.supervisor import Supervisor, WorkerCommand
 from controller.tools.http import HttpTools
 from controller.workers import Workers
@@ -40,8 +41,17 @@ EXIT_OK, EXIT_REPLACED = 0, 3
 class Controller:
     """All parts of a running controller."""
 
-    def __init__(self, config: Config, ari: Ari, tasks: asyncio.TaskGroup, prices: Prices, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        config: Config,
+        ari: Ari,
+        tasks: asyncio.TaskGroup,
+        prices: Prices,
+        metrics: Metrics,
+        database: Database,
+    ) -> None:
         self._config = config
+        self.database = database
         self._tasks = tasks
         self._metrics = metrics
         self._stop = asyncio.Event()
@@ -151,16 +161,17 @@ def _prices(config: Config) -> Prices:
 
 
 async def serve(config: Config, *, own_workers: bool = True) -> int:
-    """Run the controller until SIGTERM or SIGINT. Raises OSError where the API's address is taken."""
+    """Run the controller until SIGTERM or SIGINT. Raises OSError where the API's address is taken, and StoreError."""
     ari_config = config.asterisk.ari
     password = ari_config.password.get_secret_value()
     prices = _prices(config)
     metrics = Metrics(CollectorRegistry(), cost=prices.of)
     async with (
+        Database(config.store.url.get_secret_value()) as database,
         Ari(ari_config.url, ari_config.username, password, ari_config.app, observe=metrics.ari_request) as ari,
         asyncio.TaskGroup() as tasks,
     ):
-        controller = Controller(config, ari, tasks, prices, metrics)
+        controller = Controller(config, ari, tasks, prices, metrics, database)
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM):
             try:

@@ -45,11 +45,15 @@ def serve(
 ) -> None:
     """Run the controller, and its bridge workers unless told otherwise."""
     from controller.app import serve as run
+    from controller.store.database import StoreError
 
     loaded = _load(config)
     set_up_log()
     try:
         status = asyncio.run(run(loaded, own_workers=workers))
+    except StoreError as error:
+        err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
+        status = 1
     except OSError as error:
         err.print(f"voiceai can't listen on {loaded.api.listen}: {error.strerror}. Change `api.listen`.")
         status = 1

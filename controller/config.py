@@ -19,6 +19,7 @@ from controller import config_schema, config_source, limits
 from controller.config_agents import Agent, AiProvider, HttpTool, Mcp, Price, star
 from controller.config_checks import complete, problems_of
 from controller.config_errors import ConfigError, ConfigErrors, Path, dotted, render
+from controller.config_store import Store
 from controller.config_values import (
     AllowPattern,
     CallerId,
@@ -159,6 +160,7 @@ class Config(Section):
     limits: Limits = Field(default_factory=Limits)
     bridge: Bridge = Field(default_factory=Bridge)
     api: Api = Field(default_factory=Api)
+    store: Store = Field(default_factory=Store)
 
     def redacted(self) -> dict[str, Any]:
         """For display: every value that could be a secret is `**********`."""

@@ -148,6 +148,7 @@ async def house(
             "agents": {"reception": {"instructions": "Be brief.", "greeting": "Hello.", **(agent or {})}},
             "routes": [dict(route) for route in routes],
             "transfer": {"contexts": ["test-targets"]},
+            "store": {"url": f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"},
             **(more or {}),
         }
         async with Service(settings, folder, token=token) as service:

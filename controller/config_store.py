@@ -1,0 +1,25 @@
+"""config.yaml's `store`: where calls in the queue, events and records are kept. [pure]"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
+
+from controller.config_values import Secret, Section, wrong
+
+_KINDS = ("sqlite+aiosqlite:///", "postgresql+asyncpg://")
+
+
+def _store_url(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().startswith(_KINDS):
+        hint = "a file: sqlite+aiosqlite:///var/voiceai.sqlite3 (four slashes for an absolute path)"
+        raise wrong("must begin with " + " or ".join(_KINDS), hint)
+    return secret
+
+
+class Store(Section):
+    """The database."""
+
+    url: Annotated[Secret, AfterValidator(_store_url), WithJsonSchema({"type": "string", "pattern": "^[a-z+]+://"})] = (
+        Field(default_factory=lambda: SecretStr("sqlite+aiosqlite:///var/voiceai.sqlite3"))
+    )
+    """SQLAlchemy's form. A file is made if there is none, readable by its owner only; one controller per file."""

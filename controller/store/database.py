@@ -1,0 +1,141 @@
+"""The connection to the database: opened once, brought up to date, used in short transactions.
+
+Owns the engine, the migrations at start, and how SQLite is set up: WAL, so that readers and the writer don't wait for
+each other, and synchronous=FULL, so that what is committed survives a loss of power. One writer at a time; each
+transaction has a time limit, after which StoreError is raised. Live calls never wait for the store: whoever writes on
+behalf of one does it beside the call.
+
+Source: SQLAlchemy's notes on pysqlite ("Serializable isolation"), SQLite's pragma.html and wal.html.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from controller.store import migrations
+
+log = structlog.get_logger()
+
+TRANSACTION_SECONDS = 10.0
+BUSY_MS = 5000
+DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
+
+
+class StoreError(Exception):
+    """The store does not answer, or not in time. The text is for the log and holds nothing that is stored."""
+
+
+class Database:
+    """`async with Database(url) as database:` opens it and runs the migrations that are missing. Raises StoreError."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._writer = asyncio.Lock()
+        self._engine: AsyncEngine | None = None
+
+    async def __aenter__(self) -> "Database":
+        self._engine = _engine(self._url)
+        try:
+            async with self._engine.begin() as connection:
+                was, now = await connection.run_sync(migrations.upgrade)
+        except (SQLAlchemyError, OSError) as error:
+            await self._engine.dispose()
+            raise StoreError(f"the store can't be opened (store.url): {_words(error)}") from error
+        except BaseException:
+            await self._engine.dispose()
+            raise
+        log.info("store open", kind=self._engine.dialect.name, version=now, before=was)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._engine is not None
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read by; sees one state of the database throughout. Raises StoreError."""
+        async with self._connected({}) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction, committed at the end unless something was raised. Raises StoreError, then nothing is kept."""
+        async with self._connected({"voiceai_writes": True}, self._writer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _connected(
+        self, options: dict[str, Any], alone: asyncio.Lock | None = None
+    ) -> AsyncIterator[AsyncConnection]:
+        assert self._engine is not None, "the database is not open"
+        try:
+            async with asyncio.timeout(TRANSACTION_SECONDS):
+                if alone is not None:
+                    await alone.acquire()
+                try:
+                    async with self._engine.connect() as plain:
+                        connection = await plain.execution_options(**options)
+                        async with connection.begin():
+                            yield connection
+                finally:
+                    if alone is not None:
+                        alone.release()
+        except (OperationalError, InterfaceError) as error:
+            raise StoreError(f"the store refuses: {_words(error)}") from error
+        except TimeoutError as error:
+            raise StoreError(f"the store did not answer within {TRANSACTION_SECONDS:g} s") from error
+
+
+def _words(error: Exception) -> str:
+    """Without SQLAlchemy's quotation of the statement and its values."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+def _engine(url: str) -> AsyncEngine:
+    try:
+        parsed = make_url(url)
+        if parsed.drivername not in DRIVERS:
+            raise StoreError(f"store.url must begin with {' or '.join(f'{each}://' for each in DRIVERS)}")
+        engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise StoreError(f"store.url can't be used: {error}") from error
+    if parsed.get_backend_name() == "sqlite":
+        _prepare_file(parsed.database)
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_file(path: str | None) -> None:
+    """It holds numbers of people: nobody else on this machine may read it. Raises StoreError."""
+    if not path or path == ":memory:":
+        return
+    file = Path(path)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(f"the store's file {file} can't be opened (store.url): {error.strerror}") from error
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: `_begin_sqlite` does
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the lock at its start: one that reads first and then writes could find that it may not."""
+    writes = connection.get_execution_options().get("voiceai_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

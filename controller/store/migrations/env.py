@@ -1,0 +1,13 @@
+"""Read by Alembic: which tables there should be, and the connection to make them over (`migrations.upgrade`)."""
+
+from alembic import context
+
+from controller.store import tables_outbound as tables_outbound  # each module with tables is named here
+from controller.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,  # SQLite can't alter a column: the table is made anew
+)
+context.run_migrations()

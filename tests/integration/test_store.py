@@ -1,0 +1,121 @@
+"""The store on a real file: migrations, transactions, what survives, what is refused."""
+
+import asyncio
+import sqlite3
+import stat
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, insert, select
+
+from controller.store import database as databases
+from controller.store.database import Database, StoreError
+from controller.store.tables import metadata
+from controller.store.tables_outbound import outbound_pauses
+
+NOW = datetime(2026, 11, 23, 5, 30, 0, 123456, tzinfo=UTC)
+
+
+def url_of(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder}/sub/voiceai.sqlite3"
+
+
+async def test_the_migrations_make_exactly_the_tables_that_are_declared(tmp_path: Path) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with Database(url_of(tmp_path)) as database, database.reading() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_a_file_for_its_owner_only_and_every_commit_on_the_disk(tmp_path: Path) -> None:
+    async with Database(url_of(tmp_path)) as database:
+        async with database.writing() as connection:
+            pragmas = {
+                name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
+                for name in ("journal_mode", "synchronous", "foreign_keys")
+            }
+        assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert stat.S_IMODE((tmp_path / "sub" / "voiceai.sqlite3").stat().st_mode) == 0o600
+
+
+async def test_what_is_written_is_there_after_opening_again_and_moments_are_utc(tmp_path: Path) -> None:
+    there = NOW.astimezone(timezone(timedelta(hours=5)))
+    for _ in range(2):
+        async with Database(url_of(tmp_path)) as database, database.writing() as connection:
+            await connection.execute(outbound_pauses.delete())
+            await connection.execute(insert(outbound_pauses).values(trunk="main", asked_by="ops", since=there))
+    async with Database(url_of(tmp_path)) as database, database.reading() as connection:
+        row = (await connection.execute(select(outbound_pauses))).one()
+        assert (row.trunk, row.since, row.since.tzinfo) == ("main", NOW, UTC)
+
+
+async def pause(database: Database, trunk: str, since: datetime = NOW, fault: Exception | None = None) -> None:
+    async with database.writing() as connection:
+        await connection.execute(insert(outbound_pauses).values(trunk=trunk, asked_by="ops", since=since))
+        if fault is not None:
+            raise fault
+
+
+async def test_what_fails_leaves_nothing_and_what_has_no_time_zone_is_refused(tmp_path: Path) -> None:
+    async with Database(url_of(tmp_path)) as database:
+        with pytest.raises(RuntimeError, match="halfway"):
+            await pause(database, "a", fault=RuntimeError("halfway"))
+        with pytest.raises(Exception, match="time zone"):
+            await pause(database, "b", NOW.replace(tzinfo=None))
+        async with database.reading() as connection:
+            assert (await connection.execute(select(outbound_pauses))).all() == []
+
+
+async def test_many_writers_at_once_all_get_their_turn(tmp_path: Path) -> None:
+    async with Database(url_of(tmp_path)) as database:
+
+        async def write(number: int) -> None:
+            async with database.writing() as connection:
+                await connection.execute(select(outbound_pauses))  # read first: a late lock would fail here
+                await connection.execute(insert(outbound_pauses).values(trunk=str(number), asked_by="x", since=NOW))
+
+        await asyncio.gather(*map(write, range(50)))
+        async with database.reading() as connection:
+            assert len((await connection.execute(select(outbound_pauses))).all()) == 50
+
+
+async def test_a_store_that_another_program_holds_is_an_error_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "BUSY_MS", 100)
+    async with Database(url_of(tmp_path)) as database:
+        other = sqlite3.connect(tmp_path / "sub" / "voiceai.sqlite3", isolation_level=None)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError, match="locked"):
+                await pause(database, "a")
+            other.execute("ROLLBACK")
+        finally:
+            other.close()
+        await pause(database, "a")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://h/db", "must begin with sqlite"),
+        ("nonsense", "can't be used"),
+        ("sqlite+aiosqlite:////proc/nothing/here.sqlite3", "can't be opened"),
+    ],
+)
+async def test_a_url_that_is_no_good_is_told(url: str, said: str) -> None:
+    with pytest.raises(StoreError, match=said):
+        async with Database(url):
+            pass
+
+
+async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "voiceai.sqlite3").write_text("this is a shopping list\n" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        async with Database(url_of(tmp_path)):
+            pass
