@@ -36,7 +36,7 @@ class Caller:
         orders: Orders,
         farewell: Farewell,
     ) -> None:
-        self._listens = spec.turn_detection.interrupt_response
+        self.adopt(spec)
         self._out = out
         self._playout = playout
         self._ears = ears
@@ -50,6 +50,10 @@ class Caller:
         self._farewell = farewell
         self.begun = False
         """Somebody, caller or agent, has said something."""
+
+    def adopt(self, spec: SessionSpec) -> None:
+        """Whether this agent can be interrupted."""
+        self._listens = spec.turn_detection.interrupt_response
 
     @property
     def has_the_word(self) -> bool:

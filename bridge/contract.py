@@ -7,10 +7,32 @@ Every per-call message names its call by the UUID that is also the AudioSocket U
 Refuses unknown types, unknown fields and another `VERSION`: two halves that disagree must not guess.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from bridge.contract_events import VERSION as VERSION
+from bridge.contract_events import BargedIn as BargedIn
+from bridge.contract_events import Beat as Beat
+from bridge.contract_events import CallEvent as CallEvent
+from bridge.contract_events import Counters as Counters
+from bridge.contract_events import DigitPressed as DigitPressed
+from bridge.contract_events import Ended as Ended
+from bridge.contract_events import Event as Event
+from bridge.contract_events import Failed as Failed
+from bridge.contract_events import Finished as Finished
+from bridge.contract_events import Hello as Hello
+from bridge.contract_events import Load as Load
+from bridge.contract_events import MediaConnected as MediaConnected
+from bridge.contract_events import MediaFormat as MediaFormat
+from bridge.contract_events import MediaGone as MediaGone
+from bridge.contract_events import Ready as Ready
+from bridge.contract_events import Reconnected as Reconnected
+from bridge.contract_events import Recorded as Recorded
+from bridge.contract_events import Said as Said
+from bridge.contract_events import ToolCalled as ToolCalled
+from bridge.contract_events import TurnMeasured as TurnMeasured
+from bridge.contract_events import Used as Used
 from bridge.spec import FunctionTool as FunctionTool
 from bridge.spec import Idle as Idle
 from bridge.spec import McpServer as McpServer
@@ -23,9 +45,6 @@ from bridge.spec import SessionSpec as SessionSpec
 from bridge.spec import Shape as Shape
 from bridge.spec import Transcription as Transcription
 from bridge.spec import TurnDetection as TurnDetection
-
-VERSION = 1
-"""Of the link. A worker and a controller with different versions refuse each other at `Hello`."""
 
 LINK_PATH = "/link"
 """Where the controller's HTTP server accepts workers (a websocket, bearer token required)."""
@@ -111,6 +130,48 @@ class Hold(Shape):
     note: str | None = None
 
 
+class Inform(Shape):
+    """Tell the model what happened to its call. `respond`: it is asked to say something about it."""
+
+    type: Literal["inform"] = "inform"
+    call: str
+    text: str
+    respond: bool = False
+
+
+class Mute(Shape):
+    """Who is not heard from now on: `caller` by the agent (keys included), `agent` by the caller."""
+
+    type: Literal["mute"] = "mute"
+    call: str
+    caller: bool
+    agent: bool
+
+
+class Switch(Shape):
+    """Go on as this agent. What is being said is said to its end.
+
+    Instructions, tools and how the agent listens change at once; another voice, model, speed or provider comes with
+    a new connection that is told the conversation, at the next moment when nobody speaks.
+    """
+
+    type: Literal["switch"] = "switch"
+    call: str
+    spec: SessionSpec
+
+
+class Record(Shape):
+    """Begin a recording (as `recording` says), pause it (silence in the file), go on, or complete it (`Recorded`).
+
+    What makes no sense at the moment changes nothing.
+    """
+
+    type: Literal["record"] = "record"
+    call: str
+    action: Literal["start", "pause", "resume", "stop"]
+    recording: Recording | None = None
+
+
 class Close(Shape):
     """End the session: the AI connection and the media leg. Answered by `Ended`. Unknown calls are ignored."""
 
@@ -119,223 +180,11 @@ class Close(Shape):
     reason: str
 
 
-Command = Annotated[Welcome | Prepare | Greet | AnswerTool | Speak | WrapUp | Hold | Close, Field(discriminator="type")]
+Order = Speak | WrapUp | Hold | Inform | Mute | Switch
+"""What a session is told while it goes on."""
 
+Command = Annotated[Welcome | Prepare | Greet | AnswerTool | Order | Record | Close, Field(discriminator="type")]
 
-# ---------------------------------------------------------------- worker -> controller
-
-
-class Load(Shape):
-    """How a worker is doing. Lateness is that of the 20 ms tick over the last beat interval."""
-
-    sessions: int = 0
-    legs: int = 0
-    lateness_p99_ms: float = 0.0
-    lateness_max_ms: float = 0.0
-
-
-class Hello(Shape):
-    """A worker introduces itself: where Asterisk should connect to, how many calls it can carry, which it has."""
-
-    type: Literal["hello"] = "hello"
-    version: int = VERSION
-    worker: str
-    pid: int
-    host: str
-    port: int
-    capacity: int
-    calls: tuple[str, ...] = ()
-
-
-class Beat(Shape):
-    """Sent twice a second. A worker whose beats stop for 1.5 s is dead: its supervisor kills it."""
-
-    type: Literal["beat"] = "beat"
-    load: Load
-
-
-class Ready(Shape):
-    """The AI session is configured: the call may be answered."""
-
-    type: Literal["ready"] = "ready"
-    call: str
-    model: str
-    session: str
-    took_ms: int
-
-
-class Failed(Shape):
-    """There is no AI session for this call, and there will be none.
-
-    `kind`: `config` and `account` will fail again for the next call too; `transient` may not.
-    """
-
-    type: Literal["failed"] = "failed"
-    call: str
-    kind: Literal["config", "account", "transient"]
-    message: str
-
-
-class MediaConnected(Shape):
-    """Asterisk connected, its UUID was expected, silence is flowing: the leg may join the bridge."""
-
-    type: Literal["media_connected"] = "media_connected"
-    call: str
-
-
-class MediaFormat(Shape):
-    """The first audio frame has come: which rate, how many payload bytes (24000 Hz and 960 are right)."""
-
-    type: Literal["media_format"] = "media_format"
-    call: str
-    rate: int
-    frame_bytes: int
-
-
-class MediaGone(Shape):
-    """The AudioSocket connection of this call is over, whoever ended it."""
-
-    type: Literal["media_gone"] = "media_gone"
-    call: str
-    reason: str
-
-
-class Said(Shape):
-    """One finished utterance. `text` is personal. For an interrupted agent it is cut at what was heard."""
-
-    type: Literal["said"] = "said"
-    call: str
-    who: Literal["caller", "agent"]
-    text: str
-    item: str
-    interrupted: bool = False
-    heard_ms: int | None = None
-
-
-class TurnMeasured(Shape):
-    """Latencies of one turn in milliseconds, from the moment the server said that the caller stopped."""
-
-    type: Literal["turn_measured"] = "turn_measured"
-    call: str
-    turn: int
-    first_delta_ms: float | None
-    first_frame_ms: float | None
-
-
-class BargedIn(Shape):
-    """The caller interrupted. `cut_ms`: from `speech_started` to silence; `heard_ms`: of the item cut off."""
-
-    type: Literal["barged_in"] = "barged_in"
-    call: str
-    item: str | None
-    heard_ms: int
-    cut_ms: float
-
-
-class DigitPressed(Shape):
-    """A DTMF digit from AudioSocket 0x03."""
-
-    type: Literal["digit"] = "digit"
-    call: str
-    digit: str
-
-
-class ToolCalled(Shape):
-    """The model asks for a built-in tool. Answer with `AnswerTool`, always. `arguments` is a JSON object."""
-
-    type: Literal["tool_called"] = "tool_called"
-    call: str
-    tool_call: str
-    name: str
-    arguments: dict[str, Any]
-
-
-class Used(Shape):
-    """What one response or one transcription cost in tokens (`usage` as OpenAI counts), or in seconds of audio."""
-
-    type: Literal["used"] = "used"
-    call: str
-    provider: str
-    model: str
-    kind: Literal["response", "transcription"]
-    usage: dict[str, int]
-    seconds: float | None = None
-
-
-class Reconnected(Shape):
-    """The AI connection broke and is back, with the memory of the conversation. `gap_ms`: from loss to ready."""
-
-    type: Literal["reconnected"] = "reconnected"
-    call: str
-    provider: str
-    attempts: int
-    gap_ms: int
-    reason: str
-    planned: bool = False
-    """True: a renewal before the provider's time limit."""
-
-
-class Recorded(Shape):
-    """The recording of this call is complete."""
-
-    type: Literal["recorded"] = "recorded"
-    call: str
-    path: str
-    seconds: float
-
-
-class Finished(Shape):
-    """What was to be said last (`WrapUp`, the end of the idle ladder) has been played: hang up."""
-
-    type: Literal["finished"] = "finished"
-    call: str
-    why: str
-
-
-class Counters(Shape):
-    """What one session did, told once at its end."""
-
-    frames_in: int = 0
-    frames_out: int = 0
-    late_frames: int = 0
-    dropped_frames: int = 0
-    barge_ins: int = 0
-    false_barge_ins: int = 0
-    turns: int = 0
-    reconnects: int = 0
-    benign_errors: int = 0
-    usage: dict[str, int] = Field(default_factory=dict)
-
-
-class Ended(Shape):
-    """The session is over and holds nothing any more. The last event of a call."""
-
-    type: Literal["ended"] = "ended"
-    call: str
-    reason: str
-    counters: Counters = Field(default_factory=Counters)
-
-
-CallEvent = (
-    Ready
-    | Failed
-    | MediaConnected
-    | MediaFormat
-    | MediaGone
-    | Said
-    | TurnMeasured
-    | BargedIn
-    | DigitPressed
-    | ToolCalled
-    | Used
-    | Reconnected
-    | Recorded
-    | Finished
-    | Ended
-)
-"""Everything that concerns one call, in the order in which it happened."""
-
-Event = Annotated[Hello | Beat | CallEvent, Field(discriminator="type")]
 
 _commands: TypeAdapter[Command] = TypeAdapter(Command)
 _events: TypeAdapter[Event] = TypeAdapter(Event)

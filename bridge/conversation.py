@@ -16,12 +16,13 @@ measuring what was heard and clearing the queue there is nothing.
     Drained            finished utterances are reported; held tools go on after a tail
     Digit              collected, then told to the model as text
     Speak WrapUp Hold  what the controller orders: `orders`
+    Mute Inform Switch likewise; another agent: `cast`
     RemoteTool         the server waits for somebody else: no watchdog barks
     ServerError        a race that is counted, a refused request that is repeated, or the end
 
 The rules live with their state: `responses` (one at a time, its table), `interruptions`, `tools` (its table),
 `turns`, `caller`, `doubts`, `tail`, `utterances`, `greeting`, `ears`, `orders`, `farewell`, `idle`, `digits`, `meter`,
-`setbacks`, `outage`. This file only says who hears of what, in which order.
+`setbacks`, `outage`, `cast`. This file only says who hears of what, in which order.
 
 Watchdogs and their recovery: no reaction to a request (asked again, three times, then the session ends); a response
 that stands still (cancelled, then given up); a response without sound or tool (asked for again once); a failed one
@@ -30,7 +31,8 @@ that stands still (cancelled, then given up); a response without sound or tool (
 """
 
 from bridge.caller import Caller
-from bridge.contract import Hold, Said, SessionSpec, Speak, WrapUp
+from bridge.cast import Cast
+from bridge.contract import Hold, Inform, Mute, Said, SessionSpec, Speak, Switch, WrapUp
 from bridge.digits import Digits
 from bridge.doubts import Doubts
 from bridge.ears import Ears
@@ -77,7 +79,6 @@ class Conversation:
     def __init__(self, call: str, spec: SessionSpec, playout: Playout) -> None:
         out = self._out = Outbox()
         self._call = call
-        self._spec = spec
         self._playout = playout
         self.responses = Responses(out)
         self.tools = ToolCalls(call, spec.tools, out, self.responses)
@@ -120,6 +121,8 @@ class Conversation:
         self._digits = Digits(call, spec.digit_actions, out, self.responses)
         self.meter = Meter(call, spec, out)
         self.setbacks = Setbacks(out, self.responses)
+        by_spec = (self.turns, self.doubts, self._caller, self.meter)
+        self._cast = Cast(by_spec, self.ears, self.orders, self.tools, self._idle, self._digits)
         self.closed = False
         self._listening = False
         """The caller is there: `Greet` has come."""
@@ -139,7 +142,7 @@ class Conversation:
         if self.closed:
             return []
         self._on(what, now)
-        self._idle.heed(quiet=self._listening and self.at_rest and not self.orders.on_hold)
+        self._idle.heed(quiet=self._listening and self.at_rest and self.orders.talking)
         return self._out.take()
 
     def _on(self, what: events.Event | Input, now: float) -> None:
@@ -200,6 +203,12 @@ class Conversation:
             case Hold():
                 self.doubts.settle()
                 self.orders.hold(what)
+            case Mute():
+                self.orders.mute(what)
+            case Inform():
+                self.orders.inform(what)
+            case Switch(spec=spec):
+                self._cast.switch(spec)
             case events.CallerIdle():
                 self._idle.server_prompted()
             case events.RemoteTool(over):

@@ -17,7 +17,7 @@ class Digits:
 
     def __init__(self, call: str, actions: tuple[str, ...], out: Outbox, responses: Responses) -> None:
         self._call = call
-        self._actions = actions
+        self.actions = actions
         self._out = out
         self._responses = responses
         self._pressed = ""
@@ -25,7 +25,7 @@ class Digits:
     def pressed(self, digit: str) -> None:
         """One key."""
         self._out.add(Emit(DigitPressed(call=self._call, digit=digit)))
-        if digit in self._actions:
+        if digit in self.actions:
             return
         self._pressed += digit
         if digit == "#":

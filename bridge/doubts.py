@@ -20,16 +20,20 @@ class Doubts:
 
     def __init__(self, spec: SessionSpec, out: Outbox) -> None:
         self._out = out
-        vad = spec.turn_detection
-        silence_s = vad.silence_duration_ms / 1000 if isinstance(vad, ServerVad) else 0.0
-        self._window_s = spec.min_speech_ms / 1000 + silence_s if spec.min_speech_ms else 0.0
-        self._click_s = max(SHORT_S, silence_s + CLICK_S)
+        self.adopt(spec)
         self.false_barge_ins = 0
         self.pending = False
         """The caller speaks over the agent, and it is not certain yet whether it counts."""
         self.since = 0.0
         self._cut_item: str | None = None
         """What the caller said when the agent was last cut, until it is known to be something."""
+
+    def adopt(self, spec: SessionSpec) -> None:
+        """This agent's patience."""
+        vad = spec.turn_detection
+        silence_s = vad.silence_duration_ms / 1000 if isinstance(vad, ServerVad) else 0.0
+        self._window_s = spec.min_speech_ms / 1000 + silence_s if spec.min_speech_ms else 0.0
+        self._click_s = max(SHORT_S, silence_s + CLICK_S)
 
     @property
     def wanted(self) -> bool:

@@ -14,7 +14,7 @@ long before it is played, nothing is active that would keep it from doing so.
 """
 
 from bridge.contract import SessionSpec
-from bridge.realtime.frames import session_update, turn_detection_update
+from bridge.realtime.frames import session_change, session_update, turn_detection_update
 from bridge.signals import Outbox, Send
 
 
@@ -24,12 +24,17 @@ class Ears:
     def __init__(self, spec: SessionSpec, out: Outbox) -> None:
         self._spec = spec
         self._out = out
-        self._ours = spec.min_speech_ms > 0
         self.protected = bool(spec.greeting) and spec.protect_greeting
         self.deaf = False
         self._told = self._wanted
         self.server_interrupts = self._wanted[0]
         """The server cancels by itself when the caller speaks."""
+        self.revision = 0
+        """Of the set-up: a connection that was set up with an earlier one has missed a change."""
+
+    @property
+    def _ours(self) -> bool:
+        return self._spec.min_speech_ms > 0
 
     @property
     def server_answers(self) -> bool:
@@ -52,15 +57,24 @@ class Ears:
         self._told = self._wanted
         return session_update(self._out.new_id("setup"), self._spec, *self._wanted)
 
+    def adopt(self, spec: SessionSpec) -> None:
+        """Another agent listens and speaks from now on, on the same connection."""
+        before, self._spec = self._spec, spec
+        self._sent(session_change(self._out.new_id("setup"), before, spec, *self._wanted))
+
     def changed(self) -> None:
         """Something was set: tell the server, if it makes a difference to it."""
         if self._told == self._wanted:
             return
-        self._told = self._wanted
-        if not self._wanted[0]:
-            self.server_interrupts = False
-        self._out.add(Send(turn_detection_update(self._out.new_id("setup"), self._spec, *self._wanted)))
+        self._sent(turn_detection_update(self._out.new_id("setup"), self._spec, *self._wanted))
 
     def confirmed(self) -> None:
         """What we sent last is in force."""
         self.server_interrupts = self._wanted[0]
+
+    def _sent(self, frame: bytes) -> None:
+        self._told = self._wanted
+        self.revision += 1
+        if not self._wanted[0]:
+            self.server_interrupts = False
+        self._out.add(Send(frame))

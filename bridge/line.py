@@ -1,13 +1,15 @@
 """A session's line to the AI: opened, kept, opened again, renewed before its time is up, moved to another provider.
 
 Owns the connection of one call and the order in which things are tried (`realtime.retries`). `run` is its only task;
-it returns when no provider is left. A connection that works is renewed before the provider ends it: the next one is
+it returns when no provider is left. A connection that works is renewed before the provider ends it, and when another
+agent needs another one (`move`): the next one is
 opened in the background and takes over at a moment when nobody speaks and nothing is open, in one synchronous step.
 
 Refuses to know what is said on the line: whoever has it is told when it is up, when it is down, and what comes in.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic, time
@@ -83,6 +85,7 @@ class Line:
         self._call = call
         self._client: RealtimeClient | None = None
         self._trouble: asyncio.Future[ProviderError] | None = None
+        self._moved = asyncio.Event()
         self._farewells: set[asyncio.Task[None]] = set()
         self._progressed = False
         self._known_dropped = 0
@@ -100,6 +103,12 @@ class Line:
         make = {"config": ConfigRefused, "account": AccountRefused, "transient": ConnectionLost}[kind]
         if self._trouble is not None and not self._trouble.done():
             self._trouble.set_result(make(message))
+
+    def move(self, providers: Sequence[Provider]) -> None:
+        """Exchange the connection for one to the first of these, as soon as nobody speaks; if there is none at the
+        moment, they are tried from now on."""
+        self._retries = Retries(providers, self._pace)
+        self._moved.set()
 
     async def run(self) -> ProviderError:
         """Until nobody is left to be tried: returns the last trouble. Everything is closed then."""
@@ -136,6 +145,7 @@ class Line:
                     away = monotonic()
                 await asyncio.sleep(delay)
             attempts += 1
+            self._moved.clear()
             provider = self._retries.provider
             try:
                 client = await self._connect(provider, patient=first and attempts == 1)
@@ -210,11 +220,16 @@ class Line:
 
     async def _renew(self, client: RealtimeClient) -> None:
         """Returns when another connection has taken over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._renew_after(client)):
+                await self._moved.wait()
         provider = client.provider
-        await asyncio.sleep(self._renew_after(client))
         while True:
             await self._rest()
             began = monotonic()
+            if self._moved.is_set():
+                self._moved.clear()
+                provider = self._retries.provider
             try:
                 spare = await self._connect(provider, patient=False)
             except ProviderError as error:
@@ -223,7 +238,7 @@ class Line:
                 continue
             try:
                 await self._rest()
-                if spare.alive:
+                if spare.alive and not self._moved.is_set():
                     self._let_go()
                     opening = Opening(provider, False, True, 1, round((monotonic() - began) * 1000), "renewal")
                     self._take(spare, opening)

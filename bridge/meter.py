@@ -16,9 +16,13 @@ class Meter:
     def __init__(self, call: str, spec: SessionSpec, out: Outbox) -> None:
         self._call = call
         self._out = out
-        self._transcriber = spec.transcription.model if spec.transcription else ""
+        self.adopt(spec)
         self.provider: Provider = spec.provider
         self.sums: dict[str, int] = {}
+
+    def adopt(self, spec: SessionSpec) -> None:
+        """Who transcribes from now on."""
+        self._transcriber = spec.transcription.model if spec.transcription else ""
 
     def response(self, usage: Mapping[str, int]) -> None:
         """A response is over."""

@@ -1,4 +1,4 @@
-"""What the controller orders the agent to do: say something, say its last, be on hold. [pure]
+"""What the controller orders the agent to do: say something, say its last, be on hold, be told something. [pure]
 
 Owns the hold, and who may speak while it or the last words last. Texts go through the arbiter like every other
 response. On hold the agent is silent from the next frame on, exactly as after a barge-in, and the server hears
@@ -10,10 +10,12 @@ silence; tools go on. Last words cut what the agent says at length, unless that 
     WrapUp                    other firm last words are said      `Finished`, always
     idle goodbye              -                                   `Finished`, or the caller speaks
     Hold on                   firm last words are said            Hold off, WrapUp
+    Mute                      -                                   another Mute
+    Inform                    -                                   at once; a reaction comes like any response
 """
 
 from bridge import wording
-from bridge.contract import Hold, SessionSpec, Speak, WrapUp
+from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, WrapUp
 from bridge.ears import Ears
 from bridge.farewell import Farewell
 from bridge.interruptions import Interruptions
@@ -43,7 +45,7 @@ class Orders:
         turns: Turns,
         interruptions: Interruptions,
     ) -> None:
-        self._spec = spec
+        self.spec = spec
         self._out = out
         self._playout = playout
         self._ears = ears
@@ -55,11 +57,20 @@ class Orders:
         self.on_hold = False
         self.waiting = False
         """When the hold ends, the caller waits for an answer."""
+        self.caller_muted = False
+        """The agent does not hear the caller."""
+        self.agent_muted = False
+        """The caller does not hear the agent."""
 
     @property
     def deaf(self) -> bool:
-        """What the caller says does not matter at the moment."""
-        return self.on_hold or self._farewell.firm
+        """The server hears silence."""
+        return self.on_hold or self.caller_muted
+
+    @property
+    def talking(self) -> bool:
+        """Caller and agent hear each other: who is silent now is silent by choice."""
+        return not (self.on_hold or self.caller_muted or self.agent_muted)
 
     def rule(self) -> None:
         """Requests wait while the caller has the word, or while the agent is to be silent."""
@@ -79,7 +90,7 @@ class Orders:
         if self._farewell.active or not order.text:
             return
         exact = "none" if order.exact else None
-        wish = Wish(instructions=wording.asked(order, self._spec), tool_choice=exact, must=True)
+        wish = Wish(instructions=wording.asked(order, self.spec), tool_choice=exact, must=True)
         self._responses.want(wish)
 
     def prompt(self, text: str) -> None:
@@ -155,6 +166,17 @@ class Orders:
             self._responses.want(Wish())
         self.waiting = False
         self._responses.flush()
+
+    # ------------------------------------------------------------ the rest
+
+    def mute(self, order: Mute) -> None:
+        """Nobody is told: what is said goes on, and is heard or not."""
+        self.caller_muted, self.agent_muted = order.caller, order.agent
+
+    def inform(self, order: Inform) -> None:
+        item_id = self._tell(order.text)
+        if order.respond and not self._farewell.active:
+            self._responses.want(Wish(items={item_id}))
 
     def _set_deaf(self, deaf: bool) -> None:
         self._ears.deaf = deaf

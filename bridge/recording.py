@@ -1,11 +1,12 @@
 """Recordings of calls, made in the worker as each call goes: caller left, agent right, as heard.
 
-Owns each call's file and the `Recorded` sink that stands between a media leg and its session. The event loop never
+Owns each recording's file; when one is made is `recorded`'s. The event loop never
 waits for the disk: it lays the sound on a `Timeline` and hands blocks over to the disk thread. If the disk stalls,
 blocks are dropped, loudly, and are silence in the file, so that what comes after is still at its time. If the disk is
 full, the recording ends and the call goes on.
 
-Refuses names that it did not make: a file is `<call>.<format>`, and a call is a UUID.
+Refuses names that it did not make: a file is `<call>.<format>`, or `<call>-2.<format>` for the second one of a call,
+and a call is a UUID.
 """
 
 import asyncio
@@ -19,7 +20,6 @@ from uuid import UUID
 import structlog
 
 from bridge import contract
-from bridge.audiosocket.leg import Leg, Sink
 from bridge.diskthread import DiskThread
 from bridge.retention import Retention
 from bridge.soundfiles import FRAME_BYTES, Format, SoundFileError, StereoFile, create
@@ -92,6 +92,8 @@ class Recording:
         self._position = 0
         self._dropped = 0
         self._finished = False
+        self.paused = False
+        """Time goes on, in silence."""
 
     def start(self) -> None:
         """The media leg is there: time zero of the file."""
@@ -99,7 +101,7 @@ class Recording:
             self._timeline = Timeline(self._clock())
 
     def caller(self, pcm: bytes) -> None:
-        if self._timeline is not None:
+        if self._timeline is not None and not self.paused:
             self._timeline.caller(pcm, self._clock())
 
     def agent(self, frame: bytes | None) -> None:
@@ -107,7 +109,7 @@ class Recording:
         if self._timeline is None or self._finished:
             return
         now = self._clock()
-        self._timeline.agent(frame, now)
+        self._timeline.agent(None if self.paused else frame, now)
         if (block := self._timeline.take(now)) is not None:
             self._hand_over(block)
 
@@ -188,39 +190,9 @@ class Recordings:
         """Nothing is deleted any more. What the disk thread has, it still does."""
         self.retention.close()
 
-    def open(self, call: str, wanted: contract.Recording) -> Recording:
-        """Raises ValueError if the call's id is no UUID."""
-        path = Path(wanted.path) / f"{UUID(call)}.{wanted.format}"
+    def open(self, call: str, wanted: contract.Recording, number: int = 1) -> Recording:
+        """`number`: which one of this call. Raises ValueError if the call's id is no UUID."""
+        again = f"-{number}" if number > 1 else ""
+        path = Path(wanted.path) / f"{UUID(call)}{again}.{wanted.format}"
         writing = Writing(call, path, wanted.format, self._create)
         return Recording(self._disk, writing, limit=self._limit, clock=self._clock)
-
-
-class Recorded:
-    """The `Sink` that writes down what passes between a media leg and its session. Changes nothing on the way."""
-
-    def __init__(self, sink: Sink, recording: Recording) -> None:
-        self._sink = sink
-        self._recording = recording
-
-    def media_connected(self, leg: Leg) -> None:
-        self._recording.start()
-        self._sink.media_connected(leg)
-
-    def media_format(self, rate: int, frame_bytes: int) -> None:
-        self._sink.media_format(rate, frame_bytes)
-
-    def caller_audio(self, pcm: bytes) -> None:
-        self._recording.caller(pcm)
-        self._sink.caller_audio(pcm)
-
-    def caller_digit(self, digit: str) -> None:
-        self._sink.caller_digit(digit)
-
-    def media_gone(self, reason: str) -> None:
-        self._recording.finish()
-        self._sink.media_gone(reason)
-
-    def next_frame(self) -> bytes | None:
-        frame = self._sink.next_frame()
-        self._recording.agent(frame)
-        return frame

@@ -2,7 +2,8 @@
 
 Owns the rules that the controller's `Welcome` brought (also after recording was switched off, or while no call comes)
 and the hourly look, which runs on the disk thread. Deletes only what a worker has made: `<uuid>.wav` and `<uuid>.ogg`
-that lie in the folder itself and are no links. Age counts from the last time the file was written, the end of a call.
+(`<uuid>-2.wav` for the second of a call) that lie in the folder itself and are no links. Age counts from the last time
+the file was written, the end of a call.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from bridge.diskthread import DiskThread
 SWEEP_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
 
-_OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(wav|ogg)")
+_OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-[0-9]{1,4})?\.(wav|ogg)")
 
 log = structlog.get_logger()
 

@@ -20,7 +20,7 @@ from typing import Literal, Protocol
 
 import structlog
 
-from bridge import contract, signals
+from bridge import cast, contract, signals
 from bridge.conversation import Conversation
 from bridge.gap import Gap
 from bridge.line import Line, Opening
@@ -85,6 +85,8 @@ class Session:
         self._line = Line(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
         self._client: RealtimeClient | None = None
         """The present connection, if the line is up."""
+        self._set_up = 0
+        """The revision of the set-up with which the last connection was opened."""
         self._unsent: list[bytes] = []
         """Changes of the session's set-up while the line was down."""
         self._ai: asyncio.Task[None] | None = None
@@ -137,10 +139,14 @@ class Session:
         self._log.info("tool answered", tool_call=tool_call, ok=ok)
         self._feed(signals.ToolAnswered(tool_call, output, respond))
 
-    def order(self, order: contract.Speak | contract.WrapUp | contract.Hold) -> None:
-        """Say something, say its last, be on hold or go on."""
+    def order(self, order: contract.Order) -> None:
+        """What the controller wants of the agent."""
         self._log.info("ordered", order=order.type)
         self._feed(order)
+        if isinstance(order, contract.Switch):
+            before, self._spec = self._spec, order.spec
+            if cast.needs_new_line(before, order.spec):
+                self._line.move((order.spec.provider, *order.spec.fallbacks))
 
     def close(self, reason: str) -> None:
         """End the call. The first reason counts."""
@@ -179,6 +185,7 @@ class Session:
 
     def setup(self) -> bytes:
         """The `session.update` with which each connection begins."""
+        self._set_up = self._conversation.ears.revision
         return self._conversation.ears.setup()
 
     def line_up(self, client: RealtimeClient, opening: Opening) -> None:
@@ -187,6 +194,8 @@ class Session:
         missed = self._gap.latest(self._clock()) if opening.planned else self._gap.end()
         self._memory.lost()
         self._client = client
+        if opening.planned and self._set_up != self._conversation.ears.revision:
+            client.send(self.setup())  # something was changed while the connection waited for its moment
         for frame in (*self._memory.replay(dropped=not (opening.first or opening.planned)), *self._unsent):
             client.send(frame)
         self._unsent.clear()
@@ -266,7 +275,7 @@ class Session:
         """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
         self._frames_in += 1
         now = self._clock()
-        if self._conversation.orders.on_hold:
+        if self._conversation.orders.deaf:
             pcm = bytes(len(pcm))
         if self._uplink.started and self._uplink.accept(len(pcm) / BYTES_PER_MS / 1000, now):
             self._gap.keep(pcm, now)
@@ -274,9 +283,10 @@ class Session:
                 self._client.send_audio(audio_append(pcm))
 
     def caller_digit(self, digit: str) -> None:
-        if self._uplink.started and not self._conversation.closed:
+        unheard = self._conversation.orders.caller_muted
+        if self._uplink.started and not self._conversation.closed and not unheard:
             self._feed(signals.Digit(digit))
-        else:
+        elif not unheard or digit in self._spec.digit_actions:
             self._tell(contract.DigitPressed(call=self.call, digit=digit))
 
     def media_gone(self, reason: str) -> None:
@@ -299,7 +309,7 @@ class Session:
                 self._client.send_audio(_SILENCE)
         if frame is None and self._gap.open and self._uplink.started:
             return self._gap.comfort(now)
-        return frame
+        return None if self._conversation.orders.agent_muted else frame
 
     # ------------------------------------------------------------ what the conversation wants
 

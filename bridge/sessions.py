@@ -18,7 +18,8 @@ import structlog
 
 from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, Sink
-from bridge.recording import Recorded, Recording, Recordings
+from bridge.recorded import Recorded
+from bridge.recording import Recordings
 
 MEDIA_TTL = 180.0
 """Seconds from `Prepare` in which Asterisk may connect: for calls that we dial, somebody's phone rings in between."""
@@ -39,7 +40,7 @@ class Session(Sink, Protocol):
     async def run(self) -> None: ...
     def greet(self) -> None: ...
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
-    def order(self, order: contract.Speak | contract.WrapUp | contract.Hold) -> None: ...
+    def order(self, order: contract.Order) -> None: ...
     def close(self, reason: str) -> None: ...
 
 
@@ -64,7 +65,7 @@ class Carried:
     task: asyncio.Task[None] | None = None
     media: Media = Media.AWAITED
     ended: bool = False
-    recording: Recording | None = None
+    recorded: Recorded | None = None
     end: contract.Ended | None = None
     """What the session said last, kept back until the recording is complete."""
     reason: str = "the session ended"
@@ -140,7 +141,7 @@ class Sessions:
             log.info("command for a call that is not here", call=command.call, command=command.type)
             return
         try:
-            self._pass_on(carried.session, command)
+            self._pass_on(carried, carried.session, command)
         except Exception:  # the top of this command: a fault of one session ends one call
             log.exception("session failed at a command", call=command.call, command=command.type)
             self._cancel(carried, FAULT)
@@ -160,13 +161,9 @@ class Sessions:
 
     def _pass_on(
         self,
+        carried: Carried,
         session: Session,
-        command: contract.Greet
-        | contract.AnswerTool
-        | contract.Speak
-        | contract.WrapUp
-        | contract.Hold
-        | contract.Close,
+        command: contract.Greet | contract.AnswerTool | contract.Order | contract.Record | contract.Close,
     ) -> None:
         match command:
             case contract.Greet():
@@ -176,7 +173,10 @@ class Sessions:
             case contract.Close():
                 self._server.forget(command.call)
                 session.close(command.reason)
-            case contract.Speak() | contract.WrapUp() | contract.Hold():
+            case contract.Record():
+                if carried.recorded is not None:
+                    carried.recorded.order(command)
+            case _:
                 session.order(command)
 
     def _prepare(self, command: contract.Prepare) -> None:
@@ -207,10 +207,10 @@ class Sessions:
 
     def _recorded(self, carried: Carried, session: Session, wanted: contract.Recording | None) -> Sink:
         """What the media leg talks to."""
-        if wanted is None or self._recordings is None:
+        if self._recordings is None:
             return session
-        carried.recording = self._recordings.open(carried.call, wanted)
-        return Recorded(session, carried.recording)
+        carried.recorded = Recorded(session, carried.call, self._recordings, wanted, self._emit)
+        return carried.recorded
 
     def _refuse(self, call: str, kind: Literal["config", "transient"], message: str) -> None:
         log.warning("call refused", call=call, reason=message)
@@ -238,10 +238,9 @@ class Sessions:
                     self._empty.set()
 
     async def _complete(self, carried: Carried) -> None:
-        """The recording, if there is one. Bounded: the disk gets `recording.CLOSE_SECONDS`."""
-        if carried.recording is not None and (recorded := await carried.recording.close()) is not None:
-            log.info("recorded", call=carried.call, path=recorded.path, seconds=recorded.seconds)
-            self._emit(recorded)
+        """The recordings, if there are any. Bounded: the disk gets `recording.CLOSE_SECONDS`."""
+        if carried.recorded is not None:
+            await carried.recorded.close()
 
     def _event(self, carried: Carried, event: contract.CallEvent) -> None:
         """Everything a session says. Nothing comes after `Ended`, which waits for the recording."""
@@ -254,7 +253,7 @@ class Sessions:
                 carried.media = Media.HERE
             case contract.MediaGone():
                 carried.media = Media.GONE
-            case contract.Ended() if carried.recording is not None:
+            case contract.Ended() if carried.recorded is not None:
                 carried.end = event
                 return
             case contract.Ended():

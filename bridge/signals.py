@@ -1,8 +1,8 @@
 """What goes into a conversation besides the server's events, and what comes out of it. [pure]
 
 Inputs say what happened, effects say what to do. `bridge.session` feeds the ones and carries out the others, in
-order; nothing else connects the conversation to the world. The controller's commands `Speak`,
-`WrapUp` and `Hold` are inputs as they are.
+order; nothing else connects the conversation to the world. The controller's orders are inputs as they
+are.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from bridge.contract import CallEvent, Hold, Provider, Speak, WrapUp
+from bridge.contract import CallEvent, Order, Provider
 
 
 class Timer(Enum):
@@ -103,9 +103,7 @@ class LineBack:
     provider: Provider
 
 
-Input = (
-    LineLost | LineBack | Greet | Speak | WrapUp | Hold | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
-)
+Input = LineLost | LineBack | Greet | Order | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
 
 # ---------------------------------------------------------------- effects
 

@@ -73,7 +73,7 @@ class ToolCalls:
 
     def __init__(self, call: str, tools: tuple[FunctionTool, ...], out: Outbox, responses: Responses) -> None:
         self._call = call
-        self._tools = {tool.name: tool for tool in tools}
+        self.adopt(tools)
         self._out = out
         self._responses = responses
         self._rounds: dict[str, _Round] = {}
@@ -82,6 +82,10 @@ class ToolCalls:
 
     def __repr__(self) -> str:
         return f"<ToolCalls [{len(self._known)} calls, {len(self._rounds)} responses unsettled]>"
+
+    def adopt(self, tools: tuple[FunctionTool, ...]) -> None:
+        """What may be called from now on. Calls that run go on."""
+        self._tools = {tool.name: tool for tool in tools}
 
     @property
     def holding(self) -> bool:

@@ -22,8 +22,7 @@ class Turns:
         self._call = call
         self._out = out
         self._playout = playout
-        semantic = isinstance(spec.turn_detection, SemanticVad)
-        self._answer_s = SEMANTIC_ANSWER_S if semantic else ANSWER_S
+        self.adopt(spec)
         self.speaking = False
         """The caller speaks."""
         self.answer_due = False
@@ -35,6 +34,11 @@ class Turns:
         """Was running when the caller stopped: it is not the answer."""
         self._first_delta_ms: float | None = None
         self._first_item = ""
+
+    def adopt(self, spec: SessionSpec) -> None:
+        """How long this agent's server may think."""
+        semantic = isinstance(spec.turn_detection, SemanticVad)
+        self._answer_s = SEMANTIC_ANSWER_S if semantic else ANSWER_S
 
     @property
     def watching(self) -> bool:

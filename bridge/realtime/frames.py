@@ -39,6 +39,24 @@ def session_update(event_id: str, spec: SessionSpec, interrupt: bool = True, cre
     return _frame("session.update", event_id, session=session)
 
 
+def session_change(event_id: str, old: SessionSpec, new: SessionSpec, interrupt: bool, create: bool) -> bytes:
+    """From now on this agent, as far as a session can change once it has spoken: not in voice and speed.
+
+    What is left out stays as it was, so what the new agent has no more is taken away by name.
+    """
+    ears = {key: value for key, value in _input(new, interrupt, create).items() if key != "format"}
+    for knob in ("noise_reduction", "transcription"):
+        if getattr(old, knob) is not None:
+            ears.setdefault(knob, None)
+    session: dict[str, Any] = {"type": "realtime", "instructions": new.instructions, "tools": _tools(new)}
+    session["audio"] = {"input": ears}
+    if session["tools"]:
+        session["tool_choice"] = "auto"
+    if new.max_output_tokens != old.max_output_tokens:
+        session["max_output_tokens"] = new.max_output_tokens or "inf"
+    return _frame("session.update", event_id, session=session)
+
+
 def _tools(spec: SessionSpec) -> list[dict[str, Any]]:
     tools: list[dict[str, Any]] = [
         {"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters}

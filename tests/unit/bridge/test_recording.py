@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from bridge import contract, recording
 from bridge.diskthread import DiskThread
 from bridge.playout import FRAME_BYTES
-from bridge.recording import Recorded, Recordings
+from bridge.recording import Recordings
 from bridge.soundfiles import Format, StereoFile
 from bridge.timeline import RATE
 
@@ -189,48 +189,3 @@ def test_a_fault_in_one_job_does_not_end_the_thread(thread: DiskThread) -> None:
         thread.put(done.set)
         assert done.wait(5)
     assert len(logs) == 1
-
-
-class Session:
-    """A sink that writes down what it is asked."""
-
-    def __init__(self) -> None:
-        self.seen: list[object] = []
-        self.frames = [FRAME, None]
-
-    def media_connected(self, leg: object) -> None:
-        self.seen.append(leg)
-
-    def media_format(self, rate: int, frame_bytes: int) -> None:
-        self.seen.append((rate, frame_bytes))
-
-    def caller_audio(self, pcm: bytes) -> None:
-        self.seen.append(pcm)
-
-    def caller_digit(self, digit: str) -> None:
-        self.seen.append(digit)
-
-    def media_gone(self, reason: str) -> None:
-        self.seen.append(reason)
-
-    def next_frame(self) -> bytes | None:
-        return self.frames.pop(0)
-
-
-async def test_the_session_sees_its_media_leg_as_it_is(tmp_path: Path, thread: DiskThread) -> None:
-    session, clock = Session(), Clock()
-    made = Recordings(thread, clock=clock).open(CALL, contract.Recording(path=str(tmp_path)))
-    sink = Recorded(session, made)
-    leg = object()
-    sink.media_connected(leg)  # type: ignore[arg-type]
-    sink.media_format(24000, 960)
-    clock.now += 0.02
-    sink.caller_audio(b"\1\1")
-    sink.caller_digit("5")
-    assert (sink.next_frame(), sink.next_frame()) == (FRAME, None)
-    sink.media_gone("over")
-    assert session.seen == [leg, (24000, 960), b"\1\1", "5", "over"]
-    clock.now += 5
-    recorded = await made.close()
-    assert recorded is not None
-    assert recorded.seconds == pytest.approx(0.02), "the file ends with the media leg"

@@ -11,7 +11,8 @@ from bridge import contract, sessions
 from bridge.audiosocket.server import AudioSocketServer, Leg
 from bridge.clock import Ticker
 from bridge.diskthread import DiskThread
-from bridge.recording import Recorded, Recordings
+from bridge.recorded import Recorded
+from bridge.recording import Recordings
 from bridge.sessions import Emit, Sessions
 
 CALLS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(5)]
@@ -47,7 +48,7 @@ class FakeSession:
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
         self.done.append(f"answered {tool_call} {output} {ok} {respond}")
 
-    def order(self, order: contract.Speak | contract.WrapUp | contract.Hold) -> None:
+    def order(self, order: contract.Order) -> None:
         self.done.append(order.type)
 
     def close(self, reason: str) -> None:
@@ -130,6 +131,7 @@ async def test_a_recorded_call_ends_after_its_recording(rig: Rig, tmp_path: Path
     rig.prepare(how=how, folder=tmp_path)
     sink = rig.server._expected[CALLS[0]].sink
     assert isinstance(sink, Recorded)
+    assert sink._recording is not None
     sink._recording.start()
     sink._recording.caller(b"\1\1" * 480)
     rig.sessions.on_command(contract.Close(call=CALLS[0], reason="over"))

@@ -1,0 +1,120 @@
+"""Another agent, and mutes, in a real session against the stand-in server."""
+
+import asyncio
+from typing import Any
+
+import numpy as np
+from pydantic import SecretStr
+
+from bridge import contract
+from bridge.contract import Mute, Provider, Reconnected, Said, Switch
+from demo.realtime.brain import ToneBrain
+from demo.realtime.faults import Delivery
+from demo.realtime.reply import Say
+from demo.realtime.server import StandIn
+from demo.realtime.session import Session as Served
+from tests.integration.session_rig import CALL, Rig, call
+from tests.integration.test_session_reconnect import finish, remembered
+
+AT_ONCE = Delivery(pace=0)
+GREETING = Say("Good morning.", 0.4)
+
+
+def switch(rig: Rig, **change: Any) -> None:
+    spec = rig.session._spec.model_copy(update={"agent": "other", **change})
+    rig.session.order(Switch(call=CALL, spec=spec))
+
+
+async def greeted(rig: Rig) -> None:
+    await rig.until(lambda: rig.arrived_ms() >= 400)
+    rig.listen(1.0)
+    await rig.wait(Said)
+
+
+def told_instructions(served: Served) -> list[str]:
+    updates = [seen.event["session"] for seen in served.received if seen.event["type"] == "session.update"]
+    return [each["instructions"] for each in updates if "instructions" in each]
+
+
+async def test_other_instructions_come_on_the_same_connection() -> None:
+    async with StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+        await greeted(rig)
+        switch(rig, instructions="You are Ann.")
+        await served.wait_for(lambda seen: told_instructions(seen)[-1] == "You are Ann.")
+        await finish(rig, server)
+        assert len(server.sessions) == 1
+
+
+async def test_another_voice_comes_with_a_new_connection_that_knows_the_conversation() -> None:
+    async with StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, _):
+        await greeted(rig)
+        switch(rig, instructions="You are Ann.", voice="cedar")
+        back = await rig.wait(Reconnected)
+        assert back.planned
+        again = await server.session(1)
+        assert again.config["audio"]["output"]["voice"] == "cedar"
+        assert told_instructions(again) == ["You are Ann."]
+        await again.wait_for(lambda seen: len(seen.history.items) == 1)
+        assert remembered(again) == [("assistant", "Good morning.")]
+        assert (await finish(rig, server)).counters.reconnects == 0
+
+
+async def test_another_provider_takes_over() -> None:
+    async with (
+        StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server,
+        StandIn(ToneBrain([]), faults=[AT_ONCE]) as other,
+        call(server, greeting="x") as (rig, served),
+    ):
+        await greeted(rig)
+        switch(rig, provider=Provider(name="other", url=other.url, api_key=SecretStr("sk-test")))
+        assert (await rig.wait(Reconnected)).provider == "other"
+        await served.wait_for(lambda seen: seen.closed)
+        await finish(rig, other)
+
+
+async def test_a_voice_waits_until_nobody_speaks_and_the_last_one_asked_for_counts() -> None:
+    replies = [GREETING, Say("one two three four five six", 2.0)]
+    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, _):
+        await greeted(rig)
+        await rig.talk(0.3)
+        await rig.until(lambda: rig.arrived_ms() >= 1500)
+        switch(rig, voice="cedar")
+        switch(rig, voice="ash")
+        await asyncio.sleep(0.2)
+        assert len(server.sessions) == 1
+        rig.listen(3.0)
+        await rig.wait(Reconnected)
+        assert server.sessions[-1].config["audio"]["output"]["voice"] == "ash"
+        assert rig.of(Said)[-1].text == "one two three four five six"
+        await finish(rig, server)
+
+
+async def test_a_muted_caller_is_silence_to_the_agent_and_keys_stay_their_own() -> None:
+    server = StandIn(ToneBrain([GREETING]), faults=[AT_ONCE])
+    async with server, call(server, greeting="x", digit_actions=("0",)) as (rig, served):
+        await greeted(rig)
+        rig.session.order(Mute(call=CALL, caller=True, agent=False))
+        before = len(served.caller_audio)
+        await rig.talk(0.3)
+        rig.session.caller_digit("4")
+        rig.session.caller_digit("0")
+        await served.wait_for(lambda seen: len(seen.caller_audio) >= before + 48 * 700)
+        assert not np.frombuffer(bytes(served.caller_audio[before:]), "<i2").any()
+        assert [each.digit for each in rig.of(contract.DigitPressed)] == ["0"]
+        rig.session.order(Mute(call=CALL, caller=False, agent=False))
+        await rig.talk(0.3)
+        await served.wait_for(lambda seen: bool(np.frombuffer(bytes(seen.caller_audio[before:]), "<i2").any()))
+        await finish(rig, server)
+
+
+async def test_a_muted_agent_speaks_to_nobody() -> None:
+    server = StandIn(ToneBrain([GREETING, Say("one two three", 0.6)]), faults=[AT_ONCE])
+    async with server, call(server, greeting="x") as (rig, _):
+        await greeted(rig)
+        rig.session.order(Mute(call=CALL, caller=False, agent=True))
+        await rig.talk(0.3)
+        async with asyncio.timeout(5):
+            while len(rig.of(Said)) < 2:
+                assert rig.listen(0.1) == 0
+                await asyncio.sleep(0.01)
+        await finish(rig, server)

@@ -1,0 +1,185 @@
+"""Another agent in the middle of a call, who is heard meanwhile, what the model is told: on stage."""
+
+from typing import Any
+
+import pytest
+
+from bridge.cast import needs_new_line
+from bridge.contract import (
+    FunctionTool,
+    Hold,
+    Idle,
+    Inform,
+    Mute,
+    NoiseReduction,
+    Provider,
+    ServerVad,
+    Speak,
+    Switch,
+    ToolCalled,
+    Transcription,
+    WrapUp,
+)
+from bridge.realtime import events
+from bridge.signals import Digit, Greet, Timer
+from tests.unit.bridge.stage import LOOK_UP, Stage, make_spec
+
+BOOK = FunctionTool(name="book", description="Book a table.", parameters={"type": "object"})
+ON, OFF = Hold(call="call", on=True), Hold(call="call", on=False)
+
+
+def switch(**spec: Any) -> Switch:
+    return Switch(call="call", spec=make_spec(**spec))
+
+
+def changes(stage: Stage) -> list[dict[str, Any]]:
+    return [frame["session"] for frame in stage.sent_of("session.update")]
+
+
+# ---------------------------------------------------------------- another agent
+
+
+def test_the_server_gets_the_new_agent_and_loses_what_the_old_one_had() -> None:
+    stage = Stage(noise_reduction=NoiseReduction(type="near_field"), transcription=Transcription(), max_output_tokens=9)
+    stage.feed(switch(instructions="You are Ann.", tools=()))
+    (told,) = changes(stage)
+    assert (told["instructions"], told["tools"], told["max_output_tokens"]) == ("You are Ann.", [], "inf")
+    assert (told["audio"]["input"]["noise_reduction"], told["audio"]["input"]["transcription"]) == (None, None)
+    assert "output" not in told["audio"], "a voice that has spoken can't be changed, and is refused"
+
+
+def test_only_the_new_agents_tools_run() -> None:
+    stage = Stage()
+    stage.feed(Greet(), switch(tools=(BOOK,)), events.SpeechStarted("u", 0), events.SpeechStopped("u", 0))
+    stage.tool("r1", "c1", "book")
+    stage.tool("r1", "c2", LOOK_UP.name)
+    assert [each.name for each in stage.told_of(ToolCalled)] == ["book"]
+
+
+def test_a_tool_of_the_old_agent_that_runs_is_answered() -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.tool("r1", "c1", LOOK_UP.name)
+    stage.feed(switch(tools=(BOOK,)))
+    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.wait(30)
+    assert [call for call, _ in stage.outputs] == ["c1"]
+
+
+def test_what_is_being_said_is_said_to_its_end() -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.reply("r1", "i1", 400)
+    stage.play(100)
+    stage.feed(switch(instructions="You are Ann."))
+    stage.play(300)
+    assert (stage.taken_back, stage.playout.idle) == ([], True)
+
+
+def test_an_order_to_speak_repeats_the_new_instructions() -> None:
+    stage = Stage(instructions="You are Bob.")
+    stage.feed(switch(instructions="You are Ann."), Speak(call="call", text="Say hello.", exact=False))
+    asked = stage.creates[0]["response"]["instructions"]
+    assert "Ann" in asked
+    assert "Bob" not in asked
+
+
+def test_how_the_agent_listens_changes_too() -> None:
+    stage = Stage()
+    stage.feed(switch(min_speech_ms=300, idle=Idle(after_s=3), turn_detection=ServerVad(threshold=0.3)))
+    ears = changes(stage)[0]["audio"]["input"]["turn_detection"]
+    assert (ears["threshold"], ears["interrupt_response"], ears["create_response"]) == (0.3, False, False)
+    assert stage.conversation.ears.we_answer
+    stage.feed(Greet())
+    assert stage.running(Timer.IDLE)
+
+
+def test_a_hold_stays_a_hold() -> None:
+    stage = Stage()
+    stage.feed(ON, switch(instructions="You are Ann."))
+    ears = changes(stage)[-1]["audio"]["input"]["turn_detection"]
+    assert (ears["interrupt_response"], ears["create_response"]) == (False, False)
+    stage.feed(OFF)
+    assert changes(stage)[-1]["audio"]["input"]["turn_detection"]["create_response"]
+
+
+@pytest.mark.parametrize(
+    ("change", "needed"),
+    [
+        ({"instructions": "Other."}, False),
+        ({"tools": (BOOK,)}, False),
+        ({"turn_detection": ServerVad(threshold=0.1)}, False),
+        ({"voice": "cedar"}, True),
+        ({"speed": 1.2}, True),
+        ({"reasoning_effort": "low"}, True),
+        ({"provider": Provider(api_key="sk-other")}, True),
+    ],
+)
+def test_what_a_session_cannot_change_needs_a_new_line(change: dict[str, Any], needed: bool) -> None:
+    assert needs_new_line(make_spec(), make_spec(**change)) is needed
+
+
+# ---------------------------------------------------------------- mute
+
+
+@pytest.mark.parametrize(("caller", "agent"), [(True, False), (False, True), (True, True)])
+def test_a_silence_by_choice_does_not_lead_up_the_ladder(caller: bool, agent: bool) -> None:
+    stage = Stage(idle=Idle(after_s=3))
+    stage.feed(Greet())
+    assert stage.running(Timer.IDLE)
+    stage.feed(Mute(call="call", caller=caller, agent=agent))
+    assert not stage.running(Timer.IDLE)
+    stage.feed(Mute(call="call", caller=False, agent=False))
+    assert stage.running(Timer.IDLE)
+
+
+def test_the_agent_does_not_know_that_it_is_muted() -> None:
+    stage = Stage()
+    stage.feed(Mute(call="call", caller=True, agent=True))
+    assert (stage.sent, stage.conversation.orders.deaf) == ([], True)
+
+
+def test_mute_and_hold_do_not_end_each_other() -> None:
+    stage = Stage()
+    stage.feed(Mute(call="call", caller=True, agent=False), ON, OFF)
+    assert stage.conversation.orders.deaf
+    stage.feed(ON, Mute(call="call", caller=False, agent=False))
+    assert stage.conversation.orders.deaf
+    stage.feed(OFF)
+    assert not stage.conversation.orders.deaf
+
+
+# ---------------------------------------------------------------- say and inform
+
+
+def test_what_is_to_be_said_on_hold_is_said_when_it_ends() -> None:
+    stage = Stage()
+    stage.feed(ON, Speak(call="call", text="Thank you for waiting."))
+    assert stage.creates == []
+    stage.feed(OFF)
+    assert "Thank you for waiting." in stage.creates[0]["response"]["instructions"]
+
+
+def test_the_model_is_told_and_not_asked() -> None:
+    stage = Stage()
+    stage.feed(Inform(call="call", text="Somebody has joined."))
+    (item,) = [frame["item"] for frame in stage.sent_of("conversation.item.create")]
+    assert (item["role"], item["content"][0]["text"]) == ("system", "Somebody has joined.")
+    assert stage.creates == []
+    stage.feed(Inform(call="call", text="Nobody answered.", respond=True))
+    assert len(stage.creates) == 1
+
+
+def test_nothing_is_asked_for_during_last_words() -> None:
+    stage = Stage()
+    stage.feed(WrapUp(call="call", text="Goodbye.", why="max_length"))
+    asked = len(stage.creates)
+    stage.feed(Inform(call="call", text="Nobody answered.", respond=True), Speak(call="call", text="Wait."))
+    assert len(stage.creates) == asked
+
+
+def test_keys_on_which_the_new_controller_acts_are_not_told_to_the_model() -> None:
+    stage = Stage()
+    stage.feed(Greet(), switch(digit_actions=("0",)), Digit("0"))
+    stage.wait(5)
+    assert stage.sent_of("conversation.item.create") == []
