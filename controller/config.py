@@ -38,6 +38,7 @@ from controller.config_values import (
     WorkerCount,
     plain,
 )
+from controller.config_webhooks import CallWebhooks, Webhook
 
 __all__ = ["Config", "ConfigError", "ConfigErrors", "load", "parse", "json_schema", "render"]
 
@@ -158,6 +159,10 @@ class Config(Section):
     trunks: dict[Name, Trunk] = Field(default_factory=dict)
     transfer: Transfer = Field(default_factory=Transfer)
     limits: Limits = Field(default_factory=Limits)
+    webhooks: dict[Name, Webhook] = Field(default_factory=dict)
+    """Who is told, by HTTP, what happens in calls."""
+    call_webhooks: CallWebhooks | None = None
+    """How the `webhook` of POST /v1/calls is told. null: no call may have one."""
     bridge: Bridge = Field(default_factory=Bridge)
     api: Api = Field(default_factory=Api)
     store: Store = Field(default_factory=Store)

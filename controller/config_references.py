@@ -31,6 +31,8 @@ def check_references(top: Mapping[str, Any], source: Source) -> None:
     _check_providers(top, source)
     for name, tool in _named(top.get("http_tools")):
         _check_http_tool(name, tool, source)
+    for name, hook in _named(top.get("webhooks")):
+        _check_host(str(hook.get("url", "")), hook, ("webhooks", name), source)
     for name, agent in _named(top.get("agents")):
         _check_names(name, agent, top, source)
         _check_reasoning(name, agent, top, source)

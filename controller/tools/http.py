@@ -7,8 +7,6 @@ an argument, an address with arguments in it, or an answer.
 """
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import httpx
 import structlog
 
+from controller import reach
 from controller.config_agents import HttpTool
 from controller.tools.request import Request, Unfit, request_of
 
@@ -106,22 +105,11 @@ class HttpTools:
 
 async def _addresses(request: Request, *, listed: bool) -> list[str]:
     """Those that may be connected to. Raises _Failed, OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(request.host, request.port, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]) for entry in found]
-    allowed = [address for address in addresses if listed or _public(address)]
-    if addresses and not allowed:
+    try:
+        return await reach.addresses(request.host, request.port, listed=listed)
+    except reach.PrivateAddress:
         log.warning("tool refused: a private address, and the host is not in its allowed_hosts", host=request.host)
-        raise _Failed("The tool is not set up properly.")
-    return list(dict.fromkeys(allowed))
-
-
-def _public(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is not None:
-            return inner.is_global
-    return ip.is_global and not ip.is_multicast
+        raise _Failed("The tool is not set up properly.") from None
 
 
 def _check(response: httpx.Response) -> None:

@@ -1,0 +1,24 @@
+"""Events for tests that need many."""
+
+from datetime import timedelta
+
+from bridge import contract
+from controller.call import milestones
+from controller.events.making import Maker, Notice
+from tests.unit.controller.views import STARTED, call_view
+
+EPOCH = "e"
+
+
+def notices(count: int, calls: int = 1, epoch: str = EPOCH) -> list[Notice]:
+    """`count` events, of `calls` calls in turn: call.started first, then words."""
+    maker, made = Maker(epoch), []
+    for order in range(count):
+        call = f"call{order % calls}"
+        what: milestones.Milestone = contract.Said(call=call, who="agent", text=f"word {order}", item="i")
+        if order < calls:
+            what = milestones.CallBegan("inbound", call_view(id=call))
+        notice = maker.make(what, STARTED + timedelta(seconds=order))
+        assert notice is not None
+        made.append(notice)
+    return made

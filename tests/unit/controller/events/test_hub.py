@@ -1,0 +1,79 @@
+"""controller.events.hub: readers get everything in order, and whoever does not read holds up nobody."""
+
+import asyncio
+
+import pytest
+
+from controller.events import hub as hubs
+from controller.events.filters import Wanted
+from controller.events.hub import Hub, TooManyReaders
+from tests.unit.controller.events.notices import EPOCH, notices
+
+
+async def test_a_reader_gets_what_happens_from_now_on() -> None:
+    hub, events = Hub(EPOCH), notices(4)
+    hub.publish(events[0])
+    with hub.reader(Wanted(), None) as reader:
+        assert (reader.missed, reader.gap) == ((), False)
+        reading = asyncio.create_task(reader.read(30))
+        await asyncio.sleep(0)
+        for notice in events[1:]:
+            hub.publish(notice)
+        assert await reading == events[1:]
+        assert await reader.read(0.001) == []
+    assert hub.readers == 0
+
+
+async def test_a_reader_of_one_call_gets_all_that_is_kept_of_it() -> None:
+    hub, events = Hub(EPOCH), notices(6, calls=2)
+    for notice in events[:4]:
+        hub.publish(notice)
+    with hub.reader(Wanted(call="call1"), None) as reader:
+        assert list(reader.missed) == [events[1], events[3]]
+        for notice in events[4:]:
+            hub.publish(notice)
+        assert await reader.read(30) == [events[5]]
+
+
+async def test_a_reader_comes_back() -> None:
+    hub, events = Hub(EPOCH), notices(6, calls=2)
+    for notice in events:
+        hub.publish(notice)
+    with hub.reader(Wanted(), events[2].event.id) as reader:
+        assert (list(reader.missed), reader.gap) == (events[3:], False)
+    with hub.reader(Wanted(call="call0"), "of-another-process-7") as reader:
+        assert (list(reader.missed), reader.gap) == ([events[0], events[2], events[4]], True)
+
+
+async def test_a_reader_that_falls_behind_is_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "READER_QUEUE", 5)
+    hub, events = Hub(EPOCH), notices(20)
+    with hub.reader(Wanted(), None) as slow, hub.reader(Wanted(), None) as quick:
+        got = []
+        for notice in events:
+            hub.publish(notice)
+            got += await quick.read(30)
+        assert got == events
+        assert not quick.closed
+        assert (slow.overflowed, slow.closed, hub.overflows) == (True, True, 1)
+        assert await slow.read(30) == []
+
+
+async def test_closing_gives_what_waits_and_ends() -> None:
+    hub, events = Hub(EPOCH), notices(2)
+    with hub.reader(Wanted(), None) as reader:
+        hub.publish(events[0])
+        hub.close()
+        hub.publish(events[1])
+        assert (await reader.read(30), reader.closed, reader.overflowed) == ([events[0]], True, False)
+    with hub.reader(Wanted(), None) as late:
+        assert (await late.read(30), late.closed) == ([], True)
+
+
+async def test_there_are_only_so_many_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "MOST_READERS", 1)
+    hub = Hub(EPOCH)
+    with hub.reader(Wanted(), None), pytest.raises(TooManyReaders), hub.reader(Wanted(), None):
+        pass
+    with hub.reader(Wanted(), None):
+        assert hub.readers == 1

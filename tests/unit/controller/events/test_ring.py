@@ -1,0 +1,77 @@
+"""controller.events.ring: reading on from any place gives exactly what came after it, or says that it can't."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.events.filters import Wanted, types_of
+from controller.events.ring import Ring
+from controller.events.shapes import TYPES
+from tests.unit.controller.events.notices import EPOCH, notices
+
+EVENTS = notices(60, calls=3)
+
+
+@given(count=st.integers(0, 60), most=st.integers(1, 30), place=st.integers(0, 70))
+def test_reading_on(count: int, most: int, place: int) -> None:
+    ring = Ring(EPOCH, most)
+    for notice in EVENTS[:count]:
+        ring.add(notice)
+    kept = ring.after(f"{EPOCH}-{place}")
+    held = EVENTS[max(0, count - most) : count]
+    if place > count:
+        assert kept.gap
+        assert list(kept.notices) == held
+        return
+    wanted = EVENTS[place:count]
+    assert kept.gap is (len(wanted) > most)
+    assert list(kept.notices) == (held if kept.gap else wanted)
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "e", "e-", "-1", "other-3", "e-x", "e--3", "e-+3", "e-3.0", "e-\u0663", "3", "e-" + "9" * 5000]
+)
+def test_an_id_that_is_none_of_ours_is_a_gap(asked: str) -> None:
+    ring = Ring(EPOCH)
+    for notice in EVENTS[:5]:
+        ring.add(notice)
+    assert ring.after(asked).gap
+    assert len(ring.after(asked).notices) == 5
+
+
+def test_it_is_bounded_by_size_too() -> None:
+    size = len(EVENTS[0].full)
+    ring = Ring(EPOCH, most_bytes=4 * size)
+    for notice in EVENTS:
+        ring.add(notice)
+    kept = list(ring)
+    assert 0 < len(kept) <= 8
+    assert sum(len(each.full) for each in kept) <= 4 * size
+    assert kept == EVENTS[-len(kept) :]
+    assert ring.after("e-1").gap
+    assert f"{len(kept)} events" in repr(ring)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "types"),
+    [
+        ([], set(TYPES)),
+        (["*"], set(TYPES)),
+        (["call.*"], set(TYPES)),
+        (["call.ended", "call.s*"], {"call.ended", "call.started", "call.state", "call.said"}),
+    ],
+)
+def test_patterns(patterns: list[str], types: set[str]) -> None:
+    assert types_of(patterns) == types
+
+
+@pytest.mark.parametrize("pattern", ["", "call", "ended", "call.end", "CALL.*", "call.*.*", "x*"])
+def test_a_pattern_that_names_nothing_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="call.started, call.ringing"):
+        types_of(["call.ended", pattern])
+
+
+def test_what_is_wanted() -> None:
+    assert [each in Wanted() for each in EVENTS[:4]] == [True] * 4
+    assert [each in Wanted(call="call1") for each in EVENTS[:4]] == [False, True, False, False]
+    assert [each in Wanted(frozenset({"call.said"}), "call0") for each in EVENTS[:4]] == [False, False, False, True]
