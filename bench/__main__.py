@@ -1,0 +1,67 @@
+"""The load benchmark.
+
+    python -m bench --calls 50 --seconds 15     one point; the last line is JSON
+    python -m bench                             points until the service level ends; JSON, a table and plots in var/bench
+
+With --sip the calls are telephone calls through a real Asterisk, with the controller and all.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench import report, sweep
+from bench.point import point
+from bench.sip import sip_point
+
+
+def main() -> int:
+    options = _options()
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.calls:
+        sys.stdout.write(json.dumps(uvloop.run(_one(options))) + "\n")
+        return 0
+    points = uvloop.run(_many(options))
+    sys.stdout.write(report.table(points) + "\n")
+    report.write(points, options.out)
+    sys.stdout.write(f"the whole of it is in {options.out}\n")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--calls", type=int, default=0, help="one point with so many calls")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of measuring, per point")
+    parser.add_argument("--sip", action="store_true", help="through a real Asterisk")
+    parser.add_argument("--repeat", type=int, default=1, help="of each point the median of so many runs, by CPU")
+    parser.add_argument("--out", type=Path, default=Path("var/bench"))
+    return parser.parse_args()
+
+
+def _measured(calls: int, options: argparse.Namespace) -> Coroutine[Any, Any, dict[str, Any]]:
+    return (sip_point if options.sip else point)(calls, options.seconds, options.out)
+
+
+async def _one(options: argparse.Namespace) -> dict[str, Any]:
+    whole = await sweep.median(lambda: _measured(options.calls, options), options.repeat)
+    (options.out / "point.json").write_text(json.dumps(whole, indent=2) + "\n")
+    return report.line(whole)
+
+
+async def _many(options: argparse.Namespace) -> list[dict[str, Any]]:
+    def tell(whole: dict[str, Any]) -> None:
+        sys.stderr.write(json.dumps(report.line(whole)) + "\n")
+
+    return await sweep.sweep(lambda calls: sweep.median(lambda: _measured(calls, options), options.repeat), tell)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
