@@ -7,7 +7,6 @@ With --sip the calls are telephone calls through a real Asterisk, with the contr
 """
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine
@@ -42,7 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=15.0, help="of measuring, per point")
     parser.add_argument("--sip", action="store_true", help="through a real Asterisk")
     parser.add_argument("--repeat", type=int, default=1, help="of each point the median of so many runs, by CPU")
-    parser.add_argument("--out", type=Path, default=Path("var/bench"))
+    parser.add_argument("--out", type=Path, default=Path("var/bench").resolve())
     return parser.parse_args()
 
 

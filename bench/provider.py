@@ -22,6 +22,7 @@ from bench.script import DELTA_EVERY, DELTA_FRAMES, REPLY_FRAMES, Ears
 
 APPEND = b'{"type":"input_audio_buffer.append","audio":"'
 APPEND_END = b'"}'
+LOUD = 1000
 FRAME_BASE64 = stamps.FRAME_BYTES * 4 // 3
 
 
@@ -53,9 +54,11 @@ class Provider:
     """`async with` it; `url` is for the worker. `seen` None: nothing is counted."""
 
     seen: Seen | None = None
+    by_level: bool = False
+    """Callers have no stamps, but come by telephone: speech is what is loud."""
     replies: dict[tuple[int, int], Reply] = field(default_factory=dict)
+    visitors: int = 0
     _server: Server | None = None
-    _numbers: dict[str, int] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -103,6 +106,8 @@ class Conversation:
         self._sequence: int | None = None
         self._reply: Reply | None = None
         self._replies = 0
+        if provider.by_level:
+            self._call = provider.visitors = provider.visitors + 1
         self._speaking: asyncio.Task[None] | None = None
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "session.update": self._update,
@@ -149,14 +154,26 @@ class Conversation:
     def _append(self, frame: bytes) -> None:
         """Fifty a second and call: only the stamps are decoded."""
         for at in range(len(APPEND), len(frame) - len(APPEND_END), FRAME_BASE64):
-            self._hear(stamps.read_caller_frame(base64.b64decode(frame[at : at + 16])))
+            if self._provider.by_level:
+                self._listen(base64.b64decode(frame[at + 640 : at + 768]))
+            else:
+                self._hear(stamps.read_caller_frame(base64.b64decode(frame[at : at + 16])))
+
+    def _listen(self, part: bytes) -> None:
+        """2 ms of a frame from the telephone network."""
+        if self._provider.seen is not None:
+            self._provider.seen.frames_up += 1
+        self._turn(max(memoryview(part).cast("h")) > LOUD)
 
     def _hear(self, frame: stamps.CallerFrame | None) -> None:
         if frame is not None:
             self._count(frame)
         elif self._provider.seen is not None:
             self._provider.seen.filled_up += 1
-        news = self._ears.hear(frame is not None and frame.speaking)
+        self._turn(frame is not None and frame.speaking)
+
+    def _turn(self, speech: bool) -> None:
+        news = self._ears.hear(speech)
         if news:
             self._speech_started()
         elif news is False:

@@ -1,0 +1,166 @@
+"""One point of the benchmark with telephone calls: SIPp, a real Asterisk, the controller, one worker.
+
+Owns the installation around the calls and the reading of all its processes. Who calls is SIPp, which plays speech and
+pauses in a loop; two of the calls have a telephone of ours that notes when each RTP packet came. What a caller hears is
+paced by Asterisk here, so that the worker's own gaps are told by its clock and by each call's counters.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from bench import processes
+from bench.provider import Provider
+from bench.results import Seen, rank, spread
+from demo.phone import Phone
+from demo.stage import ROOT, Asterisk, Service, asterisk, free_port
+
+SCENARIO = Path(__file__).parent / "sipp" / "talker.xml"
+CALLS_PER_SECOND = 10
+SETTLE_SECONDS = 4.0
+LISTENERS = 2
+SPEECH_SECONDS, PAUSE_SECONDS = 1.2, 5.0
+
+
+async def sip_point(calls: int, seconds: float, out: Path) -> dict[str, Any]:
+    """One report. Raises TimeoutError or StageError if the calls do not come up."""
+    out.mkdir(parents=True, exist_ok=True)
+    _speech(out / "speech.ulaw")
+    provider, seen = Provider(by_level=True), Seen()
+    async with AsyncExitStack() as stack:
+        pbx = await stack.enter_async_context(asterisk("bench"))
+        await stack.enter_async_context(provider)
+        service = await stack.enter_async_context(_service(pbx, provider, calls, out))
+        phones = [await stack.enter_async_context(Phone(pbx.sip, "5001")) for _ in range(min(LISTENERS, calls))]
+        sipp = await stack.enter_async_context(_sipp(pbx, calls - len(phones), seconds, out))
+        await _up(service, calls)
+        await asyncio.sleep(SETTLE_SECONDS)
+        pids = {"worker": _worker(service), "controller": service.pid, "asterisk": _pid(pbx), "sipp": sipp}
+        figures = await _measure(pids, seconds, provider, seen, phones)
+        for phone in phones:
+            await phone.hang_up()
+        await _down(service, calls)
+    ended = [line for line in service.lines if line.get("event") == "call ended"]
+    return _report(calls, figures, seen, ended)
+
+
+@asynccontextmanager
+async def _service(pbx: Asterisk, provider: Provider, calls: int, out: Path) -> AsyncIterator[Service]:
+    token, env = secrets.token_urlsafe(16), pbx.settings
+    config = {
+        "asterisk": {
+            "ari": {
+                "url": env["ARI_URL"],
+                "username": env["ARI_USERNAME"],
+                "password": env["ARI_PASSWORD"],
+                "app": env["ARI_APP"],
+            }
+        },
+        "openai": {"url": provider.url, "api_key": "bench"},
+        "bridge": {"workers": 1, "ports": f"{free_port()}", "capacity": calls + 10},
+        "api": {
+            "listen": f"127.0.0.1:{free_port()}",
+            "tokens": [{"name": "bench", "token": token, "scopes": ["admin"]}],
+        },
+        "agents": {"bench": {"instructions": "Answer."}},
+    }
+    async with Service(config, out, token=token) as service:
+        yield service
+
+
+@asynccontextmanager
+async def _sipp(pbx: Asterisk, calls: int, seconds: float, out: Path) -> AsyncIterator[int]:
+    """Calls that come ten a second and last until the measuring is over."""
+    sipp = shutil.which("sipp")
+    assert sipp is not None, "SIPp is not installed; `make setup` does it"
+    lasting = calls / CALLS_PER_SECOND + 2 * SETTLE_SECONDS + seconds
+    arguments = (
+        *(pbx.sip, "-sf", str(SCENARIO), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),
+        *("-m", str(calls), "-r", str(CALLS_PER_SECOND), "-l", str(calls), "-d", str(int(lasting * 1000))),
+        *("-key", "user", "4930123456", "-key", "format", "0", "-key", "codec", "PCMU"),
+        *("-timeout", f"{2 * lasting + 30:.0f}s", "-trace_err", "-error_file", str(out / "sipp.log")),
+    )
+    null = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(sipp, *arguments, stdin=null, stdout=null, stderr=null, cwd=out)
+    try:
+        yield process.pid
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _up(service: Service, calls: int) -> None:
+    await service.logged("call state", 30 + calls / CALLS_PER_SECOND, nth=calls, state="talking")
+
+
+async def _down(service: Service, calls: int) -> None:
+    await service.logged("call ended", 30 + calls / CALLS_PER_SECOND + 2 * SETTLE_SECONDS, nth=calls)
+
+
+def _worker(service: Service) -> int:
+    return next(int(line["pid"]) for line in service.lines if line.get("event") == "worker started")
+
+
+def _pid(pbx: Asterisk) -> int:
+    return int((ROOT / "var" / "asterisk" / pbx.name / "pid").read_text().split()[0])
+
+
+async def _measure(
+    pids: dict[str, int], seconds: float, provider: Provider, seen: Seen, phones: list[Phone]
+) -> dict[str, Any]:
+    before = {name: processes.read(pid) for name, pid in pids.items() | {("load", os.getpid())}}
+    busy = processes.busy()
+    provider.seen = seen
+    began = time.time()
+    await asyncio.sleep(seconds)
+    provider.seen = None
+    seen.arrivals = [[each.at for each in phone.rtp.heard if each.at >= began] for phone in phones]
+    after = {name: processes.read(pid) for name, pid in pids.items() | {("load", os.getpid())}}
+    ours = sum(after[name].cpu - before[name].cpu for name in before)
+    return {
+        "cpu_pct": {name: processes.cpu_percent(before[name], after[name]) for name in before},
+        "foreign_cpu_pct": round(100 * max(0.0, processes.busy() - busy - ours) / seconds, 1),
+        "rss_mb": {name: round(reading.rss / 2**20, 1) for name, reading in after.items()},
+        "seconds": seconds,
+    }
+
+
+def _report(calls: int, figures: dict[str, Any], seen: Seen, ended: list[dict[str, Any]]) -> dict[str, Any]:
+    per_call = {name: round(percent / calls, 4) for name, percent in figures.pop("cpu_pct").items()}
+    gaps = [(b - a) * 1000 for times in seen.arrivals for a, b in pairwise(times)]
+    rates = [line["frames_out"] / line["talked_s"] for line in ended if line.get("talked_s", 0) > 1]
+    lost = sum(line.get("late_frames", 0) + line.get("dropped_frames", 0) for line in ended)
+    return {
+        "calls": calls,
+        "cpu_pct_per_call": per_call,
+        "cpu_ratio_to_asterisk": round(per_call["worker"] / per_call["asterisk"], 2),
+        **figures,
+        "gap_ms": spread(gaps, p999=True),
+        "frames_per_second": round(sum(rates) / len(rates), 2) if rates else 0.0,
+        "frames_per_second_up": round(seen.frames_up / figures["seconds"] / calls, 2),
+        "lost": lost,
+        "answered": len(ended),
+        "interruptions": seen.interruptions,
+        "truncations": seen.truncations,
+        "refused": seen.refused,
+        "within_service_level": lost == 0 and len(ended) == calls and (rank(gaps, 0.99) or 99) <= 25,
+    }
+
+
+def _speech(path: Path) -> None:
+    """Speech and a pause, 8 kHz µ-law as SIPp streams it: a raw tone is enough for a voice detection by level."""
+    rate = 8000
+    tone = 0.25 * np.sin(2 * np.pi * 300 * np.arange(int(rate * SPEECH_SECONDS)) / rate)
+    pause = np.zeros(int(rate * PAUSE_SECONDS))
+    soundfile.write(path, np.concatenate([tone, pause]), rate, format="RAW", subtype="ULAW")
