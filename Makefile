@@ -1,6 +1,7 @@
 # make setup   everything that the other targets need: Debian packages, .venv, Asterisk (quick when it is all there)
 # make test    set-up, style, types, and all tests up to calls through a real Asterisk
 # make demo    set-up, then one phone call from end to end; KEEP=1 stays up for your own softphone
+# make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone
 # make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
 # Parts of "test" alone: style, types, unit, integration, e2e. "clean" removes what was built, caches included.
 
@@ -10,7 +11,7 @@ BIN := .venv/bin
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup packages asterisk-tree test demo style types unit integration e2e lock clean
+.PHONY: setup packages asterisk-tree test demo bench style types unit integration e2e lock clean
 .NOTPARALLEL:
 
 setup: packages .venv/.installed asterisk-tree
@@ -38,6 +39,10 @@ test: setup style types
 
 demo: setup
 	KEEP=$(KEEP) $(BIN)/voiceai demo
+
+bench: setup
+	@$(BIN)/python -m bench --calls $(or $(BENCH_CALLS),0) --seconds $(or $(BENCH_SECONDS),15) \
+		--repeat $(or $(BENCH_REPEAT),1) $(if $(BENCH_SIP),--sip)
 
 style: .venv/.installed
 	$(BIN)/ruff check .

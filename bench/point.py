@@ -26,7 +26,6 @@ CALLS_AT_ONCE = 10
 
 async def point(calls: int, seconds: float, out: Path, worker: tuple[str, ...] = ()) -> dict[str, Any]:
     """One report. `worker`: further arguments for the worker. Raises TimeoutError if it does not carry the calls."""
-    out.mkdir(parents=True, exist_ok=True)
     load, measured = processes.cores()
     os.sched_setaffinity(0, load)
     report = await _conversations(calls, seconds, out, measured, worker)
@@ -133,7 +132,7 @@ def _left(empty: processes.Reading, now: processes.Reading, link: ControllerPeer
 
 
 def _spec(url: str) -> contract.SessionSpec:
-    provider = contract.Provider(url=url, api_key="bench")  # type: ignore[arg-type]
+    provider = contract.Provider(url=url, api_key="bench")
     return contract.SessionSpec(agent="bench", provider=provider, instructions="Answer.")
 
 

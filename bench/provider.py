@@ -1,8 +1,8 @@
 """The Realtime server of the benchmark: as lean as can be, so that what is measured is the worker.
 
-Owns one websocket per call: it checks each caller frame's stamp, hears speech begin and end, answers with stamped sound
-at five times real time, and holds what the worker says was heard against what the caller's end did hear. `demo/realtime`
-is the strict one; this one knows just enough of the protocol to carry a conversation, and counts what it would refuse.
+Owns one websocket per call: it checks each caller frame's stamp, hears speech begin and end, answers with stamped
+sound at five times real time, and holds what the worker says was heard against what the caller's end did hear.
+`demo/realtime` is the strict one; this one knows just enough to carry a conversation, and counts what it would refuse.
 """
 
 import asyncio
@@ -201,7 +201,7 @@ class Conversation:
         if reply is None:
             return
         now = monotonic()
-        if 0 < reply.heard_frames < REPLY_FRAMES:
+        if now - reply.first_sent < REPLY_FRAMES * FRAME_MS / 1000:
             reply.interrupted = now
             if self._provider.seen is not None:
                 self._provider.seen.interruptions += 1

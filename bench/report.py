@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 Report = dict[str, Any]
 
 _COLUMNS = (
@@ -56,26 +58,51 @@ def table(reports: list[Report]) -> str:
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def _cell(report: Report, path: str) -> str:
-    value: Any = report
-    for key in path.split("."):
-        value = value[key]
-    return {True: "yes", False: "no", None: "–"}.get(value, str(value)) if not isinstance(value, int | float) or (
-        isinstance(value, bool)
-    ) else f"{value:g}"
-
-
 def write(reports: list[Report], out: Path) -> None:
-    """report.json, report.md and, where matplotlib is installed, the plots."""
+    """report.json, report.md and the plots."""
     (out / "report.json").write_text(json.dumps(reports, indent=2) + "\n")
     (out / "report.md").write_text(table(reports) + "\n")
-    for name, title, lines in (
-        ("cpu", "CPU of one core per call, %", {"worker": "cpu_pct_per_call.worker", "bare echo": "echo.cpu_pct_per_call"}),
-        ("gap", "time between two frames of a call, ms", {"p99": "gap_ms.p99", "max": "gap_ms.max"}),
-        ("reaction", "ms", {"first audio, p99": "first_audio_ms.p99", "barge-in, p99": "barge_in_ms.p99"}),
-    ):
-        _plot(reports, title, lines, out / name)
+    for name, (title, lines) in _PLOTS.items():
+        _plot(reports, title, lines, out / f"{name}.svg")
+
+
+_PLOTS = {
+    "cpu": (
+        "CPU of one core per call, %",
+        {
+            "worker": "cpu_pct_per_call.worker",
+            "bare echo": "echo.cpu_pct_per_call",
+            "Asterisk": "cpu_pct_per_call.asterisk",
+        },
+    ),
+    "gap": ("time between two frames of a call, ms", {"p99": "gap_ms.p99", "longest": "gap_ms.max"}),
+    "reaction": ("ms", {"first audio, p99": "first_audio_ms.p99", "barge-in, p99": "barge_in_ms.p99"}),
+}
 
 
 def _plot(reports: list[Report], title: str, lines: dict[str, str], path: Path) -> None:
-    pass
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for label, key in lines.items():
+        points = [(report["calls"], _value(report, key)) for report in reports if _value(report, key) is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", label=label)
+    axes.set(xlabel="calls", ylabel=title, ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path)
+
+
+def _value(report: Report, path: str) -> Any:
+    """None where this kind of point does not measure it."""
+    value: Any = report
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _cell(report: Report, path: str) -> str:
+    value = _value(report, path)
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    return f"{value:g}"

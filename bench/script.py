@@ -1,7 +1,7 @@
 """What a caller of the benchmark does, and what the AI does about it. [pure]
 
 Owns the conversation's plan: the caller speaks 1.2 s, hears a reply of 5 s that was generated at five times real time,
-lets every other reply end and interrupts the ones between after 2 s, and so on. And the voice detection of the
+interrupts it after 2 s, hears the next one to its end, and so on. And the voice detection of the
 server: two frames of speech begin a turn, ten of silence end it.
 """
 
@@ -55,7 +55,7 @@ class CallerPlan:
         self._waiting = 0
         if self._left or self.begins_in:
             return
-        if self._turns % 2 == 0 and frame >= INTERRUPT_AFTER:
+        if self._turns % 2 and frame >= INTERRUPT_AFTER:
             self._begin()
         elif frame == REPLY_FRAMES - 1:
             self.begins_in = PAUSE_FRAMES

@@ -10,8 +10,8 @@ import os
 import secrets
 import shutil
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,6 @@ SPEECH_SECONDS, PAUSE_SECONDS = 1.2, 5.0
 
 async def sip_point(calls: int, seconds: float, out: Path) -> dict[str, Any]:
     """One report. Raises TimeoutError or StageError if the calls do not come up."""
-    out.mkdir(parents=True, exist_ok=True)
     _speech(out / "speech.ulaw")
     provider, seen = Provider(by_level=True), Seen()
     async with AsyncExitStack() as stack:
@@ -139,7 +138,6 @@ async def _measure(
 def _report(calls: int, figures: dict[str, Any], seen: Seen, ended: list[dict[str, Any]]) -> dict[str, Any]:
     per_call = {name: round(percent / calls, 4) for name, percent in figures.pop("cpu_pct").items()}
     gaps = [(b - a) * 1000 for times in seen.arrivals for a, b in pairwise(times)]
-    rates = [line["frames_out"] / line["talked_s"] for line in ended if line.get("talked_s", 0) > 1]
     lost = sum(line.get("late_frames", 0) + line.get("dropped_frames", 0) for line in ended)
     return {
         "calls": calls,
@@ -147,8 +145,7 @@ def _report(calls: int, figures: dict[str, Any], seen: Seen, ended: list[dict[st
         "cpu_ratio_to_asterisk": round(per_call["worker"] / per_call["asterisk"], 2),
         **figures,
         "gap_ms": spread(gaps, p999=True),
-        "frames_per_second": round(sum(rates) / len(rates), 2) if rates else 0.0,
-        "frames_per_second_up": round(seen.frames_up / figures["seconds"] / calls, 2),
+        "frames_per_second": round(seen.frames_up / figures["seconds"] / calls, 2),
         "lost": lost,
         "answered": len(ended),
         "interruptions": seen.interruptions,

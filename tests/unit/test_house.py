@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("controller", "bridge", "demo")
+OURS = ("controller", "bridge", "demo", "bench")
 IMPURE = {"asyncio", "socket", "time", "logging", "os", "httpx", "aiohttp", "websockets", "structlog", "subprocess"}
 BRIDGE_DOORS = {"bridge.contract", "bridge.spec", "bridge.log"}
 

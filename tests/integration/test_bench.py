@@ -1,0 +1,27 @@
+"""The benchmark itself: a few calls on a real worker, every figure there, nothing lost, nothing left."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+
+async def test_a_small_point(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench", "--calls", "3", "--seconds", "4", "--out", str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    line = json.loads(output.splitlines()[-1])
+    assert line["calls"] == 3
+    assert line["lost"] == 0
+    assert line["cpu_pct_per_call"]["worker"] > 0
+    assert line["cpu_ratio_to_echo"] > 1
+    assert line["truncation_error_ms"] <= 20
+    whole = json.loads((tmp_path / "point.json").read_text())
+    assert whole["frames"]["up"] > 3 * 45 * 4
+    assert whole["interruptions"] >= 1
+    assert whole["crossed"] == whole["refused"] == whole["doubled"] == 0
+    assert whole["left"]["sessions"] == whole["left"]["legs"] == whole["left"]["files"] == 0
