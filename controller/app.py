@@ -25,6 +25,9 @@ from controller.call.registry import Registry
 from controller.config import Config
 from controller.cost import Prices, Tariff
 from controller.metrics import Metrics, Present
+from controller.outbound.dialer import Dialer
+from controller.outbound.orders import Orders
+from controller.outbound.queue import Queue
 from controller.store.database import Database
 from controller.supervisor import Supervisor, WorkerCommand
 from controller.tools.http import HttpTools
@@ -64,6 +67,9 @@ class Controller:
         self._tools = HttpTools(config.http_tools)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, metrics.observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
+        queue = Queue(database)
+        self.dialer = Dialer(config, queue, self.registry.place)
+        self.orders = Orders(config, queue, self.dialer.wake)
         self._reconciling: asyncio.Task[None] | None = None
 
     def _worker_event(self, event: contract.CallEvent) -> None:
@@ -82,15 +88,18 @@ class Controller:
             web.get(contract.LINK_PATH, self.workers.endpoint),
             exposition.route(self._metrics.registry, Doorkeeper(config.api.tokens), public=config.api.metrics_public),
         ]
-        app = make_app(self.registry, config.api.tokens, extra_routes=routes)
-        background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk")]
+        app = make_app(self.registry, self.orders, config.api.tokens, extra_routes=routes)
+        dialing = self._tasks.create_task(self.dialer.run(), name="dialer")
+        background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk"), dialing]
         async with ApiServer(app, config.api.listen.host, config.api.listen.port) as server:
             if own_workers:
                 background.append(self._tasks.create_task(self._supervise(server.port), name="supervisor"))
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
             await self._stop.wait()
             log.info("controller going down", live_calls=self.registry.live)
+            dialing.cancel()
             await self.registry.drain(DRAIN_SECONDS)
+            await self.dialer.finish()
             for task in background:
                 task.cancel()
             await asyncio.wait(background)

@@ -19,6 +19,7 @@ from controller import config_schema, config_source, limits
 from controller.config_agents import Agent, AiProvider, HttpTool, Mcp, Price, star
 from controller.config_checks import complete, problems_of
 from controller.config_errors import ConfigError, ConfigErrors, Path, dotted, render
+from controller.config_outbound import CallingHours, Outbound, Retries
 from controller.config_store import Store
 from controller.config_values import (
     AllowPattern,
@@ -107,6 +108,10 @@ class Trunk(Section):
     """Seconds it may ring."""
     max_calls: int | None = Field(None, ge=1)
     """Calls at once over this trunk."""
+    calling_hours: CallingHours | None = None
+    """When calls may be placed over it; outside of it they wait. Without it: always."""
+    retries: Retries = Field(default_factory=dict)
+    """By result: what is tried again. Nothing by default."""
 
 
 class Route(Section):
@@ -165,6 +170,7 @@ class Config(Section):
     """How the `webhook` of POST /v1/calls is told. null: no call may have one."""
     bridge: Bridge = Field(default_factory=Bridge)
     api: Api = Field(default_factory=Api)
+    outbound: Outbound = Field(default_factory=Outbound)
     store: Store = Field(default_factory=Store)
 
     def redacted(self) -> dict[str, Any]:

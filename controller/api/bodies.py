@@ -6,6 +6,7 @@ fields refused with a pointer to each) and the JSON of a call. Messages never re
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -13,11 +14,12 @@ from http import HTTPStatus
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError, WithJsonSchema
 
 from controller.api.problems import Problem, malformed
 from controller.call.record import BargeIn, Turn, Utterance
-from controller.call.view import CallDetail, CallView
+from controller.call.view import CallDetail, CallView, QueueView
+from controller.config_webhooks import WebhookUrl
 
 LARGEST = 64 * 1024
 READ_SECONDS = 10.0
@@ -25,6 +27,21 @@ READ_SECONDS = 10.0
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 _VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 _VariableText = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+
+
+def _moment(value: Any) -> datetime:
+    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
+        raise ValueError("must be a moment such as 2026-11-23T09:30:00+01:00")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("is no moment of any calendar") from None
+
+
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+_Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class Body(BaseModel):
@@ -48,6 +65,21 @@ class PlaceCall(Body):
     """Fill `{{name}}` in the agent's instructions and greeting."""
     timeout: float | None = Field(None, gt=0, le=300)
     """Seconds it may ring; the trunk's own if not given."""
+    answer_detection: bool = False
+    """Is it a person or a machine that answers? Takes a second or two after the answer; the agent begins then."""
+    webhook: WebhookUrl | None = None
+    """Told what happens in this call, signed; needs `call_webhooks` in the config."""
+    priority: int = Field(0, ge=-1000, le=1000)
+    """Higher comes first; among equals who came first."""
+    not_before: _Moment | None = None
+    """RFC 3339, with its offset. The call waits until then."""
+    expires: _Moment | None = None
+    """RFC 3339, with its offset. If it could not be placed by then it is given up (`outbound.expire_after_s`)."""
+
+
+class PauseQueue(Body):
+    trunk: _Text | None = None
+    """A name from `trunks` in the config; all of them if not given."""
 
 
 class TransferCall(Body):
@@ -148,6 +180,19 @@ def call_json(call: CallView) -> dict[str, Any]:
         "turns": call.turns,
         "latency": {"first_frame_ms": spread and {"p50": round(spread.p50), "max": round(spread.max)}},
         "cost": round(call.cost, 6),
+        "queue": call.queue and queue_json(call.queue),
+    }
+
+
+def queue_json(queue: QueueView) -> dict[str, Any]:
+    return {
+        "number": queue.number,
+        "status": queue.status,
+        "priority": queue.priority,
+        "due_at": _time(queue.due_at),
+        "expires_at": _time(queue.expires_at),
+        "asked_by": queue.asked_by,
+        "attempts": [{"at": _time(each.at), "result": each.result, "detail": each.detail} for each in queue.attempts],
     }
 
 

@@ -19,6 +19,7 @@ from aiohttp.typedefs import Handler
 
 from controller import limits, routing
 from controller.call import view
+from controller.store.database import StoreError
 
 log = structlog.get_logger()
 
@@ -85,6 +86,11 @@ def _of_refusal(refusal: Exception) -> Problem | None:
             return Problem(HTTPStatus.CONFLICT, "wrong-state", "The call can't do that now", text)
         case limits.Busy():
             return _later(HTTPStatus.TOO_MANY_REQUESTS, "at-limit", "Too many calls at once", text)
+        case view.WrongMoment():
+            return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-moment", "The call could never be placed", text)
+        case StoreError():
+            log.error("a request found the store away", reason=text)
+            return _later(HTTPStatus.SERVICE_UNAVAILABLE, "store-away", "Nothing can be written down at the moment", "")
         case view.NotReady():
             return _later(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "No call can be made at the moment", text)
         case view.CallRefused():

@@ -3,6 +3,8 @@
 Owns the paths, their scopes and their status codes. Decides nothing: parse, ask `view.Calls`, answer.
 """
 
+from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -10,12 +12,16 @@ from aiohttp import hdrs, web
 from controller.api.access import Doorkeeper
 from controller.api.bodies import Nothing, PlaceCall, TransferCall, call_json, detail_json, read
 from controller.api.problems import USER, malformed
+from controller.call import view
 from controller.call.view import Calls
+from controller.outbound.orders import Ordering, Wish
+from controller.store.database import StoreError
 
 
 class Resources:
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, orders: Ordering) -> None:
         self._calls = calls
+        self._orders = orders
 
     def routes(self, doorkeeper: Doorkeeper) -> list[web.RouteDef]:
         gate = doorkeeper.let_in
@@ -46,25 +52,34 @@ class Resources:
         return web.json_response({"calls": [call_json(call) for call in calls], "next": None})
 
     async def show(self, request: web.Request) -> web.Response:
-        return web.json_response(detail_json(self._calls.detail(request.match_info["id"])))
+        call = request.match_info["id"]
+        try:
+            found = self._calls.detail(call)
+        except view.UnknownCall:
+            found = view.CallDetail(await self._orders.find(call))
+        else:
+            with suppress(StoreError):  # what call control knows is worth an answer
+                found = replace(found, call=await self._orders.with_queue(found.call))
+        return web.json_response(detail_json(found))
 
     async def place(self, request: web.Request) -> web.Response:
         body = await read(request, PlaceCall)
-        call = self._calls.place(
-            to=body.to,
-            trunk=body.trunk,
-            agent=body.agent,
-            caller_id=body.caller_id,
-            variables=body.variables,
-            timeout=body.timeout,
-        )
+        call = await self._orders.place(Wish(**dict(body)), by=request[USER])
         location = {hdrs.LOCATION: f"/v1/calls/{call.id}"}
         return web.json_response(call_json(call), status=HTTPStatus.ACCEPTED, headers=location)
 
     async def hang_up(self, request: web.Request) -> web.Response:
+        """A call that waits in the queue is cancelled."""
         await read(request, Nothing)
-        call = self._calls.verbs.hang_up(request.match_info["id"], by=request[USER])
-        return web.json_response(call_json(call), status=HTTPStatus.ACCEPTED)
+        call, by = request.match_info["id"], request[USER]
+        try:
+            answer = self._calls.verbs.hang_up(call, by=by)
+        except (view.UnknownCall, view.WrongState) as refusal:
+            try:
+                answer = await self._orders.cancel(call, by=by)
+            except view.UnknownCall:
+                raise refusal from None
+        return web.json_response(call_json(answer), status=HTTPStatus.ACCEPTED)
 
     async def transfer(self, request: web.Request) -> web.Response:
         body = await read(request, TransferCall)

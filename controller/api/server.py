@@ -11,9 +11,11 @@ from aiohttp import web
 from controller.api.access import Doorkeeper
 from controller.api.bodies import LARGEST
 from controller.api.problems import answer_problems, mark
+from controller.api.queueing import QueueResources
 from controller.api.resources import Resources
 from controller.call.view import Calls
 from controller.config import Token
+from controller.outbound.orders import Ordering
 
 IDLE_SECONDS = 30.0
 """A connection may stand idle as long; also the longest that the headers of a request may take."""
@@ -22,12 +24,14 @@ CLOSING_SECONDS = 3.0
 
 
 def make_app(
-    calls: Calls, tokens: Iterable[Token], extra_routes: Iterable[web.AbstractRouteDef] = ()
+    calls: Calls, orders: Ordering, tokens: Iterable[Token], extra_routes: Iterable[web.AbstractRouteDef] = ()
 ) -> web.Application:
-    """The API over `calls`. `extra_routes` are added as they are: they look after their own authentication."""
+    """The API over `calls` and the queue. `extra_routes` are added as they are: they see to authentication."""
     app = web.Application(middlewares=[answer_problems], client_max_size=LARGEST)
     app.on_response_prepare.append(mark)
-    app.router.add_routes([*Resources(calls).routes(Doorkeeper(tokens)), *extra_routes])
+    doorkeeper = Doorkeeper(tokens)
+    ours = [*Resources(calls, orders).routes(doorkeeper), *QueueResources(orders).routes(doorkeeper)]
+    app.router.add_routes([*ours, *extra_routes])
     return app
 
 

@@ -14,7 +14,9 @@ from bridge import contract
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import messages as m
+from controller.call import view
 from controller.call.changes import changes, standing
+from controller.call.errand import Errand
 from controller.call.machine import Call
 from controller.call.milestones import CallGreeted, CallRang, Observe, ToolAsked, ToolTimed, unobserved
 from controller.call.plan import Plan, State
@@ -36,9 +38,18 @@ def _now() -> datetime:
 class CallActor:
     """`run()` is the call's one task. `put()` never waits; it may be called before the task has started."""
 
-    def __init__(self, plan: Plan, ari: Ari, workers: Workers, tools: HttpTools, observe: Observe = unobserved) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        ari: Ari,
+        workers: Workers,
+        tools: HttpTools,
+        observe: Observe = unobserved,
+        errand: Errand | None = None,
+    ) -> None:
         self.id = plan.call
         self.call = Call(plan, _now())
+        self.errand = errand
         self._ari = ari
         self._workers = workers
         self._observe = observe
@@ -112,7 +123,7 @@ class CallActor:
         for command in commands:
             try:
                 await self._do(command)
-            except (AriError, BadArgument, NoWorker, WorkerUnreachable) as error:
+            except (AriError, BadArgument, NoWorker, WorkerUnreachable, view.CallRefused) as error:
                 gone = isinstance(error, NotFound)
                 if isinstance(command, _TEARING_DOWN):
                     self._log.warning("teardown incomplete", command=type(command).__name__, reason=str(error))
@@ -174,6 +185,8 @@ class CallActor:
     async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia) -> None:
         """Ids are noted before the request: one that times out may still take effect."""
         ari = self._ari
+        if self.errand is not None and isinstance(command, m.Dial) and command.channel == self.call.plan.leg:
+            await self.errand.before_dial()
         made = command.bridge if isinstance(command, m.CreateBridge) else command.channel
         self._attempted.add(made)
         match command:

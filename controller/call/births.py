@@ -4,14 +4,13 @@ Owns the way from the config's words (agents, steps, keys) to the machine's (`Pl
 for one more call is the registry's.
 """
 
-from collections.abc import Mapping
-
 from controller import limits, routing
 from controller.call import messages as m
 from controller.call import view
 from controller.call.plan import Plan, PlaySound, Rescue, TransferTo
 from controller.config import Config
 from controller.config_agents import Action, Agent
+from controller.outbound.entry import Entry
 
 
 def inbound(
@@ -51,36 +50,28 @@ def agent_of(config: Config, agent: str | None) -> str:
     return name
 
 
-def outbound(
-    config: Config,
-    call: str,
-    *,
-    to: str,
-    trunk: str,
-    agent_name: str,
-    caller_id: str | None,
-    variables: Mapping[str, str],
-    timeout: float | None,
-) -> Plan:
-    """Raises `limits.NotAllowed`."""
-    line, agent = config.trunks[trunk], config.agents[agent_name]
-    number = limits.check_number(line, to)
-    shown = limits.check_caller_id(caller_id) if caller_id else line.caller_id
-    target = m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout or line.timeout)
+def outbound(config: Config, entry: Entry) -> Plan:
+    """Of a call from the queue. Checked anew: the config may have changed. Raises UnknownName, `limits.NotAllowed`."""
+    order = entry.order
+    line, agent = config.trunks[line_of(config, order.trunk)], config.agents[agent_of(config, order.agent)]
+    number = limits.check_number(line, order.callee)
+    shown = limits.check_caller_id(order.caller_id) if order.caller_id else line.caller_id
+    timeout = order.timeout or line.timeout
     return Plan(
-        call=call,
+        call=entry.id,
         direction="outbound",
-        leg=m.Ids(call).callee,
-        spec=routing.session_spec(config, agent_name, variables),
-        variables=_variables(call, agent_name, shown or ""),
-        trunk=trunk,
+        leg=m.Ids(entry.id).callee,
+        spec=routing.session_spec(config, order.agent, order.variables),
+        variables=_variables(entry.id, order.agent, shown or ""),
+        trunk=order.trunk,
         caller=shown,
         callee=number,
-        target=target,
-        on_ai_failure=_rescues(config, agent, trunk),
-        digits=_digits(config, agent, trunk),
+        target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout),
+        webhook=order.webhook,
+        on_ai_failure=_rescues(config, agent, order.trunk),
+        digits=_digits(config, agent, order.trunk),
         max_call=agent.max_call_s,
-        wrap_up=routing.fill(agent.wrap_up, variables),
+        wrap_up=routing.fill(agent.wrap_up, order.variables),
     )
 
 

@@ -14,6 +14,7 @@ class Outcome(StrEnum):
     DECLINED = "declined"
     CONGESTION = "congestion"
     INVALID_NUMBER = "invalid_number"
+    MACHINE = "machine"
     CANCELLED = "cancelled"
     FAILED = "failed"
 

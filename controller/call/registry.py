@@ -22,11 +22,13 @@ from controller.ari.rest import Ari, AriError
 from controller.call import births, milestones, reports, story, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
+from controller.call.errand import Errand
 from controller.call.plan import Plan
 from controller.call.spending import PER_DAY, Spending
 from controller.call.verbs import Verbs
 from controller.config import Config
 from controller.cost import Prices
+from controller.outbound.entry import Entry
 from controller.tools.http import HttpTools
 from controller.workers import Workers
 
@@ -197,33 +199,16 @@ class Registry:
 
     # ------------------------------------------------------------ what ops ask (view.Calls)
 
-    def place(
-        self,
-        *,
-        to: str,
-        trunk: str | None,
-        agent: str | None,
-        caller_id: str | None,
-        variables: Mapping[str, str],
-        timeout: float | None,
-    ) -> view.CallView:
+    def place(self, entry: Entry, errand: Errand) -> None:
+        """Begins a call from the queue. Raises UnknownName, NotReady, and `limits`' NotAllowed and Busy."""
         if not all(self.ready().values()):
             raise view.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
-        config, call = self._config, str(uuid4())
-        line, agent_name = births.line_of(config, trunk), births.agent_of(config, agent)
-        self._check_room(line)
-        plan = births.outbound(
-            config,
-            call,
-            to=to,
-            trunk=line,
-            agent_name=agent_name,
-            caller_id=caller_id,
-            variables=variables,
-            timeout=timeout,
-        )
-        log.info("call placed", call=call, agent=agent_name, trunk=line)
-        return _view(self._begin(plan))
+        plan = births.outbound(self._config, entry)
+        if entry.id in self._live:
+            raise view.NotReady("Its last attempt is still being taken down.")
+        self._check_room(plan.trunk)
+        log.info("call placed", call=plan.call, agent=plan.spec.agent, trunk=plan.trunk)
+        self._begin(plan, errand)
 
     def all(self) -> list[view.CallView]:
         return [*map(_view, reversed(self._live.values())), *(each.call for each in reversed(self._ended.values()))]
@@ -262,8 +247,8 @@ class Registry:
     def _live_on(self, trunk: str) -> int:
         return sum(actor.call.plan.trunk == trunk for actor in self._live.values())
 
-    def _begin(self, plan: Plan) -> CallActor:
-        actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe)
+    def _begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
+        actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand)
         self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook))
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
@@ -277,12 +262,15 @@ class Registry:
         finally:
             self._live.pop(actor.id, None)
             self._by_leg.pop(actor.call.plan.leg, None)
+            self._ended.pop(actor.id, None)  # of an earlier attempt: the newest comes last
             self._ended[actor.id] = view.detail_of(actor.call, actor.record)
             while len(self._ended) > KEPT_AFTER_END:
                 self._ended.popitem(last=False)
             if not self._live:
                 self._empty.set()
             self._tell_end(actor)
+            if actor.errand is not None:
+                actor.errand.over(_view(actor))
 
     def _tell_end(self, actor: CallActor) -> None:
         call = actor.call

@@ -26,6 +26,29 @@ class TransferView:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One that is over. `result`: as `CallView.outcome`."""
+
+    at: datetime
+    result: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """What the queue knows of a call that we place. `number`: its place in the order of arrival."""
+
+    number: int
+    status: str
+    """queued, dialling or ended."""
+    priority: int
+    due_at: datetime
+    expires_at: datetime
+    asked_by: str
+    attempts: tuple[AttemptView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """One call as it is now. Numbers are personal."""
 
@@ -40,7 +63,8 @@ class CallView:
     answered_at: datetime | None
     ended_at: datetime | None
     outcome: str | None
-    """answered, busy, no_answer, declined, congestion, invalid_number, cancelled or failed; None until it ended."""
+    """answered, machine, busy, no_answer, declined, congestion, invalid_number, cancelled or failed, and for calls from
+    the queue also rejected, expired or interrupted; None until it ended."""
     ended_by: str | None
     cause: int | None
     """Q.850, where Asterisk told it."""
@@ -52,6 +76,7 @@ class CallView:
     """From the caller's end of speech to the agent's first sound."""
     cost: float = 0.0
     """US dollars so far."""
+    queue: QueueView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +141,10 @@ class WrongState(CallRefused):
     """The call can't do that now."""
 
 
+class WrongMoment(CallRefused):
+    """A call that could never be placed at the times that were given."""
+
+
 class NotReady(CallRefused):
     """Asterisk or all workers are away: no call can be placed at the moment."""
 
@@ -126,18 +155,6 @@ class Calls(Protocol):
     @property
     def verbs(self) -> "Verbs":
         """What may be asked of one live call."""
-
-    def place(
-        self,
-        *,
-        to: str,
-        trunk: str | None,
-        agent: str | None,
-        caller_id: str | None,
-        variables: Mapping[str, str],
-        timeout: float | None,
-    ) -> CallView:
-        """Raises UnknownName, NotReady and `controller.limits`' NotAllowed and Busy."""
 
     def all(self) -> list[CallView]:
         """Live calls first, then those that ended, newest first."""

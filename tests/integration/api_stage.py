@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from controller.api.server import ApiServer, make_app
 from controller.call import view
 from controller.config import Scope, Token
+from controller.outbound.entry import Status
+from controller.outbound.orders import Summary, Wish
 
 STARTED = datetime(2026, 11, 22, 9, 30, 0, 5000, tzinfo=UTC)
 
@@ -67,10 +69,6 @@ class FakeCalls:
         if self.refusal is not None:
             raise self.refusal
 
-    def place(self, **arguments: Any) -> view.CallView:
-        self.note("place", **arguments)
-        return self.add(direction="outbound", state="dialing", callee=arguments["to"], answered_at=None)
-
     def all(self) -> list[view.CallView]:
         return list(self.views.values())
 
@@ -115,8 +113,59 @@ class FakeVerbs:
 
 
 @dataclass
+class FakeOrders:
+    """`Ordering`: keeps its record in `calls.asked`."""
+
+    calls: FakeCalls
+    waiting: dict[str, view.CallView] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
+
+    def add(self, **changes: Any) -> view.CallView:
+        queue = view.QueueView(len(self.waiting) + 1, "queued", 0, STARTED, STARTED, "ops")
+        fresh = {"direction": "outbound", "state": "queued", "answered_at": None, "queue": queue}
+        made = call_view(**(fresh | changes))
+        self.waiting[made.id] = made
+        return made
+
+    async def place(self, wish: Wish, *, by: str) -> view.CallView:
+        self.calls.note("place", wish=wish, by=by)
+        return self.add(callee=wish.to)
+
+    async def find(self, call: str) -> view.CallView:
+        if call not in self.waiting:
+            raise view.UnknownCall("There is no such call, or it ended long ago.")
+        return self.waiting[call]
+
+    async def with_queue(self, call: view.CallView) -> view.CallView:
+        return call
+
+    async def cancel(self, call: str, *, by: str) -> view.CallView:
+        found = await self.find(call)
+        self.calls.note("cancel", call=call, by=by)
+        return replace(found, state="ended")
+
+    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[view.CallView]:
+        self.calls.note("page", status=status, before=before, limit=limit)
+        return list(self.waiting.values())[:limit]
+
+    async def summary(self) -> Summary:
+        return Summary({Status.QUEUED: len(self.waiting)}, frozenset(self.paused))
+
+    async def pause(self, trunk: str | None, *, by: str) -> Summary:
+        self.calls.note("pause", trunk=trunk, by=by)
+        self.paused.add(trunk or "")
+        return await self.summary()
+
+    async def resume(self, trunk: str | None, *, by: str) -> Summary:
+        self.calls.note("resume", trunk=trunk, by=by)
+        self.paused.clear()
+        return await self.summary()
+
+
+@dataclass
 class Stage:
     calls: FakeCalls
+    orders: FakeOrders
     port: int
     http: aiohttp.ClientSession
 
@@ -130,11 +179,12 @@ class Stage:
 @asynccontextmanager
 async def stage(*extra: web.AbstractRouteDef) -> AsyncIterator[Stage]:
     calls = FakeCalls()
+    orders = FakeOrders(calls)
     tokens = [
         Token(name=token.partition("-")[0], token=SecretStr(token), scopes=scopes) for token, scopes in TOKENS.items()
     ]
     async with (
-        ApiServer(make_app(calls, tokens, extra_routes=extra), "127.0.0.1", 0) as server,
+        ApiServer(make_app(calls, orders, tokens, extra_routes=extra), "127.0.0.1", 0) as server,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http,
     ):
-        yield Stage(calls, server.port, http)
+        yield Stage(calls, orders, server.port, http)

@@ -1,5 +1,6 @@
 """What the API does with calls, and in which shape it answers. On a real socket, over recorded call control."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from aiohttp import web
 from controller import limits, routing
 from controller.call import view
 from controller.call.record import BargeIn, Sound, Spread, Turn, Utterance
+from controller.outbound.orders import Wish
 from tests.integration.api_stage import ADMIN, STARTED, TOKENS, stage
 
 PLACE = "/v1/calls"
@@ -20,8 +22,7 @@ async def test_a_call_is_placed() -> None:
         assert answer.status == 202
         assert answer.headers["Location"] == f"/v1/calls/{body['id']}" == body["url"]
         assert answer.content_type == "application/json"
-        nothing: dict[str, Any] = {"trunk": None, "agent": None, "caller_id": None, "variables": {}, "timeout": None}
-        assert it.calls.asked == [("place", {"to": "+4930123"} | nothing)]
+        assert it.calls.asked == [("place", {"wish": Wish(to="+4930123"), "by": "admin"})]
         async with it.request("GET", answer.headers["Location"]) as shown:
             assert shown.status == 200
             nothing_yet: dict[str, Any] = {"transcript": [], "turn_times": [], "barge_ins": [], "recording": None}
@@ -36,10 +37,20 @@ async def test_everything_that_a_call_may_be_placed_with() -> None:
         "caller_id": "Desk <1001>",
         "variables": {"name": "Zoë\n", "_x": ""},
         "timeout": 12.5,
+        "answer_detection": True,
+        "webhook": "https://crm.example/calls?x=1",
+        "priority": 5,
     }
-    async with stage() as it, it.request("POST", PLACE, json=wanted) as answer:
+    moments = {"not_before": "2026-11-24T09:00:00+01:00", "expires": "2026-11-24T20:00:00.5Z"}
+    async with stage() as it, it.request("POST", PLACE, json=wanted | moments) as answer:
         assert answer.status == 202
-        assert it.calls.asked == [("place", wanted)]
+        ((verb, given),) = it.calls.asked
+        assert (verb, given["by"]) == ("place", "admin")
+        assert given["wish"] == Wish(
+            **wanted,
+            not_before=datetime(2026, 11, 24, 8, tzinfo=UTC),
+            expires=datetime(2026, 11, 24, 20, 0, 0, 500000, tzinfo=UTC),
+        )
 
 
 async def test_a_call_is_shown_whole() -> None:
@@ -77,6 +88,7 @@ async def test_a_call_is_shown_whole() -> None:
                 "turns": 2,
                 "latency": {"first_frame_ms": {"p50": 412, "max": 800}},
                 "cost": 0.012346,
+                "queue": None,
                 "transcript": [{"at": AT, "who": "agent", "text": "Good d", "interrupted": True, "heard_ms": 340}],
                 "turn_times": [{"at": AT, "turn": 1, "first_delta_ms": 300.0, "first_frame_ms": None}],
                 "barge_ins": [{"at": AT, "heard_ms": 340, "cut_ms": 12.5}],
@@ -130,6 +142,7 @@ async def test_a_call_is_transferred() -> None:
         (routing.UnknownAgent("None."), 422, "unknown-name"),
         (view.WrongState("Ended."), 409, "wrong-state"),
         (view.NotReady("Away."), 503, "not-ready"),
+        (view.WrongMoment("Never."), 422, "wrong-moment"),
         (view.CallRefused("No."), 409, "refused"),
     ],
 )
@@ -169,6 +182,9 @@ SCOPES = {
     ("POST", "/v1/calls"): "caller",
     ("POST", "/v1/calls/x/hangup"): "controller",
     ("POST", "/v1/calls/x/transfer"): "controller",
+    ("GET", "/v1/queue"): "reader",
+    ("POST", "/v1/queue/pause"): "controller",
+    ("POST", "/v1/queue/resume"): "controller",
 }
 
 

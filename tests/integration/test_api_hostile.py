@@ -76,6 +76,17 @@ async def test_what_is_not_a_json_object(raw: bytes) -> None:
         ({"to": "1", "variables": {f"v{n}": "" for n in range(51)}}, ["/variables"]),
         ({"to": "1", "agnet": "x", "": 1}, ["/agnet", "/"]),
         ({"To": "1"}, ["/to", "/To"]),
+        ({"to": "1", "answer_detection": 1}, ["/answer_detection"]),
+        ({"to": "1", "priority": 1.5}, ["/priority"]),
+        ({"to": "1", "priority": 10**9}, ["/priority"]),
+        ({"to": "1", "webhook": "ftp://x"}, ["/webhook"]),
+        ({"to": "1", "webhook": "http://u:p@x/"}, ["/webhook"]),
+        ({"to": "1", "not_before": 1795000000}, ["/not_before"]),
+        ({"to": "1", "not_before": "2026-11-24"}, ["/not_before"]),
+        ({"to": "1", "not_before": "2026-11-24T09:00:00"}, ["/not_before"]),
+        ({"to": "1", "not_before": "2026-02-30T09:00:00Z"}, ["/not_before"]),
+        ({"to": "1", "expires": "0001-01-01T00:00:00+23:59"}, ["/expires"]),
+        ({"to": "1", "expires": "9999-12-31T23:59:59-23:59"}, ["/expires"]),
     ],
 )
 async def test_wrong_and_unknown_fields_are_pointed_at(body: dict[str, Any], pointers: list[str]) -> None:

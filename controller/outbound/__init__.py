@@ -1,0 +1,1 @@
+"""Calls that we place: a durable queue, when each is due, and the task that dials them."""

@@ -1,0 +1,228 @@
+"""The task that takes calls from the queue and places them, as fast as there is room.
+
+Owns which calls are on their way, and the end of each in the queue. Whether there is room for one more is call
+control's to say: it is asked for each call, and a call for which there is none stays where it is. Nobody is dialled
+unless the queue has written it down before (`Errand.before_dial`); the end of an attempt is written however long the
+store needs, beside the calls.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from controller import limits
+from controller.call import view
+from controller.call.outcome import Outcome
+from controller.config import Config
+from controller.outbound import decisions
+from controller.outbound.entry import INTERRUPTED, REJECTED, Attempt, Entry
+from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue
+from controller.store.database import StoreError
+
+log = structlog.get_logger()
+
+HEADS = 20
+"""Calls of each trunk and agent that are looked at in one round."""
+NO_ROOM_SECONDS = 0.5
+"""How soon it is tried again when there was no room; the end of one of our calls is a reason to try at once."""
+LONGEST_SLEEP = 30.0
+REST_SECONDS = 5.0
+"""Nobody is called for so long after a call that failed before it was dialled: the next one would, too."""
+FORGET_EVERY = 3600.0
+SAVE_AGAIN_SECONDS = (0.2, 1.0, 5.0, 15.0)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Place(Protocol):
+    """Call control: begins this call now. `errand` is told how it goes. Raises limits.Busy, limits.NotAllowed,
+    view.NotReady and view.UnknownName: then nothing has begun, and the errand hears nothing."""
+
+    def __call__(self, entry: Entry, errand: "Errand") -> None: ...
+
+
+class Errand:
+    """One attempt. Call control waits for `before_dial` before it asks Asterisk to dial, and says `over` once."""
+
+    def __init__(self, entry: Entry, queue: Queue, done: Callable[["Errand", view.CallView], None]) -> None:
+        self.entry = entry
+        self.began = _now()
+        self.dialled = False
+        self._queue = queue
+        self._done = done
+
+    async def before_dial(self) -> None:
+        """Raises view.WrongState: the call must not be dialled."""
+        try:
+            await self._queue.dial(self.entry.id, _now())
+        except NotQueued:
+            raise view.WrongState("The call was cancelled before it was dialled.") from None
+        except StoreError as error:
+            raise view.WrongState(f"The call can't be written down, so it is not dialled: {error}") from error
+        self.dialled = True
+
+    def over(self, call: view.CallView) -> None:
+        self._done(self, call)
+
+
+@dataclass(slots=True)
+class _Round:
+    """What came of looking at everything that is due."""
+
+    no_room: bool = False
+    placed: int = 0
+
+
+class Dialer:
+    """`run()` until cancelled, then `finish()`: what has ended is written before the store is closed.
+
+    At its start, what an earlier controller was dialling when it stopped is marked as interrupted, never tried again.
+    """
+
+    def __init__(self, config: Config, queue: Queue, place: Place) -> None:
+        self._config = config
+        self._queue = queue
+        self._place = place
+        self._under_way: dict[str, Errand] = {}
+        self._saving: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._forgot: datetime | None = None
+        self._recovered = False
+        self._rest_until = _now()
+
+    def wake(self) -> None:
+        """Something has changed: a new call, an end, a pause."""
+        self._news.set()
+
+    @property
+    def under_way(self) -> frozenset[str]:
+        return frozenset(self._under_way)
+
+    async def run(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                if not self._recovered:
+                    await self._recover()
+                wait = await self._round()
+            except StoreError as error:
+                log.error("the queue can't be read; nobody is called until it can", reason=str(error))
+                wait = 1.0
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
+
+    async def _recover(self) -> None:
+        for call in await self._queue.interrupt(_now()):
+            log.warning("a call was being dialled when the controller stopped; it is not tried again", call=call)
+        self._recovered = True
+
+    async def finish(self) -> None:
+        if self._saving:
+            await asyncio.wait(self._saving, timeout=5)
+
+    # ------------------------------------------------------------ one round
+
+    async def _round(self) -> float:
+        """Places what can be placed. Returns the seconds after which to look again."""
+        now = _now()
+        for call in await self._queue.expire(now, without=self._under_way):
+            log.info("a call has waited too long and is given up", call=call)
+        await self._forget(now)
+        paused = await self._queue.pauses()
+        found = _Round()
+        if now < self._rest_until:
+            found.no_room = True
+        elif ALL_TRUNKS not in paused:
+            await self._place_due(now, paused, found)
+        if found.no_room:
+            return NO_ROOM_SECONDS
+        if found.placed:
+            return 0.0
+        upcoming = await self._queue.next_moment(_now())
+        return min(max((upcoming - _now()).total_seconds(), 0.0), LONGEST_SLEEP) if upcoming else LONGEST_SLEEP
+
+    async def _place_due(self, now: datetime, paused: frozenset[str], found: _Round) -> None:
+        full: set[tuple[str, str]] = set()
+        for entry in await self._queue.heads(now, without=self._under_way, each=HEADS):
+            order = entry.order
+            if order.trunk in paused or (order.trunk, order.agent) in full:
+                continue
+            try:
+                found.placed += await self._try(entry)
+            except limits.Busy:
+                full.add((order.trunk, order.agent))
+            except view.NotReady:
+                found.no_room = True
+                return
+        found.no_room = found.no_room or bool(full)
+
+    async def _try(self, entry: Entry) -> bool:
+        """Raises limits.Busy and view.NotReady: no room."""
+        trunk, now = self._config.trunks.get(entry.order.trunk), _now()
+        if trunk is not None:
+            allowed = decisions.due(trunk, None, now)
+            if allowed > now:  # its hours were over before there was room
+                await self._queue.postpone(entry.id, allowed)
+                return False
+        errand = Errand(entry, self._queue, self._over)
+        self._under_way[entry.id] = errand
+        try:
+            self._place(entry, errand)
+        except (limits.NotAllowed, view.UnknownName) as refusal:
+            log.warning("a queued call may not be placed any more", call=entry.id, reason=str(refusal))
+            self._save(errand, Attempt(now, REJECTED, str(refusal)))
+        except BaseException:
+            del self._under_way[entry.id]
+            raise
+        return True
+
+    async def _forget(self, now: datetime) -> None:
+        if self._forgot is None or now - self._forgot > timedelta(seconds=FORGET_EVERY):
+            self._forgot = now
+            await self._queue.forget(now - timedelta(days=self._config.outbound.keep_days))
+
+    # ------------------------------------------------------------ ends
+
+    def _over(self, errand: Errand, call: view.CallView) -> None:
+        """The attempt has ended, in memory. On the disk it has not yet."""
+        result, detail = call.outcome or Outcome.FAILED.value, call.detail
+        if call.ended_by == "shutdown" and call.answered_at is None:
+            if not errand.dialled:  # nobody was called: it waits for the next controller
+                self._under_way.pop(errand.entry.id, None)
+                return
+            result, detail = INTERRUPTED, "the controller was stopped before anybody answered"
+        if not errand.dialled and result == Outcome.FAILED:
+            self._rest_until = _now() + timedelta(seconds=REST_SECONDS)
+        self._save(errand, Attempt(errand.began, result, detail))
+
+    def _save(self, errand: Errand, attempt: Attempt) -> None:
+        task = asyncio.create_task(self._settle(errand, attempt), name=f"result of {errand.entry.id}")
+        self._saving.add(task)
+        task.add_done_callback(self._saving.discard)
+
+    async def _settle(self, errand: Errand, attempt: Attempt) -> None:
+        """Until it is written: a row that stays `dialling` would be told as interrupted by the next controller."""
+        entry, now = errand.entry, _now()
+        trunk = self._config.trunks.get(entry.order.trunk)
+        what = decisions.after(trunk, entry, attempt, now, dialled=errand.dialled)
+        tries = 0
+        while True:
+            try:
+                await self._queue.settle(entry.id, attempt, what, now)
+                break
+            except StoreError as error:
+                log.error("how a call ended can't be written down yet", call=entry.id, reason=str(error))
+                await asyncio.sleep(SAVE_AGAIN_SECONDS[min(tries, len(SAVE_AGAIN_SECONDS) - 1)])
+                tries += 1
+        if isinstance(what, decisions.Again):
+            log.info("will be tried again", call=entry.id, result=attempt.result, at=what.due_at.isoformat())
+        self._under_way.pop(entry.id, None)
+        self.wake()

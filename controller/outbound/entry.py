@@ -1,0 +1,69 @@
+"""One call that is to be placed: what was asked for, and what has become of it. [pure]
+
+The words for where it is: `queued` (nobody is being called: it waits for its hour, for room, or for its next attempt),
+`dialling` (written down before Asterisk is asked to dial; the attempt under way), `ended` (with a result).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    DIALLING = "dialling"
+    ENDED = "ended"
+
+
+REJECTED = "rejected"
+"""It may not be dialled (any more): the allow-list, the trunk or the agent has changed since it was queued."""
+EXPIRED = "expired"
+"""Its time was over before it could be placed."""
+INTERRUPTED = "interrupted"
+"""The controller stopped while it was being dialled. Whom it reached is not known; it is not tried again."""
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for, checked: the number is normalised, trunk and agent exist."""
+
+    callee: str = field(repr=False)
+    trunk: str
+    agent: str
+    asked_by: str
+    caller_id: str | None = field(default=None, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float | None = None
+    answer_detection: bool = False
+    webhook: str | None = field(default=None, repr=False)
+    priority: int = 0
+    """Higher comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One that is over. `result`: an `Outcome`, or one of the words above."""
+
+    at: datetime
+    result: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the queue. `number`: its place in the order of arrival; `id`: the call's, whichever attempt it is."""
+
+    number: int
+    id: str
+    status: Status
+    order: Order
+    created_at: datetime
+    due_at: datetime
+    expires_at: datetime
+    attempts: tuple[Attempt, ...] = ()
+    dialled_at: datetime | None = None
+    ended_at: datetime | None = None
+    result: str | None = None
+    detail: str | None = None

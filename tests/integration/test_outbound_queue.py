@@ -1,0 +1,160 @@
+"""The queue on a real database: order, what is written before anybody is called, what a restart finds."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from controller.outbound.decisions import Again, Over
+from controller.outbound.entry import Attempt, Entry, Order, Status
+from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
+from controller.store.database import Database
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def url(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"
+
+
+@pytest.fixture
+async def queue(tmp_path: Path) -> AsyncIterator[Queue]:
+    async with Database(url(tmp_path)) as database:
+        yield Queue(database)
+
+
+async def add(queue: Queue, *, due: float = 0, expires: float = 3600, most: int = 1000, **order: Any) -> Entry:
+    """Times are seconds from NOW."""
+    asked = Order(**{"callee": "+4930123", "trunk": "main", "agent": "reception", "asked_by": "ops"} | order)
+    due_at, expires_at = NOW + SECOND * due, NOW + SECOND * expires
+    return await queue.add(str(uuid4()), asked, now=NOW, due_at=due_at, expires_at=expires_at, most=most)
+
+
+async def heads(queue: Queue, without: frozenset[str] = frozenset(), each: int = 10, at: datetime = NOW) -> list[str]:
+    return [entry.id for entry in await queue.heads(at, without=without, each=each)]
+
+
+async def test_what_was_ordered_is_kept_whole(queue: Queue) -> None:
+    added = await add(
+        queue,
+        caller_id="Desk <1>",
+        variables={"name": "Zoë"},
+        timeout=12.5,
+        answer_detection=True,
+        webhook="https://crm.test/",
+        priority=3,
+    )
+    assert await queue.get(added.id) == added
+    assert await queue.get(str(uuid4())) is None
+
+
+async def test_order_of_turns(queue: Queue) -> None:
+    first, second = await add(queue), await add(queue)
+    urgent, later = await add(queue, priority=5), await add(queue, due=10)
+    await add(queue, expires=-1)
+    assert await heads(queue) == [urgent.id, first.id, second.id]
+    assert await heads(queue, without=frozenset({urgent.id})) == [first.id, second.id]
+    assert await heads(queue, at=NOW + 10 * SECOND) == [urgent.id, first.id, second.id, later.id]
+
+
+async def test_a_crowd_on_one_trunk_does_not_hide_another(queue: Queue) -> None:
+    crowd = [await add(queue) for _ in range(30)]
+    other = await add(queue, trunk="second", priority=-5)
+    agent = await add(queue, agent="night")
+    assert await heads(queue, each=3) == [*(entry.id for entry in crowd[:3]), agent.id, other.id]
+
+
+async def test_dialling_is_written_once_and_only_for_what_waits(queue: Queue) -> None:
+    call = (await add(queue)).id
+    await queue.dial(call, NOW)
+    found = await queue.get(call)
+    assert found is not None
+    assert (found.status, found.dialled_at) == (Status.DIALLING, NOW)
+    for other in (call, str(uuid4())):
+        with pytest.raises(NotQueued):
+            await queue.dial(other, NOW)
+    assert await heads(queue) == []
+    assert not await queue.cancel(call, "ops", NOW)
+
+
+async def test_attempts_are_told_and_only_one_end_counts(queue: Queue) -> None:
+    call = (await add(queue)).id
+    await queue.dial(call, NOW)
+    busy, answered = Attempt(NOW, "busy", "x" * 500), Attempt(NOW + SECOND, "answered")
+    await queue.settle(call, busy, Again(NOW + 60 * SECOND), NOW)
+    assert await heads(queue) == []
+    assert await heads(queue, at=NOW + 60 * SECOND) == [call]
+    await queue.dial(call, NOW + 61 * SECOND)
+    await queue.settle(call, answered, Over("answered"), NOW + 70 * SECOND)
+    await queue.settle(call, answered, Over("failed"), NOW + 71 * SECOND)
+    found = await queue.get(call)
+    assert found is not None
+    assert (found.status, found.result, found.ended_at) == (Status.ENDED, "answered", NOW + 70 * SECOND)
+    assert found.attempts == (Attempt(NOW, "busy", "x" * 200), answered)
+
+
+async def test_a_restart_finds_everything_and_redials_nothing(tmp_path: Path) -> None:
+    async with Database(url(tmp_path)) as database:
+        queue = Queue(database)
+        waits, dialled, over = await add(queue), await add(queue), await add(queue)
+        for each in (dialled, over):
+            await queue.dial(each.id, NOW)
+        await queue.settle(over.id, Attempt(NOW, "busy"), Over("busy"), NOW)
+    async with Database(url(tmp_path)) as database:
+        queue = Queue(database)
+        assert await queue.interrupt(NOW + SECOND) == [dialled.id]
+        assert await queue.interrupt(NOW + SECOND) == []
+        assert await heads(queue) == [waits.id]
+        found = await queue.get(dialled.id)
+        assert found is not None
+        assert (found.status, found.result, found.ended_at) == (Status.ENDED, "interrupted", NOW + SECOND)
+        assert found.attempts[0].at == NOW
+        assert "not known" in (found.detail or "")
+        assert await queue.counts() == {Status.QUEUED: 1, Status.DIALLING: 0, Status.ENDED: 2}
+
+
+async def test_cancelled_and_expired(queue: Queue) -> None:
+    one, two, three = [await add(queue, expires=seconds) for seconds in (10, 20, 30)]
+    assert await queue.next_moment(NOW) == NOW + 10 * SECOND
+    assert await queue.cancel(one.id, "ops", NOW)
+    assert not await queue.cancel(one.id, "ops", NOW)
+    with pytest.raises(NotQueued):
+        await queue.dial(one.id, NOW)
+    assert await queue.expire(NOW + 30 * SECOND, without={three.id}) == [two.id]
+    results = {entry.id: (entry.result, entry.detail) for entry in await queue.page(None, before=None, limit=10)}
+    assert results == {one.id: ("cancelled", "by ops"), two.id: ("expired", None), three.id: (None, None)}
+
+
+async def test_the_queue_has_an_end(queue: Queue) -> None:
+    await add(queue, most=1)
+    with pytest.raises(QueueFull):
+        await add(queue, most=1)
+
+
+async def test_pages_run_backwards(queue: Queue) -> None:
+    added = [await add(queue) for _ in range(5)]
+    first = await queue.page(Status.QUEUED, before=None, limit=2)
+    second = await queue.page(Status.QUEUED, before=first[-1].number, limit=10)
+    assert [entry.id for entry in first + second] == [entry.id for entry in reversed(added)]
+    assert await queue.page(Status.ENDED, before=None, limit=10) == []
+
+
+async def test_what_ended_long_ago_is_forgotten(queue: Queue) -> None:
+    old, new, waits = await add(queue), await add(queue), await add(queue)
+    await queue.cancel(old.id, "ops", NOW)
+    await queue.cancel(new.id, "ops", NOW + 2 * SECOND)
+    assert await queue.forget(NOW + SECOND) == 1
+    assert [await queue.get(each.id) is not None for each in (old, new, waits)] == [False, True, True]
+
+
+async def test_pauses(queue: Queue) -> None:
+    for trunk in ("main", "main", "second", ALL_TRUNKS):
+        await queue.pause(trunk, "ops", NOW)
+    await queue.resume("main")
+    assert await queue.pauses() == {"second", ALL_TRUNKS}
+    await queue.resume(ALL_TRUNKS)
+    assert await queue.pauses() == frozenset()

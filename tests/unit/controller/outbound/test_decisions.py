@@ -1,0 +1,84 @@
+"""What becomes of a call after an attempt: again, when, or over."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.outbound.decisions import Again, Over, after, due
+from controller.outbound.entry import Attempt, Entry, Order, Status
+from tests.unit.controller.configs import config
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+RETRIES = {"busy": {"times": 2, "after_s": 60}, "no_answer": {"times": 1, "after_s": 600, "factor": 1}}
+
+
+def trunk(**keys: Any) -> Any:
+    return config(trunks__main={"endpoint": "PJSIP/{number}@t", "allow": ["[0-9]{4,9}"], **keys}).trunks["main"]
+
+
+def entry(*results: str, expires: float = 86400) -> Entry:
+    attempts = tuple(Attempt(NOW, result) for result in results)
+    order = Order("1234", "main", "reception", "ops")
+    return Entry(1, "id", Status.DIALLING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "result", "wait"),
+    [
+        ([], "busy", 60),
+        (["busy"], "busy", 120),
+        (["busy", "busy"], "busy", None),
+        (["busy"], "no_answer", 600),
+        (["no_answer"], "busy", 60),
+        (["no_answer"], "no_answer", None),
+        ([], "declined", None),
+        ([], "answered", None),
+        ([], "failed", None),
+        ([], "interrupted", None),
+        ([], "rejected", None),
+        ([], "cancelled", None),
+    ],
+)
+def test_each_result_has_a_count_of_its_own(earlier: list[str], result: str, wait: int | None) -> None:
+    attempt = Attempt(NOW, result, "why")
+    expected = Over(result, "why") if wait is None else Again(NOW + timedelta(seconds=wait))
+    assert after(trunk(retries=RETRIES), entry(*earlier), attempt, NOW, dialled=True) == expected
+
+
+def test_a_failure_before_anybody_was_called_is_tried_again_a_few_times() -> None:
+    line, failed = trunk(), Attempt(NOW, "failed")
+    waits = [after(line, entry(*["failed"] * count), failed, NOW, dialled=False) for count in range(4)]
+    assert waits == [*(Again(NOW + timedelta(seconds=each)) for each in (15, 60, 240)), Over("failed")]
+    assert after(line, entry(), failed, NOW, dialled=True) == Over("failed")
+    assert after(line, entry(), Attempt(NOW, "cancelled"), NOW, dialled=False) == Over("cancelled")
+
+
+def test_what_would_expire_before_is_over_and_so_is_what_has_no_trunk_any_more() -> None:
+    busy = Attempt(NOW, "busy")
+    assert after(trunk(retries=RETRIES), entry(expires=60), busy, NOW, dialled=True) == Over("busy")
+    assert after(trunk(retries=RETRIES), entry(expires=61), busy, NOW, dialled=True) == Again(
+        NOW + timedelta(seconds=60)
+    )
+    assert after(None, entry(), busy, NOW, dialled=True) == Over("busy")
+
+
+def test_one_more_attempt_waits_for_the_calling_hours() -> None:
+    line = trunk(retries=RETRIES, calling_hours={"time_zone": "UTC", "windows": ["mon-sun 09:00-12:00"]})
+    tomorrow = NOW.replace(hour=9) + timedelta(days=1)
+    assert after(line, entry(), Attempt(NOW, "busy"), NOW, dialled=True) == Again(tomorrow)
+    assert due(line, None, NOW) == due(line, NOW - timedelta(days=3), NOW) == tomorrow
+    assert due(line, tomorrow + timedelta(hours=1), NOW) == tomorrow + timedelta(hours=1)
+
+
+@given(st.lists(st.sampled_from(["busy", "no_answer", "congestion"]), max_size=60))
+def test_it_always_ends(results: list[str]) -> None:
+    line, so_far = trunk(retries=RETRIES), list[str]()
+    for result in results:
+        what = after(line, entry(*so_far), Attempt(NOW, result), NOW, dialled=True)
+        so_far.append(result)
+        if isinstance(what, Over):
+            break
+    assert len(so_far) <= 4
