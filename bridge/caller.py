@@ -89,7 +89,7 @@ class Caller:
         if self._doubts.pending:
             self._counts("")
 
-    def stopped(self, now: float) -> None:
+    def stopped(self, audio_end_ms: int | None, now: float) -> None:
         """`speech_stopped`."""
         if self._orders.on_hold:
             self._orders.waiting = True
@@ -99,7 +99,8 @@ class Caller:
             self._dismissed()
             return
         self.lasted()
-        self._turns.speech_stopped(now, self._responses.response_id, server_answers=self._ears.server_answers)
+        running = self._responses.response_id
+        self._turns.speech_stopped(now, audio_end_ms, running, server_answers=self._ears.server_answers)
         self._orders.rule()
         if self._ears.we_answer and not self._farewell.firm:
             self._responses.want(Wish())

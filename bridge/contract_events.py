@@ -101,11 +101,17 @@ class Said(Shape):
 
 
 class TurnMeasured(Shape):
-    """Latencies of one turn in milliseconds, from the moment the server said that the caller stopped."""
+    """Latencies of one turn in milliseconds.
+
+    `stopped_to_told_ms`: from the caller's last sound, as the server tells it, to our being told. With server VAD that
+    is the configured silence, the network and the server's own delay; with semantic VAD it begins where the server
+    took the turn to end. The others begin at the moment in which we were told. None: not known, or never came.
+    """
 
     type: Literal["turn_measured"] = "turn_measured"
     call: str
     turn: int
+    stopped_to_told_ms: float | None = None
     first_delta_ms: float | None
     first_frame_ms: float | None
 

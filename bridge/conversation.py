@@ -170,8 +170,8 @@ class Conversation:
             case events.SpeechStarted(item_id):
                 self._idle.reset()
                 self._caller.started(item_id, now)
-            case events.SpeechStopped():
-                self._caller.stopped(now)
+            case events.SpeechStopped(_, audio_end_ms):
+                self._caller.stopped(audio_end_ms, now)
             case events.ResponseCreated(response_id):
                 self._seen(response_id, now, announced=True)
             case events.ResponseDone():
@@ -230,6 +230,7 @@ class Conversation:
                 self._response_over(self.outage.lost())
             case LineBack(provider):
                 self.meter.provider = provider
+                self.turns.appended.restart()
                 self.ears.confirmed()
                 self.outage.back()
             case Closing():
@@ -243,6 +244,7 @@ class Conversation:
         return not busy and self.responses.at_rest and self._playout.idle
 
     def _close(self) -> None:
+        self.turns.close()
         self.interruptions.close()
         self.closed = True
 

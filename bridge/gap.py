@@ -56,15 +56,15 @@ class Gap:
             self._from = -math.inf if speaking else now
         self._silent_frames = 0
 
-    def end(self) -> list[bytes]:
-        """The line is back. Returns the caller's sound for it, oldest first."""
-        missed = [pcm for at, pcm in self._kept if at >= self._from] if self._since is not None else []
+    def end(self) -> list[tuple[float, bytes]]:
+        """The line is back. Returns the caller's sound for it and when it came, oldest first."""
+        missed = [each for each in self._kept if each[0] >= self._from] if self._since is not None else []
         self._since = None
         return missed
 
-    def latest(self, now: float) -> list[bytes]:
+    def latest(self, now: float) -> list[tuple[float, bytes]]:
         """The last moments: for a line that takes over from one that works."""
-        return [pcm for at, pcm in self._kept if at >= now - BEGUN_S]
+        return [each for each in self._kept if each[0] >= now - BEGUN_S]
 
     def comfort(self, now: float) -> bytes | None:
         """The frame for a tick at which nothing else is to be heard."""

@@ -25,7 +25,7 @@ from bridge.conversation import Conversation
 from bridge.gap import Gap
 from bridge.line import Line, Opening
 from bridge.memory import Memory
-from bridge.playout import BYTES_PER_MS, FRAME_BYTES, Playout
+from bridge.playout import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, Playout
 from bridge.realtime import events
 from bridge.realtime.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.failures import ProviderError
@@ -208,8 +208,9 @@ class Session:
         else:
             self._reconnected(opening)
         self._feed(signals.LineBack(opening.provider))
-        for pcm in missed:
+        for at, pcm in missed:
             client.send(audio_append(pcm))
+            self._conversation.turns.appended.add(len(pcm) / BYTES_PER_MS, at)
         if self._greet_due:
             self.greet()
 
@@ -279,8 +280,11 @@ class Session:
             pcm = bytes(len(pcm))
         if self._uplink.started and self._uplink.accept(len(pcm) / BYTES_PER_MS / 1000, now):
             self._gap.keep(pcm, now)
-            if self._client is not None:
-                self._client.send_audio(audio_append(pcm))
+            self._hear(audio_append(pcm), len(pcm) / BYTES_PER_MS, now)
+
+    def _hear(self, frame: bytes, milliseconds: float, at: float) -> None:
+        if self._client is not None and self._client.send_audio(frame):
+            self._conversation.turns.appended.add(milliseconds, at)
 
     def caller_digit(self, digit: str) -> None:
         unheard = self._conversation.orders.caller_muted
@@ -305,8 +309,7 @@ class Session:
             self._feed(signals.Ticked())
         now = self._clock()
         for _ in range(self._uplink.missing(now)):
-            if self._client is not None:
-                self._client.send_audio(_SILENCE)
+            self._hear(_SILENCE, FRAME_MS, now)
         if frame is None and self._gap.open and self._uplink.started:
             return self._gap.comfort(now)
         return None if self._conversation.orders.agent_muted else frame

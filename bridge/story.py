@@ -36,6 +36,7 @@ def _rarer(event: contract.CallEvent) -> Line:
         case contract.TurnMeasured():
             return "turn", {
                 "turn": event.turn,
+                "stopped_to_told_ms": _rounded(event.stopped_to_told_ms),
                 "first_delta_ms": _rounded(event.first_delta_ms),
                 "first_frame_ms": _rounded(event.first_frame_ms),
             }

@@ -1,12 +1,16 @@
 """Whose turn it is, and how long the caller waits for the agent. [pure]
 
 Owns the caller's side of turn taking as the server reports it, the expectation that the server answers by itself,
-and the latencies of each turn: caller stopped -> first sound from the model -> first frame to Asterisk.
+and the latencies of each turn: caller stopped -> told so -> first sound from the model -> first frame to Asterisk.
+
+When the caller stopped is told by the server in sound that it was sent (`appended`). OpenAI: `audio_end_ms` is the end
+of the sound given to the model and includes `silence_duration_ms`, which is therefore taken off.
 
 Refuses to interrupt or to ask for responses: that is the conversation's decision.
 """
 
-from bridge.contract import SemanticVad, SessionSpec, TurnMeasured
+from bridge.appended import Appended
+from bridge.contract import SemanticVad, ServerVad, SessionSpec, TurnMeasured
 from bridge.playout import Playout
 from bridge.signals import CancelTimer, Emit, Outbox, StartTimer, Timer
 
@@ -22,6 +26,8 @@ class Turns:
         self._call = call
         self._out = out
         self._playout = playout
+        self.appended = Appended()
+        """What the present connection was sent of the caller."""
         self.adopt(spec)
         self.speaking = False
         """The caller speaks."""
@@ -29,16 +35,18 @@ class Turns:
         """The caller stopped; the server is about to answer by itself."""
         self.count = 0
         self._stopped_at: float | None = None
-        """Of the turn that is being measured."""
+        """When we were told that the caller stopped: of the turn that is being measured."""
+        self._told_ms: float | None = None
         self._old_response = ""
         """Was running when the caller stopped: it is not the answer."""
         self._first_delta_ms: float | None = None
         self._first_item = ""
 
     def adopt(self, spec: SessionSpec) -> None:
-        """How long this agent's server may think."""
-        semantic = isinstance(spec.turn_detection, SemanticVad)
-        self._answer_s = SEMANTIC_ANSWER_S if semantic else ANSWER_S
+        """How long this agent's server may think, and how much silence it waits for."""
+        vad = spec.turn_detection
+        self._answer_s = SEMANTIC_ANSWER_S if isinstance(vad, SemanticVad) else ANSWER_S
+        self._silence_ms = vad.silence_duration_ms if isinstance(vad, ServerVad) else 0
 
     @property
     def watching(self) -> bool:
@@ -56,11 +64,15 @@ class Turns:
         self._measured(None)
         self._out.add(CancelTimer(Timer.ANSWER))
 
-    def speech_stopped(self, now: float, running_response: str, *, server_answers: bool) -> None:
+    def speech_stopped(
+        self, now: float, audio_end_ms: int | None, running_response: str, *, server_answers: bool
+    ) -> None:
         """The caller's turn is over."""
+        self._measured(None)
         self.speaking = False
         self.count += 1
         self._stopped_at = now
+        self._told_ms = self._since_heard(now, audio_end_ms)
         self._old_response = running_response
         if server_answers:
             self.answer_due = True
@@ -106,14 +118,26 @@ class Turns:
         if account and account.heard_ms:
             self._measured((now - self._stopped_at) * 1000)
 
+    def close(self) -> None:
+        """The call ends: a turn that was not answered was a turn."""
+        self._measured(None)
+
+    # ------------------------------------------------------------ inside
+
+    def _since_heard(self, now: float, audio_end_ms: int | None) -> float | None:
+        """Milliseconds since the caller's last sound; None: the server does not say, or not what can be."""
+        last = None if audio_end_ms is None else self.appended.heard_at(audio_end_ms - self._silence_ms)
+        return None if last is None or last > now else (now - last) * 1000
+
     def _measured(self, first_frame_ms: float | None) -> None:
         if self._stopped_at is None:
             return
         event = TurnMeasured(
             call=self._call,
             turn=self.count,
+            stopped_to_told_ms=self._told_ms,
             first_delta_ms=self._first_delta_ms,
             first_frame_ms=first_frame_ms,
         )
         self._out.add(Emit(event))
-        self._stopped_at, self._first_delta_ms, self._first_item = None, None, ""
+        self._stopped_at, self._told_ms, self._first_delta_ms, self._first_item = None, None, None, ""

@@ -68,6 +68,9 @@ class Metrics:
         )
 
     def _conversations(self) -> None:
+        self._told = self._histogram(
+            "turn_told_seconds", "From the caller's last sound to the AI's word that the caller stopped.", TURN_BUCKETS
+        )
         self._delta = self._histogram(
             "turn_first_delta_seconds", "From the caller's end of speech to the first sound from the AI.", TURN_BUCKETS
         )
@@ -125,6 +128,7 @@ class Metrics:
     def _session(self, event: contract.CallEvent) -> None:
         match event:
             case contract.TurnMeasured():
+                _observe_ms(self._told, event.stopped_to_told_ms)
                 _observe_ms(self._delta, event.first_delta_ms)
                 _observe_ms(self._frame, event.first_frame_ms)
             case contract.BargedIn():

@@ -112,10 +112,12 @@ class RealtimeClient:
         elif shaped is not None:
             self._connection.write_text(shaped)
 
-    def send_audio(self, frame: bytes) -> None:
-        """Write caller audio, or drop it: late sound is worth less than none."""
+    def send_audio(self, frame: bytes) -> bool:
+        """Write caller audio, or drop it (False): late sound is worth less than none."""
         if self._connection.backlog > MAX_AUDIO_BACKLOG or not self._connection.write_text(frame):
             self.dropped_frames += 1
+            return False
+        return True
 
     async def receive(self, on_event: Callable[[events.Event], None]) -> None:
         """Hand over every event until the connection ends. Returns after `close`, else raises ProviderError."""

@@ -28,10 +28,11 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Milliseconds from the caller's end of speech, as the server heard it."""
+    """Milliseconds: until we were told that the caller had stopped, and from then on (`contract.TurnMeasured`)."""
 
     at: datetime
     turn: int
+    stopped_to_told_ms: float | None
     first_delta_ms: float | None
     first_frame_ms: float | None
 
@@ -81,7 +82,8 @@ class Record:
                 self.transcript.append(Utterance(at, event.who, event.text, event.interrupted, event.heard_ms))
             case contract.TurnMeasured():
                 self.turn_count += 1
-                self.turns.append(Turn(at, event.turn, event.first_delta_ms, event.first_frame_ms))
+                told = event.stopped_to_told_ms
+                self.turns.append(Turn(at, event.turn, told, event.first_delta_ms, event.first_frame_ms))
             case contract.BargedIn():
                 self.barge_ins.append(BargeIn(at, event.heard_ms, event.cut_ms))
             case contract.Recorded():

@@ -23,6 +23,7 @@ def tell(event: contract.CallEvent) -> None:
                 "turn",
                 call=event.call,
                 turn=event.turn,
+                stopped_to_told_ms=event.stopped_to_told_ms,
                 first_delta_ms=event.first_delta_ms,
                 first_frame_ms=event.first_frame_ms,
             )

@@ -116,7 +116,7 @@ def _reported(what: milestones.Milestone) -> tuple[type[shapes.Event], dict[str,
         case contract.Said():
             return shapes.CallSaid, _picked(what, "who", "text", "interrupted", "heard_ms")
         case contract.TurnMeasured():
-            return shapes.CallTurn, _picked(what, "turn", "first_delta_ms", "first_frame_ms")
+            return shapes.CallTurn, _picked(what, "turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms")
         case contract.BargedIn():
             return shapes.CallBargeIn, _picked(what, "heard_ms", "cut_ms")
         case contract.Reconnected():

@@ -87,10 +87,12 @@ class Said(Data):
 
 class Turn(Data):
     turn: int
+    stopped_to_told_ms: float | None
+    """From the caller's last sound to the AI's word that the caller stopped."""
     first_delta_ms: float | None
-    """From the caller's end of speech to the first sound from the AI."""
+    """From that word to the first sound from the AI."""
     first_frame_ms: float | None
-    """From the caller's end of speech to the first sound to the caller."""
+    """From that word to the first sound to the caller."""
 
 
 class BargeIn(Data):

@@ -63,7 +63,7 @@ async def test_a_call_is_shown_whole() -> None:
         it.calls.details[call.id] = view.CallDetail(
             call,
             transcript=[Utterance(STARTED, "agent", "Good d", True, 340)],
-            turns=[Turn(STARTED, 1, 300.0, None)],
+            turns=[Turn(STARTED, 1, 340.0, 300.0, None)],
             barge_ins=[BargeIn(STARTED, 340, 12.5)],
             recording=Sound("/srv/c.wav", 61.5),
         )
@@ -90,7 +90,9 @@ async def test_a_call_is_shown_whole() -> None:
                 "cost": 0.012346,
                 "queue": None,
                 "transcript": [{"at": AT, "who": "agent", "text": "Good d", "interrupted": True, "heard_ms": 340}],
-                "turn_times": [{"at": AT, "turn": 1, "first_delta_ms": 300.0, "first_frame_ms": None}],
+                "turn_times": [
+                    {"at": AT, "turn": 1, "stopped_to_told_ms": 340.0, "first_delta_ms": 300.0, "first_frame_ms": None}
+                ],
                 "barge_ins": [{"at": AT, "heard_ms": 340, "cut_ms": 12.5}],
                 "recording": {"path": "/srv/c.wav", "seconds": 61.5},
             }

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bridge.contract import DigitPressed, Said, ServerVad, TurnMeasured
+from bridge.contract import DigitPressed, Said, SemanticVad, ServerVad, TurnMeasured
 from bridge.realtime import events
-from bridge.signals import Closing, Digit, Greet
-from tests.unit.bridge.stage import Stage
+from bridge.signals import Closing, Digit, Greet, LineBack, LineLost
+from tests.unit.bridge.stage import Stage, make_spec
 
 SPEECH = events.SpeechStarted("u", 0)
 UPDATED = events.SessionUpdated("s", "m", None)
@@ -111,6 +111,46 @@ def test_a_turn_is_measured_from_the_end_of_speech() -> None:
     assert turn.turn == 1
     assert turn.first_delta_ms == pytest.approx(400)
     assert turn.first_frame_ms == pytest.approx(415)
+
+
+@pytest.mark.parametrize(
+    ("vad", "end_ms", "told_ms"),
+    [
+        (ServerVad(silence_duration_ms=300), 1300, 345),  # the last sound was the thousandth millisecond
+        (ServerVad(silence_duration_ms=300), None, None),
+        (ServerVad(silence_duration_ms=300), 200, None),
+        (ServerVad(silence_duration_ms=300), 2000, None),  # never sent
+        (SemanticVad(type="semantic_vad"), 1000, 345),
+    ],
+)
+def test_how_long_after_the_last_sound_we_are_told(
+    vad: ServerVad | SemanticVad, end_ms: int | None, told_ms: float | None
+) -> None:
+    stage = Stage(turn_detection=vad)
+    for number in range(66):
+        stage.conversation.turns.appended.add(20, 100.02 + number / 50)
+    stage.feed(SPEECH)
+    stage.now = 101.345
+    stage.feed(events.SpeechStopped("u", end_ms), Closing())
+    (turn,) = stage.told_of(TurnMeasured)
+    assert turn.stopped_to_told_ms == (told_ms and pytest.approx(told_ms))
+
+
+def test_a_new_connection_counts_anew() -> None:
+    stage = Stage()
+    stage.conversation.turns.appended.add(5000, 100.0)
+    stage.feed(LineLost(), LineBack(make_spec().provider), SPEECH, events.SpeechStopped("u", 4000), Closing())
+    assert [turn.stopped_to_told_ms for turn in stage.told_of(TurnMeasured)] == [None]
+
+
+def test_a_turn_that_is_unanswered_when_the_call_ends_is_told() -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 100)
+    stage.feed(Closing(), Closing())
+    (turn,) = stage.told_of(TurnMeasured)
+    assert (turn.turn, turn.first_delta_ms, turn.first_frame_ms) == (1, 0, None)
 
 
 def test_the_answer_after_a_tool_belongs_to_the_turn() -> None:

@@ -69,8 +69,10 @@ class Meter:
             {("tool_seconds_count", ("transfer", "no")): 1, ("tool_seconds_sum", ("transfer", "no")): 2.5},
         ),
         (
-            contract.TurnMeasured(call=CALL, turn=1, first_delta_ms=250, first_frame_ms=500),
+            contract.TurnMeasured(call=CALL, turn=1, stopped_to_told_ms=375, first_delta_ms=250, first_frame_ms=500),
             {
+                ("turn_told_seconds_count", ()): 1,
+                ("turn_told_seconds_sum", ()): 0.375,
                 ("turn_first_delta_seconds_count", ()): 1,
                 ("turn_first_delta_seconds_sum", ()): 0.25,
                 ("turn_first_frame_seconds_count", ()): 1,

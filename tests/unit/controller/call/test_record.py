@@ -22,7 +22,12 @@ def test_words_turns_and_interruptions_are_kept_in_order() -> None:
     record.take(contract.Said(call=CALL, who="agent", text="se", item="j", interrupted=True, heard_ms=40), AT)
     record.take(contract.BargedIn(call=CALL, item="j", heard_ms=40, cut_ms=7.5), AT)
     for turn, first in enumerate((900.0, 300.0, None, 400.0), 1):
-        record.take(contract.TurnMeasured(call=CALL, turn=turn, first_delta_ms=1.0, first_frame_ms=first), AT)
+        record.take(
+            contract.TurnMeasured(
+                call=CALL, turn=turn, stopped_to_told_ms=300.0, first_delta_ms=1.0, first_frame_ms=first
+            ),
+            AT,
+        )
     record.take(contract.MediaConnected(call=CALL), AT)
     assert record.recording is None
     record.take(contract.Recorded(call=CALL, path="/srv/c.wav", seconds=1.5), AT)
@@ -32,7 +37,7 @@ def test_words_turns_and_interruptions_are_kept_in_order() -> None:
         Utterance(AT, "agent", "se", True, 40),
     ]
     assert list(record.barge_ins) == [BargeIn(AT, 40, 7.5)]
-    assert record.turns[0] == Turn(AT, 1, 1.0, 900.0)
+    assert record.turns[0] == Turn(AT, 1, 300.0, 1.0, 900.0)
     assert record.first_frame() == Spread(400.0, 900.0)
     assert record.turn_count == 4
     assert "secret" not in repr(record) + repr(record.transcript)
