@@ -85,6 +85,8 @@ class Recordings(Section):
     format: Literal["wav", "ogg"] = "wav"
     consent: SomeText | None = None
     """Said before the greeting of every call that is recorded, such as: This call is recorded."""
+    on_request: bool = False
+    """true: nothing is recorded until it is asked for over the API."""
     keep_days: int | None = Field(None, ge=1, le=36500)
     """Recordings older than this are deleted. null: kept for ever."""
 

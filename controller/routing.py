@@ -68,7 +68,6 @@ def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) 
     if agent is None:
         raise UnknownAgent(agent_name)
     first, *others = (_provider(config, name) for name in agent.providers)
-    recording = agent.recording
     return SessionSpec(
         agent=agent_name,
         provider=first,
@@ -87,10 +86,15 @@ def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) 
         mcp=tuple(_mcp(config, name) for name in agent.mcp),
         digit_actions=tuple(agent.dtmf),
         idle=Idle.model_validate(dict(agent.idle)) if agent.idle else None,
-        recording=Recording(path=recording.path, format=recording.format) if recording else None,
+        recording=recording_of(agent) if agent.recording and not agent.recording.on_request else None,
         protect_greeting=agent.protect_greeting,
         playout_delay_ms=agent.playout_delay_ms,
     )
+
+
+def recording_of(agent: Agent) -> Recording | None:
+    """How calls of this agent may be recorded; None: they may not."""
+    return Recording(path=agent.recording.path, format=agent.recording.format) if agent.recording else None
 
 
 def _provider(config: Config, name: str) -> Provider:

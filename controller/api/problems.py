@@ -80,6 +80,8 @@ def _of_refusal(refusal: Exception) -> Problem | None:
             return Problem(HTTPStatus.FORBIDDEN, "not-allowed", "This may not be dialled", text)
         case view.UnknownCall():
             return Problem(HTTPStatus.NOT_FOUND, "unknown-call", "There is no such call", text)
+        case view.UnknownParticipant():
+            return Problem(HTTPStatus.NOT_FOUND, "unknown-participant", "The call has no such participant", text)
         case view.UnknownName() | routing.UnknownAgent():
             return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-name", "There is no such trunk or agent", text)
         case view.WrongState():

@@ -28,7 +28,7 @@ QUEUE_LIMIT = 1000
 TEARDOWN_TIMEOUT = 6.0  # seconds; beyond it the reconcile after the next link-up removes what is left
 
 _TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
-_BEST_EFFORT = (m.Ring, m.SetVariables, m.StartMusic, m.StopMusic, m.PauseAi, m.ResumeAi)
+_BEST_EFFORT = (m.Ring, m.SetVariables, m.StartMusic, m.StopMusic, m.PauseAi, m.ResumeAi, m.OrderAi)
 
 
 def _now() -> datetime:
@@ -145,7 +145,7 @@ class CallActor:
                 self._start_tool(command)
             case m.PrepareAi() | m.GreetCaller() | m.AnswerAiTool() | m.CloseAi():
                 await self._tell_worker(command)
-            case m.PauseAi() | m.ResumeAi() | m.SayLast():
+            case m.PauseAi() | m.ResumeAi() | m.OrderAi() | m.SayLast():
                 await self._direct(command)
             case _:
                 await self._tell_asterisk(command)
@@ -232,12 +232,14 @@ class CallActor:
             case m.CloseAi(reason):
                 await self._close_session(reason)
 
-    async def _direct(self, command: m.PauseAi | m.ResumeAi | m.SayLast) -> None:
+    async def _direct(self, command: m.PauseAi | m.ResumeAi | m.OrderAi | m.SayLast) -> None:
         match command:
             case m.PauseAi():
                 await self._workers.send(self.id, contract.Hold(call=self.id, on=True))
             case m.ResumeAi(note):
                 await self._workers.send(self.id, contract.Hold(call=self.id, on=False, note=note))
+            case m.OrderAi(order):
+                await self._workers.send(self.id, order)
             case m.SayLast(text, why):
                 await self._workers.send(self.id, contract.WrapUp(call=self.id, text=text, why=why))
 

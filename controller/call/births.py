@@ -4,6 +4,9 @@ Owns the way from the config's words (agents, steps, keys) to the machine's (`Pl
 for one more call is the registry's.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from controller import limits, routing
 from controller.call import messages as m
 from controller.call import view
@@ -23,6 +26,7 @@ def inbound(
         leg=leg,
         spec=routing.session_spec(config, routed.agent_name, {}),
         variables=_variables(call, routed.agent_name, caller),
+        recording=routing.recording_of(agent),
         trunk=trunk,
         caller=caller or None,
         callee=to or None,
@@ -64,6 +68,8 @@ def outbound(config: Config, entry: Entry) -> Plan:
         spec=routing.session_spec(config, order.agent, order.variables),
         variables=_variables(entry.id, order.agent, shown or ""),
         trunk=order.trunk,
+        given=order.variables,
+        recording=routing.recording_of(agent),
         caller=shown,
         callee=number,
         target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout),
@@ -73,6 +79,32 @@ def outbound(config: Config, entry: Entry) -> Plan:
         max_call=agent.max_call_s,
         wrap_up=routing.fill(agent.wrap_up, order.variables),
     )
+
+
+def recast(
+    config: Config, plan: Plan, *, agent_name: str | None, instructions: str | None, variables: Mapping[str, str]
+) -> Plan:
+    """The same call with another agent, other instructions (taken as they are), or both. Raises UnknownName.
+
+    What has begun stays as it is: the recording, the time until the call must end.
+    """
+    given = {**plan.given, **variables}
+    if agent_name is not None or variables:
+        name = agent_name or plan.spec.agent
+        if name not in config.agents:
+            raise view.UnknownName("There is no agent of that name.")
+        agent = config.agents[name]
+        plan = replace(
+            plan,
+            spec=routing.session_spec(config, name, given).model_copy(update={"recording": plan.spec.recording}),
+            given=given,
+            on_ai_failure=_rescues(config, agent, plan.trunk),
+            digits=_digits(config, agent, plan.trunk),
+            wrap_up=routing.fill(agent.wrap_up, given),
+        )
+    if instructions is None:
+        return plan
+    return replace(plan, spec=plan.spec.model_copy(update={"instructions": instructions}))
 
 
 def target_of(config: Config, where: limits.Number | limits.Context, longest: float = 300.0) -> m.Target:

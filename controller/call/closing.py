@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from controller.call import messages as m
-from controller.call import tools
+from controller.call import orders, tools
 from controller.call.plan import State
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ LENGTH = "max_call_s"
 def begin(call: "Call", why: str) -> list[m.Command]:
     resumed = tools.end_hold(call, State.CLOSING, respond=False)
     call.state, call.due = State.CLOSING, None
-    return [*resumed, m.SayLast(call.plan.wrap_up, why), m.StartTimer("last", LAST_WORDS_LIMIT)]
+    heard = orders.heard_again(call)
+    return [*resumed, *heard, m.SayLast(call.plan.wrap_up, why), m.StartTimer("last", LAST_WORDS_LIMIT)]
 
 
 def due(call: "Call", what: m.WrapUpDue, _: datetime) -> list[m.Command]:

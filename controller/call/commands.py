@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.contract import SessionSpec
+from bridge.contract import Order, Record, SessionSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class Ids:
 
     def target(self, attempt: int) -> str:
         return f"call-{self.call}-target{attempt}"
+
+    def participant(self, name: str) -> str:
+        return f"call-{self.call}-party-{name}"
 
     def sound(self, number: int) -> str:
         return f"call-{self.call}-sound{number}"
@@ -131,7 +134,7 @@ class SendDigits:
 
     channel: str
     digits: str = field(repr=False)
-    tool_call: str
+    tool_call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,13 @@ class ResumeAi:
     """`note` is told to the model."""
 
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAi:
+    """What the worker is told as it is, and does not answer."""
+
+    order: Order | Record = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +239,7 @@ Command = (
     | AnswerAiTool
     | PauseAi
     | ResumeAi
+    | OrderAi
     | SayLast
     | CloseAi
     | StartTool

@@ -1,7 +1,8 @@
 """The call: its states, as one table, and what to do at each input. [pure]
 
 `Call.handle(input, now)` returns the commands to carry out, in order, and never waits for anything. The table below
-is the whole of it; its rows live in `setup`, `tools`, `transfer`, `closing` and `rescue`. The states of an inbound call
+is the whole of it; its rows live in `setup`, `tools`, `hold`, `orders`, `participants`, `transfer`,
+`closing` and `rescue`. The states of an inbound call
 run down the left, of an outbound one down the right:
 
     RINGING    the caller hears ringing,        PREPARING  the AI session is being opened: nobody is
@@ -28,10 +29,10 @@ from datetime import datetime
 from typing import Any
 
 from bridge.contract import Counters
-from controller.call import closing, rescue, setup, tools, transfer
+from controller.call import closing, hold, orders, participants, rescue, setup, tools, transfer
 from controller.call import messages as m
 from controller.call.outcome import Outcome
-from controller.call.plan import Plan, State, Transfer
+from controller.call.plan import Participant, Plan, State, Transfer
 
 
 class Call:
@@ -65,6 +66,13 @@ class Call:
         self.music = False
         self.paused = False
         self.hold: str | None = None
+        """The tool call by which the agent put the caller on hold."""
+        self.held_by: str | None = None
+        self.muted: frozenset[m.Side] = frozenset()
+        self.recording = "on" if plan.spec.recording else "off"
+        self.participants: dict[str, Participant] = {}
+        self.company: set[str] = set()
+        """Legs of other people who hear the caller."""
         self.due: str | None = None
         self.finished: str | None = None
         self.open_tools: set[str] = set()
@@ -90,6 +98,8 @@ class Call:
         """What to do about an input, in order. Never raises for an input that comes late or twice."""
         if self.state is State.ENDED or (isinstance(what, m.Tool) and not self._opened(what.tool_call)):
             return []
+        if self.state is not State.ENDING and (found := participants.concerned(self, what)):
+            return participants.happened(self, found, what, now)
         handler = _TABLE[self.state].get(type(what)) or _ALWAYS.get(type(what))
         return handler(self, what, now) if handler else []
 
@@ -98,6 +108,11 @@ class Call:
         if self.state is not State.ENDED:
             self.end(now, Outcome.FAILED, detail="the controller gave the call up")
             self.state = State.ENDED
+
+    @property
+    def with_agent(self) -> bool:
+        """There is an agent, or there will be one."""
+        return self.state not in _AGENT_AWAY and not self.media_lost
 
     # ------------------------------------------------------------ for the rows of the table
 
@@ -155,10 +170,11 @@ class Call:
         self.outcome = outcome or (Outcome.ANSWERED if self.answered_at else Outcome.CANCELLED)
         self.ended_by, self.detail, self.ended_at = by, detail or self.detail, now
         self.state = State.ENDING if self.session_open else State.ENDED
+        self.company.clear()
         commands: list[m.Command] = [m.HangUp(self.plan.leg, sip_reason)]
         if self.transfer:
             commands.append(m.HangUp(self.transfer.channel))
-        commands += [m.HangUp(self.ids.media), m.DestroyBridge(self.ids.bridge)]
+        commands += [*participants.hang_up(self), m.HangUp(self.ids.media), m.DestroyBridge(self.ids.bridge)]
         if self.session_open:
             commands += [m.CloseAi("the call ended"), m.StartTimer("end", self.plan.end_deadline)]
         return commands
@@ -212,8 +228,18 @@ _ALWAYS: dict[type, Handler] = {
     m.RunTool: tools.not_now,
     m.TransferAsked: tools.not_now,
     m.WrapUpDue: closing.later,
+    m.ParticipantAsked: participants.asked,
 }
 """What any state does unless its own row says otherwise."""
+
+_WITH_AGENT: dict[type, Handler] = {
+    m.MuteAsked: orders.mute,
+    m.DigitsAsked: orders.digits,
+    m.SayAsked: orders.say,
+    m.SwitchAsked: orders.switch,
+    m.RecordAsked: orders.record,
+}
+"""What ops may do wherever there is an agent, heard or not."""
 
 _TABLE: dict[State, dict[type, Handler]] = {
     State.RINGING: {m.AiReady: setup.answer_ready, m.TimeUp: setup.answer_overdue},
@@ -231,8 +257,10 @@ _TABLE: dict[State, dict[type, Handler]] = {
     },
     State.TALKING: {
         m.AiReady: setup.ready_late,
+        **_WITH_AGENT,
         m.TransferAsked: transfer.asked,
         m.DigitPressed: transfer.digit_pressed,
+        m.HoldAsked: hold.asked,
         m.HangUpTool: tools.hang_up,
         m.SendDigitsTool: tools.send_digits,
         m.HoldTool: tools.hold,
@@ -242,16 +270,20 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.TimeUp: closing.time_up,
     },
     State.HOLDING: {
+        **_WITH_AGENT,
         m.TransferAsked: transfer.asked_on_hold,
+        m.HoldAsked: hold.taken_over,
+        m.ResumeAsked: hold.resumed,
         m.DigitPressed: transfer.digit_pressed,
         m.SendDigitsTool: tools.send_digits,
         m.RunTool: tools.run,
-        m.ToolDone: tools.done_on_hold,
+        m.ToolDone: hold.tool_done,
         m.WrapUpDue: closing.due,
         m.LastSaid: closing.last_said,
-        m.TimeUp: tools.hold_over,
+        m.TimeUp: hold.time_up,
     },
     State.CLOSING: {
+        m.DigitsAsked: orders.digits,
         m.HangUpTool: closing.hang_up,
         m.ToolDone: closing.tool_done,
         m.WrapUpDue: _nothing,
@@ -259,6 +291,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.TimeUp: closing.overdue,
     },
     State.TRANSFERRING: {
+        **_WITH_AGENT,
         m.LegEntered: transfer.target_answered,
         m.TransferAsked: transfer.asked_again,
         m.DigitPressed: transfer.digit_pressed,
@@ -267,7 +300,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.LastSaid: closing.finished_meanwhile,
         m.TimeUp: transfer.target_overdue,
     },
-    State.TRANSFERRED: {m.SessionOver: rescue.session_left},
+    State.TRANSFERRED: {m.SessionOver: rescue.session_left, m.DigitsAsked: orders.digits},
     State.RESCUING: {
         m.SoundOver: rescue.sound_over,
         m.TimeUp: rescue.sound_overdue,

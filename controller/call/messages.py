@@ -21,6 +21,7 @@ from controller.call.commands import HangUp as HangUp
 from controller.call.commands import Ids as Ids
 from controller.call.commands import Join as Join
 from controller.call.commands import OpenMedia as OpenMedia
+from controller.call.commands import OrderAi as OrderAi
 from controller.call.commands import PauseAi as PauseAi
 from controller.call.commands import Play as Play
 from controller.call.commands import PrepareAi as PrepareAi
@@ -35,6 +36,19 @@ from controller.call.commands import StartTool as StartTool
 from controller.call.commands import StopMusic as StopMusic
 from controller.call.commands import StopTimer as StopTimer
 from controller.call.commands import Target as Target
+from controller.call.messages_verbs import DigitsAsked as DigitsAsked
+from controller.call.messages_verbs import HangUpAsked as HangUpAsked
+from controller.call.messages_verbs import HoldAsked as HoldAsked
+from controller.call.messages_verbs import MuteAsked as MuteAsked
+from controller.call.messages_verbs import ParticipantAsked as ParticipantAsked
+from controller.call.messages_verbs import ParticipantDropped as ParticipantDropped
+from controller.call.messages_verbs import RecordAction as RecordAction
+from controller.call.messages_verbs import RecordAsked as RecordAsked
+from controller.call.messages_verbs import ResumeAsked as ResumeAsked
+from controller.call.messages_verbs import SayAsked as SayAsked
+from controller.call.messages_verbs import Side as Side
+from controller.call.messages_verbs import SwitchAsked as SwitchAsked
+from controller.call.messages_verbs import Verb as Verb
 
 # ---------------------------------------------------------------- inputs: Asterisk
 
@@ -165,11 +179,6 @@ class ToolDone:
 
 
 @dataclass(frozen=True, slots=True)
-class HangUpAsked:
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
 class TransferAsked:
     """By ops (`tool_call` None) or by the model. The destination has been checked already."""
 
@@ -227,7 +236,7 @@ Input = (
     | WaitTool
     | RunTool
     | ToolDone
-    | HangUpAsked
+    | Verb
     | TransferAsked
     | ToolRefused
     | WrapUpDue

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from bridge.contract import SessionSpec
+from bridge.contract import Recording, SessionSpec
 from controller.call.messages import Target
 from controller.call.outcome import Outcome
 
@@ -54,6 +54,10 @@ class Plan:
     spec: SessionSpec
     variables: Mapping[str, str] = field(repr=False)
     """Channel variables of that leg: what CDRs and a later controller need to know."""
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What fills the agent's templates; for another agent who takes over."""
+    recording: Recording | None = None
+    """How this call may be recorded on request; None: it may not."""
     trunk: str | None = None
     caller: str | None = field(default=None, repr=False)
     callee: str | None = field(default=None, repr=False)
@@ -74,6 +78,18 @@ class Plan:
     prepare_deadline: float = 15.0
     media_deadline: float = 5.0
     end_deadline: float = 2.0
+
+
+@dataclass(slots=True)
+class Participant:
+    """Somebody whom ops dialled into the call. Kept when they have left, for those who watch."""
+
+    channel: str
+    target: Target
+    by: str
+    state: Literal["ringing", "joined", "left", "failed"] = "ringing"
+    outcome: Outcome | None = None
+    """Of the dialling."""
 
 
 @dataclass(slots=True)

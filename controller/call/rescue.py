@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from controller.call import messages as m
-from controller.call import tools, transfer
+from controller.call import participants, tools, transfer
 from controller.call.outcome import Outcome, of_unanswered
 from controller.call.plan import PlaySound, State, TransferTo
 
@@ -26,8 +26,9 @@ def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
         return agent_lost(call, "Asterisk ended the media leg", now)
     if call.transfer is None or what.channel != call.transfer.channel:
         return []
+    call.company.discard(what.channel)
     if call.state is State.TRANSFERRED:
-        return call.end(now, by="target")
+        return [] if call.company else call.end(now, by="target")
     if call.state is State.TRANSFERRING:
         return transfer.target_unanswered(call, now, of_unanswered(what.cause, what.sip_status))
     return []
@@ -48,12 +49,17 @@ def ai_failed(call: "Call", what: m.AiFailed, now: datetime) -> list[m.Command]:
 
 def agent_lost(call: "Call", why: str, now: datetime) -> list[m.Command]:
     match call.state:
+        case State.TALKING | State.HOLDING if call.company:
+            return participants.go_on_alone(call, why)
         case State.TRANSFERRED | State.RESCUING:
             return []  # the agent was taken away by us
+        case State.TRANSFERRING if call.media_lost:
+            return []
         case State.TRANSFERRING:
             call.media_lost = True  # the target may still answer: keep the caller
             call.detail = call.detail or why
-            return call.start_music()
+            music = [] if call.company else call.start_music()
+            return [*music, m.CloseAi(why)] if call.session_open else music
         case State.CLOSING:
             return call.end(now, detail=why)  # it had only goodbye to say
         case State.RINGING | State.CONNECTING | State.TALKING | State.HOLDING if call.rescues:
@@ -80,6 +86,8 @@ def _begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
 
 def next_step(call: "Call", now: datetime) -> list[m.Command]:
     """What has not been tried yet. Without anything left the call has failed."""
+    if call.company:
+        return participants.go_on_alone(call, call.detail or "")
     if not call.rescues:
         return call.end(now, Outcome.FAILED, detail=call.detail)
     call.state = State.RESCUING

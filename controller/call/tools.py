@@ -6,7 +6,6 @@ Each thing it asks for is answered once while it is there to read the answer. Tr
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from controller.call import closing
 from controller.call import messages as m
 from controller.call.plan import State
 
@@ -48,7 +47,7 @@ def send_digits(call: "Call", what: m.SendDigitsTool, _: datetime) -> list[m.Com
 
 def digits_not_sent(what: m.SendDigits) -> list[m.Command]:
     """The answer behind the failed command was dropped with it."""
-    return [m.AnswerAiTool(what.tool_call, "The keys could not be pressed.", ok=False)]
+    return [m.AnswerAiTool(what.tool_call, "The keys could not be pressed.", ok=False)] if what.tool_call else []
 
 
 def run(_: "Call", what: m.RunTool, __: datetime) -> list[m.Command]:
@@ -63,25 +62,13 @@ def done(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
 
 
 def hold(call: "Call", what: m.HoldTool, _: datetime) -> list[m.Command]:
-    call.state, call.hold = State.HOLDING, what.tool_call
+    call.state, call.hold, call.held_by = State.HOLDING, what.tool_call, "agent"
     return [*call.pause(), m.StartTimer("hold", what.seconds)]
-
-
-def hold_over(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
-    if what.timer == "hold":
-        return end_hold(call, State.TALKING)
-    return closing.time_up(call, what, now)
-
-
-def done_on_hold(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
-    """What the caller was waiting for, most likely."""
-    held = end_hold(call, State.TALKING, respond=False)
-    return held + call.answer(what.tool_call, what.output, what.ok)
 
 
 def end_hold(call: "Call", after: State, *, respond: bool = True) -> list[m.Command]:
     """Nothing, if the caller is not on hold. Otherwise music and pause end, except for a transfer."""
-    tool_call, call.hold = call.hold, None
+    tool_call, call.hold, call.held_by = call.hold, None, None
     if call.state is not State.HOLDING:
         return []
     call.state = after

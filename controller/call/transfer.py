@@ -60,6 +60,7 @@ def target_answered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Com
         return []
     transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
     call.state = State.TRANSFERRED
+    call.company.add(transfer.channel)
     return [
         m.StopTimer("transfer"),
         *call.stop_music(),
@@ -80,6 +81,7 @@ def target_unanswered(call: "Call", now: datetime, outcome: Outcome) -> list[m.C
     transfer = call.transfer
     assert transfer is not None, "only called while a transfer is under way"
     transfer.state, transfer.outcome = "failed", outcome
+    call.company.discard(transfer.channel)
     hung_up: list[m.Command] = [m.StopTimer("transfer"), m.HangUp(transfer.channel)]
     if call.media_lost:
         return hung_up + rescue.next_step(call, now)

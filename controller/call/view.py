@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from controller.call.plan import Participant, State
 from controller.call.record import BargeIn, Record, Sound, Spread, Turn, Utterance
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ class QueueView:
 
 
 @dataclass(frozen=True, slots=True)
+class ParticipantView:
+    """Somebody who was dialled into the call. `to` is what was asked for, and personal."""
+
+    leg: str
+    to: str = field(repr=False)
+    by: str
+    state: Literal["ringing", "joined", "left", "failed"]
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """One call as it is now. Numbers are personal."""
 
@@ -77,6 +89,13 @@ class CallView:
     cost: float = 0.0
     """US dollars so far."""
     queue: QueueView | None = None
+    held_by: str | None = None
+    """Who put the caller on hold, while it lasts; the agent itself is `agent`."""
+    muted: Sequence[Literal["caller", "agent"]] = ()
+    """Who is not heard by the other."""
+    recording: str = "off"
+    """off, on or paused."""
+    participants: Sequence[ParticipantView] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +108,10 @@ class CallDetail:
     barge_ins: Sequence[BargeIn] = ()
     recording: Sound | None = None
     """None until it is complete."""
+
+
+def participant_view(found: Participant) -> ParticipantView:
+    return ParticipantView(found.channel, found.target.shown, found.by, found.state, found.outcome)
 
 
 def view_of(call: "Call", record: Record) -> CallView:
@@ -112,6 +135,10 @@ def view_of(call: "Call", record: Record) -> CallView:
         turns=record.turn_count,
         first_frame_ms=record.first_frame(),
         cost=record.cost,
+        held_by=call.held_by if call.state is State.HOLDING else None,
+        muted=tuple(sorted(call.muted)) if call.with_agent else (),
+        recording=call.recording if call.with_agent else "off",
+        participants=tuple(map(participant_view, call.participants.values())),
     )
 
 
@@ -143,6 +170,10 @@ class WrongState(CallRefused):
 
 class WrongMoment(CallRefused):
     """A call that could never be placed at the times that were given."""
+
+
+class UnknownParticipant(CallRefused):
+    """The call has no such leg."""
 
 
 class NotReady(CallRefused):

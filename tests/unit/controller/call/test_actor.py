@@ -175,6 +175,26 @@ async def test_a_dial_string_that_must_not_be_sent_gives_the_caller_back(rig: Ri
     assert rig.ari.names()[-2:] == ["hangup", "stop_moh"]
 
 
+async def test_orders_go_to_the_worker_as_they_are_and_no_music_is_no_end_of_a_hold(rig: Rig) -> None:
+    rig.ari.fails["start_moh"] = Refused("moh", 409, "no such class")
+    say = m.SayAsked("Please wait.", True, "ops")
+    rig.put(m.HoldAsked("ops"), say, m.ResumeAsked("ops"), m.DigitsAsked("1#", "ops"), m.WaitTool("w1"))
+    await rig.workers.answer()
+    assert contract.Speak(call=CALL, text="Please wait.") in rig.workers.sent
+    assert [each.on for each in rig.workers.sent if isinstance(each, contract.Hold)] == [True, False]
+    assert ("send_dtmf", (CALLER, "1#")) in rig.ari.done
+
+
+async def test_a_participant_whom_asterisk_does_not_dial_costs_the_call_nothing(rig: Rig) -> None:
+    leg = IDS.participant("one")
+    rig.ari.fails["originate"] = Refused("originate", 500, "Allocation failed")
+    rig.put(m.ParticipantAsked(leg, TARGET, "ops"), m.WaitTool("w1"))
+    await rig.workers.answer()
+    found = rig.actor.call.participants[leg]
+    assert (found.state, rig.actor.call.state) == ("failed", State.TALKING)
+    assert "hangup" in rig.ari.names(), "a request that failed may have taken effect"
+
+
 async def test_last_words_go_to_the_worker(rig: Rig) -> None:
     rig.put(m.WrapUpDue("spend_per_day"), m.WaitTool("w1"))
     await rig.workers.answer()

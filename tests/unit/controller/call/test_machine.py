@@ -235,7 +235,7 @@ def test_a_target_that_vanishes_while_it_joins_was_never_connected() -> None:
 
 def test_losing_the_agent_while_the_target_rings_keeps_the_caller_for_the_target() -> None:
     call = transferring()
-    assert feed(call, m.MediaLost("worker gone")) == [m.StartMusic(CALLER)]
+    assert feed(call, m.MediaLost("worker gone")) == [m.StartMusic(CALLER), m.CloseAi("worker gone")]
     assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
     call = transferring()
     feed(call, m.MediaLost("worker gone"), m.LegGone(IDS.target(1), 17, 486))

@@ -1,18 +1,19 @@
 """What ops may ask of a live call: which state says yes, what the call's queue gets, and what is said otherwise."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from bridge import contract
 from controller import limits
 from controller.call import messages as m
 from controller.call import view
 from controller.call.machine import Call
-from controller.call.plan import State
+from controller.call.plan import Participant, State
 from controller.call.record import Record
 from controller.call.verbs import Verbs
-from tests.unit.controller.call.test_machine import CALL, inbound
+from tests.unit.controller.call.test_machine import CALL, IDS, TARGET, inbound
 from tests.unit.controller.configs import config
 
 STATES = [each for each in State if each is not State.ENDED]
@@ -33,7 +34,8 @@ class Living:
         return self
 
 
-Verb = Callable[[Verbs, str], view.CallView]
+Verb = Callable[[Verbs, str], view.CallView | view.ParticipantView]
+PARTY = IDS.participant("one")
 
 
 def hang_up(verbs: Verbs, call: str) -> view.CallView:
@@ -44,15 +46,65 @@ def transfer(verbs: Verbs, call: str) -> view.CallView:
     return verbs.transfer(call, to="4930123", by="ops")
 
 
+def hold(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.hold(call, by="ops")
+
+
+def resume(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.resume(call, by="ops")
+
+
+def mute(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.mute(call, side="caller", on=True, by="ops")
+
+
+def say(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.say(call, text="Hello.", exact=True, by="ops")
+
+
+def send_digits(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.send_digits(call, digits="1#", by="ops")
+
+
+def switch(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.switch(call, agent="night", by="ops")
+
+
+def record(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.record(call, action="start", by="ops")
+
+
+def add(verbs: Verbs, call: str) -> view.ParticipantView:
+    return verbs.add_participant(call, to="4930123", by="ops")
+
+
+def drop(verbs: Verbs, call: str) -> view.ParticipantView:
+    return verbs.drop_participant(call, leg=PARTY, by="ops")
+
+
+AGENT = {State.TALKING, State.HOLDING, State.TRANSFERRING}
 ALL: dict[Verb, tuple[type[m.Input], set[State]]] = {
     hang_up: (m.HangUpAsked, set(STATES)),
     transfer: (m.TransferAsked, {State.TALKING, State.HOLDING}),
+    hold: (m.HoldAsked, {State.TALKING, State.HOLDING}),
+    resume: (m.ResumeAsked, {State.HOLDING}),
+    mute: (m.MuteAsked, AGENT),
+    say: (m.SayAsked, AGENT),
+    send_digits: (m.DigitsAsked, {*AGENT, State.CLOSING, State.TRANSFERRED}),
+    switch: (m.SwitchAsked, AGENT),
+    record: (m.RecordAsked, AGENT),
+    add: (m.ParticipantAsked, {State.TALKING, State.HOLDING, State.TRANSFERRED}),
+    drop: (m.ParticipantDropped, set(STATES)),
 }
+NEEDS_AGENT = [mute, say, switch, record]
 
 
 @pytest.fixture
 def living() -> Living:
-    return Living()
+    made = Living()
+    made.call.plan = replace(made.call.plan, recording=contract.Recording(path="/srv/calls"), given={"name": "Ann"})
+    made.call.participants[PARTY] = Participant(PARTY, TARGET, "ops")
+    return made
 
 
 @pytest.fixture
@@ -66,7 +118,7 @@ def test_every_verb_has_an_answer_in_every_state(verbs: Verbs, living: Living, v
     what, states = ALL[verb]
     living.call.state = state
     if state in states:
-        assert verb(verbs, CALL).id == CALL
+        verb(verbs, CALL)
         assert [type(each) for each in living.got] == [what]
     else:
         with pytest.raises(view.WrongState, match=state.value):
@@ -83,6 +135,70 @@ def test_an_unknown_call_is_said_to_be_unknown(verbs: Verbs, verb: Verb) -> None
 @pytest.mark.parametrize("to", ["112", "4930/x", "s@inside", "+49301&SIP/4930", "sip:me@there"])
 def test_nobody_is_dialled_whom_the_config_does_not_allow(verbs: Verbs, living: Living, to: str) -> None:
     living.call.state = State.TALKING
-    with pytest.raises(limits.NotAllowed):
-        verbs.transfer(CALL, to=to, by="ops")
+    for verb in (verbs.transfer, verbs.add_participant):
+        with pytest.raises(limits.NotAllowed):
+            verb(CALL, to=to, by="ops")
     assert living.got == []
+
+
+@pytest.mark.parametrize("verb", NEEDS_AGENT)
+def test_a_lost_agent_takes_no_orders(verbs: Verbs, living: Living, verb: Verb) -> None:
+    living.call.state, living.call.media_lost = State.TRANSFERRING, True
+    with pytest.raises(view.WrongState, match="agent is gone"):
+        verb(verbs, CALL)
+
+
+@pytest.mark.parametrize(
+    ("state", "action"),
+    [("off", "pause"), ("off", "stop"), ("on", "start"), ("on", "resume"), ("paused", "start"), ("paused", "pause")],
+)
+def test_a_recording_says_what_it_is(verbs: Verbs, living: Living, state: str, action: m.RecordAction) -> None:
+    living.call.state, living.call.recording = State.TALKING, state
+    with pytest.raises(view.WrongState, match=state):
+        verbs.record(CALL, action=action, by="ops")
+
+
+def test_a_call_that_the_config_does_not_record_is_not(verbs: Verbs, living: Living) -> None:
+    living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, recording=None)
+    with pytest.raises(view.WrongState, match=r"agents.\*.recording"):
+        verbs.record(CALL, action="start", by="ops")
+
+
+def test_participants_are_counted_and_known(verbs: Verbs, living: Living) -> None:
+    living.call.state = State.TALKING
+    with pytest.raises(view.UnknownParticipant):
+        verbs.drop_participant(CALL, leg=IDS.target(1), by="ops")
+    living.call.participants[PARTY].state = "left"
+    with pytest.raises(view.WrongState, match="left"):
+        verbs.drop_participant(CALL, leg=PARTY, by="ops")
+    for number in range(8):
+        leg = IDS.participant(str(number))
+        living.call.participants[leg] = Participant(leg, TARGET, "ops")
+    with pytest.raises(view.WrongState, match="No more than 8"):
+        verbs.add_participant(CALL, to="4930123", by="ops")
+    assert living.got == []
+
+
+def test_each_participant_has_a_leg_of_its_own(verbs: Verbs, living: Living) -> None:
+    living.call.state = State.TALKING
+    legs = {verbs.add_participant(CALL, to="4930123", by="ops").leg for _ in range(2)}
+    assert len(legs) == 2
+    assert {m.Ids.call_of(leg) for leg in legs} == {CALL}
+
+
+def test_another_agent_gets_what_is_known_of_the_call(living: Living) -> None:
+    night = {"instructions": "Be quiet, {{name}} of {{town}}.", "dtmf": {"9": "hang_up"}, "wrap_up": "Bye {{name}}."}
+    verbs = Verbs(config(agents__night=night), living.find)
+    living.call.state = State.TALKING
+    verbs.switch(CALL, agent="night", variables={"town": "Bonn"}, by="ops")
+    verbs.switch(CALL, instructions="Be {{loud}}.", by="ops")
+    first, second = (each.plan for each in living.got if isinstance(each, m.SwitchAsked))
+    assert (first.spec.agent, first.spec.instructions) == ("night", "Be quiet, Ann of Bonn.")
+    assert (first.wrap_up, dict(first.digits), first.call, first.leg) == ("Bye Ann.", {"9": None}, CALL, second.leg)
+    assert (second.spec.agent, second.spec.instructions) == ("reception", "Be {{loud}}.")
+
+
+def test_an_agent_that_the_config_does_not_have(verbs: Verbs, living: Living) -> None:
+    living.call.state = State.TALKING
+    with pytest.raises(view.UnknownName):
+        verbs.switch(CALL, agent="nobody", by="ops")

@@ -1,0 +1,419 @@
+"""What ops do to a live call, row by row and one upon the other; and what holds in whatever order it happens."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge import contract
+from controller.call import messages as m
+from controller.call.machine import Call
+from controller.call.outcome import Outcome
+from controller.call.plan import Plan, Rescue, State
+from controller.call.record import Record
+from controller.call.view import view_of
+from tests.unit.controller.call.test_machine import (
+    CALL,
+    CALLER,
+    HUMAN,
+    IDS,
+    INPUTS,
+    NOW,
+    OVER,
+    SORRY,
+    SPEC,
+    TARGET,
+    Hands,
+    feed,
+    inbound,
+    talking,
+    tool_of,
+)
+
+PARTY = IDS.participant("one")
+OTHER = IDS.participant("two")
+HOLD, RESUME = m.HoldAsked("ops"), m.ResumeAsked("ops")
+SAY = m.SayAsked("Please wait.", True, "ops")
+ADD = m.ParticipantAsked(PARTY, TARGET, "ops")
+FILES = contract.Recording(path="/srv/calls")
+ANN = Plan(CALL, "inbound", CALLER, SPEC.model_copy(update={"agent": "ann"}), {}, recording=FILES)
+
+
+def orders(commands: list[m.Command]) -> list[contract.Order | contract.Record]:
+    return [each.order for each in commands if isinstance(each, m.OrderAi)]
+
+
+def holding(*before: m.Input) -> Call:
+    call = talking()
+    feed(call, *before, HOLD)
+    assert call.state is State.HOLDING
+    return call
+
+
+def joined() -> Call:
+    """The caller, the agent and somebody else."""
+    call = talking()
+    feed(call, ADD, m.LegEntered(PARTY))
+    assert call.participants[PARTY].state == "joined"
+    return call
+
+
+# ---------------------------------------------------------------- hold
+
+
+def test_hold_is_music_and_a_paused_agent_until_ops_end_it() -> None:
+    call = talking()
+    assert feed(call, HOLD) == [m.PauseAi(), m.StartMusic(CALLER)]
+    assert view_of(call, Record()).held_by == "ops"
+    assert feed(call, m.TimeUp("hold")) == []
+    assert feed(call, RESUME) == [m.StopTimer("hold"), m.StopMusic(CALLER), m.ResumeAi(None)]
+    assert (call.state, view_of(call, Record()).held_by) == (State.TALKING, None)
+
+
+def test_ops_keep_a_caller_whom_the_agent_put_on_hold() -> None:
+    call = talking()
+    feed(call, m.HoldTool("h1", 30.0))
+    assert view_of(call, Record()).held_by == "agent"
+    stopped, answer = feed(call, HOLD)
+    assert stopped == m.StopTimer("hold")
+    assert isinstance(answer, m.AnswerAiTool)
+    assert not answer.respond
+    assert feed(call, m.TimeUp("hold")) == []
+    assert call.state is State.HOLDING
+
+
+def test_ops_end_the_agents_hold() -> None:
+    call = talking()
+    feed(call, m.HoldTool("h1", 30.0))
+    commands = feed(call, RESUME)
+    assert m.StopMusic(CALLER) in commands
+    assert [each.tool_call for each in commands if isinstance(each, m.AnswerAiTool)] == ["h1"]
+
+
+@pytest.mark.parametrize("state", [State.TRANSFERRING, State.CLOSING, State.TRANSFERRED, State.RINGING])
+def test_hold_where_it_makes_no_sense_changes_nothing(state: State) -> None:
+    call = inbound()
+    call.state = state
+    assert (feed(call, HOLD), feed(call, RESUME), call.state) == ([], [], state)
+
+
+def test_a_tool_that_ends_on_hold_is_answered_and_does_not_end_it() -> None:
+    call = talking()
+    feed(call, m.RunTool("r1", "look_up", {}), HOLD)
+    assert feed(call, m.ToolDone("r1", "found", True)) == [m.AnswerAiTool("r1", "found", True)]
+    assert call.state is State.HOLDING
+
+
+def test_a_transfer_from_hold_keeps_the_music_and_gives_caller_and_agent_back() -> None:
+    call = holding()
+    commands = feed(call, m.TransferAsked(TARGET, "ops"))
+    assert m.StopMusic(CALLER) not in commands
+    feed(call, m.LegGone(IDS.target(1), 17, 486))
+    assert (call.state, call.music, call.paused, call.held_by) == (State.TALKING, False, False, None)
+
+
+def test_the_longest_call_ends_on_hold_too_and_its_last_words_are_heard() -> None:
+    call = holding(m.MuteAsked("agent", True, "ops"))
+    commands = feed(call, m.TimeUp("length"))
+    assert commands.index(m.StopMusic(CALLER)) < [type(each) for each in commands].index(m.SayLast)
+    assert contract.Mute(call=CALL, caller=False, agent=False) in orders(commands)
+
+
+# ---------------------------------------------------------------- orders
+
+
+def test_mute_is_by_side_and_survives_hold_and_a_failed_transfer() -> None:
+    call = talking()
+    assert orders(feed(call, m.MuteAsked("caller", True, "ops"))) == [
+        contract.Mute(call=CALL, caller=True, agent=False)
+    ]
+    assert orders(feed(call, m.MuteAsked("agent", True, "ops"))) == [contract.Mute(call=CALL, caller=True, agent=True)]
+    feed(call, HOLD, RESUME, m.TransferAsked(TARGET, "ops"), m.LegGone(IDS.target(1), 17, 486))
+    assert view_of(call, Record()).muted == ("agent", "caller")
+    assert orders(feed(call, m.MuteAsked("caller", False, "ops"))) == [
+        contract.Mute(call=CALL, caller=False, agent=True)
+    ]
+
+
+def test_nobody_is_muted_once_the_agent_is_gone() -> None:
+    call = talking()
+    feed(call, m.MuteAsked("caller", True, "ops"), m.TransferAsked(TARGET, "ops"), m.LegEntered(IDS.target(1)))
+    shown = view_of(call, Record())
+    assert (call.state, shown.muted, shown.recording) == (State.TRANSFERRED, (), "off")
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_say_goes_to_the_worker_on_hold_as_well(exact: bool) -> None:
+    for call in (talking(), holding()):
+        say = m.SayAsked("Please wait.", exact, "ops")
+        assert orders(feed(call, say)) == [contract.Speak(call=CALL, text="Please wait.", exact=exact)]
+
+
+def test_keys_that_can_not_be_pressed_are_no_end_of_the_call() -> None:
+    call = talking()
+    assert feed(call, m.DigitsAsked("12#", "ops")) == [m.SendDigits(CALLER, "12#")]
+    assert feed(call, m.CommandFailed(m.SendDigits(CALLER, "12#"), "409")) == []
+    assert call.state is State.TALKING
+
+
+def test_another_agent_speaks_and_its_keys_and_rescues_count() -> None:
+    call = talking()
+    plan = replace(ANN, digits={"0": TARGET}, on_ai_failure=(SORRY,), wrap_up="Ann says goodbye.")
+    assert orders(feed(call, m.SwitchAsked(plan, "ops"))) == [contract.Switch(call=CALL, spec=plan.spec)]
+    assert view_of(call, Record()).agent == "ann"
+    assert m.SayLast("Ann says goodbye.", "spend_per_day") in feed(call, m.WrapUpDue("spend_per_day"))
+    other = talking()
+    feed(other, m.SwitchAsked(plan, "ops"), m.DigitPressed("0"))
+    assert other.state is State.TRANSFERRING
+    third = talking()
+    feed(third, m.SwitchAsked(plan, "ops"), m.AiFailed("transient", "gone"))
+    assert third.state is State.RESCUING
+
+
+@pytest.mark.parametrize(
+    ("story", "after"),
+    [
+        (["start"], "on"),
+        (["start", "pause"], "paused"),
+        (["start", "pause", "resume"], "on"),
+        (["start", "pause", "stop"], "off"),
+        (["start", "stop", "start"], "on"),
+        (["pause"], "off"),
+        (["stop"], "off"),
+        (["start", "resume"], "on"),
+    ],
+)
+def test_recording(story: list[m.RecordAction], after: str) -> None:
+    call = talking()
+    call.plan = replace(call.plan, recording=FILES)
+    for action in story:
+        before = call.recording
+        told = orders(feed(call, m.RecordAsked(action, "ops")))
+        assert bool(told) is (call.recording != before)
+        if told and action == "start":
+            assert told == [contract.Record(call=CALL, action="start", recording=FILES)]
+    assert view_of(call, Record()).recording == after
+
+
+def test_a_call_that_may_not_be_recorded_is_not() -> None:
+    call = talking()
+    assert feed(call, m.RecordAsked("start", "ops")) == []
+
+
+def test_a_call_whose_spec_asks_for_it_is_recorded_from_the_start() -> None:
+    spec = SPEC.model_copy(update={"recording": FILES})
+    assert Call(Plan(CALL, "inbound", CALLER, spec, {}, recording=FILES), NOW).recording == "on"
+
+
+# ---------------------------------------------------------------- participants
+
+
+def test_somebody_joins_and_the_model_is_told() -> None:
+    call = talking()
+    dial, timer = feed(call, ADD)
+    assert dial == m.Dial(PARTY, TARGET, {"VOICEAI_CALL": CALL})
+    assert timer == m.StartTimer(PARTY, 35.0)
+    assert view_of(call, Record()).participants[0].state == "ringing"
+    stopped, join, told = feed(call, m.LegEntered(PARTY))
+    assert (stopped, join) == (m.StopTimer(PARTY), m.Join(IDS.bridge, (PARTY,)))
+    assert isinstance(told, m.OrderAi)
+    assert isinstance(told.order, contract.Inform)
+    assert not told.order.respond
+    assert call.state is State.TALKING
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome"),
+    [
+        (m.LegGone(PARTY, 17, 486), Outcome.BUSY),
+        (m.LegGone(PARTY, 21, 603), Outcome.DECLINED),
+        (m.LegGone(PARTY, 19, None), Outcome.NO_ANSWER),
+        (m.TimeUp(PARTY), Outcome.NO_ANSWER),
+        (m.ParticipantDropped(PARTY, "ops"), Outcome.CANCELLED),
+        (m.CommandFailed(m.Dial(PARTY, TARGET, {}), "500"), Outcome.FAILED),
+    ],
+)
+def test_somebody_who_does_not_come_is_told_of_and_the_call_goes_on(what: m.Input, outcome: Outcome) -> None:
+    call = talking()
+    feed(call, ADD)
+    commands = feed(call, what)
+    assert (m.HangUp(PARTY) in commands) is not isinstance(what, m.LegGone)
+    assert [type(each) for each in orders(commands)] == [contract.Inform]
+    found = call.participants[PARTY]
+    assert (found.state, found.outcome, call.state) == ("failed", outcome, State.TALKING)
+    assert feed(call, m.LegEntered(PARTY), what) == []
+
+
+@pytest.mark.parametrize("how", [m.LegGone(PARTY), m.ParticipantDropped(PARTY, "ops")])
+def test_somebody_leaves_and_caller_and_agent_go_on(how: m.Input) -> None:
+    call = joined()
+    feed(call, how)
+    assert (call.state, call.participants[PARTY].state, call.company) == (State.TALKING, "left", set())
+
+
+def test_the_caller_leaves_and_the_call_is_over_for_all() -> None:
+    call = joined()
+    feed(call, replace(ADD, channel=OTHER))
+    commands = feed(call, m.LegGone(CALLER))
+    assert {m.HangUp(PARTY), m.HangUp(OTHER), m.HangUp(IDS.media)} <= set(commands)
+    assert [each.state for each in call.participants.values()] == ["left", "failed"]
+
+
+def test_a_participant_who_is_gone_before_they_join_has_failed() -> None:
+    call = joined()
+    feed(call, m.CommandFailed(m.Join(IDS.bridge, (PARTY,)), "gone", gone=True))
+    assert (call.state, call.participants[PARTY].state, call.company) == (State.TALKING, "failed", set())
+
+
+def test_the_agent_is_lost_and_caller_and_participant_go_on() -> None:
+    call = joined()
+    feed(call, m.AiFailed("transient", "gone"), OVER)
+    assert call.state is State.TRANSFERRED
+    commands = feed(call, m.LegGone(PARTY))
+    assert m.HangUp(CALLER) in commands
+    assert call.ended_by == "participant"
+
+
+def test_on_hold_the_lost_agent_takes_its_music_with_it() -> None:
+    call = joined()
+    feed(call, HOLD)
+    commands = feed(call, m.MediaLost("reset"))
+    assert m.StopMusic(CALLER) in commands
+    assert (call.state, call.music) == (State.TRANSFERRED, False)
+
+
+def test_after_a_transfer_the_participant_keeps_the_call_up() -> None:
+    call = joined()
+    feed(call, m.TransferAsked(TARGET, "ops"), m.LegEntered(IDS.target(1)))
+    assert call.state is State.TRANSFERRED
+    assert feed(call, m.LegGone(IDS.target(1))) == []
+    feed(call, m.LegGone(PARTY))
+    assert call.ended_by == "participant"
+
+
+def test_a_transfer_that_fails_without_an_agent_leaves_caller_and_participant_together() -> None:
+    call = joined()
+    feed(call, m.TransferAsked(TARGET, "ops"), m.MediaLost("reset"), m.LegGone(IDS.target(1), 17, 486))
+    assert (call.state, call.music) == (State.TRANSFERRED, False)
+
+
+@pytest.mark.parametrize("late", [m.WrapUpDue("spend_per_day"), m.AiFailed("transient", "gone")])
+def test_who_answers_too_late_is_hung_up(late: m.Input) -> None:
+    call = talking()
+    call.rescues = [SORRY]
+    feed(call, ADD, late)
+    assert m.HangUp(PARTY) in feed(call, m.LegEntered(PARTY))
+    assert call.participants[PARTY].outcome is Outcome.CANCELLED
+
+
+@pytest.mark.parametrize("state", [State.RINGING, State.CLOSING, State.RESCUING, State.CONNECTING])
+def test_who_is_asked_in_too_late_is_shown_as_not_called(state: State) -> None:
+    call = inbound()
+    call.state = state
+    assert feed(call, ADD) == []
+    assert call.participants[PARTY].state == "failed"
+
+
+# ---------------------------------------------------------------- whatever happens
+
+PARTIES = st.sampled_from([PARTY, OTHER])
+SIDES = st.sampled_from(["caller", "agent"])
+VERBS = st.one_of(
+    st.just(HOLD),
+    st.just(RESUME),
+    st.builds(m.MuteAsked, SIDES, st.booleans(), st.just("ops")),
+    st.just(m.DigitsAsked("1", "ops")),
+    st.just(SAY),
+    st.just(m.SwitchAsked(ANN, "ops")),
+    st.builds(m.RecordAsked, st.sampled_from(["start", "pause", "resume", "stop"]), st.just("ops")),
+    st.builds(m.ParticipantDropped, PARTIES, st.just("ops")),
+    st.builds(m.LegEntered, PARTIES),
+    st.builds(m.LegGone, PARTIES, st.sampled_from([None, 17]), st.none()),
+    st.builds(m.TimeUp, PARTIES),
+)
+
+
+class Floor(Hands):
+    """As Asterisk does it: only a leg that exists can enter, and those that joined are in the bridge until they go."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call)
+        self.timers: set[str] = set()
+        self.asked: set[str] = set()
+
+    def ask(self, channel: str) -> None:
+        """Ids are made for each request: the same one is never asked for twice."""
+        if channel not in self.asked:
+            self.asked.add(channel)
+            self.feed(m.ParticipantAsked(channel, TARGET, "ops"), fails=False)
+
+    def feed(self, what: m.Input, fails: bool) -> None:
+        match what:
+            case m.LegEntered(channel) if channel in (PARTY, OTHER) and channel not in self.exists:
+                return
+            case m.TimeUp(timer) if timer in (PARTY, OTHER) and timer not in self.timers:
+                return
+            case m.LegGone(channel) if channel in (PARTY, OTHER):
+                self.exists.discard(channel)
+        super().feed(what, fails)
+
+    def _do(self, command: m.Command) -> None:
+        super()._do(command)
+        match command:
+            case m.StartTimer(timer):
+                self.timers.add(timer)
+            case m.StopTimer(timer):
+                self.timers.discard(timer)
+            case m.OrderAi():
+                assert self.call.session_open
+            case m.HangUp(channel):
+                self.joined.discard(channel)
+
+    def check(self, asked: set[str]) -> None:
+        super().check(asked)
+        call = self.call
+        if call.state in (State.TALKING, State.HOLDING):
+            assert IDS.media in self.joined
+        if call.state is State.TRANSFERRED:
+            assert call.company, "the caller is alone"
+        if call.state in (State.ENDING, State.ENDED):
+            assert not {PARTY, OTHER} & self.exists
+            assert not {PARTY, OTHER} & self.timers
+        for channel in call.company:
+            assert channel in self.exists
+
+
+@given(
+    st.lists(st.sampled_from([SORRY, HUMAN]), max_size=2),
+    st.lists(
+        st.tuples(
+            st.one_of(VERBS, VERBS, INPUTS, st.builds(m.ParticipantAsked, PARTIES, st.just(TARGET), st.just(""))),
+            st.booleans(),
+        ),
+        max_size=25,
+    ),
+)
+def test_no_leg_no_music_and_no_paused_agent_is_left(steps: list[Rescue], story: list[tuple[m.Input, bool]]) -> None:
+    plan = replace(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": TARGET})
+    call = Call(plan, NOW)
+    floor, asked = Floor(call), set[str]()
+    floor.do(call.start(), fail=False)
+    opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()]
+    for what in opening:
+        floor.feed(what, fails=False)
+    for what, fails in story:
+        if call.state not in (State.ENDING, State.ENDED):
+            asked |= tool_of(what)
+        if isinstance(what, m.ParticipantAsked):
+            floor.ask(what.channel)
+        else:
+            floor.feed(what, fails)
+        floor.check(asked)
+        view_of(call, Record())
+    ending: list[m.Input] = [m.HangUpAsked("test"), OVER, m.TimeUp("end")]
+    for what in ending:
+        floor.feed(what, fails=False)
+    assert call.state is State.ENDED
+    assert floor.exists == set()
+    assert "4930" not in repr([*call.participants.values()])
