@@ -134,13 +134,17 @@ class Service:
         environment: Mapping[str, str] | None = None,
         hear: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        self._config, self._folder, self._hear = config, folder, hear
+        self._config, self._folder, self._token, self._hear = config, folder, token, hear
         self._environment = dict(environment or {})
         self.log = folder / "service.log"
         self.url = f"http://{config['api']['listen']}"
         self.lines: list[dict[str, Any]] = []
         self._changed = asyncio.Event()
         self.api = httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+
+    def another(self) -> "Service":
+        """One that would be started the same way, once this one has ended."""
+        return Service(self._config, self._folder, token=self._token, environment=self._environment, hear=self._hear)
 
     async def __aenter__(self) -> "Service":
         path = self._folder / "config.yaml"

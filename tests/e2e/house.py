@@ -5,10 +5,12 @@ left nothing behind: no channel, no bridge, no session, no live call.
 """
 
 import asyncio
+import os
 import secrets
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ class House:
     stand_in: StandIn
     service: Service
     folder: Path
+    stack: AsyncExitStack
 
     @property
     def sip(self) -> str:
@@ -55,6 +58,15 @@ class House:
 
     def refusing(self, status: str) -> Phone:
         return telephones.refusing(self.sip, self.folder, self.asterisk.trunk_port, status)
+
+    async def kill_and_start_again(self) -> None:
+        """The service ends as in a crash, its workers with it, and comes back on the same store."""
+        killed = self.service
+        os.kill(killed.pid, signal.SIGKILL)
+        for line in [line for line in killed.lines if line["event"] == "worker started"]:
+            with suppress(ProcessLookupError):
+                os.kill(int(line["pid"]), signal.SIGKILL)
+        self.service = await self.stack.enter_async_context(killed.another())
 
     async def api(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         """An answer of the API; anything but 2xx is an error."""
@@ -151,12 +163,13 @@ async def house(
             "store": {"url": f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"},
             **(more or {}),
         }
-        async with Service(settings, folder, token=token) as service:
-            running = House(asterisk, stand_in, service, folder)
+        async with AsyncExitStack() as stack:
+            service = await stack.enter_async_context(Service(settings, folder, token=token))
+            running = House(asterisk, stand_in, service, folder, stack)
             yield running
             await running.nothing_left()
-            assert service.running
-            assert not [line for line in service.lines if "Traceback" in str(line.get("exception", ""))]
+            assert running.service.running
+            assert not [line for line in running.service.lines if "Traceback" in str(line.get("exception", ""))]
 
 
 def caller_heard(pcm: bytes | bytearray) -> Samples:
