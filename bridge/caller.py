@@ -73,7 +73,7 @@ class Caller:
         """`speech_started`."""
         if self._orders.on_hold:
             return
-        self._turns.speech_started()
+        self._turns.speech_started(item_id)
         self._doubts.speech_started(now)
         self._orders.rule()
         if self._farewell.firm:
@@ -105,6 +105,12 @@ class Caller:
         if self._ears.we_answer and not self._farewell.firm:
             self._responses.want(Wish())
         self._responses.flush()
+
+    def stop_missed(self, now: float) -> None:
+        """The server did not tell the end of the caller's turn: nobody is to wait for it for ever."""
+        if self._turns.speaking:
+            self._out.add(Note("the server did not say that the caller stopped, taken as said"))
+            self.stopped(None, now)
 
     def unanswered(self) -> None:
         """The server did not answer in time."""

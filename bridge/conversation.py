@@ -27,7 +27,8 @@ The rules live with their state: `responses` (one at a time, its table), `interr
 Watchdogs and their recovery: no reaction to a request (asked again, three times, then the session ends); a response
 that stands still (cancelled, then given up); a response without sound or tool (asked for again once); a failed one
 (asked for again after a pause, then the session ends); a caller left without answer (we ask); a tool not answered
-(the model is told).
+(the model is told); a caller whose turn has no end (its transcript, or a minute, ends it; the server should answer
+then, or we ask).
 """
 
 from bridge.caller import Caller
@@ -154,12 +155,12 @@ class Conversation:
                 self.interruptions.ticked(now)
                 self.turns.ticked(now)
                 self.greeting.ticked()
-            case events.TranscriptDelta(response_id, item_id, delta):
+            case events.TranscriptDelta(response_id, item_id, delta, part):
                 self._seen(response_id, now)
-                self.utterances.text_delta(response_id, item_id, delta)
-            case events.TranscriptDone(response_id, item_id, transcript):
+                self.utterances.text_delta(response_id, item_id, delta, part)
+            case events.TranscriptDone(response_id, item_id, transcript, part):
                 self._seen(response_id, now)
-                self.utterances.text_done(response_id, item_id, transcript)
+                self.utterances.text_done(response_id, item_id, transcript, part)
                 self._report_played()
             case events.AudioDone(item_id):
                 self._playout.end(item_id)
@@ -216,7 +217,7 @@ class Conversation:
             case ToolAnswered(call_id, output, respond):
                 self.tools.answered(call_id, output, respond=respond)
             case events.CallerTranscribed():
-                self._caller_said(what)
+                self._caller_said(what, now)
             case events.TranscriptionFailed(code):
                 self._out.add(Note("caller could not be transcribed", {"code": code}))
             case events.SessionUpdated():
@@ -323,7 +324,9 @@ class Conversation:
 
     # ------------------------------------------------------------ the caller speaks
 
-    def _caller_said(self, heard: events.CallerTranscribed) -> None:
+    def _caller_said(self, heard: events.CallerTranscribed, now: float) -> None:
+        if self.turns.written_down(heard.item_id):
+            self._caller.stop_missed(now)
         self.meter.transcription(heard.usage)
         text = heard.transcript.strip()
         self.doubts.transcribed(heard.item_id, text)
@@ -360,6 +363,8 @@ class Conversation:
                 self.responses.retry()
             case Timer.ANSWER:
                 self._caller.unanswered()
+            case Timer.STOPPED:
+                self._caller.stop_missed(now)
             case Timer.DIGITS:
                 self._digits.tell()
             case Timer.TAIL:

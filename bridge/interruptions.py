@@ -5,7 +5,8 @@ unfinished item was handed to Asterisk; each is truncated there, or deleted when
 responses up to now are muted, so that what still comes of them is dropped. Each item is taken back once.
 
 An item that was played in full and has ended is left alone, whatever its response does. A finished reply that is
-still being played is interrupted like one that is being generated.
+still being played is interrupted like one that is being generated. An item with several content parts is truncated
+once, in the part in which the cut fell (OpenAI: one part, index 0); it is only deleted if nothing of any was heard.
 
 Source: OpenAI "Realtime conversations", Interruption and Truncation.
 """
@@ -81,18 +82,18 @@ class Interruptions:
         if self._untold:
             self._tell(self._untold[1])
         for part in self._playout.interrupt():
-            self._utterances.cut(part.item_id, self._heard_ms(part))
+            self._utterances.cut(part.item_id, part.before_ms + self._heard_ms(part))
         self._utterances.close()
 
     # ------------------------------------------------------------ inside
 
     def _take_back(self, part: Heard) -> None:
-        """Tell the server how much of an item was heard. Of several parts of an item the first one cut counts."""
+        """Tell the server how much of an item was heard."""
         if part.item_id in self._taken_back:
             return
         heard_ms = self._heard_ms(part)
-        self._utterances.cut(part.item_id, heard_ms)
-        if not heard_ms:
+        self._utterances.cut(part.item_id, part.before_ms + heard_ms)
+        if not heard_ms and not part.before_ms:
             self._delete(part.item_id)
             return
         self._taken_back.add(part.item_id)

@@ -92,5 +92,5 @@ class Outage:
         if sum(each.received_ms for each in accounts if each) * 2 >= max(self._greeting_ms, 1):
             return False
         for part in self._playout.interrupt():
-            self._utterances.cut(part.item_id, part.heard_ms)
+            self._utterances.cut(part.item_id, part.before_ms + part.heard_ms)
         return True

@@ -12,11 +12,13 @@ or as soon as its item has ended, it is filled up with silence and played.
 
 An item that was cut by `interrupt` stays cut: sound that comes for it later is counted and thrown away.
 
+Of an item with several content parts a new part ends the ones before; the item is heard as far as all of them were.
+
 Refuses to know turns, responses to mute, or what to tell OpenAI: that is `bridge.conversation`.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SAMPLE_RATE = 24_000
 BYTES_PER_MS = 48
@@ -33,13 +35,17 @@ REMEMBERED_PARTS = 256
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """How much of one item's audio was handed to Asterisk. Milliseconds, rounded down; heard <= received."""
+    """How much audio of one content part was handed to Asterisk. Milliseconds, rounded down; heard <= received.
+
+    `before_ms`: what was heard of the item's other parts.
+    """
 
     response_id: str
     item_id: str
     content_index: int
     heard_ms: int
     received_ms: int
+    before_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -127,10 +133,7 @@ class Playout:
     def end(self, item_id: str) -> None:
         """Generation of this item is finished: its last part of a frame need not wait. Unknown items are ignored."""
         for part in [part for part in self._live if part.item_id == item_id and not part.ended]:
-            part.ended = True
-            self.counters.dropped_bytes += len(part.half_sample)
-            part.half_sample = b""
-            self._retire(part)
+            self._end(part)
 
     # ------------------------------------------------------------ out
 
@@ -158,10 +161,14 @@ class Playout:
     def interrupt(self) -> list[Heard]:
         """Forget all that is not yet played, in one step, and say how far each unfinished item was heard.
 
-        Named, in order and once: items with sound still queued, and items still growing. Not named: items that
-        were heard to their end. `pop` gives None until an item that was not cut is pushed.
+        Named, in order and once: items with sound still queued, and items still growing; of several content parts the
+        first of those. Not named: items that were heard to their end. `pop` gives None until an item that was not cut
+        is pushed.
         """
-        affected = [part.heard() for part in self._live]
+        affected: dict[str, Heard] = {}
+        for part in self._live:
+            if part.item_id not in affected:
+                affected[part.item_id] = replace(part.heard(), before_ms=self._before(part))
         for part in self._live:
             self.counters.dropped_bytes += part.queued + len(part.half_sample)
             part.queued = 0
@@ -173,19 +180,21 @@ class Playout:
         self._offset = self._queued = self._held = 0
         self.counters.interrupts += 1
         self._forget()
-        return affected
+        return list(affected.values())
 
     # ------------------------------------------------------------ questions
 
     def heard(self, item_id: str) -> Heard | None:
         """The account of an item, also after it was played or cut; None: no sound of it is remembered.
 
-        Of several content parts the last one answers.
+        Of several content parts it is the sum, under the index of the last one.
         """
-        for part in reversed(self._parts.values()):
-            if part.item_id == item_id:
-                return part.heard()
-        return None
+        parts = self._parts_of(item_id)
+        if not parts:
+            return None
+        played, received = sum(part.played for part in parts), sum(part.received for part in parts)
+        last = parts[-1]
+        return Heard(last.response_id, item_id, last.content_index, played // BYTES_PER_MS, received // BYTES_PER_MS)
 
     @property
     def remaining_ms(self) -> int:
@@ -206,10 +215,24 @@ class Playout:
         key = (item_id, content_index)
         part = self._parts.get(key)
         if part is None:
+            self.end(item_id)
             part = self._parts[key] = _Part(response_id, item_id, content_index)
             self._live[part] = None
             self._forget()
         return part
+
+    def _parts_of(self, item_id: str) -> list[_Part]:
+        return [part for part in self._parts.values() if part.item_id == item_id]
+
+    def _before(self, cut: _Part) -> int:
+        others = [part for part in self._parts_of(cut.item_id) if part is not cut]
+        return sum(part.played for part in others) // BYTES_PER_MS
+
+    def _end(self, part: _Part) -> None:
+        part.ended = True
+        self.counters.dropped_bytes += len(part.half_sample)
+        part.half_sample = b""
+        self._retire(part)
 
     def _plays_short(self) -> bool:
         """Whether less than a frame is played now. Called once per pop, because it counts the waiting."""

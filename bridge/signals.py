@@ -26,6 +26,8 @@ class Timer(Enum):
     """The pause before a failed response is asked for again."""
     ANSWER = "answer"
     """The caller stopped speaking and the server does not answer."""
+    STOPPED = "stopped"
+    """The caller has been speaking for very long: perhaps the server did not say that it stopped."""
     DIGITS = "digits"
     """The caller may press another digit."""
     TAIL = "tail"

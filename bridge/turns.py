@@ -17,6 +17,8 @@ from bridge.signals import CancelTimer, Emit, Outbox, StartTimer, Timer
 ANSWER_S = 5.0
 SEMANTIC_ANSWER_S = 10.0
 """Semantic turn detection may wait up to 8 s for the caller to go on."""
+LONGEST_S = 60.0
+"""Speech without a single pause does not last longer; noise, or a server that does not tell its end, does."""
 
 
 class Turns:
@@ -31,6 +33,8 @@ class Turns:
         self.adopt(spec)
         self.speaking = False
         """The caller speaks."""
+        self._item = ""
+        """What the caller says, or said last."""
         self.answer_due = False
         """The caller stopped; the server is about to answer by itself."""
         self.count = 0
@@ -58,18 +62,19 @@ class Turns:
         """The agent should not begin to speak unasked."""
         return self.speaking or self.answer_due
 
-    def speech_started(self) -> None:
+    def speech_started(self, item_id: str) -> None:
         """The caller took the turn; one that was being measured ends without (more) answer."""
         self.speaking, self.answer_due = True, False
+        self._item = item_id
         self._measured(None)
-        self._out.add(CancelTimer(Timer.ANSWER))
+        self._out.add(CancelTimer(Timer.ANSWER), StartTimer(Timer.STOPPED, LONGEST_S))
 
     def speech_stopped(
         self, now: float, audio_end_ms: int | None, running_response: str, *, server_answers: bool
     ) -> None:
         """The caller's turn is over."""
         self._measured(None)
-        self.speaking = False
+        self._hushed()
         self.count += 1
         self._stopped_at = now
         self._told_ms = self._since_heard(now, audio_end_ms)
@@ -80,7 +85,11 @@ class Turns:
 
     def dismissed(self) -> None:
         """What the caller said was no turn."""
-        self.speaking = False
+        self._hushed()
+
+    def written_down(self, item_id: str) -> bool:
+        """All the words of a turn have come. Whether it is one whose end the server has not told."""
+        return self.speaking and bool(item_id) and item_id == self._item
 
     def answered(self) -> None:
         """A response has begun."""
@@ -94,7 +103,8 @@ class Turns:
 
     def line_lost(self) -> None:
         """No server hears the caller any more, and none answers."""
-        self.speaking = self.answer_due = False
+        self._hushed()
+        self.answer_due = False
         self._measured(None)
         self._out.add(CancelTimer(Timer.ANSWER))
 
@@ -123,6 +133,10 @@ class Turns:
         self._measured(None)
 
     # ------------------------------------------------------------ inside
+
+    def _hushed(self) -> None:
+        self.speaking = False
+        self._out.add(CancelTimer(Timer.STOPPED))
 
     def _since_heard(self, now: float, audio_end_ms: int | None) -> float | None:
         """Milliseconds since the caller's last sound; None: the server does not say, or not what can be."""

@@ -5,10 +5,14 @@ faster than they are spoken; an utterance is reported once, when it has been pla
 interrupted, once all that the server made of it is known, cut at what was heard: in proportion to the sound,
 never inside a word.
 
+The words mostly run ahead of the sound. Where the sound was stopped (the caller interrupted it, or the line broke), its
+length says nothing about them: then all the words would have taken at least as long as the agent's words take, by what
+was heard of it in full so far, or by `SPOKEN_MS` to begin with.
+
 Refuses to count what was heard: that is `bridge.playout`'s.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.contract import Said
 from bridge.playout import BYTES_PER_MS, Playout
@@ -16,6 +20,8 @@ from bridge.signals import Emit, Outbox
 
 SPOKEN_MS = 60
 """What a character of text takes to be said, roughly (English: 12 to 17 a second)."""
+LEARNED_FROM = 40
+"""Characters that were said in full before their pace is believed."""
 REMEMBERED = 256
 """Ids of reported items: what still comes for them is late, not new."""
 
@@ -24,15 +30,29 @@ REMEMBERED = 256
 class _Utterance:
     response_id: str
     item_id: str
-    text: str = ""
+    texts: dict[int, str] = field(default_factory=dict)
+    """By content part."""
+    open_texts: set[int] = field(default_factory=set)
+    """Parts of which words may still come."""
     generated: int = 0
     """Bytes of sound that the server made, also those that came after the interruption."""
     sound_done: bool = False
-    text_done: bool = False
+    over: bool = False
+    """Nothing more comes: its response is over."""
     cut_ms: int | None = None
     """What was heard of an interrupted one."""
-    whole_ms: int = 0
-    """How long all of its text would take, if the line broke before all of its sound had come; else 0."""
+    stopped: bool = False
+    """Not all of its sound was made."""
+    line_lost: bool = False
+
+    @property
+    def text(self) -> str:
+        return " ".join(filter(None, (self.texts[part].strip() for part in sorted(self.texts))))
+
+    @property
+    def complete(self) -> bool:
+        """All that the server made of it is known."""
+        return self.over or (self.sound_done and bool(self.texts) and not self.open_texts)
 
 
 class Utterances:
@@ -44,6 +64,8 @@ class Utterances:
         self._playout = playout
         self._open: dict[str, _Utterance] = {}
         self._reported: dict[str, None] = {}
+        self._learned = (0, 0)
+        """Characters and milliseconds of what was said in full."""
 
     # ------------------------------------------------------------ as it is generated
 
@@ -51,6 +73,7 @@ class Utterances:
         """So many bytes of sound have come, played or not."""
         if utterance := self._of(response_id, item_id):
             utterance.generated += length
+            utterance.sound_done = False  # it was that of another part
 
     def sound_done(self, item_id: str) -> None:
         """All of the item's sound has come."""
@@ -58,30 +81,33 @@ class Utterances:
             utterance.sound_done = True
             self._report_cut(utterance)
 
-    def text_delta(self, response_id: str, item_id: str, delta: str) -> None:
+    def text_delta(self, response_id: str, item_id: str, delta: str, part: int = 0) -> None:
         """Some more words."""
-        if (utterance := self._of(response_id, item_id)) and not utterance.text_done:
-            utterance.text += delta
+        utterance = self._of(response_id, item_id)
+        if utterance and (part not in utterance.texts or part in utterance.open_texts):
+            utterance.texts[part] = utterance.texts.get(part, "") + delta
+            utterance.open_texts.add(part)
 
-    def text_done(self, response_id: str, item_id: str, text: str) -> None:
-        """All the words."""
+    def text_done(self, response_id: str, item_id: str, text: str, part: int = 0) -> None:
+        """All the words of a part."""
         if utterance := self._of(response_id, item_id):
-            utterance.text, utterance.text_done = text or utterance.text, True
+            utterance.texts[part] = text or utterance.texts.get(part, "")
+            utterance.open_texts.discard(part)
             self._report_cut(utterance)
 
     def response_over(self, response_id: str) -> None:
         """Neither sound nor words come any more for the items of this response."""
         for utterance in [each for each in self._open.values() if each.response_id == response_id]:
-            utterance.sound_done = utterance.text_done = True
+            utterance.over = True
             self._report_cut(utterance)
             if not utterance.generated:
                 self._open.pop(utterance.item_id, None)  # words without sound were never said
 
     def line_lost(self, response_id: str) -> None:
-        """The rest of this response will never come. Its words mostly run ahead of its sound."""
+        """The rest of this response will never come."""
         for utterance in self._open.values():
             if utterance.response_id == response_id and not utterance.sound_done:
-                utterance.whole_ms = max(len(utterance.text) * SPOKEN_MS, utterance.generated // BYTES_PER_MS + 1)
+                utterance.stopped = utterance.line_lost = True
 
     # ------------------------------------------------------------ as it is heard
 
@@ -89,12 +115,13 @@ class Utterances:
         """The item was interrupted after so much. Reported as soon as its text is complete."""
         if utterance := self._open.get(item_id):
             utterance.cut_ms = heard_ms
+            utterance.stopped = utterance.stopped or not (utterance.sound_done or utterance.over)
             self._report_cut(utterance)
 
     def played(self) -> None:
         """Nothing is queued in the playout: what is complete was heard in full."""
         for utterance in list(self._open.values()):
-            if utterance.sound_done and utterance.text_done and utterance.generated:
+            if utterance.complete and utterance.generated:
                 self._report(utterance)
 
     def close(self) -> None:
@@ -116,7 +143,7 @@ class Utterances:
         return self._open.setdefault(item_id, _Utterance(response_id, item_id))
 
     def _report_cut(self, utterance: _Utterance) -> None:
-        if utterance.cut_ms is not None and utterance.sound_done and utterance.text_done:
+        if utterance.cut_ms is not None and utterance.complete:
             self._report(utterance)
 
     def _report(self, utterance: _Utterance) -> None:
@@ -124,7 +151,7 @@ class Utterances:
         self._reported[utterance.item_id] = None
         while len(self._reported) > REMEMBERED:
             del self._reported[next(iter(self._reported))]
-        interrupted = utterance.cut_ms is not None or utterance.whole_ms > 0
+        interrupted = utterance.cut_ms is not None or utterance.line_lost
         if utterance.cut_ms is None:
             account = self._playout.heard(utterance.item_id)
             heard_ms = account.heard_ms if account else 0
@@ -132,7 +159,9 @@ class Utterances:
             heard_ms = utterance.cut_ms
         text = utterance.text
         if interrupted:
-            text = cut_text(text, heard_ms, utterance.whole_ms or utterance.generated // BYTES_PER_MS)
+            text = cut_text(text, heard_ms, self._whole_ms(utterance))
+        elif len(text) and heard_ms:
+            self._learned = (self._learned[0] + len(text), self._learned[1] + heard_ms)
         if heard_ms:
             said = Said(
                 call=self._call,
@@ -143,6 +172,15 @@ class Utterances:
                 heard_ms=heard_ms,
             )
             self._out.add(Emit(said))
+
+    def _whole_ms(self, utterance: _Utterance) -> int:
+        """How long all of its words take."""
+        generated_ms = utterance.generated // BYTES_PER_MS
+        if not utterance.stopped:
+            return generated_ms
+        characters, milliseconds = self._learned
+        pace = milliseconds / characters if characters >= LEARNED_FROM else SPOKEN_MS
+        return max(generated_ms + utterance.line_lost, round(len(utterance.text) * pace))
 
 
 def cut_text(text: str, heard_ms: int, generated_ms: int) -> str:

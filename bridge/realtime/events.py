@@ -159,15 +159,17 @@ class TranscriptDelta:
     response_id: str
     item_id: str
     delta: str
+    content_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptDone:
-    """All of what the agent says in an item."""
+    """All of what the agent says in one content part of an item."""
 
     response_id: str
     item_id: str
     transcript: str
+    content_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,9 +381,12 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "response.output_audio.delta": _audio_delta,
     "response.output_audio.done": lambda raw: AudioDone(needed(raw, "item_id")),
     "response.output_audio_transcript.delta": lambda raw: TranscriptDelta(
-        needed(raw, "response_id"), needed(raw, "item_id"), text_of(raw, "delta")
+        needed(raw, "response_id"), needed(raw, "item_id"), text_of(raw, "delta"), number_of(raw, "content_index") or 0
     ),
     "response.output_audio_transcript.done": lambda raw: TranscriptDone(
-        needed(raw, "response_id"), needed(raw, "item_id"), text_of(raw, "transcript")
+        needed(raw, "response_id"),
+        needed(raw, "item_id"),
+        text_of(raw, "transcript"),
+        number_of(raw, "content_index") or 0,
     ),
 }

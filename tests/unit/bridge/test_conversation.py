@@ -2,9 +2,9 @@
 
 import pytest
 
-from bridge.contract import DigitPressed, Said, SemanticVad, ServerVad, TurnMeasured
+from bridge.contract import DigitPressed, Hold, Said, SemanticVad, ServerVad, TurnMeasured
 from bridge.realtime import events
-from bridge.signals import Closing, Digit, Greet, LineBack, LineLost
+from bridge.signals import Closing, Digit, Greet, LineBack, LineLost, Timer
 from tests.unit.bridge.stage import Stage, make_spec
 
 SPEECH = events.SpeechStarted("u", 0)
@@ -171,6 +171,44 @@ def test_a_turn_without_answer_is_told_as_such() -> None:
     stage.caller_turn()
     assert [(turn.turn, turn.first_delta_ms) for turn in stage.told_of(TurnMeasured)] == [(1, None)]
     assert stage.conversation.turns.count == 2
+
+
+def test_speech_without_end_does_not_silence_the_agent_for_ever() -> None:
+    stage = Stage()
+    stage.feed(SPEECH, Digit("#"))
+    stage.wait(59)
+    assert stage.creates == []
+    stage.wait(2)
+    assert "did not say that the caller stopped" in stage.notes[0].text
+    stage.wait(5)  # the server does not answer either
+    assert len(stage.creates) == 1
+    stage.reply("r1", "i1", 100)
+    stage.play(200)
+    assert not stage.timers
+    assert stage.conversation.at_rest
+
+
+@pytest.mark.parametrize(("item", "stopped"), [("u", True), ("another", False)])
+def test_what_is_written_down_has_been_said(item: str, stopped: bool) -> None:
+    stage = Stage()
+    stage.feed(SPEECH, events.CallerTranscribed(item, "Hello?", {}))
+    assert stage.conversation.turns.speaking != stopped
+    assert stage.conversation.turns.count == stopped
+    assert stage.running(Timer.ANSWER) == stopped
+
+
+@pytest.mark.parametrize("ends", ["stopped", "dismissed", "lost", "held"])
+def test_the_end_of_speech_ends_its_watch(ends: str) -> None:
+    stage = Stage(min_speech_ms=200)
+    stage.reply("r1", "i1", 60_000)
+    stage.feed(SPEECH)
+    if ends == "stopped":
+        stage.play(1000)
+    if ends in ("stopped", "dismissed"):
+        stage.feed(events.SpeechStopped("u", 0))
+    else:
+        stage.feed(LineLost() if ends == "lost" else Hold(call="call", on=True))
+    assert not stage.running(Timer.STOPPED)
 
 
 def test_what_was_being_said_already_is_not_the_answer() -> None:

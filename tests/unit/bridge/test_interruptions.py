@@ -207,3 +207,87 @@ def test_two_items_are_reported_in_order_and_the_heard_one_is_whole() -> None:
 )
 def test_cutting_text(text: str, heard: int, generated: int, expected: str) -> None:
     assert cut_text(text, heard, generated) == expected
+
+
+# ---------------------------------------------------------------- words that run ahead of the sound
+
+
+SENTENCE = "one two three four five six seven eight nine ten eleven twelve"
+
+
+def test_of_words_that_ran_ahead_of_a_sound_that_was_stopped_only_the_heard_ones_count() -> None:
+    """All of the text, a second of its sound, half a second heard: about eight characters and not half of the text."""
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 1000, SENTENCE)
+    stage.play(500)
+    stage.feed(SPEECH, events.AudioDone("i1"), events.TranscriptDone("r1", "i1", SENTENCE))
+    (said,) = stage.told_of(Said)
+    assert (said.text, said.heard_ms) == ("one two", 500)
+
+
+def test_the_agents_own_pace_is_learned() -> None:
+    stage = Stage()
+    stage.reply("r1", "i1", 12_400, SENTENCE)  # 200 ms a character
+    stage.play(12_400)
+    stage.feed(events.ResponseCreated("r2"))
+    stage.speak("r2", "i2", 1000, SENTENCE)
+    stage.play(900)
+    stage.feed(SPEECH, events.ResponseDone("r2", "cancelled"))
+    assert [said.text for said in stage.told_of(Said)] == [SENTENCE, "one"]
+
+
+def test_words_of_a_sound_that_was_complete_are_cut_by_it() -> None:
+    stage = Stage()
+    stage.reply("r1", "i1", 1000, SENTENCE)
+    stage.play(500)
+    stage.feed(SPEECH)
+    assert stage.told_of(Said)[0].text == "one two three four five six"
+
+
+# ---------------------------------------------------------------- several content parts in one item
+
+
+TO_FIVE = "one two three four five"
+
+
+def in_parts(stage: Stage, *milliseconds: int) -> None:
+    stage.feed(events.ResponseCreated("r1"))
+    for part, (length, text) in enumerate(zip(milliseconds, ("one two", "three four", "five six"), strict=False)):
+        stage.feed(events.TranscriptDelta("r1", "i1", text, part))
+        stage.feed(events.AudioDelta("r1", "i1", part, b"\1\2" * (24 * length)), events.AudioDone("i1"))
+        stage.feed(events.TranscriptDone("r1", "i1", text, part))
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "part", "end_ms", "text"),
+    [(100, 0, 100, "one"), (300, 1, 100, "one two three"), (200, 1, 0, "one two"), (580, 2, 180, TO_FIVE)],
+)
+def test_an_item_is_truncated_in_the_part_in_which_the_cut_fell(
+    heard_ms: int, part: int, end_ms: int, text: str
+) -> None:
+    stage = Stage()
+    in_parts(stage, 200, 200, 200)
+    stage.play(heard_ms)
+    stage.feed(SPEECH)
+    (cut,) = stage.sent_of("conversation.item.truncate", "conversation.item.delete")
+    assert (cut["type"], cut["content_index"], cut["audio_end_ms"]) == ("conversation.item.truncate", part, end_ms)
+    (said,) = stage.told_of(Said)
+    assert (said.text, said.heard_ms) == (text, heard_ms)
+
+
+def test_an_item_of_which_no_part_was_heard_is_deleted() -> None:
+    stage = Stage()
+    in_parts(stage, 200, 200)
+    stage.feed(SPEECH)
+    (cut,) = stage.sent_of("conversation.item.truncate", "conversation.item.delete")
+    assert cut["type"] == "conversation.item.delete"
+
+
+def test_all_parts_of_an_item_are_one_utterance() -> None:
+    stage = Stage()
+    in_parts(stage, 200, 200, 200)
+    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.play(700)
+    (said,) = stage.told_of(Said)
+    assert (said.text, said.heard_ms, said.interrupted) == ("one two three four five six", 600, False)

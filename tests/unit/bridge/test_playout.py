@@ -164,7 +164,18 @@ def test_parts_of_one_item_have_their_own_accounts() -> None:
     playout.push("r", "i", 0, tone(960))
     playout.push("r", "i", 1, tone(960))
     playout.pop()
-    assert playout.interrupt() == [Heard("r", "i", 0, 20, 20), Heard("r", "i", 1, 0, 20)]
+    assert playout.heard("i") == Heard("r", "i", 1, 20, 40)
+    assert playout.interrupt() == [Heard("r", "i", 1, 0, 20, before_ms=20)]
+
+
+def test_of_several_parts_the_one_in_which_the_cut_fell_is_named() -> None:
+    playout = Playout()
+    for index in range(3):
+        playout.push("r", "i", index, tone(960 * 2))
+    for _ in range(3):
+        playout.pop()
+    assert playout.interrupt() == [Heard("r", "i", 1, 20, 40, before_ms=40)]
+    assert playout.interrupt() == []
 
 
 def test_an_underrun_is_counted_once() -> None:
