@@ -18,15 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstra
 
 from controller.api.problems import Problem, malformed
 from controller.call.record import BargeIn, Turn, Utterance
-from controller.call.view import CallDetail, CallView, QueueView
+from controller.call.view import CallDetail, CallView, ParticipantView, QueueView
 from controller.config_webhooks import WebhookUrl
 
 LARGEST = 64 * 1024
 READ_SECONDS = 10.0
 
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-_VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-_VariableText = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+VariableText = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 
 
 def _moment(value: Any) -> datetime:
@@ -53,15 +53,15 @@ class Nothing(Body):
 
 
 class PlaceCall(Body):
-    to: _Text
+    to: Name
     """The number to call."""
-    trunk: _Text | None = None
+    trunk: Name | None = None
     """A name from `trunks` in the config; the first one if not given."""
-    agent: _Text | None = None
+    agent: Name | None = None
     """A name from `agents` in the config; the first one if not given."""
-    caller_id: _Text | None = None
+    caller_id: Name | None = None
     """Shown to who is called, where the trunk lets it; the trunk's own if not given."""
-    variables: dict[_VariableName, _VariableText] = Field(default_factory=dict, max_length=50)
+    variables: dict[VariableName, VariableText] = Field(default_factory=dict, max_length=50)
     """Fill `{{name}}` in the agent's instructions and greeting."""
     timeout: float | None = Field(None, gt=0, le=300)
     """Seconds it may ring; the trunk's own if not given."""
@@ -78,12 +78,12 @@ class PlaceCall(Body):
 
 
 class PauseQueue(Body):
-    trunk: _Text | None = None
+    trunk: Name | None = None
     """A name from `trunks` in the config; all of them if not given."""
 
 
 class TransferCall(Body):
-    to: _Text
+    to: Name
     """A number or extension, `sip:user@host`, `extension@context`, or a name from `transfer.targets` in the config."""
 
 
@@ -180,8 +180,16 @@ def call_json(call: CallView) -> dict[str, Any]:
         "turns": call.turns,
         "latency": {"first_frame_ms": spread and {"p50": round(spread.p50), "max": round(spread.max)}},
         "cost": round(call.cost, 6),
+        "held_by": call.held_by,
+        "muted": list(call.muted),
+        "recording": call.recording,
+        "participants": [participant_json(each) for each in call.participants],
         "queue": call.queue and queue_json(call.queue),
     }
+
+
+def participant_json(found: ParticipantView) -> dict[str, Any]:
+    return {"leg": found.leg, "to": found.to, "by": found.by, "state": found.state, "outcome": found.outcome}
 
 
 def queue_json(queue: QueueView) -> dict[str, Any]:
@@ -201,7 +209,7 @@ def detail_json(detail: CallDetail) -> dict[str, Any]:
         "transcript": [_kept(each) for each in detail.transcript],
         "turn_times": [_kept(each) for each in detail.turns],
         "barge_ins": [_kept(each) for each in detail.barge_ins],
-        "recording": detail.recording and {"path": detail.recording.path, "seconds": detail.recording.seconds},
+        "recordings": [{"path": each.path, "seconds": each.seconds} for each in detail.recordings],
     }
 
 

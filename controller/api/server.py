@@ -10,6 +10,7 @@ from aiohttp import web
 
 from controller.api.access import Doorkeeper
 from controller.api.bodies import LARGEST
+from controller.api.live import LiveResources
 from controller.api.problems import answer_problems, mark
 from controller.api.queueing import QueueResources
 from controller.api.resources import Resources
@@ -30,8 +31,9 @@ def make_app(
     app = web.Application(middlewares=[answer_problems], client_max_size=LARGEST)
     app.on_response_prepare.append(mark)
     doorkeeper = Doorkeeper(tokens)
-    ours = [*Resources(calls, orders).routes(doorkeeper), *QueueResources(orders).routes(doorkeeper)]
-    app.router.add_routes([*ours, *extra_routes])
+    for ours in (Resources(calls, orders), LiveResources(calls, orders), QueueResources(orders)):
+        app.router.add_routes(ours.routes(doorkeeper))
+    app.router.add_routes(extra_routes)
     return app
 
 

@@ -13,6 +13,7 @@ from bridge import contract
 
 UTTERANCES = 2000
 TURNS = 1000
+RECORDINGS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Record:
         self.transcript: deque[Utterance] = deque(maxlen=UTTERANCES)
         self.turns: deque[Turn] = deque(maxlen=TURNS)
         self.barge_ins: deque[BargeIn] = deque(maxlen=TURNS)
-        self.recording: Sound | None = None
+        self.recordings: deque[Sound] = deque(maxlen=RECORDINGS)
         self.turn_count = 0
         self.cost = 0.0
         """US dollars so far."""
@@ -87,7 +88,7 @@ class Record:
             case contract.BargedIn():
                 self.barge_ins.append(BargeIn(at, event.heard_ms, event.cut_ms))
             case contract.Recorded():
-                self.recording = Sound(event.path, event.seconds)
+                self.recordings.append(Sound(event.path, event.seconds))
 
     def first_frame(self) -> Spread | None:
         """How long callers waited for the first sound; None before the first turn."""

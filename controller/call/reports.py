@@ -10,6 +10,7 @@ from bridge import contract
 from controller import limits
 from controller.call import births
 from controller.call import messages as m
+from controller.call.commands import DIGITS
 from controller.call.plan import Plan
 from controller.config import Config
 from controller.tools.offer import HOLD_S, LONGEST_S
@@ -18,7 +19,7 @@ HOLD_DEFAULT_S = 30.0
 RING_LONGEST_S = LONGEST_S - 10.0
 """A transfer that the model asked for must have failed before its worker gives the tool up."""
 
-_DIGITS = re.compile(r"[0-9A-Da-d*#wW]{1,32}")
+_DIGITS = re.compile(DIGITS)
 
 
 def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[m.Input]:

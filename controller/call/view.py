@@ -106,8 +106,8 @@ class CallDetail:
     transcript: Sequence[Utterance] = field(default=(), repr=False)
     turns: Sequence[Turn] = ()
     barge_ins: Sequence[BargeIn] = ()
-    recording: Sound | None = None
-    """None until it is complete."""
+    recordings: Sequence[Sound] = ()
+    """Those that are complete."""
 
 
 def participant_view(found: Participant) -> ParticipantView:
@@ -148,7 +148,7 @@ def detail_of(call: "Call", record: Record) -> CallDetail:
         tuple(record.transcript),
         tuple(record.turns),
         tuple(record.barge_ins),
-        record.recording,
+        tuple(record.recordings),
     )
 
 

@@ -72,7 +72,7 @@ async def recorded(running: House, phone: Phone) -> Path:
     await phone.hang_up()
     call = await running.ended(await running.call_id())
     await running.service.logged("recorded", call=call["id"])
-    return Path(call["recording"]["path"])
+    return Path(call["recordings"][-1]["path"])
 
 
 def recording(folder: Path, **more: Any) -> dict[str, Any]:

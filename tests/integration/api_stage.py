@@ -104,6 +104,15 @@ class FakeVerbs:
         self.calls.note("transfer", call=call, to=to, by=by)
         return replace(self.calls.get(call), transfer=view.TransferView(to, by, "ringing", None))
 
+    def add_participant(self, call: str, *, to: str, by: str) -> view.ParticipantView:
+        self.calls.note("add_participant", call=call, to=to, by=by)
+        return view.ParticipantView(f"call-{self.calls.get(call).id}-party-1", to, by, "ringing", None)
+
+    def drop_participant(self, call: str, *, leg: str, by: str) -> view.ParticipantView:
+        self.calls.note("drop_participant", call=call, leg=leg, by=by)
+        self.calls.get(call)
+        return view.ParticipantView(leg, "4930123", by, "joined", "answered")
+
     def __getattr__(self, verb: str) -> Callable[..., view.CallView]:
         def noted(call: str, **arguments: Any) -> view.CallView:
             self.calls.note(verb, call=call, **arguments)

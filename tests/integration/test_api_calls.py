@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from controller import limits, routing
+from controller.api.live import VERBS
 from controller.call import view
 from controller.call.record import BargeIn, Sound, Spread, Turn, Utterance
 from controller.outbound.orders import Wish
@@ -25,7 +26,7 @@ async def test_a_call_is_placed() -> None:
         assert it.calls.asked == [("place", {"wish": Wish(to="+4930123"), "by": "admin"})]
         async with it.request("GET", answer.headers["Location"]) as shown:
             assert shown.status == 200
-            nothing_yet: dict[str, Any] = {"transcript": [], "turn_times": [], "barge_ins": [], "recording": None}
+            nothing_yet: dict[str, Any] = {"transcript": [], "turn_times": [], "barge_ins": [], "recordings": []}
             assert await shown.json() == body | nothing_yet
 
 
@@ -65,7 +66,7 @@ async def test_a_call_is_shown_whole() -> None:
             transcript=[Utterance(STARTED, "agent", "Good d", True, 340)],
             turns=[Turn(STARTED, 1, 340.0, 300.0, None)],
             barge_ins=[BargeIn(STARTED, 340, 12.5)],
-            recording=Sound("/srv/c.wav", 61.5),
+            recordings=[Sound("/srv/c.wav", 61.5)],
         )
         async with it.request("GET", f"/v1/calls/{call.id}") as answer:
             assert await answer.json() == {
@@ -88,13 +89,17 @@ async def test_a_call_is_shown_whole() -> None:
                 "turns": 2,
                 "latency": {"first_frame_ms": {"p50": 412, "max": 800}},
                 "cost": 0.012346,
+                "held_by": None,
+                "muted": [],
+                "recording": "off",
+                "participants": [],
                 "queue": None,
                 "transcript": [{"at": AT, "who": "agent", "text": "Good d", "interrupted": True, "heard_ms": 340}],
                 "turn_times": [
                     {"at": AT, "turn": 1, "stopped_to_told_ms": 340.0, "first_delta_ms": 300.0, "first_frame_ms": None}
                 ],
                 "barge_ins": [{"at": AT, "heard_ms": 340, "cut_ms": 12.5}],
-                "recording": {"path": "/srv/c.wav", "seconds": 61.5},
+                "recordings": [{"path": "/srv/c.wav", "seconds": 61.5}],
             }
 
 
@@ -184,6 +189,9 @@ SCOPES = {
     ("POST", "/v1/calls"): "caller",
     ("POST", "/v1/calls/x/hangup"): "controller",
     ("POST", "/v1/calls/x/transfer"): "controller",
+    **{("POST", f"/v1/calls/x/{verb.name}"): "controller" for verb in VERBS},
+    ("POST", "/v1/calls/x/participants"): "controller",
+    ("DELETE", "/v1/calls/x/participants/y"): "controller",
     ("GET", "/v1/queue"): "reader",
     ("POST", "/v1/queue/pause"): "controller",
     ("POST", "/v1/queue/resume"): "controller",

@@ -29,9 +29,9 @@ def test_words_turns_and_interruptions_are_kept_in_order() -> None:
             AT,
         )
     record.take(contract.MediaConnected(call=CALL), AT)
-    assert record.recording is None
+    assert not record.recordings
     record.take(contract.Recorded(call=CALL, path="/srv/c.wav", seconds=1.5), AT)
-    assert record.recording == Sound("/srv/c.wav", 1.5)
+    assert list(record.recordings) == [Sound("/srv/c.wav", 1.5)]
     assert list(record.transcript) == [
         Utterance(AT, "caller", "secret", False, None),
         Utterance(AT, "agent", "se", True, 40),
