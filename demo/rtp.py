@@ -45,6 +45,9 @@ class RtpEnd:
         self.heard: list[Frame] = []
         self.sent: list[Frame] = []
         self.payload_types: set[int] = set()
+        self.keys = ""
+        """What the far end has pressed."""
+        self._key_stamps: set[int] = set()
         self._wire = "audio/" + codec.lower()
         self._speech: deque[Samples] = deque()
         self._digits: deque[bytes | None] = deque()
@@ -216,6 +219,9 @@ class RtpEnd:
             return
         _, second, _, stamp, _ = HEADER.unpack_from(packet)
         self.payload_types.add(second & 0x7F)
+        if second & 0x7F == EVENT_TYPE and stamp not in self._key_stamps:
+            self._key_stamps.add(stamp)
+            self.keys += DIGITS[packet[HEADER.size]]
         if second & 0x7F == PAYLOAD_TYPES[self.codec]:
             samples = TABLES[self._wire][np.frombuffer(packet, np.uint8, offset=HEADER.size)]
             self.heard.append(Frame(at, stamp, samples))
