@@ -27,7 +27,7 @@ from controller.config_values import (
     wrong,
 )
 
-BUILT_IN_TOOLS = ("transfer", "hang_up", "send_dtmf", "hold", "wait_for_user")
+BUILT_IN_TOOLS = ("transfer", "hang_up", "send_dtmf", "hold", "wait_for_user", "voicemail")
 
 
 class AiProvider(Provider):
@@ -89,6 +89,11 @@ class Recordings(Section):
     """true: nothing is recorded until it is asked for over the API."""
     keep_days: int | None = Field(None, ge=1, le=36500)
     """Recordings older than this are deleted. null: kept for ever."""
+
+
+class Voicemail(Section):
+    message: SomeText
+    """Said to the machine in full, then the call ends. `{{name}}` is filled from the call's variables."""
 
 
 class HttpTool(Section):
@@ -174,6 +179,8 @@ class Agent(Section):
     """Seconds with the agent, after which it says `wrap_up` and the call ends. null: no limit."""
     wrap_up: SomeText = "I am sorry, but we have to end this call now. Thank you, and goodbye."
     """What the agent says when `max_call_s` or a spend limit has been reached."""
+    voicemail: Voicemail | None = None
+    """What is left with an answering machine that took our call. null: it is hung up on."""
     recording: Recordings | None = None
     """null: nothing is recorded."""
     answer_deadline_s: float = Field(4.0, gt=0, le=60)

@@ -167,6 +167,8 @@ class CallActor:
                 await ari.start_moh(channel)
             case m.StopMusic(channel):
                 await ari.stop_moh(channel)
+            case m.Detect(channel, context, extension):
+                await self._detect(channel, context, extension)
             case m.SendDigits(channel, digits):
                 await ari.send_dtmf(channel, digits)
             case m.Join(bridge, channels):
@@ -181,6 +183,13 @@ class CallActor:
                 if channel in self._attempted:
                     await ari.hangup(channel, reason=reason)
                     self._removed(channel)
+
+    async def _detect(self, channel: str, context: str, extension: str) -> None:
+        """A channel that is sent where there is nothing would be hung up, and ARI would call it a success."""
+        if await self._ari.get_variable(channel, f"DIALPLAN_EXISTS({context},{extension},1)") != "1":
+            self._log.warning("nobody can tell who has answered: Asterisk's dialplan lacks a context", context=context)
+            raise view.WrongState(f"Asterisk has no context `{context}` (docs/asterisk.md)")
+        await self._ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
 
     async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia) -> None:
         """Ids are noted before the request: one that times out may still take effect."""

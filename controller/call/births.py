@@ -74,6 +74,8 @@ def outbound(config: Config, entry: Entry) -> Plan:
         callee=number,
         target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout),
         webhook=order.webhook,
+        answer_detection=order.answer_detection,
+        voicemail=routing.fill(agent.voicemail.message, order.variables) if agent.voicemail else None,
         on_ai_failure=_rescues(config, agent, order.trunk),
         digits=_digits(config, agent, order.trunk),
         max_call=agent.max_call_s,

@@ -15,14 +15,22 @@ if TYPE_CHECKING:
     from controller.call.machine import Call
 
 LAST_WORDS_LIMIT = 20.0  # seconds
+MESSAGE_LIMIT = 90.0  # seconds, for what is left with a machine
 LENGTH = "max_call_s"
 
 
-def begin(call: "Call", why: str) -> list[m.Command]:
+def begin(call: "Call", why: str, words: str | None = None) -> list[m.Command]:
+    """`words`: instead of the agent's `wrap_up`."""
     resumed = tools.end_hold(call, State.CLOSING, respond=False)
     call.state, call.due = State.CLOSING, None
     heard = orders.heard_again(call)
-    return [*resumed, *heard, m.SayLast(call.plan.wrap_up, why), m.StartTimer("last", LAST_WORDS_LIMIT)]
+    limit = LAST_WORDS_LIMIT if words is None else MESSAGE_LIMIT
+    return [*resumed, *heard, m.SayLast(words or call.plan.wrap_up, why), m.StartTimer("last", limit)]
+
+
+def leave_message(call: "Call") -> list[m.Command]:
+    """With a machine, in full, whatever it says meanwhile; then the call ends."""
+    return begin(call, "voicemail", call.plan.voicemail)
 
 
 def due(call: "Call", what: m.WrapUpDue, _: datetime) -> list[m.Command]:

@@ -108,6 +108,15 @@ class Dial:
 
 
 @dataclass(frozen=True, slots=True)
+class Detect:
+    """Send the channel into the dialplan, where Asterisk listens who has answered. It comes back as `LegEntered`."""
+
+    channel: str
+    context: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
 class Play:
     """A sound for one channel, whether it is in a bridge or not. Ends with `SoundOver`."""
 
@@ -233,6 +242,7 @@ Command = (
     | Join
     | OpenMedia
     | Dial
+    | Detect
     | Play
     | StartMusic
     | StopMusic

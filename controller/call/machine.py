@@ -1,13 +1,14 @@
 """The call: its states, as one table, and what to do at each input. [pure]
 
 `Call.handle(input, now)` returns the commands to carry out, in order, and never waits for anything. The table below
-is the whole of it; its rows live in `setup`, `tools`, `hold`, `orders`, `participants`, `transfer`,
+is the whole of it; its rows live in `setup`, `detection`, `tools`, `hold`, `orders`, `participants`, `transfer`,
 `closing` and `rescue`. The states of an inbound call
 run down the left, of an outbound one down the right:
 
     RINGING    the caller hears ringing,        PREPARING  the AI session is being opened: nobody is
                the AI session is being opened              dialled before there is somebody to talk to
        |                                        DIALING    the callee's phone rings
+       |                                        DETECTING  who has answered, if somebody wants to know
        +--------------------+---------------------+
                         CONNECTING     answered; the media leg and the worker's silence are awaited
                         TALKING        caller and agent hear each other
@@ -29,7 +30,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.contract import Counters
-from controller.call import closing, hold, orders, participants, rescue, setup, tools, transfer
+from controller.call import closing, detection, hold, orders, participants, rescue, setup, tools, transfer
 from controller.call import messages as m
 from controller.call.outcome import Outcome
 from controller.call.plan import Participant, Plan, State, Transfer
@@ -57,6 +58,7 @@ class Call:
         self.rescues = list(plan.on_ai_failure)
         self.sounds = 0
         self.counters: Counters | None = None
+        self.machine = False
         self.ai_ready = False
         self.media_entered = False
         self.media_flowing = False
@@ -167,7 +169,8 @@ class Call:
         sip_reason: str = "normal",
     ) -> list[m.Command]:
         """Take everything down. Hanging up what is gone already is no error, so everything is named."""
-        self.outcome = outcome or (Outcome.ANSWERED if self.answered_at else Outcome.CANCELLED)
+        answered = Outcome.MACHINE if self.machine else Outcome.ANSWERED
+        self.outcome = outcome or (answered if self.answered_at else Outcome.CANCELLED)
         self.ended_by, self.detail, self.ended_at = by, detail or self.detail, now
         self.state = State.ENDING if self.session_open else State.ENDED
         self.company.clear()
@@ -225,6 +228,7 @@ _ALWAYS: dict[type, Handler] = {
     m.HangUpTool: tools.not_now,
     m.SendDigitsTool: tools.not_now,
     m.HoldTool: tools.not_now,
+    m.VoicemailTool: tools.not_now,
     m.RunTool: tools.not_now,
     m.TransferAsked: tools.not_now,
     m.WrapUpDue: closing.later,
@@ -245,9 +249,15 @@ _TABLE: dict[State, dict[type, Handler]] = {
     State.RINGING: {m.AiReady: setup.answer_ready, m.TimeUp: setup.answer_overdue},
     State.PREPARING: {m.AiReady: setup.dial, m.TimeUp: setup.prepare_overdue},
     State.DIALING: {
-        m.LegEntered: setup.callee_answered,
+        m.LegEntered: detection.answered,
         m.LegGone: setup.callee_gone,
         m.TimeUp: setup.dial_overdue,
+    },
+    State.DETECTING: {
+        m.LegEntered: detection.told,
+        m.LegGone: detection.left,
+        m.CommandFailed: detection.impossible,
+        m.TimeUp: detection.overdue,
     },
     State.CONNECTING: {
         m.LegEntered: setup.media_leg_entered,
@@ -264,6 +274,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.HangUpTool: tools.hang_up,
         m.SendDigitsTool: tools.send_digits,
         m.HoldTool: tools.hold,
+        m.VoicemailTool: detection.recognised,
         m.RunTool: tools.run,
         m.WrapUpDue: closing.due,
         m.LastSaid: closing.last_said,

@@ -15,6 +15,7 @@ from controller.call.commands import CloseAi as CloseAi
 from controller.call.commands import Command as Command
 from controller.call.commands import CreateBridge as CreateBridge
 from controller.call.commands import DestroyBridge as DestroyBridge
+from controller.call.commands import Detect as Detect
 from controller.call.commands import Dial as Dial
 from controller.call.commands import GreetCaller as GreetCaller
 from controller.call.commands import HangUp as HangUp
@@ -55,9 +56,13 @@ from controller.call.messages_verbs import Verb as Verb
 
 @dataclass(frozen=True, slots=True)
 class LegEntered:
-    """StasisStart of a channel that we created: it is answered (or connected, for media) and ours to move."""
+    """StasisStart of a channel that we created: it is answered (or connected, for media) and ours to move.
+
+    `args`: what the dialplan has to say, where the channel comes from there (`Detect`).
+    """
 
     channel: str
+    args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,13 @@ class HoldTool:
 
 
 @dataclass(frozen=True, slots=True)
+class VoicemailTool:
+    """The model hears an answering machine."""
+
+    tool_call: str
+
+
+@dataclass(frozen=True, slots=True)
 class WaitTool:
     """The model wants to say nothing."""
 
@@ -233,6 +245,7 @@ Input = (
     | HangUpTool
     | SendDigitsTool
     | HoldTool
+    | VoicemailTool
     | WaitTool
     | RunTool
     | ToolDone
@@ -244,5 +257,5 @@ Input = (
     | CommandFailed
 )
 
-Tool = HangUpTool | SendDigitsTool | HoldTool | WaitTool | RunTool | TransferAsked | ToolRefused
+Tool = HangUpTool | SendDigitsTool | HoldTool | VoicemailTool | WaitTool | RunTool | TransferAsked | ToolRefused
 """What a model asks for. Each is to be answered once."""

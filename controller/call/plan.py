@@ -16,6 +16,7 @@ class State(StrEnum):
     RINGING = "ringing"
     PREPARING = "preparing"
     DIALING = "dialing"
+    DETECTING = "detecting"
     CONNECTING = "connecting"
     TALKING = "talking"
     HOLDING = "holding"
@@ -71,6 +72,10 @@ class Plan:
     """Seconds with the agent before it wraps up."""
     wrap_up: str = "Goodbye."
     """What the agent says then."""
+    answer_detection: bool = False
+    """Outbound: find out whether a person or a machine has answered."""
+    voicemail: str | None = None
+    """What is left with a machine. None: it is hung up on."""
     webhook: str | None = field(default=None, repr=False)
     """A URL that whoever asked for this call wants its events sent to; checked by `events.receivers`."""
     answer_deadline: float = 4.0

@@ -94,8 +94,8 @@ class Registry:
 
     def take(self, event: ari_events.Event) -> None:
         match event:
-            case ari_events.StasisStart(channel=channel):
-                self._entered(channel)
+            case ari_events.StasisStart(channel=channel, args=args):
+                self._entered(channel, args)
             case ari_events.StasisEnd(channel=channel):
                 self._put(channel.id, m.LegGone(channel.id))
             case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
@@ -112,9 +112,9 @@ class Registry:
             actor.put(what)
         return actor is not None
 
-    def _entered(self, channel: Channel) -> None:
+    def _entered(self, channel: Channel, args: tuple[str, ...]) -> None:
         if m.Ids.call_of(channel.id) is not None:
-            if not self._put(channel.id, m.LegEntered(channel.id)):
+            if not self._put(channel.id, m.LegEntered(channel.id, args)):
                 self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
         elif is_caller(channel):
             self._arrived(channel)

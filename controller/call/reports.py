@@ -65,6 +65,8 @@ def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> m.Input:
             if isinstance(seconds, bool) or not isinstance(seconds, int | float):
                 return m.ToolRefused(tool_call, "`seconds` must be a number.")
             return m.HoldTool(tool_call, float(min(max(seconds, HOLD_S[0]), HOLD_S[1])))
+        case "voicemail":
+            return m.VoicemailTool(tool_call)
         case "wait_for_user":
             return m.WaitTool(tool_call)
     return m.RunTool(tool_call, called.name, given)

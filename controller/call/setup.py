@@ -54,13 +54,6 @@ def dial(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
     ]
 
 
-def callee_answered(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]:
-    if what.channel != call.plan.leg:
-        return []
-    call.answered_at = now
-    return [m.StopTimer("dial"), *connect(call)]
-
-
 def callee_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
     if what.channel != call.plan.leg:
         return []
@@ -95,8 +88,10 @@ def join_when_both(call: "Call") -> list[m.Command]:
     if not (call.media_entered and call.media_flowing):
         return []
     call.state = State.TALKING
-    greet = [m.GreetCaller()] if call.ai_ready else []
     joined = m.Join(call.ids.bridge, (call.plan.leg, call.ids.media))
+    if call.machine:
+        return [m.StopTimer("media"), joined, *closing.leave_message(call)]
+    greet = [m.GreetCaller()] if call.ai_ready else []
     return [m.StopTimer("media"), joined, *greet, *closing.if_due(call)]
 
 

@@ -222,7 +222,7 @@ class Dialer:
                 log.error("how a call ended can't be written down yet", call=entry.id, reason=str(error))
                 await asyncio.sleep(SAVE_AGAIN_SECONDS[min(tries, len(SAVE_AGAIN_SECONDS) - 1)])
                 tries += 1
-        if isinstance(what, decisions.Again):
-            log.info("will be tried again", call=entry.id, result=attempt.result, at=what.due_at.isoformat())
+        again = what.due_at.isoformat() if isinstance(what, decisions.Again) else None
+        log.info("attempt written down", call=entry.id, result=attempt.result, tried_again_at=again)
         self._under_way.pop(entry.id, None)
         self.wake()

@@ -129,6 +129,18 @@ def _wait_for_user(config: Config) -> FunctionTool:
     )
 
 
+def _voicemail(config: Config) -> FunctionTool:
+    return FunctionTool(
+        name="voicemail",
+        description=(
+            "Ends a call that was answered by a machine instead of a person, and leaves the message that is meant for "
+            "that, if there is one. Use it when you hear a recorded announcement, a voice mailbox or the request to "
+            "speak after the tone; wait for the tone, say nothing yourself. Never while you talk with a person."
+        ),
+        parameters=_object({}, []),
+    )
+
+
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
@@ -139,4 +151,5 @@ _BUILT_IN: dict[str, Callable[[Config], FunctionTool]] = {
     "send_dtmf": _send_dtmf,
     "hold": _hold,
     "wait_for_user": _wait_for_user,
+    "voicemail": _voicemail,
 }

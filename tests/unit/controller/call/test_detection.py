@@ -1,0 +1,116 @@
+"""Who has answered: what the call does with each verdict, and with none."""
+
+import pytest
+
+from bridge import contract
+from controller.call import detection, reports
+from controller.call import messages as m
+from controller.call.machine import Call
+from controller.call.outcome import Outcome
+from controller.call.plan import Plan, State
+from tests.unit.controller.call.test_machine import CALL, IDS, NOW, SPEC, TARGET, feed, talking
+from tests.unit.controller.configs import config
+
+WORDS = "Please call us back."
+
+
+def detecting(voicemail: str | None = None) -> Call:
+    plan = Plan(CALL, "outbound", IDS.callee, SPEC, {}, target=TARGET, answer_detection=True, voicemail=voicemail)
+    call = Call(plan, NOW)
+    call.start()
+    extension = "message" if voicemail else "detect"
+    assert feed(call, m.AiReady(), m.LegEntered(IDS.callee)) == [
+        m.StopTimer("dial"),
+        m.StartTimer("detect", detection.LIMIT),
+        m.Detect(IDS.callee, "voiceai-answered", extension),
+    ]
+    assert call.state is State.DETECTING
+    return call
+
+
+def back(*args: str) -> m.LegEntered:
+    return m.LegEntered(IDS.callee, ("answered", *args))
+
+
+@pytest.mark.parametrize("verdict", ["HUMAN", "NOTSURE", "HANGUP", ""])
+@pytest.mark.parametrize("voicemail", [None, WORDS])
+def test_whoever_is_no_machine_is_greeted(verdict: str, voicemail: str | None) -> None:
+    call = detecting(voicemail)
+    assert feed(call, m.LegGone(IDS.callee)) == []  # it left our app for the dialplan
+    assert m.OpenMedia(IDS.media) in feed(call, back(verdict))
+    assert feed(call, m.LegEntered(IDS.media), m.MediaFlowing())[-1] == m.GreetCaller()
+    feed(call, m.HangUpAsked("ops"))
+    assert call.outcome is Outcome.ANSWERED
+
+
+def test_a_machine_for_which_there_is_nothing_is_hung_up_on() -> None:
+    call = detecting()
+    assert m.HangUp(IDS.callee) in feed(call, back("MACHINE"))
+    assert (call.outcome, call.ended_by) == (Outcome.MACHINE, "system")
+
+
+def test_a_machine_gets_its_message_and_nothing_else() -> None:
+    call = detecting(WORDS)
+    feed(call, back("MACHINE"))
+    commands = feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
+    assert m.SayLast(WORDS, "voicemail") in commands
+    assert m.GreetCaller() not in commands
+    assert call.state is State.CLOSING
+    feed(call, m.LastSaid("voicemail"))
+    assert call.outcome is Outcome.MACHINE
+
+
+def test_without_the_context_the_call_goes_on() -> None:
+    call = detecting(WORDS)
+    failed = m.CommandFailed(m.Detect(IDS.callee, "voiceai-answered", "message"), "no context")
+    assert m.OpenMedia(IDS.media) in feed(call, failed)
+    assert call.detail == "no context"
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome", "by"),
+    [
+        (m.LegGone(IDS.callee, 16), Outcome.ANSWERED, "callee"),
+        (m.CommandFailed(m.Detect(IDS.callee, "c", "e"), "gone", gone=True), Outcome.ANSWERED, "callee"),
+        (m.TimeUp("detect"), Outcome.FAILED, "system"),
+        (m.HangUpAsked("ops"), Outcome.ANSWERED, "ops"),
+        (m.AiFailed("transient", "away"), Outcome.FAILED, "system"),
+    ],
+)
+def test_ends_meanwhile(what: m.Input, outcome: Outcome, by: str) -> None:
+    call = detecting()
+    assert {each.channel for each in feed(call, what) if isinstance(each, m.HangUp)} >= {IDS.callee, IDS.media}
+    assert (call.outcome, call.ended_by) == (outcome, by)
+
+
+def outbound_talking(voicemail: str | None) -> Call:
+    call = Call(Plan(CALL, "outbound", IDS.callee, SPEC, {}, target=TARGET, voicemail=voicemail), NOW)
+    call.start()
+    feed(call, m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing())
+    assert call.state is State.TALKING
+    return call
+
+
+def test_an_agent_that_recognises_a_machine() -> None:
+    call = outbound_talking(WORDS)
+    answer, *rest = feed(call, m.VoicemailTool("t1"))
+    assert answer == m.AnswerAiTool("t1", detection.SETTLED, True, False)
+    assert m.SayLast(WORDS, "voicemail") in rest
+    call = outbound_talking(None)
+    assert m.HangUp(IDS.callee) in feed(call, m.VoicemailTool("t1"))
+    assert (call.outcome, call.ended_by) == (Outcome.MACHINE, "agent")
+
+
+def test_a_caller_is_no_machine() -> None:
+    call = talking()
+    (refused,) = feed(call, m.VoicemailTool("t1"))
+    assert isinstance(refused, m.AnswerAiTool)
+    assert not refused.ok
+    assert call.state is State.TALKING
+
+
+def test_the_tool_becomes_an_input() -> None:
+    loaded = config(agents__reception__tools=["voicemail"])
+    spec = SPEC.model_copy(update={"tools": (contract.FunctionTool(name="voicemail", description="d", parameters={}),)})
+    called = contract.ToolCalled(call=CALL, tool_call="t1", name="voicemail", arguments={"x": 1})
+    assert reports.inputs_of(loaded, Plan(CALL, "outbound", "leg", spec, {}), called) == [m.VoicemailTool("t1")]
