@@ -5,7 +5,7 @@ Owns the waits between attempts, and when there are no more. Time and chance are
 
 from dataclasses import dataclass
 
-WAITS = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0)
+WAITS: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0)
 """Seconds after each attempt that failed; the last one from then on."""
 JITTER = 0.2
 """Waits are longer or shorter by so much of themselves: a receiver that comes back is not met by all at once."""

@@ -1,0 +1,39 @@
+"""What is counted of events, for Prometheus. docs/metrics.md says what each one means.
+
+Owns the metrics. Labels are types of events and names in the config: whatever hosts calls bring along count as `call`.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from controller.events.patience import Again, Done, GiveUp
+from controller.events.receivers import OF_CALL
+
+NAMESPACE = "voiceai"
+
+
+class Counts:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, what: str, *labels: str) -> Counter:
+            return Counter(name, what, labels, namespace=NAMESPACE, registry=registry)
+
+        def gauge(name: str, what: str) -> Gauge:
+            return Gauge(name, what, namespace=NAMESPACE, registry=registry)
+
+        self.made = counter("events", "Events of calls.", "type")
+        self.dropped = counter("events_dropped", "Events that a full queue could not take.", "queue")
+        self.readers = gauge("event_readers", "Open streams of events.")
+        self.overflows = counter("event_readers_overflowed", "Streams closed because their reader fell behind.")
+        self._attempts = counter("webhook_attempts", "Requests to webhooks.", "receiver", "result")
+        self.pending = gauge("webhook_pending", "Events that wait in the outbox.")
+        self.dead = gauge("webhook_dead_letters", "Events that were given up and are kept.")
+
+    def attempt(self, receiver: str, verdict: Done | Again | GiveUp) -> None:
+        name = "call" if receiver.startswith(OF_CALL) else receiver
+        match verdict:
+            case Done():
+                result = "delivered"
+            case Again():
+                result = "failed"
+            case GiveUp():
+                result = "given_up"
+        self._attempts.labels(name, result).inc()

@@ -1,0 +1,217 @@
+"""Events on their way to webhooks, in the store: accepted, due, delivered, dead, replayed.
+
+Owns the order within a lane (one receiver, one call): only the first entry of a lane is ever due, and the next one
+becomes due in the same transaction that delivers it or gives it up. So order and at-least-once hold over any crash.
+Each method is one short transaction, and raises StoreError. What is delivered is deleted.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, not_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from controller.events.patience import Again, Done, GiveUp
+from controller.events.receivers import OF_CALL
+from controller.store.database import Database
+from controller.store.tables_events import webhook_outbox as table
+
+Lane = tuple[str, str]
+"""Receiver and call."""
+
+LONGEST_REASON = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event for one receiver that is not in the store yet."""
+
+    event: str
+    type: str
+    call: str
+    receiver: str
+    url: str | None = field(repr=False)
+    body: bytes = field(repr=False)
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    number: int
+    event: str
+    call: str
+    receiver: str
+    url: str | None = field(repr=False)
+    body: bytes = field(repr=False)
+    since: datetime
+    attempts: int
+
+    @property
+    def lane(self) -> Lane:
+        return self.receiver, self.call
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an entry by one more attempt."""
+
+    entry: Entry
+    verdict: Done | Again | GiveUp
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    number: int
+    event: str
+    type: str
+    call: str
+    receiver: str
+    accepted_at: datetime
+    dead_at: datetime
+    attempts: int
+    reason: str
+
+
+class Outbox:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def write(self, ops: Sequence[Draft | Settled]) -> None:
+        """All of it or nothing, in order."""
+        drafts = [each for each in ops if isinstance(each, Draft)]
+        settled = [each for each in ops if isinstance(each, Settled)]
+        async with self._database.writing() as connection:
+            if drafts:
+                await connection.execute(insert(table), [_row(each) for each in drafts])
+            for each in settled:
+                await _settle(connection, each)
+            free = {(each.receiver, each.call): each.at for each in drafts}
+            free |= {each.entry.lane: each.at for each in settled if not isinstance(each.verdict, Again)}
+            await _promote(connection, free)
+
+    async def due(self, now: datetime, busy: Collection[int], most: int, *, of_calls: bool) -> list[Entry]:
+        """What is to be sent now, oldest first, without the numbers in `busy`: for the receivers of calls up to `most`,
+        for those of the config up to `most` for each, so that none of them hides another."""
+        own = table.c.receiver.startswith(OF_CALL, autoescape=True)
+        ready = and_(table.c.due_at <= now, table.c.number.not_in(list(busy)), own if of_calls else not_(own))
+        order = (table.c.due_at, table.c.number)
+        if of_calls:
+            chosen = select(table).where(ready).order_by(*order).limit(most)
+        else:
+            place = func.row_number().over(partition_by=table.c.receiver, order_by=order)
+            ranked = select(table.c.number, place.label("place")).where(ready).subquery()
+            chosen = select(table).join(ranked, table.c.number == ranked.c.number).where(ranked.c.place <= most)
+        async with self._database.reading() as connection:
+            return [_entry(row) for row in await connection.execute(chosen.order_by(*order))]
+
+    async def next_due(self, after: datetime) -> datetime | None:
+        async with self._database.reading() as connection:
+            found: datetime | None = await connection.scalar(
+                select(func.min(table.c.due_at)).where(table.c.due_at > after)
+            )
+            return found
+
+    async def sizes(self) -> tuple[int, int]:
+        """How many are pending, and how many dead."""
+        counted = select(func.count(), func.count(table.c.dead_at)).select_from(table)
+        async with self._database.reading() as connection:
+            everything, dead = (await connection.execute(counted)).one()
+            return everything - dead, dead
+
+    # ------------------------------------------------------------ dead letters
+
+    async def dead_letters(self, *, receiver: str | None, call: str | None, after: int, most: int) -> list[DeadLetter]:
+        """By number, from the first one greater than `after`."""
+        wanted = select(table).where(_dead(receiver, call), table.c.number > after).order_by(table.c.number).limit(most)
+        async with self._database.reading() as connection:
+            return [_letter(row) for row in await connection.execute(wanted)]
+
+    async def replay(
+        self, now: datetime, *, receiver: str | None = None, call: str | None = None, number: int | None = None
+    ) -> int:
+        """Sends dead letters again, in order within each lane; how many."""
+        wanted = _dead(receiver, call, number)
+        async with self._database.writing() as connection:
+            found = await connection.execute(select(table.c.receiver, table.c.call).where(wanted).distinct())
+            lanes = dict.fromkeys(((row.receiver, row.call) for row in found), now)
+            fresh = {"dead_at": None, "attempts": 0, "since": now, "due_at": None}
+            done = await connection.execute(update(table).where(wanted).values(**fresh))
+            await _promote(connection, lanes)
+            return done.rowcount
+
+    async def discard(self, *, number: int) -> int:
+        async with self._database.writing() as connection:
+            return (await connection.execute(delete(table).where(_dead(None, None, number)))).rowcount
+
+    async def purge(self, before: datetime) -> int:
+        """Deletes those that have been dead since then; how many."""
+        async with self._database.writing() as connection:
+            return (await connection.execute(delete(table).where(table.c.dead_at < before))).rowcount
+
+
+async def _settle(connection: AsyncConnection, settled: Settled) -> None:
+    mine = table.c.number == settled.entry.number
+    tried: dict[str, Any] = {"attempts": settled.entry.attempts + 1, "reason": settled.reason[:LONGEST_REASON]}
+    match settled.verdict:
+        case Done():
+            await connection.execute(delete(table).where(mine))
+        case Again(seconds):
+            due = settled.at + timedelta(seconds=seconds)
+            await connection.execute(update(table).where(mine).values(due_at=due, **tried))
+        case GiveUp(reason):
+            tried["reason"] = reason[:LONGEST_REASON]
+            await connection.execute(update(table).where(mine).values(due_at=None, dead_at=settled.at, **tried))
+
+
+async def _promote(connection: AsyncConnection, lanes: Mapping[Lane, datetime]) -> None:
+    """The first living entry of each lane becomes due, if it was behind another one."""
+    for (receiver, call), now in lanes.items():
+        first = (
+            select(func.min(table.c.number))
+            .where(table.c.receiver == receiver, table.c.call == call, table.c.dead_at.is_(None))
+            .scalar_subquery()
+        )
+        waits = and_(table.c.number == first, table.c.due_at.is_(None))
+        await connection.execute(update(table).where(waits).values(due_at=now))
+
+
+def _dead(receiver: str | None, call: str | None, number: int | None = None) -> ColumnElement[bool]:
+    asked = {"receiver": receiver, "call": call, "number": number}
+    same: Iterable[ColumnElement[bool]] = (table.c[name] == value for name, value in asked.items() if value is not None)
+    return and_(table.c.dead_at.is_not(None), *same)
+
+
+def _row(draft: Draft) -> dict[str, Any]:
+    return {
+        "event": draft.event,
+        "type": draft.type,
+        "call": draft.call,
+        "receiver": draft.receiver,
+        "url": draft.url,
+        "body": draft.body.decode(),
+        "accepted_at": draft.at,
+        "since": draft.at,
+        "attempts": 0,
+    }
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(row.number, row.event, row.call, row.receiver, row.url, row.body.encode(), row.since, row.attempts)
+
+
+def _letter(row: Row[Any]) -> DeadLetter:
+    return DeadLetter(
+        row.number,
+        row.event,
+        row.type,
+        row.call,
+        row.receiver,
+        row.accepted_at,
+        row.dead_at,
+        row.attempts,
+        row.reason or "",
+    )
