@@ -17,13 +17,16 @@ from bridge import contract
 from controller import routing
 from controller.api import exposition
 from controller.api.access import Doorkeeper
+from controller.api.events import EventResources
 from controller.api.server import ApiServer, make_app
 from controller.ari.events import ApplicationReplaced
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.rest import Ari
+from controller.call import milestones
 from controller.call.registry import Registry
 from controller.config import Config
 from controller.cost import Prices, Tariff
+from controller.events.service import Events
 from controller.metrics import Metrics, Present
 from controller.outbound.dialer import Dialer
 from controller.outbound.orders import Orders
@@ -65,15 +68,20 @@ class Controller:
             self.link_token, self._worker_event, self._worker_lost, retention=routing.retention(config)
         )
         self._tools = HttpTools(config.http_tools)
-        self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, metrics.observe)
+        self.events = Events(config, database, metrics.registry)
+        self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         queue = Queue(database)
-        self.dialer = Dialer(config, queue, self.registry.place)
-        self.orders = Orders(config, queue, self.dialer.wake)
+        self.dialer = Dialer(config, queue, self.registry.place, self._observe)
+        self.orders = Orders(config, queue, self.dialer.wake, self._observe)
         self._reconciling: asyncio.Task[None] | None = None
 
     def _worker_event(self, event: contract.CallEvent) -> None:
         self.registry.take_worker_event(event)
+
+    def _observe(self, what: milestones.Milestone) -> None:
+        self._metrics.observe(what)
+        self.events.observe(what)
 
     def _worker_lost(self, call: str) -> None:
         self.registry.worker_lost(call)
@@ -84,11 +92,14 @@ class Controller:
     async def run(self, *, own_workers: bool) -> int:
         """Until `stop()` or until another process takes our Stasis app."""
         config = self._config
+        doorkeeper = Doorkeeper(config.api.tokens)
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
-            exposition.route(self._metrics.registry, Doorkeeper(config.api.tokens), public=config.api.metrics_public),
+            exposition.route(self._metrics.registry, doorkeeper, public=config.api.metrics_public),
+            *EventResources(self.events, self.registry, self.orders).routes(doorkeeper),
         ]
         app = make_app(self.registry, self.orders, config.api.tokens, extra_routes=routes)
+        telling = self._tasks.create_task(self.events.run(), name="events")
         dialing = self._tasks.create_task(self.dialer.run(), name="dialer")
         background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk"), dialing]
         async with ApiServer(app, config.api.listen.host, config.api.listen.port) as server:
@@ -105,6 +116,9 @@ class Controller:
             await asyncio.wait(background)
             self.workers.close()
             await self._tools.close()
+            await self.events.drain()
+            telling.cancel()
+            await asyncio.wait([telling])
         return self._status
 
     async def _follow_asterisk(self) -> None:

@@ -116,7 +116,9 @@ class Metrics:
                 self._tool.labels(tool, _word(ok)).observe(seconds)
             case milestones.CallRang() | milestones.CallAnswered() | milestones.StateChanged():
                 pass  # told to those who listen, not counted
-            case milestones.TransferMoved() | milestones.ToolAsked():
+            case (
+                milestones.TransferMoved() | milestones.ToolAsked() | milestones.CallQueued() | milestones.CallSettled()
+            ):
                 pass
             case _:
                 self._session(what)

@@ -84,6 +84,8 @@ def _of_refusal(refusal: Exception) -> Problem | None:
             return Problem(HTTPStatus.NOT_FOUND, "unknown-participant", "The call has no such participant", text)
         case view.UnknownName() | routing.UnknownAgent():
             return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-name", "There is no such trunk or agent", text)
+        case view.WrongWebhook():
+            return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-webhook", "A call may not have this webhook", text)
         case view.WrongState():
             return Problem(HTTPStatus.CONFLICT, "wrong-state", "The call can't do that now", text)
         case limits.Busy():

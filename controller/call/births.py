@@ -76,6 +76,7 @@ def outbound(config: Config, entry: Entry) -> Plan:
         webhook=order.webhook,
         answer_detection=order.answer_detection,
         voicemail=routing.fill(agent.voicemail.message, order.variables) if agent.voicemail else None,
+        attempt=len(entry.attempts) + 1,
         on_ai_failure=_rescues(config, agent, order.trunk),
         digits=_digits(config, agent, order.trunk),
         max_call=agent.max_call_s,

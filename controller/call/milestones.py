@@ -6,6 +6,7 @@ the same way. Seconds throughout. Numbers are personal: they stand in views only
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from bridge.contract import CallEvent
@@ -20,6 +21,30 @@ class CallBegan:
     call: CallView
     webhook: str | None = field(default=None, repr=False)
     """Who asked for this call wants to be told here what becomes of it."""
+    attempt: int = 1
+    """To call somebody, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallQueued:
+    """A call waits to be placed, for the first time or again."""
+
+    call: CallView
+    webhook: str | None = field(repr=False)
+    attempt: int
+    """The one to come, from 1."""
+    due_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettled:
+    """The queue is done with a call. Its `outcome` is the last attempt's, or why there was none."""
+
+    call: CallView
+    webhook: str | None = field(repr=False)
+    attempts: int
+    """That there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +127,8 @@ class ToolTimed:
 
 Milestone = (
     CallBegan
+    | CallQueued
+    | CallSettled
     | CallerRefused
     | CallRang
     | CallAnswered

@@ -78,6 +78,8 @@ class Plan:
     """What is left with a machine. None: it is hung up on."""
     webhook: str | None = field(default=None, repr=False)
     """A URL that whoever asked for this call wants its events sent to; checked by `events.receivers`."""
+    attempt: int = 1
+    """To call somebody, from 1."""
     answer_deadline: float = 4.0
     """Seconds an inbound caller rings while the AI session opens. Then the call is answered without it."""
     prepare_deadline: float = 15.0

@@ -249,7 +249,7 @@ class Registry:
 
     def _begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
         actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand)
-        self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook))
+        self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
         self._empty.clear()

@@ -164,6 +164,10 @@ class UnknownName(CallRefused):
     """A trunk or an agent that the config does not have."""
 
 
+class WrongWebhook(CallRefused):
+    """A call may not have this `webhook`."""
+
+
 class WrongState(CallRefused):
     """The call can't do that now."""
 

@@ -103,9 +103,13 @@ class Hub:
         finally:
             self._readers.discard(reader)
 
-    def ended(self, call: str) -> str | None:
-        """The id of the event with which this call ended, if that is kept."""
-        return next((each.event.id for each in self._ring if each.call == call and each.type == "call.ended"), None)
+    def knows(self, call: str) -> bool:
+        """Something is kept of this call."""
+        return any(each.call == call for each in self._ring)
+
+    def over(self, call: str) -> bool:
+        """The end of this call is kept: nothing more comes of it."""
+        return any(each.final for each in self._ring if each.call == call)
 
     def close(self) -> None:
         """Readers get what waits for them, and then nothing more."""

@@ -24,6 +24,12 @@ class Notice:
     webhook: str | None = field(default=None, repr=False)
 
     @property
+    def final(self) -> bool:
+        """Nothing comes of this call after it: a call from the queue is tried again, perhaps."""
+        data = self.event.data
+        return isinstance(data, shapes.Settled) or (isinstance(data, shapes.Ended) and data.direction == "inbound")
+
+    @property
     def type(self) -> str:
         return self.event.type
 
@@ -47,9 +53,9 @@ class _Told:
     """Of one live call."""
 
     webhook: str | None
+    attempt: int
     count: int = 0
     rang: bool = False
-    tools: set[str] = field(default_factory=set)
 
 
 class Maker:
@@ -65,21 +71,45 @@ class Maker:
 
     def make(self, what: milestones.Milestone, at: datetime) -> Notice | None:
         """None: not worth telling."""
-        if isinstance(what, milestones.CallBegan):
-            self._calls.setdefault(what.call.id, _Told(what.webhook))
+        match what:
+            case milestones.CallQueued():
+                fields = {"due_at": what.due_at, "expires_at": what.expires_at}
+                return self._between(shapes.CallQueued, what, what.attempt, fields, at)
+            case milestones.CallSettled():
+                fields = _picked(what.call, "outcome", "detail")
+                return self._between(shapes.CallSettled, what, what.attempts, fields, at)
+            case milestones.CallBegan():
+                self._calls.setdefault(what.call.id, _Told(what.webhook, what.attempt))
         call = _call_of(what)
         told = self._calls.get(call)
         made = self._event(what, told) if told is not None else None
         if told is None or made is None:
             return None
         kind, fields = made
-        self._order += 1
         told.count += 1
-        data = {"call": call, "number": told.count, **fields}
-        event = kind.model_validate({"id": f"{self.epoch}-{self._order}", "timestamp": at, "data": data})
         if isinstance(what, milestones.CallOver):
             del self._calls[call]
-        return Notice(self._order, event, told.webhook)
+        return self._notice(
+            kind, {"call": call, "attempt": told.attempt, "number": told.count, **fields}, told.webhook, at
+        )
+
+    def _between(
+        self,
+        kind: type[shapes.Event],
+        what: milestones.CallQueued | milestones.CallSettled,
+        attempt: int,
+        fields: dict[str, Any],
+        at: datetime,
+    ) -> Notice:
+        """Of a call that is not live."""
+        whose = _picked(what.call, "agent", "trunk", "caller", "callee")
+        data = {"call": what.call.id, "attempt": attempt, "number": 0, **whose, **fields}
+        return self._notice(kind, data, what.webhook, at)
+
+    def _notice(self, kind: type[shapes.Event], data: dict[str, Any], webhook: str | None, at: datetime) -> Notice:
+        event = kind.model_validate({"id": f"{self.epoch}-{self._order + 1}", "timestamp": at, "data": data})
+        self._order += 1
+        return Notice(self._order, event, webhook)
 
     def _event(self, what: milestones.Milestone, told: _Told) -> tuple[type[shapes.Event], dict[str, Any]] | None:
         match what:
@@ -94,7 +124,7 @@ class Maker:
                 over = what.state == "ended"  # call.ended says it, with all that belongs to it
                 return None if over else (shapes.CallState, _picked(what, "state", "before"))
             case milestones.TransferMoved():
-                return shapes.CallTransfer, _picked(what, "attempt", "state", "to", "by", "outcome")
+                return shapes.CallTransfer, {"transfer": what.attempt, **_picked(what, "state", "to", "by", "outcome")}
             case milestones.ToolTimed():
                 fields = {"tool": what.tool, "seconds": round(what.seconds, 3), "ok": what.ok}
                 return shapes.CallTool, {"state": "answered", **fields}

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from controller.call.view import WrongWebhook
 from controller.config_webhooks import CallWebhooks, Webhook, WebhookUrl
 from controller.events import signing
 from controller.events.filters import types_of
 from controller.events.making import Notice
-from controller.limits import NotAllowed
 
 OF_CALL = "call:"
 """Begins the name of a receiver that a call was placed with: `call:<host>`. A name in the config has no colon."""
@@ -64,18 +64,18 @@ class Receivers:
         return _receiver(OF_CALL + (urlsplit(url).hostname or ""), url, self._of_calls)
 
     def check(self, url: str) -> None:
-        """Whether a call may be placed with this `webhook`. Raises NotAllowed, without repeating the URL."""
+        """Whether a call may be placed with this `webhook`. Raises WrongWebhook, without repeating the URL."""
         if self._of_calls is None:
-            raise NotAllowed("Calls may have no webhook of their own: the config has no `call_webhooks`.")
+            raise WrongWebhook("Calls may have no webhook of their own: the config has no `call_webhooks`.")
         try:
             _url.validate_python(url, strict=True)
         except ValidationError:
-            raise NotAllowed("A webhook is a plain http:// or https:// URL without user name and password.") from None
+            raise WrongWebhook("A webhook is a plain http:// or https:// URL without user name and password.") from None
         hosts, host = self._of_calls.allowed_hosts, urlsplit(url).hostname or ""
         if hosts and host not in hosts:
-            raise NotAllowed("This host is not in `call_webhooks.allowed_hosts`.")
+            raise WrongWebhook("This host is not in `call_webhooks.allowed_hosts`.")
         if not hosts and _is_private(host):
-            raise NotAllowed("A webhook at a private address needs its host in `call_webhooks.allowed_hosts`.")
+            raise WrongWebhook("A webhook at a private address needs its host in `call_webhooks.allowed_hosts`.")
 
 
 def _receiver(name: str, url: str, how: CallWebhooks) -> Receiver:

@@ -97,9 +97,8 @@ class Events:
         except TimeoutError:
             log.error("events lost: they could not be made in time", events=len(self._waiting))
         self.hub.close()
-        await self._ledger.flush(seconds)
         self._courier.stop()
-        await self._courier.idle(seconds)
+        await asyncio.gather(self._ledger.flush(seconds), self._courier.idle(seconds))
 
     # ------------------------------------------------------------ the tasks
 

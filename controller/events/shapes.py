@@ -37,8 +37,11 @@ def _personal(text: str) -> str | None:
 class Data(_Part):
     call: str
     """The call's id, as in /v1/calls/{id}."""
+    attempt: int
+    """To call somebody, from 1: a call that was not answered may be tried again. Always 1 for an inbound call."""
     number: int
-    """Which event of this call it is, from 1, without holes: what is missing or doubled shows here."""
+    """Which event of this attempt it is, from 1, without holes: what is missing or doubled shows here. 0 where the
+    queue tells of the call between its attempts."""
 
     @classmethod
     def personal(cls) -> frozenset[str]:
@@ -53,6 +56,26 @@ class Data(_Part):
         """Without what is personal."""
         hidden = self.personal()
         return self.model_copy(update=dict.fromkeys(hidden)) if hidden else self
+
+
+class Queued(Data):
+    agent: str
+    trunk: str
+    caller: str | None = _personal("The caller id that is to be shown.")
+    callee: str | None = _personal("The number to be called.")
+    due_at: Moment
+    """Not before."""
+    expires_at: Moment
+
+
+class Settled(Data):
+    agent: str
+    trunk: str
+    caller: str | None = _personal("The caller id that was to be shown.")
+    callee: str | None = _personal("The number to be called.")
+    outcome: str
+    """Of the last attempt: answered, machine, busy, …; or rejected, expired, cancelled, interrupted, without one."""
+    detail: str | None
 
 
 class Started(Data):
@@ -112,8 +135,8 @@ class Tool(Data):
 
 
 class Transfer(Data):
-    attempt: int
-    """Which transfer of this call, from 1."""
+    transfer: int
+    """Which transfer of this attempt, from 1."""
     state: str
     """As in the call's `transfer`: ringing (it has begun), answered, failed, …"""
     to: str | None = _personal("What was asked for.")
@@ -184,6 +207,13 @@ class Event(_Part):
     def bare(self) -> Self:
         """Without what is personal."""
         return self.model_copy(update={"data": self.data.bare()})
+
+
+class CallQueued(Event):
+    """The call waits to be placed: for the first time, or for another attempt."""
+
+    type: Literal["call.queued"] = "call.queued"
+    data: Queued
 
 
 class CallStarted(Event):
@@ -264,14 +294,22 @@ class CallRecorded(Event):
 
 
 class CallEnded(Event):
-    """The call is over. Nothing comes after it."""
+    """The call is over, or, if it came from the queue, this attempt of it."""
 
     type: Literal["call.ended"] = "call.ended"
     data: Ended
 
 
+class CallSettled(Event):
+    """The queue is done with the call: nothing comes after it."""
+
+    type: Literal["call.settled"] = "call.settled"
+    data: Settled
+
+
 AnyEvent = Annotated[
-    CallStarted
+    CallQueued
+    | CallStarted
     | CallRinging
     | CallAnswered
     | CallState
@@ -282,15 +320,14 @@ AnyEvent = Annotated[
     | CallTransfer
     | CallReconnected
     | CallRecorded
-    | CallEnded,
+    | CallEnded
+    | CallSettled,
     Field(discriminator="type"),
 ]
 
 KINDS: tuple[type[Event], ...] = get_args(get_args(AnyEvent)[0])
 TYPES: tuple[str, ...] = tuple(kind.model_fields["type"].default for kind in KINDS)
 """Every type of event there is, in the order in which a call could show them."""
-
-ENDED = "call.ended"
 
 adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 """For those who receive: `adapter.validate_json(body)`."""

@@ -16,10 +16,10 @@ from typing import Protocol
 import structlog
 
 from controller import limits
-from controller.call import view
+from controller.call import milestones, view
 from controller.call.outcome import Outcome
 from controller.config import Config
-from controller.outbound import decisions
+from controller.outbound import decisions, pictures
 from controller.outbound.entry import INTERRUPTED, REJECTED, Attempt, Entry
 from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue
 from controller.store.database import StoreError
@@ -86,7 +86,10 @@ class Dialer:
     At its start, what an earlier controller was dialling when it stopped is marked as interrupted, never tried again.
     """
 
-    def __init__(self, config: Config, queue: Queue, place: Place) -> None:
+    def __init__(
+        self, config: Config, queue: Queue, place: Place, observe: milestones.Observe = milestones.unobserved
+    ) -> None:
+        self._observe = observe
         self._config = config
         self._queue = queue
         self._place = place
@@ -122,6 +125,7 @@ class Dialer:
     async def _recover(self) -> None:
         for call in await self._queue.interrupt(_now()):
             log.warning("a call was being dialled when the controller stopped; it is not tried again", call=call)
+            await self._tell(call)
         self._recovered = True
 
     async def finish(self) -> None:
@@ -135,6 +139,7 @@ class Dialer:
         now = _now()
         for call in await self._queue.expire(now, without=self._under_way):
             log.info("a call has waited too long and is given up", call=call)
+            await self._tell(call)
         await self._forget(now)
         paused = await self._queue.pauses()
         found = _Round()
@@ -224,5 +229,17 @@ class Dialer:
                 tries += 1
         again = what.due_at.isoformat() if isinstance(what, decisions.Again) else None
         log.info("attempt written down", call=entry.id, result=attempt.result, tried_again_at=again)
+        await self._tell(entry.id)
         self._under_way.pop(entry.id, None)
         self.wake()
+
+    async def _tell(self, call: str) -> None:
+        """Those who listen, of what has become of a call. What they are told is not worth a second try."""
+        try:
+            entry = await self._queue.get(call)
+        except StoreError as error:
+            log.warning("nobody can be told what became of a queued call", call=call, reason=str(error))
+            return
+        news = pictures.news_of(self._config, entry) if entry is not None else None
+        if news is not None:
+            self._observe(news)

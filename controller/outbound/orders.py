@@ -13,9 +13,11 @@ from uuid import uuid4
 import structlog
 
 from controller import limits
-from controller.call import births, view
+from controller.call import births, milestones, view
+from controller.call.milestones import Observe
 from controller.config import Config
-from controller.outbound import decisions
+from controller.events.receivers import Receivers
+from controller.outbound import decisions, pictures
 from controller.outbound.entry import Entry, Order, Status
 from controller.outbound.queue import ALL_TRUNKS, Queue, QueueFull
 
@@ -63,21 +65,28 @@ class Ordering(Protocol):
 
 
 class Orders:
-    """`wake` tells the dialer that there is something new."""
+    """`wake` tells the dialer that there is something new; `observe` is told of calls that wait, or do no longer."""
 
-    def __init__(self, config: Config, queue: Queue, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, queue: Queue, wake: Callable[[], None], observe: Observe = milestones.unobserved
+    ) -> None:
+        self._observe = observe
+        self._receivers = Receivers(config.webhooks, config.call_webhooks)
         self._config = config
         self._queue = queue
         self._wake = wake
 
     async def place(self, wish: Wish, *, by: str) -> view.CallView:
-        """Queued durably; dialled as soon as there is room. Raises UnknownName, NotAllowed, Busy, WrongMoment."""
+        """Queued durably; dialled as soon as there is room. Raises UnknownName, NotAllowed, Busy, WrongMoment,
+        WrongWebhook."""
         config, now = self._config, datetime.now(UTC)
         trunk = births.line_of(config, wish.trunk)
         line, agent = config.trunks[trunk], births.agent_of(config, wish.agent)
         callee = limits.check_number(line, wish.to)
         limits.dial_string(line, callee)
         shown = limits.check_caller_id(wish.caller_id) if wish.caller_id else None
+        if wish.webhook is not None:
+            self._receivers.check(wish.webhook)
         expires = wish.expires or now + timedelta(seconds=config.outbound.expire_after_s)
         if wish.not_before is not None and wish.expires is None:
             expires = max(now, wish.not_before) + timedelta(seconds=config.outbound.expire_after_s)
@@ -102,6 +111,9 @@ class Orders:
         except QueueFull:
             raise limits.Busy("As many calls as may wait do so already (outbound.max_waiting).") from None
         log.info("call queued", call=call, agent=agent, trunk=trunk, by=by, waits_s=round((due - now).total_seconds()))
+        news = pictures.news_of(config, entry)
+        assert news is not None, "a new one waits"
+        self._observe(news)
         self._wake()
         return self.view_of(entry)
 
@@ -116,6 +128,7 @@ class Orders:
         """One that waits. Raises UnknownCall, WrongState."""
         if await self._queue.cancel(call, by, datetime.now(UTC)):
             log.info("queued call cancelled", call=call, by=by)
+            await self._tell(call)
             return await self.find(call)
         found = await self.find(call)
         raise view.WrongState("The call has ended." if found.ended_at else "The call does not wait any more.")
@@ -147,25 +160,14 @@ class Orders:
 
     def view_of(self, entry: Entry) -> view.CallView:
         """A call that is not live (or not yet, or not any more)."""
-        order, trunk = entry.order, self._config.trunks.get(entry.order.trunk)
-        return view.CallView(
-            id=entry.id,
-            direction="outbound",
-            state=entry.status.value,
-            agent=order.agent,
-            trunk=order.trunk,
-            caller=order.caller_id or (trunk.caller_id if trunk else None),
-            callee=order.callee,
-            started_at=entry.created_at,
-            answered_at=None,
-            ended_at=entry.ended_at,
-            outcome=entry.result,
-            ended_by=None,
-            cause=None,
-            detail=entry.detail,
-            transfer=None,
-            queue=queue_view(entry),
-        )
+        return pictures.view_of(self._config, entry)
+
+    async def _tell(self, call: str) -> None:
+        """Those who listen, of what has become of a call that waited."""
+        entry = await self._queue.get(call)
+        news = pictures.news_of(self._config, entry) if entry is not None else None
+        if news is not None:
+            self._observe(news)
 
     async def with_queue(self, call: view.CallView) -> view.CallView:
         """A live call, or one that ended a moment ago, together with what the queue knows of it.
@@ -177,7 +179,7 @@ class Orders:
             return call
         if call.ended_at is not None and entry.status is Status.QUEUED:
             return self.view_of(entry)
-        return replace(call, queue=queue_view(entry))
+        return replace(call, queue=pictures.queue_view(entry))
 
 
 _MOMENT = (
@@ -191,15 +193,3 @@ def _sane(moment: datetime | None, now: datetime) -> datetime | None:
     if moment is not None and moment > now + LONGEST_WAIT:
         raise view.WrongMoment(_MOMENT)
     return moment
-
-
-def queue_view(entry: Entry) -> view.QueueView:
-    return view.QueueView(
-        number=entry.number,
-        status=entry.status.value,
-        priority=entry.order.priority,
-        due_at=entry.due_at,
-        expires_at=entry.expires_at,
-        asked_by=entry.order.asked_by,
-        attempts=tuple(view.AttemptView(each.at, each.result, each.detail) for each in entry.attempts),
-    )

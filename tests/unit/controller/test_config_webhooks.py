@@ -29,7 +29,7 @@ def test_what_is_taken() -> None:
         ({"url": "https://me:secret@crm.example"}, "webhooks.crm.url", "must have no user name, password or #"),
         ({"url": "https://[crm"}, "webhooks.crm.url", "is not a URL"),
         ({"url": "https://crm.example/\u00e4"}, "webhooks.crm.url", "must be plain ASCII"),
-        ({"events": ["call.begun"]}, "webhooks.crm.events[0]", "there is no such event; there are: call.started"),
+        ({"events": ["call.begun"]}, "webhooks.crm.events[0]", "there is no such event; there are: call.queued"),
         ({"allowed_hosts": ["other.example"]}, "webhooks.crm.allowed_hosts", "does not have the host of the url"),
         ({"timeout_s": 0}, "webhooks.crm.timeout_s", "must be greater than 0"),
     ],

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract
 from controller.call import milestones
+from controller.events.counts import Counts
 from controller.metrics import Metrics, Present
 from controller.workers import Worker
 from tests.unit.controller.views import CALL_VIEW
@@ -182,6 +183,7 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
 def test_every_metric_is_documented_and_nothing_else() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
+    Counts(registry)
     registry.register(Present(lambda: 0, dict, list))
     ours = {
         f"{family.name}_total" if family.type == "counter" else family.name

@@ -79,7 +79,8 @@ def test_a_whole_call() -> None:
         "call.recorded",
         "call.ended",
     ]
-    assert set(shapes.TYPES) == {each.type for each in notices}
+    assert set(shapes.TYPES) == {"call.queued", "call.settled", *(each.type for each in notices)}
+    assert [each.final for each in notices] == [False] * 13 + [True]
     assert [each.event.data.number for each in notices] == list(range(1, len(notices) + 1))
     assert [each.event.id for each in notices] == [f"e-{each.order}" for each in notices]
     assert {(each.call, each.webhook) for each in notices} == {(CALL, HOOK)}
@@ -89,6 +90,7 @@ def test_the_end_says_all_that_a_bill_needs() -> None:
     ended = told(STORY)[-1].event.data.model_dump()
     assert ended == {
         "call": CALL,
+        "attempt": 1,
         "number": 14,
         "direction": "inbound",
         "agent": "reception",
@@ -104,6 +106,36 @@ def test_the_end_says_all_that_a_bill_needs() -> None:
         "first_frame": {"p50": 412.0, "max": 901.0},
         "cost": 0.012346,
     }
+
+
+def test_a_call_from_the_queue_that_is_tried_twice() -> None:
+    shown = call_view(direction="outbound", outcome="busy")
+    story: list[milestones.Milestone] = [
+        milestones.CallQueued(shown, HOOK, 1, STARTED, later(60)),
+        milestones.CallBegan("outbound", shown, HOOK, 1),
+        milestones.CallOver("outbound", "busy", 0.0, shown),
+        milestones.CallQueued(shown, HOOK, 2, STARTED, later(60)),
+        milestones.CallBegan("outbound", shown, HOOK, 2),
+        milestones.CallOver("outbound", "busy", 0.0, shown),
+        milestones.CallSettled(shown, HOOK, 2),
+    ]
+    notices = told(story)
+    assert [(each.type, each.event.data.attempt, each.event.data.number) for each in notices] == [
+        ("call.queued", 1, 0),
+        ("call.started", 1, 1),
+        ("call.ended", 1, 2),
+        ("call.queued", 2, 0),
+        ("call.started", 2, 1),
+        ("call.ended", 2, 2),
+        ("call.settled", 2, 0),
+    ]
+    assert [each.final for each in notices] == [False] * 6 + [True]
+    assert {each.webhook for each in notices} == {HOOK}
+    settled = json.loads(notices[-1].full)["data"]
+    assert (settled["outcome"], settled["callee"]) == ("busy", "5001")
+    for each in notices:
+        assert shapes.adapter.validate_json(each.full) == each.event
+        assert not any(secret in each.bare.decode() for secret in SECRETS)
 
 
 def test_a_call_that_never_was_answered() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from controller.call.view import WrongWebhook
 from controller.config_webhooks import CallWebhooks, Webhook
 from controller.events import receivers as all_receivers
 from controller.events.receivers import Receivers
-from controller.limits import NotAllowed
 from tests.unit.controller.events.notices import notices
 
 SECRET = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
@@ -91,7 +91,7 @@ def test_urls_that_a_call_may_have(url: str) -> None:
     ],
 )
 def test_urls_that_a_call_may_not_have(url: str, why: str) -> None:
-    with pytest.raises(NotAllowed, match=why) as refused:
+    with pytest.raises(WrongWebhook, match=why) as refused:
         Receivers({}, call_hooks()).check(url)
     assert url in ("", "https://") or url not in str(refused.value)
 
@@ -99,9 +99,9 @@ def test_urls_that_a_call_may_not_have(url: str, why: str) -> None:
 def test_where_hosts_are_named_only_those() -> None:
     who = Receivers({}, call_hooks(allowed_hosts=("127.0.0.1",)))
     who.check("http://127.0.0.1:8080/hook")
-    with pytest.raises(NotAllowed, match="allowed_hosts"):
+    with pytest.raises(WrongWebhook, match="allowed_hosts"):
         who.check(HOOK)
-    with pytest.raises(NotAllowed, match="no `call_webhooks`"):
+    with pytest.raises(WrongWebhook, match="no `call_webhooks`"):
         Receivers({}, None).check(HOOK)
 
 

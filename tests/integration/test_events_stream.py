@@ -1,0 +1,320 @@
+"""Server-sent events on a real socket: in order, resumable, heartbeats, slow clients, and the dead letters' API."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from controller.api import events as streams
+from controller.api.access import Doorkeeper
+from controller.api.events import EventResources
+from controller.config import Token
+from controller.events import hub as hubs
+from controller.events import patience
+from controller.events.service import Events
+from tests.integration import api_stage, webhook_rig
+from tests.integration.api_stage import TOKENS, Stage, stage
+from tests.integration.webhook_rig import begin, end, eventually, hook, say, told_to
+
+READER = "reader-0123456789"
+
+
+@dataclass
+class Told:
+    """One event as it came over the wire."""
+
+    id: str | None
+    event: str
+    data: dict[str, Any]
+
+
+class Stream:
+    """What a browser's EventSource does, as far as tests need it."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self.comments = 0
+
+    async def next(self) -> Told | None:
+        """None: the stream has ended."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(20):
+            while line := (await self.response.content.readline()).decode():
+                name, _, value = line.rstrip("\n").partition(": ")
+                if line == "\n" and "event" in fields:
+                    return Told(fields.get("id"), fields["event"], json.loads(fields["data"]))
+                if line.startswith(":"):
+                    self.comments += 1
+                elif line != "\n" and name != "retry":
+                    fields[name] = value
+        return None
+
+    async def take(self, count: int) -> list[Told]:
+        """Fewer where the stream ends."""
+        return [told for _ in range(count) if (told := await self.next())]
+
+    async def rest(self) -> list[Told]:
+        found = []
+        while told := await self.next():
+            found.append(told)
+        return found
+
+
+@dataclass
+class House:
+    stage: Stage
+    events: Events
+
+    @asynccontextmanager
+    async def stream(self, path: str = "/v1/events", last_id: str | None = None, **more: Any) -> AsyncIterator[Stream]:
+        headers = {"Last-Event-ID": last_id} if last_id is not None else {}
+        async with self.stage.request("GET", path, READER, headers=headers, **more) as response:
+            assert response.status == 200, await response.text()
+            assert response.headers["Content-Type"].startswith("text/event-stream")
+            assert response.headers["Cache-Control"] == "no-store"
+            yield Stream(response)
+
+    async def json(self, method: str, path: str, **more: Any) -> tuple[int, dict[str, Any]]:
+        async with self.stage.request(method, path, **more) as response:
+            text = await response.text()
+            return response.status, json.loads(text) if text else {}
+
+
+class _Late:
+    """Routes are made before the stage has its calls: the resources come a moment later."""
+
+    def __init__(self) -> None:
+        self.resources: EventResources | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            answer: web.StreamResponse = await getattr(self.resources, name)(request)
+            return answer
+
+        return handle
+
+
+@asynccontextmanager
+async def house(folder: Path, **hooks: Any) -> AsyncIterator[House]:
+    late = _Late()
+    tokens = [Token.model_validate({"name": t[:5], "token": t, "scopes": scopes}) for t, scopes in TOKENS.items()]
+    routes = EventResources.routes(late, Doorkeeper(tokens))  # type: ignore[arg-type]
+    async with webhook_rig.events(told_to(hooks), folder) as events, stage(*routes) as there:
+        late.resources = EventResources(events, there.calls, there.orders)
+        try:
+            yield House(there, events)
+        finally:
+            events.hub.close()
+
+
+def types(told: list[Told]) -> list[str]:
+    return [each.event for each in told]
+
+
+async def test_one_call_from_its_first_event_to_its_end(tmp_path: Path) -> None:
+    async with house(tmp_path) as there:
+        begin(there.events, "a")
+        begin(there.events, "b")
+        await eventually(lambda: there.events.hub.knows("b"))
+        async with there.stream("/v1/calls/a/events") as stream:
+            first = await stream.next()
+            assert first is not None
+            assert first.data["data"]["caller"] == "+4930123", "who may read calls sees what GET /v1/calls/{id} shows"
+            say(there.events, "a", "line\nend \u2028 \u0000")
+            say(there.events, "b")
+            end(there.events, "a")
+            rest = await stream.rest()
+        assert [first.event, *types(rest)] == ["call.started", "call.said", "call.ended"]
+        assert rest[0].data["data"]["text"] == "line\nend \u2028 \u0000"
+        assert all(each.id == each.data["id"] for each in rest)
+        async with there.stage.request("GET", "/v1/calls/a/events", headers={"Last-Event-ID": rest[-1].id}) as response:
+            assert response.status == 204, "nothing more will come"
+
+
+async def test_all_calls_from_now_on_and_by_type(tmp_path: Path) -> None:
+    async with house(tmp_path) as there:
+        begin(there.events, "before")
+        await eventually(lambda: there.events.hub.knows("before"))
+        async with there.stream() as all_, there.stream("/v1/events?type=call.st*&type=call.ended") as some:
+            await eventually(lambda: there.events.hub.readers == 2)
+            begin(there.events, "a")
+            say(there.events, "a")
+            end(there.events, "a")
+            assert types(await all_.take(3)) == ["call.started", "call.said", "call.ended"]
+            assert types(await some.take(2)) == ["call.started", "call.ended"]
+
+
+async def test_a_client_comes_back_where_it_left_off(tmp_path: Path) -> None:
+    async with house(tmp_path) as there:
+        async with there.stream() as stream:
+            await eventually(lambda: there.events.hub.readers == 1)
+            begin(there.events, "a")
+            first = await stream.next()
+            assert first is not None
+        say(there.events, "a", times=3)
+        end(there.events, "a")
+        await eventually(lambda: there.events.hub.over("a"))
+        async with there.stream(last_id=first.id) as stream:
+            assert types(await stream.take(4)) == ["call.said"] * 3 + ["call.ended"]
+
+
+@pytest.mark.parametrize("asked", ["of-another-process-17", "nonsense", "\u00fc"])
+async def test_an_id_that_is_not_kept_is_told_as_a_gap(tmp_path: Path, asked: str) -> None:
+    async with house(tmp_path) as there:
+        begin(there.events, "a")
+        await eventually(lambda: there.events.hub.knows("a"))
+        async with there.stream(last_id=asked) as stream:
+            gap, first = await stream.next(), await stream.next()
+            assert gap is not None
+            assert first is not None
+            assert (gap.event, gap.id, gap.data["oldest"]) == ("gap", None, first.id)
+            assert first.event == "call.started"
+
+
+async def test_the_end_shows_whatever_types_are_wanted(tmp_path: Path) -> None:
+    async with house(tmp_path) as there:
+        begin(there.events, "a")
+        await eventually(lambda: there.events.hub.knows("a"))
+        async with there.stream("/v1/calls/a/events?type=call.started") as stream:
+            first = await stream.next()
+            assert first is not None
+            end(there.events, "a")
+            assert await stream.next() is None
+        headers = {"Last-Event-ID": str(first.id)}
+        async with there.stage.request("GET", "/v1/calls/a/events?type=call.started", headers=headers) as again:
+            assert again.status == 204
+
+
+async def test_calls_without_events(tmp_path: Path) -> None:
+    async with house(tmp_path) as there:
+        over = there.stage.calls.add(ended_at=api_stage.STARTED)
+        assert (await there.json("GET", f"/v1/calls/{over.id}/events"))[0] == 204
+        status, problem = await there.json("GET", "/v1/calls/nobody/events")
+        assert (status, problem["type"]) == (404, "/problems/unknown-call")
+
+
+async def test_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.02)
+    async with house(tmp_path) as there, there.stream() as stream:
+        waiting = asyncio.create_task(stream.next())
+        await eventually(lambda: stream.comments >= 3)
+        begin(there.events, "a")
+        assert await waiting is not None
+
+
+async def test_a_client_that_falls_behind_is_told_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "READER_QUEUE", 50)
+    async with house(tmp_path) as there, there.stream() as slow:
+        await eventually(lambda: there.events.hub.readers == 1)
+        begin(there.events, "a")
+        for _ in range(200):  # more than all buffers between the two can hold
+            say(there.events, "a", "x" * 60_000)
+            await asyncio.sleep(0)
+        await eventually(lambda: there.events.hub.overflows == 1)
+        told = await slow.rest()
+        assert types(told)[-1] == "overflow"
+        assert 0 < len(told) < 200
+        assert there.events.hub.readers == 0
+        async with there.stream(last_id=told[-2].id) as again:
+            following = await again.next()
+            assert following is not None
+            assert following.data["data"]["number"] == told[-2].data["data"]["number"] + 1, "nothing is lost"
+
+
+async def test_a_client_that_takes_nothing_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "WRITE_SECONDS", 0.1)
+    async with house(tmp_path) as there, there.stream():
+        await eventually(lambda: there.events.hub.readers == 1)
+        begin(there.events, "a")
+        say(there.events, "a", "x" * 60_000, times=300)
+        await eventually(lambda: there.events.hub.readers == 0)
+
+
+async def test_only_so_many_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "MOST_READERS", 1)
+    async with house(tmp_path) as there, there.stream():
+        await eventually(lambda: there.events.hub.readers == 1)
+        async with there.stage.request("GET", "/v1/events") as refused:
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "10")
+
+
+async def test_streams_end_when_the_process_does(tmp_path: Path) -> None:
+    async with house(tmp_path) as there, there.stream() as stream:
+        await eventually(lambda: there.events.hub.readers == 1)
+        begin(there.events, "a")
+        await there.events.drain()
+        assert types(await stream.rest()) == ["call.started"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/events?type=nonsense", 400),
+        ("/v1/events?typ=call.ended", 400),
+        ("/v1/calls/a/events?type=", 400),
+        ("/v1/webhooks/dead-letters?after=x", 400),
+        ("/v1/webhooks/dead-letters?limit=1001", 400),
+        ("/v1/webhooks/dead-letters?limit=1&limit=2", 400),
+    ],
+)
+async def test_what_is_asked_wrongly(tmp_path: Path, path: str, status: int) -> None:
+    async with house(tmp_path) as there:
+        assert (await there.json("GET", path))[0] == status
+
+
+async def test_scopes(tmp_path: Path) -> None:
+    async with house(tmp_path) as there:
+        for path in ("/v1/events", "/v1/calls/a/events", "/v1/webhooks/dead-letters"):
+            for token, status in ((None, 401), ("caller-0123456789", 403)):
+                assert (await there.json("GET", path, token=token))[0] == status
+        assert (await there.json("POST", "/v1/webhooks/dead-letters/replay", token=READER))[0] == 403
+        assert (await there.json("HEAD", "/v1/events"))[0] == 405
+
+
+async def test_dead_letters_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "WAITS", (0.02,))
+    async with webhook_rig.receiver() as receiver:
+        receiver.answer = lambda request, body: web.Response(status=410)
+        async with house(tmp_path, crm=hook(receiver.url())) as there:
+            begin(there.events, "a")
+            begin(there.events, "b")
+            say(there.events, "a", times=3)
+            await receiver.until(lambda seen: len(seen.tries) == 5)
+
+            async def all_dead() -> bool:
+                return await there.events.outbox.sizes() == (0, 5)
+
+            await eventually(all_dead)
+            status, page = await there.json("GET", "/v1/webhooks/dead-letters?limit=2")
+            assert status == 200
+            numbers = [each["number"] for each in page["dead_letters"]]
+            status, page = await there.json("GET", f"/v1/webhooks/dead-letters?after={page['next']}&limit=9&call=a")
+            assert (page["next"], {each["call"] for each in page["dead_letters"]}) == (None, {"a"})
+            assert page["dead_letters"][0] | {"number": 0, "event": "", "accepted_at": "", "dead_at": ""} == {
+                "number": 0,
+                "event": "",
+                "type": "call.said",
+                "call": "a",
+                "receiver": "crm",
+                "accepted_at": "",
+                "dead_at": "",
+                "attempts": 1,
+                "reason": "answered 410",
+            }
+            letters = "/v1/webhooks/dead-letters"
+            assert (await there.json("DELETE", f"{letters}/{numbers[0]}"))[0] == 204
+            assert (await there.json("DELETE", f"{letters}/{numbers[0]}"))[0] == 404
+            receiver.answer = lambda request, body: web.Response()
+            assert await there.json("POST", f"{letters}/{numbers[1]}/replay") == (202, {"replayed": 1})
+            await receiver.until(lambda seen: len(seen.got) == 1)
+            assert (await there.json("POST", f"{letters}/{numbers[1]}/replay"))[0] == 404
+            assert await there.json("POST", f"{letters}/replay", json={"receiver": "other"}) == (202, {"replayed": 0})
+            assert await there.json("POST", f"{letters}/replay", json={"call": "a"}) == (202, {"replayed": 3})
+            await receiver.until(lambda seen: [each.number for each in seen.got[1:]] == [2, 3, 4])
