@@ -20,13 +20,10 @@ import structlog
 from bridge.contract import Provider
 from bridge.realtime import events
 from bridge.realtime.client import Opener, ProxySetting, RealtimeClient, open_client
-from bridge.realtime.dialects import dialect_of
+from bridge.realtime.dialects import max_session_s
 from bridge.realtime.failures import AccountRefused, ConfigRefused, ConnectionLost, ProviderError
-from bridge.realtime.retries import Pace, Retries
+from bridge.realtime.retries import Pace, Retries, renewal_due_s
 
-RENEW_BEFORE_S = 300.0
-"""So long before the provider's limit: long enough to find a moment when nobody speaks."""
-RENEW_AT_LEAST_S = 60.0
 REST_POLL_S = 0.05
 
 _log = structlog.get_logger()
@@ -181,6 +178,8 @@ class Line:
                 error = trouble.result()
             elif client is not self._client:
                 continue  # renewed: that one is listened to now
+            elif not renewal.cancelled() and (fault := renewal.exception()) is not None:
+                raise fault  # ours: the receiver was cancelled because of it, and must not be taken for the reason
             else:
                 error = receive.result()
             self._let_go()
@@ -252,10 +251,9 @@ class Line:
             await asyncio.sleep(REST_POLL_S)
 
     def _renew_after(self, client: RealtimeClient) -> float:
-        """Seconds from now. The server's own word counts, as far as it is sooner than its dialect's limit."""
+        """Seconds from now."""
         if self._pace.renew_s is not None:
             return self._pace.renew_s
-        limit: float = dialect_of(client.provider).max_session_s
-        if client.updated.expires_at is not None:
-            limit = min(limit, client.updated.expires_at - time())
-        return max(limit - RENEW_BEFORE_S, RENEW_AT_LEAST_S)
+        told = client.updated.expires_at
+        left = None if told is None else told - time()
+        return renewal_due_s(max_session_s(client.provider), client.age_s, left)

@@ -6,7 +6,7 @@ asked for again, not something else.
 """
 
 from bridge.realtime import events
-from bridge.realtime.failures import AccountRefused, SessionExpired, from_codes, is_benign
+from bridge.realtime.failures import AccountRefused, ModelRefused, SessionExpired, from_codes, is_benign
 from bridge.responses import ATTEMPTS, RETRY_S, Responses, Wish
 from bridge.signals import EndSession, Note, Outbox
 
@@ -28,9 +28,9 @@ class Setbacks:
         self._failures += 1
         error = from_codes(done.error_code, done.error_type, done.error_message)
         self._out.add(Note("response failed", {"code": done.error_code, "in_a_row": self._failures}))
-        broke = isinstance(error, AccountRefused)
-        if broke or self._failures >= ATTEMPTS:
-            self._out.add(EndSession("account" if broke else "transient", str(error)))
+        hopeless = isinstance(error, AccountRefused | ModelRefused)
+        if hopeless or self._failures >= ATTEMPTS:
+            self._out.add(EndSession(error.kind if hopeless else "transient", str(error)))
         else:
             self._responses.back_off(RETRY_S * self._failures)
         self._ask_again()  # here, or on the next line
@@ -53,7 +53,7 @@ class Setbacks:
             self.benign_errors += 1
             return
         failure = from_codes(error.code, error.type, error.message)
-        if isinstance(failure, AccountRefused | SessionExpired):
+        if isinstance(failure, AccountRefused | ModelRefused | SessionExpired):
             self._out.add(EndSession(failure.kind, str(failure)))
             return
         text = "response.create was refused" if refused else "error event from the server"

@@ -63,6 +63,10 @@ class Provider(Shape):
     headers: dict[str, str] = Field(default_factory=dict)
     dialect: Literal["openai", "azure", "xai", "openai-beta"] = "openai"
     """Which form of the protocol it speaks: OpenAI's GA, Azure's GA, xAI's, or the old event names and flat session."""
+    ping_s: float = Field(10.0, gt=0, le=60)
+    """Seconds between pings, and how long one may go unanswered: a frozen server is noticed within twice that."""
+    max_session_s: float | None = Field(None, gt=0, le=86400)
+    """How long the server lets a connection live; None: what the dialect says. Its `expires_at` counts if sooner."""
 
     @field_serializer("api_key", when_used="json")
     def _reveal(self, key: SecretStr) -> str:

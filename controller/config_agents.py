@@ -41,6 +41,10 @@ class AiProvider(Provider):
     model: SomeText = "gpt-realtime-2.1-mini"
     headers: HeaderValues = Field(default_factory=dict, repr=False)
     """Further headers of the websocket's handshake. Counted as secret."""
+    ping_s: float = Field(10.0, ge=1, le=60)
+    """Seconds between pings, and how long one may go unanswered: a frozen server is noticed within twice that."""
+    max_session_s: float | None = Field(None, ge=10, le=86400)
+    """How long the server lets a connection live; null: what its dialect says. Its `expires_at` counts if sooner."""
 
 
 class Action(Section):
@@ -175,7 +179,7 @@ class Agent(Section):
     """What a key of the caller's telephone does. Other digits are told to the agent."""
     idle: Silence | None = None
     """For callers who say nothing. null: silence is never the agent's business."""
-    max_call_s: float | None = Field(7200.0, ge=30, le=86400)
+    max_call_s: float | None = Field(7200.0, ge=10, le=86400)
     """Seconds with the agent, after which it says `wrap_up` and the call ends. null: no limit."""
     wrap_up: SomeText = "I am sorry, but we have to end this call now. Thank you, and goodbye."
     """What the agent says when `max_call_s` or a spend limit has been reached."""

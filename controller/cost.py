@@ -36,8 +36,11 @@ PRICES: Mapping[str, Tariff] = {
     "gpt-realtime-1.5": Tariff(text_in=4.0, text_out=16.0, audio_in=32.0, audio_out=64.0, cached_in=0.40),
     "gpt-realtime": Tariff(text_in=4.0, text_out=16.0, audio_in=32.0, audio_out=64.0, cached_in=0.40),
     "gpt-realtime-mini": _MINI,
+    "gpt-transcribe": Tariff(per_minute=0.0045),
+    "whisper-1": Tariff(per_minute=0.006),
 }
-"""OpenAI's list (developers.openai.com/api/docs/models), November 2026. Dated names cost what their model costs."""
+"""OpenAI's list (developers.openai.com/api/docs/models), November 2026. Dated names cost what their model costs.
+Left out: the `gpt-4o-…transcribe` models, for whose audio OpenAI's pages name different prices."""
 
 
 class Prices:

@@ -13,7 +13,8 @@ import contextlib
 import ssl
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Literal, Protocol, TypeVar, cast
+from time import monotonic
+from typing import Any, Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -40,7 +41,6 @@ from bridge.realtime.failures import (
 
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
-PING_S = 10.0
 CLOSE_S = 1.0
 MAX_MESSAGE = 16 * 1024 * 1024
 MAX_AUDIO_BACKLOG = 64 * 1024
@@ -70,6 +70,11 @@ class Connection(ClientConnection):
     them, plus waiting for the buffer to drain, which is exactly what fifty frames a second must not do.
     """
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.opened_at = monotonic()
+        """When it was made: a server counts a connection's time from here, however long it waited for its call."""
+
     @property
     def backlog(self) -> int:
         """Bytes written and not yet taken by the kernel."""
@@ -98,6 +103,11 @@ class RealtimeClient:
         self.updated = updated
         self.dropped_frames = 0
         """Frames of caller audio that the network did not take in time."""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was opened, which for a warm one is long before its call."""
+        return monotonic() - self._connection.opened_at
 
     @property
     def alive(self) -> bool:
@@ -191,8 +201,8 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting) -> C
         user_agent_header=USER_AGENT,
         compression=None,
         open_timeout=timeout,
-        ping_interval=PING_S,
-        ping_timeout=PING_S,
+        ping_interval=provider.ping_s,
+        ping_timeout=provider.ping_s,
         close_timeout=CLOSE_S,
         max_size=MAX_MESSAGE,
         max_queue=None,

@@ -43,7 +43,7 @@ class Dialect:
     truncate: bool = True
     """Understands `conversation.item.truncate`. Without it the model believes that all was heard."""
     max_session_s: int = 60 * 60
-    """How long a connection may live if the server does not say so itself."""
+    """How long a connection may live, unless the provider's entry or the server itself says so."""
 
 
 DIALECTS: Mapping[str, Dialect] = {
@@ -57,6 +57,12 @@ DIALECTS: Mapping[str, Dialect] = {
 def dialect_of(provider: Provider) -> Dialect:
     """The flags of the provider's dialect."""
     return DIALECTS[provider.dialect]
+
+
+def max_session_s(provider: Provider) -> float:
+    """How long this provider lets a connection live, in seconds from its opening."""
+    told = provider.max_session_s
+    return told if told is not None else float(dialect_of(provider).max_session_s)
 
 
 def endpoint(provider: Provider) -> tuple[str, dict[str, str]]:

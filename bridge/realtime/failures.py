@@ -37,12 +37,10 @@ _CONFIG_CODES = frozenset(
         "missing_required_parameter",
         "invalid_value",
         "invalid_type",
-        "model_not_found",
-        "model_load_error",
-        "beta_api_shape_disabled",
         "invalid_request_error",
     }
 )
+_MODEL_CODES = frozenset({"model_not_found", "model_load_error", "beta_api_shape_disabled"})
 _RATE_CODES = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded", "session_limit_reached"})
 _BETA_CLOSE = 4000
 
@@ -57,6 +55,10 @@ class ConfigRefused(ProviderError):
     """The server refuses what we ask for; it will refuse the next call's session too."""
 
     kind = "config"
+
+
+class ModelRefused(ConfigRefused):
+    """There is no such model there, or not for clients like us: fatal at any moment, not only while configuring."""
 
 
 class AccountRefused(ProviderError):
@@ -91,6 +93,8 @@ def from_codes(code: str, kind: str, message: str) -> ProviderError:
         return RateLimited(words)
     if code == "session_expired":
         return SessionExpired(words)
+    if code in _MODEL_CODES:
+        return ModelRefused(words)
     if code in _CONFIG_CODES or kind in _CONFIG_CODES:
         return ConfigRefused(words)
     return ConnectionLost(words)

@@ -1,15 +1,32 @@
 """How often, how soon and where the AI is tried again. [pure]
 
-Owns the budget of one call. Each provider gets one try and four more, ever later; then the next provider is taken,
-round the list. A refusal (`config`, `account`) rules its provider out for this call. Only progress, sound that came
-from the model, gives the budget back: a server that accepts every connection and never speaks must not be tried for
-ever.
+Owns when a connection that works is exchanged, and the budget of one call. Each provider gets one try and four more,
+ever later; then the next provider is taken, round the list. A refusal (`config`, `account`) rules its provider out for
+this call. Only progress, sound that came from the model, gives the budget back: a server that accepts every connection
+and never speaks must not be tried for ever.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.contract import Provider
+
+RENEW_BEFORE_S = 300.0
+"""So long before the provider's limit: long enough to find a moment when nobody speaks."""
+RENEW_AT_LEAST_S = 60.0
+"""Not sooner, if there is that much time: a clock that is wrong must not make us connect over and over."""
+
+
+def renewal_due_s(limit_s: float, age_s: float, told_left_s: float | None = None) -> float:
+    """Seconds from now until a connection should be exchanged.
+
+    `limit_s` from its opening, which was `age_s` ago; `told_left_s`: what the server itself says is left. Short limits
+    are kept too: then it is half of them.
+    """
+    left = limit_s - age_s
+    if told_left_s is not None:
+        left = min(left, told_left_s)
+    return max(left - min(RENEW_BEFORE_S, limit_s / 2), min(RENEW_AT_LEAST_S, (limit_s - age_s) / 2), 0.0)
 
 
 @dataclass(frozen=True, slots=True)

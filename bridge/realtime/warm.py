@@ -23,10 +23,13 @@ from bridge.realtime.client import (
     open_client,
     open_line,
 )
+from bridge.realtime.dialects import max_session_s
 from bridge.realtime.failures import ConnectionLost, ProviderError
 
 MAX_AGE_S = 50 * 60.0
 """Of the 60 minutes that OpenAI gives a connection ten are left for the call; its renewal comes before they end."""
+MAX_AGE_SHARE = 5 / 6
+"""The same, of a provider's shorter limit."""
 RETRY_S = 5.0
 """After a connection that could not be had. The calls themselves find out sooner."""
 
@@ -43,7 +46,7 @@ class WarmLines:
         self._max_age_s, self._retry_s = max_age_s, retry_s
         self._proxy: ProxySetting = proxy
         self._provider: Provider | None = None
-        self._lines: list[tuple[Connection, float]] = []
+        self._lines: list[Connection] = []
         self._wanted = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -72,7 +75,7 @@ class WarmLines:
                     async with asyncio.timeout(pause):
                         await self._wanted.wait()
         finally:
-            await asyncio.shield(self._close([line for line, _ in self._lines]))
+            await asyncio.shield(self._close(self._lines))
             self._lines.clear()
 
     # ------------------------------------------------------------ inside
@@ -81,38 +84,46 @@ class WarmLines:
         """The oldest that is alive, for this very provider; and the wish for a new one in its place."""
         if provider != self._provider:
             self._provider = provider
-            for line, _ in self._lines:
+            for line in self._lines:
                 line.transport.abort()
             self._lines.clear()
             self._wanted.set()
             return None
         while self._lines:
-            line, since = self._lines.pop(0)
+            line = self._lines.pop(0)
             self._wanted.set()
-            if line.state is State.OPEN and monotonic() - since < self._max_age_s:
+            if self._fresh(line, provider):
                 return line
             line.transport.abort()
         return None
 
+    def _fresh(self, line: Connection, provider: Provider) -> bool:
+        return line.state is State.OPEN and monotonic() - line.opened_at < self._age_limit_s(provider)
+
+    def _age_limit_s(self, provider: Provider) -> float:
+        return min(self._max_age_s, max_session_s(provider) * MAX_AGE_SHARE)
+
     async def _refill(self) -> float:
         """As many as there should be, of the right provider and age. Returns when to look again, in seconds."""
-        provider, now = self._provider, monotonic()
-        fresh = [(line, at) for line, at in self._lines if line.state is State.OPEN and now - at < self._max_age_s]
-        stale = [line for line, _ in self._lines if line not in [kept for kept, _ in fresh]]
-        self._lines = fresh
+        provider = self._provider
+        if provider is None:
+            return self._max_age_s
+        stale = [line for line in self._lines if not self._fresh(line, provider)]
+        self._lines = [line for line in self._lines if line not in stale]
         await self._close(stale)
-        while provider is not None and provider == self._provider and len(self._lines) < self._size:
+        while provider == self._provider and len(self._lines) < self._size:
             try:
                 line = await open_line(provider, proxy=self._proxy)
             except ProviderError as error:
                 _log.info("no warm connection", provider=provider.name, error=str(error))
                 return self._retry_s
             if provider == self._provider:
-                self._lines.append((line, monotonic()))
+                self._lines.append(line)
             else:
                 await close_line(line)
-        oldest = min((at for _, at in self._lines), default=now)
-        return max(1.0, oldest + self._max_age_s - monotonic())
+        now = monotonic()
+        oldest = min((line.opened_at for line in self._lines), default=now)
+        return max(1.0, oldest + self._age_limit_s(provider) - now)
 
     async def _close(self, lines: list[Connection]) -> None:
         for line in lines:

@@ -26,7 +26,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The socket is closed with this code."""
+    """The socket is closed with this code; 1005: with a close frame that has none."""
 
     code: int
     reason: str = ""
@@ -42,6 +42,11 @@ class Stall:
     """No event goes out for so many seconds; None: never again. Pings are still answered."""
 
     seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """The server stands still: nothing is read or sent any more, no ping is answered, and the socket stays open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Repeat:
     """The event is sent once more."""
 
 
-Action = Close | Drop | Stall | Send | Skip | Repeat
+Action = Close | Drop | Freeze | Stall | Send | Skip | Repeat
 
 
 @dataclass(frozen=True, slots=True)

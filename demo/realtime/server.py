@@ -85,6 +85,8 @@ class StandIn:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
+        for session in self.sessions:
+            await session.thaw()
         self._server.close()
         await self._server.wait_closed()
         if self._file is not None:

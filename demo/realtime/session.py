@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from demo.realtime import settings, shapes
 from demo.realtime.brain import Brain
-from demo.realtime.faults import Action, Answer, Delivery, Fault, Script
+from demo.realtime.faults import Action, Answer, Delivery, Drop, Fault, Script
 from demo.realtime.hearing import Hearing
 from demo.realtime.history import History, Item
 from demo.realtime.idle import Idle
@@ -85,6 +85,11 @@ class Session(Observed):
     async def act(self, action: Action) -> None:
         """Let something go wrong now."""
         await self._wire.act(action)
+
+    async def thaw(self) -> None:
+        """At the end of a test: a connection that stands still would not notice that its client has gone."""
+        if self._wire.frozen and not self.closed:
+            await self._wire.act(Drop())
 
     async def turn_away(self, code: str, message: str) -> None:
         """Say one error and close 4000: what OpenAI does to a client that can never work."""

@@ -9,6 +9,8 @@ import asyncio
 import copy
 import itertools
 import json
+import socket
+import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,7 +21,7 @@ import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from demo.realtime.faults import Action, Close, Drop, Fault, Repeat, Send, Skip, Stall
+from demo.realtime.faults import Action, Close, Drop, Fault, Freeze, Repeat, Send, Skip, Stall
 from demo.realtime.refusal import Frame
 
 log = structlog.get_logger()
@@ -83,6 +85,7 @@ class Wire:
         self._flowing.set()
         self._passed: Counter[str] = Counter()
         self._ids = itertools.count(1)
+        self.frozen = False
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Queue one event."""
@@ -139,10 +142,16 @@ class Wire:
     async def act(self, action: Action) -> None:
         """Do one fault now."""
         match action:
+            case Close(1005):
+                self._close_without_code()
             case Close(code, reason):
                 await self._socket.close(code, reason)
             case Drop():
-                self._socket.transport.abort()
+                self._reset()
+            case Freeze():
+                self._flowing.clear()
+                self._transport.pause_reading()
+                self.frozen = True
             case Stall(seconds):
                 self._flowing.clear()
                 if seconds is not None:
@@ -151,6 +160,23 @@ class Wire:
                 await self._write(frame)
             case Skip() | Repeat():
                 log.warning("fault has no event to act on", action=repr(action))
+
+    @property
+    def _transport(self) -> asyncio.Transport:
+        transport = self._socket.transport
+        assert isinstance(transport, asyncio.Transport)
+        return transport
+
+    def _reset(self) -> None:
+        """Without lingering there is no FIN: the other end gets a RST, as from a machine that has rebooted."""
+        sock: socket.socket = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def _close_without_code(self) -> None:
+        self._socket.protocol.send_close()
+        for data in self._socket.protocol.data_to_send():
+            self._transport.write(data)
 
     async def _write(self, frame: Frame | str | bytes) -> None:
         await self._flowing.wait()

@@ -6,6 +6,7 @@ import pytest
 
 from bridge import signals
 from bridge.contract import Ended, Failed, Ready
+from bridge.session import Session
 from demo.realtime.brain import ToneBrain
 from demo.realtime.faults import Close, Delivery, Drop, Script, Send, Skip, Stall, after, before, error, refuse
 from demo.realtime.reply import Fail, Say
@@ -135,6 +136,24 @@ async def test_closing_before_anything_was_connected() -> None:
         rig.session.media_connected(rig.leg)  # too late: refused, and nothing is said after the end
         assert rig.leg.closed == "gone already"
         assert [type(event) for event in rig.told] == [Ended]
+
+
+async def test_a_fault_of_ours_while_renewing_is_not_taken_for_the_end_of_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(self: Session) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Session, "at_rest", property(broken))
+    async with StandIn() as server:
+        rig = Rig(server, renew_s=0.01)
+        await rig.start()
+        assert rig.task is not None
+        with pytest.raises(ExceptionGroup) as fault:
+            await asyncio.wait_for(rig.task, 5)
+        assert fault.group_contains(ZeroDivisionError)
+        assert rig.leg.closed is not None
+    assert tasks() == set()
 
 
 async def test_a_fault_of_ours_ends_this_call_and_reaches_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:

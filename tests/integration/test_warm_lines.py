@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from time import monotonic
 
 from bridge.contract import Provider, SessionSpec
 from bridge.realtime.frames import session_update
@@ -86,3 +87,30 @@ async def test_another_provider_gets_none_of_those_for_the_former() -> None:
         assert clients[2].updated.model == "gpt-realtime-2.1"
         for client in clients:
             await client.close()
+
+
+async def test_a_connection_knows_its_age_though_it_was_warm_before_its_call() -> None:
+    async with StandIn(ToneBrain([])) as server, kept(1) as warm:
+        provider = provider_of(server)
+        first = await warm.open(provider, setup_of(provider))
+        await until(lambda: len(warm) == 1)
+        opened = monotonic()
+        await asyncio.sleep(0.2)  # what is measured is time
+        second = await warm.open(provider, setup_of(provider))
+        assert second.age_s >= monotonic() - opened >= 0.2
+        await first.close()
+        await second.close()
+
+
+async def test_one_waits_for_its_call_no_longer_than_its_server_lets_it_live() -> None:
+    async with StandIn(ToneBrain([])) as server, kept(1) as warm:
+        provider = provider_of(server).model_copy(update={"max_session_s": 0.2})
+        first = await warm.open(provider, setup_of(provider))
+        await until(lambda: len(warm) == 1)
+        tried = server.attempts
+        await asyncio.sleep(0.2)  # what is waited for is age
+        second = await warm.open(provider, setup_of(provider))
+        assert second.age_s < 0.2
+        assert server.attempts > tried
+        await first.close()
+        await second.close()

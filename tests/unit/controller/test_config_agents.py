@@ -122,7 +122,7 @@ def test_no_secret_of_a_tool_or_a_server_shows() -> None:
         ({"agents__night__dtmf": {"10": "hang_up"}}, "agents.night.dtmf.10", "one key"),
         ({"agents__night__dtmf": {"1": {"say": "x"}}}, "agents.night.dtmf.1.say", "unknown key"),
         ({"agents__night__idle": {"after_s": 1}}, "agents.night.idle.after_s", "2"),
-        ({"agents__night__max_call_s": 5}, "agents.night.max_call_s", "30"),
+        ({"agents__night__max_call_s": 5}, "agents.night.max_call_s", "10"),
         ({"agents__night__recording": {"path": "x", "format": "mp3"}}, "agents.night.recording.format", "wav"),
         (
             {"agents__reception__recording": {"path": "x/"}, "agents__night__recording": {"path": "x", "keep_days": 7}},

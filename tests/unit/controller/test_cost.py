@@ -65,6 +65,13 @@ def test_dated_models_cost_what_their_model_costs(model: str, name: str | None) 
     assert prices.known(model) is (name is not None)
 
 
+def test_transcription_by_the_minute_has_openais_price() -> None:
+    prices = Prices({})
+    assert prices.of(used("gpt-transcribe", kind="transcription", seconds=60.0)) == pytest.approx(0.0045)
+    assert prices.of(used("whisper-1", kind="transcription", seconds=60.0)) == pytest.approx(0.006)
+    assert not prices.known("gpt-4o-transcribe")
+
+
 def test_own_prices_come_first_and_an_unknown_model_costs_nothing() -> None:
     prices = Prices({"gpt-realtime-2.1": Tariff(text_in=1.0)})
     usage = {"input_text": 10**6}

@@ -1,11 +1,12 @@
 """Which provider is tried when, and when no more."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from bridge.contract import Provider
-from bridge.realtime.retries import PACE, Retries
+from bridge.realtime.retries import PACE, Retries, renewal_due_s
 
 
 def retries(count: int = 1) -> Retries:
@@ -49,3 +50,22 @@ def test_without_progress_it_ends(count: int, refusals: list[bool]) -> None:
     budget = retries(count)
     answers = [budget.failed(0, refused=refused) for refused in refusals]
     assert None in answers[: 5 * count]
+
+
+@pytest.mark.parametrize(
+    ("limit", "age", "told", "due"),
+    [
+        (3600, 0, None, 3300),
+        (1800, 0, None, 1500),
+        (3600, 3000, None, 300),  # a warm one: its time began long before the call
+        (3600, 3590, None, 5),
+        (3600, 4000, None, 0),
+        (3600, 0, 1000, 700),  # the server says sooner
+        (3600, 0, 9000, 3300),
+        (3600, 0, -5000, 60),  # our clock, or the server's, is wrong
+        (20, 0, None, 10),
+        (20, 15, None, 2.5),
+    ],
+)
+def test_when_a_connection_is_renewed(limit: float, age: float, told: float | None, due: float) -> None:
+    assert renewal_due_s(limit, age, told) == due
