@@ -1,0 +1,127 @@
+"""One real call, seen complete over a stream and by webhook: the same events, in order, with valid signatures."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from controller.events import shapes
+from demo.realtime import CallTool, Say, ToneBrain
+from demo.sound import tone
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import House, house
+from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.integration.webhook_rig import SECRET, Got, assert_in_order, eventually, hook, receiver
+
+TARGET = "+4930555123"
+
+
+class Watch:
+    """Reads a stream until it ends, or until the first call has ended."""
+
+    def __init__(self) -> None:
+        self.told: list[shapes.Event] = []
+        self.opened = asyncio.Event()
+
+    async def read(self, running: House, path: str) -> list[shapes.Event]:
+        async with running.service.api.stream("GET", path, timeout=60) as response:
+            assert response.status_code == 200
+            self.opened.set()
+            async for line in response.aiter_lines():
+                if line.startswith("data: "):
+                    self.told.append(shapes.adapter.validate_json(line.removeprefix("data: ")))
+                    if self.told[-1].type == "call.ended":
+                        break
+        return self.told
+
+
+def is_refusal(event: shapes.Event) -> bool:
+    return isinstance(event.data, shapes.Tool) and event.data.ok is False
+
+
+def without_personal(event: shapes.Event) -> dict[str, Any]:
+    body: dict[str, Any] = event.bare().model_dump(mode="json")
+    return body
+
+
+async def test_an_inbound_call(asterisk: Asterisk, tmp_path: Path) -> None:
+    notice = Say("I am connecting you.", 1.0, 880), CallTool("transfer", {"to": TARGET})
+    async with receiver() as there:
+        hooks = {"webhooks": {"crm": hook(there.url())}}
+        async with (
+            house(asterisk, tmp_path, ToneBrain([GREETING, notice, REPLY]), more=hooks) as running,
+            running.refusing("486 Busy Here") as target,
+        ):
+            watch = Watch()
+            watching = asyncio.create_task(watch.read(running, "/v1/events"))
+            await watch.opened.wait()
+            async with running.caller() as phone:
+                await greeted(phone)
+                phone.rtp.say(tone(0.6, 620))
+                await target.wait("refused", timeout=15)
+                call = await running.call_id()
+                await eventually(lambda: any(map(is_refusal, watch.told)))
+                await phone.hang_up()
+                await running.ended(call)
+            told = await watching
+            of_call = await Watch().read(running, f"/v1/calls/{call}/events")
+            await there.until(lambda seen: bool(seen.got) and seen.got[-1].body["type"] == "call.ended")
+    assert of_call == told, "a stream of one call begins with its beginning"
+    assert [event.data.number for event in told] == list(range(1, len(told) + 1))
+    assert [each.body for each in there.got] == [without_personal(event) for event in told]
+    assert there.forged == []
+    assert_story(told)
+
+
+def assert_story(told: list[shapes.Event]) -> None:
+    kinds = Counter(event.type for event in told)
+    assert told[0].type == "call.started"
+    assert told[-1].type == "call.ended"
+    assert {"call.ringing", "call.answered", "call.state", "call.said", "call.turn"} <= kinds.keys()
+    tools = [event.data for event in told if isinstance(event.data, shapes.Tool)]
+    assert [(tool.tool, tool.state, tool.ok) for tool in tools] == [
+        ("transfer", "called", None),
+        ("transfer", "answered", False),
+    ]
+    moved = [event.data for event in told if isinstance(event.data, shapes.Transfer)]
+    assert [(each.state, each.outcome, each.to) for each in moved] == [
+        ("ringing", None, TARGET),
+        ("failed", "busy", TARGET),
+    ]
+    ended = told[-1].data
+    assert isinstance(ended, shapes.Ended)
+    assert (ended.outcome, ended.ended_by, ended.callee) == ("answered", "caller", "5001")
+    assert ended.durations.total > ended.durations.talked > 1
+    assert ended.turns >= 1
+    assert ended.first_frame is not None
+
+
+async def test_a_placed_call_and_its_own_webhook(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with receiver() as there:
+        more = {"call_webhooks": {"secret": SECRET, "allowed_hosts": ["127.0.0.1"], "personal": True}}
+        async with (
+            house(asterisk, tmp_path, ToneBrain(), more=more) as running,
+            running.refusing(
+                "486 Busy Here",
+            ) as phone,
+        ):
+            refused = await running.service.api.post("/v1/calls", json={"to": TARGET, "webhook": "http://10.0.0.1/"})
+            assert (refused.status_code, refused.json()["type"]) == (422, "/problems/wrong-webhook")
+            call = (await running.api("POST", "/v1/calls", to=TARGET, webhook=there.url("/own")))["id"]
+            await phone.wait("refused")
+            await there.until(lambda seen: bool(seen.got) and seen.got[-1].body["type"] == "call.settled")
+            again: httpx.Response = await running.service.api.get(f"/v1/calls/{call}/events")
+            assert again.text.rstrip().endswith("}"), "the stream of a call that is over ends"
+    assert {each.lane for each in there.got} == {("/own", call)}
+    kinds = [each.body["type"] for each in there.got]
+    assert (kinds[:2], kinds[-2:]) == (["call.queued", "call.started"], ["call.ended", "call.settled"])
+    assert there.got[-2].body["data"]["outcome"] == there.got[-1].body["data"]["outcome"] == "busy"
+    assert there.got[-1].body["data"]["callee"] == TARGET
+    assert there.forged == []
+    assert_in_order([each for each in there.got if _live(each)])
+
+
+def _live(got: Got) -> bool:
+    return got.number > 0
