@@ -114,6 +114,8 @@ class Metrics:
                     self._talk.labels(direction).observe(talked_s)
             case milestones.ToolTimed(tool, seconds, ok):
                 self._tool.labels(tool, _word(ok)).observe(seconds)
+            case milestones.ParticipantMoved() | milestones.ControlChanged():
+                pass
             case milestones.CallRang() | milestones.CallAnswered() | milestones.StateChanged():
                 pass  # told to those who listen, not counted
             case (

@@ -1,13 +1,21 @@
 """What changed in a call from one input to the next, as milestones. [pure]
 
-Owns the comparison, so that no row of the call's table has to tell of itself: whatever a row does to state, answer and
-transfer is told.
+Owns the comparison, so that no row of the call's table has to tell of itself: whatever a row does to state, answer,
+transfer, participants, and to what ops control is told.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.call.milestones import CallAnswered, Milestone, StateChanged, TransferMoved
+from controller.call.milestones import (
+    CallAnswered,
+    ControlChanged,
+    Milestone,
+    ParticipantMoved,
+    StateChanged,
+    TransferMoved,
+)
 
 if TYPE_CHECKING:
     from controller.call.machine import Call
@@ -21,15 +29,29 @@ class Standing:
     answered: bool
     attempt: int
     transfer: str | None
+    participants: Mapping[str, str]
+    control: ControlChanged
 
 
 def standing(call: "Call") -> Standing:
     moved = call.transfer
-    return Standing(call.state.value, call.answered_at is not None, call.transfers, moved.state if moved else None)
+    return Standing(
+        call.state.value,
+        call.answered_at is not None,
+        call.transfers,
+        moved.state if moved else None,
+        {leg: each.state for leg, each in call.participants.items()},
+        _control(call),
+    )
+
+
+def _control(call: "Call") -> ControlChanged:
+    muted = tuple(sorted(call.muted))
+    return ControlChanged(call.plan.call, call.plan.spec.agent, call.held_by, muted, call.recording)
 
 
 def changes(call: "Call", before: Standing) -> list[Milestone]:
-    """In the order in which they are told: the answer, the transfer, the state."""
+    """In the order in which they are told: the answer, the transfer, participants, control, the state."""
     now, id_ = standing(call), call.plan.call
     found: list[Milestone] = []
     if call.answered_at is not None and not before.answered:
@@ -38,6 +60,12 @@ def changes(call: "Call", before: Standing) -> list[Milestone]:
     if moved is not None and (now.attempt, now.transfer) != (before.attempt, before.transfer):
         outcome = moved.outcome.value if moved.outcome else None
         found.append(TransferMoved(id_, now.attempt, moved.state, moved.target.shown, moved.by, outcome))
+    for leg, each in call.participants.items():
+        if each.state != before.participants.get(leg):
+            outcome = each.outcome.value if each.outcome else None
+            found.append(ParticipantMoved(id_, leg, each.state, each.target.shown, each.by, outcome))
+    if now.control != before.control:
+        found.append(now.control)
     if now.state != before.state:
         found.append(StateChanged(id_, now.state, before.state))
     return found

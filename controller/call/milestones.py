@@ -89,6 +89,29 @@ class TransferMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class ParticipantMoved:
+    """Somebody is dialled into the call, or went on: as `view.ParticipantView`."""
+
+    call: str
+    leg: str
+    state: str
+    to: str = field(repr=False)
+    by: str
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ControlChanged:
+    """Who speaks, who hears whom, what is recorded: one of these is not as it was. As in `view.CallView`."""
+
+    call: str
+    agent: str
+    held_by: str | None
+    muted: tuple[str, ...]
+    recording: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallGreeted:
     """The agent was told to greet. `answer_s`: from arrival (or the request to dial) to the answer."""
 
@@ -133,6 +156,8 @@ Milestone = (
     | CallRang
     | CallAnswered
     | StateChanged
+    | ParticipantMoved
+    | ControlChanged
     | TransferMoved
     | CallGreeted
     | CallOver

@@ -125,6 +125,10 @@ class Maker:
                 return None if over else (shapes.CallState, _picked(what, "state", "before"))
             case milestones.TransferMoved():
                 return shapes.CallTransfer, {"transfer": what.attempt, **_picked(what, "state", "to", "by", "outcome")}
+            case milestones.ParticipantMoved():
+                return shapes.CallParticipant, _picked(what, "leg", "state", "to", "by", "outcome")
+            case milestones.ControlChanged():
+                return shapes.CallControl, _picked(what, "agent", "held_by", "muted", "recording")
             case milestones.ToolTimed():
                 fields = {"tool": what.tool, "seconds": round(what.seconds, 3), "ok": what.ok}
                 return shapes.CallTool, {"state": "answered", **fields}

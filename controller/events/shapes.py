@@ -146,6 +146,26 @@ class Transfer(Data):
     """Why it failed: busy, no_answer, declined, …"""
 
 
+class Participant(Data):
+    leg: str
+    """As in the call's `participants`."""
+    state: Literal["ringing", "joined", "left", "failed"]
+    to: str | None = _personal("What was asked for.")
+    by: str
+    """A token's name."""
+    outcome: str | None
+    """Of the dialling: answered, busy, no_answer, declined, …"""
+
+
+class Control(Data):
+    agent: str
+    held_by: str | None
+    """Who put the caller on hold: a token's name, or `agent`; null: nobody."""
+    muted: tuple[Literal["caller", "agent"], ...]
+    """Who is not heard by the other."""
+    recording: Literal["off", "on", "paused"]
+
+
 class Reconnected(Data):
     provider: str
     gap_ms: int
@@ -279,6 +299,20 @@ class CallTransfer(Event):
     data: Transfer
 
 
+class CallParticipant(Event):
+    """Somebody is dialled into the call, has joined, left, or did not come."""
+
+    type: Literal["call.participant"] = "call.participant"
+    data: Participant
+
+
+class CallControl(Event):
+    """Another agent speaks, somebody is on hold or muted, the recording goes or rests: all of it as it is now."""
+
+    type: Literal["call.control"] = "call.control"
+    data: Control
+
+
 class CallReconnected(Event):
     """The line to the AI broke, or was renewed, and is back."""
 
@@ -318,6 +352,8 @@ AnyEvent = Annotated[
     | CallBargeIn
     | CallTool
     | CallTransfer
+    | CallParticipant
+    | CallControl
     | CallReconnected
     | CallRecorded
     | CallEnded

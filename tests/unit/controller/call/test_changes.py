@@ -3,7 +3,7 @@
 from controller.call import messages as m
 from controller.call.changes import changes, standing
 from controller.call.machine import Call
-from controller.call.milestones import CallAnswered, StateChanged, TransferMoved
+from controller.call.milestones import CallAnswered, ControlChanged, ParticipantMoved, StateChanged, TransferMoved
 from controller.call.plan import Plan, State
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
 from tests.unit.controller.views import STARTED, later
@@ -43,6 +43,37 @@ def test_an_inbound_call_with_two_transfers() -> None:
         StateChanged(CALL, "transferred", "transferring"),
     ]
     assert call.state is State.TRANSFERRED
+
+
+def test_what_ops_do() -> None:
+    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), STARTED)
+    call.start()
+    leg = IDS.participant("one")
+    opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()]
+    story: list[m.Input] = [
+        m.ParticipantAsked(leg, TARGET, "ops"),
+        m.LegEntered(leg),
+        m.HoldAsked("ops"),
+        m.MuteAsked("caller", True, "ops"),
+        m.MuteAsked("caller", True, "ops"),
+        m.LegGone(CALLER),
+    ]
+    for what in opening:
+        call.handle(what, STARTED)
+    told = []
+    for what in story:
+        before = standing(call)
+        call.handle(what, STARTED)
+        told += changes(call, before)
+    assert told == [
+        ParticipantMoved(CALL, leg, "ringing", "4930", "ops", None),
+        ParticipantMoved(CALL, leg, "joined", "4930", "ops", "answered"),
+        ControlChanged(CALL, "reception", "ops", (), "off"),
+        StateChanged(CALL, "holding", "talking"),
+        ControlChanged(CALL, "reception", "ops", ("caller",), "off"),
+        ParticipantMoved(CALL, leg, "left", "4930", "ops", "answered"),
+        StateChanged(CALL, "ending", "holding"),
+    ]
 
 
 def test_nothing_changed() -> None:

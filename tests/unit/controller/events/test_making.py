@@ -48,6 +48,8 @@ STORY: list[milestones.Milestone] = [
     milestones.TransferMoved(CALL, 1, "ringing", "+49555", "agent", None),
     milestones.TransferMoved(CALL, 1, "failed", "+49555", "agent", "busy"),
     milestones.ToolTimed("transfer", 4.25, False, CALL),
+    milestones.ParticipantMoved(CALL, "call-x-party-1", "failed", "+49777", "ops", "busy"),
+    milestones.ControlChanged(CALL, "reception", "ops", ("caller",), "paused"),
     contract.Reconnected(call=CALL, provider="openai", attempts=1, gap_ms=700, reason="gone"),
     contract.Recorded(call=CALL, path="/srv/calls/x.wav", seconds=61.0),
     milestones.StateChanged(CALL, "ended", "ending"),
@@ -75,12 +77,14 @@ def test_a_whole_call() -> None:
         "call.transfer",
         "call.transfer",
         "call.tool",
+        "call.participant",
+        "call.control",
         "call.reconnected",
         "call.recorded",
         "call.ended",
     ]
     assert set(shapes.TYPES) == {"call.queued", "call.settled", *(each.type for each in notices)}
-    assert [each.final for each in notices] == [False] * 13 + [True]
+    assert [each.final for each in notices] == [False] * 15 + [True]
     assert [each.event.data.number for each in notices] == list(range(1, len(notices) + 1))
     assert [each.event.id for each in notices] == [f"e-{each.order}" for each in notices]
     assert {(each.call, each.webhook) for each in notices} == {(CALL, HOOK)}
@@ -91,7 +95,7 @@ def test_the_end_says_all_that_a_bill_needs() -> None:
     assert ended == {
         "call": CALL,
         "attempt": 1,
-        "number": 14,
+        "number": 16,
         "direction": "inbound",
         "agent": "reception",
         "trunk": "main",
