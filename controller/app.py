@@ -96,9 +96,9 @@ class Controller:
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
             exposition.route(self._metrics.registry, doorkeeper, public=config.api.metrics_public),
-            *EventResources(self.events, self.registry, self.orders).routes(doorkeeper),
         ]
-        app = make_app(self.registry, self.orders, config.api.tokens, extra_routes=routes)
+        events = EventResources(self.events, self.registry, self.orders).operations()
+        app = make_app(self.registry, self.orders, config.api.tokens, more=events, extra_routes=routes)
         telling = self._tasks.create_task(self.events.run(), name="events")
         dialing = self._tasks.create_task(self.dialer.run(), name="dialer")
         background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk"), dialing]

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -46,9 +45,7 @@ class Doorkeeper:
         if found is None or kind.lower() != "bearer":
             wanted = 'Bearer realm="voiceai"' + (', error="invalid_token"' if given else "")
             raise Problem(
-                HTTPStatus.UNAUTHORIZED,
                 "unauthorized",
-                "A token is needed",
                 "Send `Authorization: Bearer <token>`, with a token from `api.tokens` in the config.",
                 headers={hdrs.WWW_AUTHENTICATE: wanted},
             )
@@ -62,9 +59,7 @@ class Doorkeeper:
             request[USER] = user.name
             if not user.may(scope):
                 raise Problem(
-                    HTTPStatus.FORBIDDEN,
                     "forbidden",
-                    "The token does not allow this",
                     f"It needs the scope `{scope}`.",
                     headers={hdrs.WWW_AUTHENTICATE: f'Bearer error="insufficient_scope", scope="{scope}"'},
                 )

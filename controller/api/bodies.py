@@ -1,32 +1,31 @@
-"""What requests may hold and what answers hold: JSON and typed values, both ways.
+"""What requests may hold: JSON as typed values.
 
 Owns the strict reading of a body (size, kind, encoding, JSON without the liberties Python's parser takes, unknown
-fields refused with a pointer to each) and the JSON of a call. Messages never repeat what was sent.
+fields refused with a pointer to each). Messages never repeat what was sent.
 """
 
 import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError, WithJsonSchema
 
 from controller.api.problems import Problem, malformed
-from controller.call.record import BargeIn, Turn, Utterance
-from controller.call.view import CallDetail, CallView, ParticipantView, QueueView
 from controller.config_webhooks import WebhookUrl
 
 LARGEST = 64 * 1024
 READ_SECONDS = 10.0
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-VariableText = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+_VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+_VariableText = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+Variables = Annotated[
+    dict[_VariableName, _VariableText], Field(max_length=50, json_schema_extra={"additionalProperties": False})
+]
 
 
 def _moment(value: Any) -> datetime:
@@ -61,7 +60,7 @@ class PlaceCall(Body):
     """A name from `agents` in the config; the first one if not given."""
     caller_id: Name | None = None
     """Shown to who is called, where the trunk lets it; the trunk's own if not given."""
-    variables: dict[VariableName, VariableText] = Field(default_factory=dict, max_length=50)
+    variables: Variables = Field(default_factory=dict)
     """Fill `{{name}}` in the agent's instructions and greeting."""
     timeout: float | None = Field(None, gt=0, le=300)
     """Seconds it may ring; the trunk's own if not given."""
@@ -94,10 +93,9 @@ async def read(request: web.Request, kind: type[B]) -> B:
     """The request's body as a `kind`. Raises Problem 400, 408, 413, 415."""
     raw = await _bytes(request)
     if not raw and not any(each.is_required() for each in kind.model_fields.values()):
-        return kind()
-    if request.content_type != "application/json" or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
-        title = "Only JSON is understood"
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", title, "Send Content-Type: application/json.")
+        raw = b"{}"
+    elif request.content_type != "application/json" or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise Problem("not-json", "Send Content-Type: application/json.")
     try:
         return kind.model_validate(_json(raw))
     except ValidationError as error:
@@ -108,15 +106,13 @@ async def read(request: web.Request, kind: type[B]) -> B:
 
 async def _bytes(request: web.Request) -> bytes:
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
-        title = "Compressed requests are not understood"
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "compressed", title)
+        raise Problem("compressed")
     try:
         async with asyncio.timeout(READ_SECONDS):
             return await request.read()
     except TimeoutError:
-        title = "The request took too long to arrive"
         headers: dict[str, str] = {hdrs.CONNECTION: "close"}
-        raise Problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", title, headers=headers) from None
+        raise Problem("too-slow", headers=headers) from None
 
 
 def _json(raw: bytes) -> Any:
@@ -146,77 +142,17 @@ def _constant(_: str) -> NoReturn:
 def _field(detail: Mapping[str, Any]) -> dict[str, str]:
     parts = [str(part) for part in detail["loc"] if part != "[key]"]
     pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+    return {"pointer": pointer, "detail": field_error(detail)}
+
+
+def field_error(detail: Mapping[str, Any]) -> str:
+    """What is wrong with a value, without the value."""
     match detail["type"]:
         case "extra_forbidden":
-            said = "unknown field"
+            return "unknown field"
         case "missing":
-            said = "is missing"
+            return "is missing"
         case "string_pattern_mismatch":
-            said = "has signs that are not allowed here"
+            return "has signs that are not allowed here"
         case _:  # the library's words do without the value
-            said = detail["msg"].replace("Input should", "must")
-    return {"pointer": pointer, "detail": said}
-
-
-def call_json(call: CallView) -> dict[str, Any]:
-    moved, spread = call.transfer, call.first_frame_ms
-    return {
-        "id": call.id,
-        "url": f"/v1/calls/{call.id}",
-        "direction": call.direction,
-        "state": call.state,
-        "agent": call.agent,
-        "trunk": call.trunk,
-        "caller": call.caller,
-        "callee": call.callee,
-        "started_at": _time(call.started_at),
-        "answered_at": _time(call.answered_at),
-        "ended_at": _time(call.ended_at),
-        "outcome": call.outcome,
-        "ended_by": call.ended_by,
-        "cause": call.cause,
-        "detail": call.detail,
-        "transfer": moved and {"to": moved.to, "by": moved.by, "state": moved.state, "outcome": moved.outcome},
-        "turns": call.turns,
-        "latency": {"first_frame_ms": spread and {"p50": round(spread.p50), "max": round(spread.max)}},
-        "cost": round(call.cost, 6),
-        "held_by": call.held_by,
-        "muted": list(call.muted),
-        "recording": call.recording,
-        "participants": [participant_json(each) for each in call.participants],
-        "queue": call.queue and queue_json(call.queue),
-    }
-
-
-def participant_json(found: ParticipantView) -> dict[str, Any]:
-    return {"leg": found.leg, "to": found.to, "by": found.by, "state": found.state, "outcome": found.outcome}
-
-
-def queue_json(queue: QueueView) -> dict[str, Any]:
-    return {
-        "number": queue.number,
-        "status": queue.status,
-        "priority": queue.priority,
-        "due_at": _time(queue.due_at),
-        "expires_at": _time(queue.expires_at),
-        "asked_by": queue.asked_by,
-        "attempts": [{"at": _time(each.at), "result": each.result, "detail": each.detail} for each in queue.attempts],
-    }
-
-
-def detail_json(detail: CallDetail) -> dict[str, Any]:
-    return call_json(detail.call) | {
-        "transcript": [_kept(each) for each in detail.transcript],
-        "turn_times": [_kept(each) for each in detail.turns],
-        "barge_ins": [_kept(each) for each in detail.barge_ins],
-        "recordings": [{"path": each.path, "seconds": each.seconds} for each in detail.recordings],
-    }
-
-
-def _kept(entry: Utterance | Turn | BargeIn) -> dict[str, Any]:
-    return {each.name: getattr(entry, each.name) for each in fields(entry)} | {"at": _time(entry.at)}
-
-
-def _time(moment: datetime | None) -> str | None:
-    """RFC 3339, UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+            return str(detail["msg"]).replace("Input should", "must")

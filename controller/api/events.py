@@ -12,18 +12,18 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import hdrs, web
+from pydantic import Field
 
-from controller.api.access import Doorkeeper
-from controller.api.bodies import Body, Nothing, read
+from controller.api.answers import Answer, Moment
+from controller.api.bodies import Body, Nothing
+from controller.api.operations import STREAM, Asked, Operation
 from controller.api.problems import Problem, malformed
 from controller.call import view
 from controller.call.view import Calls
 from controller.events.filters import Wanted, types_of
 from controller.events.hub import Reader, TooManyReaders
 from controller.events.making import Notice
-from controller.events.outbox import DeadLetter
 from controller.events.service import Events
-from controller.events.shapes import rfc3339
 from controller.outbound.orders import Ordering
 
 HEARTBEAT_SECONDS = 15.0
@@ -32,7 +32,6 @@ WRITE_SECONDS = 30.0
 """A client that takes nothing for so long is let go."""
 RETRY_MS = 2000
 LONGEST_ID = 100
-PAGE, MOST = 100, 1000
 
 _STREAM = {
     hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8",
@@ -47,36 +46,115 @@ class Replay(Body):
     call: str | None = None
 
 
+class StreamQuery(Body):
+    type: tuple[str, ...] = ()
+    """Only events of this type; `call.*` is all that begin so. May be given more than once."""
+
+
+class LetterQuery(Body):
+    receiver: str | None = None
+    call: str | None = None
+    after: int = Field(0, ge=0, le=2**53)
+    """The `next` of the page before this one."""
+    limit: int = Field(100, ge=1, le=1000)
+
+
+class LetterAnswer(Answer):
+    """A message that its receiver did not take, however often it was sent."""
+
+    number: int
+    event: str
+    type: str
+    call: str
+    receiver: str
+    accepted_at: Moment
+    dead_at: Moment
+    attempts: int
+    reason: str
+
+
+class LetterPage(Answer):
+    dead_letters: tuple[LetterAnswer, ...]
+    next: int | None
+
+
+class Replayed(Answer):
+    replayed: int
+
+
 class EventResources:
     def __init__(self, events: Events, calls: Calls, orders: Ordering) -> None:
         self._events = events
         self._calls = calls
         self._orders = orders
 
-    def routes(self, doorkeeper: Doorkeeper) -> list[web.RouteDef]:
-        gate, letters = doorkeeper.let_in, "/v1/webhooks/dead-letters"
-        return [
-            web.get("/v1/events", gate("read", self.all), allow_head=False),
-            web.get("/v1/calls/{id}/events", gate("read", self.of_call), allow_head=False),
-            web.get(letters, gate("read", self.dead_letters)),
-            web.post(f"{letters}/replay", gate("admin", self.replay)),
-            web.post(letters + r"/{number:[0-9]{1,18}}/replay", gate("admin", self.replay_one)),
-            web.delete(letters + r"/{number:[0-9]{1,18}}", gate("admin", self.discard)),
-        ]
+    def operations(self) -> tuple[Operation, ...]:
+        return (*self._streams(), *self._letters())
+
+    def _streams(self) -> tuple[Operation, ...]:
+        read_on = {"Last-Event-ID": "The id of the last event that was received: the stream goes on behind it."}
+        stream: dict[str, Any] = {
+            "scope": "read",
+            "query": StreamQuery,
+            "media": STREAM,
+            "request_headers": read_on,
+            "tag": "events",
+        }
+        return (
+            Operation(
+                *("stream_events", "GET", "/v1/events", "What happens in all calls, as it happens", self.all),
+                problems=("too-many-streams",),
+                **stream,
+            ),
+            Operation(
+                *("stream_call_events", "GET", "/v1/calls/{id}/events", "What happens in one call, until it ends"),
+                self.of_call,
+                problems=("unknown-call", "too-many-streams", "store-away"),
+                also={HTTPStatus.NO_CONTENT: None},
+                **stream,
+            ),
+        )
+
+    def _letters(self) -> tuple[Operation, ...]:
+        path, one = "/v1/webhooks/dead-letters", "/v1/webhooks/dead-letters/{number:[0-9]{1,18}}"
+        away = ("store-away",)
+        return (
+            Operation(
+                *("list_dead_letters", "GET", path, "Messages that no receiver took", self.dead_letters, LetterPage),
+                *("read", None, LetterQuery),
+                problems=away,
+                tag="webhooks",
+            ),
+            Operation(
+                *("replay_dead_letters", "POST", f"{path}/replay", "Send them again", self.replay, Replayed),
+                *("admin", Replay, None, HTTPStatus.ACCEPTED, away),
+                tag="webhooks",
+            ),
+            Operation(
+                *("replay_dead_letter", "POST", f"{one}/replay", "Send one again", self.replay_one, Replayed),
+                *("admin", Nothing, None, HTTPStatus.ACCEPTED, ("unknown-dead-letter", "not-found", *away)),
+                tag="webhooks",
+            ),
+            Operation(
+                *("discard_dead_letter", "DELETE", one, "Forget one", self.discard, None),
+                *("admin", None, None, HTTPStatus.NO_CONTENT, ("unknown-dead-letter", "not-found", *away)),
+                tag="webhooks",
+            ),
+        )
 
     # ------------------------------------------------------------ streams
 
-    async def all(self, request: web.Request) -> web.StreamResponse:
+    async def all(self, asked: Asked) -> web.StreamResponse:
         """What happens in all calls, from now on or from where the client left off."""
-        return await self._stream(request, None, _types(request))
+        return await self._stream(asked.request, None, _types(asked.query))
 
-    async def of_call(self, request: web.Request) -> web.StreamResponse:
+    async def of_call(self, asked: Asked) -> web.StreamResponse:
         """What has happened in one call and what happens until its end, with which the stream ends. 204: there is
         nothing more to come, which keeps browsers from asking again."""
-        call, types = request.match_info["id"], _types(request)
+        call, types = asked.part("id"), _types(asked.query)
         if not self._events.hub.knows(call) and (await self._find(call)).ended_at is not None:
             return web.Response(status=HTTPStatus.NO_CONTENT)
-        return await self._stream(request, call, types)
+        return await self._stream(asked.request, call, types)
 
     async def _find(self, call: str) -> view.CallView:
         """Raises UnknownCall."""
@@ -100,8 +178,7 @@ class EventResources:
                 await response.write_eof()
         except TooManyReaders:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
-            title = "Too many streams are open"
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too-many-streams", title, headers=headers) from None
+            raise Problem("too-many-streams", headers=headers) from None
         except (TimeoutError, ConnectionError):  # the client is gone, or as good as
             if request.transport is not None:
                 request.transport.abort()
@@ -109,36 +186,30 @@ class EventResources:
 
     # ------------------------------------------------------------ dead letters
 
-    async def dead_letters(self, request: web.Request) -> web.Response:
+    async def dead_letters(self, asked: Asked) -> LetterPage:
         """By number; `after` is the `next` of the page before."""
-        given = _query(request, "receiver", "call", "after", "limit")
-        most, after = (
-            _whole(given.get("limit", str(PAGE)), "limit", MOST),
-            _whole(given.get("after", "0"), "after", 2**53),
-        )
-        asked = {"receiver": given.get("receiver"), "call": given.get("call")}
-        found = await self._events.outbox.dead_letters(**asked, after=after, most=max(1, most))
-        more = found[-1].number if len(found) == most else None
-        return web.json_response({"dead_letters": [_letter_json(each) for each in found], "next": more})
+        query: LetterQuery = asked.query
+        which = {"receiver": query.receiver, "call": query.call}
+        found = await self._events.outbox.dead_letters(**which, after=query.after, most=query.limit)
+        more = found[-1].number if len(found) == query.limit else None
+        return LetterPage(dead_letters=tuple(map(LetterAnswer.model_validate, found)), next=more)
 
-    async def replay(self, request: web.Request) -> web.Response:
-        which = await read(request, Replay)
-        return await self._replayed(receiver=which.receiver, call=which.call)
+    async def replay(self, asked: Asked) -> Replayed:
+        return await self._replayed(receiver=asked.body.receiver, call=asked.body.call)
 
-    async def replay_one(self, request: web.Request) -> web.Response:
-        await read(request, Nothing)
-        return await self._replayed(number=int(request.match_info["number"]))
+    async def replay_one(self, asked: Asked) -> Replayed:
+        return await self._replayed(number=int(asked.part("number")))
 
-    async def _replayed(self, **which: Any) -> web.Response:
+    async def _replayed(self, **which: Any) -> Replayed:
         count = await self._events.outbox.replay(datetime.now(UTC), **which)
         if "number" in which and not count:
-            raise _unknown_letter()
+            raise Problem("unknown-dead-letter")
         self._events.replayed()
-        return web.json_response({"replayed": count}, status=HTTPStatus.ACCEPTED)
+        return Replayed(replayed=count)
 
-    async def discard(self, request: web.Request) -> web.Response:
-        if not await self._events.outbox.discard(number=int(request.match_info["number"])):
-            raise _unknown_letter()
+    async def discard(self, asked: Asked) -> web.Response:
+        if not await self._events.outbox.discard(number=int(asked.part("number"))):
+            raise Problem("unknown-dead-letter")
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -182,43 +253,9 @@ async def _write(response: web.StreamResponse, frame: bytes) -> None:
         await response.write(frame)
 
 
-def _types(request: web.Request) -> frozenset[str]:
-    """Of the query's `type`, which may come more than once. Raises Problem 400."""
-    if set(request.query) - {"type"}:
-        raise malformed("The query has an unknown parameter; there is only `type`.")
+def _types(query: StreamQuery) -> frozenset[str]:
+    """Raises Problem 400."""
     try:
-        return types_of(request.query.getall("type", []))
+        return types_of(query.type)
     except ValueError as error:
         raise malformed(f"`type`: {error}.", {"parameter": "type", "detail": str(error)}) from None
-
-
-def _query(request: web.Request, *known: str) -> dict[str, str]:
-    """Raises Problem 400."""
-    if set(request.query) - set(known) or len(request.query) != len(set(request.query)):
-        raise malformed("The query has an unknown or repeated parameter; there are: " + ", ".join(known) + ".")
-    return dict(request.query)
-
-
-def _whole(text: str, name: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 17) or int(text) > most:
-        said = f"must be a whole number up to {most}"
-        raise malformed(f"`{name}` {said}.", {"parameter": name, "detail": said})
-    return int(text)
-
-
-def _unknown_letter() -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, "unknown-dead-letter", "There is no such dead letter")
-
-
-def _letter_json(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "number": letter.number,
-        "event": letter.event,
-        "type": letter.type,
-        "call": letter.call,
-        "receiver": letter.receiver,
-        "accepted_at": rfc3339(letter.accepted_at),
-        "dead_at": rfc3339(letter.dead_at),
-        "attempts": letter.attempts,
-        "reason": letter.reason,
-    }

@@ -3,43 +3,71 @@
 Owns paths, scopes and status codes, as `resources` does. Decides nothing: parse, ask `Verbs`, answer with the call.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
 
-from controller.api.access import Doorkeeper
-from controller.api.bodies import Body, Nothing, call_json, participant_json, read
+from controller.api.answers import CallAnswer, ParticipantAnswer
+from controller.api.bodies import Body, Nothing, TransferCall
 from controller.api.models_live import AddParticipant, MuteCall, RecordCall, Say, SendDigits, SwitchAgent
-from controller.api.problems import USER
+from controller.api.operations import Asked, Handle, Operation, Told
 from controller.call import view
 from controller.call.verbs import Verbs
 from controller.outbound.orders import Ordering
 
 B = TypeVar("B", bound=Body)
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+_OF_LIVE = ("unknown-call", "wrong-state", "store-away")
 
 
 @dataclass(frozen=True, slots=True)
 class Verb(Generic[B]):
-    """`POST /v1/calls/{id}/<name>` with a `body`; `ask` gets what was sent, the call's id, and who asks."""
+    """`POST /v1/calls/{id}/<path>` with a `body`; `ask` gets what was sent, the call's id, and who asks."""
 
     name: str
+    path: str
+    summary: str
     body: type[B]
     ask: Callable[[Verbs, B, str, str], view.CallView]
+    problems: tuple[str, ...] = ()
 
 
 VERBS: tuple[Verb[Any], ...] = (
-    Verb("hold", Nothing, lambda verbs, _, call, by: verbs.hold(call, by=by)),
-    Verb("resume", Nothing, lambda verbs, _, call, by: verbs.resume(call, by=by)),
-    Verb("mute", MuteCall, lambda verbs, sent, call, by: verbs.mute(call, side=sent.side, on=True, by=by)),
-    Verb("unmute", MuteCall, lambda verbs, sent, call, by: verbs.mute(call, side=sent.side, on=False, by=by)),
-    Verb("dtmf", SendDigits, lambda verbs, sent, call, by: verbs.send_digits(call, digits=sent.digits, by=by)),
-    Verb("say", Say, lambda verbs, sent, call, by: verbs.say(call, text=sent.text, exact=sent.exact, by=by)),
-    Verb("agent", SwitchAgent, lambda verbs, sent, call, by: verbs.switch(call, **dict(sent), by=by)),
-    Verb("recording", RecordCall, lambda verbs, sent, call, by: verbs.record(call, action=sent.action, by=by)),
+    Verb("hold", "hold", "Music for the caller", Nothing, lambda verbs, _, call, by: verbs.hold(call, by=by)),
+    Verb("resume", "resume", "End a hold", Nothing, lambda verbs, _, call, by: verbs.resume(call, by=by)),
+    Verb(
+        *("mute", "mute", "One side is not heard by the other", MuteCall),
+        lambda verbs, sent, call, by: verbs.mute(call, side=sent.side, on=True, by=by),
+    ),
+    Verb(
+        *("unmute", "unmute", "It is heard again", MuteCall),
+        lambda verbs, sent, call, by: verbs.mute(call, side=sent.side, on=False, by=by),
+    ),
+    Verb(
+        *("send_digits", "dtmf", "Keys for the telephone at the other end", SendDigits),
+        lambda verbs, sent, call, by: verbs.send_digits(call, digits=sent.digits, by=by),
+    ),
+    Verb(
+        *("say", "say", "The agent says this, or does as it is told", Say),
+        lambda verbs, sent, call, by: verbs.say(call, text=sent.text, exact=sent.exact, by=by),
+    ),
+    Verb(
+        *("switch_agent", "agent", "Another agent, or other instructions", SwitchAgent),
+        lambda verbs, sent, call, by: verbs.switch(call, **dict(sent), by=by),
+        ("unknown-name",),
+    ),
+    Verb(
+        *("record", "recording", "Start, pause, resume or stop the recording", RecordCall),
+        lambda verbs, sent, call, by: verbs.record(call, action=sent.action, by=by),
+    ),
+    Verb(
+        *("transfer", "transfer", "Connect the caller with somebody else", TransferCall),
+        lambda verbs, sent, call, by: verbs.transfer(call, to=sent.to, by=by),
+        ("not-allowed",),
+    ),
 )
 
 
@@ -48,22 +76,46 @@ class LiveResources:
         self._calls = calls
         self._orders = orders
 
-    def routes(self, doorkeeper: Doorkeeper) -> list[web.RouteDef]:
-        gate = doorkeeper.let_in
-        return [
-            *(web.post(f"/v1/calls/{{id}}/{verb.name}", gate("control", self._handler(verb))) for verb in VERBS),
-            web.post("/v1/calls/{id}/participants", gate("control", self.add_participant)),
-            web.delete("/v1/calls/{id}/participants/{leg}", gate("control", self.drop_participant)),
-        ]
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            *map(self._operation, VERBS),
+            Operation(
+                *("add_participant", "POST", "/v1/calls/{id}/participants", "Dial somebody into the call"),
+                self.add_participant,
+                ParticipantAnswer,
+                scope="control",
+                body=AddParticipant,
+                status=HTTPStatus.ACCEPTED,
+                problems=(*_OF_LIVE, "not-allowed"),
+                headers={hdrs.LOCATION: "The participant's URL."},
+            ),
+            Operation(
+                *("drop_participant", "DELETE", "/v1/calls/{id}/participants/{leg}", "Let a participant go"),
+                self.drop_participant,
+                ParticipantAnswer,
+                scope="control",
+                body=Nothing,
+                status=HTTPStatus.ACCEPTED,
+                problems=(*_OF_LIVE, "unknown-participant"),
+            ),
+        )
 
-    def _handler(self, verb: Verb[Any]) -> Handler:
-        async def handle(request: web.Request) -> web.Response:
-            sent, call = await read(request, verb.body), request.match_info["id"]
+    def _operation(self, verb: Verb[Any]) -> Operation:
+        return Operation(
+            *(verb.name, "POST", f"/v1/calls/{{id}}/{verb.path}", verb.summary, self._handle(verb), CallAnswer),
+            scope="control",
+            body=verb.body,
+            status=HTTPStatus.ACCEPTED,
+            problems=(*_OF_LIVE, *verb.problems),
+        )
+
+    def _handle(self, verb: Verb[Any]) -> Handle:
+        async def handle(asked: Asked) -> CallAnswer:
+            call = asked.part("id")
             try:
-                answer = verb.ask(self._calls.verbs, sent, call, request[USER])
+                return CallAnswer.of(verb.ask(self._calls.verbs, asked.body, call, asked.by))
             except view.UnknownCall:
                 raise await self._not_live(call) from None
-            return web.json_response(call_json(answer), status=HTTPStatus.ACCEPTED)
 
         return handle
 
@@ -72,20 +124,19 @@ class LiveResources:
         found = await self._orders.find(call)
         return view.WrongState(f"This call is not up: it is {found.state}.")
 
-    async def add_participant(self, request: web.Request) -> web.Response:
-        sent, call = await read(request, AddParticipant), request.match_info["id"]
+    async def add_participant(self, asked: Asked) -> Told:
+        call = asked.part("id")
         try:
-            found = self._calls.verbs.add_participant(call, to=sent.to, by=request[USER])
+            found = self._calls.verbs.add_participant(call, to=asked.body.to, by=asked.by)
         except view.UnknownCall:
             raise await self._not_live(call) from None
-        location = {hdrs.LOCATION: f"/v1/calls/{call}/participants/{found.leg}"}
-        return web.json_response(participant_json(found), status=HTTPStatus.ACCEPTED, headers=location)
+        location: dict[str, str] = {hdrs.LOCATION: f"/v1/calls/{call}/participants/{found.leg}"}
+        return Told(ParticipantAnswer.model_validate(found), location)
 
-    async def drop_participant(self, request: web.Request) -> web.Response:
-        await read(request, Nothing)
-        call, leg = request.match_info["id"], request.match_info["leg"]
+    async def drop_participant(self, asked: Asked) -> ParticipantAnswer:
+        call = asked.part("id")
         try:
-            found = self._calls.verbs.drop_participant(call, leg=leg, by=request[USER])
+            found = self._calls.verbs.drop_participant(call, leg=asked.part("leg"), by=asked.by)
         except view.UnknownCall:
             raise await self._not_live(call) from None
-        return web.json_response(participant_json(found), status=HTTPStatus.ACCEPTED)
+        return ParticipantAnswer.model_validate(found)

@@ -2,14 +2,17 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from controller.api.bodies import Body, Name, VariableName, VariableText
+from controller.api.bodies import Body, Name, Variables
 from controller.call.commands import DIGITS
 
 Words = Annotated[
     str, StringConstraints(min_length=1, max_length=8192, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")
 ]
+
+
+_SWITCHED = ("agent", "instructions", "variables")
 
 
 class MuteCall(Body):
@@ -30,11 +33,13 @@ class Say(Body):
 
 
 class SwitchAgent(Body):
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in _SWITCHED]})
+
     agent: Name | None = None
     """A name from `agents` in the config. At least one of the three is needed."""
     instructions: Words | None = None
     """Instead of the agent's own; taken as they are."""
-    variables: dict[VariableName, VariableText] = Field(default_factory=dict, max_length=50)
+    variables: Variables = Field(default_factory=dict)
     """Fill `{{name}}` in the agent's texts, besides those with which the call was placed."""
 
     @model_validator(mode="after")

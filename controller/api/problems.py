@@ -16,6 +16,7 @@ from uuid import uuid4
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from pydantic import BaseModel, ConfigDict
 
 from controller import limits, routing
 from controller.call import view
@@ -30,20 +31,55 @@ USER = web.RequestKey("user", str)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
+TITLES: dict[str, tuple[HTTPStatus, str]] = {
+    "malformed-request": (HTTPStatus.BAD_REQUEST, "The request can't be understood"),
+    "unauthorized": (HTTPStatus.UNAUTHORIZED, "A token is needed"),
+    "forbidden": (HTTPStatus.FORBIDDEN, "The token does not allow this"),
+    "not-allowed": (HTTPStatus.FORBIDDEN, "This may not be dialled"),
+    "not-found": (HTTPStatus.NOT_FOUND, "There is nothing here"),
+    "unknown-call": (HTTPStatus.NOT_FOUND, "There is no such call"),
+    "unknown-participant": (HTTPStatus.NOT_FOUND, "The call has no such participant"),
+    "method-not-allowed": (HTTPStatus.METHOD_NOT_ALLOWED, "This can't be done here"),
+    "too-slow": (HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive"),
+    "wrong-state": (HTTPStatus.CONFLICT, "The call can't do that now"),
+    "refused": (HTTPStatus.CONFLICT, "Call control refuses this"),
+    "too-large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large"),
+    "not-json": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Only JSON is understood"),
+    "compressed": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Compressed requests are not understood"),
+    "unknown-dead-letter": (HTTPStatus.NOT_FOUND, "There is no such dead letter"),
+    "wrong-webhook": (HTTPStatus.UNPROCESSABLE_ENTITY, "A call may not have this webhook"),
+    "too-many-streams": (HTTPStatus.SERVICE_UNAVAILABLE, "Too many streams are open"),
+    "unknown-name": (HTTPStatus.UNPROCESSABLE_ENTITY, "There is no such trunk or agent"),
+    "wrong-moment": (HTTPStatus.UNPROCESSABLE_ENTITY, "The call could never be placed"),
+    "at-limit": (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
+    "internal": (HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side"),
+    "not-ready": (HTTPStatus.SERVICE_UNAVAILABLE, "No call can be made at the moment"),
+    "store-away": (HTTPStatus.SERVICE_UNAVAILABLE, "Nothing can be written down at the moment"),
+}
+"""All problem types but `http-error`, which has the status and the title of what the HTTP library refused."""
+
+_LATER: dict[str, str] = {hdrs.RETRY_AFTER: "5"}
+
+
 @dataclass(eq=False)  # not frozen: whatever catches an exception may set its traceback
 class Problem(Exception):
     """An answer that is not the wanted one. `type` is the last part of its URI, `/problems/<type>`."""
 
-    status: HTTPStatus
     type: str
-    title: str
     detail: str = ""
     errors: tuple[Mapping[str, str], ...] = ()
     """Of a request's parts: a JSON pointer, or the name of a query parameter, and what is wrong there."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    other_status: HTTPStatus | None = None
+    """Of an `http-error`."""
+
+    @property
+    def status(self) -> HTTPStatus:
+        return self.other_status or TITLES[self.type][0]
 
     def body(self, request_id: str) -> dict[str, Any]:
-        told: dict[str, Any] = {"type": f"/problems/{self.type}", "title": self.title, "status": int(self.status)}
+        title = TITLES[self.type][1] if self.type in TITLES else self.status.phrase
+        told: dict[str, Any] = {"type": f"/problems/{self.type}", "title": title, "status": int(self.status)}
         if self.detail:
             told["detail"] = self.detail
         if self.errors:
@@ -51,8 +87,32 @@ class Problem(Exception):
         return told | {"request_id": request_id}
 
 
+class PartProblem(BaseModel):
+    """Where in the request, and what is wrong there."""
+
+    pointer: str | None = None
+    """Into the body (RFC 6901)."""
+    parameter: str | None = None
+    """Of the query."""
+    detail: str
+
+
+class ProblemAnswer(BaseModel):
+    """RFC 9457."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, json_schema_serialization_defaults_required=False)
+
+    type: str
+    """Stable: docs/api.md lists them."""
+    title: str
+    status: int
+    detail: str | None = None
+    errors: list[PartProblem] | None = None
+    request_id: str
+
+
 def malformed(detail: str, *errors: Mapping[str, str]) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, "malformed-request", "The request can't be understood", detail, errors)
+    return Problem("malformed-request", detail, errors)
 
 
 def _of_http(answer: web.HTTPException) -> Problem:
@@ -62,49 +122,40 @@ def _of_http(answer: web.HTTPException) -> Problem:
     }
     match answer.status:
         case HTTPStatus.NOT_FOUND:
-            return Problem(HTTPStatus.NOT_FOUND, "not-found", "There is nothing here")
+            return Problem("not-found")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            title = "This can't be done here"
-            return Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", title, headers=kept)
+            return Problem("method-not-allowed", headers=kept)
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "The request is too large")
+            return Problem("too-large")
         case _:
-            return Problem(HTTPStatus(answer.status), "http-error", HTTPStatus(answer.status).phrase, headers=kept)
+            return Problem("http-error", headers=kept, other_status=HTTPStatus(answer.status))
+
+
+_REFUSALS: tuple[tuple[type[Exception], str], ...] = (
+    (limits.NotAllowed, "not-allowed"),
+    (view.UnknownCall, "unknown-call"),
+    (view.UnknownParticipant, "unknown-participant"),
+    (view.UnknownName, "unknown-name"),
+    (routing.UnknownAgent, "unknown-name"),
+    (view.WrongWebhook, "wrong-webhook"),
+    (view.WrongState, "wrong-state"),
+    (view.WrongMoment, "wrong-moment"),
+    (limits.Busy, "at-limit"),
+    (view.NotReady, "not-ready"),
+    (view.CallRefused, "refused"),
+)
 
 
 def _of_refusal(refusal: Exception) -> Problem | None:
     """What call control refuses; None: that is no refusal but a fault of ours."""
-    text = str(refusal)
-    match refusal:
-        case limits.NotAllowed():
-            return Problem(HTTPStatus.FORBIDDEN, "not-allowed", "This may not be dialled", text)
-        case view.UnknownCall():
-            return Problem(HTTPStatus.NOT_FOUND, "unknown-call", "There is no such call", text)
-        case view.UnknownParticipant():
-            return Problem(HTTPStatus.NOT_FOUND, "unknown-participant", "The call has no such participant", text)
-        case view.UnknownName() | routing.UnknownAgent():
-            return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-name", "There is no such trunk or agent", text)
-        case view.WrongWebhook():
-            return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-webhook", "A call may not have this webhook", text)
-        case view.WrongState():
-            return Problem(HTTPStatus.CONFLICT, "wrong-state", "The call can't do that now", text)
-        case limits.Busy():
-            return _later(HTTPStatus.TOO_MANY_REQUESTS, "at-limit", "Too many calls at once", text)
-        case view.WrongMoment():
-            return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-moment", "The call could never be placed", text)
-        case StoreError():
-            log.error("a request found the store away", reason=text)
-            return _later(HTTPStatus.SERVICE_UNAVAILABLE, "store-away", "Nothing can be written down at the moment", "")
-        case view.NotReady():
-            return _later(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "No call can be made at the moment", text)
-        case view.CallRefused():
-            return Problem(HTTPStatus.CONFLICT, "refused", "Call control refuses this", text)
-        case _:
-            return None
-
-
-def _later(status: HTTPStatus, type_: str, title: str, detail: str) -> Problem:
-    return Problem(status, type_, title, detail, headers={hdrs.RETRY_AFTER: "5"})
+    if isinstance(refusal, StoreError):
+        log.error("a request found the store away", reason=str(refusal))
+        return Problem("store-away", headers=_LATER)
+    type_ = next((name for kind, name in _REFUSALS if isinstance(refusal, kind)), None)
+    if type_ is None:
+        return None
+    later = TITLES[type_][0] in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+    return Problem(type_, str(refusal), headers=_LATER if later else {})
 
 
 @web.middleware
@@ -135,8 +186,7 @@ def _fault(fault: Exception, request: web.Request) -> Problem:
         at=f"{last.filename}:{last.lineno}",
         text_pii=str(fault),
     )
-    title = "Something went wrong on our side"
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", title, "The log has more under this request's id.")
+    return Problem("internal", "The log has more under this request's id.")
 
 
 def _response(problem: Problem, request: web.Request) -> web.Response:

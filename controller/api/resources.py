@@ -1,21 +1,35 @@
-"""The resources of the API: which path asks call control for what.
+"""The resources of calls: placed, listed, shown, ended, and whether any could be carried now.
 
-Owns the paths, their scopes and their status codes. Decides nothing: parse, ask `view.Calls`, answer.
+Owns paths, scopes and status codes. Decides nothing: parse, ask `view.Calls` or the queue's counter, answer.
 """
 
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Literal
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
+from pydantic import Field
 
-from controller.api.access import Doorkeeper
-from controller.api.bodies import Nothing, PlaceCall, TransferCall, call_json, detail_json, read
-from controller.api.problems import USER, malformed
+from controller.api.answers import CallAnswer, CallDetailAnswer, CallPage, Health, Readiness
+from controller.api.bodies import Body, Nothing, PlaceCall
+from controller.api.operations import Asked, Operation, Told
 from controller.call import view
 from controller.call.view import Calls
 from controller.outbound.orders import Ordering, Wish
 from controller.store.database import StoreError
+
+
+class CallQuery(Body):
+    state: Literal["active", "ended"] | None = None
+    """Only those."""
+    direction: Literal["inbound", "outbound"] | None = None
+    agent: str | None = Field(None, max_length=128)
+    trunk: str | None = Field(None, max_length=128)
+    limit: int = Field(100, ge=1, le=1000)
+    """Calls per page."""
+    before: str | None = Field(None, max_length=64)
+    """The `next` of the page before this one."""
 
 
 class Resources:
@@ -23,36 +37,72 @@ class Resources:
         self._calls = calls
         self._orders = orders
 
-    def routes(self, doorkeeper: Doorkeeper) -> list[web.RouteDef]:
-        gate = doorkeeper.let_in
-        return [
-            web.get("/healthz", self.health),
-            web.get("/readyz", self.readiness),
-            web.get("/v1/calls", gate("read", self.list)),
-            web.post("/v1/calls", gate("call", self.place)),
-            web.get("/v1/calls/{id}", gate("read", self.show)),
-            web.post("/v1/calls/{id}/hangup", gate("control", self.hang_up)),
-            web.post("/v1/calls/{id}/transfer", gate("control", self.transfer)),
-        ]
+    def operations(self) -> tuple[Operation, ...]:
+        placed = {"status": HTTPStatus.ACCEPTED, "headers": {hdrs.LOCATION: "The call's URL."}}
+        return (
+            Operation("health", "GET", "/healthz", "Does the process live?", self.health, Health, tag="health"),
+            Operation(
+                *("readiness", "GET", "/readyz", "Could a call be carried now?", self.readiness, Readiness),
+                also={HTTPStatus.SERVICE_UNAVAILABLE: Readiness},
+                tag="health",
+            ),
+            Operation(
+                *("list_calls", "GET", "/v1/calls", "Calls, live ones first, then the newest", self.list, CallPage),
+                scope="read",
+                query=CallQuery,
+            ),
+            Operation(
+                *("place_call", "POST", "/v1/calls", "Call somebody", self.place, CallAnswer),
+                scope="call",
+                body=PlaceCall,
+                problems=(
+                    "not-allowed",
+                    "unknown-name",
+                    "wrong-moment",
+                    "at-limit",
+                    "not-ready",
+                    "store-away",
+                    "refused",
+                ),
+                **placed,  # type: ignore[arg-type]
+            ),
+            Operation(
+                *("show_call", "GET", "/v1/calls/{id}", "One call, with what was said", self.show, CallDetailAnswer),
+                scope="read",
+                problems=("unknown-call", "store-away"),
+            ),
+            Operation(
+                *("hang_up", "POST", "/v1/calls/{id}/hangup", "End a call, or cancel one that waits", self.hang_up),
+                answer=CallAnswer,
+                scope="control",
+                body=Nothing,
+                status=HTTPStatus.ACCEPTED,
+                problems=("unknown-call", "wrong-state", "store-away"),
+            ),
+        )
 
-    async def health(self, _: web.Request) -> web.Response:
+    async def health(self, _: Asked) -> Health:
         """The process lives and its loop turns."""
-        return web.json_response({"status": "ok"})
+        return Health()
 
-    async def readiness(self, _: web.Request) -> web.Response:
-        """Whether a call could be carried now."""
+    async def readiness(self, _: Asked) -> Told:
         parts = dict(self._calls.ready())
         ready = all(part is True for part in parts.values())
-        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return web.json_response({"ready": ready, "parts": parts}, status=status)
+        return Told(Readiness(ready=ready, parts=parts), status=None if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
-    async def list(self, request: web.Request) -> web.Response:
-        wanted = _state(request)
-        calls = [call for call in self._calls.all() if wanted in (None, "ended" if call.ended_at else "active")]
-        return web.json_response({"calls": [call_json(call) for call in calls], "next": None})
+    async def list(self, asked: Asked) -> CallPage:
+        """The cursor is the last call shown: those that came meanwhile don't move a page."""
+        query: CallQuery = asked.query
+        calls = [call for call in self._calls.all() if _wanted(call, query)]
+        if query.before is not None:
+            shown = next((at for at, call in enumerate(calls) if call.id == query.before), len(calls) - 1)
+            calls = calls[shown + 1 :]
+        page = calls[: query.limit]
+        more = page[-1].id if len(calls) > len(page) else None
+        return CallPage(calls=tuple(map(CallAnswer.of, page)), next=more)
 
-    async def show(self, request: web.Request) -> web.Response:
-        call = request.match_info["id"]
+    async def show(self, asked: Asked) -> CallDetailAnswer:
+        call = asked.part("id")
         try:
             found = self._calls.detail(call)
         except view.UnknownCall:
@@ -60,39 +110,30 @@ class Resources:
         else:
             with suppress(StoreError):  # what call control knows is worth an answer
                 found = replace(found, call=await self._orders.with_queue(found.call))
-        return web.json_response(detail_json(found))
+        return CallDetailAnswer.of_detail(found)
 
-    async def place(self, request: web.Request) -> web.Response:
-        body = await read(request, PlaceCall)
-        call = await self._orders.place(Wish(**dict(body)), by=request[USER])
-        location = {hdrs.LOCATION: f"/v1/calls/{call.id}"}
-        return web.json_response(call_json(call), status=HTTPStatus.ACCEPTED, headers=location)
+    async def place(self, asked: Asked) -> Told:
+        call = await self._orders.place(Wish(**dict(asked.body)), by=asked.by)
+        return Told(CallAnswer.of(call), {hdrs.LOCATION: f"/v1/calls/{call.id}"})
 
-    async def hang_up(self, request: web.Request) -> web.Response:
+    async def hang_up(self, asked: Asked) -> CallAnswer:
         """A call that waits in the queue is cancelled."""
-        await read(request, Nothing)
-        call, by = request.match_info["id"], request[USER]
+        call = asked.part("id")
         try:
-            answer = self._calls.verbs.hang_up(call, by=by)
+            answer = self._calls.verbs.hang_up(call, by=asked.by)
         except (view.UnknownCall, view.WrongState) as refusal:
             try:
-                answer = await self._orders.cancel(call, by=by)
+                answer = await self._orders.cancel(call, by=asked.by)
             except view.UnknownCall:
                 raise refusal from None
-        return web.json_response(call_json(answer), status=HTTPStatus.ACCEPTED)
-
-    async def transfer(self, request: web.Request) -> web.Response:
-        body = await read(request, TransferCall)
-        call = self._calls.verbs.transfer(request.match_info["id"], to=body.to, by=request[USER])
-        return web.json_response(call_json(call), status=HTTPStatus.ACCEPTED)
+        return CallAnswer.of(answer)
 
 
-def _state(request: web.Request) -> str | None:
-    """Raises Problem 400 for a query that has anything but one `state`."""
-    for name in request.query:
-        if name != "state" or len(request.query.getall("state")) > 1:
-            raise malformed("The query has an unknown or repeated parameter; there is only `state`.")
-    state = request.query.get("state")
-    if state not in (None, "active", "ended"):
-        raise malformed("`state` is `active` or `ended`.", {"parameter": "state", "detail": "must be active or ended"})
-    return state
+def _wanted(call: view.CallView, query: CallQuery) -> bool:
+    state = "ended" if call.ended_at else "active"
+    return (
+        query.state in (None, state)
+        and query.direction in (None, call.direction)
+        and query.agent in (None, call.agent)
+        and query.trunk in (None, call.trunk)
+    )

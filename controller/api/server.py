@@ -8,9 +8,11 @@ from types import TracebackType
 
 from aiohttp import web
 
+from controller.api import documents
 from controller.api.access import Doorkeeper
 from controller.api.bodies import LARGEST
 from controller.api.live import LiveResources
+from controller.api.operations import Operation, routes
 from controller.api.problems import answer_problems, mark
 from controller.api.queueing import QueueResources
 from controller.api.resources import Resources
@@ -24,16 +26,25 @@ CLOSING_SECONDS = 3.0
 """What answers under way are given when the server closes."""
 
 
+def operations_of(calls: Calls, orders: Ordering) -> tuple[Operation, ...]:
+    """All of them, in the order in which they are documented."""
+    parts = (Resources(calls, orders), LiveResources(calls, orders), QueueResources(orders))
+    return tuple(operation for part in parts for operation in part.operations())
+
+
 def make_app(
-    calls: Calls, orders: Ordering, tokens: Iterable[Token], extra_routes: Iterable[web.AbstractRouteDef] = ()
+    calls: Calls,
+    orders: Ordering,
+    tokens: Iterable[Token],
+    more: Iterable[Operation] = (),
+    extra_routes: Iterable[web.AbstractRouteDef] = (),
 ) -> web.Application:
-    """The API over `calls` and the queue. `extra_routes` are added as they are: they see to authentication."""
+    """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves."""
     app = web.Application(middlewares=[answer_problems], client_max_size=LARGEST)
     app.on_response_prepare.append(mark)
     doorkeeper = Doorkeeper(tokens)
-    for ours in (Resources(calls, orders), LiveResources(calls, orders), QueueResources(orders)):
-        app.router.add_routes(ours.routes(doorkeeper))
-    app.router.add_routes(extra_routes)
+    operations = (*operations_of(calls, orders), *more)
+    app.router.add_routes([*routes(operations, doorkeeper), *documents.routes(operations), *extra_routes])
     return app
 
 

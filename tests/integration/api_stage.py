@@ -1,7 +1,7 @@
 """The API on a real socket, over call control that keeps a record and says what it is told to say."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
 
+from controller.api.operations import Operation
 from controller.api.server import ApiServer, make_app
 from controller.call import view
 from controller.config import Scope, Token
@@ -186,14 +187,17 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*extra: web.AbstractRouteDef) -> AsyncIterator[Stage]:
+async def stage(
+    *extra: web.AbstractRouteDef,
+    more: Callable[[FakeCalls, FakeOrders], Iterable[Operation]] = lambda _, __: (),
+) -> AsyncIterator[Stage]:
     calls = FakeCalls()
     orders = FakeOrders(calls)
     tokens = [
         Token(name=token.partition("-")[0], token=SecretStr(token), scopes=scopes) for token, scopes in TOKENS.items()
     ]
     async with (
-        ApiServer(make_app(calls, orders, tokens, extra_routes=extra), "127.0.0.1", 0) as server,
+        ApiServer(make_app(calls, orders, tokens, more(calls, orders), extra), "127.0.0.1", 0) as server,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http,
     ):
         yield Stage(calls, orders, server.port, http)

@@ -18,6 +18,7 @@ GOOD: list[tuple[str, dict[str, Any] | None, str, dict[str, Any]]] = [
     ("dtmf", {"digits": "12*#w9"}, "send_digits", {"digits": "12*#w9"}),
     ("say", {"text": "Bitte warten, Zoë.\n"}, "say", {"text": "Bitte warten, Zoë.\n", "exact": True}),
     ("say", {"text": "Apologise.", "exact": False}, "say", {"text": "Apologise.", "exact": False}),
+    ("transfer", {"to": "5002"}, "transfer", {"to": "5002"}),
     ("agent", {"agent": "night"}, "switch", {"agent": "night", "instructions": None, "variables": {}}),
     ("agent", {"instructions": "Be."}, "switch", {"agent": None, "instructions": "Be.", "variables": {}}),
     ("agent", {"variables": {"a": "b"}}, "switch", {"agent": None, "instructions": None, "variables": {"a": "b"}}),
@@ -38,7 +39,7 @@ async def test_each_verb_is_asked_of_call_control(
 
 
 def test_each_verb_has_been_tried() -> None:
-    assert {path for path, *_ in GOOD} == {verb.name for verb in VERBS}
+    assert {path for path, *_ in GOOD} == {verb.path for verb in VERBS}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ async def test_what_call_control_refuses(refusal: Exception, status: int, kind: 
             assert (answer.status, told["type"], told["detail"]) == (status, f"/problems/{kind}", str(refusal))
 
 
-@pytest.mark.parametrize("path", [*(verb.name for verb in VERBS), "participants", "participants/y"])
+@pytest.mark.parametrize("path", [*(verb.path for verb in VERBS), "participants", "participants/y"])
 async def test_a_call_that_waits_is_not_up_and_others_are_unknown(path: str) -> None:
     bodies = {name: body for name, body, *_ in GOOD} | {"participants": {"to": "1"}}
     method = "DELETE" if path.endswith("/y") else "POST"

@@ -13,14 +13,12 @@ import pytest
 from aiohttp import web
 
 from controller.api import events as streams
-from controller.api.access import Doorkeeper
 from controller.api.events import EventResources
-from controller.config import Token
 from controller.events import hub as hubs
 from controller.events import patience
 from controller.events.service import Events
 from tests.integration import api_stage, webhook_rig
-from tests.integration.api_stage import TOKENS, Stage, stage
+from tests.integration.api_stage import Stage, stage
 from tests.integration.webhook_rig import begin, end, eventually, hook, say, told_to
 
 READER = "reader-0123456789"
@@ -87,27 +85,12 @@ class House:
             return response.status, json.loads(text) if text else {}
 
 
-class _Late:
-    """Routes are made before the stage has its calls: the resources come a moment later."""
-
-    def __init__(self) -> None:
-        self.resources: EventResources | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            answer: web.StreamResponse = await getattr(self.resources, name)(request)
-            return answer
-
-        return handle
-
-
 @asynccontextmanager
 async def house(folder: Path, **hooks: Any) -> AsyncIterator[House]:
-    late = _Late()
-    tokens = [Token.model_validate({"name": t[:5], "token": t, "scopes": scopes}) for t, scopes in TOKENS.items()]
-    routes = EventResources.routes(late, Doorkeeper(tokens))  # type: ignore[arg-type]
-    async with webhook_rig.events(told_to(hooks), folder) as events, stage(*routes) as there:
-        late.resources = EventResources(events, there.calls, there.orders)
+    async with (
+        webhook_rig.events(told_to(hooks), folder) as events,
+        stage(more=lambda calls, orders: EventResources(events, calls, orders).operations()) as there,
+    ):
         try:
             yield House(there, events)
         finally:

@@ -1,0 +1,232 @@
+"""What answers hold: the models of all that the API tells, and how they are made of what call control knows.
+
+Owns the JSON of calls, queue and participants. Moments are RFC 3339, UTC, in milliseconds; no value is null.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+
+from controller.call import view
+from controller.outbound.entry import Status
+from controller.outbound.orders import Summary
+from controller.outbound.queue import ALL_TRUNKS
+
+
+def moment(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    datetime, PlainSerializer(moment, return_type=str), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        use_attribute_docstrings=True,
+        from_attributes=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+class Health(Answer):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Answer):
+    ready: bool
+    parts: dict[str, bool]
+    """Each part that a call needs, and whether it is there."""
+
+
+class AttemptAnswer(Answer):
+    at: Moment
+    result: str
+    detail: str | None
+
+
+class QueuePlace(Answer):
+    """What the queue knows of a call that we place."""
+
+    number: int
+    """Its place in the order of arrival."""
+    status: str
+    """queued, dialling or ended."""
+    priority: int
+    due_at: Moment
+    expires_at: Moment
+    asked_by: str
+    attempts: tuple[AttemptAnswer, ...]
+    """Those that are over."""
+
+
+class TransferAnswer(Answer):
+    to: str
+    by: str
+    state: str
+    outcome: str | None
+
+
+class ParticipantAnswer(Answer):
+    leg: str
+    to: str
+    by: str
+    state: str
+    outcome: str | None
+
+
+class SpreadAnswer(Answer):
+    p50: int
+    max: int
+
+
+class Latency(Answer):
+    first_frame_ms: SpreadAnswer | None
+    """From the caller's end of speech to the agent's first sound."""
+
+
+class CallAnswer(Answer):
+    """One call as it is now. Numbers are personal."""
+
+    id: str
+    url: str
+    direction: Literal["inbound", "outbound"]
+    state: str
+    agent: str
+    trunk: str | None
+    caller: str | None
+    callee: str | None
+    started_at: Moment
+    answered_at: Moment | None
+    ended_at: Moment | None
+    outcome: str | None
+    """null until it ended; docs/api.md lists what there is."""
+    ended_by: str | None
+    cause: int | None
+    """Q.850, where Asterisk told it."""
+    detail: str | None
+    transfer: TransferAnswer | None
+    """The latest one."""
+    turns: int
+    """How often the agent answered."""
+    latency: Latency
+    cost: float
+    """US dollars so far."""
+    held_by: str | None
+    """Who put the caller on hold, while it lasts."""
+    muted: tuple[str, ...]
+    """Who is not heard by the other."""
+    recording: str
+    """off, on or paused."""
+    participants: tuple[ParticipantAnswer, ...]
+    queue: QueuePlace | None
+    """Of a call that we place."""
+
+    @classmethod
+    def of(cls, call: view.CallView) -> "CallAnswer":
+        return cls.model_validate(_call_fields(call))
+
+
+class UtteranceAnswer(Answer):
+    """Of an agent that was interrupted the text is cut at what was heard."""
+
+    at: Moment
+    who: str
+    text: str
+    interrupted: bool
+    heard_ms: int | None
+
+
+class TurnAnswer(Answer):
+    """Milliseconds from the caller's end of speech."""
+
+    at: Moment
+    turn: int
+    stopped_to_told_ms: float | None
+    first_delta_ms: float | None
+    first_frame_ms: float | None
+
+
+class BargeInAnswer(Answer):
+    at: Moment
+    heard_ms: int
+    cut_ms: float
+
+
+class SoundAnswer(Answer):
+    """A complete recording: a file on the machine of the worker that made it."""
+
+    path: str
+    seconds: float
+
+
+class CallDetailAnswer(CallAnswer):
+    """One call with all that is kept of it. The transcript is personal."""
+
+    transcript: tuple[UtteranceAnswer, ...]
+    turn_times: tuple[TurnAnswer, ...]
+    barge_ins: tuple[BargeInAnswer, ...]
+    recordings: tuple[SoundAnswer, ...]
+
+    @classmethod
+    def of_detail(cls, detail: view.CallDetail) -> "CallDetailAnswer":
+        kept = {
+            "transcript": tuple(map(UtteranceAnswer.model_validate, detail.transcript)),
+            "turn_times": tuple(map(TurnAnswer.model_validate, detail.turns)),
+            "barge_ins": tuple(map(BargeInAnswer.model_validate, detail.barge_ins)),
+            "recordings": tuple(map(SoundAnswer.model_validate, detail.recordings)),
+        }
+        return cls.model_validate(_call_fields(detail.call) | kept)
+
+
+class CallPage(Answer):
+    calls: tuple[CallAnswer, ...]
+    next: str | None
+    """For the query's `before`: the page that follows; null on the last one."""
+
+
+class QueueAnswer(Answer):
+    counts: dict[str, int]
+    """By status."""
+    paused: bool
+    """Nobody is called over any trunk."""
+    paused_trunks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, summary: Summary) -> "QueueAnswer":
+        return cls(**_queue_fields(summary))
+
+
+class QueuePage(QueueAnswer):
+    calls: tuple[CallAnswer, ...]
+    next: int | None
+    """For the query's `before`: the page that follows; null on the last one."""
+
+    @classmethod
+    def of_page(cls, summary: Summary, calls: Sequence[view.CallView], next_: int | None) -> "QueuePage":
+        return cls(**_queue_fields(summary), calls=tuple(map(CallAnswer.of, calls)), next=next_)
+
+
+def _call_fields(call: view.CallView) -> dict[str, Any]:
+    spread = call.first_frame_ms
+    told = {each.name: getattr(call, each.name) for each in fields(call) if each.name in CallAnswer.model_fields}
+    return told | {
+        "url": f"/v1/calls/{call.id}",
+        "latency": {"first_frame_ms": spread and {"p50": round(spread.p50), "max": round(spread.max)}},
+        "cost": round(call.cost, 6),
+        "muted": tuple(call.muted),
+        "participants": tuple(call.participants),
+    }
+
+
+def _queue_fields(summary: Summary) -> dict[str, Any]:
+    return {
+        "counts": {status.value: summary.counts.get(status, 0) for status in Status},
+        "paused": ALL_TRUNKS in summary.paused,
+        "paused_trunks": tuple(sorted(summary.paused - {ALL_TRUNKS})),
+    }

@@ -1,0 +1,137 @@
+"""The OpenAPI 3.1 document, made from the declared operations and the models that parse their requests. [pure]
+
+Owns the form of the document. Nothing in it is written twice: paths, bodies, answers, problems and scopes are those
+that are served.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from controller.api.operations import Operation
+from controller.api.problems import TITLES, ProblemAnswer
+
+_PATTERN = re.compile(r"\{(\w+):[^{}]*(?:\{[^{}]*\})?[^{}]*\}")
+
+REF = "#/components/schemas/{model}"
+
+_EVERY = ("http-error", "internal")
+_GUARDED = ("unauthorized", "forbidden")
+_WITH_BODY = ("malformed-request", "not-json", "compressed", "too-large", "too-slow")
+
+
+def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
+    every = tuple(operations)
+    _, schemas = models_json_schema(_models(every), ref_template=REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for each in every:
+        paths.setdefault(_PATTERN.sub(r"{\1}", each.path), {})[each.method.lower()] = _operation(each)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "voiceai",
+            "version": version,
+            "description": "Calls of the voice agent: placed, watched, transferred, ended.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "tags": [{"name": tag} for tag in dict.fromkeys(each.tag for each in every)],
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _models(operations: tuple[Operation, ...]) -> list[tuple[type[BaseModel], Any]]:
+    asked = {each.body for each in operations if each.body} | {each.query for each in operations if each.query}
+    told = {each.answer for each in operations if each.answer} | {ProblemAnswer}
+    told |= {kind for each in operations for kind in each.also.values() if kind}
+    ordered = sorted(asked, key=lambda kind: kind.__name__), sorted(told, key=lambda kind: kind.__name__)
+    return [(kind, "validation") for kind in ordered[0]] + [(kind, "serialization") for kind in ordered[1]]
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
+        "responses": _responses(operation),
+    }
+    if operation.scope is not None:
+        told["security"] = [{"token": []}]
+        told["description"] = f"Needs a token with the scope `{operation.scope}`."
+    if operation.body is not None:
+        fields = operation.body.model_fields.values()
+        needed = any(each.is_required() for each in fields) or bool(
+            operation.body.model_config.get("json_schema_extra")
+        )
+        told["requestBody"] = {"required": needed, "content": {"application/json": {"schema": _ref(operation.body)}}}
+    return told
+
+
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    """A pattern behind a name (`{number:[0-9]+}`) is aiohttp's; what does not fit it is not found."""
+    found = re.findall(r"\{(\w+)(?::([^{}]*(?:\{[^{}]*\})?[^{}]*))?\}", operation.path)
+    schemas = {name: {"type": "string"} | ({"pattern": f"^{pattern}$"} if pattern else {}) for name, pattern in found}
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in schemas.items()]
+
+
+def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+    if operation.query is None:
+        return []
+    found = operation.query.model_json_schema()
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in found.get("required", ()),
+            "schema": {key: value for key, value in schema.items() if key not in ("description", "title")},
+            "description": schema.get("description", ""),
+        }
+        for name, schema in found["properties"].items()
+    ]
+
+
+def _headers(operation: Operation) -> list[dict[str, Any]]:
+    told = operation.request_headers.items()
+    return [{"name": name, "in": "header", "description": said, "schema": {"type": "string"}} for name, said in told]
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": operation.status.phrase}
+    if operation.answer is not None or operation.status is not HTTPStatus.NO_CONTENT:
+        schema = _ref(operation.answer) if operation.answer else {"type": "string"}
+        good["content"] = {operation.media: {"schema": schema}}
+    if operation.headers:
+        told = operation.headers.items()
+        good["headers"] = {name: {"description": said, "schema": {"type": "string"}} for name, said in told}
+    responses = {str(int(operation.status)): good}
+    for status, kind in operation.also.items():
+        content = {"content": {"application/json": {"schema": _ref(kind)}}} if kind else {}
+        responses[str(int(status))] = {"description": status.phrase, **content}
+    for status, types in _problems(operation).items():
+        said = " ".join(f"`{each}`: {TITLES[each][1]}." for each in types)
+        told_problem = responses.setdefault(str(int(status)), {"description": said})
+        told_problem.setdefault("content", {})["application/problem+json"] = {"schema": _ref(ProblemAnswer)}
+    return responses
+
+
+def _problems(operation: Operation) -> Mapping[HTTPStatus, list[str]]:
+    names = [*_EVERY, *operation.problems]
+    names += _GUARDED if operation.scope is not None else ()
+    names += _WITH_BODY if operation.body is not None else ("malformed-request",)
+    found: dict[HTTPStatus, list[str]] = {}
+    for name in dict.fromkeys(names):
+        if name != "http-error":
+            found.setdefault(TITLES[name][0], []).append(name)
+    return found
+
+
+def _ref(kind: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": REF.format(model=kind.__name__)}
