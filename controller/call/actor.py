@@ -200,7 +200,7 @@ class CallActor:
         self._attempted.add(made)
         match command:
             case m.CreateBridge(bridge):
-                await ari.create_bridge(bridge, name=f"voiceai {self.id}")
+                await ari.create_bridge(bridge, name=f"{ari.app} {self.id}")
             case m.Dial(channel, target, variables):
                 await ari.originate(
                     target.dial,

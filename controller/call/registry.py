@@ -307,6 +307,7 @@ class Registry:
         before = {call: actor.standing for call, actor in self._live.items()}
         try:
             channels = {channel.id: channel for channel in await self._ari.channels()}
+            bridges = await self._ari.bridges()
             mine = await self._ari.application(self._config.asterisk.ari.app)
         except AriError as error:
             log.warning("reconcile failed; the next one tries again", reason=str(error))
@@ -318,7 +319,9 @@ class Registry:
                     log.info("leg gone while nobody watched", call=call, channel=gone)
                     actor.put(m.LegGone(gone))
         ours = {id for id in mine.channel_ids if id in channels and (m.Ids.call_of(id) or is_caller(channels[id]))}
-        await self._remove_orphans(ours, {id for id in mine.bridge_ids if m.Ids.call_of(id)})
+        # Not mine.bridge_ids: an app does not hear of a bridge that no channel of its has ever joined.
+        by_name = f"{self._config.asterisk.ari.app} "
+        await self._remove_orphans(ours, {b.id for b in bridges if m.Ids.call_of(b.id) and b.name.startswith(by_name)})
 
     async def _remove_orphans(self, channels: set[str], bridges: set[str]) -> None:
         if all(map(self._owned, channels | bridges)):

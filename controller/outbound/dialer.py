@@ -33,6 +33,7 @@ NO_ROOM_SECONDS = 0.5
 LONGEST_SLEEP = 30.0
 REST_SECONDS = 5.0
 """Nobody is called for so long after a call that failed before it was dialled: the next one would, too."""
+STORE_AWAY_SECONDS = 1.0
 FORGET_EVERY = 3600.0
 SAVE_AGAIN_SECONDS = (0.2, 1.0, 5.0, 15.0)
 
@@ -117,7 +118,10 @@ class Dialer:
                 wait = await self._round()
             except StoreError as error:
                 log.error("the queue can't be read; nobody is called until it can", reason=str(error))
-                wait = 1.0
+                wait = STORE_AWAY_SECONDS
+            except Exception:  # the top of this task: live calls go on
+                log.exception("the dialer stumbled over an error of ours; it goes on in a moment")
+                wait = STORE_AWAY_SECONDS
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._news.wait()
@@ -184,9 +188,12 @@ class Dialer:
         except (limits.NotAllowed, view.UnknownName) as refusal:
             log.warning("a queued call may not be placed any more", call=entry.id, reason=str(refusal))
             self._save(errand, Attempt(now, REJECTED, str(refusal)))
-        except BaseException:
+        except (limits.Busy, view.NotReady):
             del self._under_way[entry.id]
             raise
+        except Exception:  # one call that can't be begun keeps no other from it
+            log.exception("a queued call could not be begun: an error of ours", call=entry.id)
+            self._save(errand, Attempt(now, Outcome.FAILED, "an error of ours; the log has more"))
         return True
 
     async def _forget(self, now: datetime) -> None:

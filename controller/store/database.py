@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from controller.store import migrations
@@ -68,7 +68,8 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, committed at the end unless something was raised. Raises StoreError, then nothing is kept."""
+        """A transaction, committed at the end unless something was raised. Raises StoreError, then nothing is kept, and
+        SQLAlchemy's IntegrityError where a constraint forbids it."""
         async with self._connected({"voiceai_writes": True}, self._writer) as connection:
             yield connection
 
@@ -89,7 +90,9 @@ class Database:
                 finally:
                     if alone is not None:
                         alone.release()
-        except (OperationalError, InterfaceError) as error:
+        except IntegrityError:
+            raise
+        except DBAPIError as error:
             raise StoreError(f"the store refuses: {_words(error)}") from error
         except TimeoutError as error:
             raise StoreError(f"the store did not answer within {TRANSACTION_SECONDS:g} s") from error

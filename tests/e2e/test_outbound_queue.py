@@ -1,16 +1,20 @@
 """The queue over a real Asterisk: nobody is called twice, nobody is forgotten, whatever happens to the controller."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from demo.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
-from tests.peers.crowd import Crowd
+from tests.e2e.test_inbound import GREETING, greeted
+from tests.peers.crowd import Crowd, busy
 
 CALLS, AT_ONCE, BEFORE_KILL = 200, 10, 30
-PATIENCE = 50.0
+PATIENCE = 90.0
 
 
 def numbers(count: int) -> list[str]:
@@ -32,6 +36,7 @@ async def all_ended(running: House, timeout: float = PATIENCE) -> dict[str, dict
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.timeout(150)
 async def test_killed_in_the_middle_of_two_hundred_calls(asterisk: Asterisk, tmp_path: Path) -> None:
     brain = ToneBrain(forever=Say("Hello.", 1.0, 440))
     wanted = numbers(CALLS)
@@ -52,8 +57,46 @@ async def test_killed_in_the_middle_of_two_hundred_calls(asterisk: Asterisk, tmp
     outcomes = {number: call["outcome"] for number, call in calls.items()}
     interrupted = {number for number, outcome in outcomes.items() if outcome == "interrupted"}
     assert 1 <= len(interrupted) <= AT_ONCE
-    assert {outcome for number, outcome in outcomes.items() if number not in interrupted} == {"answered"}
+    for number in set(wanted) - interrupted:
+        assert outcomes[number] == ("busy" if busy(number) else "answered")
     assert set(wanted) - called.keys() <= interrupted
     for number in interrupted:
         assert "not known" in calls[number]["detail"]
         assert [each["result"] for each in calls[number]["queue"]["attempts"]] == ["interrupted"]
+
+
+async def test_a_busy_number_is_tried_again_under_the_same_url(asterisk: Asterisk, tmp_path: Path) -> None:
+    trunk = {"retries": {"busy": {"times": 1, "after_s": 2}}}
+    async with house(asterisk, tmp_path, ToneBrain([GREETING]), trunk=trunk) as running:
+        async with running.refusing("486 Busy Here") as phone:
+            (call,) = (await order(running, numbers(1))).values()
+            await phone.wait("refused")
+            await running.service.logged("attempt written down", call=call)
+        waiting = await running.api("GET", f"/v1/calls/{call}")
+        assert (waiting["state"], waiting["outcome"]) == ("queued", None)
+        assert [each["result"] for each in waiting["queue"]["attempts"]] == ["busy"]
+        async with running.callee() as phone:
+            await phone.wait("called")
+            await phone.command("answer")
+            await greeted(phone)
+            await phone.hang_up()
+            await running.service.logged("attempt written down", call=call, result="answered")
+        ended = await running.api("GET", f"/v1/calls/{call}")
+        assert (ended["state"], ended["outcome"]) == ("ended", "answered")
+        assert [each["result"] for each in ended["queue"]["attempts"]] == ["busy", "answered"]
+
+
+async def test_paused_cancelled_and_expired_calls_are_never_dialled(asterisk: Asterisk, tmp_path: Path) -> None:
+    wanted = numbers(3)
+    async with Crowd(asterisk.trunk_port) as crowd, house(asterisk, tmp_path, ToneBrain()) as running:
+        assert (await running.api("POST", "/v1/queue/pause"))["paused"] is True
+        soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+        (expired,) = (await order(running, wanted[:1], expires=soon)).values()
+        cancelled, called = (await order(running, wanted[1:])).values()
+        found = await running.api("POST", f"/v1/calls/{cancelled}/hangup")
+        assert (found["state"], found["outcome"]) == ("ended", "cancelled")
+        await running.service.logged("a call has waited too long and is given up", call=expired)
+        assert (await running.api("POST", "/v1/queue/resume"))["counts"] == {"queued": 1, "dialling": 0, "ended": 2}
+        outcomes = {call["id"]: call["outcome"] for call in (await all_ended(running)).values()}
+        assert outcomes == {expired: "expired", cancelled: "cancelled", called: "answered"}
+        assert crowd.called() == {wanted[2]: 1}

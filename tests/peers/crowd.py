@@ -1,6 +1,7 @@
 """A crowd of telephones behind one carrier's port: each rings for a moment, answers, listens a moment, and hangs up.
 
-Speaks as much SIP as Asterisk needs (RFC 3261), without sound of its own. Knows how often each number was called.
+Those with an odd number are busy instead. Speaks as much SIP as Asterisk needs (RFC 3261), without sound of its own.
+Knows how often each number was called.
 """
 
 import asyncio
@@ -10,13 +11,17 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-RINGS, LISTENS = 0.4, 0.4  # seconds
+RINGS, LISTENS = 0.3, 0.2  # seconds
 
 _INVITE = re.compile(r"INVITE sip:([^@;>]+)@")
 _SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
 
 Headers = dict[str, str]
 Step = Callable[[str, Headers, tuple[str, int]], None]
+
+
+def busy(number: str) -> bool:
+    return int(number[-1]) % 2 == 1
 
 
 class Crowd(asyncio.DatagramProtocol):
@@ -26,7 +31,6 @@ class Crowd(asyncio.DatagramProtocol):
         self._port = port
         self._calls: dict[str, tuple[str, Headers]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self.answered = 0
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -70,7 +74,9 @@ class Crowd(asyncio.DatagramProtocol):
             self._later(RINGS, call, self._pick_up, headers, addr)
 
     def _pick_up(self, call: str, headers: Headers, addr: tuple[str, int]) -> None:
-        self.answered += 1
+        if busy(self._calls[call][0]):
+            self._answer("486 Busy Here", headers, addr)
+            return
         self._answer("200 OK", headers, addr, _SDP)
         self._later(LISTENS, call, self._hang_up, headers, addr)
 

@@ -1,0 +1,114 @@
+"""The dialer over a real queue, and call control that does as it is told and keeps a record."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from controller import limits
+from controller.call import view
+from controller.config import Config
+from controller.outbound.dialer import Dialer, Errand
+from controller.outbound.entry import Entry, Status
+from controller.outbound.orders import Orders, Wish
+from controller.outbound.queue import Queue
+from controller.store.database import Database
+from tests.unit.controller.configs import config
+
+PATIENCE = 10.0
+
+
+@dataclass
+class FakeControl:
+    """`Place`. `room`: how many calls at once; `refusal` is raised for every call."""
+
+    room: int = 100
+    refusal: Exception | None = None
+    live: dict[str, Errand] = field(default_factory=dict)
+    placed: list[str] = field(default_factory=list)
+    """Numbers, in the order in which they were begun."""
+    most: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def place(self, entry: Entry, errand: Errand) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        if len(self.live) >= self.room:
+            raise limits.Busy("full")
+        self.live[entry.id] = errand
+        self.placed.append(entry.order.callee)
+        self.most = max(self.most, len(self.live))
+        self.news.set()
+
+    async def until_live(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while len(self.live) < count:
+                self.news.clear()
+                await self.news.wait()
+
+    async def dial(self, call: str) -> None:
+        await self.live[call].before_dial()
+
+    def end(self, call: str, outcome: str, **more: Any) -> None:
+        errand, now = self.live.pop(call), datetime.now(UTC)
+        ended = view.CallView(
+            id=call,
+            direction="outbound",
+            state="ended",
+            agent="reception",
+            trunk="main",
+            caller=None,
+            callee=errand.entry.order.callee,
+            started_at=now,
+            answered_at=more.pop("answered_at", None),
+            ended_at=now,
+            outcome=outcome,
+            ended_by=more.pop("ended_by", "callee"),
+            cause=None,
+            detail=more.pop("detail", None),
+            transfer=None,
+        )
+        errand.over(ended)
+
+
+@dataclass
+class Office:
+    control: FakeControl
+    queue: Queue
+    dialer: Dialer
+    orders: Orders
+
+    async def order(self, to: str = "+4930123", **wish: Any) -> str:
+        return (await self.orders.place(Wish(to=to, **wish), by="ops")).id
+
+    async def until(self, call: str, holds: Callable[[Entry], bool]) -> Entry:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                entry = await self.queue.get(call)
+                assert entry is not None
+                if holds(entry):
+                    return entry
+                await asyncio.sleep(0.01)
+
+    async def over(self, call: str) -> Entry:
+        return await self.until(call, lambda entry: entry.status is Status.ENDED)
+
+
+@asynccontextmanager
+async def office(folder: Path, control: FakeControl | None = None, **keys: Any) -> AsyncIterator[Office]:
+    """`keys` change the config, as `trunks__main__max_calls=1` does. Opened again, it is a restart."""
+    control = control or FakeControl()
+    loaded: Config = config(**keys)
+    async with Database(f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3") as database:
+        queue = Queue(database)
+        dialer = Dialer(loaded, queue, control.place)
+        task = asyncio.create_task(dialer.run())
+        try:
+            yield Office(control, queue, dialer, Orders(loaded, queue, dialer.wake))
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            await dialer.finish()

@@ -1,0 +1,93 @@
+"""The queue over HTTP, and calls that only the queue knows."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from controller.call import view
+from controller.outbound.entry import Status
+from controller.store.database import StoreError
+from tests.integration.api_stage import STARTED, stage
+
+AT = "2026-11-22T09:30:00.005Z"
+
+
+async def test_the_queue_is_listed() -> None:
+    async with stage() as it:
+        waiting = [it.orders.add(callee=f"+4930{number}") for number in range(3)]
+        async with it.request("GET", "/v1/queue?status=queued&limit=2&before=9") as answer:
+            body = await answer.json()
+        assert it.calls.asked == [("page", {"status": Status.QUEUED, "before": 9, "limit": 2})]
+        assert [call["id"] for call in body["calls"]] == [call.id for call in waiting[:2]]
+        assert body["calls"][0]["queue"] == {
+            "number": 1,
+            "status": "queued",
+            "priority": 0,
+            "due_at": AT,
+            "expires_at": AT,
+            "asked_by": "ops",
+            "attempts": [],
+        }
+        assert body["next"] == 2
+        assert body["counts"] == {"queued": 3, "dialling": 0, "ended": 0}
+        assert (body["paused"], body["paused_trunks"]) == (False, [])
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["status=dead", "status=", "limit=0", "limit=1001", "limit=x", "limit=1&limit=1", "before=-1", "before=1e3", "x=1"]
+    + ["limit=%D9%A1", "before=99999999999999999", "status=queued&Limit=1"],
+)
+async def test_other_queries_are_refused(query: str) -> None:
+    async with stage() as it, it.request("GET", f"/v1/queue?{query}") as answer:
+        assert answer.status == 400
+        assert it.calls.asked == []
+
+
+@pytest.mark.parametrize(("body", "trunk"), [({}, None), ({"trunk": None}, None), ({"trunk": "main"}, "main")])
+async def test_pause_and_resume(body: dict[str, Any], trunk: str | None) -> None:
+    async with stage() as it:
+        async with it.request("POST", "/v1/queue/pause", json=body) as answer:
+            told = await answer.json()
+            assert (told["paused"], told["paused_trunks"]) == (trunk is None, [trunk] if trunk else [])
+        async with it.request("POST", "/v1/queue/resume", json=body) as answer:
+            assert (await answer.json())["paused"] is False
+        assert it.calls.asked == [(verb, {"trunk": trunk, "by": "admin"}) for verb in ("pause", "resume")]
+
+
+async def test_a_call_that_waits_is_shown_and_cancelled() -> None:
+    async with stage() as it:
+        call = it.orders.add()
+        async with it.request("GET", f"/v1/calls/{call.id}") as answer:
+            body = await answer.json()
+            assert (body["state"], body["transcript"]) == ("queued", [])
+        async with it.request("POST", f"/v1/calls/{call.id}/hangup") as answer:
+            assert answer.status == 202
+            assert (await answer.json())["state"] == "ended"
+        assert it.calls.asked[-1] == ("cancel", {"call": call.id, "by": "admin"})
+
+
+async def test_a_call_that_has_ended_is_told_as_before() -> None:
+    async with stage() as it:
+        call = it.calls.add(ended_at=STARTED)
+        it.calls.refusal = view.WrongState("The call has ended.")
+        async with it.request("POST", f"/v1/calls/{call.id}/hangup") as answer:
+            assert answer.status == 409
+
+
+async def test_without_a_store_calls_are_shown_and_none_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object, **__: object) -> None:
+        await asyncio.sleep(0)
+        raise StoreError("no room on the disk")
+
+    async with stage() as it:
+        call = it.calls.add()
+        monkeypatch.setattr(it.orders, "with_queue", away)
+        monkeypatch.setattr(it.orders, "place", away)
+        async with it.request("GET", f"/v1/calls/{call.id}") as answer:
+            assert answer.status == 200
+        async with it.request("POST", "/v1/calls", json={"to": "+4930123"}) as answer:
+            told = await answer.json()
+            assert (answer.status, told["type"]) == (503, "/problems/store-away")
+            assert "disk" not in str(told)

@@ -1,0 +1,292 @@
+"""The dialer: who is called when, what is written before and after, and what a restart makes of it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller import limits
+from controller.call import view
+from controller.outbound import dialer as dialers
+from controller.outbound.entry import Status
+from controller.outbound.queue import Queue
+from controller.store.database import StoreError
+from tests.integration.outbound_stage import FakeControl, office
+
+RETRY: dict[str, Any] = {"trunks__main__retries": {"busy": {"times": 1, "after_s": 1}}}
+FULL_DAY = ["mon-sun 00:00-24:00"]
+
+
+def soon(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def closed_now() -> dict[str, Any]:
+    """Calling hours that open tomorrow."""
+    return {"time_zone": "UTC", "windows": [f"{soon(86400):%a} 00:00-24:00".lower()]}
+
+
+async def test_an_order_is_placed_at_once_dialled_and_told(tmp_path: Path) -> None:
+    async with office(tmp_path) as it:
+        call = await it.order(variables={"name": "Zoë"}, timeout=5)
+        await it.control.until_live(1)
+        entry = await it.queue.get(call)
+        assert entry is not None
+        assert entry.status is Status.QUEUED  # begun, but nobody has been called
+        await it.control.dial(call)
+        dialling = await it.queue.get(call)
+        assert dialling is not None
+        assert (dialling.status, dialling.dialled_at is not None) == (Status.DIALLING, True)
+        it.control.end(call, "busy", detail="engaged")
+        entry = await it.over(call)
+        assert (entry.result, entry.detail) == ("busy", "engaged")
+        assert [each.result for each in entry.attempts] == ["busy"]
+
+
+async def test_no_more_at_once_than_there_is_room_for_and_in_turn(tmp_path: Path) -> None:
+    async with office(tmp_path, FakeControl(room=3)) as it:
+        calls = {await it.order(f"+49301{number:02d}"): number for number in range(12)}
+        while calls:
+            await it.control.until_live(min(3, len(calls)))
+            call = next(iter(it.control.live))
+            await it.control.dial(call)
+            it.control.end(call, "answered")
+            await it.over(call)
+            del calls[call]
+        assert it.control.most == 3
+        assert it.control.placed == [f"+49301{number:02d}" for number in range(12)]
+
+
+async def test_higher_priority_comes_first(tmp_path: Path) -> None:
+    async with office(tmp_path, FakeControl(room=0)) as it:
+        for number, priority in (("+49301", 0), ("+49302", 5), ("+49303", -5)):
+            await it.order(number + "00", priority=priority)
+        it.control.room = 3
+        await it.control.until_live(3)
+        assert it.control.placed == ["+4930200", "+4930100", "+4930300"]
+
+
+async def test_a_result_is_tried_again_as_the_trunk_says(tmp_path: Path) -> None:
+    async with office(tmp_path, **RETRY) as it:
+        call = await it.order()
+        for _ in range(2):
+            await it.control.until_live(1)
+            await it.control.dial(call)
+            it.control.end(call, "busy")
+        entry = await it.over(call)
+        assert [each.result for each in entry.attempts] == ["busy", "busy"]
+        assert it.control.placed == ["+4930123"] * 2
+
+
+async def test_what_waits_for_its_hour_is_not_placed_and_may_be_cancelled(tmp_path: Path) -> None:
+    async with office(tmp_path, trunks__main__calling_hours=closed_now()) as it:
+        call, later = await it.order(), await it.order(not_before=soon(90000))
+        other = await it.order("1234", trunk="desk")
+        await it.control.until_live(1)
+        assert list(it.control.live) == [other]
+        entries = [await it.queue.get(each) for each in (call, later)]
+        assert all(entry is not None and entry.due_at > soon(0) for entry in entries)
+        shown = await it.orders.cancel(call, by="ops")
+        assert (shown.state, shown.outcome, shown.detail) == ("ended", "cancelled", "by ops")
+        with pytest.raises(view.WrongState, match="ended"):
+            await it.orders.cancel(call, by="ops")
+        with pytest.raises(view.UnknownCall):
+            await it.orders.cancel("nobody", by="ops")
+
+
+async def test_not_before_is_kept_and_an_expired_call_is_given_up(tmp_path: Path) -> None:
+    async with office(tmp_path, FakeControl(room=0)) as it:
+        began = soon(0)
+        late, given_up = await it.order("+49301000", not_before=soon(0.8)), await it.order(expires=soon(0.4))
+        assert (await it.over(given_up)).result == "expired"
+        it.control.room = 1
+        await it.control.until_live(1)
+        assert list(it.control.live) == [late]
+        assert soon(0) - began > timedelta(seconds=0.8)
+
+
+async def test_hours_that_end_before_there_was_room_postpone_the_call(tmp_path: Path) -> None:
+    control = FakeControl(room=0)
+    async with office(tmp_path, control) as it:
+        call = await it.order()
+    async with office(tmp_path, FakeControl(), trunks__main__calling_hours=closed_now()) as it:
+        entry = await it.until(call, lambda entry: entry.due_at > soon(0))
+        assert (entry.status, it.control.placed) == (Status.QUEUED, [])
+
+
+async def test_paused_for_one_trunk_or_for_all_also_over_a_restart(tmp_path: Path) -> None:
+    async with office(tmp_path) as it:
+        await it.orders.pause("main", by="ops")
+        await it.order()
+        desk = await it.order("1234", trunk="desk")
+        await it.control.until_live(1)
+        assert list(it.control.live) == [desk]
+        await it.orders.pause(None, by="ops")
+    async with office(tmp_path, control := FakeControl()) as it:
+        await it.order("1235", trunk="desk")
+        summary = await it.orders.resume("main", by="ops")
+        assert summary.paused == {""}
+        assert control.placed == []
+        assert (await it.orders.resume(None, by="ops")).paused == frozenset()
+        await control.until_live(3)
+        with pytest.raises(view.UnknownName):
+            await it.orders.pause("nowhere", by="ops")
+
+
+async def test_what_may_not_be_dialled_any_more_is_rejected(tmp_path: Path) -> None:
+    async with office(tmp_path) as it:
+        it.control.refusal = limits.NotAllowed("Not on the list any more.")
+        entry = await it.over(await it.order())
+        assert (entry.result, entry.detail) == ("rejected", "Not on the list any more.")
+        it.control.refusal = view.UnknownName("No such agent.")
+        assert (await it.over(await it.order())).result == "rejected"
+
+
+async def test_nobody_is_placed_while_asterisk_is_away(tmp_path: Path) -> None:
+    async with office(tmp_path) as it:
+        it.control.refusal = view.NotReady("away")
+        await it.order()
+        await asyncio.sleep(0.1)
+        it.control.refusal = None
+        await it.control.until_live(1)
+
+
+async def test_cancelled_between_room_and_dialling_nobody_is_called(tmp_path: Path) -> None:
+    async with office(tmp_path) as it:
+        call = await it.order()
+        await it.control.until_live(1)
+        await it.orders.cancel(call, by="ops")
+        with pytest.raises(view.WrongState, match="cancelled"):
+            await it.control.dial(call)
+        it.control.end(call, "failed")
+        await asyncio.sleep(0)
+        assert (await it.over(call)).result == "cancelled"
+
+
+async def test_a_store_that_is_away_keeps_anybody_from_being_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialers, "SAVE_AGAIN_SECONDS", (0.05,))
+    async with office(tmp_path) as it:
+        call = await it.order()
+        await it.control.until_live(1)
+
+        async def away(*_: object) -> None:
+            raise StoreError("the disk is full")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Queue, "dial", away)
+            broken.setattr(Queue, "settle", away)
+            with pytest.raises(view.WrongState, match="disk is full"):
+                await it.control.dial(call)
+            it.control.end(call, "cancelled")
+            await asyncio.sleep(0.2)
+            assert call in it.dialer.under_way
+        assert (await it.over(call)).result == "cancelled"
+
+
+async def test_a_failure_before_dialling_is_tried_again_after_a_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialers, "REST_SECONDS", 0.3)
+    async with office(tmp_path, FakeControl(room=1)) as it:
+        first, second = await it.order(), await it.order("+493099")
+        await it.control.until_live(1)
+        ended = soon(0)
+        it.control.end(first, "failed", detail="no AI")
+        entry = await it.until(first, lambda entry: bool(entry.attempts))
+        assert (entry.status, entry.due_at > soon(10)) == (Status.QUEUED, True)
+        await it.control.until_live(1)
+        assert list(it.control.live) == [second]
+        assert soon(0) - ended >= timedelta(seconds=0.3)
+
+
+async def test_one_call_that_is_our_fault_keeps_no_other_from_being_placed(tmp_path: Path) -> None:
+    async with office(tmp_path) as it:
+        await it.orders.pause(None, by="ops")
+        first = await it.order()
+        it.control.refusal = KeyError("oops")
+        await it.orders.resume(None, by="ops")
+        entry = await it.until(first, lambda entry: bool(entry.attempts))
+        assert entry.attempts[0].result == "failed"
+        it.control.refusal = None
+
+
+async def test_a_controller_that_stops_in_order(tmp_path: Path) -> None:
+    """What rings is interrupted, what was not dialled waits for the next, what was answered was answered."""
+    async with office(tmp_path) as it:
+        waits, rings, talks = [await it.order() for _ in range(3)]
+        await it.control.until_live(3)
+        await it.control.dial(rings)
+        await it.control.dial(talks)
+        it.control.end(waits, "cancelled", ended_by="shutdown")
+        it.control.end(rings, "cancelled", ended_by="shutdown")
+        it.control.end(talks, "answered", ended_by="shutdown", answered_at=soon(0))
+        await it.over(rings)
+        await it.over(talks)
+        it.control.room = 0
+    async with office(tmp_path, control := FakeControl()) as it:
+        await control.until_live(1)
+        assert list(control.live) == [waits]
+        assert [(await it.over(call)).result for call in (rings, talks)] == ["interrupted", "answered"]
+
+
+async def test_a_controller_that_is_killed(tmp_path: Path) -> None:
+    async with office(tmp_path) as it:
+        begun, dialled = await it.order(), await it.order()
+        await it.control.until_live(2)
+        await it.control.dial(dialled)
+    async with office(tmp_path, control := FakeControl()) as it:
+        await control.until_live(1)
+        assert list(control.live) == [begun]
+        entry = await it.over(dialled)
+        assert (entry.result, [each.result for each in entry.attempts]) == ("interrupted", ["interrupted"])
+
+
+# ---------------------------------------------------------------- orders
+
+
+async def test_what_is_ordered_is_checked(tmp_path: Path) -> None:
+    async with office(tmp_path, outbound__max_waiting=1) as it:
+        await it.orders.pause(None, by="ops")
+        for refusal, wish in (
+            (limits.NotAllowed, {"to": "not a number"}),
+            (limits.NotAllowed, {"to": "+49"}),
+            (limits.NotAllowed, {"to": "+4930123", "caller_id": "x\r\nEvil: 1"}),
+            (limits.NotAllowed, {"to": "+4930123", "webhook": "https://crm.example/"}),
+            (view.UnknownName, {"to": "+4930123", "trunk": "nowhere"}),
+            (view.UnknownName, {"to": "+4930123", "agent": "nobody"}),
+            (view.WrongMoment, {"to": "+4930123", "expires": soon(-1)}),
+            (view.WrongMoment, {"to": "+4930123", "not_before": soon(60), "expires": soon(30)}),
+            (view.WrongMoment, {"to": "+4930123", "not_before": soon(400 * 86400)}),
+        ):
+            with pytest.raises(refusal):
+                await it.order(**wish)
+        assert await it.order("(030) 123-456")
+        with pytest.raises(limits.Busy, match="max_waiting"):
+            await it.order()
+        (waiting,) = await it.orders.page(Status.QUEUED, before=None, limit=10)
+        assert (waiting.callee, waiting.caller, waiting.state) == ("030123456", "+4930123", "queued")
+
+
+async def test_a_call_is_shown_with_what_the_queue_knows(tmp_path: Path) -> None:
+    async with office(tmp_path, **RETRY) as it:
+        call = await it.order()
+        await it.control.until_live(1)
+        await it.control.dial(call)
+        live = await it.orders.find(call)
+        it.control.end(call, "busy")
+        await it.until(call, lambda entry: bool(entry.attempts))
+        ended = view.CallView(**{**_fields(live), "ended_at": soon(0), "outcome": "busy", "queue": None})
+        shown = await it.orders.with_queue(ended)
+        assert (shown.state, shown.outcome) == ("queued", None)  # it waits for its next attempt
+        assert shown.queue is not None
+        assert [each.result for each in shown.queue.attempts] == ["busy"]
+        inbound = view.CallView(**{**_fields(live), "direction": "inbound", "queue": None})
+        assert await it.orders.with_queue(inbound) == inbound
+
+
+def _fields(call: view.CallView) -> dict[str, Any]:
+    return {name: getattr(call, name) for name in call.__dataclass_fields__}
