@@ -24,6 +24,7 @@ class FakeAri:
     """Every operation succeeds and is noted, but for those in `fails`."""
 
     def __init__(self) -> None:
+        self.app = "voiceai"
         self.done: list[tuple[str, tuple[Any, ...]]] = []
         self.fails: dict[str, Exception] = {}
 
