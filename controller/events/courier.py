@@ -88,16 +88,15 @@ class Courier:
             return LOOK_SECONDS
         now = _now()
         busy = [entry.number for entry in self._under_way.values()]
-        found = await self._outbox.due(now, busy, PER_RECEIVER, of_calls=False)
-        if self._at_once[OF_CALL] < OF_CALLS:
-            found += await self._outbox.due(now, busy, 10 * OF_CALLS, of_calls=True)
-        for entry in sorted(found, key=lambda each: each.number):
+        found = await self._outbox.due(now, busy, PER_RECEIVER, 10 * OF_CALLS)
+        for entry in sorted(found.entries, key=lambda each: each.number):
             if not self._stopping and entry.lane not in self._under_way and self._fits(entry.receiver):
                 self._under_way[entry.lane] = entry
                 self._at_once.update(_pools(entry.receiver))
                 posts.create_task(self._carry(entry, ledger), name=f"webhook {entry.event} to {entry.receiver}")
-        due = await self._outbox.next_due(now)
-        return LOOK_SECONDS if due is None else min(LOOK_SECONDS, max(0.0, (due - _now()).total_seconds()))
+        return (
+            LOOK_SECONDS if found.later is None else min(LOOK_SECONDS, max(0.0, (found.later - _now()).total_seconds()))
+        )
 
     def _fits(self, receiver: str) -> bool:
         if receiver.startswith(OF_CALL):

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 
@@ -88,7 +89,7 @@ class Ledger:
 
     async def _write(self, batch: list[_Op]) -> bool:
         try:
-            await self._outbox.write([op.what for op in batch])
+            await self._outbox.write([op.what for op in batch], datetime.now(UTC))
         except StoreError as error:
             self._failures += 1
             if self._failures == 1:

@@ -5,12 +5,12 @@ becomes due in the same transaction that delivers it or gives it up. So order an
 Each method is one short transaction, and raises StoreError. What is delivered is deleted.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.events.patience import Again, Done, GiveUp
@@ -64,6 +64,14 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """`later`: when the next one will be due, of those that are not yet."""
+
+    entries: list[Entry]
+    later: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     number: int
     event: str
@@ -80,40 +88,38 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def write(self, ops: Sequence[Draft | Settled]) -> None:
+    async def write(self, ops: Sequence[Draft | Settled], now: datetime) -> None:
         """All of it or nothing, in order."""
         drafts = [each for each in ops if isinstance(each, Draft)]
         settled = [each for each in ops if isinstance(each, Settled)]
+        done = [each.entry.number for each in settled if isinstance(each.verdict, Done)]
+        free = {(each.receiver, each.call) for each in drafts}
+        free |= {each.entry.lane for each in settled if not isinstance(each.verdict, Again)}
         async with self._database.writing() as connection:
             if drafts:
                 await connection.execute(insert(table), [_row(each) for each in drafts])
+            if done:
+                await connection.execute(delete(table).where(table.c.number.in_(done)))
             for each in settled:
                 await _settle(connection, each)
-            free = {(each.receiver, each.call): each.at for each in drafts}
-            free |= {each.entry.lane: each.at for each in settled if not isinstance(each.verdict, Again)}
-            await _promote(connection, free)
+            if free:
+                await _promote(connection, free, now)
 
-    async def due(self, now: datetime, busy: Collection[int], most: int, *, of_calls: bool) -> list[Entry]:
-        """What is to be sent now, oldest first, without the numbers in `busy`: for the receivers of calls up to `most`,
-        for those of the config up to `most` for each, so that none of them hides another."""
+    async def due(self, now: datetime, busy: Collection[int], most: int, most_of_calls: int) -> Due:
+        """What is to be sent now, without the numbers in `busy`: up to `most` for each receiver of the config, and
+        `most_of_calls` for all those of calls together, so that none of them hides another."""
         own = table.c.receiver.startswith(OF_CALL, autoescape=True)
-        ready = and_(table.c.due_at <= now, table.c.number.not_in(list(busy)), own if of_calls else not_(own))
         order = (table.c.due_at, table.c.number)
-        if of_calls:
-            chosen = select(table).where(ready).order_by(*order).limit(most)
-        else:
-            place = func.row_number().over(partition_by=table.c.receiver, order_by=order)
-            ranked = select(table.c.number, place.label("place")).where(ready).subquery()
-            chosen = select(table).join(ranked, table.c.number == ranked.c.number).where(ranked.c.place <= most)
+        pool = case((own, OF_CALL), else_=table.c.receiver)
+        place = func.row_number().over(partition_by=pool, order_by=order).label("place")
+        ready = and_(table.c.due_at <= now, table.c.number.not_in(list(busy)))
+        ranked = select(table.c.number, place).where(ready).subquery()
+        fits = ranked.c.place <= case((own, most_of_calls), else_=most)
+        chosen = select(table).join(ranked, table.c.number == ranked.c.number).where(fits).order_by(*order)
         async with self._database.reading() as connection:
-            return [_entry(row) for row in await connection.execute(chosen.order_by(*order))]
-
-    async def next_due(self, after: datetime) -> datetime | None:
-        async with self._database.reading() as connection:
-            found: datetime | None = await connection.scalar(
-                select(func.min(table.c.due_at)).where(table.c.due_at > after)
-            )
-            return found
+            entries = [_entry(row) for row in await connection.execute(chosen)]
+            later = await connection.scalar(select(func.min(table.c.due_at)).where(table.c.due_at > now))
+        return Due(entries, later)
 
     async def sizes(self) -> tuple[int, int]:
         """How many are pending, and how many dead."""
@@ -137,10 +143,11 @@ class Outbox:
         wanted = _dead(receiver, call, number)
         async with self._database.writing() as connection:
             found = await connection.execute(select(table.c.receiver, table.c.call).where(wanted).distinct())
-            lanes = dict.fromkeys(((row.receiver, row.call) for row in found), now)
+            lanes = {(row.receiver, row.call) for row in found}
             fresh = {"dead_at": None, "attempts": 0, "since": now, "due_at": None}
             done = await connection.execute(update(table).where(wanted).values(**fresh))
-            await _promote(connection, lanes)
+            if lanes:
+                await _promote(connection, lanes, now)
             return done.rowcount
 
     async def discard(self, *, number: int) -> int:
@@ -154,11 +161,10 @@ class Outbox:
 
 
 async def _settle(connection: AsyncConnection, settled: Settled) -> None:
+    """One that was not delivered."""
     mine = table.c.number == settled.entry.number
     tried: dict[str, Any] = {"attempts": settled.entry.attempts + 1, "reason": settled.reason[:LONGEST_REASON]}
     match settled.verdict:
-        case Done():
-            await connection.execute(delete(table).where(mine))
         case Again(seconds):
             due = settled.at + timedelta(seconds=seconds)
             await connection.execute(update(table).where(mine).values(due_at=due, **tried))
@@ -167,16 +173,12 @@ async def _settle(connection: AsyncConnection, settled: Settled) -> None:
             await connection.execute(update(table).where(mine).values(due_at=None, dead_at=settled.at, **tried))
 
 
-async def _promote(connection: AsyncConnection, lanes: Mapping[Lane, datetime]) -> None:
+async def _promote(connection: AsyncConnection, lanes: Collection[Lane], now: datetime) -> None:
     """The first living entry of each lane becomes due, if it was behind another one."""
-    for (receiver, call), now in lanes.items():
-        first = (
-            select(func.min(table.c.number))
-            .where(table.c.receiver == receiver, table.c.call == call, table.c.dead_at.is_(None))
-            .scalar_subquery()
-        )
-        waits = and_(table.c.number == first, table.c.due_at.is_(None))
-        await connection.execute(update(table).where(waits).values(due_at=now))
+    these = tuple_(table.c.receiver, table.c.call).in_(list(lanes))
+    alive = select(func.min(table.c.number)).where(these, table.c.dead_at.is_(None))
+    first = table.c.number.in_(alive.group_by(table.c.receiver, table.c.call))
+    await connection.execute(update(table).where(first, table.c.due_at.is_(None)).values(due_at=now))
 
 
 def _dead(receiver: str | None, call: str | None, number: int | None = None) -> ColumnElement[bool]:

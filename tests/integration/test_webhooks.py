@@ -207,7 +207,7 @@ async def test_while_the_store_is_away_events_wait_in_memory_bounded(
     async with receiver() as there, events(told_to({"crm": hook(there.url())}), tmp_path) as made:
         broken = databases.StoreError("the store refuses: disk full")
 
-        async def refuse(_: object) -> None:
+        async def refuse(*_: object) -> None:
             raise broken
 
         with monkeypatch.context() as away:

@@ -1,0 +1,55 @@
+"""The webhooks of the OpenAPI document: one request for each type of event, and the schemas that they need. [pure]
+
+Owns that part of the document (OpenAPI 3.1 §4.8.1, `webhooks`). Its schemas are named `event.<Name>`, so that they
+never meet those of the API. Streams carry the same JSON.
+"""
+
+import inspect
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from controller.events import signing
+from controller.events.shapes import KINDS, Event
+
+_PREFIX = "event."
+_HEADERS = {
+    signing.ID: "The event's id: the same each time it is sent.",
+    signing.TIMESTAMP: "Seconds since 1970, of this attempt.",
+    signing.SIGNATURE: "`v1,` and base64 of HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<body>`; several of "
+    "them, with spaces between, while a secret is being replaced.",
+}
+
+
+def webhooks() -> dict[str, Any]:
+    """For `webhooks`: by type of event."""
+    return {kind.model_fields["type"].default: {"post": _operation(kind)} for kind in KINDS}
+
+
+def schemas() -> dict[str, Any]:
+    """For `components.schemas`."""
+    template = f"#/components/schemas/{_PREFIX}{{model}}"
+    _, found = models_json_schema([(kind, "serialization") for kind in KINDS], ref_template=template)
+    return {_PREFIX + name: schema for name, schema in found["$defs"].items()}
+
+
+def reference(kind: type[Event]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{_PREFIX}{kind.__name__}"}
+
+
+def _operation(kind: type[Event]) -> dict[str, Any]:
+    return {
+        "summary": inspect.cleandoc(kind.__doc__ or ""),
+        "operationId": kind.__name__[0].lower() + kind.__name__[1:],
+        "tags": ["events"],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}}
+            for name, told in _HEADERS.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": reference(kind)}}},
+        "responses": {
+            "2XX": {"description": "Taken. Do the work afterwards."},
+            "410": {"description": "Not wanted any more: becomes a dead letter at once."},
+            "default": {"description": "Everything else is a failure; the event is sent again later."},
+        },
+    }
