@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from bridge import contract
 from bridge.contract import Mute, Provider, Reconnected, Said, Switch
 from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Delivery
+from demo.realtime.faults import Delivery, Drop
 from demo.realtime.reply import Say
 from demo.realtime.server import StandIn
 from demo.realtime.session import Session as Served
@@ -86,6 +86,22 @@ async def test_a_voice_waits_until_nobody_speaks_and_the_last_one_asked_for_coun
         await rig.wait(Reconnected)
         assert server.sessions[-1].config["audio"]["output"]["voice"] == "ash"
         assert rig.of(Said)[-1].text == "one two three four five six"
+        await finish(rig, server)
+
+
+async def test_an_agent_that_comes_while_the_line_is_down_has_the_next_one() -> None:
+    async with StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+        await greeted(rig)
+        await served.act(Drop())
+        await rig.until(lambda: rig.session._client is None)
+        switch(rig, instructions="You are Ann.", voice="cedar")
+        await rig.wait(Reconnected)
+        again = await server.session(1)
+        assert again.config["audio"]["output"]["voice"] == "cedar"
+        assert set(told_instructions(again)) == {"You are Ann."}
+        rig.listen(1.0)
+        await asyncio.sleep(0.1)
+        assert len(server.sessions) == 2, "no second connection for what the first one has already"
         await finish(rig, server)
 
 

@@ -1,8 +1,11 @@
 """Another agent in the middle of a call, who is heard meanwhile, what the model is told: on stage."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.cast import needs_new_line
 from bridge.contract import (
@@ -183,3 +186,36 @@ def test_keys_on_which_the_new_controller_acts_are_not_told_to_the_model() -> No
     stage.feed(Greet(), switch(digit_actions=("0",)), Digit("0"))
     stage.wait(5)
     assert stage.sent_of("conversation.item.create") == []
+
+
+# ---------------------------------------------------------------- in any order
+
+AGENTS = [
+    {"instructions": "You are Ann.", "tools": ()},
+    {"instructions": "You are Bob.", "min_speech_ms": 300, "idle": Idle(after_s=5)},
+    {"instructions": "You are Cem.", "turn_detection": ServerVad(interrupt_response=False), "tools": (BOOK,)},
+]
+HAPPENS = st.one_of(
+    st.sampled_from([ON, OFF, Greet(), Inform(call="call", text="x", respond=True), Speak(call="call", text="y")]),
+    st.builds(Mute, call=st.just("call"), caller=st.booleans(), agent=st.booleans()),
+    st.builds(lambda change: switch(**change), st.sampled_from(AGENTS)),
+    st.sampled_from(
+        [events.SpeechStarted("u", 0), events.SpeechStopped("u", 0), events.SessionUpdated("s", "m", None)]
+    ),
+)
+
+
+@given(st.lists(HAPPENS, max_size=20), st.sampled_from(AGENTS))
+def test_after_whatever_happened_the_server_has_the_agent_as_it_is(story: list[Any], last: dict[str, Any]) -> None:
+    stage = Stage()
+    for what in (*story, switch(**last), OFF, Mute(call="call", caller=False, agent=False)):
+        stage.feed(what)
+    has: dict[str, Any] = {}
+    for change in changes(stage):
+        has |= change
+    told = has["audio"]["input"]["turn_detection"]
+    fresh = Stage(**last)
+    want = json.loads(fresh.conversation.ears.setup())["session"]
+    assert (has["instructions"], has["tools"]) == (want["instructions"], want.get("tools", []))
+    assert told == want["audio"]["input"]["turn_detection"]
+    assert stage.conversation.orders.talking
