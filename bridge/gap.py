@@ -1,8 +1,8 @@
 """Sound while the line to the AI is down: what the caller said meanwhile, and what the caller hears. [pure]
 
 Owns the last two seconds of the caller's sound. After a gap they are sent to the next server: what was said meanwhile,
-and, if the caller was in the middle of a sentence, as much of its beginning as there is; older sound is left out. When
-a connection is renewed the last moments go along too, because a word may have begun that nobody has noticed yet.
+and what the last server has not told to be over: it may have stood still, or not have noticed yet that somebody speaks.
+Sound of a sentence whose end was told is left out. The same goes along when a connection is renewed.
 
 Owns the comfort tone: two soft, short notes every two seconds, from 0.6 s of silence on, so that the caller does not
 take the line for dead.
@@ -16,8 +16,6 @@ from functools import cache
 from bridge.playout import BYTES_PER_MS, FRAME_BYTES, SAMPLE_RATE
 
 KEPT_S = 2.0
-BEGUN_S = 0.6
-"""Before a server says so, somebody may have been speaking for about this long (prefix and detection)."""
 COMFORT_AFTER_S = 0.6
 PERIOD_FRAMES = 100
 NOTE_FRAMES = 8
@@ -34,7 +32,7 @@ class Gap:
         self._kept: deque[tuple[float, bytes]] = deque()
         self._kept_bytes = 0
         self._since: float | None = None
-        self._from = 0.0
+        self._turn_over_at = -math.inf
         self._silent_frames = 0
 
     @property
@@ -49,22 +47,20 @@ class Gap:
         while self._kept_bytes > KEPT_S * 1000 * BYTES_PER_MS:
             self._kept_bytes -= len(self._kept.popleft()[1])
 
-    def begin(self, now: float, *, speaking: bool) -> None:
-        """The line is down; `speaking`: in the middle of the caller's sentence."""
+    def turn_over(self, now: float) -> None:
+        """The server says that the caller has stopped speaking: it has heard all up to here."""
+        self._turn_over_at = now
+
+    def begin(self, now: float) -> None:
+        """The line is down."""
         if self._since is None:
             self._since = now
-            self._from = -math.inf if speaking else now
         self._silent_frames = 0
 
     def end(self) -> list[tuple[float, bytes]]:
-        """The line is back. Returns the caller's sound for it and when it came, oldest first."""
-        missed = [each for each in self._kept if each[0] >= self._from] if self._since is not None else []
+        """There is another line. Returns the caller's sound for it and when it came, oldest first."""
         self._since = None
-        return missed
-
-    def latest(self, now: float) -> list[tuple[float, bytes]]:
-        """The last moments: for a line that takes over from one that works."""
-        return [each for each in self._kept if each[0] >= now - BEGUN_S]
+        return [each for each in self._kept if each[0] >= self._turn_over_at]
 
     def comfort(self, now: float) -> bytes | None:
         """The frame for a tick at which nothing else is to be heard."""

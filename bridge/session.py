@@ -191,7 +191,7 @@ class Session:
     def line_up(self, client: RealtimeClient, opening: Opening) -> None:
         """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
         self._describe(client.updated, opening)
-        missed = self._gap.latest(self._clock()) if opening.planned else self._gap.end()
+        missed = self._gap.end()
         self._memory.lost()
         self._client = client
         if opening.planned and self._set_up != self._conversation.ears.revision:
@@ -218,6 +218,8 @@ class Session:
         """Something came in."""
         silent = self._playout.idle
         self._memory.heard(event)
+        if isinstance(event, events.SpeechStopped):
+            self._gap.turn_over(self._clock())
         self._feed(event)
         if silent and not self._playout.idle and self._leg is not None:
             self._leg.hasten()
@@ -226,7 +228,7 @@ class Session:
         """What was received goes on being played, and what the caller says is kept."""
         self._client = None
         self._memory.lost()
-        self._gap.begin(self._clock(), speaking=self._conversation.turns.speaking)
+        self._gap.begin(self._clock())
         self._feed(signals.LineLost())
 
     def _describe(self, updated: events.SessionUpdated, opening: Opening) -> None:

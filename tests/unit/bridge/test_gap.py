@@ -23,54 +23,54 @@ def filled(gap: Gap, first: int, last: int) -> list[bytes]:
 def test_what_was_said_in_the_gap_is_kept() -> None:
     gap = Gap()
     filled(gap, 0, 50)
-    gap.begin(1.0, speaking=False)
+    gap.turn_over(1.0)
+    gap.begin(1.0)
     missed = filled(gap, 50, 80)
     assert gap.open
     assert pieces(gap.end()) == missed
     assert not gap.open
 
 
-def test_the_beginning_of_a_sentence_is_kept_too() -> None:
+def test_what_no_server_has_told_to_be_over_is_kept_too() -> None:
+    """A sentence that has begun, noticed or not."""
     gap = Gap()
-    sound = filled(gap, 0, 50)
-    gap.begin(1.0, speaking=True)
+    filled(gap, 0, 20)
+    gap.turn_over(0.4)
+    sound = filled(gap, 20, 50)
+    gap.begin(1.0)
     sound += filled(gap, 50, 80)
     assert pieces(gap.end()) == sound
 
 
 def test_two_seconds_at_most_the_oldest_goes() -> None:
     gap = Gap()
-    gap.begin(0.0, speaking=False)
+    gap.begin(0.0)
     assert pieces(gap.end()) == []
-    gap.begin(0.0, speaking=False)
+    gap.begin(0.0)
     sound = filled(gap, 0, 300)
     assert pieces(gap.end()) == sound[-100:]
 
 
 def test_a_second_loss_before_the_line_was_back_does_not_forget() -> None:
     gap = Gap()
-    gap.begin(0.0, speaking=False)
+    gap.begin(0.0)
     sound = filled(gap, 0, 10)
-    gap.begin(0.2, speaking=False)
+    gap.begin(0.2)
     assert pieces(gap.end()) == sound
 
 
-def test_the_last_moments() -> None:
+def test_a_line_that_is_exchanged_while_it_works_takes_the_last_moments_along() -> None:
     gap = Gap()
-    sound = filled(gap, 0, 90)
-    assert pieces(gap.latest(1.79)) == sound[-30:]
-
-
-def test_a_line_that_was_never_down_has_missed_nothing() -> None:
-    gap = Gap()
-    filled(gap, 0, 10)
-    assert pieces(gap.end()) == []
+    filled(gap, 0, 60)
+    gap.turn_over(1.2)
+    sound = filled(gap, 60, 90)
+    assert pieces(gap.end()) == sound
     assert gap.comfort(100.0) is None
 
 
 def test_the_comfort_tone_is_late_soft_and_mostly_silence() -> None:
     gap = Gap()
-    gap.begin(0.0, speaking=False)
+    gap.begin(0.0)
     assert gap.comfort(COMFORT_AFTER_S - 0.01) is None
     frames = [gap.comfort(COMFORT_AFTER_S + number * 0.02) for number in range(2 * PERIOD_FRAMES)]
     assert frames[:PERIOD_FRAMES] == frames[PERIOD_FRAMES:]
