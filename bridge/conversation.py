@@ -89,7 +89,7 @@ class Conversation:
         self.greeting = Greeting(spec, self.ears, playout, self.responses)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
         self.doubts = Doubts(spec, out)
-        self.farewell = Farewell(call, out, playout)
+        self.farewell = Farewell(call, out, playout, self.doubts)
         self.orders = Orders(
             spec,
             out,

@@ -2,11 +2,12 @@
 
 Owns the way from the wish to say something last to the moment in which the caller has heard it. Firm last words
 (`WrapUp`) are said whatever the caller does meanwhile; others (the end of the idle ladder) are given up when the
-caller speaks. However the AI behaves, `Finished` comes: bounded by `BEGIN_S` for the words to be generated, and by
-what remains of them to be played.
+caller speaks, and are not over while it is in doubt whether that counts. However the AI behaves, `Finished` comes:
+bounded by `BEGIN_S` for the words to be generated, and by what remains of them to be played.
 """
 
 from bridge.contract import Finished
+from bridge.doubts import Doubts
 from bridge.playout import Playout
 from bridge.signals import CancelTimer, Emit, Outbox, StartTimer, Timer
 
@@ -19,10 +20,11 @@ TAIL_S = 0.25
 class Farewell:
     """See the module."""
 
-    def __init__(self, call: str, out: Outbox, playout: Playout) -> None:
+    def __init__(self, call: str, out: Outbox, playout: Playout, doubts: Doubts) -> None:
         self._call = call
         self._out = out
         self._playout = playout
+        self._doubts = doubts
         self._why = ""
         self._said = False
         self._extended = False
@@ -57,15 +59,23 @@ class Farewell:
 
     def bound_reached(self) -> None:
         """Too long. What is being played right now is let out, once."""
+        if self._doubtful:
+            self._out.add(StartTimer(Timer.LAST, PLAY_S))
+            return
         if self._extended or self._playout.idle:
             self.end()
             return
         self._extended = True
         self._out.add(StartTimer(Timer.LAST, self._playout.remaining_ms / 1000 + PLAY_S))
 
+    @property
+    def _doubtful(self) -> bool:
+        """Perhaps the caller is preventing it right now. A doubt does not last."""
+        return self._doubts.pending and not self.firm
+
     def end(self) -> None:
         """The last words are in the caller's ear, or will never be."""
-        if not self.active or self.over:
+        if not self.active or self.over or self._doubtful:
             return
         self.over = True
         self._out.add(CancelTimer(Timer.LAST), CancelTimer(Timer.END))

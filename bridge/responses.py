@@ -257,11 +257,12 @@ class Responses:
         self.state = State.CANCELLING
         self._out.add(CancelTimer(Timer.PROGRESS), StartTimer(Timer.CANCEL, CANCEL_S))
 
-    def cancel(self) -> None:
-        """Stop and mute the running response."""
+    def cancel(self, *, mute: bool = True) -> None:
+        """Stop the running response; what still comes of it is not to be heard, if `mute`."""
         if self.state not in (State.ACTIVE, State.CANCELLING):
             return
-        self._remember(self._muted, self.response_id)
+        if mute:
+            self._remember(self._muted, self.response_id)
         self.state = State.CANCELLING
         self._cancel_sent = True
         if self.response_id:
@@ -301,7 +302,7 @@ class Responses:
             return
         self.stuck = self.response_id
         self._out.add(Note("response does not end, cancelled", {"response": self.stuck}))
-        self.cancel()
+        self.cancel(mute=False)  # nobody interrupts it: what it still says is heard, and remembered as such
 
     def cancel_expired(self) -> str:
         """A cancelled response is not over. Returns its id when it is given up, so to be treated as done; or ""."""
@@ -313,6 +314,7 @@ class Responses:
         lost = self.response_id
         self._out.add(Note("cancelled response never ended, given up", {"response": lost}))
         self._remember(self._over, lost)
+        self._remember(self._muted, lost)  # it is not to speak into the next one
         self._idle()
         return lost
 

@@ -186,11 +186,11 @@ class Utterances:
 def cut_text(text: str, heard_ms: int, generated_ms: int) -> str:
     """The part of a text that was heard: as much of it as of its sound, without the word that was cut.
 
-    A text without spaces (Chinese, Japanese) is cut where it falls.
+    A text without spaces is one word, or (Chinese, Japanese) is cut where it falls.
     """
     if heard_ms >= generated_ms:
         return text
     end = len(text) * max(heard_ms, 0) // generated_ms
-    if end < len(text) and not text[end].isspace() and " " in text:
+    if end < len(text) and not text[end].isspace() and (" " in text or text.isascii()):
         end = text.rfind(" ", 0, end) + 1
     return text[:end].rstrip()

@@ -201,6 +201,7 @@ def test_two_items_are_reported_in_order_and_the_heard_one_is_whole() -> None:
         ("hello big world", 300, 1000, ""),
         ("hello big world", 400, 1000, "hello"),
         ("你好世界", 500, 1000, "你好"),
+        ("Hello!", 500, 1000, ""),
         ("", 500, 1000, ""),
         ("x", 0, 0, "x"),
     ],

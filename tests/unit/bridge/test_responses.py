@@ -272,3 +272,19 @@ def test_after_the_end_nothing_happens() -> None:
     assert stage.sent == before
     assert len(stage.ended) == 1
     assert not stage.running(Timer.ANSWER)
+
+
+def test_what_a_stuck_response_still_says_is_heard_until_it_is_given_up() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 200)
+    stage.play(round((STUCK_S + 0.1) * 1000))
+    assert len(stage.sent_of("response.cancel")) == 1
+    stage.speak("r1", "i1", 200)  # it had only been slow
+    stage.play(400)
+    assert sum(frame is not None for frame in stage.frames) == 20
+    stage.play(round(2 * CANCEL_S * 1000))
+    stage.speak("r1", "i1", 200)
+    stage.play(400)
+    assert sum(frame is not None for frame in stage.frames) == 20
+    assert stage.conversation.responses.state is State.IDLE

@@ -1,0 +1,168 @@
+"""A conversation on stage with its memory, wired to a strict server: both directions are delayed at will.
+
+Does what `bridge.session` does between the two, without a socket, and keeps accounts of its own: each item's sound has
+a value by which its frames are known when they are played.
+"""
+
+import json
+from collections import Counter, deque
+from typing import Any
+
+from bridge import signals
+from bridge.contract import Hold, Said, ToolCalled
+from bridge.memory import Memory
+from bridge.playout import BYTES_PER_MS
+from bridge.realtime import events
+from bridge.signals import LineBack, LineLost, ToolAnswered
+from tests.unit.bridge.ga_server import GaServer, Violation
+from tests.unit.bridge.stage import Stage, make_spec
+
+SETUP = b'{"type": "session.update"'
+
+
+class Wired(Stage):
+    """See the module. The line is up from the beginning."""
+
+    def __init__(self, *, cuts_at_once: bool = False, **spec: Any) -> None:
+        super().__init__(**spec)
+        self.cuts_at_once = cuts_at_once
+        """The agent can be interrupted at any time: by the caller's first sound."""
+        self.memory = Memory()
+        self.up: deque[dict[str, Any]] = deque()
+        self.down: deque[events.Event] = deque()
+        self.lines = 0
+        self.connected = False
+        self.server = GaServer("")
+        self.unsent: list[bytes] = []
+        self.known_active = ""
+        """The response that the client has been told of, and not of its end."""
+        self.received: Counter[str] = Counter()
+        self.played: Counter[str] = Counter()
+        self.owner: dict[int, str] = {}
+        """Item by the value of its sound, latest first."""
+        self.response_of: dict[str, str] = {}
+        self.muted: set[str] = set()
+        self.calls: set[str] = set()
+        self.refused: list[str] = []
+        self._line_due_down = False
+        self.open_line()
+
+    # ------------------------------------------------------------ the line
+
+    def open_line(self) -> None:
+        """A new connection that is told everything."""
+        if self.connected:
+            return
+        self.lines += 1
+        self.server = GaServer(f"{self.lines}", self.server.count)
+        self.server.take(json.loads(self.conversation.ears.setup()))
+        self.memory.lost()
+        self.connected = True
+        for frame in (*self.memory.replay(dropped=self.lines > 1), *self.unsent):
+            self.up.append(json.loads(frame))
+        self.unsent.clear()
+        self.feed(LineBack(make_spec().provider))
+
+    def lose_line(self) -> None:
+        if not self.connected and not self._line_due_down:
+            return
+        self.connected = self._line_due_down = False
+        self.refused += self.server.refused
+        self.up.clear()
+        self.down.clear()
+        self.known_active = ""
+        self.memory.lost()
+        self.feed(LineLost())
+
+    def feed(self, *what: events.Event | signals.Input) -> None:
+        farewell = self.conversation.farewell
+        for each in what:
+            barge_in = isinstance(each, events.SpeechStarted) and self.cuts_at_once and not farewell.firm
+            if barge_in or (isinstance(each, Hold) and each.on and not farewell.firm):
+                self.muted |= set(self.response_of.values()) | {self.known_active} - {""}
+        super().feed(*what)
+        responses = self.conversation.responses
+        if not self.gave_up:  # else what had come of that response is still heard
+            self.muted |= {each for each in self.response_of.values() if responses.is_muted(each)}
+        if self._line_due_down:
+            self.lose_line()
+
+    def _do(self, effect: signals.Effect) -> None:
+        super()._do(effect)
+        match effect:
+            case signals.Send(frame):
+                told = self.memory.sent(frame)
+                if not self.connected and frame.startswith(SETUP):
+                    self.unsent.append(frame)
+                self._write(told)
+            case signals.Emit(Said() as said):
+                self._write(self.memory.said(said))
+            case signals.EndSession():
+                self._line_due_down, self.connected = self.connected, False
+
+    def _write(self, frames: list[bytes]) -> None:
+        if not self.connected:
+            return
+        for frame in frames:
+            told = json.loads(frame)
+            if told["type"] == "response.create" and self.known_active and not self.gave_up:
+                raise Violation(f"a second response beside {self.known_active}: {told}")
+            self.up.append(told)
+
+    @property
+    def gave_up(self) -> bool:
+        """The server did not react to a cancel for so long that the client goes on without."""
+        return any("never ended" in note.text for note in self.notes)
+
+    # ------------------------------------------------------------ both directions
+
+    def take(self) -> None:
+        """The server reads a frame."""
+        if self.up:
+            self.tell(self.server.take(self.up.popleft()))
+
+    def tell(self, told: list[events.Event]) -> None:
+        """The server says something."""
+        self.down.extend(told)
+
+    def deliver(self) -> None:
+        """The client reads an event."""
+        if not self.down:
+            return
+        event = self.down.popleft()
+        match event:
+            case events.AudioDelta(response_id, item_id, _, pcm):
+                self.received[item_id] += len(pcm)
+                self.owner[pcm[0]] = item_id
+                self.response_of[item_id] = response_id
+            case events.ResponseCreated(response_id):
+                self.known_active = response_id
+            case events.ResponseDone():
+                self.known_active = ""
+            case events.ItemDone(kind="function_call", call_id=call_id):
+                self.calls.add(call_id)
+        self.memory.heard(event)
+        self.feed(event)
+
+    def tick(self) -> bytes | None:
+        silent = set(self.muted)
+        frame = super().tick()
+        if frame:
+            for value, count in Counter(frame).items():
+                if value:
+                    self._heard(self.owner[value], count, silent)
+        return frame
+
+    def _heard(self, item_id: str, count: int, silent: set[str]) -> None:
+        assert self.response_of[item_id] not in silent, f"{item_id} was to be silent"
+        self.played[item_id] += count
+        assert self.played[item_id] <= self.received[item_id]
+
+    def answer_tools(self) -> None:
+        for called in self.told_of(ToolCalled):
+            self.feed(ToolAnswered(called.tool_call, "out"))
+
+    def in_memory_ms(self) -> dict[str, tuple[int, int]]:
+        """Of each item that the server remembers as said: how much of it, and how much was played."""
+        said = {name: item for name, item in self.server.items.items() if item.kind == "agent"}
+        return {name: (item.left_ms(), self.played[name] // BYTES_PER_MS) for name, item in said.items()}
