@@ -17,8 +17,9 @@ from bridge import contract
 from controller import routing
 from controller.api import exposition
 from controller.api.access import Doorkeeper
+from controller.api.audit import Trail
 from controller.api.events import EventResources
-from controller.api.server import ApiServer, make_app
+from controller.api.server import ApiServer, Kept, make_app
 from controller.ari.events import ApplicationReplaced
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.rest import Ari
@@ -92,16 +93,26 @@ class Controller:
     async def run(self, *, own_workers: bool) -> int:
         """Until `stop()` or until another process takes our Stasis app."""
         config = self._config
-        doorkeeper = Doorkeeper(config.api.tokens)
+        doorkeeper = Doorkeeper(config.api.tokens, config.api.rate)
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
             exposition.route(self._metrics.registry, doorkeeper, public=config.api.metrics_public),
         ]
         events = EventResources(self.events, self.registry, self.orders).operations()
-        app = make_app(self.registry, self.orders, config.api.tokens, more=events, extra_routes=routes)
+        trail = Trail(self.database, config.api.audit_days)
+        app = make_app(
+            self.registry,
+            self.orders,
+            config.api.tokens,
+            more=events,
+            extra_routes=routes,
+            kept=Kept(self.database, trail),
+            pace=config.api.rate,
+        )
         telling = self._tasks.create_task(self.events.run(), name="events")
         dialing = self._tasks.create_task(self.dialer.run(), name="dialer")
         background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk"), dialing]
+        background.append(self._tasks.create_task(trail.run(), name="audit"))
         async with ApiServer(app, config.api.listen.host, config.api.listen.port) as server:
             if own_workers:
                 background.append(self._tasks.create_task(self._supervise(server.port), name="supervisor"))
@@ -117,6 +128,7 @@ class Controller:
             self.workers.close()
             await self._tools.close()
             await self.events.drain()
+            await trail.drain()
             telling.cancel()
             await asyncio.wait([telling])
         return self._status

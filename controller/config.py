@@ -11,12 +11,13 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path as FilePath
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError
 
 from controller import config_schema, config_source, limits
 from controller.config_agents import Agent, AiProvider, HttpTool, Mcp, Price, star
+from controller.config_api import Api, Scope, Token
 from controller.config_checks import complete, problems_of
 from controller.config_errors import ConfigError, ConfigErrors, Path, dotted, render
 from controller.config_outbound import CallingHours, Outbound, Retries
@@ -26,7 +27,6 @@ from controller.config_values import (
     CallerId,
     EndpointTemplate,
     HttpUrl,
-    ListenAt,
     Name,
     OptionalSecret,
     PhoneText,
@@ -41,9 +41,7 @@ from controller.config_values import (
 )
 from controller.config_webhooks import CallWebhooks, Webhook
 
-__all__ = ["Config", "ConfigError", "ConfigErrors", "load", "parse", "json_schema", "render"]
-
-Scope = Literal["read", "call", "control", "admin"]
+__all__ = ["Config", "ConfigError", "ConfigErrors", "load", "parse", "json_schema", "render", "Scope", "Token"]
 
 
 class Ari(Section):
@@ -76,23 +74,6 @@ class Bridge(Section):
     """Connections to the AI that each local worker keeps open for coming calls; they save a call's first second."""
     token: OptionalSecret = None
     """What workers on other machines must show. Without it, or with an empty one, only the local ones are let in."""
-
-
-class Token(Section):
-    name: Name
-    """Who it was given to: appears in logs and in the records of what was done with it."""
-    token: Secret
-    scopes: tuple[Scope, ...] = Field(min_length=1)
-    """read: see calls; call: place calls; control: hang up and transfer calls; admin: everything."""
-
-
-class Api(Section):
-    listen: ListenAt = Field(default="127.0.0.1:8080", validate_default=True)
-    """host:port of the HTTP API, and of the link that workers dial."""
-    tokens: tuple[Token, ...] = ()
-    """Without one nobody can use the API."""
-    metrics_public: bool = False
-    """True: GET /metrics takes no token. Otherwise the scraper needs one with the scope read."""
 
 
 class Trunk(Section):

@@ -152,7 +152,7 @@ def _check_tokens(api: Mapping[str, Any], source: Source) -> None:
     shortest = SHORTEST_LOCAL_TOKEN if isinstance(listen, Address) and listen.loopback else SHORTEST_TOKEN
     seen: dict[tuple[str, str], int] = {}
     for index, entry in _entries(api.get("tokens")):
-        for key in ("name", "token"):
+        for key in ("name", "token", "token_sha256"):
             value, path = entry.get(key), ("api", "tokens", index, key)
             if not isinstance(value, str) or not value.strip() or path in source.unset:
                 continue

@@ -5,14 +5,16 @@ Owns the comparison of tokens, in constant time and by hash. A token's text is n
 
 import hashlib
 import hmac
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from controller.api.problems import USER, Problem
-from controller.config import Scope, Token
+from controller.api.pace import Bucket
+from controller.api.problems import PACE, USER, Problem
+from controller.config_api import Pace, Scope, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +22,18 @@ class User:
     name: str
     digest: bytes
     scopes: frozenset[Scope]
+    bucket: Bucket = field(compare=False)
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or "admin" in self.scopes
 
 
 class Doorkeeper:
-    """Knows all tokens. `let_in` is the gate that each route is registered through."""
+    """Knows all tokens. `let_in` is the gate that each route is registered through. `pace` is for tokens without one of
+    their own."""
 
-    def __init__(self, tokens: Iterable[Token]) -> None:
-        self._users = [
-            User(token.name, _digest(token.token.get_secret_value()), frozenset(token.scopes)) for token in tokens
-        ]
+    def __init__(self, tokens: Iterable[Token], pace: Pace | None = None) -> None:
+        self._users = [_user(token, token.rate or pace or Pace()) for token in tokens]
 
     def user_of(self, request: web.Request) -> User:
         """Raises Problem 401."""
@@ -52,11 +54,15 @@ class Doorkeeper:
         return found
 
     def let_in(self, scope: Scope, handler: Handler) -> Handler:
-        """`handler` for those whose token has `scope`."""
+        """`handler` for those whose token has `scope` and who don't ask too often."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             user = self.user_of(request)
             request[USER] = user.name
+            wait = user.bucket.take(time.monotonic())
+            request[PACE] = dict(user.bucket.headers(wait))
+            if wait:
+                raise Problem("too-many-requests")
             if not user.may(scope):
                 raise Problem(
                     "forbidden",
@@ -66,6 +72,13 @@ class Doorkeeper:
             return await handler(request)
 
         return guarded
+
+
+def _user(token: Token, pace: Pace) -> User:
+    digest = bytes.fromhex(token.token_sha256) if token.token_sha256 else b""
+    if token.token is not None:
+        digest = _digest(token.token.get_secret_value())
+    return User(token.name, digest, frozenset(token.scopes), Bucket(pace.per_second, pace.burst))
 
 
 def _digest(token: str) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from controller.api.idempotency import HEADER
 from controller.api.operations import Operation
 from controller.api.problems import TITLES, ProblemAnswer
 
@@ -20,7 +21,8 @@ _PATTERN = re.compile(r"\{(\w+):[^{}]*(?:\{[^{}]*\})?[^{}]*\}")
 REF = "#/components/schemas/{model}"
 
 _EVERY = ("http-error", "internal")
-_GUARDED = ("unauthorized", "forbidden")
+_GUARDED = ("unauthorized", "forbidden", "too-many-requests")
+_WITH_KEY = ("key-in-use", "outcome-unknown", "key-reused", "store-away")
 _WITH_BODY = ("malformed-request", "not-json", "compressed", "too-large", "too-slow")
 
 
@@ -99,7 +101,8 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _headers(operation: Operation) -> list[dict[str, Any]]:
-    told = operation.request_headers.items()
+    keyed = {HEADER: "Of your making: a request that is sent again with it is not done again."}
+    told = {**operation.request_headers, **(keyed if operation.method == "POST" else {})}.items()
     return [{"name": name, "in": "header", "description": said, "schema": {"type": "string"}} for name, said in told]
 
 
@@ -125,6 +128,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
 def _problems(operation: Operation) -> Mapping[HTTPStatus, list[str]]:
     names = [*_EVERY, *operation.problems]
     names += _GUARDED if operation.scope is not None else ()
+    names += _WITH_KEY if operation.method == "POST" else ()
     names += _WITH_BODY if operation.body is not None else ("malformed-request",)
     found: dict[HTTPStatus, list[str]] = {}
     for name in dict.fromkeys(names):

@@ -19,10 +19,14 @@ from pydantic import ValidationError
 from controller.api.access import Doorkeeper
 from controller.api.answers import Answer
 from controller.api.bodies import Body, field_error, read
+from controller.api.idempotency import Idempotency
 from controller.api.problems import USER, malformed
-from controller.config import Scope
+from controller.config_api import Scope
 
 STREAM = "text/event-stream"
+
+DEED = web.RequestKey("deed", tuple[str, Body | None])
+"""The name of an operation that may change something, and its body once that was read: for the audit log."""
 
 Method = Literal["GET", "POST", "DELETE"]
 
@@ -87,29 +91,49 @@ class Operation:
     tag: str = "calls"
 
 
-def routes(operations: Iterable[Operation], doorkeeper: Doorkeeper) -> list[web.RouteDef]:
-    """A HEAD is answered where there is an answer to measure, not on a stream."""
+def routes(
+    operations: Iterable[Operation], doorkeeper: Doorkeeper, keys: Idempotency | None = None
+) -> list[web.RouteDef]:
+    """A HEAD is answered where there is an answer to measure, not on a stream. Without `keys` there is no store."""
     made = []
     for each in operations:
         head = {"allow_head": each.media != STREAM} if each.method == "GET" else {}
-        made.append(web.route(each.method, each.path, _served(each, doorkeeper), **head))
+        made.append(web.route(each.method, each.path, _served(each, doorkeeper, keys), **head))
     return made
 
 
-def _served(operation: Operation, doorkeeper: Doorkeeper) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _served(
+    operation: Operation, doorkeeper: Doorkeeper, keys: Idempotency | None
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         query = _query(request, operation.query)
         body = await read(request, operation.body) if operation.body is not None else None
-        told = await operation.handle(Asked(request, body, query))
-        if isinstance(told, web.StreamResponse):
-            return told
-        if isinstance(told, Answer):
-            told = Told(told)
-        text = told.answer.model_dump_json()
-        status = told.status or operation.status
-        return web.Response(text=text, status=status, headers=told.headers, content_type="application/json")
+        if operation.method != "GET":
+            request[DEED] = operation.name, body
+        asked = Asked(request, body, query)
+        if operation.method != "POST" or keys is None:
+            return await _answered(operation, asked)
+        written = body.model_dump_json() if body is not None else ""
+        return await keys.once(request, asked.by, written, lambda: _answered(operation, asked))
 
-    return doorkeeper.let_in(operation.scope, serve) if operation.scope is not None else serve
+    guarded = doorkeeper.let_in(operation.scope, serve) if operation.scope is not None else serve
+
+    async def noted(request: web.Request) -> web.StreamResponse:
+        request[DEED] = operation.name, None  # also of those who may not
+        return await guarded(request)
+
+    return guarded if operation.method == "GET" else noted
+
+
+async def _answered(operation: Operation, asked: Asked) -> web.StreamResponse:
+    told = await operation.handle(asked)
+    if isinstance(told, web.StreamResponse):
+        return told
+    if isinstance(told, Answer):
+        told = Told(told)
+    text = told.answer.model_dump_json()
+    status = told.status or operation.status
+    return web.Response(text=text, status=status, headers=told.headers, content_type="application/json")
 
 
 def _query(request: web.Request, kind: type[Body] | None) -> Body | None:

@@ -27,6 +27,8 @@ log = structlog.get_logger()
 REQUEST_ID = web.RequestKey("request_id", str)
 USER = web.RequestKey("user", str)
 """The name of the token that asks; absent where none is needed."""
+PACE = web.RequestKey("pace", dict[str, str])
+"""Headers of the answer: how often that token may still ask."""
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -51,6 +53,10 @@ TITLES: dict[str, tuple[HTTPStatus, str]] = {
     "too-many-streams": (HTTPStatus.SERVICE_UNAVAILABLE, "Too many streams are open"),
     "unknown-name": (HTTPStatus.UNPROCESSABLE_ENTITY, "There is no such trunk or agent"),
     "wrong-moment": (HTTPStatus.UNPROCESSABLE_ENTITY, "The call could never be placed"),
+    "too-many-requests": (HTTPStatus.TOO_MANY_REQUESTS, "This token asks too often"),
+    "key-in-use": (HTTPStatus.CONFLICT, "A request with this Idempotency-Key is under way"),
+    "outcome-unknown": (HTTPStatus.CONFLICT, "The request with this Idempotency-Key was begun and interrupted"),
+    "key-reused": (HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key was used for another request"),
     "at-limit": (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
     "internal": (HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side"),
     "not-ready": (HTTPStatus.SERVICE_UNAVAILABLE, "No call can be made at the moment"),
@@ -146,8 +152,10 @@ _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def _of_refusal(refusal: Exception) -> Problem | None:
-    """What call control refuses; None: that is no refusal but a fault of ours."""
+def refusal_of(refusal: Exception) -> Problem | None:
+    """What call control refuses, or we do; None: that is no refusal but a fault of ours."""
+    if isinstance(refusal, Problem):
+        return refusal
     if isinstance(refusal, StoreError):
         log.error("a request found the store away", reason=str(refusal))
         return Problem("store-away", headers=_LATER)
@@ -166,12 +174,10 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     request[REQUEST_ID] = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
     try:
         response = await handler(request)
-    except Problem as problem:
-        response = _response(problem, request)
     except web.HTTPException as answer:
         response = _response(_of_http(answer), request)
     except Exception as fault:
-        response = _response(_of_refusal(fault) or _fault(fault, request), request)
+        response = _response(refusal_of(fault) or _fault(fault, request), request)
     _note(request, response.status, started)
     return response
 
@@ -218,6 +224,7 @@ async def mark(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "voiceai"
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
+    response.headers.update(request.get(PACE, {}))
     if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"

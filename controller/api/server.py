@@ -4,26 +4,38 @@ Owns limits of size and time of every connection. Refuses what comes too slowly,
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import TracebackType
 
 from aiohttp import web
 
 from controller.api import documents
 from controller.api.access import Doorkeeper
+from controller.api.audit import AuditResources, Trail, noting
 from controller.api.bodies import LARGEST
+from controller.api.idempotency import Idempotency
 from controller.api.live import LiveResources
 from controller.api.operations import Operation, routes
 from controller.api.problems import answer_problems, mark
 from controller.api.queueing import QueueResources
 from controller.api.resources import Resources
 from controller.call.view import Calls
-from controller.config import Token
+from controller.config_api import Pace, Token
 from controller.outbound.orders import Ordering
+from controller.store.database import Database
 
 IDLE_SECONDS = 30.0
 """A connection may stand idle as long; also the longest that the headers of a request may take."""
 CLOSING_SECONDS = 3.0
 """What answers under way are given when the server closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the API writes down. Without it requests are done as often as they come, and nobody asks who did what."""
+
+    database: Database
+    trail: Trail
 
 
 def operations_of(calls: Calls, orders: Ordering) -> tuple[Operation, ...]:
@@ -38,13 +50,17 @@ def make_app(
     tokens: Iterable[Token],
     more: Iterable[Operation] = (),
     extra_routes: Iterable[web.AbstractRouteDef] = (),
+    kept: Kept | None = None,
+    pace: Pace | None = None,
 ) -> web.Application:
     """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves."""
-    app = web.Application(middlewares=[answer_problems], client_max_size=LARGEST)
+    middlewares = [*([noting(kept.trail)] if kept else []), answer_problems]
+    app = web.Application(middlewares=middlewares, client_max_size=LARGEST)
     app.on_response_prepare.append(mark)
-    doorkeeper = Doorkeeper(tokens)
-    operations = (*operations_of(calls, orders), *more)
-    app.router.add_routes([*routes(operations, doorkeeper), *documents.routes(operations), *extra_routes])
+    operations = (*operations_of(calls, orders), *more, *(AuditResources(kept.trail).operations() if kept else ()))
+    keys = Idempotency(kept.database) if kept else None
+    served = routes(operations, Doorkeeper(tokens, pace), keys)
+    app.router.add_routes([*served, *documents.routes(operations), *extra_routes])
     return app
 
 

@@ -1,8 +1,9 @@
 """The API on a real socket, over call control that keeps a record and says what it is told to say."""
 
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,12 +12,14 @@ import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
 
+from controller.api.audit import Trail
 from controller.api.operations import Operation
-from controller.api.server import ApiServer, make_app
+from controller.api.server import ApiServer, Kept, make_app
 from controller.call import view
-from controller.config import Scope, Token
+from controller.config_api import Pace, Scope, Token
 from controller.outbound.entry import Status
 from controller.outbound.orders import Summary, Wish
+from controller.store.database import Database
 
 STARTED = datetime(2026, 11, 22, 9, 30, 0, 5000, tzinfo=UTC)
 
@@ -178,6 +181,7 @@ class Stage:
     orders: FakeOrders
     port: int
     http: aiohttp.ClientSession
+    kept: Kept | None = None
 
     def request(self, method: str, path: str, token: str | None = ADMIN, **more: Any) -> Any:
         headers = more.pop("headers", {})
@@ -190,14 +194,26 @@ class Stage:
 async def stage(
     *extra: web.AbstractRouteDef,
     more: Callable[[FakeCalls, FakeOrders], Iterable[Operation]] = lambda _, __: (),
+    store: bool = False,
+    tokens: Iterable[Token] = (),
 ) -> AsyncIterator[Stage]:
+    """`store`: with idempotency keys and the audit log, over a database of its own. `tokens`: besides TOKENS."""
     calls = FakeCalls()
     orders = FakeOrders(calls)
-    tokens = [
+    known = [
         Token(name=token.partition("-")[0], token=SecretStr(token), scopes=scopes) for token, scopes in TOKENS.items()
     ]
-    async with (
-        ApiServer(make_app(calls, orders, tokens, more(calls, orders), extra), "127.0.0.1", 0) as server,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http,
-    ):
-        yield Stage(calls, orders, server.port, http)
+    async with AsyncExitStack() as stack:
+        kept: Kept | None = None
+        if store:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            database = await stack.enter_async_context(Database(f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"))
+            kept = Kept(database, Trail(database, keep_days=30))
+        app = make_app(
+            *(calls, orders, [*known, *tokens], more(calls, orders), extra),
+            kept=kept,
+            pace=Pace(per_second=10_000, burst=100_000),
+        )
+        server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", 0))
+        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
+        yield Stage(calls, orders, server.port, http, kept)

@@ -19,7 +19,7 @@ CHECKS = (
 
 
 async def test_no_answer_is_undocumented(tmp_path: Path) -> None:
-    async with stage() as it:
+    async with stage(store=True) as it:
         it.calls.add()
         it.orders.add()
         process = await asyncio.create_subprocess_exec(

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from controller.store import tables_events as tables_events  # each module with tables is named here
+from controller.store import tables_api as tables_api  # each module with tables is named here
+from controller.store import tables_events as tables_events
 from controller.store import tables_outbound as tables_outbound
 from controller.store.tables import metadata
 

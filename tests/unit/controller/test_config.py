@@ -303,7 +303,9 @@ def test_placeholder_tokens_are_refused(token: str) -> None:
 def test_tokens_are_long_enough_and_fit_a_header(token: str, listen: str, fine: bool) -> None:
     data = tokens(token, listen=listen)
     if fine:
-        assert config(data).api.tokens[0].token.get_secret_value() == token
+        found = config(data).api.tokens[0].token
+        assert found is not None
+        assert found.get_secret_value() == token
     else:
         assert only_error_of(data).path == "api.tokens[0].token"
 
@@ -314,6 +316,14 @@ def test_two_users_never_share_a_token_or_a_name() -> None:
     data = tokens("k3jD9sL2k3jD9sL2", "another-k3jD9sL2")
     data["api"]["tokens"][1]["name"] = "user0"
     assert only_error_of(data).path == "api.tokens[1].name"
+
+
+@pytest.mark.parametrize("more", [{}, {"token": "k3jD9sL2k3jD9sL2", "token_sha256": "0" * 64}])
+def test_a_user_has_a_token_or_its_hash(more: dict[str, str]) -> None:
+    data = with_(SMALL, api={"tokens": [{"name": "ops", "scopes": ["read"], **more}]})
+    assert "token_sha256" in only_error_of(data).message
+    data["api"]["tokens"][0] = {"name": "ops", "scopes": ["read"], "token_sha256": "0" * 64}
+    assert config(data).api.tokens[0].token is None
 
 
 @pytest.mark.parametrize("token", ["", "  "])

@@ -1,0 +1,40 @@
+"""How often each token may ask: a token bucket. [pure]
+
+Moments are seconds of any clock that does not go back. The headers are those of
+draft-ietf-httpapi-ratelimit-headers-10, and RFC 9110's Retry-After.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+RETRY_AFTER, POLICY, LEFT = "Retry-After", "RateLimit-Policy", "RateLimit"
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Holds `burst` requests when full, and gets `per_second` more each second."""
+
+    per_second: float
+    burst: int
+    level: float = math.inf
+    at: float = -math.inf
+
+    def take(self, now: float) -> float:
+        """One request. Returns 0, or the seconds until it would be let through: then nothing was taken."""
+        gained = (now - self.at) * self.per_second if self.level < self.burst else 0.0
+        self.level, self.at = min(float(self.burst), self.level + max(0.0, gained)), now
+        if self.level < 1:
+            return (1 - self.level) / self.per_second
+        self.level -= 1
+        return 0.0
+
+    def headers(self, wait: float = 0.0) -> Mapping[str, str]:
+        """After `take`, which returned `wait`."""
+        full = math.ceil((self.burst - self.level) / self.per_second)
+        window = math.ceil(self.burst / self.per_second)
+        told = {
+            POLICY: f'"token";q={self.burst};w={window}',
+            LEFT: f'"token";r={int(self.level)};t={full}',
+        }
+        return told | {RETRY_AFTER: str(max(1, math.ceil(wait)))} if wait else told

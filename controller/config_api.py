@@ -1,0 +1,52 @@
+"""config.yaml's `api`: where it listens, who may ask it for what, and how often. [pure]"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from controller.config_values import ListenAt, Name, Secret, Section, wrong
+
+Scope = Literal["read", "call", "control", "admin"]
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Pace(Section):
+    """Requests of one token. More are refused with 429 and told when to come again."""
+
+    per_second: float = Field(50.0, gt=0, le=10_000)
+    """In the long run."""
+    burst: int = Field(100, ge=1, le=100_000)
+    """At once, after a pause."""
+
+
+class Token(Section):
+    name: Name
+    """Who it was given to: appears in logs and in the records of what was done with it."""
+    token_sha256: Sha256 | None = None
+    """The token's SHA-256, in hex, as `voiceai token` prints it: what stands here opens nothing."""
+    token: Secret | None = None
+    """The token itself, instead. Less good: whoever reads it, here or in the environment, may use it."""
+    scopes: tuple[Scope, ...] = Field(min_length=1)
+    """read: see calls; call: place calls; control: act on calls and pause the queue; admin: everything."""
+    rate: Pace | None = None
+    """Instead of `api.rate`."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.token is None) == (self.token_sha256 is None):
+            raise wrong("needs a `token_sha256` (or a `token`, and not both)", "`voiceai token NAME` makes one")
+        return self
+
+
+class Api(Section):
+    listen: ListenAt = Field(default="127.0.0.1:8080", validate_default=True)
+    """host:port of the HTTP API, and of the link that workers dial."""
+    tokens: tuple[Token, ...] = ()
+    """Without one nobody can use the API."""
+    rate: Pace = Field(default_factory=Pace)
+    """How often each token may ask."""
+    audit_days: float = Field(365.0, gt=0, le=36500)
+    """How long it is kept who did what (GET /v1/audit)."""
+    metrics_public: bool = False
+    """True: GET /metrics takes no token. Otherwise the scraper needs one with the scope read."""

@@ -1,0 +1,204 @@
+"""What the API writes down: answers to requests that may come twice, and who did what. And how often who may ask."""
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import update
+
+from controller import limits
+from controller.api.audit import masked
+from controller.api.idempotency import KEPT
+from controller.config_api import Pace, Token
+from controller.store.database import StoreError
+from controller.store.tables_api import idempotency
+from tests.integration.api_stage import Stage, stage
+
+PLACE, BODY = "/v1/calls", {"to": "+4930123", "variables": {"b": "1", "a": "2"}}
+KEY = {"Idempotency-Key": "k-1"}
+
+
+async def ask(it: Stage, path: str = PLACE, body: Any = BODY, **more: Any) -> tuple[int, dict[str, Any], Any]:
+    async with it.request("POST", path, json=body, **more) as answer:
+        return answer.status, await answer.json(), answer.headers
+
+
+async def test_the_same_request_with_the_same_key_is_done_once() -> None:
+    async with stage(store=True) as it:
+        first, again = await ask(it, headers=KEY), await ask(it, headers=KEY)
+        assert first[:2] == again[:2]
+        assert first[0] == 202
+        assert again[2]["Location"] == first[2]["Location"]
+        assert ("Idempotency-Replayed" in first[2], again[2]["Idempotency-Replayed"]) == (False, "true")
+        assert len(it.calls.asked) == 1
+
+
+async def test_keys_belong_to_their_token_and_other_keys_are_other_requests() -> None:
+    async with stage(store=True) as it:
+        for more in ({}, {"token": "caller-0123456789"}, {"headers": {"Idempotency-Key": "k-2"}}):
+            assert (await ask(it, **({"headers": KEY} | more)))[0] == 202
+        assert len(it.calls.asked) == 3
+
+
+@pytest.mark.parametrize(("path", "body"), [(PLACE, {"to": "+4930124"}), ("/v1/queue/pause", {})])
+async def test_a_key_is_not_used_for_another_request(path: str, body: dict[str, str]) -> None:
+    async with stage(store=True) as it:
+        await ask(it, headers=KEY)
+        status, told, _ = await ask(it, path, body, headers=KEY)
+        assert (status, told["type"]) == (422, "/problems/key-reused")
+        assert len(it.calls.asked) == 1
+
+
+async def test_at_the_same_time_one_is_done_and_the_other_told_to_wait() -> None:
+    async with stage(store=True) as it:
+        begun, go = asyncio.Event(), asyncio.Event()
+        place = it.orders.place
+
+        async def slow(wish: Any, *, by: str) -> Any:
+            begun.set()
+            await go.wait()
+            return await place(wish, by=by)
+
+        it.orders.place = slow  # type: ignore[method-assign]
+        first = asyncio.create_task(ask(it, headers=KEY))
+        await begun.wait()
+        status, told, headers = await ask(it, headers=KEY)
+        assert (status, told["type"], headers["Retry-After"]) == (409, "/problems/key-in-use", "1")
+        go.set()
+        assert (await first)[0] == 202
+        assert len(it.calls.asked) == 1
+
+
+async def test_what_was_refused_may_be_asked_again() -> None:
+    async with stage(store=True) as it:
+        it.calls.refusal = limits.Busy("Full.")
+        assert (await ask(it, headers=KEY))[0] == 429
+        it.calls.refusal = None
+        assert (await ask(it, headers=KEY))[0] == 202
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("x"), StoreError("x")])
+async def test_what_was_begun_and_never_ended_is_not_done_again(fault: Exception) -> None:
+    async with stage(store=True) as it:
+        it.calls.refusal = fault
+        assert (await ask(it, headers=KEY))[0] in (500, 503)
+        it.calls.refusal = None
+        status, told, _ = await ask(it, headers=KEY)
+        assert (status, told["type"]) == (409, "/problems/outcome-unknown")
+        assert len(it.calls.asked) == 1
+
+
+async def test_a_key_is_forgotten_after_a_day() -> None:
+    async with stage(store=True) as it:
+        await ask(it, headers=KEY)
+        assert it.kept is not None
+        async with it.kept.database.writing() as connection:
+            old = datetime.now(UTC) - KEPT - timedelta(seconds=1)
+            await connection.execute(update(idempotency).values(at=old))
+        assert (await ask(it, headers=KEY))[0] == 202
+        assert len(it.calls.asked) == 2
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 129, "é", '"'])
+async def test_a_key_that_is_none(key: str) -> None:
+    async with stage(store=True) as it:
+        assert (await ask(it, headers={"Idempotency-Key": key}))[1]["type"] == "/problems/malformed-request"
+        assert it.calls.asked == []
+
+
+# ---------------------------------------------------------------- who did what
+
+
+async def audit(it: Stage, query: str = "") -> dict[str, Any]:
+    assert it.kept is not None
+    await it.kept.trail.drain()
+    async with it.request("GET", f"/v1/audit{query}") as answer:
+        assert answer.status == 200
+        told: dict[str, Any] = await answer.json()
+        return told
+
+
+async def test_who_did_what_is_kept_without_anything_personal() -> None:
+    async with stage(store=True) as it:
+        call = it.calls.add()
+        await ask(it, body={"to": "+49301234567", "agent": "desk", "timeout": 5, "variables": {"name": "Zoe"}})
+        await ask(it, f"/v1/calls/{call.id}/say", {"text": "Your code is 4711."}, headers={"X-Request-Id": "r-1"})
+        await ask(it, f"/v1/calls/{call.id}/hangup", {}, token="reader-0123456789")
+        await ask(it, PLACE, {"x": 1})
+        await ask(it, PLACE, BODY, token="nobody")
+        async with it.request("GET", PLACE):
+            pass
+        deeds = (await audit(it))["deeds"]
+        told = [(each["by"], each["operation"], each["call"], each["asked"], each["status"]) for each in deeds]
+        assert told == [
+            ("admin", "place_call", None, {}, 400),
+            ("reader", "hang_up", call.id, {}, 403),
+            ("admin", "say", call.id, {}, 202),
+            ("admin", "place_call", None, {"agent": "desk", "timeout": 5.0, "to": "…67"}, 202),
+        ]
+        assert deeds[2]["request_id"] == "r-1"
+
+
+async def test_the_audit_log_has_pages_and_filters() -> None:
+    async with stage(store=True) as it:
+        for _ in range(5):
+            await ask(it, "/v1/queue/pause", {})
+        await ask(it, "/v1/queue/resume", {}, token="controller-0123456789")
+        first = await audit(it, "?limit=4")
+        rest = await audit(it, f"?limit=4&before={first['next']}")
+        assert (len(first["deeds"]), len(rest["deeds"]), rest["next"]) == (4, 2, None)
+        assert len((await audit(it, "?by=controller"))["deeds"]) == 1
+        assert len((await audit(it, "?operation=pause_queue"))["deeds"]) == 5
+
+
+async def test_only_an_admin_reads_it() -> None:
+    async with stage(store=True) as it, it.request("GET", "/v1/audit", token="controller-0123456789") as answer:
+        assert answer.status == 403
+
+
+async def test_a_store_that_is_away_stops_neither_verbs_nor_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with stage(store=True) as it:
+        assert it.kept is not None
+
+        def away() -> Any:
+            raise StoreError("away")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(it.kept.database, "writing", away)
+            call = it.calls.add()
+            assert (await ask(it, f"/v1/calls/{call.id}/hangup", {}))[0] == 202
+            assert (await ask(it, headers=KEY))[1]["type"] == "/problems/store-away"
+        assert [each["operation"] for each in (await audit(it))["deeds"]] == ["place_call", "hang_up"]
+
+
+@pytest.mark.parametrize(("number", "shown"), [("+4930123456", "…56"), ("1001", "…"), ("sip:a@b.example", "…")])
+def test_numbers_are_masked(number: str, shown: str) -> None:
+    assert masked(number) == shown
+
+
+# ---------------------------------------------------------------- tokens
+
+
+async def test_a_token_known_by_its_hash_alone() -> None:
+    digest = hashlib.sha256(b"vai_secret").hexdigest()
+    async with stage(tokens=[Token(name="hashed", token_sha256=digest, scopes=("read",))]) as it:
+        for token, status in (("vai_secret", 200), (digest, 401), ("vai_secre", 401)):
+            async with it.request("GET", PLACE, token=token) as answer:
+                assert answer.status == status
+
+
+async def test_who_asks_too_often_is_told_when_to_come_again() -> None:
+    slow = Token(name="slow", token=SecretStr("slow-0123456789"), scopes=("read",), rate=Pace(per_second=0.1, burst=2))
+    async with stage(tokens=[slow]) as it:
+        told = []
+        for _ in range(3):
+            async with it.request("GET", PLACE, token="slow-0123456789") as answer:
+                told.append(
+                    (answer.status, answer.headers["RateLimit"].split(";")[1], answer.headers.get("Retry-After"))
+                )
+        assert told == [(200, "r=1", None), (200, "r=0", None), (429, "r=0", "10")]
+        async with it.request("GET", PLACE, token="reader-0123456789") as answer:
+            assert answer.status == 200
