@@ -31,7 +31,7 @@ async def all_ended(running: House, timeout: float = PATIENCE) -> dict[str, dict
     async with asyncio.timeout(timeout):
         while True:
             found = await running.api("GET", "/v1/queue?limit=1000")
-            if not found["counts"]["queued"] and not found["counts"]["dialling"]:
+            if all(call["queue"]["status"] == "ended" for call in found["calls"]):
                 return {call["callee"]: call for call in found["calls"]}
             await asyncio.sleep(0.2)
 
