@@ -33,7 +33,7 @@ async def all_ended(running: House, timeout: float = PATIENCE) -> dict[str, dict
             found = await running.api("GET", "/v1/queue?limit=1000")
             if all(call["queue"]["status"] == "ended" for call in found["calls"]):
                 return {call["callee"]: call for call in found["calls"]}
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
 
 
 @pytest.mark.timeout(150)
