@@ -126,12 +126,13 @@ async def house(
     bridge: Mapping[str, Any] | None = None,
     agent: Mapping[str, Any] | None = None,
     trunk: Mapping[str, Any] | None = None,
+    provider: Mapping[str, Any] | None = None,
     routes: Sequence[Mapping[str, str]] = ({"to": "*", "agent": "reception"},),
     api_key: str = KEY,
     more: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[House]:
-    """`bridge`, `agent` and `trunk` change keys of the config, `more` adds sections; `api_key` is what the service
-    shows the stand-in."""
+    """`bridge`, `agent`, `trunk` and `provider` (that is `openai`) change keys of the config, `more` adds sections;
+    `api_key` is what the service shows the stand-in."""
     token = secrets.token_urlsafe(16)
     async with StandIn(brain, faults=faults, api_key=KEY) as stand_in:
         settings = {
@@ -143,7 +144,7 @@ async def house(
                     "app": asterisk.ari_app,
                 }
             },
-            "openai": {"url": stand_in.url, "api_key": api_key},
+            "openai": {"url": stand_in.url, "api_key": api_key, **(provider or {})},
             "bridge": {"workers": 1, "ports": f"{PORTS[0]}-{PORTS[-1]}", **(bridge or {})},
             "api": {
                 "listen": f"127.0.0.1:{free_port()}",

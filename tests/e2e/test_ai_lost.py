@@ -16,7 +16,7 @@ from aiohttp import web
 
 from controller.api.server import ApiServer
 from demo.phone import Phone
-from demo.realtime import CallTool, Close, Drop, Fail, Refuse, Say, Session, StandIn, ToneBrain, after, before
+from demo.realtime import CallTool, Close, Drop, Fail, Freeze, Refuse, Say, Session, StandIn, ToneBrain, after, before
 from demo.realtime.faults import Script
 from demo.realtime.reply import Part, Reply
 from demo.sound import FRAME_SAMPLES, RATE, is_tone, purity, tone
@@ -59,12 +59,21 @@ BREAKS = {
         MEMORY_OF_GREETING,
         speaks=True,
     ),
-    "in a reply, 1012": Break(
-        (GREETING, STORY),
-        {0: (after(DELTA, Close(1012), nth=5 + 6),)},
-        (*MEMORY_OF_GREETING, ("user", "utterance 1")),
+    "while the caller speaks, 1013 and 500": Break(
+        (GREETING,),
+        {0: (after("input_audio_buffer.speech_started", Close(1013)),), 1: (Refuse(500),)},
+        MEMORY_OF_GREETING,
         speaks=True,
     ),
+    **{
+        f"in a reply, {code}": Break(
+            (GREETING, STORY),
+            {0: (after(DELTA, Close(code), nth=5 + 6),)},
+            (*MEMORY_OF_GREETING, ("user", "utterance 1")),
+            speaks=True,
+        )
+        for code in (1005, 1012)
+    },
 }
 
 
@@ -85,13 +94,13 @@ def assert_frames_kept_flowing(phone: Phone) -> None:
     assert max(later.at - sooner.at for sooner, later in pairs) < LATE
 
 
-def log_gap(what: str, old: Session, new: Session) -> None:
-    """From the last event on the old connection to the memory on the new one."""
+def log_gap(what: str, old: Session, new: Session, within: float = BACK_SECONDS) -> None:
+    """From the last event on the old connection to the memory on the new one, in seconds."""
     broke = max(seen.at for seen in (*old.sent, *old.received))
     kinds = ("conversation.item.create",) if items(new) else ("session.update",)
     back = next(seen.at for seen in new.received if seen.type in kinds)
     log.info("break to replay: %s: %.0f ms", what, (back - broke) * 1000)
-    assert back - broke < BACK_SECONDS
+    assert back - broke < within
 
 
 async def is_answered(phone: Phone) -> None:
@@ -220,6 +229,73 @@ async def test_the_line_breaks_while_a_tool_runs(
         (output,) = [text for role, text in items(new) if role == "function_call_output"]
         assert "Monday" in output
         await is_answered(phone)
+        await goes_on(running, phone)
+
+
+async def test_the_line_breaks_while_two_tools_run(
+    asterisk: Asterisk, tmp_path: Path, shop: tuple[dict[str, Any], asyncio.Event, asyncio.Event]
+) -> None:
+    """Each is run once and answered once, and there is one reply to both."""
+    more, asked, release = shop
+    tools = tuple(CallTool("order_status", call_id=f"call_{number}") for number in (1, 2))
+    brain = ToneBrain([GREETING, tools], forever=REPLY)
+    agent = {"tools": ["order_status"]}
+    async with house(asterisk, tmp_path, brain, agent=agent, more=more) as running, running.caller() as phone:
+        await hears_greeting(phone)
+        phone.rtp.say(tone(0.6, 620))
+        async with asyncio.timeout(5):
+            await asked.wait()
+        old = await running.stand_in.session()
+        await old.wait_sent("response.done", nth=2)
+        await old.act(Close(1005))
+        new = await running.stand_in.session(1)
+        await new.wait_received("conversation.item.create", nth=3)
+        log_gap("while two tools run, 1005", old, new)
+        release.set()
+        await replied(phone)
+        kinds = [role for role, _ in items(new)]
+        assert kinds.count("function_call") == kinds.count("function_call_output") == 2
+        assert len(new.client_events("response.create")) == 1
+        assert {event["item"]["call_id"] for event in outputs(new)} == {"call_1", "call_2"}
+        await is_answered(phone)
+        await goes_on(running, phone)
+
+
+def outputs(session: Session) -> list[dict[str, Any]]:
+    """The answers of tools that a session was told."""
+    created = session.client_events("conversation.item.create")
+    return [event for event in created if event["item"]["type"] == "function_call_output"]
+
+
+async def test_a_server_stands_still(asterisk: Asterisk, tmp_path: Path) -> None:
+    """It answers no ping, and says nothing: within two pings the next one has the call, and knows what was."""
+    brain = ToneBrain([GREETING], forever=REPLY)
+    provider = {"ping_s": 1}
+    async with house(asterisk, tmp_path, brain, provider=provider) as running, running.caller() as phone:
+        await hears_greeting(phone)
+        old = await running.stand_in.session()
+        await old.act(Freeze())
+        new = await running.stand_in.session(1)
+        await new.wait_received("conversation.item.create", nth=2)
+        log_gap("a server stands still, pings each second", old, new, within=4.5)
+        assert items(new)[0] == ("assistant", HELLO)
+        await is_answered(phone)
+        await old.thaw()
+        await goes_on(running, phone)
+
+
+async def test_a_line_is_renewed_before_its_time_is_up(asterisk: Asterisk, tmp_path: Path) -> None:
+    """Nobody notices: no gap, no note to the model, and no word of the caller is lost."""
+    brain = ToneBrain([GREETING], forever=REPLY)
+    provider = {"max_session_s": 10}
+    async with house(asterisk, tmp_path, brain, provider=provider) as running, running.caller() as phone:
+        await hears_greeting(phone)
+        await is_answered(phone)
+        new = await running.stand_in.session(1, timeout=10)
+        await new.wait_received("input_audio_buffer.append")
+        assert [role for role, _ in items(new)] == ["assistant", "user", "assistant"]
+        await is_answered(phone)
+        assert not new.client_events("response.create")  # it is the caller who was answered, by the server itself
         await goes_on(running, phone)
 
 

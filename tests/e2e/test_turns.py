@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from demo.phone import Phone
 from demo.realtime import CallTool, Delivery, Fault, Say, Send, Session, ToneBrain, after
@@ -189,13 +190,17 @@ async def test_who_says_nothing_is_asked_and_then_left(asterisk: Asterisk, tmp_p
         await running.ended(await running.call_id())
 
 
-async def test_a_call_that_must_end_ends_with_its_last_words(asterisk: Asterisk, tmp_path: Path) -> None:
-    """Its money is spent with the greeting (the way is that of `max_call_s`). The caller speaks into the last words."""
+@pytest.mark.parametrize("why", ["spend_per_call", "max_call_s"])
+async def test_a_call_that_must_end_ends_with_its_last_words(asterisk: Asterisk, tmp_path: Path, why: str) -> None:
+    """Its money is spent with the greeting, or its time is up. The caller speaks into the last words."""
     brain = ToneBrain([HELLO], forever=Say("We have to end this call.", 2.0, 880))
-    more = {"limits": {"spend_per_call": 0.0000001}}
-    async with house(asterisk, tmp_path, brain, more=more) as running, running.caller() as phone:
+    more = {"limits": {"spend_per_call": 0.0000001}} if why == "spend_per_call" else {}
+    agent = {"max_call_s": 10} if why == "max_call_s" else {}
+    async with house(asterisk, tmp_path, brain, more=more, agent=agent) as running, running.caller() as phone:
         await phone.answered()
-        await hears(phone, 880)
+        began = time.monotonic()
+        await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
+        assert why != "max_call_s" or time.monotonic() - began > 9
         phone.rtp.say(tone(0.5, 620))
         left = await phone.wait("left", timeout=20)
         said = phone.rtp.stretches()[-1]
@@ -203,7 +208,7 @@ async def test_a_call_that_must_end_ends_with_its_last_words(asterisk: Asterisk,
         assert len(last_words) == round(1.94 * RATE)
         assert purity(last_words, 880) > 0.9
         assert left.at - said.end < 2.0
-        await running.ended(await running.call_id())
+        assert (await running.ended(await running.call_id()))["ended_by"] == "system"
 
 
 async def test_a_cough_does_not_stop_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
@@ -229,4 +234,6 @@ async def test_a_cough_does_not_stop_the_agent(asterisk: Asterisk, tmp_path: Pat
         assert story.longest_silence <= 0.04
         assert_truncated_as_heard(session, [story])
         await phone.hang_up()
-        await running.ended(await running.call_id())
+        call = await running.ended(await running.call_id())
+        counted = await running.service.logged("call ended", call=call["id"])
+        assert (counted["barge_ins"], counted["false_barge_ins"]) == (1, 1)
