@@ -31,11 +31,13 @@ from controller.config_values import (
     OptionalSecret,
     PhoneText,
     PortsInRow,
+    ReferTemplate,
     RoutePattern,
     Secret,
     Section,
     SomeText,
     ToolName,
+    TransferKind,
     WorkerCount,
     plain,
 )
@@ -87,6 +89,8 @@ class Trunk(Section):
     """Shown to who is called: `+49301234567` or `Name <+49301234567>`."""
     timeout: float = Field(30.0, gt=0, le=300)
     """Seconds it may ring."""
+    refer: ReferTemplate | None = None
+    """For transfers by SIP REFER, where this trunk takes them: `sip:{number}@carrier.example`."""
     max_calls: int | None = Field(None, ge=1)
     """Calls at once over this trunk."""
     calling_hours: CallingHours | None = None
@@ -115,6 +119,17 @@ class Transfer(Section):
     """Dialplan contexts into which calls may be transferred (`extension@context`). None by default."""
     targets: dict[Name, PhoneText] = Field(default_factory=dict)
     """Names for destinations. With any, an agent may transfer to these only. Still checked against the trunk."""
+    kinds: dict[Name, TransferKind] = Field(default_factory=dict)
+    """By the name of a target: how a transfer there is made, where it differs from the agent's `transfer_kind`."""
+    decide_s: float = Field(60.0, ge=5, le=600)
+    """Seconds in which the target of an attended transfer has to accept."""
+
+
+class Supervisor(Section):
+    """Who may listen to calls, whisper, and take them over (POST /v1/calls/{id}/supervise)."""
+
+    extensions: dict[Name, PhoneText] = Field(default_factory=dict)
+    """By name: a number or `extension@context`, checked like the target of a transfer. Nobody by default."""
 
 
 class Limits(Section):
@@ -144,6 +159,7 @@ class Config(Section):
     routes: tuple[Route, ...] = ()
     trunks: dict[Name, Trunk] = Field(default_factory=dict)
     transfer: Transfer = Field(default_factory=Transfer)
+    supervisor: Supervisor = Field(default_factory=Supervisor)
     limits: Limits = Field(default_factory=Limits)
     webhooks: dict[Name, Webhook] = Field(default_factory=dict)
     """Who is told, by HTTP, what happens in calls."""
@@ -191,6 +207,7 @@ def _targets(config: Config, document: config_source.Source) -> list[ConfigError
         steps = {("agents", agent, "on_ai_failure", number): step for number, step in enumerate(each.on_ai_failure)}
         keys = {("agents", agent, "dtmf", digit): action for digit, action in each.dtmf.items()}
         places |= {(*path, "transfer"): does.transfer for path, does in (steps | keys).items() if does.transfer}
+    places |= {("supervisor", "extensions", name): to for name, to in config.supervisor.extensions.items()}
     wrong = []
     for path, to in places.items():
         try:

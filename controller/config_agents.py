@@ -23,6 +23,7 @@ from controller.config_values import (
     SomeText,
     SoundName,
     ToolName,
+    TransferKind,
     UrlTemplate,
     wrong,
 )
@@ -173,6 +174,8 @@ class Agent(Section):
     """What the far end still holds of sound handed to Asterisk (jitter buffers); not counted as heard."""
     tools: tuple[ToolName, ...] = ("transfer", "hang_up")
     """transfer, hang_up, send_dtmf, hold, wait_for_user, and names from `http_tools`."""
+    transfer_kind: TransferKind = "blind"
+    """How this agent's callers are transferred; attended: it talks to who answers first (docs/transfers.md)."""
     mcp: tuple[ToolName, ...] = ()
     """Names from `mcp`: tool servers that this agent may use."""
     dtmf: dict[Digit, DigitAction] = Field(default_factory=dict)

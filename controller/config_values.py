@@ -149,6 +149,12 @@ def _template(text: str) -> str:
     return text
 
 
+def _refer(text: str) -> str:
+    if not re.fullmatch(r"sips?:\{number\}@[A-Za-z0-9.-]+(:[0-9]{1,5})?", text):
+        raise wrong("must be sip:{number}@host or sip:{number}@host:port")
+    return text
+
+
 def _caller_id(text: str) -> str:
     if not _CALLER_ID.fullmatch(text):
         raise wrong("must be a number, or a name and a number", "e.g. Reception <+49301234567>")
@@ -261,6 +267,8 @@ OptionalSecret = Annotated[Secret | None, BeforeValidator(lambda value: None if 
 """Empty is none, so that `${NAME:-}` may leave it out."""
 AllowPattern = Annotated[str, Field(max_length=500), AfterValidator(_pattern)]
 EndpointTemplate = Annotated[str, AfterValidator(_template)]
+ReferTemplate = Annotated[str, AfterValidator(_refer)]
+TransferKind = Literal["blind", "attended", "refer"]
 CallerId = Annotated[str, AfterValidator(_caller_id)]
 RoutePattern = Annotated[str, _ROUTE[0], _ROUTE[1]]
 WorkerCount = Annotated[

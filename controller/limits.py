@@ -141,6 +141,16 @@ def destination(config: "Config", to: str, trunk: str | None) -> Number | Contex
     return Number(name, dial_string(line, number), number)
 
 
+def refer_to(config: "Config", where: Number | Context, trunk: str | None) -> str:
+    """The SIP address to which the trunk of a call is told to send its caller. Raises NotAllowed."""
+    line = config.trunks.get(trunk or "")
+    if not isinstance(where, Number) or where.trunk != trunk or line is None or line.refer is None:
+        raise NotAllowed("This can't be done by REFER: only a number, over a trunk of which `trunks.*.refer` says how.")
+    if where.number.startswith(("sip:", "sips:")):
+        return where.number
+    return line.refer.replace("{number}", where.number)
+
+
 def tool_destination(config: "Config", to: str, trunk: str | None) -> Number | Context:
     """As `destination`, for a model that asks: with named targets in the config, only those. Raises NotAllowed."""
     targets = config.transfer.targets

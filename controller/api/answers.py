@@ -69,6 +69,18 @@ class TransferAnswer(Answer):
     to: str
     by: str
     state: str
+    """ringing, consulting, answered or failed."""
+    outcome: str | None
+    kind: str
+    """blind, attended or refer."""
+
+
+class SupervisionAnswer(Answer):
+    to: str
+    by: str
+    mode: str
+    state: str
+    """ringing, on, left or failed."""
     outcome: str | None
 
 
@@ -123,6 +135,8 @@ class CallAnswer(Answer):
     """Who is not heard by the other."""
     recording: str
     """off, on or paused."""
+    supervision: SupervisionAnswer | None
+    """The latest one."""
     participants: tuple[ParticipantAnswer, ...]
     queue: QueuePlace | None
     """Of a call that we place."""

@@ -81,11 +81,6 @@ class PauseQueue(Body):
     """A name from `trunks` in the config; all of them if not given."""
 
 
-class TransferCall(Body):
-    to: Name
-    """A number or extension, `sip:user@host`, `extension@context`, or a name from `transfer.targets` in the config."""
-
-
 B = TypeVar("B", bound=Body)
 
 

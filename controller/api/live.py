@@ -6,13 +6,14 @@ Owns paths, scopes and status codes, as `resources` does. Decides nothing: parse
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from aiohttp import hdrs
 
 from controller.api.answers import CallAnswer, ParticipantAnswer
-from controller.api.bodies import Body, Nothing, TransferCall
+from controller.api.bodies import Body, Nothing
 from controller.api.models_live import AddParticipant, MuteCall, RecordCall, Say, SendDigits, SwitchAgent
+from controller.api.models_transfer import DecideTransfer, SuperviseCall, TransferCall
 from controller.api.operations import Asked, Handle, Operation, Told
 from controller.call import view
 from controller.call.verbs import Verbs
@@ -25,7 +26,7 @@ _OF_LIVE = ("unknown-call", "wrong-state", "store-away")
 
 @dataclass(frozen=True, slots=True)
 class Verb(Generic[B]):
-    """`POST /v1/calls/{id}/<path>` with a `body`; `ask` gets what was sent, the call's id, and who asks."""
+    """`<method> /v1/calls/{id}/<path>` with a `body`; `ask` gets what was sent, the call's id, and who asks."""
 
     name: str
     path: str
@@ -33,6 +34,7 @@ class Verb(Generic[B]):
     body: type[B]
     ask: Callable[[Verbs, B, str, str], view.CallView]
     problems: tuple[str, ...] = ()
+    method: Literal["POST", "DELETE"] = "POST"
 
 
 VERBS: tuple[Verb[Any], ...] = (
@@ -65,8 +67,27 @@ VERBS: tuple[Verb[Any], ...] = (
     ),
     Verb(
         *("transfer", "transfer", "Connect the caller with somebody else", TransferCall),
-        lambda verbs, sent, call, by: verbs.transfer(call, to=sent.to, by=by),
+        lambda verbs, sent, call, by: verbs.transfer(call, **dict(sent), by=by),
         ("not-allowed",),
+    ),
+    Verb(
+        *("cancel_transfer", "transfer", "Call a transfer off: the caller is back with the agent", Nothing),
+        lambda verbs, _, call, by: verbs.cancel_transfer(call, by=by),
+        method="DELETE",
+    ),
+    Verb(
+        *("decide_transfer", "transfer/decision", "Does the target of an attended transfer take it?", DecideTransfer),
+        lambda verbs, sent, call, by: verbs.decide_transfer(call, accept=sent.accept, by=by),
+    ),
+    Verb(
+        *("supervise", "supervise", "Let a supervisor listen, whisper, or take over", SuperviseCall),
+        lambda verbs, sent, call, by: verbs.supervise(call, to=sent.to, mode=sent.mode, by=by),
+        ("not-allowed",),
+    ),
+    Verb(
+        *("leave", "supervise", "Let the supervisor go", Nothing),
+        lambda verbs, _, call, by: verbs.leave(call, by=by),
+        method="DELETE",
     ),
 )
 
@@ -102,7 +123,7 @@ class LiveResources:
 
     def _operation(self, verb: Verb[Any]) -> Operation:
         return Operation(
-            *(verb.name, "POST", f"/v1/calls/{{id}}/{verb.path}", verb.summary, self._handle(verb), CallAnswer),
+            *(verb.name, verb.method, f"/v1/calls/{{id}}/{verb.path}", verb.summary, self._handle(verb), CallAnswer),
             scope="control",
             body=verb.body,
             status=HTTPStatus.ACCEPTED,

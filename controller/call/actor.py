@@ -13,8 +13,8 @@ import structlog
 from bridge import contract
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
+from controller.call import dialplan, view
 from controller.call import messages as m
-from controller.call import view
 from controller.call.changes import changes, standing
 from controller.call.errand import Errand
 from controller.call.machine import Call
@@ -173,8 +173,10 @@ class CallActor:
                 await ari.send_dtmf(channel, digits)
             case m.Join(bridge, channels):
                 await ari.add_channel(bridge, *channels)
-            case m.CreateBridge() | m.Dial() | m.OpenMedia():
+            case m.CreateBridge() | m.Dial() | m.OpenMedia() | m.Snoop():
                 await self._make(command)
+            case m.Refer(channel, to):
+                await dialplan.refer(ari, channel, to)
             case m.DestroyBridge(bridge):
                 if bridge in self._attempted:
                     await ari.destroy_bridge(bridge)
@@ -191,12 +193,12 @@ class CallActor:
             raise view.WrongState(f"Asterisk has no context `{context}` (docs/asterisk.md)")
         await self._ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
 
-    async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia) -> None:
+    async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
         """Ids are noted before the request: one that times out may still take effect."""
         ari = self._ari
         if self.errand is not None and isinstance(command, m.Dial) and command.channel == self.call.plan.leg:
             await self.errand.before_dial()
-        made = command.bridge if isinstance(command, m.CreateBridge) else command.channel
+        made = _made(command)
         self._attempted.add(made)
         match command:
             case m.CreateBridge(bridge):
@@ -209,6 +211,8 @@ class CallActor:
                     timeout=target.timeout,
                     variables=dict(variables),
                 )
+            case m.Snoop(channel, snoop, whisper):
+                await ari.snoop(channel, snoop_id=snoop, spy="both", whisper="out" if whisper else "none")
             case m.OpenMedia(channel):
                 worker = self._workers.of(self.id)
                 if worker is None:
@@ -307,11 +311,22 @@ class CallActor:
 
     async def _tear_down(self) -> None:
         """What a clean end has removed already is not touched again."""
-        bridge = self.call.ids.bridge
-        channels = sorted(self._attempted - {bridge})
+        left = sorted(self._attempted)
+        channels = [m.HangUp(each) for each in left if not m.Ids.is_bridge(each)]
+        bridges = [m.DestroyBridge(each) for each in left if m.Ids.is_bridge(each)]
         try:
             async with asyncio.timeout(TEARDOWN_TIMEOUT):
-                await self._execute([*map(m.HangUp, channels), m.DestroyBridge(bridge), m.CloseAi("the call ended")])
+                await self._execute([*channels, *bridges, m.CloseAi("the call ended")])
         except TimeoutError:
             self._log.error("teardown did not finish; the next reconcile removes what is left")
         self._workers.release(self.id)
+
+
+def _made(command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> str:
+    match command:
+        case m.CreateBridge(bridge):
+            return bridge
+        case m.Snoop(snoop=snoop):
+            return snoop
+        case m.Dial(channel) | m.OpenMedia(channel):
+            return channel

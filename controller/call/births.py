@@ -119,6 +119,44 @@ def target_of(config: Config, where: limits.Number | limits.Context, longest: fl
     return m.Target(where.dial, where.number, caller_id=line.caller_id, timeout=min(line.timeout, longest))
 
 
+def transfer_target(
+    config: Config,
+    agent: str,
+    to: str,
+    trunk: str | None,
+    *,
+    kind: m.TransferKind | None = None,
+    timeout: float | None = None,
+    longest: float = 300.0,
+    by_tool: bool = False,
+) -> m.Target:
+    """Where a transfer goes and how. `kind` None: what the config says of the target, or the agent, where that can be
+    done. Raises `limits.NotAllowed`."""
+    destination = limits.tool_destination if by_tool else limits.destination
+    where = destination(config, to, trunk)
+    target = target_of(config, where, longest)
+    if timeout is not None:
+        target = replace(target, timeout=min(timeout, longest))
+    settled = config.transfer.kinds.get(to) or (config.agents[agent].transfer_kind if agent in config.agents else None)
+    chosen = kind or settled or "blind"
+    if chosen != "refer":
+        return replace(target, kind=chosen)
+    try:
+        return replace(target, kind=chosen, dial=f"PJSIP/{limits.refer_to(config, where, trunk)}")
+    except limits.NotAllowed:
+        if kind is not None:
+            raise
+        return target
+
+
+def supervisor_of(config: Config, name: str, trunk: str | None) -> m.Target:
+    """A name from `supervisor.extensions`. Raises `limits.NotAllowed`."""
+    extensions = config.supervisor.extensions
+    if name not in extensions:
+        raise limits.NotAllowed("There is no supervisor of that name in the config (supervisor.extensions).")
+    return target_of(config, limits.destination(config, extensions[name], trunk))
+
+
 def _rescues(config: Config, agent: Agent, trunk: str | None) -> tuple[Rescue, ...]:
     steps: list[Rescue] = []
     for step in agent.on_ai_failure:
@@ -130,7 +168,12 @@ def _rescues(config: Config, agent: Agent, trunk: str | None) -> tuple[Rescue, .
 
 
 def _digits(config: Config, agent: Agent, trunk: str | None) -> dict[str, m.Target | None]:
-    return {digit: _target(config, action, trunk) for digit, action in agent.dtmf.items()}
+    found = {digit: _target(config, action, trunk) for digit, action in agent.dtmf.items()}
+    for digit, target in found.items():
+        kind = config.transfer.kinds.get(agent.dtmf[digit].transfer or "", agent.transfer_kind)
+        if target is not None and kind == "attended":
+            found[digit] = replace(target, kind=kind)
+    return found
 
 
 def _target(config: Config, action: Action, trunk: str | None) -> m.Target | None:

@@ -6,7 +6,7 @@ throughout.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from bridge.contract import Order, Record, SessionSpec
 
@@ -35,6 +35,26 @@ class Ids:
     def participant(self, name: str) -> str:
         return f"call-{self.call}-party-{name}"
 
+    def consultation(self, attempt: int) -> str:
+        """The bridge in which agent and target talk, of the transfer of that number."""
+        return f"call-{self.call}-consultation{attempt}-bridge"
+
+    @property
+    def supervision(self) -> str:
+        """The bridge in which a supervisor hears the call."""
+        return f"call-{self.call}-supervision-bridge"
+
+    def supervisor(self, number: int) -> str:
+        return f"call-{self.call}-supervisor{number}"
+
+    def snoop(self, number: int) -> str:
+        return f"call-{self.call}-snoop{number}"
+
+    @staticmethod
+    def is_bridge(name: str) -> bool:
+        """Of an id of ours: a bridge, not a channel."""
+        return name.endswith("-bridge")
+
     def sound(self, number: int) -> str:
         return f"call-{self.call}-sound{number}"
 
@@ -43,6 +63,9 @@ class Ids:
         """The call that an id of ours belongs to; None for ids that are not of this form."""
         head, rest = channel_or_bridge[:5], channel_or_bridge[5:]
         return rest[:36] if head == "call-" and len(rest) > 36 and rest[36] == "-" else None
+
+
+TransferKind = Literal["blind", "attended", "refer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +79,8 @@ class Target:
     caller_id: str | None = field(default=None, repr=False)
     timeout: float = 30.0
     """Seconds that it may ring."""
+    kind: TransferKind = "blind"
+    """How a transfer there is made. For `refer`, `dial` is where the trunk is told to send the person."""
 
 
 # ---------------------------------------------------------------- commands: Asterisk
@@ -114,6 +139,23 @@ class Detect:
     channel: str
     context: str
     extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refer:
+    """Send the person's leg to the dialplan, which asks its far end to call somebody else. Ends with `LegReturned`."""
+
+    channel: str
+    to: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Snoop:
+    """A channel that hears all that `channel` hears and says, and speaks to it alone (`whisper`) or not at all."""
+
+    channel: str
+    snoop: str
+    whisper: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +285,8 @@ Command = (
     | OpenMedia
     | Dial
     | Detect
+    | Refer
+    | Snoop
     | Play
     | StartMusic
     | StopMusic

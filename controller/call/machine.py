@@ -2,7 +2,7 @@
 
 `Call.handle(input, now)` returns the commands to carry out, in order, and never waits for anything. The table below
 is the whole of it; its rows live in `setup`, `detection`, `tools`, `hold`, `orders`, `participants`, `transfer`,
-`closing` and `rescue`. The states of an inbound call
+`attended`, `refer`, `supervise`, `closing` and `rescue`. The states of an inbound call
 run down the left, of an outbound one down the right:
 
     RINGING    the caller hears ringing,        PREPARING  the AI session is being opened: nobody is
@@ -16,6 +16,8 @@ run down the left, of an outbound one down the right:
                         CLOSING        the agent says its last words, then the call ends
                         TRANSFERRING   the target of a transfer rings; caller and agent go on, or the caller hears
                                        music if it was one of them who asked for it
+                        CONSULTING     the target has answered and talks with the agent, the caller hears music
+                        REFERRING      the caller's far end was asked (SIP REFER) to call somebody else
                         TRANSFERRED    caller and target hear each other, the agent is gone
                         RESCUING       there is no AI: what the agent's `on_ai_failure` says is tried
                         ENDING         all is being taken down
@@ -30,10 +32,23 @@ from datetime import datetime
 from typing import Any
 
 from bridge.contract import Counters
-from controller.call import closing, detection, hold, orders, participants, rescue, setup, tools, transfer
+from controller.call import (
+    attended,
+    closing,
+    detection,
+    hold,
+    orders,
+    participants,
+    refer,
+    rescue,
+    setup,
+    supervise,
+    tools,
+    transfer,
+)
 from controller.call import messages as m
 from controller.call.outcome import Outcome
-from controller.call.plan import Participant, Plan, State, Transfer
+from controller.call.plan import Participant, Plan, State, Supervision, Transfer
 
 
 class Call:
@@ -75,6 +90,9 @@ class Call:
         self.participants: dict[str, Participant] = {}
         self.company: set[str] = set()
         """Legs of other people who hear the caller."""
+        self.supervision: Supervision | None = None
+        self.supervisions = 0
+        self.snoops = 0
         self.due: str | None = None
         self.finished: str | None = None
         self.open_tools: set[str] = set()
@@ -102,6 +120,8 @@ class Call:
             return []
         if self.state is not State.ENDING and (found := participants.concerned(self, what)):
             return participants.happened(self, found, what, now)
+        if self.state is not State.ENDING and supervise.concerned(self, what):
+            return supervise.happened(self, what, now)
         handler = _TABLE[self.state].get(type(what)) or _ALWAYS.get(type(what))
         return handler(self, what, now) if handler else []
 
@@ -177,7 +197,14 @@ class Call:
         commands: list[m.Command] = [m.HangUp(self.plan.leg, sip_reason)]
         if self.transfer:
             commands.append(m.HangUp(self.transfer.channel))
-        commands += [*participants.hang_up(self), m.HangUp(self.ids.media), m.DestroyBridge(self.ids.bridge)]
+            if self.transfer.consultation:
+                commands.append(m.DestroyBridge(self.transfer.consultation))
+        commands += [
+            *participants.hang_up(self),
+            *supervise.hang_up(self),
+            m.HangUp(self.ids.media),
+            m.DestroyBridge(self.ids.bridge),
+        ]
         if self.session_open:
             commands += [m.CloseAi("the call ended"), m.StartTimer("end", self.plan.end_deadline)]
         return commands
@@ -231,8 +258,10 @@ _ALWAYS: dict[type, Handler] = {
     m.VoicemailTool: tools.not_now,
     m.RunTool: tools.not_now,
     m.TransferAsked: tools.not_now,
+    m.DecideTool: attended.not_asked,
     m.WrapUpDue: closing.later,
     m.ParticipantAsked: participants.asked,
+    m.SuperviseAsked: supervise.asked,
 }
 """What any state does unless its own row says otherwise."""
 
@@ -282,7 +311,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
     },
     State.HOLDING: {
         **_WITH_AGENT,
-        m.TransferAsked: transfer.asked_on_hold,
+        m.TransferAsked: transfer.asked,
         m.HoldAsked: hold.taken_over,
         m.ResumeAsked: hold.resumed,
         m.DigitPressed: transfer.digit_pressed,
@@ -305,11 +334,29 @@ _TABLE: dict[State, dict[type, Handler]] = {
         **_WITH_AGENT,
         m.LegEntered: transfer.target_answered,
         m.TransferAsked: transfer.asked_again,
+        m.TransferCancelled: transfer.cancelled,
         m.DigitPressed: transfer.digit_pressed,
         m.HangUpTool: transfer.hang_up_refused,
         m.RunTool: tools.run,
         m.LastSaid: closing.finished_meanwhile,
         m.TimeUp: transfer.target_overdue,
+    },
+    State.CONSULTING: {
+        m.TransferAsked: transfer.asked_again,
+        m.TransferCancelled: transfer.cancelled,
+        m.TransferDecided: attended.decided,
+        m.DecideTool: attended.decided,
+        m.DigitPressed: attended.digit_pressed,
+        m.HangUpTool: transfer.hang_up_refused,
+        m.LastSaid: closing.finished_meanwhile,
+        m.TimeUp: attended.time_up,
+    },
+    State.REFERRING: {
+        m.LegReturned: refer.returned,
+        m.TransferAsked: transfer.asked_again,
+        m.HangUpTool: transfer.hang_up_refused,
+        m.LastSaid: closing.finished_meanwhile,
+        m.TimeUp: refer.overdue,
     },
     State.TRANSFERRED: {m.SessionOver: rescue.session_left, m.DigitsAsked: orders.digits},
     State.RESCUING: {

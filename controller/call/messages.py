@@ -26,17 +26,30 @@ from controller.call.commands import OrderAi as OrderAi
 from controller.call.commands import PauseAi as PauseAi
 from controller.call.commands import Play as Play
 from controller.call.commands import PrepareAi as PrepareAi
+from controller.call.commands import Refer as Refer
 from controller.call.commands import ResumeAi as ResumeAi
 from controller.call.commands import Ring as Ring
 from controller.call.commands import SayLast as SayLast
 from controller.call.commands import SendDigits as SendDigits
 from controller.call.commands import SetVariables as SetVariables
+from controller.call.commands import Snoop as Snoop
 from controller.call.commands import StartMusic as StartMusic
 from controller.call.commands import StartTimer as StartTimer
 from controller.call.commands import StartTool as StartTool
 from controller.call.commands import StopMusic as StopMusic
 from controller.call.commands import StopTimer as StopTimer
 from controller.call.commands import Target as Target
+from controller.call.commands import TransferKind as TransferKind
+from controller.call.messages_transfer import DecideTool as DecideTool
+from controller.call.messages_transfer import LegReturned as LegReturned
+from controller.call.messages_transfer import Moving as Moving
+from controller.call.messages_transfer import SuperviseAsked as SuperviseAsked
+from controller.call.messages_transfer import SupervisionChanged as SupervisionChanged
+from controller.call.messages_transfer import SupervisionEnded as SupervisionEnded
+from controller.call.messages_transfer import SupervisionMode as SupervisionMode
+from controller.call.messages_transfer import TransferAsked as TransferAsked
+from controller.call.messages_transfer import TransferCancelled as TransferCancelled
+from controller.call.messages_transfer import TransferDecided as TransferDecided
 from controller.call.messages_verbs import DigitsAsked as DigitsAsked
 from controller.call.messages_verbs import HangUpAsked as HangUpAsked
 from controller.call.messages_verbs import HoldAsked as HoldAsked
@@ -84,6 +97,8 @@ class LegGone:
     channel: str
     cause: int | None = None
     sip_status: int | None = None
+    in_dialplan: bool = False
+    """It has left our app and may go on in the dialplan (StasisEnd)."""
 
 
 # ---------------------------------------------------------------- inputs: the worker
@@ -191,15 +206,6 @@ class ToolDone:
 
 
 @dataclass(frozen=True, slots=True)
-class TransferAsked:
-    """By ops (`tool_call` None) or by the model. The destination has been checked already."""
-
-    target: Target
-    by: str
-    tool_call: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ToolRefused:
     """The model asked for what it may not have; `reason` is what it gets to read."""
 
@@ -251,11 +257,23 @@ Input = (
     | ToolDone
     | Verb
     | TransferAsked
+    | DecideTool
+    | Moving
     | ToolRefused
     | WrapUpDue
     | TimeUp
     | CommandFailed
 )
 
-Tool = HangUpTool | SendDigitsTool | HoldTool | VoicemailTool | WaitTool | RunTool | TransferAsked | ToolRefused
+Tool = (
+    HangUpTool
+    | SendDigitsTool
+    | HoldTool
+    | VoicemailTool
+    | WaitTool
+    | RunTool
+    | TransferAsked
+    | DecideTool
+    | ToolRefused
+)
 """What a model asks for. Each is to be answered once."""

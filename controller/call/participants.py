@@ -28,7 +28,7 @@ MOST = 8
 OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRED)
 """Where somebody may be asked in."""
 
-_JOINING = (*OPEN, State.TRANSFERRING)
+_JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING)
 
 
 def present(call: "Call") -> list[Participant]:

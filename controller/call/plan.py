@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from bridge.contract import Recording, SessionSpec
-from controller.call.messages import Target
+from controller.call.messages import SupervisionMode, Target
 from controller.call.outcome import Outcome
 
 RING_GRACE = 5.0  # seconds beyond a ring timeout after which Asterisk's own end of the ringing is not awaited
@@ -22,6 +22,8 @@ class State(StrEnum):
     HOLDING = "holding"
     CLOSING = "closing"
     TRANSFERRING = "transferring"
+    CONSULTING = "consulting"
+    REFERRING = "referring"
     TRANSFERRED = "transferred"
     RESCUING = "rescuing"
     ENDING = "ending"
@@ -107,5 +109,24 @@ class Transfer:
     target: Target
     by: str
     tool_call: str | None
-    state: Literal["ringing", "answered", "failed"] = "ringing"
+    state: Literal["ringing", "consulting", "answered", "failed"] = "ringing"
     outcome: Outcome | None = None
+    announce: str | None = field(default=None, repr=False)
+    decide: float = 60.0
+    consultation: str | None = None
+    """The bridge in which agent and target talk, while it exists."""
+
+
+@dataclass(slots=True)
+class Supervision:
+    """The latest supervision of a call. Kept when it is over, for those who watch."""
+
+    channel: str
+    target: Target
+    mode: SupervisionMode
+    by: str
+    state: Literal["ringing", "on", "left", "failed"] = "ringing"
+    outcome: Outcome | None = None
+    """Of the dialling."""
+    snoop: str | None = None
+    """Through which the supervisor hears the call; None once they are part of it."""

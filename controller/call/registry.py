@@ -19,7 +19,7 @@ from controller import limits, routing
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
-from controller.call import births, milestones, reports, story, view
+from controller.call import births, dialplan, milestones, reports, story, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
 from controller.call.errand import Errand
@@ -94,10 +94,13 @@ class Registry:
 
     def take(self, event: ari_events.Event) -> None:
         match event:
+            case ari_events.StasisStart(channel=channel) if back := dialplan.returned(event):
+                if not self._put(channel.id, back):
+                    self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
             case ari_events.StasisStart(channel=channel, args=args):
                 self._entered(channel, args)
             case ari_events.StasisEnd(channel=channel):
-                self._put(channel.id, m.LegGone(channel.id))
+                self._put(channel.id, m.LegGone(channel.id, in_dialplan=True))
             case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
                 self._put(channel.id, m.LegGone(channel.id, cause, status))
                 self._by_leg.pop(channel.id, None)
@@ -315,7 +318,9 @@ class Registry:
         for call, ids in before.items():
             actor = self._live.get(call)
             if actor is not None:
-                for gone in sorted((ids & actor.standing) - channels.keys() - {actor.call.ids.bridge}):
+                for gone in sorted((ids & actor.standing) - channels.keys()):
+                    if m.Ids.is_bridge(gone):
+                        continue
                     log.info("leg gone while nobody watched", call=call, channel=gone)
                     actor.put(m.LegGone(gone))
         ours = {id for id in mine.channel_ids if id in channels and (m.Ids.call_of(id) or is_caller(channels[id]))}

@@ -13,6 +13,7 @@ from controller.call import messages as m
 from controller.call.commands import DIGITS
 from controller.call.plan import Plan
 from controller.config import Config
+from controller.tools import consultation
 from controller.tools.offer import HOLD_S, LONGEST_S
 
 HOLD_DEFAULT_S = 30.0
@@ -48,6 +49,8 @@ def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[m.I
 def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> m.Input:
     """Whatever the model has put into the arguments, this is one input and never an error."""
     tool_call, given = called.tool_call, called.arguments
+    if called.name in consultation.NAMES:
+        return m.DecideTool(tool_call, accept=called.name == "accept_transfer")
     if called.name not in {tool.name for tool in plan.spec.tools}:
         return m.ToolRefused(tool_call, f"There is no tool named {called.name}.")
     match called.name:
@@ -74,7 +77,7 @@ def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> m.Input:
 
 def _transfer(config: Config, plan: Plan, tool_call: str, to: str) -> m.Input:
     try:
-        where = limits.tool_destination(config, to, plan.trunk)
+        target = births.transfer_target(config, plan.spec.agent, to, plan.trunk, longest=RING_LONGEST_S, by_tool=True)
     except limits.NotAllowed as refusal:
         return m.ToolRefused(tool_call, str(refusal))
-    return m.TransferAsked(births.target_of(config, where, RING_LONGEST_S), by="agent", tool_call=tool_call)
+    return m.TransferAsked(target, by="agent", tool_call=tool_call, decide=config.transfer.decide_s)

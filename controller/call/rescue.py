@@ -7,8 +7,8 @@ does not matter how far the call had come, except that nobody who was dialled an
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from controller.call import attended, participants, refer, tools, transfer
 from controller.call import messages as m
-from controller.call import participants, tools, transfer
 from controller.call.outcome import Outcome, of_unanswered
 from controller.call.plan import PlaySound, State, TransferTo
 
@@ -20,6 +20,8 @@ SOUND_LIMIT = 30.0  # seconds; a sound whose end is not told does not keep the c
 
 def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
     if what.channel == call.plan.leg:
+        if call.state is State.REFERRING and what.in_dialplan:
+            return []
         call.cause = what.cause
         return call.end(now, by="caller" if call.plan.direction == "inbound" else "callee")
     if what.channel == call.ids.media:
@@ -31,6 +33,8 @@ def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
         return [] if call.company else call.end(now, by="target")
     if call.state is State.TRANSFERRING:
         return transfer.target_unanswered(call, now, of_unanswered(what.cause, what.sip_status))
+    if call.state is State.CONSULTING:
+        return transfer.target_unanswered(call, now, Outcome.DECLINED)
     return []
 
 
@@ -53,13 +57,17 @@ def agent_lost(call: "Call", why: str, now: datetime) -> list[m.Command]:
             return participants.go_on_alone(call, why)
         case State.TRANSFERRED | State.RESCUING:
             return []  # the agent was taken away by us
-        case State.TRANSFERRING if call.media_lost:
+        case State.TRANSFERRING | State.REFERRING if call.media_lost:
             return []
         case State.TRANSFERRING:
             call.media_lost = True  # the target may still answer: keep the caller
             call.detail = call.detail or why
             music = [] if call.company else call.start_music()
             return [*music, m.CloseAi(why)] if call.session_open else music
+        case State.CONSULTING:
+            return attended.agent_lost(call, why)
+        case State.REFERRING:
+            return refer.agent_lost(call, why)
         case State.CLOSING:
             return call.end(now, detail=why)  # it had only goodbye to say
         case State.RINGING | State.CONNECTING | State.TALKING | State.HOLDING if call.rescues:
@@ -130,12 +138,23 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
             return tools.digits_not_sent(command)
         case m.Answer():
             call.answered_at = None
+    if moved is not None and moved.consultation and _concerns(command, moved.consultation):
+        concerned = (moved.channel,)
+        attended.not_begun(call, moved)
+    if isinstance(command, m.Refer):
+        return refer.not_sent(call, now, what.gone)
     if moved is not None and moved.channel in concerned:
         call.state = State.TRANSFERRING  # a target that vanished while joining was never connected
         return transfer.target_unanswered(call, now, Outcome.FAILED)
+    if call.ids.media in concerned and call.plan.leg not in concerned:
+        return agent_lost(call, f"its leg could not be moved: {what.reason}", now)
     if what.gone:
         return call.end(now, by="caller", detail=what.reason)
     kind = type(command).__name__
     if isinstance(command, m.OpenMedia | m.GreetCaller | m.AnswerAiTool | m.SayLast):
         return agent_lost(call, f"{kind}: {what.reason}", now)
     return call.end(now, Outcome.FAILED, detail=f"{kind}: {what.reason}", sip_reason="congestion")
+
+
+def _concerns(command: m.Command, bridge: str) -> bool:
+    return isinstance(command, m.CreateBridge | m.Join) and command.bridge == bridge

@@ -1,13 +1,15 @@
 """A transfer, from the asking to two people who hear each other: rows of the call's table. [pure]
 
-The caller is kept until the target answers, and is back with the agent if it does not. If ops asked, caller and agent
-go on talking meanwhile; if one of the two did, the caller hears music and the agent is paused.
+The caller is kept until the target answers (or accepts: `attended`), and is back with the agent if it does not. If ops
+asked for a blind one, caller and agent go on talking meanwhile; else the caller hears music and the agent is paused.
+What is asked of the far end by SIP REFER is `refer`.
 """
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from controller.call import closing, rescue, tools
+from bridge import contract
+from controller.call import attended, closing, refer, rescue, tools
 from controller.call import messages as m
 from controller.call.outcome import Outcome
 from controller.call.plan import RING_GRACE, State, Transfer
@@ -17,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def asked(call: "Call", what: m.TransferAsked, _: datetime) -> list[m.Command]:
-    paused = call.pause() if what.tool_call else []
-    return paused + ring_target(call, what.target, what.by, what.tool_call)
-
-
-def asked_on_hold(call: "Call", what: m.TransferAsked, _: datetime) -> list[m.Command]:
-    """The music goes on."""
+    """Also of a caller on hold: the music goes on."""
+    if what.target.kind == "refer" and call.company:
+        return call.refuse(what.tool_call, "Not now: others are in the call.")
     held = tools.end_hold(call, State.TRANSFERRING, respond=False)
-    return held + ring_target(call, what.target, what.by, what.tool_call)
+    transfer = _new(call, what.target, what.by, what.tool_call)
+    transfer.announce, transfer.decide = what.announce, what.decide
+    aside = bool(held or what.tool_call) or what.target.kind != "blind"
+    return [*held, *(call.pause() if aside else []), *_begin(call, transfer)]
 
 
 def digit_pressed(call: "Call", what: m.DigitPressed, now: datetime) -> list[m.Command]:
@@ -36,16 +38,26 @@ def digit_pressed(call: "Call", what: m.DigitPressed, now: datetime) -> list[m.C
     if call.state is State.TRANSFERRING:
         return []
     held = tools.end_hold(call, State.TRANSFERRING, respond=False)
-    return [*held, *call.pause(), *ring_target(call, target, by="digit")]
+    return [*held, *call.pause(), *_begin(call, _new(call, target, by="digit"))]
 
 
-def ring_target(call: "Call", target: m.Target, by: str, tool_call: str | None = None) -> list[m.Command]:
+def ring_target(call: "Call", target: m.Target, by: str) -> list[m.Command]:
+    return _begin(call, _new(call, target, by))
+
+
+def _new(call: "Call", target: m.Target, by: str, tool_call: str | None = None) -> Transfer:
     call.transfers += 1
-    channel = call.ids.target(call.transfers)
-    call.transfer = Transfer(channel, target, by, tool_call)
+    call.transfer = Transfer(call.ids.target(call.transfers), target, by, tool_call)
+    return call.transfer
+
+
+def _begin(call: "Call", transfer: Transfer) -> list[m.Command]:
+    target = transfer.target
+    if target.kind == "refer":
+        return refer.begin(call, transfer)
     call.state = State.TRANSFERRING
     return [
-        m.Dial(channel, target, {"VOICEAI_CALL": call.plan.call}),
+        m.Dial(transfer.channel, target, {"VOICEAI_CALL": call.plan.call}),
         m.StartTimer("transfer", target.timeout + RING_GRACE),
     ]
 
@@ -58,16 +70,24 @@ def target_answered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Com
     transfer = call.transfer
     if transfer is None or what.channel != transfer.channel:
         return []
+    if transfer.target.kind == "attended" and not call.media_lost:
+        return [m.StopTimer("transfer"), *attended.begin(call, transfer)]
+    return [m.StopTimer("transfer"), *connect(call, transfer)]
+
+
+def connect(call: "Call", transfer: Transfer) -> list[m.Command]:
+    """Caller and target hear each other, and the agent leaves."""
     transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
     call.state = State.TRANSFERRED
     call.company.add(transfer.channel)
-    return [
-        m.StopTimer("transfer"),
+    commands: list[m.Command] = [
         *call.stop_music(),
         m.Join(call.ids.bridge, (transfer.channel,)),
         m.HangUp(call.ids.media),
-        m.CloseAi("transferred"),
     ]
+    if transfer.consultation:
+        commands.append(m.DestroyBridge(transfer.consultation))
+    return [*commands, m.CloseAi("transferred")]
 
 
 def target_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
@@ -76,21 +96,39 @@ def target_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Comman
     return target_unanswered(call, now, Outcome.NO_ANSWER) if what.timer == "transfer" else []
 
 
+def cancelled(call: "Call", _: m.TransferCancelled, now: datetime) -> list[m.Command]:
+    return target_unanswered(call, now, Outcome.CANCELLED)
+
+
 def target_unanswered(call: "Call", now: datetime, outcome: Outcome) -> list[m.Command]:
     """The caller was kept, and is back with the agent, which is told; without an agent the call is over."""
     transfer = call.transfer
     assert transfer is not None, "only called while a transfer is under way"
     transfer.state, transfer.outcome = "failed", outcome
     call.company.discard(transfer.channel)
-    hung_up: list[m.Command] = [m.StopTimer("transfer"), m.HangUp(transfer.channel)]
+    if call.finished and not call.media_lost:
+        return [m.StopTimer("transfer"), m.StopTimer("consultation"), *call.end(now, detail=call.finished)]
+    hung_up: list[m.Command] = [m.StopTimer("transfer"), m.HangUp(transfer.channel), *attended.back(call, transfer)]
     if call.media_lost:
         return hung_up + rescue.next_step(call, now)
-    if call.finished:
-        return hung_up + call.end(now, detail=call.finished)
+    return hung_up + caller_back(call, transfer, outcome)
+
+
+def caller_back(call: "Call", transfer: Transfer, outcome: Outcome) -> list[m.Command]:
+    """With the agent, which gets to know why."""
     call.state = State.TALKING
     reason = f"The transfer did not succeed: {outcome.value.replace('_', ' ')}. The caller is still with you."
-    told = call.resume(None if transfer.tool_call else f"{reason} They had asked for it by pressing a key.")
-    return hung_up + told + call.refuse(transfer.tool_call, reason) + closing.if_due(call)
+    if transfer.by == "digit":
+        reason += " They had asked for it by pressing a key."
+    if transfer.tool_call in call.open_tools:
+        told = [*call.resume(), *call.refuse(transfer.tool_call, reason)]
+    elif call.paused:
+        told = call.resume(reason)
+    elif call.session_open:
+        told = [*call.stop_music(), m.OrderAi(contract.Inform(call=call.plan.call, text=reason))]
+    else:
+        told = call.stop_music()
+    return told + closing.if_due(call)
 
 
 def hang_up_refused(call: "Call", what: m.HangUpTool, _: datetime) -> list[m.Command]:

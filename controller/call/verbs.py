@@ -6,79 +6,52 @@ verb returns at once with the call as it is; what it starts shows in the view. R
 machine's rows say what becomes of it.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 from uuid import uuid4
 
 from controller import limits
 from controller.call import births, orders, participants, view
 from controller.call import messages as m
-from controller.call.machine import Call
+from controller.call.live import Live, put
 from controller.call.plan import Participant, State
-from controller.call.record import Record
-from controller.config import Config
-
-
-class Live(Protocol):
-    """A call that lives, as far as verbs concern it (`actor.CallActor`)."""
-
-    @property
-    def call(self) -> Call: ...
-    @property
-    def record(self) -> Record: ...
-    def put(self, what: m.Input) -> None: ...
-
-
-Find = Callable[[str], Live]
-"""By the call's id. Raises `view.UnknownCall`, and `view.WrongState` for one that has ended."""
-
+from controller.call.verbs_transfer import TransferVerbs
 
 WITH_AGENT = (State.TALKING, State.HOLDING, State.TRANSFERRING)
 """There is an agent, unless it was lost."""
 
 
-class Verbs:
+class Verbs(TransferVerbs):
     """`by` is who asks, for the record."""
 
-    def __init__(self, config: Config, find: Find) -> None:
-        self._config = config
-        self._find = find
-
-    # ------------------------------------------------------------ where the call goes
+    # ------------------------------------------------------------ the end
 
     def hang_up(self, call: str, *, by: str) -> view.CallView:
         """In any state."""
-        return _put(self._find(call), m.HangUpAsked(by))
-
-    def transfer(self, call: str, *, to: str, by: str) -> view.CallView:
-        """Raises `limits.NotAllowed` too."""
-        live = self._in(call, "transferred", State.TALKING, State.HOLDING)
-        where = limits.destination(self._config, to, live.call.plan.trunk)
-        return _put(live, m.TransferAsked(births.target_of(self._config, where), by))
+        return put(self._find(call), m.HangUpAsked(by))
 
     # ------------------------------------------------------------ who hears whom
 
     def hold(self, call: str, *, by: str) -> view.CallView:
         """Until `resume`, also if the agent has put the caller on hold already."""
-        return _put(self._in(call, "put on hold", State.TALKING, State.HOLDING), m.HoldAsked(by))
+        return put(self._in(call, "put on hold", State.TALKING, State.HOLDING), m.HoldAsked(by))
 
     def resume(self, call: str, *, by: str) -> view.CallView:
-        return _put(self._in(call, "resumed", State.HOLDING), m.ResumeAsked(by))
+        return put(self._in(call, "resumed", State.HOLDING), m.ResumeAsked(by))
 
     def mute(self, call: str, *, side: m.Side, on: bool, by: str) -> view.CallView:
         """`side` is not heard by the other, or (`on` False) is again."""
-        return _put(self._of_agent(call, "muted"), m.MuteAsked(side, on, by))
+        return put(self._of_agent(call, "muted"), m.MuteAsked(side, on, by))
 
     # ------------------------------------------------------------ what is said
 
     def say(self, call: str, *, text: str, exact: bool, by: str) -> view.CallView:
         """By the agent: word for word, or as it thinks best. On hold it waits until the hold ends."""
-        return _put(self._of_agent(call, "spoken in"), m.SayAsked(text, exact, by))
+        return put(self._of_agent(call, "spoken in"), m.SayAsked(text, exact, by))
 
     def send_digits(self, call: str, *, digits: str, by: str) -> view.CallView:
         """To the person's telephone."""
         live = self._in(call, "sent keys", *WITH_AGENT, State.CLOSING, State.TRANSFERRED)
-        return _put(live, m.DigitsAsked(digits, by))
+        return put(live, m.DigitsAsked(digits, by))
 
     def switch(
         self,
@@ -94,7 +67,7 @@ class Verbs:
         plan = births.recast(
             self._config, live.call.plan, agent_name=agent, instructions=instructions, variables=variables or {}
         )
-        return _put(live, m.SwitchAsked(plan, by))
+        return put(live, m.SwitchAsked(plan, by))
 
     def record(self, call: str, *, action: m.RecordAction, by: str) -> view.CallView:
         live = self._of_agent(call, "recorded")
@@ -102,7 +75,7 @@ class Verbs:
             raise view.WrongState("Calls of this agent are not recorded; `agents.*.recording` in the config says so.")
         if (live.call.recording, action) not in orders.AFTER:
             raise view.WrongState(f"The recording can't {action} now: it is {live.call.recording}.")
-        return _put(live, m.RecordAsked(action, by))
+        return put(live, m.RecordAsked(action, by))
 
     # ------------------------------------------------------------ who is there
 
@@ -134,15 +107,3 @@ class Verbs:
         if not live.call.with_agent:
             raise view.WrongState(f"This call can't be {done} now: its agent is gone ({live.call.state.value}).")
         return live
-
-    def _in(self, call: str, done: str, *states: State) -> Live:
-        """The call, if it is in one of these. `done`: what it should be, such as "transferred"."""
-        live = self._find(call)
-        if live.call.state not in states:
-            raise view.WrongState(f"This call can't be {done} now: it is {live.call.state.value}.")
-        return live
-
-
-def _put(live: Live, what: m.Input) -> view.CallView:
-    live.put(what)
-    return view.view_of(live.call, live.record)

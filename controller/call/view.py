@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from controller.call.plan import Participant, State
+from controller.call.messages import SupervisionMode, TransferKind
+from controller.call.plan import Participant, State, Supervision, Transfer
 from controller.call.record import BargeIn, Record, Sound, Spread, Turn, Utterance
 
 if TYPE_CHECKING:
@@ -22,7 +23,19 @@ class TransferView:
 
     to: str = field(repr=False)
     by: str
-    state: Literal["ringing", "answered", "failed"]
+    state: Literal["ringing", "consulting", "answered", "failed"]
+    outcome: str | None
+    kind: TransferKind = "blind"
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionView:
+    """The latest supervision of a call. `to`: who it is, as the config names them."""
+
+    to: str = field(repr=False)
+    by: str
+    mode: SupervisionMode
+    state: Literal["ringing", "on", "left", "failed"]
     outcome: str | None
 
 
@@ -96,6 +109,7 @@ class CallView:
     recording: str = "off"
     """off, on or paused."""
     participants: Sequence[ParticipantView] = ()
+    supervision: SupervisionView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +128,16 @@ def participant_view(found: Participant) -> ParticipantView:
     return ParticipantView(found.channel, found.target.shown, found.by, found.state, found.outcome)
 
 
+def transfer_view(moved: Transfer) -> TransferView:
+    return TransferView(moved.target.shown, moved.by, moved.state, moved.outcome, moved.target.kind)
+
+
+def supervision_view(found: Supervision) -> SupervisionView:
+    return SupervisionView(found.target.shown, found.by, found.mode, found.state, found.outcome)
+
+
 def view_of(call: "Call", record: Record) -> CallView:
-    plan, moved = call.plan, call.transfer
+    plan, moved, watched = call.plan, call.transfer, call.supervision
     return CallView(
         id=plan.call,
         direction=plan.direction,
@@ -131,7 +153,7 @@ def view_of(call: "Call", record: Record) -> CallView:
         ended_by=call.ended_by,
         cause=call.cause,
         detail=call.detail,
-        transfer=TransferView(moved.target.shown, moved.by, moved.state, moved.outcome) if moved else None,
+        transfer=transfer_view(moved) if moved else None,
         turns=record.turn_count,
         first_frame_ms=record.first_frame(),
         cost=record.cost,
@@ -139,6 +161,7 @@ def view_of(call: "Call", record: Record) -> CallView:
         muted=tuple(sorted(call.muted)) if call.with_agent else (),
         recording=call.recording if call.with_agent else "off",
         participants=tuple(map(participant_view, call.participants.values())),
+        supervision=supervision_view(watched) if watched else None,
     )
 
 

@@ -32,6 +32,9 @@ KEY = "sk-test"
 PORTS = range(19140, 19180)
 """For workers. Below the range from which the kernel takes ports of its own accord."""
 
+SIP_ALLOWED = {"allow": [r"\+?[0-9]{4,15}", r"sip:[a-z]+@127\.0\.0\.1:[0-9]{4,5}"]}
+"""For `trunk`: telephones on ports of their own may be dialled, several at a time."""
+
 CLEAN_SECONDS = 2.0
 SETTLE_SECONDS = 8.0  # beyond the two, so that a failure tells late from never
 
@@ -53,11 +56,15 @@ class House:
     def caller(self, number: str = "5001", *, codec: Codec = "PCMU", scenario: Path = CALLER) -> Phone:
         return telephones.caller(self.sip, self.folder, number, codec=codec, scenario=scenario)
 
-    def callee(self) -> Phone:
-        return telephones.callee(self.sip, self.folder, self.asterisk.trunk_port)
+    def callee(self, port: int | None = None) -> Phone:
+        """At the carrier's port, or at another, which is dialled as `sip:…@127.0.0.1:port` (`SIP_ALLOWED`)."""
+        return telephones.callee(self.sip, self.folder, port or self.asterisk.trunk_port)
 
     def refusing(self, status: str) -> Phone:
         return telephones.refusing(self.sip, self.folder, self.asterisk.trunk_port, status)
+
+    def referred(self, outcome: str) -> Phone:
+        return telephones.referred(self.sip, self.folder, outcome)
 
     async def kill_and_start_again(self) -> None:
         """The service ends as in a crash, its workers with it, and comes back on the same store."""

@@ -104,8 +104,8 @@ class FakeVerbs:
         self.calls.note("hang_up", call=call, by=by)
         return replace(self.calls.get(call), state="ending")
 
-    def transfer(self, call: str, *, to: str, by: str) -> view.CallView:
-        self.calls.note("transfer", call=call, to=to, by=by)
+    def transfer(self, call: str, *, to: str, by: str, **how: Any) -> view.CallView:
+        self.calls.note("transfer", call=call, to=to, by=by, **{key: it for key, it in how.items() if it is not None})
         return replace(self.calls.get(call), transfer=view.TransferView(to, by, "ringing", None))
 
     def add_participant(self, call: str, *, to: str, by: str) -> view.ParticipantView:

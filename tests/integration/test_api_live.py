@@ -19,6 +19,15 @@ GOOD: list[tuple[str, dict[str, Any] | None, str, dict[str, Any]]] = [
     ("say", {"text": "Bitte warten, Zoë.\n"}, "say", {"text": "Bitte warten, Zoë.\n", "exact": True}),
     ("say", {"text": "Apologise.", "exact": False}, "say", {"text": "Apologise.", "exact": False}),
     ("transfer", {"to": "5002"}, "transfer", {"to": "5002"}),
+    (
+        "transfer",
+        {"to": "desk", "kind": "attended", "announce": "Hello.", "timeout": 20, "decide_timeout": 30},
+        "transfer",
+        {"to": "desk", "kind": "attended", "announce": "Hello.", "timeout": 20.0, "decide_timeout": 30.0},
+    ),
+    ("transfer/decision", {"accept": False}, "decide_transfer", {"accept": False}),
+    ("supervise", {"to": "ada"}, "supervise", {"to": "ada", "mode": "listen"}),
+    ("supervise", {"mode": "take_over"}, "supervise", {"to": None, "mode": "take_over"}),
     ("agent", {"agent": "night"}, "switch", {"agent": "night", "instructions": None, "variables": {}}),
     ("agent", {"instructions": "Be."}, "switch", {"agent": None, "instructions": "Be.", "variables": {}}),
     ("agent", {"variables": {"a": "b"}}, "switch", {"agent": None, "instructions": None, "variables": {"a": "b"}}),
@@ -42,6 +51,15 @@ def test_each_verb_has_been_tried() -> None:
     assert {path for path, *_ in GOOD} == {verb.path for verb in VERBS}
 
 
+@pytest.mark.parametrize(("path", "verb"), [("transfer", "cancel_transfer"), ("supervise", "leave")])
+async def test_what_was_begun_is_called_off(path: str, verb: str) -> None:
+    async with stage() as it:
+        call = it.calls.add()
+        async with it.request("DELETE", f"/v1/calls/{call.id}/{path}") as answer:
+            assert answer.status == 202
+        assert it.calls.asked == [(verb, {"call": call.id, "by": "admin"})]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "pointer"),
     [
@@ -61,6 +79,11 @@ def test_each_verb_has_been_tried() -> None:
         ("agent", {"agent": ""}, "/agent"),
         ("agent", {"variables": {"a b": "x"}}, "/variables/a b"),
         ("recording", {"action": "delete"}, "/action"),
+        ("transfer", {"to": "1", "kind": "warm"}, "/kind"),
+        ("transfer", {"to": "1", "decide_timeout": 1}, "/decide_timeout"),
+        ("transfer", {"to": "1", "announce": "\0"}, "/announce"),
+        ("transfer/decision", {}, "/accept"),
+        ("supervise", {"to": "ada", "mode": "spy"}, "/mode"),
         ("participants", {}, "/to"),
         ("participants", {"to": "1", "agent": "x"}, "/agent"),
     ],

@@ -8,6 +8,7 @@ from demo.rtp import Codec
 SCENARIOS = Path(__file__).parents[1] / "e2e" / "sipp"
 CANCELLING = SCENARIOS / "cancelling.xml"
 IN_A_HURRY = SCENARIOS / "in_a_hurry.xml"
+REFERRED = SCENARIOS / "referred.xml"
 REFUSING = SCENARIOS / "refusing.xml"
 STORM = SCENARIOS / "storm.xml"
 
@@ -27,6 +28,13 @@ def refusing(sip: str, folder: Path, port: int, status: str) -> Phone:
     scenario = folder / f"refusing-{status[:3]}.xml"
     scenario.write_text(REFUSING.read_text().replace("486 Busy Here", status))
     return Phone(sip, scenario=scenario, port=port, trace=_trace(folder, REFUSING))
+
+
+def referred(sip: str, folder: Path, outcome: str) -> Phone:
+    """Calls in, takes a REFER, and says once told to what became of it, such as "200 OK"."""
+    scenario = folder / f"referred-{outcome[:3]}.xml"
+    scenario.write_text(REFERRED.read_text().replace("486 Busy Here", outcome))
+    return Phone(sip, "5001", scenario=scenario, trace=_trace(folder, REFERRED))
 
 
 def _trace(folder: Path, scenario: Path) -> Path:

@@ -373,7 +373,23 @@ INPUTS = st.one_of(
 )
 
 
-FAILING = m.Answer | m.CreateBridge | m.Dial | m.OpenMedia | m.Join | m.Play | m.SendDigits | m.GreetCaller | m.SayLast
+FAILING = (
+    m.Answer
+    | m.CreateBridge
+    | m.Dial
+    | m.OpenMedia
+    | m.Join
+    | m.Play
+    | m.SendDigits
+    | m.GreetCaller
+    | m.SayLast
+    | m.Refer
+    | m.Snoop
+)
+
+
+MOVING = (State.TRANSFERRING, State.REFERRING)
+"""The tool that asked for a transfer is answered when somebody has answered, or nobody."""
 
 
 class Hands:
@@ -406,7 +422,7 @@ class Hands:
 
     def _do(self, command: m.Command) -> None:
         match command:
-            case m.CreateBridge(name) | m.OpenMedia(name) | m.Dial(name):
+            case m.CreateBridge(name) | m.OpenMedia(name) | m.Dial(name) | m.Snoop(snoop=name):
                 assert self.call.state not in (State.ENDING, State.ENDED)
                 self.exists.add(name)
             case m.DestroyBridge(name) | m.HangUp(name):
@@ -442,7 +458,7 @@ class Hands:
         assert len(self.answered) == len(set(self.answered))
         assert not set(self.answered) & self.running
         if not self.closed:
-            moving = {self.call.transfer.tool_call} if self.call.transfer and state is State.TRANSFERRING else set()
+            moving = {self.call.transfer.tool_call} if self.call.transfer and state in MOVING else set()
             assert asked == {*self.answered, *self.running, *(moving | {self.call.hold}) - {None}}
 
 

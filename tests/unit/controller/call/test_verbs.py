@@ -10,7 +10,7 @@ from controller import limits
 from controller.call import messages as m
 from controller.call import view
 from controller.call.machine import Call
-from controller.call.plan import Participant, State
+from controller.call.plan import Participant, State, Supervision
 from controller.call.record import Record
 from controller.call.verbs import Verbs
 from tests.unit.controller.call.test_machine import CALL, IDS, TARGET, inbound
@@ -82,6 +82,18 @@ def drop(verbs: Verbs, call: str) -> view.ParticipantView:
     return verbs.drop_participant(call, leg=PARTY, by="ops")
 
 
+def cancel_transfer(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.cancel_transfer(call, by="ops")
+
+
+def decide_transfer(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.decide_transfer(call, accept=True, by="ops")
+
+
+def supervise(verbs: Verbs, call: str) -> view.CallView:
+    return verbs.supervise(call, to="ada", mode="listen", by="ops")
+
+
 AGENT = {State.TALKING, State.HOLDING, State.TRANSFERRING}
 ALL: dict[Verb, tuple[type[m.Input], set[State]]] = {
     hang_up: (m.HangUpAsked, set(STATES)),
@@ -95,7 +107,11 @@ ALL: dict[Verb, tuple[type[m.Input], set[State]]] = {
     record: (m.RecordAsked, AGENT),
     add: (m.ParticipantAsked, {State.TALKING, State.HOLDING, State.TRANSFERRED}),
     drop: (m.ParticipantDropped, set(STATES)),
+    cancel_transfer: (m.TransferCancelled, {State.TRANSFERRING, State.CONSULTING}),
+    decide_transfer: (m.TransferDecided, {State.CONSULTING}),
+    supervise: (m.SuperviseAsked, {*AGENT, State.CONSULTING, State.TRANSFERRED}),
 }
+WATCHED = {"supervisor": {"extensions": {"ada": "4930999"}}}
 NEEDS_AGENT = [mute, say, switch, record]
 
 
@@ -109,7 +125,7 @@ def living() -> Living:
 
 @pytest.fixture
 def verbs(living: Living) -> Verbs:
-    return Verbs(config(), living.find)
+    return Verbs(config(**WATCHED), living.find)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -202,3 +218,74 @@ def test_an_agent_that_the_config_does_not_have(verbs: Verbs, living: Living) ->
     living.call.state = State.TALKING
     with pytest.raises(view.UnknownName):
         verbs.switch(CALL, agent="nobody", by="ops")
+
+
+# ---------------------------------------------------------------- transfers and supervision
+
+
+def test_the_kind_is_what_was_asked_or_what_the_config_says(living: Living) -> None:
+    living.call.state = State.TALKING
+    verbs = Verbs(
+        config(
+            agents__reception={"instructions": "x", "transfer_kind": "attended"},
+            transfer__targets={"desk": "4930123", "shop": "4930124"},
+            transfer__kinds={"shop": "blind"},
+        ),
+        living.find,
+    )
+    for to, kind in (("4930123", None), ("desk", None), ("shop", None), ("shop", "attended"), ("desk", "blind")):
+        verbs.transfer(CALL, to=to, kind=kind, by="ops")  # type: ignore[arg-type]
+    kinds = [each.target.kind for each in living.got if isinstance(each, m.TransferAsked)]
+    assert kinds == ["attended", "attended", "blind", "attended", "blind"]
+
+
+def test_a_refer_goes_where_the_trunk_of_the_call_says(living: Living) -> None:
+    living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, trunk="main")
+    trunk = {"endpoint": "PJSIP/{number}@trunk", "allow": [r"\+?[0-9]{4,15}"], "refer": "sip:{number}@carrier:5070"}
+    Verbs(config(trunks__main=trunk), living.find).transfer(CALL, to="4930123", kind="refer", by="ops")
+    (what,) = living.got
+    assert isinstance(what, m.TransferAsked)
+    assert (what.target.kind, what.target.dial) == ("refer", "PJSIP/sip:4930123@carrier:5070")
+
+
+def test_a_refer_that_can_not_be_is_refused(verbs: Verbs, living: Living) -> None:
+    living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, trunk="main")
+    with pytest.raises(limits.NotAllowed):
+        verbs.transfer(CALL, to="4930123", kind="refer", by="ops")
+
+
+def test_only_an_attended_transfer_has_something_to_announce(verbs: Verbs, living: Living) -> None:
+    living.call.state = State.TALKING
+    with pytest.raises(view.WrongState):
+        verbs.transfer(CALL, to="4930123", announce="Hello.", by="ops")
+
+
+@pytest.mark.parametrize("to", ["bob", "4930999", "ada "])
+def test_only_who_the_config_names_may_supervise(verbs: Verbs, living: Living, to: str) -> None:
+    living.call.state = State.TALKING
+    with pytest.raises(limits.NotAllowed):
+        verbs.supervise(CALL, to=to, mode="listen", by="ops")
+
+
+def test_a_supervisor_who_is_there_is_changed_and_let_go(verbs: Verbs, living: Living) -> None:
+    call = living.call
+    call.state = State.TALKING
+    with pytest.raises(view.WrongState, match="Nobody supervises"):
+        verbs.supervise(CALL, to=None, mode="listen", by="ops")
+    with pytest.raises(view.WrongState, match="Nobody supervises"):
+        verbs.leave(CALL, by="ops")
+    call.supervision = Supervision(IDS.supervisor(1), TARGET, "listen", "ops", "on")
+    with pytest.raises(view.WrongState, match="already"):
+        verbs.supervise(CALL, to="ada", mode="listen", by="ops")
+    with pytest.raises(view.WrongState, match="no colleague"):
+        verbs.supervise(CALL, to=None, mode="whisper", by="ops")
+    verbs.supervise(CALL, to=None, mode="take_over", by="ops")
+    verbs.leave(CALL, by="ops")
+    assert [type(each) for each in living.got] == [m.SupervisionChanged, m.SupervisionEnded]
+
+
+def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: Verbs, living: Living) -> None:
+    living.call.state, living.call.company = State.TRANSFERRED, {IDS.supervisor(1)}
+    living.call.supervision = Supervision(IDS.supervisor(1), TARGET, "take_over", "ops", "on")
+    with pytest.raises(view.WrongState, match="alone"):
+        verbs.supervise(CALL, to=None, mode="listen", by="ops")

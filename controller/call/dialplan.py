@@ -1,0 +1,29 @@
+"""What is done by Asterisk's dialplan and not by us: sending a caller's far end elsewhere, by REFER.
+
+Owns the context `voiceai-refer` (asterisk/extensions.conf) as seen from here: what it is given, and what comes back.
+"""
+
+from controller.ari.events import StasisStart
+from controller.ari.rest import Ari, Refused
+from controller.call import messages as m
+
+CONTEXT = "voiceai-refer"
+RETURNED = "referred"
+"""The first argument with which a leg comes back; then TRANSFERSTATUS and TRANSFERSTATUSPROTOCOL."""
+
+
+async def refer(ari: Ari, channel: str, to: str) -> None:
+    """`to` as `Transfer()` takes it. Raises AriError; Refused where the context is missing: that would end the call."""
+    if await ari.get_variable(channel, f"DIALPLAN_EXISTS({CONTEXT},s,1)") != "1":
+        raise Refused("refer", None, f"Asterisk has no context {CONTEXT}; see asterisk/extensions.conf")
+    await ari.set_variable(channel, "VOICEAI_REFER_TO", to)
+    await ari.subscribe(f"channel:{channel}")  # otherwise nobody tells us when it hangs up out there
+    await ari.continue_in_dialplan(channel, context=CONTEXT, extension="s", priority=1)
+
+
+def returned(event: StasisStart) -> m.LegReturned | None:
+    """None: it is not one that comes back."""
+    if not event.args or event.args[0] != RETURNED:
+        return None
+    status, sip = (*event.args[1:], "", "")[:2]
+    return m.LegReturned(event.channel.id, status, int(sip) if sip.isdecimal() else None)

@@ -1,0 +1,75 @@
+"""A transfer by SIP REFER: the trunk is asked to connect the person elsewhere. Rows of the call's table. [pure]
+
+Owns the state REFERRING. The person's leg leaves our app for the dialplan, whose `Transfer()` sends the REFER and waits
+for the news; what it was told comes back with the leg. Until then the agent is paused, and there is no way back: it
+can't be cancelled.
+
+    the far end says that the target has answered      the call is over for us: outcome of the transfer `answered`
+    it says why not, or can't do it                    the caller is back with the agent, which is told
+    it says nothing in time                            the call is over: nobody knows where the caller is
+    the caller's leg is gone                           the call is over
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from controller.call import messages as m
+from controller.call import rescue, transfer
+from controller.call.outcome import Outcome, of_unanswered
+from controller.call.plan import RING_GRACE, State, Transfer
+
+if TYPE_CHECKING:
+    from controller.call.machine import Call
+
+
+def begin(call: "Call", moved: Transfer) -> list[m.Command]:
+    call.state = State.REFERRING
+    return [
+        *call.stop_music(),
+        m.StartTimer("transfer", moved.target.timeout + RING_GRACE),
+        m.Refer(call.plan.leg, moved.target.dial),
+    ]
+
+
+def returned(call: "Call", what: m.LegReturned, now: datetime) -> list[m.Command]:
+    moved = call.transfer
+    assert moved is not None, "nobody is referred without a transfer"
+    if what.status == "SUCCESS":
+        moved.state, moved.outcome = "answered", Outcome.ANSWERED
+        return [m.StopTimer("transfer"), *call.end(now, by="transfer")]
+    outcome = of_unanswered(None, what.sip_status)
+    return [m.StopTimer("transfer"), *_failed(call, moved, now, outcome, m.Join(call.ids.bridge, (call.plan.leg,)))]
+
+
+def not_sent(call: "Call", now: datetime, gone: bool) -> list[m.Command]:
+    """The leg has not left: it is in its bridge as before."""
+    moved = call.transfer
+    if moved is None or call.state is not State.REFERRING:
+        return []
+    if gone:
+        return call.end(now, by="caller")
+    return [m.StopTimer("transfer"), *_failed(call, moved, now, Outcome.FAILED)]
+
+
+def _failed(call: "Call", moved: Transfer, now: datetime, outcome: Outcome, *back: m.Command) -> list[m.Command]:
+    """`back`: what brings the leg to where it was."""
+    moved.state, moved.outcome = "failed", outcome
+    if call.finished:
+        return call.end(now, detail=call.finished)
+    if not call.media_lost:
+        return [*back, *transfer.caller_back(call, moved, outcome)]
+    return [*(back if call.rescues or call.company else ()), *rescue.next_step(call, now)]
+
+
+def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    if what.timer != "transfer":
+        return []
+    assert call.transfer is not None
+    call.transfer.state, call.transfer.outcome = "failed", Outcome.NO_ANSWER
+    return call.end(now, detail="the far end did not say what became of the REFER")
+
+
+def agent_lost(call: "Call", why: str) -> list[m.Command]:
+    call.media_lost, call.paused, call.detail = True, False, call.detail or why
+    gone: list[m.Command] = [m.HangUp(call.ids.media)]
+    return [*gone, m.CloseAi(why)] if call.session_open else gone

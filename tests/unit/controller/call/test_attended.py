@@ -1,0 +1,481 @@
+"""Transfers in which somebody is asked first, and REFER: row by row; and what holds in whatever order it happens."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge import contract
+from controller.call import messages as m
+from controller.call.machine import Call
+from controller.call.outcome import Outcome
+from controller.call.plan import Plan, Rescue, State
+from controller.call.record import Record
+from controller.call.view import view_of
+from controller.tools import consultation
+from tests.unit.controller.call.test_live_control import ANN, VERBS, Floor, orders
+from tests.unit.controller.call.test_machine import (
+    CALL,
+    CALLER,
+    HUMAN,
+    IDS,
+    INPUTS,
+    NOW,
+    OVER,
+    SORRY,
+    SPEC,
+    TARGET,
+    feed,
+    talking,
+    tool_of,
+)
+
+ASKED_FIRST = replace(TARGET, kind="attended")
+REFERRED = replace(TARGET, kind="refer", dial="PJSIP/sip:4930@carrier")
+TARGET_LEG, ROOM = IDS.target(1), IDS.consultation(1)
+ASK = m.TransferAsked(ASKED_FIRST, "ops")
+REFER = m.TransferAsked(REFERRED, "ops")
+CANCEL = m.TransferCancelled("ops")
+GONE = m.LegGone(CALLER, in_dialplan=True)
+
+
+def consulting(tool_call: str | None = None, announce: str | None = None) -> Call:
+    call = talking()
+    feed(call, m.TransferAsked(ASKED_FIRST, "ops", tool_call, announce), m.LegEntered(TARGET_LEG))
+    assert call.state is State.CONSULTING
+    return call
+
+
+def test_the_caller_hears_music_while_the_target_rings() -> None:
+    call = talking()
+    assert feed(call, ASK)[:3] == [
+        m.PauseAi(),
+        m.StartMusic(CALLER),
+        m.Dial(TARGET_LEG, ASKED_FIRST, {"VOICEAI_CALL": CALL}),
+    ]
+
+
+def test_the_agent_is_moved_to_the_target_with_other_tools_and_is_told() -> None:
+    call = talking()
+    feed(call, ASK)
+    commands = feed(call, m.LegEntered(TARGET_LEG))
+    assert commands == [
+        m.StopTimer("transfer"),
+        m.CreateBridge(ROOM),
+        m.Join(ROOM, (TARGET_LEG,)),
+        m.Join(ROOM, (IDS.media,)),
+        m.OrderAi(contract.Switch(call=CALL, spec=consultation.briefing(SPEC))),
+        m.StartTimer("consultation", 60.0),
+        m.ResumeAi(consultation.opening(None)),
+    ]
+    assert view_of(call, Record()).transfer is not None
+    assert call.music
+
+
+def test_what_was_given_to_be_said_is_said_first() -> None:
+    call = talking()
+    feed(call, m.TransferAsked(ASKED_FIRST, "ops", announce="Ms Gray, about her order."))
+    told = [each for each in feed(call, m.LegEntered(TARGET_LEG)) if isinstance(each, m.ResumeAi)]
+    assert told[0].note is not None
+    assert "Ms Gray, about her order." in told[0].note
+
+
+def test_the_model_that_asked_is_answered_when_somebody_has_answered() -> None:
+    call = talking()
+    feed(call, m.TransferAsked(ASKED_FIRST, "agent", "t1"))
+    commands = feed(call, m.LegEntered(TARGET_LEG))
+    assert commands[-2:] == [m.ResumeAi(None), m.AnswerAiTool("t1", consultation.opening(None), True)]
+
+
+@pytest.mark.parametrize(
+    "what", [m.DigitPressed("1"), m.TransferDecided(True, "ops"), m.DecideTool("t2", accept=True)], ids=repr
+)
+def test_the_target_accepts(what: m.Input) -> None:
+    call = consulting()
+    assert feed(call, what) == [
+        m.StopTimer("consultation"),
+        m.StopMusic(CALLER),
+        m.Join(IDS.bridge, (TARGET_LEG,)),
+        m.HangUp(IDS.media),
+        m.DestroyBridge(ROOM),
+        m.CloseAi("transferred"),
+    ]
+    assert call.state is State.TRANSFERRED
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome"),
+    [
+        (m.DigitPressed("2"), Outcome.DECLINED),
+        (m.TransferDecided(False, "ops"), Outcome.DECLINED),
+        (m.DecideTool("t2", accept=False), Outcome.DECLINED),
+        (m.LegGone(TARGET_LEG, 16), Outcome.DECLINED),
+        (m.TimeUp("consultation"), Outcome.NO_ANSWER),
+        (CANCEL, Outcome.CANCELLED),
+    ],
+    ids=repr,
+)
+def test_who_does_not_take_the_call_gives_the_caller_back(what: m.Input, outcome: Outcome) -> None:
+    call = consulting()
+    commands = feed(call, what)
+    assert commands[:8] == [
+        m.StopTimer("transfer"),
+        m.HangUp(TARGET_LEG),
+        m.StopTimer("consultation"),
+        m.PauseAi(),
+        m.DestroyBridge(ROOM),
+        m.OrderAi(contract.Switch(call=CALL, spec=SPEC)),
+        m.StopMusic(CALLER),
+        m.Join(IDS.bridge, (IDS.media,)),
+    ]
+    back = commands[8]
+    assert isinstance(back, m.ResumeAi)
+    assert outcome.value.replace("_", " ") in (back.note or "")
+    assert call.transfer is not None
+    assert (call.state, call.transfer.state, call.transfer.outcome) == (State.TALKING, "failed", outcome)
+
+
+@pytest.mark.parametrize("digit", ["0", "3", "#"])
+def test_other_keys_of_the_target_decide_nothing(digit: str) -> None:
+    call = consulting()
+    assert feed(call, m.DigitPressed(digit)) == []
+    assert call.state is State.CONSULTING
+
+
+def test_the_caller_hangs_up_meanwhile_and_so_is_the_target() -> None:
+    call = consulting()
+    commands = feed(call, m.LegGone(CALLER, 16))
+    for each in (m.HangUp(TARGET_LEG), m.HangUp(IDS.media), m.DestroyBridge(ROOM), m.DestroyBridge(IDS.bridge)):
+        assert each in commands
+
+
+def test_the_agent_is_lost_meanwhile_and_the_two_are_joined() -> None:
+    call = consulting()
+    assert m.Join(IDS.bridge, (TARGET_LEG,)) in feed(call, m.MediaLost("reset"))
+    assert (call.state, call.detail) == (State.TRANSFERRED, "reset")
+
+
+def test_the_agent_is_lost_while_it_rings_and_nobody_is_asked_first() -> None:
+    call = talking()
+    feed(call, ASK, m.MediaLost("reset"))
+    assert m.Join(IDS.bridge, (TARGET_LEG,)) in feed(call, m.LegEntered(TARGET_LEG))
+    assert call.state is State.TRANSFERRED
+
+
+@pytest.mark.parametrize("failed", [m.CreateBridge(ROOM), m.Join(ROOM, (TARGET_LEG,)), m.Join(ROOM, (IDS.media,))])
+def test_a_talk_that_can_not_begin_gives_the_caller_back(failed: m.Command) -> None:
+    call = consulting()
+    commands = feed(call, m.CommandFailed(failed, "no"))
+    assert m.PauseAi() not in commands
+    assert m.Join(IDS.bridge, (IDS.media,)) in commands
+    assert isinstance(commands[-1], m.ResumeAi)
+
+
+def test_a_target_that_vanishes_while_it_is_joined_gives_the_caller_back() -> None:
+    call = consulting()
+    feed(call, m.DigitPressed("1"))
+    commands = feed(call, m.CommandFailed(m.Join(IDS.bridge, (TARGET_LEG,)), "gone", gone=True))
+    assert m.Join(IDS.bridge, (IDS.media,)) in commands
+    assert call.state is State.TALKING
+
+
+def test_a_decision_that_nobody_waits_for_is_refused() -> None:
+    answer = feed(talking(), m.DecideTool("t1", accept=True))[0]
+    assert isinstance(answer, m.AnswerAiTool)
+    assert not answer.ok
+
+
+def test_a_transfer_by_ops_that_fails_is_told_to_the_agent() -> None:
+    call = talking()
+    feed(call, m.TransferAsked(TARGET, "ops"))
+    told = orders(feed(call, m.LegGone(TARGET_LEG, 17, 486)))
+    assert [type(each) for each in told] == [contract.Inform]
+    assert "busy" in repr(told)
+
+
+@pytest.mark.parametrize("before", [(), (ASK,)])
+def test_a_transfer_that_rings_is_cancelled(before: tuple[m.Input, ...]) -> None:
+    call = talking()
+    feed(call, *(before or (m.TransferAsked(TARGET, "ops"),)))
+    assert m.HangUp(TARGET_LEG) in feed(call, CANCEL)
+    assert call.transfer is not None
+    assert (call.state, call.transfer.outcome) == (State.TALKING, Outcome.CANCELLED)
+
+
+# ---------------------------------------------------------------- REFER
+
+
+def test_by_refer_the_leg_leaves_and_that_is_no_end() -> None:
+    call = talking()
+    assert feed(call, REFER)[-1] == m.Refer(CALLER, "PJSIP/sip:4930@carrier")
+    assert feed(call, GONE) == []
+    assert call.state is State.REFERRING
+
+
+def test_the_far_end_has_done_it_and_the_call_is_over() -> None:
+    call = talking()
+    feed(call, REFER, GONE, m.LegReturned(CALLER, "SUCCESS", 200))
+    assert call.transfer is not None
+    assert (call.state, call.transfer.outcome, call.ended_by) == (State.ENDING, Outcome.ANSWERED, "transfer")
+
+
+@pytest.mark.parametrize(
+    ("sip", "outcome"), [(486, Outcome.BUSY), (603, Outcome.DECLINED), (480, Outcome.NO_ANSWER), (None, Outcome.FAILED)]
+)
+def test_the_far_end_could_not_and_the_caller_is_back(sip: int | None, outcome: Outcome) -> None:
+    call = talking()
+    commands = feed(call, REFER, GONE, m.LegReturned(CALLER, "FAILURE", sip))
+    assert m.Join(IDS.bridge, (CALLER,)) in commands
+    assert isinstance(commands[-1], m.ResumeAi)
+    assert call.transfer is not None
+    assert (call.state, call.transfer.outcome) == (State.TALKING, outcome)
+
+
+def test_without_the_context_in_the_dialplan_the_caller_stays() -> None:
+    call = talking()
+    feed(call, REFER)
+    commands = feed(call, m.CommandFailed(m.Refer(CALLER, "x"), "no such context"))
+    assert isinstance(commands[-1], m.ResumeAi)
+    assert call.state is State.TALKING
+
+
+@pytest.mark.parametrize("what", [m.LegGone(CALLER, 16), m.TimeUp("transfer")])
+def test_a_caller_who_does_not_come_back_ends_the_call(what: m.Input) -> None:
+    call = talking()
+    assert m.HangUp(CALLER) in feed(call, REFER, GONE, what)
+    assert call.state is State.ENDING
+
+
+# ---------------------------------------------------------------- supervision
+
+SUPERVISOR = IDS.supervisor(1)
+ROUND = IDS.supervision
+
+
+def supervise(mode: m.SupervisionMode) -> m.SuperviseAsked:
+    return m.SuperviseAsked(SUPERVISOR, TARGET, mode, "ops")
+
+
+def transferred() -> Call:
+    call = talking()
+    feed(call, m.TransferAsked(TARGET, "ops"), m.LegEntered(TARGET_LEG))
+    assert call.state is State.TRANSFERRED
+    return call
+
+
+def test_a_supervisor_hears_the_call_through_a_snoop() -> None:
+    call = talking()
+    feed(call, supervise("listen"))
+    commands = feed(call, m.LegEntered(SUPERVISOR))
+    snoop = IDS.snoop(1)
+    assert commands[1:] == [m.CreateBridge(ROUND), m.Join(ROUND, (SUPERVISOR,)), m.Snoop(CALLER, snoop, whisper=False)]
+    assert feed(call, m.LegEntered(snoop)) == [m.Join(ROUND, (snoop,))]
+    assert call.state is State.TALKING
+
+
+def test_a_supervisor_whispers_to_the_colleague() -> None:
+    call = transferred()
+    commands = feed(call, supervise("whisper"), m.LegEntered(SUPERVISOR))
+    assert commands[-1] == m.Snoop(TARGET_LEG, IDS.snoop(1), whisper=True)
+
+
+def test_without_a_colleague_there_is_nobody_to_whisper_to() -> None:
+    call = talking()
+    assert feed(call, supervise("whisper"), m.LegEntered(SUPERVISOR))[-1] == m.Snoop(
+        CALLER, IDS.snoop(1), whisper=False
+    )
+    assert call.supervision is not None
+    assert call.supervision.mode == "listen"
+
+
+def test_a_supervisor_takes_over_and_the_agent_leaves_when_they_are_in() -> None:
+    call = talking()
+    commands = feed(call, supervise("take_over"), m.LegEntered(SUPERVISOR))
+    assert commands == [m.StopTimer("supervisor"), m.Join(IDS.bridge, (SUPERVISOR,)), m.StartTimer("take over", 0.0)]
+    assert m.HangUp(IDS.media) in feed(call, m.TimeUp("take over"))
+    assert call.state is State.TRANSFERRED
+    assert m.HangUp(CALLER) in feed(call, m.LegGone(SUPERVISOR, 16))
+    assert call.ended_by == "supervisor"
+
+
+def test_a_supervisor_who_vanishes_while_taking_over_leaves_the_agent() -> None:
+    call = talking()
+    feed(call, supervise("take_over"), m.LegEntered(SUPERVISOR))
+    feed(call, m.CommandFailed(m.Join(IDS.bridge, (SUPERVISOR,)), "gone", gone=True))
+    assert (call.state, call.company) == (State.TALKING, set())
+
+
+def test_the_mode_is_changed_meanwhile() -> None:
+    call = talking()
+    feed(call, supervise("listen"), m.LegEntered(SUPERVISOR), m.LegEntered(IDS.snoop(1)))
+    commands = feed(call, m.SupervisionChanged("take_over", "ops"))
+    assert m.Join(IDS.bridge, (SUPERVISOR,)) in commands
+    assert m.HangUp(IDS.snoop(1)) in commands
+    feed(call, m.TimeUp("take over"))
+    assert feed(call, m.SupervisionChanged("listen", "ops")) == [], "the caller would be alone"
+
+
+def test_the_colleague_leaves_and_whispering_becomes_listening() -> None:
+    call = transferred()
+    feed(call, m.ParticipantAsked(IDS.participant("one"), TARGET, "ops"), m.LegEntered(IDS.participant("one")))
+    feed(call, supervise("whisper"), m.LegEntered(SUPERVISOR), m.LegEntered(IDS.snoop(1)))
+    assert feed(call, m.LegGone(IDS.snoop(1)))[-1] == m.Snoop(CALLER, IDS.snoop(2), whisper=False)
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome"),
+    [
+        (m.LegGone(SUPERVISOR, 17, 486), Outcome.BUSY),
+        (m.TimeUp("supervisor"), Outcome.NO_ANSWER),
+        (m.SupervisionEnded("ops"), Outcome.CANCELLED),
+        (m.CommandFailed(m.Dial(SUPERVISOR, TARGET, {}), "no"), Outcome.FAILED),
+    ],
+    ids=repr,
+)
+def test_a_supervisor_who_does_not_come_changes_nothing(what: m.Input, outcome: Outcome) -> None:
+    call = talking()
+    feed(call, supervise("take_over"), what)
+    assert call.supervision is not None
+    assert (call.state, call.supervision.state, call.supervision.outcome) == (State.TALKING, "failed", outcome)
+
+
+# ---------------------------------------------------------------- whatever happens
+
+MODES = st.sampled_from(["listen", "whisper", "take_over"])
+WATCHERS = [IDS.supervisor(number) for number in (1, 2, 3)]
+OTHERS = st.sampled_from(["target", "supervisor", "snoop"])
+"""Whoever has that part in the call at the moment."""
+
+MOVES = st.one_of(
+    st.builds(m.TransferAsked, st.sampled_from([ASKED_FIRST, REFERRED]), st.just("ops"), st.none() | st.just("t5")),
+    st.just(ASK),
+    st.just(CANCEL),
+    st.builds(m.TransferDecided, st.booleans(), st.just("ops")),
+    st.builds(m.DecideTool, st.sampled_from(["t7", "t8"]), st.booleans()),
+    st.just(GONE),
+    st.builds(m.LegReturned, st.just(CALLER), st.sampled_from(["SUCCESS", "FAILURE", "FAILURE"]), st.just(486)),
+    st.builds(m.TimeUp, st.sampled_from(["consultation", "supervisor", "take over", "transfer"])),
+    st.builds(m.LegEntered, OTHERS),
+    st.builds(m.LegEntered, OTHERS),
+    st.builds(m.LegGone, OTHERS, st.sampled_from([None, 17]), st.none()),
+    st.builds(m.SuperviseAsked, st.just(""), st.just(TARGET), MODES, st.just("ops")),
+    st.builds(m.SupervisionChanged, MODES, st.just("ops")),
+    st.just(m.SupervisionEnded("ops")),
+)
+FAILS = st.sampled_from([False, False, False, True])
+
+
+class Rooms(Floor):
+    """Who is in which bridge. Only what exists can enter and go, only a timer that runs can be up."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(call)
+        self.where: dict[str, str] = {}
+        self.away = False
+        """The caller's leg is in the dialplan."""
+
+    def who(self, part: str) -> str:
+        moved, watched = self.call.transfer, self.call.supervision
+        found = {
+            "target": moved and moved.channel,
+            "supervisor": watched and watched.channel,
+            "snoop": watched and watched.snoop,
+        }
+        return found.get(part, part) or "nobody"
+
+    def feed(self, what: m.Input, fails: bool) -> None:
+        call = self.call
+        if isinstance(what, m.LegEntered | m.LegGone):
+            what = replace(what, channel=self.who(what.channel))
+        match what:
+            case m.LegEntered(channel) if channel not in self.exists:
+                return
+            case m.TimeUp(timer) if timer not in self.timers:
+                return
+            case m.LegGone(channel, in_dialplan=True) if not self.away:
+                return
+            case m.LegGone(channel, in_dialplan=False):
+                self.exists.discard(channel)
+                self.where.pop(channel, None)
+            case m.LegReturned():
+                if not self.away:
+                    return
+                self.away = False
+            case m.SuperviseAsked():
+                if call.supervisions >= len(WATCHERS):
+                    return
+                what = replace(what, channel=WATCHERS[call.supervisions])
+        super().feed(what, fails)
+
+    def _do(self, command: m.Command) -> None:
+        super()._do(command)
+        match command:
+            case m.Refer():
+                self.away = True
+                self.where.pop(CALLER, None)
+            case m.Join(bridge, channels):
+                assert bridge in self.exists, f"{bridge} is not there"
+                self.where |= dict.fromkeys(channels, bridge)
+            case m.HangUp(channel):
+                self.where.pop(channel, None)
+            case m.DestroyBridge(bridge):
+                self.where = {channel: room for channel, room in self.where.items() if room != bridge}
+
+    def check(self, asked: set[str]) -> None:
+        super().check(asked)
+        call, where = self.call, self.where
+        match call.state:
+            case State.TALKING | State.HOLDING:
+                assert where.get(IDS.media) == IDS.bridge
+                assert where.get(CALLER) == IDS.bridge
+            case State.CONSULTING:
+                assert call.transfer is not None
+                assert where.get(IDS.media) == where.get(call.transfer.channel) == call.transfer.consultation
+                assert where.get(CALLER) == IDS.bridge
+                assert self.music
+                assert not self.paused
+            case State.TRANSFERRED:
+                assert {each for each, room in where.items() if room == IDS.bridge} >= {CALLER, *call.company}
+        if call.state is not State.CONSULTING:
+            assert not [room for room in self.exists if "-consultation" in room]
+        watched = call.supervision
+        if call.state in (State.ENDING, State.ENDED):
+            assert not self.exists
+        if watched is None or watched.state != "on":
+            assert IDS.supervision not in self.exists
+            assert not {each for each in self.exists if "-snoop" in each}
+        elif watched.mode != "take_over":
+            assert where.get(watched.channel) == IDS.supervision
+            assert len({each for each in self.exists if "-snoop" in each}) <= 1
+
+
+@given(
+    st.lists(st.sampled_from([SORRY, HUMAN]), max_size=2),
+    st.lists(
+        st.tuples(
+            st.sampled_from(range(12)).flatmap(lambda n: MOVES if n < 10 else VERBS if n == 10 else INPUTS), FAILS
+        ),
+        max_size=30,
+    ),
+)
+def test_everybody_is_somewhere_and_nothing_is_left(steps: list[Rescue], story: list[tuple[m.Input, bool]]) -> None:
+    plan: Plan = replace(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": ASKED_FIRST})
+    call = Call(plan, NOW)
+    rooms, asked = Rooms(call), set[str]()
+    rooms.do(call.start(), fail=False)
+    opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()]
+    for what in opening:
+        rooms.feed(what, fails=False)
+    for what, fails in story:
+        if call.state not in (State.ENDING, State.ENDED):
+            asked |= tool_of(what)
+        rooms.feed(what, fails)
+        rooms.check(asked)
+        view_of(call, Record())
+    ending: list[m.Input] = [m.HangUpAsked("test"), OVER, m.TimeUp("end")]
+    for what in ending:
+        rooms.feed(what, fails=False)
+    call.handle(m.TimeUp("end"), NOW)
+    assert call.state is State.ENDED
+    assert rooms.exists == set()
