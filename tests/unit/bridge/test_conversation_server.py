@@ -19,7 +19,7 @@ from tests.unit.bridge.ga_server import RACES
 from tests.unit.bridge.stage import HANG_UP, LOOK_UP
 from tests.unit.bridge.wired import Wired
 
-THOROUGH = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+THOROUGH = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 SLOW = FunctionTool(name="slow", description="d", parameters={"type": "object"}, filler="One moment.", timeout_s=4)
 MUTE_VAD = ServerVad(interrupt_response=False)
 
