@@ -7,10 +7,10 @@ import numpy as np
 from pydantic import SecretStr
 
 from bridge import contract
-from bridge.contract import Mute, Provider, Reconnected, Said, Switch
+from bridge.contract import Finished, Hold, Mute, Provider, Reconnected, Said, Speak, Switch, WrapUp
 from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Delivery, Drop
-from demo.realtime.reply import Say
+from demo.realtime.faults import Delivery, Drop, Faults, after
+from demo.realtime.reply import Say, tone
 from demo.realtime.server import StandIn
 from demo.realtime.session import Session as Served
 from tests.integration.session_rig import CALL, Rig, call
@@ -133,4 +133,80 @@ async def test_a_muted_agent_speaks_to_nobody() -> None:
             while len(rig.of(Said)) < 2:
                 assert rig.listen(0.1) == 0
                 await asyncio.sleep(0.01)
+        await finish(rig, server)
+
+
+# ---------------------------------------------------------------- speak, wrap up, hold
+
+
+def asked(served: Served) -> list[str]:
+    """The instructions of each `response.create` so far."""
+    return [event["response"].get("instructions", "") for event in served.client_events("response.create")]
+
+
+async def test_a_text_on_order_is_said_after_what_is_being_said() -> None:
+    replies = [GREETING, Say("Please hold the line.", 0.4)]
+    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+        await rig.until(lambda: rig.arrived_ms() >= 400)
+        rig.session.order(Speak(call=CALL, text="Please hold the line."))
+        await served.wait_received("response.create", 2)
+        await rig.until(lambda: rig.arrived_ms() >= 800)
+        assert rig.listen(1.5) == 40
+        assert (await rig.wait(Said, 2)).text == "Please hold the line."
+        assert "Please hold the line." in asked(served)[1]
+        await finish(rig, server)
+
+
+async def test_last_words_are_heard_in_full_and_nobody_answers_the_caller_any_more() -> None:
+    replies = [GREETING, Say("Time is up. Goodbye.", 0.8), Say("never", 1.0)]
+    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+        await greeted(rig)
+        heard = len(rig.frames)
+        rig.session.order(WrapUp(call=CALL, text="Time is up. Goodbye.", why="max_length"))
+        await rig.until(lambda: rig.arrived_ms() >= 1200)
+        await rig.feed(tone(0.4, 300))
+        await rig.feed(bytes(48 * 600))
+        assert (await rig.wait(Finished)).why == "max_length"
+        assert sum(frame is not None for frame in rig.frames[heard:]) == 40
+        assert len(asked(served)) == 2
+        assert rig.of(Said)[-1].text == "Time is up. Goodbye."
+        assert rig.of(contract.BargedIn) == []
+        await finish(rig, server)
+
+
+async def test_on_hold_nobody_hears_anybody_and_afterwards_the_agent_knows_why() -> None:
+    replies = [Say("one two three four five six seven eight", 4.0), Say("Nobody is there.", 0.4)]
+    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+        await rig.until(lambda: rig.arrived_ms() >= 4000)
+        assert rig.listen(1.0) == 50
+        rig.session.order(Hold(call=CALL, on=True))
+        before = len(served.caller_audio)
+        await rig.feed(tone(0.5, 300))
+        assert rig.listen(1.0) == 0
+        await served.wait_for(lambda seen: len(seen.caller_audio) >= before + 48 * 1400)
+        assert not np.frombuffer(bytes(served.caller_audio[before:]), "<i2").any()
+        assert served.truncated[0][1] == 1000
+        assert len(asked(served)) == 1
+        rig.session.order(Hold(call=CALL, on=False, note="The colleague did not answer."))
+        await served.wait_received("response.create", 2)
+        await rig.until(lambda: rig.session._playout.remaining_ms >= 400)
+        assert rig.listen(1.0) == 20
+        assert ("system", "The colleague did not answer.") in remembered(served)
+        await finish(rig, server)
+
+
+async def test_last_words_end_a_hold_and_outlive_a_line() -> None:
+    replies = [GREETING, Say("Time is up. Goodbye.", 0.8), Say("Time is up. Goodbye.", 0.8)]
+    faults: Faults = {0: [AT_ONCE, after("response.created", Drop(), nth=2)], 1: [AT_ONCE]}
+    async with StandIn(ToneBrain(replies), faults=faults) as server, call(server, greeting="x") as (rig, _):
+        await greeted(rig)
+        rig.session.order(Hold(call=CALL, on=True))
+        rig.session.order(WrapUp(call=CALL, text="Time is up. Goodbye.", why="cost"))
+        await rig.wait(Reconnected)
+        again = await server.session(1)
+        await again.wait_received("response.create")
+        await rig.until(lambda: rig.session._playout.remaining_ms >= 800)
+        rig.listen(2.0)
+        await rig.wait(Finished)
+        assert "Time is up. Goodbye." in asked(again)[0]
         await finish(rig, server)
