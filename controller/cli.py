@@ -1,17 +1,19 @@
 """The `voiceai` command. Parses arguments, calls the part that does the work, prints; knows nothing else."""
 
 import asyncio
+import hashlib
+import json
 import os
+import secrets
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, get_args
 
-import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from bridge.log import set_up as set_up_log
+from controller import cli_calls
 from controller import config as configs
 
 app = typer.Typer(
@@ -20,14 +22,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An AI call controller for Asterisk.",
 )
+app.add_typer(cli_calls.app)
 out, err = Console(), Console(stderr=True)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The config file.", envvar="VOICEAI_CONFIG")]
-ApiUrl = Annotated[str, typer.Option("--url", help="Where the controller's API is.", envvar="VOICEAI_URL")]
-ApiToken = Annotated[str, typer.Option("--token", help="An API token.", envvar="VOICEAI_API_TOKEN")]
 
 DEFAULT_CONFIG = Path("config.yaml")
-DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 def _load(path: Path) -> configs.Config:
@@ -93,57 +93,23 @@ def demo(keep: Annotated[bool, typer.Option(help="Stay up so that a softphone ca
     raise typer.Exit(asyncio.run(run(keep)))
 
 
-# ---------------------------------------------------------------- the API from the shell
-
-
-def _ask(method: str, url: str, token: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    try:
-        headers = {"Authorization": f"Bearer {token}"}
-        answer = httpx.request(method, url.rstrip("/") + path, json=body, headers=headers, timeout=10)
-    except httpx.HTTPError as error:
-        err.print(f"voiceai is not answering at {url}: {error}. Is `voiceai serve` running there?")
-        raise typer.Exit(1) from None
-    if answer.is_error:
-        problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
-        err.print(f"{problem.get('title', answer.reason_phrase)}: {problem.get('detail', answer.text)}", markup=False)
-        raise typer.Exit(1)
-    return answer.json()
-
-
 @app.command()
-def call(
-    to: Annotated[str, typer.Argument(help="The number to call.")],
-    token: ApiToken,
-    url: ApiUrl = DEFAULT_URL,
-    trunk: Annotated[str | None, typer.Option(help="Which trunk; the first one if not given.")] = None,
-    agent: Annotated[str | None, typer.Option(help="Which agent talks.")] = None,
+def token(
+    name: Annotated[str, typer.Argument(help="Who it is for.")],
+    scope: Annotated[list[str] | None, typer.Option(help="read, call, control, admin; may be repeated.")] = None,
 ) -> None:
-    """Place a call."""
-    body = {"to": to, "trunk": trunk, "agent": agent}
-    placed = _ask("POST", url, token, "/v1/calls", {key: value for key, value in body.items() if value is not None})
-    out.print(placed["id"], highlight=False)
-
-
-@app.command()
-def calls(token: ApiToken, url: ApiUrl = DEFAULT_URL) -> None:
-    """List the calls, live ones first."""
-    table = Table("call", "direction", "state", "agent", "from", "to", "outcome")
-    for each in _ask("GET", url, token, "/v1/calls")["calls"]:
-        columns = ("id", "direction", "state", "agent", "caller", "callee", "outcome")
-        table.add_row(*(str(each[key] or "") for key in columns))
-    out.print(table)
-
-
-@app.command()
-def hangup(call: str, token: ApiToken, url: ApiUrl = DEFAULT_URL) -> None:
-    """End a call."""
-    out.print(_ask("POST", url, token, f"/v1/calls/{call}/hangup")["state"])
-
-
-@app.command()
-def transfer(call: str, to: str, token: ApiToken, url: ApiUrl = DEFAULT_URL) -> None:
-    """Connect a caller to another number or dialplan extension; the caller is kept until it answers."""
-    out.print(_ask("POST", url, token, f"/v1/calls/{call}/transfer", {"to": to})["state"])
+    """Make an API token: shown once here, and only its hash is for the config."""
+    scopes = scope or ["read"]
+    if unknown := set(scopes) - set(get_args(configs.Scope)):
+        err.print(f"There is no scope {', '.join(sorted(unknown))}; there are: {', '.join(get_args(configs.Scope))}.")
+        raise typer.Exit(2)
+    secret = "vai_" + secrets.token_urlsafe(32)
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    err.print("The token, which is not shown again:", markup=False)
+    typer.echo(secret)
+    err.print("\nFor `api.tokens` in the config:", markup=False)
+    entry = f"- name: {json.dumps(name)}\n  token_sha256: {digest}\n  scopes: [{', '.join(scopes)}]"
+    err.print(entry, markup=False, highlight=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -1,0 +1,234 @@
+"""`voiceai` as a person in a shell uses it, and the typed client under it, against the API on a real socket."""
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from typer.testing import CliRunner, Result
+
+from controller import limits
+from controller.api.audit import AuditResources
+from controller.api.events import EventResources
+from controller.api.server import operations_of
+from controller.call import view
+from controller.cli import app
+from controller.client import ApiProblem, Client, Unreachable
+from tests.integration.api_stage import ADMIN, STARTED, Stage, stage
+
+NOBODY: Any = None
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """The server runs in this process, too: its log is not what the command says."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
+
+
+async def voiceai(it: Stage, *words: str, token: str = ADMIN) -> Result:
+    env = {"VOICEAI_URL": f"http://127.0.0.1:{it.port}", "VOICEAI_API_TOKEN": token, "COLUMNS": "200"}
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, [*words], env=env))
+
+
+async def said(it: Stage, *words: str) -> str:
+    result = await voiceai(it, *words)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_every_operation_has_a_method_in_the_client() -> None:
+    operations = (
+        *operations_of(NOBODY, NOBODY),
+        *EventResources(NOBODY, NOBODY, NOBODY).operations(),
+        *AuditResources(NOBODY).operations(),
+    )
+    missing = [each.name for each in operations if not callable(getattr(Client, each.name, None))]
+    assert missing == []
+
+
+VERBS: list[tuple[list[str], str, dict[str, Any]]] = [
+    (["hangup", "CALL"], "hang_up", {}),
+    (["transfer", "CALL", "5002"], "transfer", {"to": "5002"}),
+    (["hold", "CALL"], "hold", {}),
+    (["resume", "CALL"], "resume", {}),
+    (["mute", "CALL", "caller"], "mute", {"side": "caller", "on": True}),
+    (["unmute", "CALL", "agent"], "mute", {"side": "agent", "on": False}),
+    (["dtmf", "CALL", "12#"], "send_digits", {"digits": "12#"}),
+    (["say", "CALL", "One moment."], "say", {"text": "One moment.", "exact": True}),
+    (["say", "CALL", "Apologise.", "--instruct"], "say", {"text": "Apologise.", "exact": False}),
+    (["agent", "CALL", "--name", "night"], "switch", {"agent": "night", "instructions": None, "variables": {}}),
+    (["record", "CALL", "pause"], "record", {"action": "pause"}),
+    (["add", "CALL", "5003"], "add_participant", {"to": "5003"}),
+    (["drop", "CALL", "leg-1"], "drop_participant", {"leg": "leg-1"}),
+]
+
+
+@pytest.mark.parametrize(("words", "verb", "asked"), VERBS)
+async def test_verbs(words: list[str], verb: str, asked: dict[str, Any]) -> None:
+    async with stage() as it:
+        call = it.calls.add().id
+        words = [call if word == "CALL" else word for word in words]
+        assert await said(it, *words)
+        assert json.loads(await said(it, *words, "--json"))
+        assert it.calls.asked == [(verb, {"call": call, **asked, "by": "admin"})] * 2
+
+
+async def test_a_call_is_placed_and_shown() -> None:
+    async with stage() as it:
+        placed = (await said(it, "call", "+4930123", "--agent", "desk", "--var", "name=Zoe=1")).strip()
+        assert it.calls.asked[0][1]["wish"].variables == {"name": "Zoe=1"}
+        assert json.loads(await said(it, "show", placed, "--json"))["callee"] == "+4930123"
+        assert "queued" in await said(it, "show", placed)
+        assert placed in await said(it, "queue")
+
+
+async def test_calls_are_listed_with_filters() -> None:
+    async with stage() as it:
+        mine, other = it.calls.add(agent="[red]night"), it.calls.add(ended_at=STARTED, state="ended", outcome="busy")
+        listed = await said(it, "calls")
+        assert (mine.id in listed, other.id in listed, "[red]night" in listed) == (True, True, True)
+        assert other.id not in await said(it, "calls", "--state", "active")
+        assert [each["id"] for each in json.loads(await said(it, "calls", "--json"))["calls"]] == [mine.id, other.id]
+
+
+async def test_the_queue_and_who_did_that() -> None:
+    async with stage(store=True) as it:
+        await said(it, "queue", "pause", "--trunk", "main")
+        await said(it, "queue", "resume")
+        assert [verb for verb, _ in it.calls.asked] == ["pause", "resume"]
+        assert it.kept is not None
+        await it.kept.trail.drain()
+        assert "pause_queue" in (told := await said(it, "audit"))
+        assert "trunk=main" in told
+
+
+async def test_readiness_is_an_exit_status() -> None:
+    async with stage() as it:
+        assert "workers: there" in await said(it, "ready")
+        it.calls.parts["workers"] = False
+        assert (await voiceai(it, "ready")).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["hangup", "nobody"], "There is no such call"),
+        (["dtmf", "x", "5&6"], "/digits: "),
+        (["calls", "--state", "dead"], "state: "),
+    ],
+)
+async def test_what_goes_wrong_is_said_and_is_an_exit_status(words: list[str], expected: str) -> None:
+    async with stage() as it:
+        result = await voiceai(it, *words)
+        assert (result.exit_code, expected in result.output) == (1, True), result.output
+
+
+async def test_nobody_at_home_and_a_wrong_token() -> None:
+    async with stage() as it:
+        assert "A token is needed" in (await voiceai(it, "calls", token="wrong-0123456789")).output
+        it.port = 1
+        result = await voiceai(it, "calls")
+        assert (result.exit_code, "Is `voiceai serve` running there?" in result.output) == (1, True)
+
+
+def test_a_token_is_made_and_only_its_hash_is_for_the_config() -> None:
+    result = CliRunner().invoke(app, ["token", "ops", "--scope", "read", "--scope", "control"])
+    token = result.stdout.strip()
+    assert len(token) > 40
+    assert hashlib.sha256(token.encode()).hexdigest() in result.stderr
+    assert token not in result.stderr
+    assert "scopes: [read, control]" in result.stderr
+    assert CliRunner().invoke(app, ["token", "ops", "--scope", "root"]).exit_code == 2
+
+
+# ---------------------------------------------------------------- the client
+
+
+async def test_problems_are_typed() -> None:
+    async with stage() as it:
+        it.calls.refusal = limits.Busy("Full.")
+
+        def ask() -> ApiProblem:
+            with Client(f"http://127.0.0.1:{it.port}", ADMIN) as client, pytest.raises(ApiProblem) as raised:
+                client.place_call(to="1")
+            return raised.value
+
+        problem = await asyncio.to_thread(ask)
+        assert (problem.type, problem.status, problem.retry_after) == ("at-limit", 429, 5.0)
+        assert str(problem) == "Too many calls at once: Full."
+
+
+async def test_all_pages_are_walked() -> None:
+    async with stage() as it:
+        made = [it.calls.add().id for _ in range(7)]
+
+        def walk() -> list[str]:
+            with Client(f"http://127.0.0.1:{it.port}", ADMIN) as client:
+                return [each.id for each in client.calls(limit=3)]
+
+        assert await asyncio.to_thread(walk) == made
+
+
+def broken(times: int) -> tuple[httpx.MockTransport, list[httpx.Request]]:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        if len(seen) <= times:
+            raise httpx.ReadError("gone", request=request)
+        problem = {"type": "/problems/unknown-call", "title": "None", "status": 404, "request_id": "r"}
+        return httpx.Response(404, json=problem)
+
+    return httpx.MockTransport(answer), seen
+
+
+def test_a_request_whose_answer_was_lost_is_sent_again_with_the_same_key() -> None:
+    transport, seen = broken(2)
+    with Client("http://x", "t", transport=transport) as client, pytest.raises(ApiProblem):
+        client.place_call(to="1")
+    assert len({request.headers["Idempotency-Key"] for request in seen}) == 1
+    assert len(seen) == 3
+
+
+def test_what_could_be_done_twice_is_not_sent_again() -> None:
+    transport, seen = broken(1)
+    with Client("http://x", "t", transport=transport) as client, pytest.raises(Unreachable):
+        client.say("c", text="Hello")
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200, text="<html>"), httpx.Response(502, text="Bad gateway")])
+def test_what_voiceai_would_never_say(answer: httpx.Response) -> None:
+    with Client("http://x", "t", transport=httpx.MockTransport(lambda _: answer)) as client, pytest.raises(Unreachable):
+        client.health()
+
+
+def test_ids_do_not_change_the_path() -> None:
+    transport, seen = broken(0)
+    with Client("http://x", "t", transport=transport) as client, pytest.raises(ApiProblem):
+        client.drop_participant("../../a?b", "c/d#e")
+    assert seen[0].url.raw_path == b"/v1/calls/..%2F..%2Fa%3Fb/participants/c%2Fd%23e"
+
+
+def test_a_stream_of_events() -> None:
+    said = 'id: a-1\nevent: call.said\ndata: {"type": "call.said"}\n\n'
+    text = f"retry: 2000\n\n: still here\n\n{said}event: gap\ndata: {{}}\n\n"
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text=text))
+    with Client("http://x", "t", transport=transport) as client:
+        found = list(client.stream_events(["call.*"]))
+    assert [(each.id, each.type) for each in found] == [("a-1", "call.said"), (None, "gap")]
+
+
+def test_the_view_of_a_call_reads_back_what_the_api_wrote() -> None:
+    from controller.api.answers import CallAnswer
+    from tests.integration.api_stage import call_view
+
+    full = CallAnswer.of(call_view(transfer=view.TransferView("1", "ops", "ringing", None), muted=("caller",)))
+    assert CallAnswer.model_validate_json(full.model_dump_json()) == full
