@@ -9,10 +9,10 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import hdrs, web
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from controller.api.answers import Answer, Moment
 from controller.api.bodies import Body, Nothing
@@ -39,11 +39,14 @@ _STREAM = {
 }
 
 
+Named = Annotated[str, StringConstraints(min_length=1, max_length=320)]
+
+
 class Replay(Body):
     """Which dead letters are sent again: all of them, or those of a receiver, a call, or both."""
 
-    receiver: str | None = None
-    call: str | None = None
+    receiver: Named | None = None
+    call: Named | None = None
 
 
 class StreamQuery(Body):
@@ -52,8 +55,8 @@ class StreamQuery(Body):
 
 
 class LetterQuery(Body):
-    receiver: str | None = None
-    call: str | None = None
+    receiver: Named | None = None
+    call: Named | None = None
     after: int = Field(0, ge=0, le=2**53)
     """The `next` of the page before this one."""
     limit: int = Field(100, ge=1, le=1000)

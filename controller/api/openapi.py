@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from controller.api.idempotency import HEADER
 from controller.api.operations import Operation
 from controller.api.problems import TITLES, ProblemAnswer
+from controller.events import openapi as events
 
 _PATTERN = re.compile(r"\{(\w+):[^{}]*(?:\{[^{}]*\})?[^{}]*\}")
 
@@ -42,8 +43,9 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         },
         "tags": [{"name": tag} for tag in dict.fromkeys(each.tag for each in every)],
         "paths": paths,
+        "webhooks": events.webhooks(),
         "components": {
-            "schemas": schemas["$defs"],
+            "schemas": schemas["$defs"] | events.schemas(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }

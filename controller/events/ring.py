@@ -38,9 +38,9 @@ class Ring:
         return iter(self._kept)
 
     def add(self, notice: Notice) -> None:
-        """Their orders have no holes."""
-        self._kept.append(notice)
+        """In their order."""
         self._bytes += len(notice.full)
+        self._kept.append(notice)
         while len(self._kept) > self._most or self._bytes > self._most_bytes:
             gone = self._kept.popleft()
             self._bytes -= len(gone.full)

@@ -301,3 +301,16 @@ async def test_dead_letters_over_http(tmp_path: Path, monkeypatch: pytest.Monkey
             assert await there.json("POST", f"{letters}/replay", json={"receiver": "other"}) == (202, {"replayed": 0})
             assert await there.json("POST", f"{letters}/replay", json={"call": "a"}) == (202, {"replayed": 3})
             await receiver.until(lambda seen: [each.number for each in seen.got[1:]] == [2, 3, 4])
+
+
+@pytest.mark.parametrize("call", ["\ud800", "\x00", "'; drop table webhook_outbox; --", "%", "x" * 9000, "\U0001f4de"])
+async def test_hostile_names_find_nothing_and_break_nothing(tmp_path: Path, call: str) -> None:
+    async with house(tmp_path) as there:
+        body = json.dumps({"call": call, "receiver": call}).encode()
+        headers = {"Content-Type": "application/json"}
+        status, told = await there.json("POST", "/v1/webhooks/dead-letters/replay", data=body, headers=headers)
+        assert status in (202, 400)
+        assert told.get("replayed", 0) == 0
+        params = {"call": call.encode("utf-8", "replace").decode()[:500]}
+        assert (await there.json("GET", "/v1/webhooks/dead-letters", params=params))[0] in (200, 400)
+        assert await there.events.outbox.sizes() == (0, 0)

@@ -12,8 +12,10 @@ import pytest
 import structlog
 from aiohttp import web
 
+from controller.events import courier as couriers
 from controller.events import ledger as ledgers
 from controller.events import patience
+from controller.events import service as services
 from controller.events.outbox import DeadLetter
 from controller.events.service import Events
 from controller.store import database as databases
@@ -269,3 +271,34 @@ async def test_the_rig_sees_what_is_forged() -> None:
     async with receiver() as there, httpx.AsyncClient() as http:
         await http.post(there.url(), json={"id": "x", "data": {"call": "a", "number": 1}})
     assert there.forged == ["the headers are missing or malformed", "another id"]
+
+
+async def test_a_fault_of_ours_costs_what_it_hit_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In making, writing and sending: each task goes on, and calls never notice."""
+    monkeypatch.setattr(services, "FAULT_SECONDS", 0.01)
+    monkeypatch.setattr(couriers, "FAULT_SECONDS", 0.01)
+    async with receiver() as there, events(told_to({"crm": hook(there.url())}), tmp_path) as made:
+        begin(made, "a")
+        say(made, "a", "half a pair: \ud800")
+        await there.until(lambda seen: len(seen.got) == 1)
+
+        async def nothing_waits() -> bool:
+            return await made.outbox.sizes() == (0, 0)
+
+        await eventually(nothing_waits)
+        for part, name, arrives in ((made._post, "send", 2), (made.outbox, "due", 3), (made.outbox, "write", 3)):
+            with structlog.testing.capture_logs() as lines, monkeypatch.context() as broken:
+                broken.setattr(part, name, _broken)
+                say(made, "a")
+                await eventually(lambda told=lines: any(line.get("exc_info") for line in told))  # type: ignore[misc]
+            await there.until(lambda seen, count=arrives: len(seen.got) == count)  # type: ignore[misc]
+            await eventually(nothing_waits)
+        end(made, "a")
+        await there.until(lambda seen: len(seen.got) == 4)
+    assert [each.number for each in there.got] == [1, 3, 4, 6], "the second could not be made, the fifth not written"
+
+
+async def _broken(*_: object, **__: object) -> None:
+    raise ValueError("broken")
