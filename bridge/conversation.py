@@ -257,7 +257,7 @@ class Conversation:
         if not pcm:
             return
         self.utterances.sound(response_id, item_id, len(pcm))
-        if self.interruptions.drops(response_id, item_id):
+        if self.interruptions.drops(response_id, item_id, delta.content_index):
             return
         self.setbacks.productive.add(response_id)
         self._remote.discard(response_id)

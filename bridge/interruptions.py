@@ -65,12 +65,12 @@ class Interruptions:
         self._utterances.played()
         return cut
 
-    def drops(self, response_id: str, item_id: str) -> bool:
+    def drops(self, response_id: str, item_id: str, content_index: int) -> bool:
         """Whether sound is not to be played. An item that begins so late is deleted: it was never said."""
         if not self._responses.is_muted(response_id) and item_id not in self._taken_back:
             return False
-        if item_id not in self._taken_back and self._playout.heard(item_id) is None:
-            self._delete(item_id)
+        if item_id not in self._taken_back:
+            self._end_here(item_id, content_index)
         return True
 
     def ticked(self, now: float) -> None:
@@ -96,9 +96,22 @@ class Interruptions:
         if not heard_ms and not part.before_ms:
             self._delete(part.item_id)
             return
-        self._taken_back.add(part.item_id)
-        event_id = self._out.new_id("truncate")
-        self._out.add(Send(frames.item_truncate(event_id, part.item_id, part.content_index, heard_ms)))
+        self._truncate(part.item_id, part.content_index, heard_ms)
+
+    def _end_here(self, item_id: str, content_index: int) -> None:
+        """An item goes on that seemed to be over: only what has come of it so far counts."""
+        account = self._playout.heard(item_id)
+        if account is None:
+            self._delete(item_id)
+            return
+        if self._playout.idle:
+            self._utterances.cut(item_id, account.heard_ms)
+        self._truncate(item_id, content_index, self._playout.received_ms(item_id, content_index))
+
+    def _truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        self._taken_back.add(item_id)
+        frame = frames.item_truncate(self._out.new_id("truncate"), item_id, content_index, audio_end_ms)
+        self._out.add(Send(frame))
 
     def _delete(self, item_id: str) -> None:
         self._taken_back.add(item_id)

@@ -196,6 +196,11 @@ class Playout:
         last = parts[-1]
         return Heard(last.response_id, item_id, last.content_index, played // BYTES_PER_MS, received // BYTES_PER_MS)
 
+    def received_ms(self, item_id: str, content_index: int) -> int:
+        """How much of one content part has come, rounded down."""
+        part = self._parts.get((item_id, content_index))
+        return part.received // BYTES_PER_MS if part else 0
+
     @property
     def remaining_ms(self) -> int:
         """How long the queued sound lasts, rounded up: 0 only when there is none."""

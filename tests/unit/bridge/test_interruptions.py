@@ -292,3 +292,18 @@ def test_all_parts_of_an_item_are_one_utterance() -> None:
     stage.play(700)
     (said,) = stage.told_of(Said)
     assert (said.text, said.heard_ms, said.interrupted) == ("one two three four five six", 600, False)
+
+
+@pytest.mark.parametrize(("part", "end_ms"), [(0, 200), (1, 0)])
+def test_an_item_that_goes_on_after_its_end_and_an_interruption_ends_where_it_was_heard(part: int, end_ms: int) -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 200, "one", done=True)
+    stage.play(300)
+    stage.feed(SPEECH)
+    assert stage.taken_back == []
+    for _ in range(2):
+        stage.feed(events.AudioDelta("r1", "i1", part, b"\1\2" * 2400))
+    (cut,) = stage.sent_of("conversation.item.truncate")
+    assert (cut["content_index"], cut["audio_end_ms"]) == (part, end_ms)
+    assert stage.tick() is None
