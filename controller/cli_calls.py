@@ -6,63 +6,25 @@ Each asks the API through the typed client and shows the answer, as a table or, 
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
 from rich.live import Live
 
-from controller import cli_show
-from controller.api.answers import Answer, CallAnswer
+from controller import cli_live, cli_show
+from controller.cli_api import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, out, tell
 from controller.client import ApiProblem, Client, StreamEvent, Unreachable
 
 app = typer.Typer()
+app.add_typer(cli_live.app)
 queue = typer.Typer(invoke_without_command=True, help="Calls that wait to be placed.")
 webhooks = typer.Typer(no_args_is_help=True, help="Messages to webhooks that no receiver took.")
 app.add_typer(queue, name="queue")
 app.add_typer(webhooks, name="webhooks")
-out, err = Console(), Console(stderr=True)
 
-Url = Annotated[str, typer.Option("--url", help="Where the controller's API is.", envvar="VOICEAI_URL")]
-Token = Annotated[str, typer.Option("--token", help="An API token.", envvar="VOICEAI_API_TOKEN")]
-Json = Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")]
-CallId = Annotated[str, typer.Argument(help="The call's id.", metavar="CALL")]
-Words = Annotated[str, typer.Argument(metavar="TEXT")]
-Side = Annotated[str, typer.Argument(help="caller or agent: who is not heard by the other.")]
-Trunk = Annotated[str | None, typer.Option(help="Over this trunk only.")]
-Limit = Annotated[int, typer.Option(help="How many at most.")]
-
-LOCAL = "http://127.0.0.1:8080"
 REFRESH_SECONDS, POLL_SECONDS = 0.5, 2.0
-
-
-@contextmanager
-def connected(url: str, token: str) -> Iterator[Client]:
-    """Says what went wrong and ends the command with 1."""
-    try:
-        with Client(url, token) as client:
-            yield client
-    except ApiProblem as problem:
-        err.print(f"{problem} [{problem.type}]", markup=False, soft_wrap=True)
-        for each in problem.problem.errors or ():
-            err.print(f"  {each.pointer or each.parameter or 'the request'}: {each.detail}", markup=False)
-        raise typer.Exit(1) from None
-    except Unreachable as error:
-        err.print(f"{error}. Is `voiceai serve` running there?", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-
-
-def tell(answer: Answer, as_json: bool, show: Callable[[Any], RenderableType | str]) -> None:
-    if as_json:
-        typer.echo(answer.model_dump_json())
-    else:
-        out.print(show(answer), highlight=False, markup=False)
-
-
-def _table(call: CallAnswer) -> RenderableType:
-    return cli_show.calls_table([call])
 
 
 # ---------------------------------------------------------------- placing and looking
@@ -168,125 +130,6 @@ def _board(client: Client) -> None:
             news.wait(POLL_SECONDS)
             news.clear()
             time.sleep(REFRESH_SECONDS)
-
-
-# ---------------------------------------------------------------- live calls
-
-
-@app.command()
-def hangup(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """End a call, or cancel one that waits in the queue."""
-    with connected(url, token) as client:
-        tell(client.hang_up(call), as_json, _table)
-
-
-@app.command()
-def transfer(
-    call: CallId,
-    to: Annotated[str, typer.Argument(help="A number, extension@context, sip:user@host, or a name of the config.")],
-    token: Token,
-    url: Url = LOCAL,
-    as_json: Json = False,
-) -> None:
-    """Connect a caller with somebody else; the caller is kept until they answer."""
-    with connected(url, token) as client:
-        tell(client.transfer(call, to=to), as_json, _table)
-
-
-@app.command()
-def hold(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Music for the caller; the agent pauses."""
-    with connected(url, token) as client:
-        tell(client.hold(call), as_json, _table)
-
-
-@app.command()
-def resume(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """End a hold."""
-    with connected(url, token) as client:
-        tell(client.resume(call), as_json, _table)
-
-
-@app.command()
-def mute(call: CallId, side: Side, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """One side is not heard by the other."""
-    with connected(url, token) as client:
-        tell(client.mute(call, side=side), as_json, _table)
-
-
-@app.command()
-def unmute(call: CallId, side: Side, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """It is heard again."""
-    with connected(url, token) as client:
-        tell(client.unmute(call, side=side), as_json, _table)
-
-
-@app.command()
-def dtmf(
-    call: CallId,
-    digits: Annotated[str, typer.Argument(help="0-9, A-D, *, #; w is a pause of half a second.")],
-    token: Token,
-    url: Url = LOCAL,
-    as_json: Json = False,
-) -> None:
-    """Press keys for the telephone at the other end."""
-    with connected(url, token) as client:
-        tell(client.send_digits(call, digits=digits), as_json, _table)
-
-
-@app.command()
-def say(
-    call: CallId,
-    text: Words,
-    token: Token,
-    url: Url = LOCAL,
-    instruct: Annotated[bool, typer.Option("--instruct", help="TEXT is what to do, not the words to say.")] = False,
-    as_json: Json = False,
-) -> None:
-    """The agent says this, or does as it is told."""
-    with connected(url, token) as client:
-        tell(client.say(call, text=text, exact=not instruct), as_json, _table)
-
-
-@app.command("agent")
-def switch_agent(
-    call: CallId,
-    token: Token,
-    url: Url = LOCAL,
-    agent: Annotated[str | None, typer.Option("--name", help="An agent of the config.")] = None,
-    instructions: Annotated[str | None, typer.Option(help="Instead of the agent's own.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Another agent, or other instructions, in the middle of a call."""
-    with connected(url, token) as client:
-        tell(client.switch_agent(call, agent=agent, instructions=instructions), as_json, _table)
-
-
-@app.command()
-def record(
-    call: CallId,
-    action: Annotated[str, typer.Argument(help="start, pause, resume or stop")],
-    token: Token,
-    url: Url = LOCAL,
-    as_json: Json = False,
-) -> None:
-    """Record the call, or stop doing so."""
-    with connected(url, token) as client:
-        tell(client.record(call, action=action), as_json, _table)
-
-
-@app.command()
-def add(call: CallId, to: str, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Dial somebody into the call; prints the leg, by which `drop` lets them go."""
-    with connected(url, token) as client:
-        tell(client.add_participant(call, to=to), as_json, lambda found: found.leg)
-
-
-@app.command()
-def drop(call: CallId, leg: str, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
-    """Let a participant go."""
-    with connected(url, token) as client:
-        tell(client.drop_participant(call, leg), as_json, lambda found: f"{found.leg}: {found.state}")
 
 
 # ---------------------------------------------------------------- the queue, webhooks, the audit log

@@ -108,7 +108,22 @@ class Client:
         return self._post(CallAnswer, _of(call, "hangup"))
 
     def transfer(self, call: str, *, to: str, **more: Any) -> CallAnswer:
+        """`kind`: blind, attended or refer; `announce`, `timeout`, `decide_timeout` as in docs/live-control.md."""
         return self._post(CallAnswer, _of(call, "transfer"), {"to": to, **more})
+
+    def cancel_transfer(self, call: str) -> CallAnswer:
+        return self._ask(CallAnswer, "DELETE", _of(call, "transfer"))
+
+    def decide_transfer(self, call: str, *, accept: bool) -> CallAnswer:
+        return self._post(CallAnswer, _of(call, "transfer", "decision"), {"accept": accept})
+
+    def supervise(self, call: str, *, to: str | None = None, mode: str = "listen") -> CallAnswer:
+        """`mode`: listen, whisper or take_over."""
+        return self._post(CallAnswer, _of(call, "supervise"), {"to": to, "mode": mode})
+
+    def leave(self, call: str) -> CallAnswer:
+        """The supervisor goes."""
+        return self._ask(CallAnswer, "DELETE", _of(call, "supervise"))
 
     # ------------------------------------------------------------ live calls
 

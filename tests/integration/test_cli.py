@@ -55,7 +55,12 @@ def test_every_operation_has_a_method_in_the_client() -> None:
 
 VERBS: list[tuple[list[str], str, dict[str, Any]]] = [
     (["hangup", "CALL"], "hang_up", {}),
-    (["transfer", "CALL", "5002"], "transfer", {"to": "5002"}),
+    (["transfer", "CALL", "5002", "--kind", "attended"], "transfer", {"to": "5002", "kind": "attended"}),
+    (["transfer-cancel", "CALL"], "cancel_transfer", {}),
+    (["transfer-accept", "CALL"], "decide_transfer", {"accept": True}),
+    (["transfer-refuse", "CALL"], "decide_transfer", {"accept": False}),
+    (["supervise", "CALL", "boss", "--mode", "whisper"], "supervise", {"to": "boss", "mode": "whisper"}),
+    (["leave", "CALL"], "leave", {}),
     (["hold", "CALL"], "hold", {}),
     (["resume", "CALL"], "resume", {}),
     (["mute", "CALL", "caller"], "mute", {"side": "caller", "on": True}),
