@@ -7,7 +7,7 @@ can't be cancelled.
     the far end says that the target has answered      the call is over for us: outcome of the transfer `answered`
     it says why not, or can't do it                    the caller is back with the agent, which is told
     it says nothing in time                            the call is over: nobody knows where the caller is
-    the caller's leg is gone                           the call is over
+    the caller's leg is gone                           the call is over; Asterisk tells it only after the far end's word
 """
 
 from datetime import datetime

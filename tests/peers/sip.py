@@ -30,11 +30,27 @@ def refusing(sip: str, folder: Path, port: int, status: str) -> Phone:
     return Phone(sip, scenario=scenario, port=port, trace=_trace(folder, REFUSING))
 
 
-def referred(sip: str, folder: Path, outcome: str) -> Phone:
+def refusing_late(sip: str, folder: Path, port: int, status: str, after: float) -> Phone:
+    """Rings for so many seconds and then refuses."""
+    rings = (
+        "SIP/2.0 180 Ringing [last_Via:] [last_From:] [last_To:];tag=[pid]-[call_number] [last_Call-ID:] [last_CSeq:]"
+    )
+    lines = rings.replace(" [last", "\n    [last")
+    ringing = (
+        f'<recv request="INVITE" />\n  <send><![CDATA[\n    {lines}\n    Content-Length: 0\n\n  ]]></send>\n'
+        f'  <pause milliseconds="{round(after * 1000)}" />'
+    )
+    scenario = folder / f"refusing-{port}.xml"
+    text = REFUSING.read_text().replace("486 Busy Here", status).replace('<recv request="INVITE" />', ringing)
+    scenario.write_text(text)
+    return Phone(sip, scenario=scenario, port=port, trace=_trace(folder, REFUSING))
+
+
+def referred(sip: str, folder: Path, outcome: str, number: str = "5001") -> Phone:
     """Calls in, takes a REFER, and says once told to what became of it, such as "200 OK"."""
     scenario = folder / f"referred-{outcome[:3]}.xml"
     scenario.write_text(REFERRED.read_text().replace("486 Busy Here", outcome))
-    return Phone(sip, "5001", scenario=scenario, trace=_trace(folder, REFERRED))
+    return Phone(sip, number, scenario=scenario, trace=_trace(folder, REFERRED))
 
 
 def _trace(folder: Path, scenario: Path) -> Path:

@@ -1,0 +1,129 @@
+"""Each kind of transfer against all that a target and a caller can do, at random moments, several calls at a time."""
+
+import asyncio
+import random
+from pathlib import Path
+
+from demo.phone import Phone
+from demo.realtime import ToneBrain
+from demo.sound import is_tone, tone
+from tests.e2e.conftest import Asterisk, free_udp_port
+from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.test_call_control import heard_reply
+from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.peers import sip as telephones
+
+SEED = 20261123
+RING = 2.0
+ENDS = {"busy": "busy", "declines": "declined", "never answers": "no_answer", "gives up": "no_answer"}
+"""What the target does, and the outcome of the transfer; the caller is back with the agent."""
+
+
+def target(running: House, port: int, does: str, after: float) -> Phone:
+    match does:
+        case "busy" | "declines":
+            status = "486 Busy Here" if does == "busy" else "603 Decline"
+            return telephones.refusing_late(running.sip, running.folder, port, status, 0.0)
+        case "gives up":
+            return telephones.refusing_late(running.sip, running.folder, port, "480 Temporarily Unavailable", after)
+    return running.callee(port)
+
+
+async def id_of(running: House, number: str) -> str:
+    calls = (await running.api("GET", "/v1/calls?state=active"))["calls"]
+    return str(next(each["id"] for each in calls if each["callee"] == number))
+
+
+async def has_the_agent_again(running: House, kind: str, phone: Phone, call: str, outcome: str) -> None:
+    before = "referring" if kind == "refer" else "transferring"
+    await running.service.logged("call state", call=call, state="talking", before=before, timeout=20)
+    shown = await running.api("GET", f"/v1/calls/{call}")
+    assert (shown["state"], shown["transfer"]["outcome"]) == ("talking", outcome)
+    await phone.rtp.quiet(0.6, timeout=20)
+    phone.rtp.say(tone(0.6, 620))
+    await phone.rtp.spoken()
+    await heard_reply(phone)
+    await phone.hang_up()
+    await running.ended(call)
+
+
+async def one(running: House, kind: str, number: str, does: str, chance: random.Random) -> None:
+    """A call from its greeting to its end. `chance` says when things happen."""
+    before, after, port = chance.uniform(0, 1.0), chance.uniform(0.1, RING - 0.8), free_udp_port()
+    async with target(running, port, does, after) as other, running.caller(number) as phone:
+        await greeted(phone)
+        call = await id_of(running, number)
+        await asyncio.sleep(before)
+        to = f"sip:t@127.0.0.1:{port}"
+        await running.api("POST", f"/v1/calls/{call}/transfer", to=to, kind=kind, timeout=RING)
+        if does in ENDS:
+            await has_the_agent_again(running, kind, phone, call, ENDS[does])
+            return
+        await other.wait("called")
+        await asyncio.sleep(after)
+        if does == "the caller leaves":
+            await phone.hang_up()
+            await other.wait("cancelled")
+        else:
+            await other.command("answer")
+            await other.answered()
+            if kind == "attended":
+                await other.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
+                await other.rtp.press("1")
+            await running.service.logged("call state", call=call, state="transferred", timeout=20)
+            other.rtp.say(tone(3.0, 1100))
+            phone.rtp.say(tone(3.0, 620))
+            await phone.rtp.hears(lambda samples: is_tone(samples, 1100))
+            await other.rtp.hears(lambda samples: is_tone(samples, 620))
+            await other.hang_up()
+            await phone.wait("left")
+        await running.ended(call)
+
+
+async def all_of(asterisk: Asterisk, folder: Path, kind: str) -> None:
+    chance = random.Random(f"{SEED} {kind}")
+    async with (
+        house(asterisk, folder, lambda: ToneBrain([GREETING], forever=REPLY), trunk=SIP_ALLOWED) as running,
+        asyncio.TaskGroup() as calls,
+    ):
+        for number, does in enumerate([*ENDS, "answers", "the caller leaves"], 6100):
+            calls.create_task(one(running, kind, str(number), does, random.Random(chance.random())), name=does)
+
+
+async def test_blind(asterisk: Asterisk, tmp_path: Path) -> None:
+    await all_of(asterisk, tmp_path, "blind")
+
+
+async def test_attended(asterisk: Asterisk, tmp_path: Path) -> None:
+    await all_of(asterisk, tmp_path, "attended")
+
+
+REFERRED = {"answers": "200 OK", "busy": "486 Busy Here", "declines": "603 Decline", "gives up": "480 Gone"}
+
+
+async def referred(running: House, number: str, does: str, chance: random.Random) -> None:
+    before, after = chance.uniform(0, 1.0), chance.uniform(0.0, 1.2)
+    async with telephones.referred(running.sip, running.folder, REFERRED[does], number) as phone:
+        await greeted(phone)
+        call = await id_of(running, number)
+        await asyncio.sleep(before)
+        await running.api("POST", f"/v1/calls/{call}/transfer", to="+4930555123", kind="refer", timeout=RING)
+        await phone.wait("referred")
+        await asyncio.sleep(after)
+        await phone.command("say it")
+        if does in ENDS:
+            await has_the_agent_again(running, "refer", phone, call, ENDS[does])
+            return
+        await phone.wait("left")
+        assert (await running.ended(call))["transfer"]["outcome"] == "answered"
+
+
+async def test_refer(asterisk: Asterisk, tmp_path: Path) -> None:
+    chance = random.Random(f"{SEED} refer")
+    trunk = {"refer": "sip:{number}@carrier.example"}
+    async with (
+        house(asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY), trunk=trunk) as running,
+        asyncio.TaskGroup() as calls,
+    ):
+        for number, does in enumerate(REFERRED, 6200):
+            calls.create_task(referred(running, str(number), does, random.Random(chance.random())), name=does)
