@@ -7,6 +7,7 @@ Refusals become `error` events with the client's event id, and the socket stays 
 
 import asyncio
 import json
+import secrets
 import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -58,6 +59,7 @@ class Session(Observed):
         self._answers = {each.nth: each.reply for each in script if isinstance(each, Answer)}
         self._wire = Wire(socket, [each for each in script if isinstance(each, Fault)], self._note)
         self._ids = 0
+        self._mark = secrets.token_hex(4)
         self.conversation_id = self.new_id("conv")
         self.config = settings.defaults(self.new_id("sess"), model, int(time.time()) + LIFETIME_S)
         self._tasks: asyncio.TaskGroup | None = None
@@ -143,9 +145,9 @@ class Session(Observed):
         await self._wire.room()
 
     def new_id(self, prefix: str) -> str:
-        """Ids are unlike those of any other session, and never longer than 32 characters."""
+        """Ids are unlike those of any other session of any server, and never longer than 32 characters."""
         self._ids += 1
-        return f"{prefix}_{self.number:04d}x{self._ids:06d}"
+        return f"{prefix}_{self.number:04d}x{self._mark}x{self._ids:06d}"
 
     def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """A task that ends with the session."""

@@ -31,6 +31,7 @@ FRAME = 960
 LOUD = 3000
 """Peak above which a frame is speech: the comfort tone has 650, the tones of the stand-in 9,800."""
 SILENCE = bytes(FRAME)
+EDGE_S = 0.2
 
 HELLO = "Hello, this is the town hall, what can I do for you?"
 GOODBYE = "I have to hang up now, goodbye and thank you."
@@ -225,10 +226,15 @@ class Talk:
                     check_client(seen.event)
 
     def _check_frames(self, reference: AsteriskPeer) -> None:
-        """As many as on any leg, from connect to close: 50 a second, if the machine lets us."""
-        arrivals = self.peer.arrivals
-        expected = sum(arrivals[0] <= at <= arrivals[-1] for at in reference.arrivals)
-        assert abs(len(arrivals) - expected) <= 5, (len(arrivals), expected)
+        """As many as on any leg, from connect to close: 50 a second, if the machine lets us.
+
+        After a stall the frames of one leg are read before those of another, hence the slack at both ends.
+        """
+        first, *_, last = self.peer.arrivals
+        least, most = (
+            sum(first - slack <= at <= last + slack for at in reference.arrivals) for slack in (-EDGE_S, EDGE_S)
+        )
+        assert least <= len(self.peer.arrivals) <= most, (least, len(self.peer.arrivals), most)
 
     def _check_heard(self) -> None:
         """What is told of each sentence is what came out of the leg; the last connection knows just that."""
