@@ -158,7 +158,7 @@ def _take_over(call: "Call", found: Supervision) -> list[m.Command]:
     found.mode = "take_over"
     call.company.add(found.channel)
     silenced: list[m.Command] = [m.HangUp(before), m.DestroyBridge(call.ids.supervision)] if before else []
-    return [m.Join(call.ids.bridge, (found.channel,)), m.StartTimer(TAKING, 0.0), *silenced]
+    return [*silenced, m.Join(call.ids.bridge, (found.channel,)), m.StartTimer(TAKING, 0.0)]
 
 
 def _taken(call: "Call") -> list[m.Command]:
@@ -170,7 +170,6 @@ def _taken(call: "Call") -> list[m.Command]:
 def _deaf(call: "Call", found: Supervision, now: datetime) -> list[m.Command]:
     """The leg that was heard is gone: a colleague's is not the end of the call."""
     if found.mode == "whisper" and call.state in OPEN:
-        found.snoop = None
         return _hear(call, found, "listen", alone=False)
     return _gone(call, found, now, Outcome.FAILED)
 

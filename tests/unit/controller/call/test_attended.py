@@ -450,8 +450,21 @@ class Rooms(Floor):
             assert len({each for each in self.exists if "-snoop" in each}) <= 1
 
 
+WATCHED = [m.LegEntered("supervisor"), m.LegEntered("snoop")]
+BEGUN: list[list[m.Input]] = [
+    [],
+    [ASK, m.LegEntered("target")],
+    [m.SuperviseAsked("", TARGET, "listen", "ops"), *WATCHED],
+    [m.SuperviseAsked("", TARGET, "take_over", "ops"), *WATCHED],
+    [m.TransferAsked(TARGET, "ops"), m.LegEntered("target"), m.SuperviseAsked("", TARGET, "whisper", "ops"), *WATCHED],
+    [REFER, GONE],
+]
+"""Where a story may begin, so that it comes further."""
+
+
 @given(
     st.lists(st.sampled_from([SORRY, HUMAN]), max_size=2),
+    st.sampled_from(BEGUN),
     st.lists(
         st.tuples(
             st.sampled_from(range(12)).flatmap(lambda n: MOVES if n < 10 else VERBS if n == 10 else INPUTS), FAILS
@@ -459,13 +472,14 @@ class Rooms(Floor):
         max_size=30,
     ),
 )
-def test_everybody_is_somewhere_and_nothing_is_left(steps: list[Rescue], story: list[tuple[m.Input, bool]]) -> None:
+def test_everybody_is_somewhere_and_nothing_is_left(
+    steps: list[Rescue], begun: list[m.Input], story: list[tuple[m.Input, bool]]
+) -> None:
     plan: Plan = replace(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": ASKED_FIRST})
     call = Call(plan, NOW)
     rooms, asked = Rooms(call), set[str]()
     rooms.do(call.start(), fail=False)
-    opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()]
-    for what in opening:
+    for what in [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), *begun]:
         rooms.feed(what, fails=False)
     for what, fails in story:
         if call.state not in (State.ENDING, State.ENDED):
