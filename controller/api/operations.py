@@ -5,7 +5,8 @@ values, the answer as JSON. The OpenAPI document (`openapi.py`) is made from the
 say anything else than what is served.
 
 To add an operation, declare an `Operation` in the file of its resource and join that in `server.operations_of`; its
-problems are names from `problems.TITLES`.
+problems are names from `problems.TITLES`. It wants a method in `controller/client.py` and a command in
+`controller/cli_*.py`; tests ask it hostile things by themselves.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
