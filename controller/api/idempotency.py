@@ -37,7 +37,7 @@ class Idempotency:
         self._database = database
         self._under_way: set[tuple[str, str]] = set()
 
-    async def once(self, request: web.Request, by: str, body: str, do: Do) -> web.StreamResponse:
+    async def once(self, request: web.Request, by: str, do: Do) -> web.StreamResponse:
         """The answer of `do`, or the one that it gave before. Raises what `do` raises, and Problem 400, 409, 422."""
         given = request.headers.getall(HEADER, [])
         if not given:
@@ -49,7 +49,7 @@ class Idempotency:
             raise Problem("key-in-use", headers={hdrs.RETRY_AFTER: "1"})
         self._under_way.add(name)
         try:
-            earlier = await self._claim(name, _fingerprint(request, body), datetime.now(UTC))
+            earlier = await self._claim(name, _fingerprint(request, await request.read()), datetime.now(UTC))
             return _again(earlier) if earlier is not None else await self._first(name, do)
         finally:
             self._under_way.discard(name)
@@ -97,8 +97,9 @@ def _is(name: tuple[str, str]) -> Any:
     return and_(kept.c.by == name[0], kept.c.key == name[1])
 
 
-def _fingerprint(request: web.Request, body: str) -> str:
-    return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode("utf-8", "surrogatepass")).hexdigest()
+def _fingerprint(request: web.Request, body: bytes) -> str:
+    """Of what was sent, byte by byte: whoever sends it again sends the same."""
+    return hashlib.sha256(f"{request.method} {request.path}\n".encode("utf-8", "surrogatepass") + body).hexdigest()
 
 
 def _again(earlier: Row[Any]) -> web.Response:

@@ -114,8 +114,7 @@ def _served(
         asked = Asked(request, body, query)
         if operation.method != "POST" or keys is None:
             return await _answered(operation, asked)
-        written = body.model_dump_json() if body is not None else ""
-        return await keys.once(request, asked.by, written, lambda: _answered(operation, asked))
+        return await keys.once(request, asked.by, lambda: _answered(operation, asked))
 
     guarded = doorkeeper.let_in(operation.scope, serve) if operation.scope is not None else serve
 

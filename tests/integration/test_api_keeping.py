@@ -36,6 +36,12 @@ async def test_the_same_request_with_the_same_key_is_done_once() -> None:
         assert len(it.calls.asked) == 1
 
 
+async def test_a_moment_of_any_year_has_a_key() -> None:
+    async with stage(store=True) as it:
+        body = {"to": "1", "expires": "0335-02-03T17:43:14.89871+09:55"}
+        assert (await ask(it, body=body, headers=KEY))[0] == 202
+
+
 async def test_keys_belong_to_their_token_and_other_keys_are_other_requests() -> None:
     async with stage(store=True) as it:
         for more in ({}, {"token": "caller-0123456789"}, {"headers": {"Idempotency-Key": "k-2"}}):
