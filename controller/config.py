@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -21,6 +21,7 @@ from controller.config_api import Api, Scope, Token
 from controller.config_checks import complete, problems_of
 from controller.config_errors import ConfigError, ConfigErrors, Path, dotted, render
 from controller.config_outbound import CallingHours, Outbound, Retries
+from controller.config_routes import Route
 from controller.config_store import Store
 from controller.config_values import (
     AllowPattern,
@@ -32,7 +33,6 @@ from controller.config_values import (
     PhoneText,
     PortsInRow,
     ReferTemplate,
-    RoutePattern,
     Secret,
     Section,
     SomeText,
@@ -91,27 +91,24 @@ class Trunk(Section):
     """Seconds it may ring."""
     refer: ReferTemplate | None = None
     """For transfers by SIP REFER, where this trunk takes them: `sip:{number}@carrier.example`."""
+    deny: tuple[AllowPattern, ...] = ()
+    """Regular expressions; a number that one of them matches as a whole is not dialled, whatever `allow` says."""
+    country_code: str | None = Field(None, pattern=r"^[1-9][0-9]{0,2}$")
+    """Where this trunk is at home, e.g. "49". With it, national numbers are understood too."""
+    premium: bool = False
+    """Premium rate, shared revenue and satellite numbers may be dialled, as far as `allow` lets them."""
+    international: bool = False
+    """Numbers of other countries than `country_code` may be dialled, as far as `allow` lets them."""
     max_calls: int | None = Field(None, ge=1)
     """Calls at once over this trunk."""
+    calls_per_second: int | None = Field(None, ge=1)
+    """Calls that may begin in one second, in and out."""
+    calls_per_hour: int | None = Field(None, ge=1)
+    """Calls that may be placed over it in one hour: what a stolen token can cost at most."""
     calling_hours: CallingHours | None = None
     """When calls may be placed over it; outside of it they wait. Without it: always."""
     retries: Retries = Field(default_factory=dict)
     """By result: what is tried again. Nothing by default."""
-
-
-class Route(Section):
-    """Which agent answers. The first route that fits wins; a call that none fits is declined.
-
-    With no route at all the first agent answers everything.
-    """
-
-    to: RoutePattern
-    """The number called: exact, or with a final `*` for everything that begins so."""
-    agent: str
-    caller: RoutePattern | None = None
-    """The caller's number, likewise. A withheld number fits only `*`."""
-    trunk: str | None = None
-    """The trunk by which the call came in."""
 
 
 class Transfer(Section):
@@ -135,6 +132,10 @@ class Supervisor(Section):
 class Limits(Section):
     max_calls: int | None = Field(None, ge=1)
     """Calls at once, in and out."""
+    calls_per_second: int | None = Field(None, ge=1)
+    """Calls that may begin in one second, in and out."""
+    per_number: dict[PhoneText, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Calls at once by the number called, e.g. {"+49301234567": 10}."""
     spend_per_call: float | None = Field(None, gt=0)
     """US dollars. The agent of a call that has cost as much says its `wrap_up`, and the call ends."""
     spend_per_day: float | None = Field(None, gt=0)

@@ -22,6 +22,7 @@ from controller.config_values import (
     Section,
     SomeText,
     SoundName,
+    TemplateText,
     ToolName,
     TransferKind,
     UrlTemplate,
@@ -88,7 +89,7 @@ class Recordings(Section):
     path: SomeText
     """A folder on the workers' machines; each call is a stereo file `<call id>.wav` or `.ogg` in it."""
     format: Literal["wav", "ogg"] = "wav"
-    consent: SomeText | None = None
+    consent: TemplateText | None = None
     """Said before the greeting of every call that is recorded, such as: This call is recorded."""
     on_request: bool = False
     """true: nothing is recorded until it is asked for over the API."""
@@ -149,10 +150,12 @@ class Price(Section):
 class Agent(Section):
     """Who answers: a prompt, a voice and tools."""
 
-    instructions: SomeText
+    max_calls: int | None = Field(None, ge=1)
+    """Calls at once that this agent has."""
+    instructions: TemplateText
     """The prompt. `{{name}}` becomes the call variable of that name, or nothing."""
     voice: SomeText = "marin"
-    greeting: SomeText | None = None
+    greeting: TemplateText | None = None
     """What the agent says first; without it, it waits for the caller to speak."""
     providers: tuple[Name, ...] = Field(("openai",), min_length=1)
     """`openai` and names from `providers`. Each further one is tried when those before it can't be had."""
@@ -184,7 +187,7 @@ class Agent(Section):
     """For callers who say nothing. null: silence is never the agent's business."""
     max_call_s: float | None = Field(7200.0, ge=10, le=86400)
     """Seconds with the agent, after which it says `wrap_up` and the call ends. null: no limit."""
-    wrap_up: SomeText = "I am sorry, but we have to end this call now. Thank you, and goodbye."
+    wrap_up: TemplateText = "I am sorry, but we have to end this call now. Thank you, and goodbye."
     """What the agent says when `max_call_s` or a spend limit has been reached."""
     voicemail: Voicemail | None = None
     """What is left with an answering machine that took our call. null: it is hung up on."""

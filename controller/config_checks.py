@@ -124,19 +124,36 @@ def complete(source: Source) -> list[ConfigError]:
 def _check_routes(top: Mapping[str, Any], source: Source) -> None:
     earlier: list[tuple[int, Mapping[str, Any]]] = []
     for index, route in _entries(top.get("routes")):
-        for key, section in (("agent", "agents"), ("trunk", "trunks")):
-            name, known = route.get(key), _mapping(top.get(section))
-            if isinstance(name, str) and name not in known and ("routes", index, key) not in source.unset:
-                near = get_close_matches(name, [str(each) for each in known], n=1)
-                hint = f"did you mean `{near[0]}`?" if near else "there are: " + ", ".join(map(str, known))
-                path = ("routes", index, key)
-                source.add(path, f"no such {key}", hint if known else "", shown(path, source.written.get(path, name)))
+        for path, key, name, section in _named_by(index, route):
+            _check_exists(path, key, name, _mapping(top.get(section)), source)
         for number, other in earlier:
             if all(_covers(other.get(key), route.get(key)) for key in ("to", "caller", "trunk")):
                 hint = f"routes[{number}] fits everything that this one fits, and comes first; swap them or drop one"
                 source.add(("routes", index, "to"), "is never reached", hint)
                 break
-        earlier.append((index, route))
+        if not route.get("hours") and not route.get("variables"):
+            earlier.append((index, route))
+
+
+def _named_by(index: int, route: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:
+    """All that a route names: where, what it is, its name, and the section that should have it."""
+    here: Path = ("routes", index)
+    agent = route.get("agent")
+    for name in agent if isinstance(agent, dict) else ():
+        yield (*here, "agent", str(name)), "agent", name, "agents"
+    if not isinstance(agent, dict):
+        yield (*here, "agent"), "agent", agent, "agents"
+    yield (*here, "trunk"), "trunk", route.get("trunk"), "trunks"
+    yield (*here, "lookup"), "HTTP tool", route.get("lookup"), "http_tools"
+    for number, step in _entries(route.get("overflow")):
+        yield (*here, "overflow", number, "agent"), "agent", step.get("agent"), "agents"
+
+
+def _check_exists(path: Path, kind: str, name: Any, known: Mapping[str, Any], source: Source) -> None:
+    if isinstance(name, str) and name not in known and path not in source.unset:
+        near = get_close_matches(name, [str(each) for each in known], n=1)
+        hint = f"did you mean `{near[0]}`?" if near else "there are: " + ", ".join(map(str, known))
+        source.add(path, f"no such {kind}", hint if known else "", shown(path, source.written.get(path, name)))
 
 
 def _covers(first: Any, second: Any) -> bool:

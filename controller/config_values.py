@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bridge.contract import Shape
+from controller import templates
 
 FORBIDDEN_IN_NUMBERS = "/&,;|$%{}()[]<>\"'`\\ \t\r\n"
 """Each of these means something to Asterisk, to SIP or to a shell. `@` and `:` only ever stand in `sip:user@host`."""
@@ -222,6 +223,13 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def _template_text(text: str) -> str:
+    said = templates.problem(text)
+    if said is not None:
+        raise wrong(said, "`{{name}}` is a variable; see docs/routing.md")
+    return text
+
+
 def ActionWord(model: Any) -> BeforeValidator:
     """`hang_up` alone stands for `{hang_up: true}`."""
 
@@ -261,6 +269,7 @@ Host = Annotated[str, _HOST[0], _HOST[1]]
 UrlTemplate = Annotated[str, AfterValidator(url_template)]
 HeaderValues = Annotated[dict[str, str], AfterValidator(_headers)]
 SomeText = Annotated[str, AfterValidator(_some)]
+TemplateText = Annotated[str, AfterValidator(_some), AfterValidator(_template_text)]
 PhoneText = Annotated[str, Field(min_length=1, max_length=128)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 OptionalSecret = Annotated[Secret | None, BeforeValidator(lambda value: None if value == "" else value)]

@@ -1,17 +1,17 @@
 """What may be dialled, and how it is written for Asterisk. The toll-fraud guard. [pure]
 
 Owns the way from what a person, a program or a model wrote to a dial string: separators dropped, every sign checked,
-the whole matched against the trunk's allow-list. Whoever asks, there is no other way to a dial string.
+the whole matched against the trunk's allow-list, and against what it denies. Whoever asks, there is no other way to a
+dial string.
 
 Refuses everything it does not know to be harmless. Reasons are for people and for models, and never hold the number.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller import config_values
+from controller import config_values, tolls
 
 if TYPE_CHECKING:
     from controller.config import Config, Trunk
@@ -82,13 +82,16 @@ def check_number(trunk: "Trunk", number: str) -> str:
         )
     if not _allowed(trunk, plain, sip=False):
         raise NotAllowed("This number is not on the trunk's allow-list.")
+    denied = tolls.why_denied(plain, trunk.country_code, premium=trunk.premium, international=trunk.international)
+    if denied is not None or _denied(trunk, plain):
+        raise NotAllowed(denied or "This number is on the trunk's list of numbers that are not dialled.")
     return plain
 
 
 def _check_sip(trunk: "Trunk", uri: str) -> str:
     if not _SIP.fullmatch(uri):
         raise NotAllowed("This is not a plain SIP address: sip:user@host or sip:user@host:port.")
-    if not _allowed(trunk, uri, sip=True):
+    if not _allowed(trunk, uri, sip=True) or _denied(trunk, uri):
         raise NotAllowed("This SIP address is not on the trunk's allow-list.")
     return uri
 
@@ -97,6 +100,10 @@ def _allowed(trunk: "Trunk", text: str, *, sip: bool) -> bool:
     """A pattern is for SIP addresses if it begins with `sip`: one for numbers, however wide, never opens those."""
     patterns = (each for each in trunk.allow if each.startswith("sip") is sip)
     return any(re.fullmatch(each, text, re.ASCII) for each in patterns)
+
+
+def _denied(trunk: "Trunk", text: str) -> bool:
+    return any(re.fullmatch(each, text, re.ASCII) for each in trunk.deny)
 
 
 def dial_string(trunk: "Trunk", number: str) -> str:
@@ -168,13 +175,3 @@ def _context(config: "Config", to: str) -> Context:
             "Calls may not be transferred into this context; `transfer.contexts` in the config lists those."
         )
     return Context(match[2], match[1])
-
-
-def check_capacity(config: "Config", trunk: str | None, live: int, live_on: Callable[[str], int]) -> None:
-    """Room for one more call? `live` calls are up, `live_on(trunk)` of them over that trunk. Raises Busy."""
-    total = config.limits.max_calls
-    if total is not None and live >= total:
-        raise Busy("As many calls as allowed are up already (limits.max_calls).")
-    per_trunk = config.trunks[trunk].max_calls if trunk in config.trunks else None
-    if trunk is not None and per_trunk is not None and live_on(trunk) >= per_trunk:
-        raise Busy("As many calls as allowed are up over this trunk already (trunks.<name>.max_calls).")

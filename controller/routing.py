@@ -1,19 +1,24 @@
 """Which agent a call gets, and what a session is then made of. [pure]
 
-Owns the choice by route and the filling-in of call variables. How tools are told to the model is `tools/offer.py`'s.
+Owns the choice by route, also by time and weight, and the variables of a call that comes in. How tools are told to the
+model is `tools/offer.py`'s.
 """
 
+import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from bridge.contract import Idle, McpServer, Provider, Recording, Retention, SessionSpec
 from controller.config import Config
 from controller.config_agents import Agent
+from controller.config_routes import OpenHours, Route
 from controller.limits import endpoint_of
+from controller.templates import fill
 from controller.tools import offer
 
-_VARIABLE = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _CHANNEL = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
 
 
@@ -22,23 +27,77 @@ class UnknownAgent(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """A call that comes in. `variables`: what the dialplan says about it."""
+
+    call: str
+    to: str = field(repr=False)
+    caller: str = field(repr=False)
+    trunk: str | None
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Routed:
+    """`route` None: there are no routes, and the first agent answers everything."""
+
     agent_name: str
-    agent: Agent
+    route: Route | None = None
 
 
-def route(config: Config, *, to: str, caller: str | None, trunk: str | None) -> Routed | None:
+def route(config: Config, arrival: Arrival, now: datetime) -> Routed | None:
     """The agent of the first route that fits; None: nobody answers this call. Without routes: the first agent."""
     if not config.routes:
-        return Routed(first_agent(config), config.agents[first_agent(config)])
+        return Routed(first_agent(config))
     for each in config.routes:
-        if (
-            _fits(each.to, to)
-            and (each.caller is None or _fits(each.caller, caller or ""))
-            and each.trunk in (None, trunk)
-        ):
-            return Routed(each.agent, config.agents[each.agent])
+        if _all_fit(each, arrival) and (each.hours is None or is_open(each.hours, now)):
+            return Routed(_choice(each, arrival.call), each)
     return None
+
+
+def _all_fit(route: Route, arrival: Arrival) -> bool:
+    return (
+        _fits(route.to, arrival.to)
+        and (route.caller is None or _fits(route.caller, arrival.caller))
+        and route.trunk in (None, arrival.trunk)
+        and all(_fits(pattern, arrival.variables.get(name, "")) for name, pattern in route.variables.items())
+    )
+
+
+def is_open(hours: OpenHours, now: datetime) -> bool:
+    there = now.astimezone(hours.time_zone)
+    if there.date() in hours.closed_on:
+        return False
+    return any(
+        there.weekday() in each.days
+        and each.opens <= there.time()
+        and (each.closes is None or there.time() < each.closes)
+        for each in hours.windows
+    )
+
+
+def _choice(route: Route, call: str) -> str:
+    """By weight, and always the same for the same call."""
+    if isinstance(route.agent, str):
+        return route.agent
+    draw = int.from_bytes(hashlib.sha256(call.encode()).digest()[:8]) % sum(route.agent.values())
+    for name, weight in route.agent.items():
+        if draw < weight:
+            return name
+        draw -= weight
+    raise AssertionError("the weights are what they add up to")
+
+
+def variables_of(arrival: Arrival, route: Route | None) -> dict[str, str]:
+    """For the agent's templates. What the operator sets wins over what the dialplan says."""
+    told = {"caller": arrival.caller, "called": arrival.to, "trunk": arrival.trunk or ""}
+    return {**told, **arrival.variables, **(route.set if route else {})}
+
+
+def arguments(args: Sequence[str]) -> dict[str, str]:
+    """Of `Stasis(voiceai,name=value,…)`. What is not written so is nothing."""
+    pairs = (each.partition("=") for each in args)
+    return {name: value for name, mark, value in pairs if mark and _NAME.fullmatch(name)}
 
 
 def _fits(pattern: str, text: str) -> bool:
@@ -125,8 +184,3 @@ def retention(config: Config) -> tuple[Retention, ...]:
     """How long recordings are kept, by folder. Agents that share a folder say the same (config_references.py)."""
     kept = {each.recording.path: each.recording.keep_days for each in config.agents.values() if each.recording}
     return tuple(Retention(path=path, keep_days=days) for path, days in kept.items() if days is not None)
-
-
-def fill(template: str, variables: Mapping[str, str]) -> str:
-    """`{{name}}` replaced once: a variable's own text is never looked at. An unknown one becomes nothing."""
-    return _VARIABLE.sub(lambda match: variables.get(match[1], ""), template)

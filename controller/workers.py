@@ -32,6 +32,11 @@ class WorkerUnreachable(Exception):
     """The worker that carries this call can't be told anything at the moment."""
 
 
+TIRED_MS, TIRED_BEATS = 20.0, 4
+RESTED_MS, RESTED_BEATS = 8.0, 6
+"""Two seconds of ticks that are a frame late, and three of ticks that are not: a passing stall is neither."""
+
+
 @dataclass(eq=False)
 class Worker:
     """One registered worker process. `socket` is None while its link is broken and may still come back."""
@@ -50,6 +55,25 @@ class Worker:
     """Call and frame of what it could not be told while its link was broken, in order."""
     behind: bool = False
     """Its link is back, and it is being told what was kept: what is new has to wait behind that."""
+    tired: bool = False
+    """It does not keep its time: its calls go on, and it gets no new ones until it has been well for a while."""
+    _trend: int = 0
+    """Beats in a row that speak for a change."""
+
+    def judge(self) -> None:
+        """By the lateness of its 20 ms ticks: a caller hears it when frames come later than they last."""
+        late = self.load.lateness_p99_ms
+        against = late < RESTED_MS if self.tired else late > TIRED_MS
+        self._trend = self._trend + 1 if against else 0
+        if self._trend >= (RESTED_BEATS if self.tired else TIRED_BEATS):
+            self.tired, self._trend = not self.tired, 0
+            tell = log.warning if self.tired else log.info
+            tell(
+                "worker gets no new calls: it is late" if self.tired else "worker keeps its time again",
+                worker=self.name,
+                late_ms=round(late, 1),
+                calls=len(self.calls),
+            )
 
     @property
     def media_address(self) -> str:
@@ -93,9 +117,15 @@ class Workers:
     def get(self, name: str) -> Worker | None:
         return self._workers.get(name)
 
+    def has_room(self) -> bool:
+        return bool(self._fit())
+
+    def _fit(self) -> list[Worker]:
+        return [w for w in self._workers.values() if w.socket is not None and len(w.calls) < w.capacity and not w.tired]
+
     def assign(self, call: str) -> Worker:
-        """Give the call to the least loaded worker. Raises NoWorker."""
-        fit = [w for w in self._workers.values() if w.socket is not None and len(w.calls) < w.capacity]
+        """Give the call to the least loaded worker that keeps its time. Raises NoWorker."""
+        fit = self._fit()
         if not fit:
             raise NoWorker("no bridge worker is free")
         worker = min(fit, key=lambda w: len(w.calls) / w.capacity)
@@ -233,6 +263,7 @@ class Workers:
     def _take(self, worker: Worker, event: contract.Event) -> None:
         if isinstance(event, contract.Beat):
             worker.load = event.load
+            worker.judge()
         elif isinstance(event, contract.Hello):
             log.warning("worker said hello twice", worker=worker.name)
         elif self._by_call.get(event.call) is not worker:

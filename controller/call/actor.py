@@ -162,7 +162,10 @@ class CallActor:
                 for name, value in variables.items():
                     await ari.set_variable(channel, name, value)
             case m.Play(channel, playback, media):
-                await ari.play(channel, media, playback_id=playback)
+                await ari.play(channel, *media, playback_id=playback)
+            case m.SendAway(channel, context, extension):
+                await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
+                self._removed(channel)
             case m.StartMusic(channel):
                 await ari.start_moh(channel)
             case m.StopMusic(channel):

@@ -7,35 +7,49 @@ for one more call is the registry's.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from controller import limits, routing
+from controller import limits, routing, templates
 from controller.call import messages as m
 from controller.call import view
-from controller.call.plan import Plan, PlaySound, Rescue, TransferTo
+from controller.call.plan import Plan, PlaySound, Rescue, TransferTo, Waiting
+from controller.capacity import Slot
 from controller.config import Config
 from controller.config_agents import Action, Agent
 from controller.outbound.entry import Entry
 
 
 def inbound(
-    config: Config, call: str, *, leg: str, to: str, caller: str, trunk: str | None, routed: routing.Routed
+    config: Config,
+    arrival: routing.Arrival,
+    agent_name: str,
+    *,
+    leg: str,
+    given: Mapping[str, str],
+    waiting: Waiting | None = None,
 ) -> Plan:
-    agent = routed.agent
+    """`given` fills the agent's templates."""
+    agent = config.agents[agent_name]
     return Plan(
-        call=call,
+        call=arrival.call,
         direction="inbound",
         leg=leg,
-        spec=routing.session_spec(config, routed.agent_name, {}),
-        variables=_variables(call, routed.agent_name, caller),
+        spec=routing.session_spec(config, agent_name, given),
+        variables=_variables(arrival.call, agent_name, arrival.caller),
+        given=given,
         recording=routing.recording_of(agent),
-        trunk=trunk,
-        caller=caller or None,
-        callee=to or None,
-        on_ai_failure=_rescues(config, agent, trunk),
-        digits=_digits(config, agent, trunk),
+        trunk=arrival.trunk,
+        caller=arrival.caller or None,
+        callee=arrival.to or None,
+        on_ai_failure=_rescues(config, agent, arrival.trunk),
+        digits=_digits(config, agent, arrival.trunk),
         max_call=agent.max_call_s,
-        wrap_up=agent.wrap_up,
+        wrap_up=templates.fill(agent.wrap_up, given),
         answer_deadline=agent.answer_deadline_s,
+        waiting=waiting,
     )
+
+
+def slot_of(plan: Plan) -> Slot:
+    return Slot(plan.direction, plan.trunk, plan.spec.agent, plan.callee if plan.direction == "inbound" else None)
 
 
 def line_of(config: Config, trunk: str | None) -> str:
@@ -75,12 +89,12 @@ def outbound(config: Config, entry: Entry) -> Plan:
         target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout),
         webhook=order.webhook,
         answer_detection=order.answer_detection,
-        voicemail=routing.fill(agent.voicemail.message, order.variables) if agent.voicemail else None,
+        voicemail=templates.fill(agent.voicemail.message, order.variables) if agent.voicemail else None,
         attempt=len(entry.attempts) + 1,
         on_ai_failure=_rescues(config, agent, order.trunk),
         digits=_digits(config, agent, order.trunk),
         max_call=agent.max_call_s,
-        wrap_up=routing.fill(agent.wrap_up, order.variables),
+        wrap_up=templates.fill(agent.wrap_up, order.variables),
     )
 
 
@@ -103,7 +117,7 @@ def recast(
             given=given,
             on_ai_failure=_rescues(config, agent, plan.trunk),
             digits=_digits(config, agent, plan.trunk),
-            wrap_up=routing.fill(agent.wrap_up, given),
+            wrap_up=templates.fill(agent.wrap_up, given),
         )
     if instructions is None:
         return plan

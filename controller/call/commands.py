@@ -164,7 +164,16 @@ class Play:
 
     channel: str
     playback: str
-    media: str
+    media: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendAway:
+    """The dialplan goes on there, and the channel is ours no longer."""
+
+    channel: str
+    context: str
+    extension: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +297,7 @@ Command = (
     | Refer
     | Snoop
     | Play
+    | SendAway
     | StartMusic
     | StopMusic
     | SendDigits

@@ -5,6 +5,8 @@ is the whole of it; its rows live in `setup`, `detection`, `tools`, `hold`, `ord
 `attended`, `refer`, `supervise`, `closing` and `rescue`. The states of an inbound call
 run down the left, of an outbound one down the right:
 
+    WAITING    there is no room: music, and the
+       |       place in the line
     RINGING    the caller hears ringing,        PREPARING  the AI session is being opened: nobody is
                the AI session is being opened              dialled before there is somebody to talk to
        |                                        DIALING    the callee's phone rings
@@ -45,6 +47,7 @@ from controller.call import (
     supervise,
     tools,
     transfer,
+    waiting,
 )
 from controller.call import messages as m
 from controller.call.outcome import Outcome
@@ -60,7 +63,7 @@ class Call:
     def __init__(self, plan: Plan, now: datetime) -> None:
         self.plan = plan
         self.ids = m.Ids(plan.call)
-        self.state = State.RINGING if plan.direction == "inbound" else State.PREPARING
+        self.state = _FIRST[plan.direction] if plan.waiting is None else State.WAITING
         self.started_at = now
         self.answered_at: datetime | None = None
         self.ended_at: datetime | None = None
@@ -78,7 +81,9 @@ class Call:
         self.media_entered = False
         self.media_flowing = False
         self.media_lost = False
-        self.session_open = True
+        self.session_open = plan.waiting is None
+        self.place: int | None = None
+        """In the line of those who wait; 1 is next."""
         self.conversed = False
         self.music = False
         self.paused = False
@@ -104,6 +109,8 @@ class Call:
     def start(self) -> list[m.Command]:
         """The first commands. Nothing has been done for this call before them."""
         plan = self.plan
+        if plan.waiting is not None:
+            return waiting.begin(self)
         if plan.direction == "inbound":
             return [
                 m.PrepareAi(plan.spec),
@@ -237,7 +244,8 @@ def _nothing(_: Call, __: m.Input, ___: datetime) -> list[m.Command]:
     return []
 
 
-_AGENT_AWAY = (State.TRANSFERRED, State.RESCUING, State.ENDING, State.ENDED)
+_FIRST = {"inbound": State.RINGING, "outbound": State.PREPARING}
+_AGENT_AWAY = (State.WAITING, State.TRANSFERRED, State.RESCUING, State.ENDING, State.ENDED)
 
 Handler = Callable[[Call, Any, datetime], list[m.Command]]
 
@@ -275,6 +283,12 @@ _WITH_AGENT: dict[type, Handler] = {
 """What ops may do wherever there is an agent, heard or not."""
 
 _TABLE: dict[State, dict[type, Handler]] = {
+    State.WAITING: {
+        m.PlaceKnown: waiting.place_known,
+        m.RoomFound: waiting.room_found,
+        m.SoundOver: waiting.announced,
+        m.TimeUp: waiting.time_up,
+    },
     State.RINGING: {m.AiReady: setup.answer_ready, m.TimeUp: setup.answer_overdue},
     State.PREPARING: {m.AiReady: setup.dial, m.TimeUp: setup.prepare_overdue},
     State.DIALING: {

@@ -30,6 +30,7 @@ from controller.call.commands import Refer as Refer
 from controller.call.commands import ResumeAi as ResumeAi
 from controller.call.commands import Ring as Ring
 from controller.call.commands import SayLast as SayLast
+from controller.call.commands import SendAway as SendAway
 from controller.call.commands import SendDigits as SendDigits
 from controller.call.commands import SetVariables as SetVariables
 from controller.call.commands import Snoop as Snoop
@@ -81,6 +82,18 @@ class LegEntered:
 @dataclass(frozen=True, slots=True)
 class LegRinging:
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceKnown:
+    """Of a caller who waits: 1 is next."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFound:
+    """A caller who waits may have an agent now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +252,8 @@ Input = (
     LegEntered
     | LegRinging
     | LegGone
+    | PlaceKnown
+    | RoomFound
     | SoundOver
     | AiReady
     | AiFailed

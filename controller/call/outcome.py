@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     MACHINE = "machine"
     CANCELLED = "cancelled"
     FAILED = "failed"
+    NO_ROOM = "no_room"
+    """A caller who waited in vain."""
 
 
 _BY_SIP = {

@@ -13,6 +13,7 @@ RING_GRACE = 5.0  # seconds beyond a ring timeout after which Asterisk's own end
 
 
 class State(StrEnum):
+    WAITING = "waiting"
     RINGING = "ringing"
     PREPARING = "preparing"
     DIALING = "dialing"
@@ -48,6 +49,16 @@ Rescue = PlaySound | TransferTo
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A caller for whom there is no room yet. Seconds; `announce` None: the place in the line is never said."""
+
+    longest: float
+    announce: float | None
+    then: tuple[str, str] | None
+    """Where the dialplan goes on when the wait is over (extension, context). None: the caller is hung up on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is settled about a call before it begins. `leg` is the channel of the person we talk to."""
 
@@ -78,6 +89,7 @@ class Plan:
     """Outbound: find out whether a person or a machine has answered."""
     voicemail: str | None = None
     """What is left with a machine. None: it is hung up on."""
+    waiting: Waiting | None = None
     webhook: str | None = field(default=None, repr=False)
     """A URL that whoever asked for this call wants its events sent to; checked by `events.receivers`."""
     attempt: int = 1

@@ -8,24 +8,26 @@ Implements `view.Calls` for the HTTP API. Decides nothing about a call once it l
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
-from uuid import uuid4
+from time import monotonic
 
 import structlog
 
 from bridge import contract
-from controller import limits, routing
+from controller import limits
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
 from controller.call import births, dialplan, milestones, reports, story, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
+from controller.call.arrivals import Arrivals
 from controller.call.errand import Errand
 from controller.call.plan import Plan
 from controller.call.spending import PER_DAY, Spending
 from controller.call.verbs import Verbs
+from controller.capacity import Capacity, Slot
 from controller.config import Config
 from controller.cost import Prices
 from controller.outbound.entry import Entry
@@ -76,6 +78,8 @@ class Registry:
         self._tasks = tasks
         self._tools = tools
         self._spending = Spending(config.limits, prices)
+        self._capacity = Capacity(config)
+        self._arrivals = Arrivals(config, ari, tools, tasks, self, observe)
         self._observe = observe
         self._live: dict[str, CallActor] = {}
         self._ended: OrderedDict[str, view.CallDetail] = OrderedDict()
@@ -100,6 +104,7 @@ class Registry:
             case ari_events.StasisStart(channel=channel, args=args):
                 self._entered(channel, args)
             case ari_events.StasisEnd(channel=channel):
+                self._arrivals.left(channel.id)
                 self._put(channel.id, m.LegGone(channel.id, in_dialplan=True))
             case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
                 self._put(channel.id, m.LegGone(channel.id, cause, status))
@@ -120,38 +125,9 @@ class Registry:
             if not self._put(channel.id, m.LegEntered(channel.id, args)):
                 self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
         elif is_caller(channel):
-            self._arrived(channel)
+            self._arrivals.arrived(channel, args)
         else:
             log.info("not a caller, left alone", channel=channel.id, technology=channel.name.partition("/")[0])
-
-    def _arrived(self, channel: Channel) -> None:
-        call = str(uuid4())
-        trunk = routing.trunk_of(self._config, channel.name)
-        try:
-            self._check_room(trunk)
-        except (view.NotReady, limits.Busy) as reason:
-            spent = self._spending.spent(_today())
-            log.warning("caller refused", call=call, reason=str(reason), live=len(self._live))
-            self._observe(milestones.CallerRefused("busy"))
-            self._tasks.create_task(self._reject(channel.id, "congestion" if self.draining or spent else "busy"))
-            return
-        routed = routing.route(self._config, to=channel.exten, caller=channel.caller_number, trunk=trunk)
-        if routed is None:
-            log.warning("caller refused: no route for the number called; add one to `routes`", call=call)
-            self._observe(milestones.CallerRefused("no_route"))
-            self._tasks.create_task(self._reject(channel.id, "no_answer"))
-            return
-        plan = births.inbound(
-            self._config,
-            call,
-            leg=channel.id,
-            to=channel.exten,
-            caller=channel.caller_number,
-            trunk=trunk,
-            routed=routed,
-        )
-        log.info("call arrived", call=call, agent=routed.agent_name, trunk=trunk, channel=channel.id)
-        self._begin(plan)
 
     async def _reject(self, channel: str, reason: str) -> None:
         try:
@@ -209,9 +185,9 @@ class Registry:
         plan = births.outbound(self._config, entry)
         if entry.id in self._live:
             raise view.NotReady("Its last attempt is still being taken down.")
-        self._check_room(plan.trunk)
+        self.check_room(births.slot_of(plan))
         log.info("call placed", call=plan.call, agent=plan.spec.agent, trunk=plan.trunk)
-        self._begin(plan, errand)
+        self.begin(plan, errand)
 
     def all(self) -> list[view.CallView]:
         return [*map(_view, reversed(self._live.values())), *(each.call for each in reversed(self._ended.values()))]
@@ -240,19 +216,29 @@ class Registry:
 
     # ------------------------------------------------------------ lives
 
-    def _check_room(self, trunk: str | None) -> None:
+    def check_room(self, wanted: Slot) -> None:
         """Raises NotReady and Busy."""
         if self.draining:
             raise view.NotReady("The controller is going down and takes no new calls.")
         self._spending.check(_today())
-        limits.check_capacity(self._config, trunk, len(self._live), self._live_on)
+        if not self._workers.has_room():
+            raise limits.Busy("No bridge worker has room for one more call.")
+        self._capacity.check(wanted, self._slots(), monotonic())
 
-    def _live_on(self, trunk: str) -> int:
-        return sum(actor.call.plan.trunk == trunk for actor in self._live.values())
+    def _slots(self) -> Iterator[Slot]:
+        """Of all calls that are up or about to be; those who wait in line take none."""
+        yield from self._arrivals.asking()
+        yield from (births.slot_of(each.call.plan) for each in self._live.values() if not self._arrivals.waits(each.id))
 
-    def _begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
+    def out_of_service(self) -> bool:
+        """It is not a matter of a call or two."""
+        return self.draining or self._spending.spent(_today())
+
+    def begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
         actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand)
         self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
+        if plan.waiting is None:
+            self._capacity.began(births.slot_of(plan), monotonic())
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
         self._empty.clear()
@@ -272,6 +258,7 @@ class Registry:
             if not self._live:
                 self._empty.set()
             self._tell_end(actor)
+            self._arrivals.ended(actor.id)
             if actor.errand is not None:
                 actor.errand.over(_view(actor))
 

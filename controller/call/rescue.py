@@ -103,7 +103,7 @@ def next_step(call: "Call", now: datetime) -> list[m.Command]:
         case PlaySound(media):
             call.sounds += 1
             sound = call.ids.sound(call.sounds)
-            return [*call.stop_music(), m.Play(call.plan.leg, sound, media), m.StartTimer("sound", SOUND_LIMIT)]
+            return [*call.stop_music(), m.Play(call.plan.leg, sound, (media,)), m.StartTimer("sound", SOUND_LIMIT)]
         case TransferTo(target):
             return [*call.start_music(), *transfer.ring_target(call, target, by="rescue")]
 

@@ -29,8 +29,9 @@ def prepare_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Comma
 
 
 def answer(call: "Call", now: datetime) -> list[m.Command]:
-    call.answered_at = now
-    return [m.StopTimer("answer"), m.Answer(call.plan.leg), *connect(call)]
+    """One who has waited was answered long ago, and hears music until now."""
+    call.answered_at = call.answered_at or now
+    return [m.StopTimer("answer"), m.Answer(call.plan.leg), *call.stop_music(), *connect(call)]
 
 
 def connect(call: "Call") -> list[m.Command]:

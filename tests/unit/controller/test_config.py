@@ -203,7 +203,11 @@ def test_what_yaml_took_for_something_else_gets_a_hint(text: str) -> None:
             "agents.night.threshold",
             "it belongs at `agents.<name>.turn_detection.threshold`",
         ),
-        ({"limits__zzz": 1}, "limits.zzz", "known here: max_calls, spend_per_call, spend_per_day"),
+        (
+            {"limits__zzz": 1},
+            "limits.zzz",
+            "known here: calls_per_second, max_calls, per_number, spend_per_call, spend_per_day",
+        ),
         ({"asterisk__ari__Password": "x"}, "asterisk.ari.Password", "did you mean `password`?"),
     ],
 )

@@ -1,7 +1,6 @@
 """What may be dialled. Whatever is asked for, a dial string holds only what the allow-list let pass."""
 
 import re
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,12 +8,10 @@ from hypothesis import strategies as st
 
 from controller.config_values import FORBIDDEN_IN_NUMBERS
 from controller.limits import (
-    Busy,
     Context,
     NotAllowed,
     Number,
     check_caller_id,
-    check_capacity,
     check_number,
     destination,
     dial_string,
@@ -215,26 +212,3 @@ def test_caller_ids(text: str) -> None:
 def test_other_caller_ids_are_refused(text: str) -> None:
     with pytest.raises(NotAllowed):
         check_caller_id(text)
-
-
-@pytest.mark.parametrize(
-    ("changes", "live", "on_trunk", "room"),
-    [
-        ({}, 10_000, 10_000, True),
-        ({"limits__max_calls": 3}, 2, 2, True),
-        ({"limits__max_calls": 3}, 3, 0, False),
-        ({"trunks__main__max_calls": 2}, 9, 1, True),
-        ({"trunks__main__max_calls": 2}, 9, 2, False),
-    ],
-)
-def test_capacity(changes: dict[str, Any], live: int, on_trunk: int, room: bool) -> None:
-    made = config(FULL, **changes)
-    if room:
-        check_capacity(made, "main", live, lambda _: on_trunk)
-    else:
-        with pytest.raises(Busy, match="max_calls"):
-            check_capacity(made, "main", live, lambda _: on_trunk)
-
-
-def test_a_call_that_came_by_no_trunk_counts_in_total_only() -> None:
-    check_capacity(config(FULL, trunks__main__max_calls=1), None, 9, lambda _: 9)

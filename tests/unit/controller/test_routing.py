@@ -1,22 +1,31 @@
 """Which agent a call gets, and what its session is made of."""
 
+from collections import Counter
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import uuid4
+
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.contract import Prepare, Retention, decode_command, encode
+from controller.config import Config
 from controller.routing import (
+    Arrival,
     Routed,
     UnknownAgent,
-    fill,
+    arguments,
     first_agent,
     first_trunk,
     retention,
     route,
     session_spec,
     trunk_of,
+    variables_of,
 )
+from controller.templates import fill
 from tests.unit.controller.configs import FULL, SMALL, config, with_
 
 AGENTS = {name: {"instructions": name} for name in ("exact", "local", "vip", "desk", "rest")}
@@ -36,6 +45,13 @@ ROUTED = config(
 )
 
 
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday
+
+
+def arrival(to: str, caller: str | None = None, trunk: str | None = None, **said: str) -> Arrival:
+    return Arrival("5e0fe5b2-5b29-4c33-a50b-1bd0e7b9ff3b", to, caller or "", trunk, said)
+
+
 @pytest.mark.parametrize(
     ("to", "caller", "trunk", "agent"),
     [
@@ -53,19 +69,17 @@ ROUTED = config(
     ],
 )
 def test_the_first_route_that_fits_wins(to: str, caller: str | None, trunk: str | None, agent: str | None) -> None:
-    expected = Routed(agent, ROUTED.agents[agent]) if agent else None
-    assert route(ROUTED, to=to, caller=caller, trunk=trunk) == expected
+    routed = route(ROUTED, arrival(to, caller, trunk), NOW)
+    assert (routed.agent_name if routed else None) == agent
 
 
 def test_without_routes_the_first_agent_answers() -> None:
-    routed = route(config(SMALL), to="anything", caller=None, trunk=None)
-    assert routed is not None
-    assert routed.agent_name == "reception"
+    assert route(config(SMALL), arrival("anything"), NOW) == Routed("reception")
 
 
 @given(st.text(max_size=20), st.none() | st.text(max_size=20), st.none() | st.text(max_size=5))
 def test_a_last_star_fits_everybody(to: str, caller: str | None, trunk: str | None) -> None:
-    assert route(config(), to=to, caller=caller, trunk=trunk) is not None
+    assert route(config(), arrival(to, caller, trunk), NOW) is not None
 
 
 @pytest.mark.parametrize(
@@ -87,6 +101,73 @@ def test_the_trunk_of_a_channel(channel: str, trunk: str | None) -> None:
 def test_the_first_ones() -> None:
     assert (first_trunk(config()), first_agent(config())) == ("main", "reception")
     assert first_trunk(config(SMALL)) is None
+
+
+# ---------------------------------------------------------------- time, weight, what the dialplan says
+
+
+def routed_by(**keys: Any) -> Config:
+    """A route with these keys, and one behind it if it does not fit everything."""
+    agents = {name: {"instructions": name} for name in ("day", "night", "trial")}
+    routes = [{"to": "*", "agent": "day", **keys}]
+    if keys.keys() & {"hours", "variables"}:
+        routes.append({"to": "*", "agent": "night"})
+    return config(with_(FULL, agents=agents, routes=routes))
+
+
+@pytest.mark.parametrize(
+    ("moment", "agent"),
+    [
+        ("2026-11-23T07:59:59+01:00", "night"),
+        ("2026-11-23T08:00:00+01:00", "day"),
+        ("2026-11-23T17:59:59+01:00", "day"),
+        ("2026-11-23T18:00:00+01:00", "night"),
+        ("2026-11-23T16:59:00+00:00", "day"),  # the zone's clock counts, not ours
+        ("2026-11-23T17:01:00+00:00", "night"),
+        ("2026-11-22T12:00:00+01:00", "night"),  # a Sunday
+        ("2026-12-25T12:00:00+01:00", "night"),  # a holiday
+        ("2026-07-01T06:30:00+00:00", "day"),  # summer time
+    ],
+)
+def test_a_route_by_time(moment: str, agent: str) -> None:
+    hours = {"time_zone": "Europe/Berlin", "windows": ["mon-fri 08:00-18:00"], "closed_on": [date(2026, 12, 25)]}
+    routed = route(routed_by(hours=hours), arrival("1"), datetime.fromisoformat(moment))
+    assert routed is not None
+    assert routed.agent_name == agent
+
+
+def test_weights_split_calls_and_a_call_keeps_its_part() -> None:
+    made = routed_by(agent={"day": 75, "trial": 25, "night": 0})
+    found = [route(made, Arrival(str(uuid4()), "1", "", None), NOW) for _ in range(2000)]
+    counts = Counter(each.agent_name for each in found if each)
+    assert counts["night"] == 0
+    assert 0.18 < counts["trial"] / 2000 < 0.32
+    same = {route(made, arrival("1"), NOW) for _ in range(5)}
+    assert len(same) == 1
+
+
+def test_a_route_by_what_the_dialplan_says() -> None:
+    made = routed_by(variables={"language": "de*"})
+    for said, agent in (({"language": "de-AT"}, "day"), ({"language": "en"}, "night"), ({}, "night")):
+        routed = route(made, arrival("1", **said), NOW)
+        assert routed is not None
+        assert routed.agent_name == agent
+
+
+def test_arguments_of_the_dialplan() -> None:
+    assert arguments(("a=1", "b", "c=x=y", "=z", "9=z", "d=")) == {"a": "1", "c": "x=y", "d": ""}
+
+
+def test_what_the_operator_sets_wins() -> None:
+    made = routed_by(set={"language": "de", "greeting": "Moin"})
+    told = variables_of(arrival("5001", "+49", "main", language="en"), made.routes[0])
+    assert told == {
+        "caller": "+49",
+        "called": "5001",
+        "trunk": "main",
+        "language": "de",
+        "greeting": "Moin",
+    }
 
 
 # ---------------------------------------------------------------- sessions

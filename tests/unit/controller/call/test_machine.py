@@ -298,7 +298,7 @@ def test_a_caller_without_ai_hears_why_and_gets_a_person(
         *prepared,
         m.HangUp(IDS.media),
         m.CloseAi("no AI (account): no quota"),
-        m.Play(CALLER, SOUND, "sound:voiceai/sorry"),
+        m.Play(CALLER, SOUND, ("sound:voiceai/sorry",)),
         m.StartTimer("sound", 30.0),
     ]
     assert feed(call, OVER, m.MediaLost("closed"), m.LegGone(IDS.media)) == []
@@ -314,7 +314,7 @@ def test_a_caller_without_ai_hears_why_and_gets_a_person(
 def test_rescue_goes_on_when_a_step_fails_and_ends_when_nothing_is_left() -> None:
     call = rescued(HUMAN, SORRY, before=(READY, ENTERED, FLOWS))
     feed(call, m.MediaLost("worker gone"), OVER)
-    assert m.Play(CALLER, SOUND, SORRY.media) in feed(call, m.LegGone(IDS.target(1), 17, 486))
+    assert m.Play(CALLER, SOUND, (SORRY.media,)) in feed(call, m.LegGone(IDS.target(1), 17, 486))
     assert feed(call, m.SoundOver("another sound")) == []
     assert m.HangUp(CALLER) in feed(call, m.TimeUp("sound"))
     assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.FAILED, "worker gone")
@@ -323,7 +323,7 @@ def test_rescue_goes_on_when_a_step_fails_and_ends_when_nothing_is_left() -> Non
 def test_a_sound_that_cannot_be_played_is_passed_over() -> None:
     call = rescued(SORRY, HUMAN, before=(READY, ENTERED, FLOWS))
     feed(call, m.AiFailed("transient", "gone"))
-    commands = feed(call, m.CommandFailed(m.Play(CALLER, SOUND, SORRY.media), "404 no such sound"))
+    commands = feed(call, m.CommandFailed(m.Play(CALLER, SOUND, (SORRY.media,)), "404 no such sound"))
     assert m.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL}) in commands
 
 

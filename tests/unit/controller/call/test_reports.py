@@ -30,8 +30,8 @@ SUPPORT = m.Target("Local/7000@queues/n", "7000@queues")
 
 
 def plan(trunk: str | None = "main") -> Plan:
-    routed = routing.Routed("night", CONFIG.agents["night"])
-    return births.inbound(CONFIG, CALL, leg="1.1", to="5001", caller="+4930", trunk=trunk, routed=routed)
+    arrival = routing.Arrival(CALL, "5001", "+4930", trunk)
+    return births.inbound(CONFIG, arrival, "night", leg="1.1", given={})
 
 
 def asked(name: str, **arguments: Any) -> m.Input:
@@ -80,8 +80,7 @@ def test_misuse_is_refused_with_a_reason(name: str, arguments: dict[str, Any], w
 
 
 def test_a_tool_that_this_agent_does_not_have() -> None:
-    routed = routing.Routed("reception", CONFIG.agents["reception"])
-    other = births.inbound(CONFIG, CALL, leg="1.1", to="", caller="", trunk=None, routed=routed)
+    other = births.inbound(CONFIG, routing.Arrival(CALL, "", "", None), "reception", leg="1.1", given={})
     event = contract.ToolCalled(call=CALL, tool_call="t1", name="look_up", arguments={})
     assert inputs_of(CONFIG, other, event) == [m.ToolRefused("t1", "There is no tool named look_up.")]
 

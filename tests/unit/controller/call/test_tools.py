@@ -127,7 +127,7 @@ def test_an_agent_lost_on_hold_is_a_rescue_without_music() -> None:
     call = talking(HOLD, rescued=True)
     commands = feed(call, m.MediaLost("worker gone"))
     assert m.StopMusic(CALLER) in commands
-    assert m.Play(CALLER, IDS.sound(1), SORRY.media) in commands
+    assert m.Play(CALLER, IDS.sound(1), (SORRY.media,)) in commands
     assert m.Join(IDS.bridge, (CALLER,)) not in commands
 
 

@@ -1,0 +1,245 @@
+"""Calls that come in: a route, room or a place in line, what is to be known beforehand, and then a call of their own.
+
+Owns callers from their first event until their call begins, and the line of those who wait for room. Which route and
+whether there is room is decided elsewhere (`routing`, `capacity`); here it is asked, in order, and done. Nobody who has
+arrived is forgotten: each is given to a call, sent on, or refused with a stated reason.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Protocol
+from uuid import uuid4
+
+import structlog
+
+from controller import limits, routing
+from controller.ari.resources import Channel
+from controller.ari.rest import Ari, AriError
+from controller.call import births, milestones, view
+from controller.call import messages as m
+from controller.call.actor import CallActor
+from controller.call.plan import Plan, State, Waiting
+from controller.capacity import Slot
+from controller.config import Config
+from controller.config_routes import Overflow, Route, WaitingLine
+from controller.tools.http import HttpTools
+
+log = structlog.get_logger()
+
+MOST_VARIABLES, LONGEST_VALUE = 50, 4096
+"""Of a look-up's answer."""
+
+
+class Lives(Protocol):
+    """The registry, as far as arrivals concern it."""
+
+    draining: bool
+
+    def begin(self, plan: Plan) -> CallActor: ...
+    def check_room(self, wanted: Slot) -> None: ...
+    def out_of_service(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Somebody who has arrived and has no call yet."""
+
+    arrival: routing.Arrival
+    leg: str
+
+
+class Arrivals:
+    def __init__(
+        self,
+        config: Config,
+        ari: Ari,
+        tools: HttpTools,
+        tasks: asyncio.TaskGroup,
+        lives: Lives,
+        observe: Callable[[milestones.Milestone], None],
+    ) -> None:
+        self._config = config
+        self._ari = ari
+        self._tools = tools
+        self._tasks = tasks
+        self._lives = lives
+        self._observe = observe
+        self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
+        """Those for whom a look-up is under way, by channel."""
+        self._line: dict[str, CallActor] = {}
+        """Those who wait, by call, in the order in which they came."""
+
+    def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
+        config = self._config
+        trunk = routing.trunk_of(config, channel.name)
+        said = routing.arguments(args)
+        caller = _Caller(routing.Arrival(str(uuid4()), channel.exten, channel.caller_number, trunk, said), channel.id)
+        routed = routing.route(config, caller.arrival, datetime.now(UTC))
+        if routed is None:
+            log.warning("caller refused: no route fits; add one to `routes`", call=caller.arrival.call)
+            self._refuse(caller, "no_route", "no_answer")
+            return
+        steps = [Overflow(agent=routed.agent_name), *(routed.route.overflow if routed.route else ())]
+        self._try(caller, routed.route, steps)
+
+    def left(self, channel: str) -> None:
+        """A caller has gone while the look-up was asked."""
+        task, _ = self._asking.pop(channel, (None, None))
+        if task is not None:
+            task.cancel()
+
+    def asking(self) -> Iterator[Slot]:
+        """What those will take up for whom a look-up is under way."""
+        return (slot for _, slot in self._asking.values())
+
+    def waits(self, call: str) -> bool:
+        return call in self._line
+
+    def ended(self, call: str) -> None:
+        """A call is over: there may be room for who is next."""
+        self._line.pop(call, None)
+        self._serve()
+
+    # ------------------------------------------------------------ room, or what to do without
+
+    def _try(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
+        """The first step that can be done is done."""
+        refusal = "As many calls as allowed are up."
+        for number, step in enumerate(steps):
+            if step.agent is not None:
+                try:
+                    self._check(caller, step.agent)
+                except (view.NotReady, limits.Busy) as reason:
+                    refusal = str(reason)
+                    if self._lives.draining:
+                        break
+                    continue
+                self._ask_first(caller, step.agent, route)
+                return
+            if step.context is not None:
+                self._send_away(caller, step.context)
+                return
+            if step.wait is not None and self._has_place(step.wait, caller):
+                self._wait(caller, steps[0].agent or "", route, step.wait, steps[number + 1 :])
+                return
+            if step.busy:
+                break
+        log.warning("caller refused", call=caller.arrival.call, reason=refusal)
+        self._refuse(caller, "busy", "congestion" if self._lives.out_of_service() else "busy")
+
+    def _check(self, caller: _Caller, agent: str) -> None:
+        """Those who wait come first. Raises NotReady and Busy."""
+        if any(each.call.plan.spec.agent == agent for each in self._waiting()):
+            raise limits.Busy("Others wait for this agent already.")
+        self._lives.check_room(_slot(caller, agent))
+
+    def _refuse(self, caller: _Caller, why: str, reason: str) -> None:
+        self._observe(milestones.CallerRefused("no_route" if why == "no_route" else "busy"))
+        self._tasks.create_task(self._hang_up(caller.leg, reason))
+
+    async def _hang_up(self, channel: str, reason: str) -> None:
+        try:
+            await self._ari.hangup(channel, reason=reason)
+        except AriError as error:
+            log.warning("could not hang up a channel", channel=channel, reason=str(error))
+
+    def _send_away(self, caller: _Caller, place: str) -> None:
+        extension, _, context = place.partition("@")
+        log.info("no room: the dialplan goes on", call=caller.arrival.call, context=context)
+        self._observe(milestones.CallerRefused("busy"))
+        self._tasks.create_task(self._continue(caller.leg, context, extension))
+
+    async def _continue(self, channel: str, context: str, extension: str) -> None:
+        try:
+            await self._ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
+        except AriError as error:
+            log.warning("could not send a caller on", channel=channel, reason=str(error))
+
+    # ------------------------------------------------------------ the line
+
+    def _has_place(self, line: WaitingLine, caller: _Caller) -> bool:
+        number = caller.arrival.to
+        return sum(each.call.plan.callee == number for each in self._waiting()) < line.max_waiting
+
+    def _wait(self, caller: _Caller, agent: str, route: Route | None, line: WaitingLine, then: list[Overflow]) -> None:
+        place = next((step.context for step in then if step.context), None)
+        extension, _, context = (place or "").partition("@")
+        waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None)
+        actor = self._begin(caller, agent, route, {}, waiting)
+        self._line[actor.id] = actor
+        self._tell_places()
+
+    def _waiting(self) -> list[CallActor]:
+        return [each for each in self._line.values() if each.call.state is State.WAITING]
+
+    def _serve(self) -> None:
+        """Whoever came first and has room now."""
+        full: set[str] = set()
+        for actor in self._waiting():
+            plan = actor.call.plan
+            try:
+                if plan.spec.agent not in full:
+                    self._lives.check_room(births.slot_of(plan))
+                    self._line.pop(actor.id)
+                    actor.put(m.RoomFound())
+            except (view.NotReady, limits.Busy):
+                full.add(plan.spec.agent)
+        self._tell_places()
+
+    def _tell_places(self) -> None:
+        for place, actor in enumerate(self._waiting(), 1):
+            actor.put(m.PlaceKnown(place))
+
+    # ------------------------------------------------------------ what is to be known beforehand
+
+    def _ask_first(self, caller: _Caller, agent: str, route: Route | None) -> None:
+        if route is None or route.lookup is None:
+            self._begin(caller, agent, route, {})
+            return
+        task = self._tasks.create_task(self._look_up(caller, agent, route), name=f"look-up {caller.arrival.call}")
+        self._asking[caller.leg] = task, _slot(caller, agent)
+
+    async def _look_up(self, caller: _Caller, agent: str, route: Route) -> None:
+        """Within its budget, ringing meanwhile; the call begins whatever comes of it."""
+        assert route.lookup is not None
+        found: dict[str, str] = {}
+        began = monotonic()
+        try:
+            async with asyncio.timeout(route.lookup_s):
+                await self._ari.ring(caller.leg)
+                arguments = {"caller": caller.arrival.caller, "called": caller.arrival.to}
+                found = _variables(await self._tools.run(caller.arrival.call, route.lookup, arguments))
+        except (TimeoutError, AriError) as error:
+            log.warning("look-up gave nothing", call=caller.arrival.call, reason=type(error).__name__)
+        finally:
+            self._asking.pop(caller.leg, None)
+        log.info("looked up", call=caller.arrival.call, found=len(found), ms=round((monotonic() - began) * 1000))
+        self._begin(caller, agent, route, found)
+
+    def _begin(
+        self, caller: _Caller, agent: str, route: Route | None, found: dict[str, str], waiting: Waiting | None = None
+    ) -> CallActor:
+        given = routing.variables_of(caller.arrival, route) | found
+        plan = births.inbound(self._config, caller.arrival, agent, leg=caller.leg, given=given, waiting=waiting)
+        trunk, waits = caller.arrival.trunk, waiting is not None
+        log.info("call arrived", call=plan.call, agent=agent, trunk=trunk, channel=caller.leg, waits=waits)
+        return self._lives.begin(plan)
+
+
+def _slot(caller: _Caller, agent: str) -> Slot:
+    return Slot("inbound", caller.arrival.trunk, agent, caller.arrival.to)
+
+
+def _variables(answer: object) -> dict[str, str]:
+    """Of a JSON object: its texts and numbers, as text."""
+    try:
+        told = json.loads(getattr(answer, "output", "")) if getattr(answer, "ok", False) else {}
+    except ValueError:
+        told = {}
+    pairs = told.items() if isinstance(told, dict) else ()
+    plain = [(name, str(value)) for name, value in pairs if isinstance(value, str | int | float)]
+    return {name: value[:LONGEST_VALUE] for name, value in plain[:MOST_VARIABLES]}

@@ -1,0 +1,89 @@
+"""Is there room for one more call? [pure]
+
+Owns the limits on calls at once and calls per second, in total and per trunk, agent and number called. What is up is
+counted in the calls that live, each time: there is no count that could be left behind. Only beginnings are remembered,
+for the rates, and each is forgotten after its second or its hour. Time is an argument.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from controller.limits import Busy
+
+if TYPE_CHECKING:
+    from controller.config import Config
+
+SECOND, HOUR = 1.0, 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What one call takes up. `number` is the one called, of inbound calls."""
+
+    direction: Literal["inbound", "outbound"]
+    trunk: str | None
+    agent: str
+    number: str | None = field(default=None, repr=False)
+
+
+class Capacity:
+    """`check` before each call, `began` once it does begin. `now` is seconds of a monotonic clock."""
+
+    def __init__(self, config: "Config") -> None:
+        self._config = config
+        self._begun: dict[str, deque[float]] = {}
+
+    def check(self, wanted: Slot, live: Iterable[Slot], now: float) -> None:
+        """Raises Busy with the name of the limit."""
+        up = list(live)
+        self._check_total(up)
+        self._check_trunk(wanted, up)
+        self._check_agent(wanted, up)
+        self._check_number(wanted, up)
+        for name, most, window in self._rates(wanted):
+            begun = self._begun.get(name)
+            while begun and begun[0] <= now - window:
+                begun.popleft()
+            if begun and len(begun) >= most:
+                raise Busy(f"Calls may not begin any faster ({name}).")
+
+    def began(self, wanted: Slot, now: float) -> None:
+        for name, most, _ in self._rates(wanted):
+            begun = self._begun.setdefault(name, deque(maxlen=most))
+            begun.append(now)
+
+    def _check_total(self, up: list[Slot]) -> None:
+        most = self._config.limits.max_calls
+        if most is not None and len(up) >= most:
+            raise Busy("As many calls as allowed are up already (limits.max_calls).")
+
+    def _check_trunk(self, wanted: Slot, up: list[Slot]) -> None:
+        trunk = self._config.trunks.get(wanted.trunk or "")
+        if trunk is not None and trunk.max_calls is not None:
+            if sum(each.trunk == wanted.trunk for each in up) >= trunk.max_calls:
+                raise Busy("As many calls as allowed are up over this trunk already (trunks.<name>.max_calls).")
+
+    def _check_agent(self, wanted: Slot, up: list[Slot]) -> None:
+        agent = self._config.agents.get(wanted.agent)
+        if agent is not None and agent.max_calls is not None:
+            if sum(each.agent == wanted.agent for each in up) >= agent.max_calls:
+                raise Busy("This agent has as many calls as allowed already (agents.<name>.max_calls).")
+
+    def _check_number(self, wanted: Slot, up: list[Slot]) -> None:
+        most = self._config.limits.per_number.get(wanted.number or "")
+        if most is not None and sum(each.number == wanted.number for each in up) >= most:
+            raise Busy("As many calls as allowed are up for this number already (limits.per_number).")
+
+    def _rates(self, wanted: Slot) -> list[tuple[str, int, float]]:
+        """(name, how many, in how many seconds) of each rate that this call counts for."""
+        rates: list[tuple[str, int | None, float]] = [
+            ("limits.calls_per_second", self._config.limits.calls_per_second, SECOND)
+        ]
+        trunk = self._config.trunks.get(wanted.trunk or "")
+        if trunk is not None:
+            rates.append((f"trunks.{wanted.trunk}.calls_per_second", trunk.calls_per_second, SECOND))
+            if wanted.direction == "outbound":
+                rates.append((f"trunks.{wanted.trunk}.calls_per_hour", trunk.calls_per_hour, HOUR))
+        return [(name, most, window) for name, most, window in rates if most is not None]
