@@ -211,7 +211,9 @@ class Arrivals:
         try:
             async with asyncio.timeout(route.lookup_s):
                 await self._ari.ring(caller.leg)
-                arguments = {"caller": caller.arrival.caller, "called": caller.arrival.to}
+                asked = self._config.http_tools[route.lookup].parameters.get("properties", {})
+                known = {"caller": caller.arrival.caller, "called": caller.arrival.to}
+                arguments = {name: value for name, value in known.items() if name in asked}
                 found = _variables(await self._tools.run(caller.arrival.call, route.lookup, arguments))
         except (TimeoutError, AriError) as error:
             log.warning("look-up gave nothing", call=caller.arrival.call, reason=type(error).__name__)

@@ -134,7 +134,7 @@ async def house(
     agent: Mapping[str, Any] | None = None,
     trunk: Mapping[str, Any] | None = None,
     provider: Mapping[str, Any] | None = None,
-    routes: Sequence[Mapping[str, str]] = ({"to": "*", "agent": "reception"},),
+    routes: Sequence[Mapping[str, Any]] = ({"to": "*", "agent": "reception"},),
     api_key: str = KEY,
     more: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[House]:

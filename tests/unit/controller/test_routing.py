@@ -142,7 +142,7 @@ def test_weights_split_calls_and_a_call_keeps_its_part() -> None:
     counts = Counter(each.agent_name for each in found if each)
     assert counts["night"] == 0
     assert 0.18 < counts["trial"] / 2000 < 0.32
-    same = {route(made, arrival("1"), NOW) for _ in range(5)}
+    same = {each.agent_name for _ in range(5) if (each := route(made, arrival("1"), NOW))}
     assert len(same) == 1
 
 
