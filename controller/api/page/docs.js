@@ -9,6 +9,10 @@ function element(name, attributes, ...children) {
   return made;
 }
 
+function prose(text) {
+  return element("span", {}, ...text.split("`").map((part, at) => (at % 2 ? element("code", {}, part) : part)));
+}
+
 function kind(schema, schemas) {
   if (!schema) return "";
   if (schema.$ref) return schema.$ref.split("/").pop();
@@ -32,19 +36,19 @@ function fields(schema, schemas) {
   if (!found || !found.properties) return [];
   const needed = new Set(found.required || []);
   return Object.entries(found.properties).map(([name, each]) =>
-    [name, kind(each, schemas) + (needed.has(name) ? "" : " (optional)"), each.description || ""]);
+    [name, kind(each, schemas) + (needed.has(name) ? "" : " (optional)"), prose(each.description || "")]);
 }
 
 function section(path, method, operation, schemas) {
   const parameters = (operation.parameters || []).map((each) =>
-    [each.name, `${kind(each.schema, schemas)}, in ${each.in}`, each.description || ""]);
+    [each.name, `${kind(each.schema, schemas)}, in ${each.in}`, prose(each.description || "")]);
   const body = operation.requestBody && operation.requestBody.content["application/json"].schema;
   const answers = Object.entries(operation.responses).map(([status, each]) =>
-    [status, Object.values(each.content || {}).map((content) => kind(content.schema, schemas)).join(" | "), each.description]);
+    [status, Object.values(each.content || {}).map((content) => kind(content.schema, schemas)).join(" | "), prose(each.description)]);
   return element("section", { id: operation.operationId },
     element("h2", {}, operation.summary),
     element("p", { class: "where" }, element("span", { class: "method" }, method.toUpperCase()), ` ${path}`),
-    operation.description ? element("p", { class: "quiet" }, operation.description) : null,
+    operation.description ? element("p", { class: "quiet" }, prose(operation.description)) : null,
     table("Parameters", parameters), table("Body", fields(body, schemas)), table("Answers", answers));
 }
 
@@ -65,7 +69,7 @@ async function show() {
   const models = Object.entries(schemas).filter(([, each]) => each.properties).sort();
   for (const [name, each] of models) {
     document.getElementById("operations").append(element("section", { id: `model-${name}` },
-      element("h2", {}, name), each.description ? element("p", { class: "quiet" }, each.description) : null,
+      element("h2", {}, name), each.description ? element("p", { class: "quiet" }, prose(each.description)) : null,
       table("Fields", fields(each, schemas))));
   }
   for (const [tag, list] of Object.entries(lists)) {
