@@ -11,6 +11,9 @@ BIN := .venv/bin
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
+# Calls mostly wait, so two files at a time; each process has an Asterisk of its own.
+E2E := $(BIN)/pytest -n 2 --dist loadfile tests/e2e
+
 .PHONY: setup packages asterisk-tree test demo bench style types unit integration e2e lock clean
 .NOTPARALLEL:
 
@@ -35,7 +38,8 @@ asterisk-tree:
 	@asterisk/asterisk setup
 
 test: setup style types
-	$(BIN)/pytest tests/unit tests/integration tests/e2e
+	$(BIN)/pytest tests/unit tests/integration
+	$(E2E)
 
 demo: setup
 	KEEP=$(KEEP) $(BIN)/voiceai demo
@@ -55,7 +59,7 @@ unit integration: .venv/.installed
 	$(BIN)/pytest tests/$@
 
 e2e: setup
-	$(BIN)/pytest tests/e2e
+	$(E2E)
 
 # uv reads the hashes of all files of a version, for every platform, off the index; no address gets into the locks.
 LOCK := .cache/uv/bin/uv pip compile -q --universal --python-version 3.11 --upgrade --generate-hashes \

@@ -4,11 +4,13 @@
 kill it. Both are removed at the end, folder and passwords included.
 """
 
+import fcntl
 import os
 import shlex
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -92,9 +94,18 @@ def free_udp_port() -> int:
 
 
 @contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Tests run in two processes, and ports are looked for and then taken: two that look at once find the same."""
+    with (Path(tempfile.gettempdir()) / f"voiceai-e2e-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def instance(name: str) -> Iterator[Asterisk]:
     try:
-        run("--name", name, "--ports", "auto", "start", TRUNK_PORT=str(free_udp_port()))
+        with one_at_a_time():
+            run("--name", name, "--ports", "auto", "start", TRUNK_PORT=str(free_udp_port()))
         lines = run("--name", name, "env").splitlines()
         settings = dict(shlex.split(line)[0].split("=", 1) for line in lines)
         yield Asterisk(name, settings)
