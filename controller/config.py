@@ -104,7 +104,7 @@ class Trunk(Section):
     calls_per_second: int | None = Field(None, ge=1)
     """Calls that may begin in one second, in and out."""
     calls_per_hour: int | None = Field(None, ge=1)
-    """Calls that may be placed over it in one hour: what a stolen token can cost at most."""
+    """Calls that may be placed over it in one hour. Transfers and participants are not counted."""
     calling_hours: CallingHours | None = None
     """When calls may be placed over it; outside of it they wait. Without it: always."""
     retries: Retries = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from controller.config_outbound import Hours, TimeZone
 from controller.config_values import ActionWord, Name, RoutePattern, Section, SomeText, ToolName, wrong
@@ -85,6 +85,14 @@ class Route(Section):
         if isinstance(self.agent, dict) and not sum(self.agent.values()):
             raise wrong("has no agent with a weight above zero")
         return self
+
+    @field_validator("overflow")
+    @classmethod
+    def _what_follows_a_wait(cls, steps: tuple[Overflow, ...]) -> tuple[Overflow, ...]:
+        first = next((number for number, step in enumerate(steps) if step.wait), len(steps))
+        if len(steps) > first + 2 or any(step.agent or step.wait for step in steps[first + 1 :]):
+            raise wrong("may have one step behind `wait`: a context, or busy")
+        return steps
 
     @property
     def agents(self) -> tuple[str, ...]:

@@ -9,6 +9,9 @@ Sources: ITU-T E.164 assigned country codes (the 8xx and 979 ranges of no countr
 
 import re
 
+_SERVICE = re.compile(r"^[*#]+[0-9]*[*#]+")
+"""A service code in front of a number, such as *31# to withhold one's own."""
+
 NO_COUNTRY = ("808", "870", "878", "881", "882", "883", "888", "979", "991")
 """Shared cost, Inmarsat, personal, satellite, international networks, premium rate."""
 
@@ -44,6 +47,7 @@ def why_denied(number: str, country_code: str | None, *, premium: bool, internat
     `+49…`, `0049…` and, in the North American plan, `01149…` are read as international; what begins otherwise is
     national if the home is known, and not judged if it is not.
     """
+    number = _SERVICE.sub("", number)
     abroad = _international(number, country_code)
     home = abroad is None
     full = (country_code or "") + _national(number, country_code) if home else abroad
@@ -80,4 +84,7 @@ def _of_no_country(full: str) -> bool:
 def _premium(full: str) -> bool:
     """The longest country code that fits counts: +1 is not +1 of anything else, but +35 could be +351."""
     code = max((code for code in PREMIUM if full.startswith(code)), key=len, default=None)
-    return code is not None and full[len(code) :].removeprefix("0").startswith(PREMIUM[code])
+    if code is None:
+        return False
+    rest = full[len(code) :]
+    return (rest if code == "39" else rest.removeprefix("0")).startswith(PREMIUM[code])  # Italy's zero is a digit

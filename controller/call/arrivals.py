@@ -7,6 +7,7 @@ arrived is forgotten: each is given to a call, sent on, or refused with a stated
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from controller.tools.http import HttpTools
 
 log = structlog.get_logger()
 
+LOOK_AGAIN = 1.0
+"""Seconds."""
 MOST_VARIABLES, LONGEST_VALUE = 50, 4096
 """Of a look-up's answer."""
 
@@ -40,7 +43,7 @@ class Lives(Protocol):
     draining: bool
 
     def begin(self, plan: Plan) -> CallActor: ...
-    def check_room(self, wanted: Slot) -> None: ...
+    def take_room(self, wanted: Slot) -> None: ...
     def out_of_service(self) -> bool: ...
 
 
@@ -72,6 +75,9 @@ class Arrivals:
         """Those for whom a look-up is under way, by channel."""
         self._line: dict[str, CallActor] = {}
         """Those who wait, by call, in the order in which they came."""
+        self._told: dict[str, int] = {}
+        """The place that each of them knows."""
+        self._again: asyncio.TimerHandle | None = None
 
     def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
         config = self._config
@@ -92,6 +98,10 @@ class Arrivals:
         if task is not None:
             task.cancel()
 
+    def asks(self, channel: str) -> bool:
+        """A caller who has no call yet, and is nobody's orphan."""
+        return channel in self._asking
+
     def asking(self) -> Iterator[Slot]:
         """What those will take up for whom a look-up is under way."""
         return (slot for _, slot in self._asking.values())
@@ -102,6 +112,7 @@ class Arrivals:
     def ended(self, call: str) -> None:
         """A call is over: there may be room for who is next."""
         self._line.pop(call, None)
+        self._told.pop(call, None)
         self._serve()
 
     # ------------------------------------------------------------ room, or what to do without
@@ -112,7 +123,7 @@ class Arrivals:
         for number, step in enumerate(steps):
             if step.agent is not None:
                 try:
-                    self._check(caller, step.agent)
+                    self._take(caller, step.agent)
                 except (view.NotReady, limits.Busy) as reason:
                     refusal = str(reason)
                     if self._lives.draining:
@@ -131,11 +142,11 @@ class Arrivals:
         log.warning("caller refused", call=caller.arrival.call, reason=refusal)
         self._refuse(caller, "busy", "congestion" if self._lives.out_of_service() else "busy")
 
-    def _check(self, caller: _Caller, agent: str) -> None:
+    def _take(self, caller: _Caller, agent: str) -> None:
         """Those who wait come first. Raises NotReady and Busy."""
         if any(each.call.plan.spec.agent == agent for each in self._waiting()):
             raise limits.Busy("Others wait for this agent already.")
-        self._lives.check_room(_slot(caller, agent))
+        self._lives.take_room(_slot(caller, agent))
 
     def _refuse(self, caller: _Caller, why: str, reason: str) -> None:
         self._observe(milestones.CallerRefused("no_route" if why == "no_route" else "busy"))
@@ -166,12 +177,13 @@ class Arrivals:
         return sum(each.call.plan.callee == number for each in self._waiting()) < line.max_waiting
 
     def _wait(self, caller: _Caller, agent: str, route: Route | None, line: WaitingLine, then: list[Overflow]) -> None:
-        place = next((step.context for step in then if step.context), None)
+        place = then[0].context if then else None
         extension, _, context = (place or "").partition("@")
         waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None)
         actor = self._begin(caller, agent, route, {}, waiting)
         self._line[actor.id] = actor
         self._tell_places()
+        self._look_again()
 
     def _waiting(self) -> list[CallActor]:
         return [each for each in self._line.values() if each.call.state is State.WAITING]
@@ -183,16 +195,31 @@ class Arrivals:
             plan = actor.call.plan
             try:
                 if plan.spec.agent not in full:
-                    self._lives.check_room(births.slot_of(plan))
+                    self._lives.take_room(births.slot_of(plan))
                     self._line.pop(actor.id)
                     actor.put(m.RoomFound())
             except (view.NotReady, limits.Busy):
                 full.add(plan.spec.agent)
         self._tell_places()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """A rate has its time, and a worker comes back without a word to us."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        if self._line:
+            self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._serve)
 
     def _tell_places(self) -> None:
-        for place, actor in enumerate(self._waiting(), 1):
-            actor.put(m.PlaceKnown(place))
+        """Among those who wait for the same agent."""
+        places: Counter[str] = Counter()
+        for actor in self._waiting():
+            agent = actor.call.plan.spec.agent
+            places[agent] += 1
+            if places[agent] != self._told.get(actor.id):
+                self._told[actor.id] = places[agent]
+                actor.put(m.PlaceKnown(places[agent]))
 
     # ------------------------------------------------------------ what is to be known beforehand
 
@@ -220,7 +247,10 @@ class Arrivals:
         finally:
             self._asking.pop(caller.leg, None)
         log.info("looked up", call=caller.arrival.call, found=len(found), ms=round((monotonic() - began) * 1000))
-        self._begin(caller, agent, route, found)
+        if self._lives.draining:
+            await self._hang_up(caller.leg, "congestion")
+        else:
+            self._begin(caller, agent, route, found)
 
     def _begin(
         self, caller: _Caller, agent: str, route: Route | None, found: dict[str, str], waiting: Waiting | None = None

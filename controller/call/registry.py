@@ -185,7 +185,7 @@ class Registry:
         plan = births.outbound(self._config, entry)
         if entry.id in self._live:
             raise view.NotReady("Its last attempt is still being taken down.")
-        self.check_room(births.slot_of(plan))
+        self.take_room(births.slot_of(plan))
         log.info("call placed", call=plan.call, agent=plan.spec.agent, trunk=plan.trunk)
         self.begin(plan, errand)
 
@@ -216,14 +216,15 @@ class Registry:
 
     # ------------------------------------------------------------ lives
 
-    def check_room(self, wanted: Slot) -> None:
-        """Raises NotReady and Busy."""
+    def take_room(self, wanted: Slot) -> None:
+        """For a call that begins now: it counts from here on. Raises NotReady and Busy."""
         if self.draining:
             raise view.NotReady("The controller is going down and takes no new calls.")
         self._spending.check(_today())
         if not self._workers.has_room():
             raise limits.Busy("No bridge worker has room for one more call.")
         self._capacity.check(wanted, self._slots(), monotonic())
+        self._capacity.began(wanted, monotonic())
 
     def _slots(self) -> Iterator[Slot]:
         """Of all calls that are up or about to be; those who wait in line take none."""
@@ -237,8 +238,6 @@ class Registry:
     def begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
         actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand)
         self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
-        if plan.waiting is None:
-            self._capacity.began(births.slot_of(plan), monotonic())
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
         self._empty.clear()
@@ -330,4 +329,4 @@ class Registry:
                     await self._ari.destroy_bridge(bridge)
 
     def _owned(self, name: str) -> bool:
-        return (self._by_leg.get(name) or m.Ids.call_of(name)) in self._live
+        return (self._by_leg.get(name) or m.Ids.call_of(name)) in self._live or self._arrivals.asks(name)

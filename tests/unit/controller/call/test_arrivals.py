@@ -1,0 +1,137 @@
+"""Callers until they have a call: a look-up's caller is nobody's orphan, and the line is looked at again by itself."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from controller import limits
+from controller.ari.resources import Channel
+from controller.ari.rest import Ari
+from controller.call import arrivals
+from controller.call import messages as m
+from controller.call.actor import CallActor
+from controller.call.machine import Call
+from controller.call.plan import Plan
+from controller.capacity import Slot
+from controller.config import Config
+from controller.tools.http import Answer, HttpTools
+from tests.unit.controller.call.test_machine import NOW
+from tests.unit.controller.configs import SMALL, config, with_
+
+TOOL = {
+    "url": "https://crm.example/customers?number={caller}",
+    "description": "Who calls.",
+    "parameters": {"type": "object", "properties": {"caller": {"type": "string"}}, "required": ["caller"]},
+}
+
+
+class Stage:
+    """The registry, Asterisk and the tools, as far as arrivals see them."""
+
+    def __init__(self, made: Config, tasks: asyncio.TaskGroup) -> None:
+        self.room = True
+        self.draining = False
+        self.begun: list[SimpleNamespace] = []
+        self.hung_up: list[str] = []
+        self.answer = asyncio.Event()
+        fakes = cast(Ari, self), cast(HttpTools, self)
+        self.arrivals = arrivals.Arrivals(made, *fakes, tasks, self, lambda _: None)
+
+    def begin(self, plan: Plan) -> CallActor:
+        puts: list[m.Input] = []
+        actor = SimpleNamespace(id=plan.call, call=Call(plan, NOW), put=puts.append, puts=puts)
+        self.begun.append(actor)
+        return cast(CallActor, actor)
+
+    def take_room(self, _: Slot) -> None:
+        if not self.room:
+            raise limits.Busy("full")
+
+    def out_of_service(self) -> bool:
+        return False
+
+    async def ring(self, _: str) -> None: ...
+
+    async def hangup(self, channel: str, *, reason: str) -> None:
+        self.hung_up.append(f"{channel} {reason}")
+
+    async def run(self, *_: Any) -> Answer:
+        await self.answer.wait()
+        return Answer(True, '{"customer": "Zoe", "nested": {}, "vip": 1}')
+
+    def caller(self, channel: str) -> None:
+        known = {"id": channel, "name": "PJSIP/trunk-00000001", "exten": "5001", "caller_number": "+4930"}
+        self.arrivals.arrived(cast(Channel, SimpleNamespace(**known)), ())
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+
+
+def routed(**keys: Any) -> Config:
+    return config(with_(SMALL, routes=[{"to": "*", "agent": "reception", **keys}], http_tools={"who": TOOL}))
+
+
+async def test_a_caller_during_a_look_up_is_known_and_gets_what_was_found() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(lookup="who"), tasks)
+        stage.caller("1.1")
+        assert stage.arrivals.asks("1.1")
+        assert [slot.agent for slot in stage.arrivals.asking()] == ["reception"]
+        stage.answer.set()
+        await until(lambda: stage.begun)
+        assert not stage.arrivals.asks("1.1")
+        given = stage.begun[0].call.plan.given
+        assert (given["customer"], given["vip"], "nested" in given) == ("Zoe", "1", False)
+
+
+async def test_a_caller_who_leaves_during_a_look_up() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(lookup="who"), tasks)
+        stage.caller("1.1")
+        stage.arrivals.left("1.1")
+        assert not stage.arrivals.asks("1.1")
+    assert stage.begun == []
+
+
+async def test_no_call_begins_when_the_controller_goes_down() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(lookup="who"), tasks)
+        stage.caller("1.1")
+        stage.draining = True
+        stage.answer.set()
+        await until(lambda: stage.hung_up)
+    assert stage.hung_up == ["1.1 congestion"]
+    assert stage.begun == []
+
+
+async def test_the_line_moves_by_itself_when_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "LOOK_AGAIN", 0.01)
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(overflow=[{"wait": {}}]), tasks)
+        stage.room = False
+        stage.caller("1.1")
+        stage.caller("1.2")
+        first, second = stage.begun
+        assert (first.puts, second.puts) == ([m.PlaceKnown(1)], [m.PlaceKnown(2)])
+        stage.room = True
+        await until(lambda: m.RoomFound() in first.puts)
+        await until(lambda: m.RoomFound() in second.puts)
+        assert not stage.arrivals.waits(first.id)
+
+
+async def test_who_comes_later_does_not_pass_those_who_wait() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(overflow=[{"wait": {"max_waiting": 1}}]), tasks)
+        stage.room = False
+        stage.caller("1.1")
+        stage.room = True
+        stage.caller("1.2")
+        await until(lambda: stage.hung_up)
+        assert stage.hung_up == ["1.2 busy"]
+        stage.arrivals.ended(stage.begun[0].id)
