@@ -39,6 +39,7 @@ from bridge.spec import McpServer as McpServer
 from bridge.spec import NoiseReduction as NoiseReduction
 from bridge.spec import Provider as Provider
 from bridge.spec import Recording as Recording
+from bridge.spec import Remembered as Remembered
 from bridge.spec import SemanticVad as SemanticVad
 from bridge.spec import ServerVad as ServerVad
 from bridge.spec import SessionSpec as SessionSpec
@@ -72,11 +73,16 @@ class Welcome(Shape):
 
 
 class Prepare(Shape):
-    """Expect this UUID on AudioSocket and open the AI session now. Answered by `Ready` or `Failed`."""
+    """Expect this UUID on AudioSocket and open the AI session now. Answered by `Ready` or `Failed`.
+
+    `memory`: what was said before, where the session takes over from another worker's. Then `Greet` does not greet:
+    the agent goes on.
+    """
 
     type: Literal["prepare"] = "prepare"
     call: str
     spec: SessionSpec
+    memory: tuple[Remembered, ...] = ()
 
 
 class Greet(Shape):

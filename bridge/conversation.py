@@ -189,9 +189,9 @@ class Conversation:
         match what:
             case TimerFired(timer, subject):
                 self._timer(timer, subject, now)
-            case Greet():
-                self._listening = True
-                self.greeting.ask()
+            case Greet(resumed):
+                self._listening, self._caller.begun = True, self._caller.begun or resumed
+                self.greeting.ask(resumed=resumed)
             case Digit(digit):
                 self._idle.reset()
                 self._caller.begun = True

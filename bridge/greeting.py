@@ -33,8 +33,12 @@ class Greeting:
         """The end of the protected greeting is to be noticed at the tick that plays it."""
         return self.protected and self._asked
 
-    def ask(self) -> None:
-        """The caller listens."""
+    def ask(self, *, resumed: bool = False) -> None:
+        """The caller listens. `resumed`: to an agent that was greeted by before, and goes on."""
+        if resumed and not self._asked:
+            self._asked, self._ears.protected = True, False
+            self._ears.changed()
+            self._responses.want(Wish())
         if not self._spec.greeting or self._asked:
             return
         self._asked = True

@@ -12,10 +12,11 @@ Refuses to decide when to connect, and whether the model should answer.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bridge.contract import Said
+from bridge.contract import Remembered, Said
 from bridge.realtime import events
 from bridge.realtime.frames import function_call, message, tool_output
 
@@ -29,6 +30,11 @@ UNHEARD = "[the caller spoke; no transcript]"
 LINE_DROPPED = (
     "The line dropped for a moment and is back. The caller has heard everything above. "
     "Go on with the conversation from there; do not greet again and do not mention the line unless asked."
+)
+TAKEN_OVER = (
+    "The call was interrupted for a few seconds and is back; the caller heard soft tones meanwhile. The caller has "
+    "heard everything above, and may have said something that you did not hear. Go on from there in a short sentence: "
+    "answer what is open, or ask the caller to repeat. Do not greet again."
 )
 
 
@@ -111,6 +117,15 @@ class Memory:
                 return [frame]
 
     # ------------------------------------------------------------ connections
+
+    def restore(self, turns: Sequence[Remembered]) -> None:
+        """What was said before this session took the call over, and that it did."""
+        for turn in turns:
+            entry = self._add(turn.role, f"before_{self._count}", turn.text)
+            entry.here, entry.call_id = "", entry.own_id
+            entry.name, entry.arguments = turn.name, turn.arguments
+            self._grown(len(turn.arguments))
+        self._add("system", f"before_{self._count}", TAKEN_OVER).here = ""
 
     def lost(self) -> None:
         """The connection is gone, and with it all that the server knew."""

@@ -6,7 +6,7 @@ blocks are dropped, loudly, and are silence in the file, so that what comes afte
 full, the recording ends and the call goes on.
 
 Refuses names that it did not make: a file is `<call>.<format>`, or `<call>-2.<format>` for the second one of a call,
-and a call is a UUID.
+and a call is a UUID. A file that is there already is left alone, and the next number taken.
 """
 
 import asyncio
@@ -27,6 +27,9 @@ from bridge.timeline import RATE, Timeline
 
 QUEUE_LIMIT = 2000
 """Blocks of 200 ms that may wait for the disk: 38 MB, which is 4 s of 100 calls."""
+MOST_FILES = 200
+"""Of one call."""
+UUID_LENGTH = 36
 CLOSE_SECONDS = 1.0
 """What the end of a call waits for the disk."""
 
@@ -44,6 +47,8 @@ class Writing:
     format: Format
     create: Create
     file: StereoFile | None = None
+    number: int = 1
+    """Of the files of this call."""
     frames: int = 0
     failed: bool = False
 
@@ -53,13 +58,25 @@ class Writing:
             return
         try:
             if self.file is None:
-                self.file = self.create(self.path, self.format)
+                self.file = self._begin()
             if position > self.frames:
                 self.file.write(bytes((position - self.frames) * FRAME_BYTES))
             self.file.write(stereo)
             self.frames = position + len(stereo) // FRAME_BYTES
         except (OSError, SoundFileError) as fault:
             self._fail(fault)
+
+    def _begin(self) -> StereoFile:
+        """Under the first free name: another worker may have recorded an earlier part of this call."""
+        stem = self.path.stem[:UUID_LENGTH]
+        while True:
+            try:
+                return self.create(self.path, self.format)
+            except FileExistsError:
+                self.number += 1
+                if self.number > MOST_FILES:
+                    raise
+                self.path = self.path.with_name(f"{stem}-{self.number}.{self.format}")
 
     def close(self) -> bool:
         """Whether the file is complete."""
@@ -194,5 +211,5 @@ class Recordings:
         """`number`: which one of this call. Raises ValueError if the call's id is no UUID."""
         again = f"-{number}" if number > 1 else ""
         path = Path(wanted.path) / f"{UUID(call)}{again}.{wanted.format}"
-        writing = Writing(call, path, wanted.format, self._create)
+        writing = Writing(call, path, wanted.format, self._create, number=number)
         return Recording(self._disk, writing, limit=self._limit, clock=self._clock)

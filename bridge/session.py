@@ -14,7 +14,7 @@ becomes of the call (controller).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Literal, Protocol
 
@@ -93,7 +93,7 @@ class Session:
         self._leg: Leg | None = None
         self._leg_gone = asyncio.Event()
         self._timers: dict[tuple[signals.Timer, str], asyncio.TimerHandle] = {}
-        self._greet_due = False
+        self._greet_due = self._resumed = False
         self._failed = False
         self._frames_in = 0
         self._leg_lost_frames = (0, 0)
@@ -125,6 +125,11 @@ class Session:
             raise self._crash
         self._tell(contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters()))
 
+    def remember(self, turns: Sequence[contract.Remembered]) -> None:
+        """Before `run`: the call was another worker's, and this is what was said in it."""
+        self._resumed = True
+        self._memory.restore(turns)
+
     def greet(self) -> None:
         """The caller listens: open the ears and say the greeting, now or as soon as there is an AI session."""
         if self._client is None:
@@ -132,7 +137,7 @@ class Session:
             return
         if not self._uplink.started:
             self._uplink.start(self._clock())
-            self._feed(signals.Greet())
+            self._feed(signals.Greet(self._resumed))
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
         """The result of a `ToolCalled`."""

@@ -9,7 +9,7 @@ Refuses to know what a session does, and where events go: both are given to it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal, Protocol
@@ -38,6 +38,7 @@ class Session(Sink, Protocol):
     """What is asked of a session. `run` is its one task and returns after `close`; the others return at once."""
 
     async def run(self) -> None: ...
+    def remember(self, turns: Sequence[contract.Remembered]) -> None: ...
     def greet(self) -> None: ...
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
     def order(self, order: contract.Order) -> None: ...
@@ -192,6 +193,8 @@ class Sessions:
         carried = Carried(call)
         try:
             session = self._factory(command.spec, call, lambda event: self._event(carried, event))
+            if command.memory:
+                session.remember(command.memory)
             self._server.expect(call, self._recorded(carried, session, command.spec.recording), MEDIA_TTL)
         except ValueError:
             self._refuse(call, "config", "a call's id must be a UUID")

@@ -53,7 +53,9 @@ class Timer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Greet:
-    """The caller listens: say the greeting, if there is one."""
+    """The caller listens: say the greeting, if there is one. `resumed`: go on with what was said before instead."""
+
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

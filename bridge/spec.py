@@ -120,6 +120,16 @@ class Recording(Shape):
     format: Literal["wav", "ogg"] = "wav"
 
 
+class Remembered(Shape):
+    """One turn of a conversation as it was heard, or (`tool`) a call of a tool with its answer as `text`."""
+
+    role: Literal["user", "assistant", "system", "tool"]
+    text: str = Field(repr=False)
+    name: str = ""
+    arguments: str = Field("", repr=False)
+    """A JSON object."""
+
+
 class SessionSpec(Shape):
     """All that a worker needs to carry one call. Text is final: templates are already filled in."""
 

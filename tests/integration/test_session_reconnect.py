@@ -6,8 +6,19 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bridge.contract import Ended, Failed, FunctionTool, Provider, Ready, Reconnected, Said, ToolCalled, Transcription
-from bridge.memory import LINE_DROPPED, UNHEARD
+from bridge.contract import (
+    Ended,
+    Failed,
+    FunctionTool,
+    Provider,
+    Ready,
+    Reconnected,
+    Remembered,
+    Said,
+    ToolCalled,
+    Transcription,
+)
+from bridge.memory import LINE_DROPPED, TAKEN_OVER, UNHEARD
 from demo.realtime.brain import ToneBrain
 from demo.realtime.faults import Close, Delivery, Drop, Script, after, answer, before, error, expired, refuse
 from demo.realtime.reply import CallTool, Fail, Say, tone
@@ -85,6 +96,22 @@ async def test_idle(way: tuple[Any, ...]) -> None:
         assert asked(again) == 0
         assert rig.of(Failed) == []
         assert (await finish(rig, server)).counters.reconnects == 1
+
+
+async def test_a_session_takes_a_call_over() -> None:
+    """It is told what was said and asked to go on, before the caller says another word; the greeting is not said."""
+    async with StandIn(ToneBrain([Say("As I said.", 0.4)]), faults=[AT_ONCE]) as server:
+        rig = Rig(server, greeting="Good morning.")
+        spoken = Remembered(role="assistant", text="Good morning.")
+        rig.session.remember([spoken, Remembered(role="user", text="where is my order")])
+        await rig.start()
+        served = await server.session()
+        await rig.until(lambda: rig.arrived_ms() >= 400)
+        told = remembered(served)
+        assert told[:3] == [("assistant", "Good morning."), ("user", "where is my order"), ("system", TAKEN_OVER)]
+        (create,) = [seen.event for seen in served.received if seen.event["type"] == "response.create"]
+        assert "instructions" not in create.get("response", {})
+        await finish(rig, server)
 
 
 @ways

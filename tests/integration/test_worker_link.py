@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -42,6 +42,7 @@ class ToneSession:
             await self.gone.wait()
         self.emit(contract.Ended(call=self.call, reason=self.reason))
 
+    def remember(self, turns: Sequence[contract.Remembered]) -> None: ...
     def greet(self) -> None:
         if self.leg is None:
             raise RuntimeError("greeted without a leg")

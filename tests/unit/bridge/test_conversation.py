@@ -27,6 +27,24 @@ def test_without_a_greeting_the_agent_waits() -> None:
     assert stage.sent == []
 
 
+def test_an_agent_that_takes_over_goes_on_and_does_not_greet() -> None:
+    stage = Stage(greeting="Hello.", protect_greeting=True)
+    stage.conversation.ears.setup()
+    stage.feed(Greet(resumed=True), Greet(resumed=True))
+    (create,) = stage.creates
+    assert create["response"] == {}
+    (update,) = stage.sent_of("session.update")
+    assert update["session"]["audio"]["input"]["turn_detection"]["interrupt_response"] is True
+
+
+def test_an_agent_that_takes_over_on_hold_goes_on_when_the_hold_ends() -> None:
+    stage = Stage(greeting="Hello.")
+    stage.feed(Hold(call="call", on=True), Greet(resumed=True))
+    assert stage.creates == []
+    stage.feed(Hold(call="call", on=False))
+    assert len(stage.creates) == 1
+
+
 def test_a_protected_greeting_cannot_be_interrupted_until_it_was_heard() -> None:
     stage = Stage(greeting="Hello.", protect_greeting=True)
     setup = stage.conversation.ears.setup()

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.contract import Said
-from bridge.memory import LINE_DROPPED, MAX_CALL_ID, MAX_CHARACTERS, MAX_ITEMS, UNHEARD, Memory
+from bridge.contract import Remembered, Said
+from bridge.memory import LINE_DROPPED, MAX_CALL_ID, MAX_CHARACTERS, MAX_ITEMS, TAKEN_OVER, UNHEARD, Memory
 from bridge.realtime import events, frames
 from tests.openai_shapes import check_client
 
@@ -72,6 +72,28 @@ def test_a_conversation_is_told_as_it_was_heard() -> None:
         ("user", "[DTMF] 1#"),
         ("system", "The transfer failed."),
     ]
+
+
+def test_a_conversation_of_another_worker_is_told_first() -> None:
+    memory = Memory()
+    memory.restore(
+        [
+            Remembered(role="assistant", text="Good morning."),
+            Remembered(role="user", text="what time is it"),
+            Remembered(role="tool", text="noon", name="look_up", arguments='{"a": 1}'),
+        ]
+    )
+    agent(memory, "a1", "Noon.")
+    expected = [
+        ("assistant", "Good morning."),
+        ("user", "what time is it"),
+        ("call", "look_up"),
+        ("output", "noon"),
+        ("system", TAKEN_OVER),
+        ("assistant", "Noon."),
+    ]
+    assert told(memory) == expected
+    assert told(memory) == expected  # and again, to the next connection
 
 
 def test_what_nobody_heard_or_said_is_not_told() -> None:

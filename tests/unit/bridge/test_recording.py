@@ -98,6 +98,18 @@ async def test_a_call_as_a_file(tmp_path: Path, thread: DiskThread) -> None:
     assert not stereo[:480, 1].any(), "nothing was handed over in the first tick's time"
 
 
+async def test_what_another_worker_recorded_of_the_call_is_left_alone(tmp_path: Path, thread: DiskThread) -> None:
+    for name in (f"{CALL}.wav", f"{CALL}-2.wav"):
+        (tmp_path / name).write_bytes(b"an earlier part")
+    clock = Clock()
+    made = Recordings(thread, clock=clock).open(CALL, contract.Recording(path=str(tmp_path)))
+    made.start()
+    talk(made, clock, 1)
+    recorded = await made.close()
+    assert recorded == contract.Recorded(call=CALL, path=str(tmp_path / f"{CALL}-3.wav"), seconds=1.0)
+    assert (tmp_path / f"{CALL}-2.wav").read_bytes() == b"an earlier part"
+
+
 async def test_a_call_that_never_had_a_media_leg_has_no_file(tmp_path: Path, thread: DiskThread) -> None:
     made = Recordings(thread).open(CALL, contract.Recording(path=str(tmp_path / "calls")))
     assert await made.close() is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,9 @@ class FakeSession:
             self.emit(contract.Ended(call=self.call, reason="again"))
         if self.how == "raises after its end":
             raise RuntimeError("too late")
+
+    def remember(self, turns: Sequence[contract.Remembered]) -> None:
+        self.done.append(f"remembers {len(turns)}")
 
     def greet(self) -> None:
         if self.how == "greet raises":
@@ -124,6 +128,14 @@ async def test_a_call_from_prepare_to_ended(rig: Rig) -> None:
     assert session.done == ["greeted", "answered t {} False False", "hung up"]
     assert rig.said == [contract.Ended(call=CALLS[0], reason="hung up")]
     assert not rig.sessions.calls
+
+
+async def test_a_call_that_was_another_workers_is_remembered_before_anything_else(rig: Rig) -> None:
+    said = contract.Remembered(role="user", text="hello")
+    rig.sessions.on_command(contract.Prepare(call=CALLS[0], spec=SPEC, memory=(said,)))
+    assert rig.made[CALLS[0]].done == ["remembers 1"]
+    rig.sessions.on_command(contract.Close(call=CALLS[0], reason="over"))
+    await rig.empty()
 
 
 @pytest.mark.parametrize("how", ["", "says nothing", "says it twice", "run raises"])
