@@ -191,7 +191,7 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
         if "_process_" not in family.name
     }
     text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
-    tables = text[: text.index("## Worth an alert")]
+    tables = text[: text.index("## Alerts and a dashboard")]
     assert set(re.findall(r"`(voiceai_[a-z_]+[a-z])`", tables)) == ours
-    for name in re.findall(r"voiceai_[a-z_]+[a-z]", text[text.index("## Worth an alert") :]):
+    for name in re.findall(r"voiceai_[a-z_]+[a-z]", text[text.index("## Alerts and a dashboard") :]):
         assert name in ours | {f"{each}{part}" for each in ours for part in ("_bucket", "_count")}
