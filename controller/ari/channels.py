@@ -82,14 +82,16 @@ class Channels(Transport):
     async def answer(self, channel: str) -> None:
         await self._do("answer", "POST", _path(channel, "answer"))
 
-    async def hangup(self, channel: str, *, reason: str | None = None, reason_code: int | None = None) -> None:
-        """Already gone is success. Before answer the reason becomes the SIP status: `busy` 486, `congestion` 503,
-        `no_answer` 480, none or `normal` 603; `reason_code` (Q.850) 21 403, 3 404."""
+    async def hangup(self, channel: str, *, reason: str | None = None, reason_code: int | None = None) -> bool:
+        """False: it was gone already, which is success too. Before answer the reason becomes the SIP status: `busy`
+        486, `congestion` 503, `no_answer` 480, none or `normal` 603; `reason_code` (Q.850) 21 403, 3 404."""
         if reason is not None and reason_code is not None:
             raise BadArgument("give reason or reason_code, not both")
         query = given(reason=reason, reason_code=None if reason_code is None else str(reason_code))
         with suppress(NotFound):  # the far end was faster
             await self._do("hangup", "DELETE", _path(channel), None, query)
+            return True
+        return False
 
     async def continue_in_dialplan(
         self, channel: str, *, context: str | None = None, extension: str | None = None, priority: int | None = None

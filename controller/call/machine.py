@@ -367,6 +367,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
     },
     State.REFERRING: {
         m.LegReturned: refer.returned,
+        m.LegHungUp: refer.hung_up,
         m.TransferAsked: transfer.asked_again,
         m.HangUpTool: transfer.hang_up_refused,
         m.LastSaid: closing.finished_meanwhile,

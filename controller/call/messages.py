@@ -42,6 +42,7 @@ from controller.call.commands import StopTimer as StopTimer
 from controller.call.commands import Target as Target
 from controller.call.commands import TransferKind as TransferKind
 from controller.call.messages_transfer import DecideTool as DecideTool
+from controller.call.messages_transfer import LegHungUp as LegHungUp
 from controller.call.messages_transfer import LegReturned as LegReturned
 from controller.call.messages_transfer import Moving as Moving
 from controller.call.messages_transfer import SuperviseAsked as SuperviseAsked

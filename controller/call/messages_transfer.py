@@ -56,6 +56,15 @@ class LegReturned:
 
 
 @dataclass(frozen=True, slots=True)
+class LegHungUp:
+    """Asterisk has been told, from out there or by somebody else, to end the leg (ChannelHangupRequest). `LegGone`
+    follows, but after a REFER only once its subscription is over: docs/transfers.md. `cause` is Q.850."""
+
+    channel: str
+    cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SuperviseAsked:
     """Somebody is to supervise the call. `channel` is theirs to be."""
 
@@ -76,4 +85,12 @@ class SupervisionEnded:
     by: str
 
 
-Moving = TransferCancelled | TransferDecided | LegReturned | SuperviseAsked | SupervisionChanged | SupervisionEnded
+Moving = (
+    TransferCancelled
+    | TransferDecided
+    | LegReturned
+    | LegHungUp
+    | SuperviseAsked
+    | SupervisionChanged
+    | SupervisionEnded
+)

@@ -7,7 +7,10 @@ can't be cancelled.
     the far end says that the target has answered      the call is over for us: outcome of the transfer `answered`
     it says why not, or can't do it                    the caller is back with the agent, which is told
     it says nothing in time                            the call is over: nobody knows where the caller is
-    the caller's leg is gone                           the call is over; Asterisk tells it only after the far end's word
+    the caller's leg is hung up                        the call is over: the caller has left, or is elsewhere already
+
+Whatever ends the call before the far end's word, Asterisk goes on listing the leg as long as the subscription of the
+REFER lives (how long: docs/transfers.md). It is hung up all the same, and nothing here waits for it.
 """
 
 from datetime import datetime
@@ -59,6 +62,14 @@ def _failed(call: "Call", moved: Transfer, now: datetime, outcome: Outcome, *bac
     if not call.media_lost:
         return [*back, *transfer.caller_back(call, moved, outcome)]
     return [*(back if call.rescues or call.company else ()), *rescue.next_step(call, now)]
+
+
+def hung_up(call: "Call", what: m.LegHungUp, now: datetime) -> list[m.Command]:
+    if what.channel != call.plan.leg:
+        return []
+    call.cause = what.cause
+    by = "caller" if call.plan.direction == "inbound" else "callee"
+    return call.end(now, by=by, detail="hung up before the far end had said what became of the REFER")
 
 
 def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:

@@ -109,6 +109,8 @@ class Registry:
             case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
                 self._put(channel.id, m.LegGone(channel.id, cause, status))
                 self._by_leg.pop(channel.id, None)
+            case ari_events.ChannelHangupRequest(channel=channel, cause=cause):
+                self._put(channel.id, m.LegHungUp(channel.id, cause))
             case ari_events.PlaybackFinished(playback_id=playback):
                 self._put(playback, m.SoundOver(playback))
             case ari_events.ChannelStateChange(channel=channel) if channel.state == "Ringing":
@@ -129,11 +131,13 @@ class Registry:
         else:
             log.info("not a caller, left alone", channel=channel.id, technology=channel.name.partition("/")[0])
 
-    async def _reject(self, channel: str, reason: str) -> None:
+    async def _reject(self, channel: str, reason: str) -> bool:
+        """True: it was there, and is hung up now."""
         try:
-            await self._ari.hangup(channel, reason=reason)
+            return await self._ari.hangup(channel, reason=reason)
         except AriError as error:
             log.warning("could not hang up a channel", channel=channel, reason=str(error))
+            return False
 
     # ------------------------------------------------------------ what workers tell
 
@@ -320,8 +324,9 @@ class Registry:
         await asyncio.sleep(ORPHAN_GRACE)
         for channel in sorted(channels):
             if not self._owned(channel):
-                log.warning("orphan channel removed", channel=channel)
-                await self._reject(channel, "normal")
+                # One that is listed, and not to be found, was hung up in the middle of a REFER: docs/transfers.md.
+                if await self._reject(channel, "normal"):
+                    log.warning("orphan channel removed", channel=channel)
         for bridge in sorted(bridges):
             if not self._owned(bridge):
                 log.warning("orphan bridge removed", bridge=bridge)

@@ -1,12 +1,17 @@
 """A transfer by SIP REFER: where the carrier is told to send the caller, and what the caller hears meanwhile."""
 
+import asyncio
 from pathlib import Path
 
+import httpx
+
+from demo.phone import Phone
 from demo.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.house import House, house
 from tests.e2e.test_call_control import heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.peers import sip as telephones
 
 TARGET = "+4930555123"
 TRUNK = {"refer": "sip:{number}@carrier.example"}
@@ -33,3 +38,49 @@ async def test_who_could_not_be_referred_is_back_with_the_agent(asterisk: Asteri
         )
         await phone.hang_up()
         await running.ended(call)
+
+
+async def merely_listed(running: House) -> int:
+    """Channels in Asterisk's list that nothing can be asked of any more, nor hung up."""
+    auth = (running.asterisk.ari_username, running.asterisk.ari_password)
+    async with httpx.AsyncClient(base_url=running.asterisk.ari_url, auth=auth, timeout=5) as ari:
+        legs = [f"/channels/{each['id']}" for each in (await ari.get("/channels")).json()]
+        asked = {leg: await ari.get(f"{leg}/variable", params={"variable": "CHANNEL(name)"}) for leg in legs}
+        gone = [leg for leg, answer in asked.items() if answer.status_code == 404]
+        assert {(await ari.delete(leg)).status_code for leg in gone} <= {404}
+    return len(gone)
+
+
+async def owed(running: House, number: str, leaves: bool, expires: int) -> None:
+    async with telephones.owing(running.sip, running.folder, expires, number) as phone:
+        await greeted(phone)
+        calls = (await running.api("GET", "/v1/calls?state=active"))["calls"]
+        call = next(each["id"] for each in calls if each["callee"] == number)
+        await running.api("POST", f"/v1/calls/{call}/transfer", to=TARGET, kind="refer", timeout=1)
+        await phone.wait("referred")
+        if leaves:
+            await phone.hang_up()
+        await _over(running, phone, call, leaves)
+        await phone.wait("asked", timeout=expires)
+
+
+async def _over(running: House, phone: Phone, call: str, leaves: bool) -> None:
+    """For us; Asterisk still owes the carrier's word to somebody who is gone."""
+    shown = await running.ended(call)
+    await phone.wait("hung up" if leaves else "left")
+    assert shown["ended_by"] == ("caller" if leaves else "system")
+    assert "REFER" in shown["detail"]
+    assert "asked" not in [each.event for each in phone.news]
+    assert await merely_listed(running)
+
+
+async def test_a_carrier_that_owes_its_word_keeps_no_call_but_a_name_in_asterisks_list(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    """Until Asterisk asks for news of the transfer, 5 s before the carrier's subscription ends, and hears of none."""
+    async with (
+        house(asterisk, tmp_path, lambda: ToneBrain([GREETING]), trunk=TRUNK) as running,
+        asyncio.TaskGroup() as calls,
+    ):
+        calls.create_task(owed(running, "6301", True, 8), name="the caller leaves")
+        calls.create_task(owed(running, "6302", False, 12), name="nobody does anything")

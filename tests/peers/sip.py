@@ -53,6 +53,38 @@ def referred(sip: str, folder: Path, outcome: str, number: str = "5001") -> Phon
     return Phone(sip, number, scenario=scenario, trace=_trace(folder, REFERRED))
 
 
+def owing(sip: str, folder: Path, expires: int, number: str = "5001") -> Phone:
+    """Calls in, takes a REFER, promises news of it for `expires` seconds and never has any. After the call it answers
+    481 to whoever asks for them, and says `asked`."""
+    text = REFERRED.read_text().replace("active;expires=60", f"active;expires={expires}")
+    said, after = text.index("  <recvCmd />"), text.index('  <label id="afterwards" />')
+    text = (text[:said] + text[after:]).replace('<sendCmd next="end">', '<sendCmd next="late">', 2)
+    scenario = folder / f"owing-{number}.xml"
+    scenario.write_text(text.replace('  <label id="end" />', f'{_GONE}\n  <label id="end" />'))
+    return Phone(sip, number, scenario=scenario, trace=_trace(folder, scenario))
+
+
+_GONE = """
+  <label id="late" />
+  <recv request="SUBSCRIBE" />
+  <send><![CDATA[
+    SIP/2.0 481 Call/Transaction Does Not Exist
+    [last_Via:]
+    [last_From:]
+    [last_To:]
+    [last_Call-ID:]
+    [last_CSeq:]
+    Content-Length: 0
+
+  ]]></send>
+  <sendCmd><![CDATA[
+    Call-ID: [call_id]
+    Event: asked
+
+  ]]></sendCmd>
+"""
+
+
 def _trace(folder: Path, scenario: Path) -> Path:
     """One file of SIP messages for each telephone of a test."""
     number = len(list(folder.glob("*.sip"))) + 1

@@ -240,11 +240,27 @@ def test_without_the_context_in_the_dialplan_the_caller_stays() -> None:
     assert call.state is State.TALKING
 
 
-@pytest.mark.parametrize("what", [m.LegGone(CALLER, 16), m.TimeUp("transfer")])
+@pytest.mark.parametrize("what", [m.LegGone(CALLER, 16), m.TimeUp("transfer"), m.LegHungUp(CALLER, 16)])
 def test_a_caller_who_does_not_come_back_ends_the_call(what: m.Input) -> None:
     call = talking()
     assert m.HangUp(CALLER) in feed(call, REFER, GONE, what)
     assert call.state is State.ENDING
+
+
+def test_a_caller_who_hangs_up_meanwhile_ends_the_call_before_asterisk_lets_the_leg_go() -> None:
+    call = talking()
+    feed(call, REFER, GONE, m.LegHungUp(CALLER, 16))
+    assert (call.state, call.ended_by, call.cause) == (State.ENDING, "caller", 16)
+    assert call.detail == "hung up before the far end had said what became of the REFER"
+
+
+@pytest.mark.parametrize("before", [(), (REFER,)])
+def test_a_leg_that_is_hung_up_is_reported_by_its_end_elsewhere(before: tuple[m.Input, ...]) -> None:
+    call = talking()
+    feed(call, *before)
+    state = call.state
+    assert feed(call, m.LegHungUp(IDS.media if before else CALLER, 16)) == []
+    assert call.state is state
 
 
 # ---------------------------------------------------------------- supervision
@@ -354,6 +370,7 @@ MOVES = st.one_of(
     st.builds(m.TransferDecided, st.booleans(), st.just("ops")),
     st.builds(m.DecideTool, st.sampled_from(["t7", "t8"]), st.booleans()),
     st.just(GONE),
+    st.builds(m.LegHungUp, st.just(CALLER), st.just(16)),
     st.builds(m.LegReturned, st.just(CALLER), st.sampled_from(["SUCCESS", "FAILURE", "FAILURE"]), st.just(486)),
     st.builds(m.TimeUp, st.sampled_from(["consultation", "supervisor", "take over", "transfer"])),
     st.builds(m.LegEntered, OTHERS),
