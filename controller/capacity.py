@@ -1,7 +1,8 @@
 """Is there room for one more call? [pure]
 
-Owns the limits on calls at once and calls per second, in total and per trunk, agent and number called. What is up is
-counted in the calls that live, each time: there is no count that could be left behind. Only beginnings are remembered,
+Owns the limits on calls at once and calls per second, in total and per trunk, agent and number called. A trunk's
+count every leg over it: calls, and what is dialled for a call that is up (transfers, participants, supervisors). What
+is up is counted in what lives, each time: there is no count that could be left behind. Only beginnings are remembered,
 for the rates, and each is forgotten after its second or its hour. Time is an argument.
 """
 
@@ -20,9 +21,10 @@ SECOND, HOUR = 1.0, 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one call takes up. `number` is the one called, of inbound calls."""
+    """What one call takes up, or (`leg`) somebody who is dialled for a call that is up: that counts for its trunk only.
+    `number` is the one called, of inbound calls."""
 
-    direction: Literal["inbound", "outbound"]
+    direction: Literal["inbound", "outbound", "leg"]
     trunk: str | None
     agent: str
     number: str | None = field(default=None, repr=False)
@@ -38,10 +40,12 @@ class Capacity:
     def check(self, wanted: Slot, live: Iterable[Slot], now: float) -> None:
         """Raises Busy with the name of the limit."""
         up = list(live)
-        self._check_total(up)
         self._check_trunk(wanted, up)
-        self._check_agent(wanted, up)
-        self._check_number(wanted, up)
+        if wanted.direction != "leg":
+            calls = [each for each in up if each.direction != "leg"]
+            self._check_total(calls)
+            self._check_agent(wanted, calls)
+            self._check_number(wanted, calls)
         for name, most, window in self._rates(wanted):
             begun = self._begun.get(name)
             while begun and begun[0] <= now - window:
@@ -78,12 +82,12 @@ class Capacity:
 
     def _rates(self, wanted: Slot) -> list[tuple[str, int, float]]:
         """(name, how many, in how many seconds) of each rate that this call counts for."""
-        rates: list[tuple[str, int | None, float]] = [
-            ("limits.calls_per_second", self._config.limits.calls_per_second, SECOND)
-        ]
+        rates: list[tuple[str, int | None, float]] = []
+        if wanted.direction != "leg":
+            rates.append(("limits.calls_per_second", self._config.limits.calls_per_second, SECOND))
         trunk = self._config.trunks.get(wanted.trunk or "")
         if trunk is not None:
             rates.append((f"trunks.{wanted.trunk}.calls_per_second", trunk.calls_per_second, SECOND))
-            if wanted.direction == "outbound":
+            if wanted.direction != "inbound":
                 rates.append((f"trunks.{wanted.trunk}.calls_per_hour", trunk.calls_per_hour, HOUR))
         return [(name, most, window) for name, most, window in rates if most is not None]

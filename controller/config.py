@@ -100,11 +100,11 @@ class Trunk(Section):
     international: bool = False
     """Numbers of other countries than `country_code` may be dialled, as far as `allow` lets them."""
     max_calls: int | None = Field(None, ge=1)
-    """Calls at once over this trunk."""
+    """Calls at once over this trunk, and whoever is dialled over it for a call that is up: transfers, participants."""
     calls_per_second: int | None = Field(None, ge=1)
-    """Calls that may begin in one second, in and out."""
+    """Likewise: what may begin in one second, in and out."""
     calls_per_hour: int | None = Field(None, ge=1)
-    """Calls that may be placed over it in one hour. Transfers and participants are not counted."""
+    """Likewise: what may be dialled over it in one hour."""
     calling_hours: CallingHours | None = None
     """When calls may be placed over it; outside of it they wait. Without it: always."""
     retries: Retries = Field(default_factory=dict)

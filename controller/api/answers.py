@@ -73,6 +73,8 @@ class TransferAnswer(Answer):
     outcome: str | None
     kind: str
     """blind, attended or refer."""
+    detail: str | None
+    """Why it was not even tried."""
 
 
 class SupervisionAnswer(Answer):

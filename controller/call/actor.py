@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 import structlog
 
 from bridge import contract
+from controller import limits
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import dialplan, view
 from controller.call import messages as m
 from controller.call.changes import changes, standing
 from controller.call.errand import Errand
+from controller.call.legs import Legs, Lines, Unlimited
 from controller.call.machine import Call
 from controller.call.milestones import CallGreeted, CallRang, Observe, ToolAsked, ToolTimed, unobserved
 from controller.call.plan import Plan, State
@@ -46,6 +48,7 @@ class CallActor:
         tools: HttpTools,
         observe: Observe = unobserved,
         errand: Errand | None = None,
+        lines: Lines | None = None,
     ) -> None:
         self.id = plan.call
         self.call = Call(plan, _now())
@@ -54,6 +57,7 @@ class CallActor:
         self._workers = workers
         self._observe = observe
         self.record = Record()
+        self.legs = Legs(plan.leg, lines or Unlimited())
         self._http_tools = tools
         self._tools: dict[str, tuple[str, datetime]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -106,6 +110,7 @@ class CallActor:
     async def _take(self, what: m.Input) -> None:
         if isinstance(what, m.TimeUp) and self._timers.pop(what.timer, None) is None:
             return  # stopped after it had fired
+        self.legs.happened(what)
         before = standing(self.call)
         commands = self.call.handle(what, _now())
         if self.call.state != before.state:
@@ -123,7 +128,7 @@ class CallActor:
         for command in commands:
             try:
                 await self._do(command)
-            except (AriError, BadArgument, NoWorker, WorkerUnreachable, view.CallRefused) as error:
+            except (AriError, BadArgument, NoWorker, WorkerUnreachable, view.CallRefused, limits.Busy) as error:
                 gone = isinstance(error, NotFound)
                 if isinstance(command, _TEARING_DOWN):
                     self._log.warning("teardown incomplete", command=type(command).__name__, reason=str(error))
@@ -132,7 +137,7 @@ class CallActor:
                 else:
                     self._log.info("command failed", command=type(command).__name__, reason=str(error), gone=gone)
                     # Next, before anything that is queued: the rest of the queue assumes that it was done.
-                    await self._take(m.CommandFailed(command, str(error), gone))
+                    await self._take(m.CommandFailed(command, str(error), gone, isinstance(error, limits.Busy)))
                     return
 
     async def _do(self, command: m.Command) -> None:
@@ -201,6 +206,8 @@ class CallActor:
         ari = self._ari
         if self.errand is not None and isinstance(command, m.Dial) and command.channel == self.call.plan.leg:
             await self.errand.before_dial()
+        if isinstance(command, m.Dial):
+            self.legs.dial(command.channel, command.target)
         made = _made(command)
         self._attempted.add(made)
         match command:
@@ -231,6 +238,7 @@ class CallActor:
     def _removed(self, what: str) -> None:
         self._standing.discard(what)
         self._attempted.discard(what)
+        self.legs.over(what)
 
     async def _tell_worker(self, command: m.Command) -> None:
         match command:
@@ -323,6 +331,7 @@ class CallActor:
         except TimeoutError:
             self._log.error("teardown did not finish; the next reconcile removes what is left")
         self._workers.release(self.id)
+        self.legs.all_over()
 
 
 def _made(command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> str:

@@ -24,6 +24,7 @@ from controller.call import births, milestones, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
 from controller.call.plan import Plan, State, Waiting
+from controller.call.room import Room
 from controller.capacity import Slot
 from controller.config import Config
 from controller.config_routes import Overflow, Route, WaitingLine
@@ -40,11 +41,9 @@ MOST_VARIABLES, LONGEST_VALUE = 50, 4096
 class Lives(Protocol):
     """The registry, as far as arrivals concern it."""
 
-    draining: bool
+    room: Room
 
     def begin(self, plan: Plan) -> CallActor: ...
-    def take_room(self, wanted: Slot) -> None: ...
-    def out_of_service(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class Arrivals:
                     self._take(caller, step.agent)
                 except (view.NotReady, limits.Busy) as reason:
                     refusal = str(reason)
-                    if self._lives.draining:
+                    if self._lives.room.draining:
                         break
                     continue
                 self._ask_first(caller, step.agent, route)
@@ -140,13 +139,13 @@ class Arrivals:
             if step.busy:
                 break
         log.warning("caller refused", call=caller.arrival.call, reason=refusal)
-        self._refuse(caller, "busy", "congestion" if self._lives.out_of_service() else "busy")
+        self._refuse(caller, "busy", "congestion" if self._lives.room.out_of_service() else "busy")
 
     def _take(self, caller: _Caller, agent: str) -> None:
         """Those who wait come first. Raises NotReady and Busy."""
         if any(each.call.plan.spec.agent == agent for each in self._waiting()):
             raise limits.Busy("Others wait for this agent already.")
-        self._lives.take_room(_slot(caller, agent))
+        self._lives.room.take(_slot(caller, agent))
 
     def _refuse(self, caller: _Caller, why: str, reason: str) -> None:
         self._observe(milestones.CallerRefused("no_route" if why == "no_route" else "busy"))
@@ -195,7 +194,7 @@ class Arrivals:
             plan = actor.call.plan
             try:
                 if plan.spec.agent not in full:
-                    self._lives.take_room(births.slot_of(plan))
+                    self._lives.room.take(births.slot_of(plan))
                     self._line.pop(actor.id)
                     actor.put(m.RoomFound())
             except (view.NotReady, limits.Busy):
@@ -247,7 +246,7 @@ class Arrivals:
         finally:
             self._asking.pop(caller.leg, None)
         log.info("looked up", call=caller.arrival.call, found=len(found), ms=round((monotonic() - began) * 1000))
-        if self._lives.draining:
+        if self._lives.room.draining:
             await self._hang_up(caller.leg, "congestion")
         else:
             self._begin(caller, agent, route, found)

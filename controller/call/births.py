@@ -86,7 +86,7 @@ def outbound(config: Config, entry: Entry) -> Plan:
         recording=routing.recording_of(agent),
         caller=shown,
         callee=number,
-        target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout),
+        target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout, trunk=order.trunk),
         webhook=order.webhook,
         answer_detection=order.answer_detection,
         voicemail=templates.fill(agent.voicemail.message, order.variables) if agent.voicemail else None,
@@ -130,7 +130,8 @@ def target_of(config: Config, where: limits.Number | limits.Context, longest: fl
         # /n: a Local channel that optimised itself away would leave our bridge with it.
         return m.Target(f"{where.dial}/n", f"{where.extension}@{where.context}")
     line = config.trunks[where.trunk]
-    return m.Target(where.dial, where.number, caller_id=line.caller_id, timeout=min(line.timeout, longest))
+    timeout = min(line.timeout, longest)
+    return m.Target(where.dial, where.number, caller_id=line.caller_id, timeout=timeout, trunk=where.trunk)
 
 
 def transfer_target(

@@ -79,6 +79,8 @@ class Target:
     caller_id: str | None = field(default=None, repr=False)
     timeout: float = 30.0
     """Seconds that it may ring."""
+    trunk: str | None = None
+    """The trunk over which it is dialled, whose limits it counts for. None: a place in the dialplan."""
     kind: TransferKind = "blind"
     """How a transfer there is made. For `refer`, `dial` is where the trunk is told to send the person."""
 

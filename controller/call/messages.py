@@ -247,6 +247,8 @@ class CommandFailed:
     reason: str
     gone: bool = False
     """True: what it acted on no longer exists, which is an answer and not an error."""
+    full: bool = False
+    """True: somebody was to be dialled, and the trunk has no room for one more."""
 
 
 Input = (

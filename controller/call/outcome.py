@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     NO_ROOM = "no_room"
-    """A caller who waited in vain."""
+    """A caller who waited in vain; of a leg: a limit of its trunk is reached, and it was not dialled."""
 
 
 _BY_SIP = {
@@ -63,3 +63,10 @@ def of_unanswered(cause: int | None, sip_status: int | None) -> Outcome:
         if 500 <= sip_status < 600:
             return Outcome.CONGESTION
     return _BY_CAUSE.get(cause or 0, Outcome.FAILED)
+
+
+def of_failed(gone: bool, full: bool) -> Outcome:
+    """Of a leg that could not be dialled or joined: it had gone, there is no room on its trunk, or neither."""
+    if full:
+        return Outcome.NO_ROOM
+    return Outcome.CANCELLED if gone else Outcome.FAILED

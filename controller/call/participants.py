@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bridge import contract
 from controller.call import messages as m
-from controller.call.outcome import Outcome, of_unanswered
+from controller.call.outcome import Outcome, of_failed, of_unanswered
 from controller.call.plan import RING_GRACE, Participant, State
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def happened(call: "Call", found: Participant, what: m.Input, now: datetime) -> 
             return [m.HangUp(found.channel), *_failed(call, found, now, Outcome.NO_ANSWER)]
         case m.ParticipantDropped() if found.state == "ringing":
             return [m.HangUp(found.channel), *_failed(call, found, now, Outcome.CANCELLED)]
-        case m.CommandFailed(gone=gone):
-            return [m.HangUp(found.channel), *_failed(call, found, now, Outcome.CANCELLED if gone else Outcome.FAILED)]
+        case m.CommandFailed():
+            return [m.HangUp(found.channel), *_failed(call, found, now, of_failed(what.gone, what.full))]
         case m.LegGone():
             return _left(call, found, now, "A participant has left the call.")
         case m.ParticipantDropped():

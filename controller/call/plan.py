@@ -125,6 +125,8 @@ class Transfer:
     outcome: Outcome | None = None
     announce: str | None = field(default=None, repr=False)
     decide: float = 60.0
+    detail: str | None = None
+    """Why it was not even tried."""
     consultation: str | None = None
     """The bridge in which agent and target talk, while it exists."""
 

@@ -9,13 +9,11 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
-from time import monotonic
+from datetime import UTC, datetime
 
 import structlog
 
 from bridge import contract
-from controller import limits
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
@@ -25,9 +23,10 @@ from controller.call.actor import CallActor
 from controller.call.arrivals import Arrivals
 from controller.call.errand import Errand
 from controller.call.plan import Plan
+from controller.call.room import Room, today
 from controller.call.spending import PER_DAY, Spending
 from controller.call.verbs import Verbs
-from controller.capacity import Capacity, Slot
+from controller.capacity import Slot
 from controller.config import Config
 from controller.cost import Prices
 from controller.outbound.entry import Entry
@@ -48,11 +47,6 @@ def is_caller(channel: Channel) -> bool:
     if m.Ids.call_of(channel.id) is not None or channel.name.startswith(_NO_CALLERS):
         return False
     return not channel.name.startswith("Local/") or channel.name.endswith(";2")
-
-
-def _today() -> date:
-    """By this machine's clock and time zone: a day of spending is one of its owner's."""
-    return date.today()
 
 
 def _view(actor: CallActor) -> view.CallView:
@@ -78,7 +72,7 @@ class Registry:
         self._tasks = tasks
         self._tools = tools
         self._spending = Spending(config.limits, prices)
-        self._capacity = Capacity(config)
+        self.room = Room(config, workers, self._spending, self._slots)
         self._arrivals = Arrivals(config, ari, tools, tasks, self, observe)
         self._observe = observe
         self._live: dict[str, CallActor] = {}
@@ -88,7 +82,6 @@ class Registry:
         self._empty = asyncio.Event()
         self._empty.set()
         self.link_up = False
-        self.draining = False
 
     @property
     def live(self) -> int:
@@ -167,7 +160,7 @@ class Registry:
             log.warning(
                 "a model without a price: what it costs is not counted; give it one in `prices`", model=event.model
             )
-        reached = self._spending.used(event, actor.record, _today())
+        reached = self._spending.used(event, actor.record, today())
         if reached is None:
             return
         log.warning("a spend limit is reached", call=actor.id, limit=reached, cost=round(actor.record.cost, 4))
@@ -189,7 +182,7 @@ class Registry:
         plan = births.outbound(self._config, entry)
         if entry.id in self._live:
             raise view.NotReady("Its last attempt is still being taken down.")
-        self.take_room(births.slot_of(plan))
+        self.room.take(births.slot_of(plan))
         log.info("call placed", call=plan.call, agent=plan.spec.agent, trunk=plan.trunk)
         self.begin(plan, errand)
 
@@ -220,27 +213,16 @@ class Registry:
 
     # ------------------------------------------------------------ lives
 
-    def take_room(self, wanted: Slot) -> None:
-        """For a call that begins now: it counts from here on. Raises NotReady and Busy."""
-        if self.draining:
-            raise view.NotReady("The controller is going down and takes no new calls.")
-        self._spending.check(_today())
-        if not self._workers.has_room():
-            raise limits.Busy("No bridge worker has room for one more call.")
-        self._capacity.check(wanted, self._slots(), monotonic())
-        self._capacity.began(wanted, monotonic())
-
     def _slots(self) -> Iterator[Slot]:
         """Of all calls that are up or about to be; those who wait in line take none."""
         yield from self._arrivals.asking()
-        yield from (births.slot_of(each.call.plan) for each in self._live.values() if not self._arrivals.waits(each.id))
-
-    def out_of_service(self) -> bool:
-        """It is not a matter of a call or two."""
-        return self.draining or self._spending.spent(_today())
+        for each in self._live.values():
+            if not self._arrivals.waits(each.id):
+                yield births.slot_of(each.call.plan)
+            yield from (Slot("leg", trunk, "") for trunk in each.legs.others())
 
     def begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
-        actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand)
+        actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand, self.room)
         self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
@@ -284,7 +266,7 @@ class Registry:
 
     async def drain(self, seconds: float) -> None:
         """No new calls; those that live are hung up and given `seconds` to leave nothing behind."""
-        self.draining = True
+        self.room.draining = True
         for actor in list(self._live.values()):
             actor.put(m.HangUpAsked("shutdown"))
         try:

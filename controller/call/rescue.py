@@ -145,7 +145,8 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
         return refer.not_sent(call, now, what.gone)
     if moved is not None and moved.channel in concerned:
         call.state = State.TRANSFERRING  # a target that vanished while joining was never connected
-        return transfer.target_unanswered(call, now, Outcome.FAILED)
+        moved.detail = what.reason if what.full else None
+        return transfer.target_unanswered(call, now, Outcome.NO_ROOM if what.full else Outcome.FAILED)
     if call.ids.media in concerned and call.plan.leg not in concerned:
         return agent_lost(call, f"its leg could not be moved: {what.reason}", now)
     if what.gone:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from controller.call import messages as m
 from controller.call import participants
-from controller.call.outcome import Outcome, of_unanswered
+from controller.call.outcome import Outcome, of_failed, of_unanswered
 from controller.call.plan import RING_GRACE, State, Supervision
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
             return _taken(call)
         case m.CommandFailed(command=command) if _of_snoop(found, command):
             return _deaf(call, found, now)
-        case m.CommandFailed(gone=gone):
-            return _gone(call, found, now, Outcome.CANCELLED if gone else Outcome.FAILED)
+        case m.CommandFailed():
+            return _gone(call, found, now, of_failed(what.gone, what.full))
         case m.SupervisionEnded():
             return _gone(call, found, now, Outcome.CANCELLED)
         case m.SupervisionChanged(mode):

@@ -117,7 +117,8 @@ def target_unanswered(call: "Call", now: datetime, outcome: Outcome) -> list[m.C
 def caller_back(call: "Call", transfer: Transfer, outcome: Outcome) -> list[m.Command]:
     """With the agent, which gets to know why."""
     call.state = State.TALKING
-    reason = f"The transfer did not succeed: {outcome.value.replace('_', ' ')}. The caller is still with you."
+    why = "all lines are taken" if outcome is Outcome.NO_ROOM else outcome.value.replace("_", " ")
+    reason = f"The transfer did not succeed: {why}. The caller is still with you."
     if transfer.by == "digit":
         reason += " They had asked for it by pressing a key."
     if transfer.tool_call in call.open_tools:

@@ -26,6 +26,8 @@ class TransferView:
     state: Literal["ringing", "consulting", "answered", "failed"]
     outcome: str | None
     kind: TransferKind = "blind"
+    detail: str | None = None
+    """Why it was not even tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def participant_view(found: Participant) -> ParticipantView:
 
 
 def transfer_view(moved: Transfer) -> TransferView:
-    return TransferView(moved.target.shown, moved.by, moved.state, moved.outcome, moved.target.kind)
+    return TransferView(moved.target.shown, moved.by, moved.state, moved.outcome, moved.target.kind, moved.detail)
 
 
 def supervision_view(found: Supervision) -> SupervisionView:

@@ -13,6 +13,7 @@ from tests.unit.controller.configs import FULL, config
 IN = Slot("inbound", "main", "reception", "+4930")
 OUT = Slot("outbound", "main", "reception")
 DESK = Slot("inbound", "desk", "reception", "+4931")
+LEG = Slot("leg", "main", "")
 NOBODYS = Slot("inbound", None, "other", "+4931")
 
 
@@ -30,6 +31,12 @@ NOBODYS = Slot("inbound", None, "other", "+4931")
         ({"limits__per_number": {"+4930": 1}}, [IN], IN, "limits.per_number"),
         ({"limits__per_number": {"+4930": 1}}, [IN], DESK, None),
         ({"limits__per_number": {"+4930": 1}}, [IN], OUT, None),
+        ({"trunks__main__max_calls": 3}, [IN, OUT], LEG, None),
+        ({"trunks__main__max_calls": 3}, [IN, OUT, LEG], LEG, "trunks.<name>.max_calls"),
+        ({"trunks__main__max_calls": 3}, [IN, LEG, LEG], OUT, "trunks.<name>.max_calls"),
+        ({"trunks__main__max_calls": 1}, [LEG], DESK, None),
+        ({"limits__max_calls": 2}, [IN, LEG, LEG], IN, None),
+        ({"limits__max_calls": 2}, [IN, IN], LEG, None),
     ],
 )
 def test_calls_at_once(changes: dict[str, Any], live: list[Slot], wanted: Slot, limit: str | None) -> None:
@@ -47,6 +54,8 @@ def test_calls_at_once(changes: dict[str, Any], live: list[Slot], wanted: Slot, 
         ({"limits__calls_per_second": 2}, NOBODYS, 1.0),
         ({"trunks__main__calls_per_second": 2}, IN, 1.0),
         ({"trunks__main__calls_per_hour": 2}, OUT, 3600.0),
+        ({"trunks__main__calls_per_second": 2}, LEG, 1.0),
+        ({"trunks__main__calls_per_hour": 2}, LEG, 3600.0),
     ],
 )
 def test_calls_in_time(changes: dict[str, Any], wanted: Slot, window: float) -> None:
@@ -68,6 +77,14 @@ def test_the_hour_is_that_of_calls_we_place() -> None:
         capacity.check(IN, [], now)
         capacity.began(IN, now)
     capacity.check(OUT, [], 5)
+
+
+def test_a_leg_is_no_call_that_begins() -> None:
+    capacity = Capacity(config(FULL, limits__calls_per_second=1))
+    capacity.began(LEG, 0.0)
+    capacity.check(IN, [], 0.0)
+    capacity.began(IN, 0.0)
+    capacity.check(LEG, [], 0.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.sampled_from([IN, OUT, DESK, NOBODYS])), max_size=60), st.integers(1, 5))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -12,7 +12,10 @@ from controller.ari.errors import BadArgument, Refused
 from controller.ari.rest import Ari
 from controller.call import messages as m
 from controller.call.actor import CallActor
+from controller.call.legs import Legs
+from controller.call.outcome import Outcome
 from controller.call.plan import Plan, State
+from controller.limits import Busy
 from controller.tools.http import Answer, HttpTools
 from controller.workers import Worker, Workers
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET
@@ -174,6 +177,35 @@ async def test_a_dial_string_that_must_not_be_sent_gives_the_caller_back(rig: Ri
     answer = await rig.workers.answer()
     assert (answer.tool_call, answer.ok) == ("t1", False)
     assert rig.ari.names()[-2:] == ["hangup", "stop_moh"]
+
+
+class Full:
+    """A trunk without room."""
+
+    def dial(self, channel: str, trunk: str, *, own: bool) -> None:
+        raise Busy("As many calls as allowed are up over this trunk already.")
+
+    def answered(self, channel: str) -> None: ...
+    def over(self, channel: str) -> None: ...
+
+
+async def test_without_a_line_nobody_is_dialled_and_everybody_is_told(rig: Rig) -> None:
+    leg, target = IDS.participant("one"), replace(TARGET, trunk="main")
+    rig.actor.legs = Legs(CALLER, Full())
+    boss = m.SuperviseAsked(IDS.supervisor(1), target, "listen", "ops")
+    rig.put(m.TransferAsked(target, "agent", "t1"), m.ParticipantAsked(leg, target, "ops"), boss)
+    answer = await rig.workers.answer()
+    assert (answer.tool_call, answer.ok) == ("t1", False)
+    assert "all lines are taken" in answer.output
+    rig.put(m.WaitTool("w1"))
+    await rig.workers.answer()
+    call = rig.actor.call
+    assert call.state is State.TALKING
+    assert call.transfer is not None
+    assert call.supervision is not None
+    assert call.transfer.detail == "As many calls as allowed are up over this trunk already."
+    assert {call.transfer.outcome, call.participants[leg].outcome, call.supervision.outcome} == {Outcome.NO_ROOM}
+    assert "originate" not in rig.ari.names()
 
 
 async def test_orders_go_to_the_worker_as_they_are_and_no_music_is_no_end_of_a_hold(rig: Rig) -> None:

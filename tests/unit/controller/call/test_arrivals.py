@@ -15,6 +15,7 @@ from controller.call import messages as m
 from controller.call.actor import CallActor
 from controller.call.machine import Call
 from controller.call.plan import Plan
+from controller.call.room import Room
 from controller.capacity import Slot
 from controller.config import Config
 from controller.tools.http import Answer, HttpTools
@@ -32,7 +33,8 @@ class Stage:
     """The registry, Asterisk and the tools, as far as arrivals see them."""
 
     def __init__(self, made: Config, tasks: asyncio.TaskGroup) -> None:
-        self.room = True
+        self.free = True
+        self.room = cast(Room, self)
         self.draining = False
         self.begun: list[SimpleNamespace] = []
         self.hung_up: list[str] = []
@@ -46,8 +48,8 @@ class Stage:
         self.begun.append(actor)
         return cast(CallActor, actor)
 
-    def take_room(self, _: Slot) -> None:
-        if not self.room:
+    def take(self, _: Slot) -> None:
+        if not self.free:
             raise limits.Busy("full")
 
     def out_of_service(self) -> bool:
@@ -114,12 +116,12 @@ async def test_the_line_moves_by_itself_when_there_is_room_again(monkeypatch: py
     monkeypatch.setattr(arrivals, "LOOK_AGAIN", 0.01)
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(overflow=[{"wait": {}}]), tasks)
-        stage.room = False
+        stage.free = False
         stage.caller("1.1")
         stage.caller("1.2")
         first, second = stage.begun
         assert (first.puts, second.puts) == ([m.PlaceKnown(1)], [m.PlaceKnown(2)])
-        stage.room = True
+        stage.free = True
         await until(lambda: m.RoomFound() in first.puts)
         await until(lambda: m.RoomFound() in second.puts)
         assert not stage.arrivals.waits(first.id)
@@ -128,9 +130,9 @@ async def test_the_line_moves_by_itself_when_there_is_room_again(monkeypatch: py
 async def test_who_comes_later_does_not_pass_those_who_wait() -> None:
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(overflow=[{"wait": {"max_waiting": 1}}]), tasks)
-        stage.room = False
+        stage.free = False
         stage.caller("1.1")
-        stage.room = True
+        stage.free = True
         stage.caller("1.2")
         await until(lambda: stage.hung_up)
         assert stage.hung_up == ["1.2 busy"]

@@ -25,7 +25,7 @@ CONFIG = config(
         "wrap_up": "Time is up.",
     },
 )
-SALES = m.Target("PJSIP/4930555@trunk", "4930555", caller_id="+4930123", timeout=30.0)
+SALES = m.Target("PJSIP/4930555@trunk", "4930555", caller_id="+4930123", timeout=30.0, trunk="main")
 SUPPORT = m.Target("Local/7000@queues/n", "7000@queues")
 
 

@@ -1,0 +1,90 @@
+"""Lines over trunks: as many as there are legs, whatever the order of what happens, and none when the call is over."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.call import messages as m
+from controller.call.legs import Legs
+from controller.limits import Busy
+
+OWN, OTHERS = "own", ("one", "two", "three")
+MOST = 2
+
+
+class Trunk:
+    """`Lines` with room for MOST legs beside the calls' own."""
+
+    def __init__(self) -> None:
+        self.up: dict[str, bool] = {}
+        self.talking: set[str] = set()
+
+    def dial(self, channel: str, trunk: str, *, own: bool) -> None:
+        assert channel not in self.up, "counted twice"
+        if not own and sum(not each for each in self.up.values()) >= MOST:
+            raise Busy("full")
+        self.up[channel] = own
+
+    def answered(self, channel: str) -> None:
+        assert channel in self.up
+        self.talking.add(channel)
+
+    def over(self, channel: str) -> None:
+        del self.up[channel]  # once
+        self.talking.discard(channel)
+
+
+def target(trunk: str | None = "main") -> m.Target:
+    return m.Target("PJSIP/1@trunk", "1", trunk=trunk)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["dial", "enter", "dialplan", "gone", "removed"]), st.sampled_from([OWN, *OTHERS])),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_a_line_is_as_long_taken_as_its_leg_may_live(steps: list[tuple[str, str]]) -> None:
+    trunk = Trunk()
+    legs = Legs(OWN, trunk)
+    alive: set[str] = set()
+    for step, channel in steps:
+        match step:
+            case "dial":
+                try:
+                    legs.dial(channel, target())
+                    alive.add(channel)
+                except Busy:
+                    assert len(alive - {OWN}) >= MOST
+            case "enter":
+                legs.happened(m.LegEntered(channel))
+            case "dialplan":
+                legs.happened(m.LegGone(channel, in_dialplan=True))
+            case "gone":
+                legs.happened(m.LegGone(channel, 16))
+                alive.discard(channel)
+            case "removed":
+                legs.over(channel)
+                alive.discard(channel)
+        assert trunk.up.keys() == alive
+        assert len(list(legs.others())) == len(alive - {OWN}) <= MOST
+    legs.all_over()
+    assert trunk.up == {}
+    assert list(legs.others()) == []
+
+
+def test_a_place_in_the_dialplan_takes_no_line() -> None:
+    legs = Legs(OWN, trunk := Trunk())
+    legs.dial("one", target(None))
+    assert trunk.up == {}
+
+
+def test_a_leg_that_is_refused_takes_no_line() -> None:
+    legs = Legs(OWN, trunk := Trunk())
+    for channel in OTHERS[:MOST]:
+        legs.dial(channel, target())
+    with pytest.raises(Busy):
+        legs.dial(OTHERS[MOST], target())
+    assert len(trunk.up) == MOST
+    legs.dial(OWN, target())
