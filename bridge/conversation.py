@@ -21,8 +21,8 @@ measuring what was heard and clearing the queue there is nothing.
     ServerError        a race that is counted, a refused request that is repeated, or the end
 
 The rules live with their state: `responses` (one at a time, its table), `interruptions`, `tools` (its table),
-`turns`, `caller`, `doubts`, `tail`, `utterances`, `greeting`, `ears`, `orders`, `farewell`, `idle`, `digits`, `meter`,
-`setbacks`, `outage`, `cast`. This file only says who hears of what, in which order.
+`turns`, `caller`, `agent`, `doubts`, `tail`, `utterances`, `greeting`, `ears`, `orders`, `farewell`, `idle`, `digits`,
+`meter`, `setbacks`, `outage`, `cast`. This file only says who hears of what, in which order.
 
 Watchdogs and their recovery: no reaction to a request (asked again, three times, then the session ends); a response
 that stands still (cancelled, then given up); a response without sound or tool (asked for again once); a failed one
@@ -31,6 +31,7 @@ that stands still (cancelled, then given up); a response without sound or tool (
 then, or we ask).
 """
 
+from bridge.agent import Agent
 from bridge.caller import Caller
 from bridge.cast import Cast
 from bridge.contract import Hold, Inform, Mute, Said, SessionSpec, Speak, Switch, WrapUp
@@ -70,9 +71,6 @@ from bridge.tools import ToolCalls
 from bridge.turns import Turns
 from bridge.utterances import Utterances
 
-REMOTE_TOOL_S = 60.0
-"""How long a response may be quiet while the server calls a tool by itself."""
-
 
 class Conversation:
     """See the module. `playout` is shared with the session, which only pops from it."""
@@ -90,45 +88,40 @@ class Conversation:
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
         self.doubts = Doubts(spec, out)
         self.farewell = Farewell(call, out, playout, self.doubts)
-        self.orders = Orders(
-            spec,
-            out,
-            playout,
-            self.ears,
-            self.farewell,
-            self.responses,
-            self.tools,
-            self.turns,
-            self.interruptions,
+        turns, tools, responses, greeting = self.turns, self.tools, self.responses, self.greeting
+        doubts, ears, cuts, farewell = self.doubts, self.ears, self.interruptions, self.farewell
+        orders = self.orders = Orders(spec, out, playout, ears, farewell, responses, tools, turns, cuts)
+        tail = self._tail = Tail(out, playout, responses, tools, doubts)
+        caller = self._caller = Caller(
+            spec, out, playout, ears, doubts, turns, responses, cuts, tools, tail, orders, farewell
         )
-        self._rule = self.orders.rule
-        self._tail = Tail(out, playout, self.responses, self.tools, self.doubts)
-        self._caller = Caller(
-            spec,
-            out,
+        said = self.utterances
+        outage = self.outage = Outage(spec, playout, responses, tools, turns, said, orders.rule)
+        meter = self.meter = Meter(call, spec, out)
+        setbacks = self.setbacks = Setbacks(out, responses)
+        self._agent = Agent(
             playout,
-            self.ears,
-            self.doubts,
-            self.turns,
-            self.responses,
-            self.interruptions,
-            self.tools,
-            self._tail,
-            self.orders,
-            self.farewell,
+            responses,
+            said,
+            turns,
+            tools,
+            greeting,
+            cuts,
+            setbacks,
+            meter,
+            orders,
+            farewell,
+            outage,
+            tail,
+            caller,
         )
-        self.outage = Outage(spec, playout, self.responses, self.tools, self.turns, self.utterances, self._rule)
         self._idle = Idle(spec.idle, out)
-        self._digits = Digits(call, spec.digit_actions, out, self.responses)
-        self.meter = Meter(call, spec, out)
-        self.setbacks = Setbacks(out, self.responses)
-        by_spec = (self.turns, self.doubts, self._caller, self.meter)
-        self._cast = Cast(by_spec, self.ears, self.orders, self.tools, self._idle, self._digits)
+        self._digits = Digits(call, spec.digit_actions, out, responses)
+        by_spec = (turns, doubts, caller, meter)
+        self._cast = Cast(by_spec, ears, orders, tools, self._idle, self._digits)
         self.closed = False
         self._listening = False
         """The caller is there: `Greet` has come."""
-        self._remote: set[str] = set()
-        """Responses that had the server call a tool, and have not spoken since."""
 
     def __repr__(self) -> str:
         return f"<Conversation [{self.responses!r} {self.tools!r} {self._playout!r}]>"
@@ -150,35 +143,30 @@ class Conversation:
         """What happens all the time."""
         match what:
             case events.AudioDelta():
-                self._sound(what, now)
+                self._agent.sound(what, now)
             case Ticked():
                 self.interruptions.ticked(now)
                 self.turns.ticked(now)
                 self.greeting.ticked()
-            case events.TranscriptDelta(response_id, item_id, delta, part):
-                self._seen(response_id, now)
-                self.utterances.text_delta(response_id, item_id, delta, part)
-            case events.TranscriptDone(response_id, item_id, transcript, part):
-                self._seen(response_id, now)
-                self.utterances.text_done(response_id, item_id, transcript, part)
-                self._report_played()
+            case events.TranscriptDelta():
+                self._agent.text(what, now)
+            case events.TranscriptDone():
+                self._agent.text_done(what, now)
             case events.AudioDone(item_id):
-                self._playout.end(item_id)
-                self.utterances.sound_done(item_id)
-                self._report_played()
+                self._agent.sound_done(item_id)
             case Drained():
-                self._drained()
+                self._agent.drained()
             case events.SpeechStarted(item_id):
                 self._idle.reset()
                 self._caller.started(item_id, now)
             case events.SpeechStopped(_, audio_end_ms):
                 self._caller.stopped(audio_end_ms, now)
             case events.ResponseCreated(response_id):
-                self._seen(response_id, now, announced=True)
+                self._agent.seen(response_id, now, announced=True)
             case events.ResponseDone():
-                self._response_done(what)
+                self._agent.response_done(what)
             case events.ItemDone():
-                self._item_done(what, now)
+                self._agent.item_done(what, now)
             case events.ItemAdded(item_id):
                 self.responses.item_added(item_id)
             case _:
@@ -213,7 +201,7 @@ class Conversation:
             case events.CallerIdle():
                 self._idle.server_prompted()
             case events.RemoteTool(over):
-                self.responses.patient(0 if over else REMOTE_TOOL_S, now)
+                self._agent.remote_tool(over=over, now=now)
             case ToolAnswered(call_id, output, respond):
                 self.tools.answered(call_id, output, respond=respond)
             case events.CallerTranscribed():
@@ -228,7 +216,7 @@ class Conversation:
                 self._out.add(Note("malformed event from the server", {"event_type": kind, "why": why}))
             case LineLost():
                 self.doubts.settle()
-                self._response_over(self.outage.lost())
+                self._agent.response_over(self.outage.lost())
             case LineBack(provider):
                 self.meter.provider = provider
                 self.turns.appended.restart()
@@ -249,79 +237,6 @@ class Conversation:
         self.interruptions.close()
         self.closed = True
 
-    # ------------------------------------------------------------ the agent speaks
-
-    def _sound(self, delta: events.AudioDelta, now: float) -> None:
-        response_id, item_id, pcm = delta.response_id, delta.item_id, delta.pcm
-        self._seen(response_id, now)
-        if not pcm:
-            return
-        self.utterances.sound(response_id, item_id, len(pcm))
-        if self.interruptions.drops(response_id, item_id, delta.content_index):
-            return
-        self.setbacks.productive.add(response_id)
-        self._remote.discard(response_id)
-        self._caller.begun = True
-        self._playout.push(response_id, item_id, delta.content_index, pcm)
-        self.turns.sound(response_id, item_id, now)
-        self.greeting.sound(item_id)
-
-    def _seen(self, response_id: str, now: float, *, announced: bool = False) -> None:
-        """A response shows a sign of life; the first one is its beginning, `response.created` or not."""
-        before = self.responses.response_id
-        notice = self.responses.created if announced else self.responses.seen
-        self._lost(notice(response_id, now))
-        if self.responses.response_id == before:
-            return
-        if self.orders.refuses or (self.responses.granted and self._caller.has_the_word):
-            # The caller spoke up while our request was on its way; the server cancels only what ran before.
-            self.responses.cancel()
-        self.turns.answered()
-        self._rule()
-
-    def _response_done(self, done: events.ResponseDone) -> None:
-        self.meter.response(done.usage)
-        stuck = done.response_id == self.responses.stuck
-        interrupted = self.responses.is_muted(done.response_id) and not stuck
-        if not self.responses.done(done.response_id):
-            return
-        self._response_over(done.response_id)
-        if done.status == "failed":
-            self.setbacks.failed(done)
-        elif stuck or not (interrupted or done.status == "cancelled"):
-            self.setbacks.check(done.response_id)
-        if done.response_id in self._remote:
-            self._remote.discard(done.response_id)
-            self.turns.expect_answer()
-            self._rule()
-        granted = self.responses.granted
-        if granted and granted.last_words and done.response_id in self.setbacks.productive and done.status != "failed":
-            self.farewell.said()
-        self.responses.flush()
-
-    def _lost(self, response_id: str) -> None:
-        """A response that is over without a `response.done`."""
-        if response_id:
-            self._response_over(response_id)
-
-    def _response_over(self, response_id: str) -> None:
-        for item_id in self.utterances.items_of(response_id):
-            self._playout.end(item_id)
-        self.utterances.response_over(response_id)
-        self.tools.response_over(response_id)
-        self._report_played()
-        self._tail.bound()
-
-    def _report_played(self) -> None:
-        if self._playout.idle:
-            self.utterances.played()
-
-    def _drained(self) -> None:
-        self._report_played()
-        self.outage.quiet()
-        self.farewell.quiet()
-        self._tail.quiet()
-
     # ------------------------------------------------------------ the caller speaks
 
     def _caller_said(self, heard: events.CallerTranscribed, now: float) -> None:
@@ -333,22 +248,6 @@ class Conversation:
         if text:
             self._out.add(Emit(Said(call=self._call, who="caller", text=text, item=heard.item_id)))
 
-    # ------------------------------------------------------------ tools
-
-    def _item_done(self, item: events.ItemDone, now: float) -> None:
-        self._seen(item.response_id, now)
-        if item.kind == "mcp_call":  # the server goes on by itself when it has its answer; else we ask
-            self.setbacks.productive.add(item.response_id)
-            self._remote.add(item.response_id)
-            return
-        if item.kind != "function_call":
-            return
-        spoke = self.turns.speaking or self.responses.is_muted(item.response_id)
-        if self.tools.called(item, caller_spoke=spoke, first_act=not self._caller.begun):
-            self.setbacks.productive.add(item.response_id)
-            if self.responses.is_over(item.response_id):
-                self._response_over(item.response_id)
-
     # ------------------------------------------------------------ trouble
 
     def _timer(self, timer: Timer, subject: str, now: float) -> None:
@@ -358,7 +257,7 @@ class Conversation:
             case Timer.PROGRESS:
                 self.responses.progress_checked(now)
             case Timer.CANCEL:
-                self._cancel_expired()
+                self._agent.cancel_expired()
             case Timer.RETRY:
                 self.responses.retry()
             case Timer.ANSWER:
@@ -390,10 +289,3 @@ class Conversation:
             self.orders.goodbye(text, "idle")
         elif text:
             self.orders.prompt(text)
-
-    def _cancel_expired(self) -> None:
-        given_up = self.responses.cancel_expired()
-        self._lost(given_up)
-        if given_up and given_up == self.responses.stuck:
-            self.setbacks.check(given_up)
-        self.responses.flush()

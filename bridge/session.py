@@ -22,22 +22,20 @@ import structlog
 
 from bridge import cast, contract, signals
 from bridge.conversation import Conversation
-from bridge.gap import Gap
 from bridge.line import Line, Opening
 from bridge.memory import Memory
-from bridge.playout import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, Playout
+from bridge.playout import Playout
 from bridge.realtime import events
 from bridge.realtime.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.failures import ProviderError
-from bridge.realtime.frames import audio_append
 from bridge.realtime.retries import PACE, Pace
 from bridge.story import line_of
-from bridge.uplink import Uplink
+from bridge.timers import Timers
+from bridge.upstream import Upstream
 
 LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
 
-_SILENCE = audio_append(bytes(FRAME_BYTES))
 _SETUP = b'{"type": "session.update"'
 _ALARMING = (contract.Failed, contract.Reconnected)
 
@@ -79,12 +77,10 @@ class Session:
         self._log = _log.bind(call=call)
         self._playout = Playout()
         self._conversation = Conversation(call, spec, self._playout)
-        self._uplink = Uplink()
+        self._upstream = Upstream(self._conversation.orders, self._conversation.turns.appended)
+        self._uplink, self._gap = self._upstream.uplink, self._upstream.gap
         self._memory = Memory()
-        self._gap = Gap()
         self._line = Line(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
-        self._client: RealtimeClient | None = None
-        """The present connection, if the line is up."""
         self._set_up = 0
         """The revision of the set-up with which the last connection was opened."""
         self._unsent: list[bytes] = []
@@ -92,10 +88,9 @@ class Session:
         self._ai: asyncio.Task[None] | None = None
         self._leg: Leg | None = None
         self._leg_gone = asyncio.Event()
-        self._timers: dict[tuple[signals.Timer, str], asyncio.TimerHandle] = {}
+        self._timers = Timers(lambda timer, subject: self._feed(signals.TimerFired(timer, subject)))
         self._greet_due = self._resumed = False
         self._failed = False
-        self._frames_in = 0
         self._leg_lost_frames = (0, 0)
         """Late and dropped ones of a leg that is gone."""
         self._reconnects = 0
@@ -107,6 +102,11 @@ class Session:
     def __repr__(self) -> str:
         leg = "leg" if self._leg else "no leg"
         return f"<Session {self.call} [{leg}, {self._line!r}, {self._conversation!r}]>"
+
+    @property
+    def _client(self) -> RealtimeClient | None:
+        """The present connection, if the line is up."""
+        return self._upstream.client
 
     # ------------------------------------------------------------ life
 
@@ -163,8 +163,6 @@ class Session:
         """Everything that can be ended at once. `run` waits for the rest."""
         if self._crash is None:
             self._feed(signals.Closing())
-        for handle in self._timers.values():
-            handle.cancel()
         self._timers.clear()
         if self._leg is not None:
             self._leg.close(reason)
@@ -198,7 +196,7 @@ class Session:
         self._describe(client.updated, opening)
         missed = self._gap.end()
         self._memory.lost()
-        self._client = client
+        self._upstream.client = client
         if opening.planned and self._set_up != self._conversation.ears.revision:
             client.send(self.setup())  # something was changed while the connection waited for its moment
         for frame in (*self._memory.replay(dropped=not (opening.first or opening.planned)), *self._unsent):
@@ -213,9 +211,7 @@ class Session:
         else:
             self._reconnected(opening)
         self._feed(signals.LineBack(opening.provider))
-        for at, pcm in missed:
-            client.send(audio_append(pcm))
-            self._conversation.turns.appended.add(len(pcm) / BYTES_PER_MS, at)
+        self._upstream.catch_up(client, missed)
         if self._greet_due:
             self.greet()
 
@@ -231,7 +227,7 @@ class Session:
 
     def line_down(self, error: ProviderError) -> None:
         """What was received goes on being played, and what the caller says is kept."""
-        self._client = None
+        self._upstream.client = None
         self._memory.lost()
         self._gap.begin(self._clock())
         self._feed(signals.LineLost())
@@ -281,17 +277,7 @@ class Session:
 
     def caller_audio(self, pcm: bytes) -> None:
         """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
-        self._frames_in += 1
-        now = self._clock()
-        if self._conversation.orders.deaf:
-            pcm = bytes(len(pcm))
-        if self._uplink.started and self._uplink.accept(len(pcm) / BYTES_PER_MS / 1000, now):
-            self._gap.keep(pcm, now)
-            self._hear(audio_append(pcm), len(pcm) / BYTES_PER_MS, now)
-
-    def _hear(self, frame: bytes, milliseconds: float, at: float) -> None:
-        if self._client is not None and self._client.send_audio(frame):
-            self._conversation.turns.appended.add(milliseconds, at)
+        self._upstream.caller_audio(pcm, self._clock())
 
     def caller_digit(self, digit: str) -> None:
         unheard = self._conversation.orders.caller_muted
@@ -315,8 +301,7 @@ class Session:
         if self._conversation.watching:
             self._feed(signals.Ticked())
         now = self._clock()
-        for _ in range(self._uplink.missing(now)):
-            self._hear(_SILENCE, FRAME_MS, now)
+        self._upstream.fill(now)
         if frame is None and self._gap.open and self._uplink.started:
             return self._gap.comfort(now)
         return None if self._conversation.orders.agent_muted else frame
@@ -342,15 +327,13 @@ class Session:
                 if isinstance(event, contract.Said):
                     self._write(self._memory.said(event))
             case signals.StartTimer(timer, seconds, subject):
-                self._cancel_timer(timer, subject)
-                fire = asyncio.get_running_loop().call_later
-                self._timers[timer, subject] = fire(seconds, self._timer_fired, timer, subject)
+                self._timers.start(timer, seconds, subject)
             case signals.CancelTimer(timer, subject):
-                self._cancel_timer(timer, subject)
+                self._timers.cancel(timer, subject)
             case signals.Note(text, fields):
                 self._log.warning(text, **fields)
             case signals.EndSession(kind, message):
-                self._client = None
+                self._upstream.client = None
                 self._line.fail(kind, message)
 
     def _send(self, frame: bytes) -> None:
@@ -363,14 +346,6 @@ class Session:
         for frame in frames:
             if self._client is not None:
                 self._client.send(frame)
-
-    def _timer_fired(self, timer: signals.Timer, subject: str) -> None:
-        del self._timers[timer, subject]
-        self._feed(signals.TimerFired(timer, subject))
-
-    def _cancel_timer(self, timer: signals.Timer, subject: str) -> None:
-        if handle := self._timers.pop((timer, subject), None):
-            handle.cancel()
 
     def _tell(self, event: contract.CallEvent) -> None:
         if self._told_end:
@@ -385,7 +360,7 @@ class Session:
         conversation = self._conversation
         late, dropped = self._leg_lost_frames
         return contract.Counters(
-            frames_in=self._frames_in,
+            frames_in=self._upstream.frames,
             frames_out=self._playout.counters.frames,
             late_frames=self._uplink.late_frames + late,
             dropped_frames=self._line.dropped_frames + dropped,

@@ -123,7 +123,7 @@ async def test_the_call_may_end_at_any_moment(phase: str, how: str) -> None:
             assert rig.of(Ended) == []  # the owner of the task says it
         assert rig.leg.closed is not None
         assert tasks() == set()
-        assert rig.session._timers == {}
+        assert len(rig.session._timers) == 0
         await served.wait_for(lambda session: session.closed)
 
 

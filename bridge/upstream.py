@@ -1,0 +1,56 @@
+"""The caller's sound on its way to the AI: fifty frames a second, each written at once or not at all.
+
+Owns the caller's time line towards the server (`uplink`), what is kept for the next line (`gap`), and the account of
+what the present connection was sent (`appended`). Silence goes instead of the caller's sound while the agent is not to
+hear it, and where Asterisk sends nothing.
+"""
+
+from collections.abc import Iterable
+
+from bridge.appended import Appended
+from bridge.gap import Gap
+from bridge.orders import Orders
+from bridge.playout import BYTES_PER_MS, FRAME_BYTES, FRAME_MS
+from bridge.realtime.client import RealtimeClient
+from bridge.realtime.frames import audio_append
+from bridge.uplink import Uplink
+
+_SILENCE = audio_append(bytes(FRAME_BYTES))
+
+
+class Upstream:
+    """See the module. `now`: seconds of a monotonic clock. Nothing is sent before the uplink is started."""
+
+    def __init__(self, orders: Orders, appended: Appended) -> None:
+        self._orders = orders
+        self._appended = appended
+        self.uplink = Uplink()
+        self.gap = Gap()
+        self.client: RealtimeClient | None = None
+        """The present connection, if the line is up."""
+        self.frames = 0
+        """Of the caller, whether sent on or not."""
+
+    def caller_audio(self, pcm: bytes, now: float) -> None:
+        """24 kHz s16le."""
+        self.frames += 1
+        if self._orders.deaf:
+            pcm = bytes(len(pcm))
+        if self.uplink.started and self.uplink.accept(len(pcm) / BYTES_PER_MS / 1000, now):
+            self.gap.keep(pcm, now)
+            self._send(audio_append(pcm), len(pcm) / BYTES_PER_MS, now)
+
+    def fill(self, now: float) -> None:
+        """To be asked at each tick: where nothing comes from Asterisk, the server still needs time to pass."""
+        for _ in range(self.uplink.missing(now)):
+            self._send(_SILENCE, FRAME_MS, now)
+
+    def catch_up(self, client: RealtimeClient, missed: Iterable[tuple[float, bytes]]) -> None:
+        """What the caller said while there was no line, for the new one."""
+        for at, pcm in missed:
+            client.send(audio_append(pcm))
+            self._appended.add(len(pcm) / BYTES_PER_MS, at)
+
+    def _send(self, frame: bytes, milliseconds: float, at: float) -> None:
+        if self.client is not None and self.client.send_audio(frame):
+            self._appended.add(milliseconds, at)
