@@ -94,9 +94,9 @@ class Trunk(Section):
     deny: tuple[AllowPattern, ...] = ()
     """Regular expressions; a number that one of them matches as a whole is not dialled, whatever `allow` says."""
     country_code: str | None = Field(None, pattern=r"^[1-9][0-9]{0,2}$")
-    """Where this trunk is at home, e.g. "49". With it, national numbers are understood too."""
+    """The trunk's home, e.g. "49". Needed to tell what a number costs, unless only extensions are dialled."""
     premium: bool = False
-    """Premium rate, shared revenue and satellite numbers may be dialled, as far as `allow` lets them."""
+    """Premium rate, shared cost, satellite and unknown numbers may be dialled, as far as `allow` lets them."""
     international: bool = False
     """Numbers of other countries than `country_code` may be dialled, as far as `allow` lets them."""
     max_calls: int | None = Field(None, ge=1)

@@ -16,6 +16,7 @@ from controller.config_errors import ConfigError, Path, dotted, explain_unknown,
 from controller.config_references import check_references
 from controller.config_schema import keys_at, places, shape_of
 from controller.config_source import Source
+from controller.config_tolls import check_tolls
 from controller.config_values import Address, Ports, address_of, ports_of
 
 SHORTEST_TOKEN = 16
@@ -116,6 +117,7 @@ def complete(source: Source) -> list[ConfigError]:
     _check_tokens(_mapping(top.get("api")), source)
     _check_bridge(top, source)
     check_references(top, source)
+    check_tolls(top, source)
     found = source.errors[before:]
     del source.errors[before:]
     return found

@@ -82,10 +82,14 @@ def check_number(trunk: "Trunk", number: str) -> str:
         )
     if not _allowed(trunk, plain, sip=False):
         raise NotAllowed("This number is not on the trunk's allow-list.")
-    denied = tolls.why_denied(plain, trunk.country_code, premium=trunk.premium, international=trunk.international)
-    if denied is not None or _denied(trunk, plain):
-        raise NotAllowed(denied or "This number is on the trunk's list of numbers that are not dialled.")
+    _check_tolls(trunk, plain)
     return plain
+
+
+def _check_tolls(trunk: "Trunk", number: str) -> None:
+    denied = tolls.why_denied(number, trunk.country_code, premium=trunk.premium, international=trunk.international)
+    if denied is not None or _denied(trunk, number):
+        raise NotAllowed(denied or "This number is on the trunk's list of numbers that are not dialled.")
 
 
 def _check_sip(trunk: "Trunk", uri: str) -> str:
@@ -93,6 +97,8 @@ def _check_sip(trunk: "Trunk", uri: str) -> str:
         raise NotAllowed("This is not a plain SIP address: sip:user@host or sip:user@host:port.")
     if not _allowed(trunk, uri, sip=True) or _denied(trunk, uri):
         raise NotAllowed("This SIP address is not on the trunk's allow-list.")
+    user = _SEPARATORS.sub("", uri.partition(":")[2].rpartition("@")[0])
+    _check_tolls(trunk, user)  # a carrier dials the number in an address like any other
     return uri
 
 
@@ -139,13 +145,17 @@ def destination(config: "Config", to: str, trunk: str | None) -> Number | Contex
     """
     to = config.transfer.targets.get(to, to)
     if "@" in to and not to.startswith(("sip:", "sips:")):
-        return _context(config, to)
-    name = trunk if trunk in config.trunks else next(iter(config.trunks), None)
+        return _context(config, to, trunk)
+    name = _trunk(config, trunk)
     if name is None:
         raise NotAllowed("There is no trunk to dial over; `trunks` in the config is empty.")
     line = config.trunks[name]
     number = check_number(line, to)
     return Number(name, dial_string(line, number), number)
+
+
+def _trunk(config: "Config", wanted: str | None) -> str | None:
+    return wanted if wanted in config.trunks else next(iter(config.trunks), None)
 
 
 def refer_to(config: "Config", where: Number | Context, trunk: str | None) -> str:
@@ -166,7 +176,8 @@ def tool_destination(config: "Config", to: str, trunk: str | None) -> Number | C
     return destination(config, to, trunk)
 
 
-def _context(config: "Config", to: str) -> Context:
+def _context(config: "Config", to: str, trunk: str | None) -> Context:
+    """A dialplan may dial out: what is too long for an extension has to pass as a number of the trunk's would."""
     match = _CONTEXT.fullmatch(to)
     if match is None:
         raise NotAllowed("This is not a dialplan destination: extension@context.")
@@ -174,4 +185,10 @@ def _context(config: "Config", to: str) -> Context:
         raise NotAllowed(
             "Calls may not be transferred into this context; `transfer.contexts` in the config lists those."
         )
+    extension = _SEPARATORS.sub("", match[1])
+    if sum(sign.isdigit() for sign in extension) > tolls.SHORT:
+        name = _trunk(config, trunk)
+        if name is None:
+            raise NotAllowed("This is a telephone number, and there is no trunk by whose rules it could be judged.")
+        _check_tolls(config.trunks[name], extension)
     return Context(match[2], match[1])

@@ -1,90 +1,157 @@
-"""Numbers that cost somebody dearly: premium rate, shared revenue, satellite, abroad. Denied unless allowed. [pure]
+"""Numbers that cost somebody dearly: premium rate, shared cost, satellite, abroad. Denied unless allowed. [pure]
 
-Owns the list of well-known prefixes and the reading of a number's country. The list can't be complete: numbering plans
-change, and each country has its own. The allow-list stays the guard; this one catches what a wide pattern lets through.
+Owns the question of what a number may mean where it is dialled. Trunks differ: one reads `49900…` as a number of its
+own town, the next as a German premium number. So every way to read a number counts, and the dearest one decides; what
+can't be read at all is denied. What a number costs is known by `phonenumbers` (Google's libphonenumber), whose tables
+follow the numbering plans; they can't be complete, so the allow-list of a trunk stays the first guard.
 
-Sources: ITU-T E.164 assigned country codes (the 8xx and 979 ranges of no country); the numbering plans of NANPA (900,
-976), Ofcom (09, 087x, 070), Arcep (089), Bundesnetzagentur (0900, 0137, 0180), AGCOM (899), CNMC (80x), BAKOM (0900).
+Sources: ITU-T E.164 (country codes; 881, 882, 979 and others are of no country), E.123 (writing), ETSI ES 200 659 and
+NANPA (codes that withhold one's own number).
 """
 
 import re
+from collections.abc import Iterator
 
-_SERVICE = re.compile(r"^[*#]+[0-9]*[*#]+")
-"""A service code in front of a number, such as *31# to withhold one's own."""
+import phonenumbers
+from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberType, ShortNumberCost
 
-NO_COUNTRY = ("808", "870", "878", "881", "882", "883", "888", "979", "991")
-"""Shared cost, Inmarsat, personal, satellite, international networks, premium rate."""
+SHORT = 6
+"""Digits up to which a number without a prefix is an extension or a service of the exchange that it is dialled at."""
 
-PREMIUM = {
-    "1": ("900", "976", "809540", "284", "876", "473", "649", "664", "767", "268", "758", "784", "868", "869"),
-    "30": ("90", "80", "14"),
-    "31": ("900", "906", "909", "84", "676"),
-    "32": ("90", "70", "78"),
-    "33": ("89", "81", "82"),
-    "34": ("803", "806", "807", "905", "907", "70"),
-    "39": ("89", "199", "144", "166", "178"),
-    "41": ("90", "84", "869"),
-    "43": ("90", "93", "82", "81"),
-    "44": ("9", "87", "84", "70", "76"),
-    "45": ("90",),
-    "46": ("900", "939", "944", "99"),
-    "47": ("82",),
-    "48": ("70", "30", "40"),
-    "49": ("900", "137", "180", "190", "118"),
-    "61": ("190", "19"),
-    "90": ("900", "898", "888"),
-    "351": ("6", "76"),
-    "353": ("15", "76"),
-    "358": ("600", "700", "75"),
-    "420": ("90", "97"),
-}
-"""What stands behind a country code: premium, shared revenue, and behind +1 the islands of callback fraud."""
+_COSTLY = frozenset(
+    (
+        PhoneNumberType.PREMIUM_RATE,
+        PhoneNumberType.SHARED_COST,
+        PhoneNumberType.PERSONAL_NUMBER,
+        PhoneNumberType.PAGER,
+    )
+)
+_OF_NO_COUNTRY = "001"
+"""The library's region of satellites, international networks and premium rate numbers that belong to no country."""
+_FREEPHONE = 800
+_NORTH_AMERICA = 1
+_ORDINARY = frozenset(("US", "CA", "PR", "VI", "GU", "AS", "MP"))
+"""Of the lands behind +1. The islands are dialled like any American number and cost like none: callback fraud."""
+_WITHHELD = re.compile(r"^(?:\*31#|#31#|\*67(?=\d{7})|\*82(?=\d{7})|\*31\*(?=\d{7}))")
+"""Codes in front of a number that withhold or show one's own. Others, such as *21*, forward a line to a number."""
+_INTERNATIONAL = re.compile("00+")
+
+COSTLY = "This is a premium rate, shared cost or satellite number; the trunk's `premium` is not set."
+ABROAD = (
+    "This is a number abroad, or can be read as one: write it with + and the country code. The trunk's `international` "
+    "is not set."
+)
+UNKNOWN = (
+    "This is no number that is known to exist, so that nobody can tell what it costs: write it with + and the country "
+    "code. The trunk's `premium` is not set."
+)
+UNREAD = "This can't be read as a number, so that nobody can tell what it costs."
+HOMELESS = (
+    "The trunk's `country_code` is not set, so that nobody can tell whether this number is premium rate, or abroad."
+)
+
+
+def known_country(code: str) -> bool:
+    """Whether `code` ("49") is the country code of a country."""
+    return phonenumbers.region_code_for_country_code(int(code)) not in ("ZZ", _OF_NO_COUNTRY)
 
 
 def why_denied(number: str, country_code: str | None, *, premium: bool, international: bool) -> str | None:
     """A reason without the number, or None. `number` is as it is dialled; `country_code` is the trunk's home.
 
-    `+49…`, `0049…` and, in the North American plan, `01149…` are read as international; what begins otherwise is
-    national if the home is known, and not judged if it is not.
+    Also judges names of extensions: one with more digits than an extension has is read as the number that it holds.
     """
-    number = _SERVICE.sub("", number)
-    abroad = _international(number, country_code)
-    home = abroad is None
-    full = (country_code or "") + _national(number, country_code) if home else abroad
-    assert full is not None
-    if home and country_code is None:
+    if premium and international:
         return None
-    if not premium and (_of_no_country(full) or _premium(full)):
-        return "This is a premium rate, shared revenue or satellite number; the trunk's `premium` is not set."
-    if not international and country_code is not None and not full.startswith(country_code):
-        return "This is a number abroad; the trunk's `international` is not set."
+    number = _WITHHELD.sub("", number)
+    digits = sum(sign.isdigit() for sign in number)
+    if not re.fullmatch(r"\+?[0-9]+", number):
+        return UNREAD if _like_number(number, digits) else None
+    if digits <= SHORT and not number.startswith(("+", "00")) and (digits == 1 or number[0] != "0"):
+        return COSTLY if not premium and country_code and _costly_service(number, country_code) else None
+    home = int(country_code) if country_code else None
+    return _dearest(list(_readings(number, home)), home, premium=premium, international=international)
+
+
+def _dearest(readings: list[PhoneNumber], home: int | None, *, premium: bool, international: bool) -> str | None:
+    if not premium and any(_costly(each) for each in readings):
+        return COSTLY
+    if home is None and (not readings or not international):
+        return HOMELESS
+    if not international and any(each.country_code != home for each in readings):
+        return ABROAD
+    if not readings or not (premium or any(_known(each) for each in readings)):
+        return UNKNOWN
     return None
 
 
-def _international(number: str, country_code: str | None) -> str | None:
-    """Digits from the country code on; None: the number is not written so."""
-    prefixes = ("+", "00", "011") if country_code == "1" else ("+", "00")
-    for prefix in prefixes:
-        if number.startswith(prefix):
-            return number.removeprefix(prefix)
-    return None
+def _like_number(text: str, digits: int) -> bool:
+    """*98 is a service of the exchange; more digits behind a star may forward the line. Letters can be dialled, too."""
+    if "*" in text or "#" in text:
+        return digits > 4
+    return digits > SHORT or (text[:1].isdigit() and len(text) > SHORT)
 
 
-def _national(number: str, country_code: str | None) -> str:
-    """Without the trunk prefix: 0 in most countries, 1 in the North American plan. Italy has none."""
-    if country_code == "39":
-        return number
-    return re.sub("^1" if country_code == "1" else "^0", "", number)
-
-
-def _of_no_country(full: str) -> bool:
-    return full.startswith(NO_COUNTRY)
-
-
-def _premium(full: str) -> bool:
-    """The longest country code that fits counts: +1 is not +1 of anything else, but +35 could be +351."""
-    code = max((code for code in PREMIUM if full.startswith(code)), key=len, default=None)
-    if code is None:
+def _costly_service(number: str, country_code: str) -> bool:
+    """Directory enquiries and the like. What is not known as a service is an extension."""
+    region = phonenumbers.region_code_for_country_code(int(country_code))
+    if len(number) < 3:
         return False
-    rest = full[len(code) :]
-    return (rest if code == "39" else rest.removeprefix("0")).startswith(PREMIUM[code])  # Italy's zero is a digit
+    parsed = PhoneNumber(country_code=int(country_code), national_number=int(number))
+    cost = phonenumbers.expected_cost_for_region(parsed, region)
+    known = phonenumbers.is_valid_short_number_for_region(parsed, region)
+    return cost == ShortNumberCost.PREMIUM_RATE or (known and cost == ShortNumberCost.UNKNOWN_COST)
+
+
+def _readings(number: str, home: int | None) -> Iterator[PhoneNumber]:
+    """All that `number` may mean. None at all: nothing that could be dialled, or the country code was needed."""
+    if number.startswith("+"):
+        yield from _parsed(number[1:])
+        return
+    prefix = _INTERNATIONAL.match(number)
+    if prefix:
+        yield from _parsed(number[prefix.end() :])
+    if home is None:
+        return
+    if abroad := _behind_prefix(number, home):
+        yield from _parsed(abroad)
+    if not prefix:
+        yield from _parsed(f"{home}{number}")
+        if number[0] != "0":
+            yield from _without_plus(number)
+
+
+def _behind_prefix(number: str, home: int) -> str | None:
+    """What is dialled abroad, where the prefix for it is not 00: 011 in America, 0011 in Australia, 8~10 in Russia."""
+    metadata = PhoneMetadata.metadata_for_region(phonenumbers.region_code_for_country_code(home), None)
+    match = re.match(metadata.international_prefix, number) if metadata and metadata.international_prefix else None
+    return number[match.end() :] if match else None
+
+
+def _without_plus(number: str) -> Iterator[PhoneNumber]:
+    """Trunks take E.164 numbers without the plus, too. Further digits behind a number are often not looked at."""
+    yield from filter(_known, _parsed(number))
+    for end in range(SHORT + 1, len(number)):
+        yield from (each for each in _parsed(number[:end]) if _known(each) and _costly(each))
+
+
+def _parsed(digits: str) -> Iterator[PhoneNumber]:
+    try:
+        yield phonenumbers.parse("+" + digits, None)
+    except phonenumbers.NumberParseException:
+        return
+
+
+def _costly(number: PhoneNumber) -> bool:
+    assert number.country_code is not None
+    if phonenumbers.region_code_for_country_code(number.country_code) == _OF_NO_COUNTRY:
+        return number.country_code != _FREEPHONE
+    if number.country_code == _NORTH_AMERICA:
+        region = phonenumbers.region_code_for_number(number)
+        if region is not None and region not in _ORDINARY:
+            return True
+    return phonenumbers.number_type(number) in _COSTLY
+
+
+def _known(number: PhoneNumber) -> bool:
+    return phonenumbers.number_type(number) != PhoneNumberType.UNKNOWN

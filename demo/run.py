@@ -114,7 +114,12 @@ def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
         },
         "store": {"url": f"sqlite+aiosqlite:///{FOLDER}/voiceai.sqlite3"},
         "trunks": {
-            "main": {"endpoint": "PJSIP/{number}@trunk", "caller_id": "+4930555001", "allow": [r"\+4930555[0-9]{3}"]}
+            "main": {
+                "endpoint": "PJSIP/{number}@trunk",
+                "caller_id": "+4930555001",
+                "allow": [r"\+4930555[0-9]{3}"],
+                "country_code": "49",
+            }
         },
         "agents": {"reception": {"instructions": INSTRUCTIONS, "greeting": GREETING, "voice": "marin"}},
         "routes": [{"to": EXTENSION, "agent": "reception"}],

@@ -162,6 +162,7 @@ async def house(
                     "endpoint": "PJSIP/{number}@trunk",
                     "caller_id": "+493055501",
                     "allow": [r"\+?[0-9]{4,15}"],
+                    "country_code": "49",
                     **(trunk or {}),
                 }
             },

@@ -192,7 +192,7 @@ async def test_a_failure_before_dialling_is_tried_again_after_a_rest(
 ) -> None:
     monkeypatch.setattr(dialers, "REST_SECONDS", 0.3)
     async with office(tmp_path, FakeControl(room=1)) as it:
-        first, second = await it.order(), await it.order("+493099")
+        first, second = await it.order(), await it.order("+4930990")
         await it.control.until_live(1)
         ended = soon(0)
         it.control.end(first, "failed", detail="no AI")

@@ -23,7 +23,12 @@ FULL: dict[str, Any] = SMALL | {
     "api": {"tokens": [{"name": "ops", "token": "${VOICEAI_API_TOKEN}", "scopes": ["read", "call"]}]},
     "bridge": {"workers": 2, "ports": "9092-9099"},
     "trunks": {
-        "main": {"endpoint": "PJSIP/{number}@trunk", "allow": [r"\+?[0-9]{4,15}"], "caller_id": "+4930123"},
+        "main": {
+            "endpoint": "PJSIP/{number}@trunk",
+            "allow": [r"\+?[0-9]{4,15}"],
+            "caller_id": "+4930123",
+            "country_code": "49",
+        },
         "desk": {
             "endpoint": "PJSIP/{number}@phones",
             "allow": ["[1-9][0-9]{3}", "front-desk", r"sip:[a-z]+@pbx\.test"],

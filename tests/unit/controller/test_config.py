@@ -473,3 +473,36 @@ def test_whatever_stands_somewhere_is_taken_or_told(place: str, value: Any) -> N
     except ConfigErrors as errors:
         told = configs.render(errors)
     assert told == "" or told.startswith("config: ")
+
+
+# ---------------------------------------------------------------- the country of a trunk
+
+
+@pytest.mark.parametrize(
+    ("keys", "needed"),
+    [
+        ({}, True),
+        ({"premium": True}, True),
+        ({"international": True}, True),
+        ({"premium": True, "international": True}, False),
+        ({"allow": [r"[1-9][0-9]{2,4}", "sip:.+@pbx"]}, False),
+        ({"allow": [r"[1-9][0-9]{2,4}", r"0[1-9][0-9]{5,9}"]}, True),
+        ({"allow": [r"\+49[0-9]{5,12}"]}, True),
+        ({"allow": [r"\+[1-9][0-9]{6,14}"], "international": True}, False),
+        ({"country_code": "49"}, False),
+    ],
+)
+def test_a_trunk_that_dials_numbers_says_where_it_is_at_home(keys: dict[str, object], needed: bool) -> None:
+    trunk = {"endpoint": "PJSIP/{number}@trunk", "allow": [r"\+?[0-9]{4,15}"]} | keys
+    text = with_(SMALL, trunks={"main": trunk})
+    if not needed:
+        assert config(text).trunks["main"].country_code == keys.get("country_code")
+        return
+    error = only_error_of(text)
+    assert (error.path, "country_code" in error.hint) == ("trunks.main", True)
+
+
+def test_a_country_code_is_a_countrys() -> None:
+    for code in ("999", "881", "800"):
+        error = only_error_of(with_(FULL, trunks__main__country_code=code, transfer={}))
+        assert (error.path, error.message) == ("trunks.main.country_code", "is no country's code")

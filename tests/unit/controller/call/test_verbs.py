@@ -241,8 +241,9 @@ def test_the_kind_is_what_was_asked_or_what_the_config_says(living: Living) -> N
 
 def test_a_refer_goes_where_the_trunk_of_the_call_says(living: Living) -> None:
     living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, trunk="main")
-    trunk = {"endpoint": "PJSIP/{number}@trunk", "allow": [r"\+?[0-9]{4,15}"], "refer": "sip:{number}@carrier:5070"}
-    Verbs(config(trunks__main=trunk), living.find).transfer(CALL, to="4930123", kind="refer", by="ops")
+    Verbs(config(trunks__main__refer="sip:{number}@carrier:5070"), living.find).transfer(
+        CALL, to="4930123", kind="refer", by="ops"
+    )
     (what,) = living.got
     assert isinstance(what, m.TransferAsked)
     assert (what.target.kind, what.target.dial) == ("refer", "PJSIP/sip:4930123@carrier:5070")

@@ -16,7 +16,8 @@ RETRIES = {"busy": {"times": 2, "after_s": 60}, "no_answer": {"times": 1, "after
 
 
 def trunk(**keys: Any) -> Any:
-    return config(trunks__main={"endpoint": "PJSIP/{number}@t", "allow": ["[0-9]{4,9}"], **keys}).trunks["main"]
+    made = {"endpoint": "PJSIP/{number}@t", "allow": ["[0-9]{4,9}"], "country_code": "49", **keys}
+    return config(trunks__main=made).trunks["main"]
 
 
 def entry(*results: str, expires: float = 86400) -> Entry:
