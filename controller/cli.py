@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from bridge.log import set_up as set_up_log
-from controller import cli_calls
+from controller import cli_calls, cli_doctor
 from controller import config as configs
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
     help="An AI call controller for Asterisk.",
 )
 app.add_typer(cli_calls.app)
+app.add_typer(cli_doctor.app)
 out, err = Console(), Console(stderr=True)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The config file.", envvar="VOICEAI_CONFIG")]

@@ -5,6 +5,8 @@ bridges to them. Methods raise AriError and never return a status; deleting what
 """
 
 from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from controller.ari.bridges import Bridges
@@ -19,7 +21,7 @@ from controller.ari.errors import (
     Unauthorized,
     Unavailable,
 )
-from controller.ari.resources import Application, AsteriskInfo, Endpoint, Recording
+from controller.ari.resources import Application, AsteriskInfo, Endpoint, Json, Recording, listing, text
 from controller.ari.transport import given, segment
 
 __all__ = [
@@ -50,12 +52,37 @@ class Ari(Channels, Bridges):
         """That HTTP answers and the password is right. A frozen Asterisk answers this too."""
         await self._do("ping", "GET", "/asterisk/ping")
 
+    async def time(self) -> datetime | None:
+        """Asterisk's clock, to the second, as its web server tells it."""
+        answer = await self._call("time", "GET", "/asterisk/ping")
+        try:
+            return parsedate_to_datetime(answer.headers.get("date", ""))
+        except ValueError:
+            return None
+
     async def info(self) -> AsteriskInfo:
         return await self._ask("info", "GET", "/asterisk/info", AsteriskInfo.read)
 
     async def endpoint(self, technology: str, resource: str) -> Endpoint:
         path = f"/endpoints/{segment('endpoint', technology)}/{segment('endpoint', resource)}"
         return await self._ask("endpoint", "GET", path, Endpoint.read)
+
+    async def module(self, name: str) -> str:
+        """Its status, such as Running. NotFound: it is not loaded. `name` as in modules.conf, with `.so`."""
+
+        def status(source: Json) -> str:
+            return text(source, "status")
+
+        return await self._ask("module", "GET", f"/asterisk/modules/{segment('module', name)}", status)
+
+    async def settings(self, kind: str, name: str) -> dict[str, str]:
+        """Of a PJSIP object (`endpoint`, `aor`, `transport`, …), by name, as Asterisk understood its files."""
+        path = f"/asterisk/config/dynamic/res_pjsip/{segment('object', kind)}/{segment('object', name)}"
+
+        def pairs(source: object) -> dict[str, str]:
+            return {text(each, "attribute"): text(each, "value") for each in listing(source)}
+
+        return await self._ask("settings", "GET", path, pairs)
 
     # ------------------------------------------------------------ apps
 

@@ -1,0 +1,75 @@
+"""`voiceai doctor`: examines the installation, and shows what it finds as it finds it."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from controller import config as configs
+from controller.doctor import examination
+from controller.doctor.findings import Finding, Verdict, as_json, as_markdown, failure, healthy, summary
+
+app = typer.Typer()
+out = Console(highlight=False, soft_wrap=True)
+
+_LOOKS = {
+    Verdict.OK: ("✓", "green"),
+    Verdict.WARNING: ("!", "yellow"),
+    Verdict.FAILURE: ("✗", "red"),
+    Verdict.SKIPPED: ("-", "dim"),
+}
+
+
+@app.command()
+def doctor(
+    config: Annotated[Path, typer.Option("--config", "-c", envvar="VOICEAI_CONFIG")] = Path("config.yaml"),
+    live: Annotated[
+        bool, typer.Option(help="Ask the AI's providers, too: is the key good, is the model there?")
+    ] = False,
+    as_machine: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    markdown: Annotated[bool, typer.Option(help="For a report of a problem.")] = False,
+) -> None:
+    """Check everything that a call needs, sound through Asterisk included. Exit status 1: not healthy."""
+    # What the parts log of their own accord is found below, in words for people.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    findings = asyncio.run(_all(config, live, show=not (as_machine or markdown)))
+    if as_machine:
+        sys.stdout.write(json.dumps(as_json(findings), indent=2) + "\n")
+    elif markdown:
+        sys.stdout.write(as_markdown(findings))
+    else:
+        out.print(f"\n{summary(findings)}")
+    raise typer.Exit(0 if healthy(findings) else 1)
+
+
+async def _all(path: Path, live: bool, *, show: bool) -> list[Finding]:
+    try:
+        loaded = configs.load(path, os.environ)
+    except configs.ConfigErrors as errors:
+        findings = [
+            failure("config", configs.render(errors), "Mend these, then ask again: nothing else was looked at.")
+        ]
+        if show:
+            _print(findings[0])
+        return findings
+    findings = []
+    async for finding in examination.examine(loaded, live=live):
+        findings.append(finding)
+        if show:
+            _print(finding)
+    return findings
+
+
+def _print(finding: Finding) -> None:
+    sign, colour = _LOOKS[finding.verdict]
+    out.print(Text.assemble((f"{sign} ", colour), (finding.check, "bold"), f": {finding.told}"))
+    if finding.fix:
+        out.print(Text(f"    → {finding.fix}", colour))

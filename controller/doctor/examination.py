@@ -1,0 +1,134 @@
+"""All checks in their order. What depends on something that has failed is skipped, so that the cause stands alone.
+
+Owns the order, the time limit of each check, and the boundary at which their errors become findings. Places no call
+to anybody: the one channel pair that it makes connects Asterisk with this machine.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+
+from controller.ari.errors import AriError
+from controller.ari.link import Link, LinkUp
+from controller.ari.rest import Ari
+from controller.config import Config
+from controller.doctor import host, loopback, pbx, provider
+from controller.doctor.findings import Finding, Verdict, failure, skipped
+
+APP = "voiceai-doctor"
+"""Not the controller's: an app belongs to the last who registers it."""
+CHECK_SECONDS = 30.0
+LINK_SECONDS = 5.0
+
+Check = Callable[[], list[Finding] | Awaitable[list[Finding]]]
+
+
+async def examine(config: Config, *, live: bool = False) -> AsyncIterator[Finding]:
+    """Findings as they come. `live`: the AI's providers are asked, too."""
+    today = datetime.now(UTC).date()
+    here: tuple[tuple[str, Check], ...] = (
+        ("advertised address", lambda: pbx.addresses(config)),
+        ("open files", lambda: host.files(config)),
+        ("disk", lambda: host.disk(config)),
+        ("store", lambda: host.store(config)),
+        ("models", lambda: provider.models(config, today)),
+    )
+    for name, check in here:
+        for finding in await _done(name, check):
+            yield finding
+    if live:
+        for finding in await _done("providers", lambda: provider.live(config, today)):
+            yield finding
+    else:
+        yield skipped("providers", "not asked; `--live` shows them the key")
+    async for finding in _of_asterisk(config):
+        yield finding
+
+
+async def _of_asterisk(config: Config) -> AsyncIterator[Finding]:
+    at = config.asterisk.ari
+    async with Ari(at.url, at.username, at.password.get_secret_value(), APP) as ari:
+        reached = await _done("ari", lambda: pbx.reach(ari))
+        for finding in reached:
+            yield finding
+        if any(each.verdict == Verdict.FAILURE for each in reached):
+            yield skipped("asterisk", "version, modules, trunks and sound can't be looked at without ARI")
+            return
+        running = await _controller_ready(config)
+        checks: tuple[tuple[str, Check], ...] = (
+            ("clock", lambda: _clock(ari)),
+            ("asterisk version", lambda: pbx.version(ari)),
+            ("modules", lambda: pbx.modules(ari, config)),
+            ("stasis app", lambda: pbx.app(ari, at.app, ours=running)),
+            ("trunks", lambda: pbx.trunks(ari, config)),
+            (loopback.CHECK, lambda: _loopback(ari, config)),
+        )
+        for name, check in checks:
+            for finding in await _done(name, check):
+                yield finding
+
+
+async def _done(name: str, check: Check) -> list[Finding]:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            found = check()
+            return found if isinstance(found, list) else await found
+    except AriError as error:
+        return [failure(name, f"Asterisk: {error}", "Look into Asterisk's log (`asterisk -rx 'core show channels'`).")]
+    except TimeoutError:
+        return [
+            failure(name, f"no result within {CHECK_SECONDS:g} s", "Something hangs: look at Asterisk and the network.")
+        ]
+
+
+async def _clock(ari: Ari) -> list[Finding]:
+    return host.clock(await ari.time())
+
+
+async def _controller_ready(config: Config) -> bool:
+    """Does a controller of ours run, and has it its link to Asterisk?"""
+    try:
+        async with httpx.AsyncClient(timeout=3, trust_env=False) as http:
+            parts = (await http.get(f"http://{config.api.listen}/readyz")).json()["parts"]
+            return bool(parts["asterisk"])
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False
+
+
+async def _loopback(ari: Ari, config: Config) -> list[Finding]:
+    bridge = config.bridge
+    ports = range(bridge.ports.first, bridge.ports.last + 1)
+    try:
+        async with _registered(config):
+            measured = await loopback.measure(ari, bridge.listen, bridge.advertise, ports)
+    except OSError as error:
+        return [failure(loopback.CHECK, f"can't listen on {bridge.listen}: {error.strerror}", "Mend `bridge.listen`.")]
+    except AriError as error:
+        if error.operation != "external_media":
+            raise
+        return [loopback.unreached(f"{bridge.advertise}", error.message)]
+    return loopback.judged(measured)
+
+
+@asynccontextmanager
+async def _registered(config: Config) -> AsyncIterator[None]:
+    """The doctor's own app, for as long as its websocket stands. Raises TimeoutError."""
+    at, up = config.asterisk.ari, asyncio.Event()
+
+    async def listen() -> None:
+        async with aclosing(Link(at.url, at.username, at.password.get_secret_value(), APP).stream()) as events:
+            async for event in events:
+                if isinstance(event, LinkUp):
+                    up.set()
+
+    task = asyncio.create_task(listen(), name="doctor's link")
+    try:
+        async with asyncio.timeout(LINK_SECONDS):
+            await up.wait()
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

@@ -1,0 +1,195 @@
+"""Asterisk as ARI shows it: reach, rights, version, modules, trunks and their settings.
+
+Owns one check per function; each returns what it found and raises AriError where Asterisk does not let it look.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from controller.ari.errors import AriError, NotFound, Refused, TimedOut, Unauthorized
+from controller.ari.rest import Ari
+from controller.config import Config, Trunk
+from controller.doctor import versions
+from controller.doctor.findings import Finding, failure, ok, skipped, warning
+
+MODULES = {
+    "chan_audiosocket.so": "carries the sound to the workers",
+    "res_audiosocket.so": "carries the sound to the workers",
+    "res_stasis.so": "hands calls to the controller",
+    "app_stasis.so": "is the dialplan's Stasis()",
+    "res_ari_channels.so": "is how calls are controlled",
+    "res_ari_bridges.so": "is how legs are joined",
+    "res_ari_events.so": "tells what happens",
+    "res_stasis_playback.so": "plays the sounds of `on_ai_failure`",
+    "res_stasis_snoop.so": "lets supervisors listen",
+    "codec_resample.so": "turns the telephone's 8 kHz into 24 kHz",
+    "res_rtp_asterisk.so": "carries the telephone's sound",
+    "chan_pjsip.so": "is SIP",
+}
+FOR_DETECTION = "app_amd.so"
+
+WANTED = {
+    "direct_media": (("false", "no"), "or the sound may pass Asterisk by and never reach the agent"),
+    "rtp_symmetric": (("true", "yes"), "or there is no sound through NAT"),
+    "force_rport": (("true", "yes"), "or answers get lost behind NAT"),
+    "rewrite_contact": (("true", "yes"), "or BYE and re-INVITE get lost behind NAT"),
+}
+NARROW = ("ulaw", "alaw", "g722", "opus", "slin")
+
+
+async def reach(ari: Ari) -> list[Finding]:
+    """Does ARI answer, and may we act?"""
+    check = "ari"
+    try:
+        await ari.ping()
+        await ari.answer("voiceai-doctor-nobody")
+    except NotFound:
+        return [ok(check, "answers, and this user may act")]
+    except Unauthorized as error:
+        if error.status == 403:
+            return [
+                failure(check, f"this user may only read: {error.message}", "Set `read_only = no` for it in ari.conf.")
+            ]
+        fix = "`asterisk.ari.username` and `password` must be a user's in ari.conf; after a change: `ari reload`."
+        return [failure(check, "Asterisk does not accept user or password", fix)]
+    except TimedOut:
+        fix = "Asterisk hangs, or a firewall swallows the connection. `asterisk -rx 'core show channels'` tells which."
+        return [failure(check, "no answer in time", fix)]
+    except AriError as error:
+        return [failure(check, f"can't be reached: {error.message}", _how_to_reach(error))]
+    return [failure(check, "Asterisk answered a channel that does not exist", "Is `asterisk.ari.url` Asterisk's own?")]
+
+
+def _how_to_reach(error: AriError) -> str:
+    if error.status is None:
+        return (
+            "Is Asterisk running? http.conf needs `enabled = yes`, and `bindaddr`, `bindport` as in `asterisk.ari.url`."
+        )
+    return (
+        "`asterisk.ari.url` must end with /ari; Asterisk needs the modules res_ari*.so, and ari.conf `enabled = yes`."
+    )
+
+
+async def version(ari: Ari) -> list[Finding]:
+    return versions.judged((await ari.info()).version)
+
+
+async def modules(ari: Ari, config: Config) -> list[Finding]:
+    wanted = dict(MODULES)
+    if config.trunks:
+        wanted[FOR_DETECTION] = "tells answering machines from people"
+    missing = [name for name in wanted if not await _runs(ari, name)]
+    found = [
+        (warning if name == FOR_DETECTION else failure)(
+            "modules",
+            f"{name} is not loaded: it {wanted[name]}",
+            f"Add `load = {name}` to modules.conf and restart Asterisk.",
+        )
+        for name in missing
+    ]
+    return found or [ok("modules", f"all {len(wanted)} that a call needs are running")]
+
+
+async def _runs(ari: Ari, module: str) -> bool:
+    try:
+        return await ari.module(module) == "Running"
+    except NotFound:
+        return False
+
+
+async def app(ari: Ari, name: str, *, ours: bool) -> list[Finding]:
+    """Is the app registered, and by us? `ours`: our controller says that its link stands."""
+    check = "stasis app"
+    try:
+        await ari.application(name)
+    except NotFound:
+        told = f"nobody has registered {name!r} since Asterisk started: callers are declined"
+        return [warning(check, told, "Start the controller: `voiceai serve`.")]
+    if ours:
+        return [ok(check, f"{name!r} is the running controller's")]
+    fix = (
+        "If a controller runs elsewhere with the same `asterisk.ari.app`, the two take it from each other: stop one, "
+        "or name its app differently (also in the dialplan). If none runs, start it: `voiceai serve`."
+    )
+    return [warning(check, f"{name!r} was registered, but not by a controller that answers at `api.listen`", fix)]
+
+
+async def trunks(ari: Ari, config: Config) -> list[Finding]:
+    found: list[Finding] = []
+    for name, trunk in config.trunks.items():
+        found += await _trunk(ari, f"trunk {name}", trunk)
+    return found or [skipped("trunks", "the config has none")]
+
+
+async def _trunk(ari: Ari, check: str, trunk: Trunk) -> list[Finding]:
+    endpoint = endpoint_of(trunk.endpoint)
+    if endpoint is None:
+        return [skipped(check, f"{trunk.endpoint!r} is no PJSIP endpoint")]
+    try:
+        state = (await ari.endpoint("PJSIP", endpoint)).state
+    except NotFound:
+        return [
+            failure(check, f"Asterisk has no PJSIP endpoint {endpoint!r}", "Add it to pjsip.conf, or mend `endpoint`.")
+        ]
+    found = [_state(check, endpoint, state)]
+    try:
+        return found + settings(check, await ari.settings("endpoint", endpoint))
+    except (NotFound, Refused):
+        return [*found, skipped(check, "its settings can't be read over ARI")]
+
+
+def endpoint_of(dialled: str) -> str | None:
+    """`PJSIP/{number}@trunk` and `PJSIP/trunk/sip:…` → `trunk`."""
+    found = re.fullmatch(r"PJSIP/(?:[^@/]*@(?P<after>[^/@]+)|(?P<before>[^/@]+)/sips?:.*)", dialled)
+    return (found["after"] or found["before"]) if found else None
+
+
+def _state(check: str, endpoint: str, state: str) -> Finding:
+    match state:
+        case "online":
+            return ok(check, f"{endpoint} is online")
+        case "offline":
+            fix = "The carrier does not answer OPTIONS: look at `pjsip show contacts`, the address, the firewall."
+            return failure(check, f"{endpoint} is offline", fix)
+        case _:
+            fix = "Set `qualify_frequency = 30` at its aor, so that Asterisk asks whether the carrier is there."
+            return warning(check, f"whether {endpoint} can be reached is not known ({state})", fix)
+
+
+def settings(check: str, told: Mapping[str, str]) -> list[Finding]:
+    """Pure: what is wrong with an endpoint's settings."""
+    found = [
+        warning(check, f"{name} = {told[name]}, {why}", f"Set `{name} = {values[-1]}` at the endpoint in pjsip.conf.")
+        for name, (values, why) in WANTED.items()
+        if name in told and told[name] not in values
+    ]
+    mode = told.get("dtmf_mode", "rfc4733")
+    if mode not in ("rfc4733", "auto", "auto_info"):
+        told_mode = f"dtmf_mode = {mode}: keys come as tones, or not at all"
+        found.append(warning(check, told_mode, "Set `dtmf_mode = rfc4733` at the endpoint in pjsip.conf."))
+    codecs = told.get("allow", "")
+    if codecs and not any(codec in codecs for codec in NARROW):
+        fix = "Allow `ulaw,alaw` (or g722, opus) at the endpoint in pjsip.conf."
+        found.append(warning(check, f"allow = {codecs}: none that Asterisk turns into 24 kHz without a licence", fix))
+    return found
+
+
+def addresses(config: Config) -> list[Finding]:
+    """Pure: can Asterisk reach the workers at the address that it is told?"""
+    check, advertise = "advertised address", config.bridge.advertise
+    asterisk = urlsplit(config.asterisk.ari.url).hostname or ""
+    if _loopback(advertise) and not _loopback(asterisk):
+        told = f"Asterisk is at {asterisk}, and is told to find the workers at {advertise}: that is itself"
+        return [failure(check, told, "Set `bridge.advertise` to this machine's address as Asterisk sees it.")]
+    if _loopback(config.bridge.listen) and not _loopback(advertise):
+        told = f"workers listen at {config.bridge.listen}, and Asterisk is told {advertise}"
+        return [failure(check, told, "Set `bridge.listen` to the address in `bridge.advertise`, or to 0.0.0.0.")]
+    if not re.fullmatch(r"[0-9.]+|\[?[0-9a-f:]+\]?", advertise) and advertise != "localhost":
+        told = f"{advertise} is a name: Asterisk looks it up within each call, and waits for it"
+        return [warning(check, told, "Set `bridge.advertise` to an IP address.")]
+    return [ok(check, f"{advertise}")]
+
+
+def _loopback(host: str) -> bool:
+    return host in ("localhost", "::1", "[::1]") or host.startswith("127.")

@@ -1,0 +1,58 @@
+"""Which Asterisk can carry our calls, and what is known to be wrong with it. [pure]
+
+Sources: the change logs of Asterisk 20 to 23, and the threads named with each entry (github.com/asterisk/asterisk).
+"""
+
+import re
+from dataclasses import dataclass
+
+from controller.doctor.findings import Finding, failure, ok, warning
+
+Version = tuple[int, int, int]
+
+CHECK = "asterisk version"
+WIDE = {18: None, 19: None, 20: (20, 17, 0), 21: (21, 12, 0), 22: (22, 7, 0), 23: (23, 1, 0)}
+"""By major version: the first that carries 24 kHz in AudioSocket. Older ones send 8 kHz, whatever they are asked."""
+UPGRADE = "Install Asterisk 22.7 or newer (20.17, 21.12 and 23.1 will do as well)."
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """In versions `first` to `last` of one major version; both are meant."""
+
+    first: Version
+    last: Version
+    told: str
+
+
+BUGS = (
+    Bug((20, 18, 0), (20, 19, 99), "ARI can stall after calls that hang up at once (asterisk#2078)"),
+    Bug((23, 3, 0), (23, 3, 0), "a leg can stay silent until its first frame (asterisk#2089); we send one at once"),
+)
+
+
+def read(version: str) -> Version | None:
+    """Of `22.10.1+dfsg…`, `certified/20.7-cert3`, `GIT-22-…`; None where it can't be told."""
+    found = re.search(r"(?:^|[/-])(\d{2})(?:\.(\d+))?(?:\.(\d+))?", version)
+    if found is None:
+        return None
+    major, minor, patch = (int(part or 0) for part in found.groups())
+    return major, minor, patch
+
+
+def judged(version: str) -> list[Finding]:
+    """One finding on 24 kHz, and one for each known bug."""
+    number = read(version)
+    if number is None:
+        return [warning(CHECK, f"Asterisk says its version is {version!r}, which says nothing", UPGRADE)]
+    name = ".".join(map(str, number))
+    wide = WIDE.get(number[0], (number[0], 0, 0) if number[0] > max(WIDE) else None)
+    if wide is None or number < wide:
+        told = f"Asterisk {name} sends AudioSocket at 8 kHz only: the agent sounds wrong and hears badly"
+        return [failure(CHECK, told, UPGRADE)]
+    known = [warning("known bug", f"Asterisk {name}: {bug.told}", UPGRADE) for bug in BUGS if _has(number, bug)]
+    return [ok(CHECK, f"Asterisk {name} carries 24 kHz"), *known]
+
+
+def _has(number: Version, bug: Bug) -> bool:
+    return bug.first <= number <= bug.last
