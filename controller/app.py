@@ -35,6 +35,7 @@ from controller.outbound.queue import Queue
 from controller.store.database import Database
 from controller.supervisor import Supervisor, WorkerCommand
 from controller.tools.http import HttpTools
+from controller.usage_book import UsageBook
 from controller.workers import Workers
 
 log = structlog.get_logger()
@@ -72,6 +73,7 @@ class Controller:
         self.events = Events(config, database, metrics.registry)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
+        self.usage = UsageBook(database, self.registry.room)
         queue = Queue(database)
         self.dialer = Dialer(config, queue, self.registry.place, self._observe)
         self.orders = Orders(config, queue, self.dialer.wake, self._observe)
@@ -91,7 +93,8 @@ class Controller:
         self._stop.set()
 
     async def run(self, *, own_workers: bool) -> int:
-        """Until `stop()` or until another process takes our Stasis app."""
+        """Until `stop()` or until another process takes our Stasis app. Raises StoreError."""
+        await self.usage.read()
         config = self._config
         doorkeeper = Doorkeeper(config.api.tokens, config.api.rate)
         routes = [
@@ -113,6 +116,7 @@ class Controller:
         dialing = self._tasks.create_task(self.dialer.run(), name="dialer")
         background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk"), dialing]
         background.append(self._tasks.create_task(trail.run(), name="audit"))
+        background.append(self._tasks.create_task(self.usage.run(), name="usage"))
         async with ApiServer(app, config.api.listen.host, config.api.listen.port) as server:
             if own_workers:
                 background.append(self._tasks.create_task(self._supervise(server.port), name="supervisor"))
@@ -127,6 +131,7 @@ class Controller:
             await asyncio.wait(background)
             self.workers.close()
             await self._tools.close()
+            await self.usage.finish()
             await self.events.drain()
             await trail.drain()
             telling.cancel()

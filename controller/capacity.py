@@ -58,6 +58,14 @@ class Capacity:
             begun = self._begun.setdefault(name, deque(maxlen=most))
             begun.append(now)
 
+    def remember(self, dialled: Iterable[tuple[str, float]], now: float) -> None:
+        """What an earlier process has dialled: the trunk, and how many seconds ago."""
+        for trunk, ago in sorted(dialled, key=lambda each: -each[1]):
+            line = self._config.trunks.get(trunk)
+            if line is not None and line.calls_per_hour is not None:
+                begun = self._begun.setdefault(_hourly(trunk), deque(maxlen=line.calls_per_hour))
+                begun.append(now - ago)
+
     def _check_total(self, up: list[Slot]) -> None:
         most = self._config.limits.max_calls
         if most is not None and len(up) >= most:
@@ -89,5 +97,9 @@ class Capacity:
         if trunk is not None:
             rates.append((f"trunks.{wanted.trunk}.calls_per_second", trunk.calls_per_second, SECOND))
             if wanted.direction != "inbound":
-                rates.append((f"trunks.{wanted.trunk}.calls_per_hour", trunk.calls_per_hour, HOUR))
+                rates.append((_hourly(wanted.trunk), trunk.calls_per_hour, HOUR))
         return [(name, most, window) for name, most, window in rates if most is not None]
+
+
+def _hourly(trunk: str | None) -> str:
+    return f"trunks.{trunk}.calls_per_hour"

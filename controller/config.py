@@ -105,6 +105,9 @@ class Trunk(Section):
     """Likewise: what may begin in one second, in and out."""
     calls_per_hour: int | None = Field(None, ge=1)
     """Likewise: what may be dialled over it in one hour."""
+    minutes_per_day: float | None = Field(None, gt=0)
+    """Minutes that may be dialled over it from midnight to midnight, local time, each from its answer. Then what we
+    place waits, and transfers fail; what is up goes on."""
     calling_hours: CallingHours | None = None
     """When calls may be placed over it; outside of it they wait. Without it: always."""
     retries: Retries = Field(default_factory=dict)
@@ -136,6 +139,8 @@ class Limits(Section):
     """Calls that may begin in one second, in and out."""
     per_number: dict[PhoneText, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Calls at once by the number called, e.g. {"+49301234567": 10}."""
+    minutes_per_day: float | None = Field(None, gt=0)
+    """As `trunks.*.minutes_per_day`, over all trunks."""
     spend_per_call: float | None = Field(None, gt=0)
     """US dollars. The agent of a call that has cost as much says its `wrap_up`, and the call ends."""
     spend_per_day: float | None = Field(None, gt=0)

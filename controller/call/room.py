@@ -1,11 +1,12 @@
 """Is there room: for a call, and for one more leg of a call that is up. The shell around `capacity`.
 
-Owns the clock, the day's spending and the workers' places among the reasons to say no. What is up is told by whoever
-owns the calls, each time anew. Implements `legs.Lines`.
+Owns the clocks, the day's spending, what was dialled and the workers' places among the reasons to say no. What is up is
+told by whoever owns the calls, each time anew. Implements `legs.Lines`.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from time import monotonic
 
 import structlog
@@ -15,6 +16,7 @@ from controller.call import view
 from controller.call.spending import Spending
 from controller.capacity import Capacity, Slot
 from controller.config import Config
+from controller.usage import Usage, Use
 from controller.workers import Workers
 
 log = structlog.get_logger()
@@ -33,6 +35,9 @@ class Room:
         self._spending = spending
         self._up = up
         self._capacity = Capacity(config)
+        self.usage = Usage(config)
+        self.news = asyncio.Event()
+        """Something was dialled, or is over. Whoever waits clears it."""
         self.draining = False
 
     def take(self, wanted: Slot) -> None:
@@ -54,11 +59,30 @@ class Room:
         """Raises Busy."""
         if not own:
             self._count(Slot("leg", trunk, ""))
+        self.usage.dialled(channel, trunk, today(), datetime.now(UTC))
+        self.news.set()
 
-    def answered(self, channel: str) -> None: ...
+    def answered(self, channel: str) -> None:
+        self.usage.answered(channel, datetime.now(UTC))
 
-    def over(self, channel: str) -> None: ...
+    def over(self, channel: str) -> None:
+        self.usage.over(channel, datetime.now(UTC))
+        self.news.set()
+
+    # ------------------------------------------------------------ what outlives this process
+
+    def remember(self, uses: Iterable[Use], dollars: float, now: datetime) -> None:
+        """What an earlier controller has dialled and spent."""
+        known = list(uses)
+        self.usage.remember(known)
+        self._spending.remember(dollars, today())
+        self._capacity.remember([(use.trunk, (now - use.dialled_at).total_seconds()) for use in known], monotonic())
+
+    def dollars(self, day: date) -> float:
+        return self._spending.dollars(day)
 
     def _count(self, wanted: Slot) -> None:
+        if wanted.direction != "inbound" and wanted.trunk is not None:
+            self.usage.check(wanted.trunk, today(), datetime.now(UTC))
         self._capacity.check(wanted, self._up(), monotonic())
         self._capacity.began(wanted, monotonic())

@@ -1,6 +1,6 @@
 """Money: what each call costs as it goes, and when a call or the day has cost enough. [pure]
 
-Owns the day's sum over all calls, which is as old as this process, and the two limits. The day is an argument.
+Owns the day's sum over all calls, and the two limits. The day is an argument.
 """
 
 from datetime import date
@@ -29,6 +29,13 @@ class Spending:
         if self.spent(today):
             return PER_DAY
         return PER_CALL if self._per_call is not None and record.cost >= self._per_call else None
+
+    def remember(self, dollars: float, today: date) -> None:
+        """What an earlier process has spent."""
+        self._day.add(dollars, today)
+
+    def dollars(self, today: date) -> float:
+        return self._day.spent(today)
 
     def spent(self, today: date) -> bool:
         return self._day.over(today)

@@ -23,6 +23,7 @@ from controller.outbound import decisions, pictures
 from controller.outbound.entry import INTERRUPTED, REJECTED, Attempt, Entry
 from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue
 from controller.store.database import StoreError
+from controller.usage import UsedUp
 
 log = structlog.get_logger()
 
@@ -100,6 +101,8 @@ class Dialer:
         self._forgot: datetime | None = None
         self._recovered = False
         self._rest_until = _now()
+        self._why: dict[str, str] = {}
+        """Why the last call over a trunk was not placed."""
 
     def wake(self) -> None:
         """Something has changed: a new call, an end, a pause."""
@@ -166,12 +169,21 @@ class Dialer:
                 continue
             try:
                 found.placed += await self._try(entry)
-            except limits.Busy:
+            except limits.Busy as reason:
                 full.add((order.trunk, order.agent))
+                self._tell_why(order.trunk, reason)
+                found.no_room = found.no_room or not isinstance(reason, UsedUp)
             except view.NotReady:
                 found.no_room = True
                 return
-        found.no_room = found.no_room or bool(full)
+            else:
+                self._why.pop(order.trunk, None)
+
+    def _tell_why(self, trunk: str, reason: limits.Busy) -> None:
+        """Once for each day's cap: it may be hours before a call is placed again."""
+        if isinstance(reason, UsedUp) and self._why.get(trunk) != reason.reason:
+            log.warning("queued calls wait for tomorrow", trunk=trunk, reason=reason.reason)
+        self._why[trunk] = reason.reason
 
     async def _try(self, entry: Entry) -> bool:
         """Raises limits.Busy and view.NotReady: no room."""

@@ -64,3 +64,22 @@ async def test_a_line_is_free_again_whatever_becomes_of_its_leg(asterisk: Asteri
         async with running.caller() as third:
             await third.answered()
             await third.hang_up()
+
+
+async def test_the_minutes_of_the_day_are_used_up_and_stay_so(asterisk: Asterisk, tmp_path: Path) -> None:
+    """Also for the next controller, on the same store."""
+    trunk = {"minutes_per_day": 0.005}
+    async with house(asterisk, tmp_path, ToneBrain([GREETING]), trunk=trunk) as running:
+        async with running.callee() as phone:
+            first = await running.api("POST", "/v1/calls", to=TARGET)
+            await phone.wait("called")
+            await phone.command("answer")
+            await greeted(phone)
+            await phone.hang_up()
+            await running.service.logged("attempt written down", call=first["id"], result="answered")
+        second = await running.api("POST", "/v1/calls", to=TARGET)
+        await running.service.logged("queued calls wait for tomorrow", trunk="main")
+        await running.kill_and_start_again()
+        await running.service.logged("queued calls wait for tomorrow", trunk="main")
+        waiting = await running.api("GET", f"/v1/calls/{second['id']}")
+        assert (waiting["state"], waiting["queue"]["attempts"]) == ("queued", [])

@@ -1,0 +1,91 @@
+"""Caps outlive the controller: what one has dialled and spent, the next one reads, killed or not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from controller import usage_book
+from controller.call.room import Room, today
+from controller.call.spending import Spending
+from controller.capacity import Slot
+from controller.config import Config
+from controller.cost import Prices
+from controller.limits import Busy
+from controller.store.database import Database
+from controller.usage_book import UsageBook
+from controller.workers import Workers
+from tests.unit.controller.configs import FULL, config
+
+OUT = Slot("outbound", "main", "reception")
+
+
+@asynccontextmanager
+async def opened(folder: Path, settings: Config, *, killed: bool = False) -> AsyncIterator[Room]:
+    """A controller's life, as far as the book is concerned."""
+    async with Database(f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3") as database:
+        spending = Spending(settings.limits, Prices({}))
+        room = Room(settings, cast(Workers, SimpleNamespace(has_room=lambda: True)), spending, lambda: [])
+        book = UsageBook(database, room)
+        await book.read()
+        task = asyncio.create_task(book.run())
+        try:
+            yield room
+        finally:
+            if killed:
+                await written(room)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            if not killed:
+                await book.finish()
+
+
+async def written(room: Room) -> None:
+    """Until the book has what it was told of."""
+    async with asyncio.timeout(5):
+        while room.usage._unwritten:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_book, "GATHER_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_the_hour_goes_on_after_a_restart(tmp_path: Path, killed: bool) -> None:
+    settings = config(FULL, trunks__main__calls_per_hour=2)
+    async with opened(tmp_path, settings, killed=killed) as room:
+        room.take(OUT)
+        room.dial("one", "main", own=True)
+    async with opened(tmp_path, settings, killed=killed) as room:
+        room.dial("two", "main", own=False)
+    async with opened(tmp_path, settings) as room:
+        with pytest.raises(Busy, match="calls_per_hour"):
+            room.take(OUT)
+        room.take(Slot("inbound", "main", "reception"))
+
+
+async def test_the_days_caps_go_on_after_a_restart(tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"trunks__main__minutes_per_day": 1e-6, "limits__spend_per_day": 5}
+    settings = config(FULL, **keys)
+    async with opened(tmp_path, settings) as room:
+        room.take(OUT)
+        room.dial("one", "main", own=True)
+        room.answered("one")
+        await asyncio.sleep(0.001)  # more than the minutes that it may have
+        room.over("one")
+    async with opened(tmp_path, settings) as room:
+        with pytest.raises(Busy, match="minutes_per_day"):
+            room.take(OUT)
+        room.remember([], 5.0, datetime.now(UTC))
+    async with opened(tmp_path, settings) as room:
+        assert room.dollars(today()) == 5.0
+        with pytest.raises(Busy, match="spend_per_day"):
+            room.take(Slot("inbound", "main", "reception"))
