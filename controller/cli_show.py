@@ -23,6 +23,7 @@ _COLOURS = {
     "ringing": "cyan",
     "holding": "yellow",
     "transferring": "magenta",
+    "rehoming": "yellow",
     "rescuing": "red",
     "ended": "dim",
 }

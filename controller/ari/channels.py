@@ -263,6 +263,11 @@ class Channels(Transport):
         body = given(media=list(media), playbackId=checked_id("playback", playback_id), lang=language)
         return await self._ask("play", "POST", _path(channel, "play"), Playback.read, body)
 
+    async def stop_playback(self, playback: str) -> None:
+        """One that is over already is no error."""
+        with suppress(NotFound):
+            await self._do("stop_playback", "DELETE", f"/playbacks/{checked_id('playback', playback)}")
+
     async def record(
         self,
         channel: str,

@@ -22,15 +22,18 @@ from controller.call.legs import Legs, Lines, Unlimited
 from controller.call.machine import Call
 from controller.call.milestones import CallGreeted, CallRang, Observe, ToolAsked, ToolTimed, unobserved
 from controller.call.plan import Plan, State
+from controller.call.recollection import Recollection
 from controller.call.record import Record
 from controller.tools.http import Answer, HttpTools
 from controller.workers import NoWorker, Workers, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
+TONE = "tone:523/160,0/40,659/160,0/1640"
+"""For whoever waits until the agent is back: two soft notes every two seconds, in Asterisk's own words."""
 TEARDOWN_TIMEOUT = 6.0  # seconds; beyond it the reconcile after the next link-up removes what is left
 
 _TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
-_BEST_EFFORT = (m.Ring, m.SetVariables, m.StartMusic, m.StopMusic, m.PauseAi, m.ResumeAi, m.OrderAi)
+_BEST_EFFORT = (m.Ring, m.SetVariables, m.StartMusic, m.StopMusic, m.StartTone, m.PauseAi, m.ResumeAi, m.OrderAi)
 
 
 def _now() -> datetime:
@@ -58,6 +61,7 @@ class CallActor:
         self._observe = observe
         self.record = Record()
         self.legs = Legs(plan.leg, lines or Unlimited())
+        self.recollection = Recollection()
         self._http_tools = tools
         self._tools: dict[str, tuple[str, datetime]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -148,7 +152,7 @@ class CallActor:
                 self._stop_timer(timer)
             case m.StartTool():
                 self._start_tool(command)
-            case m.PrepareAi() | m.GreetCaller() | m.AnswerAiTool() | m.CloseAi():
+            case m.PrepareAi() | m.GreetCaller() | m.AnswerAiTool() | m.CloseAi() | m.LeaveAi():
                 await self._tell_worker(command)
             case m.PauseAi() | m.ResumeAi() | m.OrderAi() | m.SayLast():
                 await self._direct(command)
@@ -168,6 +172,10 @@ class CallActor:
                     await ari.set_variable(channel, name, value)
             case m.Play(channel, playback, media):
                 await ari.play(channel, *media, playback_id=playback)
+            case m.StartTone(channel, playback):
+                await ari.play(channel, TONE, playback_id=playback)
+            case m.StopTone(playback):
+                await ari.stop_playback(playback)
             case m.SendAway(channel, context, extension):
                 await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
                 self._removed(channel)
@@ -242,14 +250,17 @@ class CallActor:
 
     async def _tell_worker(self, command: m.Command) -> None:
         match command:
-            case m.PrepareAi(spec):
-                await self._prepare(spec)
+            case m.PrepareAi(spec, resumed):
+                await self._prepare(spec, resumed)
+            case m.LeaveAi(reason):
+                await self._leave_session(reason)
             case m.GreetCaller():
                 await self._workers.send(self.id, contract.Greet(call=self.id))
                 self._greeted()
             case m.AnswerAiTool(tool_call, output, ok, respond):
                 answer = contract.AnswerTool(call=self.id, tool_call=tool_call, output=output, ok=ok, respond=respond)
                 await self._workers.send(self.id, answer)
+                self.recollection.answered(tool_call, output)
                 if tool_call in self._tools:
                     name, called = self._tools.pop(tool_call)
                     self._observe(ToolTimed(name, (_now() - called).total_seconds(), ok, self.id))
@@ -297,14 +308,26 @@ class CallActor:
             self._workers.release(self.id)
             self.put(m.SessionOver(str(error), contract.Counters()))
 
-    async def _prepare(self, spec: contract.SessionSpec) -> None:
+    async def _leave_session(self, reason: str) -> None:
+        """A worker whose media leg and link are both gone is dead, most likely: nothing of it is waited for. Where the
+        call has no worker any more, its end is in the queue."""
+        worker = self._workers.of(self.id)
+        if worker is not None and worker.socket is None:
+            self._workers.release(self.id)
+            self.put(m.SessionOver("its worker is away", contract.Counters()))
+        else:
+            await self._close_session(reason)
+
+    async def _prepare(self, spec: contract.SessionSpec, resumed: bool) -> None:
         """Without a worker there is no session, and so nobody else would report its end."""
+        memory = self.recollection.turns() if resumed else ()
+        self._workers.release(self.id)
         try:
             worker = self._workers.assign(self.id)
-            await self._workers.send(self.id, contract.Prepare(call=self.id, spec=spec))
+            await self._workers.send(self.id, contract.Prepare(call=self.id, spec=spec, memory=memory))
         except (NoWorker, WorkerUnreachable) as error:
-            self.put(m.AiFailed("transient", str(error)))
-            self.put(m.SessionOver(str(error), contract.Counters()))
+            self._workers.release(self.id)
+            self.put(m.NoWorkerFound(str(error)))
         else:
             self._log.info("session asked for", worker=worker.name, agent=spec.agent)
 

@@ -36,7 +36,7 @@ def begin(call: "Call", moved: Transfer) -> list[m.Command]:
     return [
         m.CreateBridge(moved.consultation),
         m.Join(moved.consultation, (moved.channel,)),
-        m.Join(moved.consultation, (call.ids.media,)),
+        m.Join(moved.consultation, (call.media,)),
         m.OrderAi(contract.Switch(call=call.plan.call, spec=briefing(call.plan.spec))),
         *orders.heard_again(call),
         m.StartTimer("consultation", moved.decide),
@@ -59,7 +59,7 @@ def back(call: "Call", moved: Transfer) -> list[m.Command]:
         return []
     ended: list[m.Command] = [m.StopTimer("consultation")]
     if call.media_lost or not call.session_open:
-        return [*ended, m.HangUp(call.ids.media), m.DestroyBridge(room)]
+        return [*ended, m.HangUp(call.media), m.DestroyBridge(room)]
     was, call.paused = call.paused, True
     return [
         *ended,
@@ -67,7 +67,7 @@ def back(call: "Call", moved: Transfer) -> list[m.Command]:
         m.DestroyBridge(room),
         m.OrderAi(contract.Switch(call=call.plan.call, spec=call.plan.spec)),
         *call.stop_music(),
-        m.Join(call.ids.bridge, (call.ids.media,)),
+        m.Join(call.ids.bridge, (call.media,)),
     ]
 
 

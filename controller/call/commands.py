@@ -25,6 +25,11 @@ class Ids:
     def media(self) -> str:
         return f"call-{self.call}-media"
 
+    def later_media(self, number: int) -> str:
+        """The media leg that replaces a lost one: a channel id may be taken until Asterisk has let go of it. The UUID
+        that it shows a worker stays the call's."""
+        return f"call-{self.call}-media{number}"
+
     @property
     def callee(self) -> str:
         return f"call-{self.call}-callee"
@@ -170,6 +175,19 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class StartTone:
+    """Soft tones for one channel, until `StopTone`: what comes from its bridge is not heard meanwhile."""
+
+    channel: str
+    playback: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopTone:
+    playback: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendAway:
     """The dialplan goes on there, and the channel is ours no longer."""
 
@@ -216,9 +234,10 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class PrepareAi:
-    """Pick a worker and let it open the AI session."""
+    """Pick a worker and let it open the AI session. `resumed`: it is told what was said, and goes on."""
 
     spec: SessionSpec
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +286,13 @@ class CloseAi:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveAi:
+    """End the session at a worker that may be gone already. Ends with `SessionOver`, at once if nobody can tell it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartTool:
     """Run a tool beside the call. Ends with `ToolDone`."""
 
@@ -299,6 +325,8 @@ Command = (
     | Refer
     | Snoop
     | Play
+    | StartTone
+    | StopTone
     | SendAway
     | StartMusic
     | StopMusic
@@ -312,6 +340,7 @@ Command = (
     | OrderAi
     | SayLast
     | CloseAi
+    | LeaveAi
     | StartTool
     | StartTimer
     | StopTimer

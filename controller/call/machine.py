@@ -2,7 +2,7 @@
 
 `Call.handle(input, now)` returns the commands to carry out, in order, and never waits for anything. The table below
 is the whole of it; its rows live in `setup`, `detection`, `tools`, `hold`, `orders`, `participants`, `transfer`,
-`attended`, `refer`, `supervise`, `closing` and `rescue`. The states of an inbound call
+`attended`, `refer`, `supervise`, `closing`, `ending`, `rehome` and `rescue`. The states of an inbound call
 run down the left, of an outbound one down the right:
 
     WAITING    there is no room: music, and the
@@ -21,6 +21,7 @@ run down the left, of an outbound one down the right:
                         CONSULTING     the target has answered and talks with the agent, the caller hears music
                         REFERRING      the caller's far end was asked (SIP REFER) to call somebody else
                         TRANSFERRED    caller and target hear each other, the agent is gone
+                        REHOMING       the agent's worker or leg is lost: another takes over, the caller hears tones
                         RESCUING       there is no AI: what the agent's `on_ai_failure` says is tried
                         ENDING         all is being taken down
                         ENDED
@@ -38,10 +39,12 @@ from controller.call import (
     attended,
     closing,
     detection,
+    ending,
     hold,
     orders,
     participants,
     refer,
+    rehome,
     rescue,
     setup,
     supervise,
@@ -51,7 +54,7 @@ from controller.call import (
 )
 from controller.call import messages as m
 from controller.call.outcome import Outcome
-from controller.call.plan import Participant, Plan, State, Supervision, Transfer
+from controller.call.plan import Participant, Plan, Rehoming, State, Supervision, Transfer
 
 
 class Call:
@@ -63,6 +66,8 @@ class Call:
     def __init__(self, plan: Plan, now: datetime) -> None:
         self.plan = plan
         self.ids = m.Ids(plan.call)
+        self.media = self.ids.media
+        """The media leg, or the one that will be."""
         self.state = _FIRST[plan.direction] if plan.waiting is None else State.WAITING
         self.started_at = now
         self.answered_at: datetime | None = None
@@ -73,6 +78,9 @@ class Call:
         self.cause: int | None = None
         self.transfer: Transfer | None = None
         self.transfers = 0
+        self.rehoming: Rehoming | None = None
+        self.losses = 0
+        """Of the agent's worker or leg."""
         self.rescues = list(plan.on_ai_failure)
         self.sounds = 0
         self.counters: Counters | None = None
@@ -101,6 +109,8 @@ class Call:
         self.due: str | None = None
         self.finished: str | None = None
         self.open_tools: set[str] = set()
+        self.former_tools: set[str] = set()
+        """Asked for by a session that is lost: the one that took over is told what came of them."""
         self._known_tools: set[str] = set()
 
     def __repr__(self) -> str:
@@ -129,6 +139,8 @@ class Call:
             return participants.happened(self, found, what, now)
         if self.state is not State.ENDING and supervise.concerned(self, what):
             return supervise.happened(self, what, now)
+        if isinstance(what, m.TimeUp) and what.timer == "again":
+            return rehome.again(self)
         handler = _TABLE[self.state].get(type(what)) or _ALWAYS.get(type(what))
         return handler(self, what, now) if handler else []
 
@@ -151,6 +163,8 @@ class Call:
             return []
         self.open_tools.discard(tool_call)
         here = self.session_open and self.state not in _AGENT_AWAY
+        if tool_call in self.former_tools:
+            return rehome.told_later(self, tool_call, output, respond=respond)
         return [m.AnswerAiTool(tool_call, output, ok, respond)] if here else []
 
     def refuse(self, tool_call: str | None, reason: str) -> list[m.Command]:
@@ -209,7 +223,7 @@ class Call:
         commands += [
             *participants.hang_up(self),
             *supervise.hang_up(self),
-            m.HangUp(self.ids.media),
+            m.HangUp(self.media),
             m.DestroyBridge(self.ids.bridge),
         ]
         if self.session_open:
@@ -217,35 +231,8 @@ class Call:
         return commands
 
 
-def _hang_up(call: Call, what: m.HangUpAsked, now: datetime) -> list[m.Command]:
-    return call.end(now, by=what.by)
-
-
-def _cause_known(call: Call, what: m.LegGone, _: datetime) -> list[m.Command]:
-    """StasisEnd ends the call; ChannelDestroyed, which knows the cause, comes a moment later."""
-    if what.channel == call.plan.leg and call.cause is None:
-        call.cause = what.cause
-    return []
-
-
-def _session_over(call: Call, what: m.SessionOver, _: datetime) -> list[m.Command]:
-    call.counters = what.counters
-    call.state = State.ENDED
-    return [m.StopTimer("end")]
-
-
-def _end_overdue(call: Call, what: m.TimeUp, _: datetime) -> list[m.Command]:
-    if what.timer == "end":
-        call.state = State.ENDED
-    return []
-
-
-def _nothing(_: Call, __: m.Input, ___: datetime) -> list[m.Command]:
-    return []
-
-
 _FIRST = {"inbound": State.RINGING, "outbound": State.PREPARING}
-_AGENT_AWAY = (State.WAITING, State.TRANSFERRED, State.RESCUING, State.ENDING, State.ENDED)
+_AGENT_AWAY = (State.WAITING, State.TRANSFERRED, State.REHOMING, State.RESCUING, State.ENDING, State.ENDED)
 
 Handler = Callable[[Call, Any, datetime], list[m.Command]]
 
@@ -253,9 +240,11 @@ _ALWAYS: dict[type, Handler] = {
     m.LegGone: rescue.leg_gone,
     m.MediaLost: rescue.media_lost,
     m.SessionOver: rescue.session_gone,
+    m.WorkerLost: rehome.worker_lost,
+    m.NoWorkerFound: rehome.no_worker,
     m.AiFailed: rescue.ai_failed,
     m.CommandFailed: rescue.command_failed,
-    m.HangUpAsked: _hang_up,
+    m.HangUpAsked: ending.hang_up,
     m.Conversed: tools.conversed,
     m.ToolRefused: tools.refused,
     m.WaitTool: tools.wait,
@@ -292,11 +281,13 @@ _TABLE: dict[State, dict[type, Handler]] = {
     State.RINGING: {m.AiReady: setup.answer_ready, m.TimeUp: setup.answer_overdue},
     State.PREPARING: {m.AiReady: setup.dial, m.TimeUp: setup.prepare_overdue},
     State.DIALING: {
+        m.AiReady: rehome.ready_early,
         m.LegEntered: detection.answered,
         m.LegGone: setup.callee_gone,
         m.TimeUp: setup.dial_overdue,
     },
     State.DETECTING: {
+        m.AiReady: rehome.ready_early,
         m.LegEntered: detection.told,
         m.LegGone: detection.left,
         m.CommandFailed: detection.impossible,
@@ -340,7 +331,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.DigitsAsked: orders.digits,
         m.HangUpTool: closing.hang_up,
         m.ToolDone: closing.tool_done,
-        m.WrapUpDue: _nothing,
+        m.WrapUpDue: ending.nothing,
         m.LastSaid: closing.last_said,
         m.TimeUp: closing.overdue,
     },
@@ -374,19 +365,30 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.TimeUp: refer.overdue,
     },
     State.TRANSFERRED: {m.SessionOver: rescue.session_left, m.DigitsAsked: orders.digits},
+    State.REHOMING: {
+        m.AiReady: rehome.ready,
+        m.AiFailed: rehome.ai_failed,
+        m.LegEntered: rehome.media_leg_entered,
+        m.MediaFlowing: rehome.silence_flows,
+        m.MediaLost: rehome.media_lost,
+        m.SessionOver: rehome.session_over,
+        m.ToolDone: rehome.tool_done,
+        m.TimeUp: rehome.time_up,
+    },
     State.RESCUING: {
         m.SoundOver: rescue.sound_over,
         m.TimeUp: rescue.sound_overdue,
         m.SessionOver: rescue.session_left,
     },
     State.ENDING: {
-        m.LegGone: _cause_known,
-        m.SessionOver: _session_over,
-        m.TimeUp: _end_overdue,
-        m.MediaLost: _nothing,
-        m.AiFailed: _nothing,
-        m.CommandFailed: _nothing,
-        m.HangUpAsked: _nothing,
+        m.LegGone: ending.cause_known,
+        m.SessionOver: ending.session_over,
+        m.WorkerLost: ending.worker_lost,
+        m.TimeUp: ending.overdue,
+        m.MediaLost: ending.nothing,
+        m.AiFailed: ending.nothing,
+        m.CommandFailed: ending.nothing,
+        m.HangUpAsked: ending.nothing,
     },
     State.ENDED: {},
 }

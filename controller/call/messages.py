@@ -21,6 +21,7 @@ from controller.call.commands import GreetCaller as GreetCaller
 from controller.call.commands import HangUp as HangUp
 from controller.call.commands import Ids as Ids
 from controller.call.commands import Join as Join
+from controller.call.commands import LeaveAi as LeaveAi
 from controller.call.commands import OpenMedia as OpenMedia
 from controller.call.commands import OrderAi as OrderAi
 from controller.call.commands import PauseAi as PauseAi
@@ -36,9 +37,11 @@ from controller.call.commands import SetVariables as SetVariables
 from controller.call.commands import Snoop as Snoop
 from controller.call.commands import StartMusic as StartMusic
 from controller.call.commands import StartTimer as StartTimer
+from controller.call.commands import StartTone as StartTone
 from controller.call.commands import StartTool as StartTool
 from controller.call.commands import StopMusic as StopMusic
 from controller.call.commands import StopTimer as StopTimer
+from controller.call.commands import StopTone as StopTone
 from controller.call.commands import Target as Target
 from controller.call.commands import TransferKind as TransferKind
 from controller.call.messages_transfer import DecideTool as DecideTool
@@ -143,6 +146,20 @@ class MediaLost:
 class SessionOver:
     reason: str
     counters: Counters
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """The worker that carried the call is dead, or was killed because it stood still; session and media leg with it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoWorkerFound:
+    """There is none that could carry the session, at the moment."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +280,8 @@ Input = (
     | MediaFlowing
     | MediaLost
     | SessionOver
+    | WorkerLost
+    | NoWorkerFound
     | LastSaid
     | Conversed
     | DigitPressed

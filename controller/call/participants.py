@@ -28,7 +28,7 @@ MOST = 8
 OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRED)
 """Where somebody may be asked in."""
 
-_JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING)
+_JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING, State.REHOMING)
 
 
 def present(call: "Call") -> list[Participant]:
@@ -123,7 +123,7 @@ def go_on_alone(call: "Call", why: str) -> list[m.Command]:
     """The agent is lost and somebody is there: caller and participants do without it."""
     call.state, call.detail = State.TRANSFERRED, call.detail or why
     call.media_lost, call.paused, call.hold, call.held_by = True, False, None, None
-    gone: list[m.Command] = [m.StopTimer("hold"), *call.stop_music(), m.HangUp(call.ids.media)]
+    gone: list[m.Command] = [m.StopTimer("hold"), *call.stop_music(), m.HangUp(call.media)]
     return [*gone, m.CloseAi(why)] if call.session_open else gone
 
 

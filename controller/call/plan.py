@@ -26,6 +26,7 @@ class State(StrEnum):
     CONSULTING = "consulting"
     REFERRING = "referring"
     TRANSFERRED = "transferred"
+    REHOMING = "rehoming"
     RESCUING = "rescuing"
     ENDING = "ending"
     ENDED = "ended"
@@ -129,6 +130,22 @@ class Transfer:
     """Why it was not even tried."""
     consultation: str | None = None
     """The bridge in which agent and target talk, while it exists."""
+
+
+@dataclass(slots=True)
+class Rehoming:
+    """A call on its way from a lost worker to another one."""
+
+    back_to: State
+    """What the call goes on as."""
+    joined: bool
+    """The caller is in the bridge already."""
+    phase: Literal["leaving", "looking", "joining"]
+    """The former session is told to end; a worker and the AI are awaited; the new media leg is."""
+    tone: str | None = None
+    """The playback that the caller hears."""
+    news: list[str] = field(default_factory=list, repr=False)
+    """What tools of the former session answered meanwhile."""
 
 
 @dataclass(slots=True)

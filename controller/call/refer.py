@@ -82,5 +82,5 @@ def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
 
 def agent_lost(call: "Call", why: str) -> list[m.Command]:
     call.media_lost, call.paused, call.detail = True, False, call.detail or why
-    gone: list[m.Command] = [m.HangUp(call.ids.media)]
+    gone: list[m.Command] = [m.HangUp(call.media)]
     return [*gone, m.CloseAi(why)] if call.session_open else gone

@@ -140,6 +140,7 @@ class Registry:
             return
         self._observe(event)
         actor.record.take(event, datetime.now(UTC))
+        actor.recollection.take(event, actor.call.plan.spec)
         match event:
             case contract.Ready():
                 log.info("session ready", call=event.call, model=event.model, ms=event.took_ms)
@@ -170,8 +171,7 @@ class Registry:
     def worker_lost(self, call: str) -> None:
         actor = self._live.get(call)
         if actor is not None:
-            actor.put(m.MediaLost("its worker is gone"))
-            actor.put(m.SessionOver("its worker is gone", contract.Counters()))
+            actor.put(m.WorkerLost("its worker is gone"))
 
     # ------------------------------------------------------------ what ops ask (view.Calls)
 

@@ -7,7 +7,7 @@ does not matter how far the call had come, except that nobody who was dialled an
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from controller.call import attended, participants, refer, tools, transfer
+from controller.call import attended, participants, refer, rehome, tools, transfer
 from controller.call import messages as m
 from controller.call.outcome import Outcome, of_unanswered
 from controller.call.plan import PlaySound, State, TransferTo
@@ -24,7 +24,7 @@ def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
             return []
         call.cause = what.cause
         return call.end(now, by="caller" if call.plan.direction == "inbound" else "callee")
-    if what.channel == call.ids.media:
+    if what.channel == call.media:
         return agent_lost(call, "Asterisk ended the media leg", now)
     if call.transfer is None or what.channel != call.transfer.channel:
         return []
@@ -48,13 +48,18 @@ def session_gone(call: "Call", what: m.SessionOver, now: datetime) -> list[m.Com
 
 
 def ai_failed(call: "Call", what: m.AiFailed, now: datetime) -> list[m.Command]:
-    return agent_lost(call, f"no AI ({what.kind}): {what.message}", now)
+    return agent_lost(call, f"no AI ({what.kind}): {what.message}", now, elsewhere=False)
 
 
-def agent_lost(call: "Call", why: str, now: datetime) -> list[m.Command]:
+def agent_lost(call: "Call", why: str, now: datetime, *, elsewhere: bool = True) -> list[m.Command]:
+    """`elsewhere`: another worker could carry it."""
     match call.state:
         case State.TALKING | State.HOLDING if call.company:
             return participants.go_on_alone(call, why)
+        case State.REHOMING:
+            return rehome.lost_again(call, why, now)
+        case State.TALKING | State.HOLDING | State.CONNECTING if elsewhere and rehome.possible(call):
+            return rehome.begin(call, why)
         case State.TRANSFERRED | State.RESCUING:
             return []  # the agent was taken away by us
         case State.TRANSFERRING | State.REFERRING if call.media_lost:
@@ -71,12 +76,12 @@ def agent_lost(call: "Call", why: str, now: datetime) -> list[m.Command]:
         case State.CLOSING:
             return call.end(now, detail=why)  # it had only goodbye to say
         case State.RINGING | State.CONNECTING | State.TALKING | State.HOLDING if call.rescues:
-            return _begin(call, why, now)
+            return begin(call, why, now)
     # A caller who was not answered gets 503, which lets the trunk try another route.
     return call.end(now, Outcome.FAILED, detail=why, sip_reason="congestion")
 
 
-def _begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
+def begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
     """The caller is answered and alone in the bridge; the agent is taken away for good."""
     before, call.state = call.state, State.RESCUING
     call.media_lost, call.paused, call.detail = True, False, why
@@ -86,7 +91,7 @@ def _begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
         commands.append(m.Answer(call.plan.leg))
     if before in (State.RINGING, State.CONNECTING):
         commands.append(m.Join(call.ids.bridge, (call.plan.leg,)))
-    commands += [*call.stop_music(), m.HangUp(call.ids.media)]
+    commands += [*call.stop_music(), m.HangUp(call.media)]
     if call.session_open:
         commands.append(m.CloseAi(why))
     return commands + next_step(call, now)
@@ -147,7 +152,7 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
         call.state = State.TRANSFERRING  # a target that vanished while joining was never connected
         moved.detail = what.reason if what.full else None
         return transfer.target_unanswered(call, now, Outcome.NO_ROOM if what.full else Outcome.FAILED)
-    if call.ids.media in concerned and call.plan.leg not in concerned:
+    if call.media in concerned and call.plan.leg not in concerned:
         return agent_lost(call, f"its leg could not be moved: {what.reason}", now)
     if what.gone:
         return call.end(now, by="caller", detail=what.reason)

@@ -39,7 +39,7 @@ def connect(call: "Call") -> list[m.Command]:
     call.state = State.CONNECTING
     longest = call.plan.max_call
     length = [m.StartTimer("length", longest)] if longest is not None else []
-    return [m.OpenMedia(call.ids.media), m.StartTimer("media", call.plan.media_deadline), *length]
+    return [m.OpenMedia(call.media), m.StartTimer("media", call.plan.media_deadline), *length]
 
 
 def dial(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
@@ -75,7 +75,7 @@ def media_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command
 
 
 def media_leg_entered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Command]:
-    call.media_entered = call.media_entered or what.channel == call.ids.media
+    call.media_entered = call.media_entered or what.channel == call.media
     return join_when_both(call)
 
 
@@ -89,7 +89,7 @@ def join_when_both(call: "Call") -> list[m.Command]:
     if not (call.media_entered and call.media_flowing):
         return []
     call.state = State.TALKING
-    joined = m.Join(call.ids.bridge, (call.plan.leg, call.ids.media))
+    joined = m.Join(call.ids.bridge, (call.plan.leg, call.media))
     if call.machine:
         return [m.StopTimer("media"), joined, *closing.leave_message(call)]
     greet = [m.GreetCaller()] if call.ai_ready else []

@@ -83,7 +83,7 @@ def connect(call: "Call", transfer: Transfer) -> list[m.Command]:
     commands: list[m.Command] = [
         *call.stop_music(),
         m.Join(call.ids.bridge, (transfer.channel,)),
-        m.HangUp(call.ids.media),
+        m.HangUp(call.media),
     ]
     if transfer.consultation:
         commands.append(m.DestroyBridge(transfer.consultation))

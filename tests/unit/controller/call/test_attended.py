@@ -444,11 +444,11 @@ class Rooms(Floor):
         call, where = self.call, self.where
         match call.state:
             case State.TALKING | State.HOLDING:
-                assert where.get(IDS.media) == IDS.bridge
+                assert where.get(call.media) == IDS.bridge
                 assert where.get(CALLER) == IDS.bridge
             case State.CONSULTING:
                 assert call.transfer is not None
-                assert where.get(IDS.media) == where.get(call.transfer.channel) == call.transfer.consultation
+                assert where.get(call.media) == where.get(call.transfer.channel) == call.transfer.consultation
                 assert where.get(CALLER) == IDS.bridge
                 assert self.music
                 assert not self.paused

@@ -374,7 +374,7 @@ class Floor(Hands):
         super().check(asked)
         call = self.call
         if call.state in (State.TALKING, State.HOLDING):
-            assert IDS.media in self.joined
+            assert call.media in self.joined
         if call.state is State.TRANSFERRED:
             assert call.company, "the caller is alone"
         if call.state in (State.ENDING, State.ENDED):

@@ -125,7 +125,7 @@ def test_on_hold_other_tools_are_refused(what: m.Input) -> None:
 
 def test_an_agent_lost_on_hold_is_a_rescue_without_music() -> None:
     call = talking(HOLD, rescued=True)
-    commands = feed(call, m.MediaLost("worker gone"))
+    commands = feed(call, m.AiFailed("transient", "gone"))
     assert m.StopMusic(CALLER) in commands
     assert m.Play(CALLER, IDS.sound(1), (SORRY.media,)) in commands
     assert m.Join(IDS.bridge, (CALLER,)) not in commands
@@ -261,4 +261,4 @@ def test_a_worker_that_repeats_itself_after_its_link_broke_changes_nothing() -> 
 def test_a_worker_that_cannot_be_told_is_a_lost_agent(command: m.Command) -> None:
     call = talking(rescued=True)
     feed(call, m.CommandFailed(command, "the worker does not read its link"))
-    assert call.state is State.RESCUING
+    assert call.state is State.REHOMING

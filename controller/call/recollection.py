@@ -1,0 +1,92 @@
+"""What a session would have to be told if it took this call over: the conversation as it was heard. [pure]
+
+Owns the turns of caller and agent, keys, and tools with their answers, in their order, from what workers report and
+what they are answered. Bounded; the oldest goes first. The words are personal and in no repr.
+
+What the agent was saying when its worker was lost is not in it: nobody knows how much of that was heard.
+"""
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bridge.contract import CallEvent, DigitPressed, Remembered, Said, SessionSpec, ToolCalled, TurnMeasured
+
+TURNS = 200
+CHARACTERS = 64 * 1024
+UNHEARD = "[the caller spoke; no transcript]"
+KEYS = "[DTMF] "
+OPEN = "The tool {} was called with {}; its answer is still to come."
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    role: Literal["user", "assistant", "tool"]
+    text: str | None = field(repr=False)
+    """None: of a tool that has not answered."""
+    name: str = ""
+    arguments: str = field(default="", repr=False)
+
+    @property
+    def size(self) -> int:
+        return len(self.text or "") + len(self.arguments)
+
+
+class Recollection:
+    def __init__(self) -> None:
+        self._turns: deque[_Turn] = deque()
+        self._tools: dict[str, _Turn] = {}
+        self._size = 0
+
+    def __repr__(self) -> str:
+        return f"<Recollection [{len(self._turns)} turns, {self._size} characters]>"
+
+    def take(self, event: CallEvent, spec: SessionSpec) -> None:
+        """`spec`: of the agent that the event is about."""
+        match event:
+            case Said(who="caller"):
+                self._add(_Turn("user", event.text))
+            case Said() if event.text:
+                self._add(_Turn("assistant", event.text))
+            case TurnMeasured() if spec.transcription is None:
+                self._add(_Turn("user", UNHEARD))
+            case DigitPressed() if event.digit not in spec.digit_actions:
+                self._key(event.digit)
+            case ToolCalled() if event.tool_call not in self._tools:
+                arguments = json.dumps(event.arguments, ensure_ascii=False)
+                self._tools[event.tool_call] = turn = _Turn("tool", None, event.name, arguments)
+                self._add(turn)
+
+    def answered(self, tool_call: str, output: str) -> None:
+        """What the model got to read. The first answer counts."""
+        turn = self._tools.pop(tool_call, None)
+        if turn is not None and turn in self._turns:
+            turn.text = output
+            self._grown(len(output))
+
+    def turns(self) -> tuple[Remembered, ...]:
+        return tuple(map(_told, self._turns))
+
+    def _key(self, digit: str) -> None:
+        last = self._turns[-1] if self._turns else None
+        if last is not None and last.role == "user" and (last.text or "").startswith(KEYS):
+            last.text = f"{last.text}{digit}"
+            self._grown(1)
+        else:
+            self._add(_Turn("user", KEYS + digit))
+
+    def _add(self, turn: _Turn) -> None:
+        self._turns.append(turn)
+        self._grown(turn.size)
+
+    def _grown(self, characters: int) -> None:
+        self._size += characters
+        while len(self._turns) > 1 and (len(self._turns) > TURNS or self._size > CHARACTERS):
+            self._size -= self._turns.popleft().size
+
+
+def _told(turn: _Turn) -> Remembered:
+    if turn.text is None:
+        return Remembered(role="system", text=OPEN.format(turn.name, turn.arguments))
+    return Remembered(role=turn.role, text=turn.text, name=turn.name, arguments=turn.arguments)

@@ -1,0 +1,137 @@
+"""A worker is killed, or stands still: its calls go on with another one, and callers of the others notice nothing.
+
+Figures (the gap that the caller had) are logged: `pytest --log-cli-level=INFO`.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
+from pathlib import Path
+
+import pytest
+
+from demo.phone import Phone
+from demo.realtime import Say, ToneBrain
+from demo.realtime.reply import Part
+from demo.sound import Frame, is_tone, tone
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import House, house
+from tests.e2e.test_ai_lost import assert_frames_kept_flowing, items
+from tests.e2e.test_inbound import greeted
+
+log = logging.getLogger(__name__)
+
+GREETING, REPLY = Say("Hello, this is the reception.", 1.0, 440), Say("Indeed.", 1.2, 880)
+BACK = Say("As I said.", 1.0, 1000)
+COMFORT_HZ = (523, 659)
+TWO = {"workers": 2, "ports": "19140-19179"}
+
+
+def brains(*scripts: Sequence[Part]) -> Callable[[], ToneBrain]:
+    """One for each session, in the order in which they open; `BACK` and replies for the sessions that take over."""
+    each = chain(scripts, repeat((BACK,)))
+    return lambda: ToneBrain(next(each), forever=REPLY)
+
+
+async def worker_of(running: House, call: str) -> tuple[str, int]:
+    """The latest worker of this call, and its process."""
+    await running.service.logged("session asked for", call=call)
+    asked = [line for line in running.service.lines if line["event"] == "session asked for" and line["call"] == call]
+    name = asked[-1]["worker"]
+    started = [line for line in running.service.lines if line["event"] == "worker started" and line["worker"] == name]
+    return name, int(started[-1]["pid"])
+
+
+async def is_answered(phone: Phone) -> None:
+    phone.rtp.say(tone(0.6, 620))
+    end = await phone.rtp.spoken()
+    await phone.rtp.sound(after=end)
+    await phone.rtp.hears(lambda samples: is_tone(samples, REPLY.hz))
+    await phone.rtp.quiet(0.4)
+
+
+def gap(heard: Sequence[Frame], since: float) -> float:
+    """The longest between two packets, in seconds."""
+    later = [frame.at for frame in heard if frame.at >= since]
+    return max(after - before for before, after in zip(later, later[1:], strict=False))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+async def test_a_call_goes_on_with_another_worker(asterisk: Asterisk, tmp_path: Path, how: signal.Signals) -> None:
+    both = (GREETING,)
+    async with (
+        house(asterisk, tmp_path, brains(both, both), bridge=TWO, agent={"greeting": GREETING.text}) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        async with running.caller() as other:
+            await greeted(other)
+            await is_answered(phone)
+            name, pid = await worker_of(running, call)
+            others = [line["call"] for line in running.service.lines if line["event"] == "call arrived"]
+            assert (await worker_of(running, others[1]))[0] != name
+            lost_at = phone.rtp.heard[-1].at
+            os.kill(pid, how)
+            back = await phone.rtp.hears(lambda samples: is_tone(samples, BACK.hz))
+            log.info("%s: agent after %.2f s", how.name, back - lost_at)
+            await phone.rtp.quiet(0.4)
+            session = await running.stand_in.session(2)
+            told = items(session)
+            assert told[:3] == [("assistant", GREETING.text), ("user", "utterance 1"), ("assistant", REPLY.text)]
+            assert told[3][0] == "system"
+            assert "Do not greet again" in told[3][1]
+            (asked,) = session.client_events("response.create")
+            assert "instructions" not in asked.get("response", {})
+            await is_answered(phone)
+            await is_answered(other)
+            log.info("the other caller's longest gap: %.0f ms", gap(other.rtp.heard, lost_at) * 1000)
+            assert_frames_kept_flowing(other)
+            assert not session.refused
+            await other.hang_up()
+        await running.service.logged("worker registered", nth=3)
+        await phone.hang_up()
+        ended = await running.ended(call)
+        assert (ended["outcome"], ended["ended_by"]) == ("answered", "caller")
+        assert [said["who"] for said in ended["transcript"]] == ["agent", "caller", "agent", "agent", "caller", "agent"]
+
+
+async def test_the_only_worker_is_killed_and_the_next_one_takes_over(asterisk: Asterisk, tmp_path: Path) -> None:
+    """And that one is killed as well. Nobody else has room: the supervisor starts another, which is waited for."""
+    agent = {"greeting": GREETING.text}
+    async with (
+        house(asterisk, tmp_path, brains((GREETING,)), bridge={"workers": 1}, agent=agent) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        for number in (1, 2):
+            _, pid = await worker_of(running, call)
+            lost_at = phone.rtp.heard[-1].at
+            os.kill(pid, signal.SIGKILL)
+            await phone.rtp.hears(lambda samples: any(is_tone(samples, hz) for hz in COMFORT_HZ), seconds=0.12)
+            await running.stand_in.session(number)
+            back = await phone.rtp.hears(lambda samples: is_tone(samples, BACK.hz))
+            log.info("restarted: agent after %.2f s", back - lost_at)
+            await phone.rtp.quiet(0.4)
+            await is_answered(phone)
+        await phone.hang_up()
+        await running.ended(call)
+
+
+async def test_the_caller_leaves_while_no_worker_is_there(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with (
+        house(asterisk, tmp_path, brains((GREETING,)), bridge={"workers": 1}) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        _, pid = await worker_of(running, call)
+        os.kill(pid, signal.SIGKILL)
+        await running.service.logged("call state", call=call, state="rehoming")
+        await phone.hang_up()
+        assert (await running.ended(call))["ended_by"] == "caller"
+        await asyncio.sleep(0)

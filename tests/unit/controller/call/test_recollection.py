@@ -1,0 +1,70 @@
+"""What a session that takes a call over is told: as heard, in order, within bounds."""
+
+from bridge import contract
+from controller.call.recollection import CHARACTERS, OPEN, TURNS, UNHEARD, Recollection
+from tests.unit.controller.call.test_machine import CALL, SPEC
+
+WRITTEN = SPEC.model_copy(update={"transcription": contract.Transcription()})
+TURN = contract.TurnMeasured(call=CALL, turn=1, first_delta_ms=1, first_frame_ms=2)
+
+
+def said(who: str, text: str) -> contract.Said:
+    return contract.Said.model_validate({"call": CALL, "who": who, "text": text, "item": "i"})
+
+
+def pressed(digit: str) -> contract.DigitPressed:
+    return contract.DigitPressed(call=CALL, digit=digit)
+
+
+def called(tool_call: str) -> contract.ToolCalled:
+    return contract.ToolCalled(call=CALL, tool_call=tool_call, name="look_up", arguments={"a": 1})
+
+
+def after(*events: contract.CallEvent, spec: contract.SessionSpec = WRITTEN) -> Recollection:
+    made = Recollection()
+    for event in events:
+        made.take(event, spec)
+    return made
+
+
+def told(made: Recollection) -> list[tuple[str, str]]:
+    return [(turn.role, turn.text) for turn in made.turns()]
+
+
+def test_a_conversation_as_it_was_heard() -> None:
+    made = after(said("agent", "Good morning."), said("caller", "what time is it"), TURN, called("t1"))
+    made.take(said("agent", "One moment."), WRITTEN)
+    made.answered("t1", "noon")
+    made.answered("t1", "again")
+    made.take(said("agent", ""), WRITTEN)
+    assert told(made) == [
+        ("assistant", "Good morning."),
+        ("user", "what time is it"),
+        ("tool", "noon"),
+        ("assistant", "One moment."),
+    ]
+    assert (made.turns()[2].name, made.turns()[2].arguments) == ("look_up", '{"a": 1}')
+
+
+def test_without_transcripts_it_is_known_that_the_caller_spoke() -> None:
+    assert told(after(said("agent", "Hello."), TURN, spec=SPEC)) == [("assistant", "Hello."), ("user", UNHEARD)]
+
+
+def test_keys_are_one_text_and_those_of_the_controller_are_not_told() -> None:
+    spec = WRITTEN.model_copy(update={"digit_actions": ("0",)})
+    made = after(pressed("1"), pressed("0"), pressed("2"), said("agent", "Thank you."), pressed("#"), spec=spec)
+    assert told(made) == [("user", "[DTMF] 12"), ("assistant", "Thank you."), ("user", "[DTMF] #")]
+
+
+def test_a_tool_that_has_not_answered_is_told_as_such() -> None:
+    assert told(after(called("t1"))) == [("system", OPEN.format("look_up", '{"a": 1}'))]
+
+
+def test_only_the_latest_is_kept() -> None:
+    made = after(*(said("caller", str(number)) for number in range(TURNS + 5)))
+    assert len(made.turns()) == TURNS
+    assert made.turns()[0].text == "5"
+    made = after(called("t1"), *(said("caller", "x" * (CHARACTERS // 4)) for _ in range(6)))
+    made.answered("t1", "too late")
+    assert len(made.turns()) == 4
+    assert "x" not in repr(made.turns()[0]) + repr(made)

@@ -1,0 +1,309 @@
+"""A call that loses its worker: each state, whatever happens meanwhile, and what the next session is told."""
+
+from dataclasses import replace
+
+import pytest
+
+from bridge import contract
+from controller.call import messages as m
+from controller.call import rehome
+from controller.call.machine import Call
+from controller.call.outcome import Outcome
+from controller.call.plan import Plan, State
+from tests.unit.controller.call.test_machine import (
+    CALL,
+    CALLER,
+    HUMAN,
+    IDS,
+    NOW,
+    OVER,
+    SORRY,
+    SPEC,
+    TARGET,
+    feed,
+    inbound,
+    outbound,
+)
+
+LOST = m.WorkerLost("its worker is gone")
+NONE = m.NoWorkerFound("no bridge worker is free")
+READY, FLOWS = m.AiReady(), m.MediaFlowing()
+OPENING: tuple[m.Input, ...] = (READY, m.LegEntered(IDS.media), FLOWS)
+TONE = IDS.sound(1)
+RECORDING = contract.Recording(path="/srv/calls")
+HOLD = m.HoldAsked("ops")
+RUN = m.RunTool("r1", "look_up", {})
+
+
+def again(number: int) -> str:
+    return IDS.later_media(number)
+
+
+def taken_over(number: int = 2) -> list[m.Input]:
+    return [READY, m.LegEntered(again(number)), FLOWS]
+
+
+def talking(*inputs: m.Input, rescued: bool = False) -> Call:
+    plan = Plan(CALL, "inbound", CALLER, SPEC, {}, max_call=60.0, on_ai_failure=(SORRY, HUMAN) if rescued else ())
+    call = Call(plan, NOW)
+    call.start()
+    feed(call, *OPENING, *inputs)
+    return call
+
+
+def gone(call: Call) -> None:
+    """The end of a session that still lived, if it did."""
+    if call.rehoming is not None and call.rehoming.phase == "leaving":
+        feed(call, OVER)
+
+
+# ---------------------------------------------------------------- another worker
+
+
+def test_a_killed_worker_s_call_goes_on_with_another_one() -> None:
+    call = talking()
+    assert feed(call, LOST) == [
+        m.StopTimer("media"),
+        m.PrepareAi(SPEC, resumed=True),
+        m.HangUp(IDS.media),
+        m.StartTimer("rehome", rehome.LIMIT),
+        m.StartTimer("tone", rehome.QUIET),
+    ]
+    assert call.rehoming is not None
+    assert feed(call, m.LegGone(IDS.media)) == []
+    assert feed(call, READY) == [m.OpenMedia(again(2)), m.StartTimer("media", 5.0)]
+    assert feed(call, m.LegEntered(again(2))) == []
+    commands = feed(call, FLOWS)
+    assert [type(each) for each in commands] == [*[m.StopTimer] * 5, m.Join, m.GreetCaller]
+    assert m.Join(IDS.bridge, (again(2),)) in commands
+    assert call.state is State.TALKING
+    assert call.outcome is None
+
+
+def test_a_leg_that_breaks_lets_a_session_that_lives_end_first() -> None:
+    """What it recorded is told with its end. Asterisk's news of the leg come before those of a killed worker."""
+    call = talking()
+    commands = feed(call, m.LegGone(IDS.media))
+    assert commands[1:3] == [m.LeaveAi("Asterisk ended the media leg"), m.StartTimer("leave", rehome.LEAVE)]
+    assert feed(call, m.MediaLost("closed"), m.AiFailed("transient", "gone")) == []
+    for news in (OVER, LOST):
+        call = talking(m.LegGone(IDS.media))
+        assert feed(call, news) == [m.StopTimer("leave"), m.PrepareAi(SPEC, resumed=True)]
+    call = talking(m.LegGone(IDS.media))
+    assert feed(call, m.TimeUp("leave")) == [m.PrepareAi(SPEC, resumed=True)]
+
+
+def test_who_has_to_wait_hears_tones() -> None:
+    call = talking(LOST)
+    assert feed(call, m.TimeUp("tone")) == [m.StartTone(CALLER, TONE)]
+    assert feed(call, m.SoundOver(TONE), m.TimeUp("tone")) == []
+    commands = feed(call, *taken_over())
+    assert commands.index(m.StopTone(TONE)) < commands.index(m.Join(IDS.bridge, (again(2),)))
+    assert feed(talking(HOLD, LOST), m.TimeUp("tone")) == []
+
+
+@pytest.mark.parametrize("what", [m.MediaLost("reset"), OVER, m.LegGone(IDS.media), LOST])
+@pytest.mark.parametrize("before", [(), (HOLD,)], ids=["talking", "holding"])
+def test_whatever_is_lost_first(what: m.Input, before: tuple[m.Input, ...]) -> None:
+    call = talking(*before)
+    feed(call, what)
+    assert call.state is State.REHOMING
+    gone(call)
+    assert feed(call, *taken_over())[-1] == m.GreetCaller()
+    assert call.state is (State.HOLDING if before else State.TALKING)
+
+
+@pytest.mark.parametrize("what", [m.MediaLost("refused"), LOST, m.CommandFailed(m.OpenMedia(IDS.media), "500")])
+def test_a_worker_lost_while_connecting(what: m.Input) -> None:
+    """The caller is not in the bridge yet, and not greeted."""
+    call = inbound()
+    call.start()
+    feed(call, READY, what)
+    gone(call)
+    commands = feed(call, *taken_over())
+    assert m.Join(IDS.bridge, (CALLER, again(2))) in commands
+    assert commands[-1] == m.GreetCaller()
+
+
+def test_nobody_notices_before_the_call_is_answered() -> None:
+    call = inbound()
+    call.start()
+    assert feed(call, LOST) == [m.PrepareAi(SPEC, resumed=True)]
+    assert call.state is State.RINGING
+    assert m.OpenMedia(IDS.media) in feed(call, READY)
+    call = outbound()
+    call.start()
+    assert feed(call, LOST) == [m.PrepareAi(SPEC, resumed=True)]
+    feed(call, READY)
+    assert call.state is State.DIALING
+    assert feed(call, LOST) == [m.PrepareAi(SPEC, resumed=True)]
+    assert feed(call, READY) == []
+    feed(call, m.LegEntered(IDS.callee), m.LegEntered(IDS.media))
+    assert feed(call, FLOWS)[-1] == m.GreetCaller()
+
+
+def test_a_callee_who_answers_while_a_worker_is_looked_for() -> None:
+    call = outbound()
+    call.start()
+    feed(call, READY, LOST)
+    assert feed(call, NONE) == [m.StartTimer("again", rehome.AGAIN)]
+    feed(call, m.LegEntered(IDS.callee))
+    feed(call, m.CommandFailed(m.OpenMedia(IDS.media), "the worker of this call is gone"))
+    assert call.state is State.REHOMING
+    assert m.Join(IDS.bridge, (IDS.callee, again(3))) in feed(call, *taken_over(3))
+
+
+# ---------------------------------------------------------------- no other worker
+
+
+def test_without_room_anywhere_a_worker_that_starts_again_is_waited_for() -> None:
+    call = talking(LOST)
+    for _ in range(3):
+        assert feed(call, NONE) == [m.StartTimer("again", rehome.AGAIN)]
+        assert feed(call, m.TimeUp("again")) == [m.PrepareAi(SPEC, resumed=True)]
+    feed(call, *taken_over())
+    assert call.state is State.TALKING
+
+
+@pytest.mark.parametrize("phase", [(), (NONE,), (READY,), (READY, m.LegEntered(again(2)))])
+def test_after_a_while_there_is_no_ai_for_the_call(phase: tuple[m.Input, ...]) -> None:
+    call = talking(LOST, m.TimeUp("tone"), *phase, rescued=True)
+    commands = feed(call, m.TimeUp("rehome"))
+    assert call.state is State.RESCUING
+    assert commands.index(m.StopTone(TONE)) < commands.index(m.Play(CALLER, IDS.sound(2), (SORRY.media,)))
+    assert m.HangUp(again(2)) in commands
+    call = talking(LOST, *phase)
+    assert m.HangUp(CALLER, "congestion") in feed(call, m.TimeUp("rehome"))
+    assert call.outcome is Outcome.FAILED
+
+
+def test_before_the_caller_was_in_the_bridge_too() -> None:
+    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, on_ai_failure=(SORRY,)), NOW)
+    call.start()
+    feed(call, READY, LOST)
+    assert m.Join(IDS.bridge, (CALLER,)) in feed(call, m.TimeUp("rehome"))
+
+
+@pytest.mark.parametrize("phase", [(), (READY,), (READY, m.LegEntered(again(2)))])
+@pytest.mark.parametrize("what", [LOST, OVER, m.AiFailed("transient", "gone"), m.LegGone(again(2))])
+def test_the_second_worker_is_lost_too(phase: tuple[m.Input, ...], what: m.Input) -> None:
+    call = talking(LOST, *phase)
+    feed(call, what)
+    assert call.state is State.REHOMING
+    gone(call)
+    assert feed(call, *taken_over(3))[-1] == m.GreetCaller()
+
+
+def test_a_call_may_lose_its_agent_so_often() -> None:
+    call = talking(rescued=True)
+    for number in range(rehome.MOST):
+        feed(call, LOST, *taken_over(number + 2))
+        assert call.state is State.TALKING
+    feed(call, LOST)
+    assert call.state is State.RESCUING
+
+
+@pytest.mark.parametrize("kind", ["account", "config"])
+def test_an_ai_that_refuses_is_not_asked_by_another_worker(kind: str) -> None:
+    call = talking(LOST, rescued=True)
+    feed(call, m.AiFailed(kind, "no quota"))
+    assert call.state is State.RESCUING
+
+
+def test_the_first_worker_is_not_waited_for() -> None:
+    call = inbound()
+    call.start()
+    assert m.HangUp(CALLER, "congestion") in feed(call, NONE)
+
+
+# ---------------------------------------------------------------- meanwhile
+
+
+@pytest.mark.parametrize("phase", [(), (NONE,), (READY,), (READY, m.LegEntered(again(2)))])
+def test_the_caller_leaves(phase: tuple[m.Input, ...]) -> None:
+    call = talking(LOST, *phase)
+    commands = feed(call, m.LegGone(CALLER))
+    assert {m.HangUp(call.media), m.DestroyBridge(IDS.bridge)} <= set(commands)
+    assert (call.outcome, call.ended_by) == (Outcome.ANSWERED, "caller")
+    feed(call, OVER)
+    assert call.state is State.ENDED
+
+
+def test_the_worker_is_lost_when_the_call_ends() -> None:
+    call = talking(m.LegGone(CALLER))
+    assert feed(call, LOST) == [m.StopTimer("end")]
+    assert call.state is State.ENDED
+
+
+@pytest.mark.parametrize("what", [m.TransferAsked(TARGET, "ops"), HOLD, m.SayAsked("x", True, "ops")])
+def test_ops_wait(what: m.Input) -> None:
+    call = talking(LOST)
+    assert feed(call, what) == []
+    assert call.state is State.REHOMING
+
+
+def test_what_became_due_is_done_when_the_agent_is_back() -> None:
+    call = talking(LOST, m.TimeUp("length"))
+    commands = feed(call, *taken_over())
+    assert commands.index(m.GreetCaller()) < commands.index(m.SayLast("Goodbye.", "max_call_s"))
+    assert call.state is State.CLOSING
+
+
+def test_a_tool_that_ran_is_not_lost() -> None:
+    call = talking(RUN, LOST, m.ToolDone("r1", "noon", True))
+    (told,) = [each.order for each in feed(call, *taken_over()) if isinstance(each, m.OrderAi)]
+    assert isinstance(told, contract.Inform)
+    assert "noon" in told.text
+    call = talking(RUN, LOST, *taken_over())
+    (command,) = feed(call, m.ToolDone("r1", "noon", True))
+    assert isinstance(command, m.OrderAi)
+    assert isinstance(command.order, contract.Inform)
+    assert command.order.respond
+    assert feed(call, m.ToolDone("r1", "noon", True)) == []
+
+
+def test_a_hold_and_its_music_go_on() -> None:
+    call = talking(HOLD)
+    commands = feed(call, LOST)
+    assert not [
+        each for each in commands if isinstance(each, m.StopMusic) or each == m.StartTimer("tone", rehome.QUIET)
+    ]
+    commands = feed(call, *taken_over())
+    assert commands[-2:] == [m.PauseAi(), m.GreetCaller()]
+    assert feed(call, m.ResumeAsked("ops"))[1:3] == [m.StopMusic(CALLER), m.ResumeAi()]
+
+
+def test_an_agent_s_hold_that_is_over_meanwhile() -> None:
+    call = talking(m.Conversed(), m.HoldTool("t1", 30.0), LOST, m.TimeUp("hold"))
+    commands = feed(call, *taken_over())
+    assert call.state is State.TALKING
+    assert commands[-2:] == [m.StopMusic(CALLER), m.GreetCaller()]
+
+
+def test_mutes_and_the_recording_go_on() -> None:
+    call = talking()
+    call.plan = replace(call.plan, recording=RECORDING)
+    feed(call, m.MuteAsked("caller", True, "ops"), m.RecordAsked("start", "ops"), m.RecordAsked("pause", "ops"))
+    assert m.PrepareAi(SPEC.model_copy(update={"recording": RECORDING}), resumed=True) in feed(call, LOST)
+    orders = [each.order for each in feed(call, *taken_over()) if isinstance(each, m.OrderAi)]
+    assert orders == [
+        contract.Mute(call=CALL, caller=True, agent=False),
+        contract.Record(call=CALL, action="pause"),
+    ]
+
+
+def test_a_recording_that_was_stopped_is_not_begun_again() -> None:
+    spec = SPEC.model_copy(update={"recording": RECORDING})
+    call = Call(Plan(CALL, "inbound", CALLER, spec, {}, recording=RECORDING), NOW)
+    call.start()
+    feed(call, *OPENING, m.RecordAsked("stop", "ops"))
+    assert m.PrepareAi(SPEC, resumed=True) in feed(call, LOST)
+
+
+@pytest.mark.parametrize("state", [State.TRANSFERRED, State.RESCUING])
+def test_a_worker_that_is_not_needed_any_more(state: State) -> None:
+    call = talking()
+    call.state = state
+    assert feed(call, LOST) == []
+    assert call.state is state
+    assert not call.session_open
