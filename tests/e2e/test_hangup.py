@@ -1,7 +1,5 @@
 """However a call ends, and in whatever state: nothing of it is left within two seconds (`house` insists)."""
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -98,25 +96,6 @@ async def test_media_leg_refused(asterisk: Asterisk, tmp_path: Path) -> None:
         call = await running.ended(await running.call_id())
         assert call["outcome"] == "failed"
         assert call["detail"]
-
-
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
-async def test_worker_lost(asterisk: Asterisk, tmp_path: Path, blow: signal.Signals) -> None:
-    """The call ends, for a frozen worker can freeze Asterisk; the next call is carried by the one in its place."""
-    async with house(asterisk, tmp_path, ToneBrain([GREETING])) as running:
-        async with running.caller() as phone:
-            await greeted(phone)
-            first = await running.service.logged("worker started")
-            os.kill(first["pid"], blow)
-            await phone.wait("left")
-            call = await running.ended(await running.call_id())
-            assert call["detail"]
-        await running.nothing_left()
-        await running.service.logged("worker registered", nth=2)
-        async with running.caller() as phone:
-            await phone.answered()
-            await phone.rtp.sound()
-            await phone.hang_up()
 
 
 @pytest.mark.parametrize(
