@@ -2,9 +2,10 @@
 
 Owns the decision: an interruption, a doubt (`doubts`), the beginning of a turn, or nothing at all, because the call is
 on hold or the agent says its last words. Held tools and a goodbye of the idle ladder are abandoned by what counts.
+Owns who it was, too: what somebody says in a consultation is not the caller's, however late its text comes.
 """
 
-from bridge.contract import SessionSpec
+from bridge.contract import Said, SessionSpec
 from bridge.doubts import Doubts
 from bridge.ears import Ears
 from bridge.farewell import Farewell
@@ -12,10 +13,13 @@ from bridge.interruptions import Interruptions
 from bridge.orders import Orders
 from bridge.playout import Playout
 from bridge.responses import Responses, State, Wish
-from bridge.signals import Note, Outbox
+from bridge.signals import Emit, Note, Outbox
 from bridge.tail import Tail
 from bridge.tools import ToolCalls
 from bridge.turns import Turns
+
+UNWRITTEN = 64
+"""Turns of which the text may still come."""
 
 
 class Caller:
@@ -23,6 +27,7 @@ class Caller:
 
     def __init__(
         self,
+        call: str,
         spec: SessionSpec,
         out: Outbox,
         playout: Playout,
@@ -37,6 +42,9 @@ class Caller:
         farewell: Farewell,
     ) -> None:
         self.adopt(spec)
+        self._call = call
+        self._begun_in: dict[str, bool] = {}
+        """Whether a turn was begun in a consultation, by item."""
         self._out = out
         self._playout = playout
         self._ears = ears
@@ -52,8 +60,9 @@ class Caller:
         """Somebody, caller or agent, has said something."""
 
     def adopt(self, spec: SessionSpec) -> None:
-        """Whether this agent can be interrupted."""
+        """Whether this agent can be interrupted, and by whom."""
         self._listens = spec.turn_detection.interrupt_response
+        self._consultation = spec.consultation
 
     @property
     def has_the_word(self) -> bool:
@@ -71,6 +80,9 @@ class Caller:
 
     def started(self, item_id: str, now: float) -> None:
         """`speech_started`."""
+        self._begun_in[item_id] = self._consultation
+        if len(self._begun_in) > UNWRITTEN:
+            del self._begun_in[next(iter(self._begun_in))]
         if self._orders.on_hold:
             return
         self._turns.speech_started(item_id)
@@ -83,6 +95,13 @@ class Caller:
             self._doubts.begin()
         else:
             self._counts(item_id)
+
+    def said(self, item_id: str, text: str) -> None:
+        """The text of a turn is known."""
+        consultation = self._begun_in.pop(item_id, self._consultation)
+        if text:
+            said = Said(call=self._call, who="caller", text=text, item=item_id, consultation=consultation)
+            self._out.add(Emit(said))
 
     def lasted(self) -> None:
         """The speech that was in doubt has lasted long enough."""

@@ -98,6 +98,8 @@ class Said(Shape):
     item: str
     interrupted: bool = False
     heard_ms: int | None = None
+    consultation: bool = False
+    """It began while the agent spoke with somebody else (`SessionSpec.consultation`): "caller" is that person."""
 
 
 class TurnMeasured(Shape):

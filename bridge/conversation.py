@@ -34,7 +34,7 @@ then, or we ask).
 from bridge.agent import Agent
 from bridge.caller import Caller
 from bridge.cast import Cast
-from bridge.contract import Hold, Inform, Mute, Said, SessionSpec, Speak, Switch, WrapUp
+from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, Switch, WrapUp
 from bridge.digits import Digits
 from bridge.doubts import Doubts
 from bridge.ears import Ears
@@ -54,7 +54,6 @@ from bridge.signals import (
     Digit,
     Drained,
     Effect,
-    Emit,
     Greet,
     Input,
     LineBack,
@@ -82,7 +81,7 @@ class Conversation:
         self.responses = Responses(out)
         self.tools = ToolCalls(call, spec.tools, out, self.responses)
         self.turns = Turns(call, spec, out, playout)
-        self.utterances = Utterances(call, out, playout)
+        self.utterances = Utterances(call, spec, out, playout)
         self.ears = Ears(spec, out)
         self.greeting = Greeting(spec, self.ears, playout, self.responses)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
@@ -93,7 +92,7 @@ class Conversation:
         orders = self.orders = Orders(spec, out, playout, ears, farewell, responses, tools, turns, cuts)
         tail = self._tail = Tail(out, playout, responses, tools, doubts)
         caller = self._caller = Caller(
-            spec, out, playout, ears, doubts, turns, responses, cuts, tools, tail, orders, farewell
+            call, spec, out, playout, ears, doubts, turns, responses, cuts, tools, tail, orders, farewell
         )
         said = self.utterances
         outage = self.outage = Outage(spec, playout, responses, tools, turns, said, orders.rule)
@@ -117,7 +116,7 @@ class Conversation:
         )
         self._idle = Idle(spec.idle, out)
         self._digits = Digits(call, spec.digit_actions, out, responses)
-        by_spec = (turns, doubts, caller, meter)
+        by_spec = (turns, doubts, caller, meter, said)
         self._cast = Cast(by_spec, ears, orders, tools, self._idle, self._digits)
         self.closed = False
         self._listening = False
@@ -245,8 +244,7 @@ class Conversation:
         self.meter.transcription(heard.usage)
         text = heard.transcript.strip()
         self.doubts.transcribed(heard.item_id, text)
-        if text:
-            self._out.add(Emit(Said(call=self._call, who="caller", text=text, item=heard.item_id)))
+        self._caller.said(heard.item_id, text)
 
     # ------------------------------------------------------------ trouble
 

@@ -157,5 +157,7 @@ class SessionSpec(Shape):
     """Speech shorter than this does not interrupt the agent. 0: the server decides, at once."""
     protect_greeting: bool = False
     """True: the caller can't interrupt the greeting."""
+    consultation: bool = False
+    """True: the agent speaks with somebody who may take the call over, and whom the caller does not hear."""
     playout_delay_ms: int = Field(0, ge=0, le=500)
     """What the far end still holds when a frame was handed to Asterisk; subtracted from what counts as heard."""

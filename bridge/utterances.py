@@ -14,7 +14,7 @@ Refuses to count what was heard: that is `bridge.playout`'s.
 
 from dataclasses import dataclass, field
 
-from bridge.contract import Said
+from bridge.contract import Said, SessionSpec
 from bridge.playout import BYTES_PER_MS, Playout
 from bridge.signals import Emit, Outbox
 
@@ -30,6 +30,8 @@ REMEMBERED = 256
 class _Utterance:
     response_id: str
     item_id: str
+    consultation: bool
+    """It was begun in one."""
     texts: dict[int, str] = field(default_factory=dict)
     """By content part."""
     open_texts: set[int] = field(default_factory=set)
@@ -58,7 +60,8 @@ class _Utterance:
 class Utterances:
     """The agent's items that are not yet reported, in the order in which they began."""
 
-    def __init__(self, call: str, out: Outbox, playout: Playout) -> None:
+    def __init__(self, call: str, spec: SessionSpec, out: Outbox, playout: Playout) -> None:
+        self.adopt(spec)
         self._call = call
         self._out = out
         self._playout = playout
@@ -66,6 +69,10 @@ class Utterances:
         self._reported: dict[str, None] = {}
         self._learned = (0, 0)
         """Characters and milliseconds of what was said in full."""
+
+    def adopt(self, spec: SessionSpec) -> None:
+        """To whom the agent speaks from now on."""
+        self._consultation = spec.consultation
 
     # ------------------------------------------------------------ as it is generated
 
@@ -140,7 +147,7 @@ class Utterances:
     def _of(self, response_id: str, item_id: str) -> _Utterance | None:
         if item_id in self._reported:
             return None
-        return self._open.setdefault(item_id, _Utterance(response_id, item_id))
+        return self._open.setdefault(item_id, _Utterance(response_id, item_id, self._consultation))
 
     def _report_cut(self, utterance: _Utterance) -> None:
         if utterance.cut_ms is not None and utterance.complete:
@@ -170,6 +177,7 @@ class Utterances:
                 item=utterance.item_id,
                 interrupted=interrupted,
                 heard_ms=heard_ms,
+                consultation=utterance.consultation,
             )
             self._out.add(Emit(said))
 

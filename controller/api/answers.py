@@ -153,9 +153,12 @@ class UtteranceAnswer(Answer):
 
     at: Moment
     who: str
+    """caller, agent or target (of an attended transfer)."""
     text: str
     interrupted: bool
     heard_ms: int | None
+    consultation: bool
+    """Said between agent and target, before the transfer: the caller heard nothing of it."""
 
 
 class TurnAnswer(Answer):

@@ -18,13 +18,20 @@ RECORDINGS = 100
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """`heard_ms` and `interrupted`: of an agent that was cut off; `text` is cut there too."""
+    """`heard_ms` and `interrupted`: of an agent that was cut off; `text` is cut there too. `consultation`: it was said
+    between the agent and the target of an attended transfer, and the caller heard nothing of it."""
 
     at: datetime
-    who: Literal["caller", "agent"]
+    who: Literal["caller", "agent", "target"]
     text: str = field(repr=False)
     interrupted: bool
     heard_ms: int | None
+    consultation: bool = False
+
+
+def who_said(said: contract.Said) -> Literal["caller", "agent", "target"]:
+    """A worker knows the far end of its call only."""
+    return "target" if said.consultation and said.who == "caller" else said.who
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,8 @@ class Record:
         """Notes what is worth it."""
         match event:
             case contract.Said():
-                self.transcript.append(Utterance(at, event.who, event.text, event.interrupted, event.heard_ms))
+                cut = event.interrupted, event.heard_ms
+                self.transcript.append(Utterance(at, who_said(event), event.text, *cut, event.consultation))
             case contract.TurnMeasured():
                 self.turn_count += 1
                 told = event.stopped_to_told_ms

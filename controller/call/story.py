@@ -6,6 +6,7 @@ Words and digits are personal: they go in fields that the log drops unless it is
 import structlog
 
 from bridge import contract
+from controller.call.record import who_said
 
 log = structlog.get_logger()
 
@@ -17,7 +18,7 @@ def tell(event: contract.CallEvent) -> None:
             log.info("audio", call=event.call, rate=event.rate, chunk=event.frame_bytes)
         case contract.Said():
             cut = {"interrupted": True, "heard_ms": event.heard_ms} if event.interrupted else {}
-            log.info("said", call=event.call, who=event.who, text_pii=event.text, **cut)
+            log.info("said", call=event.call, who=who_said(event), text_pii=event.text, **cut)
         case contract.TurnMeasured():
             log.info(
                 "turn",

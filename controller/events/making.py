@@ -11,6 +11,7 @@ from typing import Any
 
 from bridge import contract
 from controller.call import milestones
+from controller.call.record import who_said
 from controller.call.view import CallView
 from controller.events import shapes
 
@@ -148,7 +149,8 @@ def _reported(what: milestones.Milestone) -> tuple[type[shapes.Event], dict[str,
     """What a worker tells. Most of it is not for the outside."""
     match what:
         case contract.Said():
-            return shapes.CallSaid, _picked(what, "who", "text", "interrupted", "heard_ms")
+            more = _picked(what, "text", "interrupted", "heard_ms", "consultation")
+            return shapes.CallSaid, {"who": who_said(what), **more}
         case contract.TurnMeasured():
             return shapes.CallTurn, _picked(what, "turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms")
         case contract.BargedIn():

@@ -102,10 +102,13 @@ class StateChange(Data):
 
 
 class Said(Data):
-    who: Literal["caller", "agent"]
+    who: Literal["caller", "agent", "target"]
+    """`target`: of an attended transfer."""
     text: str | None = _personal("The words; of an agent that was interrupted, up to what was heard.")
     interrupted: bool
     heard_ms: int | None
+    consultation: bool
+    """Said between agent and target, before the transfer: the caller heard nothing of it."""
 
 
 class Turn(Data):

@@ -51,5 +51,6 @@ def briefing(spec: SessionSpec) -> SessionSpec:
             "mcp": (),
             "digit_actions": tuple(DIGITS),
             "idle": None,
+            "consultation": True,
         }
     )

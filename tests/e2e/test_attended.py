@@ -47,7 +47,12 @@ async def test_the_target_hears_the_agent_accepts_and_gets_the_caller(
         await assert_they_hear_each_other(running, phone, target)
         await phone.hang_up()
         await target.wait("left")
-        assert (await running.ended(call))["transfer"]["outcome"] == "answered"
+        shown = await running.ended(call)
+        assert shown["transfer"]["outcome"] == "answered"
+        said = [(each["who"], each["consultation"]) for each in shown["transcript"]]
+        assert said[:2] == [("agent", False), ("agent", True)]
+        assert (("target", True) in said) is (how == "voice")
+        assert "caller" not in [who for who, _ in said]
 
 
 @pytest.mark.parametrize("how", ["voice", "key", "api", "hangs up", "too late", "cancelled"])

@@ -63,7 +63,10 @@ async def test_a_call_is_shown_whole() -> None:
         )
         it.calls.details[call.id] = view.CallDetail(
             call,
-            transcript=[Utterance(STARTED, "agent", "Good d", True, 340)],
+            transcript=[
+                Utterance(STARTED, "agent", "Good d", True, 340),
+                Utterance(STARTED, "target", "Yes", False, None, True),
+            ],
             turns=[Turn(STARTED, 1, 340.0, 300.0, None)],
             barge_ins=[BargeIn(STARTED, 340, 12.5)],
             recordings=[Sound("/srv/c.wav", 61.5)],
@@ -102,7 +105,16 @@ async def test_a_call_is_shown_whole() -> None:
                 "supervision": None,
                 "participants": [],
                 "queue": None,
-                "transcript": [{"at": AT, "who": "agent", "text": "Good d", "interrupted": True, "heard_ms": 340}],
+                "transcript": [
+                    {
+                        **{"at": AT, "who": "agent", "text": "Good d", "interrupted": True, "heard_ms": 340},
+                        "consultation": False,
+                    },
+                    {
+                        **{"at": AT, "who": "target", "text": "Yes", "interrupted": False, "heard_ms": None},
+                        "consultation": True,
+                    },
+                ],
                 "turn_times": [
                     {"at": AT, "turn": 1, "stopped_to_told_ms": 340.0, "first_delta_ms": 300.0, "first_frame_ms": None}
                 ],

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.caller import UNWRITTEN
 from bridge.cast import needs_new_line
 from bridge.contract import (
     FunctionTool,
@@ -16,6 +17,7 @@ from bridge.contract import (
     Mute,
     NoiseReduction,
     Provider,
+    Said,
     ServerVad,
     Speak,
     Switch,
@@ -104,6 +106,29 @@ def test_a_hold_stays_a_hold() -> None:
     assert (ears["interrupt_response"], ears["create_response"]) == (False, False)
     stage.feed(OFF)
     assert changes(stage)[-1]["audio"]["input"]["turn_detection"]["create_response"]
+
+
+def test_whose_words_they_are_is_settled_when_they_begin() -> None:
+    """Texts come late: the caller's in the consultation, the target's when the caller is back."""
+    stage = Stage(transcription=Transcription())
+    stage.feed(events.SpeechStarted("caller", 0), events.SpeechStopped("caller", 0))
+    stage.feed(ON, switch(consultation=True), OFF, events.CallerTranscribed("caller", "Mr Smith, please.", {}))
+    stage.reply("r1", "announced", 200, "A caller for you.")
+    stage.play(400)
+    stage.feed(events.SpeechStarted("target", 0), events.SpeechStopped("target", 0))
+    stage.reply("r2", "thanks", 200, "Not now? Well.")
+    stage.feed(ON, switch(), OFF, events.CallerTranscribed("target", "Not now.", {}))
+    stage.play(400)
+    stage.feed(events.CallerTranscribed("later", "Hello?", {}))
+    told = {said.item: said.consultation for said in stage.told_of(Said)}
+    assert told == {"caller": False, "announced": True, "target": True, "later": False}
+
+
+def test_of_turns_without_a_text_only_the_latest_are_remembered() -> None:
+    stage = Stage(consultation=True)
+    stage.feed(*(events.SpeechStarted(f"u{number}", 0) for number in range(UNWRITTEN + 1)), switch())
+    stage.feed(events.CallerTranscribed("u0", "long ago", {}), events.CallerTranscribed("u1", "Yes.", {}))
+    assert [said.consultation for said in stage.told_of(Said)] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,13 @@ def test_words_turns_and_interruptions_are_kept_in_order() -> None:
     assert "secret" not in repr(record) + repr(record.transcript)
 
 
+def test_what_is_said_to_the_target_of_a_transfer_is_not_the_callers() -> None:
+    record = Record()
+    record.take(contract.Said(call=CALL, who="caller", text="Put them through.", item="i", consultation=True), AT)
+    record.take(contract.Said(call=CALL, who="agent", text="Thanks.", item="j", heard_ms=9, consultation=True), AT)
+    assert [(each.who, each.consultation) for each in record.transcript] == [("target", True), ("agent", True)]
+
+
 def test_a_call_without_end_is_bounded() -> None:
     record = Record()
     assert record.first_frame() is None
