@@ -24,7 +24,8 @@ def main() -> int:
     options = _options()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.calls:
-        sys.stdout.write(json.dumps(uvloop.run(_one(options))) + "\n")
+        whole = uvloop.run(_one(options))
+        sys.stdout.write(f"{report.remark(whole)}\n{json.dumps(report.line(whole))}\n")
         return 0
     points = uvloop.run(_many(options))
     sys.stdout.write(report.table(points) + "\n")
@@ -41,6 +42,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=15.0, help="of measuring, per point")
     parser.add_argument("--sip", action="store_true", help="through a real Asterisk")
     parser.add_argument("--repeat", type=int, default=1, help="of each point the median of so many runs, by CPU")
+    parser.add_argument("--again", type=int, default=sweep.AGAIN, help="how often a disturbed run is done again")
     parser.add_argument("--out", type=Path, default=Path("var/bench").resolve())
     return parser.parse_args()
 
@@ -50,16 +52,19 @@ def _measured(calls: int, options: argparse.Namespace) -> Coroutine[Any, Any, di
 
 
 async def _one(options: argparse.Namespace) -> dict[str, Any]:
-    whole = await sweep.median(lambda: _measured(options.calls, options), options.repeat)
+    whole = await sweep.median(lambda: _measured(options.calls, options), options.repeat, options.again)
     (options.out / "point.json").write_text(json.dumps(whole, indent=2) + "\n")
-    return report.line(whole)
+    return whole
 
 
 async def _many(options: argparse.Namespace) -> list[dict[str, Any]]:
     def tell(whole: dict[str, Any]) -> None:
-        sys.stderr.write(json.dumps(report.line(whole)) + "\n")
+        sys.stderr.write(f"{report.remark(whole)}\n{json.dumps(report.line(whole))}\n")
 
-    return await sweep.sweep(lambda calls: sweep.median(lambda: _measured(calls, options), options.repeat), tell)
+    def measured(calls: int) -> Coroutine[Any, Any, dict[str, Any]]:
+        return sweep.median(lambda: _measured(calls, options), options.repeat, options.again)
+
+    return await sweep.sweep(measured, tell)
 
 
 if __name__ == "__main__":

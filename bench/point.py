@@ -1,25 +1,20 @@
-"""One point of the benchmark: N calls, one worker on a core of its own, and then the bare echo under the same load.
+"""One point of the benchmark: N calls, one worker on a core of its own, and then the references under the same load.
 
 Owns the order of a run: worker up, calls up one by one, everything steady, measure, hang up, look what is left.
 """
 
 import asyncio
 import os
-import socket
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bench import processes
+from bench import processes, references
 from bench.callers import Caller, Callers
 from bench.provider import Provider
 from bench.results import Seen, summary, within_service_level
 from bridge import contract
 from tests.peers.controller import TOKEN, ControllerPeer
 
-ECHO_SECONDS = 8.0
-SETTLE_SECONDS = 4.0
-"""Until every caller is in its conversation."""
 LEFT_SECONDS = 2.0
 CALLS_AT_ONCE = 10
 
@@ -29,9 +24,11 @@ async def point(calls: int, seconds: float, out: Path, worker: tuple[str, ...] =
     load, measured = processes.cores()
     os.sched_setaffinity(0, load)
     report = await _conversations(calls, seconds, out, measured, worker)
-    echo = await _echo(calls, min(seconds, ECHO_SECONDS), out, measured)
-    report["echo"] = echo
-    report["cpu_ratio_to_echo"] = round(report["cpu_pct_per_call"]["worker"] / echo["cpu_pct_per_call"], 2)
+    per_call = report["cpu_pct_per_call"]
+    for name, measure in (("limit", references.limit), ("echo", references.echo)):
+        reference = report[name] = await measure(calls, seconds, out, measured)
+        per_call[name] = reference["cpu_pct_per_call"]
+        report[f"cpu_ratio_to_{name}"] = round(per_call["worker"] / per_call[name], 2)
     report["within_service_level"] = within_service_level(report)
     return report
 
@@ -42,7 +39,15 @@ async def _conversations(
     provider = Provider()
     async with provider, ControllerPeer() as link:
         command = ["-m", "bridge.worker", "--name", "bench", "--controller", link.url, "--listen", "127.0.0.1"]
-        command += ["--ports", f"{_free_port()}", "--advertise", "127.0.0.1", "--capacity", str(calls + 10), *arguments]
+        command += [
+            "--ports",
+            f"{references.free_port()}",
+            "--advertise",
+            "127.0.0.1",
+            "--capacity",
+            str(calls + 10),
+            *arguments,
+        ]
         env = {contract.TOKEN_ENV: TOKEN}
         async with processes.running(*command, log=out / "worker.log", env=env, on=on) as pid:
             await link.until(lambda: link.hellos)
@@ -52,7 +57,7 @@ async def _conversations(
             for first in range(1, calls + 1, CALLS_AT_ONCE):
                 some = range(first, min(first + CALLS_AT_ONCE, calls + 1))
                 await asyncio.gather(*(_begin(Caller(n, provider.heard), callers, link, spec) for n in some))
-            await asyncio.sleep(SETTLE_SECONDS)
+            await asyncio.sleep(references.SETTLE_SECONDS)
             seen = Seen()
             figures = await _measure(pid, callers, seconds, seen, provider)
             await callers.leave()
@@ -94,32 +99,6 @@ async def _measure(pid: int, callers: Callers, seconds: float, seen: Seen, provi
     }
 
 
-async def _echo(calls: int, seconds: float, out: Path, on: set[int]) -> dict[str, Any]:
-    port, callers, seen = _free_port(), Callers(), Seen()
-    async with processes.running("-m", "bench.echo", str(port), log=out / "echo.log", on=on) as pid:
-        await _listening(port)
-        for number in range(1, calls + 1):
-            await callers.join(Caller(number, lambda *_: None), "127.0.0.1", port)
-        await asyncio.sleep(1)
-        before = processes.read(pid)
-        await callers.measure(seconds, seen)
-        percent = processes.cpu_percent(before, processes.read(pid)) / calls
-        await callers.leave()
-    return {"cpu_pct_per_call": round(percent, 4), "gap_ms": summary(seen)["gap_ms"]}
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
-
-
 def _left(empty: processes.Reading, now: processes.Reading, link: ControllerPeer) -> dict[str, float]:
     """What the worker still holds after all calls have gone."""
     load = link.beats[-1].load
@@ -134,9 +113,3 @@ def _left(empty: processes.Reading, now: processes.Reading, link: ControllerPeer
 def _spec(url: str) -> contract.SessionSpec:
     provider = contract.Provider(url=url, api_key="bench")
     return contract.SessionSpec(agent="bench", provider=provider, instructions="Answer.")
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -14,6 +14,7 @@ Report = dict[str, Any]
 _COLUMNS = (
     ("calls", "calls"),
     ("CPU % per call", "cpu_pct_per_call.worker"),
+    ("× limit", "cpu_ratio_to_limit"),
     ("× echo", "cpu_ratio_to_echo"),
     ("gap p50 ms", "gap_ms.p50"),
     ("gap p99 ms", "gap_ms.p99"),
@@ -37,8 +38,6 @@ def line(report: Report) -> Report:
         "frames_per_second": report["frames_per_second"],
         "lost": report["lost"],
         "rss_mb": report["rss_mb"],
-        "foreign_cpu_pct": report["foreign_cpu_pct"],
-        "within_service_level": report["within_service_level"],
     }
     if "echo" not in report:
         return shown | {"cpu_ratio_to_asterisk": report["cpu_ratio_to_asterisk"]}
@@ -49,6 +48,14 @@ def line(report: Report) -> Report:
         "barge_in_ms": report["barge_in_ms"]["p99"],
         "truncation_error_ms": report["truncation_error_ms"]["max"],
     }
+
+
+def remark(report: Report) -> str:
+    """What one has to know to judge the line."""
+    against = f"{report['cpu_ratio_to_limit']:g} × the leanest bridge; " if "limit" in report else ""
+    held = "within" if report["within_service_level"] else "NOT within"
+    foreign = f"other processes took {report['foreign_cpu_pct']:g} % of a core"
+    return f"{report['calls']} calls: {against}{held} the service level; {foreign}"
 
 
 def table(reports: list[Report]) -> str:
@@ -71,6 +78,7 @@ _PLOTS = {
         "CPU of one core per call, %",
         {
             "worker": "cpu_pct_per_call.worker",
+            "leanest bridge": "limit.cpu_pct_per_call",
             "bare echo": "echo.cpu_pct_per_call",
             "Asterisk": "cpu_pct_per_call.asterisk",
         },

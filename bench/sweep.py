@@ -37,12 +37,12 @@ def following(known: dict[int, bool]) -> int | None:
     return middle if middle > held and middle not in known else None
 
 
-async def median(measure: Callable[[], Awaitable[Report]], repeat: int) -> Report:
-    """The run whose CPU is the median; runs that other processes disturbed are done again, twice at most."""
+async def median(measure: Callable[[], Awaitable[Report]], repeat: int, again: int = AGAIN) -> Report:
+    """The run whose CPU is the median; runs that other processes disturbed are done again, `again` times at most."""
     runs = []
     for _ in range(repeat):
         run = await measure()
-        for _ in range(AGAIN):
+        for _ in range(again):
             if run["foreign_cpu_pct"] <= NOISE_PERCENT:
                 break
             run = await measure()

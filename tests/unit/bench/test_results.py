@@ -79,13 +79,17 @@ def test_what_is_written(tmp_path: Path) -> None:
         "cpu_pct_per_call": {"worker": 0.5},
         "cpu_ratio_to_echo": 4.2,
         "echo": {"cpu_pct_per_call": 0.1},
+        "cpu_ratio_to_limit": 1.4,
+        "limit": {"cpu_pct_per_call": 0.35},
         "rss_mb": 70.0,
-        "foreign_cpu_pct": 0.0,
+        "foreign_cpu_pct": 3.5,
         "within_service_level": True,
         **summary(seen()),
     }
     report.write([whole], tmp_path)
-    assert "| 10 | 0.5 | 4.2 | 20 | 20 | 20 | 1 | 0 | 3 | 0 | 0 | 70 | yes |" in (tmp_path / "report.md").read_text()
+    assert (
+        "| 10 | 0.5 | 1.4 | 4.2 | 20 | 20 | 20 | 1 | 0 | 3 | 0 | 0 | 70 | yes |" in (tmp_path / "report.md").read_text()
+    )
     assert {path.name for path in tmp_path.iterdir()} == {
         "report.json",
         "report.md",
@@ -94,3 +98,5 @@ def test_what_is_written(tmp_path: Path) -> None:
         "reaction.svg",
     }
     assert report.line(whole)["first_audio_ms"] == 3.0
+    told = "10 calls: 1.4 × the leanest bridge; within the service level; other processes took 3.5 % of a core"
+    assert report.remark(whole) == told
