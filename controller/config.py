@@ -108,6 +108,9 @@ class Trunk(Section):
     minutes_per_day: float | None = Field(None, gt=0)
     """Minutes that may be dialled over it from midnight to midnight, local time, each from its answer. Then what we
     place waits, and transfers fail; what is up goes on."""
+    overflow: str | None = None
+    """Another trunk, for calls that we place: when this one has no room, is congested or can't be reached. All that the
+    other one says holds there: `allow`, `deny`, hours, limits. It may have an `overflow` of its own."""
     calling_hours: CallingHours | None = None
     """When calls may be placed over it; outside of it they wait. Without it: always."""
     retries: Retries = Field(default_factory=dict)

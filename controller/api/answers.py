@@ -48,6 +48,8 @@ class AttemptAnswer(Answer):
     at: Moment
     result: str
     detail: str | None
+    trunk: str | None
+    """Over which it went."""
 
 
 class QueuePlace(Answer):

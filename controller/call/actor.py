@@ -141,7 +141,7 @@ class CallActor:
                 else:
                     self._log.info("command failed", command=type(command).__name__, reason=str(error), gone=gone)
                     # Next, before anything that is queued: the rest of the queue assumes that it was done.
-                    await self._take(m.CommandFailed(command, str(error), gone, isinstance(error, limits.Busy)))
+                    await self._take(_failure(command, error))
                     return
 
     async def _do(self, command: m.Command) -> None:
@@ -355,6 +355,12 @@ class CallActor:
             self._log.error("teardown did not finish; the next reconcile removes what is left")
         self._workers.release(self.id)
         self.legs.all_over()
+
+
+def _failure(command: m.Command, error: Exception) -> m.CommandFailed:
+    """Status 500 to a Dial is "Allocation failed": its endpoint is unknown, or none of its contacts answers."""
+    no_way = isinstance(command, m.Dial) and isinstance(error, AriError) and error.status == 500
+    return m.CommandFailed(command, str(error), isinstance(error, NotFound), isinstance(error, limits.Busy), no_way)
 
 
 def _made(command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> str:

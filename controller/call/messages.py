@@ -266,6 +266,8 @@ class CommandFailed:
     """True: what it acted on no longer exists, which is an answer and not an error."""
     full: bool = False
     """True: somebody was to be dialled, and the trunk has no room for one more."""
+    unreachable: bool = False
+    """True: somebody was to be dialled, and Asterisk has no way there."""
 
 
 Input = (

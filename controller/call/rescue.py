@@ -157,6 +157,8 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
     if what.gone:
         return call.end(now, by="caller", detail=what.reason)
     kind = type(command).__name__
+    if isinstance(command, m.Dial) and what.unreachable:
+        return call.end(now, Outcome.CONGESTION, detail=f"Asterisk has no way to the trunk: {what.reason}")
     if isinstance(command, m.OpenMedia | m.GreetCaller | m.AnswerAiTool | m.SayLast):
         return agent_lost(call, f"{kind}: {what.reason}", now)
     return call.end(now, Outcome.FAILED, detail=f"{kind}: {what.reason}", sip_reason="congestion")

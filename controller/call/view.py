@@ -48,6 +48,8 @@ class AttemptView:
     at: datetime
     result: str
     detail: str | None
+    trunk: str | None = None
+    """Over which it went."""
 
 
 @dataclass(frozen=True, slots=True)

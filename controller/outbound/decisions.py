@@ -1,11 +1,13 @@
-"""What becomes of a call that is to be placed: when it is due, and whether a result is the last one. [pure]"""
+"""What becomes of a call that is to be placed: when it is due, over which trunk, and whether a result is the last
+one. [pure]"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from controller import limits
 from controller.call.outcome import Outcome
-from controller.config import Trunk
+from controller.config import Config, Trunk
 from controller.config_outbound import Retry
 from controller.outbound.entry import Attempt, Entry
 from controller.outbound.hours import first_allowed
@@ -37,7 +39,8 @@ def due(trunk: Trunk, wanted: datetime | None, now: datetime) -> datetime:
 def after(trunk: Trunk | None, entry: Entry, attempt: Attempt, now: datetime, *, dialled: bool) -> Again | Over:
     """`attempt` has just ended; those before it are `entry.attempts`. `trunk` None: the config has it no more.
 
-    Each result has its own count. One more attempt that could only begin after the call has expired is none.
+    Each result has its own count, in which a row of trunks that were tried at once is one. One more attempt that could
+    only begin after the call has expired is none.
     `dialled` False: nobody's telephone has rung, so that a failure of ours is tried again in any case.
     """
     over = Over(attempt.result, attempt.detail)
@@ -55,4 +58,42 @@ def after(trunk: Trunk | None, entry: Entry, attempt: Attempt, now: datetime, *,
 
 
 def _count(attempts: Iterable[Attempt], result: str) -> int:
-    return sum(each.result == result for each in attempts)
+    return sum(each.result == result and each.passed_to is None for each in attempts)
+
+
+# ---------------------------------------------------------------- over which trunk
+
+
+def lines(config: Config, entry: Entry) -> tuple[str, ...]:
+    """The trunks for the next attempt, in order: that of the order and what its `overflow` leads to, or the rest of
+    them if the last attempt was passed on. Empty: the config does not have the trunk any more."""
+    row = _row(config, entry.order.trunk)
+    passed_to = entry.attempts[-1].passed_to if entry.attempts else None
+    return row[row.index(passed_to) :] if passed_to in row else row
+
+
+def passed_on(config: Config, entry: Entry, attempt: Attempt, now: datetime) -> str | None:
+    """The trunk to try at once, after one that was congested or could not be reached; None: there is none that may
+    dial this number now."""
+    row, used = _row(config, entry.order.trunk), attempt.trunk or entry.order.trunk
+    if attempt.result != Outcome.CONGESTION or used not in row or now >= entry.expires_at:
+        return None
+    rest = row[row.index(used) + 1 :]
+    return next((name for name in rest if usable(config.trunks[name], entry, now)), None)
+
+
+def usable(trunk: Trunk, entry: Entry, now: datetime) -> bool:
+    """Whether it may dial this number, and may do so now."""
+    try:
+        limits.dial_string(trunk, entry.order.callee)
+    except limits.NotAllowed:
+        return False
+    return due(trunk, None, now) <= now
+
+
+def _row(config: Config, name: str | None) -> tuple[str, ...]:
+    found: list[str] = []
+    while name in config.trunks and name not in found:
+        found.append(name)
+        name = config.trunks[name].overflow
+    return tuple(found)

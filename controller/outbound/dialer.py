@@ -9,7 +9,7 @@ store needs, beside the calls.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -57,6 +57,7 @@ class Errand:
         self.entry = entry
         self.began = _now()
         self.dialled = False
+        self.trunk = entry.order.trunk
         self._queue = queue
         self._done = done
 
@@ -168,9 +169,10 @@ class Dialer:
             if order.trunk in paused or (order.trunk, order.agent) in full:
                 continue
             try:
-                found.placed += await self._try(entry)
+                found.placed += await self._try(entry, paused)
             except limits.Busy as reason:
-                full.add((order.trunk, order.agent))
+                if len(decisions.lines(self._config, entry)) <= 1:  # what follows may go where this one may not
+                    full.add((order.trunk, order.agent))
                 self._tell_why(order.trunk, reason)
                 found.no_room = found.no_room or not isinstance(reason, UsedUp)
             except view.NotReady:
@@ -185,7 +187,7 @@ class Dialer:
             log.warning("queued calls wait for tomorrow", trunk=trunk, reason=reason.reason)
         self._why[trunk] = reason.reason
 
-    async def _try(self, entry: Entry) -> bool:
+    async def _try(self, entry: Entry, paused: frozenset[str]) -> bool:
         """Raises limits.Busy and view.NotReady: no room."""
         trunk, now = self._config.trunks.get(entry.order.trunk), _now()
         if trunk is not None:
@@ -196,7 +198,7 @@ class Dialer:
         errand = Errand(entry, self._queue, self._over)
         self._under_way[entry.id] = errand
         try:
-            self._place(entry, errand)
+            self._place_over(entry, errand, paused, now)
         except (limits.NotAllowed, view.UnknownName) as refusal:
             log.warning("a queued call may not be placed any more", call=entry.id, reason=str(refusal))
             self._save(errand, Attempt(now, REJECTED, str(refusal)))
@@ -207,6 +209,25 @@ class Dialer:
             log.exception("a queued call could not be begun: an error of ours", call=entry.id)
             self._save(errand, Attempt(now, Outcome.FAILED, "an error of ours; the log has more"))
         return True
+
+    def _place_over(self, entry: Entry, errand: Errand, paused: frozenset[str], now: datetime) -> None:
+        """The first of its trunks that has room. Raises as `Place` does, for the first trunk."""
+        first, *others = decisions.lines(self._config, entry) or (entry.order.trunk,)
+        try:
+            self._place_by(first, entry, errand)
+            return
+        except limits.Busy as full:
+            for name in others:
+                if name not in paused and decisions.usable(self._config.trunks[name], entry, now):
+                    with suppress(limits.Busy):
+                        self._place_by(name, entry, errand)
+                        log.info("placed over another trunk", call=entry.id, trunk=name, reason=full.reason)
+                        return
+            raise
+
+    def _place_by(self, trunk: str, entry: Entry, errand: Errand) -> None:
+        errand.trunk = trunk
+        self._place(replace(entry, order=replace(entry.order, trunk=trunk)), errand)
 
     async def _forget(self, now: datetime) -> None:
         if self._forgot is None or now - self._forgot > timedelta(seconds=FORGET_EVERY):
@@ -225,7 +246,7 @@ class Dialer:
             result, detail = INTERRUPTED, "the controller was stopped before anybody answered"
         if not errand.dialled and result == Outcome.FAILED:
             self._rest_until = _now() + timedelta(seconds=REST_SECONDS)
-        self._save(errand, Attempt(errand.began, result, detail))
+        self._save(errand, Attempt(errand.began, result, detail, errand.trunk))
 
     def _save(self, errand: Errand, attempt: Attempt) -> None:
         task = asyncio.create_task(self._settle(errand, attempt), name=f"result of {errand.entry.id}")
@@ -237,6 +258,10 @@ class Dialer:
         entry, now = errand.entry, _now()
         trunk = self._config.trunks.get(entry.order.trunk)
         what = decisions.after(trunk, entry, attempt, now, dialled=errand.dialled)
+        onward = decisions.passed_on(self._config, entry, attempt, now)
+        if onward is not None:
+            log.warning("a trunk can't be used; the next one is tried", call=entry.id, trunk=attempt.trunk, next=onward)
+            attempt, what = replace(attempt, passed_to=onward), decisions.Again(now)
         tries = 0
         while True:
             try:

@@ -49,6 +49,10 @@ class Attempt:
     at: datetime
     result: str
     detail: str | None = None
+    trunk: str | None = None
+    """Over which it went. None: that of the order."""
+    passed_to: str | None = None
+    """The trunk that is tried at once, because this one could not be used: the next attempt is part of this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,10 @@ def queue_view(entry: Entry) -> view.QueueView:
         due_at=entry.due_at,
         expires_at=entry.expires_at,
         asked_by=entry.order.asked_by,
-        attempts=tuple(view.AttemptView(each.at, each.result, each.detail) for each in entry.attempts),
+        attempts=tuple(
+            view.AttemptView(each.at, each.result, each.detail, each.trunk or entry.order.trunk)
+            for each in entry.attempts
+        ),
     )
 
 

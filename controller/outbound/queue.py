@@ -199,11 +199,21 @@ def _after(what: Again | Over, now: datetime) -> dict[str, Any]:
 
 def _written(attempt: Attempt) -> dict[str, str | None]:
     told = attempt.detail[:_LONGEST_DETAIL] if attempt.detail else None
-    return {"at": attempt.at.isoformat(), "result": attempt.result, "detail": told}
+    written = {"at": attempt.at.isoformat(), "result": attempt.result, "detail": told}
+    return written | {"trunk": attempt.trunk, "passed_to": attempt.passed_to}
 
 
 def _read(attempts: Sequence[dict[str, Any]]) -> tuple[Attempt, ...]:
-    return tuple(Attempt(datetime.fromisoformat(each["at"]), each["result"], each["detail"]) for each in attempts)
+    return tuple(
+        Attempt(
+            datetime.fromisoformat(each["at"]),
+            each["result"],
+            each["detail"],
+            each.get("trunk"),
+            each.get("passed_to"),
+        )
+        for each in attempts
+    )
 
 
 def _entry(row: Row[Any]) -> Entry:

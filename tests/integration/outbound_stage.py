@@ -27,19 +27,24 @@ class FakeControl:
 
     room: int = 100
     refusal: Exception | None = None
+    full: set[str] = field(default_factory=set)
+    """Trunks without room."""
     live: dict[str, Errand] = field(default_factory=dict)
     placed: list[str] = field(default_factory=list)
     """Numbers, in the order in which they were begun."""
+    trunks: list[str] = field(default_factory=list)
+    """The trunk of each."""
     most: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def place(self, entry: Entry, errand: Errand) -> None:
         if self.refusal is not None:
             raise self.refusal
-        if len(self.live) >= self.room:
+        if len(self.live) >= self.room or entry.order.trunk in self.full:
             raise limits.Busy("full")
         self.live[entry.id] = errand
         self.placed.append(entry.order.callee)
+        self.trunks.append(entry.order.trunk)
         self.most = max(self.most, len(self.live))
         self.news.set()
 

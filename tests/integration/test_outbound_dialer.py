@@ -290,3 +290,48 @@ async def test_a_call_is_shown_with_what_the_queue_knows(tmp_path: Path) -> None
 
 def _fields(call: view.CallView) -> dict[str, Any]:
     return {name: getattr(call, name) for name in call.__dataclass_fields__}
+
+
+SECOND: dict[str, Any] = {
+    "trunks__main__overflow": "second",
+    "trunks__second": {"endpoint": "PJSIP/{number}@second", "allow": [r"\+4930[0-9]+"], "country_code": "49"},
+}
+
+
+async def test_without_room_the_next_trunk_is_taken_if_it_may_dial_the_number(tmp_path: Path) -> None:
+    async with office(tmp_path, FakeControl(full={"main"}), **SECOND) as it:
+        foreign, call = await it.order("+4940123"), await it.order("+4930123")
+        await it.control.until_live(1)
+        assert (list(it.control.live), it.control.trunks) == ([call], ["second"])
+        await it.control.dial(call)
+        it.control.end(call, "busy")
+        assert [each.trunk for each in (await it.over(call)).attempts] == ["second"]
+        it.control.full.clear()
+        await it.control.until_live(1)
+        assert (list(it.control.live), it.control.trunks) == ([foreign], ["second", "main"])
+
+
+async def test_a_congested_trunk_is_left_for_the_next_one_at_once(tmp_path: Path) -> None:
+    async with office(tmp_path, **SECOND) as it:
+        call = await it.order("+4930123")
+        await it.control.until_live(1)
+        await it.control.dial(call)
+        it.control.end(call, "congestion")
+        await it.control.until_live(1)
+        await it.control.dial(call)
+        it.control.end(call, "congestion")
+        entry = await it.over(call)
+        assert it.control.trunks == ["main", "second"]
+        assert [(each.trunk, each.passed_to) for each in entry.attempts] == [("main", "second"), ("second", None)]
+
+
+async def test_a_paused_trunk_takes_nothing_over(tmp_path: Path) -> None:
+    async with office(tmp_path, FakeControl(full={"main"}), **SECOND) as it:
+        await it.orders.pause("second", by="ops")
+        await it.order("+4930123")
+        desk = await it.order("1234", trunk="desk")
+        await it.control.until_live(1)
+        assert list(it.control.live) == [desk]
+        await it.orders.resume("second", by="ops")
+        await it.control.until_live(2)
+        assert it.control.trunks == ["desk", "second"]

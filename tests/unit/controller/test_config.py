@@ -151,6 +151,8 @@ def test_it_is_frozen() -> None:
         ({"agents__night__turn_detection": {"type": "vad"}}, "agents.night.turn_detection", "server_vad"),
         ({"routes": [{"to": "1 2", "agent": "night"}]}, "routes[0].to", "digits"),
         ({"routes": [{"to": "5", "agent": "nigth"}]}, "routes[0].agent", "no such agent"),
+        ({"trunks__main__overflow": "desc"}, "trunks.main.overflow", "no such trunk"),
+        ({"trunks__main__overflow": "main"}, "trunks.main.overflow", "leads back"),
         ({"routes": [{"to": "5", "agent": "night", "trunk": "x"}]}, "routes[0].trunk", "no such trunk"),
         ({"routes": {"to": "5"}}, "routes", "list"),
         ({"transfer__targets": {"x": "0900@elsewhere"}}, "transfer.targets.x", "context"),

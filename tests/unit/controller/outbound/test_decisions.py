@@ -1,5 +1,6 @@
 """What becomes of a call after an attempt: again, when, or over."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.outbound.decisions import Again, Over, after, due
+from controller.outbound.decisions import Again, Over, after, due, lines, passed_on
 from controller.outbound.entry import Attempt, Entry, Order, Status
 from tests.unit.controller.configs import config
 
@@ -83,3 +84,64 @@ def test_it_always_ends(results: list[str]) -> None:
         if isinstance(what, Over):
             break
     assert len(so_far) <= 4
+
+
+ROW: dict[str, Any] = {
+    "trunks__main__overflow": "second",
+    "trunks__second": {
+        "endpoint": "PJSIP/{number}@b",
+        "allow": ["[0-9]{4}"],
+        "country_code": "49",
+        "overflow": "third",
+    },
+    "trunks__third": {"endpoint": "PJSIP/{number}@c", "allow": ["[0-9]{3,9}"], "country_code": "49"},
+}
+
+
+def tried(*attempts: Attempt, callee: str = "1234", expires: float = 60) -> Entry:
+    order = Order(callee, "main", "reception", "ops")
+    return Entry(1, "id", Status.DIALLING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
+
+
+@pytest.mark.parametrize(
+    ("used", "result", "callee", "expected"),
+    [
+        ("main", "congestion", "1234", "second"),
+        (None, "congestion", "1234", "second"),
+        ("second", "congestion", "1234", "third"),
+        ("third", "congestion", "1234", None),
+        ("main", "congestion", "12345", "third"),  # what the second may not dial
+        ("main", "congestion", "+4930123", None),
+        ("gone", "congestion", "1234", None),
+        ("main", "busy", "1234", None),
+        ("main", "failed", "1234", None),
+        ("main", "answered", "1234", None),
+    ],
+)
+def test_a_congested_trunk_passes_the_call_on(used: str | None, result: str, callee: str, expected: str | None) -> None:
+    attempt = Attempt(NOW, result, trunk=used)
+    assert passed_on(config(**ROW), tried(callee=callee), attempt, NOW) == expected
+    assert passed_on(config(**ROW), tried(callee=callee, expires=0), attempt, NOW) is None
+
+
+def test_a_closed_trunk_is_passed_over() -> None:
+    closed = {"time_zone": "UTC", "windows": ["mon-sun 00:00-09:00"]}
+    settings = config(**{**ROW, "trunks__second": ROW["trunks__second"] | {"calling_hours": closed}})
+    assert passed_on(settings, tried(), Attempt(NOW, "congestion"), NOW) == "third"
+
+
+def test_the_next_attempt_begins_where_the_last_one_was_passed_to() -> None:
+    settings, passed = config(**ROW), Attempt(NOW, "congestion", trunk="main", passed_to="second")
+    assert lines(settings, tried()) == ("main", "second", "third")
+    assert lines(settings, tried(passed)) == ("second", "third")
+    assert lines(settings, tried(passed, Attempt(NOW, "busy", trunk="second"))) == ("main", "second", "third")
+    assert lines(config(), tried(passed)) == ("main",)
+    assert lines(settings, replace(tried(), order=Order("1", "gone", "reception", "ops"))) == ()
+
+
+def test_a_row_of_trunks_is_one_attempt() -> None:
+    row = [Attempt(NOW, "congestion", trunk="main", passed_to="second")] * 9
+    line = trunk(retries={"congestion": {"times": 1, "after_s": 60}})
+    last = Attempt(NOW, "congestion", trunk="third")
+    assert after(line, tried(*row, expires=600), last, NOW, dialled=True) == Again(NOW + timedelta(seconds=60))
+    assert after(line, tried(*row, last, expires=600), last, NOW, dialled=True) == Over("congestion")
