@@ -40,7 +40,6 @@ from controller.workers import Workers
 
 log = structlog.get_logger()
 
-DRAIN_SECONDS = 5.0
 SWEEP_EVERY = 30.0  # seconds; finds what a request that timed out has left behind
 
 EXIT_OK, EXIT_REPLACED = 0, 3
@@ -63,6 +62,7 @@ class Controller:
         self._tasks = tasks
         self._metrics = metrics
         self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._status = EXIT_OK
         token = config.bridge.token
         self.link_token = token.get_secret_value() if token else secrets.token_urlsafe(32)
@@ -90,6 +90,9 @@ class Controller:
         self.registry.worker_lost(call)
 
     def stop(self) -> None:
+        """End in order; called a second time: without waiting for the present calls."""
+        if self._stop.is_set():
+            self._hurry.set()
         self._stop.set()
 
     async def run(self, *, own_workers: bool) -> int:
@@ -124,7 +127,7 @@ class Controller:
             await self._stop.wait()
             log.info("controller going down", live_calls=self.registry.live)
             dialing.cancel()
-            await self.registry.drain(DRAIN_SECONDS)
+            await self.registry.drain(config.shutdown.drain_s, self._hurry)
             await self.dialer.finish()
             for task in background:
                 task.cancel()
@@ -168,6 +171,7 @@ class Controller:
             app=self._config.asterisk.ari.app,
         )
         self._status = EXIT_REPLACED
+        self._hurry.set()  # of calls that we do not hear of there is no end to wait for
         self.stop()
 
     async def _sweep(self) -> None:

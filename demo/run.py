@@ -112,6 +112,7 @@ def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
             "listen": f"127.0.0.1:{free_port()}",
             "tokens": [{"name": "demo", "token": "${VOICEAI_API_TOKEN}", "scopes": ["admin"]}],
         },
+        "shutdown": {"drain_s": 0},
         "store": {"url": f"sqlite+aiosqlite:///{FOLDER}/voiceai.sqlite3"},
         "trunks": {
             "main": {

@@ -205,6 +205,14 @@ class Service:
     def running(self) -> bool:
         return self._process.returncode is None
 
+    async def exited(self, timeout: float = 10.0) -> None:
+        """Until the process has ended by itself, well. Raises StageError."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await _exited(self._process)
+        if self._process.returncode != 0:
+            raise StageError(f"voiceai serve has not ended, or not well ({self._process.returncode}); see {self.log}")
+
     async def logged(self, event: str, timeout: float = 10.0, *, nth: int = 1, **fields: object) -> dict[str, Any]:
         """The nth log line, past or to come, of this text with these fields. Raises StageError."""
         with contextlib.suppress(TimeoutError):

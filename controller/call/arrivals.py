@@ -125,15 +125,13 @@ class Arrivals:
                     self._take(caller, step.agent)
                 except (view.NotReady, limits.Busy) as reason:
                     refusal = str(reason)
-                    if self._lives.room.draining:
-                        break
                     continue
                 self._ask_first(caller, step.agent, route)
                 return
             if step.context is not None:
                 self._send_away(caller, step.context)
                 return
-            if step.wait is not None and self._has_place(step.wait, caller):
+            if step.wait is not None and not self._lives.room.draining and self._has_place(step.wait, caller):
                 self._wait(caller, steps[0].agent or "", route, step.wait, steps[number + 1 :])
                 return
             if step.busy:

@@ -17,7 +17,7 @@ from bridge import contract
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
-from controller.call import births, dialplan, milestones, reports, story, view
+from controller.call import births, dialplan, drain, milestones, reports, story, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
 from controller.call.arrivals import Arrivals
@@ -202,7 +202,8 @@ class Registry:
         raise view.UnknownCall("There is no such call, or it ended long ago.")
 
     def ready(self) -> Mapping[str, bool]:
-        return {"asterisk": self.link_up, "workers": any(w.socket is not None for w in self._workers.all())}
+        workers = any(w.socket is not None for w in self._workers.all())
+        return {"asterisk": self.link_up, "workers": workers, "accepting": not self.room.draining}
 
     def _actor(self, call: str) -> CallActor:
         actor = self._live.get(call)
@@ -264,16 +265,10 @@ class Registry:
             **counted,
         )
 
-    async def drain(self, seconds: float) -> None:
-        """No new calls; those that live are hung up and given `seconds` to leave nothing behind."""
+    async def drain(self, patience: float, hurry: asyncio.Event) -> None:
+        """No new calls; returns when those that live have ended (`drain.finish`)."""
         self.room.draining = True
-        for actor in list(self._live.values()):
-            actor.put(m.HangUpAsked("shutdown"))
-        try:
-            async with asyncio.timeout(seconds):
-                await self._empty.wait()
-        except TimeoutError:
-            log.error("calls did not end in time", calls=len(self._live))
+        await drain.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
 
     # ------------------------------------------------------------ reconcile
 
