@@ -152,6 +152,8 @@ class CallActor:
                 self._stop_timer(timer)
             case m.StartTool():
                 self._start_tool(command)
+            case m.ConfirmJoin(channel):
+                await self._take(m.LegJoined(channel))
             case m.PrepareAi() | m.GreetCaller() | m.AnswerAiTool() | m.CloseAi() | m.LeaveAi():
                 await self._tell_worker(command)
             case m.PauseAi() | m.ResumeAi() | m.OrderAi() | m.SayLast():

@@ -126,6 +126,13 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmJoin:
+    """The last, behind a `Join`: once that is done the call gets `LegJoined`, before anything that is queued."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenMedia:
     """Originate the AudioSocket channel towards the worker that holds the session."""
 
@@ -319,6 +326,7 @@ Command = (
     | CreateBridge
     | DestroyBridge
     | Join
+    | ConfirmJoin
     | OpenMedia
     | Dial
     | Detect

@@ -13,6 +13,7 @@ from controller.call.commands import Answer as Answer
 from controller.call.commands import AnswerAiTool as AnswerAiTool
 from controller.call.commands import CloseAi as CloseAi
 from controller.call.commands import Command as Command
+from controller.call.commands import ConfirmJoin as ConfirmJoin
 from controller.call.commands import CreateBridge as CreateBridge
 from controller.call.commands import DestroyBridge as DestroyBridge
 from controller.call.commands import Detect as Detect
@@ -46,6 +47,7 @@ from controller.call.commands import Target as Target
 from controller.call.commands import TransferKind as TransferKind
 from controller.call.messages_transfer import DecideTool as DecideTool
 from controller.call.messages_transfer import LegHungUp as LegHungUp
+from controller.call.messages_transfer import LegJoined as LegJoined
 from controller.call.messages_transfer import LegReturned as LegReturned
 from controller.call.messages_transfer import Moving as Moving
 from controller.call.messages_transfer import SuperviseAsked as SuperviseAsked

@@ -65,6 +65,13 @@ class LegHungUp:
 
 
 @dataclass(frozen=True, slots=True)
+class LegJoined:
+    """It is in the bridge (`ConfirmJoin`)."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class SuperviseAsked:
     """Somebody is to supervise the call. `channel` is theirs to be."""
 
@@ -90,6 +97,7 @@ Moving = (
     | TransferDecided
     | LegReturned
     | LegHungUp
+    | LegJoined
     | SuperviseAsked
     | SupervisionChanged
     | SupervisionEnded

@@ -45,6 +45,8 @@ class Recollection:
     def take(self, event: CallEvent, spec: SessionSpec) -> None:
         """`spec`: of the agent that the event is about."""
         match event:
+            case Said(consultation=True):
+                pass  # the caller heard nothing of it
             case Said(who="caller"):
                 self._add(_Turn("user", event.text))
             case Said() if event.text:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRING, State.CONSULTING, State.TRANSFERRED)
 """Where a supervision may begin."""
 
-RINGING, TAKING = "supervisor", "take over"
+RINGING = "supervisor"
 WHY = "a supervisor has taken the call over"
 
 
@@ -47,6 +47,13 @@ def changeable(call: "Call", found: Supervision, mode: m.SupervisionMode) -> boo
     return mode == "listen" or possible(call, mode)
 
 
+def taking_over(call: "Call") -> bool:
+    """A supervisor is on the way into the bridge, and will be the one with whom the caller talks."""
+    found = call.supervision
+    taken = found is not None and found.mode == "take_over" and found.state == "on"
+    return taken and call.state in (State.TALKING, State.HOLDING)
+
+
 def supervised(call: "Call") -> bool:
     return call.supervision is not None and call.supervision.state in ("ringing", "on")
 
@@ -57,9 +64,9 @@ def concerned(call: "Call", what: m.Input) -> bool:
     if found is None or not supervised(call):
         return False
     match what:
-        case m.SupervisionChanged() | m.SupervisionEnded() | m.TimeUp("supervisor" | "take over"):
+        case m.SupervisionChanged() | m.SupervisionEnded() | m.TimeUp("supervisor"):
             return True
-        case m.LegEntered(channel) | m.LegGone(channel):
+        case m.LegEntered(channel) | m.LegJoined(channel) | m.LegGone(channel):
             return channel in (found.channel, found.snoop)
         case m.CommandFailed(command=m.Dial(channel) | m.Join(channels=(channel,))):
             return channel in (found.channel, found.snoop)
@@ -99,7 +106,7 @@ def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
             return _gone(call, found, now, of_unanswered(cause, status))
         case m.TimeUp("supervisor") if found.state == "ringing":
             return _gone(call, found, now, Outcome.NO_ANSWER)
-        case m.TimeUp("take over") if found.mode == "take_over":
+        case m.LegJoined():
             return _taken(call)
         case m.CommandFailed(command=command) if _of_snoop(found, command):
             return _deaf(call, found, now)
@@ -153,12 +160,12 @@ def _hear(call: "Call", found: Supervision, mode: m.SupervisionMode, *, alone: b
 
 
 def _take_over(call: "Call", found: Supervision) -> list[m.Command]:
-    """The agent stays until the supervisor is in the bridge: the timer is not reached if that fails."""
+    """The agent stays until the supervisor is in the bridge. Nothing that was asked meanwhile comes in between."""
     before, found.snoop = found.snoop, None
     found.mode = "take_over"
     call.company.add(found.channel)
     silenced: list[m.Command] = [m.HangUp(before), m.DestroyBridge(call.ids.supervision)] if before else []
-    return [*silenced, m.Join(call.ids.bridge, (found.channel,)), m.StartTimer(TAKING, 0.0)]
+    return [*silenced, m.Join(call.ids.bridge, (found.channel,)), m.ConfirmJoin(found.channel)]
 
 
 def _taken(call: "Call") -> list[m.Command]:
@@ -191,8 +198,7 @@ def _end(call: "Call", found: Supervision, outcome: Outcome) -> list[m.Command]:
         found.state, found.outcome = "failed", outcome
     snoop, found.snoop = found.snoop, None
     gone: list[m.Command] = [m.HangUp(snoop)] if snoop else []
-    stopped: list[m.Command] = [m.StopTimer(RINGING), m.StopTimer(TAKING)]
-    return [*stopped, m.HangUp(found.channel), *gone, m.DestroyBridge(call.ids.supervision)]
+    return [m.StopTimer(RINGING), m.HangUp(found.channel), *gone, m.DestroyBridge(call.ids.supervision)]
 
 
 def _colleague(call: "Call") -> str | None:

@@ -27,6 +27,8 @@ class TransferVerbs(LiveCalls):
     ) -> view.CallView:
         """`kind`: None is what the config says. Raises `limits.NotAllowed` too."""
         live = self._in(call, "transferred", State.TALKING, State.HOLDING)
+        if supervise.taking_over(live.call):
+            raise view.WrongState("This call can't be transferred now: a supervisor is taking it over.")
         plan = live.call.plan
         target = births.transfer_target(self._config, plan.spec.agent, to, plan.trunk, kind=kind, timeout=timeout)
         if target.kind == "refer" and live.call.company:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pytest
 
@@ -15,6 +15,7 @@ from controller.call.actor import CallActor
 from controller.call.legs import Legs
 from controller.call.outcome import Outcome
 from controller.call.plan import Plan, State
+from controller.call.supervise import WHY
 from controller.limits import Busy
 from controller.tools.http import Answer, HttpTools
 from controller.workers import Worker, Workers
@@ -30,12 +31,15 @@ class FakeAri:
         self.app = "voiceai"
         self.done: list[tuple[str, tuple[Any, ...]]] = []
         self.fails: dict[str, Exception] = {}
+        self.refused_joins: set[str] = set()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         async def operation(*arguments: Any, **_: Any) -> None:
             self.done.append((name, arguments))
             if name in self.fails:
                 raise self.fails[name]
+            if name == "add_channel" and self.refused_joins & set(arguments):
+                raise Refused(name, 422, "not in our app")
 
         return operation
 
@@ -206,6 +210,48 @@ async def test_without_a_line_nobody_is_dialled_and_everybody_is_told(rig: Rig) 
     assert call.transfer.detail == "As many calls as allowed are up over this trunk already."
     assert {call.transfer.outcome, call.participants[leg].outcome, call.supervision.outcome} == {Outcome.NO_ROOM}
     assert "originate" not in rig.ari.names()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *(m.TransferAsked(replace(TARGET, kind=kind), "ops") for kind in get_args(m.TransferKind)),
+        m.TransferAsked(TARGET, "agent", "t1"),
+        m.DigitPressed("0"),
+        m.HoldAsked("ops"),
+        m.WrapUpDue("spend_per_call"),
+        m.HangUpTool("h1"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("first", [m.LegEntered(IDS.supervisor(1)), m.SupervisionChanged("take_over", "ops")], ids=str)
+async def test_what_is_asked_while_a_supervisor_comes_in_comes_too_late(first: m.Input, asked: m.Input) -> None:
+    """It is in the queue before Asterisk has joined them. Else agent and supervisor would both be in the call."""
+    rig = Rig()
+    rig.actor.call.plan = replace(rig.actor.call.plan, digits={"0": TARGET})
+    there: list[m.Input] = []
+    if isinstance(first, m.SupervisionChanged):
+        there = [m.SuperviseAsked(IDS.supervisor(1), TARGET, "listen", "ops"), m.LegEntered(IDS.supervisor(1))]
+    else:
+        there = [m.SuperviseAsked(IDS.supervisor(1), TARGET, "take_over", "ops")]
+    rig.put(*OPENING, *there, first, asked, m.HangUpAsked("test"), OVER)
+    async with asyncio.timeout(5):
+        await rig.actor.run()
+    call = rig.actor.call
+    assert (call.ended_by, call.transfer) == ("test", None)
+    assert [each.reason for each in rig.workers.sent if isinstance(each, contract.Close)][:1] == [WHY]
+    assert "start_moh" not in rig.ari.names()
+
+
+async def test_a_supervisor_who_can_not_come_in_leaves_the_agent_and_what_was_asked_is_done() -> None:
+    rig = Rig()
+    rig.put(*OPENING, m.SuperviseAsked(IDS.supervisor(1), TARGET, "take_over", "ops"))
+    rig.put(m.LegEntered(IDS.supervisor(1)), m.TransferAsked(TARGET, "ops"), m.HangUpAsked("test"), OVER)
+    rig.ari.refused_joins = {IDS.supervisor(1)}
+    async with asyncio.timeout(5):
+        await rig.actor.run()
+    assert rig.actor.call.transfer is not None
+    assert [names[0] for what, names in rig.ari.done if what == "originate"] == [TARGET.dial, TARGET.dial]
 
 
 async def test_orders_go_to_the_worker_as_they_are_and_no_music_is_no_end_of_a_hold(rig: Rig) -> None:

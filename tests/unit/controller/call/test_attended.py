@@ -308,8 +308,8 @@ def test_without_a_colleague_there_is_nobody_to_whisper_to() -> None:
 def test_a_supervisor_takes_over_and_the_agent_leaves_when_they_are_in() -> None:
     call = talking()
     commands = feed(call, supervise("take_over"), m.LegEntered(SUPERVISOR))
-    assert commands == [m.StopTimer("supervisor"), m.Join(IDS.bridge, (SUPERVISOR,)), m.StartTimer("take over", 0.0)]
-    assert m.HangUp(IDS.media) in feed(call, m.TimeUp("take over"))
+    assert commands == [m.StopTimer("supervisor"), m.Join(IDS.bridge, (SUPERVISOR,)), m.ConfirmJoin(SUPERVISOR)]
+    assert m.HangUp(IDS.media) in feed(call, m.LegJoined(SUPERVISOR))
     assert call.state is State.TRANSFERRED
     assert m.HangUp(CALLER) in feed(call, m.LegGone(SUPERVISOR, 16))
     assert call.ended_by == "supervisor"
@@ -328,7 +328,7 @@ def test_the_mode_is_changed_meanwhile() -> None:
     commands = feed(call, m.SupervisionChanged("take_over", "ops"))
     assert m.Join(IDS.bridge, (SUPERVISOR,)) in commands
     assert m.HangUp(IDS.snoop(1)) in commands
-    feed(call, m.TimeUp("take over"))
+    feed(call, m.LegJoined(SUPERVISOR))
     assert feed(call, m.SupervisionChanged("listen", "ops")) == [], "the caller would be alone"
 
 
@@ -372,7 +372,7 @@ MOVES = st.one_of(
     st.just(GONE),
     st.builds(m.LegHungUp, st.just(CALLER), st.just(16)),
     st.builds(m.LegReturned, st.just(CALLER), st.sampled_from(["SUCCESS", "FAILURE", "FAILURE"]), st.just(486)),
-    st.builds(m.TimeUp, st.sampled_from(["consultation", "supervisor", "take over", "transfer"])),
+    st.builds(m.TimeUp, st.sampled_from(["consultation", "supervisor", "transfer"])),
     st.builds(m.LegEntered, OTHERS),
     st.builds(m.LegEntered, OTHERS),
     st.builds(m.LegGone, OTHERS, st.sampled_from([None, 17]), st.none()),

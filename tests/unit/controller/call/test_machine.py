@@ -440,6 +440,8 @@ class Hands:
                 self.exists.discard(name)
             case m.Join(_, channels):
                 self.joined |= set(channels)
+            case m.ConfirmJoin(channel):
+                self.do(self.call.handle(m.LegJoined(channel), NOW), fail=False)
             case m.GreetCaller():
                 assert self.call.media in self.joined
                 self.greeted += 1

@@ -46,6 +46,11 @@ def test_a_conversation_as_it_was_heard() -> None:
     assert (made.turns()[2].name, made.turns()[2].arguments) == ("look_up", '{"a": 1}')
 
 
+def test_what_was_said_to_somebody_else_is_nothing_that_the_caller_knows() -> None:
+    aside = said("caller", "Tell them that I am away.").model_copy(update={"consultation": True})
+    assert told(after(said("agent", "Hello."), aside)) == [("assistant", "Hello.")]
+
+
 def test_without_transcripts_it_is_known_that_the_caller_spoke() -> None:
     assert told(after(said("agent", "Hello."), TURN, spec=SPEC)) == [("assistant", "Hello."), ("user", UNHEARD)]
 

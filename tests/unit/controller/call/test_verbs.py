@@ -290,3 +290,12 @@ def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: Verbs, living
     living.call.supervision = Supervision(IDS.supervisor(1), TARGET, "take_over", "ops", "on")
     with pytest.raises(view.WrongState, match="alone"):
         verbs.supervise(CALL, to=None, mode="listen", by="ops")
+
+
+@pytest.mark.parametrize("state", [State.TALKING, State.HOLDING])
+def test_a_call_that_is_being_taken_over_is_not_transferred(verbs: Verbs, living: Living, state: State) -> None:
+    living.call.state, living.call.company = state, {IDS.supervisor(1)}
+    living.call.supervision = Supervision(IDS.supervisor(1), TARGET, "take_over", "ops", "on")
+    with pytest.raises(view.WrongState, match="taking it over"):
+        verbs.transfer(CALL, to="4930123", by="ops")
+    assert living.got == []
