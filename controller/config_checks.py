@@ -17,6 +17,7 @@ from controller.config_references import check_references
 from controller.config_schema import keys_at, places, shape_of
 from controller.config_source import Source
 from controller.config_tolls import check_tolls
+from controller.config_transfers import check_transfers
 from controller.config_values import Address, Ports, address_of, ports_of
 
 SHORTEST_TOKEN = 16
@@ -118,6 +119,7 @@ def complete(source: Source) -> list[ConfigError]:
     _check_bridge(top, source)
     check_references(top, source)
     check_tolls(top, source)
+    check_transfers(top, source)
     found = source.errors[before:]
     del source.errors[before:]
     return found
