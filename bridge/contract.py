@@ -186,10 +186,19 @@ class Close(Shape):
     reason: str
 
 
+class Retire(Shape):
+    """Take no new call and end with the last one, or after `seconds`: what is left then is closed (`Ended`)."""
+
+    type: Literal["retire"] = "retire"
+    seconds: float
+
+
 Order = Speak | WrapUp | Hold | Inform | Mute | Switch
 """What a session is told while it goes on."""
 
-Command = Annotated[Welcome | Prepare | Greet | AnswerTool | Order | Record | Close, Field(discriminator="type")]
+ToCall = Prepare | Greet | AnswerTool | Order | Record | Close
+
+Command = Annotated[Welcome | ToCall | Retire, Field(discriminator="type")]
 
 
 _commands: TypeAdapter[Command] = TypeAdapter(Command)

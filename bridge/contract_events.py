@@ -20,6 +20,8 @@ class Load(Shape):
     legs: int = 0
     lateness_p99_ms: float = 0.0
     lateness_max_ms: float = 0.0
+    draining: bool = False
+    """It takes no new call, and ends with its last one."""
 
 
 class Hello(Shape):

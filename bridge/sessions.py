@@ -74,7 +74,8 @@ class Carried:
 
 
 class Sessions:
-    """Acts on the controller's commands: it is the link's `Listener`. `emit` takes the events of all calls in order."""
+    """Acts on the controller's commands: it is the link's `Listener`. `emit` takes the events of all calls in order;
+    `retire` is the controller's wish that the worker ends within so many seconds."""
 
     def __init__(
         self,
@@ -84,7 +85,9 @@ class Sessions:
         *,
         capacity: int,
         recordings: Recordings | None = None,
+        retire: Callable[[float], None] = lambda _: None,
     ) -> None:
+        self._retire = retire
         self._server = server
         self._factory = factory
         self._emit = emit
@@ -135,6 +138,9 @@ class Sessions:
         if isinstance(command, contract.Welcome):
             if self._recordings is not None:
                 self._recordings.retention.keep(command.retention)
+            return
+        if isinstance(command, contract.Retire):
+            self._retire(command.seconds)
             return
         carried = self._calls.get(command.call)
         if carried is None or carried.session is None:

@@ -78,10 +78,16 @@ class Worker:
         self._warm = WarmLines(options.warm)
         factory = session_factory or partial(Session, opener=self._warm.open if options.warm else open_client)
         self._sessions = Sessions(
-            self._server, factory, self._emit, capacity=options.capacity, recordings=self._recordings
+            self._server,
+            factory,
+            self._emit,
+            capacity=options.capacity,
+            recordings=self._recordings,
+            retire=self.retire,
         )
         self._link = ControlLink(options.controller, token, hello=self._hello, load=self._load, listener=self._sessions)
         self._host, self._port = "", 0
+        self._drain_s = options.drain
         self._stopping = asyncio.Event()
         self._now = asyncio.Event()
 
@@ -98,6 +104,12 @@ class Worker:
         if self._stopping.is_set():
             self._now.set()
         self._stopping.set()
+
+    def retire(self, seconds: float) -> None:
+        """As `stop`, at the controller's wish, with so many seconds for the present calls."""
+        if not self._stopping.is_set():
+            self._drain_s = seconds
+            self._stopping.set()
 
     async def run(self) -> None:
         """Raises OSError when there is nowhere to listen, and whatever broke the link's own code."""
@@ -127,7 +139,7 @@ class Worker:
     # ------------------------------------------------------------ inside
 
     async def _drain(self) -> None:
-        drain = asyncio.create_task(self._sessions.drain(self._options.drain), name="drain")
+        drain = asyncio.create_task(self._sessions.drain(self._drain_s), name="drain")
         hurry = asyncio.create_task(self._now.wait(), name="hurry")
         try:
             await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
@@ -169,6 +181,7 @@ class Worker:
             legs=self._server.legs,
             lateness_p99_ms=round(lateness.p99_ms, 3),
             lateness_max_ms=round(lateness.max_ms, 3),
+            draining=self._stopping.is_set(),
         )
 
 

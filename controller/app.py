@@ -14,12 +14,13 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
-from controller import routing
+from controller import rolling, routing
 from controller.api import exposition
 from controller.api.access import Doorkeeper
 from controller.api.audit import Trail
 from controller.api.events import EventResources
 from controller.api.server import ApiServer, Kept, make_app
+from controller.api.workers import WorkerResources
 from controller.ari.events import ApplicationReplaced
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.rest import Ari
@@ -64,6 +65,8 @@ class Controller:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._status = EXIT_OK
+        self._own: list[str] = []
+        """The workers of this machine."""
         token = config.bridge.token
         self.link_token = token.get_secret_value() if token else secrets.token_urlsafe(32)
         self.workers = Workers(
@@ -78,6 +81,7 @@ class Controller:
         self.dialer = Dialer(config, queue, self.registry.place, self._observe)
         self.orders = Orders(config, queue, self.dialer.wake, self._observe)
         self._reconciling: asyncio.Task[None] | None = None
+        self._rolling: asyncio.Task[bool] | None = None
 
     def _worker_event(self, event: contract.CallEvent) -> None:
         self.registry.take_worker_event(event)
@@ -95,6 +99,13 @@ class Controller:
             self._hurry.set()
         self._stop.set()
 
+    def roll(self) -> None:
+        """Replace the workers of this machine one by one. Nothing happens while that is under way."""
+        if self._stop.is_set() or (self._rolling is not None and not self._rolling.done()):
+            return
+        replaced = rolling.roll(self.workers, self._own, self._config.shutdown.worker_drain_s)
+        self._rolling = self._tasks.create_task(replaced, name="rolling restart")
+
     async def run(self, *, own_workers: bool) -> int:
         """Until `stop()` or until another process takes our Stasis app. Raises StoreError."""
         await self.usage.read()
@@ -105,12 +116,13 @@ class Controller:
             exposition.route(self._metrics.registry, doorkeeper, public=config.api.metrics_public),
         ]
         events = EventResources(self.events, self.registry, self.orders).operations()
+        staff = WorkerResources(self.workers, config.shutdown.worker_drain_s).operations()
         trail = Trail(self.database, config.api.audit_days)
         app = make_app(
             self.registry,
             self.orders,
             config.api.tokens,
-            more=events,
+            more=(*events, *staff),
             extra_routes=routes,
             kept=Kept(self.database, trail),
             pace=config.api.rate,
@@ -127,6 +139,8 @@ class Controller:
             await self._stop.wait()
             log.info("controller going down", live_calls=self.registry.live)
             dialing.cancel()
+            if self._rolling is not None:
+                self._rolling.cancel()
             await self.registry.drain(config.shutdown.drain_s, self._hurry)
             await self.dialer.finish()
             for task in background:
@@ -197,7 +211,9 @@ class Controller:
             warm=bridge.warm,
         )
         count = max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
-        await Supervisor(self.workers, command, count).run()
+        supervisor = Supervisor(self.workers, command, count)
+        self._own = supervisor.names
+        await supervisor.run()
 
 
 def _prices(config: Config) -> Prices:
@@ -223,4 +239,6 @@ async def serve(config: Config, *, own_workers: bool = True) -> int:
             except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt instead
                 with contextlib.suppress(ValueError):
                     signal.signal(signum, lambda *_: loop.call_soon_threadsafe(controller.stop))
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
+            loop.add_signal_handler(signal.SIGHUP, controller.roll)
         return await controller.run(own_workers=own_workers)

@@ -34,6 +34,7 @@ from controller.api.answers import (
 from controller.api.audit import AuditPage
 from controller.api.events import LetterPage, Replayed
 from controller.api.problems import ProblemAnswer
+from controller.api.workers import WorkerAnswer, WorkerPage
 
 TIMEOUT_SECONDS = 15.0
 SILENCE_SECONDS = 45.0
@@ -202,6 +203,13 @@ class Client:
     def list_audit(self, **query: Any) -> AuditPage:
         """`by`, `operation`, `call`, `limit`, `before`."""
         return self._get(AuditPage, "/v1/audit", query)
+
+    def list_workers(self) -> WorkerPage:
+        return self._get(WorkerPage, "/v1/workers")
+
+    def drain_worker(self, name: str, *, seconds: float | None = None) -> WorkerAnswer:
+        """It takes no new calls; after `seconds` others take over those that it has."""
+        return self._post(WorkerAnswer, f"/v1/workers/{quote(name, safe='')}/drain", {"seconds": seconds})
 
     def health(self) -> Health:
         return self._get(Health, "/healthz")

@@ -52,17 +52,17 @@ class WorkerCommand:
 
 
 class Supervisor:
-    """`run()` keeps `count` workers alive until it is cancelled, then stops them all."""
+    """`run()` keeps `count` workers alive until it is cancelled, then stops them all. `names` are theirs."""
 
     def __init__(self, workers: Workers, command: WorkerCommand, count: int) -> None:
         self._workers = workers
         self._command = command
-        self._count = count
+        self.names = [f"w{number}" for number in range(1, count + 1)]
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as slots:
-            for number in range(1, self._count + 1):
-                slots.create_task(self._keep(f"w{number}"), name=f"worker w{number}")
+            for name in self.names:
+                slots.create_task(self._keep(name), name=f"worker {name}")
 
     async def _keep(self, name: str) -> None:
         deaths = 0

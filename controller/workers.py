@@ -28,6 +28,10 @@ class NoWorker(Exception):
     """No worker is registered that can take another call."""
 
 
+class UnknownWorker(Exception):
+    """There is no such worker, or its link is broken."""
+
+
 class WorkerUnreachable(Exception):
     """The worker that carries this call can't be told anything at the moment."""
 
@@ -57,6 +61,8 @@ class Worker:
     """Its link is back, and it is being told what was kept: what is new has to wait behind that."""
     tired: bool = False
     """It does not keep its time: its calls go on, and it gets no new ones until it has been well for a while."""
+    retiring: bool = False
+    """It was told to end."""
     _trend: int = 0
     """Beats in a row that speak for a change."""
 
@@ -74,6 +80,16 @@ class Worker:
                 late_ms=round(late, 1),
                 calls=len(self.calls),
             )
+
+    @property
+    def draining(self) -> bool:
+        """It goes on with its calls and gets no new ones: it ends, by our wish or somebody else's."""
+        return self.retiring or self.load.draining
+
+    def fits(self) -> bool:
+        """One more call."""
+        up = self.socket is not None and not self.tired and not self.draining
+        return up and len(self.calls) < self.capacity
 
     @property
     def media_address(self) -> str:
@@ -121,7 +137,7 @@ class Workers:
         return bool(self._fit())
 
     def _fit(self) -> list[Worker]:
-        return [w for w in self._workers.values() if w.socket is not None and len(w.calls) < w.capacity and not w.tired]
+        return [worker for worker in self._workers.values() if worker.fits()]
 
     def assign(self, call: str) -> Worker:
         """Give the call to the least loaded worker that keeps its time. Raises NoWorker."""
@@ -160,13 +176,28 @@ class Workers:
         except TimeoutError as error:
             raise WorkerUnreachable("the worker does not read its link") from error
 
+    async def retire(self, name: str, seconds: float) -> None:
+        """Let it end with its last call, or after so long: others carry on what is left. Raises UnknownWorker."""
+        worker = self._workers.get(name)
+        if worker is None or worker.socket is None:
+            raise UnknownWorker("There is no worker of that name whose link is up.")
+        worker.retiring = True
+        log.info("worker retires", worker=name, calls=len(worker.calls), seconds=seconds)
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await worker.socket.send_str(contract.encode(contract.Retire(seconds=seconds)))
+        except (ConnectionError, TimeoutError) as error:
+            worker.retiring = False
+            raise UnknownWorker("The worker can't be told anything at the moment.") from error
+
     def lost(self, name: str, reason: str) -> None:
         """The process is dead (its supervisor knows) or its grace is over: its calls have no worker any more."""
         worker = self._workers.pop(name, None)
         self._end_grace(name)
         if worker is None:
             return
-        log.error("worker lost", worker=name, reason=reason, calls=len(worker.calls))
+        tell = log.info if worker.draining and not worker.calls else log.error
+        tell("worker lost", worker=name, reason=reason, calls=len(worker.calls))
         for call in sorted(worker.calls):
             self.release(call)
             self._on_lost(call)

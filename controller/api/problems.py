@@ -40,6 +40,7 @@ TITLES: dict[str, tuple[HTTPStatus, str]] = {
     "not-allowed": (HTTPStatus.FORBIDDEN, "This may not be dialled"),
     "not-found": (HTTPStatus.NOT_FOUND, "There is nothing here"),
     "unknown-call": (HTTPStatus.NOT_FOUND, "There is no such call"),
+    "unknown-worker": (HTTPStatus.NOT_FOUND, "There is no such worker"),
     "unknown-participant": (HTTPStatus.NOT_FOUND, "The call has no such participant"),
     "method-not-allowed": (HTTPStatus.METHOD_NOT_ALLOWED, "This can't be done here"),
     "too-slow": (HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive"),

@@ -3,7 +3,6 @@
 Figures (the gap that the caller had) are logged: `pytest --log-cli-level=INFO`.
 """
 
-import asyncio
 import logging
 import os
 import signal
@@ -134,4 +133,51 @@ async def test_the_caller_leaves_while_no_worker_is_there(asterisk: Asterisk, tm
         await running.service.logged("call state", call=call, state="rehoming")
         await phone.hang_up()
         assert (await running.ended(call))["ended_by"] == "caller"
-        await asyncio.sleep(0)
+
+
+async def test_all_workers_are_replaced_while_somebody_talks(asterisk: Asterisk, tmp_path: Path) -> None:
+    """SIGHUP: one after the other; the call is taken over by the next as often as its worker is replaced."""
+    more = {"shutdown": {"drain_s": 0, "worker_drain_s": 0.2}}
+    agent = {"greeting": GREETING.text}
+    async with (
+        house(asterisk, tmp_path, brains((GREETING,)), bridge=TWO, agent=agent, more=more) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        pids = {each["pid"] for each in (await running.api("GET", "/v1/workers"))["workers"]}
+        os.kill(running.service.pid, signal.SIGHUP)
+        await running.service.logged("all workers are replaced", 30)
+        workers = (await running.api("GET", "/v1/workers"))["workers"]
+        assert [each["state"] for each in workers] == ["up", "up"]
+        assert not pids & {each["pid"] for each in workers}
+        await phone.rtp.quiet(0.4)
+        await is_answered(phone)
+        assert items(running.stand_in.sessions[-1])[0] == ("assistant", GREETING.text)
+        await phone.hang_up()
+        assert (await running.ended(call))["outcome"] == "answered"
+
+
+async def test_a_worker_is_drained(asterisk: Asterisk, tmp_path: Path) -> None:
+    """It keeps its call, gets no other, and ends with it; the next one is started."""
+    async with (
+        house(asterisk, tmp_path, brains((GREETING,), (GREETING,)), bridge=TWO) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        name, pid = await worker_of(running, call)
+        drained = await running.api("POST", f"/v1/workers/{name}/drain", seconds=60)
+        assert (drained["state"], drained["calls"]) == ("draining", 1)
+        async with running.caller("5002") as other:
+            await greeted(other)
+            asked = [line for line in running.service.lines if line["event"] == "session asked for"]
+            assert asked[-1]["worker"] != name
+            await other.hang_up()
+        await is_answered(phone)
+        await phone.hang_up()
+        await running.ended(call)
+        again = await running.service.logged("worker registered", 20, nth=3)
+        assert (again["worker"], again["pid"] == pid) == (name, False)
+        refused = await running.service.api.post("/v1/workers/nobody/drain", json={})
+        assert (refused.status_code, refused.json()["type"]) == (404, "/problems/unknown-worker")

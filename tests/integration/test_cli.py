@@ -16,9 +16,11 @@ from controller import limits
 from controller.api.audit import AuditResources
 from controller.api.events import EventResources
 from controller.api.server import operations_of
+from controller.api.workers import WorkerResources
 from controller.call import view
 from controller.cli import app
 from controller.client import ApiProblem, Client, Unreachable
+from controller.workers import UnknownWorker, Worker
 from tests.integration.api_stage import ADMIN, STARTED, Stage, stage
 
 NOBODY: Any = None
@@ -48,6 +50,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *operations_of(NOBODY, NOBODY),
         *EventResources(NOBODY, NOBODY, NOBODY).operations(),
         *AuditResources(NOBODY).operations(),
+        *WorkerResources(NOBODY, 0).operations(),
     )
     missing = [each.name for each in operations if not callable(getattr(Client, each.name, None))]
     assert missing == []
@@ -237,3 +240,33 @@ def test_the_view_of_a_call_reads_back_what_the_api_wrote() -> None:
 
     full = CallAnswer.of(call_view(transfer=view.TransferView("1", "ops", "ringing", None), muted=("caller",)))
     assert CallAnswer.model_validate_json(full.model_dump_json()) == full
+
+
+class Staff:
+    """One worker, which can be drained."""
+
+    def __init__(self) -> None:
+        self.worker = Worker("w1", 7, "127.0.0.1", 9092, 100, None)
+        self.asked: list[tuple[str, float]] = []
+
+    def all(self) -> list[Worker]:
+        return [self.worker]
+
+    def get(self, name: str) -> Worker | None:
+        return self.worker if name == "w1" else None
+
+    async def retire(self, name: str, seconds: float) -> None:
+        if name != "w1":
+            raise UnknownWorker("There is no worker of that name whose link is up.")
+        self.asked.append((name, seconds))
+
+
+async def test_workers_are_listed_and_drained() -> None:
+    staff = Staff()
+    async with stage(more=lambda calls, orders: WorkerResources(staff, 60.0).operations()) as it:
+        assert "127.0.0.1:9092" in await said(it, "workers")
+        assert json.loads(await said(it, "workers", "--json"))["workers"][0]["capacity"] == 100
+        assert "w1" in await said(it, "workers", "drain", "w1")
+        assert "w1" in await said(it, "workers", "drain", "w1", "--seconds", "5")
+        assert staff.asked == [("w1", 60.0), ("w1", 5.0)]
+        assert (await voiceai(it, "workers", "drain", "w2")).exit_code == 1

@@ -282,6 +282,17 @@ async def test_stopping_ends_the_calls_and_tells_the_controller(controller: Cont
     assert ended.reason == "the worker stops"
 
 
+async def test_a_worker_that_is_retired_says_so_and_ends_with_its_last_call(controller: ControllerPeer) -> None:
+    async with running(replace(OPTIONS, controller=controller.url, drain=0)) as worker:
+        await arrived(controller)
+        call = await prepared(controller)
+        worker.retire(60)
+        await controller.until(lambda: controller.beats[-1:] and controller.beats[-1].load.draining)
+        await controller.say(contract.Close(call=call, reason="over"))
+        ended = await controller.event(contract.Ended, call)
+    assert ended.reason == "over"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 async def test_the_process_from_its_start_to_sigterm(controller: ControllerPeer) -> None:
     process = await asyncio.create_subprocess_exec(

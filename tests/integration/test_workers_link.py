@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bridge import contract
 from controller import workers as module
-from controller.workers import NoWorker, Workers, WorkerUnreachable
+from controller.workers import NoWorker, UnknownWorker, Workers, WorkerUnreachable
 
 TOKEN = "a-long-enough-token"
 SPEC = contract.SessionSpec(
@@ -115,6 +115,23 @@ async def test_calls_go_to_the_least_loaded_worker_until_all_are_full(rig: Rig, 
     rig.workers.release("c1")
     assert rig.workers.assign("c4").name == "w1"
     assert not any(socket.closed for socket in sockets)
+
+
+async def test_a_worker_that_is_to_end_gets_no_further_call(rig: Rig, http: aiohttp.ClientSession) -> None:
+    """By our wish, or by its own: somebody has sent it SIGTERM."""
+    first, second = await join(rig, http, "w1"), await join(rig, http, "w2", pid=2)
+    await rig.workers.retire("w1", 30)
+    told = contract.decode_command(await first.receive_str(timeout=10))
+    assert told == contract.Retire(seconds=30)
+    assert [rig.workers.assign(call).name for call in ("c1", "c2")] == ["w2", "w2"]
+    rig.workers.release("c2")
+    await second.send_str(contract.encode(contract.Beat(load=contract.Load(draining=True))))
+    await second.send_str(contract.encode(contract.Ready(call="c1", model="m", session="s", took_ms=1)))
+    await rig.hear()
+    with pytest.raises(NoWorker):
+        rig.workers.assign("c2")
+    with pytest.raises(UnknownWorker):
+        await rig.workers.retire("w3", 30)
 
 
 async def test_commands_reach_the_worker_of_the_call_and_its_events_come_back(

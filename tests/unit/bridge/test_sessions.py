@@ -224,6 +224,13 @@ async def test_commands_for_unknown_calls_are_ignored(rig: Rig) -> None:
     assert rig.said == []
 
 
+async def test_the_controller_may_want_the_worker_to_end(rig: Rig) -> None:
+    wishes: list[float] = []
+    rig.sessions._retire = wishes.append
+    rig.sessions.on_command(contract.Retire(seconds=30))
+    assert wishes == [30]
+
+
 async def test_draining_takes_no_new_call_and_waits_for_the_present_ones(rig: Rig) -> None:
     session = rig.prepare()
     assert session is not None
