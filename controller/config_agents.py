@@ -70,8 +70,8 @@ class FailureStep(Action):
     """A sound that Asterisk has, such as `voiceai/sorry`."""
 
 
-DigitAction = Annotated[Action, ActionWord(Action)]
-Step = Annotated[FailureStep, ActionWord(FailureStep)]
+DigitAction = Annotated[Action, ActionWord(Action, "hang_up")]
+Step = Annotated[FailureStep, ActionWord(FailureStep, "hang_up")]
 
 
 class Silence(Idle):

@@ -137,6 +137,17 @@ def _check_routes(top: Mapping[str, Any], source: Source) -> None:
                 break
         if not route.get("hours") and not route.get("variables"):
             earlier.append((index, route))
+        _check_rescue(index, route, _mapping(top.get("agents")), source)
+
+
+def _check_rescue(index: int, route: Mapping[str, Any], agents: Mapping[str, Any], source: Source) -> None:
+    agent = route.get("agent")
+    for number, step in enumerate(route.get("overflow") or ()):
+        if step == "on_ai_failure" or (isinstance(step, dict) and step.get("on_ai_failure")):
+            for name in map(str, agent if isinstance(agent, dict) else [agent]):
+                if name in agents and not _mapping(agents[name]).get("on_ai_failure"):
+                    hint = f"say what it is: agents.{name}.on_ai_failure"
+                    source.add(("routes", index, "overflow", number), "is nothing for this route's agent", hint)
 
 
 def _named_by(index: int, route: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:

@@ -30,6 +30,9 @@ class Overflow(Section):
         None, pattern=r"^[A-Za-z0-9+*#][A-Za-z0-9+_.*#-]{0,63}@[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
     )
     """The dialplan goes on at `extension@context`."""
+    on_ai_failure: Literal[True] | None = None
+    """What the agent's `on_ai_failure` says: a sound, a person. Without any other step this is what a caller gets for
+    whom no worker is free; who meets a limit hears that the line is busy."""
     busy: Literal[True] | None = None
     """The caller hears that the line is busy."""
 
@@ -40,7 +43,7 @@ class Overflow(Section):
         return self
 
 
-OverflowStep = Annotated[Overflow, ActionWord(Overflow)]
+OverflowStep = Annotated[Overflow, ActionWord(Overflow, "on_ai_failure", "busy")]
 
 
 class OpenHours(Section):
@@ -91,7 +94,7 @@ class Route(Section):
     def _what_follows_a_wait(cls, steps: tuple[Overflow, ...]) -> tuple[Overflow, ...]:
         first = next((number for number, step in enumerate(steps) if step.wait), len(steps))
         if len(steps) > first + 2 or any(step.agent or step.wait for step in steps[first + 1 :]):
-            raise wrong("may have one step behind `wait`: a context, or busy")
+            raise wrong("may have one step behind `wait`: a context, on_ai_failure, or busy")
         return steps
 
     @property

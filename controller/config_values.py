@@ -230,13 +230,13 @@ def _template_text(text: str) -> str:
     return text
 
 
-def ActionWord(model: Any) -> BeforeValidator:
-    """`hang_up` alone stands for `{hang_up: true}`."""
+def ActionWord(model: Any, *words: str) -> BeforeValidator:
+    """A word alone, such as `hang_up`, stands for `{hang_up: true}`."""
 
     def spelled_out(value: Any) -> Any:
-        return {"hang_up": True} if value == "hang_up" else value
+        return {value: True} if isinstance(value, str) and value in words else value
 
-    return BeforeValidator(spelled_out, json_schema_input_type=model | Literal["hang_up"])
+    return BeforeValidator(spelled_out, json_schema_input_type=model | Literal[words])
 
 
 def _matching(pattern: str, message: str) -> tuple[AfterValidator, WithJsonSchema]:

@@ -44,6 +44,10 @@ class Busy(Exception):
         self.reason = reason
 
 
+class NoAgent(Busy):
+    """No bridge worker has room for one more call: there is no AI, whatever the limits say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A destination outside: `dial` is Asterisk's dial string, `number` what the allow-list let pass."""

@@ -106,7 +106,7 @@ class Arrivals:
         return (slot for _, slot in self._asking.values())
 
     def waits(self, call: str) -> bool:
-        return call in self._line
+        return call in self._line and self._line[call].call.state is State.WAITING
 
     def ended(self, call: str) -> None:
         """A call is over: there may be room for who is next."""
@@ -118,13 +118,14 @@ class Arrivals:
 
     def _try(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
         """The first step that can be done is done."""
-        refusal = "As many calls as allowed are up."
+        refusal: Exception = limits.Busy("As many calls as allowed are up.")
+        agent = steps[0].agent or ""
         for number, step in enumerate(steps):
             if step.agent is not None:
                 try:
                     self._take(caller, step.agent)
                 except (view.NotReady, limits.Busy) as reason:
-                    refusal = str(reason)
+                    refusal = reason
                     continue
                 self._ask_first(caller, step.agent, route)
                 return
@@ -132,11 +133,18 @@ class Arrivals:
                 self._send_away(caller, step.context)
                 return
             if step.wait is not None and not self._lives.room.draining and self._has_place(step.wait, caller):
-                self._wait(caller, steps[0].agent or "", route, step.wait, steps[number + 1 :])
+                self._wait(caller, agent, route, step.wait, steps[number + 1 :])
+                return
+            if step.on_ai_failure and not self._lives.room.draining:
+                self._begin(caller, agent, route, {}, unserved=str(refusal))
                 return
             if step.busy:
                 break
-        log.warning("caller refused", call=caller.arrival.call, reason=refusal)
+        else:
+            if isinstance(refusal, limits.NoAgent) and self._config.agents[agent].on_ai_failure:
+                self._begin(caller, agent, route, {}, unserved=str(refusal))
+                return
+        log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
         self._refuse(caller, "busy", "congestion" if self._lives.room.out_of_service() else "busy")
 
     def _take(self, caller: _Caller, agent: str) -> None:
@@ -174,9 +182,9 @@ class Arrivals:
         return sum(each.call.plan.callee == number for each in self._waiting()) < line.max_waiting
 
     def _wait(self, caller: _Caller, agent: str, route: Route | None, line: WaitingLine, then: list[Overflow]) -> None:
-        place = then[0].context if then else None
+        place, rescued = (then[0].context, bool(then[0].on_ai_failure)) if then else (None, False)
         extension, _, context = (place or "").partition("@")
-        waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None)
+        waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None, rescued)
         actor = self._begin(caller, agent, route, {}, waiting)
         self._line[actor.id] = actor
         self._tell_places()
@@ -250,12 +258,28 @@ class Arrivals:
             self._begin(caller, agent, route, found)
 
     def _begin(
-        self, caller: _Caller, agent: str, route: Route | None, found: dict[str, str], waiting: Waiting | None = None
+        self,
+        caller: _Caller,
+        agent: str,
+        route: Route | None,
+        found: dict[str, str],
+        waiting: Waiting | None = None,
+        unserved: str | None = None,
     ) -> CallActor:
         given = routing.variables_of(caller.arrival, route) | found
-        plan = births.inbound(self._config, caller.arrival, agent, leg=caller.leg, given=given, waiting=waiting)
+        plan = births.inbound(
+            self._config, caller.arrival, agent, leg=caller.leg, given=given, waiting=waiting, unserved=unserved
+        )
         trunk, waits = caller.arrival.trunk, waiting is not None
-        log.info("call arrived", call=plan.call, agent=agent, trunk=trunk, channel=caller.leg, waits=waits)
+        log.info(
+            "call arrived",
+            call=plan.call,
+            agent=agent,
+            trunk=trunk,
+            channel=caller.leg,
+            waits=waits,
+            unserved=unserved,
+        )
         return self._lives.begin(plan)
 
 

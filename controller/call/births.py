@@ -25,6 +25,7 @@ def inbound(
     leg: str,
     given: Mapping[str, str],
     waiting: Waiting | None = None,
+    unserved: str | None = None,
 ) -> Plan:
     """`given` fills the agent's templates."""
     agent = config.agents[agent_name]
@@ -45,10 +46,13 @@ def inbound(
         wrap_up=templates.fill(agent.wrap_up, given),
         answer_deadline=agent.answer_deadline_s,
         waiting=waiting,
+        unserved=unserved,
     )
 
 
 def slot_of(plan: Plan) -> Slot:
+    if plan.unserved is not None:
+        return Slot("leg", plan.trunk, "")  # on the trunk, and with no agent
     return Slot(plan.direction, plan.trunk, plan.spec.agent, plan.callee if plan.direction == "inbound" else None)
 
 

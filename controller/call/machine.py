@@ -6,7 +6,7 @@ is the whole of it; its rows live in `setup`, `detection`, `tools`, `hold`, `ord
 run down the left, of an outbound one down the right:
 
     WAITING    there is no room: music, and the
-       |       place in the line
+       |       place in the line (or RESCUING)
     RINGING    the caller hears ringing,        PREPARING  the AI session is being opened: nobody is
                the AI session is being opened              dialled before there is somebody to talk to
        |                                        DIALING    the callee's phone rings
@@ -89,7 +89,7 @@ class Call:
         self.media_entered = False
         self.media_flowing = False
         self.media_lost = False
-        self.session_open = plan.waiting is None
+        self.session_open = plan.waiting is None and plan.unserved is None
         self.place: int | None = None
         """In the line of those who wait; 1 is next."""
         self.conversed = False
@@ -119,17 +119,9 @@ class Call:
     def start(self) -> list[m.Command]:
         """The first commands. Nothing has been done for this call before them."""
         plan = self.plan
-        if plan.waiting is not None:
-            return waiting.begin(self)
-        if plan.direction == "inbound":
-            return [
-                m.PrepareAi(plan.spec),
-                m.Ring(plan.leg),
-                m.SetVariables(plan.leg, plan.variables),
-                m.CreateBridge(self.ids.bridge),
-                m.StartTimer("answer", plan.answer_deadline),
-            ]
-        return [m.PrepareAi(plan.spec), m.StartTimer("prepare", plan.prepare_deadline)]
+        if plan.unserved is not None:
+            return rescue.unserved(self, plan.unserved, self.started_at)
+        return setup.begin(self) if plan.waiting is None else waiting.begin(self)
 
     def handle(self, what: m.Input, now: datetime) -> list[m.Command]:
         """What to do about an input, in order. Never raises for an input that comes late or twice."""

@@ -57,6 +57,8 @@ class Waiting:
     announce: float | None
     then: tuple[str, str] | None
     """Where the dialplan goes on when the wait is over (extension, context). None: the caller is hung up on."""
+    rescued: bool = False
+    """Instead: what the plan's `on_ai_failure` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Plan:
     voicemail: str | None = None
     """What is left with a machine. None: it is hung up on."""
     waiting: Waiting | None = None
+    unserved: str | None = None
+    """There is no agent for this caller, who gets what `on_ai_failure` says. Why."""
     webhook: str | None = field(default=None, repr=False)
     """A URL that whoever asked for this call wants its events sent to; checked by `events.receivers`."""
     attempt: int = 1

@@ -81,6 +81,14 @@ def agent_lost(call: "Call", why: str, now: datetime, *, elsewhere: bool = True)
     return call.end(now, Outcome.FAILED, detail=why, sip_reason="congestion")
 
 
+def unserved(call: "Call", why: str, now: datetime) -> list[m.Command]:
+    """There never was an agent for this caller, who has just come or has waited in vain."""
+    plan, waited = call.plan, call.state is State.WAITING
+    call.state = State.RINGING
+    over: list[m.Command] = [m.StopTimer("wait"), m.StopTimer("announce")] if waited else []
+    return [*over, m.SetVariables(plan.leg, plan.variables), m.CreateBridge(call.ids.bridge), *begin(call, why, now)]
+
+
 def begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
     """The caller is answered and alone in the bridge; the agent is taken away for good."""
     before, call.state = call.state, State.RESCUING

@@ -46,7 +46,7 @@ class Room:
             raise view.NotReady("The controller is going down and takes no new calls.")
         self._spending.check(today())
         if not self._workers.has_room():
-            raise limits.Busy("No bridge worker has room for one more call.")
+            raise limits.NoAgent("No bridge worker has room for one more call.")
         self._count(wanted)
 
     def out_of_service(self) -> bool:

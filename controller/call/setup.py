@@ -12,6 +12,19 @@ if TYPE_CHECKING:
     from controller.call.machine import Call
 
 
+def begin(call: "Call") -> list[m.Command]:
+    plan = call.plan
+    if plan.direction == "outbound":
+        return [m.PrepareAi(plan.spec), m.StartTimer("prepare", plan.prepare_deadline)]
+    return [
+        m.PrepareAi(plan.spec),
+        m.Ring(plan.leg),
+        m.SetVariables(plan.leg, plan.variables),
+        m.CreateBridge(call.ids.bridge),
+        m.StartTimer("answer", plan.answer_deadline),
+    ]
+
+
 def answer_ready(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
     call.ai_ready = True
     return answer(call, now)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from controller.call import messages as m
+from controller.call import rescue
 from controller.call.outcome import Outcome
 from controller.call.plan import State
 
@@ -49,6 +50,8 @@ def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
         return _announce(call)
     if what.timer != "wait":
         return []
+    if plan.waiting.rescued:
+        return rescue.unserved(call, OVER, now)
     if plan.waiting.then is None:
         return call.end(now, Outcome.NO_ROOM, detail=OVER)
     music = call.stop_music()

@@ -152,6 +152,11 @@ def test_it_is_frozen() -> None:
         ({"routes": [{"to": "1 2", "agent": "night"}]}, "routes[0].to", "digits"),
         ({"routes": [{"to": "5", "agent": "nigth"}]}, "routes[0].agent", "no such agent"),
         ({"trunks__main__overflow": "desc"}, "trunks.main.overflow", "no such trunk"),
+        (
+            {"routes": [{"to": "5", "agent": "night", "overflow": ["on_ai_failure"]}]},
+            "routes[0].overflow[0]",
+            "is nothing for this route's agent",
+        ),
         ({"trunks__main__overflow": "main"}, "trunks.main.overflow", "leads back"),
         ({"routes": [{"to": "5", "agent": "night", "trunk": "x"}]}, "routes[0].trunk", "no such trunk"),
         ({"routes": {"to": "5"}}, "routes", "list"),

@@ -10,7 +10,7 @@ import pytest
 from controller import limits
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari
-from controller.call import arrivals
+from controller.call import arrivals, births, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
 from controller.call.machine import Call
@@ -34,6 +34,7 @@ class Stage:
 
     def __init__(self, made: Config, tasks: asyncio.TaskGroup) -> None:
         self.free = True
+        self.why: Exception = limits.Busy("full")
         self.room = cast(Room, self)
         self.draining = False
         self.begun: list[SimpleNamespace] = []
@@ -50,7 +51,7 @@ class Stage:
 
     def take(self, _: Slot) -> None:
         if not self.free:
-            raise limits.Busy("full")
+            raise self.why
 
     def out_of_service(self) -> bool:
         return False
@@ -137,3 +138,40 @@ async def test_who_comes_later_does_not_pass_those_who_wait() -> None:
         await until(lambda: stage.hung_up)
         assert stage.hung_up == ["1.2 busy"]
         stage.arrivals.ended(stage.begun[0].id)
+
+
+RESCUE: dict[str, Any] = {"agents__reception__on_ai_failure": [{"say": "voiceai/sorry"}]}
+
+
+@pytest.mark.parametrize(
+    ("why", "rescue", "steps", "expected"),
+    [
+        (limits.NoAgent("no worker"), True, [], "rescued"),
+        (limits.NoAgent("no worker"), True, ["busy"], "busy"),
+        (limits.NoAgent("no worker"), True, [{"wait": {}}], "waits"),
+        (limits.NoAgent("no worker"), True, [{"agent": "reception"}], "rescued"),
+        (limits.NoAgent("no worker"), False, [], "busy"),
+        (limits.Busy("limits.max_calls"), True, [], "busy"),
+        (limits.Busy("limits.max_calls"), True, ["on_ai_failure"], "rescued"),
+        (view.NotReady("going down"), True, [], "busy"),
+    ],
+)
+async def test_who_gets_a_person_when_there_is_no_agent(
+    why: Exception, rescue: bool, steps: list[Any], expected: str
+) -> None:
+    base = with_(SMALL, routes=[{"to": "*", "agent": "reception", "overflow": steps}], **(RESCUE if rescue else {}))
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(config(base), tasks)
+        stage.free, stage.why = False, why
+        stage.caller("1.1")
+        await until(lambda: stage.begun or stage.hung_up)
+        if expected == "busy":
+            assert stage.hung_up == ["1.1 busy"]
+        else:
+            plan = stage.begun[0].call.plan
+            assert (plan.unserved, plan.waiting is not None) == (
+                str(why) if expected == "rescued" else None,
+                expected == "waits",
+            )
+            assert births.slot_of(plan).direction == ("leg" if expected == "rescued" else "inbound")
+            stage.arrivals.ended(plan.call)

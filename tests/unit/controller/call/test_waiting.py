@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from controller.call import messages as m
 from controller.call.machine import Call
 from controller.call.outcome import Outcome
-from controller.call.plan import State, Waiting
+from controller.call.plan import PlaySound, State, TransferTo, Waiting
 from controller.call.waiting import spoken
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound
 
@@ -108,3 +108,37 @@ def test_no_session_without_room(inputs: list[m.Input]) -> None:
         if any(isinstance(made, m.PrepareAi) for made in commands[before:]):
             assert isinstance(each, m.RoomFound)
     assert sum(isinstance(made, m.PrepareAi) for made in commands) <= 1
+
+
+COLLEAGUE = m.Target("PJSIP/4930@trunk", "4930")
+
+
+@pytest.mark.parametrize("waited", [False, True])
+def test_a_caller_without_an_agent_gets_a_person(waited: bool) -> None:
+    """At once, or after having waited in vain. No session is ever opened, and nobody is left in an empty bridge."""
+    plan = replace(inbound().plan, on_ai_failure=(PlaySound("sound:sorry"), TransferTo(COLLEAGUE)))
+    if waited:
+        call = Call(replace(plan, waiting=replace(LINE, rescued=True)), NOW)
+        commands = [*call.start(), *feed(call, m.TimeUp("wait"))]
+    else:
+        call = Call(replace(plan, unserved="no worker"), NOW)
+        commands = call.start()
+    assert str(call.state) == "rescuing"
+    assert m.Join(IDS.bridge, (CALLER,)) in commands
+    assert commands.index(m.Answer(CALLER)) < commands.index(m.Play(CALLER, IDS.sound(1), ("sound:sorry",)))
+    dialled = feed(call, m.SoundOver(IDS.sound(1)))
+    assert [each.target for each in dialled if isinstance(each, m.Dial)] == [COLLEAGUE]
+    joined = feed(call, m.LegEntered(IDS.target(1)))
+    assert m.Join(IDS.bridge, (IDS.target(1),)) in joined
+    assert str(call.state) == "transferred"
+    ended = feed(call, m.LegGone(CALLER))
+    assert (call.state, call.outcome) == (State.ENDED, Outcome.ANSWERED)
+    assert m.HangUp(IDS.target(1)) in ended
+    assert not any(isinstance(each, m.PrepareAi) for each in commands)
+
+
+def test_without_a_person_either_the_call_has_failed() -> None:
+    call = Call(replace(inbound().plan, on_ai_failure=(TransferTo(COLLEAGUE),), unserved="no worker"), NOW)
+    call.start()
+    feed(call, m.LegGone(IDS.target(1), 17))
+    assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.FAILED, "no worker")
