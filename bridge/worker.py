@@ -24,7 +24,7 @@ from ipaddress import ip_address
 
 import structlog
 
-from bridge import contract
+from bridge import contract, notify
 from bridge import log as logs
 from bridge.audiosocket.server import LOOPBACK, AudioSocketServer
 from bridge.clock import Ticker
@@ -114,6 +114,7 @@ class Worker:
     async def run(self) -> None:
         """Raises OSError when there is nowhere to listen, and whatever broke the link's own code."""
         self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
+        notify.tell("READY=1")
         link = asyncio.create_task(self._link.run(), name="control link")
         waiting = [asyncio.create_task(self._stopping.wait(), name="stop"), link]
         if self._options.warm:
@@ -258,7 +259,12 @@ async def serve(options: Options, token: str) -> None:
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(worker.stop))
     settle_memory()
     log.info("worker starts", worker=options.name, pid=os.getpid(), controller=options.controller)
-    await worker.run()
+    watched = asyncio.create_task(notify.watchdog(), name="watchdog")
+    try:
+        await worker.run()
+    finally:
+        watched.cancel()
+        await asyncio.wait([watched])
     log.info("worker ends", worker=options.name)
 
 

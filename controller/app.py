@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from bridge import contract
+from bridge import contract, notify
 from controller import rolling, routing
 from controller.api import exposition
 from controller.api.access import Doorkeeper
@@ -132,11 +132,15 @@ class Controller:
         background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk"), dialing]
         background.append(self._tasks.create_task(trail.run(), name="audit"))
         background.append(self._tasks.create_task(self.usage.run(), name="usage"))
+        background.append(self._tasks.create_task(notify.watchdog(), name="watchdog"))
+        background.append(self._tasks.create_task(self.workers.watch(), name="beats"))
         async with ApiServer(app, config.api.listen.host, config.api.listen.port) as server:
             if own_workers:
                 background.append(self._tasks.create_task(self._supervise(server.port), name="supervisor"))
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
+            notify.tell("READY=1")
             await self._stop.wait()
+            notify.tell("STOPPING=1")
             log.info("controller going down", live_calls=self.registry.live)
             dialing.cancel()
             if self._rolling is not None:

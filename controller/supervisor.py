@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bridge import contract
+from bridge import contract, notify
 from controller.workers import Workers
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ class Supervisor:
     async def _start(self, name: str) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
             *self._command.argv(name),
-            env={**os.environ, contract.TOKEN_ENV: self._command.token},
+            env=_environment() | {contract.TOKEN_ENV: self._command.token},
             stdin=asyncio.subprocess.DEVNULL,
             # Its own process group: Ctrl-C at the terminal is for us, and we stop the workers in order.
             start_new_session=True,
@@ -115,6 +115,10 @@ class Supervisor:
                     return "it did not register in time"
         finally:
             exited.cancel()
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in notify.VARIABLES}
 
 
 async def _terminate(process: asyncio.subprocess.Process) -> None:

@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 HELLO_TIMEOUT = 5.0  # seconds a connected worker has to introduce itself
 SEND_TIMEOUT = 2.0  # seconds; a worker that does not read for this long is as good as gone
+SILENT = 2.0  # seconds without a beat after which a worker counts as dead
+CHECK_EVERY = 0.25
 RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back before its calls are given up
 
 
@@ -190,6 +192,20 @@ class Workers:
             worker.retiring = False
             raise UnknownWorker("The worker can't be told anything at the moment.") from error
 
+    async def watch(self) -> None:
+        """Gives up workers that are silent: those of this machine are killed before that by their supervisor, others
+        stand still where nobody here can kill them. One that goes on later is told to close its calls."""
+        loop = asyncio.get_running_loop()
+        checked = loop.time()
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            now, before = loop.time(), checked
+            checked = now
+            if now - before > 2 * CHECK_EVERY:
+                continue  # we were the ones who stood still: their beats may wait in our sockets
+            for worker in [each for each in self._workers.values() if each.socket and now - each.last_beat > SILENT]:
+                self.lost(worker.name, f"no beat for {now - worker.last_beat:.1f} s")
+
     def lost(self, name: str, reason: str) -> None:
         """The process is dead (its supervisor knows) or its grace is over: its calls have no worker any more."""
         worker = self._workers.pop(name, None)
@@ -287,6 +303,10 @@ class Workers:
             except ValidationError:
                 log.error("worker said something unknown; its link is closed", worker=worker.name)
                 await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"unknown event")
+                return
+            if self._workers.get(worker.name) is not worker:
+                # It was given up and goes on after all: at its next hello it learns which calls are not its own now.
+                await socket.close(code=WSCloseCode.GOING_AWAY, message=b"given up")
                 return
             worker.last_beat = loop.time()
             self._take(worker, event)

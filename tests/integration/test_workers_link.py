@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
+from controller import workers
 from controller import workers as module
 from controller.workers import NoWorker, UnknownWorker, Workers, WorkerUnreachable
 
@@ -132,6 +133,24 @@ async def test_a_worker_that_is_to_end_gets_no_further_call(rig: Rig, http: aioh
         rig.workers.assign("c2")
     with pytest.raises(UnknownWorker):
         await rig.workers.retire("w3", 30)
+
+
+async def test_a_silent_worker_is_given_up_and_told_so_if_it_goes_on(
+    rig: Rig, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "SILENT", 0.3)
+    monkeypatch.setattr(workers, "CHECK_EVERY", 0.05)
+    socket = await join(rig, http)
+    rig.workers.assign("c1")
+    watch = asyncio.create_task(rig.workers.watch())
+    await rig.hear()
+    watch.cancel()
+    assert (rig.lost, rig.workers.all()) == (["c1"], [])
+    await socket.send_str(contract.encode(contract.Beat(load=contract.Load())))
+    assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+    again = await join(rig, http, calls=("c1",))
+    told = contract.decode_command(await again.receive_str(timeout=10))
+    assert isinstance(told, contract.Close)
 
 
 async def test_commands_reach_the_worker_of_the_call_and_its_events_come_back(

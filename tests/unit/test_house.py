@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OURS = ("controller", "bridge", "demo", "bench")
 IMPURE = {"asyncio", "socket", "time", "logging", "os", "httpx", "aiohttp", "websockets", "structlog", "subprocess"}
-BRIDGE_DOORS = {"bridge.contract", "bridge.spec", "bridge.log"}
+BRIDGE_DOORS = {"bridge.contract", "bridge.spec", "bridge.log", "bridge.notify"}
 
 SOURCES = sorted(path for folder in OURS for path in (ROOT / folder).rglob("*.py"))
 

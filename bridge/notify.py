@@ -1,0 +1,34 @@
+"""What systemd is told of this process (`Type=notify`, `WatchdogSec=`); nothing, where nobody asks.
+
+Controller and workers use it. Source: sd_notify(3), sd_watchdog_enabled(3).
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+
+SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
+VARIABLES = (SOCKET, WATCHDOG, WATCHDOG_PID)
+"""Meant for one process: its children must not have them."""
+
+
+def tell(state: str, env: Mapping[str, str] = os.environ) -> None:
+    """Such as READY=1 or STOPPING=1. Never waits, never raises: to be heard is no condition for our work."""
+    address = env.get(SOCKET, "")
+    if not address:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        sender.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
+
+
+async def watchdog(env: Mapping[str, str] = os.environ) -> None:
+    """Says that the loop turns, twice as often as systemd wants to hear it. Returns at once where nobody does."""
+    usec = env.get(WATCHDOG, "")
+    if not usec.isdigit() or env.get(WATCHDOG_PID, str(os.getpid())) != str(os.getpid()):
+        return
+    while True:
+        tell("WATCHDOG=1", env)
+        await asyncio.sleep(int(usec) / 2e6)
