@@ -1,4 +1,8 @@
-"""Each kind of transfer against all that a target and a caller can do, at random moments, several calls at a time."""
+"""Each kind of transfer against all that a target and a caller can do, at random moments, several calls at a time.
+
+Two of REFER's are in `test_refer`: a carrier that never says what became of it, and a caller who leaves meanwhile. Who
+answers an attended transfer and does not take the call, or takes it by voice or API, is in `test_attended`.
+"""
 
 import asyncio
 import random
@@ -54,8 +58,9 @@ async def one(running: House, kind: str, number: str, does: str, chance: random.
         await greeted(phone)
         call = await id_of(running, number)
         await asyncio.sleep(before)
-        to = f"sip:t@127.0.0.1:{port}"
-        await running.api("POST", f"/v1/calls/{call}/transfer", to=to, kind=kind, timeout=RING)
+        to = f"99{port}@test-targets" if kind == "dialplan" else f"sip:t@127.0.0.1:{port}"
+        how = "blind" if kind == "dialplan" else kind
+        await running.api("POST", f"/v1/calls/{call}/transfer", to=to, kind=how, timeout=RING)
         if does in ENDS:
             await has_the_agent_again(running, kind, phone, call, ENDS[does])
             return
@@ -69,7 +74,8 @@ async def one(running: House, kind: str, number: str, does: str, chance: random.
             await other.answered()
             if kind == "attended":
                 await other.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
-                await other.rtp.press("1")
+                accepted = f"/v1/calls/{call}/transfer/decision"
+                await (other.rtp.press("1") if chance.random() < 0.5 else running.api("POST", accepted, accept=True))
             await running.service.logged("call state", call=call, state="transferred", timeout=20)
             other.rtp.say(tone(3.0, 1100))
             phone.rtp.say(tone(3.0, 620))
@@ -94,8 +100,58 @@ async def test_blind(asterisk: Asterisk, tmp_path: Path) -> None:
     await all_of(asterisk, tmp_path, "blind")
 
 
+async def test_blind_by_the_dialplan(asterisk: Asterisk, tmp_path: Path) -> None:
+    await all_of(asterisk, tmp_path, "dialplan")
+
+
 async def test_attended(asterisk: Asterisk, tmp_path: Path) -> None:
     await all_of(asterisk, tmp_path, "attended")
+
+
+async def participant_is(running: House, call: str, state: str) -> None:
+    async with asyncio.timeout(15):
+        while (seen := (await running.api("GET", f"/v1/calls/{call}"))["participants"][0]["state"]) != state:
+            assert seen in ("ringing", "joined")
+            await asyncio.sleep(0.05)
+
+
+async def asked_in(running: House, number: str, does: str, chance: random.Random) -> None:
+    """Whatever becomes of who is called to join, the caller has the agent."""
+    before, after, port = chance.uniform(0, 1.0), chance.uniform(0.1, RING - 0.8), free_udp_port()
+    async with target(running, port, does, after) as other, running.caller(number) as phone:
+        await greeted(phone)
+        call = await id_of(running, number)
+        await asyncio.sleep(before)
+        await running.api("POST", f"/v1/calls/{call}/participants", to=f"sip:t@127.0.0.1:{port}")
+        if does not in ENDS:
+            await other.wait("called")
+            await asyncio.sleep(after)
+        if does == "answers":
+            await other.command("answer")
+            await other.answered()
+            other.rtp.say(tone(1.0, 1100))
+            await phone.rtp.hears(lambda samples: is_tone(samples, 1100))
+            await phone.rtp.quiet(0.6, timeout=20)
+            await other.hang_up()
+        if does != "the caller leaves":
+            await participant_is(running, call, "left" if does == "answers" else "failed")
+            phone.rtp.say(tone(0.6, 620))
+            await phone.rtp.spoken()
+            await heard_reply(phone)
+        await phone.hang_up()
+        await other.wait("cancelled" if does in ("the caller leaves", "never answers") else "refused", "hung up")
+        (shown,) = (await running.ended(call))["participants"]
+        assert shown["outcome"] == {"answers": "answered", "the caller leaves": "cancelled"}.get(does) or ENDS[does]
+
+
+async def test_participants(asterisk: Asterisk, tmp_path: Path) -> None:
+    chance, trunk = random.Random(f"{SEED} participants"), SIP_ALLOWED | {"timeout": int(RING)}
+    async with (
+        house(asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY), trunk=trunk) as running,
+        asyncio.TaskGroup() as calls,
+    ):
+        for number, does in enumerate([*ENDS, "answers", "the caller leaves"], 6600):
+            calls.create_task(asked_in(running, str(number), does, random.Random(chance.random())), name=does)
 
 
 REFERRED = {"answers": "200 OK", "busy": "486 Busy Here", "declines": "603 Decline", "gives up": "480 Gone"}
