@@ -38,6 +38,7 @@ from bridge.sessions import SessionFactory, Sessions
 
 PRIVATE = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 """Who may connect unless told otherwise: AudioSocket has no password but the call's UUID."""
+NOTICE_SECONDS = 1.0
 FLUSH_SECONDS = 1.0
 ALONE_CHECK_SECONDS = 1.0
 
@@ -140,7 +141,7 @@ class Worker:
     # ------------------------------------------------------------ inside
 
     async def _drain(self) -> None:
-        drain = asyncio.create_task(self._sessions.drain(self._drain_s), name="drain")
+        drain = asyncio.create_task(self._drain_politely(), name="drain")
         hurry = asyncio.create_task(self._now.wait(), name="hurry")
         try:
             await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
@@ -150,6 +151,12 @@ class Worker:
         finally:
             hurry.cancel()
             await asyncio.gather(drain, hurry, return_exceptions=True)
+
+    async def _drain_politely(self) -> None:
+        """The controller learns with the next beat that this worker ends: calls on their way here are still taken."""
+        if self._link.up:
+            await asyncio.sleep(min(NOTICE_SECONDS, self._drain_s / 10))
+        await self._sessions.drain(self._drain_s)
 
     async def _alone(self, seconds: float) -> None:
         """Returns when the controller has been away and no call was left for so long: nobody needs this process."""
