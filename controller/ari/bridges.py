@@ -4,10 +4,11 @@ All raise AriError; NotFound means that the bridge, or a channel named, is gone,
 """
 
 from contextlib import suppress
+from typing import Unpack
 
-from controller.ari.channels import IfExists, whole_seconds
 from controller.ari.errors import NotFound
 from controller.ari.resources import Bridge, Playback, Recording, listing
+from controller.ari.sounds import RecordingOptions, playback_body, recording_body
 from controller.ari.transport import Transport, checked_id, given, segment
 
 
@@ -51,31 +52,12 @@ class Bridges(Transport):
 
     async def play_on_bridge(self, bridge: str, *media: str, playback_id: str, language: str | None = None) -> Playback:
         """To all in it; the bridge becomes a softmix while it plays."""
-        body = given(media=list(media), playbackId=checked_id("playback", playback_id), lang=language)
+        body = playback_body(media, playback_id, language)
         return await self._ask("play_on_bridge", "POST", _path(bridge, "play"), Playback.read, body)
 
-    async def record_bridge(
-        self,
-        bridge: str,
-        *,
-        name: str,
-        format: str = "wav",
-        max_duration: float | None = None,
-        max_silence: float | None = None,
-        if_exists: IfExists = "fail",
-        beep: bool = False,
-        terminate_on: str | None = None,
-    ) -> Recording:
+    async def record_bridge(self, bridge: str, **options: Unpack[RecordingOptions]) -> Recording:
         """All of them mixed; the bridge becomes a softmix while it runs."""
-        body = given(
-            name=checked_id("recording", name),
-            format=format,
-            maxDurationSeconds=whole_seconds(max_duration),
-            maxSilenceSeconds=whole_seconds(max_silence),
-            ifExists=if_exists,
-            beep=beep,
-            terminateOn=terminate_on,
-        )
+        body = recording_body(**options)
         return await self._ask("record_bridge", "POST", _path(bridge, "record"), Recording.read, body)
 
 

@@ -4,15 +4,15 @@ All raise AriError; NotFound means that the channel is gone, which `hangup` take
 where a name ends in `_ms`.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, Unpack
 from uuid import UUID
 
 from controller.ari.errors import BadArgument, NotFound
 from controller.ari.resources import Channel, Playback, Recording, RtpStatistics, listing, text
+from controller.ari.sounds import RecordingOptions, playback_body, recording_body, whole_seconds
 from controller.ari.transport import (
     Transport,
     checked_id,
@@ -25,7 +25,6 @@ from controller.ari.transport import (
 
 Direction = Literal["in", "out", "both"]
 SpyDirection = Literal["none", "in", "out", "both"]
-IfExists = Literal["fail", "overwrite", "append"]
 TransferState = Literal["channel_progress", "channel_answered", "channel_unavailable", "channel_declined"]
 
 _HOST_PORT = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
@@ -34,11 +33,6 @@ _DTMF = re.compile(r"[0-9A-Da-d*#wW]{1,255}")  # w: half a second of pause, W: a
 
 def _path(channel: str, *more: str) -> str:
     return "/".join(("/channels", segment("channel", channel), *more))
-
-
-def whole_seconds(value: float | None) -> int | None:
-    """Asterisk reads whole seconds, and a fraction as 0: round up."""
-    return None if value is None else math.ceil(value)
 
 
 class Channels(Transport):
@@ -260,7 +254,7 @@ class Channels(Transport):
 
     async def play(self, channel: str, *media: str, playback_id: str, language: str | None = None) -> Playback:
         """URIs such as `sound:hello`, `recording:NAME`, `tone:busy`, one after the other."""
-        body = given(media=list(media), playbackId=checked_id("playback", playback_id), lang=language)
+        body = playback_body(media, playback_id, language)
         return await self._ask("play", "POST", _path(channel, "play"), Playback.read, body)
 
     async def stop_playback(self, playback: str) -> None:
@@ -268,28 +262,9 @@ class Channels(Transport):
         with suppress(NotFound):
             await self._do("stop_playback", "DELETE", f"/playbacks/{checked_id('playback', playback)}")
 
-    async def record(
-        self,
-        channel: str,
-        *,
-        name: str,
-        format: str = "wav",
-        max_duration: float | None = None,
-        max_silence: float | None = None,
-        if_exists: IfExists = "fail",
-        beep: bool = False,
-        terminate_on: str | None = None,
-    ) -> Recording:
+    async def record(self, channel: str, **options: Unpack[RecordingOptions]) -> Recording:
         """What comes from this channel, which must not be in a bridge (Refused); in one, record the bridge."""
-        body = given(
-            name=checked_id("recording", name),
-            format=format,
-            maxDurationSeconds=whole_seconds(max_duration),
-            maxSilenceSeconds=whole_seconds(max_silence),
-            ifExists=if_exists,
-            beep=beep,
-            terminateOn=terminate_on,
-        )
+        body = recording_body(**options)
         return await self._ask("record", "POST", _path(channel, "record"), Recording.read, body)
 
 

@@ -204,6 +204,19 @@ TELLING: list[tuple[Operation, str, str, dict[str, str], Any, Any, Callable[[Any
     (lambda a: a.channel("c1"), "GET", "/channels/c1", {}, None, CHANNEL, lambda v: v.state == "Up"),
     (lambda a: a.bridges(), "GET", "/bridges", {}, None, [BRIDGE], lambda v: v[0].channels == ("c1",)),
     (lambda a: a.bridge("b1"), "GET", "/bridges/b1", {}, None, BRIDGE, lambda v: v.id == "b1"),
+    (lambda a: a.time(), "GET", "/asterisk/ping", {}, None, {"ping": "pong"}, lambda v: v.tzinfo is not None),
+    (
+        lambda a: a.module("res_ari.so"),
+        *("GET", "/asterisk/modules/res_ari.so", {}, None),
+        {"name": "res_ari.so", "status": "Running"},
+        lambda v: v == "Running",
+    ),
+    (
+        lambda a: a.settings("endpoint", "trunk"),
+        *("GET", "/asterisk/config/dynamic/res_pjsip/endpoint/trunk", {}, None),
+        [{"attribute": "allow", "value": "(ulaw|alaw)"}],
+        lambda v: v == {"allow": "(ulaw|alaw)"},
+    ),
     (
         lambda a: a.get_variable("c1", "CDR(x)"),
         "GET",
