@@ -89,6 +89,8 @@ class Call:
         self.media_entered = False
         self.media_flowing = False
         self.media_lost = False
+        self.stranded = False
+        """The agent was lost during a transfer, and another worker may have one if nobody answers."""
         self.session_open = plan.waiting is None and plan.unserved is None
         self.place: int | None = None
         """In the line of those who wait; 1 is next."""

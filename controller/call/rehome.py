@@ -9,7 +9,8 @@ they were there, and hears soft tones after `QUIET` (or the music of the hold th
 
 All of it has `LIMIT` seconds, and a call may lose its agent `MOST` times. Then there is no AI for it (`rescue`). Before
 the call is answered only the session is asked for again: nobody notices. A call that has come further than to caller
-and agent talking (somebody rings, others have joined, the last words are said) is not moved: `rescue` has those rows.
+and agent talking (others have joined, the last words are said) is not moved: `rescue` has those rows. While a target of
+a transfer rings, the agent is asked for again only if nobody answers.
 
 Mutes, the hold and the recording go on as they were; orders of ops are refused for the while.
 """
@@ -64,6 +65,21 @@ def begin(call: "Call", why: str) -> list[m.Command]:
     call.former_tools |= call.open_tools
     commands = [m.StopTimer("media"), *_leave(call, why), *_next_leg(call), m.StartTimer("rehome", LIMIT)]
     return commands if call.music else [*commands, m.StartTimer("tone", QUIET)]
+
+
+def stranded(call: "Call") -> bool:
+    """Nobody but an agent is left to take the caller, and another worker may have one."""
+    return call.stranded and not call.company and possible(call)
+
+
+def begin_stranded(call: "Call", news: str) -> list[m.Command]:
+    """The agent was lost while a target rang, which has not come."""
+    why, call.detail = call.detail or "", None
+    call.state, call.media_lost, call.stranded = State.TALKING, False, False
+    commands = begin(call, why)
+    assert call.rehoming is not None, "it has just begun"
+    call.rehoming.news.append(news)
+    return commands
 
 
 def lost_again(call: "Call", why: str, now: datetime) -> list[m.Command]:
@@ -211,7 +227,7 @@ def _soothe(call: "Call") -> list[m.Command]:
 def tool_done(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
     call.open_tools.discard(what.tool_call)
     if call.rehoming is not None:
-        call.rehoming.news.append(what.output)
+        call.rehoming.news.append(_answered(what.output))
     return []
 
 
@@ -226,7 +242,7 @@ def _join_when_both(call: "Call") -> list[m.Command]:
     call.state = moving.back_to
     legs = (call.media,) if moving.joined else (call.plan.leg, call.media)
     commands = [*stopped, m.Join(call.ids.bridge, legs), *_as_before(call)]
-    commands += [_told(call, output, respond=False) for output in moving.news]
+    commands += [_told(call, text, respond=False) for text in moving.news]
     if call.machine:
         return [*commands, *closing.leave_message(call)]
     return [*commands, m.GreetCaller(), *closing.if_due(call)]
@@ -249,9 +265,12 @@ def _as_before(call: "Call") -> list[m.Command]:
 def told_later(call: "Call", tool_call: str | None, output: str, *, respond: bool) -> list[m.Command]:
     """What a tool has answered that the former session asked for: news to the present one."""
     call.former_tools.discard(tool_call or "")
-    return [_told(call, output, respond=respond)] if call.with_agent and call.session_open else []
+    return [_told(call, _answered(output), respond=respond)] if call.with_agent and call.session_open else []
 
 
-def _told(call: "Call", output: str, *, respond: bool) -> m.Command:
-    text = f"A tool that you called before the interruption has answered: {output}"
+def _answered(output: str) -> str:
+    return f"A tool that you called before the interruption has answered: {output}"
+
+
+def _told(call: "Call", text: str, *, respond: bool) -> m.Command:
     return m.OrderAi(contract.Inform(call=call.plan.call, text=text, respond=respond))

@@ -65,7 +65,7 @@ def agent_lost(call: "Call", why: str, now: datetime, *, elsewhere: bool = True)
         case State.TRANSFERRING | State.REFERRING if call.media_lost:
             return []
         case State.TRANSFERRING:
-            call.media_lost = True  # the target may still answer: keep the caller
+            call.media_lost, call.stranded = True, elsewhere  # the target may still answer: keep the caller
             call.detail = call.detail or why
             music = [] if call.company else call.start_music()
             return [*music, m.CloseAi(why)] if call.session_open else music

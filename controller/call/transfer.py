@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bridge import contract
-from controller.call import attended, closing, refer, rescue, tools
+from controller.call import attended, closing, refer, rehome, rescue, tools
 from controller.call import messages as m
 from controller.call.outcome import Outcome
 from controller.call.plan import RING_GRACE, State, Transfer
@@ -109,18 +109,24 @@ def target_unanswered(call: "Call", now: datetime, outcome: Outcome) -> list[m.C
     if call.finished and not call.media_lost:
         return [m.StopTimer("transfer"), m.StopTimer("consultation"), *call.end(now, detail=call.finished)]
     hung_up: list[m.Command] = [m.StopTimer("transfer"), m.HangUp(transfer.channel), *attended.back(call, transfer)]
-    if call.media_lost:
+    if call.media_lost and not rehome.stranded(call):
         return hung_up + rescue.next_step(call, now)
+    if call.media_lost:
+        return hung_up + rehome.begin_stranded(call, _told(transfer, outcome))
     return hung_up + caller_back(call, transfer, outcome)
+
+
+def _told(transfer: Transfer, outcome: Outcome) -> str:
+    """To the model."""
+    why = "all lines are taken" if outcome is Outcome.NO_ROOM else outcome.value.replace("_", " ")
+    by_key = " They had asked for it by pressing a key." if transfer.by == "digit" else ""
+    return f"The transfer did not succeed: {why}. The caller is still with you.{by_key}"
 
 
 def caller_back(call: "Call", transfer: Transfer, outcome: Outcome) -> list[m.Command]:
     """With the agent, which gets to know why."""
     call.state = State.TALKING
-    why = "all lines are taken" if outcome is Outcome.NO_ROOM else outcome.value.replace("_", " ")
-    reason = f"The transfer did not succeed: {why}. The caller is still with you."
-    if transfer.by == "digit":
-        reason += " They had asked for it by pressing a key."
+    reason = _told(transfer, outcome)
     if transfer.tool_call in call.open_tools:
         told = [*call.resume(), *call.refuse(transfer.tool_call, reason)]
     elif call.paused:

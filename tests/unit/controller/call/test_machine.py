@@ -235,7 +235,7 @@ def test_losing_the_agent_while_the_target_rings_keeps_the_caller_for_the_target
     assert feed(call, m.MediaLost("worker gone")) == [m.StartMusic(CALLER), m.CloseAi("worker gone")]
     assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
     call = transferring()
-    feed(call, m.MediaLost("worker gone"), m.LegGone(IDS.target(1), 17, 486))
+    feed(call, m.AiFailed("transient", "gone"), m.LegGone(IDS.target(1), 17, 486))
     assert (call.state, call.outcome) == (State.ENDING, Outcome.FAILED)
 
 

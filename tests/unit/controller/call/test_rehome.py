@@ -153,6 +153,24 @@ def test_a_callee_who_answers_while_a_worker_is_looked_for() -> None:
     assert m.Join(IDS.bridge, (IDS.callee, again(3))) in feed(call, *taken_over(3))
 
 
+@pytest.mark.parametrize("tool", [None, "t1"])
+def test_a_transfer_under_way_goes_on_and_another_agent_is_there_if_it_fails(tool: str | None) -> None:
+    asked = m.TransferAsked(TARGET, "agent" if tool else "ops", tool)
+    call = talking(asked, LOST)
+    assert (call.state, call.music) == (State.TRANSFERRING, True)
+    assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
+    call = talking(asked, LOST)
+    commands = feed(call, m.LegGone(IDS.target(1), 17, 486))
+    assert m.PrepareAi(SPEC, resumed=True) in commands
+    assert (call.state, call.detail) == (State.REHOMING, None)
+    commands = feed(call, *taken_over())
+    (told,) = [each.order for each in commands if isinstance(each, m.OrderAi)]
+    assert isinstance(told, contract.Inform)
+    assert "busy" in told.text
+    assert m.StopMusic(CALLER) in commands
+    assert call.state is State.TALKING
+
+
 # ---------------------------------------------------------------- no other worker
 
 
