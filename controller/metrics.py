@@ -61,6 +61,9 @@ class Metrics:
         self._greet = self._histogram(
             "call_greet_seconds", "From the answer until the agent is told to greet.", SETUP_BUCKETS, "direction"
         )
+        self._rehomed = self._histogram(
+            "call_rehomed_seconds", "From the loss of a call's worker until another has taken over.", SETUP_BUCKETS
+        )
         self._talk = self._histogram("call_talk_seconds", "Length of answered calls.", TALK_BUCKETS, "direction")
         self._tool = self._histogram("tool_seconds", "From a tool's call to its answer.", TOOL_BUCKETS, "tool", "ok")
         self._ari = self._histogram(
@@ -108,6 +111,8 @@ class Metrics:
             case milestones.CallGreeted(direction, answer_s, greet_s):
                 self._answer.labels(direction).observe(answer_s)
                 self._greet.labels(direction).observe(greet_s)
+            case milestones.CallRehomed(_, gap_s):
+                self._rehomed.observe(gap_s)
             case milestones.CallOver(direction, outcome, talked_s):
                 self._ended.labels(direction, outcome).inc()
                 if talked_s:

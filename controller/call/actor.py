@@ -20,7 +20,7 @@ from controller.call.changes import changes, standing
 from controller.call.errand import Errand
 from controller.call.legs import Legs, Lines, Unlimited
 from controller.call.machine import Call
-from controller.call.milestones import CallGreeted, CallRang, Observe, ToolAsked, ToolTimed, unobserved
+from controller.call.milestones import CallGreeted, CallRang, CallRehomed, Observe, ToolAsked, ToolTimed, unobserved
 from controller.call.plan import Plan, State
 from controller.call.recollection import Recollection
 from controller.call.record import Record
@@ -69,6 +69,8 @@ class CallActor:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._log = structlog.get_logger().bind(call=plan.call)
         self._overflowed = False
+        self._lost_at: datetime | None = None
+        """When the agent's worker was, if no other has taken over since."""
         self._standing: set[str] = {plan.leg} if plan.direction == "inbound" else set()
         self._attempted: set[str] = set(self._standing)
 
@@ -119,6 +121,8 @@ class CallActor:
         commands = self.call.handle(what, _now())
         if self.call.state != before.state:
             self._log.info("call state", state=self.call.state.value, before=before.state, on=type(what).__name__)
+            if self.call.state is State.REHOMING:
+                self._lost_at = _now()
         if isinstance(what, m.LegRinging) and what.channel == self.call.plan.leg:
             self._observe(CallRang(self.id))
         for each in changes(self.call, before):
@@ -295,8 +299,12 @@ class CallActor:
         self.put(m.ToolDone(command.tool_call, answer.output, answer.ok))
 
     def _greeted(self) -> None:
-        call = self.call
-        if call.answered_at is not None:
+        call, lost_at, self._lost_at = self.call, self._lost_at, None
+        if lost_at is not None:
+            gap = (_now() - lost_at).total_seconds()
+            self._log.info("another worker has taken the call over", gap_ms=round(gap * 1000))
+            self._observe(CallRehomed(self.id, gap))
+        elif call.answered_at is not None:
             answer, greet = call.answered_at - call.started_at, _now() - call.answered_at
             self._observe(CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))
 

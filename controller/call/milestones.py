@@ -122,6 +122,15 @@ class CallGreeted:
 
 
 @dataclass(frozen=True, slots=True)
+class CallRehomed:
+    """Another worker has taken the call over: the new agent was told to go on."""
+
+    call: str
+    gap_s: float
+    """Since the loss was noticed."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallOver:
     direction: Direction
     outcome: str
@@ -160,6 +169,7 @@ Milestone = (
     | ControlChanged
     | TransferMoved
     | CallGreeted
+    | CallRehomed
     | CallOver
     | ToolAsked
     | ToolTimed

@@ -13,6 +13,7 @@ from controller.ari.rest import Ari
 from controller.call import messages as m
 from controller.call.actor import CallActor
 from controller.call.legs import Legs
+from controller.call.milestones import CallGreeted, CallRehomed
 from controller.call.outcome import Outcome
 from controller.call.plan import Plan, State
 from controller.call.supervise import WHY
@@ -278,3 +279,26 @@ async def test_last_words_go_to_the_worker(rig: Rig) -> None:
     rig.put(m.WrapUpDue("spend_per_day"), m.WaitTool("w1"))
     await rig.workers.answer()
     assert contract.WrapUp(call=CALL, text="Time is up.", why="spend_per_day") in rig.workers.sent
+
+
+async def test_a_call_that_another_worker_takes_over_knows_what_was_said_and_for_how_long_nobody_was_there() -> None:
+    seen: list[object] = []
+    made = Rig()
+    made.actor._observe = seen.append
+    task = asyncio.create_task(made.actor.run())
+    made.put(*OPENING)
+    said = contract.Said(call=CALL, who="agent", text="Good morning.", item="i", heard_ms=900)
+    made.actor.recollection.take(said, SPEC)
+    made.put(m.WorkerLost("killed"), m.AiReady(), m.LegEntered(IDS.later_media(2)), m.MediaFlowing())
+    async with asyncio.timeout(5):
+        while sum(isinstance(each, contract.Greet) for each in made.workers.sent) < 2:
+            made.workers.told.clear()
+            await made.workers.told.wait()
+    prepared = [each for each in made.workers.sent if isinstance(each, contract.Prepare)]
+    assert [len(each.memory) for each in prepared] == [0, 1]
+    made.put(m.HangUpAsked("test"), OVER)
+    async with asyncio.timeout(5):
+        await task
+    (gap,) = [each.gap_s for each in seen if isinstance(each, CallRehomed)]
+    assert 0 <= gap < 5
+    assert sum(isinstance(each, CallGreeted) for each in seen) == 1
