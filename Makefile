@@ -3,7 +3,7 @@
 # make demo    set-up, then one phone call from end to end; KEEP=1 stays up for your own softphone
 # make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone
 # make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
-# Parts of "test" alone: style, types, unit, integration, e2e. "clean" removes what was built, caches included.
+# Parts of "test" alone: style, types, unit, integration, postgresql, e2e. "clean" removes what was built, caches included.
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -12,9 +12,13 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # Calls mostly wait, so two files at a time; each process has an Asterisk of its own.
+QUICK := $(BIN)/pytest -n 2 --dist loadfile
+# What keeps things in the store, again on PostgreSQL.
+STORE := $(addprefix tests/integration/test_,store.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
+	api_keeping.py api_queue.py)
 E2E := $(BIN)/pytest -n 2 --dist loadfile tests/e2e
 
-.PHONY: setup packages asterisk-tree test demo bench style types unit integration e2e lock clean
+.PHONY: setup packages asterisk-tree test demo bench style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 setup: packages .venv/.installed asterisk-tree
@@ -38,7 +42,8 @@ asterisk-tree:
 	@asterisk/asterisk setup
 
 test: setup style types
-	$(BIN)/pytest tests/unit tests/integration
+	$(QUICK) tests/unit tests/integration
+	$(QUICK) --store postgresql $(STORE)
 	$(E2E)
 
 demo: setup
@@ -54,6 +59,9 @@ style: .venv/.installed
 
 types: .venv/.installed
 	$(BIN)/mypy
+
+postgresql: .venv/.installed
+	$(QUICK) --store postgresql $(STORE)
 
 unit integration: .venv/.installed
 	$(BIN)/pytest tests/$@

@@ -91,8 +91,11 @@ async def read(request: web.Request, kind: type[B]) -> B:
         raw = b"{}"
     elif request.content_type != "application/json" or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem("not-json", "Send Content-Type: application/json.")
+    found = _json(raw)
+    if holds_nul(found):
+        raise malformed("The body has a text with the character U+0000, which no store keeps.")
     try:
-        return kind.model_validate(_json(raw))
+        return kind.model_validate(found)
     except ValidationError as error:
         raise malformed(
             "The body has wrong or unknown fields.", *map(_field, error.errors(include_url=False))
@@ -121,6 +124,18 @@ def _json(raw: bytes) -> Any:
         raise malformed("The body is nested too deeply.") from None
     except ValueError:  # a number of thousands of digits
         raise malformed("The body has a number that is too long.") from None
+
+
+def holds_nul(value: Any) -> bool:
+    """PostgreSQL takes no text with U+0000; SQLite does, and other readers of it stop there."""
+    match value:
+        case str():
+            return "\x00" in value
+        case dict():
+            return any(holds_nul(key) or holds_nul(each) for key, each in value.items())
+        case list():
+            return any(map(holds_nul, value))
+    return False
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -174,6 +174,8 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     given = request.headers.get("X-Request-Id", "")
     request[REQUEST_ID] = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
     try:
+        if "\x00" in request.path or "\x00" in "".join(request.query.values()):  # what no store takes nobody has
+            raise Problem("not-found" if "\x00" in request.path else "malformed-request")
         response = await handler(request)
     except web.HTTPException as answer:
         response = _response(_of_http(answer), request)

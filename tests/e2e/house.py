@@ -27,6 +27,7 @@ from demo.sound import RATE, Samples
 from demo.stage import Service, free_port
 from tests.e2e.conftest import Asterisk
 from tests.peers import sip as telephones
+from tests.peers.stores import store_at
 
 KEY = "sk-test"
 PORTS = range(19140, 19180)
@@ -171,7 +172,7 @@ async def house(
             "routes": [dict(route) for route in routes],
             "transfer": {"contexts": ["test-targets"]},
             "shutdown": {"drain_s": 0},
-            "store": {"url": f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"},
+            "store": {"url": store_at(folder)},
             **(more or {}),
         }
         async with AsyncExitStack() as stack:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,7 @@ from controller.config_api import Pace, Scope, Token
 from controller.outbound.entry import Status
 from controller.outbound.orders import Summary, Wish
 from controller.store.database import Database
+from tests.peers.stores import store_at
 
 STARTED = datetime(2026, 11, 22, 9, 30, 0, 5000, tzinfo=UTC)
 
@@ -207,7 +209,7 @@ async def stage(
         kept: Kept | None = None
         if store:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            database = await stack.enter_async_context(Database(f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"))
+            database = await stack.enter_async_context(Database(store_at(Path(folder))))
             kept = Kept(database, Trail(database, keep_days=30))
         app = make_app(
             *(calls, orders, [*known, *tokens], more(calls, orders), extra),

@@ -16,6 +16,7 @@ from controller.outbound.entry import Entry, Status
 from controller.outbound.orders import Orders, Wish
 from controller.outbound.queue import Queue
 from controller.store.database import Database
+from tests.peers.stores import store_at
 from tests.unit.controller.configs import config
 
 PATIENCE = 10.0
@@ -107,7 +108,7 @@ async def office(folder: Path, control: FakeControl | None = None, **keys: Any) 
     """`keys` change the config, as `trunks__main__max_calls=1` does. Opened again, it is a restart."""
     control = control or FakeControl()
     loaded: Config = config(**keys)
-    async with Database(f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3") as database:
+    async with Database(store_at(folder)) as database:
         queue = Queue(database)
         dialer = Dialer(loaded, queue, control.place)
         task = asyncio.create_task(dialer.run())

@@ -35,6 +35,7 @@ from controller.outbound.queue import Queue
 from controller.store.database import Database
 from controller.tools.http import HttpTools
 from controller.workers import Workers
+from tests.peers.stores import store_at
 from tests.unit.controller.call.test_actor import OPENING, FakeTools, FakeWorkers
 from tests.unit.controller.call.test_machine import CALL, CALLER, OVER, SPEC
 from tests.unit.controller.configs import FULL, config
@@ -234,7 +235,7 @@ def request(operation: Operation, place: str, name: str, value: str) -> tuple[st
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 async def test_no_field_of_any_operation_lets_anything_through(operation: Operation, tmp_path: Path) -> None:
     token = Token(name="ops", token=SecretStr("ops-0123456789"), scopes=("admin",))
-    async with Database(f"sqlite+aiosqlite:///{tmp_path}/voiceai.sqlite3") as database:
+    async with Database(store_at(tmp_path)) as database:
         house = House(LETS_ALL_PASS, queue := Queue(database))
         orders = Orders(LETS_ALL_PASS, queue, lambda: None)
         app = make_app(cast(view.Calls, house), orders, [token], pace=Pace(per_second=10_000, burst=100_000))

@@ -12,18 +12,15 @@ from controller.outbound.decisions import Again, Over
 from controller.outbound.entry import Attempt, Entry, Order, Status
 from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
 from controller.store.database import Database
+from tests.peers.stores import store_at
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def url(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"
-
-
 @pytest.fixture
 async def queue(tmp_path: Path) -> AsyncIterator[Queue]:
-    async with Database(url(tmp_path)) as database:
+    async with Database(store_at(tmp_path)) as database:
         yield Queue(database)
 
 
@@ -98,13 +95,13 @@ async def test_attempts_are_told_and_only_one_end_counts(queue: Queue) -> None:
 
 
 async def test_a_restart_finds_everything_and_redials_nothing(tmp_path: Path) -> None:
-    async with Database(url(tmp_path)) as database:
+    async with Database(store_at(tmp_path)) as database:
         queue = Queue(database)
         waits, dialled, over = await add(queue), await add(queue), await add(queue)
         for each in (dialled, over):
             await queue.dial(each.id, NOW)
         await queue.settle(over.id, Attempt(NOW, "busy"), Over("busy"), NOW)
-    async with Database(url(tmp_path)) as database:
+    async with Database(store_at(tmp_path)) as database:
         queue = Queue(database)
         assert await queue.interrupt(NOW + SECOND) == [dialled.id]
         assert await queue.interrupt(NOW + SECOND) == []

@@ -15,12 +15,21 @@ from controller.store import database as databases
 from controller.store.database import Database, StoreError
 from controller.store.tables import metadata
 from controller.store.tables_outbound import outbound_pauses
+from tests.peers.stores import on_postgresql, store_at
+
+
+@pytest.fixture
+def of_a_file() -> None:
+    """For tests of what is SQLite's alone."""
+    if on_postgresql():
+        pytest.skip("SQLite's alone")
+
 
 NOW = datetime(2026, 11, 23, 5, 30, 0, 123456, tzinfo=UTC)
 
 
 def url_of(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder}/sub/voiceai.sqlite3"
+    return store_at(folder / "sub")
 
 
 async def test_the_migrations_make_exactly_the_tables_that_are_declared(tmp_path: Path) -> None:
@@ -31,6 +40,7 @@ async def test_the_migrations_make_exactly_the_tables_that_are_declared(tmp_path
         assert await connection.run_sync(differences) == []
 
 
+@pytest.mark.usefixtures("of_a_file")
 async def test_a_file_for_its_owner_only_and_every_commit_on_the_disk(tmp_path: Path) -> None:
     async with Database(url_of(tmp_path)) as database:
         async with database.writing() as connection:
@@ -83,6 +93,7 @@ async def test_many_writers_at_once_all_get_their_turn(tmp_path: Path) -> None:
             assert len((await connection.execute(select(outbound_pauses))).all()) == 50
 
 
+@pytest.mark.usefixtures("of_a_file")
 async def test_a_store_that_another_program_holds_is_an_error_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +124,7 @@ async def test_a_url_that_is_no_good_is_told(url: str, said: str) -> None:
             pass
 
 
+@pytest.mark.usefixtures("of_a_file")
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "voiceai.sqlite3").write_text("this is a shopping list\n" * 100)

@@ -19,6 +19,7 @@ from controller.config import Config
 from controller.events import signing
 from controller.events.service import Events
 from controller.store.database import Database
+from tests.peers.stores import store_at
 from tests.unit.controller.configs import SMALL, config
 from tests.unit.controller.views import call_view
 
@@ -109,14 +110,10 @@ def told_to(hooks: Mapping[str, Mapping[str, Any]], **more: Any) -> Config:
     return config(SMALL, webhooks={name: dict(each) for name, each in hooks.items()}, **more)
 
 
-def store_of(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"
-
-
 @asynccontextmanager
 async def events(settings: Config, folder: Path) -> AsyncIterator[Events]:
     """Running; drained at the end, as at a shutdown."""
-    async with Database(store_of(folder)) as database:
+    async with Database(store_at(folder)) as database:
         made = Events(settings, database, CollectorRegistry())
         running = asyncio.create_task(made.run())
         try:
