@@ -92,14 +92,15 @@ async def read(request: web.Request, kind: type[B]) -> B:
     elif request.content_type != "application/json" or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem("not-json", "Send Content-Type: application/json.")
     found = _json(raw)
-    if holds_nul(found):
-        raise malformed("The body has a text with the character U+0000, which no store keeps.")
     try:
-        return kind.model_validate(found)
+        body = kind.model_validate(found)
     except ValidationError as error:
         raise malformed(
             "The body has wrong or unknown fields.", *map(_field, error.errors(include_url=False))
         ) from None
+    if holds_nul(found):
+        raise malformed("The body has a text with the character U+0000, which no store keeps.")
+    return body
 
 
 async def _bytes(request: web.Request) -> bytes:

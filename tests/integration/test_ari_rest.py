@@ -9,6 +9,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -411,6 +412,24 @@ TELLING: list[tuple[Operation, str, str, dict[str, str], Any, Any, Callable[[Any
         lambda v: v.name == "voiceai",
     ),
     (
+        lambda a: a.module("chan_audiosocket.so"),
+        "GET",
+        "/asterisk/modules/chan_audiosocket.so",
+        {},
+        None,
+        {"name": "chan_audiosocket.so", "status": "Running"},
+        lambda v: v == "Running",
+    ),
+    (
+        lambda a: a.settings("endpoint", "trunk"),
+        "GET",
+        "/asterisk/config/dynamic/res_pjsip/endpoint/trunk",
+        {},
+        None,
+        [{"attribute": "direct_media", "value": "false"}, {"attribute": "allow", "value": "(ulaw)"}],
+        lambda v: v == {"direct_media": "false", "allow": "(ulaw)"},
+    ),
+    (
         lambda a: a.info(),
         "GET",
         "/asterisk/info",
@@ -478,7 +497,14 @@ def test_every_operation_is_pinned() -> None:
     operations = {name for name in dir(Ari) if not name.startswith("_") and callable(getattr(Ari, name))}
     shown: list[Any] = [row[0] for row in SILENT] + [row[0] for row in TELLING]
     pinned = {name for does in shown for name in does.__code__.co_names}
-    assert operations - pinned == {"aclose"}
+    assert operations - pinned == {"aclose", "time"}
+
+
+async def test_asterisks_clock(ari: Ari, recorder: Recorder) -> None:
+    recorder.answer = (204, None)
+    told = await ari.time()
+    assert told is not None
+    assert abs((datetime.now(UTC) - told).total_seconds()) < 60
 
 
 # ---------------------------------------------------------------- what comes back
@@ -547,6 +573,8 @@ async def test_a_variable_that_is_not_set_and_a_channel_that_is_gone(ari: Ari, r
         (lambda a: a.channels(), CHANNEL),
         (lambda a: a.channels(), ["c1"]),
         (lambda a: a.info(), {}),
+        (lambda a: a.module("m.so"), {}),
+        (lambda a: a.settings("endpoint", "trunk"), [{"attribute": 1}]),
         (lambda a: a.get_variable("c1", "X"), {"value": 1}),
         (lambda a: a.rtp_statistics("c1"), {"txcount": 1, "rxcount": 1, "txploss": 0, "rxploss": 0, "rtt": "x"}),
     ],

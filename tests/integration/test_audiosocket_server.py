@@ -352,7 +352,7 @@ async def test_what_is_no_handshake_is_closed(rig: Rig, stream: bytes, reason: s
     [
         (b"\x13\x03\xc0" + b"half a frame", "half a frame"),
         (b"\x99\x00\x01!", "protocol error: unknown frame type 0x99"),
-        (wire.encode_uuid(str(uuid.uuid4())), "a second UUID"),
+        (wire.encode_uuid("00000000-0000-4000-8000-000000000001"), "a second UUID"),
         (wire.encode_fault(b"\x01"), "the peer reported an error 01"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
-from controller import limits
+from controller import cli_api, limits
 from controller.api.audit import AuditResources
 from controller.api.events import EventResources
 from controller.api.server import operations_of
@@ -24,6 +24,12 @@ from controller.workers import UnknownWorker, Worker
 from tests.integration.api_stage import ADMIN, STARTED, Stage, stage
 
 NOBODY: Any = None
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A console that was made where COLUMNS is set (pytest-xdist sets it) keeps to that width."""
+    monkeypatch.setattr(cli_api.out, "_width", 200)
 
 
 @pytest.fixture(autouse=True)
