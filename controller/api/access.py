@@ -1,10 +1,12 @@
 """Who may do what: bearer tokens and their scopes.
 
-Owns the comparison of tokens, in constant time and by hash. A token's text is not kept.
+Owns the comparison of tokens, in constant time and by hash. A token's text is not kept. Who shows wrong ones has
+to wait (`strangers`).
 """
 
 import hashlib
 import hmac
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,8 +14,9 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from controller.api.pace import Bucket
+from controller.api.pace import RETRY_AFTER, Bucket
 from controller.api.problems import PACE, USER, Problem
+from controller.api.strangers import Strangers
 from controller.config_api import Pace, Scope, Token
 
 
@@ -32,11 +35,12 @@ class Doorkeeper:
     """Knows all tokens. `let_in` is the gate that each route is registered through. `pace` is for tokens without one of
     their own."""
 
-    def __init__(self, tokens: Iterable[Token], pace: Pace | None = None) -> None:
+    def __init__(self, tokens: Iterable[Token], pace: Pace | None = None, strangers: Strangers | None = None) -> None:
         self._users = [_user(token, token.rate or pace or Pace()) for token in tokens]
+        self._strangers = Strangers() if strangers is None else strangers
 
     def user_of(self, request: web.Request) -> User:
-        """Raises Problem 401."""
+        """Raises Problem 401, and 429 for an address from which too many wrong tokens came."""
         given = request.headers.getall(hdrs.AUTHORIZATION, [])
         kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         digest = _digest(token.strip())
@@ -44,7 +48,12 @@ class Doorkeeper:
         for user in self._users:  # all of them, always: the time taken tells nothing
             if hmac.compare_digest(user.digest, digest):
                 found = user
-        if found is None or kind.lower() != "bearer":
+        if kind.lower() != "bearer":
+            found = None
+        shown = found.name if found else None
+        if given and (wait := self._strangers.wait(request.remote, shown, time.monotonic())):
+            raise Problem("too-many-guesses", headers={RETRY_AFTER: str(math.ceil(wait))})
+        if found is None:
             wanted = 'Bearer realm="voiceai"' + (', error="invalid_token"' if given else "")
             raise Problem(
                 "unauthorized",

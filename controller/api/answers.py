@@ -186,6 +186,29 @@ class SoundAnswer(Answer):
     seconds: float
 
 
+class CountersAnswer(Answer):
+    """Of the call's last AI session, counted by its worker. Frames last 20 ms."""
+
+    frames_in: int
+    """That came from the caller."""
+    frames_out: int
+    """That were sent to the caller, silence too."""
+    late_frames: int
+    """Of the caller, dropped because they came late."""
+    dropped_frames: int
+    """Of the caller, dropped because the AI's connection did not take them."""
+    barge_ins: int
+    false_barge_ins: int
+    """After which the caller said nothing."""
+    turns: int
+    reconnects: int
+    """Of the line to the AI."""
+    benign_errors: int
+    """That the AI told of and that did no harm."""
+    usage: dict[str, int]
+    """Tokens, by kind."""
+
+
 class CallDetailAnswer(CallAnswer):
     """One call with all that is kept of it. The transcript is personal."""
 
@@ -193,6 +216,8 @@ class CallDetailAnswer(CallAnswer):
     turn_times: tuple[TurnAnswer, ...]
     barge_ins: tuple[BargeInAnswer, ...]
     recordings: tuple[SoundAnswer, ...]
+    counters: CountersAnswer | None
+    """null until the call's AI session is over."""
 
     @classmethod
     def of_detail(cls, detail: view.CallDetail) -> "CallDetailAnswer":
@@ -201,6 +226,7 @@ class CallDetailAnswer(CallAnswer):
             "turn_times": tuple(map(TurnAnswer.model_validate, detail.turns)),
             "barge_ins": tuple(map(BargeInAnswer.model_validate, detail.barge_ins)),
             "recordings": tuple(map(SoundAnswer.model_validate, detail.recordings)),
+            "counters": detail.counters and CountersAnswer.model_validate(detail.counters),
         }
         return cls.model_validate(_call_fields(detail.call) | kept)
 

@@ -48,10 +48,14 @@ def _file(name: str, kind: str) -> Any:
 async def _problem(request: web.Request) -> web.Response:
     """What a problem's `type` leads to."""
     type_ = request.match_info["type"]
-    if type_ not in TITLES:
+    if type_ == "http-error":
+        text = "What the HTTP server refuses by itself; the status says why"
+    elif type_ in TITLES:
+        status, title = TITLES[type_]
+        text = f"{title}\n\nHTTP status {int(status)}"
+    else:
         raise Problem("not-found")
-    status, title = TITLES[type_]
-    text = f"{title}\n\nHTTP status {int(status)}. See docs/api.md.\n"
+    text += f". More in docs/api.md#problem-{type_}\n"
     return web.Response(text=text, content_type="text/plain", headers={hdrs.CACHE_CONTROL: "no-store"})
 
 

@@ -39,7 +39,7 @@ _STREAM = {
 }
 
 
-Named = Annotated[str, StringConstraints(min_length=1, max_length=320)]
+Named = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class Replay(Body):

@@ -13,18 +13,42 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from controller.api.idempotency import HEADER
-from controller.api.operations import Operation
+from controller.api.operations import STREAM, Operation
+from controller.api.pace import LEFT, POLICY, RETRY_AFTER
 from controller.api.problems import TITLES, ProblemAnswer
 from controller.events import openapi as events
+
+
+def _header(said: str) -> dict[str, Any]:
+    return {"description": said, "schema": {"type": "string"}}
+
 
 _PATTERN = re.compile(r"\{(\w+):[^{}]*(?:\{[^{}]*\})?[^{}]*\}")
 
 REF = "#/components/schemas/{model}"
 
 _EVERY = ("http-error", "internal")
-_GUARDED = ("unauthorized", "forbidden", "too-many-requests")
+_GUARDED = ("unauthorized", "forbidden", "too-many-requests", "too-many-guesses")
 _WITH_KEY = ("key-in-use", "outcome-unknown", "key-reused", "store-away")
 _WITH_BODY = ("malformed-request", "not-json", "compressed", "too-large", "too-slow")
+
+
+_HEADERS: dict[str, Any] = {
+    "X-Request-Id": _header("The request's, or one of ours: stands in the log and the audit log."),
+    POLICY: _header('How many requests (`q`) the token may send in how many seconds (`w`): `"token";q=100;w=2`.'),
+    LEFT: _header('How many are left (`r`), and in how many seconds all are back (`t`): `"token";r=99;t=1`.'),
+    RETRY_AFTER: {"description": "Seconds until it is worth to ask again.", "schema": {"type": "integer"}},
+}
+"""Of answers of any operation. draft-ietf-httpapi-ratelimit-headers-10."""
+
+_STREAMED: dict[str, Any] = {
+    "type": "object",
+    "description": "Each event of the stream. `data` is JSON: docs/events.md says of what form for which `event`.",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+    "required": ["event", "data"],
+}
+
+_LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
@@ -46,6 +70,7 @@ def document(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         "webhooks": events.webhooks(),
         "components": {
             "schemas": schemas["$defs"] | events.schemas(),
+            "headers": _HEADERS,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -111,7 +136,8 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
 def _responses(operation: Operation) -> dict[str, Any]:
     good: dict[str, Any] = {"description": operation.status.phrase}
     if operation.answer is not None or operation.status is not HTTPStatus.NO_CONTENT:
-        schema = _ref(operation.answer) if operation.answer else {"type": "string"}
+        plain = _STREAMED if operation.media == STREAM else {"type": "string"}
+        schema = _ref(operation.answer) if operation.answer else plain
         good["content"] = {operation.media: {"schema": schema}}
     if operation.headers:
         told = operation.headers.items()
@@ -124,7 +150,17 @@ def _responses(operation: Operation) -> dict[str, Any]:
         said = " ".join(f"`{each}`: {TITLES[each][1]}." for each in types)
         told_problem = responses.setdefault(str(int(status)), {"description": said})
         told_problem.setdefault("content", {})["application/problem+json"] = {"schema": _ref(ProblemAnswer)}
+    for code, told_answer in responses.items():
+        told_answer["headers"] = told_answer.get("headers", {}) | _common_headers(operation, HTTPStatus(int(code)))
     return responses
+
+
+def _common_headers(operation: Operation, status: HTTPStatus) -> dict[str, Any]:
+    """Who shows no token that is known has no pace to be told of."""
+    names = ["X-Request-Id", *((RETRY_AFTER,) if status in _LATER else ())]
+    if operation.scope is not None and status is not HTTPStatus.UNAUTHORIZED:
+        names += [POLICY, LEFT]
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _problems(operation: Operation) -> Mapping[HTTPStatus, list[str]]:

@@ -21,7 +21,7 @@ from controller.api.access import Doorkeeper
 from controller.api.answers import Answer
 from controller.api.bodies import Body, field_error, read
 from controller.api.idempotency import Idempotency
-from controller.api.problems import USER, malformed
+from controller.api.problems import USER, Problem, malformed
 from controller.config_api import Scope
 
 STREAM = "text/event-stream"
@@ -107,6 +107,8 @@ def _served(
     operation: Operation, doorkeeper: Doorkeeper, keys: Idempotency | None
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
+        if any("\0" in part for part in request.match_info.values()):
+            raise Problem("not-found")  # no name has it, and no store could look for it
         query = _query(request, operation.query)
         body = await read(request, operation.body) if operation.body is not None else None
         if operation.method != "GET":
@@ -139,6 +141,8 @@ async def _answered(operation: Operation, asked: Asked) -> web.StreamResponse:
 def _query(request: web.Request, kind: type[Body] | None) -> Body | None:
     """Raises Problem 400 for a parameter that is unknown, given twice or wrong."""
     given = request.query
+    if any("\0" in value for value in given.values()):
+        raise malformed("The query has a NUL character.")
     known = {} if kind is None else kind.model_fields
     many = {name for name, each in known.items() if get_origin(each.annotation) is tuple}
     if any(name not in many and len(given.getall(name)) > 1 for name in set(given)):

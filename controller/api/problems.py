@@ -55,6 +55,7 @@ TITLES: dict[str, tuple[HTTPStatus, str]] = {
     "unknown-name": (HTTPStatus.UNPROCESSABLE_ENTITY, "There is no such trunk or agent"),
     "wrong-moment": (HTTPStatus.UNPROCESSABLE_ENTITY, "The call could never be placed"),
     "too-many-requests": (HTTPStatus.TOO_MANY_REQUESTS, "This token asks too often"),
+    "too-many-guesses": (HTTPStatus.TOO_MANY_REQUESTS, "Too many wrong tokens came from this address"),
     "key-in-use": (HTTPStatus.CONFLICT, "A request with this Idempotency-Key is under way"),
     "outcome-unknown": (HTTPStatus.CONFLICT, "The request with this Idempotency-Key was begun and interrupted"),
     "key-reused": (HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key was used for another request"),

@@ -19,6 +19,7 @@ from controller.api.operations import Operation, routes
 from controller.api.problems import answer_problems, mark
 from controller.api.queueing import QueueResources
 from controller.api.resources import Resources
+from controller.api.strangers import Strangers
 from controller.call.view import Calls
 from controller.config_api import Pace, Token
 from controller.outbound.orders import Ordering
@@ -52,6 +53,7 @@ def make_app(
     extra_routes: Iterable[web.AbstractRouteDef] = (),
     kept: Kept | None = None,
     pace: Pace | None = None,
+    strangers: Strangers | None = None,
 ) -> web.Application:
     """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves."""
     middlewares = [*([noting(kept.trail)] if kept else []), answer_problems]
@@ -59,7 +61,7 @@ def make_app(
     app.on_response_prepare.append(mark)
     operations = (*operations_of(calls, orders), *more, *(AuditResources(kept.trail).operations() if kept else ()))
     keys = Idempotency(kept.database) if kept else None
-    served = routes(operations, Doorkeeper(tokens, pace), keys)
+    served = routes(operations, Doorkeeper(tokens, pace, strangers), keys)
     app.router.add_routes([*served, *documents.routes(operations), *extra_routes])
     return app
 

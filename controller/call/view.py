@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from bridge.contract import Counters
 from controller.call.messages import SupervisionMode, TransferKind
 from controller.call.plan import Participant, State, Supervision, Transfer
 from controller.call.record import BargeIn, Record, Sound, Spread, Turn, Utterance
@@ -126,6 +127,8 @@ class CallDetail:
     barge_ins: Sequence[BargeIn] = ()
     recordings: Sequence[Sound] = ()
     """Those that are complete."""
+    counters: Counters | None = None
+    """What the worker counted, once its session is over."""
 
 
 def participant_view(found: Participant) -> ParticipantView:
@@ -176,6 +179,7 @@ def detail_of(call: "Call", record: Record) -> CallDetail:
         tuple(record.turns),
         tuple(record.barge_ins),
         tuple(record.recordings),
+        call.counters,
     )
 
 

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from controller.api.audit import Trail
 from controller.api.operations import Operation
 from controller.api.server import ApiServer, Kept, make_app
+from controller.api.strangers import Strangers
 from controller.call import view
 from controller.config_api import Pace, Scope, Token
 from controller.outbound.entry import Status
@@ -198,6 +199,7 @@ async def stage(
     more: Callable[[FakeCalls, FakeOrders], Iterable[Operation]] = lambda _, __: (),
     store: bool = False,
     tokens: Iterable[Token] = (),
+    strangers: Strangers | None = None,
 ) -> AsyncIterator[Stage]:
     """`store`: with idempotency keys and the audit log, over a database of its own. `tokens`: besides TOKENS."""
     calls = FakeCalls()
@@ -215,6 +217,7 @@ async def stage(
             *(calls, orders, [*known, *tokens], more(calls, orders), extra),
             kept=kept,
             pace=Pace(per_second=10_000, burst=100_000),
+            strangers=Strangers(per_second=10_000, at_once=100_000) if strangers is None else strangers,
         )
         server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", 0))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
