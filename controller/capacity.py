@@ -1,9 +1,9 @@
 """Is there room for one more call? [pure]
 
-Owns the limits on calls at once and calls per second, in total and per trunk, agent and number called. A trunk's
-count every leg over it: calls, and what is dialled for a call that is up (transfers, participants, supervisors). What
-is up is counted in what lives, each time: there is no count that could be left behind. Only beginnings are remembered,
-for the rates, and each is forgotten after its second or its hour. Time is an argument.
+Owns the limits on calls at once and calls in a second, a minute, an hour, in total and per trunk, agent and number
+called. A trunk's count every leg over it: calls, and what is dialled for a call that is up (transfers, participants,
+supervisors). What is up is counted in what lives, each time: there is no count that could be left behind. Only
+beginnings are remembered, for the rates, and each is forgotten after its time. Time is an argument.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ from controller.limits import Busy
 if TYPE_CHECKING:
     from controller.config import Config
 
-SECOND, HOUR = 1.0, 3600.0
+SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Capacity:
             while begun and begun[0] <= now - window:
                 begun.popleft()
             if begun and len(begun) >= most:
-                raise Busy(f"Calls may not begin any faster ({name}).")
+                raise Busy(f"Calls may not begin any faster ({name.partition(' of ')[0]}).")
 
     def began(self, wanted: Slot, now: float) -> None:
         for name, most, _ in self._rates(wanted):
@@ -92,13 +92,22 @@ class Capacity:
         """(name, how many, in how many seconds) of each rate that this call counts for."""
         rates: list[tuple[str, int | None, float]] = []
         if wanted.direction != "leg":
-            rates.append(("limits.calls_per_second", self._config.limits.calls_per_second, SECOND))
+            rates += self._rates_of_calls(wanted)
         trunk = self._config.trunks.get(wanted.trunk or "")
         if trunk is not None:
             rates.append((f"trunks.{wanted.trunk}.calls_per_second", trunk.calls_per_second, SECOND))
             if wanted.direction != "inbound":
                 rates.append((_hourly(wanted.trunk), trunk.calls_per_hour, HOUR))
         return [(name, most, window) for name, most, window in rates if most is not None]
+
+    def _rates_of_calls(self, wanted: Slot) -> list[tuple[str, int | None, float]]:
+        shared, agent = self._config.limits, self._config.agents.get(wanted.agent)
+        by_number = shared.per_number_per_minute.get(wanted.number or "")
+        return [
+            ("limits.calls_per_second", shared.calls_per_second, SECOND),
+            (f"agents.{wanted.agent}.calls_per_minute", agent.calls_per_minute if agent else None, MINUTE),
+            (f"limits.per_number_per_minute of {wanted.number}" if by_number else "", by_number, MINUTE),
+        ]
 
 
 def _hourly(trunk: str | None) -> str:

@@ -143,6 +143,8 @@ class Limits(Section):
     """Calls that may begin in one second, in and out."""
     per_number: dict[PhoneText, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Calls at once by the number called, e.g. {"+49301234567": 10}."""
+    per_number_per_minute: dict[PhoneText, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Calls that may begin in one minute by the number called, e.g. {"+49301234567": 30}."""
     minutes_per_day: float | None = Field(None, gt=0)
     """As `trunks.*.minutes_per_day`, over all trunks."""
     spend_per_call: float | None = Field(None, gt=0)

@@ -152,6 +152,12 @@ class Agent(Section):
 
     max_calls: int | None = Field(None, ge=1)
     """Calls at once that this agent has."""
+    calls_per_minute: int | None = Field(None, ge=1)
+    """Calls of this agent that may begin in one minute, in and out."""
+    lookup: ToolName | None = None
+    """As `routes[].lookup`, for calls that come in by a route without one."""
+    lookup_s: float = Field(1.0, gt=0, le=5)
+    """As `routes[].lookup_s`."""
     instructions: TemplateText
     """The prompt. `{{name}}` becomes the call variable of that name, or nothing."""
     voice: SomeText = "marin"

@@ -117,6 +117,9 @@ def _check_names(agent: str, entry: Mapping[str, Any], top: Mapping[str, Any], s
         "tools": [*BUILT_IN_TOOLS, *_mapping(top.get("http_tools"))],
         "mcp": [*_mapping(top.get("mcp"))],
     }
+    lookup = entry.get("lookup")
+    if isinstance(lookup, str) and lookup not in _mapping(top.get("http_tools")):
+        source.add(("agents", agent, "lookup"), "no such HTTP tool", "a name from http_tools", lookup)
     for key, names in known.items():
         listed = entry.get(key)
         given = listed if isinstance(listed, list) else []

@@ -65,6 +65,9 @@ class Route(Section):
     """The number called: exact, or with a final `*` for everything that begins so."""
     agent: str | dict[str, Annotated[int, Field(ge=0, le=1000)]]
     """One agent, or several by weight: `{reception: 90, new_prompt: 10}`."""
+    sticky: SomeText | None = None
+    """With several agents: the same caller always gets the same one, as long as this word and the weights stay as they
+    are. Another word (`trial-2`) draws anew. A withheld number is drawn for each call."""
     caller: RoutePattern | None = None
     """The caller's number, likewise. A withheld number fits only `*`."""
     trunk: str | None = None
@@ -77,7 +80,7 @@ class Route(Section):
     """Variables for the agent's templates."""
     lookup: ToolName | None = None
     """A name from `http_tools`, asked with `caller` and `called` while it rings. The JSON object that it answers
-    becomes variables of the agent's templates."""
+    becomes variables of the agent's templates. Without it: the agent's own `lookup`, if it has one."""
     lookup_s: float = Field(1.0, gt=0, le=5)
     """The call is answered without the look-up's answer after this."""
     overflow: tuple[OverflowStep, ...] = ()

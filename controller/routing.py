@@ -51,7 +51,7 @@ def route(config: Config, arrival: Arrival, now: datetime) -> Routed | None:
         return Routed(first_agent(config))
     for each in config.routes:
         if _all_fit(each, arrival) and (each.hours is None or is_open(each.hours, now)):
-            return Routed(_choice(each, arrival.call), each)
+            return Routed(_choice(each, arrival), each)
     return None
 
 
@@ -76,11 +76,13 @@ def is_open(hours: OpenHours, now: datetime) -> bool:
     )
 
 
-def _choice(route: Route, call: str) -> str:
-    """By weight, and always the same for the same call."""
+def _choice(route: Route, arrival: Arrival) -> str:
+    """By weight, and always the same for the same call, or for the same caller if the route is sticky."""
     if isinstance(route.agent, str):
         return route.agent
-    draw = int.from_bytes(hashlib.sha256(call.encode()).digest()[:8]) % sum(route.agent.values())
+    sticks = route.sticky is not None and arrival.caller
+    drawn = f"{route.sticky}\n{arrival.caller}" if sticks else arrival.call
+    draw = int.from_bytes(hashlib.sha256(drawn.encode()).digest()[:8]) % sum(route.agent.values())
     for name, weight in route.agent.items():
         if draw < weight:
             return name

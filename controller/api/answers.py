@@ -63,6 +63,8 @@ class QueuePlace(Answer):
     due_at: Moment
     expires_at: Moment
     asked_by: str
+    place: int | None
+    """Of one that is due and waits for room: 1 is next, over its trunk. Only where one call is asked for."""
     attempts: tuple[AttemptAnswer, ...]
     """Those that are over."""
 
@@ -142,6 +144,8 @@ class CallAnswer(Answer):
     supervision: SupervisionAnswer | None
     """The latest one."""
     participants: tuple[ParticipantAnswer, ...]
+    place: int | None
+    """Of a caller who waits for room: 1 is next. Nobody can tell how long that is."""
     queue: QueuePlace | None
     """Of a call that we place."""
 

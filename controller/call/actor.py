@@ -123,6 +123,8 @@ class CallActor:
             self._log.info("call state", state=self.call.state.value, before=before.state, on=type(what).__name__)
             if self.call.state is State.REHOMING:
                 self._lost_at = _now()
+        if isinstance(what, m.SoundOver):
+            self._log.info("sound over")
         if isinstance(what, m.LegRinging) and what.channel == self.call.plan.leg:
             self._observe(CallRang(self.id))
         for each in changes(self.call, before):
@@ -177,6 +179,7 @@ class CallActor:
                 for name, value in variables.items():
                     await ari.set_variable(channel, name, value)
             case m.Play(channel, playback, media):
+                self._log.info("sound for the caller", sounds=list(media))
                 await ari.play(channel, *media, playback_id=playback)
             case m.StartTone(channel, playback):
                 await ari.play(channel, TONE, playback_id=playback)

@@ -27,6 +27,7 @@ from controller.call.plan import Plan, State, Waiting
 from controller.call.room import Room
 from controller.capacity import Slot
 from controller.config import Config
+from controller.config_agents import Agent
 from controller.config_routes import Overflow, Route, WaitingLine
 from controller.tools.http import HttpTools
 
@@ -229,24 +230,26 @@ class Arrivals:
     # ------------------------------------------------------------ what is to be known beforehand
 
     def _ask_first(self, caller: _Caller, agent: str, route: Route | None) -> None:
-        if route is None or route.lookup is None:
+        """The route's look-up comes before the agent's own."""
+        asked: Route | Agent = route if route is not None and route.lookup else self._config.agents[agent]
+        if asked.lookup is None:
             self._begin(caller, agent, route, {})
             return
-        task = self._tasks.create_task(self._look_up(caller, agent, route), name=f"look-up {caller.arrival.call}")
+        looking = self._look_up(caller, agent, route, asked.lookup, asked.lookup_s)
+        task = self._tasks.create_task(looking, name=f"look-up {caller.arrival.call}")
         self._asking[caller.leg] = task, _slot(caller, agent)
 
-    async def _look_up(self, caller: _Caller, agent: str, route: Route) -> None:
+    async def _look_up(self, caller: _Caller, agent: str, route: Route | None, tool: str, budget: float) -> None:
         """Within its budget, ringing meanwhile; the call begins whatever comes of it."""
-        assert route.lookup is not None
         found: dict[str, str] = {}
         began = monotonic()
         try:
-            async with asyncio.timeout(route.lookup_s):
+            async with asyncio.timeout(budget):
                 await self._ari.ring(caller.leg)
-                asked = self._config.http_tools[route.lookup].parameters.get("properties", {})
+                asked = self._config.http_tools[tool].parameters.get("properties", {})
                 known = {"caller": caller.arrival.caller, "called": caller.arrival.to}
                 arguments = {name: value for name, value in known.items() if name in asked}
-                found = _variables(await self._tools.run(caller.arrival.call, route.lookup, arguments))
+                found = _variables(await self._tools.run(caller.arrival.call, tool, arguments))
         except (TimeoutError, AriError) as error:
             log.warning("look-up gave nothing", call=caller.arrival.call, reason=type(error).__name__)
         finally:

@@ -64,6 +64,8 @@ class QueueView:
     due_at: datetime
     expires_at: datetime
     asked_by: str
+    place: int | None = None
+    """Of one that is due and waits for room: 1 is next, over its trunk."""
     attempts: tuple[AttemptView, ...] = ()
 
 
@@ -115,6 +117,8 @@ class CallView:
     """off, on or paused."""
     participants: Sequence[ParticipantView] = ()
     supervision: SupervisionView | None = None
+    place: int | None = None
+    """Of a caller who waits for room: 1 is next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,7 @@ def view_of(call: "Call", record: Record) -> CallView:
         recording=call.recording if call.with_agent else "off",
         participants=tuple(map(participant_view, call.participants.values())),
         supervision=supervision_view(watched) if watched else None,
+        place=call.place if call.state is State.WAITING else None,
     )
 
 

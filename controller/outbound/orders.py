@@ -122,7 +122,10 @@ class Orders:
         entry = await self._queue.get(call)
         if entry is None:
             raise view.UnknownCall("There is no such call, or it ended long ago.")
-        return self.view_of(entry)
+        return self._placed(self.view_of(entry), await self._queue.place(entry, datetime.now(UTC)))
+
+    def _placed(self, shown: view.CallView, place: int | None) -> view.CallView:
+        return replace(shown, queue=replace(shown.queue, place=place)) if shown.queue and place else shown
 
     async def cancel(self, call: str, *, by: str) -> view.CallView:
         """One that waits. Raises UnknownCall, WrongState."""

@@ -65,6 +65,18 @@ class Queue:
             row = (await store.execute(select(calls).where(calls.c.id == call))).one_or_none()
         return _entry(row) if row is not None else None
 
+    async def place(self, entry: Entry, now: datetime) -> int | None:
+        """In the line of those that are due over the same trunk, 1 is next; None: it does not stand there."""
+        if entry.status is not Status.QUEUED or entry.due_at > now:
+            return None
+        order = entry.order
+        earlier = (calls.c.priority == order.priority) & (calls.c.number <= entry.number)
+        before = [_is(Status.QUEUED), calls.c.due_at <= now, calls.c.trunk == order.trunk]
+        query = select(func.count()).where(*before, (calls.c.priority > order.priority) | earlier)
+        async with self._database.reading() as store:
+            found: int = (await store.execute(query)).scalar_one()
+        return found or None
+
     async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[Entry]:
         """Newest first, those with a `number` below `before`."""
         query = select(calls).order_by(calls.c.number.desc()).limit(limit)

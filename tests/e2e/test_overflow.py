@@ -1,6 +1,9 @@
 """More callers than agents: the line with music and its order, another agent, the dialplan, busy. And look-ups."""
 
 import asyncio
+import shutil
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,10 @@ from aiohttp import web
 
 from demo.phone import PhoneError
 from demo.realtime import Say, ToneBrain
+from demo.sound import is_tone
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
+from tests.peers.sip import STORM
 
 GREETING = Say("Hello.", 1.0, 440)
 ONE_AT_A_TIME = {"max_calls": 1}
@@ -51,7 +56,8 @@ async def test_those_who_wait_are_served_in_order(asterisk: Asterisk, tmp_path: 
 
 
 async def test_the_place_in_the_line_is_said(asterisk: Asterisk, tmp_path: Path) -> None:
-    line = {"wait": {"max_wait_s": 8, "announce_s": 5}}
+    """Music again behind it: what is said ends, and took as long as words take."""
+    line = {"wait": {"max_wait_s": 10, "announce_s": 5}}
     async with (
         house(asterisk, tmp_path, ToneBrain(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(line)) as running,
         running.caller() as first,
@@ -60,6 +66,12 @@ async def test_the_place_in_the_line_is_said(asterisk: Asterisk, tmp_path: Path)
         await first.answered()
         await second.answered()
         call = await waits(running, 1)
+        said = await running.service.logged("sound for the caller", call=call)
+        assert said["sounds"] == ["sound:queue-youarenext"]
+        assert (await running.api("GET", f"/v1/calls/{call}"))["place"] == 1
+        again = await running.service.logged("sound over", call=call)
+        took = datetime.fromisoformat(again["timestamp"]) - datetime.fromisoformat(said["timestamp"])
+        assert took.total_seconds() > 0.5, "Asterisk has no such sound"
         ended = await running.ended(call, timeout=15)
         assert ended["outcome"] == "no_room"
         await first.hang_up()
@@ -74,7 +86,11 @@ async def test_without_room_the_dialplan_goes_on(asterisk: Asterisk, tmp_path: P
     ):
         await first.answered()
         await second.answered()
-        await running.service.logged("no room: the dialplan goes on")
+        await second.rtp.hears(lambda heard: is_tone(heard, 620))  # of 6001
+        there = [line.split("!") for line in asterisk.rx("core show channels concise").splitlines() if "!" in line]
+        assert [each[1:3] for each in there if each[1] == "test-targets"] == [["test-targets", "6001"]], there
+        await running.service.logged("no room: the dialplan goes on", context="test-targets")
+        assert len((await running.api("GET", "/v1/calls?state=active"))["calls"]) == 1
         await second.hang_up()
         await first.hang_up()
 
@@ -91,12 +107,14 @@ async def test_busy(asterisk: Asterisk, tmp_path: Path) -> None:
         await first.hang_up()
 
 
-@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("how", ["well", "slow", "broken"])
 async def test_a_look_up_fills_the_prompt_and_never_keeps_a_caller_waiting(
-    asterisk: Asterisk, tmp_path: Path, slow: bool
+    asterisk: Asterisk, tmp_path: Path, how: str
 ) -> None:
     async def customer(request: web.Request) -> web.Response:
-        await asyncio.sleep(20 if slow else 0)
+        if how == "broken":
+            raise web.HTTPInternalServerError(text="{")
+        await asyncio.sleep(20 if how == "slow" else 0)
         return web.json_response({"customer": "Zoe", "nested": {"a": 1}})
 
     app = web.Application()
@@ -125,8 +143,81 @@ async def test_a_look_up_fills_the_prompt_and_never_keeps_a_caller_waiting(
         ):
             await phone.answered()
             session = await running.stand_in.session()
-            name = "nobody" if slow else "Zoe"
+            name = "Zoe" if how == "well" else "nobody"
+            looked_up = await running.service.logged("looked up")
+            assert looked_up["ms"] < 5000, "the tool would have taken 20 seconds, and may take half a one"
             assert session.config["instructions"] == f"You talk to {name}."
             await phone.hang_up()
     finally:
         await runner.cleanup()
+
+
+async def test_a_burst_over_the_calls_per_second(asterisk: Asterisk, tmp_path: Path) -> None:
+    """Whoever is too many hears busy, and no two calls begin within a second."""
+    async with (
+        house(asterisk, tmp_path, ToneBrain(forever=GREETING), more={"limits": {"calls_per_second": 1}}) as running,
+        running.caller() as one,
+        running.caller() as two,
+        running.caller() as three,
+    ):
+        phones = (one, two, three)
+        found = await asyncio.gather(*(phone.answered() for phone in phones), return_exceptions=True)
+        refused = [str(each) for each in found if isinstance(each, PhoneError)]
+        assert refused, "three calls at once"
+        assert all("486" in each for each in refused)
+        arrived = [line for line in running.service.lines if line["event"] == "call arrived"]
+        assert len(arrived) == 3 - len(refused) >= 1
+        moments = [datetime.fromisoformat(line["timestamp"]) for line in arrived]
+        gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
+        assert all(gap > 0.9 for gap in gaps), gaps
+        for phone, answer in zip(phones, found, strict=True):
+            if not isinstance(answer, BaseException):
+                await phone.hang_up()
+
+
+async def test_a_route_by_time(asterisk: Asterisk, tmp_path: Path) -> None:
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=2):%a}".lower()
+    hours = [{"time_zone": "UTC", "windows": [f"{days} 00:00-24:00"]} for days in (tomorrow, "mon-sun")]
+    by_time = [{"to": "*", "agent": "reception", "hours": hours[0]}, {"to": "*", "agent": "night", "hours": hours[1]}]
+    agents = {name: {"instructions": f"The {name}.", "greeting": "Hello."} for name in ("reception", "night")}
+    async with (
+        house(asterisk, tmp_path, ToneBrain(forever=GREETING), routes=by_time, more={"agents": agents}) as running,
+        running.caller() as phone,
+    ):
+        await phone.answered()
+        assert (await running.only_call())["agent"] == "night"
+        assert (await running.stand_in.session()).config["instructions"] == "The night."
+        await phone.hang_up()
+
+
+async def test_a_storm_runs_over_into_the_dialplan(asterisk: Asterisk, tmp_path: Path) -> None:
+    """Thirty calls in two seconds for five places: all are answered, by an agent or by the dialplan."""
+    calls, places = 30, 5
+    sipp = shutil.which("sipp")
+    assert sipp is not None
+    keys: dict[str, Any] = {"agent": {"max_calls": places}, "routes": routes({"context": "6001@test-targets"})}
+    async with house(asterisk, tmp_path, ToneBrain(forever=GREETING), **keys) as running:
+        process = await asyncio.create_subprocess_exec(
+            sipp,
+            *(running.sip, "-sf", str(STORM), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),
+            *("-m", str(calls), "-r", "15", "-l", str(calls)),
+            *("-key", "user", "4930123456", "-key", "format", "0", "-key", "codec", "PCMU", "-key", "rtp_port", "9"),
+            *("-timeout", "40s", "-timeout_error", "-trace_err", "-error_file", str(tmp_path / "sipp.log")),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, complaint = await process.communicate()
+        assert process.returncode == 0, complaint.decode()
+        await running.nothing_left()
+        lines = running.service.lines
+        served = [line for line in lines if line["event"] == "call arrived"]
+        sent_on = [line for line in lines if line["event"] == "no room: the dialplan goes on"]
+        assert len(served) + len(sent_on) == calls
+        assert len(served) >= places
+        assert sent_on, "more than five at a time"
+        up = most = 0
+        for line in lines:
+            up += {"call arrived": 1, "call ended": -1}.get(str(line["event"]), 0)
+            most = max(most, up)
+        assert most == places

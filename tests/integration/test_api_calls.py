@@ -104,6 +104,7 @@ async def test_a_call_is_shown_whole() -> None:
                 "recording": "off",
                 "supervision": None,
                 "participants": [],
+                "place": None,
                 "queue": None,
                 "transcript": [
                     {

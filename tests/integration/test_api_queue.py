@@ -27,6 +27,7 @@ async def test_the_queue_is_listed() -> None:
             "due_at": AT,
             "expires_at": AT,
             "asked_by": "ops",
+            "place": None,
             "attempts": [],
         }
         assert body["next"] == 2

@@ -58,6 +58,18 @@ async def test_order_of_turns(queue: Queue) -> None:
     assert await heads(queue, at=NOW + 10 * SECOND) == [urgent.id, first.id, second.id, later.id]
 
 
+async def test_the_place_of_each(queue: Queue) -> None:
+    first, second, urgent = await add(queue), await add(queue), await add(queue, priority=5)
+    other, later = await add(queue, trunk="second"), await add(queue, due=10)
+    entries = (urgent, first, second, other, later)
+    assert [await queue.place(each, NOW) for each in entries] == [1, 2, 3, 1, None]
+    await queue.dial(urgent.id, NOW)
+    assert [await queue.place(each, NOW) for each in (first, second)] == [1, 2]
+    found = await queue.get(urgent.id)
+    assert found is not None
+    assert await queue.place(found, NOW) is None
+
+
 async def test_a_crowd_on_one_trunk_does_not_hide_another(queue: Queue) -> None:
     crowd = [await add(queue) for _ in range(30)]
     other = await add(queue, trunk="second", priority=-5)

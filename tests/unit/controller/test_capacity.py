@@ -55,6 +55,8 @@ def test_calls_at_once(changes: dict[str, Any], live: list[Slot], wanted: Slot, 
         ({"trunks__main__calls_per_second": 2}, IN, 1.0),
         ({"trunks__main__calls_per_hour": 2}, OUT, 3600.0),
         ({"trunks__main__calls_per_second": 2}, LEG, 1.0),
+        ({"agents__reception__calls_per_minute": 2}, OUT, 60.0),
+        ({"limits__per_number_per_minute": {"+4930": 2}}, IN, 60.0),
         ({"trunks__main__calls_per_hour": 2}, LEG, 3600.0),
     ],
 )

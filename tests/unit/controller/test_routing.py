@@ -146,6 +146,40 @@ def test_weights_split_calls_and_a_call_keeps_its_part() -> None:
     assert len(same) == 1
 
 
+NUMBERS = st.from_regex(r"\+49[0-9]{6,12}", fullmatch=True)
+
+
+@given(NUMBERS, st.sampled_from(["trial-1", "trial-2"]))
+def test_the_same_caller_gets_the_same_agent(caller: str, word: str) -> None:
+    made = routed_by(agent={"day": 1, "trial": 1}, sticky=word)
+    found = [route(made, Arrival(str(uuid4()), "1", caller, None), NOW) for _ in range(8)]
+    assert len({each.agent_name for each in found if each}) == 1
+
+
+@given(st.integers(0, 10**6), st.integers(5, 95))
+def test_the_shares_hold_over_many_callers_and_another_word_draws_anew(begin: int, share: int) -> None:
+    """Whatever block of numbers the callers have. 1000 draws: six standard deviations are less than 0.1."""
+    weights = {"trial": share, "day": 100 - share, "night": 0}
+    drawn = [
+        [
+            found.agent_name
+            for number in range(begin, begin + 1000)
+            if (found := route(made, Arrival("same", "1", f"+49{number:09}", None), NOW))
+        ]
+        for made in (routed_by(agent=weights, sticky=word) for word in ("one", "two"))
+    ]
+    for agents in drawn:
+        assert abs(agents.count("trial") / 1000 - share / 100) < 0.1
+        assert "night" not in agents
+    assert drawn[0] != drawn[1]
+
+
+def test_a_withheld_number_is_drawn_for_each_call() -> None:
+    made = routed_by(agent={"day": 1, "trial": 1}, sticky="trial-1")
+    found = {each.agent_name for _ in range(60) if (each := route(made, Arrival(str(uuid4()), "1", "", None), NOW))}
+    assert found == {"day", "trial"}
+
+
 def test_a_route_by_what_the_dialplan_says() -> None:
     made = routed_by(variables={"language": "de*"})
     for said, agent in (({"language": "de-AT"}, "day"), ({"language": "en"}, "night"), ({}, "night")):

@@ -39,6 +39,7 @@ class Stage:
         self.draining = False
         self.begun: list[SimpleNamespace] = []
         self.hung_up: list[str] = []
+        self.asked: list[str] = []
         self.answer = asyncio.Event()
         fakes = cast(Ari, self), cast(HttpTools, self)
         self.arrivals = arrivals.Arrivals(made, *fakes, tasks, self, lambda _: None)
@@ -61,7 +62,8 @@ class Stage:
     async def hangup(self, channel: str, *, reason: str) -> None:
         self.hung_up.append(f"{channel} {reason}")
 
-    async def run(self, *_: Any) -> Answer:
+    async def run(self, _: str, name: str, __: Any) -> Answer:
+        self.asked.append(name)
         await self.answer.wait()
         return Answer(True, '{"customer": "Zoe", "nested": {}, "vip": 1}')
 
@@ -175,3 +177,17 @@ async def test_who_gets_a_person_when_there_is_no_agent(
             )
             assert births.slot_of(plan).direction == ("leg" if expected == "rescued" else "inbound")
             stage.arrivals.ended(plan.call)
+
+
+@pytest.mark.parametrize("of_route", [False, True])
+async def test_the_agents_own_look_up_is_asked_where_the_route_has_none(of_route: bool) -> None:
+    other = TOOL | {"url": "https://other.example/?number={caller}"}
+    keys: dict[str, Any] = {"lookup": "who"} if of_route else {}
+    base = with_(SMALL, routes=[{"to": "*", "agent": "reception", **keys}], http_tools={"who": TOOL, "mine": other})
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(config(with_(base, agents__reception__lookup="mine")), tasks)
+        stage.answer.set()
+        stage.caller("1.1")
+        await until(lambda: stage.begun)
+    assert stage.asked == ["who" if of_route else "mine"]
+    assert stage.begun[0].call.plan.given["customer"] == "Zoe"

@@ -1,0 +1,85 @@
+"""Which worker gets a call: one that is there, has a place and keeps its time."""
+
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+
+from bridge import contract
+from controller.workers import RESTED_BEATS, RESTED_MS, TIRED_BEATS, TIRED_MS, NoWorker, Worker, Workers
+
+LATE, MIDDLING, PUNCTUAL = TIRED_MS + 1, (TIRED_MS + RESTED_MS) / 2, RESTED_MS - 1
+
+
+def worker(name: str = "w1", **keys: Any) -> Worker:
+    return Worker(name, 1, "127.0.0.1", 9092, 2, cast(web.WebSocketResponse, object()), **keys)
+
+
+def beats(one: Worker, late: float, times: int) -> list[bool]:
+    """Whether it counts as tired, after each."""
+    found = []
+    for _ in range(times):
+        one.load = contract.Load(lateness_p99_ms=late)
+        one.judge()
+        found.append(one.tired)
+    return found
+
+
+def test_late_for_two_seconds_is_tired_and_punctual_for_three_is_not() -> None:
+    one = worker()
+    assert beats(one, LATE, TIRED_BEATS) == [False] * (TIRED_BEATS - 1) + [True]
+    assert beats(one, PUNCTUAL, RESTED_BEATS) == [True] * (RESTED_BEATS - 1) + [False]
+
+
+def test_a_passing_stall_is_neither() -> None:
+    one = worker()
+    for _ in range(5):
+        assert not any(beats(one, LATE, TIRED_BEATS - 1))
+        assert not any(beats(one, PUNCTUAL, 1))
+
+
+def test_a_worker_that_is_half_well_stays_as_it_was() -> None:
+    one = worker()
+    assert not any(beats(one, MIDDLING, 50))
+    beats(one, LATE, TIRED_BEATS)
+    assert all(beats(one, MIDDLING, 50))
+    beats(one, PUNCTUAL, RESTED_BEATS - 1)
+    beats(one, MIDDLING, 1)
+    assert all(beats(one, PUNCTUAL, RESTED_BEATS - 1))
+
+
+def workers(*known: Worker) -> Workers:
+    made = Workers("a-long-enough-token", lambda _: None, lambda _: None)
+    made._workers = {each.name: each for each in known}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("known", "room"),
+    [
+        ([], False),
+        ([worker()], True),
+        ([worker(calls={"a", "b"})], False),
+        ([worker(tired=True)], False),
+        ([Worker("gone", 1, "127.0.0.1", 9092, 2, None)], False),
+        ([worker(tired=True), worker("w2")], True),
+    ],
+)
+def test_room(known: list[Worker], room: bool) -> None:
+    made = workers(*known)
+    assert made.has_room() is room
+    if room:
+        assert not made.assign("call").tired
+    else:
+        with pytest.raises(NoWorker):
+            made.assign("call")
+
+
+def test_the_least_loaded_gets_it_until_all_are_full() -> None:
+    one, two = worker("w1", calls={"x"}), worker("w2")
+    made = workers(one, two)
+    assert [made.assign(str(number)).name for number in range(3)] == ["w2", "w1", "w2"]
+    assert not made.has_room()
+    made.release("x")
+    made.release("0")
+    assert made.has_room()
