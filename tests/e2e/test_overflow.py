@@ -57,7 +57,7 @@ async def test_those_who_wait_are_served_in_order(asterisk: Asterisk, tmp_path: 
 
 async def test_the_place_in_the_line_is_said(asterisk: Asterisk, tmp_path: Path) -> None:
     """Music again behind it: what is said ends, and took as long as words take."""
-    line = {"wait": {"max_wait_s": 10, "announce_s": 5}}
+    line = {"wait": {"max_wait_s": 13, "announce_s": 5}}
     async with (
         house(asterisk, tmp_path, ToneBrain(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(line)) as running,
         running.caller() as first,
