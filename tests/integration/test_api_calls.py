@@ -27,6 +27,7 @@ async def test_a_call_is_placed() -> None:
         async with it.request("GET", answer.headers["Location"]) as shown:
             assert shown.status == 200
             nothing_yet: dict[str, Any] = {"transcript": [], "turn_times": [], "barge_ins": [], "recordings": []}
+            nothing_yet["counters"] = None
             assert await shown.json() == body | nothing_yet
 
 
@@ -121,6 +122,7 @@ async def test_a_call_is_shown_whole() -> None:
                 ],
                 "barge_ins": [{"at": AT, "heard_ms": 340, "cut_ms": 12.5}],
                 "recordings": [{"path": "/srv/c.wav", "seconds": 61.5}],
+                "counters": None,
             }
 
 

@@ -497,7 +497,7 @@ def test_every_operation_is_pinned() -> None:
     operations = {name for name in dir(Ari) if not name.startswith("_") and callable(getattr(Ari, name))}
     shown: list[Any] = [row[0] for row in SILENT] + [row[0] for row in TELLING]
     pinned = {name for does in shown for name in does.__code__.co_names}
-    assert operations - pinned == {"aclose", "time"}
+    assert operations - pinned == {"aclose"}
 
 
 async def test_asterisks_clock(ari: Ari, recorder: Recorder) -> None:
