@@ -35,7 +35,7 @@ def settings_of(asterisk: Asterisk, folder: Path) -> Settings:
         "openai": {"api_key": KEY},
         "bridge": {"ports": f"{free_port()}"},
         "api": {"listen": f"127.0.0.1:{free_port()}"},
-        "trunks": {"main": {"endpoint": "PJSIP/{number}@trunk", "allow": ["[0-9]+"]}},
+        "trunks": {"main": {"endpoint": "PJSIP/{number}@trunk", "allow": ["[0-9]+"], "country_code": "49"}},
         "agents": {"reception": {"instructions": "Be brief."}},
         "store": {"url": f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"},
     }
