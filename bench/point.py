@@ -13,6 +13,7 @@ from bench.callers import Caller, Callers
 from bench.provider import Provider
 from bench.results import Seen, summary, within_service_level
 from bridge import contract
+from demo.ports import free_port
 from tests.peers.controller import TOKEN, ControllerPeer
 
 LEFT_SECONDS = 2.0
@@ -41,7 +42,7 @@ async def _conversations(
         command = ["-m", "bridge.worker", "--name", "bench", "--controller", link.url, "--listen", "127.0.0.1"]
         command += [
             "--ports",
-            f"{references.free_port()}",
+            f"{free_port()}",
             "--advertise",
             "127.0.0.1",
             "--capacity",

@@ -4,8 +4,6 @@ Seconds of CPU differ from machine to machine and from hour to hour; ratios do s
 """
 
 import asyncio
-import socket
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from bench import processes
 from bench.callers import Caller, Callers
 from bench.provider import Provider
 from bench.results import Seen, summary
+from demo.ports import free_port
 
 ECHO_SECONDS = 8.0
 SETTLE_SECONDS = 4.0
@@ -47,12 +46,6 @@ async def limit(calls: int, seconds: float, out: Path, on: set[int]) -> dict[str
             provider.seen = None
             await callers.leave()
     return {"cpu_pct_per_call": round(percent, 4), **summary(seen)}
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 async def _measured(pid: int, callers: Callers, seconds: float, seen: Seen) -> float:

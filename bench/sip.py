@@ -23,7 +23,8 @@ from bench import processes
 from bench.provider import Provider
 from bench.results import Seen, rank, spread
 from demo.phone import Phone
-from demo.stage import ROOT, Asterisk, Service, asterisk, free_port
+from demo.ports import free_port
+from demo.stage import ROOT, Asterisk, Service, asterisk
 
 SCENARIO = Path(__file__).parent / "sipp" / "talker.xml"
 CALLS_PER_SECOND = 10

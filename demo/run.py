@@ -20,9 +20,10 @@ from rich.console import Console
 from demo import recording
 from demo.caller import SAID, Caller, CallerError, samples
 from demo.phone import CALLEE, Phone, PhoneError
+from demo.ports import free_port
 from demo.sound import compare
 from demo.speech import Speaker
-from demo.stage import ROOT, Asterisk, Service, StageError, asterisk, free_port, stand_in
+from demo.stage import ROOT, Asterisk, Service, StageError, asterisk, stand_in
 from demo.story import Story
 
 EXTENSION = "5001"

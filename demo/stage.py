@@ -13,13 +13,15 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import yaml
+
+from demo.ports import free_port
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
@@ -278,11 +280,3 @@ async def _exited(process: asyncio.subprocess.Process) -> None:
     """asyncio's own `wait()` also waits for the pipes to close, which a child of the process may hold open."""
     while process.returncode is None:  # noqa: ASYNC110 - nothing else tells of it
         await asyncio.sleep(0.02)
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """One that nobody has at this moment."""
-    with closing(socket.socket(socket.AF_INET, kind)) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

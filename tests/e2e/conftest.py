@@ -13,11 +13,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from demo.ports import free_port
 
 SCRIPT = Path(__file__).parents[2] / "asterisk" / "asterisk"
 START_TIMEOUT = 600.0  # seconds: the first start on a machine has to fetch Asterisk
@@ -87,10 +89,7 @@ def run(*arguments: str, **environment: str) -> str:
 
 
 def free_udp_port() -> int:
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port(socket.SOCK_DGRAM)
 
 
 @contextmanager

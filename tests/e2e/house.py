@@ -20,11 +20,12 @@ import numpy as np
 import soxr
 
 from demo.phone import CALLER, Phone
+from demo.ports import free_port
 from demo.realtime import Brain, StandIn
 from demo.realtime.faults import Script
 from demo.rtp import Codec
 from demo.sound import RATE, Samples
-from demo.stage import Service, free_port
+from demo.stage import Service
 from tests.e2e.conftest import Asterisk
 from tests.peers import sip as telephones
 from tests.peers.stores import store_at

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from demo.stage import free_port
+from demo.ports import free_port
 from tests.e2e.conftest import Asterisk, free_udp_port
 
 Settings = dict[str, Any]

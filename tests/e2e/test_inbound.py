@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from demo.phone import Phone
+from demo.ports import free_port
 from demo.realtime import Say, ToneBrain
 from demo.rtp import Codec
 from demo.sound import FRAME_SAMPLES, Frame, Samples, Stretch, has_tone, is_tone, purity, stretches, tone
-from demo.stage import free_port
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, caller_heard, house
 from tests.peers.tap import TAP_HOST, Tap

@@ -20,7 +20,7 @@ from controller.config import Token
 from controller.events.counts import Counts
 from controller.metrics import Metrics, Present
 from controller.workers import Worker
-from demo.stage import free_port
+from demo.ports import free_port
 from deploy.grafana import dashboard
 from tests.integration.api_stage import TOKENS, stage
 

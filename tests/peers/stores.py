@@ -7,14 +7,15 @@ server refuses to run as root: then it runs as `nobody`.
 import hashlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from demo.ports import free_port
 
 START_SECONDS = 30.0
 NOBODY = 65534
@@ -48,7 +49,7 @@ def postgresql() -> Iterator[int]:
             os.chown(folder, NOBODY, NOBODY)
         data = folder / "data"
         _run("initdb", "-D", str(data), "-U", TRUSTED, "-A", "trust", "-E", "UTF8", "--no-sync")
-        port = _free_port()
+        port = free_port()
         options = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
         options += ["-c", "fsync=off", "-c", "max_connections=200"]
         with (folder / "log").open("w") as log:
@@ -90,10 +91,3 @@ def _run(name: str, *arguments: str, check: bool = True) -> "subprocess.Complete
 
 def _as_nobody() -> dict[str, Any]:
     return {"user": NOBODY, "group": NOBODY, "extra_groups": ()} if os.getuid() == 0 else {}
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
