@@ -21,6 +21,9 @@ def trunk(**keys: Any) -> Any:
     return config(trunks__main=made).trunks["main"]
 
 
+RETRYING = trunk(retries=RETRIES)
+
+
 def entry(*results: str, expires: float = 86400) -> Entry:
     attempts = tuple(Attempt(NOW, result) for result in results)
     order = Order("1234", "main", "reception", "ops")
@@ -77,7 +80,7 @@ def test_one_more_attempt_waits_for_the_calling_hours() -> None:
 
 @given(st.lists(st.sampled_from(["busy", "no_answer", "congestion"]), max_size=60))
 def test_it_always_ends(results: list[str]) -> None:
-    line, so_far = trunk(retries=RETRIES), list[str]()
+    line, so_far = RETRYING, list[str]()
     for result in results:
         what = after(line, entry(*so_far), Attempt(NOW, result), NOW, dialled=True)
         so_far.append(result)

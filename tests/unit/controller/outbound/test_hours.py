@@ -57,6 +57,7 @@ def test_nights_on_which_the_clock_is_turned(wanted: str, allowed: str) -> None:
 def test_a_window_that_the_turned_clock_swallows_opens_a_week_later() -> None:
     assert first_allowed(hours("sun 02:10-02:50"), at("2026-03-29 00:00")) >= at("2026-03-29 02:10")
     assert first_allowed(hours("sun 02:10-02:50"), at("2026-03-30 00:00")) == at("2026-04-05 02:10")
+    assert first_allowed(hours("sun 02:30-03:10"), at("2026-03-22 04:00")) == at("2026-04-05 02:30")
 
 
 def test_midnight_is_the_end_of_a_day() -> None:
