@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from controller.config_outbound import CallingHours
 
-_LOOK_AHEAD = 16  # days: two weeks, as the turned clock can swallow next week's window; one on either side for time zones
+_LOOK_AHEAD = 16  # days: two weeks, as a turned clock can swallow next week's window; and one more for time zones
 
 
 def first_allowed(hours: CallingHours | None, wanted: datetime) -> datetime:
