@@ -30,6 +30,8 @@ from bridge.contract_events import Ready as Ready
 from bridge.contract_events import Reconnected as Reconnected
 from bridge.contract_events import Recorded as Recorded
 from bridge.contract_events import Said as Said
+from bridge.contract_events import Scene as Scene
+from bridge.contract_events import Scenes as Scenes
 from bridge.contract_events import ToolCalled as ToolCalled
 from bridge.contract_events import TurnMeasured as TurnMeasured
 from bridge.contract_events import Used as Used
@@ -193,12 +195,19 @@ class Retire(Shape):
     seconds: float
 
 
+class Watch(Shape):
+    """Somebody looks at the live calls: tell `Scenes` with each beat for so many seconds."""
+
+    type: Literal["watch"] = "watch"
+    seconds: float
+
+
 Order = Speak | WrapUp | Hold | Inform | Mute | Switch
 """What a session is told while it goes on."""
 
 ToCall = Prepare | Greet | AnswerTool | Order | Record | Close
 
-Command = Annotated[Welcome | ToCall | Retire, Field(discriminator="type")]
+Command = Annotated[Welcome | ToCall | Retire | Watch, Field(discriminator="type")]
 
 
 _commands: TypeAdapter[Command] = TypeAdapter(Command)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bridge.spec import Shape
 
-VERSION = 3
+VERSION = 4
 """Of the link. A worker and a controller with different versions refuse each other at `Hello`."""
 
 
@@ -214,6 +214,27 @@ class Ended(Shape):
     counters: Counters = Field(default_factory=Counters)
 
 
+class Scene(Shape):
+    """What is heard in one call at this moment. Personal.
+
+    Levels in dBFS: the loudest since the last scene; None: not a sound. `saying`: the agent's present words, as far as
+    they were heard by now.
+    """
+
+    call: str
+    caller_dbfs: float | None
+    agent_dbfs: float | None
+    speaking: tuple[Literal["caller", "agent"], ...]
+    saying: str
+
+
+class Scenes(Shape):
+    """With each beat, while somebody watches (`Watch`). Not kept while the link is down: the next one says it all."""
+
+    type: Literal["scenes"] = "scenes"
+    scenes: tuple[Scene, ...]
+
+
 CallEvent = (
     Ready
     | Failed
@@ -233,4 +254,4 @@ CallEvent = (
 )
 """Everything that concerns one call, in the order in which it happened."""
 
-Event = Annotated[Hello | Beat | CallEvent, Field(discriminator="type")]
+Event = Annotated[Hello | Beat | Scenes | CallEvent, Field(discriminator="type")]

@@ -61,7 +61,7 @@ def backoff() -> Iterator[float]:
 
 class ControlLink:
     """`hello(local)` gives the introduction, told the IP address from which we reached the controller; `load()` how we
-    are doing. `run()` is the link's one task."""
+    are doing, `scenes()` what is heard in our calls, if somebody watches. `run()` is the link's one task."""
 
     def __init__(
         self,
@@ -71,12 +71,14 @@ class ControlLink:
         hello: Callable[[str], contract.Hello],
         load: Callable[[], contract.Load],
         listener: Listener,
+        scenes: Callable[[], contract.Scenes | None] = lambda: None,
     ) -> None:
         self._url = url
         self._token = token
         self._hello = hello
         self._load = load
         self._listener = listener
+        self._scenes = scenes
         self._outbox: deque[contract.CallEvent] = deque()
         self._unconfirmed: deque[contract.CallEvent] = deque()
         """Sent on the present link, in order, and not known to have arrived."""
@@ -208,6 +210,8 @@ class ControlLink:
                 await self._tell_some(socket, beat_at)
             if loop.time() >= beat_at:
                 await _send(socket, contract.Beat(load=self._load()))
+                if (scenes := self._scenes()) is not None:
+                    await _send(socket, scenes)
                 beat_at = loop.time() + BEAT_SECONDS
                 continue
             try:

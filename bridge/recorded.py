@@ -1,7 +1,8 @@
 """What is recorded of one call, and when: the sink between a media leg and its session.
 
 Owns the recordings of a call, one after the other: one that its spec asks for begins with the media leg, others begin
-and end as ordered. Each is told of (`Recorded`) when its file is complete. Changes nothing that passes.
+and end as ordered. Each is told of (`Recorded`) when its file is complete. Measures how loud both sides are while
+somebody watches. Changes nothing that passes.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import structlog
 
 from bridge import contract
 from bridge.audiosocket.leg import Leg, Sink
+from bridge.levels import Levels
 from bridge.recording import Recording, Recordings
 
 log = structlog.get_logger()
@@ -35,6 +37,8 @@ class Recorded:
         self._leg_here = False
         self._completing: set[asyncio.Task[None]] = set()
         self._recording = self._open(wanted)
+        self.levels: Levels | None = None
+        """Measured while somebody watches."""
 
     def order(self, order: contract.Record) -> None:
         log.info("recording", call=self._call, action=order.action)
@@ -70,6 +74,8 @@ class Recorded:
     def caller_audio(self, pcm: bytes) -> None:
         if self._recording is not None:
             self._recording.caller(pcm)
+        if self.levels is not None:
+            self.levels.caller(pcm)
         self._sink.caller_audio(pcm)
 
     def caller_digit(self, digit: str) -> None:
@@ -85,6 +91,8 @@ class Recorded:
         frame = self._sink.next_frame()
         if self._recording is not None:
             self._recording.agent(frame)
+        if self.levels is not None:
+            self.levels.agent(frame)
         return frame
 
     # ------------------------------------------------------------ inside

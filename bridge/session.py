@@ -306,6 +306,18 @@ class Session:
             return self._gap.comfort(now)
         return None if self._conversation.orders.agent_muted else frame
 
+    def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
+        """Who speaks at this moment: the caller as the server hears it, the agent as the caller does."""
+        sides: tuple[tuple[Literal["caller", "agent"], bool], ...] = (
+            ("caller", self._conversation.turns.speaking),
+            ("agent", not self._playout.idle),
+        )
+        return tuple(side for side, speaks in sides if speaks)
+
+    def saying(self) -> str:
+        """The agent's present words, as far as they were heard."""
+        return self._conversation.utterances.saying()
+
     # ------------------------------------------------------------ what the conversation wants
 
     def _feed(self, what: events.Event | signals.Input) -> None:

@@ -18,6 +18,7 @@ import structlog
 
 from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, Sink
+from bridge.levels import Levels
 from bridge.recorded import Recorded
 from bridge.recording import Recordings
 
@@ -43,6 +44,8 @@ class Session(Sink, Protocol):
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
     def order(self, order: contract.Order) -> None: ...
     def close(self, reason: str) -> None: ...
+    def speaking(self) -> tuple[Literal["caller", "agent"], ...]: ...
+    def saying(self) -> str: ...
 
 
 Emit = Callable[[contract.CallEvent], None]
@@ -72,6 +75,20 @@ class Carried:
     reason: str = "the session ended"
     """For the `Ended` that is told on the session's behalf."""
 
+    def scene(self) -> contract.Scene | None:
+        """What is heard at this moment, once somebody watches and there is sound."""
+        if self.session is None or self.recorded is None or self.media is not Media.HERE:
+            return None
+        measured = self.recorded.levels = self.recorded.levels or Levels()
+        caller, agent = measured.read()
+        return contract.Scene(
+            call=self.call,
+            caller_dbfs=caller,
+            agent_dbfs=agent,
+            speaking=self.session.speaking(),
+            saying=self.session.saying(),
+        )
+
 
 class Sessions:
     """Acts on the controller's commands: it is the link's `Listener`. `emit` takes the events of all calls in order;
@@ -97,6 +114,7 @@ class Sessions:
         self._link_up = False
         self._draining = False
         self._orphans: asyncio.TimerHandle | None = None
+        self._watched_until: float | None = None
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -142,6 +160,9 @@ class Sessions:
         if isinstance(command, contract.Retire):
             self._retire(command.seconds)
             return
+        if isinstance(command, contract.Watch):
+            self._watched_until = asyncio.get_running_loop().time() + command.seconds
+            return
         carried = self._calls.get(command.call)
         if carried is None or carried.session is None:
             # Ended in the same moment: its `Ended` is on its way.
@@ -163,6 +184,19 @@ class Sessions:
         self._link_up = False
         self._orphans = asyncio.get_running_loop().call_later(ORPHAN_SECONDS, self._close_without, Media.AWAITED)
         self._close_without(Media.GONE)
+
+    def scenes(self) -> contract.Scenes | None:
+        """Of all calls with sound; None: nobody watches."""
+        if self._watched_until is None:
+            return None
+        if asyncio.get_running_loop().time() < self._watched_until:
+            found = (carried.scene() for carried in self._calls.values())
+            return contract.Scenes(scenes=tuple(scene for scene in found if scene is not None))
+        self._watched_until = None
+        for carried in self._calls.values():
+            if carried.recorded is not None:
+                carried.recorded.levels = None
+        return None
 
     # ------------------------------------------------------------ inside
 

@@ -142,6 +142,15 @@ class Utterances:
         """The items of a response that are not reported yet."""
         return [each.item_id for each in self._open.values() if each.response_id == response_id]
 
+    def saying(self) -> str:
+        """The words that are being played, as far as they were heard by now."""
+        for utterance in self._open.values():
+            account = self._playout.heard(utterance.item_id)
+            if account and account.heard_ms and utterance.cut_ms is None:
+                whole = utterance.generated // BYTES_PER_MS if utterance.sound_done else self._spoken_ms(utterance)
+                return cut_text(utterance.text, account.heard_ms, whole)
+        return ""
+
     # ------------------------------------------------------------ inside
 
     def _of(self, response_id: str, item_id: str) -> _Utterance | None:
@@ -184,10 +193,13 @@ class Utterances:
     def _whole_ms(self, utterance: _Utterance) -> int:
         """How long all of its words take."""
         generated_ms = utterance.generated // BYTES_PER_MS
-        if not utterance.stopped:
-            return generated_ms
+        return self._spoken_ms(utterance) if utterance.stopped else generated_ms
+
+    def _spoken_ms(self, utterance: _Utterance) -> int:
+        """Of one whose sound says nothing about its words, or not yet."""
         characters, milliseconds = self._learned
         pace = milliseconds / characters if characters >= LEARNED_FROM else SPOKEN_MS
+        generated_ms = utterance.generated // BYTES_PER_MS
         return max(generated_ms + utterance.line_lost, round(len(utterance.text) * pace))
 
 

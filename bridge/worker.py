@@ -86,7 +86,13 @@ class Worker:
             recordings=self._recordings,
             retire=self.retire,
         )
-        self._link = ControlLink(options.controller, token, hello=self._hello, load=self._load, listener=self._sessions)
+        self._link = ControlLink(
+            *(options.controller, token),
+            hello=self._hello,
+            load=self._load,
+            listener=self._sessions,
+            scenes=self._sessions.scenes,
+        )
         self._host, self._port = "", 0
         self._drain_s = options.drain
         self._stopping = asyncio.Event()

@@ -19,7 +19,9 @@ from controller.api import exposition
 from controller.api.access import Doorkeeper
 from controller.api.audit import Trail
 from controller.api.events import EventResources
+from controller.api.scenes import SceneResources
 from controller.api.server import ApiServer, Kept, make_app
+from controller.api.strangers import Strangers
 from controller.api.workers import WorkerResources
 from controller.ari.events import ApplicationReplaced
 from controller.ari.link import Link, LinkDown, LinkUp
@@ -27,12 +29,15 @@ from controller.ari.rest import Ari
 from controller.call import milestones
 from controller.call.registry import Registry
 from controller.config import Config
+from controller.console import files
+from controller.console.session import SessionResources, choices_of
 from controller.cost import Prices, Tariff
 from controller.events.service import Events
 from controller.metrics import Metrics, Present
 from controller.outbound.dialer import Dialer
 from controller.outbound.orders import Orders
 from controller.outbound.queue import Queue
+from controller.scenery import Scenery
 from controller.store.database import Database
 from controller.supervisor import Supervisor, WorkerCommand
 from controller.tools.http import HttpTools
@@ -80,6 +85,8 @@ class Controller:
         queue = Queue(database)
         self.dialer = Dialer(config, queue, self.registry.place, self._observe)
         self.orders = Orders(config, queue, self.dialer.wake, self._observe)
+        self.scenery = Scenery(self.workers.tell_all, self.registry.cost)
+        self.workers.on_scenes = self.scenery.take
         self._reconciling: asyncio.Task[None] | None = None
         self._rolling: asyncio.Task[bool] | None = None
 
@@ -110,10 +117,13 @@ class Controller:
         """Until `stop()` or until another process takes our Stasis app. Raises StoreError."""
         await self.usage.read()
         config = self._config
-        doorkeeper = Doorkeeper(config.api.tokens, config.api.rate)
+        strangers = Strangers()
+        doorkeeper = Doorkeeper(config.api.tokens, config.api.rate, strangers)
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
             exposition.route(self._metrics.registry, doorkeeper, public=config.api.metrics_public),
+            *files.routes(),
+            *SessionResources(doorkeeper, choices_of(config)).routes(),
         ]
         events = EventResources(self.events, self.registry, self.orders).operations()
         staff = WorkerResources(self.workers, config.shutdown.worker_drain_s).operations()
@@ -122,10 +132,11 @@ class Controller:
             self.registry,
             self.orders,
             config.api.tokens,
-            more=(*events, *staff),
+            more=(*events, *staff, *SceneResources(self.scenery).operations()),
             extra_routes=routes,
             kept=Kept(self.database, trail),
             pace=config.api.rate,
+            strangers=strangers,
         )
         telling = self._tasks.create_task(self.events.run(), name="events")
         dialing = self._tasks.create_task(self.dialer.run(), name="dialer")
@@ -134,6 +145,7 @@ class Controller:
         background.append(self._tasks.create_task(self.usage.run(), name="usage"))
         background.append(self._tasks.create_task(notify.watchdog(), name="watchdog"))
         background.append(self._tasks.create_task(self.workers.watch(), name="beats"))
+        background.append(self._tasks.create_task(self.scenery.run(), name="scenery"))
         async with ApiServer(app, config.api.listen.host, config.api.listen.port) as server:
             if own_workers:
                 background.append(self._tasks.create_task(self._supervise(server.port), name="supervisor"))
@@ -151,6 +163,7 @@ class Controller:
                 task.cancel()
             await asyncio.wait(background)
             self.workers.close()
+            self.scenery.close()
             await self._tools.close()
             await self.usage.finish()
             await self.events.drain()

@@ -9,6 +9,7 @@ import asyncio
 import hmac
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -124,6 +125,8 @@ class Workers:
         self._workers: dict[str, Worker] = {}
         self._by_call: dict[str, Worker] = {}
         self._graces: dict[str, asyncio.TimerHandle] = {}
+        self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
+        """Who wants what is heard in the calls at this moment (`scenery`)."""
         self.changed = asyncio.Event()
         """Set whenever a worker came or went; whoever waits clears it."""
 
@@ -191,6 +194,14 @@ class Workers:
         except (ConnectionError, TimeoutError) as error:
             worker.retiring = False
             raise UnknownWorker("The worker can't be told anything at the moment.") from error
+
+    async def tell_all(self, command: contract.Watch) -> None:
+        """All whose link is up, as far as they read: it is told again anyway."""
+        for worker in [each for each in self._workers.values() if each.socket is not None and not each.behind]:
+            with suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(SEND_TIMEOUT):
+                    if worker.socket is not None:
+                        await worker.socket.send_str(contract.encode(command))
 
     async def watch(self) -> None:
         """Gives up workers that are silent: those of this machine are killed before that by their supervisor, others
@@ -315,6 +326,8 @@ class Workers:
         if isinstance(event, contract.Beat):
             worker.load = event.load
             worker.judge()
+        elif isinstance(event, contract.Scenes):
+            self.on_scenes([each for each in event.scenes if self._by_call.get(each.call) is worker])
         elif isinstance(event, contract.Hello):
             log.warning("worker said hello twice", worker=worker.name)
         elif self._by_call.get(event.call) is not worker:

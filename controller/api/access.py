@@ -1,7 +1,7 @@
 """Who may do what: bearer tokens and their scopes.
 
 Owns the comparison of tokens, in constant time and by hash. A token's text is not kept. Who shows wrong ones has
-to wait (`strangers`).
+to wait (`strangers`). A token comes in a header, or in the console's cookie (`cookie`).
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from controller.api import cookie
 from controller.api.pace import RETRY_AFTER, Bucket
 from controller.api.problems import PACE, USER, Problem
 from controller.api.strangers import Strangers
@@ -40,21 +41,31 @@ class Doorkeeper:
         self._strangers = Strangers() if strangers is None else strangers
 
     def user_of(self, request: web.Request) -> User:
-        """Raises Problem 401, and 429 for an address from which too many wrong tokens came."""
+        """Raises Problem 401, 429 for an address from which too many wrong tokens came, and 403 for a cookie that
+        came along with another site's request."""
         given = request.headers.getall(hdrs.AUTHORIZATION, [])
-        kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-        digest = _digest(token.strip())
+        if given:
+            kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+            return self.known(token.strip() if kind.lower() == "bearer" else "", request.remote)
+        kept = cookie.shown(request)
+        if kept is not None and not cookie.from_here(request):
+            raise Problem("forbidden", cookie.ELSEWHERE)
+        return self.known(kept, request.remote)
+
+    def known(self, token: str | None, remote: str | None) -> User:
+        """Whose token it is; None: none was shown. Raises Problem 401 and 429."""
+        digest = _digest(token or "")
         found: User | None = None
         for user in self._users:  # all of them, always: the time taken tells nothing
             if hmac.compare_digest(user.digest, digest):
                 found = user
-        if kind.lower() != "bearer":
+        if not token:
             found = None
         shown = found.name if found else None
-        if given and (wait := self._strangers.wait(request.remote, shown, time.monotonic())):
+        if token is not None and (wait := self._strangers.wait(remote, shown, time.monotonic())):
             raise Problem("too-many-guesses", headers={RETRY_AFTER: str(math.ceil(wait))})
         if found is None:
-            wanted = 'Bearer realm="voiceai"' + (', error="invalid_token"' if given else "")
+            wanted = 'Bearer realm="voiceai"' + (', error="invalid_token"' if token is not None else "")
             raise Problem(
                 "unauthorized",
                 "Send `Authorization: Bearer <token>`, with a token from `api.tokens` in the config.",

@@ -33,7 +33,7 @@ WRITE_SECONDS = 30.0
 RETRY_MS = 2000
 LONGEST_ID = 100
 
-_STREAM = {
+STREAM_HEADERS = {
     hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8",
     "X-Accel-Buffering": "no",  # nginx would keep events back until it has a bufferful
 }
@@ -170,7 +170,7 @@ class EventResources:
         """Of a call everything is read, so that its end is seen whatever types are wanted."""
         last_id = request.headers.get("Last-Event-ID") or None
         wanted = Wanted(types) if call is None else Wanted(call=call)
-        response = web.StreamResponse(headers=_STREAM)
+        response = web.StreamResponse(headers=STREAM_HEADERS)
         try:
             with self._events.hub.reader(wanted, last_id) as reader:
                 if last_id and call is not None and not reader.gap and self._events.hub.over(call):

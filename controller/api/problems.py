@@ -230,5 +230,5 @@ async def mark(request: web.Request, response: web.StreamResponse) -> None:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers.update(request.get(PACE, {}))
     if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"

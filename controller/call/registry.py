@@ -87,6 +87,11 @@ class Registry:
     def live(self) -> int:
         return len(self._live)
 
+    def cost(self, call: str) -> float | None:
+        """US dollars so far; None: it is not live."""
+        actor = self._live.get(call)
+        return actor.record.cost if actor is not None else None
+
     # ------------------------------------------------------------ what Asterisk tells
 
     def take(self, event: ari_events.Event) -> None:

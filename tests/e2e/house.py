@@ -139,10 +139,12 @@ async def house(
     routes: Sequence[Mapping[str, Any]] = ({"to": "*", "agent": "reception"},),
     api_key: str = KEY,
     more: Mapping[str, Any] | None = None,
+    tokens: Sequence[Mapping[str, Any]] = (),
     ends: bool = False,
 ) -> AsyncIterator[House]:
     """`bridge`, `agent`, `trunk` and `provider` (that is `openai`) change keys of the config, `more` adds sections;
-    `api_key` is what the service shows the stand-in. `ends`: the test ends the service itself."""
+    `api_key` is what the service shows the stand-in. `tokens`: of the API, besides the test's own. `ends`: the test
+    ends the service itself."""
     token = secrets.token_urlsafe(16)
     async with StandIn(brain, faults=faults, api_key=KEY) as stand_in:
         settings = {
@@ -158,7 +160,7 @@ async def house(
             "bridge": {"workers": 1, "ports": f"{PORTS[0]}-{PORTS[-1]}", **(bridge or {})},
             "api": {
                 "listen": f"127.0.0.1:{free_port()}",
-                "tokens": [{"name": "test", "token": token, "scopes": ["admin"]}],
+                "tokens": [{"name": "test", "token": token, "scopes": ["admin"]}, *map(dict, tokens)],
             },
             "trunks": {
                 "main": {

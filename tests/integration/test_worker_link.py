@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -49,6 +50,12 @@ class ToneSession:
         self.greeted = True
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
+
+    def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
+        return ("agent",)
+
+    def saying(self) -> str:
+        return "Good day"
 
     def order(self, order: contract.Order) -> None: ...
 
@@ -164,6 +171,33 @@ async def test_a_call_from_prepare_to_ended(controller: ControllerPeer, worker: 
         "media_gone",
         "ended",
     ]
+
+
+async def test_while_somebody_watches_it_tells_who_is_heard_and_how_loud(
+    controller: ControllerPeer, worker: Worker
+) -> None:
+    call = await prepared(controller)
+    async with at(controller, call) as asterisk:
+        await controller.event(contract.MediaConnected, call)
+        await controller.say(contract.Greet(call=call))
+        await controller.until(lambda: len(controller.beats) >= 3)
+        assert not controller.scenes, "nobody watched"
+        await controller.say(contract.Watch(seconds=60))
+        await controller.until(lambda: any(each.scenes and each.scenes[0].agent_dbfs for each in controller.scenes))
+        (scene,) = controller.scenes[-1].scenes
+        assert (scene.call, scene.speaking, scene.saying) == (call, ("agent",), "Good day")
+        assert scene.agent_dbfs == pytest.approx(-11.6, abs=0.1)  # 0x2211 of 0x8000
+        assert scene.caller_dbfs is None
+        for _ in range(10):
+            await asterisk.speak(b"\x00\x10" * 480)
+        await controller.until(lambda: controller.scenes[-1].scenes[0].caller_dbfs)
+        assert controller.scenes[-1].scenes[0].caller_dbfs == pytest.approx(-18.1, abs=0.1)
+        await controller.say(contract.Watch(seconds=0))
+        beats = len(controller.beats)
+        await controller.until(lambda: len(controller.beats) >= beats + 2)
+        told = len(controller.scenes)
+        await controller.until(lambda: len(controller.beats) >= beats + 4)
+        assert len(controller.scenes) == told
 
 
 async def test_a_session_that_fails_ends_alone_and_its_leg_with_it(controller: ControllerPeer, worker: Worker) -> None:

@@ -29,6 +29,7 @@ class ControllerPeer:
     hellos: list[contract.Hello] = field(default_factory=list)
     events: list[contract.CallEvent] = field(default_factory=list)
     beats: list[contract.Beat] = field(default_factory=list)
+    scenes: list[contract.Scenes] = field(default_factory=list)
     refused: int = 0
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: ServerConnection | None = None
@@ -103,6 +104,8 @@ class ControllerPeer:
     def _take(self, event: contract.Event) -> None:
         if isinstance(event, contract.Beat):
             self.beats.append(event)
+        elif isinstance(event, contract.Scenes):
+            self.scenes.append(event)
         elif not isinstance(event, contract.Hello):
             self.events.append(event)
         self._news.set()

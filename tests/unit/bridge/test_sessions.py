@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -51,6 +52,12 @@ class FakeSession:
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
         self.done.append(f"answered {tool_call} {output} {ok} {respond}")
+
+    def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
+        return ("agent",)
+
+    def saying(self) -> str:
+        return "Good day"
 
     def order(self, order: contract.Order) -> None:
         self.done.append(order.type)

@@ -1,0 +1,99 @@
+"""Who is logged in to the console: a token shown once, and from then on in a cookie.
+
+Owns `/console/session`: POST with a token logs in, GET says who is logged in, what they may do and what there is to
+choose from in the console's forms, DELETE logs out. The cookie itself is `api/cookie.py`'s; that it opens the API is
+`api/access.py`'s doing. Wrong tokens count as guesses here as there.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import get_args
+
+import structlog
+from aiohttp import web
+from pydantic import Field
+
+from controller.api import cookie
+from controller.api.access import Doorkeeper, User
+from controller.api.answers import Answer
+from controller.api.bodies import Body, read
+from controller.api.operations import DEED
+from controller.api.problems import USER, Problem
+from controller.config import Config
+from controller.config_api import Scope
+
+log = structlog.get_logger()
+
+PATH = "/console/session"
+
+
+class LogIn(Body):
+    token: str = Field(min_length=1, max_length=cookie.LONGEST)
+
+
+class Choices(Answer):
+    """Names of the config, for forms. The first one is what counts where nothing is chosen."""
+
+    agents: tuple[str, ...]
+    trunks: tuple[str, ...]
+    targets: tuple[str, ...]
+    """Of transfers."""
+    supervisors: tuple[str, ...]
+
+
+class SessionAnswer(Answer):
+    name: str
+    scopes: tuple[str, ...]
+    """All that the token may do: `admin` brings the others along."""
+    choices: Choices
+
+
+def choices_of(config: Config) -> Choices:
+    def names(entries: Mapping[str, object]) -> Sequence[str]:
+        return tuple(entries)
+
+    return Choices(
+        agents=names(config.agents),
+        trunks=names(config.trunks),
+        targets=names(config.transfer.targets),
+        supervisors=names(config.supervisor.extensions),
+    )
+
+
+class SessionResources:
+    def __init__(self, doorkeeper: Doorkeeper, choices: Choices) -> None:
+        self._doorkeeper = doorkeeper
+        self._choices = choices
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post(PATH, self.log_in), web.get(PATH, self.show), web.delete(PATH, self.log_out)]
+
+    async def log_in(self, request: web.Request) -> web.Response:
+        """Only from the console's own page: nobody is to be logged in by another site, as somebody else."""
+        if not cookie.from_here(request):
+            raise Problem("forbidden", cookie.ELSEWHERE)
+        token = (await read(request, LogIn)).token
+        user = self._doorkeeper.known(token, request.remote)
+        request[USER], request[DEED] = user.name, ("console_log_in", None)
+        log.info("logged in to the console", user=user.name)
+        response = self._told(user)
+        cookie.give(response, request, token)
+        return response
+
+    async def show(self, request: web.Request) -> web.Response:
+        user = self._doorkeeper.user_of(request)
+        request[USER] = user.name
+        return self._told(user)
+
+    async def log_out(self, request: web.Request) -> web.Response:
+        """Whoever asks: there is nothing to lose but the cookie."""
+        if not cookie.from_here(request):
+            raise Problem("forbidden", cookie.ELSEWHERE)
+        response = web.Response(status=HTTPStatus.NO_CONTENT)
+        cookie.take(response, request)
+        return response
+
+    def _told(self, user: User) -> web.Response:
+        scopes = tuple(scope for scope in get_args(Scope) if user.may(scope))
+        told = SessionAnswer(name=user.name, scopes=scopes, choices=self._choices)
+        return web.Response(text=told.model_dump_json(), content_type="application/json")

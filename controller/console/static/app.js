@@ -1,0 +1,96 @@
+// The console: who is logged in, where we are, and which page shows it.
+import { ask, signedOut } from "./lib/api.js";
+import { fill, h } from "./lib/dom.js";
+import { clear, failed } from "./lib/toasts.js";
+import { placeCall } from "./parts/place.js";
+import * as call from "./pages/call.js";
+import * as health from "./pages/health.js";
+import * as live from "./pages/live.js";
+import * as login from "./pages/login.js";
+import * as queue from "./pages/queue.js";
+
+const PAGES = [
+  { name: "live", title: "Live", path: /^$/, page: live, needs: "read", menu: "#/" },
+  { name: "call", title: "Call", path: /^calls\/([^/]+)$/, page: call, needs: "read", part: "live" },
+  { name: "queue", title: "Queue", path: /^queue$/, page: queue, needs: "read", menu: "#/queue" },
+  { name: "health", title: "Health", path: /^health$/, page: health, needs: "read", menu: "#/health" },
+];
+
+const main = document.getElementById("main");
+const bar = document.getElementById("bar");
+let me = null, close = null;
+
+export const may = (scope) => me.scopes.includes(scope);
+
+async function start() {
+  try {
+    me = await ask("GET", "/console/session");
+    me.may = may;
+  } catch (error) {
+    if (error.status !== 401) failed(error);
+    return showLogin();
+  }
+  drawBar();
+  go();
+}
+
+function showLogin() {
+  me = null;
+  bar.hidden = true;
+  leave();
+  close = login.open(main, start);
+}
+
+function leave() {
+  close?.();
+  close = null;
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+}
+
+function here() {
+  return decodeURIComponent(location.hash.replace(/^#\/?/, "").split("?")[0]);
+}
+
+function go() {
+  if (!me) return;
+  const found = PAGES.find((each) => each.path.test(here()) && may(each.needs)) || PAGES[0];
+  leave();
+  fill(main);
+  if (!may(found.needs)) {
+    fill(main, h("h1", {}, "Nothing to see"), h("p", {}, `The token “${me.name}” has no scope to read calls.`));
+    return;
+  }
+  document.title = `${found.title} · voiceai`;
+  for (const link of bar.querySelectorAll("nav a")) {
+    const current = link.dataset.name === (found.part || found.name);
+    if (current) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
+  }
+  close = found.page.open(main, me, ...found.path.exec(here()).slice(1));
+}
+
+function drawBar() {
+  const links = PAGES.filter((each) => each.menu && may(each.needs)).map((each) =>
+    h("li", {}, h("a", { href: each.menu, "data-name": each.name }, each.title)));
+  const place = may("call") && h("button", { type: "button", class: "main", id: "place", on: { click: () => placeCall(me) } },
+    "Place a call");
+  const out = h("button", { type: "button", on: { click: logOut } }, "Log out");
+  fill(bar, h("a", { class: "mark", href: "#/" }, "voiceai"), h("nav", { "aria-label": "Pages" }, h("ul", {}, links)),
+    h("div", { class: "who" }, place, h("span", { class: "name", title: `Token “${me.name}”: ${me.scopes.join(", ")}` }, me.name),
+      out));
+  bar.hidden = false;
+}
+
+async function logOut() {
+  try {
+    await ask("DELETE", "/console/session");
+    clear();
+    showLogin();
+  } catch (error) {
+    failed(error, "Log out");
+  }
+}
+
+window.addEventListener("hashchange", () => { go(); main.focus({ preventScroll: true }); window.scrollTo(0, 0); });
+document.getElementById("skip").addEventListener("click", () => main.focus());
+signedOut.addEventListener("out", () => { if (me) showLogin(); });
+start();

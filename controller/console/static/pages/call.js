@@ -1,0 +1,67 @@
+// One call: who speaks, what was said, how fast the answers came, what it costs, and what may be done about it.
+import { ask, path } from "../lib/api.js";
+import { every, fill, h, paced, say } from "../lib/dom.js";
+import { lasted, milliseconds, money, party } from "../lib/format.js";
+import { listen, TYPES } from "../lib/streams.js";
+import { failed } from "../lib/toasts.js";
+import { answerTimes, facts } from "../parts/facts.js";
+import { badge, levels } from "../parts/levels.js";
+import { scenes } from "../parts/scenes.js";
+import { transcript } from "../parts/transcript.js";
+import { speaking, verbs } from "../parts/verbs.js";
+
+export function open(main, me, id) {
+  let call = null;
+  const heading = h("h1", {}, "Call");
+  const state = h("span", { class: "state", role: "status" });
+  const clock = h("dd"), cost = h("dd"), answers = h("dd"), turns = h("dd");
+  const tiles = [["Lasts", clock], ["Cost", cost], ["Answers in", answers], ["Turns", turns]];
+  const sums = h("dl", { class: "tiles" }, tiles.map(([label, value]) => h("div", {}, h("dt", {}, label), value)));
+  const said = transcript(), meters = levels();
+  const aside = h("aside", { class: "facts", "aria-label": "About this call" });
+  const bars = h("section", { class: "card" }, h("h2", {}, "Sound"), meters.element);
+  const tools = verbs(me, () => refresh());
+  const saying = me.may("control") ? speaking(() => call, () => refresh()) : null;
+  if (saying) saying.hidden = true;
+  const words = h("section", { class: "card words" }, h("h2", {}, "What is said"), said.element, saying);
+  fill(main, h("p", { class: "back" }, h("a", { href: "#/" }, "← Live calls")),
+    h("div", { class: "title" }, heading, state), tools.element, sums, h("div", { class: "columns" }, words, aside));
+
+  const draw = (found) => {
+    const before = call?.state;
+    call = found;
+    const over = Boolean(call.ended_at);
+    say(heading, `${call.direction === "inbound" ? "From" : "To"} ${party(call)}`);
+    if (before !== call.state) fill(state, badge(call.state));
+    say(clock, lasted(call));
+    say(cost, money(call.cost));
+    say(answers, milliseconds(call.latency.first_frame_ms?.p50));
+    say(turns, String(call.turns));
+    tools.show(call);
+    said.show(call);
+    if (saying) saying.hidden = call.state !== "talking";
+    fill(aside, over ? null : bars, answerTimes(call), facts(call));
+    if (over) finish();
+  };
+  const refresh = paced(async () => {
+    try {
+      draw(await ask("GET", path`/v1/calls/${id}`));
+    } catch (error) {
+      if (error.type === "unknown-call") gone(main);
+      else if (error.status && error.status !== 401) failed(error);
+    }
+  }, 250);
+  const stops = [
+    listen("/v1/events", TYPES, { fresh: refresh, event: (told) => { if (told.data.call === id) refresh(); } }),
+    scenes(id, (scene) => { meters.show(scene); said.live(scene); say(cost, money(scene.cost)); }),
+    every(1000, () => { if (call && !call.ended_at) say(clock, lasted(call)); }),
+  ];
+  const finish = () => stops.splice(0).forEach((stop) => stop());
+  refresh();
+  return () => { finish(); refresh.stop(); };
+}
+
+function gone(main) {
+  fill(main, h("h1", {}, "There is no such call"), h("p", {}, "It ended long ago, or was never here."),
+    h("p", {}, h("a", { href: "#/" }, "Back to the live calls")));
+}

@@ -1,0 +1,90 @@
+// Is everything there, and how hard does it work: Asterisk and the bridge workers.
+import { ask, path } from "../lib/api.js";
+import { confirm } from "../lib/dialog.js";
+import { every, fill, h, paced } from "../lib/dom.js";
+import { milliseconds } from "../lib/format.js";
+import { table } from "../lib/table.js";
+import { attempt, failed } from "../lib/toasts.js";
+
+const KINDS = { up: "good", late: "bad", draining: "held", away: "bad" };
+const PARTS = { asterisk: "Asterisk is there", workers: "A worker is free", accepting: "Takes calls" };
+const SECONDS = 2;
+
+export function open(main, me) {
+  const workers = table({
+    caption: "Bridge workers",
+    empty: "No worker is here: no call can be carried. Is the supervisor running, or a worker on another machine?",
+    key: (worker) => worker.name,
+    columns: [
+      { label: "Worker", cell: (worker) => worker.name, kind: "wide" },
+      { label: "State", cell: (worker) => h("span", { class: `badge ${KINDS[worker.state] || "wait"}` }, worker.state) },
+      { label: "Calls", cell: load },
+      { label: "Lateness", cell: (worker) => `${worker.late_ms.toFixed(1)} ms`, kind: "number" },
+      { label: "Sound at", cell: (worker) => h("code", {}, worker.media) },
+      { label: "Process", cell: (worker) => String(worker.pid), kind: "number" },
+      ...(me.may("admin") ? [{ label: "", kind: "acts", cell: (worker) => worker.state !== "away" && h("button",
+        { type: "button", class: "small", "data-focus": worker.name, "aria-label": `Drain ${worker.name}`,
+          on: { click: (event) => drain(worker, event.currentTarget, refresh) } }, "Drain") }] : []),
+    ],
+  });
+  const tiles = h("dl", { class: "tiles" });
+  let before = null;
+  fill(main, h("h1", {}, "Health"), tiles, h("h2", {}, "Bridge workers"), workers.element,
+    h("p", { class: "quiet" }, "Lateness is that of a worker's 20 ms tick, p99 of the last half second. Beyond 20 ms callers hear it."));
+
+  const refresh = paced(async () => {
+    try {
+      const [ready, found, metrics] = await Promise.all([ask("GET", "/readyz"), ask("GET", "/v1/workers"), ask("GET", "/metrics")]);
+      const now = ariOf(metrics);
+      workers.update(found.workers);
+      draw(tiles, ready, found.workers, spent(before, now));
+      before = now;
+    } catch (error) {
+      if (error.status && error.status !== 401) failed(error);
+    }
+  }, 500);
+  const stops = [every(SECONDS * 1000, refresh), refresh.stop];
+  refresh();
+  return () => stops.forEach((stop) => stop());
+}
+
+function draw(tiles, ready, workers, asterisk) {
+  const calls = workers.reduce((sum, each) => sum + each.calls, 0);
+  const room = workers.reduce((sum, each) => sum + each.capacity, 0);
+  const parts = Object.entries(ready.parts).map(([name, there]) =>
+    [PARTS[name] || name, there ? "Yes" : "No", there ? "good" : "bad"]);
+  const shown = [...parts, ["Asterisk answers in", milliseconds(asterisk.mean)], ["Requests to Asterisk", `${asterisk.rate.toFixed(1)} /s`],
+    ["Calls carried", `${calls} of ${room}`]];
+  fill(tiles, shown.map(([label, value, kind]) => h("div", { class: kind }, h("dt", {}, label), h("dd", {}, value))));
+}
+
+function load(worker) {
+  const bar = h("span", { class: "fill" });
+  bar.style.setProperty("inline-size", `${Math.min(100, 100 * worker.calls / worker.capacity)}%`);
+  const text = `${worker.calls} of ${worker.capacity}`;
+  return h("span", { class: "load" }, h("span", { class: "meter", role: "meter", "aria-label": "Calls", "aria-valuemin": 0,
+    "aria-valuemax": worker.capacity, "aria-valuenow": worker.calls, "aria-valuetext": text }, bar), text);
+}
+
+async function drain(worker, button, refresh) {
+  const sure = await confirm({ title: `Drain ${worker.name}?`, yes: "Drain", danger: false,
+    text: "It takes no new calls and ends with its last one; what runs it starts the next." });
+  if (sure) await attempt(button, "Drain", () => ask("POST", path`/v1/workers/${worker.name}/drain`, {}));
+  refresh();
+}
+
+/** Sum and count of the requests to Asterisk so far, from the text form of the metrics. */
+function ariOf(metrics) {
+  const sums = { seconds: 0, count: 0, at: performance.now() / 1000 };
+  for (const row of String(metrics).split("\n")) {
+    const found = /^voiceai_ari_request_seconds_(sum|count)\{[^}]*\} ([-+.e0-9]+)/.exec(row);
+    if (found) sums[found[1] === "sum" ? "seconds" : "count"] += Number(found[2]);
+  }
+  return sums;
+}
+
+/** What came between two looks; from the beginning if there was only one. */
+function spent(before, now) {
+  const count = now.count - (before?.count || 0), seconds = now.seconds - (before?.seconds || 0);
+  return { mean: count > 0 ? 1000 * seconds / count : null, rate: before ? count / (now.at - before.at) : 0 };
+}

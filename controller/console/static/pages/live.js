@@ -1,0 +1,109 @@
+// All live calls as they are now, and those that ended lately.
+import { ask } from "../lib/api.js";
+import { every, fill, h, paced, say } from "../lib/dom.js";
+import { lasted, milliseconds, money, outcome, party, state, time } from "../lib/format.js";
+import { listen, TYPES } from "../lib/streams.js";
+import { table } from "../lib/table.js";
+import { failed } from "../lib/toasts.js";
+import { hangUp } from "../parts/verbs.js";
+import { badge, levels } from "../parts/levels.js";
+import { scenes } from "../parts/scenes.js";
+
+const LATELY = 10;
+
+export function open(main, me) {
+  const meters = new Map();
+  const meterOf = (call) => meters.get(call) || meters.set(call, levels()).get(call);
+  const live = table({
+    caption: "Live calls",
+    empty: "No call is up.",
+    key: (call) => call.id,
+    columns: [
+      { label: "State", cell: (call) => badge(call.state) },
+      { label: "Who", cell: who, kind: "wide" },
+      { label: "Agent", cell: (call) => call.agent },
+      { label: "Sound", cell: (call) => meterOf(call.id).element, kind: "sound" },
+      { label: "Answers in", cell: (call) => milliseconds(call.latency.first_frame_ms?.p50), kind: "number" },
+      { label: "Cost", cell: (call) => money(call.cost), kind: "number" },
+      { label: "Lasts", cell: clock, kind: "number" },
+      ...(me.may("control") ? [{ label: "", cell: (call) => end(call), kind: "acts" }] : []),
+    ],
+  });
+  const ended = table({
+    caption: "Ended lately",
+    empty: "None yet.",
+    key: (call) => call.id,
+    columns: [
+      { label: "Ended", cell: (call) => time(call.ended_at) },
+      { label: "Who", cell: who, kind: "wide" },
+      { label: "Agent", cell: (call) => call.agent },
+      { label: "Outcome", cell: (call) => outcome(call.outcome) },
+      { label: "Answers in", cell: (call) => milliseconds(call.latency.first_frame_ms?.p50), kind: "number" },
+      { label: "Cost", cell: (call) => money(call.cost), kind: "number" },
+      { label: "Lasted", cell: lasted, kind: "number" },
+    ],
+  });
+  const tiles = h("dl", { class: "tiles" });
+  const off = h("p", { class: "away", role: "status", hidden: true }, "No connection to the controller; trying again.");
+  fill(main, h("h1", {}, "Live calls"), off, tiles, live.element, h("h2", {}, "Ended lately"), ended.element);
+
+  const refresh = paced(async () => {
+    try {
+      const [up, over, ready] = await Promise.all([ask("GET", "/v1/calls?state=active&limit=500"),
+        ask("GET", `/v1/calls?state=ended&limit=${LATELY}`), ask("GET", "/readyz")]);
+      for (const call of meters.keys()) if (!up.calls.some((each) => each.id === call)) meters.delete(call);
+      live.update(up.calls);
+      ended.update(over.calls);
+      drawTiles(tiles, up.calls, ready);
+    } catch (error) {
+      if (error.status && error.status !== 401) failed(error);
+    }
+  }, 400);
+  const stops = [
+    listen("/v1/events", TYPES, { fresh: refresh, event: refresh, state: (up) => { off.hidden = up; } }),
+    scenes("", (scene) => {
+      meters.get(scene.call)?.show(scene);
+      const cost = live.row(scene.call)?.querySelector('[data-label="Cost"]');
+      if (cost) say(cost, money(scene.cost));
+    }),
+    every(1000, () => main.querySelectorAll("[data-since]").forEach((each) => say(each, tick(each)))),
+    every(5000, refresh),
+    refresh.stop,
+  ];
+  refresh();
+  return () => stops.forEach((stop) => stop());
+}
+
+function drawTiles(tiles, calls, ready) {
+  const answers = calls.map((call) => call.latency.first_frame_ms?.p50).filter((each) => each !== undefined);
+  const missing = Object.entries(ready.parts).filter(([, there]) => !there).map(([part]) => part);
+  const shown = [
+    ["Live calls", String(calls.length)],
+    ["Talking", String(calls.filter((call) => call.state === "talking").length)],
+    ["Slowest answer", answers.length ? `${Math.max(...answers)} ms` : "–"],
+    ["Cost of these", money(calls.reduce((sum, call) => sum + call.cost, 0))],
+    ["System", ready.ready ? "Ready" : `Away: ${missing.join(", ")}`, ready.ready ? "good" : "bad"],
+  ];
+  fill(tiles, shown.map(([label, value, kind]) => h("div", { class: kind }, h("dt", {}, label), h("dd", {}, value))));
+}
+
+function who(call) {
+  const arrow = call.direction === "inbound" ? "Inbound from" : "Outbound to";
+  const link = h("a", { href: `#/calls/${encodeURIComponent(call.id)}`, "data-focus": `open ${call.id}` }, party(call));
+  return [h("span", { class: "direction", title: arrow, "aria-hidden": "true" }, call.direction === "inbound" ? "↘" : "↗"),
+    h("span", { class: "unseen" }, `${arrow} `), link];
+}
+
+function clock(call) {
+  return h("span", { "data-since": call.answered_at || call.started_at }, lasted(call));
+}
+
+function tick(element) {
+  return lasted({ started_at: element.dataset.since });
+}
+
+function end(call) {
+  const name = `Hang up ${party(call)}`;
+  return h("button", { type: "button", class: "danger small", "data-focus": `end ${call.id}`, "aria-label": name,
+    on: { click: (event) => hangUp(call, event.currentTarget) } }, state(call.state) === "ending" ? "Ending" : "Hang up");
+}

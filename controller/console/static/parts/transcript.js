@@ -1,0 +1,65 @@
+// What was said in a call, with what interrupted it and how long the caller waited. All of it is hostile text.
+import { fill, h, say } from "../lib/dom.js";
+import { milliseconds, span } from "../lib/format.js";
+
+const NAMES = { caller: "Caller", agent: "Agent", target: "Target" };
+
+/** `show(call)` draws what is new; `live(scene)` the words of this moment; `seek(seconds)` is called for a line. */
+export function transcript({ seek = null } = {}) {
+  const lines = h("ol", { class: "lines" });
+  const now = h("p", { class: "line agent now", hidden: true }, h("span", { class: "who" }, "Agent"), h("span", { class: "text" }));
+  const empty = h("p", { class: "empty" }, "Nothing has been said yet.");
+  const element = h("div", { class: "transcript", role: "log", "aria-live": "polite", "aria-label": "What is said", tabindex: "0" },
+    empty, lines, now);
+  let shown = 0, lastItem = null;
+
+  const show = (call) => {
+    const near = element.scrollHeight - element.scrollTop - element.clientHeight < 60;
+    const waits = waitsOf(call);
+    if (call.transcript.length < shown) { fill(lines); shown = 0; } // the oldest were let go
+    for (; shown < call.transcript.length; shown++) {
+      lines.append(line(call, call.transcript[shown], waits.get(shown), seek));
+      if (call.transcript[shown].who === "agent") { now.hidden = true; }
+    }
+    empty.hidden = shown > 0 || !now.hidden;
+    if (near) element.scrollTop = element.scrollHeight;
+  };
+  const live = (scene) => {
+    const words = scene.saying;
+    now.hidden = !words;
+    empty.hidden = shown > 0 || !now.hidden;
+    if (!words) return;
+    lastItem = words;
+    say(now.lastElementChild, lastItem);
+    element.scrollTop = element.scrollHeight;
+  };
+  return { element, show, live };
+}
+
+/** By utterance: the first-sound latency of the turn that it answers. */
+function waitsOf(call) {
+  const waits = new Map();
+  let turn = 0;
+  call.transcript.forEach((said, at) => {
+    if (said.who !== "agent") return;
+    while (turn < call.turn_times.length && new Date(call.turn_times[turn].at) <= new Date(said.at)) {
+      if (call.turn_times[turn].first_frame_ms !== null) waits.set(at, call.turn_times[turn].first_frame_ms);
+      turn++;
+    }
+  });
+  return waits;
+}
+
+function line(call, said, waited, seek) {
+  const at = (new Date(said.at) - new Date(call.answered_at || call.started_at)) / 1000;
+  const marks = [
+    waited !== undefined && h("span", { class: "mark wait" }, `answered in ${milliseconds(waited)}`),
+    said.interrupted && h("span", { class: "mark cut" }, `interrupted after ${((said.heard_ms || 0) / 1000).toFixed(1)} s`),
+    said.consultation && h("span", { class: "mark" }, "not heard by the caller"),
+  ].filter(Boolean);
+  const moment = seek ? h("button", { type: "button", class: "at", on: { click: () => seek(said) } }, span(at))
+    : h("span", { class: "at" }, span(at));
+  return h("li", { class: `line ${said.who}`, "data-at": said.at }, h("span", { class: "who" }, NAMES[said.who] || said.who), moment,
+    h("span", { class: "text" }, said.text, said.interrupted && h("span", { "aria-hidden": "true" }, " —")),
+    marks.length ? h("span", { class: "marks" }, marks) : null);
+}

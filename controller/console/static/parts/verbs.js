@@ -1,0 +1,133 @@
+// What may be done to a live call, as buttons and small forms.
+import { ask, path } from "../lib/api.js";
+import { confirm, field, form } from "../lib/dialog.js";
+import { fill, h } from "../lib/dom.js";
+import { party } from "../lib/format.js";
+import { attempt, told } from "../lib/toasts.js";
+
+const post = (call, verb, body = {}) => ask("POST", `${path`/v1/calls/${call.id}/`}${verb}`, body);
+const drop = (call, verb) => ask("DELETE", `${path`/v1/calls/${call.id}/`}${verb}`);
+
+const WITH_AGENT = new Set(["talking", "holding", "connecting", "closing"]);
+
+export async function hangUp(call, button) {
+  const waits = call.state === "queued";
+  const sure = await confirm({
+    title: waits ? "Cancel this call?" : "Hang up?",
+    text: waits ? `${party(call)} is not called then.` : `The call with ${party(call)} ends at once, whatever is being said.`,
+    yes: waits ? "Cancel the call" : "Hang up",
+  });
+  if (sure) await attempt(button, waits ? "Cancel" : "Hang up", () => post(call, "hangup"));
+}
+
+/** A toolbar of what fits the state of the call; `show(call)` draws it. */
+export function verbs(me, changed) {
+  const element = h("div", { class: "verbs", role: "toolbar", "aria-label": "What to do with this call" });
+  let drawn = "";
+  const show = (call) => {
+    const now = actsOf(call, me);
+    const signature = now.map((each) => each.label).join("|");
+    if (signature === drawn) return;
+    drawn = signature;
+    const focused = document.activeElement?.closest(".verbs") ? document.activeElement.textContent : null;
+    fill(element, now.map((each) => h("button", {
+      type: "button", class: each.kind, on: { click: (event) => run(each, event.currentTarget) } }, each.label)));
+    [...element.children].find((each) => each.textContent === focused)?.focus();
+    element.hidden = !now.length;
+  };
+  const run = async (act, button) => {
+    if (act.ask) await act.ask(button);
+    else await attempt(button, act.label, act.work);
+    changed();
+  };
+  return { element, show };
+}
+
+function actsOf(call, me) {
+  if (call.ended_at || !me.may("control")) return [];
+  const acts = [];
+  if (call.state === "holding") acts.push({ label: "Resume", kind: "main", work: () => post(call, "resume") });
+  else if (call.state === "talking") acts.push({ label: "Hold", work: () => post(call, "hold") });
+  if (WITH_AGENT.has(call.state)) {
+    for (const side of ["caller", "agent"]) {
+      const off = call.muted.includes(side);
+      acts.push({ label: `${off ? "Unmute" : "Mute"} ${side}`, work: () => post(call, off ? "unmute" : "mute", { side }) });
+    }
+    acts.push({ label: "Keys", ask: () => keys(call) });
+    acts.push({ label: "Transfer", ask: () => transfer(call, me) });
+    acts.push(recording(call));
+  }
+  if (["transferring", "consulting", "referring"].includes(call.state)) {
+    if (call.state === "consulting") {
+      acts.push({ label: "Accept transfer", kind: "main", work: () => post(call, "transfer/decision", { accept: true }) });
+      acts.push({ label: "Refuse transfer", work: () => post(call, "transfer/decision", { accept: false }) });
+    }
+    acts.push({ label: "Call transfer off", work: () => drop(call, "transfer") });
+  }
+  acts.push(...supervision(call, me));
+  acts.push({ label: call.state === "queued" ? "Cancel" : "Hang up", kind: "danger", ask: (button) => hangUp(call, button) });
+  return acts;
+}
+
+function supervision(call, me) {
+  if (["ringing", "on"].includes(call.supervision?.state))
+    return [{ label: `Let ${call.supervision.to} go`, work: () => drop(call, "supervise") }];
+  if (!me.choices.supervisors.length || !call.answered_at) return [];
+  return [{ label: "Take over", ask: () => supervise(call, me) }];
+}
+
+function recording(call) {
+  const next = { on: "stop", paused: "resume" }[call.recording] || "start";
+  const label = { stop: "Stop recording", resume: "Go on recording", start: "Record" }[next];
+  return { label, work: () => post(call, "recording", { action: next }) };
+}
+
+function transfer(call, me) {
+  const to = field("to", "To", { required: true, known: me.choices.targets,
+    help: "A number or extension, sip:user@host, extension@context, or a name from the config." });
+  const kind = field("kind", "How", { options: [
+    { value: "", label: "As the config says" }, { value: "blind", label: "Blind: joined as soon as somebody answers" },
+    { value: "attended", label: "Attended: the agent talks with them first" }, { value: "refer", label: "By the trunk (REFER)" }] });
+  const announce = field("announce", "What the agent says first (attended)", { lines: 2, maxlength: 2000 });
+  form({ title: "Transfer the caller", yes: "Transfer", fields: [to, kind, announce], send: async (given) => {
+    await post(call, "transfer", filled(given));
+    told("The transfer has begun.");
+  } });
+}
+
+function supervise(call, me) {
+  const to = field("to", "Who", { options: me.choices.supervisors });
+  const mode = field("mode", "How", { options: [
+    { value: "take_over", label: "Take over: the agent leaves" }, { value: "listen", label: "Listen to both sides" },
+    { value: "whisper", label: "Whisper to the colleague" }] });
+  form({ title: "Take over", yes: "Call them", fields: [to, mode], note: "Their telephone rings; once they answer they are in the call.",
+    send: async (given) => { await post(call, "supervise", filled(given)); told(`${given.to} is being called.`); } });
+}
+
+function keys(call) {
+  const digits = field("digits", "Keys", { required: true, pattern: "[0-9A-Da-dw*#]{1,32}", inputmode: "tel",
+    help: "0 to 9, A to D, * and #; w is a pause of half a second." });
+  form({ title: "Press keys", yes: "Press", fields: [digits],
+    send: async (given) => { await post(call, "dtmf", { digits: given.digits.toUpperCase().replaceAll("W", "w") }); } });
+}
+
+/** What is to be said, in one line under the transcript. */
+export function speaking(callOf, changed) {
+  const text = field("text", "Let the agent say", { maxlength: 8192, required: true });
+  const how = field("how", "How", { options: [{ value: "exact", label: "Word for word" }, { value: "free", label: "As an instruction" }] });
+  const button = h("button", { type: "submit", class: "main" }, "Say");
+  const element = h("form", { class: "saying" }, text.element, how.element, button);
+  element.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const body = { text: text.value(), exact: how.value() === "exact" };
+    if (!await attempt(button, "Say", () => post(callOf(), "say", body))) return;
+    text.input.value = "";
+    text.input.focus();
+    changed();
+  });
+  return element;
+}
+
+function filled(given) {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
+}

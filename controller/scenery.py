@@ -1,0 +1,109 @@
+"""What is heard in live calls at this moment, for those who look: how loud, who speaks, the agent's words so far.
+
+Owns those who look. Workers measure only while somebody does, and are told so again and again: a worker that comes
+meanwhile hears of it, and one that hears nothing stops by itself. Who does not keep up sees fewer scenes: the latest
+of each call is all that is kept.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bridge import contract
+
+WATCH_SECONDS = 5.0
+"""What workers are asked for at a time, twice as often as needed."""
+MOST_LOOKERS = 100
+
+
+class TooManyLookers(Exception):
+    """As many as there may be look already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One call at one moment. `cost`: US dollars so far."""
+
+    scene: contract.Scene
+    cost: float
+
+
+class Looker:
+    """One who looks, at all calls or at one."""
+
+    def __init__(self, call: str | None) -> None:
+        self._call = call
+        self._latest: dict[str, Seen] = {}
+        self._news = asyncio.Event()
+        self.closed = False
+
+    def offer(self, seen: Seen) -> None:
+        if self._call in (None, seen.scene.call):
+            self._latest[seen.scene.call] = seen
+            self._news.set()
+
+    def close(self) -> None:
+        self.closed = True
+        self._news.set()
+
+    async def look(self, seconds: float) -> list[Seen]:
+        """The latest of each call that has changed; empty after `seconds` of nothing, and at the end."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return []
+        found = list(self._latest.values())
+        self._latest.clear()
+        if not self.closed:
+            self._news.clear()
+        return found
+
+
+class Scenery:
+    """`tell` reaches all workers; `cost` knows what a live call has cost, None of one that is over."""
+
+    def __init__(self, tell: Callable[[contract.Watch], Awaitable[None]], cost: Callable[[str], float | None]) -> None:
+        self._tell = tell
+        self._cost = cost
+        self._lookers: set[Looker] = set()
+        self._wanted = asyncio.Event()
+
+    def take(self, scenes: list[contract.Scene]) -> None:
+        """From a worker."""
+        if not self._lookers:
+            return
+        for scene in scenes:
+            cost = self._cost(scene.call)
+            if cost is not None:
+                seen = Seen(scene, round(cost, 6))
+                for looker in self._lookers:
+                    looker.offer(seen)
+
+    @contextmanager
+    def looker(self, call: str | None) -> Iterator[Looker]:
+        """Raises TooManyLookers."""
+        if len(self._lookers) >= MOST_LOOKERS:
+            raise TooManyLookers
+        looker = Looker(call)
+        self._lookers.add(looker)
+        self._wanted.set()
+        try:
+            yield looker
+        finally:
+            self._lookers.discard(looker)
+
+    async def run(self) -> None:
+        """Until cancelled: has the workers measure as long as somebody looks."""
+        while True:
+            await self._wanted.wait()
+            if not self._lookers:
+                self._wanted.clear()
+                continue
+            await self._tell(contract.Watch(seconds=WATCH_SECONDS))
+            await asyncio.sleep(WATCH_SECONDS / 2)
+
+    def close(self) -> None:
+        for looker in self._lookers:
+            looker.close()

@@ -1,0 +1,142 @@
+"""The console in a real browser, over real calls: what an operator sees and does, and what others may not."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, expect
+
+from demo.phone import Phone
+from demo.realtime import Say, ToneBrain
+from demo.sound import has_tone, is_tone, tone
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import House, house
+from tests.e2e.test_call_control import is_music
+from tests.e2e.test_inbound import greeted
+from tests.peers.browser import chromium, look
+
+TARGET = "+4930555123"
+HOSTILE = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>\'"&lt;b&gt;'
+GREETING = Say(f"Good day, {HOSTILE}", 1.5, 440)
+STORY = Say("We are open from nine to five, and on Saturdays until noon, but for public holidays.", 4.0, 880)
+READER = secrets.token_urlsafe(16)
+
+
+@asynccontextmanager
+async def visitor(browser: Browser, running: House, token: str) -> AsyncIterator[Page]:
+    """Somebody who has logged in, in a browser of their own; nothing may go wrong on their page."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 900})
+    page = await context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    page.set_default_timeout(8000)
+    await page.goto(f"{running.service.url}/console/")
+    await page.get_by_label("API token").fill(token)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("heading", name="Live calls")).to_be_visible()
+    yield page
+    assert await page.evaluate("() => window.hurt") is None
+    # Not to be logged in yet, and not to be allowed to dial something, are answers that the browser itself remarks on.
+    assert [each for each in wrong if not each.endswith(("(Unauthorized)", "(Forbidden)"))] == []
+    await context.close()
+
+
+async def press(page: Page, *names: str) -> None:
+    for name in names:
+        await page.get_by_role("button", name=name, exact=True).click()
+
+
+async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp_path: Path) -> None:
+    brain = ToneBrain([GREETING, STORY, STORY], words=["When are you open?"])
+    tokens = [{"name": "reader", "token": READER, "scopes": ["read"]}]
+    async with (
+        chromium() as browser,
+        house(asterisk, tmp_path, brain, tokens=tokens) as running,
+        visitor(browser, running, str(running.service.api.headers["authorization"]).split()[1]) as page,
+        running.caller() as phone,
+    ):
+        await expect(page.get_by_role("link", name="4930123456")).to_be_visible()
+        await greeted(phone)
+        phone.rtp.say(tone(0.6, 620))
+        await expect(page.locator(".side.speaks", has_text="Agent")).to_be_visible()
+        await page.get_by_role("link", name="4930123456").click()
+        log = page.get_by_role("log")
+        await expect(log).to_contain_text(HOSTILE)
+        await expect(log).to_contain_text("When are you open?")
+        await expect(page.locator(".line.now")).to_contain_text("We are open from")
+        await expect(page.locator(".side.speaks", has_text="Agent")).to_be_visible()
+        await expect(log).to_contain_text("until noon")
+        await expect(log).to_contain_text("answered in")
+        assert await page.locator("main img, main script").count() == 0
+        problems = await look(page, "call", tmp_path)
+
+        await acts(page, running, phone)
+        call = await running.call_id()
+        problems += await others(page, tmp_path)
+        async with visitor(browser, running, READER) as reader:
+            await may_only_look(reader, call)
+        await hangs_up(page, phone, call)
+        await running.ended(call)
+        problems += await look(page, "ended", tmp_path)
+        assert problems == []
+
+
+async def acts(page: Page, running: House, phone: Phone) -> None:
+    """Says something, holds, transfers to somebody who is busy."""
+    await page.get_by_label("Let the agent say").fill("We close in five minutes.")
+    await press(page, "Say")
+    await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
+    await press(page, "Hold")
+    await phone.rtp.hears(is_music)
+    await press(page, "Resume")
+    await expect(page.get_by_role("button", name="Hold", exact=True)).to_be_visible()
+    async with running.refusing("486 Busy Here") as target:
+        await press(page, "Transfer")
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("To", exact=True).fill("112")
+        await dialog.get_by_role("button", name="Transfer").click()
+        await expect(dialog.get_by_role("alert")).to_contain_text("may not be dialled")
+        await dialog.get_by_label("To", exact=True).fill(TARGET)
+        await dialog.get_by_role("button", name="Transfer").click()
+        await target.wait("refused")
+    await expect(page.get_by_text(f"blind to {TARGET}: busy")).to_be_visible()
+    assert not has_tone(phone.rtp.stretches()[-1].samples[-800:], 1100)
+
+
+async def others(page: Page, folder: Path) -> list[str]:
+    """The other pages, while a call is up."""
+    found = []
+    for name, heading in (("Live", "Live calls"), ("Queue", "Outbound queue"), ("Health", "Health")):
+        await page.get_by_role("link", name=name, exact=True).click()
+        await expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+        await expect(page.locator("dl.tiles > div").first).to_be_visible()
+        found += await look(page, name.lower(), folder)
+    return found
+
+
+async def may_only_look(page: Page, call: str) -> None:
+    for place in ("#/", f"#/calls/{call}", "#/queue", "#/health"):
+        await page.goto(page.url.split("#")[0] + place)
+        await expect(page.locator("main h1")).to_be_visible()
+        assert await page.locator("main button:visible").all_inner_texts() == []
+    assert await page.locator("header button:visible").all_inner_texts() == ["Log out"]
+    await page.goto(page.url.split("#")[0] + "#/")
+    await press(page, "Log out")
+    await expect(page.get_by_label("API token")).to_be_visible()
+
+
+async def hangs_up(page: Page, phone: Phone, call: str) -> None:
+    """By the keyboard, after a change of mind."""
+    await page.goto(page.url.split("#")[0] + f"#/calls/{call}")
+    await page.get_by_role("button", name="Hang up", exact=True).focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog")).to_contain_text("ends at once")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Hang up", exact=True)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
+    await phone.wait("left")
+    await expect(page.locator(".title .badge")).to_have_text("ended")

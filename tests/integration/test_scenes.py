@@ -1,0 +1,103 @@
+"""`GET /v1/live` over real HTTP: who looks sees the latest of each call, and workers are asked only then."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bridge import contract
+from controller import scenery
+from controller.api.scenes import SceneResources
+from controller.scenery import Scenery
+from tests.integration.api_stage import Stage, stage
+
+
+def scene(call: str, saying: str = "") -> contract.Scene:
+    return contract.Scene(call=call, caller_dbfs=-31.5, agent_dbfs=None, speaking=("caller",), saying=saying)
+
+
+@dataclass
+class Rig:
+    """Calls of which the id begins with `over` have ended."""
+
+    asked: list[contract.Watch] = field(default_factory=list)
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.scenery = Scenery(self._tell, lambda call: None if call.startswith("over") else 0.25)
+
+    async def _tell(self, command: contract.Watch) -> None:
+        self.asked.append(command)
+        self.told.set()
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[tuple[Rig, Stage]]:
+    rig = Rig()
+    async with stage(more=lambda _, __: SceneResources(rig.scenery).operations()) as it:
+        task = asyncio.create_task(rig.scenery.run())
+        try:
+            yield rig, it
+        finally:
+            task.cancel()
+            rig.scenery.close()
+
+
+async def looks(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    """The next event."""
+    async with asyncio.timeout(10):
+        while not (line := (await answer.content.readline()).decode()).startswith("data: "):
+            assert line, "the stream is over"
+    found: dict[str, Any] = json.loads(line.removeprefix("data: "))
+    return found
+
+
+async def test_workers_are_asked_only_while_somebody_looks() -> None:
+    async with running() as (rig, it):
+        rig.scenery.take([scene("a")])
+        assert not rig.asked
+        async with it.request("GET", "/v1/live") as answer:
+            assert answer.content_type == "text/event-stream"
+            async with asyncio.timeout(10):
+                await rig.told.wait()
+            assert rig.asked[0].seconds > scenery.WATCH_SECONDS / 2
+            rig.scenery.take([scene("a", "Good <b>day"), scene("over")])
+            told = await looks(answer)
+        assert told == {
+            "scenes": [
+                {
+                    "call": "a",
+                    "caller_dbfs": -31.5,
+                    "agent_dbfs": None,
+                    "speaking": ["caller"],
+                    "saying": "Good <b>day",
+                    "cost": 0.25,
+                }
+            ]
+        }
+
+
+async def test_who_looks_at_one_call_sees_no_other_and_the_stream_ends_with_the_process() -> None:
+    async with running() as (rig, it), it.request("GET", "/v1/live?call=b") as answer:
+        async with asyncio.timeout(10):
+            await rig.told.wait()
+        rig.scenery.take([scene("a"), scene("b")])
+        rig.scenery.take([scene("b", "later")])
+        assert [each["saying"] for each in (await looks(answer))["scenes"]] == ["later"]
+        rig.scenery.close()
+        async with asyncio.timeout(10):
+            assert (await answer.content.read()).strip() == b": still here"
+
+
+async def test_a_token_that_may_not_read_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenery, "MOST_LOOKERS", 0)
+    async with running() as (_, it):
+        async with it.request("GET", "/v1/live", "caller-0123456789") as answer:
+            assert answer.status == 403
+        async with it.request("GET", "/v1/live") as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "10")

@@ -1,0 +1,63 @@
+"""A real Chromium that looks at the console: Debian's, driven by Playwright, and axe-core, which knows what excludes
+people (https://github.com/dequelabs/axe-core)."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, Page, async_playwright
+
+WIDTHS = (360, 1440)
+SCHEMES: tuple[Any, ...] = ("light", "dark")
+KEEP = "VOICEAI_SCREENSHOTS"
+"""A folder in which pictures are kept, for whoever wants to look at them."""
+
+_RUN = "() => axe.run(document, {resultTypes: ['violations']}).then(found => found.violations)"
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    program = shutil.which("chromium")
+    assert program, "there is no chromium; .ci/packages installs it"
+    async with async_playwright() as playwright:
+        # A container's root has no user namespace to make a sandbox of, and often a small /dev/shm.
+        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        browser = await playwright.chromium.launch(executable_path=program, args=flags)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def look(page: Page, name: str, folder: Path) -> list[str]:
+    """Pictures of the page, narrow and wide, light and dark, and what axe finds serious in each of them."""
+    folder = Path(os.environ.get(KEEP, folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": 900})
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            await page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+            found += [f"{name} {width} {scheme}: {each}" for each in await serious(page)]
+        beyond = await page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        if beyond > 0:
+            found.append(f"{name} {width}: {beyond} pixels too wide")
+    return found
+
+
+async def serious(page: Page) -> list[str]:
+    """What axe finds serious or critical, and where."""
+    if not await page.evaluate("() => typeof axe === 'object'"):
+        await page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    violations = await page.evaluate(_RUN)
+    return [
+        f"{each['id']}: {node['html'][:150]} ({node['failureSummary']})"
+        for each in violations
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
