@@ -30,6 +30,20 @@ BUSY_MS = 5000
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 
 
+def _unreachable() -> tuple[type[Exception], ...]:
+    """What a failed connection raises. SQLAlchemy has no error of its own for that of a socket, and 2.0 none for that
+    of a server which is only starting."""
+    try:
+        import asyncpg  # type: ignore[import-untyped]
+    except ModuleNotFoundError:
+        return (OSError,)
+    return OSError, asyncpg.PostgresError, asyncpg.InterfaceError
+
+
+UNREACHABLE: tuple[type[Exception], ...] = _unreachable()
+NOT_OPENED: tuple[type[Exception], ...] = (SQLAlchemyError, *UNREACHABLE)
+
+
 class StoreError(Exception):
     """The store does not answer, or not in time. The text is for the log and holds nothing that is stored."""
 
@@ -47,7 +61,7 @@ class Database:
         try:
             async with self._engine.begin() as connection:
                 was, now = await connection.run_sync(migrations.upgrade)
-        except (SQLAlchemyError, OSError) as error:
+        except NOT_OPENED as error:
             await self._engine.dispose()
             raise StoreError(f"the store can't be opened (store.url): {_words(error)}") from error
         except BaseException:
@@ -96,6 +110,8 @@ class Database:
             raise StoreError(f"the store refuses: {_words(error)}") from error
         except TimeoutError as error:
             raise StoreError(f"the store did not answer within {TRANSACTION_SECONDS:g} s") from error
+        except UNREACHABLE as error:
+            raise StoreError(f"the store can't be reached: {_words(error)}") from error
 
 
 def _words(error: Exception) -> str:

@@ -1,19 +1,21 @@
 """Where a test's store is: a SQLite file, or a database of its own on a real PostgreSQL (`pytest --store postgresql`).
 
 Owns that server: Debian's PostgreSQL in a folder of its own, on loopback, without fsync, gone with the session. A
-server refuses to run as root: then it runs as `nobody`.
+server refuses to run as root: then it runs as `nobody`. A test that stops one has its own (`with Server() as server:`).
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from demo.ports import free_port
 
@@ -21,18 +23,15 @@ START_SECONDS = 30.0
 NOBODY = 65534
 TRUSTED = "voiceai"
 
-_server: int | None = None
-"""The port of this process's PostgreSQL; None: tests use SQLite."""
+_server: "Server | None" = None
+"""This process's PostgreSQL; None: tests use SQLite."""
 
 
 def store_at(folder: Path) -> str:
     """The URL of the store that belongs to this folder, the same one each time. Not necessarily made yet on SQLite."""
     if _server is None:
         return f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"
-    name = "t" + hashlib.sha256(str(folder).encode()).hexdigest()[:20]
-    made = _run("createdb", "-h", "127.0.0.1", "-p", str(_server), "-U", TRUSTED, name, check=False)
-    assert made.returncode == 0 or "already exists" in made.stderr, made.stderr
-    return f"postgresql+asyncpg://{TRUSTED}@127.0.0.1:{_server}/{name}"
+    return _server.url("t" + hashlib.sha256(str(folder).encode()).hexdigest()[:20])
 
 
 def on_postgresql() -> bool:
@@ -43,35 +42,84 @@ def on_postgresql() -> bool:
 def postgresql() -> Iterator[int]:
     """From now on `store_at` means a server of our own; yields its port."""
     global _server
-    folder = Path(tempfile.mkdtemp(prefix="voiceai-postgresql-", dir="/tmp"))
-    try:
-        if os.getuid() == 0:
-            os.chown(folder, NOBODY, NOBODY)
-        data = folder / "data"
-        _run("initdb", "-D", str(data), "-U", TRUSTED, "-A", "trust", "-E", "UTF8", "--no-sync")
-        port = free_port()
-        options = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
-        options += ["-c", "fsync=off", "-c", "max_connections=200"]
-        with (folder / "log").open("w") as log:
-            server = subprocess.Popen([_program("postgres"), "-D", str(data), *options], stderr=log, **_as_nobody())
+    with Server() as server:
+        _server = server
         try:
-            _wait(server, port, folder / "log")
-            _server = port
-            yield port
+            yield server.port
         finally:
             _server = None
-            server.terminate()
-            server.wait(timeout=20)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait(server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while _run("pg_isready", "-h", "127.0.0.1", "-p", str(port), check=False).returncode != 0:
-        assert server.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
+class Server:
+    """A PostgreSQL that is there from `with` on. It can be frozen, killed, and started again with what it held."""
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="voiceai-postgresql-", dir="/tmp"))
+        try:
+            if os.getuid() == 0:
+                os.chown(self._folder, NOBODY, NOBODY)
+            _run("initdb", "-D", str(self._folder / "data"), "-U", TRUSTED, "-A", "trust", "-E", "UTF8", "--no-sync")
+            self.port = free_port()
+            self.start()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.kill()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def url(self, name: str) -> str:
+        """Of a database, which is made if there is none of this name."""
+        made = _run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", TRUSTED, name, check=False)
+        assert made.returncode == 0 or "already exists" in made.stderr, made.stderr
+        return f"postgresql+asyncpg://{TRUSTED}@127.0.0.1:{self.port}/{name}"
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        folder = self._folder
+        options = ["-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
+        options += ["-c", "fsync=off", "-c", "max_connections=200"]
+        with (folder / "log").open("a") as log:
+            command = [_program("postgres"), "-D", str(folder / "data"), *options]
+            self._process = subprocess.Popen(command, stderr=log, **_as_nobody())
+        deadline = time.monotonic() + START_SECONDS
+        while _run("pg_isready", "-h", "127.0.0.1", "-p", str(self.port), check=False).returncode != 0:
+            assert self._process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.05)
+
+    @property
+    def killed(self) -> bool:
+        return self._process.poll() is not None
+
+    def freeze(self) -> None:
+        """It neither answers nor goes away; the kernel still takes connections on its behalf."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+        self._tell_children(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._tell_children(signal.SIGCONT)
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """At once, frozen or not, without a goodbye to anybody: what was committed is still there at the next start."""
+        if self.killed:
+            return
+        self._process.send_signal(signal.SIGQUIT)
+        self.thaw()
+        self._process.wait(timeout=20)
+
+    def _tell_children(self, number: signal.Signals) -> None:
+        """Each has a session of its own. The list is reliable while their parent is stopped: it neither starts any nor
+        reaps them (proc_pid_task_children(5))."""
+        server = self._process.pid
+        for child in Path(f"/proc/{server}/task/{server}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
 
 def _program(name: str) -> str:

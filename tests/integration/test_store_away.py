@@ -1,0 +1,243 @@
+"""A real PostgreSQL that is frozen, killed and started again: who writes to it waits, loses nothing, and goes on."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import insert, select
+
+from controller import usage_book
+from controller.api import audit
+from controller.api.audit import Deed, Trail
+from controller.call.room import Room, today
+from controller.call.spending import Spending
+from controller.cost import Prices
+from controller.events import courier, ledger
+from controller.events.service import Events
+from controller.outbound import dialer as dialers
+from controller.outbound.dialer import Dialer
+from controller.outbound.entry import Status
+from controller.outbound.orders import Orders
+from controller.outbound.queue import Queue
+from controller.store import database as databases
+from controller.store.database import Database, StoreError
+from controller.store.tables_api import audit as audit_table
+from controller.store.tables_outbound import outbound_pauses
+from controller.store.tables_usage import spent_days
+from controller.usage_book import UsageBook
+from controller.workers import Workers
+from tests.integration.outbound_stage import FakeControl, Office
+from tests.integration.webhook_rig import assert_in_order, begin, end, hook, receiver, say, told_to
+from tests.peers.stores import Server
+from tests.unit.controller.configs import FULL, config
+
+NOW = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
+CALLS = [f"call-{number}" for number in range(5)]
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Server]:
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(started: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Runs when the test begins and when it ends; what waits for the store is impatient."""
+    monkeypatch.setattr(databases, "TRANSACTION_SECONDS", 0.5)
+    monkeypatch.setattr(ledger, "AWAY_SECONDS", (0.05,))
+    monkeypatch.setattr(courier, "AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(audit, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(usage_book, "PAGE_SECONDS", 0.1)
+    monkeypatch.setattr(usage_book, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(dialers, "STORE_AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(dialers, "SAVE_AGAIN_SECONDS", (0.05,))
+    yield started
+    if started.killed:
+        started.start()
+    started.thaw()
+
+
+@pytest.fixture
+def url(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    return server.url(f"of_{abs(hash(request.node.name))}")
+
+
+async def pause(database: Database, trunk: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+    async with database.writing() as connection:
+        await connection.execute(insert(outbound_pauses).values(trunk=trunk, asked_by="ops", since=NOW))
+        meanwhile()
+
+
+async def pauses(database: Database) -> set[str]:
+    async with database.reading() as connection:
+        return set((await connection.execute(select(outbound_pauses.c.trunk))).scalars())
+
+
+async def outage(server: Server) -> None:
+    """First it hangs, then it is gone, then it is back: each long enough for several attempts."""
+    server.freeze()
+    await asyncio.sleep(1.2)
+    await asyncio.to_thread(server.kill)  # it takes leave of those who were connecting: they must be able to hear it
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(server.start)
+
+
+async def test_frozen_killed_and_back(server: Server, url: str) -> None:
+    """Each way of being away is the one error that everybody is prepared for, and none of them lasts."""
+    async with Database(url) as database:
+        await pause(database, "before")
+        server.freeze()
+        for work in (pause(database, "frozen"), pauses(database)):
+            with pytest.raises(StoreError, match="did not answer"):
+                await work
+        server.thaw()
+        await pause(database, "thawed")
+        server.kill()
+        for work in (pause(database, "killed"), pauses(database)):
+            with pytest.raises(StoreError):
+                await work
+        server.start()
+        await pause(database, "back")
+        assert await pauses(database) >= {"before", "thawed", "back"}
+
+
+async def test_a_restart_that_nobody_saw_is_no_error(server: Server, url: str) -> None:
+    """Connections that were kept open are all broken: they are replaced before they are used."""
+    async with Database(url) as database:
+        await asyncio.gather(*(pause(database, str(number)) for number in range(3)), pauses(database))
+        server.kill()
+        server.start()
+        assert await pauses(database) == {"0", "1", "2"}
+        await pause(database, "after")
+
+
+async def test_killed_in_the_middle_of_a_transaction(server: Server, url: str) -> None:
+    async with Database(url) as database:
+        with pytest.raises(StoreError):
+            await pause(database, "a", meanwhile=server.kill)
+        server.start()
+        assert await pauses(database) == set()
+
+
+async def test_many_who_want_it_while_it_hangs_all_hear_of_it_in_time(server: Server, url: str) -> None:
+    async with Database(url) as database:
+        await pauses(database)
+        server.freeze()
+        work = [*(pause(database, str(number)) for number in range(20)), *(pauses(database) for _ in range(40))]
+        async with asyncio.timeout(20):
+            found = await asyncio.gather(*work, return_exceptions=True)
+        assert {type(each) for each in found} == {StoreError}, found
+        server.thaw()
+        await pause(database, "after")
+        assert "after" in await pauses(database)
+
+
+async def test_no_event_for_a_webhook_is_missing(server: Server, url: str) -> None:
+    async with receiver() as there, Database(url) as database:
+        counted = CollectorRegistry()
+        made = Events(told_to({"crm": hook(there.url())}), database, counted)
+        running = asyncio.create_task(made.run())
+        for call in CALLS:
+            begin(made, call)
+        going = asyncio.create_task(outage(server))
+        words = 0
+        while not going.done():
+            words += 1
+            for call in CALLS:
+                say(made, call, f"word {words}")
+            await asyncio.sleep(0.04)
+        await going
+        for call in CALLS:
+            end(made, call)
+        await there.until(lambda seen: sum(each.body["type"] == "call.ended" for each in seen.got) >= len(CALLS))
+        await made.drain()
+        running.cancel()
+        await asyncio.wait([running])
+    assert_in_order(there.got)
+    for call in CALLS:
+        said = {each.body["id"] for each in there.got if each.lane[1] == call and each.body["type"] == "call.said"}
+        assert len(said) == words
+    assert counted.get_sample_value("voiceai_events_dropped_total", {"queue": "outbox"}) is None
+
+
+async def test_no_line_of_the_audit_log_is_missing(server: Server, url: str) -> None:
+    async with Database(url) as database:
+        trail = Trail(database, 30)
+        running = asyncio.create_task(trail.run())
+        going = asyncio.create_task(outage(server))
+        noted = 0
+        while not going.done():
+            noted += 1
+            trail.note(Deed(NOW, "ops", "hang_up_call", "c", {}, 200, str(noted)))
+            await asyncio.sleep(0.04)
+        await going
+        await trail.drain()
+        assert not running.done()
+        running.cancel()
+        async with database.reading() as connection:
+            rows = (await connection.execute(select(audit_table.c.request_id).order_by(audit_table.c.number))).scalars()
+            assert list(rows) == [str(number) for number in range(1, noted + 1)]
+
+
+async def test_what_was_spent_is_written_down_afterwards(server: Server, url: str) -> None:
+    settings = config(FULL)
+    async with Database(url) as database:
+        spending = Spending(settings.limits, Prices({}))
+        room = Room(settings, cast(Workers, SimpleNamespace(has_room=lambda: True)), spending, lambda: [])
+        book = UsageBook(database, room)
+        await book.read()
+        running = asyncio.create_task(book.run())
+        dollars = 0
+        going = asyncio.create_task(outage(server))
+        while not going.done():
+            dollars += 1
+            spending.remember(1.0, today())
+            room.news.set()
+            await asyncio.sleep(0.02)
+        await going
+        assert not running.done(), "the task outlives the outage"
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await book.finish()
+        async with database.reading() as connection:
+            assert (await connection.execute(select(spent_days.c.dollars))).scalar_one() == dollars
+
+
+async def test_the_queue_waits_and_goes_on_and_nobody_is_called_twice(server: Server, url: str) -> None:
+    control = FakeControl(room=2)
+    async with Database(url) as database:
+        loaded: Any = config()
+        queue = Queue(database)
+        dialer = Dialer(loaded, queue, control.place)
+        office = Office(control, queue, dialer, Orders(loaded, queue, dialer.wake))
+        ids = [await office.order(f"+4930{number:05d}") for number in range(6)]
+        running = asyncio.create_task(dialer.run())
+        await control.until_live(2)
+        for call in ids[:2]:
+            await control.dial(call)
+        going = asyncio.create_task(outage(server))
+        await asyncio.sleep(0.2)
+        for call in ids[:2]:
+            control.end(call, "answered", answered_at=NOW)
+        await asyncio.sleep(0)
+        await going
+        for first in (2, 4):
+            await control.until_live(2)
+            for call in ids[first : first + 2]:
+                await control.dial(call)
+                control.end(call, "answered", answered_at=NOW)
+        for call in ids:
+            assert (await office.over(call)).result == "answered"
+        running.cancel()
+        await asyncio.wait({running})
+        await dialer.finish()
+        assert control.placed == [f"+4930{number:05d}" for number in range(6)]
+        assert (await queue.counts())[Status.DIALLING] == 0
