@@ -111,4 +111,5 @@ def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
 def agent_lost(call: "Call", why: str) -> list[m.Command]:
     """Better somebody who has not said yes than nobody."""
     call.media_lost, call.detail = True, call.detail or why
-    return _accepted(call)
+    closed: list[m.Command] = [m.CloseAi(why)] if call.session_open else []
+    return [*closed, *_accepted(call)]  # first: what follows may fail, and then the rest of it is not done

@@ -87,7 +87,7 @@ def connect(call: "Call", transfer: Transfer) -> list[m.Command]:
     ]
     if transfer.consultation:
         commands.append(m.DestroyBridge(transfer.consultation))
-    return [*commands, m.CloseAi("transferred")]
+    return commands if call.media_lost else [*commands, m.CloseAi("transferred")]
 
 
 def target_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:

@@ -156,6 +156,13 @@ def test_the_agent_is_lost_meanwhile_and_the_two_are_joined() -> None:
     assert (call.state, call.detail) == (State.TRANSFERRED, "reset")
 
 
+def test_a_lost_agent_is_closed_before_what_may_fail() -> None:
+    commands = feed(consulting(), m.LegGone(IDS.media))
+    join = commands.index(m.Join(IDS.bridge, (TARGET_LEG,)))
+    assert [type(each) for each in commands[:join]].count(m.CloseAi) == 1
+    assert not [each for each in commands[join:] if isinstance(each, m.CloseAi)]
+
+
 def test_the_agent_is_lost_while_it_rings_and_nobody_is_asked_first() -> None:
     call = talking()
     feed(call, ASK, m.MediaLost("reset"))
