@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Calls mostly wait, so two files at a time; each process has an Asterisk of its own.
 QUICK := $(BIN)/pytest -n 2 --dist loadfile
 # What keeps things in the store, again on PostgreSQL.
-STORE := $(addprefix tests/integration/test_,store.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
+STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_keeping.py api_queue.py)
 E2E := $(BIN)/pytest -n 2 --dist loadfile tests/e2e
 

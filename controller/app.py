@@ -8,6 +8,7 @@ import contextlib
 import os
 import secrets
 import signal
+from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -19,6 +20,7 @@ from controller.api import exposition
 from controller.api.access import Doorkeeper
 from controller.api.audit import Trail
 from controller.api.events import EventResources
+from controller.api.history import HistoryResources, sound_folders
 from controller.api.scenes import SceneResources
 from controller.api.server import ApiServer, Kept, make_app
 from controller.api.strangers import Strangers
@@ -37,6 +39,10 @@ from controller.metrics import Metrics, Present
 from controller.outbound.dialer import Dialer
 from controller.outbound.orders import Orders
 from controller.outbound.queue import Queue
+from controller.records.history import History
+from controller.records.journal import Journal
+from controller.records.shelf import Shelf
+from controller.records.writer import Records
 from controller.scenery import Scenery
 from controller.store.database import Database
 from controller.supervisor import Supervisor, WorkerCommand
@@ -78,7 +84,10 @@ class Controller:
             self.link_token, self._worker_event, self._worker_lost, retention=routing.retention(config)
         )
         self._tools = HttpTools(config.http_tools)
-        self.events = Events(config, database, metrics.registry)
+        shelf, journal = Shelf(database), Journal(_journal(config))
+        self.records = Records(shelf, config.records, journal, metrics.registry)
+        self.history = HistoryResources(History(database), shelf, sound_folders(config))
+        self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self.usage = UsageBook(database, self.registry.room)
@@ -132,17 +141,20 @@ class Controller:
             self.registry,
             self.orders,
             config.api.tokens,
-            more=(*events, *staff, *SceneResources(self.scenery).operations()),
+            more=(*events, *staff, *SceneResources(self.scenery).operations(), *self.history.operations()),
             extra_routes=routes,
             kept=Kept(self.database, trail),
             pace=config.api.rate,
             strangers=strangers,
         )
         telling = self._tasks.create_task(self.events.run(), name="events")
+        keeping = self._tasks.create_task(self.records.run(), name="records")
         dialing = self._tasks.create_task(self.dialer.run(), name="dialer")
         background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk"), dialing]
         background.append(self._tasks.create_task(trail.run(), name="audit"))
         background.append(self._tasks.create_task(self.usage.run(), name="usage"))
+        tidying = self.records.tidy(lambda: {call.id for call in self.registry.all() if call.ended_at is None})
+        background.append(self._tasks.create_task(tidying, name="tidying"))
         background.append(self._tasks.create_task(notify.watchdog(), name="watchdog"))
         background.append(self._tasks.create_task(self.workers.watch(), name="beats"))
         background.append(self._tasks.create_task(self.scenery.run(), name="scenery"))
@@ -168,8 +180,10 @@ class Controller:
             await self.usage.finish()
             await self.events.drain()
             await trail.drain()
-            telling.cancel()
-            await asyncio.wait([telling])
+            for task in (telling, keeping):
+                task.cancel()
+            await asyncio.wait([telling, keeping])
+            await self.records.finish()
         return self._status
 
     async def _follow_asterisk(self) -> None:
@@ -231,6 +245,10 @@ class Controller:
         supervisor = Supervisor(self.workers, command, count)
         self._own = supervisor.names
         await supervisor.run()
+
+
+def _journal(config: Config) -> Path:
+    return Path(config.records.journal) if config.records.journal else config.store.beside("voiceai.journal")
 
 
 def _prices(config: Config) -> Prices:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from controller import cli_live, cli_show, cli_workers
+from controller import cli_history, cli_live, cli_show, cli_workers
 from controller.cli_api import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, out, tell
 from controller.client import ApiProblem, Client, StreamEvent, Unreachable
 
@@ -23,6 +23,7 @@ queue = typer.Typer(invoke_without_command=True, help="Calls that wait to be pla
 webhooks = typer.Typer(no_args_is_help=True, help="Messages to webhooks that no receiver took.")
 app.add_typer(cli_workers.workers, name="workers")
 app.add_typer(queue, name="queue")
+app.add_typer(cli_history.history, name="history")
 app.add_typer(webhooks, name="webhooks")
 
 REFRESH_SECONDS, POLL_SECONDS = 0.5, 2.0

@@ -33,6 +33,7 @@ from controller.api.answers import (
 )
 from controller.api.audit import AuditPage
 from controller.api.events import LetterPage, Replayed
+from controller.api.models_history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.problems import ProblemAnswer
 from controller.api.workers import WorkerAnswer, WorkerPage
 
@@ -204,6 +205,26 @@ class Client:
         """`by`, `operation`, `call`, `limit`, `before`."""
         return self._get(AuditPage, "/v1/audit", query)
 
+    def list_history(self, **query: Any) -> HistoryPage:
+        """`since`, `until`, `direction`, `agent`, `trunk`, `outcome`, `number`, `text`, `limit`, `before`."""
+        return self._get(HistoryPage, "/v1/history", query)
+
+    def show_past_call(self, call: str, attempt: int | None = None) -> PastCallDetail:
+        return self._get(PastCallDetail, _past(call), {"attempt": attempt})
+
+    def get_recording(self, call: str, number: int = 1, attempt: int | None = None) -> Iterator[bytes]:
+        """The file, in pieces."""
+        wanted = {} if attempt is None else {"attempt": attempt}
+        return self._pieces(_past(call, f"recordings/{number}"), wanted)
+
+    def export_history(self, **query: Any) -> Iterator[bytes]:
+        """`format` (csv, json or cdr), and all by which `list_history` seeks. The file, in pieces."""
+        return self._pieces("/v1/history/export", {name: each for name, each in query.items() if each is not None})
+
+    def forget_caller(self, number: str) -> Forgotten:
+        """Deletes all that is kept of calls from and to this number."""
+        return self._post(Forgotten, "/v1/history/forget", {"number": number})
+
     def list_workers(self) -> WorkerPage:
         return self._get(WorkerPage, "/v1/workers")
 
@@ -246,6 +267,16 @@ class Client:
             raise _problem(answer)
         return answer
 
+    def _pieces(self, path: str, query: dict[str, Any]) -> Iterator[bytes]:
+        try:
+            with self._http.stream("GET", path, params=query) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _problem(answer)
+                yield from answer.iter_bytes()
+        except httpx.HTTPError as error:
+            raise _unreachable(self.url, error) from error
+
     def _stream(self, path: str, types: Sequence[str], last_id: str | None) -> Iterator[StreamEvent]:
         headers = {"Last-Event-ID": last_id} if last_id else {}
         wait = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)
@@ -261,6 +292,10 @@ class Client:
 
 def _of(call: str, *more: str) -> str:
     return "/v1/calls/" + "/".join(quote(each, safe="") for each in (call, *more))
+
+
+def _past(call: str, *more: str) -> str:
+    return "/".join(("/v1/history", quote(call, safe=""), *more))
 
 
 def _read(kind: type[A], answer: httpx.Response) -> A:

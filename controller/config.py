@@ -21,6 +21,7 @@ from controller.config_api import Api, Scope, Token
 from controller.config_checks import complete, problems_of
 from controller.config_errors import ConfigError, ConfigErrors, Path, dotted, render
 from controller.config_outbound import CallingHours, Outbound, Retries
+from controller.config_records import Records
 from controller.config_routes import Route
 from controller.config_shutdown import Shutdown
 from controller.config_store import Store
@@ -181,6 +182,7 @@ class Config(Section):
     api: Api = Field(default_factory=Api)
     outbound: Outbound = Field(default_factory=Outbound)
     store: Store = Field(default_factory=Store)
+    records: Records = Field(default_factory=Records)
     shutdown: Shutdown = Field(default_factory=Shutdown)
 
     def redacted(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """config.yaml's `store`: where calls in the queue, events and records are kept. [pure]"""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
@@ -23,3 +24,8 @@ class Store(Section):
         Field(default_factory=lambda: SecretStr("sqlite+aiosqlite:///var/voiceai.sqlite3"))
     )
     """SQLAlchemy's form. A file is made if there is none, readable by its owner only; one controller per file."""
+
+    def beside(self, name: str) -> Path:
+        """A file of this name next to SQLite's; without one, in `var`."""
+        kind, _, path = self.url.get_secret_value().partition(":///")
+        return Path(path.partition("?")[0]).with_name(name) if kind.startswith("sqlite") else Path("var") / name

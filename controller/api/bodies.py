@@ -40,7 +40,7 @@ def _moment(value: Any) -> datetime:
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
-_Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Instant = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class Body(BaseModel):
@@ -70,9 +70,9 @@ class PlaceCall(Body):
     """Told what happens in this call, signed; needs `call_webhooks` in the config."""
     priority: int = Field(0, ge=-1000, le=1000)
     """Higher comes first; among equals who came first."""
-    not_before: _Moment | None = None
+    not_before: Instant | None = None
     """RFC 3339, with its offset. The call waits until then."""
-    expires: _Moment | None = None
+    expires: Instant | None = None
     """RFC 3339, with its offset. If it could not be placed by then it is given up (`outbound.expire_after_s`)."""
 
 

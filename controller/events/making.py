@@ -4,6 +4,7 @@ Owns the ids of events, the numbers within each call, and which call wants its e
 that it never saw begin, or saw end, it tells nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -60,10 +61,12 @@ class _Told:
 
 
 class Maker:
-    """`epoch` is this process's: ids are `<epoch>-<order>`, and those of another process are told from ours."""
+    """`epoch` is this process's: ids are `<epoch>-<order>`, and those of another process are told from ours. `cost`: US
+    dollars."""
 
-    def __init__(self, epoch: str) -> None:
+    def __init__(self, epoch: str, cost: Callable[[contract.Used], float] = lambda _: 0.0) -> None:
         self.epoch = epoch
+        self._cost = cost
         self._order = 0
         self._calls: dict[str, _Told] = {}
 
@@ -137,6 +140,9 @@ class Maker:
                 return shapes.CallTool, {"state": "called", "tool": what.tool}
             case milestones.CallOver():
                 return shapes.CallEnded, _ended(what)
+            case contract.Used():
+                fields = _picked(what, "provider", "model", "kind", "seconds")
+                return shapes.CallUsed, {**fields, "tokens": what.usage, "cost": round(self._cost(what), 6)}
         return _reported(what)
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from prometheus_client import CollectorRegistry
 
+from bridge import contract
 from controller.call import milestones
 from controller.config import Config
 from controller.events.counts import Counts
@@ -43,10 +44,20 @@ def _epoch() -> str:
 
 
 class Events:
-    """`run()` is a task of the controller's; `drain()` before it is cancelled."""
+    """`run()` is a task of the controller's; `drain()` before it is cancelled. `keep` is told of each event, as the
+    first one."""
 
-    def __init__(self, config: Config, database: Database, registry: CollectorRegistry) -> None:
-        maker = Maker(_epoch())
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        registry: CollectorRegistry,
+        *,
+        cost: Callable[[contract.Used], float] = lambda _: 0.0,
+        keep: Callable[[Notice], None] = lambda _: None,
+    ) -> None:
+        maker = Maker(_epoch(), cost)
+        self._keep_record = keep
         self._maker = maker
         self.hub = Hub(maker.epoch)
         self.receivers = Receivers(config.webhooks, config.call_webhooks)
@@ -121,6 +132,7 @@ class Events:
     def _tell(self, notice: Notice) -> None:
         self._counts.made.labels(notice.type).inc()
         before = self.hub.overflows
+        self._keep_record(notice)
         self.hub.publish(notice)
         self._counts.overflows.inc(self.hub.overflows - before)
         for receiver in self.receivers.of(notice):

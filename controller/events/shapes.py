@@ -176,6 +176,18 @@ class Reconnected(Data):
     planned: bool
 
 
+class Used(Data):
+    provider: str
+    model: str
+    kind: Literal["response", "transcription"]
+    tokens: dict[str, int]
+    """By kind, as the provider counts them."""
+    seconds: float | None
+    """Of audio, for a transcription that is billed by time."""
+    cost: float
+    """US dollars."""
+
+
 class Recorded(Data):
     path: str
     """On the machine of the worker that made it."""
@@ -323,6 +335,13 @@ class CallReconnected(Event):
     data: Reconnected
 
 
+class CallUsed(Event):
+    """A response or a transcription was paid for."""
+
+    type: Literal["call.used"] = "call.used"
+    data: Used
+
+
 class CallRecorded(Event):
     """The recording is complete."""
 
@@ -358,6 +377,7 @@ AnyEvent = Annotated[
     | CallParticipant
     | CallControl
     | CallReconnected
+    | CallUsed
     | CallRecorded
     | CallEnded
     | CallSettled,

@@ -67,12 +67,38 @@ async def test_an_inbound_call(asterisk: Asterisk, tmp_path: Path) -> None:
                 await running.ended(call)
             told = await watching
             of_call = await Watch().read(running, f"/v1/calls/{call}/events")
+            kept = await written_down(running, call)
             await there.until(lambda seen: bool(seen.got) and seen.got[-1].body["type"] == "call.ended")
     assert of_call == told, "a stream of one call begins with its beginning"
     assert [event.data.number for event in told] == list(range(1, len(told) + 1))
     assert [each.body for each in there.got] == [without_personal(event) for event in told]
     assert there.forged == []
     assert_story(told)
+    assert_kept(kept, told)
+
+
+async def written_down(running: House, call: str) -> dict[str, Any]:
+    """The record of a call that has ended."""
+    async with asyncio.timeout(5):
+        while True:
+            kept = await running.api("GET", f"/v1/history/{call}")
+            if kept["ended_at"] is not None:
+                return kept
+            await asyncio.sleep(0.02)
+
+
+def assert_kept(kept: dict[str, Any], told: list[shapes.Event]) -> None:
+    said = [event.data.text for event in told if isinstance(event.data, shapes.Said)]
+    ended = told[-1].data
+    assert isinstance(ended, shapes.Ended)
+    assert [each["text"] for each in kept["transcript"]] == said
+    assert (kept["outcome"], kept["ended_by"], kept["talked_s"]) == ("answered", "caller", ended.durations.talked)
+    assert [each["tool"] for each in kept["tools"]] == ["transfer"]
+    assert [(each["party"], each["outcome"]) for each in kept["legs"]] == [(TARGET, "busy")]
+    assert len(kept["turn_times"]) == kept["turns"] == ended.turns
+    assert sum(each["cost"] for each in kept["usage"]) > 0
+    own = ("call.said", "call.turn", "call.used", "call.recorded")
+    assert [each["type"] for each in kept["events"]] == [event.type for event in told if event.type not in own]
 
 
 def assert_story(told: list[shapes.Event]) -> None:

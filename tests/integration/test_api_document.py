@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.api.events import EventResources
-from tests.integration import webhook_rig
+from controller.api.history import HistoryResources
+from tests.integration import records_rig, webhook_rig
 from tests.integration.api_stage import ADMIN, STARTED, stage
 from tests.integration.webhook_rig import told_to
 
@@ -24,8 +25,17 @@ CHECKS = (
 async def test_no_answer_is_undocumented(tmp_path: Path) -> None:
     async with (
         webhook_rig.events(told_to({}), tmp_path) as events,
-        stage(store=True, more=lambda calls, orders: EventResources(events, calls, orders).operations()) as it,
+        records_rig.desk(tmp_path / "records") as desk,
+        stage(
+            store=True,
+            more=lambda calls, orders: (
+                *EventResources(events, calls, orders).operations(),
+                *HistoryResources(desk.history, desk.shelf, ()).operations(),
+            ),
+        ) as it,
     ):
+        desk.tell(records_rig.story_of(records_rig.CALL))
+        await desk.written()
         events.hub.close()  # streams say what is kept, and end
         it.calls.add()
         it.calls.add(ended_at=STARTED, state="ended", outcome="answered")

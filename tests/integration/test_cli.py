@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from controller import cli_api, limits
 from controller.api.audit import AuditResources
 from controller.api.events import EventResources
+from controller.api.history import HistoryResources
 from controller.api.server import operations_of
 from controller.api.workers import WorkerResources
 from controller.call import view
@@ -57,6 +58,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *EventResources(NOBODY, NOBODY, NOBODY).operations(),
         *AuditResources(NOBODY).operations(),
         *WorkerResources(NOBODY, 0).operations(),
+        *HistoryResources(NOBODY, NOBODY, ()).operations(),
     )
     missing = [each.name for each in operations if not callable(getattr(Client, each.name, None))]
     assert missing == []

@@ -3,14 +3,19 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
 from controller.call import milestones
+from controller.config_records import Records as Settings
 from controller.events.counts import Counts
 from controller.metrics import Metrics, Present
+from controller.records.journal import Journal
+from controller.records.shelf import Shelf
+from controller.records.writer import Records
 from controller.workers import Worker
 from tests.unit.controller.views import CALL_VIEW
 
@@ -185,6 +190,7 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
     Metrics(registry)
     Counts(registry)
     registry.register(Present(lambda: 0, dict, list))
+    Records(cast(Shelf, None), Settings(), Journal(Path("nowhere")), registry)
     ours = {
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in registry.collect()

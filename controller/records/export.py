@@ -1,0 +1,119 @@
+"""Calls of the past as lines of a file: CSV, JSON lines, and the CDR of Asterisk. [pure]
+
+Owns the columns. A spreadsheet takes a cell that begins with `=` for a formula: such text gets an apostrophe before it
+(OWASP, "CSV Injection").
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Format = Literal["csv", "json", "cdr"]
+
+COLUMNS = (
+    "call",
+    "attempt",
+    "direction",
+    "agent",
+    "trunk",
+    "caller",
+    "callee",
+    "started_at",
+    "answered_at",
+    "ended_at",
+    "outcome",
+    "ended_by",
+    "cause",
+    "detail",
+    "total_s",
+    "talked_s",
+    "turns",
+    "first_frame_p50_ms",
+    "first_frame_max_ms",
+    "cost",
+)
+
+_DISPOSITIONS = {
+    "answered": "ANSWERED",
+    "machine": "ANSWERED",
+    "busy": "BUSY",
+    "congestion": "CONGESTION",
+    "failed": "FAILED",
+    "invalid_number": "FAILED",
+    "interrupted": "FAILED",
+}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def head(form: Format) -> str:
+    """The first line; Asterisk's Master.csv has none."""
+    return _line(COLUMNS) if form == "csv" else ""
+
+
+def line(call: Any, form: Format) -> str:
+    """One call, as a row of `calls`."""
+    if form == "cdr":
+        return _line(cdr(call), quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    values = {name: _plain(getattr(call, name)) for name in COLUMNS}
+    if form == "json":
+        return json.dumps(values, ensure_ascii=False) + "\n"
+    return _line(_harmless(value) for value in values.values())
+
+
+def cdr(call: Any) -> Sequence[str | int]:
+    """In the order of Asterisk's cdr-csv/Master.csv (cdr/cdr_csv.c): accountcode, src, dst, dcontext, clid, channel,
+    dstchannel, lastapp, lastdata, start, answer, end, duration, billsec, disposition, amaflags, uniqueid, userfield.
+    Times are UTC, as with its `usegmtime=yes`."""
+    started, answered, ended = call.started_at, call.answered_at, call.ended_at or call.started_at
+    own, far = f"Stasis/voiceai-{call.agent}", call.trunk or ""
+    inbound = call.direction == "inbound"
+    return (
+        "",
+        call.caller or "",
+        call.callee or "",
+        "voiceai",
+        call.caller or "",
+        far if inbound else own,
+        own if inbound else far,
+        "Stasis",
+        "voiceai",
+        _clock(started),
+        _clock(answered),
+        _clock(ended),
+        int((ended - started).total_seconds()),
+        int((ended - answered).total_seconds()) if answered else 0,
+        disposition(call.outcome, answered),
+        "DOCUMENTATION",
+        f"{call.call}.{call.attempt}",
+        call.outcome or "",
+    )
+
+
+def disposition(outcome: str | None, answered: datetime | None) -> str:
+    """Asterisk's word. Whatever happened later, a call that was answered was answered."""
+    return "ANSWERED" if answered else _DISPOSITIONS.get(outcome or "", "NO ANSWER").replace("ANSWERED", "NO ANSWER")
+
+
+def _clock(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+
+
+def _harmless(value: Any) -> Any:
+    """A number of a telephone may begin with its plus."""
+    if isinstance(value, str) and value.startswith(_FORMULA) and not value.removeprefix("+").isdigit():
+        return "'" + value
+    return value
+
+
+def _line(values: Iterable[Any], **form: Any) -> str:
+    """RFC 4180, unless `form` says otherwise."""
+    out = io.StringIO(newline="")
+    csv.writer(out, **form).writerow(values)
+    return out.getvalue()

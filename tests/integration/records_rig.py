@@ -1,0 +1,86 @@
+"""Calls told to the records as the controller tells them, over a real store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from controller.call import milestones
+from controller.config_records import Records as Settings
+from controller.events.making import Maker
+from controller.records.history import History
+from controller.records.journal import Journal
+from controller.records.shelf import Shelf
+from controller.records.writer import Records
+from controller.store.database import Database
+from tests.peers.stores import store_at
+from tests.unit.controller.events.test_making import STORY
+from tests.unit.controller.views import CALL, later
+
+EVENTS_OF_A_CALL = 17
+
+
+@dataclass
+class Desk:
+    database: Database
+    shelf: Shelf
+    records: Records
+    history: History
+    journal: Journal
+    registry: CollectorRegistry
+    maker: Maker
+
+    def tell(self, story: list[milestones.Milestone]) -> None:
+        for at, what in enumerate(story):
+            notice = self.maker.make(what, later(at))
+            if notice is not None:
+                self.records.take(notice)
+
+    def value(self, name: str) -> float | None:
+        return self.registry.get_sample_value(name)
+
+    async def written(self, seconds: float = 10.0) -> None:
+        async with asyncio.timeout(seconds):
+            while self.value("voiceai_records_waiting") or self.journal.size:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+
+
+def story_of(call: str, **changes: Any) -> list[milestones.Milestone]:
+    """The whole story of one call, under another id."""
+
+    def renamed(what: Any) -> Any:
+        if hasattr(what, "model_copy"):
+            return what.model_copy(update={"call": call})
+        whose = what.call if isinstance(what.call, str) else None
+        fields = {name: getattr(what, name) for name in what.__dataclass_fields__}
+        if whose is not None:
+            return type(what)(**fields | {"call": call})
+        view = {name: getattr(what.call, name) for name in what.call.__dataclass_fields__}
+        return type(what)(**fields | {"call": type(what.call)(**view | {"id": call} | changes)})
+
+    return [renamed(what) for what in STORY]
+
+
+@asynccontextmanager
+async def desk(folder: Path, settings: Settings | None = None, *, epoch: str = "e") -> AsyncIterator[Desk]:
+    """A controller's life, as far as records are concerned."""
+    registry = CollectorRegistry()
+    journal = Journal(folder / "voiceai.journal")
+    async with Database(store_at(folder)) as database:
+        shelf = Shelf(database)
+        records = Records(shelf, settings or Settings(), journal, registry)
+        task = asyncio.create_task(records.run())
+        try:
+            yield Desk(database, shelf, records, History(database), journal, registry, Maker(epoch, lambda _: 0.5))
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await records.finish()
+
+
+__all__ = ["CALL", "EVENTS_OF_A_CALL", "Desk", "desk", "story_of"]

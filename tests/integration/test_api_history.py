@@ -1,0 +1,150 @@
+"""Calls of the past over HTTP and in the shell: what is shown, to whom, and what no request can reach."""
+
+import asyncio
+import csv
+import io
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from typer.testing import CliRunner, Result
+
+from bridge import contract
+from controller import cli_api
+from controller.api.history import HistoryResources
+from controller.call import milestones
+from controller.cli import app
+from tests.integration.api_stage import ADMIN, Stage, stage
+from tests.integration.records_rig import CALL, Desk, desk, story_of
+from tests.integration.test_records import IDS
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """The server runs in this process, too: its log is not what the command says."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
+
+
+SOUND = b"RIFF" + bytes(range(256))
+
+
+@asynccontextmanager
+async def past(folder: Path) -> AsyncIterator[tuple[Stage, Desk]]:
+    """Three calls. The first one has a recording that is there, and two that nobody may have."""
+    sounds = folder / "sounds"
+    sounds.mkdir()
+    (sounds / "a.wav").write_bytes(SOUND)
+    (folder / "secret.wav").write_bytes(b"no")
+    (sounds / "link.wav").symlink_to(folder / "secret.wav")
+    paths = [sounds / "a.wav", sounds / ".." / "secret.wav", sounds / "link.wav"]
+    async with (
+        desk(folder) as it,
+        stage(store=True, more=lambda _, __: HistoryResources(it.history, it.shelf, (sounds,)).operations()) as served,
+    ):
+        recorded: list[milestones.Milestone] = [
+            contract.Recorded(call=CALL, path=str(path), seconds=3.0) for path in paths
+        ]
+        story = [each for each in story_of(CALL) if not isinstance(each, contract.Recorded)]
+        it.tell([*story[:-1], *recorded, story[-1]])
+        it.tell(story_of(IDS[0], caller="=cmd()"))
+        it.tell(story_of(IDS[1], agent="night"))
+        await it.written()
+        yield served, it
+
+
+async def told(it: Stage, path: str, status: int = 200, method: str = "GET", **more: Any) -> Any:
+    async with it.request(method, path, **more) as answer:
+        assert answer.status == status, await answer.text()
+        return await answer.json()
+
+
+async def test_pages_and_one_call(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, _):
+        page = await told(it, "/v1/history?limit=2")
+        assert [each["id"] for each in page["calls"]] == [IDS[1], IDS[0]]
+        page = await told(it, f"/v1/history?limit=2&before={page['next']}")
+        assert [each["id"] for each in page["calls"]] == [CALL]
+        assert page["next"] is None
+        assert [each["id"] for each in (await told(it, "/v1/history?agent=night"))["calls"]] == [IDS[1]]
+        call = await told(it, page["calls"][0]["url"])
+        assert call["transcript"][0]["text"] == "my card is 1234"
+        assert [each["tool"] for each in call["tools"]] == ["transfer"]
+        assert call["attempts"] == [1]
+        assert [each["url"] is not None for each in call["recordings"]] == [True, False, False]
+        assert (await told(it, f"/v1/history/{IDS[5]}", 404))["type"] == "/problems/unknown-call"
+        assert (await told(it, f"/v1/history/{CALL}?attempt=2", 404))["type"] == "/problems/unknown-call"
+        assert (await told(it, "/v1/history?since=yesterday", 400))["type"] == "/problems/malformed-request"
+
+
+async def test_sound_in_parts_and_only_ours(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, _):
+        url = f"/v1/history/{CALL}/recordings/1"
+        async with it.request("GET", url) as answer:
+            assert (answer.status, answer.content_type) == (200, "audio/wav")
+            assert await answer.read() == SOUND
+        async with it.request("GET", url, headers={"Range": "bytes=4-7"}) as answer:
+            assert (answer.status, await answer.read()) == (206, SOUND[4:8])
+        for number in (0, 2, 3, 4, 9999):
+            assert (await told(it, f"/v1/history/{CALL}/recordings/{number}", 404))["type"] == "/problems/not-found"
+        async with it.request("GET", url, token="caller-0123456789") as answer:
+            assert answer.status == 403
+
+
+async def test_exports(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, _):
+
+        async def lines(form: str) -> list[str]:
+            async with it.request("GET", f"/v1/history/export?format={form}") as answer:
+                assert answer.status == 200
+                assert "attachment" in answer.headers["Content-Disposition"]
+                text: str = await answer.text()
+                return text.splitlines()
+
+        table = list(csv.DictReader(io.StringIO("\n".join(await lines("csv")))))
+        assert [each["call"] for each in table] == [IDS[1], IDS[0], CALL]
+        assert table[1]["caller"] == "'=cmd()"
+        assert [json.loads(line)["caller"] for line in await lines("json")] == ["+4930123", "=cmd()", "+4930123"]
+        assert [len(row) for row in csv.reader(await lines("cdr"))] == [18, 18, 18]
+
+
+async def test_forgetting_takes_an_admin_and_says_what_is_left(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, desk):
+        body = {"number": "+4930123"}
+        await told(it, "/v1/history/forget", 403, "POST", json=body, token="controller-0123456789")
+        done = await told(it, "/v1/history/forget", 200, "POST", json=body)
+        assert done == {"calls": 2, "recordings": 1, "recordings_elsewhere": 3}
+        assert not (tmp_path / "sounds" / "a.wav").exists()
+        assert (tmp_path / "secret.wav").exists()
+        assert await desk.history.find(CALL) is None
+        assert [each["id"] for each in (await told(it, "/v1/history"))["calls"]] == [IDS[0]]
+
+
+async def voiceai(it: Stage, *words: str) -> Result:
+    env = {"VOICEAI_URL": f"http://127.0.0.1:{it.port}", "VOICEAI_API_TOKEN": ADMIN, "COLUMNS": "200"}
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, ["history", *words], env=env))
+
+
+async def test_in_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_api.out, "_width", 200)
+    async with past(tmp_path) as (it, _):
+        assert CALL in (await voiceai(it, "--number", "+4930123")).output
+        assert len(json.loads((await voiceai(it, "--json", "--limit", "2")).output)["calls"]) == 2
+        shown = (await voiceai(it, "show", CALL)).output
+        assert "caller: my card is 1234" in shown
+        assert "tool transfer: failed" in shown
+        target = tmp_path / "out.wav"
+        assert (await voiceai(it, "recording", CALL, str(target))).exit_code == 0
+        assert target.read_bytes() == SOUND
+        missing = await voiceai(it, "recording", CALL, str(tmp_path / "none.wav"), "--number", "2")
+        assert missing.exit_code == 1
+        assert not (tmp_path / "none.wav").exists()
+        assert (await voiceai(it, "export", "--format", "cdr", "--since", "2020-01-01")).output.count("\n") == 3
+        assert (await voiceai(it, "forget", "+4930123", "--yes")).exit_code == 1  # two files are elsewhere
+        assert "0 calls" in (await voiceai(it, "forget", "+4930123", "--yes")).output

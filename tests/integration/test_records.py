@@ -1,0 +1,198 @@
+"""Records on a real store: complete, in order, once, also when the store was away or the controller was killed."""
+
+import asyncio
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from controller.config_records import Records as Settings
+from controller.records import writer
+from controller.records.history import Sought
+from controller.records.journal import Journal, JournalFull
+from controller.store.database import StoreError
+from controller.store.tables_records import PARTS, calls
+from tests.integration.records_rig import CALL, Desk, desk, story_of
+from tests.unit.controller.views import later
+
+IDS = [str(uuid.UUID(int=number)) for number in range(1, 31)]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "AWAY_SECONDS", (0.02,))
+
+
+async def counted(it: Desk) -> dict[str, int]:
+    async with it.database.reading() as store:
+        tables = (calls, *PARTS)
+        return {
+            each.name: (await store.execute(select(func.count()).select_from(each))).scalar_one() for each in tables
+        }
+
+
+async def test_a_call_can_be_read_again_in_full(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        it.tell(story_of(CALL))
+        await it.written()
+        kept = await it.history.find(CALL)
+    assert kept is not None
+    assert (kept.call.outcome, kept.call.caller, kept.call.turns) == ("answered", "+4930123", 3)
+    parts: Any = kept.parts
+    assert [each.text for each in parts["call_words"]] == ["my card is 1234"]
+    assert [(each.tool, each.ok) for each in parts["call_tools"]] == [("transfer", False)]
+    assert [(each.kind, each.state, each.outcome) for each in parts["call_legs"]] == [
+        ("transfer", "failed", "busy"),
+        ("participant", "failed", "busy"),
+    ]
+    assert [(each.tokens, each.cost) for each in parts["call_usage"]] == [({"input_tokens": 7}, 0.5)]
+    assert [each.type for each in parts["call_events"]][0::12] == ["call.started", "call.ended"]
+
+
+class Away:
+    """A store that refuses while `away` is set."""
+
+    def __init__(self, it: Desk) -> None:
+        self.away = True
+        self.tried = asyncio.Event()
+        self._put = it.shelf.put
+        it.shelf.put = self.put  # type: ignore[method-assign]
+
+    async def put(self, events: Any) -> None:
+        self.tried.set()
+        if self.away:
+            raise StoreError("away")
+        await self._put(events)
+
+
+async def test_what_the_store_does_not_take_goes_to_the_file_and_then_to_the_store(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        store = Away(it)
+        for call in IDS:
+            it.tell(story_of(call))
+        await store.tried.wait()
+        async with asyncio.timeout(5):
+            while it.value("voiceai_records_waiting"):  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+        assert it.journal.size > 10_000
+        assert (tmp_path / "voiceai.journal").stat().st_mode & 0o077 == 0
+        it.tell(story_of(CALL))
+        store.away = False
+        await it.written()
+        found = await counted(it)
+        assert not (tmp_path / "voiceai.journal").exists()
+    assert (found["calls"], found["call_words"], found["call_legs"]) == (31, 31, 62)
+
+
+async def test_a_killed_controller_leaves_its_file_to_the_next_one(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        store = Away(it)
+        it.tell(story_of(CALL))
+        await store.tried.wait()
+    with (tmp_path / "voiceai.journal").open("ab") as file:
+        file.write(b'{"id": "e-9", "type": "call.st')  # it lost its power in the middle of a line
+    async with desk(tmp_path, epoch="f") as it:
+        await it.written()
+        found = await counted(it)
+    assert (found["calls"], found["call_words"], found["call_usage"]) == (1, 1, 1)
+
+
+async def test_nothing_is_kept_twice(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with desk(tmp_path) as it:
+            it.tell(story_of(CALL))
+            await it.written()
+            found = await counted(it)
+    assert (found["calls"], found["call_words"], found["call_turns"], found["call_events"]) == (1, 1, 1, 13)
+
+
+async def test_without_store_and_without_disk_the_latest_stay_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MOST", 20)
+    monkeypatch.setattr(Journal, "add", lambda *_: (_ for _ in ()).throw(JournalFull("full")))
+    async with desk(tmp_path) as it:
+        store = Away(it)
+        it.tell(story_of(IDS[0]))
+        it.tell(story_of(CALL))
+        assert it.value("voiceai_records_lost_total") == 2 * 17 - 20
+        store.away = False
+        await it.written()
+        assert (await it.history.find(CALL)) is not None
+
+
+async def test_hostile_text_holds_nothing_up(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        it.tell(story_of(IDS[0], caller="x" * 5000 + "\0", agent="a" * 500))
+        it.tell(story_of(CALL))
+        await it.written()
+        found = await it.history.find(IDS[0])
+        assert found is not None
+        assert len(found.call.caller) == 300
+        assert it.value("voiceai_records_lost_total") == 0
+
+
+async def test_seeking(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        for number, call in enumerate(IDS):
+            it.tell(story_of(call, caller=f"+4930{number:05}", agent="night" if number % 2 else "reception"))
+        await it.written()
+
+        async def found(before: int | None = None, limit: int = 100, **sought: Any) -> list[str]:
+            return [row.call for row in await it.history.page(Sought(**sought), before=before, limit=limit)]
+
+        assert await found() == IDS[::-1]
+        first = await it.history.page(Sought(), before=None, limit=10)
+        assert await found(before=first[-1].number, limit=30) == IDS[:20][::-1]
+        assert await found(number="+493000007") == [IDS[7]]
+        assert len(await found(agent="night")) == 15
+        assert len(await found(text="MY CARD")) == 30
+        assert await found(text="100%") == []
+        assert await found(since=later(1)) == []
+        assert await found(outcome="busy") == []
+        assert [row.call async for row in it.history.everything(Sought(agent="night"))] == IDS[1::2][::-1]
+
+
+async def test_a_number_is_forgotten_and_nobody_else(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        it.tell(story_of(IDS[0], caller="+4930777"))
+        it.tell(story_of(IDS[1], caller="+4930888"))
+        it.tell(story_of(CALL, caller="+4930777")[:-1])  # it goes on
+        await it.written()
+        forgotten, paths = await it.shelf.forget_number("+4930777")
+        assert (forgotten, paths) == (1, ["/srv/calls/x.wav"])
+        assert await it.history.find(IDS[0]) is None
+        assert await it.history.find(IDS[1]) is not None
+        assert await it.history.find(CALL) is not None
+        found = await counted(it)
+    assert {found[each.name] for each in PARTS} == {2, 4, 25}
+
+
+async def test_what_is_old_goes_words_first(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        it.tell(story_of(CALL))
+        await it.written()
+        settings = Settings(keep_days=100, transcript_days=10)
+        assert await it.shelf.forget_old(settings, later(0) + timedelta(days=9)) == 0
+        assert (await counted(it))["call_words"] == 1
+        assert await it.shelf.forget_old(settings, later(0) + timedelta(days=11)) == 0
+        assert (await counted(it))["call_words"] == 0
+        assert await it.shelf.forget_old(settings, later(0) + timedelta(days=101)) == 1
+        assert set((await counted(it)).values()) == {0}
+
+
+async def test_calls_that_nobody_saw_end_are_ended_unless_they_go_on(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        it.tell(story_of(IDS[0])[:-1])
+        it.tell(story_of(IDS[1])[:-1])
+        await it.written()
+        assert await it.shelf.end_abandoned(later(3600), {IDS[1]}, later(3600)) == 1
+        ended, live = await it.history.find(IDS[0]), await it.history.find(IDS[1])
+        assert ended is not None
+        assert live is not None
+        assert (ended.call.outcome, ended.call.ended_at) == ("interrupted", later(3600))
+        assert live.call.ended_at is None

@@ -1,0 +1,88 @@
+"""controller.records.export: lines that other programs read."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.records import export
+from tests.unit.controller.views import CALL, STARTED
+
+
+def call(**changes: Any) -> Any:
+    values: dict[str, Any] = dict.fromkeys(export.COLUMNS) | {
+        "call": CALL,
+        "attempt": 1,
+        "direction": "inbound",
+        "agent": "reception",
+        "trunk": "main",
+        "caller": "+4930123",
+        "callee": "5001",
+        "started_at": STARTED,
+        "answered_at": STARTED + timedelta(seconds=2),
+        "ended_at": STARTED + timedelta(seconds=62.9),
+        "outcome": "answered",
+        "turns": 3,
+        "cost": 0.01,
+    }
+    return SimpleNamespace(**values | changes)
+
+
+def test_a_cdr_is_asterisks_row() -> None:
+    row = next(csv.reader(io.StringIO(export.line(call(), "cdr"))))
+    start = STARTED.strftime("%Y-%m-%d %H:%M:")
+    assert row[:9] == [
+        "",
+        "+4930123",
+        "5001",
+        "voiceai",
+        "+4930123",
+        "main",
+        "Stasis/voiceai-reception",
+        "Stasis",
+        "voiceai",
+    ]
+    assert row[9].startswith(start)
+    assert row[12:] == ["62", "60", "ANSWERED", "DOCUMENTATION", f"{CALL}.1", "answered"]
+    assert len(row) == 18
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answered", "word"),
+    [
+        ("busy", False, "BUSY"),
+        ("no_answer", False, "NO ANSWER"),
+        ("declined", False, "NO ANSWER"),
+        ("congestion", False, "CONGESTION"),
+        ("invalid_number", False, "FAILED"),
+        ("failed", True, "ANSWERED"),
+        ("answered", False, "NO ANSWER"),
+        (None, False, "NO ANSWER"),
+    ],
+)
+def test_dispositions(outcome: str | None, answered: bool, word: str) -> None:
+    assert export.disposition(outcome, STARTED if answered else None) == word
+
+
+def test_json_is_one_object_a_line() -> None:
+    line = export.line(call(detail="two\nlines"), "json")
+    assert line.count("\n") == 1
+    assert json.loads(line)["detail"] == "two\nlines"
+    assert tuple(json.loads(line)) == export.COLUMNS
+
+
+@given(st.text(max_size=30), st.sampled_from(["caller", "detail", "agent"]))
+def test_no_cell_of_a_spreadsheet_is_a_formula(text: str, column: str) -> None:
+    line = export.line(call(**{column: text}), "csv")
+    cells = next(csv.reader(io.StringIO(line, newline="")))
+    assert len(cells) == len(export.COLUMNS)
+    for cell in cells:
+        assert not cell.startswith(("=", "-", "@", "\t", "\r"))
+        assert not cell.startswith("+") or cell[1:].isdigit()
+    assert next(csv.reader(io.StringIO(export.head("csv")))) == list(export.COLUMNS)

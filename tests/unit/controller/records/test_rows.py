@@ -1,0 +1,100 @@
+"""controller.records.rows: what is kept of which event, and what of it never gets that far."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.config_records import Records
+from controller.events import shapes
+from controller.records.rows import Put, masked, redacted, rows
+from controller.store import tables_records
+from tests.unit.controller.events.test_making import STORY, told
+from tests.unit.controller.views import CALL, STARTED, later
+
+EVENTS: list[Any] = [notice.event for notice in told(STORY)]
+
+
+def puts(settings: Records | None = None) -> list[Put]:
+    return [put for event in EVENTS for put in rows(redacted(event, settings or Records()))]
+
+
+def merged(table: str) -> dict[str, Any]:
+    """The row that comes of all puts in order, where there is one."""
+    row: dict[str, Any] = {}
+    for put in puts():
+        if put.table == table:
+            row = {**put.once, **row, **put.key, **put.values}
+    return row
+
+
+def test_a_call_is_one_row_that_says_how_it_went() -> None:
+    row = merged("calls")
+    assert (row["call"], row["attempt"], row["direction"], row["agent"]) == (CALL, 1, "inbound", "reception")
+    assert (row["outcome"], row["ended_by"], row["cause"], row["turns"]) == ("answered", "caller", 16, 3)
+    assert (row["total_s"], row["talked_s"], row["cost"]) == (62.5, 60.5, 0.012346)
+    assert row["started_at"] == STARTED
+
+
+def test_each_part_has_its_table() -> None:
+    tables = [put.table for put in puts() if put.table not in ("call_events", "calls")]
+    kinds = {table: tables.count(table) for table in tables}
+    assert kinds == {
+        **{"call_words": 1, "call_turns": 1, "call_tools": 1, "call_usage": 1, "call_recordings": 1},
+        "call_legs": 3,
+    }
+    leg = merged("call_legs")
+    assert (leg["leg"], leg["state"], leg["outcome"]) == ("call-x-party-1", "failed", "busy")
+
+
+def test_a_tool_began_when_it_was_called() -> None:
+    tool = next(put for put in puts() if put.table == "call_tools")
+    answered = next(event for event in EVENTS if event.type == "call.tool" and event.data.state == "answered")
+    assert tool.once["at"] == answered.timestamp - timedelta(seconds=4.25)
+
+
+def test_every_column_is_there() -> None:
+    for put in puts():
+        assert {*put.key, *put.values, *put.once} <= set(tables_records.metadata.tables[put.table].columns.keys())
+
+
+def test_the_list_of_events_holds_nothing_personal() -> None:
+    listed = [put for put in puts() if put.table == "call_events"]
+    assert [put.once["type"] for put in listed].count("call.transfer") == 2
+    shown = repr([dict(put.once) for put in listed])
+    assert not [each for each in ("+4930123", "5001", "+49555", "+49777", "my card") if each in shown]
+
+
+@pytest.mark.parametrize(
+    ("settings", "gone", "left"),
+    [
+        (Records(numbers="none"), ["+4930123", "+49555", "+49777", "…"], ["my card is 1234"]),
+        (Records(numbers="masked"), ["+4930123", "+49555", "+49777"], ["…23", "my card is 1234"]),
+        (Records(transcripts=False), ["my card is 1234"], ["+4930123", "+49555"]),
+    ],
+)
+def test_what_is_hidden_is_hidden_before_it_is_written(settings: Records, gone: list[str], left: list[str]) -> None:
+    shown = repr([(dict(put.once), dict(put.values)) for put in puts(settings)])
+    shown += "".join(redacted(event, settings).model_dump_json() for event in EVENTS)
+    assert [each for each in gone if each in shown] == []
+    assert [each for each in left if each not in shown] == []
+
+
+@given(st.text(max_size=40))
+def test_of_a_number_at_most_two_digits_stay(number: str) -> None:
+    digits = [sign for sign in number if sign.isdigit()]
+    assert masked(number).removeprefix("…") in ("", "".join(digits[-2:]))
+    assert len(digits) >= 7 or masked(number) == "…"
+
+
+def settled(attempt: int) -> shapes.CallSettled:
+    data = {"call": CALL, "attempt": attempt, "number": 0, "agent": "a", "trunk": "t", "outcome": "expired"}
+    return shapes.CallSettled.model_validate({"id": "e-1", "timestamp": later(9), "data": data | {"detail": None}})
+
+
+def test_a_call_that_was_never_dialled_has_a_row_too() -> None:
+    put = rows(settled(0))[0]
+    assert (put.key["attempt"], put.values["outcome"], put.once["direction"]) == (0, "expired", "outbound")
+    assert put.once["ended_at"] == later(9)
