@@ -67,7 +67,9 @@ class HistoryResources:
             ),
             Operation(
                 *("export_history", "GET", "/v1/history/export", "Calls of the past as a file", self.export),
-                **common | {"query": ExportQuery, "problems": ("store-away",), "media": "text/csv"},
+                **common | {"query": ExportQuery, "problems": ("store-away",)},
+                media="text/csv",
+                other_media=("application/x-ndjson",),
             ),
             Operation(
                 *("forget_caller", "POST", "/v1/history/forget", "Delete all that is kept of a number", self.forget),

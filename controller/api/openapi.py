@@ -138,7 +138,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.answer is not None or operation.status is not HTTPStatus.NO_CONTENT:
         plain = _STREAMED if operation.media == STREAM else {"type": "string"}
         schema = _ref(operation.answer) if operation.answer else plain
-        good["content"] = {operation.media: {"schema": schema}}
+        good["content"] = {kind: {"schema": schema} for kind in (operation.media, *operation.other_media)}
     if operation.headers:
         told = operation.headers.items()
         good["headers"] = {name: {"description": said, "schema": {"type": "string"}} for name, said in told}

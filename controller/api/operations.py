@@ -83,6 +83,8 @@ class Operation:
     problems: tuple[str, ...] = ()
     """Besides those that any request may meet."""
     media: str = "application/json"
+    other_media: tuple[str, ...] = ()
+    """Other kinds of a response that `handle` makes, where the query says so."""
     also: Mapping[HTTPStatus, type[Answer] | None] = field(default_factory=dict)
     """Other good answers; None: without a body."""
     request_headers: Mapping[str, str] = field(default_factory=dict)

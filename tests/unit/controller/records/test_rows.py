@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from controller.config_records import Records
 from controller.events import shapes
 from controller.records.rows import Put, masked, redacted, rows
-from controller.store import tables_records
+from controller.store.tables_records import PARTS, calls
 from tests.unit.controller.events.test_making import STORY, told
 from tests.unit.controller.views import CALL, STARTED, later
 
@@ -56,8 +56,9 @@ def test_a_tool_began_when_it_was_called() -> None:
 
 
 def test_every_column_is_there() -> None:
+    tables = {each.name: each for each in (calls, *PARTS)}
     for put in puts():
-        assert {*put.key, *put.values, *put.once} <= set(tables_records.metadata.tables[put.table].columns.keys())
+        assert {*put.key, *put.values, *put.once} <= set(tables[put.table].columns.keys())
 
 
 def test_the_list_of_events_holds_nothing_personal() -> None:
