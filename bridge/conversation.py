@@ -119,22 +119,20 @@ class Conversation:
         by_spec = (turns, doubts, caller, meter, said)
         self._cast = Cast(by_spec, ears, orders, tools, self._idle, self._digits)
         self.closed = False
+        self.watching = False
+        """Whether `Ticked` is wanted after each tick."""
         self._listening = False
         """The caller is there: `Greet` has come."""
 
     def __repr__(self) -> str:
         return f"<Conversation [{self.responses!r} {self.tools!r} {self._playout!r}]>"
 
-    @property
-    def watching(self) -> bool:
-        """Whether `Ticked` is wanted after each tick."""
-        return self.interruptions.watching or self.turns.watching or self.greeting.watching
-
     def handle(self, what: events.Event | Input, now: float) -> list[Effect]:
         """What follows from this, in order. `now`: seconds of a monotonic clock, never going back."""
         if self.closed:
             return []
         self._on(what, now)
+        self.watching = self.interruptions.watching or self.turns.watching or self.greeting.watching
         self._idle.heed(quiet=self._listening and self.at_rest and self.orders.talking)
         return self._out.take()
 

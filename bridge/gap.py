@@ -16,6 +16,7 @@ from functools import cache
 from bridge.playout import BYTES_PER_MS, FRAME_BYTES, SAMPLE_RATE
 
 KEPT_S = 2.0
+_KEPT_BYTES = KEPT_S * 1000 * BYTES_PER_MS
 COMFORT_AFTER_S = 0.6
 PERIOD_FRAMES = 100
 NOTE_FRAMES = 8
@@ -44,7 +45,7 @@ class Gap:
         """Sound of the caller, 24 kHz s16le, whether it could be sent or not."""
         self._kept.append((now, pcm))
         self._kept_bytes += len(pcm)
-        while self._kept_bytes > KEPT_S * 1000 * BYTES_PER_MS:
+        while self._kept_bytes > _KEPT_BYTES:
             self._kept_bytes -= len(self._kept.popleft()[1])
 
     def turn_over(self, now: float) -> None:

@@ -295,16 +295,17 @@ class Session:
 
     def next_frame(self) -> bytes | None:
         """The tick: 960 bytes of the agent, or None for silence. Gaps of the caller are filled here as well."""
-        frame = self._playout.pop()
-        if frame is not None and self._playout.idle:
+        playout, conversation = self._playout, self._conversation
+        frame = playout.pop()
+        if frame is not None and playout.idle:
             self._feed(signals.Drained())
-        if self._conversation.watching:
+        if conversation.watching:
             self._feed(signals.Ticked())
         now = self._clock()
         self._upstream.fill(now)
-        if frame is None and self._gap.open and self._uplink.started:
-            return self._gap.comfort(now)
-        return None if self._conversation.orders.agent_muted else frame
+        if frame is None:
+            return self._gap.comfort(now) if self._gap.open and self._uplink.started else None
+        return None if conversation.orders.agent_muted else frame
 
     def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
         """Who speaks at this moment: the caller as the server hears it, the agent as the caller does."""

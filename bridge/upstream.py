@@ -34,23 +34,23 @@ class Upstream:
     def caller_audio(self, pcm: bytes, now: float) -> None:
         """24 kHz s16le."""
         self.frames += 1
+        milliseconds = len(pcm) / BYTES_PER_MS
+        if not self.uplink.started or not self.uplink.accept(milliseconds / 1000, now):
+            return
         if self._orders.deaf:
             pcm = bytes(len(pcm))
-        if self.uplink.started and self.uplink.accept(len(pcm) / BYTES_PER_MS / 1000, now):
-            self.gap.keep(pcm, now)
-            self._send(audio_append(pcm), len(pcm) / BYTES_PER_MS, now)
+        self.gap.keep(pcm, now)
+        if self.client is not None and self.client.send_audio(audio_append(pcm)):
+            self._appended.add(milliseconds, now)
 
     def fill(self, now: float) -> None:
         """To be asked at each tick: where nothing comes from Asterisk, the server still needs time to pass."""
         for _ in range(self.uplink.missing(now)):
-            self._send(_SILENCE, FRAME_MS, now)
+            if self.client is not None and self.client.send_audio(_SILENCE):
+                self._appended.add(FRAME_MS, now)
 
     def catch_up(self, client: RealtimeClient, missed: Iterable[tuple[float, bytes]]) -> None:
         """What the caller said while there was no line, for the new one."""
         for at, pcm in missed:
             client.send(audio_append(pcm))
             self._appended.add(len(pcm) / BYTES_PER_MS, at)
-
-    def _send(self, frame: bytes, milliseconds: float, at: float) -> None:
-        if self.client is not None and self.client.send_audio(frame):
-            self._appended.add(milliseconds, at)

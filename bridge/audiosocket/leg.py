@@ -142,6 +142,8 @@ class Leg(asyncio.Protocol):
         # A frame that is held back to be joined with the next, or split over two segments, ends the leg in Asterisk.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        # A frame waits for nothing: some loops gather what is written until their round is over, two frames into one.
+        self._transport.set_write_buffer_limits(high=0)
         # Before the UUID is known: while it waits for our first frame, Asterisk holds a lock and can freeze.
         self._transport.write(self._silence)
         self.counters.frames_out += 1
@@ -154,6 +156,10 @@ class Leg(asyncio.Protocol):
         if self._reason is not None:
             return
         try:
+            pcm = self._decoder.whole(data)
+            if pcm is not None:
+                self._hear(OUR_RATE, pcm)
+                return
             for message in self._decoder.feed(data):
                 self._receive(message)
                 if self._reason is not None:
@@ -247,13 +253,11 @@ class Leg(asyncio.Protocol):
             return pcm is not None
         self._dropped_in_a_row = 0
         self.counters.frames_out += 1
-        self._transport.write(self._encoded(pcm))
-        return pcm is not None
-
-    def _encoded(self, pcm: bytes | None) -> bytes:
         if self._converter is not None:
-            return wire.encode_audio(self._converter.answer_rate, self._converter.to_theirs(pcm))
-        return self._silence if pcm is None else _SLIN24_HEADER + pcm
+            self._transport.write(wire.encode_audio(self._converter.answer_rate, self._converter.to_theirs(pcm)))
+        else:
+            self._transport.write(self._silence if pcm is None else _SLIN24_HEADER + pcm)
+        return pcm is not None
 
     def _drop(self) -> None:
         self.counters.dropped_frames += 1

@@ -38,6 +38,7 @@ from bridge.realtime.failures import (
     from_status,
     is_benign,
 )
+from bridge.realtime.masked import Masking
 
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
@@ -48,6 +49,9 @@ MAX_AUDIO_BACKLOG = 64 * 1024
 MAX_BACKLOG = 4 * 1024 * 1024
 """Nobody reads at the other end: the connection is given up before the pings notice."""
 USER_AGENT = "voiceai"
+
+_OPEN = State.OPEN
+_masking = Masking()
 
 _E = TypeVar("_E", events.SessionCreated, events.SessionUpdated)
 
@@ -66,8 +70,9 @@ class Opener(Protocol):
 class Connection(ClientConnection):
     """A websocket that can be written to without a task, an await or a lock per frame.
 
-    `protocol` and `transport` are the library's sans-I/O core and asyncio's transport; `send` does the same with
-    them, plus waiting for the buffer to drain, which is exactly what fifty frames a second must not do.
+    `protocol` and `transport` are the library's sans-I/O core and asyncio's transport. The library's `send` waits for
+    the buffer to drain, which is exactly what fifty frames a second must not do. Whatever the core has to say (pings,
+    the end) the library writes at once, so that our frames fall in between.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -82,11 +87,10 @@ class Connection(ClientConnection):
 
     def write_text(self, frame: bytes) -> bool:
         """Hand one UTF-8 text frame to the transport. False: the connection is not open (any more)."""
-        if self.protocol.state is not State.OPEN or self.transport.is_closing():
+        transport = self.transport
+        if self.protocol.state is not _OPEN or transport.is_closing():
             return False
-        self.protocol.send_text(frame)
-        for data in self.protocol.data_to_send():
-            self.transport.write(data)
+        transport.write(_masking.text_frame(frame))
         return True
 
 

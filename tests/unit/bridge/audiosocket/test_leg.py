@@ -40,6 +40,9 @@ class FakeTransport:
         assert not self.end, "written after the end"
         self.writes.append(data)
 
+    def set_write_buffer_limits(self, high: int) -> None:
+        self.high = high
+
     def get_write_buffer_size(self) -> int:
         return self.waiting
 
