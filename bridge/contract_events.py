@@ -20,6 +20,8 @@ class Load(Shape):
     legs: int = 0
     lateness_p99_ms: float = 0.0
     lateness_max_ms: float = 0.0
+    busy: float = 0.0
+    """Of the one core that its event loop can use, over the last beat interval. At 1 there is no more."""
     draining: bool = False
     """It takes no new call, and ends with its last one."""
 

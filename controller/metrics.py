@@ -204,14 +204,16 @@ class Present(Collector):
         sessions = _gauge("worker_sessions", "Calls that it carries now.", "worker")
         legs = _gauge("worker_legs", "AudioSocket connections that it has now.", "worker")
         late = _gauge("worker_tick_lateness_seconds", "Of its 20 ms tick, over half a second.", "worker", "quantile")
+        busy = _gauge("worker_busy_ratio", "Of the one core that it can use, over half a second.", "worker")
         for worker in workers:
+            busy.add_metric([worker.name], worker.load.busy)
             up.add_metric([worker.name], worker.socket is not None)
             capacity.add_metric([worker.name], worker.capacity)
             sessions.add_metric([worker.name], worker.load.sessions)
             legs.add_metric([worker.name], worker.load.legs)
             late.add_metric([worker.name, "0.99"], worker.load.lateness_p99_ms / 1000)
             late.add_metric([worker.name, "1"], worker.load.lateness_max_ms / 1000)
-        yield from (up, capacity, sessions, legs, late)
+        yield from (up, capacity, sessions, legs, late, busy)
 
 
 def _gauge(name: str, what: str, *labels: str) -> GaugeMetricFamily:

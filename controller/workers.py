@@ -39,9 +39,10 @@ class WorkerUnreachable(Exception):
     """The worker that carries this call can't be told anything at the moment."""
 
 
-TIRED_MS, TIRED_BEATS = 20.0, 4
-RESTED_MS, RESTED_BEATS = 8.0, 6
-"""Two seconds of ticks that are a frame late, and three of ticks that are not: a passing stall is neither."""
+TIRED_MS, TIRED_BUSY, TIRED_BEATS = 20.0, 0.8, 4
+RESTED_MS, RESTED_BUSY, RESTED_BEATS = 8.0, 0.7, 6
+"""Two seconds of ticks that are a frame late, or of a core that is nearly used up, which comes before that; and three
+in which neither is so: a passing stall is neither."""
 
 
 @dataclass(eq=False)
@@ -70,17 +71,20 @@ class Worker:
     """Beats in a row that speak for a change."""
 
     def judge(self) -> None:
-        """By the lateness of its 20 ms ticks: a caller hears it when frames come later than they last."""
-        late = self.load.lateness_p99_ms
-        against = late < RESTED_MS if self.tired else late > TIRED_MS
+        """By the lateness of its 20 ms ticks, because a caller hears it when frames come later than they last; and by
+        how much of its core it takes, so that it does not come to that. Others may use the core up as well."""
+        late, busy = self.load.lateness_p99_ms, self.load.busy
+        well, ill = late < RESTED_MS and busy < RESTED_BUSY, late > TIRED_MS or busy > TIRED_BUSY
+        against = well if self.tired else ill
         self._trend = self._trend + 1 if against else 0
         if self._trend >= (RESTED_BEATS if self.tired else TIRED_BEATS):
             self.tired, self._trend = not self.tired, 0
             tell = log.warning if self.tired else log.info
             tell(
-                "worker gets no new calls: it is late" if self.tired else "worker keeps its time again",
+                "worker gets no new calls: it is late or busy" if self.tired else "worker keeps its time again",
                 worker=self.name,
                 late_ms=round(late, 1),
+                busy=round(busy, 2),
                 calls=len(self.calls),
             )
 

@@ -22,11 +22,14 @@ class WorkerAnswer(Answer):
     media: str
     """Where Asterisk connects to."""
     state: str
-    """`up`, `late` (gets no new calls until it keeps its time again), `draining`, or `away` (its link is broken)."""
+    """`up`, `late` (it is, or its core is nearly used up: no new calls until it has been well for a while), `draining`,
+    or `away` (its link is broken)."""
     calls: int
     capacity: int
     late_ms: float
     """Of its 20 ms tick, p99 of the last half second."""
+    busy: float
+    """Share of its core that it took in the last half second."""
 
     @classmethod
     def of(cls, worker: Worker) -> "WorkerAnswer":
@@ -38,6 +41,7 @@ class WorkerAnswer(Answer):
             calls=len(worker.calls),
             capacity=worker.capacity,
             late_ms=worker.load.lateness_p99_ms,
+            busy=worker.load.busy,
         )
 
 

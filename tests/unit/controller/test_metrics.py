@@ -164,7 +164,7 @@ def test_requests_to_asterisk() -> None:
 def test_what_is_present_is_asked_for_at_each_scrape() -> None:
     registry = CollectorRegistry()
     live = [3]
-    load = contract.Load(sessions=2, legs=1, lateness_p99_ms=4.0, lateness_max_ms=16.0)
+    load = contract.Load(sessions=2, legs=1, lateness_p99_ms=4.0, lateness_max_ms=16.0, busy=0.25)
     workers = [Worker("w1", 1, "127.0.0.1", 9092, 100, None, load)]
     registry.register(Present(lambda: live[0], lambda: {"asterisk": True, "workers": False}, lambda: workers))
     assert samples(registry) == {
@@ -177,6 +177,7 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
         ("worker_legs", ("w1",)): 1,
         ("worker_tick_lateness_seconds", ("w1", "0.99")): 0.004,
         ("worker_tick_lateness_seconds", ("w1", "1")): 0.016,
+        ("worker_busy_ratio", ("w1",)): 0.25,
     }
     live[0] = 0
     workers.clear()

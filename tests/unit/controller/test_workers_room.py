@@ -6,7 +6,17 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.workers import RESTED_BEATS, RESTED_MS, TIRED_BEATS, TIRED_MS, NoWorker, Worker, Workers
+from controller.workers import (
+    RESTED_BEATS,
+    RESTED_BUSY,
+    RESTED_MS,
+    TIRED_BEATS,
+    TIRED_BUSY,
+    TIRED_MS,
+    NoWorker,
+    Worker,
+    Workers,
+)
 
 LATE, MIDDLING, PUNCTUAL = TIRED_MS + 1, (TIRED_MS + RESTED_MS) / 2, RESTED_MS - 1
 
@@ -15,11 +25,11 @@ def worker(name: str = "w1", **keys: Any) -> Worker:
     return Worker(name, 1, "127.0.0.1", 9092, 2, cast(web.WebSocketResponse, object()), **keys)
 
 
-def beats(one: Worker, late: float, times: int) -> list[bool]:
+def beats(one: Worker, late: float, times: int, busy: float = 0.0) -> list[bool]:
     """Whether it counts as tired, after each."""
     found = []
     for _ in range(times):
-        one.load = contract.Load(lateness_p99_ms=late)
+        one.load = contract.Load(lateness_p99_ms=late, busy=busy)
         one.judge()
         found.append(one.tired)
     return found
@@ -46,6 +56,14 @@ def test_a_worker_that_is_half_well_stays_as_it_was() -> None:
     beats(one, PUNCTUAL, RESTED_BEATS - 1)
     beats(one, MIDDLING, 1)
     assert all(beats(one, PUNCTUAL, RESTED_BEATS - 1))
+
+
+def test_a_core_that_is_nearly_used_up_is_reason_enough_before_anything_is_late() -> None:
+    one = worker()
+    assert not any(beats(one, PUNCTUAL, 50, busy=TIRED_BUSY))
+    assert beats(one, PUNCTUAL, TIRED_BEATS, busy=TIRED_BUSY + 0.01)[-1]
+    assert all(beats(one, PUNCTUAL, 50, busy=RESTED_BUSY)), "punctual, and it would be busy again with the next call"
+    assert not beats(one, PUNCTUAL, RESTED_BEATS, busy=RESTED_BUSY - 0.01)[-1]
 
 
 def workers(*known: Worker) -> Workers:

@@ -1,0 +1,126 @@
+"""Admission by measurement: a real worker that has as much to do as its core can gets no further call.
+
+Its load is counted in CPU time, not in delays, so that the test says the same on a busy machine.
+"""
+
+import asyncio
+import os
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bridge import contract
+from controller.workers import RESTED_BEATS, TIRED_BEATS, NoWorker, Worker, Workers
+from tests.peers.audiosocket import AsteriskPeer
+from tests.peers.heavy_worker import CAPACITY
+
+TOKEN = "a-long-enough-token"
+PATIENCE = 20.0
+SPEC = contract.SessionSpec(agent="a", provider=contract.Provider(api_key="sk-test"), instructions="Be kind.")
+
+
+class Listening(Workers):
+    """It says when a worker has said something."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.told = asyncio.Event()
+
+    def _take(self, worker: Worker, event: contract.Event) -> None:
+        super()._take(worker, event)
+        self.told.set()
+
+
+class Hall:
+    """The controller's end, and what workers have said to it."""
+
+    def __init__(self) -> None:
+        self.workers = Listening(TOKEN, self._heard, lambda call: None)
+        self.connected: dict[str, asyncio.Event] = {}
+        self.url = ""
+
+    def _heard(self, event: contract.CallEvent) -> None:
+        if isinstance(event, contract.MediaConnected):
+            self.connected[event.call].set()
+
+    async def begin(self, asterisk: AsyncExitStack) -> tuple[str, Worker]:
+        """One more call, on whichever worker it is given to. Raises NoWorker."""
+        call = str(uuid.uuid4())
+        worker = self.workers.assign(call)
+        self.connected[call] = asyncio.Event()
+        await self.workers.send(call, contract.Prepare(call=call, spec=SPEC))
+        await asterisk.enter_async_context(AsteriskPeer(worker.host, worker.port, call))
+        async with asyncio.timeout(PATIENCE):
+            await self.connected[call].wait()
+        return call, worker
+
+
+@pytest.fixture
+async def hall() -> AsyncIterator[Hall]:
+    hall = Hall()
+    app = web.Application()
+    app.router.add_get(contract.LINK_PATH, hall.workers.endpoint)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    hall.url = f"http://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}".replace("http", "ws", 1)
+    yield hall
+    hall.workers.close()
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def heavy(hall: Hall, name: str) -> AsyncIterator[Worker]:
+    """A worker process, registered."""
+    hall.workers.changed.clear()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.peers.heavy_worker", name, hall.url),
+        env=os.environ | {contract.TOKEN_ENV: TOKEN},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await hall.workers.changed.wait()
+        worker = hall.workers.get(name)
+        assert worker is not None
+        yield worker
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def beats(hall: Hall, worker: Worker, count: int) -> None:
+    """So many more have come of it."""
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(count):
+            load = worker.load
+            while worker.load is load:
+                hall.workers.told.clear()
+                await hall.workers.told.wait()
+
+
+async def test_a_worker_at_its_limit_gets_no_call_until_it_has_room_again(hall: Hall) -> None:
+    async with AsyncExitStack() as asterisk, heavy(hall, "w1") as first:
+        calls: list[str] = []
+        while hall.workers.has_room() and len(calls) < CAPACITY:
+            calls.append((await hall.begin(asterisk))[0])
+            await beats(hall, first, TIRED_BEATS + 1)
+        assert 1 <= len(calls) <= 3, "its places are not used up, its core is"
+        assert first.load.sessions == first.load.legs == len(calls), "those that it has go on"
+        with pytest.raises(NoWorker):
+            hall.workers.assign("one more")
+        async with heavy(hall, "w2") as second:
+            call, carrier = await hall.begin(asterisk)
+            assert carrier is second
+            for over in (*calls, call):
+                await hall.workers.send(over, contract.Close(call=over, reason="hung up"))
+            await beats(hall, first, RESTED_BEATS + 2)
+            assert hall.workers.has_room()
+            assert not first.tired
+            assert first.load.sessions == first.load.legs == 0

@@ -1,0 +1,80 @@
+"""A bridge worker whose calls cost far too much, for tests of what happens at its limit.
+
+    python -m tests.peers.heavy_worker NAME CONTROLLER_URL
+
+Each frame takes `COST_S` of CPU, so that a few calls use a core up on any machine, whatever else runs there.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from time import thread_time
+
+from bridge import contract
+from bridge.audiosocket.server import Leg
+from bridge.sessions import Emit
+from bridge.worker import Options, serve
+
+COST_S = 0.009
+"""Of the 20 ms that a frame lasts: two calls are nine tenths of a core, three more than one."""
+CAPACITY = 10
+
+
+class HeavySession:
+    """No AI, no sound: just work."""
+
+    def __init__(self, spec: contract.SessionSpec, call: str, emit: Emit) -> None:
+        self._call, self._emit = call, emit
+        self._reason = ""
+        self._leg: Leg | None = None
+        self._closing = asyncio.Event()
+
+    async def run(self) -> None:
+        self._emit(contract.Ready(call=self._call, model="m", session="s", took_ms=1))
+        await self._closing.wait()
+        if self._leg is not None:
+            self._leg.close(self._reason)
+        self._emit(contract.Ended(call=self._call, reason=self._reason))
+
+    def close(self, reason: str) -> None:
+        self._reason = reason
+        self._closing.set()
+
+    def media_connected(self, leg: Leg) -> None:
+        self._leg = leg
+        self._emit(contract.MediaConnected(call=self._call))
+
+    def next_frame(self) -> bytes | None:
+        until = thread_time() + COST_S
+        while thread_time() < until:
+            pass
+        return None
+
+    def remember(self, turns: Sequence[contract.Remembered]) -> None: ...
+    def greet(self) -> None: ...
+    def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
+    def order(self, order: contract.Order) -> None: ...
+    def media_format(self, rate: int, frame_bytes: int) -> None: ...
+    def caller_audio(self, pcm: bytes) -> None: ...
+    def caller_digit(self, digit: str) -> None: ...
+    def media_gone(self, reason: str) -> None: ...
+
+
+def main(name: str, controller: str) -> None:
+    options = Options(
+        controller=controller,
+        listen="127.0.0.1",
+        ports=(0,),
+        advertise="127.0.0.1",
+        allow=("127.0.0.0/8",),
+        capacity=CAPACITY,
+        name=name,
+        drain=0,
+        quit_after=10,
+    )
+    asyncio.run(serve(options, os.environ[contract.TOKEN_ENV], session_factory=HeavySession))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
