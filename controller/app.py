@@ -8,7 +8,9 @@ import contextlib
 import os
 import secrets
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -125,42 +127,13 @@ class Controller:
     async def run(self, *, own_workers: bool) -> int:
         """Until `stop()` or until another process takes our Stasis app. Raises StoreError."""
         await self.usage.read()
-        config = self._config
-        strangers = Strangers()
-        doorkeeper = Doorkeeper(config.api.tokens, config.api.rate, strangers)
-        routes = [
-            web.get(contract.LINK_PATH, self.workers.endpoint),
-            exposition.route(self._metrics.registry, doorkeeper, public=config.api.metrics_public),
-            *files.routes(),
-            *SessionResources(doorkeeper, choices_of(config)).routes(),
-        ]
-        events = EventResources(self.events, self.registry, self.orders).operations()
-        staff = WorkerResources(self.workers, config.shutdown.worker_drain_s).operations()
-        trail = Trail(self.database, config.api.audit_days)
-        app = make_app(
-            self.registry,
-            self.orders,
-            config.api.tokens,
-            more=(*events, *staff, *SceneResources(self.scenery).operations(), *self.history.operations()),
-            extra_routes=routes,
-            kept=Kept(self.database, trail),
-            pace=config.api.rate,
-            strangers=strangers,
-        )
-        telling = self._tasks.create_task(self.events.run(), name="events")
-        keeping = self._tasks.create_task(self.records.run(), name="records")
-        dialing = self._tasks.create_task(self.dialer.run(), name="dialer")
-        background = [self._tasks.create_task(self._follow_asterisk(), name="asterisk"), dialing]
-        background.append(self._tasks.create_task(trail.run(), name="audit"))
-        background.append(self._tasks.create_task(self.usage.run(), name="usage"))
-        tidying = self.records.tidy(lambda: {call.id for call in self.registry.all() if call.ended_at is None})
-        background.append(self._tasks.create_task(tidying, name="tidying"))
-        background.append(self._tasks.create_task(notify.watchdog(), name="watchdog"))
-        background.append(self._tasks.create_task(self.workers.watch(), name="beats"))
-        background.append(self._tasks.create_task(self.scenery.run(), name="scenery"))
-        async with ApiServer(app, config.api.listen.host, config.api.listen.port) as server:
+        config, trail = self._config, Trail(self.database, self._config.api.audit_days)
+        keeping = [self._task("events", self.events.run()), self._task("records", self.records.run())]
+        dialing = self._task("dialer", self.dialer.run())
+        background = [dialing, *self._background(trail)]
+        async with ApiServer(self._application(trail), config.api.listen.host, config.api.listen.port) as server:
             if own_workers:
-                background.append(self._tasks.create_task(self._supervise(server.port), name="supervisor"))
+                background.append(self._task("supervisor", self._supervise(server.port)))
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
             notify.tell("READY=1")
             await self._stop.wait()
@@ -171,20 +144,58 @@ class Controller:
                 self._rolling.cancel()
             await self.registry.drain(config.shutdown.drain_s, self._hurry)
             await self.dialer.finish()
-            for task in background:
-                task.cancel()
-            await asyncio.wait(background)
+            await _cancelled(background)
             self.workers.close()
             self.scenery.close()
             await self._tools.close()
             await self.usage.finish()
             await self.events.drain()
             await trail.drain()
-            for task in (telling, keeping):
-                task.cancel()
-            await asyncio.wait([telling, keeping])
+            await _cancelled(keeping)
             await self.records.finish()
         return self._status
+
+    def _task(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._tasks.create_task(work, name=name)
+
+    def _background(self, trail: Trail) -> list[asyncio.Task[None]]:
+        """What goes on until the end of the calls."""
+        return [
+            self._task("asterisk", self._follow_asterisk()),
+            self._task("audit", trail.run()),
+            self._task("usage", self.usage.run()),
+            self._task("tidying", self.records.tidy(self.registry.ids)),
+            self._task("watchdog", notify.watchdog()),
+            self._task("beats", self.workers.watch()),
+            self._task("scenery", self.scenery.run()),
+        ]
+
+    def _application(self, trail: Trail) -> web.Application:
+        """The HTTP server's part: the API, the console, metrics, the workers' link."""
+        config, strangers = self._config, Strangers()
+        doorkeeper = Doorkeeper(config.api.tokens, config.api.rate, strangers)
+        routes = [
+            web.get(contract.LINK_PATH, self.workers.endpoint),
+            exposition.route(self._metrics.registry, doorkeeper, public=config.api.metrics_public),
+            *files.routes(),
+            *SessionResources(doorkeeper, choices_of(config)).routes(),
+        ]
+        more = (
+            *EventResources(self.events, self.registry, self.orders).operations(),
+            *WorkerResources(self.workers, config.shutdown.worker_drain_s).operations(),
+            *SceneResources(self.scenery).operations(),
+            *self.history.operations(),
+        )
+        return make_app(
+            self.registry,
+            self.orders,
+            config.api.tokens,
+            more=more,
+            extra_routes=routes,
+            kept=Kept(self.database, trail),
+            pace=config.api.rate,
+            strangers=strangers,
+        )
 
     async def _follow_asterisk(self) -> None:
         """Every event, in order, to the registry. Without events there is no call control: no broad catch here."""
@@ -245,6 +256,12 @@ class Controller:
         supervisor = Supervisor(self.workers, command, count)
         self._own = supervisor.names
         await supervisor.run()
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 def _journal(config: Config) -> Path:

@@ -87,6 +87,10 @@ class Registry:
     def live(self) -> int:
         return len(self._live)
 
+    def ids(self) -> frozenset[str]:
+        """Of the live calls."""
+        return frozenset(self._live)
+
     def cost(self, call: str) -> float | None:
         """US dollars so far; None: it is not live."""
         actor = self._live.get(call)
