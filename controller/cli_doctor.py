@@ -34,13 +34,19 @@ def doctor(
     live: Annotated[
         bool, typer.Option(help="Ask the AI's providers, too: is the key good, is the model there?")
     ] = False,
+    rx: Annotated[
+        str | None,
+        typer.Option(
+            help="Asterisk's command line, for what ARI does not tell, such as 'docker exec pbx asterisk -rx'."
+        ),
+    ] = None,
     as_machine: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     markdown: Annotated[bool, typer.Option(help="For a report of a problem.")] = False,
 ) -> None:
     """Check everything that a call needs, sound through Asterisk included. Exit status 1: not healthy."""
     # What the parts log of their own accord is found below, in words for people.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    findings = asyncio.run(_all(config, live, show=not (as_machine or markdown)))
+    findings = asyncio.run(_all(config, live, rx, show=not (as_machine or markdown)))
     if as_machine:
         sys.stdout.write(json.dumps(as_json(findings), indent=2) + "\n")
     elif markdown:
@@ -50,7 +56,7 @@ def doctor(
     raise typer.Exit(0 if healthy(findings) else 1)
 
 
-async def _all(path: Path, live: bool, *, show: bool) -> list[Finding]:
+async def _all(path: Path, live: bool, rx: str | None, *, show: bool) -> list[Finding]:
     try:
         loaded = configs.load(path, os.environ)
     except configs.ConfigErrors as errors:
@@ -61,7 +67,7 @@ async def _all(path: Path, live: bool, *, show: bool) -> list[Finding]:
             _print(findings[0])
         return findings
     findings = []
-    async for finding in examination.examine(loaded, live=live):
+    async for finding in examination.examine(loaded, live=live, rx=rx):
         findings.append(finding)
         if show:
             _print(finding)

@@ -15,7 +15,7 @@ from controller.ari.errors import AriError
 from controller.ari.link import Link, LinkUp
 from controller.ari.rest import Ari
 from controller.config import Config
-from controller.doctor import host, loopback, pbx, provider
+from controller.doctor import command_line, dialplan, host, loopback, pbx, provider, tls, trunks
 from controller.doctor.findings import Finding, Verdict, failure, skipped
 
 APP = "voiceai-doctor"
@@ -26,14 +26,15 @@ LINK_SECONDS = 5.0
 Check = Callable[[], list[Finding] | Awaitable[list[Finding]]]
 
 
-async def examine(config: Config, *, live: bool = False) -> AsyncIterator[Finding]:
-    """Findings as they come. `live`: the AI's providers are asked, too."""
+async def examine(config: Config, *, live: bool = False, rx: str | None = None) -> AsyncIterator[Finding]:
+    """Findings as they come. `live`: the AI's providers are asked, too. `rx`: Asterisk's command line."""
     today = datetime.now(UTC).date()
     here: tuple[tuple[str, Check], ...] = (
         ("advertised address", lambda: pbx.addresses(config)),
         ("open files", lambda: host.files(config)),
         ("disk", lambda: host.disk(config)),
         ("store", lambda: host.store(config)),
+        ("api", lambda: host.api(config)),
         ("models", lambda: provider.models(config, today)),
     )
     for name, check in here:
@@ -42,14 +43,18 @@ async def examine(config: Config, *, live: bool = False) -> AsyncIterator[Findin
     if live:
         for finding in await _done("providers", lambda: provider.live(config, today)):
             yield finding
+        for finding in await _done("certificates", lambda: tls.certificates(tls.providers(config))):
+            yield finding
     else:
         yield skipped("providers", "not asked; `--live` shows them the key")
-    async for finding in _of_asterisk(config):
+    async for finding in _of_asterisk(config, rx):
         yield finding
 
 
-async def _of_asterisk(config: Config) -> AsyncIterator[Finding]:
+async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]:
     at = config.asterisk.ari
+    for finding in await _done("certificates", lambda: tls.certificates(tls.asterisk(config))):
+        yield finding
     async with Ari(at.url, at.username, at.password.get_secret_value(), APP) as ari:
         reached = await _done("ari", lambda: pbx.reach(ari))
         for finding in reached:
@@ -63,7 +68,8 @@ async def _of_asterisk(config: Config) -> AsyncIterator[Finding]:
             ("asterisk version", lambda: pbx.version(ari)),
             ("modules", lambda: pbx.modules(ari, config)),
             ("stasis app", lambda: pbx.app(ari, at.app, ours=running)),
-            ("trunks", lambda: pbx.trunks(ari, config)),
+            ("trunks", lambda: trunks.trunks(ari, config)),
+            ("command line", lambda: command_line.look(config, rx)),
             (loopback.CHECK, lambda: _loopback(ari, config)),
         )
         for name, check in checks:
@@ -101,16 +107,21 @@ async def _controller_ready(config: Config) -> bool:
 async def _loopback(ari: Ari, config: Config) -> list[Finding]:
     bridge = config.bridge
     ports = range(bridge.ports.first, bridge.ports.last + 1)
+    lines: list[Finding] = []
+
+    async def meanwhile(channel: str) -> None:
+        lines.extend(await dialplan.look(ari, channel, config))
+
     try:
         async with _registered(config):
-            measured = await loopback.measure(ari, bridge.listen, bridge.advertise, ports)
+            measured = await loopback.measure(ari, bridge.listen, bridge.advertise, ports, meanwhile)
     except OSError as error:
         return [failure(loopback.CHECK, f"can't listen on {bridge.listen}: {error.strerror}", "Mend `bridge.listen`.")]
     except AriError as error:
         if error.operation != "external_media":
             raise
         return [loopback.unreached(f"{bridge.advertise}", error.message)]
-    return loopback.judged(measured)
+    return [*lines, *loopback.judged(measured)]
 
 
 @asynccontextmanager

@@ -1,10 +1,11 @@
-"""This machine: files, disk, clock, and the store. Each check is one function."""
+"""This machine: files, disk, clock, the store, and who is at the API's address. Each check is one function."""
 
 import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 from sqlalchemy.engine import make_url
 
 from controller.config import Config
@@ -65,6 +66,25 @@ async def store(config: Config) -> list[Finding]:
         return [
             failure("store", str(error), "Mend `store.url`, or start the database; calls go on without it meanwhile.")
         ]
+
+
+async def api(config: Config) -> list[Finding]:
+    """Nobody there, or a controller of ours; anybody else keeps ours from starting."""
+    check, at = "api", f"{config.api.listen}"
+    try:
+        async with httpx.AsyncClient(timeout=3, trust_env=False, verify=False) as http:
+            answer = await http.get(f"http://{at}/readyz")
+        parts = answer.json()["parts"]
+    except httpx.ConnectError:
+        return [ok(check, f"nobody listens on {at} yet")]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        fix = f"Find it (`ss -ltnp 'sport = :{config.api.listen.port}'`) and stop it, or change `api.listen`."
+        return [failure(check, f"another program listens on {at}: the controller can't start", fix)]
+    missing = [part for part, there in parts.items() if not there]
+    if missing:
+        fix = "The findings below name the cause; the controller's log has the rest."
+        return [warning(check, f"the controller that runs is not ready: {', '.join(missing)}", fix)]
+    return [ok(check, "a controller runs, and is ready")]
 
 
 def clock(theirs: datetime | None, now: datetime | None = None) -> list[Finding]:

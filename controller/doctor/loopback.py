@@ -8,7 +8,7 @@ import asyncio
 import struct
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -101,7 +101,15 @@ class _Leg(asyncio.Protocol):
         self._quiet = not loud
 
 
-async def measure(ari: Ari, listen: str, advertise: str, ports: range) -> Measured:
+Meanwhile = Callable[[str], Awaitable[None]]
+"""Is given the id of a channel that stands: much can be asked of Asterisk only with one."""
+
+
+async def _nothing(_: str) -> None:
+    return
+
+
+async def measure(ari: Ari, listen: str, advertise: str, ports: range, meanwhile: Meanwhile = _nothing) -> Measured:
     """Over the app of `ari`, whose event websocket must stand. Raises AriError where Asterisk refuses, also because
     nobody accepted the connection; OSError: we can't listen; TimeoutError."""
     measured, clicks, legs = Measured(), list[float](), list[_Leg]()
@@ -114,7 +122,8 @@ async def measure(ari: Ari, listen: str, advertise: str, ports: range) -> Measur
     pacing = asyncio.create_task(_pace(legs, clicks), name="doctor's sound")
     try:
         target = f"{advertise}:{server.sockets[0].getsockname()[1]}"
-        async with asyncio.timeout(LIMIT_SECONDS), _joined(ari, target):
+        async with asyncio.timeout(LIMIT_SECONDS), _joined(ari, target) as channel:
+            await meanwhile(channel)
             measured.frames, began = 0, time.perf_counter()
             measured.gaps.clear()
             await asyncio.sleep(SECONDS)
@@ -138,8 +147,8 @@ async def _listening(leg: Callable[[], _Leg], listen: str, ports: range) -> asyn
 
 
 @asynccontextmanager
-async def _joined(ari: Ari, target: str) -> AsyncIterator[None]:
-    """Two media legs in a bridge."""
+async def _joined(ari: Ari, target: str) -> AsyncIterator[str]:
+    """Two media legs in a bridge; the id of one of them."""
     name = f"voiceai-doctor-{uuid.uuid4().hex[:8]}"
     channels = [f"{name}-{side}" for side in "ab"]
     try:
@@ -147,7 +156,7 @@ async def _joined(ari: Ari, target: str) -> AsyncIterator[None]:
         for channel in channels:
             await ari.external_media(channel_id=channel, host_port=target, uuid=str(uuid.uuid4()))
             await _add(ari, name, channel)
-        yield
+        yield channels[0]
     finally:
         for channel in channels:
             with suppress(AriError):

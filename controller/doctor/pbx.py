@@ -1,17 +1,16 @@
-"""Asterisk as ARI shows it: reach, rights, version, modules, trunks and their settings.
+"""Asterisk as ARI shows it: reach, rights, version, modules, the app.
 
 Owns one check per function; each returns what it found and raises AriError where Asterisk does not let it look.
 """
 
 import re
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from controller.ari.errors import AriError, NotFound, Refused, TimedOut, Unauthorized
+from controller.ari.errors import AriError, NotFound, TimedOut, Unauthorized
 from controller.ari.rest import Ari
-from controller.config import Config, Trunk
+from controller.config import Config
 from controller.doctor import versions
-from controller.doctor.findings import Finding, failure, ok, skipped, warning
+from controller.doctor.findings import Finding, failure, ok, warning
 
 MODULES = {
     "chan_audiosocket.so": "carries the sound to the workers",
@@ -28,14 +27,6 @@ MODULES = {
     "chan_pjsip.so": "is SIP",
 }
 FOR_DETECTION = "app_amd.so"
-
-WANTED = {
-    "direct_media": (("false", "no"), "or the sound may pass Asterisk by and never reach the agent"),
-    "rtp_symmetric": (("true", "yes"), "or there is no sound through NAT"),
-    "force_rport": (("true", "yes"), "or answers get lost behind NAT"),
-    "rewrite_contact": (("true", "yes"), "or BYE and re-INVITE get lost behind NAT"),
-}
-NARROW = ("ulaw", "alaw", "g722", "opus", "slin")
 
 
 async def reach(ari: Ari) -> list[Finding]:
@@ -113,66 +104,6 @@ async def app(ari: Ari, name: str, *, ours: bool) -> list[Finding]:
         "or name its app differently (also in the dialplan). If none runs, start it: `voiceai serve`."
     )
     return [warning(check, f"{name!r} was registered, but not by a controller that answers at `api.listen`", fix)]
-
-
-async def trunks(ari: Ari, config: Config) -> list[Finding]:
-    found: list[Finding] = []
-    for name, trunk in config.trunks.items():
-        found += await _trunk(ari, f"trunk {name}", trunk)
-    return found or [skipped("trunks", "the config has none")]
-
-
-async def _trunk(ari: Ari, check: str, trunk: Trunk) -> list[Finding]:
-    endpoint = endpoint_of(trunk.endpoint)
-    if endpoint is None:
-        return [skipped(check, f"{trunk.endpoint!r} is no PJSIP endpoint")]
-    try:
-        state = (await ari.endpoint("PJSIP", endpoint)).state
-    except NotFound:
-        return [
-            failure(check, f"Asterisk has no PJSIP endpoint {endpoint!r}", "Add it to pjsip.conf, or mend `endpoint`.")
-        ]
-    found = [_state(check, endpoint, state)]
-    try:
-        return found + settings(check, await ari.settings("endpoint", endpoint))
-    except (NotFound, Refused):
-        return [*found, skipped(check, "its settings can't be read over ARI")]
-
-
-def endpoint_of(dialled: str) -> str | None:
-    """`PJSIP/{number}@trunk` and `PJSIP/trunk/sip:…` → `trunk`."""
-    found = re.fullmatch(r"PJSIP/(?:[^@/]*@(?P<after>[^/@]+)|(?P<before>[^/@]+)/sips?:.*)", dialled)
-    return (found["after"] or found["before"]) if found else None
-
-
-def _state(check: str, endpoint: str, state: str) -> Finding:
-    match state:
-        case "online":
-            return ok(check, f"{endpoint} is online")
-        case "offline":
-            fix = "The carrier does not answer OPTIONS: look at `pjsip show contacts`, the address, the firewall."
-            return failure(check, f"{endpoint} is offline", fix)
-        case _:
-            fix = "Set `qualify_frequency = 30` at its aor, so that Asterisk asks whether the carrier is there."
-            return warning(check, f"whether {endpoint} can be reached is not known ({state})", fix)
-
-
-def settings(check: str, told: Mapping[str, str]) -> list[Finding]:
-    """Pure: what is wrong with an endpoint's settings."""
-    found = [
-        warning(check, f"{name} = {told[name]}, {why}", f"Set `{name} = {values[-1]}` at the endpoint in pjsip.conf.")
-        for name, (values, why) in WANTED.items()
-        if name in told and told[name] not in values
-    ]
-    mode = told.get("dtmf_mode", "rfc4733")
-    if mode not in ("rfc4733", "auto", "auto_info"):
-        told_mode = f"dtmf_mode = {mode}: keys come as tones, or not at all"
-        found.append(warning(check, told_mode, "Set `dtmf_mode = rfc4733` at the endpoint in pjsip.conf."))
-    codecs = told.get("allow", "")
-    if codecs and not any(codec in codecs for codec in NARROW):
-        fix = "Allow `ulaw,alaw` (or g722, opus) at the endpoint in pjsip.conf."
-        found.append(warning(check, f"allow = {codecs}: none that Asterisk turns into 24 kHz without a licence", fix))
-    return found
 
 
 def addresses(config: Config) -> list[Finding]:

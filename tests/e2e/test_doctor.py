@@ -1,70 +1,14 @@
 """`voiceai doctor` on a real Asterisk, whole and broken on purpose: it names the cause, and what to do."""
 
-import asyncio
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from demo.ports import free_port
 from tests.e2e.conftest import Asterisk, free_udp_port
-
-Settings = dict[str, Any]
-KEY = "sk-doctor-secret"
-VOICEAI = "from controller.cli import main; main()"
-
-
-def settings_of(asterisk: Asterisk, folder: Path) -> Settings:
-    return {
-        "asterisk": {
-            "ari": {
-                "url": asterisk.ari_url,
-                "username": asterisk.ari_username,
-                "password": asterisk.ari_password,
-                "app": asterisk.ari_app,
-            }
-        },
-        "openai": {"api_key": KEY},
-        "bridge": {"ports": f"{free_port()}"},
-        "api": {"listen": f"127.0.0.1:{free_port()}"},
-        "trunks": {"main": {"endpoint": "PJSIP/{number}@trunk", "allow": ["[0-9]+"], "country_code": "49"}},
-        "agents": {"reception": {"instructions": "Be brief."}},
-        "store": {"url": f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"},
-    }
-
-
-@dataclass
-class Report:
-    status: int
-    text: str
-    findings: list[dict[str, str]]
-
-    def of(self, check: str) -> list[dict[str, str]]:
-        return [each for each in self.findings if each["check"] == check]
-
-
-async def doctor(settings: Settings, folder: Path, *options: str, **environment: str) -> Report:
-    """The command as an operator runs it."""
-    config = folder / "config.yaml"
-    config.write_text(yaml.safe_dump(settings))
-    command = (sys.executable, "-c", VOICEAI, "doctor", "-c", str(config), "--json", *options)
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment}
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    assert "Traceback" not in err.decode(), err.decode()
-    assert KEY not in out.decode()
-    assert process.returncode is not None
-    return Report(process.returncode, out.decode(), json.loads(out)["findings"])
+from tests.e2e.doctor_stage import Settings, doctor, settings_of
 
 
 async def test_a_whole_installation(asterisk: Asterisk, tmp_path: Path) -> None:
@@ -93,12 +37,14 @@ BROKEN: list[tuple[str, Callable[[Settings], None], str, str, str]] = [
     ("wrong password", _ari(password="wrong"), "ari", "does not accept user or password", "ari.conf"),
     ("wrong user", _ari(username="nobody"), "ari", "does not accept user or password", "ari.conf"),
     ("closed port", _ari(url=f"http://127.0.0.1:{free_udp_port()}/ari"), "ari", "can't be reached", "http.conf"),
+    ("not ARI", _ari(url="@ASTERISK@"), "ari", "can't be reached", "must end with /ari"),
     ("no endpoint", _trunk(endpoint="PJSIP/{number}@nowhere"), "trunk main", "no PJSIP endpoint", "pjsip.conf"),
     ("wrong address", _bridge(advertise="127.0.0.9"), "audio loop-back", "can't connect", "bridge.advertise"),
     (
         *("address of Asterisk's own", lambda s: s["bridge"].update(listen="127.0.0.1", advertise="192.0.2.1")),
         *("advertised address", "Asterisk is told 192.0.2.1", "bridge.listen"),
     ),
+    ("not our address", _bridge(listen="192.0.2.1"), "audio loop-back", "can't listen on 192.0.2.1", "bridge.listen"),
     ("too many calls", _bridge(capacity=1000), "open files", "may open", "LimitNOFILE"),
     (
         *("no store", lambda s: s["store"].update(url="sqlite+aiosqlite:////proc/nowhere/v.sqlite3")),
@@ -107,6 +53,10 @@ BROKEN: list[tuple[str, Callable[[Settings], None], str, str, str]] = [
     (
         *("old model", lambda s: s["openai"].update(model="gpt-realtime-mini-2025-10-06")),
         *("models", "was switched off", "gpt-realtime-2.1-mini"),
+    ),
+    (
+        *("no database", lambda s: s["store"].update(url="postgresql+asyncpg://u:p@127.0.0.1:9/v")),
+        *("store", "can't be opened", "start the database"),
     ),
     ("config", lambda s: s.update(agentz={}), "config", "agentz", "Mend"),
 ]
@@ -118,6 +68,9 @@ async def test_broken_on_purpose(
 ) -> None:
     settings = settings_of(asterisk, tmp_path)
     spoil(settings)
+    settings["asterisk"]["ari"]["url"] = settings["asterisk"]["ari"]["url"].replace(
+        "@ASTERISK@", asterisk.ari_url.removesuffix("/ari")
+    )
     with few_files() if check == "open files" else _nothing():
         report = await doctor(settings, tmp_path)
     assert report.status == 1, report.text

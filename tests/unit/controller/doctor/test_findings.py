@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.doctor import host, loopback, pbx, provider, versions
+from controller.doctor import command_line, host, loopback, pbx, provider, tls, trunks, versions
 from controller.doctor.findings import Verdict, as_json, as_markdown, failure, healthy, ok, summary, warning
 from controller.doctor.loopback import Measured
 from tests.unit.controller.configs import SMALL, config
@@ -52,7 +52,7 @@ def test_versions(version: str, verdicts: list[str]) -> None:
     ],
 )
 def test_the_endpoint_of_a_dial_string(dialled: str, endpoint: str | None) -> None:
-    assert pbx.endpoint_of(dialled) == endpoint
+    assert trunks.endpoint_of(dialled) == endpoint
 
 
 GOOD = {
@@ -78,7 +78,7 @@ GOOD = {
     ],
 )
 def test_settings_of_a_trunk(changed: dict[str, str], told: str | None) -> None:
-    found = pbx.settings("trunk main", {**GOOD, **changed})
+    found = trunks.settings("trunk main", {**GOOD, **changed})
     assert [each.told.split(",")[0].split(":")[0] for each in found] == ([told] if told else [])
     assert all(each.fix for each in found)
 
@@ -179,3 +179,113 @@ def test_how_it_is_told() -> None:
     assert as_json(found)["findings"][1] == {"check": "b", "verdict": "warning", "told": "so | so", "fix": "mend b"}
     assert "| b | warning | so \\| so |" in as_markdown(found)
     assert "- **c**: mend c" in as_markdown(found)
+
+
+@pytest.mark.parametrize(
+    ("state", "frequencies", "verdict"),
+    [
+        ("online", ["30"], "ok"),
+        ("online", ["0"], "warning"),
+        ("online", ["0", "60"], "ok"),
+        ("online", [], "ok"),
+        ("offline", ["30"], "failure"),
+        ("unknown", ["0"], "warning"),
+    ],
+)
+def test_online_is_what_somebody_asked(state: str, frequencies: list[str], verdict: str) -> None:
+    aors = [{"qualify_frequency": each} for each in frequencies]
+    assert trunks.asked("trunk main", "carrier", state, aors).verdict == verdict
+
+
+OUTSIDE = {"external_media_address": "203.0.113.9", "external_signaling_address": "203.0.113.9"}
+
+
+@pytest.mark.parametrize(
+    ("transport", "ours", "carrier", "told"),
+    [
+        ({}, "10.0.0.5", "10.0.0.9", None),
+        ({}, "8.8.4.4", "8.8.8.8", None),
+        ({}, None, "8.8.8.8", None),
+        ({}, "10.0.0.5", None, None),
+        ({}, "10.0.0.5", "8.8.8.8", "does not know of NAT"),
+        ({**OUTSIDE, "local_net": "10.0.0.0/8"}, "10.0.0.5", "8.8.8.8", None),
+        (OUTSIDE, "10.0.0.5", "8.8.8.8", "no local_net"),
+        ({"external_media_address": "203.0.113.9"}, None, None, "no external_signaling_address"),
+        ({"external_signaling_address": "203.0.113.9"}, None, None, "no external_media_address"),
+    ],
+)
+def test_transports_behind_nat(
+    transport: dict[str, str], ours: str | None, carrier: str | None, told: str | None
+) -> None:
+    found = trunks.nat("trunk main", transport, ours, carrier)
+    assert [told in each.told for each in found if told] == ([True] if told else [])
+    assert all(each.fix for each in found)
+
+
+@pytest.mark.parametrize(
+    ("contact", "host"),
+    [
+        ("sip:carrier.example", "carrier.example"),
+        ("sip:me@carrier.example:5061;transport=tcp", "carrier.example"),
+        ("sips:[2001:db8::1]:5061", "2001:db8::1"),
+        ("", None),
+    ],
+)
+def test_the_host_of_a_contact(contact: str, host: str | None) -> None:
+    assert trunks.host_of(contact) == host
+
+
+REGISTRATIONS = """
+ <Registration/ServerURI..............................>  <Auth....................>  <Status.......>
+==========================================================================================
+
+ main/sip:sip.carrier.example                            main                  Registered        (exp. 2403s)
+ other/sip:192.0.2.7:5060                                n/a                   {state}
+
+Objects found: 2
+"""
+
+
+@pytest.mark.parametrize("state", ["Rejected          (exp. 25s ago)", "Unregistered", "Stopped"])
+def test_registrations(state: str) -> None:
+    well, ill = command_line.registrations(REGISTRATIONS.format(state=state))
+    assert (well.verdict, well.told) == ("ok", "main is registered")
+    assert (ill.verdict, ill.told) == ("failure", f"other is not registered ({state.split()[0]})")
+    assert ill.fix
+    assert command_line.registrations("No objects found.\n")[0].verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("1. Stasis(voiceai)", "ok"),
+        ("1. Stasis(voiceai,answered)", "ok"),
+        ("1. Stasis(voiceai2)", "failure"),
+        ("1. Dial(PJSIP/1)", "failure"),
+    ],
+)
+def test_lines_of_the_dialplan(line: str, verdict: str) -> None:
+    assert command_line.dialplan(f"  '_X!' =>  {line}  [extensions.conf:10]", "voiceai").verdict == verdict
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(400, "ok"), (21, "ok"), (20, "warning"), (0, "warning")])
+def test_certificates_that_end(days: int, verdict: str) -> None:
+    assert tls.judged("certificate of ari", NOW + timedelta(days=days, hours=1), NOW).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [(10, "has expired"), (9, "is not valid yet"), (62, "another name"), (18, "is not trusted")]
+)
+def test_certificates_that_nobody_trusts(code: int, told: str) -> None:
+    found = tls.untrusted("certificate of ari", code, "because")
+    assert (found.verdict, told in found.told, bool(found.fix)) == ("failure", True, True)
+
+
+def test_only_tls_has_certificates() -> None:
+    there = config(SMALL, asterisk__ari__url="https://pbx.example/ari", openai__url="wss://ai.example:444/v1/realtime")
+    assert [(door.check, door.host, door.port) for door in (*tls.asterisk(there), *tls.providers(there))] == [
+        ("certificate of ari", "pbx.example", 443),
+        ("certificate of provider openai", "ai.example", 444),
+    ]
+    plain = config(SMALL, openai__url="ws://127.0.0.1:9/v1/realtime")
+    assert [*tls.asterisk(plain), *tls.providers(plain)] == []

@@ -1,0 +1,89 @@
+"""Certificates of those whom we speak with by TLS: are they trusted, and for how long?
+
+Owns the handshake and its time limit. Shows nobody a key: it hangs up once the certificate was seen. `judged` is pure.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from controller.config import Config
+from controller.doctor.findings import Finding, failure, ok, warning
+
+SECONDS = 5.0
+SOON_DAYS = 21
+"""Automatic renewal has failed twice by then."""
+
+EXPIRED, NOT_YET, WRONG_NAME = (10,), (9,), (62, 64)
+"""X509_V_ERR_… of OpenSSL's x509_vfy.h; every other code: nobody whom we trust has signed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Somebody who is reached by TLS."""
+
+    check: str
+    host: str
+    port: int
+
+
+def providers(config: Config) -> list[Door]:
+    named = [("openai", config.openai), *config.providers.items()]
+    return _doors((f"provider {name}", provider.url) for name, provider in named)
+
+
+def asterisk(config: Config) -> list[Door]:
+    return _doors([("ari", config.asterisk.ari.url)])
+
+
+def _doors(named: Iterable[tuple[str, str]]) -> list[Door]:
+    found = []
+    for name, url in named:
+        parts = urlsplit(url)
+        if parts.scheme in ("https", "wss") and parts.hostname:
+            found.append(Door(f"certificate of {name}", parts.hostname, parts.port or 443))
+    return found
+
+
+async def certificates(doors: Iterable[Door]) -> list[Finding]:
+    return [await _seen(door) for door in doors]
+
+
+async def _seen(door: Door) -> Finding:
+    context = ssl.create_default_context()
+    try:
+        async with asyncio.timeout(SECONDS):
+            _, writer = await asyncio.open_connection(door.host, door.port, ssl=context)
+    except ssl.SSLCertVerificationError as error:
+        return untrusted(door.check, error.verify_code, error.verify_message)
+    except (OSError, TimeoutError) as error:
+        fix = "Is the port right, and does TLS begin there? A proxy in between may break it."
+        return failure(door.check, f"no TLS with {door.host}:{door.port} ({type(error).__name__})", fix)
+    until = writer.get_extra_info("peercert")["notAfter"]
+    writer.transport.abort()
+    return judged(door.check, datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC), datetime.now(UTC))
+
+
+def judged(check: str, until: datetime, now: datetime) -> Finding:
+    days = (until - now).days
+    if days < SOON_DAYS:
+        fix = "Renew it now, and look why that did not happen by itself."
+        return warning(check, f"ends on {until:%Y-%m-%d}, in {days} days", fix)
+    return ok(check, f"trusted, until {until:%Y-%m-%d}")
+
+
+def untrusted(check: str, code: int, why: str) -> Finding:
+    """`code` and `why`: OpenSSL's."""
+    if code in EXPIRED:
+        return failure(check, f"has expired ({why})", "Renew the certificate, and restart the server that shows it.")
+    if code in NOT_YET:
+        return failure(check, f"is not valid yet ({why})", "Set this machine's clock: chrony or systemd-timesyncd.")
+    if code in WRONG_NAME:
+        return failure(
+            check, f"is for another name ({why})", "Use the name in the certificate, or have it issued anew."
+        )
+    fix = "Install its issuer's certificate on this machine (SSL_CERT_FILE names a file), or use a well-known issuer."
+    return failure(check, f"is not trusted ({why})", fix)
