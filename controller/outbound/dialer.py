@@ -101,6 +101,7 @@ class Dialer:
         self._news = asyncio.Event()
         self._forgot: datetime | None = None
         self._recovered = False
+        self._told_away = False
         self._rest_until = _now()
         self._why: dict[str, str] = {}
         """Why the last call over a trunk was not placed."""
@@ -120,8 +121,11 @@ class Dialer:
                 if not self._recovered:
                     await self._recover()
                 wait = await self._round()
+                self._told_away = False
             except StoreError as error:
-                log.error("the queue can't be read; nobody is called until it can", reason=str(error))
+                if not self._told_away:
+                    log.error("the queue can't be read; nobody is called until it can", reason=str(error))
+                self._told_away = True
                 wait = STORE_AWAY_SECONDS
             except Exception:  # the top of this task: live calls go on
                 log.exception("the dialer stumbled over an error of ours; it goes on in a moment")

@@ -114,11 +114,11 @@ def _chunks(numbers: list[int]) -> Iterable[list[int]]:
 
 
 def _fitting(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
-    """No text is longer than its column, and none has a NUL, which PostgreSQL does not take: what a carrier or a model
-    sends must not hold up what comes after it."""
+    """No text is longer than its column, and none has a NUL, which PostgreSQL does not take, or half of a surrogate
+    pair: what a carrier or a model sends must not hold up what comes after it."""
     return {name: _fit(table, name, value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _fit(table: Table, name: str, text: str) -> str:
     length: int | None = getattr(table.c[name].type, "length", None)
-    return text.replace("\0", "\ufffd")[:length]
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()[:length]

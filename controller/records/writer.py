@@ -2,7 +2,8 @@
 
 Owns the queue and the one task that writes. `take` never waits. What the store does not take goes to a file and from
 there to the store as soon as it is back, also after a restart; rows may be put twice without harm, so nothing is lost
-or doubled by a crash between two steps. When neither takes anything, the latest `MOST` events are kept in memory.
+or doubled by a crash between two steps. When neither takes anything, the latest `MOST` events are kept in memory. What
+can't be written at all is dropped by itself, counted, and told in the log.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from controller.events.making import Notice
 from controller.records.journal import Journal
 from controller.records.rows import redacted
 from controller.records.shelf import Shelf
-from controller.store.database import StoreError
+from controller.store.database import StoreError, Unfit
 
 log = structlog.get_logger()
 
@@ -29,6 +30,7 @@ BATCH = 100
 GATHER_SECONDS = 0.05
 AWAY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 LAST_SECONDS = 5.0
+FAULT_SECONDS = 1.0
 ABANDONED_AFTER = 60.0
 """Seconds after the start, when whoever still talks has been found again."""
 FORGET_EVERY = 3600.0
@@ -45,6 +47,7 @@ class Records:
         self._news = asyncio.Event()
         self._failures = 0
         self._journal_fault = False
+        self._unreadable = False
         waiting = Gauge("voiceai_records_waiting", "Events of calls that are not in the store yet.", registry=registry)
         waiting.set_function(lambda: len(self._waiting))
         behind = Gauge("voiceai_records_journal_bytes", "Likewise, in the file for that.", registry=registry)
@@ -70,9 +73,12 @@ class Records:
                     log.warning("the store takes no records; they go to a file", reason=str(error))
                 await self._set_aside()
                 await asyncio.sleep(AWAY_SECONDS[min(self._failures, len(AWAY_SECONDS)) - 1])
+            except Exception:  # the top of the task: no call ends because nobody can write of it
+                log.exception("the writer of records stumbled over a fault of ours; it goes on in a moment")
+                await asyncio.sleep(FAULT_SECONDS)
 
     async def _round(self) -> None:
-        if self._journal.size:
+        if self._behind:
             await self._catch_up()
         else:
             await self._news.wait()
@@ -81,6 +87,10 @@ class Records:
         if self._failures:
             log.info("the store takes records again", waiting=len(self._waiting), journal_bytes=self._journal.size)
         self._failures = 0
+
+    @property
+    def _behind(self) -> bool:
+        return self._journal.size > 0 and not self._unreadable
 
     async def _write_some(self) -> None:
         batch = [self._waiting[place] for place in range(min(BATCH, len(self._waiting)))]
@@ -92,20 +102,35 @@ class Records:
             self._news.clear()
 
     async def _catch_up(self) -> None:
-        lines, to = await asyncio.to_thread(self._journal.first, BATCH)
-        await self._put([event for line in lines if (event := _read(line)) is not None])
-        await asyncio.to_thread(self._journal.taken, to)
+        try:
+            lines, to = await asyncio.to_thread(self._journal.first, BATCH)
+            await self._put([event for line in lines if (event := _read(line)) is not None])
+            await asyncio.to_thread(self._journal.taken, to)
+        except OSError as error:
+            log.error("the file of records can't be read: what is in it waits for the next start", reason=str(error))
+            self._unreadable = True
+            return
         if len(self._waiting) > MOST // 2:
             await self._set_aside()
 
     async def _put(self, events: list[shapes.AnyEvent]) -> None:
         try:
             await self._shelf.put(events)
+        except Unfit as error:
+            await self._singly(events, str(error))
         except StoreError:
             raise
-        except Exception:  # what can't be written must not hold up what comes after it
-            log.exception("records dropped by a fault of ours", events=len(events))
-            self._lost.inc(len(events))
+        except Exception as error:  # what can't be written must not hold up what comes after it
+            await self._singly(events, repr(error))
+
+    async def _singly(self, events: list[shapes.AnyEvent], reason: str) -> None:
+        if len(events) > 1:
+            for event in events:
+                await self._put([event])
+        elif events:
+            (event,) = events
+            log.error("a record was dropped: it can't be written", call=event.data.call, type=event.type, reason=reason)
+            self._lost.inc()
 
     async def _set_aside(self) -> None:
         """From memory to the file."""
@@ -113,7 +138,7 @@ class Records:
         if not events:
             return
         try:
-            await asyncio.to_thread(self._journal.add, [event.model_dump_json().encode() for event in events])
+            await asyncio.to_thread(self._journal.add, self._lines(events))
         except OSError as error:
             if not self._journal_fault:
                 log.error("records wait in memory: neither the store nor the file takes them", reason=str(error))
@@ -126,11 +151,21 @@ class Records:
         if not self._waiting:
             self._news.clear()
 
+    def _lines(self, events: list[shapes.AnyEvent]) -> list[bytes]:
+        lines = []
+        for event in events:
+            try:
+                lines.append(event.model_dump_json().encode())
+            except ValueError:
+                log.error("a record was dropped: it is no JSON", call=event.data.call, type=event.type)
+                self._lost.inc()
+        return lines
+
     async def finish(self) -> None:
         """What is still in memory goes to the store or, if that takes too long, to the file."""
         try:
             async with asyncio.timeout(LAST_SECONDS):
-                while self._waiting and not self._journal.size:
+                while self._waiting and not self._behind:
                     await self._write_some()
         except (StoreError, TimeoutError):
             pass

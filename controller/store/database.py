@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from controller.store import migrations
@@ -46,6 +46,10 @@ NOT_OPENED: tuple[type[Exception], ...] = (SQLAlchemyError, *UNREACHABLE)
 
 class StoreError(Exception):
     """The store does not answer, or not in time. The text is for the log and holds nothing that is stored."""
+
+
+class Unfit(StoreError):
+    """The store is there and refuses what is to be written: it would do so again."""
 
 
 class Database:
@@ -107,11 +111,22 @@ class Database:
         except IntegrityError:
             raise
         except DBAPIError as error:
-            raise StoreError(f"the store refuses: {_words(error)}") from error
+            kind = Unfit if _is_of_values(error) else StoreError
+            raise kind(f"the store refuses: {_words(error)}") from error
         except TimeoutError as error:
             raise StoreError(f"the store did not answer within {TRANSACTION_SECONDS:g} s") from error
         except UNREACHABLE as error:
             raise StoreError(f"the store can't be reached: {_words(error)}") from error
+
+
+def _is_of_values(error: DBAPIError) -> bool:
+    """SQLSTATE class 22, data exceptions; asyncpg tells of values that it can't encode by a ValueError of its own."""
+    sqlstate = str(getattr(error.orig, "sqlstate", None) or "")
+    return isinstance(error, DataError) or sqlstate.startswith("22") or isinstance(_cause(error), ValueError)
+
+
+def _cause(error: DBAPIError) -> BaseException | None:
+    return error.orig.__cause__ if error.orig is not None else None
 
 
 def _words(error: Exception) -> str:

@@ -6,6 +6,7 @@
 import asyncio
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from itertools import pairwise
@@ -63,6 +64,9 @@ async def test_postgresql_is_away_under_calls(asterisk: Asterisk, tmp_path: Path
             await there.until(lambda seen: len(ended(seen)) == CALLS + 2, 30)
             for name in ("the store takes no events; they wait in memory", "the store takes events again"):
                 await running.service.logged(name)
+            await running.service.logged("the store takes records again")
+            for call in ended(there):
+                await recorded(running, call, there)
     assert there.forged == []
     assert_in_order([each for each in there.got if each.number > 0])  # the queue's own have no number
     assert len({each.lane for each in there.got}) == CALLS + 2
@@ -71,6 +75,20 @@ async def test_postgresql_is_away_under_calls(asterisk: Asterisk, tmp_path: Path
 
 def ended(there: Receiver) -> set[str]:
     return {each.body["data"]["call"] for each in there.got if each.body["type"] == "call.ended"}
+
+
+async def recorded(running: House, call: str, there: Receiver) -> None:
+    """As many events are kept as the webhook was told of."""
+    told = Counter(each.body["type"] for each in there.got if each.lane[1] == call)
+    async with asyncio.timeout(10):
+        while True:
+            kept = await running.api("GET", f"/v1/history/{call}")
+            if kept["ended_at"] is not None:
+                break
+            await asyncio.sleep(0.1)
+    own = {"call.said": kept["transcript"], "call.turn": kept["turn_times"], "call.used": kept["usage"]}
+    found = Counter(each["type"] for each in kept["events"]) + Counter({name: len(own[name]) for name in own})
+    assert found == told
 
 
 async def talking(running: House, stack: AsyncExitStack) -> Phone:

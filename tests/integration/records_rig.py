@@ -66,11 +66,13 @@ def story_of(call: str, **changes: Any) -> list[milestones.Milestone]:
 
 
 @asynccontextmanager
-async def desk(folder: Path, settings: Settings | None = None, *, epoch: str = "e") -> AsyncIterator[Desk]:
+async def desk(
+    folder: Path, settings: Settings | None = None, *, epoch: str = "e", url: str | None = None
+) -> AsyncIterator[Desk]:
     """A controller's life, as far as records are concerned."""
     registry = CollectorRegistry()
     journal = Journal(folder / "voiceai.journal")
-    async with Database(store_at(folder)) as database:
+    async with Database(url or store_at(folder)) as database:
         shelf = Shelf(database)
         records = Records(shelf, settings or Settings(), journal, registry)
         task = asyncio.create_task(records.run())

@@ -136,6 +136,44 @@ async def test_hostile_text_holds_nothing_up(tmp_path: Path) -> None:
         assert it.value("voiceai_records_lost_total") == 0
 
 
+async def test_one_that_cannot_be_written_takes_nothing_with_it(tmp_path: Path) -> None:
+    """On PostgreSQL the cause of an end is of 32 bits, on SQLite of 64; half of a surrogate pair is no text at all."""
+    async with desk(tmp_path) as it:
+        it.tell([*story_of(IDS[0], caller="\ud83d")[:-1], *story_of(IDS[1])[:-1]])
+        over = story_of(IDS[2], cause=2**70)[-1]
+        it.tell([*story_of(IDS[2])[:-1], over])
+        it.tell(story_of(CALL))
+        await it.written()
+        found = await counted(it)
+        assert found["calls"] == 4
+        assert it.value("voiceai_records_lost_total") == 1
+        kept = await it.history.find(IDS[0])
+        assert kept is not None
+        assert kept.call.caller == "?"
+
+
+async def test_what_is_no_json_does_not_keep_the_rest_from_the_file(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        store = Away(it)
+        it.tell(story_of(IDS[0], caller="\ud83d"))
+        it.tell(story_of(CALL))
+        await store.tried.wait()
+        store.away = False
+        await it.written()
+        assert 1 <= (it.value("voiceai_records_lost_total") or 0) <= 2, "the beginning, and the end"
+        assert (await it.history.find(CALL)) is not None
+
+
+async def test_a_file_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "voiceai.journal").mkdir()
+    async with desk(tmp_path) as it:
+        it.tell(story_of(CALL))
+        async with asyncio.timeout(5):
+            while it.value("voiceai_records_waiting"):  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+        assert (await it.history.find(CALL)) is not None
+
+
 async def test_seeking(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         for number, call in enumerate(IDS):

@@ -1,6 +1,7 @@
 """A real PostgreSQL that is frozen, killed and started again: who writes to it waits, loses nothing, and goes on."""
 
 import asyncio
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from controller.outbound.dialer import Dialer
 from controller.outbound.entry import Status
 from controller.outbound.orders import Orders
 from controller.outbound.queue import Queue
+from controller.records import writer
+from controller.records.history import Sought
 from controller.store import database as databases
 from controller.store.database import Database, StoreError
 from controller.store.tables_api import audit as audit_table
@@ -33,11 +36,16 @@ from controller.store.tables_usage import spent_days
 from controller.usage_book import UsageBook
 from controller.workers import Workers
 from tests.integration.outbound_stage import FakeControl, Office
-from tests.integration.webhook_rig import assert_in_order, begin, end, hook, receiver, say, told_to
+from tests.integration.records_rig import desk, story_of
+from tests.integration.webhook_rig import assert_in_order, begin, end, eventually, hook, receiver, say, told_to
 from tests.peers.stores import Server
 from tests.unit.controller.configs import FULL, config
 
 NOW = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
+PARTS_OF_A_CALL = {
+    **{"call_words": 1, "call_turns": 1, "call_tools": 1, "call_usage": 1, "call_recordings": 1},
+    **{"call_events": 13, "call_legs": 2},
+}
 CALLS = [f"call-{number}" for number in range(5)]
 
 
@@ -53,6 +61,7 @@ def server(started: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
     monkeypatch.setattr(databases, "TRANSACTION_SECONDS", 0.5)
     monkeypatch.setattr(ledger, "AWAY_SECONDS", (0.05,))
     monkeypatch.setattr(courier, "AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(writer, "AWAY_SECONDS", (0.05,))
     monkeypatch.setattr(audit, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr(usage_book, "PAGE_SECONDS", 0.1)
     monkeypatch.setattr(usage_book, "GATHER_SECONDS", 0.0)
@@ -165,6 +174,35 @@ async def test_no_event_for_a_webhook_is_missing(server: Server, url: str) -> No
         said = {each.body["id"] for each in there.got if each.lane[1] == call and each.body["type"] == "call.said"}
         assert len(said) == words
     assert counted.get_sample_value("voiceai_events_dropped_total", {"queue": "outbox"}) is None
+
+
+async def test_no_record_of_a_call_is_missing(server: Server, url: str, tmp_path: Path) -> None:
+    """Told in an outage which outlasts the controller, or to the next one."""
+    ids = [str(uuid.UUID(int=number)) for number in range(1, 41)]
+    async with desk(tmp_path, url=url) as it:
+        it.tell(story_of(ids[0])[:-3])
+        await it.written()
+        server.freeze()
+        it.tell(story_of(ids[0])[-3:])
+        for call in ids[1:20]:
+            it.tell(story_of(call))
+        await eventually(lambda: it.journal.size > 0)
+        for call in ids[20:30]:
+            it.tell(story_of(call))
+        await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+    async with desk(tmp_path, epoch="f", url=url) as it:
+        for call in ids[30:]:
+            it.tell(story_of(call))
+        await it.written()
+        found = [row.call async for row in it.history.everything(Sought())]
+        assert sorted(found) == ids
+        for call in ids:
+            kept = await it.history.find(call)
+            assert kept is not None
+            assert kept.call.outcome == "answered"
+            assert {name: len(rows) for name, rows in kept.parts.items()} == PARTS_OF_A_CALL
+        assert it.value("voiceai_records_lost_total") == 0
 
 
 async def test_no_line_of_the_audit_log_is_missing(server: Server, url: str) -> None:
