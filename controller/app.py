@@ -21,6 +21,7 @@ from controller import rolling, routing
 from controller.api import exposition
 from controller.api.access import Doorkeeper
 from controller.api.audit import Trail
+from controller.api.configuration import ConfigResources
 from controller.api.events import EventResources
 from controller.api.history import HistoryResources, sound_folders
 from controller.api.scenes import SceneResources
@@ -184,6 +185,7 @@ class Controller:
             *EventResources(self.events, self.registry, self.orders).operations(),
             *WorkerResources(self.workers, config.shutdown.worker_drain_s).operations(),
             *SceneResources(self.scenery).operations(),
+            *ConfigResources(config).operations(),
             *self.history.operations(),
         )
         return make_app(

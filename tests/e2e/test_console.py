@@ -20,6 +20,12 @@ TARGET = "+4930555123"
 HOSTILE = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>\'"&lt;b&gt;'
 GREETING = Say(f"Good day, {HOSTILE}", 1.5, 440)
 STORY = Say("We are open from nine to five, and on Saturdays until noon, but for public holidays.", 4.0, 880)
+PAINTED = """() => {
+    const canvas = document.querySelector(".wave canvas");
+    const pixels = canvas?.width && canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    return pixels && pixels.filter((each, at) => at % 4 === 3 && each > 0).length > 5000;
+}"""
+"""There is a waveform, and not only its middle line."""
 READER = secrets.token_urlsafe(16)
 
 
@@ -50,10 +56,11 @@ async def press(page: Page, *names: str) -> None:
 
 async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp_path: Path) -> None:
     brain = ToneBrain([GREETING, STORY, STORY], words=["When are you open?"])
+    recorded = {"recording": {"path": str(tmp_path / "calls")}}
     tokens = [{"name": "reader", "token": READER, "scopes": ["read"]}]
     async with (
         chromium() as browser,
-        house(asterisk, tmp_path, brain, tokens=tokens) as running,
+        house(asterisk, tmp_path, brain, tokens=tokens, agent=recorded) as running,
         visitor(browser, running, str(running.service.api.headers["authorization"]).split()[1]) as page,
         running.caller() as phone,
     ):
@@ -79,7 +86,7 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
             await may_only_look(reader, call)
         await hangs_up(page, phone, call)
         await running.ended(call)
-        problems += await look(page, "ended", tmp_path)
+        problems += await past(page, tmp_path)
         assert problems == []
 
 
@@ -88,6 +95,8 @@ async def acts(page: Page, running: House, phone: Phone) -> None:
     await page.get_by_label("Let the agent say").fill("We close in five minutes.")
     await press(page, "Say")
     await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
+    phone.rtp.say(tone(0.6, 620))
+    await expect(page.get_by_text("interrupted after")).to_be_visible()
     await press(page, "Hold")
     await phone.rtp.hears(is_music)
     await press(page, "Resume")
@@ -140,3 +149,28 @@ async def hangs_up(page: Page, phone: Phone, call: str) -> None:
     await page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
     await phone.wait("left")
     await expect(page.locator(".title .badge")).to_have_text("ended")
+
+
+async def past(page: Page, folder: Path) -> list[str]:
+    """The call in the history: found by a word, heard, and its words follow the sound."""
+    await page.get_by_role("link", name="History", exact=True).click()
+    await page.get_by_label("Somebody said").fill("nothing like that")
+    await press(page, "Search")
+    await expect(page.get_by_text("Nothing was found.")).to_be_visible()
+    await page.get_by_label("Somebody said").fill("Saturdays")
+    await press(page, "Search")
+    await expect(page.get_by_role("link", name="4930123456")).to_be_visible()
+    found = await look(page, "history", folder)
+    await page.get_by_role("link", name="4930123456").click()
+    await expect(page.get_by_role("log")).to_contain_text(HOSTILE)
+    await page.wait_for_function(PAINTED)
+    await expect(page.locator(".wave .cut").first).to_be_attached()
+    await expect(page.locator(".wave .wait").first).to_be_attached()
+    await page.get_by_role("listitem").filter(has_text="until noon").get_by_role("button").click()
+    await page.wait_for_function("() => document.querySelector('audio').currentTime > 1")
+    await expect(page.locator(".line.here")).to_contain_text("until noon")
+    found += await look(page, "past", folder)
+    await page.get_by_role("link", name="Config", exact=True).click()
+    await expect(page.get_by_text("Be brief.")).to_be_visible()
+    await expect(page.locator("main")).not_to_contain_text("sk-test")
+    return found + await look(page, "config", folder)

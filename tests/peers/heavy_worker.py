@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from time import thread_time
+from typing import Literal
 
 from bridge import contract
 from bridge.audiosocket.server import Leg
@@ -55,6 +56,12 @@ class HeavySession:
     def greet(self) -> None: ...
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
     def order(self, order: contract.Order) -> None: ...
+    def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
+        return ()
+
+    def saying(self) -> str:
+        return ""
+
     def media_format(self, rate: int, frame_bytes: int) -> None: ...
     def caller_audio(self, pcm: bytes) -> None: ...
     def caller_digit(self, digit: str) -> None: ...

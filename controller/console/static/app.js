@@ -4,16 +4,22 @@ import { fill, h } from "./lib/dom.js";
 import { clear, failed } from "./lib/toasts.js";
 import { placeCall } from "./parts/place.js";
 import * as call from "./pages/call.js";
+import * as config from "./pages/config.js";
 import * as health from "./pages/health.js";
+import * as history from "./pages/history.js";
 import * as live from "./pages/live.js";
 import * as login from "./pages/login.js";
+import * as past from "./pages/past.js";
 import * as queue from "./pages/queue.js";
 
 const PAGES = [
   { name: "live", title: "Live", path: /^$/, page: live, needs: "read", menu: "#/" },
   { name: "call", title: "Call", path: /^calls\/([^/]+)$/, page: call, needs: "read", part: "live" },
   { name: "queue", title: "Queue", path: /^queue$/, page: queue, needs: "read", menu: "#/queue" },
+  { name: "history", title: "History", path: /^history$/, page: history, needs: "read", menu: "#/history" },
+  { name: "past", title: "Past call", path: /^history\/([^/]+)$/, page: past, needs: "read", part: "history" },
   { name: "health", title: "Health", path: /^health$/, page: health, needs: "read", menu: "#/health" },
+  { name: "config", title: "Config", path: /^config$/, page: config, needs: "admin", menu: "#/config" },
 ];
 
 const main = document.getElementById("main");
@@ -83,14 +89,14 @@ function drawBar() {
 async function logOut() {
   try {
     await ask("DELETE", "/console/session");
-    clear();
+    clear(true);
     showLogin();
   } catch (error) {
     failed(error, "Log out");
   }
 }
 
-window.addEventListener("hashchange", () => { go(); main.focus({ preventScroll: true }); window.scrollTo(0, 0); });
+window.addEventListener("hashchange", () => { clear(); go(); main.focus({ preventScroll: true }); window.scrollTo(0, 0); });
 document.getElementById("skip").addEventListener("click", () => main.focus());
 signedOut.addEventListener("out", () => { if (me) showLogin(); });
 start();

@@ -1,5 +1,5 @@
 // What went wrong, in words that say what to do about it; and what went well, for those who can't see it.
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 
 const ADVICE = {
   "unreachable": "Is it running? The page goes on by itself once it is back.",
@@ -37,8 +37,9 @@ function show(content, kind) {
   if (kind === "well") setTimeout(() => toast.remove(), SECONDS * 1000);
 }
 
-export function clear() {
-  fill(document.getElementById("toasts"));
+/** What went well is read; what went wrong stays, unless it is of somebody else's session. */
+export function clear(all = false) {
+  for (const each of document.querySelectorAll(all ? ".toast" : ".toast.well")) each.remove();
 }
 
 /** Does `work` while `button` is off; a failure becomes a toast. Returns whether it went well. */

@@ -24,8 +24,9 @@ export function open(main, me, id) {
   const saying = me.may("control") ? speaking(() => call, () => refresh()) : null;
   if (saying) saying.hidden = true;
   const words = h("section", { class: "card words" }, h("h2", {}, "What is said"), said.element, saying);
+  const past = h("p", { hidden: true }, h("a", { href: `#/history/${encodeURIComponent(id)}` }, "Recording and records of this call"));
   fill(main, h("p", { class: "back" }, h("a", { href: "#/" }, "← Live calls")),
-    h("div", { class: "title" }, heading, state), tools.element, sums, h("div", { class: "columns" }, words, aside));
+    h("div", { class: "title" }, heading, state), tools.element, past, sums, h("div", { class: "columns" }, words, aside));
 
   const draw = (found) => {
     const before = call?.state;
@@ -41,7 +42,7 @@ export function open(main, me, id) {
     said.show(call);
     if (saying) saying.hidden = call.state !== "talking";
     fill(aside, over ? null : bars, answerTimes(call), facts(call));
-    if (over) finish();
+    if (over) { past.hidden = false; finish(); }
   };
   const refresh = paced(async () => {
     try {
@@ -63,5 +64,5 @@ export function open(main, me, id) {
 
 function gone(main) {
   fill(main, h("h1", {}, "There is no such call"), h("p", {}, "It ended long ago, or was never here."),
-    h("p", {}, h("a", { href: "#/" }, "Back to the live calls")));
+    h("p", {}, h("a", { href: "#/history" }, "Look in the history"), " or go ", h("a", { href: "#/" }, "back to the live calls"), "."));
 }

@@ -22,7 +22,7 @@ export function facts(call) {
   return h("section", { class: "card" }, h("h2", {}, "Facts"), list(rows), counters(call));
 }
 
-function list(rows) {
+export function list(rows) {
   const kept = rows.filter(([, value]) => value !== null && value !== undefined && value !== "");
   return h("dl", { class: "rows" }, kept.map(([label, value]) =>
     h("div", {}, h("dt", {}, label), h("dd", {}, typeof value === "object" ? value : String(value)))));
@@ -50,5 +50,5 @@ export function answerTimes(call) {
   const spread = call.latency.first_frame_ms;
   return h("section", { class: "card" }, h("h2", {}, "Answer times"), h("ol", { class: "bars" }, bars),
     h("p", { class: "quiet" }, `Last ${milliseconds(latest.at(-1).first_frame_ms)}, half of ${turns.length} under ${milliseconds(spread?.p50)}, `
-      + `slowest ${milliseconds(spread?.max)}; ${call.barge_ins.length} interruptions`));
+      + `slowest ${milliseconds(spread?.max)}; interrupted ${call.barge_ins.length} times`));
 }

@@ -4,7 +4,8 @@ import { milliseconds, span } from "../lib/format.js";
 
 const NAMES = { caller: "Caller", agent: "Agent", target: "Target" };
 
-/** `show(call)` draws what is new; `live(scene)` the words of this moment; `seek(seconds)` is called for a line. */
+/** `show(call)` draws what is new; `live(scene)` the words of this moment; `seek(utterance)` is called for a line,
+ * and `follow(at)` marks the one that is heard. */
 export function transcript({ seek = null } = {}) {
   const lines = h("ol", { class: "lines" });
   const now = h("p", { class: "line agent now", hidden: true }, h("span", { class: "who" }, "Agent"), h("span", { class: "text" }));
@@ -33,7 +34,15 @@ export function transcript({ seek = null } = {}) {
     say(now.lastElementChild, lastItem);
     element.scrollTop = element.scrollHeight;
   };
-  return { element, show, live };
+  const follow = (at) => {
+    const here = lines.children[at];
+    for (const each of lines.querySelectorAll(".here")) if (each !== here) { each.classList.remove("here"); each.removeAttribute("aria-current"); }
+    if (!here || here.classList.contains("here")) return;
+    here.classList.add("here");
+    here.setAttribute("aria-current", "true");
+    element.scrollTop += here.getBoundingClientRect().top - element.getBoundingClientRect().top - element.clientHeight / 3;
+  };
+  return { element, show, live, follow };
 }
 
 /** By utterance: the first-sound latency of the turn that it answers. */
@@ -57,7 +66,7 @@ function line(call, said, waited, seek) {
     said.interrupted && h("span", { class: "mark cut" }, `interrupted after ${((said.heard_ms || 0) / 1000).toFixed(1)} s`),
     said.consultation && h("span", { class: "mark" }, "not heard by the caller"),
   ].filter(Boolean);
-  const moment = seek ? h("button", { type: "button", class: "at", on: { click: () => seek(said) } }, span(at))
+  const moment = seek ? h("button", { type: "button", class: "at", "aria-label": `Play from ${span(at)}`, on: { click: () => seek(said) } }, span(at))
     : h("span", { class: "at" }, span(at));
   return h("li", { class: `line ${said.who}`, "data-at": said.at }, h("span", { class: "who" }, NAMES[said.who] || said.who), moment,
     h("span", { class: "text" }, said.text, said.interrupted && h("span", { "aria-hidden": "true" }, " —")),

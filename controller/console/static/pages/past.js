@@ -1,0 +1,59 @@
+// One call of the past: its sound with the words that follow it, and all that is kept of it.
+import { ask, path, query } from "../lib/api.js";
+import { fill, h } from "../lib/dom.js";
+import { lasted, milliseconds, money, outcome, party, span, time } from "../lib/format.js";
+import { failed } from "../lib/toasts.js";
+import { answerTimes, facts, list } from "../parts/facts.js";
+import { player } from "../parts/player.js";
+import { transcript } from "../parts/transcript.js";
+
+export function open(main, me, id) {
+  const attempt = new URLSearchParams(location.hash.split("?")[1] || "").get("attempt");
+  let close = () => {}, over = false;
+  fill(main, h("p", { class: "quiet" }, "…"));
+  ask("GET", `${path`/v1/history/${id}`}${query({ attempt })}`).then((call) => {
+    if (!over) close = draw(main, asLive(call));
+  }).catch((error) => {
+    if (error.type !== "unknown-call") return failed(error);
+    fill(main, h("h1", {}, "There is no record of this call"), h("p", {}, "It was deleted, or never written down."),
+      h("p", {}, h("a", { href: "#/history" }, "Back to the history")));
+  });
+  return () => { over = true; close(); };
+}
+
+/** With the fields that a live call has. */
+function asLive(call) {
+  return { ...call, latency: { first_frame_ms: call.first_frame_ms }, muted: [], participants: [], recording: "off", transfer: null,
+    supervision: null, counters: null, barge_ins: call.events.filter((each) => each.type === "call.barge_in").map((each) =>
+      ({ at: each.at, ...each.data })), recordings: [], sounds: call.recordings };
+}
+
+function draw(main, call) {
+  let sound = null;
+  const said = transcript({ seek: call.sounds.some((each) => each.url) ? (at) => sound?.seek(at) : null });
+  said.show(call);
+  sound = player(call, said);
+  const tiles = [["Lasted", lasted(call)], ["Talked", call.talked_s === null ? "–" : span(call.talked_s)], ["Cost", money(call.cost)],
+    ["Answers in", milliseconds(call.first_frame_ms?.p50)], ["Turns", call.turns], ["Outcome", outcome(call.outcome)]];
+  const others = call.attempts.filter((each) => each !== call.attempt);
+  fill(main, h("p", { class: "back" }, h("a", { href: "#/history" }, "← History")),
+    h("div", { class: "title" }, h("h1", {}, `${call.direction === "inbound" ? "From" : "To"} ${party(call)}`)),
+    others.length > 0 && h("p", { class: "quiet" }, `Attempt ${call.attempt}; others: `, others.map((each) => [" ",
+      h("a", { href: `#/history/${encodeURIComponent(call.id)}?attempt=${each}` }, String(each))]).flat()),
+    h("dl", { class: "tiles" }, tiles.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, String(value))))),
+    sound.element,
+    h("div", { class: "columns" }, h("section", { class: "card words" }, h("h2", {}, "What was said"), said.element),
+      h("aside", { class: "facts", "aria-label": "About this call" }, answerTimes(call), facts(call), more(call))));
+  return sound.close;
+}
+
+function more(call) {
+  const part = (title, rows) => rows.length > 0 && h("details", {}, h("summary", {}, title), list(rows));
+  const shown = [
+    part("Legs", call.legs.map((each) => [each.kind, `${each.party || "?"}: ${outcome(each.outcome || each.state)}`])),
+    part("Tools", call.tools.map((each) => [each.tool, `${each.ok ? "well" : "failed"}, ${milliseconds((each.seconds || 0) * 1000)}`])),
+    part("Usage", call.usage.map((each) => [`${each.model}, ${each.kind}`, `${Object.values(each.tokens).reduce((sum, n) => sum + n, 0)} tokens, ${money(each.cost)}`])),
+    part("Events", call.events.map((each) => [time(each.at), `${each.type.replace("call.", "")}${each.data.state ? `: ${each.data.state}` : ""}`])),
+  ].filter(Boolean);
+  return shown.length > 0 && h("section", { class: "card" }, h("h2", {}, "More"), shown);
+}
