@@ -89,7 +89,7 @@ class Controller:
         self._tools = HttpTools(config.http_tools)
         shelf, journal = Shelf(database), Journal(_journal(config))
         self.records = Records(shelf, config.records, journal, metrics.registry)
-        self.history = HistoryResources(History(database), shelf, sound_folders(config))
+        self.history = HistoryResources(History(database), shelf, sound_folders(config), config.records)
         self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))

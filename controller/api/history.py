@@ -6,6 +6,7 @@ names: a path comes from the store, never from a request.
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from controller.api.models_history import (
     ExportQuery,
     Forget,
     Forgotten,
+    HistoryFilter,
     HistoryPage,
     HistoryQuery,
     LegAnswer,
@@ -33,8 +35,10 @@ from controller.api.models_history import (
 from controller.api.operations import Asked, Operation
 from controller.api.problems import Problem
 from controller.config import Config
+from controller.config_records import Records
 from controller.records import export
-from controller.records.history import History, Kept
+from controller.records.history import History, Kept, Sought
+from controller.records.numbers import names_of
 from controller.records.shelf import Shelf
 
 log = structlog.get_logger()
@@ -50,12 +54,13 @@ def sound_folders(config: Config) -> tuple[Path, ...]:
 
 
 class HistoryResources:
-    """`folders`: where recordings may be."""
+    """`folders`: where recordings may be. `settings`: how numbers are written down."""
 
-    def __init__(self, history: History, shelf: Shelf, folders: Collection[Path]) -> None:
+    def __init__(self, history: History, shelf: Shelf, folders: Collection[Path], settings: Records) -> None:
         self._history = history
         self._shelf = shelf
         self._folders = folders
+        self._settings = settings
 
     def operations(self) -> tuple[Operation, ...]:
         common: dict[str, Any] = {"tag": "history", "scope": "read"}
@@ -89,7 +94,7 @@ class HistoryResources:
 
     async def list(self, asked: Asked) -> HistoryPage:
         query: HistoryQuery = asked.query
-        rows = await self._history.page(query.sought(), before=query.before, limit=query.limit)
+        rows = await self._history.page(self._sought(query), before=query.before, limit=query.limit)
         more = rows[-1].number if len(rows) == query.limit else None
         return HistoryPage(calls=tuple(map(PastCall.of, rows)), next=more)
 
@@ -124,7 +129,7 @@ class HistoryResources:
     async def export(self, asked: Asked) -> web.StreamResponse:
         """The first page is read before anything is said: a store that is away is a problem, not an empty file."""
         query: ExportQuery = asked.query
-        rows = self._history.everything(query.sought())
+        rows = self._history.everything(self._sought(query))
         first = await anext(rows, None)
         kind = f"{_MEDIA[query.format]}; charset=utf-8"
         shown = f'attachment; filename="calls.{"ndjson" if query.format == "json" else "csv"}"'
@@ -140,12 +145,19 @@ class HistoryResources:
 
     async def forget(self, asked: Asked) -> Forgotten:
         """Calls that go on are not touched. Asterisk's own records and backups are not ours."""
-        calls, paths = await self._shelf.forget_number(asked.body.number)
+        number: str = asked.body.number
+        calls, paths = await self._shelf.forget_number(number, names_of(number, self._settings))
         deleted = await asyncio.to_thread(self._delete, paths)
         log.info("the records of a number were deleted", calls=calls, recordings=deleted, by=asked.by)
         return Forgotten(calls=calls, recordings=deleted, recordings_elsewhere=len(paths) - deleted)
 
     # ------------------------------------------------------------ inside
+
+    def _sought(self, query: HistoryFilter) -> Sought:
+        sought = query.sought()
+        if sought.number is None:
+            return sought
+        return replace(sought, names=names_of(sought.number, self._settings))
 
     async def _kept(self, asked: Asked) -> Kept:
         found = await self._history.find(asked.part("id"), asked.query.attempt)

@@ -37,6 +37,8 @@ class Sought:
     outcome: str | None = None
     number: str | None = field(default=None, repr=False)
     """Of the caller or the callee."""
+    names: frozenset[str] = field(default=frozenset(), repr=False)
+    """Under which the number was written down besides."""
     text: str | None = field(default=None, repr=False)
     """Said in it by anybody; upper and lower case are the same."""
 
@@ -104,7 +106,8 @@ def _conditions(sought: Sought) -> list[ColumnElement[bool]]:
     if sought.until is not None:
         found.append(calls.c.started_at < sought.until)
     if sought.number is not None:
-        found.append(or_(calls.c.caller == sought.number, calls.c.callee == sought.number))
+        names = {sought.number, *sought.names}
+        found.append(or_(calls.c.caller.in_(names), calls.c.callee.in_(names)))
     if sought.text is not None:
         has = func.lower(call_words.c.text).contains(sought.text.lower(), autoescape=True)
         found.append(

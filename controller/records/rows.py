@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.config_records import Records
 from controller.events import shapes
+from controller.records.numbers import written
 
 _NOT_LISTED = ("call.said", "call.turn", "call.used", "call.recorded")
 """They have tables of their own, and nothing that would be missed in the list of events."""
@@ -34,16 +35,10 @@ def redacted(event: shapes.AnyEvent, settings: Records) -> shapes.AnyEvent:
             hidden |= {} if settings.transcripts else {name: None}
         elif settings.numbers != "full":
             value = getattr(event.data, name)
-            hidden[name] = masked(value) if value is not None and settings.numbers == "masked" else None
+            hidden[name] = written(value, settings) if value is not None else None
     if not hidden:
         return event
     return event.model_copy(update={"data": event.data.model_copy(update=hidden)})
-
-
-def masked(number: str) -> str:
-    """The last two signs of a number that has at least seven digits; of others none."""
-    digits = [sign for sign in number if sign.isdigit()]
-    return "…" + ("".join(digits[-2:]) if len(digits) >= 7 else "")
 
 
 def rows(event: shapes.AnyEvent) -> list[Put]:

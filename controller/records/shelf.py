@@ -18,7 +18,7 @@ from controller.store.database import Database
 from controller.store.tables import metadata
 from controller.store.tables_events import webhook_outbox
 from controller.store.tables_outbound import outbound_calls
-from controller.store.tables_records import PARTS, call_recordings, call_words, calls
+from controller.store.tables_records import PARTS, call_legs, call_recordings, call_words, calls
 
 AT_ONCE = 500
 INTERRUPTED = "interrupted"
@@ -70,12 +70,14 @@ class Shelf:
                 break
         return forgotten
 
-    async def forget_number(self, number: str) -> tuple[int, list[str]]:
+    async def forget_number(self, number: str, names: Collection[str] = ()) -> tuple[int, list[str]]:
         """All that is kept of calls from and to this number, also what waits for webhooks and what the queue has
-        done. How many calls, and the paths of their recordings, which are not deleted here."""
+        done, and the number itself where calls of others were connected to it. `names`: under which it was written
+        down besides. How many calls, and the paths of their recordings, which are not deleted here."""
         paths: list[str] = []
         forgotten = 0
-        whose = and_(or_(calls.c.caller == number, calls.c.callee == number), calls.c.ended_at.is_not(None))
+        all_names = {number, *names}
+        whose = and_(or_(calls.c.caller.in_(all_names), calls.c.callee.in_(all_names)), calls.c.ended_at.is_not(None))
         while True:
             found = await self._forget(select(calls.c.call, calls.c.attempt).where(whose).limit(AT_ONCE), paths)
             forgotten += len(found)
@@ -84,6 +86,7 @@ class Shelf:
         done = and_(outbound_calls.c.callee == number, outbound_calls.c.status == "ended")
         async with self._database.writing() as connection:
             await connection.execute(delete(outbound_calls).where(done))
+            await connection.execute(update(call_legs).where(call_legs.c.party.in_(all_names)).values(party=None))
         return forgotten, paths
 
     async def _forget(self, wanted: Any, paths: list[str] | None = None) -> Sequence[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.api.events import EventResources
 from controller.api.history import HistoryResources
+from controller.config_records import Records
 from tests.integration import records_rig, webhook_rig
 from tests.integration.api_stage import ADMIN, STARTED, stage
 from tests.integration.webhook_rig import told_to
@@ -30,7 +31,7 @@ async def test_no_answer_is_undocumented(tmp_path: Path) -> None:
             store=True,
             more=lambda calls, orders: (
                 *EventResources(events, calls, orders).operations(),
-                *HistoryResources(desk.history, desk.shelf, ()).operations(),
+                *HistoryResources(desk.history, desk.shelf, (), Records()).operations(),
             ),
         ) as it,
     ):

@@ -6,12 +6,14 @@ import io
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from pydantic import SecretStr
+from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from bridge import contract
@@ -19,6 +21,9 @@ from controller import cli_api
 from controller.api.history import HistoryResources
 from controller.call import milestones
 from controller.cli import app
+from controller.config_records import Records as Settings
+from controller.store.database import Database
+from controller.store.tables import metadata
 from tests.integration.api_stage import ADMIN, Stage, stage
 from tests.integration.records_rig import CALL, Desk, desk, story_of
 from tests.integration.test_records import IDS
@@ -32,11 +37,12 @@ def quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+FULL = Settings()
 SOUND = b"RIFF" + bytes(range(256))
 
 
 @asynccontextmanager
-async def past(folder: Path) -> AsyncIterator[tuple[Stage, Desk]]:
+async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[Stage, Desk]]:
     """Three calls. The first one has a recording that is there, and two that nobody may have."""
     sounds = folder / "sounds"
     sounds.mkdir()
@@ -44,10 +50,10 @@ async def past(folder: Path) -> AsyncIterator[tuple[Stage, Desk]]:
     (folder / "secret.wav").write_bytes(b"no")
     (sounds / "link.wav").symlink_to(folder / "secret.wav")
     paths = [sounds / "a.wav", sounds / ".." / "secret.wav", sounds / "link.wav"]
-    async with (
-        desk(folder) as it,
-        stage(store=True, more=lambda _, __: HistoryResources(it.history, it.shelf, (sounds,)).operations()) as served,
-    ):
+    async with AsyncExitStack() as stack:
+        it = await stack.enter_async_context(desk(folder, settings))
+        resources = HistoryResources(it.history, it.shelf, (sounds,), settings)
+        served = await stack.enter_async_context(stage(store=True, more=lambda _, __: resources.operations()))
         recorded: list[milestones.Milestone] = [
             contract.Recorded(call=CALL, path=str(path), seconds=3.0) for path in paths
         ]
@@ -124,6 +130,48 @@ async def test_forgetting_takes_an_admin_and_says_what_is_left(tmp_path: Path) -
         assert (tmp_path / "secret.wav").exists()
         assert await desk.history.find(CALL) is None
         assert [each["id"] for each in (await told(it, "/v1/history"))["calls"]] == [IDS[0]]
+
+
+async def test_a_number_under_a_pseudonym_is_found_and_forgotten_by_itself(tmp_path: Path) -> None:
+    settings = Settings(numbers="hashed", hash_key=SecretStr("k" * 32))
+    async with past(tmp_path, settings) as (it, desk):
+        found = (await told(it, "/v1/history?number=%2B4930123"))["calls"]
+        assert [each["id"] for each in found] == [IDS[1], CALL]
+        (name,) = {each["caller"] for each in found}
+        assert name.startswith("id:")
+        assert len((await told(it, f"/v1/history?number={name}"))["calls"]) == 2
+        async with it.request("GET", "/v1/history/export?number=%2B4930123") as answer:
+            assert (await answer.text()).count(name) == 2
+        done = await told(it, "/v1/history/forget", 200, "POST", json={"number": "+4930123"})
+        assert done["calls"] == 2
+        assert [each["id"] for each in (await told(it, "/v1/history"))["calls"]] == [IDS[0]]
+        assert await everything_in(desk.database, "+4930123") == []
+
+
+async def everything_in(database: Database, text: str) -> list[str]:
+    """The tables that hold this anywhere."""
+    async with database.reading() as store:
+        held = {name: (await store.execute(select(table))).all() for name, table in metadata.tables.items()}
+    return [name for name, rows in held.items() if text in repr(rows)]
+
+
+async def test_whoever_was_connected_to_a_number_keeps_the_call_and_not_the_number(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, desk):
+        assert await everything_in(desk.database, "+49555") == ["call_legs"]
+        done = await told(it, "/v1/history/forget", 200, "POST", json={"number": "+49555"})
+        assert done["calls"] == 0
+        legs = (await told(it, f"/v1/history/{CALL}"))["legs"]
+        assert [each["party"] for each in legs] == [None, "+49777"]
+        assert await everything_in(desk.database, "+49555") == []
+
+
+async def test_the_audit_log_does_not_remember_who_was_forgotten(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, _):
+        await told(it, "/v1/history/forget", 200, "POST", json={"number": "+4930123"})
+        assert it.kept is not None
+        await it.kept.trail.drain()
+        (deed,) = (await told(it, "/v1/audit?operation=forget_caller"))["deeds"]
+        assert (deed["status"], deed["asked"]) == (200, {})
 
 
 async def voiceai(it: Stage, *words: str) -> Result:

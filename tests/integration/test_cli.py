@@ -21,6 +21,7 @@ from controller.api.workers import WorkerResources
 from controller.call import view
 from controller.cli import app
 from controller.client import ApiProblem, Client, Unreachable
+from controller.config_records import Records
 from controller.workers import UnknownWorker, Worker
 from tests.integration.api_stage import ADMIN, STARTED, Stage, stage
 
@@ -58,7 +59,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *EventResources(NOBODY, NOBODY, NOBODY).operations(),
         *AuditResources(NOBODY).operations(),
         *WorkerResources(NOBODY, 0).operations(),
-        *HistoryResources(NOBODY, NOBODY, ()).operations(),
+        *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
     )
     missing = [each.name for each in operations if not callable(getattr(Client, each.name, None))]
     assert missing == []

@@ -1,0 +1,46 @@
+"""How a telephone number is written down: as it is, by its last digits, under a pseudonym, or not at all. [pure]
+
+A pseudonym is an HMAC-SHA256 of the number: the same number has the same one, so that its calls can be found and
+forgotten by whoever knows number and key. Without the key the few numbers that there are can't be tried out.
+"""
+
+import hashlib
+import hmac
+
+from controller.config_records import Records
+
+PSEUDONYM = "id:"
+DIGITS = 24
+"""Of 64: two of a billion numbers have the same one with a chance of about 1 in 10^11."""
+
+
+def written(number: str, settings: Records) -> str | None:
+    match settings.numbers:
+        case "full":
+            return number
+        case "masked":
+            return masked(number)
+        case "hashed":
+            return pseudonym(number, settings)
+        case "none":
+            return None
+
+
+def masked(number: str) -> str:
+    """The last two signs of a number that has at least seven digits; of others none."""
+    digits = [sign for sign in number if sign.isdigit()]
+    return "…" + ("".join(digits[-2:]) if len(digits) >= 7 else "")
+
+
+def pseudonym(number: str, settings: Records) -> str | None:
+    """None without a key."""
+    if settings.hash_key is None:
+        return None
+    key, text = settings.hash_key.get_secret_value().encode(), number.encode("utf-8", "replace")
+    return PSEUDONYM + hmac.new(key, text, hashlib.sha256).hexdigest()[:DIGITS]
+
+
+def names_of(number: str, settings: Records) -> frozenset[str]:
+    """Under which it may be found: as it is, which may be from before numbers were hidden, and its pseudonym. Last
+    digits are no name: others have the same."""
+    return frozenset({number, pseudonym(number, settings) or number})
