@@ -14,10 +14,10 @@ import ssl
 from collections.abc import Callable, Iterator
 from functools import cache
 from time import monotonic
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
@@ -29,6 +29,7 @@ from websockets.protocol import State
 
 from bridge.contract import Provider
 from bridge.realtime import dialects, events
+from bridge.realtime.connection import Connection
 from bridge.realtime.failures import (
     ConfigRefused,
     ConnectionLost,
@@ -38,7 +39,6 @@ from bridge.realtime.failures import (
     from_status,
     is_benign,
 )
-from bridge.realtime.masked import Masking
 
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
@@ -49,9 +49,6 @@ MAX_AUDIO_BACKLOG = 64 * 1024
 MAX_BACKLOG = 4 * 1024 * 1024
 """Nobody reads at the other end: the connection is given up before the pings notice."""
 USER_AGENT = "voiceai"
-
-_OPEN = State.OPEN
-_masking = Masking()
 
 _E = TypeVar("_E", events.SessionCreated, events.SessionUpdated)
 
@@ -65,33 +62,6 @@ class Opener(Protocol):
     async def __call__(
         self, provider: Provider, setup: bytes, *, timeout: float = ..., proxy: ProxySetting = ...
     ) -> "RealtimeClient": ...
-
-
-class Connection(ClientConnection):
-    """A websocket that can be written to without a task, an await or a lock per frame.
-
-    `protocol` and `transport` are the library's sans-I/O core and asyncio's transport. The library's `send` waits for
-    the buffer to drain, which is exactly what fifty frames a second must not do. Whatever the core has to say (pings,
-    the end) the library writes at once, so that our frames fall in between.
-    """
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self.opened_at = monotonic()
-        """When it was made: a server counts a connection's time from here, however long it waited for its call."""
-
-    @property
-    def backlog(self) -> int:
-        """Bytes written and not yet taken by the kernel."""
-        return self.transport.get_write_buffer_size()
-
-    def write_text(self, frame: bytes) -> bool:
-        """Hand one UTF-8 text frame to the transport. False: the connection is not open (any more)."""
-        transport = self.transport
-        if self.protocol.state is not _OPEN or transport.is_closing():
-            return False
-        transport.write(_masking.text_frame(frame))
-        return True
 
 
 class RealtimeClient:
@@ -136,8 +106,7 @@ class RealtimeClient:
     async def receive(self, on_event: Callable[[events.Event], None]) -> None:
         """Hand over every event until the connection ends. Returns after `close`, else raises ProviderError."""
         try:
-            while True:
-                on_event(events.parse(await self._connection.recv(decode=False)))
+            await self._connection.listen(lambda message: on_event(events.parse(message)))
         except ConnectionClosed as closed:
             if self._closing:
                 return
@@ -226,7 +195,7 @@ def _tls() -> ssl.SSLContext:
 async def _await_event(connection: Connection, kind: type[_E]) -> _E:
     """The next event of this kind. Any error before it means that there will be no session."""
     while True:
-        event = events.parse(await connection.recv(decode=False))
+        event = events.parse(await connection.message())
         if isinstance(event, kind):
             return event
         if isinstance(event, events.ServerError) and not is_benign(event.code, event.message):

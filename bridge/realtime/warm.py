@@ -15,7 +15,6 @@ from websockets.protocol import State
 from bridge.contract import Provider
 from bridge.realtime.client import (
     OPEN_S,
-    Connection,
     ProxySetting,
     RealtimeClient,
     close_line,
@@ -23,6 +22,7 @@ from bridge.realtime.client import (
     open_client,
     open_line,
 )
+from bridge.realtime.connection import Connection
 from bridge.realtime.dialects import max_session_s
 from bridge.realtime.failures import ConnectionLost, ProviderError
 

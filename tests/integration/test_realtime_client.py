@@ -118,6 +118,47 @@ async def test_reading_hands_over_every_event_and_ends_with_the_reason() -> None
         await closed(client)
 
 
+def created(number: int) -> str:
+    return json.dumps({"type": "response.created", "response": {"id": f"r{number}"}})
+
+
+async def test_the_order_is_kept_whenever_it_came_and_in_however_many_pieces() -> None:
+    async with serving() as server:
+        client = await open_client(provider(server.url), b"{}")
+        peer = server.connections[0]
+        for early in (0, 1):
+            await peer.send(created(early))
+        await (await peer.ping())  # they are here, and nobody listens yet
+        got: list[str] = []
+        reading = asyncio.create_task(client.receive(lambda event: got.append(getattr(event, "response_id", ""))))
+        for number in range(2, 40):
+            whole = created(number)
+            await peer.send([whole[:9], "", whole[9:30], whole[30:]] if number % 3 == 0 else whole)
+        await peer.close(1000)
+        with pytest.raises(ConnectionLost):
+            await reading
+        assert got == [f"r{number}" for number in range(40)]
+
+
+async def test_a_fault_of_whoever_listens_is_told_to_whoever_reads() -> None:
+    async with serving() as server:
+        client = await open_client(provider(server.url), b"{}")
+        heard: list[events.Event] = []
+
+        def stumble(event: events.Event) -> None:
+            heard.append(event)
+            raise LookupError("ours")
+
+        reading = asyncio.create_task(client.receive(stumble))
+        await asyncio.sleep(0)
+        await server.connections[0].send(created(1))
+        await server.connections[0].send(created(2))
+        with pytest.raises(LookupError, match="ours"):
+            await asyncio.wait_for(reading, 5)
+        assert len(heard) == 1
+        await closed(client)
+
+
 async def test_reading_returns_when_we_closed() -> None:
     async with serving() as server:
         client = await open_client(provider(server.url), b"{}")
