@@ -1,12 +1,12 @@
 """The one 20 ms clock of a worker process: it says when each media leg's next frame is due.
 
-Owns one timer and a wheel of phases (5 slots of 4 ms): legs are spread over the phases, so that a wake-up serves
+Owns one timer and a wheel of phases (10 slots of 2 ms): legs are spread over the phases, so that a wake-up serves
 some of them and not all in a lump. Deadlines are absolute, counted from the clock's start: lateness never adds up.
 
 After a stall a leg is called for the due frame and at most `CATCH_UP` missed ones; what was missed before those is
 skipped for good, because Asterisk does not pace what it is given. A leg is never called ahead of its time, with one
 bounded exception: when sound follows silence, `Cadence.hasten` moves the leg to a sooner phase (one frame ahead of real
-time at most, never closer than 8 ms to the frame before), and the lead is given back, 4 ms at a time, in silence.
+time at most, never closer than 8 ms to the frame before), and the lead is given back, 2 ms at a time, in silence.
 
 Refuses to know sound: a callback says only whether what it sent was audible. A callback that raises is taken off the
 clock and its owner is told; the others do not notice.
@@ -20,18 +20,18 @@ from typing import Protocol
 
 PERIOD = 0.020
 """Seconds between two calls of one callback."""
-PHASES = 5
+PHASES = 10
 SLOT = PERIOD / PHASES
 CATCH_UP = 2
 """Frames sent at once after a stall besides the one that is due."""
 
-_NEAREST = 2
+_NEAREST = 4
 """Slots that stay between two frames when the second is hastened."""
 _LEAD = PHASES
 """Slots a leg may be ahead of real time: one frame."""
-_CALM = 5
+_CALM = 3
 """Silent frames for each slot of the lead that is given back."""
-_WAKE_UPS = 4096
+_WAKE_UPS = 8192
 """Lateness samples kept between two readings: 16 s of them, should nobody read."""
 
 
