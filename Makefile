@@ -51,7 +51,7 @@ demo: setup
 
 bench: setup
 	@$(BIN)/python -m bench --calls $(or $(BENCH_CALLS),0) --seconds $(or $(BENCH_SECONDS),15) \
-		--repeat $(or $(BENCH_REPEAT),1) $(if $(BENCH_SIP),--sip)
+		--repeat $(or $(BENCH_REPEAT),1) --workers $(or $(BENCH_WORKERS),1) $(if $(BENCH_SIP),--sip)
 
 style: .venv/.installed
 	$(BIN)/ruff check .

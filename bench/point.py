@@ -1,10 +1,13 @@
-"""One point of the benchmark: N calls, one worker on a core of its own, and then the references under the same load.
+"""One point of the benchmark: N calls, a worker on a core of its own, and then the references under the same load.
 
 Owns the order of a run: worker up, calls up one by one, everything steady, measure, hang up, look what is left.
 """
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +23,12 @@ LEFT_SECONDS = 2.0
 CALLS_AT_ONCE = 10
 
 
-async def point(calls: int, seconds: float, out: Path, worker: tuple[str, ...] = ()) -> dict[str, Any]:
-    """One report. `worker`: further arguments for the worker. Raises TimeoutError if it does not carry the calls."""
+async def point(calls: int, seconds: float, out: Path, workers: int = 1) -> dict[str, Any]:
+    """One report. The first worker has a core to itself, others share the load's. Raises TimeoutError if they do not
+    carry the calls."""
     load, measured = processes.cores()
     os.sched_setaffinity(0, load)
-    report = await _conversations(calls, seconds, out, measured, worker)
+    report = await _conversations(calls, seconds, out, [measured, *[load] * (workers - 1)])
     per_call = report["cpu_pct_per_call"]
     for name, measure in (("limit", references.limit), ("echo", references.echo)):
         reference = report[name] = await measure(calls, seconds, out, measured)
@@ -34,42 +38,49 @@ async def point(calls: int, seconds: float, out: Path, worker: tuple[str, ...] =
     return report
 
 
-async def _conversations(
-    calls: int, seconds: float, out: Path, on: set[int], arguments: tuple[str, ...]
-) -> dict[str, Any]:
-    provider = Provider()
-    async with provider, ControllerPeer() as link:
-        command = ["-m", "bridge.worker", "--name", "bench", "--controller", link.url, "--listen", "127.0.0.1"]
-        command += [
-            "--ports",
-            f"{free_port()}",
-            "--advertise",
-            "127.0.0.1",
-            "--capacity",
-            str(calls + 10),
-            *arguments,
-        ]
-        env = {contract.TOKEN_ENV: TOKEN}
-        async with processes.running(*command, log=out / "worker.log", env=env, on=on) as pid:
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker process, and the controller's end of its link. `empty`: before its first call."""
+
+    pid: int
+    link: ControllerPeer
+    empty: processes.Reading
+
+
+@asynccontextmanager
+async def _worker(number: int, calls: int, out: Path, on: set[int]) -> AsyncIterator[Worker]:
+    async with ControllerPeer() as link:
+        command = ["-m", "bridge.worker", "--name", f"bench{number}", "--controller", link.url]
+        command += ["--listen", "127.0.0.1", "--ports", f"{free_port()}", "--advertise", "127.0.0.1"]
+        command += ["--capacity", str(calls + 10)]
+        log = out / ("worker.log" if number == 1 else f"worker{number}.log")
+        async with processes.running(*command, log=log, env={contract.TOKEN_ENV: TOKEN}, on=on) as pid:
             await link.until(lambda: link.hellos)
-            empty = processes.read(pid)
-            callers = Callers()
-            spec = _spec(provider.url)
-            for first in range(1, calls + 1, CALLS_AT_ONCE):
-                some = range(first, min(first + CALLS_AT_ONCE, calls + 1))
-                await asyncio.gather(*(_begin(Caller(n, provider.heard), callers, link, spec) for n in some))
-            await asyncio.sleep(references.SETTLE_SECONDS)
-            seen = Seen()
-            figures = await _measure(pid, callers, seconds, seen, provider)
-            await callers.leave()
-            for caller in callers:
-                await link.say(contract.Close(call=str(caller.call), reason="the benchmark is over"))
-            report = {"calls": calls, **figures, **summary(seen)}
-            await asyncio.sleep(LEFT_SECONDS)
-            report["left"] = _left(empty, processes.read(pid), link)
-            report["worker_lateness_ms"] = max(beat.load.lateness_max_ms for beat in link.beats)
-            report["rss_mb_per_call"] = round((report["rss_mb"] - empty.rss / 2**20) / calls, 3)
-            return report
+            yield Worker(pid, link, processes.read(pid))
+
+
+async def _conversations(calls: int, seconds: float, out: Path, cores: list[set[int]]) -> dict[str, Any]:
+    async with Provider() as provider, AsyncExitStack() as stack:
+        workers = [await stack.enter_async_context(_worker(n, calls, out, on)) for n, on in enumerate(cores, 1)]
+        callers = Callers()
+        spec = _spec(provider.url)
+        for first in range(1, calls + 1, CALLS_AT_ONCE):
+            some = [Caller(n, provider.heard) for n in range(first, min(first + CALLS_AT_ONCE, calls + 1))]
+            await asyncio.gather(*(_begin(one, callers, workers[one.number % len(workers)].link, spec) for one in some))
+        await asyncio.sleep(references.SETTLE_SECONDS)
+        seen = Seen()
+        figures = await _measure([worker.pid for worker in workers], callers, seconds, seen, provider)
+        await callers.leave()
+        for caller in callers:
+            link = workers[caller.number % len(workers)].link
+            await link.say(contract.Close(call=str(caller.call), reason="the benchmark is over"))
+        report = {"calls": calls, "workers": len(workers), **figures, **summary(seen)}
+        await asyncio.sleep(LEFT_SECONDS)
+        report["left"] = _left(workers)
+        report["worker_lateness_ms"] = max(beat.load.lateness_max_ms for each in workers for beat in each.link.beats)
+        empty = sum(worker.empty.rss for worker in workers) / 2**20
+        report["rss_mb_per_call"] = round((report["rss_mb"] - empty) / calls, 3)
+        return report
 
 
 async def _begin(caller: Caller, callers: Callers, link: ControllerPeer, spec: contract.SessionSpec) -> None:
@@ -82,32 +93,32 @@ async def _begin(caller: Caller, callers: Callers, link: ControllerPeer, spec: c
     await link.say(contract.Greet(call=call))
 
 
-async def _measure(pid: int, callers: Callers, seconds: float, seen: Seen, provider: Provider) -> dict[str, Any]:
-    before, busy, me = processes.read(pid), processes.busy(), processes.read(os.getpid())
+async def _measure(pids: list[int], callers: Callers, seconds: float, seen: Seen, provider: Provider) -> dict[str, Any]:
+    before, busy = [processes.read(pid) for pid in (*pids, os.getpid())], processes.busy()
     provider.seen = seen
     await callers.measure(seconds, seen)
     provider.seen = None
-    after, mine = processes.read(pid), processes.read(os.getpid())
-    ours = after.cpu - before.cpu + mine.cpu - me.cpu
+    after = [processes.read(pid) for pid in (*pids, os.getpid())]
+    ours = sum(now.cpu - then.cpu for then, now in zip(before, after, strict=True))
+    *workers, load = map(processes.cpu_percent, before, after)
     calls = len(seen.arrivals)
     return {
-        "cpu_pct_per_call": {
-            "worker": round(processes.cpu_percent(before, after) / calls, 4),
-            "load": round(processes.cpu_percent(me, mine) / calls, 4),
-        },
-        "foreign_cpu_pct": round(100 * max(0.0, processes.busy() - busy - ours) / (after.at - before.at), 1),
-        "rss_mb": round(after.rss / 2**20, 1),
+        "cpu_pct_per_call": {"worker": round(sum(workers) / calls, 4), "load": round(load / calls, 4)},
+        "cpu_pct": [round(percent, 1) for percent in workers],
+        "foreign_cpu_pct": round(100 * max(0.0, processes.busy() - busy - ours) / (after[-1].at - before[-1].at), 1),
+        "rss_mb": round(sum(reading.rss for reading in after[:-1]) / 2**20, 1),
     }
 
 
-def _left(empty: processes.Reading, now: processes.Reading, link: ControllerPeer) -> dict[str, float]:
-    """What the worker still holds after all calls have gone."""
-    load = link.beats[-1].load
+def _left(workers: list[Worker]) -> dict[str, float]:
+    """What the workers still hold after all calls have gone."""
+    loads = [worker.link.beats[-1].load for worker in workers]
+    now = [processes.read(worker.pid) for worker in workers]
     return {
-        "sessions": load.sessions,
-        "legs": load.legs,
-        "files": now.files - empty.files,
-        "rss_mb": round((now.rss - empty.rss) / 2**20, 1),
+        "sessions": sum(load.sessions for load in loads),
+        "legs": sum(load.legs for load in loads),
+        "files": sum(reading.files - worker.empty.files for reading, worker in zip(now, workers, strict=True)),
+        "rss_mb": round(sum(r.rss - w.empty.rss for r, w in zip(now, workers, strict=True)) / 2**20, 1),
     }
 
 

@@ -30,22 +30,24 @@ SCENARIO = Path(__file__).parent / "sipp" / "talker.xml"
 CALLS_PER_SECOND = 10
 SETTLE_SECONDS = 4.0
 LISTENERS = 2
+SPARE_PORTS = 9
+"""Each worker takes the first that is free."""
 SPEECH_SECONDS, PAUSE_SECONDS = 1.2, 5.0
 
 
-async def sip_point(calls: int, seconds: float, out: Path) -> dict[str, Any]:
+async def sip_point(calls: int, seconds: float, out: Path, workers: int = 1) -> dict[str, Any]:
     """One report. Raises TimeoutError or StageError if the calls do not come up."""
     _speech(out / "speech.ulaw")
     provider, seen = Provider(by_level=True), Seen()
     async with AsyncExitStack() as stack:
         pbx = await stack.enter_async_context(asterisk("bench"))
         await stack.enter_async_context(provider)
-        service = await stack.enter_async_context(_service(pbx, provider, calls, out))
+        service = await stack.enter_async_context(_service(pbx, provider, calls, out, workers))
         phones = [await stack.enter_async_context(Phone(pbx.sip, "5001")) for _ in range(min(LISTENERS, calls))]
         sipp = await stack.enter_async_context(_sipp(pbx, calls - len(phones), seconds, out))
         await _up(service, calls)
         await asyncio.sleep(SETTLE_SECONDS)
-        pids = {"worker": _worker(service), "controller": service.pid, "asterisk": _pid(pbx), "sipp": sipp}
+        pids = {**_workers(service, workers), "controller": service.pid, "asterisk": _pid(pbx), "sipp": sipp}
         figures = await _measure(pids, seconds, provider, seen, phones)
         for phone in phones:
             await phone.hang_up()
@@ -55,8 +57,8 @@ async def sip_point(calls: int, seconds: float, out: Path) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _service(pbx: Asterisk, provider: Provider, calls: int, out: Path) -> AsyncIterator[Service]:
-    token, env = secrets.token_urlsafe(16), pbx.settings
+async def _service(pbx: Asterisk, provider: Provider, calls: int, out: Path, workers: int) -> AsyncIterator[Service]:
+    token, env, first = secrets.token_urlsafe(16), pbx.settings, free_port()
     config = {
         "asterisk": {
             "ari": {
@@ -67,7 +69,11 @@ async def _service(pbx: Asterisk, provider: Provider, calls: int, out: Path) -> 
             }
         },
         "openai": {"url": provider.url, "api_key": "bench"},
-        "bridge": {"workers": 1, "ports": f"{free_port()}", "capacity": calls + 10},
+        "bridge": {
+            "workers": workers,
+            "ports": f"{first}-{first + SPARE_PORTS}",
+            "capacity": calls + 10,
+        },
         "api": {
             "listen": f"127.0.0.1:{free_port()}",
             "tokens": [{"name": "bench", "token": token, "scopes": ["admin"]}],
@@ -108,8 +114,10 @@ async def _down(service: Service, calls: int) -> None:
     await service.logged("call ended", 30 + calls / CALLS_PER_SECOND + 2 * SETTLE_SECONDS, nth=calls)
 
 
-def _worker(service: Service) -> int:
-    return next(int(line["pid"]) for line in service.lines if line.get("event") == "worker started")
+def _workers(service: Service, count: int) -> dict[str, int]:
+    """Their process ids, as `worker`, `worker2` and so on."""
+    pids = [int(line["pid"]) for line in service.lines if line.get("event") == "worker started"][:count]
+    return {f"worker{number if number > 1 else ''}": pid for number, pid in enumerate(pids, 1)}
 
 
 def _pid(pbx: Asterisk) -> int:
@@ -137,7 +145,10 @@ async def _measure(
 
 
 def _report(calls: int, figures: dict[str, Any], seen: Seen, ended: list[dict[str, Any]]) -> dict[str, Any]:
-    per_call = {name: round(percent / calls, 4) for name, percent in figures.pop("cpu_pct").items()}
+    percent = figures["cpu_pct"] = {name: round(value, 1) for name, value in figures["cpu_pct"].items()}
+    worker = sum(value for name, value in percent.items() if name.startswith("worker"))
+    others = {name: value for name, value in percent.items() if not name.startswith("worker")}
+    per_call = {name: round(value / calls, 4) for name, value in {"worker": worker, **others}.items()}
     gaps = [(b - a) * 1000 for times in seen.arrivals for a, b in pairwise(times)]
     lost = sum(line.get("late_frames", 0) + line.get("dropped_frames", 0) for line in ended)
     return {
