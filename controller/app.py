@@ -6,18 +6,18 @@ Nothing here decides anything about a call. `serve()` returns the process's exit
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from bridge import contract, notify
-from controller import rolling, routing
+from controller import rolling, routing, survivors
 from controller.api import exposition
 from controller.api.access import Doorkeeper
 from controller.api.audit import Trail
@@ -31,13 +31,14 @@ from controller.api.workers import WorkerResources
 from controller.ari.events import ApplicationReplaced
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.rest import Ari
-from controller.call import milestones
+from controller.call import adoption, milestones
 from controller.call.registry import Registry
 from controller.config import Config
 from controller.console import files
 from controller.console.session import SessionResources, choices_of
 from controller.cost import Prices, Tariff
 from controller.events.service import Events
+from controller.live_book import LiveBook
 from controller.metrics import Metrics, Present
 from controller.outbound.dialer import Dialer
 from controller.outbound.orders import Orders
@@ -82,18 +83,19 @@ class Controller:
         self._own: list[str] = []
         """The workers of this machine."""
         token = config.bridge.token
-        self.link_token = token.get_secret_value() if token else secrets.token_urlsafe(32)
+        self.link_token = token.get_secret_value() if token else survivors.link_token(config.store.beside)
         self.workers = Workers(
             self.link_token, self._worker_event, self._worker_lost, retention=routing.retention(config)
         )
         self._tools = HttpTools(config.http_tools)
-        shelf, journal = Shelf(database), Journal(_journal(config))
+        self._past, shelf, journal = History(database), Shelf(database), Journal(_journal(config))
         self.records = Records(shelf, config.records, journal, metrics.registry)
-        self.history = HistoryResources(History(database), shelf, sound_folders(config), config.records)
+        self.history = HistoryResources(self._past, shelf, sound_folders(config), config.records)
         self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self.usage = UsageBook(database, self.registry.room)
+        self.live_book = LiveBook(database, self.registry.kept)
         queue = Queue(database)
         self.dialer = Dialer(config, queue, self.registry.place, self._observe)
         self.orders = Orders(config, queue, self.dialer.wake, self._observe)
@@ -106,6 +108,7 @@ class Controller:
         self.registry.take_worker_event(event)
 
     def _observe(self, what: milestones.Milestone) -> None:
+        self.live_book.observe(what)
         self._metrics.observe(what)
         self.events.observe(what)
 
@@ -128,6 +131,7 @@ class Controller:
     async def run(self, *, own_workers: bool) -> int:
         """Until `stop()` or until another process takes our Stasis app. Raises StoreError."""
         await self.usage.read()
+        await self._adopt()
         config, trail = self._config, Trail(self.database, self._config.api.audit_days)
         keeping = [self._task("events", self.events.run()), self._task("records", self.records.run())]
         dialing = self._task("dialer", self.dialer.run())
@@ -140,6 +144,8 @@ class Controller:
             await self._stop.wait()
             notify.tell("STOPPING=1")
             log.info("controller going down", live_calls=self.registry.live)
+            if config.shutdown.keep_calls and self._status == EXIT_OK:
+                await self._leave(trail)
             dialing.cancel()
             if self._rolling is not None:
                 self._rolling.cancel()
@@ -150,11 +156,31 @@ class Controller:
             self.scenery.close()
             await self._tools.close()
             await self.usage.finish()
+            await self.live_book.finish()
             await self.events.drain()
             await trail.drain()
             await _cancelled(keeping)
             await self.records.finish()
         return self._status
+
+    async def _adopt(self) -> None:
+        """The calls of an earlier controller that did not end in order. Raises StoreError."""
+        for call, kept in (await self.live_book.read()).items():
+            found = adoption.adopted(self._config, call, kept, datetime.now(UTC))
+            if found is not None:
+                plan = found.call.plan
+                errand = await self.dialer.go_on(call) if plan.direction == "outbound" else None
+                self.registry.adopt(found, errand, await self._past.find(call, plan.attempt))
+            elif kept["plan"]["direction"] == "inbound":
+                self.registry.receive_anew(kept["plan"]["leg"])
+
+    async def _leave(self, trail: Trail) -> NoReturn:
+        """All is written down, and then the process is gone as if it were killed: nothing is taken down in order,
+        because others go on with it."""
+        log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
+        await asyncio.gather(self.dialer.finish(), self.usage.finish(), self.live_book.finish())
+        await asyncio.gather(self.events.drain(), trail.drain(), self.records.finish())
+        os._exit(EXIT_OK)
 
     def _task(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work, name=name)
@@ -165,6 +191,7 @@ class Controller:
             self._task("asterisk", self._follow_asterisk()),
             self._task("audit", trail.run()),
             self._task("usage", self.usage.run()),
+            self._task("live calls", self.live_book.run()),
             self._task("tidying", self.records.tidy(self.registry.ids)),
             self._task("watchdog", notify.watchdog()),
             self._task("beats", self.workers.watch()),
@@ -255,7 +282,8 @@ class Controller:
             warm=bridge.warm,
         )
         count = max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
-        supervisor = Supervisor(self.workers, command, count)
+        roll = survivors.Roll(self._config.store.beside("voiceai.workers"))
+        supervisor = Supervisor(self.workers, command, count, roll)
         self._own = supervisor.names
         await supervisor.run()
 

@@ -53,6 +53,7 @@ class Metrics:
 
     def _calls(self) -> None:
         self._began = self._counter("calls_started", "Calls that began.", "direction")
+        self._taken = self._counter("calls_adopted", "Calls of an earlier controller that this one goes on with.")
         self._ended = self._counter("calls", "Calls that ended.", "direction", "outcome")
         self._refused = self._counter("callers_refused", "Callers for whom no call began.", "reason")
         self._answer = self._histogram(
@@ -106,6 +107,8 @@ class Metrics:
         match what:
             case milestones.CallBegan(direction):
                 self._began.labels(direction).inc()
+            case milestones.CallAdopted():
+                self._taken.inc()
             case milestones.CallerRefused(reason):
                 self._refused.labels(reason).inc()
             case milestones.CallGreeted(direction, answer_s, greet_s):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from bridge import contract, notify
+from controller.survivors import Roll, Survivor
 from controller.workers import Workers
 
 log = structlog.get_logger()
@@ -23,6 +24,9 @@ STARTING = 10.0  # seconds a new process has until its first hello
 STOPPING = 5.0  # seconds between SIGTERM and SIGKILL
 ALONE = 30  # seconds without controller and calls after which a worker of ours ends by itself: we were killed
 RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 5.0)  # a process that keeps dying must not spin
+
+
+Process = asyncio.subprocess.Process | Survivor
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +56,32 @@ class WorkerCommand:
 
 
 class Supervisor:
-    """`run()` keeps `count` workers alive until it is cancelled, then stops them all. `names` are theirs."""
+    """`run()` keeps `count` workers alive until it is cancelled, then stops them all. `names` are theirs; `roll` is
+    where it is written down which processes they are."""
 
-    def __init__(self, workers: Workers, command: WorkerCommand, count: int) -> None:
+    def __init__(self, workers: Workers, command: WorkerCommand, count: int, roll: Roll) -> None:
         self._workers = workers
         self._command = command
+        self._roll = roll
         self.names = [f"w{number}" for number in range(1, count + 1)]
 
     async def run(self) -> None:
+        survivors = self._roll.survivors()
         async with asyncio.TaskGroup() as slots:
             for name in self.names:
-                slots.create_task(self._keep(name), name=f"worker {name}")
+                slots.create_task(self._keep(name, survivors.get(name)), name=f"worker {name}")
 
-    async def _keep(self, name: str) -> None:
+    async def _keep(self, name: str, survivor: Survivor | None) -> None:
         deaths = 0
         while True:
-            process = await self._start(name)
+            process = survivor or await self._start(name)
+            survivor = None
             started = asyncio.get_running_loop().time()
             try:
                 reason = await self._watch(name, process)
             except asyncio.CancelledError:
                 await asyncio.shield(_terminate(process))
+                self._roll.remove(name)
                 raise
             if process.returncode is None:
                 process.kill()  # frozen: it would not hear anything gentler
@@ -91,9 +100,10 @@ class Supervisor:
             start_new_session=True,
         )
         log.info("worker started", worker=name, pid=process.pid)
+        self._roll.add(name, process.pid)
         return process
 
-    async def _watch(self, name: str, process: asyncio.subprocess.Process) -> str:
+    async def _watch(self, name: str, process: Process) -> str:
         """Until the process ends or must be killed; says why."""
         loop = asyncio.get_running_loop()
         exited = asyncio.ensure_future(process.wait())
@@ -121,7 +131,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in notify.VARIABLES}
 
 
-async def _terminate(process: asyncio.subprocess.Process) -> None:
+async def _terminate(process: Process) -> None:
     """In order: it closes what it has. One that does not end in time is killed."""
     if process.returncode is not None:
         return

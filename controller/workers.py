@@ -8,7 +8,7 @@ workers say about a call goes to `on_event` in the order in which it was said.
 import asyncio
 import hmac
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -24,6 +24,7 @@ HELLO_TIMEOUT = 5.0  # seconds a connected worker has to introduce itself
 SEND_TIMEOUT = 2.0  # seconds; a worker that does not read for this long is as good as gone
 SILENT = 2.0  # seconds without a beat after which a worker counts as dead
 CHECK_EVERY = 0.25
+AWAITED = 10.0  # seconds in which the workers of an earlier controller may say which of its calls they have
 RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back before its calls are given up
 
 
@@ -129,6 +130,8 @@ class Workers:
         self._workers: dict[str, Worker] = {}
         self._by_call: dict[str, Worker] = {}
         self._graces: dict[str, asyncio.TimerHandle] = {}
+        self._awaited = Worker("(awaited)", 0, "", 0, 0, None)
+        """Stands in for those that have not come back since this controller was started."""
         self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
         """Who wants what is heard in the calls at this moment (`scenery`)."""
         self.changed = asyncio.Event()
@@ -160,6 +163,30 @@ class Workers:
 
     def of(self, call: str) -> Worker | None:
         return self._by_call.get(call)
+
+    def expect(self, calls: Iterable[str]) -> None:
+        """Calls of an earlier controller: the worker that has one will say so. What it is to be told until then is
+        kept; a call of which no worker speaks in time is lost."""
+        for call in calls:
+            self._awaited.calls.add(call)
+            self._by_call[call] = self._awaited
+        if self._awaited.calls:
+            loop = asyncio.get_running_loop()
+            self._graces[self._awaited.name] = loop.call_later(AWAITED, self._give_up_awaited)
+
+    def _give_up_awaited(self) -> None:
+        self._end_grace(self._awaited.name)
+        for call in sorted(self._awaited.calls):
+            log.warning("no worker has this call of an earlier controller", call=call)
+            self.release(call)
+            self._on_lost(call)
+
+    def _claim(self, worker: Worker, call: str) -> None:
+        """It is this one that has a call of an earlier controller."""
+        self._awaited.calls.discard(call)
+        worker.calls.add(call)
+        self._by_call[call] = worker
+        worker.kept.extend(each for each in self._awaited.kept if each[0] == call)
 
     def release(self, call: str) -> None:
         """The call needs no worker any more. What a worker still says about it is ignored."""
@@ -288,6 +315,8 @@ class Workers:
         self._workers[worker.name] = worker
         self._end_grace(worker.name)
         log.info("worker registered", worker=worker.name, pid=worker.pid, media=worker.media_address)
+        for call in sorted(self._awaited.calls & set(hello.calls)):
+            self._claim(worker, call)
         for call in sorted(worker.calls - set(hello.calls)):  # ended there while the link was down
             self.release(call)
             self._on_lost(call)
@@ -327,6 +356,8 @@ class Workers:
             self._take(worker, event)
 
     def _take(self, worker: Worker, event: contract.Event) -> None:
+        if isinstance(event, contract.CallEvent) and event.call in self._awaited.calls:
+            self._claim(worker, event.call)  # it has ended there meanwhile: this is what was still to be told of it
         if isinstance(event, contract.Beat):
             worker.load = event.load
             worker.judge()

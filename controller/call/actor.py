@@ -16,6 +16,7 @@ from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import dialplan, view
 from controller.call import messages as m
+from controller.call.adoption import Adopted
 from controller.call.changes import changes, standing
 from controller.call.errand import Errand
 from controller.call.legs import Legs, Lines, Unlimited
@@ -52,9 +53,12 @@ class CallActor:
         observe: Observe = unobserved,
         errand: Errand | None = None,
         lines: Lines | None = None,
+        adopted: Adopted | None = None,
     ) -> None:
+        """`adopted`: an earlier controller had it; `plan` is its call's."""
         self.id = plan.call
-        self.call = Call(plan, _now())
+        self.call = adopted.call if adopted else Call(plan, _now())
+        self._adopted = adopted
         self.errand = errand
         self._ari = ari
         self._workers = workers
@@ -72,12 +76,18 @@ class CallActor:
         self._lost_at: datetime | None = None
         """When the agent's worker was, if no other has taken over since."""
         self._standing: set[str] = {plan.leg} if plan.direction == "inbound" else set()
+        if adopted:
+            self._standing = set(adopted.standing)
         self._attempted: set[str] = set(self._standing)
 
     @property
     def standing(self) -> frozenset[str]:
         """Ids of channels and bridges of this call that are known to have existed and were not removed by us."""
         return frozenset(self._standing)
+
+    def claims(self, name: str) -> bool:
+        """A channel or bridge that is this call's, or is about to be."""
+        return name in self._attempted or name in self._standing
 
     def put(self, what: m.Input) -> None:
         """Order is sacred: nothing is ever dropped silently. A call that drowns in events is ended instead."""
@@ -100,7 +110,10 @@ class CallActor:
     async def run(self) -> None:
         """Until the call has ended and holds nothing any more. An error here ends this call only."""
         try:
-            await self._execute(self.call.start())
+            if self._adopted is None:
+                await self._execute(self.call.start())
+            else:
+                self._go_on(self._adopted)
             while self.call.state is not State.ENDED:
                 await self._take(await self._queue.get())
         except Exception:
@@ -112,6 +125,14 @@ class CallActor:
             for task in self._running:
                 task.cancel()
             await asyncio.shield(self._tear_down())
+
+    def _go_on(self, adopted: Adopted) -> None:
+        """In place of a start."""
+        for timer, seconds in adopted.timers.items():
+            self._start_timer(timer, seconds)
+        early = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        for what in (*adopted.first, *early):
+            self.put(what)
 
     async def _take(self, what: m.Input) -> None:
         if isinstance(what, m.TimeUp) and self._timers.pop(what.timer, None) is None:
@@ -225,7 +246,7 @@ class CallActor:
             await self.errand.before_dial()
         if isinstance(command, m.Dial):
             self.legs.dial(command.channel, command.target)
-        made = _made(command)
+        made = m.made(command)
         self._attempted.add(made)
         match command:
             case m.CreateBridge(bridge):
@@ -374,13 +395,3 @@ def _failure(command: m.Command, error: Exception) -> m.CommandFailed:
     """Status 500 to a Dial is "Allocation failed": its endpoint is unknown, or none of its contacts answers."""
     no_way = isinstance(command, m.Dial) and isinstance(error, AriError) and error.status == 500
     return m.CommandFailed(command, str(error), isinstance(error, NotFound), isinstance(error, limits.Busy), no_way)
-
-
-def _made(command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> str:
-    match command:
-        case m.CreateBridge(bridge):
-            return bridge
-        case m.Snoop(snoop=snoop):
-            return snoop
-        case m.Dial(channel) | m.OpenMedia(channel):
-            return channel

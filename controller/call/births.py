@@ -6,6 +6,7 @@ for one more call is the registry's.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from controller import limits, routing, templates
 from controller.call import messages as m
@@ -47,6 +48,42 @@ def inbound(
         answer_deadline=agent.answer_deadline_s,
         waiting=waiting,
         unserved=unserved,
+    )
+
+
+def taken_over(
+    config: Config,
+    agent_name: str,
+    *,
+    call: str,
+    direction: Literal["inbound", "outbound"],
+    leg: str,
+    given: Mapping[str, str],
+    trunk: str | None,
+    caller: str | None,
+    callee: str | None,
+    webhook: str | None,
+    attempt: int,
+) -> Plan:
+    """Of a call that an earlier controller began. What belongs to its beginning is not in it."""
+    agent = config.agents[agent_name]
+    return Plan(
+        call=call,
+        direction=direction,
+        leg=leg,
+        spec=routing.session_spec(config, agent_name, given),
+        variables={},
+        given=given,
+        recording=routing.recording_of(agent),
+        trunk=trunk,
+        caller=caller,
+        callee=callee,
+        on_ai_failure=_rescues(config, agent, trunk),
+        digits=_digits(config, agent, trunk),
+        max_call=agent.max_call_s,
+        wrap_up=templates.fill(agent.wrap_up, given),
+        webhook=webhook,
+        attempt=attempt,
     )
 
 

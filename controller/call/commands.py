@@ -353,3 +353,14 @@ Command = (
     | StartTimer
     | StopTimer
 )
+
+
+def made(command: CreateBridge | Dial | OpenMedia | Snoop) -> str:
+    """The id of the channel or bridge that comes of it."""
+    match command:
+        case CreateBridge(bridge):
+            return bridge
+        case Snoop(snoop=snoop):
+            return snoop
+        case Dial(channel) | OpenMedia(channel):
+            return channel

@@ -30,7 +30,7 @@ A caller may be gone in the middle of any of these. An input that a state has no
 concern it (a leg that we hung up reports its end, a deadline passes that lost its race) and changes nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -183,6 +183,11 @@ class Call:
         was, self.paused = self.paused, False
         resumed: list[m.Command] = [m.ResumeAi(note)] if was and self.session_open else []
         return self.stop_music() + resumed
+
+    def take_over_tools(self, asked: Iterable[str]) -> None:
+        """Those that the model has asked an earlier controller for, and that it has no answer to."""
+        self.open_tools |= set(asked)
+        self._known_tools |= set(asked)
 
     def _opened(self, tool_call: str | None) -> bool:
         """False: it was asked for before. After its link broke, a worker may tell the same thing twice."""

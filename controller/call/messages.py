@@ -45,6 +45,7 @@ from controller.call.commands import StopTimer as StopTimer
 from controller.call.commands import StopTone as StopTone
 from controller.call.commands import Target as Target
 from controller.call.commands import TransferKind as TransferKind
+from controller.call.commands import made as made
 from controller.call.messages_transfer import DecideTool as DecideTool
 from controller.call.messages_transfer import LegHungUp as LegHungUp
 from controller.call.messages_transfer import LegJoined as LegJoined

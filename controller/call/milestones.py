@@ -26,6 +26,15 @@ class CallBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class CallAdopted:
+    """An earlier controller began it; this one goes on with it."""
+
+    call: CallView
+    webhook: str | None = field(repr=False)
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallQueued:
     """A call waits to be placed, for the first time or again."""
 
@@ -159,6 +168,7 @@ class ToolTimed:
 
 Milestone = (
     CallBegan
+    | CallAdopted
     | CallQueued
     | CallSettled
     | CallerRefused

@@ -45,12 +45,8 @@ class Recollection:
     def take(self, event: CallEvent, spec: SessionSpec) -> None:
         """`spec`: of the agent that the event is about."""
         match event:
-            case Said(consultation=True):
-                pass  # the caller heard nothing of it
-            case Said(who="caller"):
-                self._add(_Turn("user", event.text))
-            case Said() if event.text:
-                self._add(_Turn("assistant", event.text))
+            case Said():
+                self.said(event)
             case TurnMeasured() if spec.transcription is None:
                 self._add(_Turn("user", UNHEARD))
             case DigitPressed() if event.digit not in spec.digit_actions:
@@ -59,6 +55,14 @@ class Recollection:
                 arguments = json.dumps(event.arguments, ensure_ascii=False)
                 self._tools[event.tool_call] = turn = _Turn("tool", None, event.name, arguments)
                 self._add(turn)
+
+    def said(self, event: Said) -> None:
+        if event.consultation:
+            return  # the caller heard nothing of it
+        if event.who == "caller":
+            self._add(_Turn("user", event.text))
+        elif event.text:
+            self._add(_Turn("assistant", event.text))
 
     def answered(self, tool_call: str, output: str) -> None:
         """What the model got to read. The first answer counts."""

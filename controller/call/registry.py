@@ -10,6 +10,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -20,9 +21,10 @@ from controller.ari.rest import Ari, AriError
 from controller.call import births, dialplan, drain, milestones, reports, story, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
+from controller.call.adoption import Adopted, kept
 from controller.call.arrivals import Arrivals
 from controller.call.errand import Errand
-from controller.call.plan import Plan
+from controller.call.plan import Plan, State
 from controller.call.room import Room, today
 from controller.call.spending import PER_DAY, Spending
 from controller.call.verbs import Verbs
@@ -30,6 +32,8 @@ from controller.capacity import Slot
 from controller.config import Config
 from controller.cost import Prices
 from controller.outbound.entry import Entry
+from controller.records.history import Kept
+from controller.records.recall import recall
 from controller.tools.http import HttpTools
 from controller.workers import Workers
 
@@ -82,6 +86,9 @@ class Registry:
         self._empty = asyncio.Event()
         self._empty.set()
         self.link_up = False
+        self._adopted: set[str] = set()
+        """Calls of an earlier controller, of which Asterisk may have more than this one was told."""
+        self._anew: set[str] = set()
 
     @property
     def live(self) -> int:
@@ -234,6 +241,35 @@ class Registry:
     def begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
         actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand, self.room)
         self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
+        return self._let_live(actor)
+
+    def adopt(self, found: Adopted, errand: Errand | None, past: Kept | None) -> None:
+        """Goes on with a call of an earlier controller. `past`: what was written down of it. Before anything is heard
+        of Asterisk or workers."""
+        plan = found.call.plan
+        actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand, self.room, found)
+        if past is not None:
+            recall(past, actor.record, actor.recollection)
+        if found.call.session_open:
+            self._workers.expect([plan.call])
+        log.warning("a call of an earlier controller goes on", call=plan.call, state=found.call.state.value)
+        self._observe(milestones.CallAdopted(_view(actor), plan.webhook, plan.attempt))
+        self._adopted.add(plan.call)
+        self._let_live(actor)
+
+    def receive_anew(self, channel: str) -> None:
+        """A caller whose call could not be taken over: if they are still there, they have just come."""
+        self._anew.add(channel)
+
+    def kept(self, call: str) -> dict[str, Any] | None:
+        """What the next controller would have to know of it; None: there is nothing to take over."""
+        actor = self._live.get(call)
+        if actor is None or actor.call.state in (State.ENDING, State.ENDED):
+            return None
+        return kept(actor.call, actor.standing)
+
+    def _let_live(self, actor: CallActor) -> CallActor:
+        plan = actor.call.plan
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
         self._empty.clear()
@@ -300,12 +336,17 @@ class Registry:
                     log.info("leg gone while nobody watched", call=call, channel=gone)
                     actor.put(m.LegGone(gone))
         ours = {id for id in mine.channel_ids if id in channels and (m.Ids.call_of(id) or is_caller(channels[id]))}
+        for channel in [each for each in sorted(self._anew & ours) if not self._owned(each)]:
+            log.warning("a caller of an earlier controller is received anew", channel=channel)
+            self._arrivals.arrived(channels[channel], ())
+        self._anew.clear()
         # Not mine.bridge_ids: an app does not hear of a bridge that no channel of its has ever joined.
         by_name = f"{self._config.asterisk.ari.app} "
         await self._remove_orphans(ours, {b.id for b in bridges if m.Ids.call_of(b.id) and b.name.startswith(by_name)})
 
     async def _remove_orphans(self, channels: set[str], bridges: set[str]) -> None:
         if all(map(self._owned, channels | bridges)):
+            self._adopted.clear()
             return
         await asyncio.sleep(ORPHAN_GRACE)
         for channel in sorted(channels):
@@ -320,4 +361,7 @@ class Registry:
                     await self._ari.destroy_bridge(bridge)
 
     def _owned(self, name: str) -> bool:
-        return (self._by_leg.get(name) or m.Ids.call_of(name)) in self._live or self._arrivals.asks(name)
+        call = self._by_leg.get(name) or m.Ids.call_of(name)
+        if call in self._adopted and call in self._live:
+            return self._live[call].claims(name)  # a supervisor's leg is not taken over
+        return call in self._live or self._arrivals.asks(name)

@@ -82,7 +82,7 @@ class Maker:
             case milestones.CallSettled():
                 fields = _picked(what.call, "outcome", "detail")
                 return self._between(shapes.CallSettled, what, what.attempts, fields, at)
-            case milestones.CallBegan():
+            case milestones.CallBegan() | milestones.CallAdopted():
                 self._calls.setdefault(what.call.id, _Told(what.webhook, what.attempt))
         call = _call_of(what)
         told = self._calls.get(call)
@@ -119,6 +119,8 @@ class Maker:
         match what:
             case milestones.CallBegan():
                 return shapes.CallStarted, _parties(what.call)
+            case milestones.CallAdopted():
+                return shapes.CallAdopted, {"state": what.call.state}
             case milestones.CallRang():
                 rang, told.rang = told.rang, True
                 return None if rang else (shapes.CallRinging, {})

@@ -5,233 +5,38 @@ may not see those gets null in their place. The envelope (`type`, `timestamp`, `
 (github.com/standard-webhooks/standard-webhooks). Fields are only ever added: receivers ignore what they don't know.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, TypeAdapter, WithJsonSchema
+from pydantic import Field, TypeAdapter
 
-Direction = Literal["inbound", "outbound"]
-
-
-def rfc3339(moment: datetime) -> str:
-    """UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Moment = Annotated[
-    datetime,
-    PlainSerializer(rfc3339, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
-
-
-def _personal(text: str) -> str | None:
-    """The default of a field that is personal: null, as for receivers that may not see it."""
-    return Field(default=None, repr=False, description=text, json_schema_extra={"x-personal": True})
-
-
-class Data(_Part):
-    call: str
-    """The call's id, as in /v1/calls/{id}."""
-    attempt: int
-    """To call somebody, from 1: a call that was not answered may be tried again. Always 1 for an inbound call."""
-    number: int
-    """Which event of this attempt it is, from 1, without holes: what is missing or doubled shows here. 0 where the
-    queue tells of the call between its attempts."""
-
-    @classmethod
-    def personal(cls) -> frozenset[str]:
-        """The names of the fields that not every receiver may see."""
-        return frozenset(
-            name
-            for name, field in cls.model_fields.items()
-            if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("x-personal")
-        )
-
-    def bare(self) -> Self:
-        """Without what is personal."""
-        hidden = self.personal()
-        return self.model_copy(update=dict.fromkeys(hidden)) if hidden else self
+from controller.events.data import Adopted as Adopted
+from controller.events.data import Answered as Answered
+from controller.events.data import BargeIn as BargeIn
+from controller.events.data import Control as Control
+from controller.events.data import Data as Data
+from controller.events.data import Direction as Direction
+from controller.events.data import Durations as Durations
+from controller.events.data import Ended as Ended
+from controller.events.data import FirstFrame as FirstFrame
+from controller.events.data import Moment as Moment
+from controller.events.data import Part
+from controller.events.data import Participant as Participant
+from controller.events.data import Queued as Queued
+from controller.events.data import Reconnected as Reconnected
+from controller.events.data import Recorded as Recorded
+from controller.events.data import Ringing as Ringing
+from controller.events.data import Said as Said
+from controller.events.data import Settled as Settled
+from controller.events.data import Started as Started
+from controller.events.data import StateChange as StateChange
+from controller.events.data import Tool as Tool
+from controller.events.data import Transfer as Transfer
+from controller.events.data import Turn as Turn
+from controller.events.data import Used as Used
+from controller.events.data import rfc3339 as rfc3339
 
 
-class Queued(Data):
-    agent: str
-    trunk: str
-    caller: str | None = _personal("The caller id that is to be shown.")
-    callee: str | None = _personal("The number to be called.")
-    due_at: Moment
-    """Not before."""
-    expires_at: Moment
-
-
-class Settled(Data):
-    agent: str
-    trunk: str
-    caller: str | None = _personal("The caller id that was to be shown.")
-    callee: str | None = _personal("The number to be called.")
-    outcome: str
-    """Of the last attempt: answered, machine, busy, …; or rejected, expired, cancelled, interrupted, without one."""
-    detail: str | None
-
-
-class Started(Data):
-    direction: Direction
-    agent: str
-    trunk: str | None
-    caller: str | None = _personal("Who calls; for an outbound call the caller id that is shown.")
-    callee: str | None = _personal("The number called.")
-
-
-class Ringing(Data):
-    pass
-
-
-class Answered(Data):
-    after_s: float
-    """Seconds from arrival, or from the request to dial."""
-
-
-class StateChange(Data):
-    state: str
-    """As in the call's `state`: connecting, talking, holding, closing, transferring, transferred, rescuing, …"""
-    before: str
-
-
-class Said(Data):
-    who: Literal["caller", "agent", "target"]
-    """`target`: of an attended transfer."""
-    text: str | None = _personal("The words; of an agent that was interrupted, up to what was heard.")
-    interrupted: bool
-    heard_ms: int | None
-    consultation: bool
-    """Said between agent and target, before the transfer: the caller heard nothing of it."""
-
-
-class Turn(Data):
-    turn: int
-    stopped_to_told_ms: float | None
-    """From the caller's last sound to the AI's word that the caller stopped."""
-    first_delta_ms: float | None
-    """From that word to the first sound from the AI."""
-    first_frame_ms: float | None
-    """From that word to the first sound to the caller."""
-
-
-class BargeIn(Data):
-    heard_ms: int
-    """How much was heard of what was cut off."""
-    cut_ms: float
-    """From the caller's first sound to silence."""
-
-
-class Tool(Data):
-    tool: str
-    """Its name; `unknown` for one that the agent does not have."""
-    state: Literal["called", "answered"]
-    seconds: float | None = None
-    """From call to answer."""
-    ok: bool | None = None
-
-
-class Transfer(Data):
-    transfer: int
-    """Which transfer of this attempt, from 1."""
-    state: str
-    """As in the call's `transfer`: ringing (it has begun), answered, failed, …"""
-    to: str | None = _personal("What was asked for.")
-    by: str
-    """A token's name, `agent`, `digit` or `rescue`."""
-    outcome: str | None
-    """Why it failed: busy, no_answer, declined, …"""
-
-
-class Participant(Data):
-    leg: str
-    """As in the call's `participants`."""
-    state: Literal["ringing", "joined", "left", "failed"]
-    to: str | None = _personal("What was asked for.")
-    by: str
-    """A token's name."""
-    outcome: str | None
-    """Of the dialling: answered, busy, no_answer, declined, …"""
-
-
-class Control(Data):
-    agent: str
-    held_by: str | None
-    """Who put the caller on hold: a token's name, or `agent`; null: nobody."""
-    muted: tuple[Literal["caller", "agent"], ...]
-    """Who is not heard by the other."""
-    recording: Literal["off", "on", "paused"]
-
-
-class Reconnected(Data):
-    provider: str
-    gap_ms: int
-    """From the loss of the AI's line to its being ready again."""
-    planned: bool
-
-
-class Used(Data):
-    provider: str
-    model: str
-    kind: Literal["response", "transcription"]
-    tokens: dict[str, int]
-    """By kind, as the provider counts them."""
-    seconds: float | None
-    """Of audio, for a transcription that is billed by time."""
-    cost: float
-    """US dollars."""
-
-
-class Recorded(Data):
-    path: str
-    """On the machine of the worker that made it."""
-    seconds: float
-
-
-class Durations(_Part):
-    """Seconds."""
-
-    total: float
-    until_answer: float | None
-    """null: it was not answered."""
-    talked: float
-    """From the answer to the end."""
-
-
-class FirstFrame(_Part):
-    """Milliseconds from the caller's end of speech to the agent's first sound, over all turns kept."""
-
-    p50: float
-    max: float
-
-
-class Ended(Data):
-    direction: Direction
-    agent: str
-    trunk: str | None
-    caller: str | None = _personal("Who called; for an outbound call the caller id that was shown.")
-    callee: str | None = _personal("The number called.")
-    outcome: str
-    """answered, busy, no_answer, declined, congestion, invalid_number, cancelled, failed, …"""
-    ended_by: str | None
-    cause: int | None
-    """Q.850, where Asterisk told it."""
-    detail: str | None
-    durations: Durations
-    turns: int
-    first_frame: FirstFrame | None
-    """null: there was no turn."""
-    cost: float
-    """US dollars."""
-
-
-class Event(_Part):
+class Event(Part):
     id: str
     """Unique; the same in every delivery of this event, and in `webhook-id`."""
     type: str
@@ -256,6 +61,14 @@ class CallStarted(Event):
 
     type: Literal["call.started"] = "call.started"
     data: Started
+
+
+class CallAdopted(Event):
+    """The controller was killed or restarted while the call went on, and the next one has taken it over. From here on
+    `number` counts anew."""
+
+    type: Literal["call.adopted"] = "call.adopted"
+    data: Adopted
 
 
 class CallRinging(Event):
@@ -366,6 +179,7 @@ class CallSettled(Event):
 AnyEvent = Annotated[
     CallQueued
     | CallStarted
+    | CallAdopted
     | CallRinging
     | CallAnswered
     | CallState

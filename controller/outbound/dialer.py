@@ -20,7 +20,7 @@ from controller.call import milestones, view
 from controller.call.outcome import Outcome
 from controller.config import Config
 from controller.outbound import decisions, pictures
-from controller.outbound.entry import INTERRUPTED, REJECTED, Attempt, Entry
+from controller.outbound.entry import INTERRUPTED, REJECTED, Attempt, Entry, Status
 from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue
 from controller.store.database import StoreError
 from controller.usage import UsedUp
@@ -106,6 +106,17 @@ class Dialer:
         self._why: dict[str, str] = {}
         """Why the last call over a trunk was not placed."""
 
+    async def go_on(self, call: str) -> Errand | None:
+        """For a call that an earlier controller was placing, and that is up. None: it did not come from the queue.
+        Raises StoreError."""
+        entry = await self._queue.get(call)
+        if entry is None or entry.status is not Status.DIALLING:
+            return None
+        errand = Errand(entry, self._queue, self._over)
+        errand.dialled = True
+        self._under_way[call] = errand
+        return errand
+
     def wake(self) -> None:
         """Something has changed: a new call, an end, a pause."""
         self._news.set()
@@ -135,7 +146,7 @@ class Dialer:
                     await self._news.wait()
 
     async def _recover(self) -> None:
-        for call in await self._queue.interrupt(_now()):
+        for call in await self._queue.interrupt(_now(), without=self._under_way):
             log.warning("a call was being dialled when the controller stopped; it is not tried again", call=call)
             await self._tell(call)
         self._recovered = True

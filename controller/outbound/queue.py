@@ -158,10 +158,11 @@ class Queue:
             found = list((await store.execute(select(calls.c.id).where(*late).limit(500))).scalars())
         return [call for call in found if await self.give_up(call, Over(EXPIRED), now)]
 
-    async def interrupt(self, now: datetime) -> list[str]:
+    async def interrupt(self, now: datetime, *, without: Collection[str] = ()) -> list[str]:
         """At the start: what an earlier controller was dialling when it stopped. Returns the ids."""
+        stopped_in = (_is(Status.DIALLING), calls.c.id.not_in(list(without)))
         async with self._database.writing() as store:
-            rows = (await store.execute(select(calls).where(_is(Status.DIALLING)))).all()
+            rows = (await store.execute(select(calls).where(*stopped_in))).all()
             for row in rows:
                 stopped = Attempt(row.dialled_at or now, INTERRUPTED, _STOPPED)
                 values = {"attempts": [*row.attempts, _written(stopped)], **_after(Over(INTERRUPTED, _STOPPED), now)}

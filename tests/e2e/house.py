@@ -77,6 +77,14 @@ class House:
                 os.kill(int(line["pid"]), signal.SIGKILL)
         self.service = await self.stack.enter_async_context(killed.another())
 
+    async def kill_the_controller(self) -> None:
+        """It alone, as in a crash; its workers live on."""
+        os.kill(self.service.pid, signal.SIGKILL)
+
+    async def start_again(self) -> None:
+        """One that was killed, on the same store."""
+        self.service = await self.stack.enter_async_context(self.service.another())
+
     async def api(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         """An answer of the API; anything but 2xx is an error."""
         answer = await self.service.api.request(method, path, json=body or None)

@@ -17,6 +17,7 @@ from aiohttp import web
 from bridge import contract
 from controller import supervisor as module
 from controller.supervisor import Supervisor, WorkerCommand
+from controller.survivors import Roll
 from controller.workers import Workers
 
 BEATING = """
@@ -56,7 +57,7 @@ async def supervised(tmp_path: Path, program: str, count: int) -> AsyncIterator[
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"ws://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
     command = Program(url, "token", listen=str(path), ports="", advertise="", capacity=1)
-    task = asyncio.create_task(Supervisor(workers, command, count).run())
+    task = asyncio.create_task(Supervisor(workers, command, count, Roll(tmp_path / "roll")).run())
     try:
         yield workers
     finally:

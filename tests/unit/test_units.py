@@ -25,7 +25,7 @@ def settings(unit: str) -> dict[str, str]:
 def test_the_controller_may_drain_before_it_is_killed() -> None:
     unit = settings("voiceai.service")
     assert float(unit["TimeoutStopSec"]) > Shutdown().drain_s + 30
-    assert unit["KillMode"] == "mixed"
+    assert unit["KillMode"] == "process"
     assert str(EXIT_REPLACED) in unit["RestartPreventExitStatus"].split()
 
 

@@ -85,7 +85,7 @@ def test_a_whole_call() -> None:
         "call.recorded",
         "call.ended",
     ]
-    assert set(shapes.TYPES) == {"call.queued", "call.settled", *(each.type for each in notices)}
+    assert set(shapes.TYPES) == {"call.queued", "call.settled", "call.adopted", *(each.type for each in notices)}
     assert [each.final for each in notices] == [False] * 16 + [True]
     assert [each.event.data.number for each in notices] == list(range(1, len(notices) + 1))
     assert [each.event.id for each in notices] == [f"e-{each.order}" for each in notices]

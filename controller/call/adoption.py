@@ -1,0 +1,181 @@
+"""A call that an earlier controller had: what has to be written down of it, and how it goes on. [pure]
+
+The sound of a call does not need the controller: worker and Asterisk carry it on when the controller is killed. The
+next one finds the call in the store, takes over its channels and its session, and every verb works on it again:
+
+    talking, held, among others      goes on as it was
+    a transfer under way             is called off: the caller is with the agent, which is told
+    an agent that is being replaced  is asked for again
+    last words                       are said again
+    without an AI, for good          is ended
+    not yet with an agent            can't be taken over: an inbound caller is received anew, who was dialled is let go
+
+What runs in the controller itself does not go on: a tool over HTTP is answered as failed, a supervisor is let go.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from controller.call import births, closing
+from controller.call import messages as m
+from controller.call.machine import Call
+from controller.call.outcome import Outcome
+from controller.call.plan import Participant, Plan, State, Transfer
+from controller.config import Config
+
+LOST = "The tool was interrupted, and nobody knows what it did."
+HOLD_S, REFER_S = 30.0, 60.0
+"""What is left of a hold by the agent, and of a REFER, of whose beginning nothing is known."""
+
+_ADOPTED = frozenset(
+    {
+        State.TALKING,
+        State.HOLDING,
+        State.CLOSING,
+        State.TRANSFERRING,
+        State.CONSULTING,
+        State.REFERRING,
+        State.TRANSFERRED,
+        State.REHOMING,
+        State.RESCUING,
+    }
+)
+_PLAIN = (
+    *("media", "losses", "sounds", "transfers", "machine", "session_open", "media_lost", "stranded", "conversed"),
+    *("music", "paused", "hold", "held_by", "recording", "supervisions", "snoops", "detail"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name."""
+
+    call: Call
+    standing: frozenset[str]
+    first: tuple[m.Input, ...] = ()
+    timers: Mapping[str, float] = field(default_factory=dict)
+
+
+def kept(call: Call, standing: frozenset[str]) -> dict[str, Any]:
+    """As JSON takes it. Words and numbers are in it."""
+    plan = call.plan
+    return {
+        "plan": {
+            "direction": plan.direction,
+            "leg": plan.leg,
+            "agent": plan.spec.agent,
+            "instructions": plan.spec.instructions,
+            "given": dict(plan.given),
+            "trunk": plan.trunk,
+            "caller": plan.caller,
+            "callee": plan.callee,
+            "webhook": plan.webhook,
+            "attempt": plan.attempt,
+        },
+        "state": call.state.value,
+        "back_to": call.rehoming.back_to.value if call.rehoming else None,
+        "started_at": call.started_at.isoformat(),
+        "answered_at": call.answered_at.isoformat() if call.answered_at else None,
+        "muted": sorted(call.muted),
+        "company": sorted(call.company),
+        "participants": [_leg(each) for each in call.participants.values() if each.state == "joined"],
+        "transfer": _leg(call.transfer) if call.transfer else None,
+        "open_tools": sorted(call.open_tools),
+        "standing": sorted(standing),
+        **{name: getattr(call, name) for name in _PLAIN},
+    }
+
+
+def _leg(each: Participant | Transfer) -> dict[str, Any]:
+    target = each.target
+    same = {"channel": each.channel, "by": each.by, "state": each.state, "outcome": each.outcome}
+    where = {"dial": target.dial, "shown": target.shown, "trunk": target.trunk, "kind": target.kind}
+    more = {}
+    if isinstance(each, Transfer):
+        more = {"tool_call": each.tool_call, "consultation": each.consultation}
+    return same | {"target": where} | more
+
+
+def outbound_with_agent(found: Mapping[str, Any]) -> bool:
+    """Somebody was called, and can be taken over."""
+    return found["plan"]["direction"] == "outbound" and State(found["state"]) in _ADOPTED
+
+
+def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -> Adopted | None:
+    """None: it can't be taken over."""
+    state = State(found["state"])
+    if state not in _ADOPTED or not config.agents:
+        return None
+    call = Call(_plan(config, id_, found["plan"]), datetime.fromisoformat(found["started_at"]))
+    call.answered_at = datetime.fromisoformat(found["answered_at"]) if found["answered_at"] else None
+    for name in _PLAIN:
+        setattr(call, name, found[name])
+    call.ai_ready = call.media_entered = call.media_flowing = True
+    call.muted = frozenset(found["muted"])
+    call.company = set(found["company"])
+    call.participants = {each["channel"]: _participant(each) for each in found["participants"]}
+    call.transfer = _transfer(found["transfer"]) if found["transfer"] else None
+    call.take_over_tools(found["open_tools"])
+    call.state, first = _state(call, state, found)
+    standing = frozenset(found["standing"])
+    return Adopted(call, standing, (*first, *_tools(call)), _timers(call, now))
+
+
+def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
+    name = found["agent"] if found["agent"] in config.agents else next(iter(config.agents))
+    same = {each: found[each] for each in ("direction", "leg", "trunk", "caller", "callee", "webhook", "attempt")}
+    plan = births.taken_over(config, name, call=id_, given=found["given"], **same)
+    return births.recast(config, plan, agent_name=None, instructions=found["instructions"], variables={})
+
+
+def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, list[m.Input]]:
+    """What it is, and what has to happen first."""
+    match state:
+        case State.TRANSFERRING | State.CONSULTING:
+            return state, [m.TransferCancelled(by="system")]
+        case State.CLOSING:
+            return State.TALKING, [m.WrapUpDue(closing.LENGTH)]
+        case State.REHOMING:
+            call.session_open = True  # as far as anybody knows; it is given up at once
+            return State(found["back_to"] or State.TALKING), [m.WorkerLost("it was lost before the controller was")]
+        case State.RESCUING:
+            return state, [m.HangUpAsked(by="system")]
+    return state, []
+
+
+def _tools(call: Call) -> list[m.Input]:
+    """Those that ran in the controller. A transfer and a hold answer theirs in their own time."""
+    waiting = {call.hold, call.transfer.tool_call if call.transfer else None}
+    return [m.ToolDone(each, LOST, ok=False) for each in sorted(call.open_tools - waiting)]
+
+
+def _timers(call: Call, now: datetime) -> dict[str, float]:
+    found: dict[str, float] = {}
+    longest = call.plan.max_call
+    if longest is not None and call.answered_at is not None and call.state is not State.TRANSFERRED:
+        found["length"] = max(longest - (now - call.answered_at).total_seconds(), 1.0)
+    if call.state is State.HOLDING and call.held_by == "agent":
+        found["hold"] = HOLD_S
+    if call.state is State.REFERRING:
+        found["transfer"] = REFER_S
+    return found
+
+
+def _participant(found: Mapping[str, Any]) -> Participant:
+    return Participant(found["channel"], _target(found["target"]), found["by"], found["state"], _outcome(found))
+
+
+def _transfer(found: Mapping[str, Any]) -> Transfer:
+    moved = Transfer(found["channel"], _target(found["target"]), found["by"], found["tool_call"], found["state"])
+    moved.outcome, moved.consultation = _outcome(found), found["consultation"]
+    return moved
+
+
+def _target(found: Mapping[str, Any]) -> m.Target:
+    return m.Target(found["dial"], found["shown"], trunk=found["trunk"], kind=found["kind"])
+
+
+def _outcome(found: Mapping[str, Any]) -> Outcome | None:
+    return Outcome(found["outcome"]) if found["outcome"] else None

@@ -1,0 +1,107 @@
+"""The book of calls that are up: written whenever one has moved on, read by the controller that comes next.
+
+Owns the SQL. Beside the calls: nobody waits for it. A controller that is killed leaves a book that is at most
+GATHER_SECONDS and one transaction old.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, insert, select, update
+
+from controller.call import milestones
+from controller.store.database import Database, StoreError
+from controller.store.tables_live import live_calls as table
+
+log = structlog.get_logger()
+
+GATHER_SECONDS = 0.02
+AGAIN_SECONDS = 1.0
+LAST_SECONDS = 3.0
+
+_MOVES = (
+    milestones.CallAdopted,
+    milestones.CallAnswered,
+    milestones.CallBegan,
+    milestones.CallOver,
+    milestones.ControlChanged,
+    milestones.ParticipantMoved,
+    milestones.StateChanged,
+    milestones.ToolAsked,
+    milestones.ToolTimed,
+    milestones.TransferMoved,
+)
+
+
+class LiveBook:
+    """`read()` before the first call, then `run()` until cancelled, then `finish()`. `kept(call)`: what has to be
+    written down of it; None: it is over."""
+
+    def __init__(self, database: Database, kept: Callable[[str], Mapping[str, Any] | None]) -> None:
+        self._database = database
+        self._kept = kept
+        self._moved: set[str] = set()
+        self._news = asyncio.Event()
+        self._away = False
+
+    async def read(self) -> dict[str, Mapping[str, Any]]:
+        """What an earlier controller has left, by call. Raises StoreError."""
+        async with self._database.reading() as store:
+            found = {row.call: row.kept for row in await store.execute(select(table))}
+        self._moved |= found.keys()
+        self._news.set()
+        return found
+
+    def observe(self, what: milestones.Milestone) -> None:
+        if isinstance(what, _MOVES):
+            call = what.call
+            self._moved.add(call if isinstance(call, str) else call.id)
+            self._news.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._news.clear()
+            try:
+                await self._write()
+                self._away = False
+            except StoreError as error:
+                if not self._away:
+                    log.warning("live calls can't be written down: a restart would not find them", reason=str(error))
+                self._away = True
+                self._news.set()
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def finish(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._write()
+        except (StoreError, TimeoutError):
+            log.error("the book of live calls is not up to date: the store is away")
+
+    async def _write(self) -> None:
+        moved, now = self._moved, datetime.now(UTC)
+        if not moved:
+            return
+        self._moved = set()
+        try:
+            await self._write_down(moved, now)
+        except BaseException:
+            self._moved |= moved
+            raise
+
+    async def _write_down(self, moved: set[str], now: datetime) -> None:
+        async with self._database.writing() as store:
+            for call in sorted(moved):
+                kept = self._kept(call)
+                if kept is None:
+                    await store.execute(delete(table).where(table.c.call == call))
+                    continue
+                row = {"written_at": now, "kept": dict(kept)}
+                changed = await store.execute(update(table).where(table.c.call == call).values(row))
+                if changed.rowcount == 0:
+                    await store.execute(insert(table).values(call=call, **row))

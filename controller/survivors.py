@@ -1,0 +1,129 @@
+"""Worker processes that outlive a controller which was killed: found again by the next one, watched, used, killed.
+
+Owns the roll of names and processes on the disk, the link's token, which must be the same for them, and what can be
+done with a process that is not our child. Linux only (pidfd_open(2)); elsewhere nobody survives.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
+
+
+class Survivor:
+    """As far as a supervisor needs it, like asyncio's `Process`. Its exit status is its parent's to know."""
+
+    def __init__(self, pid: int) -> None:
+        """Raises OSError: it has ended."""
+        self.pid = pid
+        self.returncode: int | None = None
+        self._fd = os.pidfd_open(pid)
+
+    async def wait(self) -> int:
+        if self.returncode is not None:
+            return self.returncode
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._fd, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(self._fd)
+        if self.returncode is None:
+            self.returncode = -1
+            os.close(self._fd)
+        return self.returncode
+
+    def terminate(self) -> None:
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.returncode is None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._fd, number)
+
+
+class Roll:
+    """Which process is which worker, in a file: `{"w1": 4711}`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pids: dict[str, int] = {}
+
+    def survivors(self) -> dict[str, Survivor]:
+        """Those of an earlier controller that live, by name. They are on the roll from then on."""
+        found = {}
+        for name, pid in self._read().items():
+            with suppress(OSError, AttributeError):
+                survivor = Survivor(pid)
+                if _is_worker(pid, name):  # asked once it can't become another process any more
+                    log.warning("a worker of an earlier controller goes on", worker=name, pid=pid)
+                    found[name], self._pids[name] = survivor, pid
+        self._write()
+        return found
+
+    def add(self, name: str, pid: int) -> None:
+        self._pids[name] = pid
+        self._write()
+
+    def remove(self, name: str) -> None:
+        self._pids.pop(name, None)
+        self._write()
+
+    def _read(self) -> dict[str, int]:
+        try:
+            found = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return {str(name): pid for name, pid in found.items() if type(pid) is int} if isinstance(found, dict) else {}
+
+    def _write(self) -> None:
+        try:
+            if self._pids:
+                _put(self._path, json.dumps(self._pids))
+            else:
+                self._path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("the next controller would not find our workers", reason=error.strerror)
+
+
+def link_token(beside: Callable[[str], Path]) -> str:
+    """The same in every life of this controller, or workers that survive one could not come back. Made once, readable
+    by its owner only; where no file can be written it is good for this life alone."""
+    path = beside("voiceai.link-token")
+    try:
+        found = path.read_text().strip()
+        if len(found) >= 32:
+            return found
+    except OSError:
+        pass
+    made = secrets.token_urlsafe(32)
+    try:
+        _put(path, made)
+    except OSError as error:
+        log.warning("workers would not outlive this controller: no token can be kept", reason=error.strerror)
+    return made
+
+
+def _put(path: Path, text: str) -> None:
+    """Whole or not at all. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def _is_worker(pid: int, name: str) -> bool:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return b"bridge.worker" in words and (b"--name", name.encode()) in zip(words, words[1:], strict=False)

@@ -1,0 +1,155 @@
+"""The controller is killed while people talk: they talk on, and the next controller has their calls again.
+
+Figures (the longest gap that a caller had) are logged: `pytest --log-cli-level=INFO`.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from demo.phone import Phone
+from demo.realtime import CallTool, Say, ToneBrain
+from demo.sound import is_tone, tone
+from tests.e2e.conftest import Asterisk, free_udp_port
+from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.test_ai_lost import assert_frames_kept_flowing
+from tests.e2e.test_events import written_down
+from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.e2e.test_rehome import gap
+from tests.e2e.test_transfer_matrix import id_of
+
+log = logging.getLogger(__name__)
+
+
+async def is_answered(phone: Phone) -> None:
+    phone.rtp.say(tone(0.6, 620))
+    end = await phone.rtp.spoken()
+    await phone.rtp.sound(after=end)
+    await phone.rtp.hears(lambda samples: is_tone(samples, REPLY.hz))
+    await phone.rtp.quiet(0.4)
+
+
+def brain() -> ToneBrain:
+    return ToneBrain([GREETING], forever=REPLY)
+
+
+async def adopted(running: House, call: str) -> None:
+    await running.service.logged("a call of an earlier controller goes on", call=call)
+
+
+async def test_calls_go_on_and_are_ours_again(asterisk: Asterisk, tmp_path: Path) -> None:
+    port = free_udp_port()
+    async with (
+        house(asterisk, tmp_path, brain, trunk=SIP_ALLOWED, bridge={"workers": 1}) as running,
+        running.caller("5001") as first,
+        running.caller("5002") as second,
+        running.caller("5003") as third,
+    ):
+        await asyncio.gather(*map(greeted, (first, second, third)))
+        calls = [await id_of(running, number) for number in ("5001", "5002", "5003")]
+        began = first.rtp.heard[-1].at
+        await running.kill_the_controller()
+        await is_answered(first)  # the agent does not need it
+        await third.hang_up()
+        await running.start_again()
+        await asyncio.gather(*(adopted(running, call) for call in calls))
+        await running.ended(calls[2])
+        live = (await running.api("GET", "/v1/calls?state=active"))["calls"]
+        assert {each["id"]: each["state"] for each in live} == dict.fromkeys(calls[:2], "talking")
+        await is_answered(first)
+        log.info("the longest gap: %.0f ms", gap(first.rtp.heard, began) * 1000)
+        assert_frames_kept_flowing(first)
+        await verbs_work(running, first, calls[0])
+        async with running.callee(port) as target:
+            await running.api("POST", f"/v1/calls/{calls[1]}/transfer", to=f"sip:t@127.0.0.1:{port}")
+            await target.wait("called")
+            await target.command("answer")
+            await running.service.logged("call state", call=calls[1], state="transferred")
+            await second.hang_up()
+            await target.wait("left")
+        ended = await running.ended(calls[0])
+        assert (ended["ended_by"], ended["outcome"]) == ("test", "answered")
+        assert [each["who"] for each in ended["transcript"]][:3] == ["agent", "caller", "agent"]
+        await running.ended(calls[1])
+        for call in calls:
+            assert (await written_down(running, call))["outcome"] == "answered"
+        assert "worker of an earlier controller" in str(running.service.lines[:40])
+        assert len(running.stand_in.sessions) == 3, "every session went on"
+
+
+async def verbs_work(running: House, phone: Phone, call: str) -> None:
+    await running.api("POST", f"/v1/calls/{call}/hold")
+    await phone.rtp.sound(after=phone.rtp.heard[-1].at)
+    await running.api("POST", f"/v1/calls/{call}/resume")
+    await phone.rtp.quiet(0.4)
+    await is_answered(phone)
+    await running.api("POST", f"/v1/calls/{call}/hangup")
+    await phone.wait("left")
+
+
+async def test_a_controller_that_is_stopped_may_leave_its_calls(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with (
+        house(asterisk, tmp_path, brain, more={"shutdown": {"keep_calls": True}}, ends=True) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        os.kill(running.service.pid, signal.SIGTERM)
+        await running.service.exited()
+        await running.start_again()
+        await adopted(running, call)
+        await is_answered(phone)
+        await phone.hang_up()
+        assert (await running.ended(call))["outcome"] == "answered"
+        await running.nothing_left()
+        for line in running.service.lines:
+            if line["event"] == "a worker of an earlier controller goes on":
+                os.kill(int(line["pid"]), signal.SIGTERM)
+
+
+async def test_a_transfer_under_way_is_called_off(asterisk: Asterisk, tmp_path: Path) -> None:
+    port = free_udp_port()
+    asked = Say("One moment.", 0.6, 880), CallTool("transfer", {"to": f"sip:t@127.0.0.1:{port}"})
+    async with (
+        house(asterisk, tmp_path, lambda: ToneBrain([GREETING, asked], forever=REPLY), trunk=SIP_ALLOWED) as running,
+        running.callee(port) as target,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        phone.rtp.say(tone(0.6, 620))
+        await target.wait("called")
+        await running.service.logged("call state", call=call, state="transferring")
+        await asyncio.sleep(0.3)  # the book of live calls is written beside the call
+        await running.kill_the_controller()
+        await running.start_again()
+        await target.wait("cancelled")
+        await running.service.logged("call state", call=call, state="talking")
+        await phone.rtp.quiet(0.6)
+        await is_answered(phone)
+        await phone.hang_up()
+        await running.ended(call)
+
+
+async def test_a_worker_that_dies_meanwhile_is_replaced(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with (
+        house(asterisk, tmp_path, brain, bridge={"workers": 1}) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        await is_answered(phone)
+        call = await running.call_id()
+        (worker,) = [line for line in running.service.lines if line["event"] == "worker started"]
+        await running.kill_the_controller()
+        os.kill(int(worker["pid"]), 9)
+        await running.start_again()
+        await running.service.logged("another worker has taken the call over", timeout=25, call=call)
+        await phone.rtp.quiet(0.4)
+        await is_answered(phone)
+        told: Any = (await running.stand_in.session(1)).client_events("conversation.item.create")
+        assert any(REPLY.text in str(each) for each in told), "the new session knows what was said"
+        await phone.hang_up()
+        await running.ended(call)

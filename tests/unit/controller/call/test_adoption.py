@@ -1,0 +1,117 @@
+"""controller.call.adoption: what is written down of a call is enough to go on with it, and nothing is assumed."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.contract import Counters
+from controller.call import messages as m
+from controller.call.adoption import Adopted, adopted, kept
+from controller.call.machine import Call
+from controller.call.plan import Plan, State
+from tests.unit.controller.call.test_attended import BEGUN, FAILS, MOVES, Rooms
+from tests.unit.controller.call.test_live_control import ANN, VERBS
+from tests.unit.controller.call.test_machine import IDS, INPUTS, NOW, feed
+from tests.unit.controller.configs import config
+
+SETTINGS = config(agents__reception__max_call_s=600)
+PLAN = replace(ANN, spec=ANN.spec.model_copy(update={"agent": "reception"}), max_call=600.0)
+
+
+def talking(plan: Plan = PLAN) -> Call:
+    call = Call(plan, NOW)
+    call.start()
+    feed(call, m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing())
+    assert call.state is State.TALKING
+    return call
+
+
+def again(call: Call, after: float = 0.0) -> Adopted | None:
+    """Through the store and back."""
+    written = json.loads(json.dumps(kept(call, frozenset({call.plan.leg, call.media, call.ids.bridge}))))
+    return adopted(SETTINGS, call.plan.call, written, NOW + timedelta(seconds=after))
+
+
+def known(call: Call, after: float = 0.0) -> Adopted:
+    found = again(call, after)
+    assert found is not None
+    return found
+
+
+def test_a_call_that_talks_talks_on() -> None:
+    call = talking()
+    found = known(call, 100)
+    assert found.call.state is State.TALKING
+    assert (found.call.media, found.call.answered_at, found.first) == (call.media, call.answered_at, ())
+    assert found.call.plan.spec.instructions == call.plan.spec.instructions
+    assert (found.call.plan.caller, found.call.plan.trunk) == (call.plan.caller, call.plan.trunk)
+    assert found.timers == {"length": 501.0}
+    assert found.standing == {call.plan.leg, call.media, IDS.bridge}
+    assert m.CloseAi("the call ended") in feed(found.call, m.LegGone(call.plan.leg))
+
+
+def test_time_that_is_up_is_up_at_once() -> None:
+    assert known(talking(), 6000).timers == {"length": 1.0}
+
+
+def test_a_caller_on_hold_stays_there_until_somebody_says_otherwise() -> None:
+    call = talking()
+    feed(call, m.HoldAsked("ops"))
+    found = known(call).call
+    assert (found.state, found.held_by) == (State.HOLDING, "ops")
+    commands = feed(found, m.ResumeAsked("ops"))
+    assert [type(each) for each in commands if isinstance(each, m.StopMusic | m.ResumeAi)] == [m.StopMusic, m.ResumeAi]
+
+
+def test_tools_of_the_controller_are_answered_as_failed() -> None:
+    call = talking()
+    feed(call, m.RunTool("t1", "look_up", {}))
+    found = known(call)
+    (lost,) = found.first
+    assert isinstance(lost, m.ToolDone)
+    answers = feed(found.call, lost)
+    assert [(each.tool_call, each.ok) for each in answers if isinstance(each, m.AnswerAiTool)] == [("t1", False)]
+    assert feed(found.call, m.RunTool("t1", "look_up", {})) == [], "told twice, asked for once"
+
+
+@pytest.mark.parametrize("state", [State.RINGING, State.CONNECTING, State.WAITING, State.ENDING, State.DETECTING])
+def test_what_has_not_begun_can_not_be_taken_over(state: State) -> None:
+    call = Call(PLAN, NOW)
+    call.state = state
+    assert again(call) is None
+
+
+def test_an_agent_that_the_config_has_no_more_is_another_one() -> None:
+    call = talking(replace(ANN, spec=ANN.spec.model_copy(update={"agent": "gone"})))
+    assert known(call).call.plan.spec.agent in SETTINGS.agents
+
+
+@given(
+    st.sampled_from(BEGUN),
+    st.lists(
+        st.tuples(
+            st.sampled_from(range(12)).flatmap(lambda n: MOVES if n < 10 else VERBS if n == 10 else INPUTS), FAILS
+        ),
+        max_size=20,
+    ),
+)
+def test_whatever_has_happened_the_next_controller_can_end_it(begun: list[Any], story: list[Any]) -> None:
+    call = Call(PLAN, NOW)
+    rooms = Rooms(call)
+    rooms.do(call.start(), fail=False)
+    for what in [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), *begun]:
+        rooms.feed(what, fails=False)
+    for what, fails in story:
+        rooms.feed(what, fails)
+    found = again(call)
+    if found is None:
+        return
+    for what in (*found.first, m.HangUpAsked("ops"), m.SessionOver("closed", Counters())):
+        found.call.handle(what, NOW)
+    found.call.handle(m.TimeUp("end"), NOW)
+    assert found.call.state is State.ENDED
