@@ -66,11 +66,6 @@ class HeavySession:
     def caller_audio(self, pcm: bytes) -> None: ...
     def caller_digit(self, digit: str) -> None: ...
     def media_gone(self, reason: str) -> None: ...
-    def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
-        return ()
-
-    def saying(self) -> str:
-        return ""
 
 
 def main(name: str, controller: str) -> None:
