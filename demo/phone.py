@@ -130,6 +130,8 @@ class Phone:
         if program is None:
             raise PhoneError("SIPp is not installed: apt install sip-tester")
         twin = self._twin.sockets[0].getsockname()[1]
+        # What an earlier call at this port left behind, such as a CANCEL that is sent again, is a call to SIPp, too.
+        calls = 5 if self._port else 1
         keys = {
             "user": self._user,
             "rtp_port": str(self.rtp.port),
@@ -138,7 +140,7 @@ class Phone:
             **self._keys,
         }
         arguments = [
-            *(self._server, "-sf", str(self._scenario), "-i", "127.0.0.1", "-m", "1", "-nostdin"),
+            *(self._server, "-sf", str(self._scenario), "-i", "127.0.0.1", "-m", str(calls), "-nostdin"),
             *("-3pcc", f"127.0.0.1:{twin}", "-s", self._number or "-"),
             *(("-p", str(self._port)) if self._port else ()),
             *(("-trace_msg", "-message_file", str(self._trace)) if self._trace else ()),
@@ -196,9 +198,11 @@ class Phone:
     def _hear(self, message: str) -> None:
         lines = (line.partition(":") for line in message.splitlines() if ":" in line)
         fields = {name.strip().lower(): value.strip() for name, _, value in lines}
-        self._call_id = fields.get("call-id", self._call_id)
         # When something unforeseen comes, SIPp gives the call up and says so in a form of its own.
         event = "aborted" if "internal-cmd" in fields else fields.get("event", "?")
+        if self._port and event == "aborted" and fields.get("call-id") != self._call_id:
+            return
+        self._call_id = fields.get("call-id", self._call_id)
         if "media" in fields:
             host, _, port = fields["media"].rpartition(":")
             self.rtp.aim(host, int(port))
