@@ -4,12 +4,15 @@ Owns the message shapes and their JSON, both ways. A worker dials the controller
 `Welcome` the controller sends commands and the worker sends events, one JSON object per websocket text frame.
 Every per-call message names its call by the UUID that is also the AudioSocket UUID.
 
+What a worker tells of a call is `[number, event]`, with numbers that rise for as long as the worker lives: what is
+told twice, around a link that breaks, is known by its number.
+
 Refuses unknown types, unknown fields and another `VERSION`: two halves that disagree must not guess.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, PositiveInt, TypeAdapter
 
 from bridge.contract_events import VERSION as VERSION
 from bridge.contract_events import BargedIn as BargedIn
@@ -212,6 +215,9 @@ Command = Annotated[Welcome | ToCall | Retire | Watch, Field(discriminator="type
 
 _commands: TypeAdapter[Command] = TypeAdapter(Command)
 _events: TypeAdapter[Event] = TypeAdapter(Event)
+_told: TypeAdapter[Event | tuple[PositiveInt, CallEvent]] = TypeAdapter(
+    Event | tuple[PositiveInt, Annotated[CallEvent, Field(discriminator="type")]]
+)
 
 
 def encode(message: Shape) -> str:
@@ -219,9 +225,20 @@ def encode(message: Shape) -> str:
     return message.model_dump_json()
 
 
+def encode_numbered(number: int, event: CallEvent) -> str:
+    """One websocket text frame."""
+    return f"[{number},{event.model_dump_json()}]"
+
+
 def decode_command(frame: str | bytes) -> Command:
     """Raises pydantic.ValidationError for anything that is not exactly one command."""
     return _commands.validate_json(frame)
+
+
+def decode_numbered(frame: str | bytes) -> tuple[int, Event]:
+    """Number 0: it has none. Raises pydantic.ValidationError for anything that is not exactly one event."""
+    told = _told.validate_json(frame)
+    return told if isinstance(told, tuple) else (0, told)
 
 
 def decode_event(frame: str | bytes) -> Event:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bridge.spec import Shape
 
-VERSION = 4
+VERSION = 5
 """Of the link. A worker and a controller with different versions refuse each other at `Hello`."""
 
 

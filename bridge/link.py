@@ -5,13 +5,14 @@ told after the next `Hello`. Says when the link comes and goes.
 
 A link breaks before we notice, and what was written in between is lost. So an event counts as told only when a ping
 sent after it was answered; what was not confirmed is told again on the next link. An event can therefore arrive twice
-around a break (when only the answer got lost), but none is missing and none out of order.
+around a break (when only the answer got lost), which its number shows, but none is missing and none out of order.
 
 Refuses to act on commands: they go to `on_command` in the order in which they came. Conversations do not depend on
 this link; only call control does.
 """
 
 import asyncio
+import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -79,8 +80,9 @@ class ControlLink:
         self._load = load
         self._listener = listener
         self._scenes = scenes
-        self._outbox: deque[contract.CallEvent] = deque()
-        self._unconfirmed: deque[contract.CallEvent] = deque()
+        self._numbers = itertools.count(1)
+        self._outbox: deque[tuple[int, contract.CallEvent]] = deque()
+        self._unconfirmed: deque[tuple[int, contract.CallEvent]] = deque()
         """Sent on the present link, in order, and not known to have arrived."""
         self._sent_count = self._confirmed_count = 0
         self._news = asyncio.Event()
@@ -102,11 +104,11 @@ class ControlLink:
     def emit(self, event: contract.CallEvent) -> None:
         """Tell the controller, now or when it is back. In order; dropped only beyond `OUTBOX`, and never silently."""
         if len(self._outbox) >= OUTBOX:
-            lost = self._outbox.popleft()
+            _, lost = self._outbox.popleft()
             self._dropped += 1
             if self._dropped == 1:
                 log.error("controller away for too long: its oldest news are dropped", call=lost.call, kept=OUTBOX)
-        self._outbox.append(event)
+        self._outbox.append((next(self._numbers), event))
         self._all_told.clear()
         self._news.set()
 
@@ -209,9 +211,9 @@ class ControlLink:
             if self._outbox:
                 await self._tell_some(socket, beat_at)
             if loop.time() >= beat_at:
-                await _send(socket, contract.Beat(load=self._load()))
+                await _send(socket, contract.encode(contract.Beat(load=self._load())))
                 if (scenes := self._scenes()) is not None:
-                    await _send(socket, scenes)
+                    await _send(socket, contract.encode(scenes))
                 beat_at = loop.time() + BEAT_SECONDS
                 continue
             try:
@@ -224,10 +226,10 @@ class ControlLink:
         """What waits, but no longer than to the next beat; then the ping that confirms it."""
         loop = asyncio.get_running_loop()
         while self._outbox and loop.time() < until:
-            event = self._outbox.popleft()
-            self._unconfirmed.append(event)
+            number, event = told = self._outbox.popleft()
+            self._unconfirmed.append(told)
             self._sent_count += 1
-            await _send(socket, event)
+            await _send(socket, contract.encode_numbered(number, event))
             await asyncio.sleep(0)  # a full outbox is half a second of work, and the sound can't wait for it
         mark = self._sent_count
         async with asyncio.timeout(SEND_TIMEOUT):
@@ -278,7 +280,7 @@ def _refusal(answer: InvalidStatus, url: str) -> Exception:
     return answer
 
 
-async def _send(socket: ClientConnection, message: contract.Shape) -> None:
+async def _send(socket: ClientConnection, frame: str) -> None:
     """Raises TimeoutError when the controller does not read, ConnectionClosed when it is gone."""
     async with asyncio.timeout(SEND_TIMEOUT):
-        await socket.send(contract.encode(message))
+        await socket.send(frame)

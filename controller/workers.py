@@ -60,6 +60,8 @@ class Worker:
     calls: set[str] = field(default_factory=set)
     last_beat: float = 0.0
     """Loop time of the last sign of life."""
+    heard: int = 0
+    """Number of the newest event that it told."""
     kept: deque[tuple[str, str]] = field(default_factory=deque)
     """Call and frame of what it could not be told while its link was broken, in order."""
     behind: bool = False
@@ -343,7 +345,7 @@ class Workers:
             if message.type is not WSMsgType.TEXT:
                 continue
             try:
-                event = contract.decode_event(message.data)
+                number, event = contract.decode_numbered(message.data)
             except ValidationError:
                 log.error("worker said something unknown; its link is closed", worker=worker.name)
                 await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"unknown event")
@@ -353,6 +355,9 @@ class Workers:
                 await socket.close(code=WSCloseCode.GOING_AWAY, message=b"given up")
                 return
             worker.last_beat = loop.time()
+            if number and number <= worker.heard:
+                continue  # it was told again: the link broke before the worker knew that we had it
+            worker.heard = max(worker.heard, number)
             self._take(worker, event)
 
     def _take(self, worker: Worker, event: contract.Event) -> None:

@@ -233,6 +233,20 @@ async def test_a_dropped_link_comes_back_and_nothing_is_lost(controller: Control
     assert len(controller.of(contract.Ended, call)) == 1
 
 
+async def test_what_is_told_again_has_the_number_that_it_had(
+    controller: ControllerPeer, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link breaks when the controller has the event and the worker does not know that."""
+    monkeypatch.setattr(worker._link, "_confirm", lambda *_: None)
+    for digit in "12":
+        worker._link.emit(contract.DigitPressed(call="c", digit=digit))
+    await controller.until(lambda: len(controller.events) == 2)
+    controller.drop()
+    await controller.until(lambda: len(controller.events) == 4)
+    assert controller.events[:2] == controller.events[2:]
+    assert controller.numbers == [1, 2, 1, 2]
+
+
 async def test_a_controller_that_is_started_again_finds_the_call(controller: ControllerPeer, worker: Worker) -> None:
     call = await prepared(controller)
     async with at(controller, call) as asterisk:

@@ -170,6 +170,33 @@ async def test_commands_reach_the_worker_of_the_call_and_its_events_come_back(
     assert rig.events == [ready]
 
 
+async def test_what_is_told_twice_counts_once(rig: Rig, http: aiohttp.ClientSession) -> None:
+    """Around a break a worker does not know what arrived, and tells it again; another process counts from one."""
+
+    async def tell(socket: aiohttp.ClientWebSocketResponse, *keys: tuple[int, str]) -> None:
+        for number, digit in keys:
+            await socket.send_str(contract.encode_numbered(number, contract.DigitPressed(call="a", digit=digit)))
+
+    async def heard(digits: str) -> None:
+        while [event.digit for event in rig.events if isinstance(event, contract.DigitPressed)] != list(digits):
+            await rig.hear()
+
+    first = await join(rig, http)
+    rig.workers.assign("a")
+    await tell(first, (1, "1"), (2, "2"))
+    await heard("12")
+    await first.close()
+    await rig.changed()
+    again = await join(rig, http, calls=("a",))
+    await tell(again, (2, "2"), (3, "3"))
+    await heard("123")
+    successor = await join(rig, http, pid=2)
+    assert rig.lost == ["a"]
+    rig.workers.assign("a")
+    await tell(successor, (1, "4"))
+    await heard("1234")
+
+
 async def test_a_worker_that_returns_in_time_keeps_its_calls(rig: Rig, http: aiohttp.ClientSession) -> None:
     socket = await join(rig, http)
     rig.workers.assign("c1")

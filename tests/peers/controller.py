@@ -28,6 +28,8 @@ class ControllerPeer:
     """None: it never says welcome."""
     hellos: list[contract.Hello] = field(default_factory=list)
     events: list[contract.CallEvent] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    """Of the events of calls, as they came."""
     beats: list[contract.Beat] = field(default_factory=list)
     scenes: list[contract.Scenes] = field(default_factory=list)
     refused: int = 0
@@ -97,7 +99,9 @@ class ControllerPeer:
                 self._socket = socket
                 self.connected.set()
             while True:
-                self._take(contract.decode_event(await socket.recv()))
+                number, event = contract.decode_numbered(await socket.recv())
+                self.numbers += [number] * (number > 0)
+                self._take(event)
         except ConnectionClosed:
             self._news.set()
 
