@@ -11,12 +11,13 @@ BIN := .venv/bin
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-# Calls mostly wait, so two files at a time; each process has an Asterisk of its own.
+# Calls mostly wait, so three files at a time; each process has an Asterisk of its own. One that fails is run once more,
+# and told (R): a call that runs in real time can be spoiled by what else the machine does, and a defect fails twice.
 QUICK := $(BIN)/pytest -n 2 --dist loadfile
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_keeping.py api_queue.py)
-E2E := $(BIN)/pytest -n 2 --dist loadfile tests/e2e
+E2E := $(BIN)/pytest -n 3 --dist loadfile --reruns 1 -rR tests/e2e
 
 .PHONY: setup packages asterisk-tree test demo bench style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:

@@ -139,9 +139,12 @@ def test_restart_keeps_ports_and_passwords_and_takes_what_is_new(own_asterisk: R
     assert re.search(r"^ *allow +: \(alaw\)$", own_asterisk.rx("pjsip show endpoint trunk"), re.MULTILINE)
 
 
-def test_after_a_crash_it_starts_again(own_asterisk: Running) -> None:
+def test_after_a_crash_it_starts_again(own_asterisk: Running, unstarted: str) -> None:
     own_asterisk.kill()
     assert script(own_asterisk.name, "status").returncode == 3
+    script(unstarted, "--ports", "auto", "start", SIP_HOST="192.0.2.1", ASTERISK_START_SECONDS="1")
+    another = dict(each.split("=", 1) for each in shlex.split(script(unstarted, "env").stdout))
+    assert another["HTTP_PORT"] != own_asterisk.settings["HTTP_PORT"], "nobody takes what was its own"
     assert script(own_asterisk.name, "start").returncode == 0
     assert script(own_asterisk.name, "status").returncode == 0
 
