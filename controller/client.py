@@ -10,7 +10,7 @@ is placed with an idempotency key, so that a request whose answer was lost may b
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -32,6 +32,7 @@ from controller.api.answers import (
     Readiness,
 )
 from controller.api.audit import AuditPage
+from controller.api.configuration import ConfigAnswer
 from controller.api.events import LetterPage, Replayed
 from controller.api.models_history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.problems import ProblemAnswer
@@ -178,13 +179,17 @@ class Client:
 
     def stream_events(self, types: Sequence[str] = (), last_id: str | None = None) -> Iterator[StreamEvent]:
         """From now on, or from behind `last_id`. Ends when the connection does, which raises Unreachable."""
-        return self._stream("/v1/events", types, last_id)
+        return self._stream("/v1/events", {"type": list(types)}, last_id)
 
     def stream_call_events(
         self, call: str, types: Sequence[str] = (), last_id: str | None = None
     ) -> Iterator[StreamEvent]:
         """All that has happened in the call and what happens until it ends, with which the stream ends."""
-        return self._stream(_of(call, "events"), types, last_id)
+        return self._stream(_of(call, "events"), {"type": list(types)}, last_id)
+
+    def stream_live(self, call: str | None = None) -> Iterator[StreamEvent]:
+        """Who speaks, and how loud, twice a second: of all live calls, or of one."""
+        return self._stream("/v1/live", {} if call is None else {"call": call}, None)
 
     def list_dead_letters(self, **query: Any) -> LetterPage:
         """`receiver`, `call`, `after`, `limit`."""
@@ -224,6 +229,9 @@ class Client:
     def forget_caller(self, number: str) -> Forgotten:
         """Deletes all that is kept of calls from and to this number."""
         return self._post(Forgotten, "/v1/history/forget", {"number": number})
+
+    def show_config(self) -> ConfigAnswer:
+        return self._get(ConfigAnswer, "/v1/config")
 
     def list_workers(self) -> WorkerPage:
         return self._get(WorkerPage, "/v1/workers")
@@ -277,11 +285,11 @@ class Client:
         except httpx.HTTPError as error:
             raise _unreachable(self.url, error) from error
 
-    def _stream(self, path: str, types: Sequence[str], last_id: str | None) -> Iterator[StreamEvent]:
+    def _stream(self, path: str, query: Mapping[str, Any], last_id: str | None) -> Iterator[StreamEvent]:
         headers = {"Last-Event-ID": last_id} if last_id else {}
         wait = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)
         try:
-            with self._http.stream("GET", path, params={"type": list(types)}, headers=headers, timeout=wait) as answer:
+            with self._http.stream("GET", path, params=dict(query), headers=headers, timeout=wait) as answer:
                 if answer.is_error:
                     answer.read()
                     raise _problem(answer)

@@ -1,19 +1,22 @@
 """The console in a real browser, over real calls: what an operator sees and does, and what others may not."""
 
+import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, Page, expect
 
 from demo.phone import Phone
 from demo.realtime import Say, ToneBrain
 from demo.sound import has_tone, is_tone, tone
-from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.conftest import Asterisk, free_udp_port
+from tests.e2e.house import SIP_ALLOWED, House, house
 from tests.e2e.test_call_control import is_music
 from tests.e2e.test_inbound import greeted
+from tests.e2e.test_supervisor import watched
 from tests.peers.browser import chromium, look
 
 TARGET = "+4930555123"
@@ -26,6 +29,7 @@ PAINTED = """() => {
     return pixels && pixels.filter((each, at) => at % 4 === 3 && each > 0).length > 5000;
 }"""
 """There is a waveform, and not only its middle line."""
+LOUD = re.compile("-[0-9]+ decibels")
 READER = secrets.token_urlsafe(16)
 
 
@@ -54,13 +58,17 @@ async def press(page: Page, *names: str) -> None:
         await page.get_by_role("button", name=name, exact=True).click()
 
 
+@pytest.mark.timeout(120)  # it is a whole day's work
 async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp_path: Path) -> None:
     brain = ToneBrain([GREETING, STORY, STORY], words=["When are you open?"])
     recorded = {"recording": {"path": str(tmp_path / "calls")}}
+    port = free_udp_port()
     tokens = [{"name": "reader", "token": READER, "scopes": ["read"]}]
     async with (
         chromium() as browser,
-        house(asterisk, tmp_path, brain, tokens=tokens, agent=recorded) as running,
+        house(
+            asterisk, tmp_path, brain, tokens=tokens, agent=recorded, trunk=SIP_ALLOWED, more=watched(port)
+        ) as running,
         visitor(browser, running, str(running.service.api.headers["authorization"]).split()[1]) as page,
         running.caller() as phone,
     ):
@@ -73,20 +81,25 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
         await expect(log).to_contain_text(HOSTILE)
         await expect(log).to_contain_text("When are you open?")
         await expect(page.locator(".line.now")).to_contain_text("We are open from")
-        await expect(page.locator(".side.speaks", has_text="Agent")).to_be_visible()
+        await expect(page.get_by_role("meter", name="Agent's level")).to_have_attribute("aria-valuetext", LOUD)
         await expect(log).to_contain_text("until noon")
         await expect(log).to_contain_text("answered in")
         assert await page.locator("main img, main script").count() == 0
-        problems = await look(page, "call", tmp_path)
+        problems = await look(page, "call")
 
         await acts(page, running, phone)
         call = await running.call_id()
-        problems += await others(page, tmp_path)
+        problems += await others(page)
         async with visitor(browser, running, READER) as reader:
             await may_only_look(reader, call)
-        await hangs_up(page, phone, call)
+            problems += await look(reader, "login")
+        await page.goto(page.url.split("#")[0] + f"#/calls/{call}")
+        async with running.callee(port) as supervisor:
+            problems += await takes_over(page, supervisor)
+            await hangs_up(page, phone)
         await running.ended(call)
-        problems += await past(page, tmp_path)
+        problems += await past(page)
+        problems += await places(page, running)
         assert problems == []
 
 
@@ -114,14 +127,14 @@ async def acts(page: Page, running: House, phone: Phone) -> None:
     assert not has_tone(phone.rtp.stretches()[-1].samples[-800:], 1100)
 
 
-async def others(page: Page, folder: Path) -> list[str]:
+async def others(page: Page) -> list[str]:
     """The other pages, while a call is up."""
     found = []
-    for name, heading in (("Live", "Live calls"), ("Queue", "Outbound queue"), ("Health", "Health")):
+    for name, heading in (("Live", "Live calls"), ("Health", "Health")):
         await page.get_by_role("link", name=name, exact=True).click()
         await expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
         await expect(page.locator("dl.tiles > div").first).to_be_visible()
-        found += await look(page, name.lower(), folder)
+        found += await look(page, name.lower())
     return found
 
 
@@ -136,9 +149,37 @@ async def may_only_look(page: Page, call: str) -> None:
     await expect(page.get_by_label("API token")).to_be_visible()
 
 
-async def hangs_up(page: Page, phone: Phone, call: str) -> None:
+async def takes_over(page: Page, supervisor: Phone) -> list[str]:
+    await press(page, "Take over")
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Who").select_option("ada")
+    found = await look(page, "dialog")
+    await dialog.get_by_role("button", name="Call them").click()
+    await supervisor.wait("called")
+    await supervisor.command("answer")
+    await supervisor.answered()
+    await expect(page.locator(".title .badge")).to_have_text("transferred")
+    return found
+
+
+async def places(page: Page, running: House) -> list[str]:
+    """A call to somebody who is busy, and what the queue says of it."""
+    async with running.refusing("486 Busy Here") as callee:
+        await press(page, "Place a call")
+        await page.get_by_label("Number").fill(TARGET)
+        await page.get_by_role("button", name="Call", exact=True).click()
+        await callee.wait("refused")
+    await expect(page.get_by_role("heading", name=f"To {TARGET}")).to_be_visible()
+    await expect(page.locator(".title .badge")).to_have_text("ended")
+    await page.get_by_role("link", name="Queue", exact=True).click()
+    await expect(page.get_by_role("row").filter(has_text=TARGET)).to_contain_text("busy")
+    await press(page, "Pause all")
+    await expect(page.locator("dl.tiles")).to_contain_text("Paused")
+    return await look(page, "queue")
+
+
+async def hangs_up(page: Page, phone: Phone) -> None:
     """By the keyboard, after a change of mind."""
-    await page.goto(page.url.split("#")[0] + f"#/calls/{call}")
     await page.get_by_role("button", name="Hang up", exact=True).focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("dialog")).to_contain_text("ends at once")
@@ -151,7 +192,7 @@ async def hangs_up(page: Page, phone: Phone, call: str) -> None:
     await expect(page.locator(".title .badge")).to_have_text("ended")
 
 
-async def past(page: Page, folder: Path) -> list[str]:
+async def past(page: Page) -> list[str]:
     """The call in the history: found by a word, heard, and its words follow the sound."""
     await page.get_by_role("link", name="History", exact=True).click()
     await page.get_by_label("Somebody said").fill("nothing like that")
@@ -160,7 +201,7 @@ async def past(page: Page, folder: Path) -> list[str]:
     await page.get_by_label("Somebody said").fill("Saturdays")
     await press(page, "Search")
     await expect(page.get_by_role("link", name="4930123456")).to_be_visible()
-    found = await look(page, "history", folder)
+    found = await look(page, "history")
     await page.get_by_role("link", name="4930123456").click()
     await expect(page.get_by_role("log")).to_contain_text(HOSTILE)
     await page.wait_for_function(PAINTED)
@@ -169,8 +210,8 @@ async def past(page: Page, folder: Path) -> list[str]:
     await page.get_by_role("listitem").filter(has_text="until noon").get_by_role("button").click()
     await page.wait_for_function("() => document.querySelector('audio').currentTime > 1")
     await expect(page.locator(".line.here")).to_contain_text("until noon")
-    found += await look(page, "past", folder)
+    found += await look(page, "past")
     await page.get_by_role("link", name="Config", exact=True).click()
     await expect(page.get_by_text("Be brief.")).to_be_visible()
     await expect(page.locator("main")).not_to_contain_text("sk-test")
-    return found + await look(page, "config", folder)
+    return found + await look(page, "config")

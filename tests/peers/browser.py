@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
-WIDTHS = (360, 1440)
-SCHEMES: tuple[Any, ...] = ("light", "dark")
+AXED = ((360, "dark"), (1440, "light"))
+"""Contrast is a matter of the colours, layout one of the width: each of both is looked at once."""
 KEEP = "VOICEAI_SCREENSHOTS"
 """A folder in which pictures are kept, for whoever wants to look at them."""
 
@@ -33,16 +32,16 @@ async def chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-async def look(page: Page, name: str, folder: Path) -> list[str]:
-    """Pictures of the page, narrow and wide, light and dark, and what axe finds serious in each of them."""
-    folder = Path(os.environ.get(KEEP, folder))
-    folder.mkdir(parents=True, exist_ok=True)
+async def look(page: Page, name: str) -> list[str]:
+    """What axe finds serious on the page, narrow and dark, wide and light, and where it is too wide for its window.
+    Pictures of all four, if somebody wants to look at them."""
     found = []
-    for width in WIDTHS:
+    for width, scheme in ((360, "light"), (360, "dark"), (1440, "dark"), (1440, "light")):
         await page.set_viewport_size({"width": width, "height": 900})
-        for scheme in SCHEMES:
-            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            await page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        if KEEP in os.environ:
+            await page.screenshot(path=Path(os.environ[KEEP]) / f"{name}-{width}-{scheme}.png", full_page=True)
+        if (width, scheme) in AXED:
             found += [f"{name} {width} {scheme}: {each}" for each in await serious(page)]
         beyond = await page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
         if beyond > 0:

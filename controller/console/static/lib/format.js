@@ -35,6 +35,8 @@ export const stateKind = (name) => (STATES[name] || [name, "wait"])[1];
 
 export const outcome = (text) => (text ? text.replaceAll("_", " ") : "–");
 
+export const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
 /** Who it is about: the other end, whichever that is. */
 export function party(call) {
   return (call.direction === "inbound" ? call.caller : call.callee) || "unknown number";

@@ -58,7 +58,7 @@ export function open(main, me) {
     } catch (error) {
       if (error.status && error.status !== 401) failed(error);
     }
-  }, 400);
+  }, 800);
   const stops = [
     listen("/v1/events", TYPES, { fresh: refresh, event: refresh, state: (up) => { off.hidden = up; } }),
     scenes("", (scene) => {

@@ -10,7 +10,8 @@ export function open(main, done) {
   const button = h("button", { type: "submit", class: "main" }, "Log in");
   const form = h("form", { class: "login fields" }, h("h1", {}, "voiceai console"),
     h("div", { class: "field" }, h("label", { for: "token" }, "API token"), token,
-      h("small", { id: "token-help" }, "One of `api.tokens` in the config; `voiceai token NAME` makes one.")),
+      h("small", { id: "token-help" }, "One of ", h("code", {}, "api.tokens"), " in the config; ",
+        h("code", {}, "voiceai token NAME"), " makes one.")),
     problem, h("div", { class: "buttons" }, button));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

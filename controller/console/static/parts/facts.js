@@ -1,6 +1,6 @@
 // What there is to know of a call besides its words: times, outcome, transfers, participants, counters, answer times.
 import { h } from "../lib/dom.js";
-import { day, lasted, milliseconds, money, outcome, span } from "../lib/format.js";
+import { counted, day, lasted, milliseconds, money, outcome, span } from "../lib/format.js";
 
 const SHOWN = 40; // turns
 const SLOW_MS = 1200;
@@ -30,8 +30,8 @@ export function list(rows) {
 
 function counters(call) {
   if (!call.counters) return null;
-  const { usage, ...counted } = call.counters;
-  const rows = [...Object.entries(counted), ...Object.entries(usage)].map(([name, value]) => [name.replaceAll("_", " "), value]);
+  const { usage, ...sums } = call.counters;
+  const rows = [...Object.entries(sums), ...Object.entries(usage)].map(([name, value]) => [name.replaceAll("_", " "), value]);
   return h("details", {}, h("summary", {}, "Counters"), list(rows));
 }
 
@@ -50,5 +50,5 @@ export function answerTimes(call) {
   const spread = call.latency.first_frame_ms;
   return h("section", { class: "card" }, h("h2", {}, "Answer times"), h("ol", { class: "bars" }, bars),
     h("p", { class: "quiet" }, `Last ${milliseconds(latest.at(-1).first_frame_ms)}, half of ${turns.length} under ${milliseconds(spread?.p50)}, `
-      + `slowest ${milliseconds(spread?.max)}; interrupted ${call.barge_ins.length} times`));
+      + `slowest ${milliseconds(spread?.max)}; ${counted(call.barge_ins.length, "interruption")}`));
 }

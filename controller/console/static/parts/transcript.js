@@ -69,6 +69,6 @@ function line(call, said, waited, seek) {
   const moment = seek ? h("button", { type: "button", class: "at", "aria-label": `Play from ${span(at)}`, on: { click: () => seek(said) } }, span(at))
     : h("span", { class: "at" }, span(at));
   return h("li", { class: `line ${said.who}`, "data-at": said.at }, h("span", { class: "who" }, NAMES[said.who] || said.who), moment,
-    h("span", { class: "text" }, said.text, said.interrupted && h("span", { "aria-hidden": "true" }, " —")),
+    h("span", { class: "text" }, said.text, said.interrupted && h("span", { "aria-hidden": "true" }, said.text ? " —" : "—")),
     marks.length ? h("span", { class: "marks" }, marks) : null);
 }

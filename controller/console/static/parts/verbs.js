@@ -70,8 +70,12 @@ function actsOf(call, me) {
 }
 
 function supervision(call, me) {
-  if (["ringing", "on"].includes(call.supervision?.state))
-    return [{ label: `Let ${call.supervision.to} go`, work: () => drop(call, "supervise") }];
+  const watched = call.supervision;
+  if (["ringing", "on"].includes(watched?.state)) {
+    const over = { label: `Let ${watched.to} take over`, work: () => post(call, "supervise", { mode: "take_over" }) };
+    const gone = { label: `Let ${watched.to} go`, work: () => drop(call, "supervise") };
+    return watched.state === "on" && watched.mode !== "take_over" ? [over, gone] : [gone];
+  }
   if (!me.choices.supervisors.length || !call.answered_at) return [];
   return [{ label: "Take over", ask: () => supervise(call, me) }];
 }
