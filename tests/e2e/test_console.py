@@ -31,6 +31,10 @@ PAINTED = """() => {
 """There is a waveform, and not only its middle line."""
 LOUD = re.compile("-[0-9]+ decibels")
 READER = secrets.token_urlsafe(16)
+PATIENCE = 30.0
+"""Seconds: nothing here is about speed, and a browser next to two other Asterisks can be slow."""
+
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @asynccontextmanager
@@ -41,7 +45,7 @@ async def visitor(browser: Browser, running: House, token: str) -> AsyncIterator
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
-    page.set_default_timeout(8000)
+    page.set_default_timeout(1000 * PATIENCE)
     await page.goto(f"{running.service.url}/console/")
     await page.get_by_label("API token").fill(token)
     await page.get_by_role("button", name="Log in").click()
@@ -58,7 +62,7 @@ async def press(page: Page, *names: str) -> None:
         await page.get_by_role("button", name=name, exact=True).click()
 
 
-@pytest.mark.timeout(120)  # it is a whole day's work
+@pytest.mark.timeout(240)  # it is a whole day's work
 async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp_path: Path) -> None:
     brain = ToneBrain([GREETING, STORY, STORY], words=["When are you open?"])
     recorded = {"recording": {"path": str(tmp_path / "calls")}}
@@ -97,7 +101,7 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
         async with running.callee(port) as supervisor:
             problems += await takes_over(page, supervisor)
             await hangs_up(page, phone)
-        await running.ended(call)
+        await running.ended(call, PATIENCE)
         problems += await past(page)
         problems += await places(page, running)
         assert problems == []
@@ -107,11 +111,11 @@ async def acts(page: Page, running: House, phone: Phone) -> None:
     """Says something, holds, transfers to somebody who is busy."""
     await page.get_by_label("Let the agent say").fill("We close in five minutes.")
     await press(page, "Say")
-    await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
+    await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=PATIENCE)
     phone.rtp.say(tone(0.6, 620))
     await expect(page.get_by_text("interrupted after")).to_be_visible()
     await press(page, "Hold")
-    await phone.rtp.hears(is_music)
+    await phone.rtp.hears(is_music, timeout=PATIENCE)
     await press(page, "Resume")
     await expect(page.get_by_role("button", name="Hold", exact=True)).to_be_visible()
     async with running.refusing("486 Busy Here") as target:
@@ -122,7 +126,7 @@ async def acts(page: Page, running: House, phone: Phone) -> None:
         await expect(dialog.get_by_role("alert")).to_contain_text("may not be dialled")
         await dialog.get_by_label("To", exact=True).fill(TARGET)
         await dialog.get_by_role("button", name="Transfer").click()
-        await target.wait("refused")
+        await target.wait("refused", timeout=PATIENCE)
     await expect(page.get_by_text(f"blind to {TARGET}: busy")).to_be_visible()
     assert not has_tone(phone.rtp.stretches()[-1].samples[-800:], 1100)
 
@@ -155,9 +159,9 @@ async def takes_over(page: Page, supervisor: Phone) -> list[str]:
     await dialog.get_by_label("Who").select_option("ada")
     found = await look(page, "dialog")
     await dialog.get_by_role("button", name="Call them").click()
-    await supervisor.wait("called")
+    await supervisor.wait("called", timeout=PATIENCE)
     await supervisor.command("answer")
-    await supervisor.answered()
+    await supervisor.answered(PATIENCE)
     await expect(page.locator(".title .badge")).to_have_text("transferred")
     return found
 
@@ -168,7 +172,7 @@ async def places(page: Page, running: House) -> list[str]:
         await press(page, "Place a call")
         await page.get_by_label("Number").fill(TARGET)
         await page.get_by_role("button", name="Call", exact=True).click()
-        await callee.wait("refused")
+        await callee.wait("refused", timeout=PATIENCE)
     await expect(page.get_by_role("heading", name=f"To {TARGET}")).to_be_visible()
     await expect(page.locator(".title .badge")).to_have_text("ended")
     await page.get_by_role("link", name="Queue", exact=True).click()
@@ -188,7 +192,7 @@ async def hangs_up(page: Page, phone: Phone) -> None:
     await expect(page.get_by_role("button", name="Hang up", exact=True)).to_be_focused()
     await page.keyboard.press("Enter")
     await page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
-    await phone.wait("left")
+    await phone.wait("left", timeout=PATIENCE)
     await expect(page.locator(".title .badge")).to_have_text("ended")
 
 
