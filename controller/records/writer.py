@@ -190,6 +190,8 @@ class Records:
                     log.info("old records deleted", calls=forgotten)
             except StoreError as error:
                 log.warning("old records can't be deleted at the moment", reason=str(error))
+            except Exception:  # the top of the task: no call ends because an old one can't be deleted
+                log.exception("old records can't be deleted by a fault of ours")
             await asyncio.sleep(FORGET_EVERY)
 
 

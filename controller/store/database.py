@@ -26,6 +26,7 @@ from controller.store import migrations
 log = structlog.get_logger()
 
 TRANSACTION_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
 BUSY_MS = 5000
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 
@@ -76,7 +77,11 @@ class Database:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._engine is not None
-        await self._engine.dispose()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._engine.dispose()
+        except TimeoutError:
+            log.warning("the store did not let go in time; its connections end with the process")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -131,7 +136,8 @@ def _cause(error: DBAPIError) -> BaseException | None:
 
 def _words(error: Exception) -> str:
     """Without SQLAlchemy's quotation of the statement and its values."""
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+    text = str(getattr(error, "orig", None) or error)
+    return text.splitlines()[0] if text else "no answer in time" if isinstance(error, TimeoutError) else repr(error)
 
 
 def _engine(url: str) -> AsyncEngine:
@@ -139,10 +145,12 @@ def _engine(url: str) -> AsyncEngine:
         parsed = make_url(url)
         if parsed.drivername not in DRIVERS:
             raise StoreError(f"store.url must begin with {' or '.join(f'{each}://' for each in DRIVERS)}")
-        engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        sqlite = parsed.get_backend_name() == "sqlite"
+        patience = {} if sqlite else {"timeout": TRANSACTION_SECONDS}
+        engine = create_async_engine(parsed, pool_pre_ping=not sqlite, connect_args=patience)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(f"store.url can't be used: {error}") from error
-    if parsed.get_backend_name() == "sqlite":
+    if sqlite:
         _prepare_file(parsed.database)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)

@@ -223,6 +223,42 @@ async def test_what_is_old_goes_words_first(tmp_path: Path) -> None:
         assert set((await counted(it)).values()) == {0}
 
 
+async def test_a_year_of_calls_goes_in_one_night(tmp_path: Path) -> None:
+    """More than one statement may name."""
+    async with desk(tmp_path) as it:
+        began = story_of(CALL)
+        many = [str(uuid.UUID(int=number)) for number in range(1100)]
+        it.tell([each for call in many for each in (story_of(call)[0], story_of(call)[-1])])
+        it.tell(began)
+        await it.written(60)
+        assert await it.shelf.forget_old(Settings(keep_days=1), later(0) + timedelta(days=2)) == 1101
+        assert set((await counted(it)).values()) == {0}
+
+
+async def test_the_housekeeping_outlives_a_store_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr(writer, "FORGET_EVERY", 0.01)
+    faults = iter([StoreError("away"), ValueError("ours")])
+    async with desk(tmp_path, Settings(keep_days=1)) as it:
+        it.tell(story_of(IDS[0]))  # long ago
+        it.tell(story_of(IDS[1])[:-1])  # nobody saw its end
+        await it.written()
+        honest = it.shelf.end_abandoned
+
+        async def end_abandoned(*given: Any) -> int:
+            for fault in faults:
+                raise fault
+            return await honest(*given)
+
+        monkeypatch.setattr(it.shelf, "end_abandoned", end_abandoned)
+        tidying = asyncio.create_task(it.records.tidy(lambda: set()))
+        async with asyncio.timeout(10):
+            while set((await counted(it)).values()) != {0}:
+                await asyncio.sleep(0.01)
+        assert not tidying.done()
+        tidying.cancel()
+
+
 async def test_calls_that_nobody_saw_end_are_ended_unless_they_go_on(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         it.tell(story_of(IDS[0])[:-1])

@@ -127,6 +127,18 @@ async def test_a_restart_that_nobody_saw_is_no_error(server: Server, url: str) -
         await pause(database, "after")
 
 
+async def test_one_that_hangs_holds_up_neither_the_end_nor_the_next_start(
+    server: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "CLOSE_SECONDS", 0.5)
+    async with asyncio.timeout(20):
+        async with Database(url) as database:
+            await asyncio.gather(*(pauses(database) for _ in range(3)))
+            server.freeze()
+        with pytest.raises(StoreError, match="can't be opened"):
+            await Database(url).__aenter__()
+
+
 async def test_killed_in_the_middle_of_a_transaction(server: Server, url: str) -> None:
     async with Database(url) as database:
         with pytest.raises(StoreError):
