@@ -2,8 +2,9 @@
 
 Owns the queue and the one task that writes. `take` never waits. What the store does not take goes to a file and from
 there to the store as soon as it is back, also after a restart; rows may be put twice without harm, so nothing is lost
-or doubled by a crash between two steps. When neither takes anything, the latest `MOST` events are kept in memory. What
-can't be written at all is dropped by itself, counted, and told in the log.
+or doubled by a crash between two steps. A store that is too slow for many events at once is given fewer. When neither
+takes anything, the latest `MOST` events are kept in memory. What can't be written at all is dropped by itself, counted,
+and told in the log.
 """
 
 import asyncio
@@ -46,6 +47,7 @@ class Records:
         self._waiting: deque[shapes.AnyEvent] = deque()
         self._news = asyncio.Event()
         self._failures = 0
+        self._at_once = BATCH
         self._journal_fault = False
         self._unreadable = False
         waiting = Gauge("voiceai_records_waiting", "Events of calls that are not in the store yet.", registry=registry)
@@ -69,6 +71,7 @@ class Records:
                 await self._round()
             except StoreError as error:
                 self._failures += 1
+                self._at_once = max(1, self._at_once // 2)  # perhaps they are too many for the time there is
                 if self._failures == 1:
                     log.warning("the store takes no records; they go to a file", reason=str(error))
                 await self._set_aside()
@@ -87,13 +90,14 @@ class Records:
         if self._failures:
             log.info("the store takes records again", waiting=len(self._waiting), journal_bytes=self._journal.size)
         self._failures = 0
+        self._at_once = min(BATCH, self._at_once + 1)
 
     @property
     def _behind(self) -> bool:
         return self._journal.size > 0 and not self._unreadable
 
     async def _write_some(self) -> None:
-        batch = [self._waiting[place] for place in range(min(BATCH, len(self._waiting)))]
+        batch = [self._waiting[place] for place in range(min(self._at_once, len(self._waiting)))]
         await self._put(batch)
         for event in batch:  # what is not there any more was pushed out meanwhile by what came
             if self._waiting and self._waiting[0] is event:
@@ -103,7 +107,7 @@ class Records:
 
     async def _catch_up(self) -> None:
         try:
-            lines, to = await asyncio.to_thread(self._journal.first, BATCH)
+            lines, to = await asyncio.to_thread(self._journal.first, self._at_once)
             await self._put([event for line in lines if (event := _read(line)) is not None])
             await asyncio.to_thread(self._journal.taken, to)
         except OSError as error:

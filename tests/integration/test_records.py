@@ -88,6 +88,27 @@ async def test_what_the_store_does_not_take_goes_to_the_file_and_then_to_the_sto
     assert (found["calls"], found["call_words"], found["call_legs"]) == (31, 31, 62)
 
 
+async def test_a_store_that_is_too_slow_for_many_at_once_is_given_fewer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "AWAY_SECONDS", (0.01,))
+    async with desk(tmp_path) as it:
+        honest = it.shelf.put
+
+        async def put(events: Any) -> None:
+            if len(events) > 3:
+                raise StoreError("the store did not answer in time")
+            await honest(events)
+
+        monkeypatch.setattr(it.shelf, "put", put)
+        for call in IDS[:5]:
+            it.tell(story_of(call))
+        await it.written(30)
+        found = await counted(it)
+        assert it.value("voiceai_records_lost_total") == 0
+    assert (found["calls"], found["call_words"], found["call_events"]) == (5, 5, 65)
+
+
 async def test_a_killed_controller_leaves_its_file_to_the_next_one(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         store = Away(it)
@@ -253,7 +274,7 @@ async def test_the_housekeeping_outlives_a_store_that_is_away(tmp_path: Path, mo
         monkeypatch.setattr(it.shelf, "end_abandoned", end_abandoned)
         tidying = asyncio.create_task(it.records.tidy(lambda: set()))
         async with asyncio.timeout(10):
-            while set((await counted(it)).values()) != {0}:
+            while set((await counted(it)).values()) != {0}:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.01)
         assert not tidying.done()
         tidying.cancel()
