@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import structlog
 
 from controller.events.counts import Counts
-from controller.events.outbox import Draft, Outbox, Settled
+from controller.events.outbox import Draft, Outbox, Settled, Told
 from controller.store.database import StoreError
 
 log = structlog.get_logger()
@@ -27,7 +27,7 @@ AWAY_SECONDS = (1.0, 2.0, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class _Op:
-    what: Draft | Settled
+    what: Draft | Settled | Told
     written: asyncio.Future[None] | None = None
 
 
@@ -45,20 +45,28 @@ class Ledger:
         self._empty = asyncio.Event()
         self._empty.set()
         self._failures = 0
+        self._at_once = BATCH
         self._dropping = False
 
-    def offer(self, draft: Draft) -> None:
+    def offer(self, draft: Draft) -> bool:
+        """Whether there was room for it."""
         full = self._drafts >= MOST or self._bytes + len(draft.body) > MOST_BYTES
         if full:
             self._counts.dropped.labels("outbox").inc()
             if not self._dropping:
                 log.error("events for webhooks are dropped: the store takes none, and memory for them is full")
             self._dropping = True
-            return
+            return False
         self._dropping = False
         self._drafts += 1
         self._bytes += len(draft.body)
         self._put(_Op(draft))
+        return True
+
+    def told(self, what: Told) -> None:
+        """All events of a change of the queue were offered: it is marked as told in the transaction of the last one, or
+        after it."""
+        self._put(_Op(what))
 
     async def settle(self, settled: Settled) -> None:
         """Returns once it is written; however long that takes."""
@@ -76,7 +84,7 @@ class Ledger:
         while True:
             await self._news.wait()
             await asyncio.sleep(GATHER_SECONDS)
-            batch = [self._ops[place] for place in range(min(BATCH, len(self._ops)))]
+            batch = [self._ops[place] for place in range(min(self._at_once, len(self._ops)))]
             if not await self._write(batch):
                 await asyncio.sleep(AWAY_SECONDS[min(self._failures, len(AWAY_SECONDS)) - 1])
                 continue
@@ -92,6 +100,7 @@ class Ledger:
             await self._outbox.write([op.what for op in batch], datetime.now(UTC))
         except StoreError as error:
             self._failures += 1
+            self._at_once = max(1, self._at_once // 2)  # perhaps they are too many for the time there is
             if self._failures == 1:
                 log.warning("the store takes no events; they wait in memory", reason=str(error), waiting=len(self._ops))
             return False
@@ -101,6 +110,7 @@ class Ledger:
         if self._failures:
             log.info("the store takes events again", waiting=len(self._ops))
         self._failures = 0
+        self._at_once = min(BATCH, self._at_once + 1)
         return True
 
     def _gone(self, op: _Op) -> None:

@@ -17,6 +17,7 @@ from controller.events.patience import Again, Done, GiveUp
 from controller.events.receivers import OF_CALL
 from controller.store.database import Database
 from controller.store.tables_events import webhook_outbox as table
+from controller.store.tables_outbound import outbound_calls
 
 Lane = tuple[str, str]
 """Receiver and call."""
@@ -64,6 +65,15 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A change of the queue whose events stand before this: the queue need not remember that it has to be told."""
+
+    call: str
+    due_at: datetime | None
+    """For which the call waits; None: the queue is done with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """`later`: when the next one will be due, of those that are not yet."""
 
@@ -88,7 +98,7 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def write(self, ops: Sequence[Draft | Settled], now: datetime) -> None:
+    async def write(self, ops: Sequence[Draft | Settled | Told], now: datetime) -> None:
         """All of it or nothing, in order."""
         drafts = [each for each in ops if isinstance(each, Draft)]
         settled = [each for each in ops if isinstance(each, Settled)]
@@ -104,6 +114,8 @@ class Outbox:
                 await _settle(connection, each)
             if free:
                 await _promote(connection, free, now)
+            for told in (each for each in ops if isinstance(each, Told)):
+                await _unmark(connection, told)
 
     async def due(self, now: datetime, busy: Collection[int], most: int, most_of_calls: int) -> Due:
         """What is to be sent now, without the numbers in `busy`: up to `most` for each receiver of the config, and
@@ -171,6 +183,13 @@ async def _settle(connection: AsyncConnection, settled: Settled) -> None:
         case GiveUp(reason):
             tried["reason"] = reason[:LONGEST_REASON]
             await connection.execute(update(table).where(mine).values(due_at=None, dead_at=settled.at, **tried))
+
+
+async def _unmark(connection: AsyncConnection, told: Told) -> None:
+    """Unless there is a newer change, which is told by itself."""
+    over = outbound_calls.c.status == "ended"
+    same = over if told.due_at is None else and_(~over, outbound_calls.c.due_at == told.due_at)
+    await connection.execute(update(outbound_calls).where(outbound_calls.c.id == told.call, same).values(untold=False))
 
 
 async def _promote(connection: AsyncConnection, lanes: Collection[Lane], now: datetime) -> None:

@@ -19,10 +19,11 @@ from controller.call import milestones
 from controller.config import Config
 from controller.events.counts import Counts
 from controller.events.courier import Courier
+from controller.events.data import Queued, Settled
 from controller.events.hub import Hub
 from controller.events.ledger import Ledger
 from controller.events.making import Maker, Notice
-from controller.events.outbox import Draft, Outbox
+from controller.events.outbox import Draft, Outbox, Told
 from controller.events.post import Post
 from controller.events.receivers import OF_CALL, Receivers
 from controller.store.database import Database, StoreError
@@ -135,10 +136,14 @@ class Events:
         self._keep_record(notice)
         self.hub.publish(notice)
         self._counts.overflows.inc(self.hub.overflows - before)
+        accepted = True
         for receiver in self.receivers.of(notice):
             own = receiver.url if receiver.name.startswith(OF_CALL) else None
             event, body = notice.event, receiver.body(notice)
-            self._ledger.offer(Draft(event.id, event.type, notice.call, receiver.name, own, body, event.timestamp))
+            draft = Draft(event.id, event.type, notice.call, receiver.name, own, body, event.timestamp)
+            accepted = self._ledger.offer(draft) and accepted
+        if accepted and isinstance(notice.event.data, Queued | Settled):
+            self._ledger.told(Told(notice.call, getattr(notice.event.data, "due_at", None)))
 
     async def _watch(self) -> None:
         """The sizes of the outbox, and the end of old dead letters."""

@@ -100,7 +100,10 @@ class Dialer:
         self._saving: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._forgot: datetime | None = None
+        self._began = _now()
         self._recovered = False
+        self._owed: dict[str, None] = {}
+        """Calls of whose change those who listen have not been told."""
         self._told_away = False
         self._rest_until = _now()
         self._why: dict[str, str] = {}
@@ -131,6 +134,8 @@ class Dialer:
             try:
                 if not self._recovered:
                     await self._recover()
+                for call in list(self._owed):
+                    await self._tell(call)
                 wait = await self._round()
                 self._told_away = False
             except StoreError as error:
@@ -148,7 +153,8 @@ class Dialer:
     async def _recover(self) -> None:
         for call in await self._queue.interrupt(_now(), without=self._under_way):
             log.warning("a call was being dialled when the controller stopped; it is not tried again", call=call)
-            await self._tell(call)
+            self._owed[call] = None
+        self._owed |= dict.fromkeys(await self._queue.untold(self._began))
         self._recovered = True
 
     async def finish(self) -> None:
@@ -293,12 +299,14 @@ class Dialer:
         self.wake()
 
     async def _tell(self, call: str) -> None:
-        """Those who listen, of what has become of a call. What they are told is not worth a second try."""
+        """Those who listen, of what has become of a call; in a later round, if the store is away."""
         try:
             entry = await self._queue.get(call)
         except StoreError as error:
-            log.warning("nobody can be told what became of a queued call", call=call, reason=str(error))
+            log.warning("nobody can be told yet what became of a queued call", call=call, reason=str(error))
+            self._owed[call] = None
             return
+        self._owed.pop(call, None)
         news = pictures.news_of(self._config, entry) if entry is not None else None
         if news is not None:
             self._observe(news)

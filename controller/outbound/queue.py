@@ -2,7 +2,8 @@
 
 Owns the SQL. Each method is one short transaction; what it returns is committed. Raises `store.database.StoreError`.
 A call is dialled at most once for each time that `dial` returned: it takes the row from `queued` to `dialling`, on the
-disk, before anybody is called, and nothing but the end of that very attempt takes it back.
+disk, before anybody is called, and nothing but the end of that very attempt takes it back. Each change that others are
+told of is marked `untold` in its own transaction; the outbox takes the mark away together with the event.
 """
 
 from collections.abc import Collection, Sequence
@@ -53,6 +54,7 @@ class Queue:
                 "due_at": due_at,
                 "expires_at": expires_at,
                 "attempts": [],
+                "untold": True,
             }
             number = (await store.execute(insert(calls).values(row))).inserted_primary_key
             assert number is not None
@@ -113,6 +115,13 @@ class Queue:
         async with self._database.reading() as store:
             found = {row[0]: row[1] for row in await store.execute(_BY_STATUS)}
         return {status: found.get(status, 0) for status in Status}
+
+    async def untold(self, before: datetime) -> list[str]:
+        """Whose change, of before that moment, nobody was told of: the controller was killed in between."""
+        old = (calls.c.created_at < before, calls.c.ended_at.is_(None) | (calls.c.ended_at < before))
+        query = select(calls.c.id).where(calls.c.untold, calls.c.status != Status.DIALLING, *old)
+        async with self._database.reading() as store:
+            return list((await store.execute(query.order_by(calls.c.number))).scalars())
 
     # ------------------------------------------------------------ on its way
 
@@ -204,10 +213,11 @@ def _is(status: Status) -> ColumnElement[bool]:
 def _after(what: Again | Over, now: datetime) -> dict[str, Any]:
     match what:
         case Again(due_at):
-            return {"status": Status.QUEUED, "due_at": due_at}
+            return {"status": Status.QUEUED, "due_at": due_at, "untold": True}
         case Over(result, detail):
             told = detail[:_LONGEST_DETAIL] if detail else None
-            return {"status": Status.ENDED, "result": result, "detail": told, "ended_at": now}
+            ended = {"status": Status.ENDED, "result": result, "detail": told, "ended_at": now}
+            return ended | {"untold": True}
 
 
 def _written(attempt: Attempt) -> dict[str, str | None]:

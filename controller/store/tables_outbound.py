@@ -1,6 +1,6 @@
 """The queue of calls to be placed, as tables. What the columns mean is `controller/outbound`'s. [pure]"""
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text, false
 
 from controller.store.tables import Moment, metadata
 
@@ -28,6 +28,7 @@ outbound_calls = Table(
     Column("ended_at", Moment),
     Column("result", String(16)),
     Column("detail", String(200)),
+    Column("untold", Boolean, nullable=False, server_default=false()),  # its latest change is not with the webhooks yet
     Index("ix_outbound_calls_order", "status", "trunk", "priority", "number"),
 )
 

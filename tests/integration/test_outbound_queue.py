@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from controller.events.outbox import Outbox, Told
 from controller.outbound.decisions import Again, Over
 from controller.outbound.entry import Attempt, Entry, Order, Status
 from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
@@ -167,3 +168,31 @@ async def test_pauses(queue: Queue) -> None:
     assert await queue.pauses() == {"second", ALL_TRUNKS}
     await queue.resume(ALL_TRUNKS)
     assert await queue.pauses() == frozenset()
+
+
+async def test_what_others_are_not_told_yet_is_marked(queue: Queue) -> None:
+    """Not for those of this moment: their events are on their way."""
+    later = NOW + SECOND
+    waits, dialled, over = await add(queue), await add(queue), await add(queue)
+    await queue.dial(dialled.id, NOW)
+    await queue.cancel(over.id, "ops", NOW)
+    assert await queue.untold(NOW) == []
+    assert await queue.untold(later) == [waits.id, over.id]
+    await queue.settle(dialled.id, Attempt(NOW, "busy"), Again(later), NOW)
+    assert await queue.untold(later) == [waits.id, dialled.id, over.id]
+
+
+async def test_the_outbox_takes_the_mark_away_unless_there_is_a_newer_change(tmp_path: Path) -> None:
+    later = NOW + SECOND
+    async with Database(store_at(tmp_path)) as database:
+        queue, outbox = Queue(database), Outbox(database)
+        call = await add(queue)
+        await outbox.write([Told(call.id, later), Told(call.id, None)], NOW)
+        assert await queue.untold(later) == [call.id]
+        await outbox.write([Told(call.id, call.due_at)], NOW)
+        assert await queue.untold(later) == []
+        await queue.cancel(call.id, "ops", NOW)
+        await outbox.write([Told(call.id, call.due_at)], NOW)
+        assert await queue.untold(later) == [call.id]
+        await outbox.write([Told(call.id, None)], NOW)
+        assert await queue.untold(later) == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -22,8 +23,8 @@ def accepted(store: Path) -> set[tuple[str, str]]:
         return set(connection.execute("select call, event from webhook_outbox"))
 
 
-async def start(folder: Path, url: str, round_: str) -> asyncio.subprocess.Process:
-    command = (sys.executable, "-m", "tests.peers.teller", str(folder), url, round_)
+async def start(folder: Path, url: str, round_: str, peer: str = "teller") -> asyncio.subprocess.Process:
+    command = (sys.executable, "-m", f"tests.peers.{peer}", str(folder), url, round_)
     return await asyncio.create_subprocess_exec(*command, cwd=ROOT)
 
 
@@ -53,3 +54,18 @@ async def test_killed_again_and_again(tmp_path: Path) -> None:
     assert_in_order(there.got)
     assert len(got) - len(set(got)) <= 3 * PER_RECEIVER, "only what was under way at a kill comes twice"
     assert accepted(tmp_path / "voiceai.sqlite3") == set()
+
+
+async def test_killed_between_the_queue_and_the_event_of_its_change(tmp_path: Path) -> None:
+    """Nothing but the row knows of it: the next controller tells."""
+    async with receiver() as there:
+        for last in ("CallQueued", "CallSettled"):
+            process = await start(tmp_path, there.url(), last, "clerk")
+            async with asyncio.timeout(60):
+                assert await process.wait() == -signal.SIGKILL
+        process = await start(tmp_path, there.url(), "-", "clerk")
+        async with asyncio.timeout(60):
+            assert await process.wait() == 0
+    events = {each.body["id"]: each.body["type"] for each in there.got}  # what was under way at a kill comes twice
+    assert list(events.values()) == ["call.queued", "call.settled"]
+    assert {each.body["data"]["call"] for each in there.got} == {there.got[0].body["data"]["call"]}
