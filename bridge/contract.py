@@ -25,6 +25,7 @@ from bridge.contract_events import Event as Event
 from bridge.contract_events import Failed as Failed
 from bridge.contract_events import Finished as Finished
 from bridge.contract_events import Hello as Hello
+from bridge.contract_events import LineStep as LineStep
 from bridge.contract_events import Load as Load
 from bridge.contract_events import MediaConnected as MediaConnected
 from bridge.contract_events import MediaFormat as MediaFormat

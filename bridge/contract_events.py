@@ -24,6 +24,14 @@ class Load(Shape):
     """Of the one core that its event loop can use, over the last beat interval. At 1 there is no more."""
     draining: bool = False
     """It takes no new call, and ends with its last one."""
+    cpu_s: float = 0.0
+    """Of the whole process, since it began; this and what follows is looked at every few seconds."""
+    memory: int = 0
+    """Resident, in bytes."""
+    files: int = 0
+    """Open ones, sockets too; 0 where the system does not tell."""
+    tasks: int = 0
+    """Of its event loop."""
 
 
 class Hello(Shape):
@@ -207,6 +215,18 @@ class Counters(Shape):
     usage: dict[str, int] = Field(default_factory=dict)
 
 
+class LineStep(Shape):
+    """What went over the line to the AI, by kind: never what was in it."""
+
+    at_ms: int
+    """Since the session began."""
+    kind: str
+    """As `realtime.events` names it, or the `type` of what was sent."""
+    sent: bool = False
+    times: int = 1
+    """In a row."""
+
+
 class Ended(Shape):
     """The session is over and holds nothing any more. The last event of a call."""
 
@@ -214,6 +234,8 @@ class Ended(Shape):
     call: str
     reason: str
     counters: Counters = Field(default_factory=Counters)
+    line: tuple[LineStep, ...] = ()
+    """The latest of what went over the line to the AI."""
 
 
 class Scene(Shape):

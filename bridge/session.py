@@ -22,6 +22,7 @@ import structlog
 
 from bridge import cast, contract, signals
 from bridge.conversation import Conversation
+from bridge.flight import Flight
 from bridge.line import Line, Opening
 from bridge.memory import Memory
 from bridge.playout import Playout
@@ -80,6 +81,7 @@ class Session:
         self._upstream = Upstream(self._conversation.orders, self._conversation.turns.appended)
         self._uplink, self._gap = self._upstream.uplink, self._upstream.gap
         self._memory = Memory()
+        self._flight = Flight()
         self._line = Line(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
         self._set_up = 0
         """The revision of the set-up with which the last connection was opened."""
@@ -112,6 +114,7 @@ class Session:
 
     async def run(self) -> None:
         """Carry the call until `close`. Raises what was wrong with our own code; the call is closed then too."""
+        self._flight.begin(self._clock())
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._ai = tasks.create_task(self._converse(), name=f"realtime-{self.call}")
@@ -123,7 +126,8 @@ class Session:
             self._shut("the session's task ended")
         if self._crash is not None:
             raise self._crash
-        self._tell(contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters()))
+        ended = contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters())
+        self._tell(ended.model_copy(update={"line": self._flight.steps}))
 
     def remember(self, turns: Sequence[contract.Remembered]) -> None:
         """Before `run`: the call was another worker's, and this is what was said in it."""
@@ -194,6 +198,7 @@ class Session:
     def line_up(self, client: RealtimeClient, opening: Opening) -> None:
         """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
         self._describe(client.updated, opening)
+        self._flight.note("line up", self._clock())
         missed = self._gap.end()
         self._memory.lost()
         self._upstream.client = client
@@ -219,6 +224,7 @@ class Session:
         """Something came in."""
         silent = self._playout.idle
         self._memory.heard(event)
+        self._flight.heard(event, self._clock())
         if isinstance(event, events.SpeechStopped):
             self._gap.turn_over(self._clock())
         self._feed(event)
@@ -228,6 +234,7 @@ class Session:
     def line_down(self, error: ProviderError) -> None:
         """What was received goes on being played, and what the caller says is kept."""
         self._upstream.client = None
+        self._flight.note("line down", self._clock())
         self._memory.lost()
         self._gap.begin(self._clock())
         self._feed(signals.LineLost())
@@ -351,6 +358,7 @@ class Session:
 
     def _send(self, frame: bytes) -> None:
         told = self._memory.sent(frame)
+        self._flight.sent(frame, self._clock())
         if self._client is None and frame.startswith(_SETUP):
             self._unsent.append(frame)
         self._write(told)

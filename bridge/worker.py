@@ -30,6 +30,7 @@ from bridge import log as logs
 from bridge.audiosocket.server import LOOPBACK, AudioSocketServer
 from bridge.clock import Ticker
 from bridge.diskthread import DiskThread
+from bridge.effort import Meter
 from bridge.link import ControlLink
 from bridge.realtime.client import open_client
 from bridge.realtime.warm import WarmLines
@@ -104,6 +105,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._now = asyncio.Event()
         self._effort = thread_time(), monotonic()
+        self._meter = Meter()
 
     def __repr__(self) -> str:
         return f"<Worker {self._options.name} [{self._sessions!r}, {self._link!r}, {self._server!r}]>"
@@ -199,6 +201,7 @@ class Worker:
         lateness = self._ticker.read_lateness()
         (cpu, at), self._effort = self._effort, (thread_time(), monotonic())
         worked, lasted = self._effort[0] - cpu, self._effort[1] - at
+        taken = self._meter.read()
         return contract.Load(
             sessions=len(self._sessions),
             legs=self._server.legs,
@@ -206,6 +209,10 @@ class Worker:
             lateness_max_ms=round(lateness.max_ms, 3),
             busy=round(worked / lasted, 3) if lasted > 0 else 0.0,
             draining=self._stopping.is_set(),
+            cpu_s=round(taken.cpu_s, 2),
+            memory=taken.memory,
+            files=taken.files,
+            tasks=taken.tasks,
         )
 
 

@@ -27,12 +27,16 @@ from controller.api.history import HistoryResources, sound_folders
 from controller.api.scenes import SceneResources
 from controller.api.server import ApiServer, Kept, make_app
 from controller.api.strangers import Strangers
+from controller.api.trace import TraceResources
 from controller.api.workers import WorkerResources
 from controller.ari.events import ApplicationReplaced
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.rest import Ari
 from controller.call import adoption, milestones
 from controller.call.registry import Registry
+from controller.call.trace import Traces
+from controller.canary import Canary
+from controller.canary import Counts as CanaryCounts
 from controller.config import Config
 from controller.console import files
 from controller.console.session import SessionResources, choices_of
@@ -40,6 +44,7 @@ from controller.cost import Prices, Tariff
 from controller.events.service import Events
 from controller.live_book import LiveBook
 from controller.metrics import Metrics, Present
+from controller.outbound.depth import Depth
 from controller.outbound.dialer import Dialer
 from controller.outbound.orders import Orders
 from controller.outbound.queue import Queue
@@ -92,11 +97,13 @@ class Controller:
         self.records = Records(shelf, config.records, journal, metrics.registry)
         self.history = HistoryResources(self._past, shelf, sound_folders(config), config.records)
         self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
+        self.traces = Traces()
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self.usage = UsageBook(database, self.registry.room)
         self.live_book = LiveBook(database, self.registry.kept)
         queue = Queue(database)
+        self._depth = Depth(queue, metrics.registry)
         self.dialer = Dialer(config, queue, self.registry.place, self._observe)
         self.orders = Orders(config, queue, self.dialer.wake, self._observe)
         self.scenery = Scenery(self.workers.tell_all, self.registry.cost)
@@ -108,9 +115,11 @@ class Controller:
         self.registry.take_worker_event(event)
 
     def _observe(self, what: milestones.Milestone) -> None:
-        self.live_book.observe(what)
-        self._metrics.observe(what)
-        self.events.observe(what)
+        self.traces.observe(what, datetime.now(UTC))
+        if not isinstance(what, milestones.Stepped):
+            self.live_book.observe(what)
+            self._metrics.observe(what)
+            self.events.observe(what)
 
     def _worker_lost(self, call: str) -> None:
         self.registry.worker_lost(call)
@@ -188,8 +197,10 @@ class Controller:
     def _background(self, trail: Trail) -> list[asyncio.Task[None]]:
         """What goes on until the end of the calls."""
         return [
+            *self._canary(),
             self._task("asterisk", self._follow_asterisk()),
             self._task("audit", trail.run()),
+            self._task("queue depth", self._depth.run()),
             self._task("usage", self.usage.run()),
             self._task("live calls", self.live_book.run()),
             self._task("tidying", self.records.tidy(self.registry.ids)),
@@ -197,6 +208,14 @@ class Controller:
             self._task("beats", self.workers.watch()),
             self._task("scenery", self.scenery.run()),
         ]
+
+    def _canary(self) -> list[asyncio.Task[None]]:
+        settings = self._config.canary
+        if settings is None:
+            return []
+        counts = CanaryCounts(self._metrics.registry)
+        canary = Canary(settings, self._config.asterisk.ari, counts, lambda: all(self.registry.ready().values()))
+        return [self._task("canary", canary.run())]
 
     def _application(self, trail: Trail) -> web.Application:
         """The HTTP server's part: the API, the console, metrics, the workers' link."""
@@ -213,6 +232,7 @@ class Controller:
             *WorkerResources(self.workers, config.shutdown.worker_drain_s).operations(),
             *SceneResources(self.scenery).operations(),
             *ConfigResources(config).operations(),
+            *TraceResources(self.registry, self.traces.of).operations(),
             *self.history.operations(),
         )
         return make_app(
@@ -240,6 +260,7 @@ class Controller:
                             self._reconcile()
                         case LinkDown():
                             self.registry.link_up = False
+                            self._metrics.ari_link_lost()
                         case ApplicationReplaced():
                             self._replaced()
                             return

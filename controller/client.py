@@ -36,6 +36,7 @@ from controller.api.configuration import ConfigAnswer
 from controller.api.events import LetterPage, Replayed
 from controller.api.models_history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.problems import ProblemAnswer
+from controller.api.trace import TraceAnswer
 from controller.api.workers import WorkerAnswer, WorkerPage
 
 TIMEOUT_SECONDS = 15.0
@@ -106,6 +107,9 @@ class Client:
 
     def show_call(self, call: str) -> CallDetailAnswer:
         return self._get(CallDetailAnswer, _of(call))
+
+    def trace_call(self, call: str) -> TraceAnswer:
+        return self._get(TraceAnswer, _of(call, "trace"))
 
     def hang_up(self, call: str) -> CallAnswer:
         return self._post(CallAnswer, _of(call, "hangup"))

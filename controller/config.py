@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 from controller import config_schema, config_source, limits
 from controller.config_agents import Agent, AiProvider, HttpTool, Mcp, Price, star
 from controller.config_api import Api, Scope, Token
+from controller.config_canary import Canary
 from controller.config_checks import complete, problems_of
 from controller.config_errors import ConfigError, ConfigErrors, Path, dotted, render
 from controller.config_outbound import CallingHours, Outbound, Retries
@@ -184,6 +185,8 @@ class Config(Section):
     store: Store = Field(default_factory=Store)
     records: Records = Field(default_factory=Records)
     shutdown: Shutdown = Field(default_factory=Shutdown)
+    canary: Canary | None = None
+    """A call of our own, now and then, as a metric and an alert (docs/metrics.md). null: none."""
 
     def redacted(self) -> dict[str, Any]:
         """For display: every value that could be a secret is `**********`."""

@@ -10,7 +10,7 @@ agents' models, tools and workers.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bridge import contract
@@ -70,6 +70,7 @@ class Metrics:
         self._ari = self._histogram(
             "ari_request_seconds", "Requests to Asterisk's REST interface.", ARI_BUCKETS, "operation", "result"
         )
+        self._unlinked = self._counter("ari_link_losses", "Times that Asterisk's event link broke.")
 
     def _conversations(self) -> None:
         self._told = self._histogram(
@@ -122,7 +123,7 @@ class Metrics:
                     self._talk.labels(direction).observe(talked_s)
             case milestones.ToolTimed(tool, seconds, ok):
                 self._tool.labels(tool, _word(ok)).observe(seconds)
-            case milestones.ParticipantMoved() | milestones.ControlChanged():
+            case milestones.ParticipantMoved() | milestones.ControlChanged() | milestones.Stepped():
                 pass
             case milestones.CallRang() | milestones.CallAnswered() | milestones.StateChanged():
                 pass  # told to those who listen, not counted
@@ -136,6 +137,9 @@ class Metrics:
     def ari_request(self, operation: str, seconds: float, result: str) -> None:
         """`result`: ok, or the kind of error."""
         self._ari.labels(operation, result).observe(seconds)
+
+    def ari_link_lost(self) -> None:
+        self._unlinked.inc()
 
     def _session(self, event: contract.CallEvent) -> None:
         match event:
@@ -217,6 +221,21 @@ class Present(Collector):
             late.add_metric([worker.name, "0.99"], worker.load.lateness_p99_ms / 1000)
             late.add_metric([worker.name, "1"], worker.load.lateness_max_ms / 1000)
         yield from (up, capacity, sessions, legs, late, busy)
+        yield from _efforts(workers)
+
+
+def _efforts(workers: Sequence[Worker]) -> Iterable[Metric]:
+    """What each takes of its machine."""
+    cpu = CounterMetricFamily(f"{NAMESPACE}_worker_cpu_seconds", "Of its process.", labels=["worker"])
+    memory = _gauge("worker_memory_bytes", "Resident memory of its process.", "worker")
+    files = _gauge("worker_open_files", "Open files and sockets of its process.", "worker")
+    tasks = _gauge("worker_tasks", "Of its event loop.", "worker")
+    for worker in workers:
+        cpu.add_metric([worker.name], worker.load.cpu_s)
+        memory.add_metric([worker.name], worker.load.memory)
+        files.add_metric([worker.name], worker.load.files)
+        tasks.add_metric([worker.name], worker.load.tasks)
+    yield from (cpu, memory, files, tasks)
 
 
 def _gauge(name: str, what: str, *labels: str) -> GaugeMetricFamily:

@@ -155,7 +155,7 @@ class Service:
         self._process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("voiceai"),
             *("serve", "--config", str(path)),
-            env={**os.environ, **self._environment, "VOICEAI_LOG": "json", "VOICEAI_LOG_PII": "1"},
+            env={**os.environ, "VOICEAI_LOG": "json", "VOICEAI_LOG_PII": "1", **self._environment},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

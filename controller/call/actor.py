@@ -14,7 +14,7 @@ from bridge import contract
 from controller import limits
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
-from controller.call import dialplan, view
+from controller.call import dialplan, trace, view
 from controller.call import messages as m
 from controller.call.adoption import Adopted
 from controller.call.changes import changes, standing
@@ -138,6 +138,7 @@ class CallActor:
         if isinstance(what, m.TimeUp) and self._timers.pop(what.timer, None) is None:
             return  # stopped after it had fired
         self.legs.happened(what)
+        self._observe(trace.took(self.id, what))
         before = standing(self.call)
         commands = self.call.handle(what, _now())
         if self.call.state != before.state:
@@ -159,8 +160,10 @@ class CallActor:
         for command in commands:
             try:
                 await self._do(command)
+                self._observe(trace.did(self.id, command))
             except (AriError, BadArgument, NoWorker, WorkerUnreachable, view.CallRefused, limits.Busy) as error:
                 gone = isinstance(error, NotFound)
+                self._observe(trace.did(self.id, command, error))
                 if isinstance(command, _TEARING_DOWN):
                     self._log.warning("teardown incomplete", command=type(command).__name__, reason=str(error))
                 elif isinstance(command, _BEST_EFFORT) and not gone:

@@ -4,7 +4,7 @@ Owns the shapes. Call control says each once, as it happens; what workers tell o
 the same way. Seconds throughout. Numbers are personal: they stand in views only, which have them in no repr.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -149,6 +149,16 @@ class CallOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Stepped:
+    """Something that only whoever looks for a fault wants to know (`trace`). `facts`: nothing personal."""
+
+    call: str
+    side: Literal["asterisk", "call"]
+    what: str
+    facts: Mapping[str, str | int | float | bool]
+
+
+@dataclass(frozen=True, slots=True)
 class ToolAsked:
     """The model has called a tool. `tool` is one that the agent has, or `unknown`: models make up names."""
 
@@ -183,6 +193,7 @@ Milestone = (
     | CallOver
     | ToolAsked
     | ToolTimed
+    | Stepped
     | CallEvent
 )
 Observe = Callable[[Milestone], None]

@@ -27,6 +27,7 @@ MODULES = {
     "chan_pjsip.so": "is SIP",
 }
 FOR_DETECTION = "app_amd.so"
+FOR_CANARY = "func_talkdetect.so"
 
 
 async def reach(ari: Ari) -> list[Finding]:
@@ -70,9 +71,11 @@ async def modules(ari: Ari, config: Config) -> list[Finding]:
     wanted = dict(MODULES)
     if config.trunks:
         wanted[FOR_DETECTION] = "tells answering machines from people"
+    if config.canary is not None:
+        wanted[FOR_CANARY] = "hears the agent of a canary call"
     missing = [name for name in wanted if not await _runs(ari, name)]
     found = [
-        (warning if name == FOR_DETECTION else failure)(
+        (warning if name in (FOR_DETECTION, FOR_CANARY) else failure)(
             "modules",
             f"{name} is not loaded: it {wanted[name]}",
             f"Add `load = {name}` to modules.conf and restart Asterisk.",

@@ -99,6 +99,21 @@ ROWS: dict[str, list[Panel]] = {
         Panel("Webhooks", "Waiting, and given up.", "short", {
             "waiting": total("voiceai_webhook_pending"), "dead letters": total("voiceai_webhook_dead_letters"),
         }),
+        Panel("CPU per worker", "In cores; one is all that a worker can use.", "short", {
+            "{{worker}}": rate("voiceai_worker_cpu_seconds_total", "worker"),
+        }),
+        Panel("Memory per worker", "", "bytes", {"{{worker}}": total("voiceai_worker_memory_bytes", "worker")}),
+        Panel("Open files and tasks per worker", "", "short", {
+            "{{worker}} files": total("voiceai_worker_open_files", "worker"),
+            "{{worker}} tasks": total("voiceai_worker_tasks", "worker"),
+        }),
+        Panel("Queues", "What waits to be dialled, and to be kept.", "short", {
+            "calls {{status}}": total("voiceai_outbound_calls", "status"), "records": total("voiceai_records_waiting"),
+        }),
+        Panel("Event link to Asterisk lost", "", "cps", {"lost": rate("voiceai_ari_link_losses_total")}),
+        Panel("Canary", "1: the last one heard the agent; and after how many seconds.", "short", {
+            "heard": f"min (voiceai_canary_ok{{{WHERE}}})", "seconds": f"max (voiceai_canary_seconds{{{WHERE}}})",
+        }),
         Panel("Controller", "CPU, in cores.", "short", {"cores": rate("voiceai_process_cpu_seconds_total")}),
     ],
 }  # fmt: skip

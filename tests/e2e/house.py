@@ -148,11 +148,12 @@ async def house(
     api_key: str = KEY,
     more: Mapping[str, Any] | None = None,
     tokens: Sequence[Mapping[str, Any]] = (),
+    environment: Mapping[str, str] | None = None,
     ends: bool = False,
 ) -> AsyncIterator[House]:
     """`bridge`, `agent`, `trunk` and `provider` (that is `openai`) change keys of the config, `more` adds sections;
-    `api_key` is what the service shows the stand-in. `tokens`: of the API, besides the test's own. `ends`: the test
-    ends the service itself."""
+    `api_key` is what the service shows the stand-in. `tokens`: of the API, besides the test's own. `environment`: of
+    the service. `ends`: the test ends the service itself."""
     token = secrets.token_urlsafe(16)
     async with StandIn(brain, faults=faults, api_key=KEY) as stand_in:
         settings = {
@@ -187,7 +188,7 @@ async def house(
             **(more or {}),
         }
         async with AsyncExitStack() as stack:
-            service = await stack.enter_async_context(Service(settings, folder, token=token))
+            service = await stack.enter_async_context(Service(settings, folder, token=token, environment=environment))
             running = House(asterisk, stand_in, service, folder, stack)
             yield running
             if not ends:

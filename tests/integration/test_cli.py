@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import json
 import logging
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,8 +19,10 @@ from controller.api.audit import AuditResources
 from controller.api.events import EventResources
 from controller.api.history import HistoryResources
 from controller.api.server import operations_of
+from controller.api.trace import TraceResources
 from controller.api.workers import WorkerResources
-from controller.call import view
+from controller.call import milestones, view
+from controller.call.trace import Traces
 from controller.cli import app
 from controller.client import ApiProblem, Client, Unreachable
 from controller.config_records import Records
@@ -59,6 +63,7 @@ def test_every_operation_has_a_method_in_the_client() -> None:
         *EventResources(NOBODY, NOBODY, NOBODY).operations(),
         *AuditResources(NOBODY).operations(),
         *WorkerResources(NOBODY, 0).operations(),
+        *TraceResources(NOBODY, NOBODY).operations(),
         *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
     )
     missing = [each.name for each in operations if not callable(getattr(Client, each.name, None))]
@@ -124,6 +129,22 @@ async def test_the_queue_and_who_did_that() -> None:
         await it.kept.trail.drain()
         assert "pause_queue" in (told := await said(it, "audit"))
         assert "trunk=main" in told
+
+
+async def test_the_doctor_looks_at_one_call(tmp_path: Path) -> None:
+    traces = Traces()
+    async with stage(more=lambda calls, orders: TraceResources(calls, traces.of).operations()) as it:
+        call = it.calls.add(detail="no way to +4930555999", ended_at=STARTED, outcome="failed")
+        traces.observe(milestones.CallBegan("inbound", call), STARTED)
+        into = tmp_path / "call.zip"
+        assert "The call failed: no way to …" in await said(it, "doctor", "--call", call.id, "-o", str(into))
+        with zipfile.ZipFile(into) as packed:
+            assert packed.namelist() == ["summary.md", "trace.json"]
+            assert json.loads(packed.read("trace.json"))["steps"][0]["what"] == "began"
+            assert b"4930" not in packed.read("summary.md") + packed.read("trace.json")
+        assert "# Call" in await said(it, "doctor", "--call", call.id, "--markdown")
+        assert json.loads(await said(it, "doctor", "--call", call.id, "--json"))["id"] == call.id
+        assert (await voiceai(it, "doctor", "--call", "nobody")).exit_code == 1
 
 
 async def test_readiness_is_an_exit_status() -> None:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -16,9 +16,16 @@ from prometheus_client import CollectorRegistry
 from bridge import contract
 from controller.api import exposition
 from controller.api.access import Doorkeeper
+from controller.canary import Counts as CanaryCounts
 from controller.config import Token
+from controller.config_records import Records as Settings
 from controller.events.counts import Counts
 from controller.metrics import Metrics, Present
+from controller.outbound.depth import Depth
+from controller.outbound.queue import Queue
+from controller.records.journal import Journal
+from controller.records.shelf import Shelf
+from controller.records.writer import Records
 from controller.workers import Worker
 from demo.ports import free_port
 from deploy.grafana import dashboard
@@ -44,6 +51,9 @@ def registry() -> CollectorRegistry:
     worker = Worker("w1", 1, "127.0.0.1", 9092, 100, None, load)
     made.registry.register(Present(lambda: 3, lambda: {"asterisk": True, "workers": True}, lambda: [worker]))
     Counts(made.registry)
+    CanaryCounts(made.registry)
+    Depth(cast(Queue, None), made.registry)
+    Records(cast(Shelf, None), Settings(), Journal(Path("nowhere")), made.registry)
     return made.registry
 
 

@@ -10,9 +10,12 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract
 from controller.call import milestones
+from controller.canary import Counts as CanaryCounts
 from controller.config_records import Records as Settings
 from controller.events.counts import Counts
 from controller.metrics import Metrics, Present
+from controller.outbound.depth import Depth
+from controller.outbound.queue import Queue
 from controller.records.journal import Journal
 from controller.records.shelf import Shelf
 from controller.records.writer import Records
@@ -164,7 +167,17 @@ def test_requests_to_asterisk() -> None:
 def test_what_is_present_is_asked_for_at_each_scrape() -> None:
     registry = CollectorRegistry()
     live = [3]
-    load = contract.Load(sessions=2, legs=1, lateness_p99_ms=4.0, lateness_max_ms=16.0, busy=0.25)
+    load = contract.Load(
+        sessions=2,
+        legs=1,
+        lateness_p99_ms=4.0,
+        lateness_max_ms=16.0,
+        busy=0.25,
+        cpu_s=7.5,
+        memory=99,
+        files=12,
+        tasks=5,
+    )
     workers = [Worker("w1", 1, "127.0.0.1", 9092, 100, None, load)]
     registry.register(Present(lambda: live[0], lambda: {"asterisk": True, "workers": False}, lambda: workers))
     assert samples(registry) == {
@@ -178,6 +191,10 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
         ("worker_tick_lateness_seconds", ("w1", "0.99")): 0.004,
         ("worker_tick_lateness_seconds", ("w1", "1")): 0.016,
         ("worker_busy_ratio", ("w1",)): 0.25,
+        ("worker_cpu_seconds_total", ("w1",)): 7.5,
+        ("worker_memory_bytes", ("w1",)): 99,
+        ("worker_open_files", ("w1",)): 12,
+        ("worker_tasks", ("w1",)): 5,
     }
     live[0] = 0
     workers.clear()
@@ -191,6 +208,8 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
     Metrics(registry)
     Counts(registry)
     registry.register(Present(lambda: 0, dict, list))
+    CanaryCounts(registry)
+    Depth(cast(Queue, None), registry)
     Records(cast(Shelf, None), Settings(), Journal(Path("nowhere")), registry)
     ours = {
         f"{family.name}_total" if family.type == "counter" else family.name

@@ -1,0 +1,127 @@
+"""Why a call went as it did, read off what is kept of it: sentences for people, each with what to do. [pure]
+
+Owns the rules. Quotes nothing that anybody said; texts for people pass `trace.scrubbed`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from controller.call.trace import Step, scrubbed
+from controller.call.view import CallDetail
+
+SLOW_MS = 1500.0
+LOST_FRAMES = 50
+"""A second of the caller."""
+HEARD_AFTER_S = 10.0
+
+FAR_END = {
+    "busy": "The other side was busy.",
+    "no_answer": "The other side did not answer in time.",
+    "declined": "The other side declined.",
+    "congestion": "The carrier had no line free (congestion).",
+    "invalid_number": "The carrier does not know the number, or not in this form.",
+}
+AI = {
+    "account": "Key, quota or rights at the provider: `voiceai doctor --live` names it.",
+    "config": "The provider refuses what the config asks for: model, voice or a tool's schema.",
+    "transient": "The provider or the way there failed: its status page, the network; name another in `providers`.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    told: str
+    fix: str = ""
+
+
+def reasons(detail: CallDetail, steps: Iterable[Step]) -> list[Reason]:
+    """What was not well, the most likely cause first. Empty: nothing was seen."""
+    kept = tuple(steps)
+    return [*_asterisk(detail, kept), *_ai(kept), *_sound(detail, kept), *_pace(detail), *_beside(detail, kept)]
+
+
+def _asterisk(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
+    call = detail.call
+    cause = f" (Q.850 cause {call.cause})" if call.cause is not None else ""
+    if call.outcome in FAR_END:
+        yield Reason(FAR_END[call.outcome] + cause, "Nothing is wrong here, unless it happens to every call.")
+    elif call.outcome == "failed":
+        told = f": {scrubbed(call.detail)}" if call.detail else ""
+        yield Reason(
+            f"The call failed{cause}{told}.", "The steps that failed are below; `voiceai doctor` looks at the rest."
+        )
+    for step in steps:
+        if "failed" in step.facts and step.facts["failed"] != "NotFound":
+            yield Reason(f"{step.what} failed: {step.facts.get('reason', '')}", _mend(step))
+
+
+def _mend(step: Step) -> str:
+    if step.what == "OpenMedia":
+        return "Asterisk could not reach the worker: `bridge.advertise`, firewall (`voiceai doctor` tries it)."
+    if step.facts["failed"] == "NoWorker":
+        return "No worker was free: raise `bridge.capacity` or `bridge.workers`."
+    if step.facts["failed"] in ("TimedOut", "Unavailable"):
+        return "Asterisk did not answer: look at its log and load."
+    return ""
+
+
+def _ai(steps: tuple[Step, ...]) -> Iterator[Reason]:
+    for step in steps:
+        if step.what == "failed" and step.side == "worker":
+            yield Reason(f"No AI session: {step.facts.get('message', '')}", AI.get(str(step.facts.get("kind")), ""))
+    lost = [step for step in steps if step.what == "reconnected" and not step.facts.get("planned")]
+    if lost:
+        longest = max(int(step.facts.get("gap_ms", 0)) for step in lost)
+        yield Reason(
+            f"The line to the AI broke {len(lost)} times, for {longest} ms at the longest.",
+            "Look at the network to the provider, and at its status page.",
+        )
+    if any(step.facts.get("state") == "rehoming" for step in steps):
+        yield Reason("Its worker was lost, and another took over.", "Look at the worker's log: memory, CPU, a kill.")
+
+
+def _sound(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
+    seen = {step.what for step in steps if step.side == "worker"}
+    if any(step.what == "OpenMedia" for step in steps) and seen and "media_connected" not in seen:
+        yield Reason(
+            "The media leg never reached the worker.", "`bridge.advertise`, firewall: `voiceai doctor` tries it."
+        )
+    for step in steps:
+        if step.what == "media_format" and (step.facts.get("rate"), step.facts.get("frame_bytes")) != (24000, 960):
+            told = f"Sound came at {step.facts.get('rate')} Hz, not at 24000: the agent sounds wrong and hears badly."
+            yield Reason(told, "Asterisk must be 22.7 or newer (20.17, 21.12, 23.1).")
+    counters = detail.counters
+    if counters is None:
+        return
+    if counters.late_frames > LOST_FRAMES:
+        fix = "The network from Asterisk to the worker, or the worker's machine, stalls: see tick lateness."
+        yield Reason(f"{counters.late_frames / 50:.1f} s of the caller came too late and were dropped.", fix)
+    if counters.dropped_frames > LOST_FRAMES:
+        fix = "The network to the provider is too slow or stalls."
+        yield Reason(f"{counters.dropped_frames / 50:.1f} s of the caller did not get through to the AI.", fix)
+    call = detail.call
+    talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
+    if talked > HEARD_AFTER_S and not any(said.who == "caller" for said in detail.transcript):
+        fix = "A silent caller, or one-way sound: the NAT settings of the trunk (`voiceai doctor`), the firewall."
+        yield Reason(f"Nothing was understood of the caller in {talked:.0f} s.", fix)
+
+
+def _pace(detail: CallDetail) -> Iterator[Reason]:
+    spread = detail.call.first_frame_ms
+    if spread is not None and spread.p50 > SLOW_MS:
+        fix = "Compare turn_first_delta (the AI) with turn_first_frame (ours); a smaller model answers sooner."
+        yield Reason(f"The caller waited {spread.p50 / 1000:.1f} s for an answer, half of the time.", fix)
+
+
+def _beside(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
+    failed = [step for step in steps if step.what == "ToolTimed" and step.facts.get("ok") is False]
+    if failed:
+        tools = ", ".join(sorted({str(step.facts.get("tool")) for step in failed}))
+        yield Reason(f"{len(failed)} calls of tools failed ({tools}).", "The log's `tool` lines of this call say how.")
+    moved = detail.call.transfer
+    if moved is not None and moved.state == "failed":
+        why = scrubbed(moved.detail) if moved.detail else moved.outcome or "not told"
+        yield Reason(f"The transfer ({moved.kind}) failed: {why}.", "Check the target, and the trunk's `allow`.")
+    by = detail.call.ended_by or ""
+    if by.startswith("system"):
+        yield Reason(f"It was ended by us ({by}).", "A limit, or a shutdown: see the log at that moment.")

@@ -1,0 +1,89 @@
+"""What is told of a real call to those who run the system: a log and a bundle without a word or number of anybody."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from demo.realtime import CallTool, Say, ToneBrain
+from demo.sound import tone
+from tests.e2e.conftest import Asterisk
+from tests.e2e.doctor_stage import VOICEAI
+from tests.e2e.house import House, house
+from tests.e2e.test_inbound import greeted
+
+TARGET = "+4930555123"
+GREETED, HEARD, REPLIED = "Zebrafink", "Xylophonbauer", "Quittenmus"
+PERSONAL = (TARGET, TARGET[3:], GREETED, HEARD, REPLIED, "4930123456")
+
+QUIET = {"VOICEAI_LOG_PII": "", "VOICEAI_LOG": "debug"}
+"""Everything is told but what is personal, as it is unless somebody wants it otherwise."""
+
+STORY = [
+    "call arrived",
+    "session asked for",
+    "session ready",
+    "audio",
+    "said",
+    "turn",
+    "tool called",
+    "call ended",
+]
+
+
+async def test_a_log_and_a_bundle_without_words_and_numbers(asterisk: Asterisk, tmp_path: Path) -> None:
+    reply = Say(f"I am connecting you, {REPLIED}.", 0.6, 880), CallTool("transfer", {"to": TARGET})
+    brain = ToneBrain([Say(f"Hello, {GREETED}.", 0.8, 440), reply, Say("Sorry.", 0.4, 440)], words=[HEARD])
+    heard = {"transcription": {"model": "gpt-transcribe"}}
+    async with (
+        house(asterisk, tmp_path, brain, agent=heard, environment=QUIET) as running,
+        running.refusing("486 Busy Here") as target,
+    ):
+        async with running.caller() as phone:
+            await greeted(phone, 0.8)
+            phone.rtp.say(tone(0.6, 620))
+            await target.wait("refused", timeout=15)
+            call = await running.call_id()
+            await running.service.logged("said", call=call, who="caller")
+            await running.service.logged("tool answered", call=call)
+            await phone.hang_up()
+            await running.ended(call)
+        assert HEARD in str(await running.api("GET", f"/v1/calls/{call}")), "it was understood, so it could leak"
+        assert_log(running, call)
+        await assert_bundle(running, call, tmp_path / "call.zip")
+
+
+def assert_log(running: House, call: str) -> None:
+    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in running.service.lines)
+    assert not [word for word in PERSONAL if word in text]
+    lines = [line for line in running.service.lines if line.get("call") == call]
+    told = [str(line["event"]) for line in lines]
+    assert [each for each in dict.fromkeys(told) if each in STORY] == STORY
+    states = [line for line in lines if line["event"] == "call state"]
+    assert len({(line["before"], line["state"], line["timestamp"]) for line in states}) == len(states)
+    assert [line["before"] for line in states[1:]] == [line["state"] for line in states[:-1]], "one line per change"
+    assert states[-1]["state"] == "ended"
+
+
+async def assert_bundle(running: House, call: str, into: Path) -> None:
+    api = running.service.api
+    token = api.headers["Authorization"].removeprefix("Bearer ")
+    command = (sys.executable, "-c", VOICEAI, "doctor", "--call", call, "-o", str(into), "--url", str(api.base_url))
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=subprocess.PIPE, env={**os.environ, "VOICEAI_API_TOKEN": token}
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert "The transfer (blind) failed" in out.decode()
+    with zipfile.ZipFile(into) as packed:
+        summary, trace = (packed.read(name).decode() for name in ("summary.md", "trace.json"))
+    assert not [word for word in PERSONAL if word in summary + trace]
+    steps = json.loads(trace)["steps"]
+    told = {(step["side"], step["what"]) for step in steps}
+    assert {("asterisk", "StasisStart"), ("asterisk", "ChannelDestroyed"), ("call", "OpenMedia")} <= told
+    assert {("worker", "media_connected"), ("worker", "said"), ("call", "ToolTimed")} <= told
+    assert {("ai", "← line up"), ("ai", "← SpeechStarted"), ("ai", "← AudioDelta"), ("ai", "→ response.create")} <= told
+    assert [step["at"] for step in steps] == sorted(step["at"] for step in steps)
