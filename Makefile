@@ -2,6 +2,9 @@
 # make test    set-up, style, types, and all tests up to calls through a real Asterisk
 # make demo    set-up, then one phone call from end to end; KEEP=1 stays up for your own softphone
 # make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone
+# make chaos   the product is broken on purpose: CHAOS_SECONDS=300 CHAOS_CALLS=30, CHAOS_SEED for the same storm again;
+#              then twenty kills of each part (KILLS=20), and workers frozen at their worst moments
+# make soak    1,000 short calls and 20 long ones (SOAK_CALLS, SOAK_LONG): memory, files and tasks stay as they are
 # make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
 # Parts of "test" alone: style, types, unit, integration, postgresql, e2e. "clean" removes what was built, caches included.
 
@@ -17,9 +20,9 @@ QUICK := $(BIN)/pytest -n 2 --dist loadfile
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_keeping.py api_queue.py)
-E2E := $(BIN)/pytest -n 3 --dist loadfile --reruns 1 -rR tests/e2e
+E2E := $(BIN)/pytest -n 3 --dist loadfile --reruns 1 -rR tests/e2e tests/chaos
 
-.PHONY: setup packages asterisk-tree test demo bench style types unit integration postgresql e2e lock clean
+.PHONY: setup packages asterisk-tree test demo bench chaos soak style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 setup: packages .venv/.installed asterisk-tree
@@ -53,6 +56,15 @@ demo: setup
 bench: setup
 	@$(BIN)/python -m bench --calls $(or $(BENCH_CALLS),0) --seconds $(or $(BENCH_SECONDS),15) \
 		--repeat $(or $(BENCH_REPEAT),1) --workers $(or $(BENCH_WORKERS),1) $(if $(BENCH_SIP),--sip)
+
+chaos: export CHAOS_SEED ?= $(shell echo $$RANDOM)
+chaos: export CHAOS_SECONDS ?= 300
+chaos: export CHAOS_CALLS ?= 30
+chaos: setup
+	$(BIN)/pytest -m "slow or not slow" -s --deselect tests/chaos/test_soak.py tests/chaos
+
+soak: setup
+	$(BIN)/pytest -m slow -s tests/chaos/test_soak.py
 
 style: .venv/.installed
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ Refuses labels that a caller or a model could make up, and personal ones: there 
 agents' models, tools and workers.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -199,6 +200,7 @@ class Present(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield GaugeMetricFamily(f"{NAMESPACE}_calls_live", "Calls that have not ended.", value=self._live())
+        yield GaugeMetricFamily(f"{NAMESPACE}_tasks", "Tasks of the controller's loop.", value=_tasks())
         ready = _gauge("ready", "1 where this part, which a call needs, is there.", "part")
         for part, there in self._ready().items():
             ready.add_metric([part], there)
@@ -236,6 +238,14 @@ def _efforts(workers: Sequence[Worker]) -> Iterable[Metric]:
         files.add_metric([worker.name], worker.load.files)
         tasks.add_metric([worker.name], worker.load.tasks)
     yield from (cpu, memory, files, tasks)
+
+
+def _tasks() -> int:
+    """0 where no loop runs."""
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:
+        return 0
 
 
 def _gauge(name: str, what: str, *labels: str) -> GaugeMetricFamily:

@@ -3,11 +3,14 @@
 Owns limits of size and time of every connection. Refuses what comes too slowly, or is too large.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
+import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from controller.api import documents
 from controller.api.access import Doorkeeper
@@ -24,6 +27,8 @@ from controller.call.view import Calls
 from controller.config_api import Pace, Token
 from controller.outbound.orders import Ordering
 from controller.store.database import Database
+
+log = structlog.get_logger()
 
 IDLE_SECONDS = 30.0
 """A connection may stand idle as long; also the longest that the headers of a request may take."""
@@ -66,6 +71,22 @@ def make_app(
     return app
 
 
+class _NoRubbish(logging.Filter):
+    """For aiohttp's log. What does not speak HTTP is no fault of ours, and its bytes, which a traceback would hold, may
+    be half of a request with a token in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fault = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if not isinstance(fault, HttpProcessingError):
+            return True
+        log.info("what is not HTTP was refused", kind=type(fault).__name__)
+        return False
+
+
+_HTTP_LOG = logging.getLogger("voiceai.http")
+_HTTP_LOG.addFilter(_NoRubbish())
+
+
 class ApiServer:
     """`async with ApiServer(app, host, port) as server` listens; `server.port` is the real one if `port` was 0.
 
@@ -76,6 +97,7 @@ class ApiServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_HTTP_LOG,
             handle_signals=False,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=CLOSING_SECONDS,

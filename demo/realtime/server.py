@@ -20,7 +20,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from demo.realtime.brain import Brain, ToneBrain
-from demo.realtime.faults import Faults, Refuse, Script
+from demo.realtime.faults import Drop, Faults, Refuse, Script
 from demo.realtime.session import Session
 from demo.realtime.wire import Record
 
@@ -69,6 +69,19 @@ class StandIn:
     async def __aenter__(self) -> Self:
         if self._record_path is not None:
             self._file = self._record_path.open("a", encoding="utf-8")
+        await self.listen()
+        return self
+
+    async def vanish(self) -> None:
+        """As if the process were killed: all connections are reset, and nobody listens until `listen`."""
+        assert self._server is not None
+        self._server.close(close_connections=False)
+        for session in [each for each in self.sessions if not each.closed]:
+            await session.act(Drop())
+        await self._server.wait_closed()
+
+    async def listen(self) -> None:
+        """At the start, and after `vanish` on the same port."""
         self._server = await serve(
             self._session,
             self.host,
@@ -79,7 +92,6 @@ class StandIn:
             max_queue=None,
         )
         self.port = next(iter(self._server.sockets)).getsockname()[1]
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -150,12 +150,13 @@ async def house(
     tokens: Sequence[Mapping[str, Any]] = (),
     environment: Mapping[str, str] | None = None,
     ends: bool = False,
+    keep: bool = True,
 ) -> AsyncIterator[House]:
     """`bridge`, `agent`, `trunk` and `provider` (that is `openai`) change keys of the config, `more` adds sections;
     `api_key` is what the service shows the stand-in. `tokens`: of the API, besides the test's own. `environment`: of
-    the service. `ends`: the test ends the service itself."""
+    the service. `ends`: the test ends the service itself. `keep` False: the stand-in remembers nothing that passed."""
     token = secrets.token_urlsafe(16)
-    async with StandIn(brain, faults=faults, api_key=KEY) as stand_in:
+    async with StandIn(brain, faults=faults, api_key=KEY, keep=keep) as stand_in:
         settings = {
             "asterisk": {
                 "ari": {
