@@ -5,6 +5,7 @@
 # make chaos   the product is broken on purpose: CHAOS_SECONDS=300 CHAOS_CALLS=30, CHAOS_SEED for the same storm again;
 #              then twenty kills of each part (KILLS=20), and workers frozen at their worst moments
 # make soak    1,000 short calls and 20 long ones (SOAK_CALLS, SOAK_LONG): memory, files and tasks stay as they are
+# make docs    the documentation as a site, into var/site; "reference" writes its generated pages anew
 # make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
 # Parts of "test" alone: style, types, unit, integration, postgresql, e2e. "clean" removes what was built, caches included.
 
@@ -22,7 +23,7 @@ STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py 
 	api_keeping.py api_queue.py)
 E2E := $(BIN)/pytest -n 3 --dist loadfile --reruns 1 -rR tests/e2e tests/chaos
 
-.PHONY: setup packages asterisk-tree test demo bench chaos soak style types unit integration postgresql e2e lock clean
+.PHONY: setup packages asterisk-tree test demo bench chaos soak docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 setup: packages .venv/.installed asterisk-tree
@@ -65,6 +66,14 @@ chaos: setup
 
 soak: setup
 	$(BIN)/pytest -m slow -s tests/chaos/test_soak.py
+
+docs: .venv/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
+	@echo "docs: var/site/index.html"
+
+reference: .venv/.installed
+	$(BIN)/python -m controller.config >config.schema.json
+	$(BIN)/python -m controller.reference
 
 style: .venv/.installed
 	$(BIN)/ruff check .
