@@ -6,6 +6,8 @@
 #              then twenty kills of each part (KILLS=20), and workers frozen at their worst moments
 # make soak    1,000 short calls and 20 long ones (SOAK_CALLS, SOAK_LONG): memory, files and tasks stay as they are
 # make docs    the documentation as a site, into var/site; "reference" writes its generated pages anew
+# make fuzz    every parser of what others send, FUZZ_SECONDS=60 each (FUZZ="ari_event": only that one);
+#              what reaches new places is kept in tests/fuzz/corpus
 # make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
 # Parts of "test" alone: style, types, unit, integration, postgresql, e2e. "clean" removes what was built, caches included.
 
@@ -17,13 +19,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # Calls mostly wait, so three files at a time; each process has an Asterisk of its own. One that fails is run once more,
 # and told (R): a call that runs in real time can be spoiled by what else the machine does, and a defect fails twice.
-QUICK := $(BIN)/pytest -n 2 --dist loadfile
+QUICK := $(BIN)/pytest -n 2 --dist loadfile --reruns 1 -rR
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_keeping.py api_queue.py)
 E2E := $(BIN)/pytest -n 3 --dist loadfile --reruns 1 -rR tests/e2e tests/chaos
 
-.PHONY: setup packages asterisk-tree test demo bench chaos soak docs reference style types unit integration postgresql e2e lock clean
+.PHONY: setup packages asterisk-tree test demo bench chaos soak fuzz docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 setup: packages .venv/.installed asterisk-tree
@@ -47,7 +49,7 @@ asterisk-tree:
 	@asterisk/asterisk setup
 
 test: setup style types
-	$(QUICK) tests/unit tests/integration
+	$(QUICK) tests/unit tests/integration tests/fuzz
 	$(QUICK) --store postgresql $(STORE)
 	$(E2E)
 
@@ -74,6 +76,9 @@ docs: .venv/.installed
 reference: .venv/.installed
 	$(BIN)/python -m controller.config >config.schema.json
 	$(BIN)/python -m controller.reference
+
+fuzz: .venv/.installed
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),60) $(FUZZ)
 
 style: .venv/.installed
 	$(BIN)/ruff check .

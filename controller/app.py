@@ -48,6 +48,7 @@ from controller.outbound.depth import Depth
 from controller.outbound.dialer import Dialer
 from controller.outbound.orders import Orders
 from controller.outbound.queue import Queue
+from controller.pulse import PATIENCE, Pulse
 from controller.records.history import History
 from controller.records.journal import Journal
 from controller.records.shelf import Shelf
@@ -199,6 +200,7 @@ class Controller:
         return [
             *self._canary(),
             self._task("asterisk", self._follow_asterisk()),
+            self._task("pulse", self._feel_pulse()),
             self._task("audit", trail.run()),
             self._task("queue depth", self._depth.run()),
             self._task("usage", self.usage.run()),
@@ -269,6 +271,14 @@ class Controller:
         finally:
             self.registry.link_up = False
             sweep.cancel()
+
+    async def _feel_pulse(self) -> None:
+        def tell(frozen: bool) -> None:
+            self.registry.frozen = frozen
+
+        at = self._config.asterisk.ari
+        async with Ari(at.url, at.username, at.password.get_secret_value(), at.app, timeout=PATIENCE) as ari:
+            await Pulse(ari, lambda: self.registry.link_up, tell).run()
 
     def _replaced(self) -> None:
         log.critical(

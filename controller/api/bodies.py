@@ -91,6 +91,11 @@ async def read(request: web.Request, kind: type[B]) -> B:
         raw = b"{}"
     elif request.content_type != "application/json" or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem("not-json", "Send Content-Type: application/json.")
+    return body_of(raw, kind)
+
+
+def body_of(raw: bytes, kind: type[B]) -> B:
+    """JSON as a `kind`. Raises Problem 400."""
     found = _json(raw)
     try:
         body = kind.model_validate(found)

@@ -89,6 +89,8 @@ class Registry:
         self._adopted: set[str] = set()
         """Calls of an earlier controller, of which Asterisk may have more than this one was told."""
         self._anew: set[str] = set()
+        self.frozen = False
+        """Asterisk answers, but acts on no channel (`pulse`)."""
 
     @property
     def live(self) -> int:
@@ -219,7 +221,7 @@ class Registry:
 
     def ready(self) -> Mapping[str, bool]:
         workers = any(w.socket is not None for w in self._workers.all())
-        return {"asterisk": self.link_up, "workers": workers, "accepting": not self.room.draining}
+        return {"asterisk": self.link_up and not self.frozen, "workers": workers, "accepting": not self.room.draining}
 
     def _actor(self, call: str) -> CallActor:
         actor = self._live.get(call)
