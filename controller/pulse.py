@@ -73,7 +73,7 @@ class Pulse:
         self.frozen = frozen
         if frozen:
             log.critical(
-                "asterisk is frozen: it acts on no channel. An AudioSocket peer that is silent does that: end the worker"
+                "asterisk is frozen: it acts on no channel. A silent AudioSocket peer does that: end the worker"
                 " that stands still; if that does not help, restart asterisk"
             )
         else:
