@@ -75,9 +75,9 @@ async def judged(running: House, saboteur: Saboteur, crowd: Crowd, hooks: Receiv
     kills = [each for each in saboteur.done if each.fault is Fault.CONTROLLER_KILLED]
     if kills and SECONDS > MARKED_AFTER:
         await asyncio.sleep(max(0.0, kills[-1].until + MARKED_AFTER - time.time()))
-    past = await verdict.history(running)
-    calls = {str(each["caller"]).lstrip("+"): str(each["id"]) for each in past}
     born = kills[-1].until if kills and SECONDS <= MARKED_AFTER else 0.0
+    past = await verdict.written_down(running, born)
+    calls = {str(each["caller"]).lstrip("+"): str(each["id"]) for each in past}
     assert verdict.unexplained(crowd.visits, calls, saboteur.done) == []
     assert verdict.without_end(past, born) == []
     missing = {line["call"] for line in arrived(saboteur, kills)} - {each["id"] for each in past}

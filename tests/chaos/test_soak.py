@@ -78,7 +78,7 @@ async def test_soak(own_asterisk: Asterisk, tmp_path: Path) -> None:
         await verdict.settled(running)
         await asyncio.sleep(3)
         after = await readings(running)
-        past = await verdict.history(running)
+        past = await verdict.written_down(running)
     found: dict[str, list[Trend]] = {name: trends([each[name] for each in seen], after[name]) for name in after}
     rows = [f"| {name} | {trend} |" for name, each in found.items() for trend in each]
     print("\n".join(["", f"{calls.done} short calls done, {calls.failed} failed, {LONG} long ones", HEADING, *rows]))  # noqa: T201

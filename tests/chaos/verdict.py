@@ -31,6 +31,7 @@ STRUCK_DOWN = 4
 NOISE_SECONDS, NOISE_PER_MINUTE = 0.5, 6
 """What a machine with a core too few does to callers who were not hit. A part that stands still is beyond both."""
 SETTLED = 25.0
+WRITTEN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,16 @@ async def history(running: House) -> list[dict[str, Any]]:
         if len(page) < 100:
             return found
         before = f"&before={page[-1]['number']}"
+
+
+async def written_down(running: House, born_before: float = 0.0) -> list[dict[str, Any]]:
+    """All calls, once those that ended are written down as such: that happens beside them."""
+    deadline = time.monotonic() + WRITTEN
+    while True:
+        found = await history(running)
+        if not without_end(found, born_before) or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(0.3)
 
 
 def without_end(calls: Iterable[dict[str, Any]], born_before: float = 0.0) -> list[str]:
