@@ -182,6 +182,7 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
     registry.register(Present(lambda: live[0], lambda: {"asterisk": True, "workers": False}, lambda: workers))
     assert samples(registry) == {
         ("calls_live", ()): 3,
+        ("tasks", ()): 0,
         ("ready", ("asterisk",)): 1,
         ("ready", ("workers",)): 0,
         ("worker_up", ("w1",)): 0,
