@@ -8,6 +8,7 @@
 # make docs    the documentation as a site, into var/site; "reference" writes its generated pages anew
 # make fuzz    every parser of what others send, FUZZ_SECONDS=60 each (FUZZ="ari_event": only that one);
 #              what reaches new places is kept in tests/fuzz/corpus
+# make pictures   the pictures of docs/console.md anew, of a real call in a real browser
 # make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
 # Parts of "test" alone: style, types, unit, integration, postgresql, e2e. "clean" removes what was built, caches included.
 
@@ -25,7 +26,7 @@ STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py 
 	api_keeping.py api_queue.py)
 E2E := $(BIN)/pytest -n 3 --dist loadfile --reruns 1 -rR tests/e2e tests/chaos
 
-.PHONY: setup packages asterisk-tree test demo bench chaos soak fuzz docs reference style types unit integration postgresql e2e lock clean
+.PHONY: setup packages asterisk-tree test demo bench pictures chaos soak fuzz docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 setup: packages .venv/.installed asterisk-tree
@@ -79,6 +80,9 @@ reference: .venv/.installed
 
 fuzz: .venv/.installed
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),60) $(FUZZ)
+
+pictures: setup
+	$(BIN)/pytest tests/e2e/pictures.py
 
 style: .venv/.installed
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -29,8 +30,20 @@ PAINTED = """() => {
     return pixels && pixels.filter((each, at) => at % 4 === 3 && each > 0).length > 5000;
 }"""
 """There is a waveform, and not only its middle line."""
+SMUGGLE = """async () => {
+    const refused = new Set();
+    document.addEventListener("securitypolicyviolation", (event) => refused.add(event.effectiveDirective));
+    const script = document.createElement("script");
+    script.textContent = "window.hurt = 1";
+    document.body.append(script);
+    document.body.insertAdjacentHTML("beforeend", '<p style="color: red" onclick="window.hurt = 1"></p><img src="http://127.0.0.1:9/">');
+    for (let tries = 0; refused.size < 4 && tries < 100; tries++) await new Promise((done) => setTimeout(done, 50));
+    return [...refused];
+}"""
+"""Tries what a script in a caller's words would; gives the parts of the policy that refused it."""
 LOUD = re.compile("-[0-9]+ decibels")
 READER = secrets.token_urlsafe(16)
+Role = Literal["button", "link"]
 PATIENCE = 30.0
 """Seconds: nothing here is about speed, and a browser next to two other Asterisks can be slow."""
 
@@ -43,18 +56,33 @@ async def visitor(browser: Browser, running: House, token: str) -> AsyncIterator
     context = await browser.new_context(viewport={"width": 1440, "height": 900})
     page = await context.new_page()
     wrong: list[str] = []
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add("/".join(request.url.split("/")[:3])))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
     page.set_default_timeout(1000 * PATIENCE)
     await page.goto(f"{running.service.url}/console/")
-    await page.get_by_label("API token").fill(token)
-    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_label("API token")).to_be_focused()
+    await page.keyboard.type(token)
+    await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Live calls")).to_be_visible()
     yield page
     assert await page.evaluate("() => window.hurt") is None
+    assert asked == {running.service.url}, "nothing comes from elsewhere"
     # Not to be logged in yet, and not to be allowed to dial something, are answers that the browser itself remarks on.
     assert [each for each in wrong if not each.endswith(("(Unauthorized)", "(Forbidden)"))] == []
     await context.close()
+
+
+async def tab_to(page: Page, role: Role, name: str) -> None:
+    """By the Tab key alone, as somebody does who uses no mouse."""
+    wanted = page.get_by_role(role, name=name, exact=True)
+    await expect(wanted).to_be_visible()
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        if await wanted.evaluate("each => each === document.activeElement"):
+            return
+    raise AssertionError(f"the Tab key does not lead to the {role} {name}")
 
 
 async def press(page: Page, *names: str) -> None:
@@ -97,10 +125,11 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
         async with visitor(browser, running, READER) as reader:
             await may_only_look(reader, call)
             problems += await look(reader, "login")
+        await nothing_smuggled_in(browser, running)
         await page.goto(page.url.split("#")[0] + f"#/calls/{call}")
         async with running.callee(port) as supervisor:
-            problems += await takes_over(page, supervisor)
-            await hangs_up(page, phone)
+            problems += await listens_and_takes_over(page, supervisor)
+            await hangs_up_by_keyboard(page, phone)
         await running.ended(call, PATIENCE)
         problems += await past(page)
         problems += await places(page, running)
@@ -108,12 +137,14 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
 
 
 async def acts(page: Page, running: House, phone: Phone) -> None:
-    """Says something, holds, transfers to somebody who is busy."""
+    """Says something, mutes, holds, transfers to somebody who is busy, calls a transfer off."""
     await page.get_by_label("Let the agent say").fill("We close in five minutes.")
     await press(page, "Say")
     await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=PATIENCE)
     phone.rtp.say(tone(0.6, 620))
     await expect(page.get_by_text("interrupted after")).to_be_visible()
+    await press(page, "Mute caller", "Unmute caller")
+    await expect(page.get_by_role("button", name="Mute caller", exact=True)).to_be_visible()
     await press(page, "Hold")
     await phone.rtp.hears(is_music, timeout=PATIENCE)
     await press(page, "Resume")
@@ -128,6 +159,15 @@ async def acts(page: Page, running: House, phone: Phone) -> None:
         await dialog.get_by_role("button", name="Transfer").click()
         await target.wait("refused", timeout=PATIENCE)
     await expect(page.get_by_text(f"blind to {TARGET}: busy")).to_be_visible()
+    async with running.callee() as target:
+        await press(page, "Transfer")
+        await dialog.get_by_label("To", exact=True).fill(TARGET)
+        await dialog.get_by_label("How", exact=True).select_option("attended")
+        await dialog.get_by_role("button", name="Transfer").click()
+        await target.wait("called", timeout=PATIENCE)
+        await press(page, "Call transfer off")
+        await target.wait("cancelled", timeout=PATIENCE)
+    await expect(page.locator(".title .badge")).to_have_text("talking")
     assert not has_tone(phone.rtp.stretches()[-1].samples[-800:], 1100)
 
 
@@ -153,8 +193,18 @@ async def may_only_look(page: Page, call: str) -> None:
     await expect(page.get_by_label("API token")).to_be_visible()
 
 
-async def takes_over(page: Page, supervisor: Phone) -> list[str]:
-    await press(page, "Take over")
+async def nothing_smuggled_in(browser: Browser, running: House) -> None:
+    """What the policy is for, should a caller's words ever become markup."""
+    page = await browser.new_page()
+    await page.goto(f"{running.service.url}/console/")
+    await expect(page.get_by_label("API token")).to_be_visible()
+    assert sorted(await page.evaluate(SMUGGLE)) == ["img-src", "script-src-attr", "script-src-elem", "style-src-attr"]
+    assert await page.evaluate("() => window.hurt") is None
+    await page.close()
+
+
+async def listens_and_takes_over(page: Page, supervisor: Phone) -> list[str]:
+    await press(page, "Listen or take over")
     dialog = page.get_by_role("dialog")
     await dialog.get_by_label("Who").select_option("ada")
     found = await look(page, "dialog")
@@ -162,6 +212,8 @@ async def takes_over(page: Page, supervisor: Phone) -> list[str]:
     await supervisor.wait("called", timeout=PATIENCE)
     await supervisor.command("answer")
     await supervisor.answered(PATIENCE)
+    await expect(page.get_by_text(re.compile("ada.*, listen: on"))).to_be_visible()
+    await press(page, "Let the supervisor take over")
     await expect(page.locator(".title .badge")).to_have_text("transferred")
     return found
 
@@ -182,16 +234,23 @@ async def places(page: Page, running: House) -> list[str]:
     return await look(page, "queue")
 
 
-async def hangs_up(page: Page, phone: Phone) -> None:
-    """By the keyboard, after a change of mind."""
-    await page.get_by_role("button", name="Hang up", exact=True).focus()
+async def hangs_up_by_keyboard(page: Page, phone: Phone) -> None:
+    """All the way from the list of calls, after a change of mind."""
+    await tab_to(page, "link", "Live")
+    await page.keyboard.press("Enter")
+    await tab_to(page, "link", "4930123456")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="From 4930123456")).to_be_visible()
+    await tab_to(page, "button", "Hang up")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("dialog")).to_contain_text("ends at once")
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("dialog")).to_have_count(0)
     await expect(page.get_by_role("button", name="Hang up", exact=True)).to_be_focused()
     await page.keyboard.press("Enter")
-    await page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
+    await expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
     await phone.wait("left", timeout=PATIENCE)
     await expect(page.locator(".title .badge")).to_have_text("ended")
 

@@ -4,14 +4,19 @@ import asyncio
 import hashlib
 import json
 import logging
+import os
+import signal
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import structlog
+from aiohttp import web
 from typer.testing import CliRunner, Result
 
 from controller import cli_api, limits
@@ -27,7 +32,9 @@ from controller.cli import app
 from controller.client import ApiProblem, Client, Unreachable
 from controller.config_records import Records
 from controller.workers import UnknownWorker, Worker
+from tests.integration import test_events_stream as live
 from tests.integration.api_stage import ADMIN, STARTED, Stage, stage
+from tests.integration.webhook_rig import begin, end, eventually, hook, receiver, say
 
 NOBODY: Any = None
 
@@ -300,3 +307,87 @@ async def test_workers_are_listed_and_drained() -> None:
         assert "w1" in await said(it, "workers", "drain", "w1", "--seconds", "5")
         assert staff.asked == [("w1", 60.0), ("w1", 5.0)]
         assert (await voiceai(it, "workers", "drain", "w2")).exit_code == 1
+
+
+# ---------------------------------------------------------------- what happens while it happens
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("answered", 0), ("busy", 3)])
+async def test_a_call_is_followed_until_it_ends(outcome: str, status: int, tmp_path: Path) -> None:
+    async with live.house(tmp_path) as there:
+        following = asyncio.create_task(voiceai(there.stage, "call", "+4930123", "--follow"))
+        await eventually(lambda: there.events.hub.readers == 1)
+        (call,) = there.stage.orders.waiting
+        begin(there.events, call)
+        say(there.events, call, "[red]Hello?")
+        ended = {"state": "ended", "ended_at": STARTED, "outcome": outcome}
+        there.stage.orders.waiting[call] = replace(there.stage.orders.waiting[call], **ended)  # type: ignore[arg-type]
+        end(there.events, call)
+        result = await following
+        assert result.exit_code == status, result.output
+        assert [line.split()[1] for line in result.output.splitlines()] == ["started", "said", "ended"]
+        assert "caller: [red]Hello?" in result.output
+
+
+async def test_one_call_is_watched_as_lines_for_people_and_for_programs(tmp_path: Path) -> None:
+    async with live.house(tmp_path) as there:
+        begin(there.events, "a")
+        say(there.events, "a", "Grüße")
+        end(there.events, "a")
+        await eventually(lambda: there.events.hub.over("a"))
+        assert "caller: Grüße" in await said(there.stage, "watch", "a")
+        told = [json.loads(line) for line in (await said(there.stage, "watch", "a", "--json")).splitlines()]
+        assert [each["type"] for each in told] == ["call.started", "call.said", "call.ended"]
+        assert told[1]["data"]["text"] == "Grüße"
+        assert (await voiceai(there.stage, "watch", "nobody")).exit_code == 1
+
+
+async def test_all_calls_are_watched_until_the_interrupt_key(tmp_path: Path) -> None:
+    async with live.house(tmp_path) as there:
+        there.stage.calls.add(caller="+4930777")
+        env = {**os.environ, "VOICEAI_URL": f"http://127.0.0.1:{there.stage.port}", "VOICEAI_API_TOKEN": ADMIN}
+        command = (sys.executable, "-c", "from controller.cli import app; app()", "watch")
+        pipe = asyncio.subprocess.PIPE
+        lines = await asyncio.create_subprocess_exec(*command, "--json", stdout=pipe, env=env)
+        board = await asyncio.create_subprocess_exec(*command, stdout=pipe, env=env)
+        assert lines.stdout
+        try:
+            async with asyncio.timeout(60):
+                await eventually(lambda: there.events.hub.readers == 2, 60)  # the board listens, too
+                begin(there.events, "a")
+                assert json.loads(await lines.stdout.readline())["type"] == "call.started"
+                lines.send_signal(signal.SIGINT)
+                board.send_signal(signal.SIGINT)
+                shown, _ = await board.communicate()
+                assert (await lines.wait(), board.returncode) == (0, 0)
+        finally:
+            for each in (lines, board):
+                if each.returncode is None:
+                    each.kill()
+                    await each.wait()
+        assert "1 live calls" in shown.decode()
+        assert "+4930777" in shown.decode()
+
+
+async def test_what_no_webhook_took_is_listed_sent_again_and_forgotten(tmp_path: Path) -> None:
+    async with receiver() as crm:
+        crm.answer = lambda request, body: web.Response(status=410)
+        async with live.house(tmp_path, crm=hook(crm.url())) as there:
+            begin(there.events, "a")
+
+            async def given_up() -> list[Any]:
+                return list(json.loads(await said(there.stage, "webhooks", "list", "--json"))["dead_letters"])
+
+            await eventually(lambda: _any(given_up()))
+            (letter,) = await given_up()
+            assert (letter["receiver"], letter["type"], letter["reason"]) == ("crm", "call.started", "answered 410")
+            assert "answered 410" in await said(there.stage, "webhooks", "list")
+            crm.answer = lambda request, body: web.Response()
+            sent = await said(there.stage, "webhooks", "replay", "--receiver", "crm", "--json")
+            assert json.loads(sent) == {"replayed": 1}
+            await crm.until(lambda seen: len(seen.got) == 1)
+            assert (await voiceai(there.stage, "webhooks", "discard", "999")).exit_code == 1
+
+
+async def _any(found: Awaitable[list[Any]]) -> bool:
+    return bool(await found)

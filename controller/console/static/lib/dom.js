@@ -20,6 +20,16 @@ function only(children) {
   return children.flat().filter((child) => child !== null && child !== undefined && child !== false && child !== "");
 }
 
+/** `fill` for what is renewed while somebody is in it: unfolded parts stay so, and the focus stays where it was. */
+export function refill(element, ...children) {
+  const inside = () => [...element.querySelectorAll("button, summary, a")];
+  const unfolded = [...element.querySelectorAll("details[open] > summary")].map((each) => each.textContent);
+  const at = inside().indexOf(document.activeElement), words = document.activeElement?.textContent;
+  fill(element, ...children);
+  for (const each of element.querySelectorAll("summary")) each.parentElement.open = unfolded.includes(each.textContent);
+  if (at >= 0) (inside().find((each) => each.textContent === words) || inside()[at])?.focus();
+}
+
 /** Shows `text` there; touches nothing if it stands there already. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;

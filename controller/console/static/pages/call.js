@@ -1,6 +1,6 @@
 // One call: who speaks, what was said, how fast the answers came, what it costs, and what may be done about it.
 import { ask, path } from "../lib/api.js";
-import { every, fill, h, paced, say } from "../lib/dom.js";
+import { every, fill, h, paced, refill, say } from "../lib/dom.js";
 import { lasted, milliseconds, money, party } from "../lib/format.js";
 import { listen, TYPES } from "../lib/streams.js";
 import { failed } from "../lib/toasts.js";
@@ -41,7 +41,7 @@ export function open(main, me, id) {
     tools.show(call);
     said.show(call);
     if (saying) saying.hidden = call.state !== "talking";
-    fill(aside, over ? null : bars, answerTimes(call), facts(call));
+    refill(aside, over ? null : bars, answerTimes(call), facts(call));
     if (over) { past.hidden = false; finish(); }
   };
   const refresh = paced(async () => {
@@ -56,6 +56,7 @@ export function open(main, me, id) {
     listen("/v1/events", TYPES, { fresh: refresh, event: (told) => { if (told.data.call === id) refresh(); } }),
     scenes(id, (scene) => { meters.show(scene); said.live(scene); say(cost, money(scene.cost)); }),
     every(1000, () => { if (call && !call.ended_at) say(clock, lasted(call)); }),
+    every(2000, refresh), // no event tells that a supervisor has answered, or is gone
   ];
   const finish = () => stops.splice(0).forEach((stop) => stop());
   refresh();

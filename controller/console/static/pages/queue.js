@@ -1,7 +1,7 @@
 // Calls that wait to be placed, and whether anybody is called at present.
 import { ask, query } from "../lib/api.js";
 import { field } from "../lib/dialog.js";
-import { every, fill, h, paced } from "../lib/dom.js";
+import { every, fill, h, paced, refill } from "../lib/dom.js";
 import { day, outcome, party } from "../lib/format.js";
 import { listen } from "../lib/streams.js";
 import { table } from "../lib/table.js";
@@ -43,7 +43,7 @@ export function open(main, me) {
       calls.update(found.calls);
       more.hidden = found.next === null;
       draw(tiles, found);
-      if (control) fill(acts, pauses(found, me.choices.trunks, refresh));
+      if (control) refill(acts, pauses(found, me.choices.trunks, refresh));
     } catch (error) {
       if (error.status && error.status !== 401) failed(error);
     }

@@ -72,12 +72,12 @@ function actsOf(call, me) {
 function supervision(call, me) {
   const watched = call.supervision;
   if (["ringing", "on"].includes(watched?.state)) {
-    const over = { label: `Let ${watched.to} take over`, work: () => post(call, "supervise", { mode: "take_over" }) };
-    const gone = { label: `Let ${watched.to} go`, work: () => drop(call, "supervise") };
+    const over = { label: "Let the supervisor take over", work: () => post(call, "supervise", { mode: "take_over" }) };
+    const gone = { label: "Let the supervisor go", work: () => drop(call, "supervise") };
     return watched.state === "on" && watched.mode !== "take_over" ? [over, gone] : [gone];
   }
   if (!me.choices.supervisors.length || !call.answered_at) return [];
-  return [{ label: "Take over", ask: () => supervise(call, me) }];
+  return [{ label: "Listen or take over", ask: () => supervise(call, me) }];
 }
 
 function recording(call) {
@@ -102,9 +102,9 @@ function transfer(call, me) {
 function supervise(call, me) {
   const to = field("to", "Who", { options: me.choices.supervisors });
   const mode = field("mode", "How", { options: [
-    { value: "take_over", label: "Take over: the agent leaves" }, { value: "listen", label: "Listen to both sides" },
-    { value: "whisper", label: "Whisper to the colleague" }] });
-  form({ title: "Take over", yes: "Call them", fields: [to, mode], note: "Their telephone rings; once they answer they are in the call.",
+    { value: "listen", label: "Listen to both sides" }, { value: "whisper", label: "Whisper: the agent alone hears them" },
+    { value: "take_over", label: "Take over: the agent leaves" }] });
+  form({ title: "Listen or take over", yes: "Call them", fields: [to, mode], note: "Their telephone rings; once they answer they are in the call.",
     send: async (given) => { await post(call, "supervise", filled(given)); told(`${given.to} is being called.`); } });
 }
 
