@@ -342,6 +342,7 @@ async def test_one_call_is_watched_as_lines_for_people_and_for_programs(tmp_path
         assert (await voiceai(there.stage, "watch", "nobody")).exit_code == 1
 
 
+@pytest.mark.timeout(180)  # two processes that import all of the command, on a machine that may be busy
 async def test_all_calls_are_watched_until_the_interrupt_key(tmp_path: Path) -> None:
     async with live.house(tmp_path) as there:
         there.stage.calls.add(caller="+4930777")
@@ -352,8 +353,8 @@ async def test_all_calls_are_watched_until_the_interrupt_key(tmp_path: Path) -> 
         board = await asyncio.create_subprocess_exec(*command, stdout=pipe, env=env)
         assert lines.stdout
         try:
-            async with asyncio.timeout(60):
-                await eventually(lambda: there.events.hub.readers == 2, 60)  # the board listens, too
+            async with asyncio.timeout(150):
+                await eventually(lambda: there.events.hub.readers == 2, 150)  # the board listens, too
                 begin(there.events, "a")
                 assert json.loads(await lines.stdout.readline())["type"] == "call.started"
                 lines.send_signal(signal.SIGINT)
