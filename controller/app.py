@@ -96,7 +96,8 @@ class Controller:
         self._tools = HttpTools(config.http_tools)
         self._past, shelf, journal = History(database), Shelf(database), Journal(_journal(config))
         self.records = Records(shelf, config.records, journal, metrics.registry)
-        self.history = HistoryResources(self._past, shelf, sound_folders(config), config.records)
+        past = self._past, shelf, sound_folders(config), config.records
+        self.history = HistoryResources(*past, self.records.catching_up)
         self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
         self.traces = Traces()
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)

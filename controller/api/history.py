@@ -5,7 +5,7 @@ names: a path comes from the store, never from a request.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -54,9 +54,18 @@ def sound_folders(config: Config) -> tuple[Path, ...]:
 
 
 class HistoryResources:
-    """`folders`: where recordings may be. `settings`: how numbers are written down."""
+    """`folders`: where recordings may be. `settings`: how numbers are written down. `catching_up`: whether calls that
+    are over wait for the store."""
 
-    def __init__(self, history: History, shelf: Shelf, folders: Collection[Path], settings: Records) -> None:
+    def __init__(
+        self,
+        history: History,
+        shelf: Shelf,
+        folders: Collection[Path],
+        settings: Records,
+        catching_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._catching_up = catching_up
         self._history = history
         self._shelf = shelf
         self._folders = folders
@@ -145,6 +154,8 @@ class HistoryResources:
 
     async def forget(self, asked: Asked) -> Forgotten:
         """Calls that go on are not touched. Asterisk's own records and backups are not ours."""
+        if self._catching_up():
+            raise Problem("store-away", "Calls of the time when it was away are not in it yet. Ask again in a moment.")
         number: str = asked.body.number
         calls, paths = await self._shelf.forget_number(number, names_of(number, self._settings))
         deleted = await asyncio.to_thread(self._delete, paths)

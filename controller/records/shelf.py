@@ -3,11 +3,12 @@
 Owns the SQL that writes. Raises StoreError.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, and_, delete, or_, select, tuple_, update
+from sqlalchemy import Table, and_, delete, func, or_, select, tuple_, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +17,7 @@ from controller.events import shapes
 from controller.records.rows import rows
 from controller.store.database import Database
 from controller.store.tables import metadata
+from controller.store.tables_api import idempotency
 from controller.store.tables_events import webhook_outbox
 from controller.store.tables_outbound import outbound_calls
 from controller.store.tables_records import PARTS, call_legs, call_recordings, call_words, calls
@@ -72,7 +74,8 @@ class Shelf:
 
     async def forget_number(self, number: str, names: Collection[str] = ()) -> tuple[int, list[str]]:
         """All that is kept of calls from and to this number, also what waits for webhooks and what the queue has
-        done, and the number itself where calls of others were connected to it. `names`: under which it was written
+        done, and the number itself where calls of others were connected to it, where the records hid it and a webhook
+        is told it, and in answers that are kept for who asks twice. `names`: under which it was written
         down besides. How many calls, and the paths of their recordings, which are not deleted here."""
         paths: list[str] = []
         forgotten = 0
@@ -87,6 +90,8 @@ class Shelf:
         async with self._database.writing() as connection:
             await connection.execute(delete(outbound_calls).where(done))
             await connection.execute(update(call_legs).where(call_legs.c.party.in_(all_names)).values(party=None))
+            await _blot_out(connection, number)
+        await self._database.wipe()
         return forgotten, paths
 
     async def _forget(self, wanted: Any, paths: list[str] | None = None) -> Sequence[Any]:
@@ -106,6 +111,19 @@ async def _delete(connection: AsyncConnection, keys: list[tuple[str, int]], path
         await connection.execute(delete(webhook_outbox).where(waiting))
     for table in (*PARTS, calls):
         await connection.execute(delete(table).where(_among(table, keys)))
+
+
+async def _blot_out(connection: AsyncConnection, number: str) -> None:
+    """From texts in JSON, unless they are of calls that are not over."""
+    quoted = json.dumps(number, ensure_ascii=False)
+    open_ = union(
+        select(calls.c.call).where(calls.c.ended_at.is_(None)),
+        select(outbound_calls.c.id).where(outbound_calls.c.status != "ended"),
+    )
+    for table, others in ((webhook_outbox, webhook_outbox.c.call.not_in(open_)), (idempotency, None)):
+        has = table.c.body.contains(quoted, autoescape=True)
+        which = has if others is None else and_(has, others)
+        await connection.execute(update(table).where(which).values(body=func.replace(table.c.body, quoted, "null")))
 
 
 def _among(table: Table, keys: list[tuple[str, int]]) -> Any:

@@ -92,6 +92,10 @@ class Records:
         self._failures = 0
         self._at_once = min(BATCH, self._at_once + 1)
 
+    def catching_up(self) -> bool:
+        """Calls of the time when the store was away are not in it yet."""
+        return self._behind
+
     @property
     def _behind(self) -> bool:
         return self._journal.size > 0 and not self._unreadable

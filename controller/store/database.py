@@ -90,6 +90,20 @@ class Database:
             except TimeoutError:
                 log.warning("the store did not let go in time")
 
+    async def wipe(self) -> None:
+        """What was deleted is not in SQLite's file any more either: its log, which still has it, is written back and
+        emptied. On PostgreSQL that is the server's business. Raises StoreError; while others read, less is done."""
+        assert self._engine is not None
+        if self._engine.dialect.name != "sqlite":
+            return
+        async with self._writer:
+            try:
+                async with asyncio.timeout(TRANSACTION_SECONDS), self._engine.connect() as plain:
+                    connection = await plain.execution_options(voiceai_begins=False)
+                    await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            except (DBAPIError, TimeoutError) as error:
+                raise StoreError(f"the store's log can't be emptied: {_words(error)}") from error
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read by; sees one state of the database throughout. Raises StoreError."""
@@ -183,12 +197,21 @@ def _prepare_file(path: str | None) -> None:
 def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: `_begin_sqlite` does
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_MS}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
     """A writer takes the lock at its start: one that reads first and then writes could find that it may not."""
-    writes = connection.get_execution_options().get("voiceai_writes")
+    options = connection.get_execution_options()
+    if not options.get("voiceai_begins", True):
+        return
+    writes = options.get("voiceai_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

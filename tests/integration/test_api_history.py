@@ -7,13 +7,14 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from typer.testing import CliRunner, Result
 
 from bridge import contract
@@ -22,11 +23,16 @@ from controller.api.history import HistoryResources
 from controller.call import milestones
 from controller.cli import app
 from controller.config_records import Records as Settings
+from controller.outbound.entry import Order
+from controller.outbound.queue import Queue
 from controller.store.database import Database
 from controller.store.tables import metadata
+from controller.store.tables_api import idempotency
+from controller.store.tables_events import webhook_outbox
 from tests.integration.api_stage import ADMIN, Stage, stage
 from tests.integration.records_rig import CALL, Desk, desk, story_of
 from tests.integration.test_records import IDS
+from tests.peers.stores import on_postgresql
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +159,58 @@ async def everything_in(database: Database, text: str) -> list[str]:
     async with database.reading() as store:
         held = {name: (await store.execute(select(table))).all() for name, table in metadata.tables.items()}
     return [name for name, rows in held.items() if text in repr(rows)]
+
+
+async def test_what_is_kept_elsewhere_of_a_forgotten_number(tmp_path: Path) -> None:
+    """Calls whose records do not show it, told to a webhook; who asked for a call twice; not one that still waits."""
+    number, at = "+4930555000", datetime(2026, 11, 23, tzinfo=UTC)
+    body = json.dumps({"data": {"callee": number, "of": f"x{number}"}})
+
+    def message(call: str) -> dict[str, Any]:
+        told = {"event": f"e-{call}", "type": "call.ended", "call": call, "receiver": "crm", "body": body}
+        return told | {"accepted_at": at, "since": at, "attempts": 0}
+
+    async with past(tmp_path) as (it, desk):
+        asked = {"by": "ops", "key": "k", "fingerprint": "f", "at": at, "status": 202, "body": body}
+        order = Order(callee=number, trunk="main", agent="reception", asked_by="ops")
+        times = {"now": at, "due_at": at, "expires_at": at + timedelta(days=1)}
+        await Queue(desk.database).add("waits", order, **times, most=9)
+        async with desk.database.writing() as store:
+            await store.execute(insert(webhook_outbox), [message("waits"), message("over")])
+            await store.execute(insert(idempotency).values(asked))
+        await told(it, "/v1/history/forget", 200, "POST", json={"number": number})
+        async with desk.database.reading() as store:
+            waiting = await store.execute(select(webhook_outbox.c.call, webhook_outbox.c.body))
+            kept = {row.call: row.body for row in waiting}
+            answer = json.loads((await store.execute(select(idempotency.c.body))).scalar_one())
+        assert kept["waits"] == body
+        assert json.loads(kept["over"]) == answer == {"data": {"callee": None, "of": f"x{number}"}}
+
+
+async def test_nothing_is_forgotten_while_records_wait_for_the_store(tmp_path: Path) -> None:
+    """They may be of the very number."""
+    async with AsyncExitStack() as stack:
+        it = await stack.enter_async_context(desk(tmp_path))
+        behind = [True]
+        resources = HistoryResources(it.history, it.shelf, (), FULL, lambda: behind[0])
+        served = await stack.enter_async_context(stage(store=True, more=lambda _, __: resources.operations()))
+        refused = await told(served, "/v1/history/forget", 503, "POST", json={"number": "+4930123"})
+        assert refused["type"] == "/problems/store-away"
+        behind[0] = False
+        await told(served, "/v1/history/forget", 200, "POST", json={"number": "+4930123"})
+
+
+async def test_a_forgotten_number_is_not_in_the_file_either(tmp_path: Path) -> None:
+    if on_postgresql():
+        return  # its files are its own
+
+    def raw() -> bytes:
+        return b"".join(each.read_bytes() for each in tmp_path.glob("voiceai*"))
+
+    async with past(tmp_path) as (it, _):
+        assert b"+4930123" in raw()
+        await told(it, "/v1/history/forget", 200, "POST", json={"number": "+4930123"})
+        assert b"+4930123" not in raw()
 
 
 async def test_whoever_was_connected_to_a_number_keeps_the_call_and_not_the_number(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Records on a real store: complete, in order, once, also when the store was away or the controller was killed."""
 
 import asyncio
+import errno
+import os
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +17,8 @@ from controller.records.history import Sought
 from controller.records.journal import Journal, JournalFull
 from controller.store.database import StoreError
 from controller.store.tables_records import PARTS, calls
-from tests.integration.records_rig import CALL, Desk, desk, story_of
+from tests.integration.records_rig import CALL, EVENTS_OF_A_CALL, Desk, desk, story_of
+from tests.integration.webhook_rig import eventually
 from tests.unit.controller.views import later
 
 IDS = [str(uuid.UUID(int=number)) for number in range(1, 31)]
@@ -146,6 +149,60 @@ async def test_without_store_and_without_disk_the_latest_stay_in_memory(
         assert (await it.history.find(CALL)) is not None
 
 
+async def test_a_disk_that_is_full_loses_nothing_that_memory_can_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes half of the lines and then no more: the file is as it was, and they go to the store later."""
+    real = os.write
+
+    def full(file: int, data: bytes) -> int:
+        if tried:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        tried.append(file)
+        return real(file, data[: len(data) // 2])
+
+    tried: list[int] = []
+    monkeypatch.setattr(writer, "AWAY_SECONDS", (0.01,))
+    async with desk(tmp_path) as it:
+        store = Away(it)
+        with monkeypatch.context() as patch:
+            patch.setattr("controller.records.journal.os.write", full)
+            it.tell(story_of(CALL))
+            await eventually(lambda: len(tried) > 0 and it.journal.size == 0)
+        store.away = False
+        await it.written()
+        assert it.value("voiceai_records_lost_total") == 0
+        found = await counted(it)
+    assert (found["calls"], found["call_words"], found["call_events"]) == (1, 1, 13)
+
+
+async def test_a_slow_store_is_waited_for_by_nobody_and_written_to_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a second for each transaction: all is told before the first is over, and they are as few as can be."""
+    done = 0
+    async with desk(tmp_path) as it:
+        honest = it.shelf.put
+
+        async def put(events: Any) -> None:
+            nonlocal done
+            await asyncio.sleep(0.5)
+            await honest(events)
+            done += 1
+
+        monkeypatch.setattr(it.shelf, "put", put)
+        for call in IDS[:20]:
+            it.tell(story_of(call))
+            await asyncio.sleep(0)
+        assert done == 0
+        await it.written(60)
+        assert done <= 20 * EVENTS_OF_A_CALL // 100 + 2
+        found = await counted(it)
+        rows = [row.call async for row in it.history.everything(Sought())]
+    assert (found["calls"], found["call_words"], found["call_events"]) == (20, 20, 260)
+    assert rows == IDS[:20][::-1], "in their order"
+
+
 async def test_hostile_text_holds_nothing_up(tmp_path: Path) -> None:
     async with desk(tmp_path) as it:
         it.tell(story_of(IDS[0], caller="x" * 5000 + "\0", agent="a" * 500))
@@ -248,11 +305,11 @@ async def test_a_year_of_calls_goes_in_one_night(tmp_path: Path) -> None:
     """More than one statement may name."""
     async with desk(tmp_path) as it:
         began = story_of(CALL)
-        many = [str(uuid.UUID(int=number)) for number in range(1100)]
+        many = [str(uuid.UUID(int=number)) for number in range(510)]
         it.tell([each for call in many for each in (story_of(call)[0], story_of(call)[-1])])
         it.tell(began)
         await it.written(60)
-        assert await it.shelf.forget_old(Settings(keep_days=1), later(0) + timedelta(days=2)) == 1101
+        assert await it.shelf.forget_old(Settings(keep_days=1), later(0) + timedelta(days=2)) == 511
         assert set((await counted(it)).values()) == {0}
 
 

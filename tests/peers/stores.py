@@ -78,6 +78,11 @@ class Server:
         assert made.returncode == 0 or "already exists" in made.stderr, made.stderr
         return f"postgresql+asyncpg://{TRUSTED}@127.0.0.1:{self.port}/{name}"
 
+    def dump(self, url: str) -> str:
+        """All that is in the database of this URL, as pg_dump tells it."""
+        name = url.rpartition("/")[2]
+        return _run("pg_dump", "-h", "127.0.0.1", "-p", str(self.port), "-U", TRUSTED, "--inserts", name).stdout
+
     def start(self) -> None:
         """Returns once it answers."""
         folder = self._folder

@@ -1,0 +1,97 @@
+"""Nothing is left of a number that was forgotten: neither in the database nor in the recordings."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from demo.phone import CALLER, Phone
+from demo.realtime import CallTool, Say, ToneBrain
+from demo.sound import tone
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import House, house
+from tests.e2e.test_events import written_down
+from tests.e2e.test_inbound import GREETING, greeted
+from tests.e2e.test_recording import recording
+from tests.integration.webhook_rig import hook, receiver
+from tests.peers.stores import Server
+
+DIGITS = "4930998877"
+NUMBER = f"+{DIGITS}"
+
+
+@contextmanager
+def sqlite(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Its URL, and what reads all that is in it: the rows, and whatever else there is in its files."""
+    file = folder / "voiceai.sqlite3"
+
+    def dump() -> str:
+        with closing(sqlite3.connect(file)) as store:
+            rows = "\n".join(store.iterdump())
+        raw = b"".join(each.read_bytes() for each in folder.glob("voiceai*") if each.is_file())
+        return rows + raw.decode("latin-1")
+
+    yield f"sqlite+aiosqlite:///{file}", dump
+
+
+@contextmanager
+def postgresql(_: Path) -> Iterator[tuple[str, Callable[[], str]]]:
+    with Server() as server:
+        url = server.url("records")
+        yield url, lambda: server.dump(url)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", [sqlite, postgresql])
+async def test_nothing_is_left_of_a_number_that_was_forgotten(asterisk: Asterisk, tmp_path: Path, store: Any) -> None:
+    """They called, were called, and another caller was to be connected to them; a webhook has not been told yet."""
+    asked = Say("One moment.", 0.5, 880), CallTool("transfer", {"to": NUMBER})
+    brains = iter([ToneBrain([Say(f"You are {NUMBER}.", 0.5, 440)]), ToneBrain([GREETING, asked], forever=GREETING)])
+    with store(tmp_path) as (url, dump):
+        async with receiver() as there:
+            there.answer = lambda *_: web.Response(status=503)
+            more = {"store": {"url": url}, "webhooks": {"crm": hook(there.url(), personal=True)}}
+            agent = recording(tmp_path)
+            async with house(asterisk, tmp_path, lambda: next(brains, ToneBrain()), more=more, agent=agent) as running:
+                theirs = await calls_in(running, DIGITS)
+                other = await calls_in(running, "4930123456", refused=True)
+                await called(running)
+                for call in (theirs, other):
+                    await written_down(running, call)
+                before = dump()
+                for table in ("calls", "call_legs", "call_words", "webhook_outbox", "outbound_calls", "idempotency"):
+                    assert any(DIGITS in row for row in before.split("INSERT INTO") if table in row), table
+                forgotten = [await running.api("POST", "/v1/history/forget", number=each) for each in (NUMBER, DIGITS)]
+                assert [each["calls"] for each in forgotten] == [1, 1]
+                assert DIGITS not in dump()
+                assert [each.name for each in (tmp_path / "calls").iterdir() if theirs in each.name] == []
+                kept = await running.api("GET", f"/v1/history/{other}")
+                assert [each["party"] for each in kept["legs"]] == [None]
+
+
+async def calls_in(running: House, user: str, *, refused: bool = False) -> str:
+    async with Phone(running.sip, "5001", user=user, scenario=CALLER) as phone:
+        await greeted(phone)
+        call = str((await running.api("GET", "/v1/calls?state=active"))["calls"][0]["id"])
+        if refused:
+            async with running.refusing("486 Busy Here") as target:
+                phone.rtp.say(tone(0.6, 620))
+                await target.wait("refused", timeout=20)
+                await running.service.logged("call state", call=call, state="talking")
+        await phone.hang_up()
+        await running.ended(call)
+    return call
+
+
+async def called(running: House) -> None:
+    async with running.refusing("486 Busy Here") as target:
+        placed = await running.service.api.post(
+            "/v1/calls", json={"to": NUMBER, "variables": {"who": NUMBER}}, headers={"Idempotency-Key": "once"}
+        )
+        assert placed.status_code == 202
+        await target.wait("refused", timeout=20)
+        await running.service.logged("attempt written down", call=placed.json()["id"])
