@@ -24,6 +24,7 @@ STARTING = 10.0  # seconds a new process has until its first hello
 STOPPING = 5.0  # seconds between SIGTERM and SIGKILL
 ALONE = 30  # seconds without controller and calls after which a worker of ours ends by itself: we were killed
 RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 5.0)  # a process that keeps dying must not spin
+STEADY = 5.0  # seconds; one that lived so long does not spin, and callers wait for the next
 
 
 Process = asyncio.subprocess.Process | Survivor
@@ -88,7 +89,7 @@ class Supervisor:
                 await process.wait()
             self._workers.lost(name, reason)
             lived = asyncio.get_running_loop().time() - started
-            deaths = 0 if lived > 60 else deaths + 1
+            deaths = 0 if lived > STEADY else deaths + 1
             await asyncio.sleep(RESTART_DELAYS[min(deaths, len(RESTART_DELAYS)) - 1] if deaths else 0)
 
     async def _start(self, name: str) -> asyncio.subprocess.Process:

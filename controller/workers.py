@@ -7,16 +7,16 @@ workers say about a call goes to `on_event` in the order in which it was said.
 
 import asyncio
 import hmac
-from collections import deque
+import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import ValidationError
 
 from bridge import contract
+from controller.worker import Worker as Worker
 
 log = structlog.get_logger()
 
@@ -25,6 +25,7 @@ SEND_TIMEOUT = 2.0  # seconds; a worker that does not read for this long is as g
 SILENT = 2.0  # seconds without a beat after which a worker counts as dead
 CHECK_EVERY = 0.25
 AWAITED = 10.0  # seconds in which the workers of an earlier controller may say which of its calls they have
+RESTART = 5.0  # seconds in which a worker that was lost may be started again
 RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back before its calls are given up
 
 
@@ -38,77 +39,6 @@ class UnknownWorker(Exception):
 
 class WorkerUnreachable(Exception):
     """The worker that carries this call can't be told anything at the moment."""
-
-
-TIRED_MS, TIRED_BUSY, TIRED_BEATS = 20.0, 0.8, 4
-RESTED_MS, RESTED_BUSY, RESTED_BEATS = 8.0, 0.7, 6
-"""Two seconds of ticks that are a frame late, or of a core that is nearly used up, which comes before that; and three
-in which neither is so: a passing stall is neither."""
-
-
-@dataclass(eq=False)
-class Worker:
-    """One registered worker process. `socket` is None while its link is broken and may still come back."""
-
-    name: str
-    pid: int
-    host: str
-    port: int
-    capacity: int
-    socket: web.WebSocketResponse | None
-    load: contract.Load = field(default_factory=contract.Load)
-    calls: set[str] = field(default_factory=set)
-    last_beat: float = 0.0
-    """Loop time of the last sign of life."""
-    heard: int = 0
-    """Number of the newest event that it told."""
-    kept: deque[tuple[str, str]] = field(default_factory=deque)
-    """Call and frame of what it could not be told while its link was broken, in order."""
-    behind: bool = False
-    """Its link is back, and it is being told what was kept: what is new has to wait behind that."""
-    tired: bool = False
-    """It does not keep its time: its calls go on, and it gets no new ones until it has been well for a while."""
-    retiring: bool = False
-    """It was told to end."""
-    _trend: int = 0
-    """Beats in a row that speak for a change."""
-
-    def judge(self) -> None:
-        """By the lateness of its 20 ms ticks, because a caller hears it when frames come later than they last; and by
-        how much of its core it takes, so that it does not come to that. Others may use the core up as well."""
-        late, busy = self.load.lateness_p99_ms, self.load.busy
-        well, ill = late < RESTED_MS and busy < RESTED_BUSY, late > TIRED_MS or busy > TIRED_BUSY
-        against = well if self.tired else ill
-        self._trend = self._trend + 1 if against else 0
-        if self._trend >= (RESTED_BEATS if self.tired else TIRED_BEATS):
-            self.tired, self._trend = not self.tired, 0
-            tell = log.warning if self.tired else log.info
-            tell(
-                "worker gets no new calls: it is late or busy" if self.tired else "worker keeps its time again",
-                worker=self.name,
-                late_ms=round(late, 1),
-                busy=round(busy, 2),
-                calls=len(self.calls),
-            )
-
-    @property
-    def draining(self) -> bool:
-        """It goes on with its calls and gets no new ones: it ends, by our wish or somebody else's."""
-        return self.retiring or self.load.draining
-
-    def fits(self) -> bool:
-        """One more call."""
-        up = self.socket is not None and not self.tired and not self.draining
-        return up and len(self.calls) < self.capacity
-
-    @property
-    def media_address(self) -> str:
-        """Where Asterisk connects AudioSocket to."""
-        return f"{self.host}:{self.port}"
-
-    def __repr__(self) -> str:
-        state = "up" if self.socket else "away"
-        return f"<Worker {self.name} pid={self.pid} {self.media_address} {state} {len(self.calls)}/{self.capacity}>"
 
 
 class Workers:
@@ -132,6 +62,7 @@ class Workers:
         self._workers: dict[str, Worker] = {}
         self._by_call: dict[str, Worker] = {}
         self._graces: dict[str, asyncio.TimerHandle] = {}
+        self._lost_at = -math.inf
         self._awaited = Worker("(awaited)", 0, "", 0, 0, None)
         """Stands in for those that have not come back since this controller was started."""
         self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
@@ -152,6 +83,11 @@ class Workers:
 
     def _fit(self) -> list[Worker]:
         return [worker for worker in self._workers.values() if worker.fits()]
+
+    def returning(self) -> bool:
+        """None is up, but one was a moment ago: whoever starts them starts the next."""
+        up = any(worker.socket is not None and not worker.draining for worker in self._workers.values())
+        return not up and asyncio.get_running_loop().time() - self._lost_at < RESTART
 
     def assign(self, call: str) -> Worker:
         """Give the call to the least loaded worker that keeps its time. Raises NoWorker."""
@@ -256,6 +192,7 @@ class Workers:
         self._end_grace(name)
         if worker is None:
             return
+        self._lost_at = asyncio.get_running_loop().time()
         tell = log.info if worker.draining and not worker.calls else log.error
         tell("worker lost", worker=name, reason=reason, calls=len(worker.calls))
         for call in sorted(worker.calls):

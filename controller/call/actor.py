@@ -34,7 +34,8 @@ TONE = "tone:523/160,0/40,659/160,0/1640"
 TEARDOWN_TIMEOUT = 6.0  # seconds; beyond it the reconcile after the next link-up removes what is left
 
 _TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
-_BEST_EFFORT = (m.Ring, m.SetVariables, m.StartMusic, m.StopMusic, m.StartTone, m.PauseAi, m.ResumeAi, m.OrderAi)
+_SOUNDS = (m.Ring, m.StartMusic, m.StopMusic, m.StartTone, m.StopTone)
+_BEST_EFFORT = (*_SOUNDS, m.SetVariables, m.PauseAi, m.ResumeAi, m.OrderAi)
 
 
 def _now() -> datetime:
@@ -75,9 +76,7 @@ class CallActor:
         self._overflowed = False
         self._lost_at: datetime | None = None
         """When the agent's worker was, if no other has taken over since."""
-        self._standing: set[str] = {plan.leg} if plan.direction == "inbound" else set()
-        if adopted:
-            self._standing = set(adopted.standing)
+        self._standing = set(adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ())
         self._attempted: set[str] = set(self._standing)
 
     @property
@@ -156,7 +155,7 @@ class CallActor:
     # ------------------------------------------------------------ carrying out
 
     async def _execute(self, commands: list[m.Command]) -> None:
-        """In order. A failure drops the commands behind it and becomes the call's next input."""
+        """In order. A failure drops the commands behind it and becomes the next input, but for a call that ends."""
         for command in commands:
             try:
                 await self._do(command)
@@ -164,7 +163,7 @@ class CallActor:
             except (AriError, BadArgument, NoWorker, WorkerUnreachable, view.CallRefused, limits.Busy) as error:
                 gone = isinstance(error, NotFound)
                 self._observe(trace.did(self.id, command, error))
-                if isinstance(command, _TEARING_DOWN):
+                if isinstance(command, _TEARING_DOWN) or self.call.state in (State.ENDING, State.ENDED):
                     self._log.warning("teardown incomplete", command=type(command).__name__, reason=str(error))
                 elif isinstance(command, _BEST_EFFORT) and not gone:
                     self._log.warning("command failed", command=type(command).__name__, reason=str(error))

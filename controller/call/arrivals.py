@@ -34,6 +34,7 @@ from controller.tools.http import HttpTools
 log = structlog.get_logger()
 
 LOOK_AGAIN = 1.0
+HOLD_OUT = 3.0
 """Seconds."""
 MOST_VARIABLES, LONGEST_VALUE = 50, 4096
 """Of a look-up's answer."""
@@ -72,7 +73,7 @@ class Arrivals:
         self._lives = lives
         self._observe = observe
         self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
-        """Those for whom a look-up is under way, by channel."""
+        """Those for whom a look-up is under way, or a worker, by channel."""
         self._line: dict[str, CallActor] = {}
         """Those who wait, by call, in the order in which they came."""
         self._told: dict[str, int] = {}
@@ -90,10 +91,28 @@ class Arrivals:
             self._refuse(caller, "no_route", "no_answer")
             return
         steps = [Overflow(agent=routed.agent_name), *(routed.route.overflow if routed.route else ())]
-        self._try(caller, routed.route, steps)
+        if self._lives.room.agents_return():
+            task = self._tasks.create_task(self._hold_out(caller, routed.route, steps), name="caller without a worker")
+            self._asking[caller.leg] = task, _slot(caller, routed.agent_name)
+        else:
+            self._try(caller, routed.route, steps)
+
+    async def _hold_out(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
+        """The workers were lost a moment ago: nobody who calls in the second until the next is up is sent away."""
+        log.warning("caller waits for a worker to come back", call=caller.arrival.call)
+        try:
+            async with asyncio.timeout(HOLD_OUT):
+                await self._ari.ring(caller.leg)
+                while self._lives.room.agents_return():  # noqa: ASYNC110 - seldom, and for a second
+                    await asyncio.sleep(0.05)
+        except (TimeoutError, AriError):
+            pass  # what is done without a worker is done now
+        finally:
+            self._asking.pop(caller.leg, None)
+        self._try(caller, route, steps)
 
     def left(self, channel: str) -> None:
-        """A caller has gone while the look-up was asked."""
+        """A caller has gone who has no call yet."""
         task, _ = self._asking.pop(channel, (None, None))
         if task is not None:
             task.cancel()

@@ -49,6 +49,10 @@ class Room:
             raise limits.NoAgent("No bridge worker has room for one more call.")
         self._count(wanted)
 
+    def agents_return(self) -> bool:
+        """There is no worker at this moment, and will be one in the next."""
+        return not self.draining and self._workers.returning()
+
     def out_of_service(self) -> bool:
         """It is not a matter of a call or two."""
         return self.draining or self._spending.spent(today())

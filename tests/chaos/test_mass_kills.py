@@ -17,7 +17,7 @@ from demo.realtime import Delivery, ToneBrain
 from tests.chaos import verdict
 from tests.chaos.callers import STORY, Crowd, Visit
 from tests.chaos.faults import Saboteur, Struck
-from tests.chaos.plan import FOR_ALL, Fault, Strike, Talk
+from tests.chaos.plan import Fault, Strike, Talk
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
@@ -62,7 +62,11 @@ def talks_of(number: int) -> Iterator[Talk]:
 
 
 def row(part: Fault, visits: Sequence[Visit], calls: dict[str, str], strikes: Sequence[Struck]) -> Row:
+    """Whoever talks while the controller is killed has to feel nothing: they are the ones who count as hit then, and
+    callers who are refused until it is back are told apart."""
     felt = {visit.caller: verdict.hits(visit, calls.get(visit.caller, ""), strikes) for visit in visits}
+    if part is Fault.CONTROLLER_KILLED:
+        felt = {visit.caller: [each for each in strikes if visit.caller in each.spared] for visit in visits}
     back: list[float] = []
     for strike in strikes:
         if part is Fault.ASTERISK_KILLED:
@@ -70,7 +74,7 @@ def row(part: Fault, visits: Sequence[Visit], calls: dict[str, str], strikes: Se
             back += [min(heard) - strike.since] if heard else []
             continue
         for visit in visits:
-            if strike in felt[visit.caller] or visit.caller in strike.spared:
+            if strike in felt[visit.caller]:
                 holes = [each for each in visit.heard.holes if strike.since - 0.1 < each.since < strike.until + 4]
                 back += [max(each.seconds for each in holes)] if holes else []
     lost = [visit for visit in visits if visit.outcome != "done"]
@@ -115,8 +119,8 @@ async def test_twenty_kills(own_asterisk: Asterisk, tmp_path: Path, part: Fault)
     found = row(part, crowd.visits, calls, saboteur.done)
     print(f"\n{HEADING}\n{found}")  # noqa: T201 - it is what this test is run for
     lost = [f"{each.caller} {each.outcome} {each.what}" for each in crowd.visits if each.outcome != "done"]
-    assert found.others == 0, lost
+    if part is not Fault.CONTROLLER_KILLED:  # without one nobody answers the phone: the dialplan has those
+        assert found.others == 0, lost
     if part is not Fault.ASTERISK_KILLED:
         assert not found.back or found.back[-1] < GOAL + SLACK
-    if part not in FOR_ALL:
         assert found.lost == 0, lost

@@ -15,7 +15,8 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.workers import RESTED_BEATS, TIRED_BEATS, NoWorker, Worker, Workers
+from controller.worker import RESTED_BEATS, TIRED_BEATS, Worker
+from controller.workers import NoWorker, Workers
 from tests.peers.audiosocket import AsteriskPeer
 from tests.peers.heavy_worker import CAPACITY
 

@@ -260,6 +260,19 @@ async def test_the_calls_of_a_lost_worker_are_told(
     assert rig.workers.of("c1") is None
 
 
+async def test_a_worker_that_was_lost_is_expected_back(rig: Rig, http: aiohttp.ClientSession) -> None:
+    assert not rig.workers.returning(), "there never was one"
+    await join(rig, http)
+    await join(rig, http, "w2", pid=2)
+    rig.workers.lost("w1", "killed")
+    assert not rig.workers.returning(), "another one is up"
+    rig.workers.lost("w2", "killed")
+    assert rig.workers.returning()
+    await rig.changed()
+    await join(rig, http, pid=3)
+    assert not rig.workers.returning()
+
+
 async def test_nonsense_closes_that_link_only(rig: Rig, http: aiohttp.ClientSession) -> None:
     good = await join(rig, http, "w1")
     bad = await join(rig, http, "w2", pid=2)

@@ -6,17 +6,8 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.workers import (
-    RESTED_BEATS,
-    RESTED_BUSY,
-    RESTED_MS,
-    TIRED_BEATS,
-    TIRED_BUSY,
-    TIRED_MS,
-    NoWorker,
-    Worker,
-    Workers,
-)
+from controller.worker import RESTED_BEATS, RESTED_BUSY, RESTED_MS, TIRED_BEATS, TIRED_BUSY, TIRED_MS, Worker
+from controller.workers import NoWorker, Workers
 
 LATE, MIDDLING, PUNCTUAL = TIRED_MS + 1, (TIRED_MS + RESTED_MS) / 2, RESTED_MS - 1
 

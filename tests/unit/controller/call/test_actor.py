@@ -8,9 +8,10 @@ from typing import Any, cast, get_args
 import pytest
 
 from bridge import contract
-from controller.ari.errors import BadArgument, Refused
+from controller.ari.errors import BadArgument, Refused, Unavailable
 from controller.ari.rest import Ari
 from controller.call import messages as m
+from controller.call import rehome
 from controller.call.actor import CallActor
 from controller.call.legs import Legs
 from controller.call.milestones import CallGreeted, CallRehomed
@@ -279,6 +280,20 @@ async def test_last_words_go_to_the_worker(rig: Rig) -> None:
     rig.put(m.WrapUpDue("spend_per_day"), m.WaitTool("w1"))
     await rig.workers.answer()
     assert contract.WrapUp(call=CALL, text="Time is up.", why="spend_per_day") in rig.workers.sent
+
+
+async def test_nothing_of_an_end_is_left_out_while_asterisk_is_away(rig: Rig) -> None:
+    """The agent is lost with Asterisk itself, the tones for the caller can't be stopped, and there is no other way."""
+    away = Unavailable("any", None, "ConnectError")
+    rig.ari.fails = dict.fromkeys(("hangup", "play", "stop_playback", "external_media", "destroy_bridge"), away)
+    steps: list[m.Input] = [m.MediaLost("connection reset"), m.TimeUp("tone"), *[m.AiReady()] * rehome.MOST]
+    for what in steps:
+        rig.put(what)
+        for _ in range(50):
+            await asyncio.sleep(0)
+    assert rig.actor.call.state is State.ENDING
+    assert rig.workers.sent[-1] == contract.Close(call=CALL, reason="the call ended")
+    assert "end" in rig.actor._timers
 
 
 async def test_a_call_that_another_worker_takes_over_knows_what_was_said_and_for_how_long_nobody_was_there() -> None:

@@ -36,7 +36,7 @@ class Stage:
         self.free = True
         self.why: Exception = limits.Busy("full")
         self.room = cast(Room, self)
-        self.draining = False
+        self.draining = self.returning = False
         self.begun: list[SimpleNamespace] = []
         self.hung_up: list[str] = []
         self.asked: list[str] = []
@@ -56,6 +56,9 @@ class Stage:
 
     def out_of_service(self) -> bool:
         return False
+
+    def agents_return(self) -> bool:
+        return self.returning
 
     async def ring(self, _: str) -> None: ...
 
@@ -102,6 +105,31 @@ async def test_a_caller_who_leaves_during_a_look_up() -> None:
         stage.arrivals.left("1.1")
         assert not stage.arrivals.asks("1.1")
     assert stage.begun == []
+
+
+async def test_who_calls_while_a_worker_is_started_again_waits_for_it() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(), tasks)
+        stage.returning = True
+        for channel in ("1.1", "1.2"):
+            stage.caller(channel)
+        await asyncio.sleep(0)
+        stage.arrivals.left("1.2")
+        assert (stage.arrivals.asks("1.1"), stage.arrivals.asks("1.2"), stage.begun) == (True, False, [])
+        stage.returning = False
+        await until(lambda: stage.begun)
+        assert not stage.arrivals.asks("1.1")
+    assert (len(stage.begun), stage.hung_up) == (1, [])
+
+
+async def test_who_waits_for_a_worker_in_vain_gets_what_there_is_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "HOLD_OUT", 0.1)
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(), tasks)
+        stage.returning, stage.free = True, False
+        stage.caller("1.1")
+        await until(lambda: stage.hung_up)
+    assert stage.hung_up == ["1.1 busy"]
 
 
 async def test_no_call_begins_when_the_controller_goes_down() -> None:
