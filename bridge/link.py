@@ -24,6 +24,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from bridge import contract
+from bridge.trust import towards
 
 BEAT_SECONDS = 0.5
 OPEN_TIMEOUT = 3.0
@@ -73,8 +74,10 @@ class ControlLink:
         load: Callable[[], contract.Load],
         listener: Listener,
         scenes: Callable[[], contract.Scenes | None] = lambda: None,
+        ca_file: str | None = None,
     ) -> None:
         self._url = url
+        self._trust = towards(url, ca_file)
         self._token = token
         self._hello = hello
         self._load = load
@@ -149,6 +152,7 @@ class ControlLink:
                 max_size=MAX_COMMAND_BYTES,
                 max_queue=None,  # commands are few, and pings must be answered however busy we are
                 compression=None,
+                ssl=self._trust,
                 proxy=None,  # the link is ours; a proxy meant for the internet has no business here
             )
         except InvalidStatus as answer:

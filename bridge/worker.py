@@ -66,6 +66,7 @@ class Options:
     drain: float
     quit_after: float | None
     warm: int = 0
+    ca: str | None = None
 
 
 class Worker:
@@ -99,6 +100,7 @@ class Worker:
             load=self._load,
             listener=self._sessions,
             scenes=self._sessions.scenes,
+            ca_file=options.ca,
         )
         self._host, self._port = "", 0
         self._drain_s = options.drain
@@ -249,7 +251,8 @@ def parse(argv: Sequence[str]) -> Options:
         epilog=f"The link's token is read from the environment: {contract.TOKEN_ENV}.",
     )
     add = parser.add_argument
-    add("--controller", required=True, metavar="URL", help=f"ws://host:port{contract.LINK_PATH}")
+    add("--controller", required=True, metavar="URL", help=f"ws://host:port{contract.LINK_PATH}, or wss://…")
+    add("--ca", metavar="FILE", help="for wss: whom to believe, an authority or the controller itself (the system's)")
     add("--listen", default="127.0.0.1", metavar="IP", help="address for AudioSocket (default %(default)s)")
     add("--ports", type=port_list, default="9092-9099", metavar="A-B", help="the first free one (default %(default)s)")
     add("--advertise", default="auto", metavar="IP", help="where Asterisk connects to (default: as listened on)")

@@ -17,6 +17,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from bridge import contract, notify
+from bridge.trust import of_ours, towards
 from controller import rolling, routing, survivors
 from controller.api import exposition
 from controller.api.access import Doorkeeper
@@ -147,7 +148,8 @@ class Controller:
         keeping = [self._task("events", self.events.run()), self._task("records", self.records.run())]
         dialing = self._task("dialer", self.dialer.run())
         background = [dialing, *self._background(trail)]
-        async with ApiServer(self._application(trail), config.api.listen.host, config.api.listen.port) as server:
+        tls = of_ours(config.api.tls.certificate, config.api.tls.key) if config.api.tls else None
+        async with ApiServer(self._application(trail), config.api.listen.host, config.api.listen.port, tls) as server:
             if own_workers:
                 background.append(self._task("supervisor", self._supervise(server.port)))
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
@@ -252,7 +254,9 @@ class Controller:
     async def _follow_asterisk(self) -> None:
         """Every event, in order, to the registry. Without events there is no call control: no broad catch here."""
         ari = self._config.asterisk.ari
-        link = Link(ari.url, ari.username, ari.password.get_secret_value(), ari.app)
+        link = Link(
+            ari.url, ari.username, ari.password.get_secret_value(), ari.app, trust=towards(ari.url, ari.ca_file)
+        )
         sweep = self._tasks.create_task(self._sweep(), name="sweep")
         try:
             async with contextlib.aclosing(link.stream()) as stream:
@@ -278,7 +282,8 @@ class Controller:
             self.registry.frozen = frozen
 
         at = self._config.asterisk.ari
-        async with Ari(at.url, at.username, at.password.get_secret_value(), at.app, timeout=PATIENCE) as ari:
+        secret = at.password.get_secret_value()
+        async with Ari(at.url, at.username, secret, at.app, timeout=PATIENCE, trust=towards(at.url, at.ca_file)) as ari:
             await Pulse(ari, lambda: self.registry.link_up, tell).run()
 
     def _replaced(self) -> None:
@@ -303,15 +308,17 @@ class Controller:
 
     async def _supervise(self, port: int) -> None:
         bridge, listen = self._config.bridge, self._config.api.listen.host
-        host = "127.0.0.1" if listen in ("0.0.0.0", "::") else listen
+        host, tls = "127.0.0.1" if listen in ("0.0.0.0", "::") else listen, self._config.api.tls
+        scheme = "ws" if tls is None else "wss"
         command = WorkerCommand(
-            controller=f"ws://{f'[{host}]' if ':' in host else host}:{port}{contract.LINK_PATH}",
+            controller=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{contract.LINK_PATH}",
             token=self.link_token,
             listen=bridge.listen,
             ports=str(bridge.ports),
             advertise=bridge.advertise,
             capacity=bridge.capacity,
             warm=bridge.warm,
+            ca=tls.certificate if tls else None,
         )
         count = max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
         roll = survivors.Roll(self._config.store.beside("voiceai.workers"))
@@ -337,12 +344,12 @@ def _prices(config: Config) -> Prices:
 async def serve(config: Config, *, own_workers: bool = True) -> int:
     """Run the controller until SIGTERM or SIGINT. Raises OSError where the API's address is taken, and StoreError."""
     ari_config = config.asterisk.ari
-    password = ari_config.password.get_secret_value()
+    at_asterisk = ari_config.url, ari_config.username, ari_config.password.get_secret_value(), ari_config.app
     prices = _prices(config)
     metrics = Metrics(CollectorRegistry(), cost=prices.of)
     async with (
         Database(config.store.url.get_secret_value()) as database,
-        Ari(ari_config.url, ari_config.username, password, ari_config.app, observe=metrics.ari_request) as ari,
+        Ari(*at_asterisk, observe=metrics.ari_request, trust=towards(ari_config.url, ari_config.ca_file)) as ari,
         asyncio.TaskGroup() as tasks,
     ):
         controller = Controller(config, ari, tasks, prices, metrics, database)

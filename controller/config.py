@@ -51,7 +51,9 @@ __all__ = ["Config", "ConfigError", "ConfigErrors", "load", "parse", "json_schem
 
 class Ari(Section):
     url: HttpUrl = "http://127.0.0.1:8088/ari"
-    """Where Asterisk's HTTP server answers for ARI. Keep it on loopback or a private network: it is not encrypted."""
+    """Where Asterisk's HTTP server answers for ARI. Without https keep it on loopback or a private network."""
+    ca_file: str | None = None
+    """For https: whom to believe, a PEM file of the authority or of Asterisk's own certificate. None: the system's."""
     username: SomeText = "voiceai"
     password: Secret
     app: Name = "voiceai"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from controller.config_values import ListenAt, Name, Secret, Section, wrong
+from controller.config_values import ListenAt, Name, Secret, Section, SomeText, wrong
 
 Scope = Literal["read", "call", "control", "admin"]
 
@@ -39,9 +39,18 @@ class Token(Section):
         return self
 
 
+class Tls(Section):
+    """Both are PEM files; the certificate's also holds what leads to its authority."""
+
+    certificate: SomeText
+    key: SomeText
+
+
 class Api(Section):
     listen: ListenAt = Field(default="127.0.0.1:8080", validate_default=True)
     """host:port of the HTTP API, and of the link that workers dial."""
+    tls: Tls | None = None
+    """With it API, console and the workers' link are https and wss. None: plain, for loopback or behind a proxy."""
     tokens: tuple[Token, ...] = ()
     """Without one nobody can use the API."""
     rate: Pace = Field(default_factory=Pace)

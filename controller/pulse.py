@@ -11,6 +11,7 @@ there is one at a time, and it is waited for.
 import asyncio
 from collections.abc import Callable
 from typing import Protocol
+from uuid import uuid4
 
 import structlog
 
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 
 
 class Asked(Protocol):
-    async def look_up(self) -> None: ...
+    async def look_up(self, nobody: str) -> None: ...
 
 
 class Pulse:
@@ -60,7 +61,7 @@ class Pulse:
     async def _ask(self) -> bool:
         """False: no answer in all that time. One that isn't there at all is the event link's business."""
         try:
-            await self._ari.look_up()
+            await self._ari.look_up(f"nobody-{uuid4()}")
         except TimedOut:
             return False
         except AriError:

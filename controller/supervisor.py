@@ -41,6 +41,7 @@ class WorkerCommand:
     advertise: str
     capacity: int
     warm: int = 0
+    ca: str | None = None
 
     def argv(self, name: str) -> list[str]:
         return [
@@ -53,6 +54,7 @@ class WorkerCommand:
             *("--capacity", str(self.capacity)),
             *("--quit-after", str(ALONE)),
             *("--warm", str(self.warm)),
+            *(("--ca", self.ca) if self.ca else ()),
         ]
 
 

@@ -4,6 +4,7 @@ Owns limits of size and time of every connection. Refuses what comes too slowly,
 """
 
 import logging
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
@@ -90,10 +91,10 @@ _HTTP_LOG.addFilter(_NoRubbish())
 class ApiServer:
     """`async with ApiServer(app, host, port) as server` listens; `server.port` is the real one if `port` was 0.
 
-    Raises OSError where the address is taken.
+    `tls`: for https. Raises OSError where the address is taken.
     """
 
-    def __init__(self, app: web.Application, host: str, port: int) -> None:
+    def __init__(self, app: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -105,12 +106,13 @@ class ApiServer:
             auto_decompress=False,
         )
         self._host = host
+        self._tls = tls
         self.port = port
 
     async def __aenter__(self) -> "ApiServer":
         await self._runner.setup()
         try:
-            site = web.TCPSite(self._runner, self._host, self.port, backlog=128)
+            site = web.TCPSite(self._runner, self._host, self.port, backlog=128, ssl_context=self._tls)
             await site.start()
         except BaseException:
             await self._runner.cleanup()

@@ -15,6 +15,7 @@ import asyncio
 import base64
 import logging
 import random
+import ssl
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -99,6 +100,7 @@ class Link:
         backoff: Backoff | None = None,
         ping_interval: float = PING_INTERVAL,
         ping_timeout: float = PING_TIMEOUT,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         self.app = checked_id("app", app)
         query = urlencode({"app": app, "subscribeAll": "false"})
@@ -106,6 +108,8 @@ class Link:
         self._authorization = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
         self._backoff = backoff or Backoff()
         self._ping_interval, self._ping_timeout = ping_interval, ping_timeout
+        default = ssl.create_default_context() if self._uri.startswith("wss:") else None
+        self._trust = default if trust is None else trust
 
     async def stream(self) -> AsyncGenerator[LinkUp | LinkDown | Event, None]:
         """Without end, but for ApplicationReplaced: that is the last one, and then the connection is closed.
@@ -144,6 +148,7 @@ class Link:
                     additional_headers={"Authorization": self._authorization},
                     compression=None,
                     proxy=None,  # Asterisk is next door
+                    ssl=self._trust,
                     open_timeout=OPEN_TIMEOUT,
                     close_timeout=CLOSE_TIMEOUT,
                     ping_interval=self._ping_interval,

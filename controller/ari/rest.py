@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
-from uuid import uuid4
 
 from controller.ari.bridges import Bridges
 from controller.ari.channels import Channels
@@ -61,10 +60,10 @@ class Ari(Channels, Bridges):
         except ValueError:
             return None
 
-    async def look_up(self) -> None:
+    async def look_up(self, nobody: str) -> None:
         """That channels can be looked up, shown by one that does not exist; a frozen Asterisk does not answer this."""
         with suppress(NotFound):
-            await self._do("look_up", "DELETE", f"/channels/{segment('channel', f'nobody-{uuid4()}')}")
+            await self._do("look_up", "DELETE", f"/channels/{segment('channel', nobody)}")
 
     async def info(self) -> AsteriskInfo:
         return await self._ask("info", "GET", "/asterisk/info", AsteriskInfo.read)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import httpx
 
+from bridge.trust import towards
 from controller.ari.errors import AriError
 from controller.ari.link import Link, LinkUp
 from controller.ari.rest import Ari
@@ -55,7 +56,7 @@ async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]
     at = config.asterisk.ari
     for finding in await _done("certificates", lambda: tls.certificates(tls.asterisk(config))):
         yield finding
-    async with Ari(at.url, at.username, at.password.get_secret_value(), APP) as ari:
+    async with Ari(at.url, at.username, at.password.get_secret_value(), APP, trust=towards(at.url, at.ca_file)) as ari:
         reached = await _done("ari", lambda: pbx.reach(ari))
         for finding in reached:
             yield finding
@@ -130,7 +131,10 @@ async def _registered(config: Config) -> AsyncIterator[None]:
     at, up = config.asterisk.ari, asyncio.Event()
 
     async def listen() -> None:
-        async with aclosing(Link(at.url, at.username, at.password.get_secret_value(), APP).stream()) as events:
+        secret = at.password.get_secret_value()
+        async with aclosing(
+            Link(at.url, at.username, secret, APP, trust=towards(at.url, at.ca_file)).stream()
+        ) as events:
             async for event in events:
                 if isinstance(event, LinkUp):
                     up.set()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from bridge.trust import towards
 from controller.config import Config
 from controller.doctor.findings import Finding, failure, ok, warning
 
@@ -26,8 +27,9 @@ class Door:
     """Somebody who is reached by TLS."""
 
     check: str
-    host: str
-    port: int
+    url: str
+    ca_file: str | None = None
+    """None: whom the system believes."""
 
 
 def providers(config: Config) -> list[Door]:
@@ -36,16 +38,11 @@ def providers(config: Config) -> list[Door]:
 
 
 def asterisk(config: Config) -> list[Door]:
-    return _doors([("ari", config.asterisk.ari.url)])
+    return _doors([("ari", config.asterisk.ari.url)], config.asterisk.ari.ca_file)
 
 
-def _doors(named: Iterable[tuple[str, str]]) -> list[Door]:
-    found = []
-    for name, url in named:
-        parts = urlsplit(url)
-        if parts.scheme in ("https", "wss") and parts.hostname:
-            found.append(Door(f"certificate of {name}", parts.hostname, parts.port or 443))
-    return found
+def _doors(named: Iterable[tuple[str, str]], ca_file: str | None = None) -> list[Door]:
+    return [Door(f"certificate of {name}", url, ca_file) for name, url in named if url.startswith(("https:", "wss:"))]
 
 
 async def certificates(doors: Iterable[Door]) -> list[Finding]:
@@ -53,15 +50,16 @@ async def certificates(doors: Iterable[Door]) -> list[Finding]:
 
 
 async def _seen(door: Door) -> Finding:
-    context = ssl.create_default_context()
+    parts = urlsplit(door.url)
+    host, port = parts.hostname or "", parts.port or 443
     try:
         async with asyncio.timeout(SECONDS):
-            _, writer = await asyncio.open_connection(door.host, door.port, ssl=context)
+            _, writer = await asyncio.open_connection(host, port, ssl=towards(door.url, door.ca_file))
     except ssl.SSLCertVerificationError as error:
         return untrusted(door.check, error.verify_code, error.verify_message)
     except (OSError, TimeoutError) as error:
         fix = "Is the port right, and does TLS begin there? A proxy in between may break it."
-        return failure(door.check, f"no TLS with {door.host}:{door.port} ({type(error).__name__})", fix)
+        return failure(door.check, f"no TLS with {host}:{port} ({type(error).__name__})", fix)
     until = writer.get_extra_info("peercert")["notAfter"]
     writer.transport.abort()
     return judged(door.check, datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC), datetime.now(UTC))

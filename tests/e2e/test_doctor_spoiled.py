@@ -4,18 +4,20 @@ import asyncio
 import json
 import os
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import astuple
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 
+from bridge.trust import of_ours
 from controller.ari.link import Link, LinkUp
 from demo.ports import free_port
 from tests.e2e.conftest import SCRIPT, Asterisk, free_udp_port
 from tests.e2e.doctor_stage import doctor, settings_of
+from tests.peers.certificates import certificate
 
 # ---------------------------------------------------------------- spoiled from inside
 
@@ -223,18 +225,8 @@ async def test_an_asterisk_that_does_not_answer(asterisk: Asterisk, tmp_path: Pa
 # ---------------------------------------------------------------- the AI's side
 
 
-def certificate(folder: Path, days: int) -> ssl.SSLContext:
-    """For localhost, signed by itself; it ended yesterday if `days` are negative."""
-    key, request, made = folder / "key.pem", folder / "request.pem", folder / "cert.pem"
-    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-    for command in (
-        f"req -newkey rsa:2048 -nodes -keyout {key} -subj /CN=localhost -out {request}",
-        f"x509 -req -in {request} -signkey {key} -days {days} -extfile {folder}/names -out {made}",
-    ):
-        subprocess.run(["openssl", *command.split()], check=True, capture_output=True, timeout=30)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(made, key)
-    return context
+def context(folder: Path, days: int) -> ssl.SSLContext:
+    return of_ours(*astuple(certificate(folder, days=days)))
 
 
 async def test_dead_key_and_dead_certificate(tmp_path: Path) -> None:
@@ -247,7 +239,7 @@ async def test_dead_key_and_dead_certificate(tmp_path: Path) -> None:
     await runner.setup()
     plain, dead = (
         web.TCPSite(runner, "127.0.0.1", 0),
-        web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate(tmp_path, -1)),
+        web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context(tmp_path, -1)),
     )
     await plain.start()
     await dead.start()
@@ -261,7 +253,7 @@ async def test_dead_key_and_dead_certificate(tmp_path: Path) -> None:
         "store": {"url": f"sqlite+aiosqlite:///{tmp_path}/voiceai.sqlite3"},
     }
     try:
-        report = await doctor(settings, tmp_path, "--live", SSL_CERT_FILE=os.fspath(tmp_path / "cert.pem"))
+        report = await doctor(settings, tmp_path, "--live", SSL_CERT_FILE=os.fspath(tmp_path / "localhost.crt"))
     finally:
         await runner.cleanup()
     report.names("provider openai", "failure", "refuses the key (401)", "OPENAI_API_KEY")

@@ -102,6 +102,7 @@ SILENT: list[tuple[Operation, str, str, dict[str, str], Any]] = [
     (lambda a: a.answer("c1"), "POST", "/channels/c1/answer", {}, None),
     (lambda a: a.answer("c1;2"), "POST", "/channels/c1%3B2/answer", {}, None),
     (lambda a: a.hangup("c1"), "DELETE", "/channels/c1", {}, None),
+    (lambda a: a.look_up("nobody"), "DELETE", "/channels/nobody", {}, None),
     (lambda a: a.hangup("c1", reason="busy"), "DELETE", "/channels/c1", {"reason": "busy"}, None),
     (lambda a: a.hangup("c1", reason_code=21), "DELETE", "/channels/c1", {"reason_code": "21"}, None),
     (

@@ -26,7 +26,7 @@ class Patient:
     told: list[bool] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def look_up(self) -> None:
+    async def look_up(self, nobody: str) -> None:
         self.asked += 1
         self.waiting += 1
         self.most = max(self.most, self.waiting)

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OURS = ("controller", "bridge", "demo", "bench")
 IMPURE = {"asyncio", "socket", "time", "logging", "os", "httpx", "aiohttp", "websockets", "structlog", "subprocess"}
-BRIDGE_DOORS = {"bridge.contract", "bridge.spec", "bridge.log", "bridge.notify"}
+BRIDGE_DOORS = {"bridge.contract", "bridge.spec", "bridge.log", "bridge.notify", "bridge.trust"}
 
 SOURCES = sorted(path for folder in OURS for path in (ROOT / folder).rglob("*.py"))
 
@@ -45,7 +45,7 @@ def forbidden(module: str, imported: str) -> str | None:
         if inside(module, "controller.doctor") and imported in ("bridge.audiosocket", "bridge.audiosocket.wire"):
             return None  # it takes a worker's place at the end of the wire
         if not any(inside(imported, door) for door in BRIDGE_DOORS):
-            return "controller knows of bridge only its contract (and the log set-up)"
+            return "controller knows of bridge only its contract (and how logs and TLS are set up)"
     if inside(module, "controller.ari") and any(inside(imported, each) for each in ("controller", "bridge")):
         if not inside(imported, "controller.ari") and imported != "controller":
             return "controller.ari is generic: it knows Asterisk and nothing of ours"

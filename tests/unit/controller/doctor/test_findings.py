@@ -283,9 +283,9 @@ def test_certificates_that_nobody_trusts(code: int, told: str) -> None:
 
 def test_only_tls_has_certificates() -> None:
     there = config(SMALL, asterisk__ari__url="https://pbx.example/ari", openai__url="wss://ai.example:444/v1/realtime")
-    assert [(door.check, door.host, door.port) for door in (*tls.asterisk(there), *tls.providers(there))] == [
-        ("certificate of ari", "pbx.example", 443),
-        ("certificate of provider openai", "ai.example", 444),
+    assert [(door.check, door.url) for door in (*tls.asterisk(there), *tls.providers(there))] == [
+        ("certificate of ari", "https://pbx.example/ari"),
+        ("certificate of provider openai", "wss://ai.example:444/v1/realtime"),
     ]
     plain = config(SMALL, openai__url="ws://127.0.0.1:9/v1/realtime")
     assert [*tls.asterisk(plain), *tls.providers(plain)] == []

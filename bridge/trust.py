@@ -1,0 +1,33 @@
+"""Which certificates are believed: the system's, or those of one file. [pure but for reading the file]
+
+Owns the TLS contexts of the two sides of the control link and of the way to Asterisk.
+"""
+
+import ssl
+from urllib.parse import urlsplit
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def towards(url: str, ca_file: str | None) -> ssl.SSLContext | None:
+    """None: `url` is not encrypted. `ca_file`: PEM, of authorities or of the server itself; None: the system's.
+
+    On this machine a server that shows a certificate of that file is the one that is meant, whatever names it has.
+    Raises OSError and ssl.SSLError where the file is none.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "wss"):
+        return None
+    context = ssl.create_default_context(cafile=ca_file)
+    if ca_file is not None:
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.check_hostname = parts.hostname not in LOOPBACK
+    return context
+
+
+def of_ours(certificate: str, key: str) -> ssl.SSLContext:
+    """For those who come to us. `certificate`: PEM, with what leads to its authority. Raises OSError, ssl.SSLError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    return context

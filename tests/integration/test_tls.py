@@ -1,0 +1,113 @@
+"""Encrypted doors: the API, the workers' link, and ARI; and whoever shows the wrong certificate is not believed."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import astuple
+from pathlib import Path
+
+import httpx
+import pytest
+from aiohttp import web
+from websockets.asyncio.client import connect
+
+from bridge import contract
+from bridge.link import ControlLink
+from bridge.trust import of_ours, towards
+from controller.api.server import ApiServer
+from controller.ari.errors import Unavailable
+from controller.ari.rest import Ari
+from controller.workers import Workers
+from tests.peers.certificates import Certificate, certificate
+
+TOKEN = "a-long-enough-token"
+
+
+class Quiet:
+    """A worker's sessions, of which there are none."""
+
+    def __init__(self) -> None:
+        self.up = asyncio.Event()
+
+    def on_command(self, command: contract.Command) -> None: ...
+
+    def on_up(self) -> None:
+        self.up.set()
+
+    def on_down(self) -> None: ...
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Certificate:
+    """Of a public name, as a certificate that one buys; here it is reached as 127.0.0.1."""
+    return certificate(tmp_path, "voice.example")
+
+
+@asynccontextmanager
+async def door(ours: Certificate) -> AsyncIterator[tuple[str, Workers]]:
+    async def pong(_: web.Request) -> web.Response:
+        return web.json_response({"asterisk_id": "x", "timestamp": "now", "ping": "pong"})
+
+    workers = Workers(TOKEN, lambda _: None, lambda _: None)
+    app = web.Application()
+    app.router.add_get("/ari/asterisk/ping", pong)
+    app.router.add_get(contract.LINK_PATH, workers.endpoint)
+    async with ApiServer(app, "127.0.0.1", 0, of_ours(*astuple(ours))) as server:
+        yield f"127.0.0.1:{server.port}", workers
+    workers.close()
+
+
+def link(url: str, listener: Quiet, ca_file: str | None) -> ControlLink:
+    def hello(_: str) -> contract.Hello:
+        return contract.Hello(worker="w1", pid=1, host="127.0.0.1", port=9092, capacity=1)
+
+    return ControlLink(url, TOKEN, hello=hello, load=contract.Load, listener=listener, ca_file=ca_file)
+
+
+async def test_a_worker_that_knows_the_certificate_comes_in(ours: Certificate) -> None:
+    async with door(ours) as (address, workers):
+        listener = Quiet()
+        running = asyncio.create_task(link(f"wss://{address}/link", listener, ours.certificate).run())
+        async with asyncio.timeout(10):
+            await listener.up.wait()
+        assert [worker.name for worker in workers.all()] == ["w1"]
+        running.cancel()
+        await asyncio.wait([running])
+
+
+@pytest.mark.parametrize("whose", ["the system's", "another's"])
+async def test_a_worker_does_not_show_its_token_to_somebody_else(ours: Certificate, tmp_path: Path, whose: str) -> None:
+    ca_file = None if whose == "the system's" else certificate(tmp_path, "other.example").certificate
+    async with door(ours) as (address, workers):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await connect(f"wss://{address}/link", ssl=towards(f"wss://{address}", ca_file), proxy=None)
+        assert workers.all() == []
+
+
+async def test_ari_over_tls(ours: Certificate) -> None:
+    async with door(ours) as (address, _):
+        trust = towards(f"https://{address}/ari", ours.certificate)
+        async with Ari(f"https://{address}/ari", "u", "p", "voiceai", trust=trust) as ari:
+            await ari.ping()
+        async with Ari(f"https://{address}/ari", "u", "p", "voiceai") as ari:
+            with pytest.raises(Unavailable, match="certificate"):
+                await ari.ping()
+
+
+async def test_the_api_does_not_speak_in_clear(ours: Certificate) -> None:
+    async with door(ours) as (address, _), httpx.AsyncClient(trust_env=False) as http:
+        with pytest.raises(httpx.RequestError):
+            await http.get(f"http://{address}/ari/asterisk/ping")
+
+
+def test_elsewhere_the_name_counts(ours: Certificate) -> None:
+    """Only on this machine is the file enough."""
+    found = {url: towards(url, ours.certificate) for url in ("wss://127.0.0.1:1/link", "wss://10.0.0.5/link", "ws://x")}
+    assert [each and each.check_hostname for each in found.values()] == [False, True, None]
+
+
+@pytest.mark.parametrize("file", ["absent.pem", "voice.example.key"])
+def test_a_file_that_is_none(ours: Certificate, tmp_path: Path, file: str) -> None:
+    with pytest.raises(OSError, match=r"No such file|X509|PEM"):
+        towards("https://pbx.example", str(tmp_path / file))
