@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from bridge.log import set_up as set_up_log
-from controller import cli_calls, cli_doctor
+from controller import cli_calls, cli_doctor, config_files
 from controller import config as configs
 
 app = typer.Typer(
@@ -33,7 +33,10 @@ DEFAULT_CONFIG = Path("config.yaml")
 
 def _load(path: Path) -> configs.Config:
     try:
-        return configs.load(path, os.environ)
+        loaded = configs.load(path, os.environ)
+        if found := config_files.wrong(loaded):
+            raise configs.ConfigErrors(found)
+        return loaded
     except configs.ConfigErrors as errors:
         err.print(configs.render(errors), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None

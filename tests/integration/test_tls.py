@@ -15,11 +15,13 @@ from websockets.asyncio.client import connect
 from bridge import contract
 from bridge.link import ControlLink
 from bridge.trust import of_ours, towards
+from controller import config_files
 from controller.api.server import ApiServer
 from controller.ari.errors import Unavailable
 from controller.ari.rest import Ari
 from controller.workers import Workers
 from tests.peers.certificates import Certificate, certificate
+from tests.unit.controller.configs import SMALL, config
 
 TOKEN = "a-long-enough-token"
 
@@ -111,3 +113,21 @@ def test_elsewhere_the_name_counts(ours: Certificate) -> None:
 def test_a_file_that_is_none(ours: Certificate, tmp_path: Path, file: str) -> None:
     with pytest.raises(OSError, match=r"No such file|X509|PEM"):
         towards("https://pbx.example", str(tmp_path / file))
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (("voice.example.crt", "voice.example.key"), ""),
+        (("absent.crt", "voice.example.key"), "can't be read"),
+        (("voice.example.key", "voice.example.key"), "is of no use"),
+        (("voice.example.crt", "other.example.key"), "is of no use: key values mismatch"),
+    ],
+)
+def test_files_of_the_config_are_looked_at(
+    ours: Certificate, tmp_path: Path, files: tuple[str, str], told: str
+) -> None:
+    certificate(tmp_path, "other.example")
+    both = {name: str(tmp_path / file) for name, file in zip(("certificate", "key"), files, strict=True)}
+    found = config_files.wrong(config(SMALL, api__tls=both, asterisk__ari__ca_file=both["certificate"]))
+    assert (not told and not found) or told in next(each.message for each in found if each.path == "api.tls")

@@ -1,0 +1,33 @@
+"""Files that the config names and that have to be there before anything starts.
+
+Owns the look at them; the rest of the config is checked without a disk.
+"""
+
+import ssl
+from collections.abc import Callable
+
+from bridge.trust import of_ours, towards
+from controller.config import Config
+from controller.config_errors import ConfigError
+
+
+def wrong(config: Config) -> list[ConfigError]:
+    ari, tls = config.asterisk.ari, config.api.tls
+    found = []
+    if ari.ca_file is not None:
+        file = ari.ca_file
+        found += _tried("asterisk.ari.ca_file", file, lambda: towards("https://", file), "a PEM file of certificates")
+    if tls is not None:
+        hint = "PEM files that belong together, and that this user may read"
+        found += _tried("api.tls", tls.certificate, lambda: of_ours(tls.certificate, tls.key), hint)
+    return found
+
+
+def _tried(path: str, value: str, use: Callable[[], object], hint: str) -> list[ConfigError]:
+    try:
+        use()
+    except ssl.SSLError as error:
+        return [ConfigError(path, value, f"is of no use: {(error.reason or 'no PEM').replace('_', ' ').lower()}", hint)]
+    except OSError as error:
+        return [ConfigError(path, value, f"can't be read: {error.strerror or error}", hint)]
+    return []
