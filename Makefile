@@ -5,6 +5,7 @@
 # make chaos   the product is broken on purpose: CHAOS_SECONDS=300 CHAOS_CALLS=30, CHAOS_SEED for the same storm again;
 #              then twenty kills of each part (KILLS=20), and workers frozen at their worst moments
 # make soak    1,000 short calls and 20 long ones (SOAK_CALLS, SOAK_LONG): memory, files and tasks stay as they are
+# make audit   known weaknesses of exactly the locked packages (asks PyPI); their licences are checked by "test"
 # make docs    the documentation as a site, into var/site; "reference" writes its generated pages anew
 # make fuzz    every parser of what others send, FUZZ_SECONDS=60 each (FUZZ="ari_event": only that one);
 #              what reaches new places is kept in tests/fuzz/corpus
@@ -26,7 +27,7 @@ STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py 
 	api_keeping.py api_queue.py)
 E2E := $(BIN)/pytest -n 3 --dist loadfile --reruns 1 -rR tests/e2e tests/chaos
 
-.PHONY: setup packages asterisk-tree test demo bench pictures chaos soak fuzz docs reference style types unit integration postgresql e2e lock clean
+.PHONY: setup packages asterisk-tree test demo bench pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
 setup: packages .venv/.installed asterisk-tree
@@ -73,6 +74,11 @@ soak: setup
 docs: .venv/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
 	@echo "docs: var/site/index.html"
+
+audit: .venv/.installed
+	$(PYTHON) -m venv .cache/audit
+	.cache/audit/bin/python -m pip install -qq pip-audit
+	.cache/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
 
 reference: .venv/.installed
 	$(BIN)/python -m controller.config >config.schema.json

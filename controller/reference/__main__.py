@@ -18,8 +18,9 @@ from controller.api.server import operations_of
 from controller.api.trace import TraceResources
 from controller.api.workers import WorkerResources
 from controller.config_records import Records
-from controller.reference import api, configuration
+from controller.reference import api, configuration, licences
 
+LOCK = Path(__file__).parents[2] / "requirements.lock"
 NOBODY = cast(Any, None)
 """Operations are told, never called."""
 
@@ -43,6 +44,7 @@ def pages() -> dict[str, str]:
     return {
         "configuration-reference.md": configuration.page(json.loads(config.json_schema())),
         "api-reference.md": api.page(document(operations(), "")),
+        "licences.md": licences.page(licences.locked(LOCK.read_text("utf-8"))),
     }
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from controller.reference.__main__ import pages
+from controller.reference import licences
+from controller.reference.__main__ import LOCK, pages
 from controller.reference.words import default_of, kind_of, table
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["configuration-reference.md", "api-reference.md"])
+@pytest.mark.parametrize("name", ["configuration-reference.md", "api-reference.md", "licences.md"])
 def test_the_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text("utf-8") == pages()[name], "make reference"
 
@@ -45,6 +46,26 @@ def test_a_schema_in_words(schema: dict[str, Any], told: str) -> None:
 )
 def test_a_default_in_words(schema: dict[str, Any], required: bool, told: str) -> None:
     assert default_of(schema, required=required) == told
+
+
+@pytest.mark.parametrize("package", licences.locked(LOCK.read_text("utf-8")))
+def test_every_package_is_on_terms_that_fit_ours(package: str) -> None:
+    assert licences.unfitting(licences.licence_of(package)) == set()
+
+
+@pytest.mark.parametrize(
+    ("licence", "told"),
+    [
+        ("MIT", set()),
+        ("GPL-3.0-only OR MIT", set()),
+        ("(Apache-2.0 AND MIT)", set()),
+        ("GPL-3.0-only", {"GPL-3.0-only"}),
+        ("MIT AND AGPL-3.0-only", {"AGPL-3.0-only"}),
+        ("unknown", {"unknown"}),
+    ],
+)
+def test_terms(licence: str, told: set[str]) -> None:
+    assert licences.unfitting(licence) == told
 
 
 def test_nothing_breaks_a_table() -> None:
