@@ -58,6 +58,7 @@ from controller.scenery import Scenery
 from controller.store.database import Database
 from controller.supervisor import Supervisor, WorkerCommand
 from controller.tools.http import HttpTools
+from controller.tracing import Tracing
 from controller.usage_book import UsageBook
 from controller.workers import Workers
 
@@ -100,7 +101,7 @@ class Controller:
         past = self._past, shelf, sound_folders(config), config.records
         self.history = HistoryResources(*past, self.records.catching_up)
         self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
-        self.traces = Traces()
+        self.traces, self._tracing = Traces(), Tracing(config.traces)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self.usage = UsageBook(database, self.registry.room)
@@ -118,8 +119,10 @@ class Controller:
         self.registry.take_worker_event(event)
 
     def _observe(self, what: milestones.Milestone) -> None:
-        self.traces.observe(what, datetime.now(UTC))
+        now = datetime.now(UTC)
+        self.traces.observe(what, now)
         if not isinstance(what, milestones.Stepped):
+            self._tracing.observe(what, now)
             self.live_book.observe(what)
             self._metrics.observe(what)
             self.events.observe(what)
@@ -174,6 +177,7 @@ class Controller:
             await trail.drain()
             await _cancelled(keeping)
             await self.records.finish()
+            await self._tracing.close()
         return self._status
 
     async def _adopt(self) -> None:

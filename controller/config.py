@@ -26,6 +26,7 @@ from controller.config_records import Records
 from controller.config_routes import Route
 from controller.config_shutdown import Shutdown
 from controller.config_store import Store
+from controller.config_traces import Traces
 from controller.config_values import (
     AllowPattern,
     CallerId,
@@ -187,6 +188,8 @@ class Config(Section):
     store: Store = Field(default_factory=Store)
     records: Records = Field(default_factory=Records)
     shutdown: Shutdown = Field(default_factory=Shutdown)
+    traces: Traces | None = None
+    """Calls as OpenTelemetry traces. null: none."""
     canary: Canary | None = None
     """A call of our own, now and then, as a metric and an alert (docs/metrics.md). null: none."""
 

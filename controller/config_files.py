@@ -1,10 +1,11 @@
-"""Files that the config names and that have to be there before anything starts.
+"""What the config names and what has to be there before anything starts: files, and packages of extras.
 
 Owns the look at them; the rest of the config is checked without a disk.
 """
 
 import ssl
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from bridge.trust import of_ours, towards
 from controller.config import Config
@@ -20,6 +21,9 @@ def wrong(config: Config) -> list[ConfigError]:
     if tls is not None:
         hint = "PEM files that belong together, and that this user may read"
         found += _tried("api.tls", tls.certificate, lambda: of_ours(tls.certificate, tls.key), hint)
+    if config.traces is not None and find_spec("opentelemetry") is None:
+        hint = "pip install 'voiceai[otel]'"
+        found.append(ConfigError("traces", "", "needs packages that are not installed", hint))
     return found
 
 
