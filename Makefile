@@ -21,11 +21,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # Calls mostly wait, so three files at a time; each process has an Asterisk of its own. One that fails is run once more,
 # and told (R): a call that runs in real time can be spoiled by what else the machine does, and a defect fails twice.
-QUICK := $(BIN)/pytest -n 2 --dist loadfile --reruns 1 -rR
+QUICK := $(BIN)/pytest --dist loadfile --reruns 1 -rR
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_keeping.py api_queue.py)
-E2E := $(BIN)/pytest -n 3 --dist loadfile --reruns 1 -rR tests/e2e tests/chaos
+E2E := $(QUICK) -n 3 tests/e2e tests/chaos
 
 .PHONY: setup packages asterisk-tree test demo bench pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
@@ -51,8 +51,9 @@ asterisk-tree:
 	@asterisk/asterisk setup
 
 test: setup style types
-	$(QUICK) tests/unit tests/integration tests/fuzz
-	$(QUICK) --store postgresql $(STORE)
+	$(QUICK) -n 2 tests/unit tests/fuzz
+	$(QUICK) -n 3 tests/integration
+	$(QUICK) -n 3 --store postgresql $(STORE)
 	$(E2E)
 
 demo: setup
@@ -98,7 +99,7 @@ types: .venv/.installed
 	$(BIN)/mypy
 
 postgresql: .venv/.installed
-	$(QUICK) --store postgresql $(STORE)
+	$(QUICK) -n 3 --store postgresql $(STORE)
 
 unit integration: .venv/.installed
 	$(BIN)/pytest tests/$@
