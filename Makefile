@@ -7,8 +7,8 @@
 # make soak    1,000 short calls and 20 long ones (SOAK_CALLS, SOAK_LONG): memory, files and tasks stay as they are
 # make audit   known weaknesses of exactly the locked packages (asks PyPI); their licences are checked by "test"
 # make docs    the documentation as a site, into var/site; "reference" writes its generated pages anew
-# make fuzz    every parser of what others send, FUZZ_SECONDS=60 each (FUZZ="ari_event": only that one);
-#              what reaches new places is kept in tests/fuzz/corpus
+# make fuzz    properties with new examples; then every parser of what others send, FUZZ_SECONDS=60 each
+#              (FUZZ="ari_event": only that one); what reaches new places is kept in tests/fuzz/corpus
 # make pictures   the pictures of docs/console.md anew, of a real call in a real browser
 # make lock    choose the newest allowed versions anew and pin them (requirements.lock, requirements-dev.lock)
 # Parts of "test" alone: style, types, unit, integration, postgresql, e2e. "clean" removes what was built, caches included.
@@ -86,6 +86,7 @@ reference: .venv/.installed
 	$(BIN)/python -m controller.reference
 
 fuzz: .venv/.installed
+	$(BIN)/pytest -n 2 --hypothesis-profile explore tests/unit
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),60) $(FUZZ)
 
 pictures: setup

@@ -1,4 +1,5 @@
-"""For all tests: on which kind of store they run, and that no property is judged by the speed of the machine."""
+"""For all tests: on which kind of store they run; and of properties, that none is judged by the speed of the machine,
+and that all try the same examples each time (`--hypothesis-profile explore`, which `make fuzz` does, tries others)."""
 
 from collections.abc import Iterator
 
@@ -7,8 +8,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.peers import stores
 
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", _UNHURRIED, derandomize=True)
+settings.register_profile("explore", _UNHURRIED)
+settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
