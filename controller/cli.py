@@ -66,8 +66,12 @@ def serve(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def bridge(context: typer.Context) -> None:
-    """Run one bridge worker (see `voiceai bridge --help` for its options)."""
-    argv = [sys.executable, "-m", "bridge.worker", *context.args]
+    """Run one bridge worker (see `voiceai bridge --help` for its options).
+
+    `--guarded`: killed when it stands still, and started again, where no systemd does that.
+    """
+    module = "bridge.guard" if "--guarded" in context.args else "bridge.worker"
+    argv = [sys.executable, "-m", module, *(each for each in context.args if each != "--guarded")]
     if os.name == "posix":
         os.execv(sys.executable, argv)
     import subprocess

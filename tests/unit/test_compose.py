@@ -58,8 +58,8 @@ def test_ari_audiosocket_and_link_are_not_published_at_all() -> None:
 def test_any_number_of_bridges_fits_on_one_host() -> None:
     bridge = SERVICES["bridge"]
     assert not {"ports", "container_name", "hostname", "network_mode"} & set(bridge)
-    verb, *arguments = (VARIABLE.sub(lambda match: match[3], word) for word in bridge["command"])
-    assert verb == "bridge"
+    verb, guarded, *arguments = (VARIABLE.sub(lambda match: match[3], word) for word in bridge["command"])
+    assert (verb, guarded) == ("bridge", "--guarded")
     options = worker.parse(arguments)
     assert options.advertise == "auto"
     assert options.controller == "ws://controller:8080" + contract.LINK_PATH
