@@ -93,6 +93,8 @@ class Trail:
         self._keep = timedelta(days=keep_days)
         self._waiting: deque[Deed] = deque()
         self._news = asyncio.Event()
+        self._one = asyncio.Lock()
+        """`drain` comes while `run` may be writing: each line once."""
 
     def note(self, deed: Deed) -> None:
         if len(self._waiting) >= MOST_WAITING:
@@ -126,12 +128,13 @@ class Trail:
             log.error("a part of the audit log is lost: the store is away", lost=len(self._waiting))
 
     async def _write(self) -> None:
-        while self._waiting:
-            some = [self._waiting[at] for at in range(min(AT_ONCE, len(self._waiting)))]
-            async with self._database.writing() as store:
-                await store.execute(insert(table), [asdict(each) | {"asked": dict(each.asked)} for each in some])
-            for _ in some:
-                self._waiting.popleft()
+        async with self._one:
+            while self._waiting:
+                some = [self._waiting[at] for at in range(min(AT_ONCE, len(self._waiting)))]
+                async with self._database.writing() as store:
+                    await store.execute(insert(table), [asdict(each) | {"asked": dict(each.asked)} for each in some])
+                for _ in some:
+                    self._waiting.popleft()
 
     async def _forget(self, before: datetime) -> None:
         async with self._database.writing() as store:

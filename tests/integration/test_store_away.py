@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -75,8 +76,9 @@ def server(started: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
 
 
 @pytest.fixture
-def url(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    return server.url(f"of_{abs(hash(request.node.name))}")
+def url(server: Server) -> str:
+    """A database of its own, also for a test that is run again."""
+    return server.url(f"of_{uuid4().hex}")
 
 
 async def pause(database: Database, trunk: str, meanwhile: Callable[[], None] = lambda: None) -> None:
