@@ -1,7 +1,7 @@
 """The product is broken on purpose, everywhere and at any time, and holds.
 
 `make chaos` is long, and another storm each time; CHAOS_SEED has the same one again, CHAOS_SECONDS and CHAOS_CALLS are
-its size. Without them it is short and always the same.
+its size.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ BRIDGE = {"workers": 2, "ports": "19140-19179"}
 log = structlog.get_logger()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(int(3 * SECONDS + 180))
 async def test_storm(own_asterisk: Asterisk, tmp_path: Path) -> None:
     log.warning("chaos", seed=SEED, seconds=SECONDS, calls=CALLS)
