@@ -19,13 +19,17 @@ BIN := .venv/bin
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-# Calls mostly wait, so three files at a time; each process has an Asterisk of its own. One that fails is run once more,
-# and told (R): a call that runs in real time can be spoiled by what else the machine does, and a defect fails twice.
-QUICK := $(BIN)/pytest --dist loadfile --reruns 1 -rR
+# Calls mostly wait, so three files at a time; each process has an Asterisk of its own. A call that runs in real time can be
+# spoiled by what else the machine does, so a test that fails is run once more (R tells which), and then alone: what still
+# fails is a defect. $(call tests,processes,what)
+define tests
+	$(BIN)/pytest --dist loadfile --reruns 1 -rR -n $(1) $(2) || \
+		{ [ $$? = 1 ] && $(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 1 -rA --show-capture no $(2); }
+endef
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_keeping.py api_queue.py)
-E2E := $(QUICK) -n 3 tests/e2e tests/chaos
+E2E := tests/e2e tests/chaos
 
 .PHONY: setup packages asterisk-tree test demo bench pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
@@ -51,10 +55,10 @@ asterisk-tree:
 	@asterisk/asterisk setup
 
 test: setup style types
-	$(QUICK) -n 2 tests/unit tests/fuzz
-	$(QUICK) -n 3 tests/integration
-	$(QUICK) -n 3 --store postgresql $(STORE)
-	$(E2E)
+	$(call tests,2,tests/unit tests/fuzz)
+	$(call tests,3,tests/integration)
+	$(call tests,3,--store postgresql $(STORE))
+	$(call tests,3,$(E2E))
 
 demo: setup
 	KEEP=$(KEEP) $(BIN)/voiceai demo
@@ -100,13 +104,13 @@ types: .venv/.installed
 	$(BIN)/mypy
 
 postgresql: .venv/.installed
-	$(QUICK) -n 3 --store postgresql $(STORE)
+	$(call tests,3,--store postgresql $(STORE))
 
 unit integration: .venv/.installed
 	$(BIN)/pytest tests/$@
 
 e2e: setup
-	$(E2E)
+	$(call tests,3,$(E2E))
 
 # uv reads the hashes of all files of a version, for every platform, off the index; no address gets into the locks.
 LOCK := .cache/uv/bin/uv pip compile -q --universal --python-version 3.11 --upgrade --generate-hashes \

@@ -1,8 +1,8 @@
 """How a process of ours writes its log. Shared by worker and controller; knows nothing of either.
 
 On a terminal for people, otherwise one JSON object per line, to stderr. Static messages, data in fields; fields whose
-name ends in `_pii` hold what a caller said or is called from, and are dropped unless VOICEAI_LOG_PII=1. Libraries are
-heard from WARNING on. VOICEAI_LOG=debug shows more of ours.
+name ends in `_pii` hold what a caller said or is called from, and are dropped unless VOICEAI_LOG_PII=1, as is what an
+exception says. Libraries are heard from WARNING on. VOICEAI_LOG=debug shows more of ours.
 
 Lines are written by a thread: a terminal stopped with Ctrl-S, or a full pipe, must not stop the sound.
 """
@@ -13,16 +13,19 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import ExcInfo, Processor
 
 PII_SUFFIX = "_pii"
 WAITING_LINES = 10_000
 """Beyond these the newest are dropped, and counted."""
 FLUSH_SECONDS = 1.0
+CHAIN = 8
+"""So many exceptions of one traceback are told: of a group, and what they came from."""
 
 
 class LineWriter:
@@ -71,8 +74,9 @@ def set_up(stream: TextIO | None = None) -> LineWriter:
     writer = LineWriter(stream)
     atexit.register(writer.close)
     level = logging.DEBUG if os.environ.get("VOICEAI_LOG", "").lower() == "debug" else logging.INFO
-    before = _processors(personal=os.environ.get("VOICEAI_LOG_PII") == "1")
-    render = _renderers(people=stream.isatty())
+    personal = os.environ.get("VOICEAI_LOG_PII") == "1"
+    before = _processors(personal=personal)
+    render = _renderers(people=stream.isatty(), personal=personal)
     structlog.configure(
         processors=[*before, *render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -99,11 +103,36 @@ def _processors(*, personal: bool) -> list[Processor]:
     return before if personal else [*before, drop_personal]
 
 
-def _renderers(*, people: bool) -> list[Processor]:
+def _renderers(*, people: bool, personal: bool) -> list[Processor]:
+    # Never the pretty tracebacks: those print local variables.
+    told = _whole if personal else _without_words
     if people:
-        # Plain tracebacks: the pretty ones print local variables, and those may be personal.
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+        def write(to: TextIO, error: ExcInfo) -> None:
+            to.write(f"\n{told(error)}")
+
+        return [structlog.dev.ConsoleRenderer(exception_formatter=write)]
+    return [structlog.processors.ExceptionRenderer(told), structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _whole(error: ExcInfo) -> str:
+    return "".join(traceback.format_exception(*error)).rstrip()
+
+
+def _without_words(error: ExcInfo) -> str:
+    """Where it happened and what kind it is. The words of an exception may quote what was read and refused, such as a
+    number or a sentence of a caller; only the system's own errors do not."""
+    parts: list[str] = []
+    waiting: list[BaseException | None] = [error[1]]
+    while waiting and len(parts) < CHAIN:
+        one = waiting.pop(0)
+        if one is None:
+            continue
+        kind = f"{type(one).__module__}.{type(one).__qualname__}"
+        why = f": {one.strerror}" if isinstance(one, OSError) else ""
+        parts.append(f"Traceback:\n{''.join(traceback.format_tb(one.__traceback__))}{kind}{why}\n")
+        waiting += [*(one.exceptions if isinstance(one, BaseExceptionGroup) else ()), one.__cause__ or one.__context__]
+    return "from, or while handling:\n".join(parts) + "(what it said: VOICEAI_LOG_PII=1)"
 
 
 def _route_libraries(writer: LineWriter, before: list[Processor], render: list[Processor]) -> None:

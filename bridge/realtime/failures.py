@@ -6,6 +6,7 @@ errors that are no errors. Nothing is retried here: the kind says whether retryi
 Sources: OpenAI "Error codes" and Realtime guides; close codes RFC 6455 §7.4.1 and IANA.
 """
 
+import re
 from typing import ClassVar, Literal
 
 BENIGN_CODES = frozenset(
@@ -43,6 +44,9 @@ _CONFIG_CODES = frozenset(
 _MODEL_CODES = frozenset({"model_not_found", "model_load_error", "beta_api_shape_disabled"})
 _RATE_CODES = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded", "session_limit_reached"})
 _BETA_CLOSE = 4000
+_QUOTED = re.compile(r"(?<!\w)(['\"])(.*?)\1(?!\w)", re.DOTALL)
+_NAME = re.compile(r"[\w.\[\]-]{1,64}")
+_NUMBERS = re.compile(r"\+?\d{6,}")
 
 
 class ProviderError(Exception):
@@ -84,9 +88,15 @@ def is_benign(code: str, message: str) -> bool:
     return code in BENIGN_CODES or "already shorter than" in message
 
 
+def without_quotes(message: str) -> str:
+    """A server's message for our log and records: long or spaced texts in quotes are ours, given back, and may be
+    a caller's words or name; so may long numbers. Names of parameters and short values stay."""
+    return _NUMBERS.sub("…", _QUOTED.sub(lambda found: found[0] if _NAME.fullmatch(found[2]) else "'…'", message))
+
+
 def from_codes(code: str, kind: str, message: str) -> ProviderError:
     """An `error` event, or the error of a failed response. Account trouble is told by either code or type."""
-    words = f"{code or kind}: {message}"
+    words = f"{code or kind}: {without_quotes(message)}"
     if code in _ACCOUNT_CODES or kind in _ACCOUNT_CODES:
         return AccountRefused(words)
     if code in _RATE_CODES or kind in _RATE_CODES:

@@ -51,6 +51,16 @@ async def has_the_agent_again(running: House, kind: str, phone: Phone, call: str
     await running.ended(call)
 
 
+async def they_hear_each_other(phone: Phone, other: Phone) -> None:
+    """At the same time, for as long as it may take: the two directions need not open together."""
+    other.rtp.say(tone(12.0, 1100))
+    phone.rtp.say(tone(12.0, 620))
+    await asyncio.gather(
+        phone.rtp.hears(lambda samples: is_tone(samples, 1100), timeout=12),
+        other.rtp.hears(lambda samples: is_tone(samples, 620), timeout=12),
+    )
+
+
 async def one(running: House, kind: str, number: str, does: str, chance: random.Random) -> None:
     """A call from its greeting to its end. `chance` says when things happen."""
     before, after, port = chance.uniform(0, 1.0), chance.uniform(0.1, RING - 0.8), free_udp_port()
@@ -77,10 +87,7 @@ async def one(running: House, kind: str, number: str, does: str, chance: random.
                 accepted = f"/v1/calls/{call}/transfer/decision"
                 await (other.rtp.press("1") if chance.random() < 0.5 else running.api("POST", accepted, accept=True))
             await running.service.logged("call state", call=call, state="transferred", timeout=20)
-            other.rtp.say(tone(3.0, 1100))
-            phone.rtp.say(tone(3.0, 620))
-            await phone.rtp.hears(lambda samples: is_tone(samples, 1100))
-            await other.rtp.hears(lambda samples: is_tone(samples, 620))
+            await they_hear_each_other(phone, other)
             await other.hang_up()
             await phone.wait("left")
         await running.ended(call)

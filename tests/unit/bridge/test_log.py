@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from pydantic import BaseModel, ValidationError
 
 from bridge import log as logs
 
@@ -82,8 +83,40 @@ def test_a_traceback_shows_no_local_variables(stream: io.StringIO) -> None:
     except RuntimeError:
         structlog.get_logger().exception("session failed", call="c-1")
     writer.close()
-    assert "RuntimeError: a fault" in stream.getvalue()
+    assert "in fail" in stream.getvalue()
+    assert "RuntimeError" in stream.getvalue()
     assert "secret" not in stream.getvalue()
+
+
+class Number(BaseModel):
+    number: int
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["json", "terminal"])
+@pytest.mark.parametrize("personal", [False, True])
+def test_what_an_exception_quotes_is_told_only_if_wanted(
+    stream: io.StringIO, personal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream.truncate(0)
+    monkeypatch.setenv("VOICEAI_LOG_PII", "1" if personal else "0")
+    writer = logs.set_up(stream)
+    try:
+        try:
+            Number.model_validate({"number": "it is plus four nine"})
+        except ValidationError as error:
+            raise ExceptionGroup(
+                "two", [ConnectionRefusedError(111, "Connection refused"), KeyError("plus four")]
+            ) from error
+    except ExceptionGroup:
+        structlog.get_logger().exception("session failed", call="c-1")
+        logging.getLogger("library").exception("failed as well")
+    writer.close()
+    told = stream.getvalue()
+    assert ("plus four" in told) is personal
+    assert ("plus four nine" in told) is personal
+    assert told.count("Connection refused") >= 2
+    assert told.count("ValidationError") >= 2
+    assert told.count("KeyError") >= 2
 
 
 def test_a_stream_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:

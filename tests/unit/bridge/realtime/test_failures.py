@@ -38,6 +38,21 @@ def test_error_codes(code: str, kind: str, expected: type[ProviderError]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("Unknown parameter: 'session.voice'.", "Unknown parameter: 'session.voice'."),
+        ("Invalid value: 'shimer'. Supported values are: 'alloy' and 'ash'.", None),
+        ("Invalid value: 'please call me back, I am Ann'.", "Invalid value: '…'."),
+        ('Could not parse "say \n hello" here', "Could not parse '…' here"),
+        ("You can't use +493012345678 in 'x y'", "You can't use … in '…'"),
+        ("Maximum is 16384 tokens", None),
+    ],
+)
+def test_what_the_server_gives_back_of_a_call_is_not_told(message: str, told: str | None) -> None:
+    assert str(failures.from_codes("invalid_value", "", message)) == f"invalid_value: {told or message}"
+
+
+@pytest.mark.parametrize(
     ("status", "expected"),
     [
         (400, ConfigRefused),
