@@ -115,15 +115,15 @@ def _renderers(*, people: bool, personal: bool) -> list[Processor]:
     return [structlog.processors.ExceptionRenderer(told), structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
-def _whole(error: ExcInfo) -> str:
-    return "".join(traceback.format_exception(*error)).rstrip()
+def _whole(exc_info: ExcInfo) -> str:
+    return "".join(traceback.format_exception(*exc_info)).rstrip()
 
 
-def _without_words(error: ExcInfo) -> str:
+def _without_words(exc_info: ExcInfo) -> str:
     """Where it happened and what kind it is. The words of an exception may quote what was read and refused, such as a
     number or a sentence of a caller; only the system's own errors do not."""
     parts: list[str] = []
-    waiting: list[BaseException | None] = [error[1]]
+    waiting: list[BaseException | None] = [exc_info[1]]
     while waiting and len(parts) < CHAIN:
         one = waiting.pop(0)
         if one is None:
