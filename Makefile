@@ -19,7 +19,7 @@ BIN := .venv/bin
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-# Calls mostly wait, so three files at a time; each process has an Asterisk of its own. A call that runs in real time can be
+# Calls mostly wait, so three or four files at a time; each process has an Asterisk of its own. A call that runs in real time can be
 # spoiled by what else the machine does, so a test that fails is run once more (R tells which), and then alone: what still
 # fails is a defect. $(call tests,processes,what)
 define tests
@@ -58,7 +58,7 @@ test: setup style types
 	$(call tests,2,tests/unit tests/fuzz)
 	$(call tests,3,tests/integration)
 	$(call tests,3,--store postgresql $(STORE))
-	$(call tests,3,$(E2E))
+	$(call tests,4,$(E2E))
 
 demo: setup
 	KEEP=$(KEEP) $(BIN)/voiceai demo
@@ -110,7 +110,7 @@ unit integration: .venv/.installed
 	$(BIN)/pytest tests/$@
 
 e2e: setup
-	$(call tests,3,$(E2E))
+	$(call tests,4,$(E2E))
 
 # uv reads the hashes of all files of a version, for every platform, off the index; no address gets into the locks.
 LOCK := .cache/uv/bin/uv pip compile -q --universal --python-version 3.11 --upgrade --generate-hashes \

@@ -6,7 +6,7 @@ All raise AriError; NotFound means that the bridge, or a channel named, is gone,
 from contextlib import suppress
 from typing import Unpack
 
-from controller.ari.errors import NotFound
+from controller.ari.errors import AriError, NotFound, Refused
 from controller.ari.resources import Bridge, Playback, Recording, listing
 from controller.ari.sounds import RecordingOptions, playback_body, recording_body
 from controller.ari.transport import Transport, checked_id, given, segment
@@ -59,6 +59,22 @@ class Bridges(Transport):
         """All of them mixed; the bridge becomes a softmix while it runs."""
         body = recording_body(**options)
         return await self._ask("record_bridge", "POST", _path(bridge, "record"), Recording.read, body)
+
+
+async def join(ari: Bridges, bridge: str, channels: tuple[str, ...], instead: str | None = None) -> None:
+    """`channels` in the place of one that stays in our app. Never all of them at once: a bridge that is a softmix for a
+    moment leaves one direction of a Local channel silent for good where its far end transcodes (Asterisk 22.10; first
+    it gets frames of a mix, then of RTP). Raises what `add_channel` raises, and who was to leave is back then."""
+    if instead:
+        with suppress(NotFound, Refused):  # it is gone, or in another bridge
+            await ari.remove_channel(bridge, instead)
+    try:
+        await ari.add_channel(bridge, *channels)
+    except AriError:
+        if instead:
+            with suppress(AriError):
+                await ari.add_channel(bridge, instead)
+        raise
 
 
 def _ids(channels: tuple[str, ...]) -> list[str]:

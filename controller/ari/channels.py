@@ -27,6 +27,8 @@ Direction = Literal["in", "out", "both"]
 SpyDirection = Literal["none", "in", "out", "both"]
 TransferState = Literal["channel_progress", "channel_answered", "channel_unavailable", "channel_declined"]
 
+MEDIA_FORMAT = "slin24"
+"""Of media legs: 24 kHz, as the AI speaks."""
 _HOST_PORT = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
 _DTMF = re.compile(r"[0-9A-Da-d*#wW]{1,255}")  # w: half a second of pause, W: a second
 
@@ -179,7 +181,7 @@ class Channels(Transport):
         channel_id: str,
         host_port: str,
         uuid: str,
-        format: str = "slin24",
+        format: str = MEDIA_FORMAT,
         variables: Mapping[str, str] | None = None,
     ) -> Channel:
         """An AudioSocket channel: Asterisk connects to `host_port` over TCP and says `uuid` first.

@@ -12,6 +12,7 @@ import structlog
 
 from bridge import contract
 from controller import limits
+from controller.ari.bridges import join
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import dialplan, trace, view
@@ -219,8 +220,8 @@ class CallActor:
                 await self._detect(channel, context, extension)
             case m.SendDigits(channel, digits):
                 await ari.send_dtmf(channel, digits)
-            case m.Join(bridge, channels):
-                await ari.add_channel(bridge, *channels)
+            case m.Join(bridge, channels, instead):
+                await join(ari, bridge, channels, instead)
             case m.CreateBridge() | m.Dial() | m.OpenMedia() | m.Snoop():
                 await self._make(command)
             case m.Refer(channel, to):
@@ -243,13 +244,12 @@ class CallActor:
 
     async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
         """Ids are noted before the request: one that times out may still take effect."""
-        ari = self._ari
-        if self.errand is not None and isinstance(command, m.Dial) and command.channel == self.call.plan.leg:
+        ari, leg = self._ari, self.call.plan.leg
+        if self.errand is not None and isinstance(command, m.Dial) and command.channel == leg:
             await self.errand.before_dial()
         if isinstance(command, m.Dial):
             self.legs.dial(command.channel, command.target)
-        made = m.made(command)
-        self._attempted.add(made)
+        self._attempted.add(made := m.made(command))
         match command:
             case m.CreateBridge(bridge):
                 await ari.create_bridge(bridge, name=f"{ari.app} {self.id}")
@@ -260,6 +260,7 @@ class CallActor:
                     caller_id=target.caller_id,
                     timeout=target.timeout,
                     variables=dict(variables),
+                    **dialplan.formats_of(target.dial, channel, leg),
                 )
             case m.Snoop(channel, snoop, whisper):
                 await ari.snoop(channel, snoop_id=snoop, spy="both", whisper="out" if whisper else "none")

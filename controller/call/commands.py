@@ -123,6 +123,8 @@ class DestroyBridge:
 class Join:
     bridge: str
     channels: tuple[str, ...]
+    instead: str | None = None
+    """Who leaves that bridge for it, and is back in it if this fails."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,13 @@
-"""What is done by Asterisk's dialplan and not by us: sending a caller's far end elsewhere, by REFER.
+"""What is done by Asterisk's dialplan and not by us: legs that it dials, and sending a caller's far end elsewhere, by
+REFER.
 
-Owns the context `voiceai-refer` (asterisk/extensions.conf) as seen from here: what it is given, and what comes back.
+Owns the formats of Local channels, and the context `voiceai-refer` (asterisk/extensions.conf) as seen from here: what
+it is given, and what comes back.
 """
 
+from typing import TypedDict
+
+from controller.ari.channels import MEDIA_FORMAT
 from controller.ari.events import StasisStart
 from controller.ari.rest import Ari, Refused
 from controller.call import messages as m
@@ -10,6 +15,21 @@ from controller.call import messages as m
 CONTEXT = "voiceai-refer"
 RETURNED = "referred"
 """The first argument with which a leg comes back; then TRANSFERSTATUS and TRANSFERSTATUSPROTOCOL."""
+
+
+class Formats(TypedDict, total=False):
+    """Arguments of `Ari.originate`."""
+
+    originator: str
+    formats: str
+
+
+def formats_of(dial: str, channel: str, leg: str) -> Formats:
+    """Of a Local channel: as the call's own leg has, so that nothing is transcoded in between; of that leg itself, as
+    the media leg. Untold, Asterisk takes the widest that it knows, 192 kHz (res/ari/resource_channels.c)."""
+    if not dial.startswith("Local/"):
+        return {}
+    return {"formats": MEDIA_FORMAT} if channel == leg else {"originator": leg}
 
 
 async def refer(ari: Ari, channel: str, to: str) -> None:

@@ -28,6 +28,7 @@ OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRING, State.CONSULTING, Stat
 
 RINGING = "supervisor"
 WHY = "a supervisor has taken the call over"
+_WITH_AGENT = (State.TALKING, State.HOLDING)
 
 
 def possible(call: "Call", mode: m.SupervisionMode) -> bool:
@@ -160,16 +161,18 @@ def _hear(call: "Call", found: Supervision, mode: m.SupervisionMode, *, alone: b
 
 
 def _take_over(call: "Call", found: Supervision) -> list[m.Command]:
-    """The agent stays until the supervisor is in the bridge. Nothing that was asked meanwhile comes in between."""
+    """The agent makes room, and is back if the supervisor cannot join. Nothing that was asked meanwhile comes in
+    between."""
     before, found.snoop = found.snoop, None
     found.mode = "take_over"
     call.company.add(found.channel)
     silenced: list[m.Command] = [m.HangUp(before), m.DestroyBridge(call.ids.supervision)] if before else []
-    return [*silenced, m.Join(call.ids.bridge, (found.channel,)), m.ConfirmJoin(found.channel)]
+    agent = call.media if call.state in _WITH_AGENT and not call.media_lost else None
+    return [*silenced, m.Join(call.ids.bridge, (found.channel,), agent), m.ConfirmJoin(found.channel)]
 
 
 def _taken(call: "Call") -> list[m.Command]:
-    if call.state in (State.TALKING, State.HOLDING):
+    if call.state in _WITH_AGENT:
         return participants.go_on_alone(call, WHY)
     return []
 

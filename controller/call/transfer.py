@@ -82,7 +82,7 @@ def connect(call: "Call", transfer: Transfer) -> list[m.Command]:
     call.company.add(transfer.channel)
     commands: list[m.Command] = [
         *call.stop_music(),
-        m.Join(call.ids.bridge, (transfer.channel,)),
+        m.Join(call.ids.bridge, (transfer.channel,), None if transfer.consultation or call.media_lost else call.media),
         m.HangUp(call.media),
     ]
     if transfer.consultation:

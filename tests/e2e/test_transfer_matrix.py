@@ -64,7 +64,7 @@ async def they_hear_each_other(phone: Phone, other: Phone) -> None:
 async def one(running: House, kind: str, number: str, does: str, chance: random.Random) -> None:
     """A call from its greeting to its end. `chance` says when things happen."""
     before, after, port = chance.uniform(0, 1.0), chance.uniform(0.1, RING - 0.8), free_udp_port()
-    async with target(running, port, does, after) as other, running.caller(number) as phone:
+    async with target(running, port, does, after) as other, running.caller(number, codec="PCMA") as phone:
         await greeted(phone)
         call = await id_of(running, number)
         await asyncio.sleep(before)
@@ -125,7 +125,7 @@ async def participant_is(running: House, call: str, state: str) -> None:
 async def asked_in(running: House, number: str, does: str, chance: random.Random) -> None:
     """Whatever becomes of who is called to join, the caller has the agent."""
     before, after, port = chance.uniform(0, 1.0), chance.uniform(0.1, RING - 0.8), free_udp_port()
-    async with target(running, port, does, after) as other, running.caller(number) as phone:
+    async with target(running, port, does, after) as other, running.caller(number, codec="PCMA") as phone:
         await greeted(phone)
         call = await id_of(running, number)
         await asyncio.sleep(before)

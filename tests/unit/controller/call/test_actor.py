@@ -254,6 +254,12 @@ async def test_a_supervisor_who_can_not_come_in_leaves_the_agent_and_what_was_as
         await rig.actor.run()
     assert rig.actor.call.transfer is not None
     assert [names[0] for what, names in rig.ari.done if what == "originate"] == [TARGET.dial, TARGET.dial]
+    moved = [(what, names[1]) for what, names in rig.ari.done if what in ("add_channel", "remove_channel")]
+    assert moved[-3:] == [
+        ("remove_channel", IDS.media),
+        ("add_channel", IDS.supervisor(1)),
+        ("add_channel", IDS.media),
+    ], "the agent made room, and is back"
 
 
 async def test_orders_go_to_the_worker_as_they_are_and_no_music_is_no_end_of_a_hold(rig: Rig) -> None:

@@ -315,7 +315,11 @@ def test_without_a_colleague_there_is_nobody_to_whisper_to() -> None:
 def test_a_supervisor_takes_over_and_the_agent_leaves_when_they_are_in() -> None:
     call = talking()
     commands = feed(call, supervise("take_over"), m.LegEntered(SUPERVISOR))
-    assert commands == [m.StopTimer("supervisor"), m.Join(IDS.bridge, (SUPERVISOR,)), m.ConfirmJoin(SUPERVISOR)]
+    assert commands == [
+        m.StopTimer("supervisor"),
+        m.Join(IDS.bridge, (SUPERVISOR,), IDS.media),
+        m.ConfirmJoin(SUPERVISOR),
+    ]
     assert m.HangUp(IDS.media) in feed(call, m.LegJoined(SUPERVISOR))
     assert call.state is State.TRANSFERRED
     assert m.HangUp(CALLER) in feed(call, m.LegGone(SUPERVISOR, 16))
@@ -325,7 +329,7 @@ def test_a_supervisor_takes_over_and_the_agent_leaves_when_they_are_in() -> None
 def test_a_supervisor_who_vanishes_while_taking_over_leaves_the_agent() -> None:
     call = talking()
     feed(call, supervise("take_over"), m.LegEntered(SUPERVISOR))
-    feed(call, m.CommandFailed(m.Join(IDS.bridge, (SUPERVISOR,)), "gone", gone=True))
+    feed(call, m.CommandFailed(m.Join(IDS.bridge, (SUPERVISOR,), IDS.media), "gone", gone=True))
     assert (call.state, call.company) == (State.TALKING, set())
 
 
@@ -333,7 +337,7 @@ def test_the_mode_is_changed_meanwhile() -> None:
     call = talking()
     feed(call, supervise("listen"), m.LegEntered(SUPERVISOR), m.LegEntered(IDS.snoop(1)))
     commands = feed(call, m.SupervisionChanged("take_over", "ops"))
-    assert m.Join(IDS.bridge, (SUPERVISOR,)) in commands
+    assert m.Join(IDS.bridge, (SUPERVISOR,), IDS.media) in commands
     assert m.HangUp(IDS.snoop(1)) in commands
     feed(call, m.LegJoined(SUPERVISOR))
     assert feed(call, m.SupervisionChanged("listen", "ops")) == [], "the caller would be alone"

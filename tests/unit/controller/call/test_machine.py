@@ -193,7 +193,7 @@ def test_the_target_answers_and_the_agent_leaves() -> None:
     assert feed(call, m.LegEntered(IDS.target(1))) == [
         m.StopTimer("transfer"),
         m.StopMusic(CALLER),
-        m.Join(IDS.bridge, (IDS.target(1),)),
+        m.Join(IDS.bridge, (IDS.target(1),), IDS.media),
         m.HangUp(IDS.media),
         m.CloseAi("transferred"),
     ]

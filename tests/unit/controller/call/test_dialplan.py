@@ -1,0 +1,19 @@
+"""controller.call.dialplan: what sound a leg that the dialplan dials is asked to have."""
+
+import pytest
+
+from controller.call.dialplan import Formats, formats_of
+
+
+@pytest.mark.parametrize(
+    ("dial", "channel", "expected"),
+    [
+        ("PJSIP/4930123456@trunk", "target1", {}),
+        ("Local/9001@internal/n", "target1", {"originator": "leg"}),
+        ("Local/9001@internal/n", "leg", {"formats": "slin24"}),
+    ],
+)
+def test_a_local_channel_has_the_sound_of_the_call_or_of_the_media_leg(
+    dial: str, channel: str, expected: Formats
+) -> None:
+    assert formats_of(dial, channel, "leg") == expected
