@@ -22,6 +22,8 @@ from tests.chaos.hearing import Hole
 from tests.chaos.plan import OF_NOBODY, OF_WORKER, Fault
 from tests.e2e.house import House
 
+HELLO_SECONDS = 3.0
+"""A caller who stays for less, because the storm is over, need not have heard the agent."""
 WAKE = 6.0
 """Seconds after a strike in which those who were hit may still miss something: reconnecting, taking over."""
 RECOVERED = 12.0
@@ -138,12 +140,13 @@ def _missed(visit: Visit, hit: Sequence[Struck]) -> list[str]:
     ours = [hole for hole in visit.heard.holes if _accounted(hole, hit)]
     others = [hole for hole in visit.heard.holes if hole not in ours]
     minutes = 1 + (visit.heard.last - visit.heard.first) / 60
-    lethal = _may_end(hit)
+    stayed = visit.ended - visit.began > (WAKE if hit else HELLO_SECONDS)
+    mute = stayed and visit.outcome == "done" and not visit.heard.first and not _may_end(hit)
     return [
         *(f"{hole.seconds:.2f} s of the agent are missing, and nobody struck" for hole in _longer(others)),
         *(f"the agent came back only after {hole.seconds:.1f} s" for hole in ours if hole.seconds > RECOVERED),
         *([f"{len(others)} holes"] if len(others) > NOISE_PER_MINUTE * minutes else []),
-        *(["never heard the agent"] if not visit.heard.first and not lethal and visit.outcome == "done" else []),
+        *(["never heard the agent"] if mute else []),
     ]
 
 
