@@ -26,20 +26,24 @@ class Survivor:
         self.pid = pid
         self.returncode: int | None = None
         self._fd = os.pidfd_open(pid)
+        self._ended: asyncio.Event | None = None
 
     async def wait(self) -> int:
-        if self.returncode is not None:
-            return self.returncode
-        loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self._fd, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_reader(self._fd)
+        """For as many as like; one that is cancelled takes nothing from the others."""
         if self.returncode is None:
-            self.returncode = -1
-            os.close(self._fd)
+            if self._ended is None:
+                self._ended = asyncio.Event()
+                asyncio.get_running_loop().add_reader(self._fd, self._over)
+            await self._ended.wait()
+        assert self.returncode is not None
         return self.returncode
+
+    def _over(self) -> None:
+        assert self._ended is not None, "it is `wait` that asks for this"
+        asyncio.get_running_loop().remove_reader(self._fd)
+        os.close(self._fd)
+        self.returncode = -1
+        self._ended.set()
 
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)

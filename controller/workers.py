@@ -7,9 +7,9 @@ workers say about a call goes to `on_event` in the order in which it was said.
 
 import asyncio
 import hmac
-import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from time import monotonic
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -62,7 +62,8 @@ class Workers:
         self._workers: dict[str, Worker] = {}
         self._by_call: dict[str, Worker] = {}
         self._graces: dict[str, asyncio.TimerHandle] = {}
-        self._lost_at = -math.inf
+        self._lost_at = monotonic()
+        """When the last one went; at first, when those of this controller began to start or to come back."""
         self._awaited = Worker("(awaited)", 0, "", 0, 0, None)
         """Stands in for those that have not come back since this controller was started."""
         self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
@@ -85,9 +86,9 @@ class Workers:
         return [worker for worker in self._workers.values() if worker.fits()]
 
     def returning(self) -> bool:
-        """None is up, but one was a moment ago: whoever starts them starts the next."""
+        """None is up, but one was a moment ago, or we have only just begun: whoever starts them starts the next."""
         up = any(worker.socket is not None and not worker.draining for worker in self._workers.values())
-        return not up and asyncio.get_running_loop().time() - self._lost_at < RESTART
+        return not up and monotonic() - self._lost_at < RESTART
 
     def assign(self, call: str) -> Worker:
         """Give the call to the least loaded worker that keeps its time. Raises NoWorker."""
@@ -192,7 +193,7 @@ class Workers:
         self._end_grace(name)
         if worker is None:
             return
-        self._lost_at = asyncio.get_running_loop().time()
+        self._lost_at = monotonic()
         tell = log.info if worker.draining and not worker.calls else log.error
         tell("worker lost", worker=name, reason=reason, calls=len(worker.calls))
         for call in sorted(worker.calls):

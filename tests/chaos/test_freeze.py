@@ -48,8 +48,13 @@ async def gone(pid: int, timeout: float) -> float:
 
 
 async def pid_of(running: House, worker: str) -> int:
-    workers = (await running.api("GET", "/v1/workers"))["workers"]
-    return next(int(each["pid"]) for each in workers if each["name"] == worker)
+    """Of one that may be just being started."""
+    async with asyncio.timeout(10):
+        while True:
+            workers = (await running.api("GET", "/v1/workers"))["workers"]
+            if found := next((int(each["pid"]) for each in workers if each["name"] == worker), None):
+                return found
+            await asyncio.sleep(0.05)
 
 
 async def settled(running: House, seconds: float = 20.0) -> None:

@@ -17,7 +17,7 @@ from aiohttp import web
 from bridge import contract
 from controller import supervisor as module
 from controller.supervisor import Supervisor, WorkerCommand
-from controller.survivors import Roll
+from controller.survivors import Roll, Survivor
 from controller.workers import Workers
 
 BEATING = """
@@ -99,6 +99,21 @@ async def test_a_frozen_worker_is_killed_and_replaced(tmp_path: Path, monkeypatc
         os.kill(frozen, signal.SIGSTOP)
         await until(workers, lambda: bool(workers.all()) and workers.all()[0].pid != frozen)
         assert not alive(frozen)
+
+
+async def test_a_frozen_worker_of_an_earlier_controller_is_waited_for_as_often_as_one_likes() -> None:
+    """As the supervisor does: it stops waiting because the beats stay away, kills, and waits again."""
+    program = await asyncio.create_subprocess_exec("sleep", "60")
+    survivor = Survivor(program.pid)
+    waiting = asyncio.create_task(survivor.wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    survivor.kill()
+    async with asyncio.timeout(10):
+        assert await survivor.wait() == -1
+        assert await survivor.wait() == -1
+        await program.wait()
+    assert waiting.cancelled()
 
 
 async def test_a_process_that_dies_at_once_is_started_again_with_growing_pauses(
