@@ -6,6 +6,7 @@ SOAK_CALLS, SOAK_LONG and SOAK_RATE (short calls a second) are another size. Pri
 import asyncio
 import os
 import time
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 
@@ -34,7 +35,7 @@ HEADING = "| process | measure | early | late | after | verdict |"
 async def readings(running: House) -> dict[str, Reading]:
     workers = (await running.api("GET", "/v1/workers"))["workers"]
     pids = {f"worker {each['name']}": int(each["pid"]) for each in workers} | {"controller": running.service.pid}
-    pids["Asterisk"] = int(running.asterisk.rx("core show settings").partition("PID:")[2].split()[0])
+    pids["Asterisk"] = int((Path(running.asterisk.settings["ASTERISK_HOME"]) / "pid").read_text().split()[0])
     answer = await running.service.api.get("/metrics")
     tasks = {
         each.labels.get("worker", ""): int(each.value)
@@ -73,7 +74,8 @@ async def test_soak(own_asterisk: Asterisk, tmp_path: Path) -> None:
             watching = asyncio.create_task(watch(running, seen))
             await asyncio.sleep(SECONDS)
             watching.cancel()
-            await asyncio.wait([watching])
+            with suppress(asyncio.CancelledError):
+                await watching
         await crowd.leave()
         await verdict.settled(running)
         await asyncio.sleep(3)
