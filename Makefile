@@ -4,7 +4,8 @@
 # make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone
 # make chaos   the product is broken on purpose: CHAOS_SECONDS=300 CHAOS_CALLS=30, CHAOS_SEED for the same storm again;
 #              then twenty kills of each part (KILLS=20), and workers frozen at their worst moments
-# make soak    1,000 short calls and 20 long ones (SOAK_CALLS, SOAK_LONG): memory, files and tasks stay as they are
+# make soak    1,000 short calls and 20 long ones (SOAK_CALLS, SOAK_LONG): memory, files and tasks stay as they are;
+#              and a caller who is forgotten is in no file and no row any more
 # make audit   known weaknesses of exactly the locked packages (asks PyPI); their licences are checked by "test"
 # make docs    the documentation as a site, into var/site; "reference" writes its generated pages anew
 # make fuzz    properties with new examples; then every parser of what others send, FUZZ_SECONDS=60 each
@@ -74,7 +75,7 @@ chaos: setup
 	$(BIN)/pytest -m "slow or not slow" -s --deselect tests/chaos/test_soak.py tests/chaos
 
 soak: setup
-	$(BIN)/pytest -m slow -s tests/chaos/test_soak.py
+	$(BIN)/pytest -m slow -s tests/chaos/test_soak.py tests/e2e/test_forgotten.py
 
 docs: .venv/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
