@@ -30,7 +30,6 @@ endef
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_keeping.py api_queue.py)
-E2E := tests/e2e tests/chaos
 
 .PHONY: setup packages asterisk-tree test demo bench pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
@@ -59,7 +58,8 @@ test: setup style types
 	$(call tests,2,tests/unit tests/fuzz)
 	$(call tests,3,tests/integration)
 	$(call tests,3,--store postgresql $(STORE))
-	$(call tests,4,$(E2E))
+	$(call tests,4,tests/e2e)
+	$(call tests,1,tests/chaos)
 
 demo: setup
 	KEEP=$(KEEP) $(BIN)/voiceai demo
@@ -111,7 +111,8 @@ unit integration: .venv/.installed
 	$(BIN)/pytest tests/$@
 
 e2e: setup
-	$(call tests,4,$(E2E))
+	$(call tests,4,tests/e2e)
+	$(call tests,1,tests/chaos)
 
 # uv reads the hashes of all files of a version, for every platform, off the index; no address gets into the locks.
 LOCK := .cache/uv/bin/uv pip compile -q --universal --python-version 3.11 --upgrade --generate-hashes \
