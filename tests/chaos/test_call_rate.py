@@ -12,11 +12,11 @@ from tests.peers.sip import STORM
 CALLS, PER_SECOND = 100, 20
 
 
-async def test_twenty_calls_a_second(asterisk: Asterisk, tmp_path: Path) -> None:
+async def test_twenty_calls_a_second(own_asterisk: Asterisk, tmp_path: Path) -> None:
     sipp = shutil.which("sipp")
     assert sipp is not None
     brain = ToneBrain(forever=Say("Hello.", 1.0, 440))
-    async with house(asterisk, tmp_path, brain, bridge={"workers": 2}) as running:
+    async with house(own_asterisk, tmp_path, brain, bridge={"workers": 2}) as running:
         process = await asyncio.create_subprocess_exec(
             sipp,
             *(running.sip, "-sf", str(STORM), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),
