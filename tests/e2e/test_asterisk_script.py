@@ -149,6 +149,17 @@ def test_after_a_crash_it_starts_again(own_asterisk: Running, unstarted: str) ->
     assert script(own_asterisk.name, "status").returncode == 0
 
 
+def test_it_keeps_nothing_of_who_started_it(own_asterisk: Running) -> None:
+    """Who reads the script's output to its end through some other descriptor would wait for Asterisk's own end."""
+    own_asterisk.kill()
+    theirs, inherited = os.pipe()
+    with os.fdopen(theirs, "rb") as reader:
+        subprocess.run([str(SCRIPT), "--name", own_asterisk.name, "start"], pass_fds=[inherited], check=True, timeout=50)
+        os.close(inherited)
+        os.set_blocking(theirs, False)
+        assert reader.read() == b"", "the end of the pipe, not None: nobody holds it any more"
+
+
 def test_two_run_side_by_side(asterisk: Running, own_asterisk: Running) -> None:
     for key in ("HTTP_PORT", "SIP_PORT", "RTP_START", "ARI_PASSWORD", "PHONE_PASSWORD", "ASTERISK_HOME"):
         assert asterisk.settings[key] != own_asterisk.settings[key], key
