@@ -25,7 +25,7 @@ from time import monotonic, thread_time
 
 import structlog
 
-from bridge import contract, notify
+from bridge import contract, notify, priority
 from bridge import log as logs
 from bridge.audiosocket.server import LOOPBACK, AudioSocketServer
 from bridge.clock import Ticker
@@ -67,6 +67,7 @@ class Options:
     quit_after: float | None
     warm: int = 0
     ca: str | None = None
+    realtime: bool = False
 
 
 class Worker:
@@ -262,6 +263,7 @@ def parse(argv: Sequence[str]) -> Options:
     add("--drain", type=float, default=3.0, metavar="S", help="seconds for present calls at SIGTERM (%(default)g)")
     add("--quit-after", type=float, metavar="S", help="end after so long without controller and calls (never)")
     add("--warm", type=int, default=0, metavar="N", help="AI connections kept open for coming calls (%(default)s)")
+    add("--realtime", action="store_true", help="run before everything else that is not realtime (sched(7))")
     given = parser.parse_args(argv)
     given.allow = tuple(part.strip() for part in given.allow.split(","))
     if given.capacity < 1:
@@ -309,6 +311,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not token:
         log.error("the control link needs a token", set_this=contract.TOKEN_ENV)
         return 2
+    if options.realtime and not priority.claim():
+        log.warning(
+            "no realtime priority: the system does not allow it, calls go on without",
+            worker=options.name,
+            fix="LimitRTPRIO=10 in its systemd unit, ulimits: {rtprio: 10} in compose.yaml",
+        )
     try:
         run(serve(options, token))
     except OSError as fault:

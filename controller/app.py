@@ -323,6 +323,7 @@ class Controller:
             capacity=bridge.capacity,
             warm=bridge.warm,
             ca=tls.certificate if tls else None,
+            realtime=bridge.realtime,
         )
         count = max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
         roll = survivors.Roll(self._config.store.beside("voiceai.workers"))

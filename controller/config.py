@@ -80,6 +80,9 @@ class Bridge(Section):
     """Calls per worker."""
     warm: int = Field(0, ge=0, le=20)
     """Connections to the AI that each local worker keeps open for coming calls; they save a call's first second."""
+    realtime: bool = False
+    """The local workers run before everything on this machine that is not realtime too, such as Asterisk with its own
+    `highpriority`. Takes the right to it: `LimitRTPRIO=10` in the systemd unit."""
     token: OptionalSecret = None
     """What workers on other machines must show. Without it, or with an empty one, only the local ones are let in."""
 

@@ -42,6 +42,7 @@ class WorkerCommand:
     capacity: int
     warm: int = 0
     ca: str | None = None
+    realtime: bool = False
 
     def argv(self, name: str) -> list[str]:
         return [
@@ -55,6 +56,7 @@ class WorkerCommand:
             *("--quit-after", str(ALONE)),
             *("--warm", str(self.warm)),
             *(("--ca", self.ca) if self.ca else ()),
+            *(("--realtime",) if self.realtime else ()),
         ]
 
 

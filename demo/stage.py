@@ -64,15 +64,16 @@ class Asterisk:
 
 
 @asynccontextmanager
-async def asterisk(name: str) -> AsyncIterator[Asterisk]:
-    """Starts the instance if it does not run, and stops it afterwards if it was started here."""
+async def asterisk(name: str, **settings: str) -> AsyncIterator[Asterisk]:
+    """Starts the instance, with these settings, if it does not run, and stops it afterwards if it was started here."""
     status = await asyncio.create_subprocess_exec(
         SCRIPT, "--name", name, "status", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     ours = await status.wait() != 0
     try:
         if ours:
-            await _script("--name", name, "--ports", "auto", "start", TRUNK_PORT=str(free_port(socket.SOCK_DGRAM)))
+            settings = {"TRUNK_PORT": str(free_port(socket.SOCK_DGRAM))} | settings
+            await _script("--name", name, "--ports", "auto", "start", **settings)
         lines = (await _script("--name", name, "env")).splitlines()
         yield Asterisk(name, dict(shlex.split(line)[0].split("=", 1) for line in lines))
     finally:

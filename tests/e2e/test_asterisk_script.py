@@ -154,7 +154,8 @@ def test_it_keeps_nothing_of_who_started_it(own_asterisk: Running) -> None:
     own_asterisk.kill()
     theirs, inherited = os.pipe()
     with os.fdopen(theirs, "rb") as reader:
-        subprocess.run([str(SCRIPT), "--name", own_asterisk.name, "start"], pass_fds=[inherited], check=True, timeout=50)
+        again = [str(SCRIPT), "--name", own_asterisk.name, "start"]
+        subprocess.run(again, pass_fds=[inherited], check=True, timeout=50)
         os.close(inherited)
         os.set_blocking(theirs, False)
         assert reader.read() == b"", "the end of the pipe, not None: nobody holds it any more"

@@ -2,8 +2,11 @@
 
 import argparse
 import gc
+import subprocess
+import sys
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge import worker
 from bridge.worker import advertised, parse, port_list
@@ -25,6 +28,31 @@ def test_what_is_not_said_has_a_default() -> None:
     assert options.name
     assert "127.0.0.0/8" in options.allow
     assert options.quit_after is None
+
+
+def test_a_worker_runs_with_asterisk_before_all_else_if_it_is_asked_to() -> None:
+    script = "from bridge import priority; import os, threading\n"
+    script += "done = priority.claim(); places = [os.sched_getscheduler(0)]\n"
+    script += (
+        "each = threading.Thread(target=lambda: places.append(os.sched_getscheduler(0))); each.start(); each.join()\n"
+    )
+    script += (
+        "print(done, places == [os.SCHED_RR if done else os.SCHED_OTHER] * 2, os.sched_getparam(0).sched_priority)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30).stdout
+    assert told in ("True True 10\n", "False True 0\n")  # by what this machine lets its tests do
+
+
+def test_who_may_not_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICEAI_BRIDGE_TOKEN", "token")
+    monkeypatch.setattr("bridge.worker.logs.set_up", lambda: None)
+    monkeypatch.setattr("bridge.worker.priority.claim", lambda: False)
+    monkeypatch.setattr(worker, "run", lambda serving: serving.close())
+    with capture_logs() as lines:
+        assert worker.main(["--controller", "ws://127.0.0.1:1/link", "--realtime"]) == 0
+    assert [line["event"] for line in lines] == [
+        "no realtime priority: the system does not allow it, calls go on without"
+    ]
 
 
 @pytest.mark.parametrize(("text", "ports"), [("9092", (9092,)), ("1-3", (1, 2, 3)), ("5,7-8", (5, 7, 8)), ("0", (0,))])
