@@ -56,28 +56,26 @@ def head(form: Format) -> str:
 def line(call: Any, form: Format) -> str:
     """One call, as a row of `calls`."""
     if form == "cdr":
-        return _line(cdr(call), quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        return ",".join(map(_asterisk, cdr(call))) + "\n"
     values = {name: _plain(getattr(call, name)) for name in COLUMNS}
     if form == "json":
         return json.dumps(values, ensure_ascii=False) + "\n"
     return _line(_harmless(value) for value in values.values())
 
 
-def cdr(call: Any) -> Sequence[str | int]:
+def cdr(call: Any) -> Sequence[str | int | None]:
     """In the order of Asterisk's cdr-csv/Master.csv (cdr/cdr_csv.c): accountcode, src, dst, dcontext, clid, channel,
     dstchannel, lastapp, lastdata, start, answer, end, duration, billsec, disposition, amaflags, uniqueid, userfield.
-    Times are UTC, as with its `usegmtime=yes`."""
+    Times are UTC, as with its `usegmtime=yes`. Records hold no channels: trunk, agent, call stand in their place."""
     started, answered, ended = call.started_at, call.answered_at, call.ended_at or call.started_at
-    own, far = f"Stasis/voiceai-{call.agent}", call.trunk or ""
-    inbound = call.direction == "inbound"
     return (
         "",
         call.caller or "",
         call.callee or "",
         "voiceai",
-        call.caller or "",
-        far if inbound else own,
-        own if inbound else far,
+        f'"" <{call.caller or ""}>',
+        call.trunk or "",
+        f"Stasis/voiceai-{call.agent}",
         "Stasis",
         "voiceai",
         _clock(started),
@@ -97,8 +95,15 @@ def disposition(outcome: str | None, answered: datetime | None) -> str:
     return "ANSWERED" if answered else _DISPOSITIONS.get(outcome or "", "NO ANSWER").replace("ANSWERED", "NO ANSWER")
 
 
-def _clock(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+def _clock(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else None
+
+
+def _asterisk(value: str | int | None) -> str:
+    """As cdr_csv writes it: text in quotes even if it is empty, numbers and a time that never was without."""
+    if isinstance(value, str):
+        return '"' + value.replace('"', '""') + '"'
+    return "" if value is None else str(value)
 
 
 def _plain(value: Any) -> Any:
@@ -112,8 +117,8 @@ def _harmless(value: Any) -> Any:
     return value
 
 
-def _line(values: Iterable[Any], **form: Any) -> str:
-    """RFC 4180, unless `form` says otherwise."""
+def _line(values: Iterable[Any]) -> str:
+    """RFC 4180."""
     out = io.StringIO(newline="")
-    csv.writer(out, **form).writerow(values)
+    csv.writer(out).writerow(values)
     return out.getvalue()

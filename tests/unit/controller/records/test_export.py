@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -42,7 +43,7 @@ def test_a_cdr_is_asterisks_row() -> None:
         "+4930123",
         "5001",
         "voiceai",
-        "+4930123",
+        '"" <+4930123>',
         "main",
         "Stasis/voiceai-reception",
         "Stasis",
@@ -51,6 +52,14 @@ def test_a_cdr_is_asterisks_row() -> None:
     assert row[9].startswith(start)
     assert row[12:] == ["62", "60", "ANSWERED", "DOCUMENTATION", f"{CALL}.1", "answered"]
     assert len(row) == 18
+
+
+def test_a_cdr_has_quotes_where_asterisk_has_them() -> None:
+    """As Asterisk 22 wrote of a caller who was refused: no answer is not an empty text."""
+    line = export.line(call(answered_at=None, caller=None, callee='a"b', outcome="declined"), "cdr")
+    assert line.startswith('"","","a""b","voiceai",""""" <>","main",')
+    assert re.search(r'"voiceai","[-0-9: ]{19}",,"[-0-9: ]{19}",62,0,"NO ANSWER","DOCUMENTATION",', line)
+    assert line.endswith(f'"{CALL}.1","declined"\n')
 
 
 @pytest.mark.parametrize(
