@@ -17,20 +17,23 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from time import monotonic, thread_time
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from bridge import contract, notify, priority
 from bridge import log as logs
 from bridge.audiosocket.server import LOOPBACK, AudioSocketServer
 from bridge.clock import Ticker
+from bridge.counts import Counts, Now
 from bridge.diskthread import DiskThread
 from bridge.effort import Meter
+from bridge.exposition import Exposition
 from bridge.link import ControlLink
 from bridge.realtime.client import open_client
 from bridge.realtime.warm import WarmLines
@@ -43,6 +46,7 @@ PRIVATE = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7
 NOTICE_SECONDS = 1.0
 FLUSH_SECONDS = 1.0
 ALONE_CHECK_SECONDS = 1.0
+STALE_SECONDS = 1.0
 
 if sys.platform == "win32":  # there is no uvloop, which takes an eighth less of the core
     from asyncio import run
@@ -68,6 +72,7 @@ class Options:
     warm: int = 0
     ca: str | None = None
     realtime: bool = False
+    metrics: tuple[int, ...] = ()
 
 
 class Worker:
@@ -109,6 +114,8 @@ class Worker:
         self._now = asyncio.Event()
         self._effort = thread_time(), monotonic()
         self._meter = Meter()
+        self._told: contract.Load | None = None
+        self._counts: Counts | None = None
 
     def __repr__(self) -> str:
         return f"<Worker {self._options.name} [{self._sessions!r}, {self._link!r}, {self._server!r}]>"
@@ -132,6 +139,32 @@ class Worker:
 
     async def run(self) -> None:
         """Raises OSError when there is nowhere to listen, and whatever broke the link's own code."""
+        async with self._exposed():
+            await self._carry()
+
+    # ------------------------------------------------------------ inside
+
+    @contextlib.asynccontextmanager
+    async def _exposed(self) -> AsyncIterator[None]:
+        """With its own /metrics, if it was asked for."""
+        options = self._options
+        if not options.metrics:
+            yield
+            return
+        registry = CollectorRegistry()
+        self._counts = Counts(registry, options.name, self._now_at_scrape)
+        async with Exposition(registry, options.listen, options.metrics):
+            yield
+
+    def _now_at_scrape(self) -> Now:
+        """Without a controller nobody else asks for the load."""
+        told = self._told
+        if told is None or monotonic() - self._effort[1] > STALE_SECONDS:
+            told = self._load()
+        live = {"sessions": len(self._sessions), "legs": self._server.legs, "draining": self._stopping.is_set()}
+        return Now(told.model_copy(update=live), self._options.capacity, self._link.up)
+
+    async def _carry(self) -> None:
         self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
         notify.tell("READY=1")
         link = asyncio.create_task(self._link.run(), name="control link")
@@ -155,8 +188,6 @@ class Worker:
         for end in ends:
             if isinstance(end, Exception):
                 raise end
-
-    # ------------------------------------------------------------ inside
 
     async def _drain(self) -> None:
         drain = asyncio.create_task(self._drain_politely(), name="drain")
@@ -187,6 +218,8 @@ class Worker:
         log.warning("no controller and no call: this worker ends", seconds=seconds)
 
     def _emit(self, event: contract.CallEvent) -> None:
+        if self._counts is not None:
+            self._counts.hear(event)
         self._link.emit(event)
 
     def _hello(self, local: str) -> contract.Hello:
@@ -205,7 +238,7 @@ class Worker:
         (cpu, at), self._effort = self._effort, (thread_time(), monotonic())
         worked, lasted = self._effort[0] - cpu, self._effort[1] - at
         taken = self._meter.read()
-        return contract.Load(
+        self._told = contract.Load(
             sessions=len(self._sessions),
             legs=self._server.legs,
             lateness_p99_ms=round(lateness.p99_ms, 3),
@@ -217,6 +250,7 @@ class Worker:
             files=taken.files,
             tasks=taken.tasks,
         )
+        return self._told
 
 
 def advertised(wanted: str, bound: str, local: str) -> str:
@@ -263,6 +297,7 @@ def parse(argv: Sequence[str]) -> Options:
     add("--drain", type=float, default=3.0, metavar="S", help="seconds for present calls at SIGTERM (%(default)g)")
     add("--quit-after", type=float, metavar="S", help="end after so long without controller and calls (never)")
     add("--warm", type=int, default=0, metavar="N", help="AI connections kept open for coming calls (%(default)s)")
+    add("--metrics", type=port_list, default=(), metavar="A-B", help="serve /metrics there, at the address of --listen")
     add("--realtime", action="store_true", help="run before everything else that is not realtime (sched(7))")
     given = parser.parse_args(argv)
     given.allow = tuple(part.strip() for part in given.allow.split(","))

@@ -324,6 +324,7 @@ class Controller:
             warm=bridge.warm,
             ca=tls.certificate if tls else None,
             realtime=bridge.realtime,
+            metrics=str(bridge.metrics) if bridge.metrics else None,
         )
         count = max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
         roll = survivors.Roll(self._config.store.beside("voiceai.workers"))

@@ -223,6 +223,9 @@ def _check_bridge(top: Mapping[str, Any], source: Source) -> None:
         source.add(("bridge", "ports"), f"has {len(ports)} ports for {workers} workers", hint)
     if isinstance(ports, Ports) and isinstance(listen, Address) and listen.port in ports:
         source.add(("api", "listen"), "uses a port of bridge.ports", "keep them apart")
+    metrics = _value(ports_of, bridge.get("metrics"))
+    if ports and metrics and (metrics.first in ports or ports.first in metrics):
+        source.add(("bridge", "metrics"), "uses ports of bridge.ports", 'keep them apart, e.g. "9192-9199"')
     if bridge.get("advertise") in ("0.0.0.0", "::", "[::]", "*"):
         source.add(
             ("bridge", "advertise"), "is no address that Asterisk could connect to", "name this machine's address"

@@ -43,6 +43,7 @@ class WorkerCommand:
     warm: int = 0
     ca: str | None = None
     realtime: bool = False
+    metrics: str | None = None
 
     def argv(self, name: str) -> list[str]:
         return [
@@ -57,6 +58,7 @@ class WorkerCommand:
             *("--warm", str(self.warm)),
             *(("--ca", self.ca) if self.ca else ()),
             *(("--realtime",) if self.realtime else ()),
+            *(("--metrics", self.metrics) if self.metrics else ()),
         ]
 
 

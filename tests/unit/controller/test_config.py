@@ -121,6 +121,8 @@ def test_it_is_frozen() -> None:
         ({"bridge__workers": "many"}, "bridge.workers", "auto"),
         ({"bridge__workers": True}, "bridge.workers", "auto"),
         ({"bridge__workers": 9}, "bridge.ports", "8 ports for 9 workers"),
+        ({"bridge__metrics": "9099-9101"}, "bridge.metrics", "uses ports of bridge.ports"),
+        ({"bridge__metrics": "9000-9200"}, "bridge.metrics", "uses ports of bridge.ports"),
         ({"bridge__workers": 0}, "bridge.workers", "no worker"),
         ({"bridge__ports": "9099-9092"}, "bridge.ports", "lower port first"),
         ({"bridge__ports": "0-10"}, "bridge.ports", "65535"),

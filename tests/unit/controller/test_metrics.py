@@ -9,6 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
+from bridge.counts import Counts as WorkerCounts
+from bridge.counts import Now
 from controller.call import milestones
 from controller.canary import Counts as CanaryCounts
 from controller.config_records import Records as Settings
@@ -212,6 +214,7 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
     CanaryCounts(registry)
     Depth(cast(Queue, None), registry)
     Records(cast(Shelf, None), Settings(), Journal(Path("nowhere")), registry)
+    WorkerCounts(registry, "w1", lambda: Now(contract.Load(), 1, True))
     ours = {
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in registry.collect()
@@ -219,6 +222,6 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
     }
     text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
     tables = text[: text.index("## Alerts and a dashboard")]
-    assert set(re.findall(r"`(voiceai_[a-z_]+[a-z])`", tables)) == ours
-    for name in re.findall(r"voiceai_[a-z_]+[a-z]", text[text.index("## Alerts and a dashboard") :]):
+    assert set(re.findall(r"`(voiceai_[a-z0-9_]+[a-z])`", tables)) == ours
+    for name in re.findall(r"voiceai_[a-z0-9_]+[a-z]", text[text.index("## Alerts and a dashboard") :]):
         assert name in ours | {f"{each}{part}" for each in ours for part in ("_bucket", "_count")}

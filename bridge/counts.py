@@ -1,0 +1,128 @@
+"""What this worker has done since it began, as Prometheus counts it: from the events that go to the controller.
+
+Owns the metrics, on a registry that it is given; what is the case at this moment is asked for at each scrape.
+docs/metrics.md says what each one means. Refuses labels that a caller or a model could make up.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bridge import contract
+
+NAMESPACE = "voiceai_bridge"
+
+TURN_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+CUT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 1.0)
+SETUP_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """A worker at this moment."""
+
+    load: contract.Load
+    capacity: int
+    linked: bool
+    """The controller hears it."""
+
+
+class Counts:
+    """See the module."""
+
+    def __init__(self, registry: CollectorRegistry, worker: str, now: Callable[[], Now]) -> None:
+        self._registry = registry
+        ProcessCollector(namespace=NAMESPACE, registry=registry)
+        registry.register(_Present(worker, now))
+        self._ended = self._counter("sessions_ended", "Calls that this worker has carried to their end.")
+        self._failed = self._counter("ai_failures", "AI sessions that could not be had, or were lost for good.", "kind")
+        self._setup = self._histogram("ai_setup_seconds", "Until an AI session is configured.", SETUP_BUCKETS)
+        self._back = self._counter("ai_reconnects", "AI connections made anew during a call.", "planned")
+        self._gap = self._histogram("ai_reconnect_gap_seconds", "From loss to ready, unplanned ones.", SETUP_BUCKETS)
+        self._told = self._histogram(
+            "turn_told_seconds", "From the caller's last sound to the AI's word that the caller stopped.", TURN_BUCKETS
+        )
+        self._delta = self._histogram("turn_first_delta_seconds", "From that word to the AI's sound.", TURN_BUCKETS)
+        self._frame = self._histogram("turn_first_frame_seconds", "From that word to Asterisk's frame.", TURN_BUCKETS)
+        self._cut = self._histogram("barge_in_cut_seconds", "From speech_started to silence.", CUT_BUCKETS)
+        self._false_cuts = self._counter("false_barge_ins", "Interruptions after which the caller said nothing.")
+        self._tools = self._counter("tool_calls", "Built-in tools that the AI asked for.")
+        self._tokens = self._counter("ai_tokens", "As the provider counts them.", "kind")
+        self._frames = self._counter("frames", "20 ms frames of calls that ended, from and to Asterisk.", "direction")
+        self._late = self._counter("caller_frames_late", "Caller's frames dropped because they came late.")
+        self._dropped = self._counter("caller_frames_dropped", "Caller's frames that the AI connection did not take.")
+
+    def _counter(self, name: str, what: str, *labels: str) -> Counter:
+        return Counter(name, what, labels, namespace=NAMESPACE, registry=self._registry)
+
+    def _histogram(self, name: str, what: str, buckets: Sequence[float]) -> Histogram:
+        return Histogram(name, what, namespace=NAMESPACE, registry=self._registry, buckets=buckets)
+
+    def hear(self, event: contract.CallEvent) -> None:
+        """One event of a call, on its way to the controller."""
+        match event:
+            case contract.TurnMeasured():
+                _observe(self._told, event.stopped_to_told_ms)
+                _observe(self._delta, event.first_delta_ms)
+                _observe(self._frame, event.first_frame_ms)
+            case contract.BargedIn():
+                _observe(self._cut, event.cut_ms)
+            case contract.Used():
+                for kind, tokens in event.usage.items():
+                    self._tokens.labels(kind).inc(tokens)
+            case contract.Ready():
+                _observe(self._setup, event.took_ms)
+            case contract.Failed():
+                self._failed.labels(event.kind).inc()
+            case contract.Reconnected():
+                self._back.labels("yes" if event.planned else "no").inc()
+                _observe(self._gap, None if event.planned else event.gap_ms)
+            case contract.ToolCalled():
+                self._tools.inc()
+            case contract.Ended():
+                self._over(event.counters)
+
+    def _over(self, counters: contract.Counters) -> None:
+        self._ended.inc()
+        self._frames.labels("in").inc(counters.frames_in)
+        self._frames.labels("out").inc(counters.frames_out)
+        self._late.inc(counters.late_frames)
+        self._dropped.inc(counters.dropped_frames)
+        self._false_cuts.inc(counters.false_barge_ins)
+
+
+def _observe(histogram: Histogram, milliseconds: float | None) -> None:
+    if milliseconds is not None:
+        histogram.observe(milliseconds / 1000)
+
+
+class _Present(Collector):
+    def __init__(self, worker: str, now: Callable[[], Now]) -> None:
+        self._worker = worker
+        self._now = now
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is asked before the first scrape."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        now = self._now()
+        load = now.load
+        info = GaugeMetricFamily(f"{NAMESPACE}_info", "1, and which worker this is.", labels=["worker"])
+        info.add_metric([self._worker], 1)
+        yield info
+        for name, what, value in (
+            ("capacity", "Calls that it carries at most.", now.capacity),
+            ("sessions", "Calls that it carries now.", load.sessions),
+            ("legs", "AudioSocket connections that it has now.", load.legs),
+            ("draining", "1: it takes no new call, and ends with its last one.", load.draining),
+            ("linked", "1 while its link to the controller stands.", now.linked),
+            ("tick_lateness_p99_seconds", "Of the 20 ms tick, over the last half second.", load.lateness_p99_ms / 1000),
+            ("tick_lateness_max_seconds", "Likewise, the largest.", load.lateness_max_ms / 1000),
+            ("busy_ratio", "Of the one core that its event loop can use.", load.busy),
+            ("tasks", "Of its event loop.", load.tasks),
+        ):
+            yield GaugeMetricFamily(f"{NAMESPACE}_{name}", what, value=value)
