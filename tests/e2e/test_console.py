@@ -41,6 +41,7 @@ SMUGGLE = """async () => {
     return [...refused];
 }"""
 """Tries what a script in a caller's words would; gives the parts of the policy that refused it."""
+TRUNK = {**SIP_ALLOWED, "refer": "sip:{number}@carrier.example"}
 LOUD = re.compile("-[0-9]+ decibels")
 READER = secrets.token_urlsafe(16)
 Role = Literal["button", "link"]
@@ -98,9 +99,7 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
     tokens = [{"name": "reader", "token": READER, "scopes": ["read"]}]
     async with (
         chromium() as browser,
-        house(
-            asterisk, tmp_path, brain, tokens=tokens, agent=recorded, trunk=SIP_ALLOWED, more=watched(port)
-        ) as running,
+        house(asterisk, tmp_path, brain, tokens=tokens, agent=recorded, trunk=TRUNK, more=watched(port)) as running,
         visitor(browser, running, str(running.service.api.headers["authorization"]).split()[1]) as page,
         running.caller() as phone,
     ):
@@ -132,6 +131,7 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
             await hangs_up_by_keyboard(page, phone)
         await running.ended(call, PATIENCE)
         problems += await past(page)
+        problems += await another_call(page, running, port)
         problems += await places(page, running)
         assert problems == []
 
@@ -160,15 +160,20 @@ async def acts(page: Page, running: House, phone: Phone) -> None:
         await target.wait("refused", timeout=PATIENCE)
     await expect(page.get_by_text(f"blind to {TARGET}: busy")).to_be_visible()
     async with running.callee() as target:
-        await press(page, "Transfer")
-        await dialog.get_by_label("To", exact=True).fill(TARGET)
-        await dialog.get_by_label("How", exact=True).select_option("attended")
-        await dialog.get_by_role("button", name="Transfer").click()
+        await transfer(page, "attended")
         await target.wait("called", timeout=PATIENCE)
         await press(page, "Call transfer off")
         await target.wait("cancelled", timeout=PATIENCE)
     await expect(page.locator(".title .badge")).to_have_text("talking")
     assert not has_tone(phone.rtp.stretches()[-1].samples[-800:], 1100)
+
+
+async def transfer(page: Page, kind: str) -> None:
+    await press(page, "Transfer")
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("To", exact=True).fill(TARGET)
+    await dialog.get_by_label("How", exact=True).select_option(kind)
+    await dialog.get_by_role("button", name="Transfer").click()
 
 
 async def others(page: Page) -> list[str]:
@@ -215,6 +220,68 @@ async def listens_and_takes_over(page: Page, supervisor: Phone) -> list[str]:
     await expect(page.get_by_text(re.compile("ada.*, listen: on"))).to_be_visible()
     await press(page, "Let the supervisor take over")
     await expect(page.locator(".title .badge")).to_have_text("transferred")
+    return found
+
+
+async def another_call(page: Page, running: House, port: int) -> list[str]:
+    """Its caller can't be referred, is refused by a colleague, then taken, and a supervisor joins the two."""
+    async with running.referred("486 Busy Here") as phone:
+        await phone.answered(PATIENCE)
+        (call,) = (await running.api("GET", "/v1/calls?state=active"))["calls"]
+        await page.goto(page.url.split("#")[0] + f"#/calls/{call['id']}")
+        await transfer(page, "refer")
+        await phone.wait("referred", timeout=PATIENCE)
+        await expect(page.locator(".title .badge")).to_have_text("transferring")
+        await expect(page.get_by_role("toolbar").get_by_role("button")).to_have_text(["Hang up"])
+        await phone.command("go on")
+        await expect(page.get_by_text(f"refer to {TARGET}: busy")).to_be_visible()
+        async with consulted(page, running):
+            found = await look(page, "consulting")
+            await press(page, "Refuse transfer")
+            await expect(page.get_by_text(f"attended to {TARGET}: declined")).to_be_visible()
+        async with consulted(page, running) as colleague, running.callee(port) as supervisor:
+            await press(page, "Accept transfer")
+            await expect(page.locator(".title .badge")).to_have_text("transferred")
+            found += await whispers_and_takes_over(page, phone, colleague, supervisor)
+            await press(page, "Hang up")
+            await page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
+            await phone.wait("left", timeout=PATIENCE)
+        await running.ended(call["id"], PATIENCE)
+    return found
+
+
+@asynccontextmanager
+async def consulted(page: Page, running: House) -> AsyncIterator[Phone]:
+    """A colleague whom the agent asks whether they take the caller; gone at the end."""
+    async with running.callee() as colleague:
+        await transfer(page, "attended")
+        await colleague.wait("called", timeout=PATIENCE)
+        await colleague.command("answer")
+        await colleague.answered(PATIENCE)
+        await expect(page.locator(".title .badge")).to_have_text("consulting")
+        yield colleague
+        await colleague.wait("left", timeout=PATIENCE)
+
+
+async def whispers_and_takes_over(page: Page, phone: Phone, colleague: Phone, supervisor: Phone) -> list[str]:
+    await press(page, "Listen or take over")
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Who").select_option("ada")
+    await dialog.get_by_label("How").select_option("whisper")
+    await dialog.get_by_role("button", name="Call them").click()
+    await supervisor.wait("called", timeout=PATIENCE)
+    await supervisor.command("answer")
+    await supervisor.answered(PATIENCE)
+    await expect(page.get_by_text(re.compile("ada.*, whisper: on"))).to_be_visible()
+    supervisor.rtp.say(tone(60.0, 1500))
+    await colleague.rtp.hears(lambda samples: has_tone(samples, 1500), timeout=PATIENCE)
+    assert not any(has_tone(each.samples, 1500) for each in phone.rtp.stretches())
+    await press(page, "Let the supervisor only listen")
+    await expect(page.get_by_text(re.compile("ada.*, listen: on"))).to_be_visible()
+    await expect(page.get_by_role("meter")).to_have_count(0)  # of an agent who has gone
+    found = await look(page, "supervised")
+    await press(page, "Let the supervisor take over")
+    await phone.rtp.hears(lambda samples: has_tone(samples, 1500), timeout=PATIENCE)
     return found
 
 

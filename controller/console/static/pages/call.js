@@ -41,7 +41,8 @@ export function open(main, me, id) {
     tools.show(call);
     said.show(call);
     if (saying) saying.hidden = call.state !== "talking";
-    refill(aside, over ? null : bars, answerTimes(call), facts(call));
+    const unheard = over || call.state === "transferred"; // no worker is there to measure
+    refill(aside, unheard ? null : bars, answerTimes(call), facts(call));
     if (over) { past.hidden = false; finish(); }
   };
   const refresh = paced(async () => {

@@ -9,6 +9,17 @@ const post = (call, verb, body = {}) => ask("POST", `${path`/v1/calls/${call.id}
 const drop = (call, verb) => ask("DELETE", `${path`/v1/calls/${call.id}/`}${verb}`);
 
 const WITH_AGENT = new Set(["talking", "holding", "connecting", "closing"]);
+const MOVABLE = ["talking", "holding"];
+
+/** What a supervisor may do in which state of the call. */
+const MODES = [
+  { value: "listen", label: "Listen to both sides", change: "Let the supervisor only listen",
+    states: [...MOVABLE, "transferring", "consulting", "transferred"] },
+  { value: "whisper", label: "Whisper: the colleague hears them, the caller does not", change: "Let the supervisor whisper",
+    states: ["transferred"] },
+  { value: "take_over", label: "Take over: they talk with the caller, the agent leaves", change: "Let the supervisor take over",
+    states: [...MOVABLE, "transferred"] },
+];
 
 export async function hangUp(call, button) {
   const waits = call.state === "queued";
@@ -54,10 +65,10 @@ function actsOf(call, me) {
       acts.push({ label: `${off ? "Unmute" : "Mute"} ${side}`, work: () => post(call, off ? "unmute" : "mute", { side }) });
     }
     acts.push({ label: "Keys", ask: () => keys(call) });
-    acts.push({ label: "Transfer", ask: () => transfer(call, me) });
+    if (MOVABLE.includes(call.state)) acts.push({ label: "Transfer", ask: () => transfer(call, me) });
     acts.push(recording(call));
   }
-  if (["transferring", "consulting", "referring"].includes(call.state)) {
+  if (["transferring", "consulting"].includes(call.state)) { // a REFER can't be called off
     if (call.state === "consulting") {
       acts.push({ label: "Accept transfer", kind: "main", work: () => post(call, "transfer/decision", { accept: true }) });
       acts.push({ label: "Refuse transfer", work: () => post(call, "transfer/decision", { accept: false }) });
@@ -71,13 +82,20 @@ function actsOf(call, me) {
 
 function supervision(call, me) {
   const watched = call.supervision;
+  const modes = MODES.filter((each) => each.states.includes(call.state));
   if (["ringing", "on"].includes(watched?.state)) {
-    const over = { label: "Let the supervisor take over", work: () => post(call, "supervise", { mode: "take_over" }) };
-    const gone = { label: "Let the supervisor go", work: () => drop(call, "supervise") };
-    return watched.state === "on" && watched.mode !== "take_over" ? [over, gone] : [gone];
+    const alone = watched.mode === "take_over" && !accompanied(call);
+    const others = watched.state === "on" && !alone ? modes.filter((each) => each.value !== watched.mode) : [];
+    return [...others.map(({ value, change }) => ({ label: change, work: () => post(call, "supervise", { mode: value }) })),
+      { label: "Let the supervisor go", work: () => drop(call, "supervise") }];
   }
-  if (!me.choices.supervisors.length || !call.answered_at) return [];
-  return [{ label: "Listen or take over", ask: () => supervise(call, me) }];
+  if (!me.choices.supervisors.length || !modes.length) return [];
+  return [{ label: "Listen or take over", ask: () => supervise(call, me, modes) }];
+}
+
+/** Is somebody with the caller besides agent and supervisor? */
+function accompanied(call) {
+  return call.transfer?.outcome === "answered" || call.participants.some((each) => each.state === "joined");
 }
 
 function recording(call) {
@@ -99,11 +117,9 @@ function transfer(call, me) {
   } });
 }
 
-function supervise(call, me) {
+function supervise(call, me, modes) {
   const to = field("to", "Who", { options: me.choices.supervisors });
-  const mode = field("mode", "How", { options: [
-    { value: "listen", label: "Listen to both sides" }, { value: "whisper", label: "Whisper: the agent alone hears them" },
-    { value: "take_over", label: "Take over: the agent leaves" }] });
+  const mode = field("mode", "How", { options: modes });
   form({ title: "Listen or take over", yes: "Call them", fields: [to, mode], note: "Their telephone rings; once they answer they are in the call.",
     send: async (given) => { await post(call, "supervise", filled(given)); told(`${given.to} is being called.`); } });
 }
