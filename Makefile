@@ -24,17 +24,19 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # spoiled by what else the machine does, so a test that fails is run once more (R tells which), and then alone: what still
 # fails is a defect. $(call tests,processes,what)
 define tests
-	$(BIN)/pytest --dist loadfile --reruns 1 -rR -n $(1) $(2) || \
+	$(BIN)/pytest --dist loadfile --no-loadscope-reorder --reruns 1 -rR -n $(1) $(2) || \
 		{ [ $$? = 1 ] && $(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 1 -rA --show-capture no $(2); }
 endef
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
 	api_keeping.py api_queue.py)
 
-.PHONY: setup packages asterisk-tree test demo bench pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
+.PHONY: setup packages test demo bench pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
 
-setup: packages .venv/.installed asterisk-tree
+# Asterisk is fetched while Python packages are: the one mostly waits for disks, the other for networks.
+setup: packages
+	@asterisk/asterisk setup & $(MAKE) --no-print-directory .venv/.installed; python=$$?; wait $$! && exit $$python
 	@echo "setup: ok, $(BIN)/voiceai is ready"
 
 # Asked by command, not by package name, so that other distributions pass with what they have.
@@ -51,12 +53,9 @@ packages:
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
-asterisk-tree:
-	@asterisk/asterisk setup
-
 test: setup style types
 	$(call tests,2,tests/unit tests/fuzz)
-	$(call tests,3,tests/integration)
+	$(call tests,4,tests/integration)
 	$(call tests,3,--store postgresql $(STORE))
 	$(call tests,4,tests/e2e)
 	$(call tests,1,tests/chaos)

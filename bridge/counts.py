@@ -49,7 +49,7 @@ class Counts:
         self._frame = self._histogram("turn_first_frame_seconds", "From that word to Asterisk's frame.", TURN_BUCKETS)
         self._cut = self._histogram("barge_in_cut_seconds", "From speech_started to silence.", CUT_BUCKETS)
         self._false_cuts = self._counter("false_barge_ins", "Interruptions after which the caller said nothing.")
-        self._tools = self._counter("tool_calls", "Built-in tools that the AI asked for.")
+        self._tools = self._counter("tool_calls", "Tools that the AI asked for.")
         self._tokens = self._counter("ai_tokens", "As the provider counts them.", "kind")
         self._frames = self._counter("frames", "20 ms frames of calls that ended, from and to Asterisk.", "direction")
         self._late = self._counter("caller_frames_late", "Caller's frames dropped because they came late.")

@@ -63,8 +63,8 @@ class Exposition:
             await self._server.wait_closed()
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response:
-        if request.path.partition("?")[0] != PATH:
-            return connection.respond(HTTPStatus.NOT_FOUND, f"There is {PATH}, and nothing else.\n")
+        if (request.method, request.path.partition("?")[0]) != ("GET", PATH):
+            return connection.respond(HTTPStatus.NOT_FOUND, f"There is GET {PATH}, and nothing else.\n")
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         body = encode(self._registry)
         headers = Headers({"Content-Type": content_type, "Content-Length": str(len(body)), "Connection": "close"})

@@ -72,7 +72,8 @@ class Options:
     warm: int = 0
     ca: str | None = None
     realtime: bool = False
-    metrics: tuple[int, ...] = ()
+    metrics: tuple[str, tuple[int, ...]] | None = None
+    """Address and ports of its own /metrics."""
 
 
 class Worker:
@@ -148,12 +149,12 @@ class Worker:
     async def _exposed(self) -> AsyncIterator[None]:
         """With its own /metrics, if it was asked for."""
         options = self._options
-        if not options.metrics:
+        if options.metrics is None:
             yield
             return
         registry = CollectorRegistry()
         self._counts = Counts(registry, options.name, self._now_at_scrape)
-        async with Exposition(registry, options.listen, options.metrics):
+        async with Exposition(registry, *options.metrics):
             yield
 
     def _now_at_scrape(self) -> Now:
@@ -167,6 +168,8 @@ class Worker:
     async def _carry(self) -> None:
         self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
         notify.tell("READY=1")
+        # Without calls it keeps time as well: else nobody knew that it can't before a caller heard it.
+        own = self._ticker.add(lambda: False, lambda fault: None)
         link = asyncio.create_task(self._link.run(), name="control link")
         waiting = [asyncio.create_task(self._stopping.wait(), name="stop"), link]
         if self._options.warm:
@@ -179,6 +182,7 @@ class Worker:
             if not await self._link.flush(FLUSH_SECONDS if self._link.up else 0):
                 log.warning("the controller was not told everything")
         finally:
+            own.remove()
             for task in waiting:
                 task.cancel()
             await self._server.close()
@@ -278,6 +282,16 @@ def port_list(text: str) -> tuple[int, ...]:
     return tuple(ports)
 
 
+def metrics_place(text: str) -> tuple[str, tuple[int, ...]]:
+    """ "9192-9199" on loopback, "10.0.0.5:9192" or "[::1]:9192" elsewhere. Raises argparse.ArgumentTypeError."""
+    host, _, ports = text.rpartition(":")
+    try:
+        place = str(ip_address(host.strip("[]"))) if host else "127.0.0.1"
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{host!r} is no IP address") from None
+    return place, port_list(ports)
+
+
 def parse(argv: Sequence[str]) -> Options:
     """The command line as `Options`. Exits with status 2 and a usage message when it makes no sense."""
     parser = argparse.ArgumentParser(
@@ -297,7 +311,9 @@ def parse(argv: Sequence[str]) -> Options:
     add("--drain", type=float, default=3.0, metavar="S", help="seconds for present calls at SIGTERM (%(default)g)")
     add("--quit-after", type=float, metavar="S", help="end after so long without controller and calls (never)")
     add("--warm", type=int, default=0, metavar="N", help="AI connections kept open for coming calls (%(default)s)")
-    add("--metrics", type=port_list, default=(), metavar="A-B", help="serve /metrics there, at the address of --listen")
+    add(
+        "--metrics", type=metrics_place, metavar="[IP:]A-B", help="serve /metrics there, on loopback unless IP is given"
+    )
     add("--realtime", action="store_true", help="run before everything else that is not realtime (sched(7))")
     given = parser.parse_args(argv)
     given.allow = tuple(part.strip() for part in given.allow.split(","))

@@ -84,7 +84,7 @@ class Bridge(Section):
     """The local workers run before everything on this machine that is not realtime too, such as Asterisk with its own
     `highpriority`. Takes the right to it: `LimitRTPRIO=10` in the systemd unit."""
     metrics: PortsInRow | None = None
-    """Each local worker serves its own `/metrics`, without a password, at `listen` on the first of these that is
+    """Each local worker serves its own `/metrics` on loopback, without a password, at the first of these ports that is
     free."""
     token: OptionalSecret = None
     """What workers on other machines must show. Without it, or with an empty one, only the local ones are let in."""

@@ -48,9 +48,10 @@ class Worker:
 
     def judge(self) -> None:
         """By the lateness of its 20 ms ticks, because a caller hears it when frames come later than they last; and by
-        how much of its core it takes, so that it does not come to that. Others may use the core up as well."""
+        how much of its core it takes, so that it does not come to that. Others may use the core up as well. One without
+        calls is not given up: where all are late, a caller is better served by it than by none."""
         late, busy = self.load.lateness_p99_ms, self.load.busy
-        well, ill = late < RESTED_MS and busy < RESTED_BUSY, late > TIRED_MS or busy > TIRED_BUSY
+        well, ill = late < RESTED_MS and busy < RESTED_BUSY, self.strain > 0 and bool(self.calls)
         against = well if self.tired else ill
         self._trend = self._trend + 1 if against else 0
         if self._trend >= (RESTED_BEATS if self.tired else TIRED_BEATS):
@@ -63,6 +64,12 @@ class Worker:
                 busy=round(busy, 2),
                 calls=len(self.calls),
             )
+
+    @property
+    def strain(self) -> int:
+        """By how many frames it was late at its last beat, and one more for a core that is nearly used up. Those with
+        less come first."""
+        return int(self.load.lateness_p99_ms / TIRED_MS) + (self.load.busy > TIRED_BUSY)
 
     @property
     def draining(self) -> bool:

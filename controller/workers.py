@@ -86,16 +86,17 @@ class Workers:
         return [worker for worker in self._workers.values() if worker.fits()]
 
     def returning(self) -> bool:
-        """None is up, but one was a moment ago, or we have only just begun: whoever starts them starts the next."""
-        up = any(worker.socket is not None and not worker.draining for worker in self._workers.values())
-        return not up and monotonic() - self._lost_at < RESTART
+        """None has room, but one was there a moment ago, or we have only just begun: whoever starts them starts the
+        next."""
+        return not self.has_room() and monotonic() - self._lost_at < RESTART
 
     def assign(self, call: str) -> Worker:
-        """Give the call to the least loaded worker that keeps its time. Raises NoWorker."""
+        """Give the call to the least loaded of those that keep their time; to the least strained if none does. Raises
+        NoWorker."""
         fit = self._fit()
         if not fit:
             raise NoWorker("no bridge worker is free")
-        worker = min(fit, key=lambda w: len(w.calls) / w.capacity)
+        worker = min(fit, key=lambda w: (w.strain, len(w.calls) / w.capacity))
         worker.calls.add(call)
         self._by_call[call] = worker
         return worker

@@ -14,6 +14,18 @@ settings.register_profile("explore", _UNHURRIED)
 settings.load_profile("same")
 
 
+LONGEST = (
+    *("test_ai_lost", "test_transfer_matrix", "test_console", "test_doctor", "test_rehome", "test_adoption"),
+    *("test_session_matrix", "test_api_document", "test_conversation_server", "test_conversation_properties"),
+)
+"""Files that begin before the others, so that none of them is left over at the end while other processes stand idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--store", choices=["sqlite", "postgresql"], default="sqlite", help="what tests keep things in")
 

@@ -50,7 +50,7 @@ class Room:
         self._count(wanted)
 
     def agents_return(self) -> bool:
-        """There is no worker at this moment, and will be one in the next."""
+        """No worker has room at this moment, and one that was lost is on its way back."""
         return not self.draining and self._workers.returning()
 
     def out_of_service(self) -> bool:

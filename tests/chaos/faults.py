@@ -32,6 +32,8 @@ DOWN_SECONDS = 5.0
 STARVED_SECONDS = 6.0
 STARVED_STOP, STARVED_RUN = 0.3, 0.1
 """A worker that gets a quarter of a core and never two ticks in time: it is beside itself, but its beats come."""
+STARVED_UNNOTICED = 1.5
+"""Seconds in which it may still be given calls: two beats, and what a busy machine makes of them."""
 CLOSED_WITHIN = 4.0
 KILLED_WITHIN = 6.0
 """Seconds: two, and what a busy machine makes of them."""
@@ -116,15 +118,19 @@ class Saboteur:
             struck.note = "no worker was up"
             return None
         worker = up[whom % len(up)]
+        struck.note = str(worker["name"])
+        struck.calls = self._given(struck.note)
+        return int(worker["pid"])
+
+    def _given(self, worker: str) -> frozenset[str]:
+        """The calls that it has now."""
         latest: dict[str, str] = {}
         for line in itertools.chain(*self.logs):
             if line["event"] == "session asked for":
                 latest[line["call"]] = line["worker"]
             elif line["event"] == "call ended":
                 latest.pop(line["call"], None)
-        struck.calls = frozenset(call for call, name in latest.items() if name == worker["name"])
-        struck.note = str(worker["name"])
-        return int(worker["pid"])
+        return frozenset(call for call, name in latest.items() if name == worker)
 
     async def _kill_worker(self, struck: Struck, whom: int) -> None:
         _signal(await self._worker(struck, whom), signal.SIGKILL)
@@ -146,6 +152,8 @@ class Saboteur:
             await asyncio.sleep(STARVED_STOP)
             _signal(pid, signal.SIGCONT)
             await asyncio.sleep(STARVED_RUN)
+            if time.time() - struck.since < STARVED_UNNOTICED:
+                struck.calls |= self._given(struck.note)
 
     # ------------------------------------------------------------ controller, Asterisk
 

@@ -55,6 +55,7 @@ async def test_storm(own_asterisk: Asterisk, tmp_path: Path) -> None:
             await crowd.leave()
             await verdict.settled(running)
             await judged(running, saboteur, crowd, hooks)
+            await asyncio.sleep(verdict.IDLE)
             await next_call_works(running)
             await verdict.settled(running)
             after = await verdict.usage(running)

@@ -78,7 +78,9 @@ async def test_soak(own_asterisk: Asterisk, tmp_path: Path) -> None:
                 await watching
         await crowd.leave()
         await verdict.settled(running)
-        await asyncio.sleep(3)
+        await asyncio.sleep(verdict.IDLE)
+        await next_call_works(running)
+        await verdict.settled(running)
         after = await readings(running)
         past = await verdict.written_down(running)
     found: dict[str, list[Trend]] = {name: trends([each[name] for each in seen], after[name]) for name in after}
@@ -86,6 +88,6 @@ async def test_soak(own_asterisk: Asterisk, tmp_path: Path) -> None:
     print("\n".join(["", f"{calls.done} short calls done, {calls.failed} failed, {LONG} long ones", HEADING, *rows]))  # noqa: T201
     assert {visit.outcome for visit in crowd.visits} == {"done"}
     assert (calls.done, calls.failed) == (CALLS, 0)
-    assert len(past) == CALLS + LONG + 1
+    assert len(past) == CALLS + LONG + 2
     assert verdict.without_end(past) == []
     assert [f"{name}: {each}" for name, trend in found.items() for each in trend if not each.flat] == []

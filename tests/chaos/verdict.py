@@ -34,6 +34,9 @@ NOISE_SECONDS, NOISE_PER_MINUTE = 0.5, 6
 """What a machine with a core too few does to callers who were not hit. A part that stands still is beyond both."""
 SETTLED = 25.0
 WRITTEN = 10.0
+IDLE = 12.0
+"""Twenty hang-ups at once take twenty connections to ARI, which are kept for 10 s and closed when the next call comes.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
+from bridge.counts import Counts as BridgeCounts
+from bridge.counts import Now
+from bridge.exposition import Exposition
 from controller.api import exposition
 from controller.api.access import Doorkeeper
 from controller.canary import Counts as CanaryCounts
@@ -97,14 +100,21 @@ def test_nothing_is_asked_for_that_we_do_not_tell() -> None:
 async def test_a_real_prometheus_scrapes_and_evaluates(programs: Path, tmp_path: Path) -> None:
     token = Token.model_validate({"name": "reader", "token": READER, "scopes": TOKENS[READER]})
     route = exposition.route(registry(), Doorkeeper([token]), public=False)
+    bridge = CollectorRegistry()
+    BridgeCounts(bridge, "w1", lambda: Now(contract.Load(sessions=2), 100, linked=True))
     async with (
         stage(route) as running,
-        prometheus(programs, tmp_path, running.port) as ask,
+        Exposition(bridge, "127.0.0.1", [0]) as worker,
+        prometheus(programs, tmp_path, running.port, worker.port) as ask,
     ):
         (scraped,) = await ask("query", query='up{job="voiceai"} == 1')
         assert scraped["metric"]["job"] == "voiceai"
         (live,) = await ask("query", query="voiceai_calls_live")
         assert live["value"][1] == "3"
+        (carried,) = await ask(
+            "query", query="voiceai_bridge_sessions * on(instance) group_left(worker) voiceai_bridge_info"
+        )
+        assert (carried["metric"]["worker"], carried["value"][1]) == ("w1", "2")
         for expr in expressions():
             await ask("query", query=expr)
         groups = await ask("rules")
@@ -114,8 +124,8 @@ async def test_a_real_prometheus_scrapes_and_evaluates(programs: Path, tmp_path:
 
 
 @asynccontextmanager
-async def prometheus(programs: Path, folder: Path, port: int) -> AsyncIterator[Any]:
-    """A Prometheus that scrapes the controller on `port`, once it has; yields what asks its API."""
+async def prometheus(programs: Path, folder: Path, port: int, worker: int | None) -> AsyncIterator[Any]:
+    """A Prometheus that scrapes the controller on `port` and a worker's own, once it has; yields what asks its API."""
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(RULES)],
@@ -124,7 +134,8 @@ async def prometheus(programs: Path, folder: Path, port: int) -> AsyncIterator[A
                 "job_name": "voiceai",
                 "authorization": {"credentials": READER},
                 "static_configs": [{"targets": [f"127.0.0.1:{port}"]}],
-            }
+            },
+            {"job_name": "voiceai-bridge", "static_configs": [{"targets": [f"127.0.0.1:{worker}"]}]},
         ],
     }
     (folder / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
@@ -155,7 +166,8 @@ async def _scraped(ask: Any, process: asyncio.subprocess.Process) -> None:
         while process.returncode is None:
             try:
                 rules = [rule for group in (await ask("rules"))["groups"] for rule in group["rules"]]
-                if await ask("query", query="voiceai_calls_live") and all(r["health"] != "unknown" for r in rules):
+                seen = [await ask("query", query=each) for each in ("voiceai_calls_live", "voiceai_bridge_info")]
+                if all(seen) and all(r["health"] != "unknown" for r in rules):
                     return
             except aiohttp.ClientError:
                 pass  # not listening yet

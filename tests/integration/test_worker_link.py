@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -146,6 +147,12 @@ async def test_a_worker_introduces_itself_and_beats(controller: ControllerPeer, 
     assert hello.calls == ()
     await controller.until(lambda: len(controller.beats) >= 3)
     assert controller.beats[-1].load.sessions == 0
+
+
+async def test_one_without_calls_tells_that_it_is_late(controller: ControllerPeer, worker: Worker) -> None:
+    beats = len(controller.beats)
+    time.sleep(0.3)  # noqa: ASYNC251 - stands still, with its loop
+    await controller.until(lambda: any(beat.load.lateness_p99_ms > 100 for beat in controller.beats[beats:]))
 
 
 async def test_a_call_from_prepare_to_ended(controller: ControllerPeer, worker: Worker) -> None:

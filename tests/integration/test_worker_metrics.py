@@ -31,7 +31,7 @@ def value(text: str, series: str) -> float:
 async def test_a_call_is_counted_and_promtool_has_nothing_to_say() -> None:
     port = free_port()
     async with ControllerPeer() as controller:
-        options = replace(OPTIONS, controller=controller.url, metrics=(port,))
+        options = replace(OPTIONS, controller=controller.url, metrics=("127.0.0.1", (port,)))
         async with running(options) as worker:
             await up(controller)
             call = await prepared(controller)
@@ -66,10 +66,17 @@ async def no_complaint(text: str) -> None:
 
 async def test_nothing_else_is_there_and_openmetrics_is_for_who_asks() -> None:
     port = free_port()
-    async with ControllerPeer() as controller, running(replace(OPTIONS, controller=controller.url, metrics=(port,))):
+    async with (
+        ControllerPeer() as controller,
+        running(replace(OPTIONS, controller=controller.url, metrics=("127.0.0.1", (port,)))),
+    ):
         await up(controller)
         assert (await scraped(port, "/")).status_code == 404
         assert (await scraped(port, "/metrics/x")).status_code == 404
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
+            assert {(await http.request(verb, "/metrics")).status_code for verb in ("HEAD", "DELETE", "OPTIONS")} == {
+                404
+            }
         asked = await scraped(port, Accept="application/openmetrics-text; version=1.0.0")
         assert asked.text.endswith("# EOF\n")
         upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
@@ -78,7 +85,9 @@ async def test_nothing_else_is_there_and_openmetrics_is_for_who_asks() -> None:
 
 async def test_without_a_controller_it_still_tells() -> None:
     port = free_port()
-    async with running(replace(OPTIONS, controller=f"ws://127.0.0.1:{free_port()}/link", metrics=(port,))):
+    async with running(
+        replace(OPTIONS, controller=f"ws://127.0.0.1:{free_port()}/link", metrics=("127.0.0.1", (port,)))
+    ):
         async with asyncio.timeout(PATIENCE):
             while True:
                 try:
@@ -99,7 +108,7 @@ async def test_a_port_that_is_taken_costs_no_call(spare: bool) -> None:
         ports = (taken, free) if spare else (taken,)
         async with ControllerPeer() as controller:
             with capture_logs() as lines:
-                async with running(replace(OPTIONS, controller=controller.url, metrics=ports)):
+                async with running(replace(OPTIONS, controller=controller.url, metrics=("127.0.0.1", ports))):
                     await up(controller)
                     await prepared(controller)
                     if spare:

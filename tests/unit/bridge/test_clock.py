@@ -213,7 +213,8 @@ def test_lateness_is_of_the_time_since_the_last_reading(loop: FakeLoop, ticker: 
     loop.run(1)
     second = ticker.read_lateness()
     assert 480 <= second.max_ms <= 500
-    assert second.p99_ms < 1
+    assert 460 <= second.p99_ms < 500, "what it slept through was late as well"
+    assert second.wake_ups in range(73, 77)
     loop.run(1)
     assert ticker.read_lateness().max_ms < 0.01
 

@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge import worker
-from bridge.worker import advertised, parse, port_list
+from bridge.worker import advertised, metrics_place, parse, port_list
+from controller.supervisor import WorkerCommand
 
 
 def test_the_command_line_of_a_supervisor() -> None:
@@ -18,6 +19,15 @@ def test_the_command_line_of_a_supervisor() -> None:
     assert options.controller == "ws://127.0.0.1:8080/link"
     assert options.ports == (9092, 9093, 9094)
     assert (options.name, options.capacity, options.advertise) == ("w1", 60, "127.0.0.1")
+
+
+def test_what_the_controllers_supervisor_asks_for_is_understood() -> None:
+    command = WorkerCommand(
+        "ws://c/link", "token", "127.0.0.1", "9092-9094", "127.0.0.1", 60, 2, "ca.pem", True, "9192"
+    )
+    options = parse(command.argv("w1")[3:])
+    assert (options.name, options.capacity, options.warm, options.ca, options.realtime) == ("w1", 60, 2, "ca.pem", True)
+    assert options.metrics == ("127.0.0.1", (9192,))
 
 
 def test_what_is_not_said_has_a_default() -> None:
@@ -64,6 +74,21 @@ def test_ports(text: str, ports: tuple[int, ...]) -> None:
 def test_what_are_no_ports(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         port_list(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "ports"),
+    [("9192-9193", "127.0.0.1", (9192, 9193)), ("10.0.0.5:9192", "10.0.0.5", (9192,)), ("[::1]:9192", "::1", (9192,))],
+)
+def test_where_metrics_are_served(text: str, host: str, ports: tuple[int, ...]) -> None:
+    assert metrics_place(text) == (host, ports)
+    assert parse(["--controller", "ws://c/link", "--metrics", text]).metrics == (host, ports)
+
+
+@pytest.mark.parametrize("text", ["", "x:9192", "10.0.0.5:", "::1", "10.0.0.5:x"])
+def test_nowhere_to_serve_metrics(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        metrics_place(text)
 
 
 @pytest.mark.parametrize("argv", [[], ["--controller", "ws://c", "--capacity", "0"], ["--controller", "u", "--x"]])

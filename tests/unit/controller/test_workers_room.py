@@ -27,20 +27,20 @@ def beats(one: Worker, late: float, times: int, busy: float = 0.0) -> list[bool]
 
 
 def test_late_for_two_seconds_is_tired_and_punctual_for_three_is_not() -> None:
-    one = worker()
+    one = worker(calls={"x"})
     assert beats(one, LATE, TIRED_BEATS) == [False] * (TIRED_BEATS - 1) + [True]
     assert beats(one, PUNCTUAL, RESTED_BEATS) == [True] * (RESTED_BEATS - 1) + [False]
 
 
 def test_a_passing_stall_is_neither() -> None:
-    one = worker()
+    one = worker(calls={"x"})
     for _ in range(5):
         assert not any(beats(one, LATE, TIRED_BEATS - 1))
         assert not any(beats(one, PUNCTUAL, 1))
 
 
 def test_a_worker_that_is_half_well_stays_as_it_was() -> None:
-    one = worker()
+    one = worker(calls={"x"})
     assert not any(beats(one, MIDDLING, 50))
     beats(one, LATE, TIRED_BEATS)
     assert all(beats(one, MIDDLING, 50))
@@ -50,11 +50,15 @@ def test_a_worker_that_is_half_well_stays_as_it_was() -> None:
 
 
 def test_a_core_that_is_nearly_used_up_is_reason_enough_before_anything_is_late() -> None:
-    one = worker()
+    one = worker(calls={"x"})
     assert not any(beats(one, PUNCTUAL, 50, busy=TIRED_BUSY))
     assert beats(one, PUNCTUAL, TIRED_BEATS, busy=TIRED_BUSY + 0.01)[-1]
     assert all(beats(one, PUNCTUAL, 50, busy=RESTED_BUSY)), "punctual, and it would be busy again with the next call"
     assert not beats(one, PUNCTUAL, RESTED_BEATS, busy=RESTED_BUSY - 0.01)[-1]
+
+
+def test_one_without_calls_is_not_given_up() -> None:
+    assert not any(beats(worker(), LATE, 50))
 
 
 def workers(*known: Worker) -> Workers:
@@ -82,6 +86,23 @@ def test_room(known: list[Worker], room: bool) -> None:
     else:
         with pytest.raises(NoWorker):
             made.assign("call")
+
+
+@pytest.mark.parametrize("load", [contract.Load(lateness_p99_ms=LATE), contract.Load(busy=TIRED_BUSY + 0.01)])
+def test_who_was_late_or_busy_a_moment_ago_comes_last(load: contract.Load) -> None:
+    strained, well = (
+        worker("w1", load=load),
+        worker("w2", calls={"x"}, load=contract.Load(lateness_p99_ms=TIRED_MS / 2)),
+    )
+    made = workers(strained, well)
+    assert [made.assign(str(number)).name for number in range(3)] == ["w2", "w1", "w1"]
+    assert not made.has_room()
+
+
+def test_of_two_that_are_late_the_one_that_is_less_so_comes_first() -> None:
+    worse, bad = contract.Load(lateness_p99_ms=280), contract.Load(lateness_p99_ms=LATE)
+    made = workers(worker("w1", load=worse), worker("w2", calls={"x"}, load=bad))
+    assert made.assign("call").name == "w2"
 
 
 def test_the_least_loaded_gets_it_until_all_are_full() -> None:
