@@ -284,6 +284,8 @@ class Controller:
     async def _feel_pulse(self) -> None:
         def tell(frozen: bool) -> None:
             self.registry.frozen = frozen
+            if not frozen:
+                self._reconcile()  # teardowns have given up meanwhile: what they left need not wait for the sweep
 
         at = self._config.asterisk.ari
         secret = at.password.get_secret_value()

@@ -16,8 +16,13 @@ _FIELDS = ("SuccessfulCall(C)", "FailedCall(C)")
 class Calls:
     """`done` and `failed`, once SIPp has ended."""
 
+    process: asyncio.subprocess.Process
     done: int = 0
     failed: int = 0
+
+    @property
+    def running(self) -> bool:
+        return self.process.returncode is None
 
 
 @asynccontextmanager
@@ -25,7 +30,7 @@ async def short_calls(sip: str, folder: Path, calls: int, per_second: int, patie
     """As a block: what is done meanwhile. At its end all calls are over."""
     program = shutil.which("sipp")
     assert program is not None
-    counted, statistics = Calls(), folder / "sipp.csv"
+    statistics = folder / "sipp.csv"
     process = await asyncio.create_subprocess_exec(
         program,
         *(sip, "-sf", str(STORM), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),
@@ -37,6 +42,7 @@ async def short_calls(sip: str, folder: Path, calls: int, per_second: int, patie
         stderr=asyncio.subprocess.DEVNULL,
         cwd=folder,
     )
+    counted = Calls(process)
     try:
         yield counted
         async with asyncio.timeout(patience + 30):

@@ -1,0 +1,102 @@
+"""Asterisk is really deadlocked, by a worker that speaks only when spoken to: readiness says so, and when it is over.
+
+No worker of ours is like that. One of somebody else's making, or on a machine that our supervisor does not reach, may
+be; ARI's own answers prove nothing then (`controller.pulse`).
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bridge import contract
+from demo.realtime import ToneBrain
+from tests.chaos import verdict
+from tests.chaos.sipp import short_calls
+from tests.chaos.test_freeze import STORY, settled, sip_answers
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import House, house
+from tests.peers.options import options
+
+PER_SECOND, CALLS, STORMS = 30, 200, 4
+TOKEN = "a-token-for-the-worker-elsewhere"
+
+
+@asynccontextmanager
+async def silent_worker(running: House) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.peers.silent_worker", "silent"),
+        running.service.url.replace("http", "ws", 1) + contract.LINK_PATH,
+        env=os.environ | {contract.TOKEN_ENV: TOKEN},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(20):
+            while "silent" not in await workers(running):  # noqa: ASYNC110 - another program is asked
+                await asyncio.sleep(0.05)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def workers(running: House) -> list[str]:
+    return [each["name"] for each in (await running.api("GET", "/v1/workers"))["workers"]]
+
+
+async def asterisk_is(running: House, *, ready: bool, seconds: float) -> dict[str, Any]:
+    """The answer of /readyz, once it says so."""
+    async with asyncio.timeout(seconds):
+        while True:
+            told: dict[str, Any] = (await running.service.api.get("/readyz")).json()
+            if told["parts"]["asterisk"] is ready:
+                return told
+            await asyncio.sleep(0.1)
+
+
+async def frozen(running: House, folder: Path) -> None:
+    """Storms until Asterisk stands still: it takes two of its threads to meet at the wrong moment."""
+    for _ in range(STORMS):
+        async with short_calls(running.sip, folder, CALLS, PER_SECOND, 20) as calls:
+            while calls.running:
+                if await options(running.sip, 2.0) is None and await options(running.sip, 2.0) is None:
+                    return
+                await asyncio.sleep(0.1)
+    pytest.fail(f"{STORMS * CALLS} calls to a silent peer, and Asterisk lives: is this the hazard of an old version?")
+
+
+async def pongs(asterisk: Asterisk) -> bool:
+    auth = (asterisk.ari_username, asterisk.ari_password)
+    async with httpx.AsyncClient(base_url=asterisk.ari_url, auth=auth, timeout=2) as ari:
+        return (await ari.get("/asterisk/ping")).is_success
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_readiness_tells_a_deadlocked_asterisk(own_asterisk: Asterisk, tmp_path: Path) -> None:
+    brain = ToneBrain(forever=STORY)
+    most_are_the_silent_ones = {"workers": 1, "capacity": 1, "token": TOKEN}
+    async with house(
+        own_asterisk, tmp_path, brain, bridge=most_are_the_silent_ones, agent={"greeting": None}, keep=False
+    ) as running:
+        async with silent_worker(running) as silent:
+            await frozen(running, tmp_path)
+            assert (await asterisk_is(running, ready=False, seconds=10))["ready"] is False
+            assert await pongs(own_asterisk), "it is not the deadlock that is meant"
+            silent.kill()
+            assert (await asterisk_is(running, ready=True, seconds=20))["ready"] is True
+        await settled(running)
+        arrived = {line["call"] for line in running.service.lines if line["event"] == "call arrived"}
+        recorded = {str(each["id"]): each["outcome"] for each in await verdict.written_down(running)}
+        assert recorded.keys() == arrived
+        assert None not in recorded.values()
+        await sip_answers(running)
+        await settled(running)

@@ -1,0 +1,82 @@
+"""A bridge worker that is the worst peer for Asterisk: on AudioSocket it speaks only when spoken to.
+
+    python -m tests.peers.silent_worker NAME CONTROLLER_URL
+
+All else about it is right: it shakes hands, tells the controller that the media is there, and ends its calls as told.
+Asterisk waits for its frames with locks held, and at some calls a second stands still for good (`docs/production.md`).
+"""
+
+import asyncio
+import os
+import sys
+from unittest.mock import patch
+
+from bridge import contract
+from bridge.audiosocket import server
+from bridge.audiosocket.leg import Leg
+from bridge.worker import Options, serve
+from tests.peers.heavy_worker import HeavySession
+
+CAPACITY = 500
+
+
+class EchoOnly(asyncio.Transport):
+    """A leg's transport that says nothing of its own accord."""
+
+    def __init__(self, real: asyncio.Transport) -> None:
+        super().__init__()
+        self.real = real
+
+    def write(self, data: object) -> None:
+        """Not said."""
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self.real.get_extra_info(name, default)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.real.set_write_buffer_limits(high, low)
+
+    def close(self) -> None:
+        self.real.close()
+
+    def abort(self) -> None:
+        self.real.abort()
+
+
+class SilentLeg(Leg):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        super().connection_made(EchoOnly(transport))
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        assert isinstance(self._transport, EchoOnly)
+        self._transport.real.write(data[19:] if data.startswith(b"\x01") else data)
+
+
+class SilentSession(HeavySession):
+    def next_frame(self) -> bytes | None:
+        return None
+
+
+def main(name: str, controller: str) -> None:
+    options = Options(
+        controller=controller,
+        listen="127.0.0.1",
+        ports=(0,),
+        advertise="127.0.0.1",
+        allow=("127.0.0.0/8",),
+        capacity=CAPACITY,
+        name=name,
+        drain=0,
+        quit_after=10,
+    )
+    with patch.object(server, "Leg", SilentLeg):
+        asyncio.run(serve(options, os.environ[contract.TOKEN_ENV], session_factory=SilentSession))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
