@@ -10,7 +10,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -52,16 +51,6 @@ async def workers(running: House) -> list[str]:
     return [each["name"] for each in (await running.api("GET", "/v1/workers"))["workers"]]
 
 
-async def asterisk_is(running: House, *, ready: bool, seconds: float) -> dict[str, Any]:
-    """The answer of /readyz, once it says so."""
-    async with asyncio.timeout(seconds):
-        while True:
-            told: dict[str, Any] = (await running.service.api.get("/readyz")).json()
-            if told["parts"]["asterisk"] is ready:
-                return told
-            await asyncio.sleep(0.1)
-
-
 async def frozen(running: House, folder: Path) -> None:
     """Storms until Asterisk stands still: it takes two of its threads to meet at the wrong moment."""
     for _ in range(STORMS):
@@ -89,10 +78,10 @@ async def test_readiness_tells_a_deadlocked_asterisk(own_asterisk: Asterisk, tmp
     ) as running:
         async with silent_worker(running) as silent:
             await frozen(running, tmp_path)
-            assert (await asterisk_is(running, ready=False, seconds=10))["ready"] is False
+            assert (await running.asterisk_is(ready=False, seconds=10))["ready"] is False
             assert await pongs(own_asterisk), "it is not the deadlock that is meant"
             silent.kill()
-            assert (await asterisk_is(running, ready=True, seconds=20))["ready"] is True
+            assert (await running.asterisk_is(ready=True, seconds=20))["ready"] is True
         await settled(running)
         arrived = {line["call"] for line in running.service.lines if line["event"] == "call arrived"}
         recorded = {str(each["id"]): each["outcome"] for each in await verdict.written_down(running)}

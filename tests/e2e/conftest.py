@@ -57,13 +57,17 @@ class Asterisk:
         """Where this Asterisk expects its carrier: the UDP port on 127.0.0.1 to which it dials out."""
         return int(self.settings["TRUNK_PORT"])
 
+    @property
+    def pid(self) -> int:
+        return int((Path(self.settings["ASTERISK_HOME"]) / "pid").read_text().split()[0])
+
     def rx(self, command: str) -> str:
         """One command on Asterisk's command line, and what it printed."""
         return run("--name", self.name, "rx", command)
 
     def kill(self) -> None:
         """As a crash would: SIGKILL, no goodbye to anybody. Returns once init has reaped it."""
-        pid = int((Path(self.settings["ASTERISK_HOME"]) / "pid").read_text().split()[0])
+        pid = self.pid
         os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 30
         while Path(f"/proc/{pid}").exists():

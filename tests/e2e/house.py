@@ -92,6 +92,15 @@ class House:
         found: dict[str, Any] = answer.json()
         return found
 
+    async def asterisk_is(self, *, ready: bool, seconds: float) -> dict[str, Any]:
+        """The answer of /readyz, once it says so of Asterisk."""
+        async with asyncio.timeout(seconds):
+            while True:
+                told: dict[str, Any] = (await self.service.api.get("/readyz")).json()
+                if told["parts"]["asterisk"] is ready:
+                    return told
+                await asyncio.sleep(0.1)
+
     async def only_call(self) -> dict[str, Any]:
         """The one call there has been."""
         calls = (await self.api("GET", "/v1/calls"))["calls"]

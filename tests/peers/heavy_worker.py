@@ -14,7 +14,7 @@ from typing import Literal
 
 from bridge import contract
 from bridge.audiosocket.server import Leg
-from bridge.sessions import Emit
+from bridge.sessions import Emit, SessionFactory
 from bridge.worker import Options, serve
 
 COST_S = 0.009
@@ -68,20 +68,22 @@ class HeavySession:
     def media_gone(self, reason: str) -> None: ...
 
 
-def main(name: str, controller: str) -> None:
+def work(name: str, controller: str, capacity: int, sessions: SessionFactory) -> None:
+    """A worker process on loopback, until a signal ends it or nobody needs it for 10 s."""
     options = Options(
         controller=controller,
         listen="127.0.0.1",
         ports=(0,),
         advertise="127.0.0.1",
         allow=("127.0.0.0/8",),
-        capacity=CAPACITY,
+        capacity=capacity,
         name=name,
         drain=0,
         quit_after=10,
     )
-    asyncio.run(serve(options, os.environ[contract.TOKEN_ENV], session_factory=HeavySession))
+    asyncio.run(serve(options, os.environ[contract.TOKEN_ENV], session_factory=sessions))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    name, controller = sys.argv[1:]
+    work(name, controller, capacity=CAPACITY, sessions=HeavySession)

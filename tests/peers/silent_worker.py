@@ -3,19 +3,17 @@
     python -m tests.peers.silent_worker NAME CONTROLLER_URL
 
 All else about it is right: it shakes hands, tells the controller that the media is there, and ends its calls as told.
-Asterisk waits for its frames with locks held, and at some calls a second stands still for good (`docs/production.md`).
+Asterisk waits for its frames with locks held, and under many calls stands still until that worker is gone
+(`docs/resilience.md`).
 """
 
 import asyncio
-import os
 import sys
 from unittest.mock import patch
 
-from bridge import contract
 from bridge.audiosocket import server
 from bridge.audiosocket.leg import Leg
-from bridge.worker import Options, serve
-from tests.peers.heavy_worker import HeavySession
+from tests.peers.heavy_worker import HeavySession, work
 
 CAPACITY = 500
 
@@ -62,21 +60,7 @@ class SilentSession(HeavySession):
         return None
 
 
-def main(name: str, controller: str) -> None:
-    options = Options(
-        controller=controller,
-        listen="127.0.0.1",
-        ports=(0,),
-        advertise="127.0.0.1",
-        allow=("127.0.0.0/8",),
-        capacity=CAPACITY,
-        name=name,
-        drain=0,
-        quit_after=10,
-    )
-    with patch.object(server, "Leg", SilentLeg):
-        asyncio.run(serve(options, os.environ[contract.TOKEN_ENV], session_factory=SilentSession))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    name, controller = sys.argv[1:]
+    with patch.object(server, "Leg", SilentLeg):
+        work(name, controller, capacity=CAPACITY, sessions=SilentSession)
