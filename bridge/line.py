@@ -4,16 +4,17 @@ Owns the connection of one call and the order in which things are tried (`realti
 it returns when no provider is left. A connection that works is renewed before the provider ends it, and when another
 agent needs another one (`move`): the next one is
 opened in the background and takes over at a moment when nobody speaks and nothing is open, in one synchronous step.
+If the connection is lost before that moment, the one that waits takes over at once.
 
 Refuses to know what is said on the line: whoever has it is told when it is up, when it is down, and what comes in.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from time import monotonic, time
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 
@@ -83,6 +84,10 @@ class Line:
         self._client: RealtimeClient | None = None
         self._trouble: asyncio.Future[ProviderError] | None = None
         self._moved = asyncio.Event()
+        self._asked = self._retries.provider
+        """Who was asked last: a failure is theirs, whoever is to be asked next."""
+        self._spare: tuple[Provider, asyncio.Task[RealtimeClient]] | None = None
+        """The connection that is to replace the present one, open or being opened."""
         self._farewells: set[asyncio.Task[None]] = set()
         self._progressed = False
         self._known_dropped = 0
@@ -120,6 +125,7 @@ class Line:
                 self._face.line_down(error)
         finally:
             self._let_go()
+            self._discard_spare()
             for farewell in list(self._farewells):
                 await asyncio.shield(farewell)  # bounded by the client's own deadline
 
@@ -128,29 +134,40 @@ class Line:
     async def _open(self, lost: ProviderError | None) -> tuple[RealtimeClient, Opening] | ProviderError:
         """A configured connection, of whichever provider; or what was wrong with the last one tried."""
         began = away = monotonic()
-        first = lost is None
+        if lost is not None and (spare := await self._usable_spare(lost)) is not None:
+            gap_ms = round((monotonic() - began) * 1000)
+            return spare, Opening(spare.provider, False, False, 1, gap_ms, str(lost))
         attempts, error = 0, lost
         while True:
             if error is not None:
-                before = self._retries.provider
-                refused = error.kind != "transient"
-                delay = self._retries.failed(monotonic() - away, refused=refused)
-                self._log.warning("no line to the AI", provider=before.name, error=str(error), kind=error.kind)
+                delay = self._charge(error, monotonic() - away)
                 if delay is None:
                     return error
-                if self._retries.provider is not before:
+                if self._retries.provider != self._asked:
                     away = monotonic()
-                await asyncio.sleep(delay)
+                await self._pause(delay)
             attempts += 1
             self._moved.clear()
-            provider = self._retries.provider
+            self._asked = self._retries.provider
             try:
-                client = await self._connect(provider, patient=first and attempts == 1)
+                client = await self._connect(self._asked, patient=lost is None and attempts == 1)
             except ProviderError as refused_by:
                 error = refused_by
                 continue
             gap_ms = round((monotonic() - began) * 1000)
-            return client, Opening(provider, first, False, attempts, gap_ms, str(lost or ""))
+            return client, Opening(client.provider, lost is None, False, attempts, gap_ms, str(lost or ""))
+
+    def _charge(self, error: ProviderError, away_s: float) -> float | None:
+        """Write a failure down to the provider that was asked. Returns the seconds to wait; None: nobody is left."""
+        self._log.warning("no line to the AI", provider=self._asked.name, error=str(error), kind=error.kind)
+        return self._retries.failed(self._asked, away_s, refused=error.kind != "transient")
+
+    async def _pause(self, seconds: float) -> None:
+        """Shorter if another provider is wanted meanwhile."""
+        if seconds:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._moved.wait()
 
     async def _connect(self, provider: Provider, *, patient: bool) -> RealtimeClient:
         timeout = self._pace.open_s if patient else min(self._pace.open_s, self._pace.reopen_s)
@@ -197,11 +214,12 @@ class Line:
             return  # it has just been replaced, or given up
         if not self._progressed and isinstance(event, events.AudioDelta):
             self._progressed = True
-            self._retries.progressed()
+            self._retries.progressed(client.provider)
         self._face.line_event(event)
 
     def _take(self, client: RealtimeClient, opening: Opening) -> None:
         self._client = client
+        self._asked = client.provider
         self._progressed = False
         self._face.line_up(client, opening)
 
@@ -211,7 +229,10 @@ class Line:
             return
         client, self._client = self._client, None
         self._known_dropped += client.dropped_frames
-        farewell = asyncio.create_task(client.close(), name=f"realtime-{self._call}-farewell")
+        self._close_later(client.close())
+
+    def _close_later(self, closing: Coroutine[Any, Any, None]) -> None:
+        farewell = asyncio.create_task(closing, name=f"realtime-{self._call}-farewell")
         self._farewells.add(farewell)
         farewell.add_done_callback(self._farewells.discard)
 
@@ -230,21 +251,61 @@ class Line:
                 self._moved.clear()
                 provider = self._retries.provider
             try:
-                spare = await self._connect(provider, patient=False)
+                spare = await self._open_spare(provider)
             except ProviderError as error:
-                self._log.warning("the line cannot be renewed yet", error=str(error))
-                await asyncio.sleep(self._pace.renew_pause_s)
+                self._spare = None
+                self._log.warning("the line cannot be renewed yet", provider=provider.name, error=str(error))
+                before, provider = provider, self._provider_after(provider, client, error)
+                await self._pause(self._pace.renew_pause_s if provider == before else 0.0)
                 continue
-            try:
-                await self._rest()
-                if spare.alive and not self._moved.is_set():
-                    self._let_go()
-                    opening = Opening(provider, False, True, 1, round((monotonic() - began) * 1000), "renewal")
-                    self._take(spare, opening)
-                    return
-            finally:
-                if self._client is not spare:
-                    await spare.close()
+            await self._rest()
+            if spare.alive and not self._moved.is_set():
+                self._spare = None
+                self._let_go()
+                opening = Opening(provider, False, True, 1, round((monotonic() - began) * 1000), "renewal")
+                self._take(spare, opening)
+                return
+            self._discard_spare()
+
+    def _provider_after(self, failed: Provider, client: RealtimeClient, error: ProviderError) -> Provider:
+        """Whom to ask next for a spare. The provider of a connection that works is asked again and again; of those that
+        another agent wants instead, each in its turn."""
+        if failed == client.provider or failed != self._retries.provider:
+            return failed
+        self._retries.failed(failed, 0.0, refused=error.kind != "transient")
+        return self._retries.provider
+
+    async def _open_spare(self, provider: Provider) -> RealtimeClient:
+        """In a task of its own, which outlives the present connection. Raises ProviderError."""
+        opening = asyncio.create_task(self._connect(provider, patient=False), name=f"realtime-{self._call}-spare")
+        self._spare = provider, opening
+        return await asyncio.shield(opening)
+
+    async def _usable_spare(self, lost: ProviderError) -> RealtimeClient | None:
+        """The connection that was to replace the one just lost, if it still can."""
+        if self._spare is None:
+            return None
+        provider, opening = self._spare
+        refused = lost.kind != "transient" and provider == self._asked
+        if not refused and not self._moved.is_set():
+            with contextlib.suppress(ProviderError):
+                client = await asyncio.shield(opening)
+                if client.alive:
+                    self._spare = None
+                    return client
+        self._discard_spare()
+        return None
+
+    def _discard_spare(self) -> None:
+        if self._spare is not None:
+            (_, opening), self._spare = self._spare, None
+            opening.cancel()  # without effect on one that is open
+            self._close_later(self._close_opened(opening))
+
+    async def _close_opened(self, opening: asyncio.Task[RealtimeClient]) -> None:
+        await asyncio.wait({opening})
+        if not opening.cancelled() and opening.exception() is None:
+            await opening.result().close()
 
     async def _rest(self) -> None:
         while not self._face.at_rest:  # noqa: ASYNC110 - asked twenty times a second for some seconds an hour

@@ -202,7 +202,7 @@ class Session:
         missed = self._gap.end()
         self._memory.lost()
         self._upstream.client = client
-        if opening.planned and self._set_up != self._conversation.ears.revision:
+        if self._set_up != self._conversation.ears.revision:
             client.send(self.setup())  # something was changed while the connection waited for its moment
         for frame in (*self._memory.replay(dropped=not (opening.first or opening.planned)), *self._unsent):
             client.send(frame)

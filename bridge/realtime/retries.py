@@ -66,11 +66,16 @@ class Retries:
     def provider(self) -> Provider:
         return self._providers[self._current]
 
-    def failed(self, away_s: float, *, refused: bool) -> float | None:
-        """It did not work, or was lost. `away_s`: how long this provider has been away.
+    def failed(self, provider: Provider, away_s: float, *, refused: bool) -> float | None:
+        """`provider` did not work, or was lost. `away_s`: how long it has been away.
 
-        Returns the seconds to wait before trying `provider`, which may be another one now; None: there is none left.
+        Returns the seconds to wait before trying `self.provider`, which may be another one now; None: there is none
+        left. A provider that was asked before this list began is nobody here: its failure costs the others nothing.
         """
+        if provider != self.provider:
+            if refused and provider in self._providers:
+                self._refused.add(self._providers.index(provider))
+            return 0.0
         if refused:
             self._refused.add(self._current)
         elif self._repeats < len(self._pace.delays) and away_s < self._pace.give_up_s:
@@ -85,7 +90,8 @@ class Retries:
                 return 0.0
         return None
 
-    def progressed(self) -> None:
-        """The model spoke."""
-        self._repeats = 0
-        self._tried.clear()
+    def progressed(self, provider: Provider) -> None:
+        """The model of `provider` spoke."""
+        if provider in self._providers:
+            self._repeats = 0
+            self._tried.clear()

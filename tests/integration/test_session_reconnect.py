@@ -15,16 +15,17 @@ from bridge.contract import (
     Reconnected,
     Remembered,
     Said,
+    Switch,
     ToolCalled,
     Transcription,
 )
 from bridge.memory import LINE_DROPPED, TAKEN_OVER, UNHEARD
 from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Close, Delivery, Drop, Script, after, answer, before, error, expired, refuse
+from demo.realtime.faults import Close, Delivery, Drop, Script, Stall, after, answer, before, error, expired, refuse
 from demo.realtime.reply import CallTool, Fail, Say, tone
 from demo.realtime.server import StandIn
 from demo.realtime.session import Session as Served
-from tests.integration.session_rig import Rig, call
+from tests.integration.session_rig import CALL, Rig, call
 from tests.openai_shapes import check_client
 
 AT_ONCE = Delivery(pace=0)
@@ -439,3 +440,101 @@ async def test_a_renewal_that_fails_leaves_the_old_line_in_peace() -> None:
         assert server.attempts == 4
         assert rig.of(Failed) == []
         await finish(rig, server)
+
+
+@pytest.mark.parametrize("moment", ["waits", "is being opened"])
+async def test_a_connection_that_breaks_is_replaced_by_the_one_that_was_to_renew_it(moment: str) -> None:
+    """The caller is in the middle of a sentence: no third connection, and no pause before it."""
+    faults: dict[int, list[Script]] = {1: [before("session.updated", Stall(0.2))]}
+    words = ["what time is it"]
+    async with StandIn(ToneBrain(words=words), faults=faults) as server, call(server, renew_s=0.05) as (rig, served):
+        spare = await server.session(1)
+        await spare.wait_received("session.update")
+        await rig.feed(tone(0.4, 300))
+        await served.wait_received("input_audio_buffer.append")
+        await rig.until(lambda: not rig.session.at_rest)
+        if moment == "waits":
+            await rig.until(lambda: rig.session._line._spare is not None and rig.session._line._spare[1].done())
+            await asyncio.sleep(0.1)
+        await served.act(Drop())
+        back = await rig.wait(Reconnected)
+        assert (back.planned, back.attempts) == (False, 1)
+        assert back.gap_ms < 1000  # the spare was not opened anew, and nobody waited before trying
+        assert server.attempts == 2
+        await spare.wait_for(lambda seen: remembered(seen)[-1:] == [("system", LINE_DROPPED)])
+        await finish(rig, server)
+
+
+async def test_a_spare_is_not_used_if_its_provider_refuses_the_account() -> None:
+    faults: dict[int, list[Script]] = {1: [before("session.updated", Stall(0.1))]}
+    async with (
+        StandIn(faults=faults) as server,
+        StandIn() as other,
+        call(server, renew_s=0.05, fallbacks=(second(other),)) as (rig, _),
+    ):
+        await (await server.session(1)).wait_received("session.update")
+        await rig.feed(tone(0.4, 300))
+        await rig.until(lambda: not rig.session.at_rest)
+        rig.session._line.fail("account", "quota")
+        assert (await rig.wait(Reconnected)).provider == "second"
+        assert server.attempts == 2
+        await finish(rig, server)
+
+
+async def test_a_change_made_while_the_spare_waits_is_in_force_on_it() -> None:
+    faults: dict[int, list[Script]] = {1: [before("session.updated", Stall(0.1))]}
+    async with StandIn(faults=faults) as server, call(server, renew_s=0.05) as (rig, served):
+        spare = await server.session(1)
+        await spare.wait_received("session.update")
+        await rig.feed(tone(0.4, 300))
+        await rig.until(lambda: not rig.session.at_rest)
+        rig.session.order(Switch(call=CALL, spec=rig.session._spec.model_copy(update={"instructions": "You are Ann."})))
+        await served.act(Drop())
+        await rig.wait(Reconnected)
+        await spare.wait_for(lambda seen: seen.config["instructions"] == "You are Ann.")
+        await finish(rig, server)
+
+
+# ---------------------------------------------------------------- another agent's provider
+
+
+@pytest.mark.parametrize("status", [401, 404, 503])
+async def test_another_agents_provider_is_asked_though_the_first_one_refuses(status: int) -> None:
+    """Ordered while the first connection is being refused: what it refuses is not the other one's fault."""
+    async with StandIn(faults=[refuse(status)]) as dead, StandIn(faults=[AT_ONCE]) as server:
+        rig = Rig(dead)
+        rig.task = asyncio.create_task(rig.session.run())
+        while not dead.attempts:  # noqa: ASYNC110 - the moment between the refusal and its arrival is one turn of the loop
+            await asyncio.sleep(0)
+        spec = rig.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
+        rig.session.order(Switch(call=CALL, spec=spec))
+        await rig.wait(Ready)
+        assert (dead.attempts, server.attempts, rig.of(Failed)) == (1, 1, [])
+        await rig.end()
+
+
+async def test_a_connection_refused_after_a_switch_costs_the_new_provider_nothing() -> None:
+    async with StandIn() as old, StandIn(faults=[AT_ONCE]) as server, call(old) as (rig, _):
+        await rig.feed(tone(0.4, 300))
+        await rig.until(lambda: not rig.session.at_rest)
+        spec = rig.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
+        rig.session.order(Switch(call=CALL, spec=spec))  # has to wait for a pause
+        rig.session._line.fail("account", "quota")
+        assert (await rig.wait(Reconnected)).provider == "second"
+        assert rig.of(Failed) == []
+        await rig.end()
+
+
+async def test_another_agents_fallback_is_asked_if_its_first_provider_refuses() -> None:
+    async with (
+        StandIn() as old,
+        StandIn(faults=[refuse(401)]) as dead,
+        StandIn(faults=[AT_ONCE]) as server,
+        call(old) as (rig, _),
+    ):
+        change = {"provider": second(dead), "fallbacks": (second(server, "third"),)}
+        rig.session.order(Switch(call=CALL, spec=rig.session._spec.model_copy(update=change)))
+        back = await rig.wait(Reconnected)
+        assert (back.planned, back.provider) == (True, "third")
+        assert (dead.attempts, server.attempts) == (1, 1)
+        await rig.end()

@@ -15,40 +15,58 @@ def retries(count: int = 1) -> Retries:
 
 def test_four_more_tries_ever_later() -> None:
     budget = retries()
-    assert [budget.failed(0, refused=False) for _ in range(5)] == [0.25, 0.5, 1.0, 2.0, None]
+    assert [budget.failed(budget.provider, 0, refused=False) for _ in range(5)] == [0.25, 0.5, 1.0, 2.0, None]
 
 
 def test_a_refusal_is_final_for_that_provider() -> None:
     budget = retries(2)
-    assert budget.failed(0, refused=True) == 0
+    assert budget.failed(budget.provider, 0, refused=True) == 0
     assert budget.provider.name == "1"
-    budget.progressed()
+    budget.progressed(budget.provider)
     for _ in range(4):
-        assert budget.failed(0, refused=False)
-    assert budget.failed(0, refused=False) is None  # not back to the one that refused
+        assert budget.failed(budget.provider, 0, refused=False)
+    assert budget.failed(budget.provider, 0, refused=False) is None  # not back to the one that refused
 
 
 def test_a_provider_that_is_away_for_long_is_not_waited_for() -> None:
     budget = retries(2)
-    assert budget.failed(PACE.give_up_s, refused=False) == 0
+    assert budget.failed(budget.provider, PACE.give_up_s, refused=False) == 0
     assert budget.provider.name == "1"
 
 
 def test_progress_gives_the_budget_back_and_the_round_begins_again() -> None:
     budget = retries(2)
     for _ in range(5):
-        budget.failed(0, refused=False)
+        budget.failed(budget.provider, 0, refused=False)
     assert budget.provider.name == "1"
-    budget.progressed()
+    budget.progressed(budget.provider)
     for _ in range(5):
-        assert budget.failed(0, refused=False) is not None
+        assert budget.failed(budget.provider, 0, refused=False) is not None
     assert budget.provider.name == "0"
+
+
+def test_who_was_asked_before_is_not_charged_to_who_is_next() -> None:
+    """Another agent's providers are wanted while the former one's refuses: nobody of the new list has failed."""
+    budget = retries(2)
+    former = Provider(name="former", api_key=SecretStr("k"))
+    for refused in (True, False, True):
+        assert budget.failed(former, PACE.give_up_s, refused=refused) == 0
+    assert budget.provider.name == "0"
+    assert budget.failed(budget.provider, 0, refused=False) == PACE.delays[0]
+
+
+def test_a_refusal_is_remembered_of_one_that_is_asked_later() -> None:
+    budget = retries(2)
+    later = Provider(name="1", api_key=SecretStr("k"))
+    assert budget.failed(later, 0, refused=True) == 0
+    assert budget.provider.name == "0"
+    assert budget.failed(budget.provider, 0, refused=True) is None
 
 
 @given(st.integers(1, 4), st.lists(st.booleans(), min_size=21, max_size=21))
 def test_without_progress_it_ends(count: int, refusals: list[bool]) -> None:
     budget = retries(count)
-    answers = [budget.failed(0, refused=refused) for refused in refusals]
+    answers = [budget.failed(budget.provider, 0, refused=refused) for refused in refusals]
     assert None in answers[: 5 * count]
 
 
