@@ -79,6 +79,8 @@ class Record:
         self.turn_count = 0
         self.cost = 0.0
         """US dollars so far."""
+        self.limit: str | None = None
+        """The spend limit for which the call was told to end."""
 
     def __repr__(self) -> str:
         return f"<Record {len(self.transcript)} utterances, {self.turn_count} turns, {self.cost:.4f} USD>"

@@ -26,7 +26,7 @@ from controller.call.arrivals import Arrivals
 from controller.call.errand import Errand
 from controller.call.plan import Plan, State
 from controller.call.room import Room, today
-from controller.call.spending import PER_DAY, Spending
+from controller.call.spending import PER_CALL, Spending
 from controller.call.verbs import Verbs
 from controller.capacity import Slot
 from controller.config import Config
@@ -182,9 +182,14 @@ class Registry:
         reached = self._spending.used(event, actor.record, today())
         if reached is None:
             return
-        log.warning("a spend limit is reached", call=actor.id, limit=reached, cost=round(actor.record.cost, 4))
-        for each in list(self._live.values()) if reached == PER_DAY else [actor]:
-            each.put(m.WrapUpDue(reached))
+        if reached.everybody or reached.limit == PER_CALL:  # of the day it is told once, not once for each call
+            log.warning(
+                "a spend limit is reached", call=actor.id, limit=reached.limit, cost=round(actor.record.cost, 4)
+            )
+        for each in list(self._live.values()) if reached.everybody else [actor]:
+            if each.record.limit is None:
+                each.record.limit = reached.limit
+                each.put(m.WrapUpDue(reached.limit))
 
     def worker_lost(self, call: str) -> None:
         actor = self._live.get(call)

@@ -3,6 +3,7 @@
 Owns the day's sum over all calls, and the two limits. The day is an argument.
 """
 
+from dataclasses import dataclass
 from datetime import date
 
 from bridge.contract import Used
@@ -14,21 +15,38 @@ from controller.limits import Busy
 PER_CALL, PER_DAY = "spend_per_call", "spend_per_day"
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A limit that calls have to be told of."""
+
+    limit: str
+    everybody: bool = False
+    """The day has just reached its limit: all live calls. Otherwise the one call that has cost something."""
+
+
 class Spending:
     def __init__(self, limits: Limits, prices: Prices) -> None:
         self._per_call = limits.spend_per_call
         self._day = Day(limits.spend_per_day)
         self._prices = prices
         self._unpriced: set[str] = set()
+        self._told: date | None = None
+        """The day whose limit all live calls were told of."""
 
-    def used(self, event: Used, record: Record, today: date) -> str | None:
-        """Adds to the call's and the day's cost. Says which limit has been reached, if one has."""
+    def used(self, event: Used, record: Record, today: date) -> Reached | None:
+        """Adds to the call's and the day's cost. Says which limit has been reached, if one has and it is news: of the
+        day once; of a call while `record.limit` is None."""
         cost = self._prices.of(event)
         record.cost += cost
         self._day.add(cost, today)
+        if self.spent(today) and self._told != today:
+            self._told = today
+            return Reached(PER_DAY, everybody=True)
+        if record.limit is not None:
+            return None
         if self.spent(today):
-            return PER_DAY
-        return PER_CALL if self._per_call is not None and record.cost >= self._per_call else None
+            return Reached(PER_DAY)
+        return Reached(PER_CALL) if self._per_call is not None and record.cost >= self._per_call else None
 
     def remember(self, dollars: float, today: date) -> None:
         """What an earlier process has spent."""

@@ -1,7 +1,7 @@
 """Calls of the past as lines of a file: CSV, JSON lines, and the CDR of Asterisk. [pure]
 
-Owns the columns. A spreadsheet takes a cell that begins with `=` for a formula: such text gets an apostrophe before it
-(OWASP, "CSV Injection").
+Owns the columns. A spreadsheet takes a cell that begins with `=` for a formula: such text gets an apostrophe before it,
+in either form of CSV (OWASP, "CSV Injection").
 """
 
 import csv
@@ -45,7 +45,8 @@ _DISPOSITIONS = {
     "invalid_number": "FAILED",
     "interrupted": "FAILED",
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are full-width: some spreadsheets take them for the others."""
 
 
 def head(form: Format) -> str:
@@ -56,7 +57,7 @@ def head(form: Format) -> str:
 def line(call: Any, form: Format) -> str:
     """One call, as a row of `calls`."""
     if form == "cdr":
-        return ",".join(map(_asterisk, cdr(call))) + "\n"
+        return ",".join(_asterisk(_harmless(value)) for value in cdr(call)) + "\n"
     values = {name: _plain(getattr(call, name)) for name in COLUMNS}
     if form == "json":
         return json.dumps(values, ensure_ascii=False) + "\n"

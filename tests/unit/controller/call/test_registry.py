@@ -1,18 +1,21 @@
 """Which event belongs to which call, and what the reconcile takes for nobody's."""
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
+from bridge import contract
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari
 from controller.call import messages as m
 from controller.call import registry as registries
 from controller.call.actor import CallActor
+from controller.call.record import Record
 from controller.call.registry import Registry
 from controller.cost import Prices
 from controller.tools.http import HttpTools
@@ -44,9 +47,9 @@ class Listing:
         return self.there
 
 
-def made(ari: Listing, tasks: asyncio.TaskGroup) -> Registry:
+def made(ari: Listing, tasks: asyncio.TaskGroup, **changes: Any) -> Registry:
     fakes = cast(Ari, ari), cast(Workers, SimpleNamespace())
-    return Registry(config(SMALL), *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
+    return Registry(config(SMALL, **changes), *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -70,3 +73,30 @@ async def test_a_hang_up_out_there_is_told_before_the_leg_is_gone() -> None:
         registry.take(ari_events.ChannelHangupRequest(cast(Channel, SimpleNamespace(id="other")), 16))
         registry.take(ari_events.ChannelDestroyed(LEG, 16, ""))
     assert got == [m.LegHungUp(CALLER, 16), m.LegGone(CALLER, 16)]
+
+
+def spender(registry: Registry, call: str) -> tuple[list[m.Input], Callable[[], None]]:
+    """What a live call gets to hear, and how it spends half a dollar."""
+    got, record = list[m.Input](), Record()
+    registry._live[call] = cast(CallActor, SimpleNamespace(id=call, put=got.append, record=record))
+    usage = {"output_text": round(0.5 / 2.40 * 1e6)}
+    used = contract.Used(call=call, provider="openai", model="gpt-realtime-2.1-mini", kind="response", usage=usage)
+    return got, lambda: registry._used(registry._live[call], used)
+
+
+@pytest.mark.parametrize("limit", ["spend_per_day", "spend_per_call"])
+async def test_a_limit_of_spending_ends_each_call_once_and_is_logged_once(limit: str) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        registry = made(Listing(True), tasks, **{f"limits__{limit}": 1.0})
+        calls = [spender(registry, f"c{number}") for number in range(10)]
+        with capture_logs() as logs:
+            for _ in range(5):
+                for _, spend in calls:
+                    spend()
+            latest, spend = spender(registry, "late")  # had its room before the limit was reached
+            for _ in range(3):
+                spend()
+    assert [got for got, _ in calls] == [[m.WrapUpDue(limit)]] * 10
+    assert latest == [m.WrapUpDue(limit)]
+    lines = [line["call"] for line in logs if line["event"] == "a spend limit is reached"]
+    assert len(lines) == len(set(lines)) == (1 if limit == "spend_per_day" else 11)

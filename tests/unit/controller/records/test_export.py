@@ -86,12 +86,22 @@ def test_json_is_one_object_a_line() -> None:
     assert tuple(json.loads(line)) == export.COLUMNS
 
 
-@given(st.text(max_size=30), st.sampled_from(["caller", "detail", "agent"]))
-def test_no_cell_of_a_spreadsheet_is_a_formula(text: str, column: str) -> None:
-    line = export.line(call(**{column: text}), "csv")
-    cells = next(csv.reader(io.StringIO(line, newline="")))
-    assert len(cells) == len(export.COLUMNS)
-    for cell in cells:
-        assert not cell.startswith(("=", "-", "@", "\t", "\r"))
-        assert not cell.startswith("+") or cell[1:].isdigit()
+STARTS = st.sampled_from(["", "=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+
+
+@given(STARTS, st.text(max_size=30), st.sampled_from(["caller", "callee", "trunk", "outcome", "detail", "agent"]))
+def test_no_cell_of_a_spreadsheet_is_a_formula(start: str, text: str, column: str) -> None:
+    for form, columns in (("csv", len(export.COLUMNS)), ("cdr", 18)):
+        line = export.line(call(**{column: start + text}), form)  # type: ignore[arg-type]
+        cells = next(csv.reader(io.StringIO(line, newline="")))
+        assert len(cells) == columns
+        for cell in cells:
+            assert not cell.startswith(("=", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
+            assert not cell.startswith("+") or cell[1:].isdigit()
     assert next(csv.reader(io.StringIO(export.head("csv")))) == list(export.COLUMNS)
+
+
+@pytest.mark.parametrize("caller", ["+49301234567", "5001", "*72", "anonymous", None])
+def test_an_ordinary_number_stays_as_it_is(caller: str | None) -> None:
+    for form in ("csv", "cdr"):
+        assert (caller or "") in next(csv.reader(io.StringIO(export.line(call(caller=caller), form))))  # type: ignore[arg-type]
