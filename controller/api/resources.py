@@ -5,6 +5,7 @@ Owns paths, scopes and status codes. Decides nothing: parse, ask `view.Calls` or
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Literal
 
@@ -13,7 +14,9 @@ from pydantic import Field
 
 from controller.api.answers import CallAnswer, CallDetailAnswer, CallPage, Health, Readiness
 from controller.api.bodies import Body, Nothing, PlaceCall
+from controller.api.call_pages import LONGEST_CURSOR, NotACursor, page_of
 from controller.api.operations import Asked, Operation, Told
+from controller.api.problems import malformed
 from controller.call import view
 from controller.call.view import Calls
 from controller.outbound.orders import Ordering, Wish
@@ -28,7 +31,7 @@ class CallQuery(Body):
     trunk: str | None = Field(None, max_length=128)
     limit: int = Field(100, ge=1, le=1000)
     """Calls per page."""
-    before: str | None = Field(None, max_length=64)
+    before: str | None = Field(None, max_length=LONGEST_CURSOR)
     """The `next` of the page before this one."""
 
 
@@ -91,15 +94,14 @@ class Resources:
         return Told(Readiness(ready=ready, parts=parts), status=None if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def list(self, asked: Asked) -> CallPage:
-        """The cursor is the last call shown: those that came meanwhile don't move a page."""
+        """The cursor is a place in an order that stays (`call_pages`)."""
         query: CallQuery = asked.query
         calls = [call for call in self._calls.all() if _wanted(call, query)]
-        if query.before is not None:
-            shown = next((at for at, call in enumerate(calls) if call.id == query.before), len(calls) - 1)
-            calls = calls[shown + 1 :]
-        page = calls[: query.limit]
-        more = page[-1].id if len(calls) > len(page) else None
-        return CallPage(calls=tuple(map(CallAnswer.of, page)), next=more)
+        try:
+            page = page_of(calls, limit=query.limit, before=query.before, now=datetime.now(UTC))
+        except NotACursor as error:
+            raise malformed("The query has a wrong parameter.", {"parameter": "before", "detail": str(error)}) from None
+        return CallPage(calls=tuple(map(CallAnswer.of, page.calls)), next=page.next)
 
     async def show(self, asked: Asked) -> CallDetailAnswer:
         call = asked.part("id")

@@ -1,6 +1,7 @@
 """What the API does with calls, and in which shape it answers. On a real socket, over recorded call control."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -134,6 +135,26 @@ async def test_calls_are_listed(query: str, expected: int) -> None:
         async with it.request("GET", PLACE + query) as answer:
             body = await answer.json()
             assert (len(body["calls"]), body["next"]) == (expected, None)
+
+
+@pytest.mark.parametrize("filtered", ["", "&state=active", "&direction=inbound"])
+async def test_pages_go_on_when_the_call_of_the_cursor_has_ended(filtered: str) -> None:
+    async with stage() as it:
+        calls = [it.calls.add(started_at=STARTED + timedelta(seconds=at)).id for at in range(6)]
+        async with it.request("GET", f"{PLACE}?limit=2{filtered}") as answer:
+            first = await answer.json()
+        assert [call["id"] for call in first["calls"]] == calls[:3:-1]
+        ended = it.calls.views.pop(calls[4])  # call control puts it behind those that live
+        it.calls.views[ended.id] = replace(ended, ended_at=datetime.now(UTC))
+        async with it.request("GET", f"{PLACE}?limit=100{filtered}&before={first['next']}") as answer:
+            second = await answer.json()
+        assert ([call["id"] for call in second["calls"]], second["next"]) == (calls[3::-1], None)
+
+
+@pytest.mark.parametrize("before", ["nobody", "00000000-0000-4000-8000-000000000001", "1-1-1-"])
+async def test_a_cursor_that_was_never_told_is_refused(before: str) -> None:
+    async with stage() as it, it.request("GET", f"{PLACE}?before={before}") as answer:
+        assert (answer.status, (await answer.json())["errors"][0]["parameter"]) == (400, "before")
 
 
 @pytest.mark.parametrize("query", ["?state=dead", "?state=", "?state=active&state=ended", "?limit=0", "?State=active"])
