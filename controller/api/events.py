@@ -131,11 +131,13 @@ class EventResources:
             Operation(
                 *("replay_dead_letters", "POST", f"{path}/replay", "Send them again", self.replay, Replayed),
                 *("admin", Replay, None, HTTPStatus.ACCEPTED, away),
+                repeatable=True,
                 tag="webhooks",
             ),
             Operation(
                 *("replay_dead_letter", "POST", f"{one}/replay", "Send one again", self.replay_one, Replayed),
                 *("admin", Nothing, None, HTTPStatus.ACCEPTED, ("unknown-dead-letter", "not-found", *away)),
+                repeatable=True,
                 tag="webhooks",
             ),
             Operation(

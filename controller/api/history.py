@@ -87,7 +87,14 @@ class HistoryResources:
             ),
             Operation(
                 *("forget_caller", "POST", "/v1/history/forget", "Delete all that is kept of a number", self.forget),
-                **common | {"scope": "admin", "answer": Forgotten, "body": Forget, "problems": ("store-away",)},
+                **common
+                | {
+                    "scope": "admin",
+                    "answer": Forgotten,
+                    "body": Forget,
+                    "problems": ("store-away",),
+                    "repeatable": True,
+                },
             ),
             Operation(
                 *("show_past_call", "GET", "/v1/history/{id}", "A call of the past", self.show, PastCallDetail),

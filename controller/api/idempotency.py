@@ -1,8 +1,9 @@
 """Requests that may be sent twice: with an `Idempotency-Key`, what was asked is done once.
 
 Owns the keys and the answers that go with them, per token, for a day, in the store. Without the header nothing here is
-asked, so that call control never waits for the store. What was refused was not done: its key is free again. What was
-begun and whose end nobody wrote down (the controller stopped in between) is not done again either.
+asked, so that call control never waits for the store. What was refused or has failed was not done: its key is free
+again. What was begun and whose end nobody wrote down (the controller was killed in between) is done again if the
+operation is `repeatable`, and otherwise not. A repeatable one that makes something gets an id for it, which is the same each time.
 
 Source: draft-ietf-httpapi-idempotency-key-header-07.
 """
@@ -12,10 +13,12 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid5
 
 import structlog
 from aiohttp import hdrs, web
 from sqlalchemy import Row, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from controller.api.problems import Problem, malformed, refusal_of
 from controller.store.database import Database, StoreError
@@ -29,19 +32,25 @@ KEPT = timedelta(hours=24)
 _KEY = re.compile(r'[!#-~]{1,128}|"[ !#-\[\]-~]{1,126}"', re.ASCII)
 """A structured field's string (RFC 9651), or the same without quotes."""
 
-Do = Callable[[], Awaitable[web.StreamResponse]]
+_IDS = UUID("6f0d3f6e-8a55-4b1c-9d0e-2f6f6f2f6c11")
+"""The namespace of ids that are made of keys."""
+
+Do = Callable[[str | None], Awaitable[web.StreamResponse]]
+"""Gets the id of what it makes; None: any."""
 
 
 class Idempotency:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._under_way: set[tuple[str, str]] = set()
+        self._failed: set[tuple[str, str]] = set()
+        """Of these the store could not be told that they are free."""
 
-    async def once(self, request: web.Request, by: str, do: Do) -> web.StreamResponse:
+    async def once(self, request: web.Request, by: str, do: Do, *, repeatable: bool = False) -> web.StreamResponse:
         """The answer of `do`, or the one that it gave before. Raises what `do` raises, and Problem 400, 409, 422."""
         given = request.headers.getall(HEADER, [])
         if not given:
-            return await do()
+            return await do(None)
         if len(given) > 1 or not _KEY.fullmatch(given[0]):
             raise malformed(f"`{HEADER}` must stand there once, with 1 to 128 visible ASCII characters.")
         name = by, given[0].strip('"')
@@ -49,16 +58,23 @@ class Idempotency:
             raise Problem("key-in-use", headers={hdrs.RETRY_AFTER: "1"})
         self._under_way.add(name)
         try:
-            earlier = await self._claim(name, _fingerprint(request, await request.read()), datetime.now(UTC))
-            return _again(earlier) if earlier is not None else await self._first(name, do)
+            fingerprint = _fingerprint(request, await request.read())
+            claimed = await self._claim(name, fingerprint, datetime.now(UTC), repeatable)
+            if not isinstance(claimed, datetime):
+                return _again(claimed)
+            id_ = str(uuid5(_IDS, "\n".join((*name, fingerprint, claimed.isoformat()))))
+            return await self._first(name, lambda: do(id_), repeatable)
         finally:
             self._under_way.discard(name)
 
-    async def _first(self, name: tuple[str, str], do: Do) -> web.StreamResponse:
+    async def _first(
+        self, name: tuple[str, str], do: Callable[[], Awaitable[web.StreamResponse]], repeatable: bool
+    ) -> web.StreamResponse:
         try:
             response = await do()
-        except Exception as error:
-            if refusal_of(error) is not None and not isinstance(error, StoreError):
+        except BaseException as error:
+            # What is repeatable may have been done before the store went away: its key and its id stay together.
+            if not repeatable or (isinstance(error, Exception) and _was_refused(error)):
                 await self._release(name)
             raise
         if isinstance(response, web.Response):
@@ -70,17 +86,31 @@ class Idempotency:
                 log.error("an answer could not be kept for its idempotency key", reason=str(error))
         return response
 
-    async def _claim(self, name: tuple[str, str], fingerprint: str, now: datetime) -> Row[Any] | None:
-        """None: the key is new, and ours. Raises Problem, StoreError."""
-        async with self._database.writing() as store:
-            await store.execute(delete(kept).where(kept.c.at < now - KEPT))
-            found = (await store.execute(select(kept).where(_is(name)))).one_or_none()
-            if found is None:
-                fresh = {"by": name[0], "key": name[1], "fingerprint": fingerprint, "at": now}
-                await store.execute(insert(kept).values(fresh))
-                return None
+    async def _claim(
+        self, name: tuple[str, str], fingerprint: str, now: datetime, repeatable: bool
+    ) -> Row[Any] | datetime:
+        """When it was claimed first: it is ours. Otherwise the answer. Raises Problem, StoreError."""
+        fresh = {"by": name[0], "key": name[1], "fingerprint": fingerprint, "at": now}
+        try:
+            async with self._database.writing() as store:
+                await store.execute(delete(kept).where(kept.c.at < now - KEPT))
+                if name in self._failed:
+                    await store.execute(delete(kept).where(_is(name), kept.c.status.is_(None)))
+                found = (await store.execute(select(kept).where(_is(name)))).one_or_none()
+                if found is None:
+                    self._failed.add(name)  # unless we hear that it was written
+                    await store.execute(insert(kept).values(fresh))
+        except IntegrityError:  # another controller was faster
+            self._failed.discard(name)
+            raise Problem("key-in-use", headers={hdrs.RETRY_AFTER: "1"}) from None
+        self._failed.discard(name)
+        if found is None:
+            return now
         if found.fingerprint != fingerprint:
             raise Problem("key-reused")
+        if found.status is None and repeatable:
+            claimed: datetime = found.at
+            return claimed
         if found.status is None:
             raise Problem("outcome-unknown", "Look whether it was done before you ask again with another key.")
         return found
@@ -90,7 +120,12 @@ class Idempotency:
             async with self._database.writing() as store:
                 await store.execute(delete(kept).where(_is(name)))
         except StoreError as error:
-            log.error("an idempotency key could not be freed", reason=str(error))
+            self._failed.add(name)
+            log.warning("an idempotency key is free, and the store does not know it yet", reason=str(error))
+
+
+def _was_refused(error: Exception) -> bool:
+    return refusal_of(error) is not None and not isinstance(error, StoreError)
 
 
 def _is(name: tuple[str, str]) -> Any:

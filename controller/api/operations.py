@@ -10,7 +10,7 @@ problems are names from `problems.TITLES`. It wants a method in `controller/clie
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Literal, get_origin
 
@@ -39,6 +39,8 @@ class Asked:
     request: web.Request
     body: Any = None
     query: Any = None
+    id: str | None = None
+    """Of what it makes, if it was sent with a key and is `repeatable`; None: any."""
 
     @property
     def by(self) -> str:
@@ -91,6 +93,9 @@ class Operation:
     """Optional ones, and what they are for."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the answer: name and what it says."""
+    repeatable: bool = False
+    """With an `Idempotency-Key`: it may be done again if its first end is not known. Done twice with the same
+    `Asked.id` it is as good as done once."""
     tag: str = "calls"
 
 
@@ -118,7 +123,8 @@ def _served(
         asked = Asked(request, body, query)
         if operation.method != "POST" or keys is None:
             return await _answered(operation, asked)
-        return await keys.once(request, asked.by, lambda: _answered(operation, asked))
+        do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
+        return await keys.once(request, asked.by, do, repeatable=operation.repeatable)
 
     guarded = doorkeeper.let_in(operation.scope, serve) if operation.scope is not None else serve
 

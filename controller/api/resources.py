@@ -58,6 +58,7 @@ class Resources:
                 *("place_call", "POST", "/v1/calls", "Call somebody", self.place, CallAnswer),
                 scope="call",
                 body=PlaceCall,
+                repeatable=True,
                 problems=(
                     "not-allowed",
                     "unknown-name",
@@ -81,6 +82,7 @@ class Resources:
                 body=Nothing,
                 status=HTTPStatus.ACCEPTED,
                 problems=("unknown-call", "wrong-state", "store-away"),
+                repeatable=True,
             ),
         )
 
@@ -115,7 +117,7 @@ class Resources:
         return CallDetailAnswer.of_detail(found)
 
     async def place(self, asked: Asked) -> Told:
-        call = await self._orders.place(Wish(**dict(asked.body)), by=asked.by)
+        call = await self._orders.place(Wish(**dict(asked.body)), by=asked.by, call=asked.id)
         return Told(CallAnswer.of(call), {hdrs.LOCATION: f"/v1/calls/{call.id}"})
 
     async def hang_up(self, asked: Asked) -> CallAnswer:

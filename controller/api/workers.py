@@ -82,6 +82,7 @@ class WorkerResources:
                 answer=WorkerAnswer,
                 scope="admin",
                 body=DrainWorker,
+                repeatable=True,
                 problems=("unknown-worker",),
                 tag="workers",
             ),

@@ -54,7 +54,7 @@ class Summary:
 class Ordering(Protocol):
     """What the HTTP API may ask: see `Orders`."""
 
-    async def place(self, wish: Wish, *, by: str) -> view.CallView: ...
+    async def place(self, wish: Wish, *, by: str, call: str | None = None) -> view.CallView: ...
     async def find(self, call: str) -> view.CallView: ...
     async def with_queue(self, call: view.CallView) -> view.CallView: ...
     async def cancel(self, call: str, *, by: str) -> view.CallView: ...
@@ -76,9 +76,13 @@ class Orders:
         self._queue = queue
         self._wake = wake
 
-    async def place(self, wish: Wish, *, by: str) -> view.CallView:
-        """Queued durably; dialled as soon as there is room. Raises UnknownName, NotAllowed, Busy, WrongMoment,
-        WrongWebhook."""
+    async def place(self, wish: Wish, *, by: str, call: str | None = None) -> view.CallView:
+        """Queued durably; dialled as soon as there is room. `call`: its id; one that is there already is not placed
+        again. Raises UnknownName, NotAllowed, Busy, WrongMoment, WrongWebhook."""
+        if call is not None and (known := await self._queue.get(call)) is not None:
+            self._wake()
+            return self.view_of(known)
+        call = call or str(uuid4())
         config, now = self._config, datetime.now(UTC)
         trunk = births.line_of(config, wish.trunk)
         line, agent = config.trunks[trunk], births.agent_of(config, wish.agent)
@@ -105,7 +109,7 @@ class Orders:
             webhook=wish.webhook,
             priority=wish.priority,
         )
-        call, most = str(uuid4()), config.outbound.max_waiting
+        most = config.outbound.max_waiting
         try:
             entry = await self._queue.add(call, order, now=now, due_at=due, expires_at=expires, most=most)
         except QueueFull:

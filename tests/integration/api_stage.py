@@ -143,9 +143,11 @@ class FakeOrders:
         self.waiting[made.id] = made
         return made
 
-    async def place(self, wish: Wish, *, by: str) -> view.CallView:
+    async def place(self, wish: Wish, *, by: str, call: str | None = None) -> view.CallView:
+        if call in self.waiting:
+            return self.waiting[call]
         self.calls.note("place", wish=wish, by=by)
-        return self.add(callee=wish.to)
+        return self.add(callee=wish.to, **({} if call is None else {"id": call}))
 
     async def find(self, call: str) -> view.CallView:
         if call not in self.waiting:

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import update
@@ -63,10 +65,10 @@ async def test_at_the_same_time_one_is_done_and_the_other_told_to_wait() -> None
         begun, go = asyncio.Event(), asyncio.Event()
         place = it.orders.place
 
-        async def slow(wish: Any, *, by: str) -> Any:
+        async def slow(wish: Any, **more: Any) -> Any:
             begun.set()
             await go.wait()
-            return await place(wish, by=by)
+            return await place(wish, **more)
 
         it.orders.place = slow  # type: ignore[method-assign]
         first = asyncio.create_task(ask(it, headers=KEY))
@@ -86,14 +88,59 @@ async def test_what_was_refused_may_be_asked_again() -> None:
         assert (await ask(it, headers=KEY))[0] == 202
 
 
-@pytest.mark.parametrize("fault", [RuntimeError("x"), StoreError("x")])
-async def test_what_was_begun_and_never_ended_is_not_done_again(fault: Exception) -> None:
+FAULTS = [RuntimeError("x"), StoreError("x"), TimeoutError(), asyncio.CancelledError(), limits.Busy("x")]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("path", [PLACE, "/v1/calls/{call}/say", "/v1/calls/{call}/hangup", "/v1/queue/pause"])
+async def test_a_failed_attempt_frees_its_key(path: str, fault: Exception) -> None:
     async with stage(store=True) as it:
+        path = path.format(call=it.calls.add().id)
+        body = {PLACE: BODY, "/v1/queue/pause": {}}.get(path, {"text": "Hello."} if path.endswith("say") else {})
         it.calls.refusal = fault
-        assert (await ask(it, headers=KEY))[0] in (500, 503)
+        with suppress(aiohttp.ServerDisconnectedError):  # what is cancelled has no answer
+            assert (await ask(it, path, body, headers=KEY))[0] in (429, 500, 503)
         it.calls.refusal = None
-        status, told, _ = await ask(it, headers=KEY)
-        assert (status, told["type"]) == (409, "/problems/outcome-unknown")
+        status, told, headers = await ask(it, path, body, headers=KEY)
+        assert (status, "Idempotency-Replayed" in headers) == (200 if "queue" in path else 202, False), told
+        assert (await ask(it, path, body, headers=KEY))[2]["Idempotency-Replayed"] == "true"
+
+
+async def test_a_key_is_free_even_if_the_store_was_away_when_it_was_to_be_freed() -> None:
+    async with stage(store=True) as it:
+        assert it.kept is not None
+        path, writing = f"/v1/calls/{it.calls.add().id}/say", it.kept.database.writing
+
+        def away() -> Any:
+            raise StoreError("away")
+
+        class Failing(RuntimeError):
+            """On its way out the store goes."""
+
+            def __init__(self) -> None:
+                it.kept.database.writing = away  # type: ignore[union-attr,method-assign]
+
+        it.calls.note = lambda *_, **__: (_ for _ in ()).throw(Failing())  # type: ignore[method-assign]
+        assert (await ask(it, path, {"text": "a"}, headers=KEY))[0] == 500
+        assert (await ask(it, path, {"text": "a"}, headers=KEY))[0] == 503
+        it.kept.database.writing = writing  # type: ignore[method-assign]
+        del it.calls.note
+        assert (await ask(it, path, {"text": "a"}, headers=KEY))[0] == 202
+        assert len(it.calls.asked) == 1
+
+
+@pytest.mark.parametrize(("path", "status"), [(PLACE, 202), ("/v1/calls/{call}/say", 409)])
+async def test_what_a_killed_controller_has_begun(path: str, status: int) -> None:
+    """A call has an id that is made of its key: it is placed once. Of words nobody knows whether they were said."""
+    async with stage(store=True) as it:
+        assert it.kept is not None
+        path, body = path.format(call=it.calls.add().id), BODY if path == PLACE else {"text": "a"}
+        first = await ask(it, path, body, headers=KEY)
+        async with it.kept.database.writing() as connection:  # as if it had been killed before it wrote the answer down
+            await connection.execute(update(idempotency).values(status=None, body=None, location=None))
+        again = await ask(it, path, body, headers=KEY)
+        assert again[0] == status
+        assert again[1].get("id" if status == 202 else "type") in (first[1]["id"], "/problems/outcome-unknown")
         assert len(it.calls.asked) == 1
 
 

@@ -11,8 +11,10 @@ import pytest
 from controller.events.outbox import Outbox, Told
 from controller.outbound.decisions import Again, Over
 from controller.outbound.entry import Attempt, Entry, Order, Status
+from controller.outbound.orders import Wish
 from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
 from controller.store.database import Database
+from tests.integration.outbound_stage import FakeControl, office
 from tests.peers.stores import store_at
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -196,3 +198,14 @@ async def test_the_outbox_takes_the_mark_away_unless_there_is_a_newer_change(tmp
         assert await queue.untold(later) == [call.id]
         await outbox.write([Told(call.id, None)], NOW)
         assert await queue.untold(later) == []
+
+
+async def test_an_order_with_an_id_of_its_own_is_placed_once(tmp_path: Path) -> None:
+    """The answer to the first may have been lost together with the store."""
+    call = str(uuid4())
+    async with office(tmp_path, FakeControl(room=0)) as it:
+        wish = Wish(to="+4930123")
+        first, again = [await it.orders.place(wish, by="ops", call=call) for _ in range(2)]
+        other = await it.orders.place(wish, by="ops")
+        assert first.id == again.id == call != other.id
+        assert len(await it.queue.page(None, before=None, limit=10)) == 2
