@@ -3,7 +3,7 @@
 Owns the keys and the answers that go with them, per token, for a day, in the store. Without the header nothing here is
 asked, so that call control never waits for the store. What was refused or has failed was not done: its key is free
 again. What was begun and whose end nobody wrote down (the controller was killed in between) is done again if the
-operation is `repeatable`, and otherwise not. A repeatable one that makes something gets an id for it, which is the same each time.
+operation is `repeatable`, and otherwise not. What a repeatable one makes has an id that is the same each time.
 
 Source: draft-ietf-httpapi-idempotency-key-header-07.
 """
