@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from controller import config_schema, config_source, limits
 from controller.config_agents import Agent, AiProvider, HttpTool, Mcp, Price, star
@@ -99,18 +99,27 @@ class Trunk(Section):
     """Regular expressions; a number is dialled only if one of them matches the whole of it. The toll-fraud guard."""
     caller_id: CallerId | None = None
     """Shown to who is called: `+49301234567` or `Name <+49301234567>`."""
+    caller_ids: tuple[CallerId, ...] = ()
+    """Others that a call placed over the API may show instead, likewise; `+4930555*` is any number that begins so. Who
+    is called may be deceived by a number or a name that is not yours: only `caller_id` by default."""
     timeout: float = Field(30.0, gt=0, le=300)
     """Seconds it may ring."""
     refer: ReferTemplate | None = None
     """For transfers by SIP REFER, where this trunk takes them: `sip:{number}@carrier.example`."""
     deny: tuple[AllowPattern, ...] = ()
     """Regular expressions; a number that one of them matches as a whole is not dialled, whatever `allow` says."""
-    country_code: str | None = Field(None, pattern=r"^[1-9][0-9]{0,2}$")
-    """The trunk's home, e.g. "49". Needed to tell what a number costs, unless only extensions are dialled."""
+    country_code: str | None = Field(None, pattern=r"^([1-9][0-9]{0,2}|[A-Z]{2})$")
+    """The trunk's home: a country code such as "49", or a region such as "JE" where countries share a code ("44" alone
+    is Great Britain, "1" the USA, "7" Russia). Needed to tell what a number costs, unless only extensions are
+    dialled."""
+    domestic: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ()
+    """Other regions, e.g. ["CA", "PR"], whose numbers are not abroad."""
     premium: bool = False
     """Premium rate, shared cost, satellite and unknown numbers may be dialled, as far as `allow` lets them."""
     international: bool = False
     """Numbers of other countries than `country_code` may be dialled, as far as `allow` lets them."""
+    emergency: tuple[Annotated[str, Field(pattern=r"^[0-9]{2,6}$")], ...] = ()
+    """Emergency numbers, e.g. ["112"], that may be dialled, as far as `allow` lets them. None by default."""
     max_calls: int | None = Field(None, ge=1)
     """Calls at once over this trunk, and whoever is dialled over it for a call that is up: transfers, participants."""
     calls_per_second: int | None = Field(None, ge=1)
@@ -129,11 +138,33 @@ class Trunk(Section):
     """By result: what is tried again. Nothing by default."""
 
 
+class DialplanContext(Section):
+    """What of a dialplan context may be dialled."""
+
+    extensions: tuple[AllowPattern, ...] = ()
+    """Regular expressions; what one of them matches as a whole may be dialled: short extensions, names, feature codes.
+    Anything else must be a number that the trunk may dial, and counts for the trunk's limits."""
+    trunk: str | None = None
+    """The trunk whose rules and limits hold for numbers. Without it: the call's own, or else the first."""
+
+
+def _by_name(value: Any) -> Any:
+    """A list of names stands for contexts without further keys."""
+    texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return {name: {} for name in value} if texts else value
+
+
 class Transfer(Section):
-    contexts: tuple[Name, ...] = ()
-    """Dialplan contexts into which calls may be transferred (`extension@context`). None by default."""
+    contexts: Annotated[
+        dict[Name, DialplanContext],
+        BeforeValidator(_by_name, json_schema_input_type=dict[Name, DialplanContext] | list[Name]),
+    ] = Field(default_factory=dict)
+    """Dialplan contexts into which calls may be sent (`extension@context`), and which of their extensions. A list of
+    names: only numbers that the trunk may dial. None by default."""
     targets: dict[Name, PhoneText] = Field(default_factory=dict)
-    """Names for destinations. With any, an agent may transfer to these only. Still checked against the trunk."""
+    """Names for destinations: all that agents may transfer to. Still checked against the trunk."""
+    any_number: bool = False
+    """Agents may transfer to any destination that trunks and contexts allow, and so a caller may talk them into it."""
     kinds: dict[Name, TransferKind] = Field(default_factory=dict)
     """By the name of a target: how a transfer there is made, where it differs from the agent's `transfer_kind`."""
     decide_s: float = Field(60.0, ge=5, le=600)

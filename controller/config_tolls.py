@@ -1,4 +1,4 @@
-"""What the toll guard has to know of a trunk: the country in which it is at home. [pure]
+"""What the toll guard has to know of a trunk: the country in which it is at home, and what counts as that. [pure]
 
 Works on plain data, as `config_checks` does. Owns the question of which trunks have to say it: those that dial numbers,
 and not only extensions, and do not dial everything anyway.
@@ -24,10 +24,14 @@ def check_tolls(top: Mapping[str, Any], source: Source) -> None:
 
 
 def _check_trunk(path: tuple[str, str], trunk: Mapping[str, Any], source: Source) -> None:
+    domestic = trunk.get("domestic")
+    for number, region in enumerate(domestic if isinstance(domestic, list) else ()):
+        if isinstance(region, str) and re.fullmatch("[A-Z]{2}", region) and tolls.region_of(region) is None:
+            source.add((*path, "domestic", number), "is no region", 'two letters of ISO 3166, e.g. "CA"')
     code = trunk.get("country_code")
-    if isinstance(code, str) and re.fullmatch("[1-9][0-9]{0,2}", code, re.ASCII):
-        if not tolls.known_country(code):
-            hint = 'the one behind the + of this trunk\'s own numbers, e.g. "49"'
+    if isinstance(code, str) and re.fullmatch("[1-9][0-9]{0,2}|[A-Z]{2}", code, re.ASCII):
+        if tolls.region_of(code) is None:
+            hint = 'the one behind the + of this trunk\'s own numbers, e.g. "49", or a region, e.g. "JE"'
             source.add((*path, "country_code"), "is no country's code", hint)
     elif code is None and (*path, "country_code") not in source.unset and _needs_country(trunk):
         hint = (

@@ -21,6 +21,7 @@ def check_transfers(top: Mapping[str, Any], source: Source) -> None:
             near = get_close_matches(name, targets, n=1)
             hint = f"did you mean `{near[0]}`?" if near else "name it under transfer.targets"
             source.add(("transfer", "kinds", name), "is no target", hint)
+    _check_contexts(transfer.get("contexts"), _mapping(top.get("trunks")), source)
     trunks = _mapping(top.get("trunks")).values()
     possible = any(isinstance(trunk, dict) and trunk.get("refer") is not None for trunk in trunks)
     for path, target in _by_refer(top):
@@ -33,6 +34,14 @@ def check_transfers(top: Mapping[str, Any], source: Source) -> None:
             hint = "choose blind or attended, or give the target as a number"
             message = f"can't be done: transfer.targets.{target} is in our dialplan, and a carrier can't go there"
             source.add(path, message, hint, shown(path, "refer"))
+
+
+def _check_contexts(contexts: Any, trunks: Mapping[str, Any], source: Source) -> None:
+    for name, context in _mapping(contexts).items():
+        trunk, path = _mapping(context).get("trunk"), ("transfer", "contexts", str(name), "trunk")
+        if isinstance(trunk, str) and trunk not in trunks and path not in source.unset:
+            near = get_close_matches(trunk, [str(each) for each in trunks], n=1)
+            source.add(path, "no such trunk", f"did you mean `{near[0]}`?" if near else "", shown(path, trunk))
 
 
 def _by_refer(top: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

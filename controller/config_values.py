@@ -35,6 +35,7 @@ _CALLER_ID = re.compile(
     r"\+?[0-9A-Za-z*#_.-]{1,64}|\"?[^\x00-\x1f\x7f<>\"$@;&|\\]{1,64}\"? ?<\+?[0-9A-Za-z*#_.-]{1,64}>"
 )
 
+_NAMED = re.compile(r"\"?([^<>\"]+?)\"? ?<([^<>\"]*)>")
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -299,11 +300,16 @@ PortsInRow = Annotated[
 ]
 
 
-def caller_id(text: str) -> str:
-    """`text` if it may be shown as a caller id. Raises ValueError with a reason fit for people."""
-    if not _CALLER_ID.fullmatch(text):
+def caller_id(text: str) -> tuple[str | None, str]:
+    """The name and the number of a caller id, the number without separators. Raises ValueError with a reason fit for
+    people."""
+    named = _NAMED.fullmatch(text)
+    name, number = (named[1], named[2]) if named else (None, text)
+    number = re.sub(r"(?<=[0-9+*])[ ().-]+(?=[0-9(])", "", number)
+    written = f"{name} <{number}>" if name else number
+    if not _CALLER_ID.fullmatch(written):
         raise ValueError("A caller id is a number, or a name and a number: Reception <+49301234567>.")
-    return text
+    return name, number
 
 
 def plain(value: Any) -> Any:

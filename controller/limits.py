@@ -8,6 +8,7 @@ Refuses everything it does not know to be harmless. Reasons are for people and f
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ _SIP = re.compile(
     r"sips?:[A-Za-z0-9+][A-Za-z0-9+_.*#-]{0,63}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?(?::[0-9]{1,5})?"
 )
 _CONTEXT = re.compile(r"([A-Za-z0-9+*#][A-Za-z0-9+_.*#-]{0,63})@([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")
+_CONTEXT_NUMBER = re.compile(r"\+?[0-9]+", re.ASCII)
 _ENDPOINT = re.compile(r"PJSIP/(?:\{number\}@([A-Za-z0-9_.-]+)|([A-Za-z0-9_.-]+)/.*)")
 
 
@@ -59,10 +61,11 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A destination in the dialplan."""
+    """A destination in the dialplan. `trunk`: whose limits it counts for; None: an extension of the exchange."""
 
     context: str
     extension: str
+    trunk: str | None = None
 
     @property
     def dial(self) -> str:
@@ -91,7 +94,14 @@ def check_number(trunk: "Trunk", number: str) -> str:
 
 
 def _check_tolls(trunk: "Trunk", number: str) -> None:
-    denied = tolls.why_denied(number, trunk.country_code, premium=trunk.premium, international=trunk.international)
+    denied = tolls.why_denied(
+        number,
+        trunk.country_code,
+        premium=trunk.premium,
+        international=trunk.international,
+        domestic=trunk.domestic,
+        emergency=trunk.emergency,
+    )
     if denied is not None or _denied(trunk, number):
         raise NotAllowed(denied or "This number is on the trunk's list of numbers that are not dialled.")
 
@@ -133,12 +143,27 @@ def endpoint_of(trunk: "Trunk") -> str | None:
     return (match[1] or match[2]) if match else None
 
 
-def check_caller_id(text: str) -> str:
-    """`text` if it may be shown to who is called. Raises NotAllowed."""
+def check_caller_id(trunk: "Trunk", text: str) -> str:
+    """`text`, if `trunk` may show it to who is called: its own caller id, or one of `caller_ids`. Raises NotAllowed.
+
+    A number alone may be shown without its name; a name only with its own number.
+    """
     try:
-        return config_values.caller_id(text)
+        name, number = config_values.caller_id(text)
     except ValueError as error:
         raise NotAllowed(str(error)) from None
+    allowed = map(config_values.caller_id, (*filter(None, (trunk.caller_id,)), *trunk.caller_ids))
+    if not any(name in (None, its_name) and _shown(number, its_number) for its_name, its_number in allowed):
+        raise NotAllowed("This caller id may not be shown: it is none of the trunk's (`caller_id`, `caller_ids`).")
+    return f"{name} <{number}>" if name else number
+
+
+def _shown(number: str, allowed: str) -> bool:
+    """A final `*` stands for any further digits."""
+    if not allowed.endswith("*"):
+        return number == allowed
+    rest = number.removeprefix(allowed[:-1])
+    return number.startswith(allowed[:-1]) and (not rest or (rest.isascii() and rest.isdecimal()))
 
 
 def destination(config: "Config", to: str, trunk: str | None) -> Number | Context:
@@ -173,26 +198,46 @@ def refer_to(config: "Config", where: Number | Context, trunk: str | None) -> st
 
 
 def tool_destination(config: "Config", to: str, trunk: str | None) -> Number | Context:
-    """As `destination`, for a model that asks: with named targets in the config, only those. Raises NotAllowed."""
+    """As `destination`, for a model that asks: configured targets, and nothing else unless the config says so. Raises
+    NotAllowed."""
     targets = config.transfer.targets
-    if targets and to not in targets:
-        raise NotAllowed("There is no such destination. There are: " + ", ".join(targets) + ".")
+    if to not in targets and not config.transfer.any_number:
+        names = "There are: " + ", ".join(targets) + "." if targets else "There are none."
+        raise NotAllowed(f"There is no such destination. {names}")
     return destination(config, to, trunk)
 
 
 def _context(config: "Config", to: str, trunk: str | None) -> Context:
-    """A dialplan may dial out: what is too long for an extension has to pass as a number of the trunk's would."""
+    """A dialplan may dial out: what is not listed as an extension has to pass as a number of the trunk's."""
     match = _CONTEXT.fullmatch(to)
     if match is None:
         raise NotAllowed("This is not a dialplan destination: extension@context.")
-    if match[2] not in config.transfer.contexts:
-        raise NotAllowed(
-            "Calls may not be transferred into this context; `transfer.contexts` in the config lists those."
-        )
-    extension = _SEPARATORS.sub("", match[1])
-    if sum(sign.isdigit() for sign in extension) > tolls.SHORT:
-        name = _trunk(config, trunk)
-        if name is None:
+    rule = config.transfer.contexts.get(match[2])
+    if rule is None:
+        raise NotAllowed("Calls may not be sent into this context; `transfer.contexts` in the config lists those.")
+    compact = _SEPARATORS.sub("", match[1])
+    number = _CONTEXT_NUMBER.fullmatch(compact) is not None
+    listed = _listed(rule.extensions, match[1])
+    extension = compact if number and not listed else match[1]
+    if not number and not listed:
+        raise NotAllowed("This extension is not one of those that `transfer.contexts` lists for its context.")
+    name = _trunk(config, rule.trunk or trunk)
+    if name is None:
+        if not listed or sum(sign.isdigit() for sign in compact) > tolls.SHORT:
             raise NotAllowed("This is a telephone number, and there is no trunk by whose rules it could be judged.")
-        _check_tolls(config.trunks[name], extension)
-    return Context(match[2], match[1])
+        _check_without_trunk(compact)
+        return Context(match[2], extension)
+    if not listed:
+        return Context(match[2], check_number(config.trunks[name], extension), name)
+    _check_tolls(config.trunks[name], compact)
+    return Context(match[2], extension, name if sum(sign.isdigit() for sign in compact) > tolls.SHORT else None)
+
+
+def _listed(patterns: Iterable[str], extension: str) -> bool:
+    return any(re.fullmatch(each, extension, re.ASCII) for each in patterns)
+
+
+def _check_without_trunk(extension: str) -> None:
+    denied = tolls.why_denied(extension, None, premium=False, international=False)
+    if denied is not None:
+        raise NotAllowed(denied)

@@ -114,7 +114,7 @@ def outbound(config: Config, entry: Entry) -> Plan:
     order = entry.order
     line, agent = config.trunks[line_of(config, order.trunk)], config.agents[agent_of(config, order.agent)]
     number = limits.check_number(line, order.callee)
-    shown = limits.check_caller_id(order.caller_id) if order.caller_id else line.caller_id
+    shown = limits.check_caller_id(line, order.caller_id) if order.caller_id else line.caller_id
     timeout = order.timeout or line.timeout
     return Plan(
         call=entry.id,
@@ -169,7 +169,7 @@ def target_of(config: Config, where: limits.Number | limits.Context, longest: fl
     """`longest`: seconds that it may ring at most."""
     if isinstance(where, limits.Context):
         # /n: a Local channel that optimised itself away would leave our bridge with it.
-        return m.Target(f"{where.dial}/n", f"{where.extension}@{where.context}")
+        return m.Target(f"{where.dial}/n", f"{where.extension}@{where.context}", trunk=where.trunk)
     line = config.trunks[where.trunk]
     timeout = min(line.timeout, longest)
     return m.Target(where.dial, where.number, caller_id=line.caller_id, timeout=timeout, trunk=where.trunk)

@@ -83,9 +83,11 @@ def passed_on(config: Config, entry: Entry, attempt: Attempt, now: datetime) -> 
 
 
 def usable(trunk: Trunk, entry: Entry, now: datetime) -> bool:
-    """Whether it may dial this number, and may do so now."""
+    """Whether it may dial this number and show this caller id, and may do so now."""
     try:
         limits.dial_string(trunk, entry.order.callee)
+        if entry.order.caller_id is not None:
+            limits.check_caller_id(trunk, entry.order.caller_id)
     except limits.NotAllowed:
         return False
     return due(trunk, None, now) <= now

@@ -88,7 +88,7 @@ class Orders:
         line, agent = config.trunks[trunk], births.agent_of(config, wish.agent)
         callee = limits.check_number(line, wish.to)
         limits.dial_string(line, callee)
-        shown = limits.check_caller_id(wish.caller_id) if wish.caller_id else None
+        shown = limits.check_caller_id(line, wish.caller_id) if wish.caller_id else None
         if wish.webhook is not None:
             self._receivers.check(wish.webhook)
         expires = wish.expires or now + timedelta(seconds=config.outbound.expire_after_s)

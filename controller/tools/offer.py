@@ -18,8 +18,11 @@ MARGIN_S = 5.0
 
 
 def tools(config: Config, agent: Agent) -> tuple[FunctionTool, ...]:
+    """`transfer` only where it has a destination."""
+    transfers = bool(config.transfer.targets) or config.transfer.any_number
+    names = (name for name in agent.tools if name != "transfer" or transfers)
     return tuple(
-        _BUILT_IN[name](config) if name in _BUILT_IN else _http(name, config.http_tools[name]) for name in agent.tools
+        _BUILT_IN[name](config) if name in _BUILT_IN else _http(name, config.http_tools[name]) for name in names
     )
 
 
@@ -53,9 +56,11 @@ def _hang_up(config: Config) -> FunctionTool:
 
 def _transfer(config: Config) -> FunctionTool:
     targets = list(config.transfer.targets)
-    to: dict[str, Any] = {"type": "string", "description": "The number or extension, digits only, as you were told it."}
-    if targets:
-        to = {"type": "string", "enum": targets, "description": "Where to."}
+    to: dict[str, Any] = {"type": "string", "enum": targets, "description": "Where to."}
+    if config.transfer.any_number:
+        names = f" Or one of these names: {', '.join(targets)}." if targets else ""
+        told = f"The number or extension, digits only, as you were told it.{names}"
+        to = {"type": "string", "description": told}
     return FunctionTool(
         name="transfer",
         description=(

@@ -192,7 +192,7 @@ async def house(
             },
             "agents": {"reception": {"instructions": "Be brief.", "greeting": "Hello.", **(agent or {})}},
             "routes": [dict(route) for route in routes],
-            "transfer": {"contexts": ["test-targets"]},
+            "transfer": {"contexts": ["test-targets"], "any_number": True},
             "shutdown": {"drain_s": 0},
             "store": {"url": store_at(folder)},
             **(more or {}),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.config import ConfigErrors, Trunk
 from controller.config_values import FORBIDDEN_IN_NUMBERS
 from controller.limits import (
     Context,
@@ -144,9 +145,9 @@ def test_the_endpoint_of_a_trunk(template: str, endpoint: str | None) -> None:
         ("1234", "desk", Number("desk", "PJSIP/1234@phones", "1234")),
         ("12345", "gone", Number("main", "PJSIP/12345@trunk", "12345")),
         ("sip:anna@pbx.test", "desk", Number("desk", "PJSIP/phones/sip:anna@pbx.test", "sip:anna@pbx.test")),
-        ("700@queues", "desk", Context("queues", "700")),
+        ("7001@queues", "desk", Context("queues", "7001", "desk")),
         ("sales", None, Number("main", "PJSIP/4930555@trunk", "4930555")),
-        ("support", None, Context("queues", "7000")),
+        ("support", None, Context("queues", "7000", "main")),
     ],
 )
 def test_destinations(to: str, trunk: str | None, where: Number | Context) -> None:
@@ -192,23 +193,143 @@ def test_a_model_may_transfer_to_named_targets_only() -> None:
         tool_destination(CONFIG, "+49900123456", None)
 
 
-def test_without_named_targets_a_model_may_what_the_trunk_allows() -> None:
-    made = config(FULL, transfer={})
-    assert tool_destination(made, "+493012345", None) == destination(made, "+493012345", None)
+def test_without_named_targets_a_model_may_transfer_nowhere_unless_the_config_says_so() -> None:
+    with pytest.raises(NotAllowed, match="There are none"):
+        tool_destination(config(FULL, transfer={}), "+493012345", None)
+    for targets in ({}, {"sales": "4930555"}):
+        made = config(FULL, transfer={"any_number": True, "targets": targets})
+        assert tool_destination(made, "+493012345", None) == destination(made, "+493012345", None)
+        with pytest.raises(NotAllowed):
+            tool_destination(made, "09001234567", None)
+
+
+# ---------------------------------------------------------------- the dialplan
+
+INSIDE = config(
+    FULL,
+    trunks__main__allow=[r"\+49[1-9][0-9]{5,12}"],
+    transfer={
+        "contexts": {
+            "from-internal": {},
+            "phones": {"extensions": ["[1-9][0-9]{2,3}", "front-desk", r"\*98"], "trunk": "main"},
+            "greedy": {"extensions": [r"[0-9*#+A-Za-z.]{1,30}"]},
+        }
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("to", "where"),
+    [
+        ("+491701234567@from-internal", Context("from-internal", "+491701234567", "main")),
+        ("+49-170-1234567@from-internal", Context("from-internal", "+491701234567", "main")),
+        ("+491701234567@phones", Context("phones", "+491701234567", "main")),
+        ("1001@phones", Context("phones", "1001")),
+        ("front-desk@phones", Context("phones", "front-desk")),
+        ("*98@phones", Context("phones", "*98")),
+        ("alice@greedy", Context("greedy", "alice")),
+        ("030123456@greedy", Context("greedy", "030123456", "main")),
+    ],
+)
+def test_what_a_context_may_be_sent(to: str, where: Context) -> None:
+    assert destination(INSIDE, to, "main") == where
+
+
+@pytest.mark.parametrize("context", ["from-internal", "phones", "greedy"])
+@pytest.mark.parametrize(
+    "extension",
+    [
+        *("112", "110", "911", "0112", "+112", "+49112", "0049112", "9112", "1-1-2", "*31#112", "*72112", "112#"),
+        *("11833", "11880", "09001234567", "+499001234567", "00499001234567", "*7209001234567", "*21*030123456#"),
+        *("+441534456789", "0033123456789", "+18765551234", "442071234567"),
+    ],
+)
+def test_no_context_is_a_way_around_the_rules(context: str, extension: str) -> None:
+    for trunk in ("main", None):
+        with pytest.raises(NotAllowed):
+            destination(INSIDE, f"{extension}@{context}", trunk)
+
+
+@pytest.mark.parametrize("extension", ["1001", "030123456", "*72", "*98", "alice", "s", "h", "i", "front-desk", "#1"])
+def test_what_a_context_does_not_list_is_not_dialled(extension: str) -> None:
+    with pytest.raises(NotAllowed):
+        destination(INSIDE, f"{extension}@from-internal", "main")
+
+
+@given(
+    st.text(alphabet="0123456789+*#-_.ahs", min_size=1, max_size=20),
+    st.sampled_from(["from-internal", "phones"]),
+)
+def test_whatever_goes_into_a_context_is_listed_or_a_number_that_the_trunk_may_dial(to: str, context: str) -> None:
+    try:
+        where = destination(INSIDE, f"{to}@{context}", "main")
+    except NotAllowed:
+        return
+    assert isinstance(where, Context)
+    if where.trunk is None:
+        assert context == "phones"
+        assert re.fullmatch(r"[1-9][0-9]{2,3}|front-desk|\*98", where.extension)
+    else:
+        assert check_number(INSIDE.trunks[where.trunk], where.extension) == where.extension
+
+
+def test_the_trunk_of_a_context_is_one_that_exists() -> None:
+    with pytest.raises(ConfigErrors, match=r"transfer\.contexts\.phones\.trunk.*no such trunk"):
+        config(FULL, transfer={"contexts": {"phones": {"trunk": "mian"}}})
 
 
 # ---------------------------------------------------------------- caller ids and capacity
 
 
-@pytest.mark.parametrize("text", ["+4930123", "1001", "Reception <+4930123>", '"The desk" <1001>', "Müller <1001>"])
-def test_caller_ids(text: str) -> None:
-    assert check_caller_id(text) == text
+def showing(*caller_ids: str, caller_id: str | None = "+4930123") -> Trunk:
+    return config(FULL, trunks__main__caller_id=caller_id, trunks__main__caller_ids=list(caller_ids)).trunks["main"]
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "a b", "x\r\nX-Evil: 1 <1>", "Name <1>\n", "<1>", "a <1> <2>", "${SHELL(x)} <1>", 'a"b <1>', "a@b", "x" * 200],
+    ("allowed", "wanted", "shown"),
+    [
+        ([], "+4930123", "+4930123"),
+        ([], "+49 30 123", "+4930123"),
+        (["+4930555*"], "+493055512", "+493055512"),
+        (["+4930555*"], "+4930555", "+4930555"),
+        (["1001"], "1001", "1001"),
+        (["Reception <+4930124>"], "Reception <+4930124>", "Reception <+4930124>"),
+        (["Reception <+4930124>"], '"Reception" <+49 30 124>', "Reception <+4930124>"),
+        (["Reception <+4930124>"], "+4930124", "+4930124"),
+        (["Müller <+4930*>"], "Müller <+49301>", "Müller <+49301>"),
+    ],
 )
-def test_other_caller_ids_are_refused(text: str) -> None:
+def test_caller_ids_that_a_trunk_may_show(allowed: list[str], wanted: str, shown: str) -> None:
+    assert check_caller_id(showing(*allowed), wanted) == shown
+
+
+@pytest.mark.parametrize("allowed", [[], ["+4930555*", "Reception <+4930124>", "1001"]])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("112", "110", "+49112", "+493012", "+49301234", "004930123", "4930123", "+4930555A", "+49305551*", "1002"),
+        *("Bank <+4930123>", "Bank <+4930555123>", "Bank <+4930124>", "reception  <+4930124>", "Police <1001>"),
+        *("Reception <+4930555123>", "Reception <+4930123>", "+4930124 <+4930124>", '"112" <+4930123>'),
+        *("", "a b", "x\r\nX-Evil: 1 <1>", "Name <1>\n", "<1>", "a <1> <2>", "${SHELL(x)} <1>", 'a"b <1>', "a@b"),
+        *("x" * 200, "Reception <+4930124>;", "anonymous", "\u0661\u0661\u0662", "+4930123\u200b"),
+    ],
+)
+def test_other_caller_ids_are_refused(allowed: list[str], text: str) -> None:
+    with pytest.raises(NotAllowed) as refused:
+        check_caller_id(showing(*allowed), text)
+    assert not re.search("[0-9]{2}", str(refused.value).replace("+49301234567", ""))
+
+
+def test_a_trunk_without_a_caller_id_shows_none() -> None:
     with pytest.raises(NotAllowed):
-        check_caller_id(text)
+        check_caller_id(showing(caller_id=None), "+4930123")
+
+
+@given(st.text(alphabet='0123456789+-*. <>"Bank', max_size=20) | st.text(max_size=20))
+def test_a_caller_id_that_passes_is_one_of_the_trunks(text: str) -> None:
+    trunk = showing("+4930555*", "Bank <+4930124>")
+    try:
+        shown = check_caller_id(trunk, text)
+    except NotAllowed:
+        return
+    assert re.fullmatch(r"\+4930123|\+4930555[0-9]*|(Bank <)?\+4930124>?", shown, re.ASCII)

@@ -266,12 +266,16 @@ def test_tools_have_valid_schemas_and_wait_for_speech() -> None:
         assert len(tool.description) < 1024
 
 
-def test_transfer_offers_the_named_targets_or_else_takes_a_number() -> None:
+def test_transfer_offers_the_named_targets_and_any_number_only_where_the_config_says_so() -> None:
     named = {tool.name: tool for tool in session_spec(config(), "reception", {}).tools}["transfer"]
     assert named.parameters["properties"]["to"]["enum"] == ["sales", "support"]
     assert named.parameters["required"] == ["to"]
-    free = {tool.name: tool for tool in session_spec(config(FULL, transfer={}), "reception", {}).tools}["transfer"]
+    nowhere = config(FULL, transfer={})
+    assert "transfer" not in {tool.name for tool in session_spec(nowhere, "reception", {}).tools}
+    anywhere = config(FULL, transfer__any_number=True)
+    free = {tool.name: tool for tool in session_spec(anywhere, "reception", {}).tools}["transfer"]
     assert "enum" not in free.parameters["properties"]["to"]
+    assert "sales, support" in free.parameters["properties"]["to"]["description"]
 
 
 def test_retention_is_told_by_folder() -> None:

@@ -12,7 +12,8 @@ from controller.limits import NotAllowed, check_number, destination, dial_string
 from controller.tolls import why_denied
 from tests.unit.controller.configs import FULL, config
 
-COSTLY, ABROAD, UNKNOWN, HOMELESS, UNREAD = (
+EMERGENCY, COSTLY, ABROAD, UNKNOWN, HOMELESS, UNREAD = (
+    "emergency number",
     "premium rate, shared",
     "abroad, or",
     "known to exist",
@@ -37,7 +38,6 @@ TABLE = {
         "+493055500001": None,
         "1711234567": None,
         "08001234567": None,
-        "112": None,
         "5001": None,
         "0": None,
         "alice": None,
@@ -86,7 +86,6 @@ TABLE = {
         "+12125551234": None,
         "*672125551234": None,
         "8005551234": None,
-        "911": None,
         "9005551234": COSTLY,
         "19005551234": COSTLY,
         "8765551234": COSTLY,

@@ -26,7 +26,7 @@ CONFIG = config(
     },
 )
 SALES = m.Target("PJSIP/4930555@trunk", "4930555", caller_id="+4930123", timeout=30.0, trunk="main")
-SUPPORT = m.Target("Local/7000@queues/n", "7000@queues")
+SUPPORT = m.Target("Local/7000@queues/n", "7000@queues", trunk="main")
 
 
 def plan(trunk: str | None = "main") -> Plan:
