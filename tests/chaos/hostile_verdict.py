@@ -1,0 +1,74 @@
+"""What must hold after a hostile hour: nobody but the hostile parties has lost anything.
+
+Owns the comparison of an installation before and after, and which gaps of innocent callers count: all over 60 ms, but
+those in which other programs of this machine had the cores (`machine_load`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import processes
+from tests.chaos.callers import Visit
+from tests.chaos.machine_load import MARGIN, Sample, busy_machine
+from tests.chaos.verdict import Usage, usage
+from tests.e2e.house import House
+
+HEARS_WITHIN = 3.0
+"""Who stays for less need not have heard the agent."""
+MEMORY_MB = 96
+"""By which a process may have grown: heaps find their size, and a model may send 16 MB at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Of an installation: its processes by name, what they hold, and their memory in MB."""
+
+    pids: Mapping[str, int]
+    usage: Mapping[str, Usage]
+    memory: Mapping[str, float]
+
+    @classmethod
+    async def of(cls, running: House) -> "State":
+        workers = (await running.api("GET", "/v1/workers"))["workers"]
+        pids = {str(each["name"]): int(each["pid"]) for each in workers}
+        pids |= {"controller": running.service.pid, "asterisk": running.asterisk.pid}
+        memory = {name: processes.read(pid).rss / 2**20 for name, pid in pids.items()}
+        return cls(pids, await usage(running), memory)
+
+    def faults_since(self, before: "State") -> list[str]:
+        """Processes that are not the same any more, and those that hold more than a few calls would."""
+        if self.pids != before.pids:
+            return [f"processes were {before.pids} and are {self.pids}"]
+        files = [name for name in self.usage if not self.usage[name].flat(before.usage[name])]
+        grown = [name for name in self.memory if self.memory[name] > before.memory[name] + MEMORY_MB]
+        return [
+            *(f"{name} held {before.usage[name]} and holds {self.usage[name]}" for name in files),
+            *(f"{name} had {before.memory[name]:.0f} MB and has {self.memory[name]:.0f} MB" for name in grown),
+        ]
+
+
+def of_innocents(visits: Sequence[Visit], samples: Sequence[Sample]) -> list[str]:
+    """Calls that did not go as their callers wanted, and gaps of more than 60 ms. [pure]"""
+    found = []
+    for visit in visits:
+        if visit.outcome != "done" and not busy_machine(samples, visit.ended - MARGIN, visit.ended):
+            found.append(f"{visit.caller}: {visit.outcome} {visit.what}")
+        if visit.outcome == "done" and not visit.heard.first and visit.ended - visit.began > HEARS_WITHIN:
+            found.append(f"{visit.caller} never heard the agent")
+        found += [
+            f"{visit.caller} heard nothing for {gap.seconds * 1000:.0f} ms at {gap.since:.2f}"
+            for gap in visit.heard.holes
+            if not busy_machine(samples, gap.since, gap.until)
+        ]
+    return found
+
+
+def in_log(lines: Iterable[Mapping[str, Any]], log: Path) -> list[str]:
+    """Tracebacks, workers that were lost or started again, and what is no line of ours."""
+    started = [each for each in lines if each["event"] == "worker started"]
+    found = [str(each["exception"])[-1500:] for each in lines if "Traceback" in str(each.get("exception", ""))]
+    found += [str(each) for each in lines if each["event"] == "worker lost"]
+    found += [f"{len(started)} workers were started"] if len(started) != 2 else []
+    return found + [raw[:300] for raw in log.read_text(errors="replace").splitlines() if not raw.startswith("{")]
