@@ -114,6 +114,8 @@ async def _bytes(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(READ_SECONDS):
             return await request.read()
+    except (ConnectionError, web.RequestPayloadError):  # who asked has gone, or lied about its length
+        raise malformed("The body did not come whole.") from None
     except TimeoutError:
         headers: dict[str, str] = {hdrs.CONNECTION: "close"}
         raise Problem("too-slow", headers=headers) from None

@@ -151,12 +151,14 @@ class Line(asyncio.DatagramProtocol):
             self.done["answered"] += 1
             speaking = asyncio.create_task(sound.speak(sip.media_port(final)))
             until = asyncio.get_running_loop().time() + self._chance.uniform(*TALK)
-            while asyncio.get_running_loop().time() < until and dialog.call_id in self._up:
-                await asyncio.sleep(self._chance.uniform(0.2, 1.5))
-                self._in_dialog(dialog, sound.port)
-            await self._end(dialog)
-            speaking.cancel()
-            await asyncio.wait([speaking])
+            try:
+                while asyncio.get_running_loop().time() < until and dialog.call_id in self._up:
+                    await asyncio.sleep(self._chance.uniform(0.2, 1.5))
+                    self._in_dialog(dialog, sound.port)
+                await self._end(dialog)
+            finally:
+                speaking.cancel()
+                await asyncio.wait([speaking])
 
     def _in_dialog(self, dialog: sip.Dialog, port: int) -> None:
         chance = self._chance

@@ -12,11 +12,14 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import structlog
 from websockets.exceptions import ConnectionClosed
 
 from demo.realtime import Close, Delivery, Drop, Refuse, Say, Send, Session, Stall, StandIn, ToneBrain
 from demo.realtime.faults import Action, Script
 from tests.chaos import hostile_values as odd
+
+log = structlog.get_logger()
 
 TOOLS = ("transfer", "hang_up", "send_dtmf", "hold", "wait_for_user", "find_order", "place_order", "nonsense", "")
 CODES = (
@@ -26,7 +29,7 @@ CODES = (
 CLOSES = (1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1011, 1012, 1013, 3000, 4000, 4999)
 STATUSES = (400, 401, 403, 404, 429, 500, 502, 503)
 BURST_SECONDS, BURST_RATE = 1.0, 10_000
-PAUSE = (0.1, 0.6)
+PAUSE = (0.02, 0.3)
 REFUSED = 0.05
 """Share of the connections that are refused at once."""
 
@@ -97,15 +100,19 @@ class HostileModel:
             if not live:
                 continue
             attack = self._chance.choices(attacks, weights)[0]
-            self.done[attack.__name__.lstrip("_")] += 1
+            session, name = self._chance.choice(live), attack.__name__.lstrip("_")
+            self.done[name] += 1
+            log.info("attack", kind=name, session=session.number)
             with suppress(ConnectionClosed):
-                await attack(self._chance.choice(live))
+                await attack(session)
 
     # ------------------------------------------------------------ attacks
 
     async def _say(self, session: Session, *events: Any) -> None:
         for event in events:
-            await session.act(Send(odd.dumps(event)))
+            frame = odd.dumps(event)
+            log.info("says", session=session.number, frame=frame[:300])
+            await session.act(Send(frame))
 
     def _ids(self, session: Session) -> tuple[str, str]:
         """A response and an item: of now, of before, or of nobody."""

@@ -17,6 +17,8 @@ from tests.e2e.house import House
 
 HEARS_WITHIN = 3.0
 """Who stays for less need not have heard the agent."""
+FAULTS = ("worker lost", "request failed by a fault of ours", "session failed")
+"""Log lines that must not come."""
 MEMORY_MB = 96
 """By which a process may have grown: heaps find their size, and a model may send 16 MB at once."""
 
@@ -69,6 +71,6 @@ def in_log(lines: Iterable[Mapping[str, Any]], log: Path) -> list[str]:
     """Tracebacks, workers that were lost or started again, and what is no line of ours."""
     started = [each for each in lines if each["event"] == "worker started"]
     found = [str(each["exception"])[-1500:] for each in lines if "Traceback" in str(each.get("exception", ""))]
-    found += [str(each) for each in lines if each["event"] == "worker lost"]
+    found += [str(each) for each in lines if each["event"] in FAULTS]
     found += [f"{len(started)} workers were started"] if len(started) != 2 else []
     return found + [raw[:300] for raw in log.read_text(errors="replace").splitlines() if not raw.startswith("{")]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from controller.api import bodies, server
 from tests.integration.api_stage import ADMIN, stage
@@ -223,6 +224,23 @@ async def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.Mon
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"/problems/too-slow" in answer
         assert it.calls.asked == []
+
+
+@pytest.mark.parametrize("more", [b"Content-Length: 20\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"])
+async def test_who_goes_away_within_a_body_is_no_fault_of_ours(more: bytes) -> None:
+    with capture_logs() as lines:
+        async with stage() as it:
+            for abort in (True, False):
+                _, writer = await asyncio.open_connection("127.0.0.1", it.port)
+                writer.write(HEAD + more)
+                await writer.drain()
+                await asyncio.sleep(0.05)
+                (writer.transport.abort if abort else writer.close)()
+            async with asyncio.timeout(5):
+                while sum(line["event"] == "request" for line in lines) < 2:  # noqa: ASYNC110 - only the log tells
+                    await asyncio.sleep(0.01)
+            assert it.calls.asked == []
+    assert [line for line in lines if line["log_level"] == "error"] == []
 
 
 @pytest.mark.parametrize(
