@@ -89,7 +89,7 @@ def settings(against: Actors, folder: Path) -> dict[str, Any]:
     targets = {"colleague": "6000@test-targets", "busy": "6002@test-targets", "silent": "6003@test-targets"}
     hostile = {
         **{
-            "instructions": "You talk to {{caller}}, {{name}}.",
+            "instructions": "You talk to {{caller}}.",
             "greeting": "Hello {{name}}.",
             "providers": ["hostile"],
         },

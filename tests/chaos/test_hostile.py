@@ -101,7 +101,7 @@ async def in_peace_again(running: House, before: hostile_verdict.State) -> list[
 async def leftovers(running: House) -> list[str]:
     """Callers who vanished are missed by Asterisk only after a minute."""
     deadline = time.monotonic() + LEFT_OVER
-    while (left := await running._left()) and time.monotonic() < deadline:
+    while (left := await running._left()) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.3)
     return [f"left: {each}" for each in left]
 
