@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError, WithJsonSchema
 
+from bridge.strict_json import well_formed
 from controller.api.problems import Problem, malformed
 from controller.config_webhooks import WebhookUrl
 
@@ -103,8 +104,8 @@ def body_of(raw: bytes, kind: type[B]) -> B:
         raise malformed(
             "The body has wrong or unknown fields.", *map(_field, error.errors(include_url=False))
         ) from None
-    if holds_nul(found):
-        raise malformed("The body has a text with the character U+0000, which no store keeps.")
+    if ill_formed(found):
+        raise malformed("The body has a text with U+0000, or with half of a character (a lone surrogate).")
     return body
 
 
@@ -134,15 +135,15 @@ def _json(raw: bytes) -> Any:
         raise malformed("The body has a number that is too long.") from None
 
 
-def holds_nul(value: Any) -> bool:
-    """PostgreSQL takes no text with U+0000; SQLite does, and other readers of it stop there."""
+def ill_formed(value: Any) -> bool:
+    """Whether a text in it can't be kept or sent: PostgreSQL takes no U+0000, and nothing encodes a lone surrogate."""
     match value:
         case str():
-            return "\x00" in value
+            return well_formed(value) != value
         case dict():
-            return any(holds_nul(key) or holds_nul(each) for key, each in value.items())
+            return any(ill_formed(key) or ill_formed(each) for key, each in value.items())
         case list():
-            return any(map(holds_nul, value))
+            return any(map(ill_formed, value))
     return False
 
 

@@ -39,6 +39,7 @@ SHUTDOWN = 15.0
 log = structlog.get_logger()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(int(1.2 * SECONDS + 300))
 async def test_hostile_hour(own_asterisk: Asterisk, tmp_path: Path) -> None:
     log.warning("hostile", seed=SEED, seconds=SECONDS)

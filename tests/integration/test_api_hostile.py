@@ -99,6 +99,30 @@ async def test_wrong_and_unknown_fields_are_pointed_at(body: dict[str, Any], poi
         assert all(each["detail"] for each in told["errors"])
 
 
+@pytest.mark.parametrize("text", ["\\ud83d", "a\\ude00b", "\\ude00\\ud83d", "\\u0000"])
+@pytest.mark.parametrize("raw", ['{"to": "1", "variables": {"a": "%s"}}', '{"to": "1", "variables": {"%s": "a"}}'])
+async def test_text_that_nothing_could_encode_or_keep(raw: str, text: str) -> None:
+    async with stage() as it:
+        status, told = await problem(it, "POST", PLACE, data=(raw % text).encode(), headers=JSON)
+        assert (status, told["type"]) == (400, "/problems/malformed-request")
+
+
+@pytest.mark.parametrize("text", ["\\ud83d", "\\udc00!"])
+async def test_half_a_character_is_not_said(text: str) -> None:
+    async with stage() as it:
+        path = f"/v1/calls/{it.calls.add().id}/say"
+        status, _ = await problem(it, "POST", path, data=f'{{"text": "{text}"}}'.encode(), headers=JSON)
+        assert status == 400
+
+
+async def test_two_halves_make_a_character() -> None:
+    async with (
+        stage() as it,
+        it.request("POST", PLACE, data=b'{"to": "1", "variables": {"a": "\\ud83d\\ude00"}}', headers=JSON) as answer,
+    ):
+        assert answer.status == 202
+
+
 @pytest.mark.parametrize("action", ["hangup", "transfer"])
 async def test_actions_take_no_unknown_fields(action: str) -> None:
     async with stage() as it:
