@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class Guard:
-    """`run` returns the worker's exit status once we were told to stop."""
+    """`run` returns the last worker's exit status once we were told to stop; 0 if that was before the first one."""
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         self._argv = [sys.executable, "-m", "bridge.worker", *argv]
@@ -55,15 +55,25 @@ class Guard:
             address = str(Path(folder) / "notify")
             ear.bind(address)
             env = {**self._env, SOCKET: address, WATCHDOG: str(round(SILENT * 1e6))}
-            while True:
+            status = 0
+            while not self._stopping:
                 began = monotonic()
-                self._child = subprocess.Popen(self._argv, env=env)
-                status = self._watch(self._child, ear)
+                self._child = child = subprocess.Popen(self._argv, env=env)
+                if self._stopping:  # the signal came before the handler knew of this child
+                    child.terminate()
+                status = self._watch(child, ear)
                 if self._stopping:
-                    return status
-                log.error("the worker ended and is started again", pid=self._child.pid, status=status)
+                    break
+                log.error("the worker ended and is started again", pid=child.pid, status=status)
                 if monotonic() - began < STEADY:
-                    sleep(AGAIN)
+                    self._pause(AGAIN)
+            return status
+
+    def _pause(self, seconds: float) -> None:
+        """A signal ends it."""
+        end = monotonic() + seconds
+        while not self._stopping and monotonic() < end:
+            sleep(0.05)
 
     def _watch(self, child: subprocess.Popen[bytes], ear: socket.socket) -> int:
         """Until it has ended, or was killed."""

@@ -112,6 +112,7 @@ class Worker:
         self._host, self._port = "", 0
         self._drain_s = options.drain
         self._stopping = asyncio.Event()
+        self._signalled = asyncio.Event()
         self._now = asyncio.Event()
         self._effort = thread_time(), monotonic()
         self._meter = Meter()
@@ -127,9 +128,11 @@ class Worker:
         return self._host, self._port
 
     def stop(self) -> None:
-        """End in order; called a second time: without waiting for the present calls."""
-        if self._stopping.is_set():
+        """End in order; called a second time: without waiting for the present calls. The controller's wish before it
+        (`retire`) is no first time, but its longer patience ends."""
+        if self._signalled.is_set():
             self._now.set()
+        self._signalled.set()
         self._stopping.set()
 
     def retire(self, seconds: float) -> None:
@@ -194,22 +197,32 @@ class Worker:
                 raise end
 
     async def _drain(self) -> None:
-        drain = asyncio.create_task(self._drain_politely(), name="drain")
-        hurry = asyncio.create_task(self._now.wait(), name="hurry")
-        try:
-            await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
-            if not drain.done():
-                drain.cancel()
-                await self._sessions.drain(0)
-        finally:
-            hurry.cancel()
-            await asyncio.gather(drain, hurry, return_exceptions=True)
+        """As long as the controller wished (`retire`); from the first signal on `--drain` seconds at most; from the
+        second on no longer."""
+        patience = self._drain_s
+        for cut_short in (self._signalled, self._now):
+            if not cut_short.is_set() and await self._drained(patience, cut_short):
+                return
+            patience = min(patience, self._options.drain)
+        await self._sessions.drain(0)
 
-    async def _drain_politely(self) -> None:
+    async def _drained(self, seconds: float, cut_short: asyncio.Event) -> bool:
+        """Whether no call is left, which it is not if `cut_short` is set before."""
+        drain = asyncio.create_task(self._drain_politely(seconds), name="drain")
+        cut = asyncio.create_task(cut_short.wait(), name="drain cut short")
+        try:
+            await asyncio.wait({drain, cut}, return_when=asyncio.FIRST_COMPLETED)
+            return drain.done()
+        finally:
+            for task in (drain, cut):
+                task.cancel()
+            await asyncio.gather(drain, cut, return_exceptions=True)
+
+    async def _drain_politely(self, seconds: float) -> None:
         """The controller learns with the next beat that this worker ends: calls on their way here are still taken."""
         if self._link.up:
-            await asyncio.sleep(min(NOTICE_SECONDS, self._drain_s / 10))
-        await self._sessions.drain(self._drain_s)
+            await asyncio.sleep(min(NOTICE_SECONDS, seconds / 10))
+        await self._sessions.drain(seconds)
 
     async def _alone(self, seconds: float) -> None:
         """Returns when the controller has been away and no call was left for so long: nobody needs this process."""

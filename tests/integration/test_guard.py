@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import Process
 
 import pytest
 
 from bridge import contract
+from bridge.guard import Guard
 
 PATIENCE = 60.0
 
@@ -50,3 +52,44 @@ async def test_a_worker_that_stands_still_is_killed_and_the_next_one_begins() ->
         if guard.returncode is None:
             guard.kill()
             await guard.wait()
+
+
+async def guard_of(*argv: str, **environment: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bridge.guard", *argv),
+        env={**os.environ, contract.TOKEN_ENV: "a-long-enough-token", "VOICEAI_LOG": "json", **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_in_the_pause_before_the_next_start_ends_the_guard(number: signal.Signals) -> None:
+    guard = await guard_of("--no-such-option")
+    assert guard.stderr is not None
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while b"started again" not in await guard.stderr.readline():
+                pass
+            guard.send_signal(number)  # nobody is there to pass it on to
+            rest = await guard.stderr.read()
+            assert await guard.wait() == 2  # as the worker ended
+        assert b"usage" not in rest, "another worker was started"
+    finally:
+        if guard.returncode is None:
+            guard.kill()
+            await guard.wait()
+
+
+def test_a_signal_while_a_worker_is_being_started_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler runs before the guard knows of the child."""
+    guard = Guard(["--name", "early"], os.environ)
+
+    def started(*_: object, **__: object) -> "subprocess.Popen[bytes]":
+        child = subprocess_of([sys.executable, "-c", "import time; time.sleep(60)"])
+        guard.stop()
+        return child
+
+    subprocess_of = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", started)
+    assert guard.run() == -signal.SIGTERM
+    assert guard.run() == 0, "told to stop before: no worker is started"

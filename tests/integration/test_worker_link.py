@@ -349,6 +349,33 @@ async def test_a_worker_that_is_retired_says_so_and_ends_with_its_last_call(cont
             assert (await controller.event(contract.Ended, each)).reason == "over"
 
 
+async def test_the_first_signal_to_a_worker_that_is_retired_is_not_the_second(controller: ControllerPeer) -> None:
+    async with running(replace(OPTIONS, controller=controller.url, drain=60)) as worker:
+        await arrived(controller)
+        call = await prepared(controller)
+        async with at(controller, call) as asterisk:
+            await controller.event(contract.MediaConnected, call)
+            worker.retire(120)
+            await controller.until(lambda: controller.beats[-1:] and controller.beats[-1].load.draining)
+            worker.stop()
+            await asterisk.hear(3)  # still there: the present calls have 60 s
+            worker.stop()
+            await asterisk.ended()
+
+
+async def test_the_first_signal_shortens_the_patience_of_a_retirement(controller: ControllerPeer) -> None:
+    async with running(replace(OPTIONS, controller=controller.url, drain=0)) as worker:
+        await arrived(controller)
+        call = await prepared(controller)
+        async with at(controller, call) as asterisk:
+            await controller.event(contract.MediaConnected, call)
+            worker.retire(600)
+            await controller.until(lambda: controller.beats[-1:] and controller.beats[-1].load.draining)
+            worker.stop()
+            await asterisk.ended()
+            assert (await controller.event(contract.Ended, call)).reason == "the worker stops"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 async def test_the_process_from_its_start_to_sigterm(controller: ControllerPeer) -> None:
     process = await asyncio.create_subprocess_exec(
