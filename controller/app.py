@@ -34,6 +34,7 @@ from controller.ari.events import ApplicationReplaced
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.rest import Ari
 from controller.call import adoption, milestones
+from controller.call.reconcile import Reconciler
 from controller.call.registry import Registry
 from controller.call.trace import Traces
 from controller.canary import Canary
@@ -63,8 +64,6 @@ from controller.usage_book import UsageBook
 from controller.workers import Workers
 
 log = structlog.get_logger()
-
-SWEEP_EVERY = 30.0  # seconds; finds what a request that timed out has left behind
 
 EXIT_OK, EXIT_REPLACED = 0, 3
 
@@ -112,7 +111,7 @@ class Controller:
         self.orders = Orders(config, queue, self.dialer.wake, self._observe)
         self.scenery = Scenery(self.workers.tell_all, self.registry.cost)
         self.workers.on_scenes = self.scenery.take
-        self._reconciling: asyncio.Task[None] | None = None
+        self._reconciler = Reconciler(ari, self.registry, lambda: self.registry.ready()["asterisk"])
         self._rolling: asyncio.Task[bool] | None = None
 
     def _worker_event(self, event: contract.CallEvent) -> None:
@@ -208,6 +207,7 @@ class Controller:
             *self._canary(),
             self._task("asterisk", self._follow_asterisk()),
             self._task("pulse", self._feel_pulse()),
+            self._task("reconcile", self._reconciler.run()),
             self._task("audit", trail.run()),
             self._task("queue depth", self._depth.run()),
             self._task("usage", self.usage.run()),
@@ -261,14 +261,13 @@ class Controller:
         link = Link(
             ari.url, ari.username, ari.password.get_secret_value(), ari.app, trust=towards(ari.url, ari.ca_file)
         )
-        sweep = self._tasks.create_task(self._sweep(), name="sweep")
         try:
             async with contextlib.aclosing(link.stream()) as stream:
                 async for what in stream:
                     match what:
                         case LinkUp():
                             self.registry.link_up = True
-                            self._reconcile()
+                            self._reconciler.request()
                         case LinkDown():
                             self.registry.link_up = False
                             self._metrics.ari_link_lost()
@@ -279,13 +278,12 @@ class Controller:
                             self.registry.take(what)
         finally:
             self.registry.link_up = False
-            sweep.cancel()
 
     async def _feel_pulse(self) -> None:
         def tell(frozen: bool) -> None:
             self.registry.frozen = frozen
             if not frozen:
-                self._reconcile()  # teardowns have given up meanwhile: what they left need not wait for the sweep
+                self._reconciler.request()  # what teardowns have left meanwhile need not wait for the sweep
 
         at = self._config.asterisk.ari
         secret = at.password.get_secret_value()
@@ -301,16 +299,6 @@ class Controller:
         self._status = EXIT_REPLACED
         self._hurry.set()  # of calls that we do not hear of there is no end to wait for
         self.stop()
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_EVERY)
-            if self.registry.link_up:
-                self._reconcile()
-
-    def _reconcile(self) -> None:
-        if self._reconciling is None or self._reconciling.done():
-            self._reconciling = self._tasks.create_task(self.registry.reconcile(), name="reconcile")
 
     async def _supervise(self, port: int) -> None:
         bridge, listen = self._config.bridge, self._config.api.listen.host

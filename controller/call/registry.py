@@ -1,12 +1,10 @@
 """All calls of this controller: which there are, which event belongs to which, and what Asterisk holds of ours.
 
-Owns the map from channel ids to calls, the beginning and the end of each call here, and the reconcile after each
-link-up: calls whose channels are gone are told so, and channels and bridges of ours that no call owns are removed.
-Implements `view.Calls` for the HTTP API. Decides nothing about a call once it lives: that is `machine.py`.
+Owns the map from channel ids to calls, and the beginning and the end of each call here. Implements
+`reconcile.Calls`, and `view.Calls` for the HTTP API. Decides nothing about a call once it lives: that is `machine.py`.
 """
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -25,6 +23,7 @@ from controller.call.adoption import Adopted, kept
 from controller.call.arrivals import Arrivals
 from controller.call.errand import Errand
 from controller.call.plan import Plan, State
+from controller.call.reconcile import is_caller
 from controller.call.room import Room, today
 from controller.call.spending import PER_CALL, Spending
 from controller.call.verbs import Verbs
@@ -40,17 +39,6 @@ from controller.workers import Workers
 log = structlog.get_logger()
 
 KEPT_AFTER_END = 1000  # calls that can still be asked about
-ORPHAN_GRACE = 2.0  # seconds: a channel seen by a reconcile may have its StasisStart still in our queue
-
-_NO_CALLERS = ("Snoop/", "Recorder/", "Announcer/", "AudioSocket/", "UnicastRTP/", "WebSocket/", "CBAnn/", "Surrogate/")
-
-
-def is_caller(channel: Channel) -> bool:
-    """Only what entered by the dialplan is a call. Of a Local channel that is its ;2 half: the ;1 half is put into
-    our app by Asterisk itself when somebody is transferred by REFER."""
-    if m.Ids.call_of(channel.id) is not None or channel.name.startswith(_NO_CALLERS):
-        return False
-    return not channel.name.startswith("Local/") or channel.name.endswith(";2")
 
 
 def _view(actor: CallActor) -> view.CallView:
@@ -89,6 +77,10 @@ class Registry:
         self._adopted: set[str] = set()
         """Calls of an earlier controller, of which Asterisk may have more than this one was told."""
         self._anew: set[str] = set()
+        self._in_app: set[str] = set()
+        """Legs of ours whose StasisStart was told, and whose end was not yet."""
+        self._received: set[str] = set()
+        """Callers whom a reconcile has found; their StasisStart may still come."""
         self.frozen = False
         """Asterisk answers, but acts on no channel (`pulse`)."""
 
@@ -115,17 +107,23 @@ class Registry:
             case ari_events.StasisStart(channel=channel, args=args):
                 self._entered(channel, args)
             case ari_events.StasisEnd(channel=channel):
+                self._left_app(channel.id)
                 self._arrivals.left(channel.id)
                 self._put(channel.id, m.LegGone(channel.id, in_dialplan=True))
             case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
                 self._put(channel.id, m.LegGone(channel.id, cause, status))
                 self._by_leg.pop(channel.id, None)
+                self._left_app(channel.id)
             case ari_events.ChannelHangupRequest(channel=channel, cause=cause):
                 self._put(channel.id, m.LegHungUp(channel.id, cause))
             case ari_events.PlaybackFinished(playback_id=playback):
                 self._put(playback, m.SoundOver(playback))
             case ari_events.ChannelStateChange(channel=channel) if channel.state == "Ringing":
                 self._put(channel.id, m.LegRinging(channel.id))
+
+    def _left_app(self, channel: str) -> None:
+        self._in_app.discard(channel)
+        self._received.discard(channel)
 
     def _put(self, name: str, what: m.Input) -> bool:
         actor = self._live.get(self._by_leg.get(name) or m.Ids.call_of(name) or "")
@@ -135,10 +133,14 @@ class Registry:
 
     def _entered(self, channel: Channel, args: tuple[str, ...]) -> None:
         if m.Ids.call_of(channel.id) is not None:
+            self._in_app.add(channel.id)
             if not self._put(channel.id, m.LegEntered(channel.id, args)):
                 self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
         elif is_caller(channel):
-            self._arrivals.arrived(channel, args)
+            if channel.id in self._received:
+                self._received.discard(channel.id)  # a reconcile was faster than its event
+            else:
+                self._arrivals.arrived(channel, args)
         else:
             log.info("not a caller, left alone", channel=channel.id, technology=channel.name.partition("/")[0])
 
@@ -262,6 +264,7 @@ class Registry:
         log.warning("a call of an earlier controller goes on", call=plan.call, state=found.call.state.value)
         self._observe(milestones.CallAdopted(_view(actor), plan.webhook, plan.attempt))
         self._adopted.add(plan.call)
+        self._in_app |= actor.standing
         self._let_live(actor)
 
     def receive_anew(self, channel: str) -> None:
@@ -322,53 +325,34 @@ class Registry:
         self.room.draining = True
         await drain.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
 
-    # ------------------------------------------------------------ reconcile
+    # ------------------------------------------------------------ what is compared with Asterisk (reconcile.Calls)
 
-    async def reconcile(self) -> None:
-        """After each link-up, and now and then: no event is replayed for what happened while the link was down."""
-        before = {call: actor.standing for call, actor in self._live.items()}
-        try:
-            channels = {channel.id: channel for channel in await self._ari.channels()}
-            bridges = await self._ari.bridges()
-            mine = await self._ari.application(self._config.asterisk.ari.app)
-        except AriError as error:
-            log.warning("reconcile failed; the next one tries again", reason=str(error))
-            return
-        for call, ids in before.items():
-            actor = self._live.get(call)
-            if actor is not None:
-                for gone in sorted((ids & actor.standing) - channels.keys()):
-                    if m.Ids.is_bridge(gone):
-                        continue
-                    log.info("leg gone while nobody watched", call=call, channel=gone)
-                    actor.put(m.LegGone(gone))
-        ours = {id for id in mine.channel_ids if id in channels and (m.Ids.call_of(id) or is_caller(channels[id]))}
-        for channel in [each for each in sorted(self._anew & ours) if not self._owned(each)]:
-            log.warning("a caller of an earlier controller is received anew", channel=channel)
-            self._arrivals.arrived(channels[channel], ())
-        self._anew.clear()
-        # Not mine.bridge_ids: an app does not hear of a bridge that no channel of its has ever joined.
-        by_name = f"{self._config.asterisk.ari.app} "
-        await self._remove_orphans(ours, {b.id for b in bridges if m.Ids.call_of(b.id) and b.name.startswith(by_name)})
+    def standing(self) -> dict[str, frozenset[str]]:
+        return {call: actor.standing for call, actor in self._live.items()}
 
-    async def _remove_orphans(self, channels: set[str], bridges: set[str]) -> None:
-        if all(map(self._owned, channels | bridges)):
-            self._adopted.clear()
-            return
-        await asyncio.sleep(ORPHAN_GRACE)
-        for channel in sorted(channels):
-            if not self._owned(channel):
-                # One that is listed, and not to be found, was hung up in the middle of a REFER: docs/transfers.md.
-                if await self._reject(channel, "normal"):
-                    log.warning("orphan channel removed", channel=channel)
-        for bridge in sorted(bridges):
-            if not self._owned(bridge):
-                log.warning("orphan bridge removed", bridge=bridge)
-                with contextlib.suppress(AriError):  # the next reconcile sees it again
-                    await self._ari.destroy_bridge(bridge)
-
-    def _owned(self, name: str) -> bool:
+    def owned(self, name: str) -> bool:
         call = self._by_leg.get(name) or m.Ids.call_of(name)
         if call in self._adopted and call in self._live:
-            return self._live[call].claims(name)  # a supervisor's leg is not taken over
+            return self._live[call].claims(name)
         return call in self._live or self._arrivals.asks(name)
+
+    def left(self, call: str, channel: str) -> None:
+        self._left_app(channel)
+        if call in self._live:
+            self._live[call].put(m.LegGone(channel))
+
+    def entered(self, channel: Channel, arguments: tuple[str, ...]) -> None:
+        if channel.id not in self._in_app and self.owned(channel.id):
+            log.warning("a leg has answered while nobody listened", channel=channel.id)
+            self._entered(channel, arguments)
+
+    def is_fresh(self, channel: str) -> bool:
+        return channel in self._anew
+
+    def receive(self, channel: Channel, arguments: tuple[str, ...]) -> None:
+        self._anew.discard(channel.id)
+        self._received.add(channel.id)
+        self._arrivals.arrived(channel, arguments)
+
+    def all_owned(self) -> None:
+        self._adopted.clear()

@@ -1,4 +1,4 @@
-"""Which event belongs to which call, and what the reconcile takes for nobody's."""
+"""Which event belongs to which call."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,60 +13,26 @@ from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari
 from controller.call import messages as m
-from controller.call import registry as registries
 from controller.call.actor import CallActor
 from controller.call.record import Record
 from controller.call.registry import Registry
 from controller.cost import Prices
 from controller.tools.http import HttpTools
 from controller.workers import Workers
-from tests.unit.controller.call.test_machine import CALL, CALLER
+from tests.unit.controller.call.test_machine import CALL, CALLER, IDS
 from tests.unit.controller.configs import SMALL, config
 
 LEG = cast(Channel, SimpleNamespace(id=CALLER, name="PJSIP/trunk-00000001", state="Up"))
 
 
-class Listing:
-    """An Asterisk that lists one channel. `there`: it can be hung up."""
-
-    def __init__(self, there: bool) -> None:
-        self.there = there
-        self.hung_up: list[str] = []
-
-    async def channels(self) -> list[Channel]:
-        return [LEG]
-
-    async def bridges(self) -> list[Any]:
-        return []
-
-    async def application(self, _: str) -> SimpleNamespace:
-        return SimpleNamespace(channel_ids=(CALLER,))
-
-    async def hangup(self, channel: str, **_: Any) -> bool:
-        self.hung_up.append(channel)
-        return self.there
-
-
-def made(ari: Listing, tasks: asyncio.TaskGroup, **changes: Any) -> Registry:
-    fakes = cast(Ari, ari), cast(Workers, SimpleNamespace())
+def made(tasks: asyncio.TaskGroup, **changes: Any) -> Registry:
+    fakes = cast(Ari, SimpleNamespace()), cast(Workers, SimpleNamespace())
     return Registry(config(SMALL, **changes), *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
-
-
-@pytest.mark.parametrize("there", [True, False])
-async def test_what_asterisk_only_lists_is_no_orphan(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
-    """Each reconcile sees it again, for as long as the carrier of a REFER owes its word."""
-    monkeypatch.setattr(registries, "ORPHAN_GRACE", 0.0)
-    ari = Listing(there)
-    async with asyncio.TaskGroup() as tasks:
-        with capture_logs() as logs:
-            await made(ari, tasks).reconcile()
-    assert ari.hung_up == [CALLER]
-    assert [line["event"] for line in logs] == ["orphan channel removed"] * there
 
 
 async def test_a_hang_up_out_there_is_told_before_the_leg_is_gone() -> None:
     async with asyncio.TaskGroup() as tasks:
-        registry, got = made(Listing(True), tasks), list[m.Input]()
+        registry, got = made(tasks), list[m.Input]()
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
         registry._by_leg[CALLER] = CALL
         registry.take(ari_events.ChannelHangupRequest(LEG, 16))
@@ -87,7 +53,7 @@ def spender(registry: Registry, call: str) -> tuple[list[m.Input], Callable[[], 
 @pytest.mark.parametrize("limit", ["spend_per_day", "spend_per_call"])
 async def test_a_limit_of_spending_ends_each_call_once_and_is_logged_once(limit: str) -> None:
     async with asyncio.TaskGroup() as tasks:
-        registry = made(Listing(True), tasks, **{f"limits__{limit}": 1.0})
+        registry = made(tasks, **{f"limits__{limit}": 1.0})
         calls = [spender(registry, f"c{number}") for number in range(10)]
         with capture_logs() as logs:
             for _ in range(5):
@@ -100,3 +66,45 @@ async def test_a_limit_of_spending_ends_each_call_once_and_is_logged_once(limit:
     assert latest == [m.WrapUpDue(limit)]
     lines = [line["call"] for line in logs if line["event"] == "a spend limit is reached"]
     assert len(lines) == len(set(lines)) == (1 if limit == "spend_per_day" else 11)
+
+
+class Arrived(list[tuple[str, tuple[str, ...]]]):
+    """In place of the registry's arrivals: who was received, and with which arguments."""
+
+    def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
+        self.append((channel.id, args))
+
+    def left(self, _: str) -> None:
+        pass
+
+    def asks(self, _: str) -> bool:
+        return False
+
+
+async def test_a_caller_whom_a_reconcile_has_received_is_not_received_by_the_event_as_well() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        registry, arrived = made(tasks), Arrived()
+        registry._arrivals = cast(Any, arrived)
+        started = ari_events.StasisStart(LEG, ("lang=de",))
+        registry.receive(LEG, ("lang=de",))
+        registry.take(started)
+        assert arrived == [(CALLER, ("lang=de",))]
+        registry.take(started)  # it left us for the dialplan, which has sent it again
+        assert len(arrived) == 2
+
+
+async def test_a_leg_that_answered_unheard_is_told_to_its_call_once() -> None:
+    leg = cast(Channel, SimpleNamespace(id=IDS.callee, name="PJSIP/trunk-00000002", state="Up"))
+    async with asyncio.TaskGroup() as tasks:
+        registry, got = made(tasks), list[m.Input]()
+        registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
+        registry.entered(leg, ())
+        registry.entered(leg, ())
+        registry.take(ari_events.StasisEnd(leg))
+        registry.entered(leg, ("HUMAN",))
+        other = cast(Channel, SimpleNamespace(id=IDS.callee.replace(CALL, CALL[::-1]), name="PJSIP/x", state="Up"))
+        registry.entered(other, ())
+    assert [each for each in got if isinstance(each, m.LegEntered)] == [
+        m.LegEntered(IDS.callee),
+        m.LegEntered(IDS.callee, ("HUMAN",)),
+    ]
