@@ -4,7 +4,6 @@ Works on plain data, as `config_checks` does. Owns also what a tool over HTTP mu
 URL is one that the model must give, its schema is a schema, and its host is one that it may ask.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -12,9 +11,9 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
-import jsonschema
 from pydantic_core import PydanticCustomError
 
+from controller import argument_schema
 from controller.config_agents import BUILT_IN_TOOLS
 from controller.config_errors import Path, explain_unknown, shown
 from controller.config_source import Source
@@ -168,34 +167,10 @@ def _check_http_tool(name: str, tool: Mapping[str, Any], source: Source) -> None
 
 
 def _check_schema(schema: Mapping[str, Any], path: Path, source: Source) -> bool:
-    try:
-        schema = json.loads(json.dumps(schema, allow_nan=False))  # dates and the like are no JSON; numbers as keys are
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except (TypeError, ValueError, RecursionError):
-        source.add(path, "has a value that JSON does not have", "put dates, times and odd numbers in quotes")
-        return False
-    except jsonschema.SchemaError as error:
-        place = "".join(f".{part}" for part in error.absolute_path)
-        source.add(path, f"is no JSON Schema: see {place.lstrip('.') or 'its top'}", "json-schema.org has the rules")
-        return False
-    if schema and schema.get("type") != "object":
-        source.add(path, "must have `type: object`", "a model gives arguments by name")
-        return False
-    if any(not ref.startswith("#") for ref in _refs(schema)):
-        source.add(path, "has a $ref that leads elsewhere", "everything stands in here; only #/… can be referred to")
-        return False
-    return True
-
-
-def _refs(node: Any) -> Iterator[str]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _refs(item)
-    if isinstance(node, dict):
-        for key, item in node.items():
-            if key in ("$ref", "$dynamicRef"):
-                yield str(item)
-            yield from _refs(item)
+    found = argument_schema.problems(schema)
+    for each in found:
+        source.add((*path, *each.place), each.told, each.hint)
+    return not found
 
 
 def _check_arguments(url: str, schema: Mapping[str, Any], tool: Mapping[str, Any], path: Path, source: Source) -> None:

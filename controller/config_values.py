@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bridge.contract import Shape
-from controller import templates
+from controller import patterns, templates
 
 FORBIDDEN_IN_NUMBERS = "/&,;|$%{}()[]<>\"'`\\ \t\r\n"
 """Each of these means something to Asterisk, to SIP or to a shell. `@` and `:` only ever stand in `sip:user@host`."""
@@ -117,27 +117,26 @@ def _workers(value: Any) -> int | Literal["auto"]:
 
 
 def _pattern(text: str) -> str:
-    try:
-        compiled = re.compile(text, re.ASCII)
-    except re.error as error:
-        what = error.msg.partition("'")[0].strip()  # a quoted part would be the file's
-        raise wrong(f"is not a regular expression: {what}, at character {(error.pos or 0) + 1}") from None
-    dangerous = sorted({sign for sign in FORBIDDEN_IN_NUMBERS if _can_match(compiled, sign)})
+    if (told := patterns.problem(text)) is not None:
+        raise wrong(told, "write what a number may be, and put what it must not be under `deny`")
+    dangerous = sorted({sign for sign in FORBIDDEN_IN_NUMBERS if _can_match(text, sign)})
     if dangerous:
         signs = " ".join("space" if sign == " " else repr(sign)[1:-1] for sign in dangerous)
         raise wrong(
             f"also matches text with {signs}, which could change the dial string",
             r"say which signs a number has, e.g. \+?[0-9]{4,15}",
         )
-    if text.startswith("sip") and any(compiled.fullmatch(f"{each}@anywhere.invalid") for each in ("sip:1", "sip:user")):
+    if text.startswith("sip") and any(
+        patterns.fullmatch(text, f"{each}@anywhere.invalid") for each in ("sip:1", "sip:user")
+    ):
         raise wrong("matches SIP addresses of any host", r"name the host, e.g. sip:[a-z0-9]+@pbx\.example\.com")
     return text
 
 
-def _can_match(pattern: re.Pattern[str], sign: str) -> bool:
+def _can_match(pattern: str, sign: str) -> bool:
     """Not a proof, but it finds `.*`, `[^@]+` and `\\S{4,15}`. The proof is `limits.check_number`, on each number."""
     return any(
-        pattern.fullmatch("1" * before + sign + "1" * (length - before - 1))
+        patterns.fullmatch(pattern, "1" * before + sign + "1" * (length - before - 1))
         for length in (1, 2, 3, 4, 6, 8, 10, 12, 15)
         for before in {0, length // 2, length - 1}
     )
@@ -275,7 +274,7 @@ PhoneText = Annotated[str, Field(min_length=1, max_length=128)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 OptionalSecret = Annotated[Secret | None, BeforeValidator(lambda value: None if value == "" else value)]
 """Empty is none, so that `${NAME:-}` may leave it out."""
-AllowPattern = Annotated[str, Field(max_length=500), AfterValidator(_pattern)]
+AllowPattern = Annotated[str, Field(max_length=patterns.LONGEST), AfterValidator(_pattern)]
 EndpointTemplate = Annotated[str, AfterValidator(_template)]
 ReferTemplate = Annotated[str, AfterValidator(_refer)]
 TransferKind = Literal["blind", "attended", "refer"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller import config_values, tolls
+from controller import config_values, patterns, tolls
 
 if TYPE_CHECKING:
     from controller.config import Config, Trunk
@@ -118,12 +118,12 @@ def _check_sip(trunk: "Trunk", uri: str) -> str:
 
 def _allowed(trunk: "Trunk", text: str, *, sip: bool) -> bool:
     """A pattern is for SIP addresses if it begins with `sip`: one for numbers, however wide, never opens those."""
-    patterns = (each for each in trunk.allow if each.startswith("sip") is sip)
-    return any(re.fullmatch(each, text, re.ASCII) for each in patterns)
+    allowed = (each for each in trunk.allow if each.startswith("sip") is sip)
+    return any(patterns.fullmatch(each, text) for each in allowed)
 
 
 def _denied(trunk: "Trunk", text: str) -> bool:
-    return any(re.fullmatch(each, text, re.ASCII) for each in trunk.deny)
+    return any(patterns.fullmatch(each, text) for each in trunk.deny)
 
 
 def dial_string(trunk: "Trunk", number: str) -> str:

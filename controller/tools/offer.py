@@ -30,7 +30,7 @@ def _http(name: str, tool: HttpTool) -> FunctionTool:
     return FunctionTool(
         name=name,
         description=tool.description,
-        parameters=tool.parameters or _object({}, []),
+        parameters={"type": "object", "properties": {}} | tool.parameters,  # OpenAI refuses an object without either
         timeout_s=tool.timeout_s + MARGIN_S,
         filler=tool.filler,
     )

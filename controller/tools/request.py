@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import jsonschema
-
+from controller import argument_schema
 from controller.config_agents import HttpTool
 
 LONGEST_URL = 8000
@@ -52,13 +51,10 @@ def request_of(tool: HttpTool, arguments: Mapping[str, Any]) -> Request:
 def _check(tool: HttpTool, arguments: Mapping[str, Any]) -> None:
     try:
         json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
-        errors = list(jsonschema.Draft202012Validator(tool.parameters).iter_errors(arguments))
+        reason = argument_schema.misfit(tool.parameters, arguments)
     except (ValueError, RecursionError):
         raise Unfit("The arguments are not plain JSON.") from None
-    if errors:
-        first = jsonschema.exceptions.best_match(errors)
-        place = ".".join(map(str, first.absolute_path))
-        reason = f"{place}: {first.message}" if place else first.message
+    if reason is not None:
         raise Unfit(f"The arguments do not fit: {reason}"[:LONGEST_REASON])
 
 
