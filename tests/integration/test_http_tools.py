@@ -91,6 +91,26 @@ async def test_a_private_address_is_asked_only_if_its_host_is_listed(server: Ser
     assert server.asked == []
 
 
+async def test_a_name_is_looked_up_once_and_never_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another answer of the name's server, a moment later, leads nowhere: the address that was checked is asked."""
+    loop, asked = asyncio.get_running_loop(), []
+    look_up = loop.getaddrinfo
+
+    async def rebinding(host: Any, port: Any, **more: Any) -> Any:
+        asked.append(host)
+        if host == "rebind.example":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1" if len(asked) == 1 else "10.0.0.1", port))]
+        return await look_up(host, port, **more)
+
+    monkeypatch.setattr(loop, "getaddrinfo", rebinding)
+    monkeypatch.setattr("controller.reach.public", lambda address: address == "127.0.0.1")
+    url = f"http://rebind.example:{server.port}/{{id}}?{{q}}"
+    assert (await run(server, url=url, allowed_hosts=[])).ok
+    assert asked.count("rebind.example") == 1
+    assert set(asked) <= {"rebind.example", "127.0.0.1"}
+    assert server.asked[0][2]["Host"] == f"rebind.example:{server.port}"
+
+
 @pytest.mark.parametrize(
     ("response", "ok", "words"),
     [
