@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from controller import cli_show
 from controller.api.answers import Answer, CallAnswer
-from controller.client import ApiProblem, Client, Unreachable
+from controller.client import ApiProblem, Client, Unreachable, Unusable
 
 out, err = Console(), Console(stderr=True)
 
@@ -33,6 +33,9 @@ def connected(url: str, token: str) -> Iterator[Client]:
         err.print(f"{problem} [{problem.type}]", markup=False, soft_wrap=True)
         for each in problem.problem.errors or ():
             err.print(f"  {each.pointer or each.parameter or 'the request'}: {each.detail}", markup=False)
+        raise typer.Exit(1) from None
+    except Unusable as error:
+        err.print(f"voiceai can't ask: {error}", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     except Unreachable as error:
         err.print(f"{error}. Is `voiceai serve` running there?", markup=False, soft_wrap=True)

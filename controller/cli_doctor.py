@@ -75,7 +75,11 @@ def _gather(call: str, url: str, token: str, output: Path | None, *, as_machine:
         sys.stdout.write(bundle.summary(trace))
     else:
         into = output or Path(f"voiceai-{trace.id}.zip")
-        into.write_bytes(bundle.packed(trace))
+        try:
+            into.write_bytes(bundle.packed(trace))
+        except OSError as error:
+            out.print(f"{into} can't be written: {error.strerror}. Name another file with --output.", markup=False)
+            raise typer.Exit(1) from None
         for reason in trace.reasons:
             out.print(Text.assemble(("✗ ", "red"), reason.told))
             if reason.fix:

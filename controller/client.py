@@ -11,6 +11,7 @@ is placed with an idempotency key, so that a request whose answer was lost may b
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,6 +21,7 @@ from uuid import uuid4
 import httpx
 from pydantic import ValidationError
 
+from bridge.trust import LOOPBACK
 from controller.api.answers import (
     Answer,
     CallAnswer,
@@ -63,6 +65,10 @@ class Unreachable(Exception):
     """No answer, or none that this client understands."""
 
 
+class Unusable(Unreachable):
+    """Nothing was asked: the URL, the token or the environment (proxy, certificates) can't be used."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
     """`type` and `data` as in docs/events.md; `id` is what a stream is read on from."""
@@ -76,7 +82,14 @@ class Client:
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         self.url, self.token = url.rstrip("/"), token
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_SECONDS, transport=transport)
+        with _made(self.url):
+            self._http = httpx.Client(
+                base_url=self.url,
+                headers=headers,
+                timeout=TIMEOUT_SECONDS,
+                transport=transport,
+                trust_env=httpx.URL(self.url).host not in LOOPBACK,  # no proxy reaches this machine's loopback
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -326,6 +339,31 @@ def _problem(answer: httpx.Response) -> ApiProblem | Unreachable:
         return Unreachable(f"the answer was HTTP {answer.status_code} {answer.reason_phrase}, which voiceai never says")
     later = answer.headers.get("Retry-After", "")
     return ApiProblem(problem, float(later) if later.isdigit() else None)
+
+
+@contextmanager
+def _made(url: str) -> Iterator[None]:
+    """What httpx raises before it asks anybody. Nothing of the token is told."""
+    try:
+        yield
+    except ImportError:
+        raise Unusable(
+            "the environment (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY) names a SOCKS proxy, for which the package socksio "
+            "is missing: unset it for voiceai, or add the host to NO_PROXY"
+        ) from None
+    except UnicodeError:
+        raise Unusable("the URL or the token has letters that can't be sent: set it anew (--url, --token)") from None
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise Unusable(
+            f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR can't be used ({why}): unset it, or name a PEM file "
+            "that this user may read"
+        ) from None
+    except (httpx.InvalidURL, ValueError):
+        raise Unusable(
+            f"{url} is no URL such as http://127.0.0.1:8080 (--url), or the environment names a proxy that is none "
+            "(ALL_PROXY, HTTPS_PROXY, HTTP_PROXY)"
+        ) from None
 
 
 def _unreachable(url: str, error: httpx.HTTPError) -> Unreachable:

@@ -28,6 +28,7 @@ from websockets.exceptions import (
 from websockets.protocol import State
 
 from bridge.contract import Provider
+from bridge.proxies import BadProxy, proxy_for
 from bridge.realtime import dialects, events
 from bridge.realtime.connection import Connection
 from bridge.realtime.failures import (
@@ -165,9 +166,8 @@ async def configure(
 
 async def _connect(provider: Provider, timeout: float, proxy: ProxySetting) -> Connection:
     url, headers = dialects.endpoint(provider)
-    address = urlsplit(url)
-    if address.hostname in ("localhost", "127.0.0.1", "::1"):
-        proxy = None  # no proxy reaches this machine's loopback
+    if proxy is True:
+        proxy = proxy_for(url)
     connection = await connect(
         url,
         additional_headers=headers,
@@ -180,7 +180,7 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting) -> C
         max_size=MAX_MESSAGE,
         max_queue=None,
         proxy=proxy,
-        ssl=_tls() if address.scheme == "wss" else None,
+        ssl=_tls() if urlsplit(url).scheme == "wss" else None,
         create_connection=Connection,
     )
     return cast(Connection, connection)
@@ -228,6 +228,8 @@ def _mapped() -> Iterator[None]:
         raise from_status(refused.response.status_code) from refused
     except InvalidURI as error:
         raise ConfigRefused(f"not a websocket URL: {error}") from error
+    except BadProxy as error:
+        raise ConfigRefused(str(error)) from error
     except (InvalidHandshake, ProxyError) as error:
         raise ConnectionLost(f"the websocket upgrade failed: {error}") from error
     except TimeoutError as error:

@@ -26,7 +26,10 @@ NOT_REGISTERED = {
 
 async def look(config: Config, rx: str | None) -> list[Finding]:
     """`rx`: the command, to which one of Asterisk's is added. None: Asterisk's own, if it is on this machine."""
-    command = shlex.split(rx) if rx else ["asterisk", "-rx"]
+    try:
+        command = shlex.split(rx) if rx else ["asterisk", "-rx"]
+    except ValueError:
+        return [failure(CHECK, "the command of `--rx` has a quote that is not closed", "Close it, or leave it out.")]
     if rx is None and shutil.which("asterisk") is None:
         return [skipped(CHECK, "ARI does not tell; `--rx 'docker exec … asterisk -rx'` names Asterisk's command line")]
     told = await _run(command, "pjsip show registrations")
@@ -42,7 +45,7 @@ async def _run(command: list[str], what: str) -> str | None:
     """Its output; None if it fails."""
     try:
         process = await asyncio.create_subprocess_exec(*command, what, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
-    except OSError:
+    except (OSError, ValueError):  # not there, not ours to run, or with a NUL in it
         return None
     try:
         async with asyncio.timeout(SECONDS):

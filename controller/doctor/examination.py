@@ -5,6 +5,7 @@ to anybody: the one channel pair that it makes connects Asterisk with this machi
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from controller.ari.errors import AriError
 from controller.ari.link import Link, LinkUp
 from controller.ari.rest import Ari
 from controller.config import Config
-from controller.doctor import command_line, dialplan, host, loopback, pbx, provider, tls, trunks
+from controller.doctor import command_line, dialplan, environment, host, loopback, pbx, provider, tls, trunks
 from controller.doctor.findings import Finding, Verdict, failure, skipped
 
 APP = "voiceai-doctor"
@@ -30,6 +31,9 @@ Check = Callable[[], list[Finding] | Awaitable[list[Finding]]]
 async def examine(config: Config, *, live: bool = False, rx: str | None = None) -> AsyncIterator[Finding]:
     """Findings as they come. `live`: the AI's providers are asked, too. `rx`: Asterisk's command line."""
     today = datetime.now(UTC).date()
+    if missing := await _done("files", lambda: host.named_files(config)):
+        for finding in missing:
+            yield finding
     here: tuple[tuple[str, Check], ...] = (
         ("advertised address", lambda: pbx.addresses(config)),
         ("open files", lambda: host.files(config)),
@@ -42,6 +46,10 @@ async def examine(config: Config, *, live: bool = False, rx: str | None = None) 
         for finding in await _done(name, check):
             yield finding
     if live:
+        for finding in await _done(environment.CHECK, lambda: environment.certificate_store(os.environ)):
+            yield finding
+        for finding in await _done("proxy", lambda: environment.proxies(os.environ)):
+            yield finding
         for finding in await _done("providers", lambda: provider.live(config, today)):
             yield finding
         for finding in await _done("certificates", lambda: tls.certificates(tls.providers(config))):
@@ -56,7 +64,12 @@ async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]
     at = config.asterisk.ari
     for finding in await _done("certificates", lambda: tls.certificates(tls.asterisk(config))):
         yield finding
-    async with Ari(at.url, at.username, at.password.get_secret_value(), APP, trust=towards(at.url, at.ca_file)) as ari:
+    try:
+        trust = towards(at.url, at.ca_file)
+    except OSError:  # ssl.SSLError is one; what is wrong with the file is told above
+        yield skipped("asterisk", "can't be looked at: the certificates of `asterisk.ari.ca_file` can't be used")
+        return
+    async with Ari(at.url, at.username, at.password.get_secret_value(), APP, trust=trust) as ari:
         reached = await _done("ari", lambda: pbx.reach(ari))
         for finding in reached:
             yield finding
@@ -89,6 +102,9 @@ async def _done(name: str, check: Check) -> list[Finding]:
         return [
             failure(name, f"no result within {CHECK_SECONDS:g} s", "Something hangs: look at Asterisk and the network.")
         ]
+    except Exception as error:  # one check that fails leaves the others their say
+        fix = "Something on this machine is not as voiceai expects it: report it, with `voiceai doctor --json`."
+        return [failure(name, f"could not be looked at: {type(error).__name__}", fix)]
 
 
 async def _clock(ari: Ari) -> list[Finding]:

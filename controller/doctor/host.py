@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy.engine import make_url
 
+from controller import config_files
 from controller.config import Config
 from controller.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.store.database import Database, StoreError
@@ -33,6 +34,14 @@ def files(config: Config) -> list[Finding]:
         fix = f"Raise it: `LimitNOFILE={max(65536, needed)}` in the service's unit, or lower `bridge.capacity`."
         return [failure(check, told, fix)]
     return [ok(check, told)]
+
+
+def named_files(config: Config) -> list[Finding]:
+    """Those that the config names and that have to be there; nothing is told of what is well."""
+    return [
+        failure(f"config: {each.path}", f"{each.value} {each.message}", each.hint)
+        for each in config_files.wrong(config)
+    ]
 
 
 def disk(config: Config) -> list[Finding]:

@@ -1,13 +1,16 @@
 """The AI's providers: key, model, the date on which it is switched off. Asks them only if it is told to (`live`)."""
 
+import ssl
 from collections.abc import Iterable, Iterator
 from datetime import date
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from bridge.proxies import BadProxy, proxy_for
 from controller.config import Config
 from controller.config_agents import AiProvider
+from controller.doctor import environment
 from controller.doctor.findings import Finding, failure, ok, skipped, warning
 
 SWITCHED_OFF = {
@@ -65,11 +68,24 @@ async def live(config: Config, today: date) -> list[Finding]:
 async def _asked(check: str, provider: AiProvider, today: date) -> list[Finding]:
     headers = {"Authorization": f"Bearer {provider.api_key.get_secret_value()}"}
     try:
-        async with httpx.AsyncClient(timeout=TIMEOUT) as http:
+        proxy = proxy_for(provider.url)
+        async with httpx.AsyncClient(
+            timeout=TIMEOUT, trust_env=False, proxy=proxy, verify=ssl.create_default_context()
+        ) as http:
             answer = await http.get(model_url(provider.url, provider.model), headers=headers)
+    except BadProxy as error:
+        return [failure(check, f"can't be reached: {error}", environment.PROXY_FIX)]
+    except (ImportError, httpx.UnsupportedProtocol):  # a kind of proxy that only websockets knows
+        return [skipped(check, "not asked: the doctor can't use the proxy of the environment, which workers can")]
     except httpx.RequestError as error:
         fix = "Workers need a way out to that address by TLS (port 443); look at firewall, proxy and DNS."
         return [failure(check, f"can't be reached: {type(error).__name__}", fix)]
+    except UnicodeError:
+        fix = "Set `api_key` and `url` anew; something was pasted with them."
+        return [failure(check, "its key or its address has letters that can't be sent", fix)]
+    except (httpx.InvalidURL, ValueError):
+        fix = "Mend its `url`, or the proxy of the environment (http://host:port)."
+        return [failure(check, "its address, or that of the proxy on the way, is no address", fix)]
     return list(_answered(check, provider.model, answer, today))
 
 

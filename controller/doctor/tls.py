@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from bridge.proxies import BadProxy, proxy_for
 from bridge.trust import towards
 from controller.config import Config
-from controller.doctor.findings import Finding, failure, ok, warning
+from controller.doctor.findings import Finding, failure, ok, skipped, warning
 
 SECONDS = 5.0
 SOON_DAYS = 21
@@ -52,17 +53,31 @@ async def certificates(doors: Iterable[Door]) -> list[Finding]:
 async def _seen(door: Door) -> Finding:
     parts = urlsplit(door.url)
     host, port = parts.hostname or "", parts.port or 443
+    if door.ca_file is None and _by_proxy(door.url):
+        return skipped(door.check, "reached by the proxy of the environment: not looked at")
+    try:
+        trust = towards(door.url, door.ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        told = f"{door.ca_file} can't be used: {error.strerror or type(error).__name__}"
+        return failure(door.check, told, "Name a PEM file of certificates that this user may read.")
     try:
         async with asyncio.timeout(SECONDS):
-            _, writer = await asyncio.open_connection(host, port, ssl=towards(door.url, door.ca_file))
+            _, writer = await asyncio.open_connection(host, port, ssl=trust)
     except ssl.SSLCertVerificationError as error:
         return untrusted(door.check, error.verify_code, error.verify_message)
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, UnicodeError) as error:
         fix = "Is the port right, and does TLS begin there? A proxy in between may break it."
         return failure(door.check, f"no TLS with {host}:{port} ({type(error).__name__})", fix)
     until = writer.get_extra_info("peercert")["notAfter"]
     writer.transport.abort()
     return judged(door.check, datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC), datetime.now(UTC))
+
+
+def _by_proxy(url: str) -> bool:
+    try:
+        return url.startswith("wss:") and proxy_for(url) is not None
+    except BadProxy:
+        return False  # told where the provider is asked
 
 
 def judged(check: str, until: datetime, now: datetime) -> Finding:
