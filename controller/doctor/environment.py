@@ -1,6 +1,7 @@
 """What this machine's environment says about the way to the internet: whose certificates are believed, which proxies.
 
-Owns the checks of SSL_CERT_FILE, SSL_CERT_DIR, the system's certificate store, and of proxies that are not used. Reads files; asks nobody.
+Owns the checks of SSL_CERT_FILE, SSL_CERT_DIR, the system's certificate store, and of proxies that are not used. Reads
+files; asks nobody.
 """
 
 import os
