@@ -7,7 +7,8 @@ Every per-call message names its call by the UUID that is also the AudioSocket U
 What a worker tells of a call is `[number, event]`, with numbers that rise for as long as the worker lives: what is
 told twice, around a link that breaks, is known by its number.
 
-Refuses unknown types, unknown fields and another `VERSION`: two halves that disagree must not guess.
+Refuses unknown types, unknown fields and another `VERSION`: two halves that disagree must not guess. Who can't read a
+frame of a link that stands logs it, counts it and drops it; `head_of` tells which call it was about.
 """
 
 from typing import Annotated, Literal
@@ -39,6 +40,13 @@ from bridge.contract_events import Scenes as Scenes
 from bridge.contract_events import ToolCalled as ToolCalled
 from bridge.contract_events import TurnMeasured as TurnMeasured
 from bridge.contract_events import Used as Used
+from bridge.link_frames import MAX_COMMAND_BYTES as MAX_COMMAND_BYTES
+from bridge.link_frames import MAX_EVENT_BYTES as MAX_EVENT_BYTES
+from bridge.link_frames import NEEDED as NEEDED
+from bridge.link_frames import Head as Head
+from bridge.link_frames import Unsendable as Unsendable
+from bridge.link_frames import frame_of
+from bridge.link_frames import head_of as head_of
 from bridge.spec import FunctionTool as FunctionTool
 from bridge.spec import Idle as Idle
 from bridge.spec import McpServer as McpServer
@@ -211,10 +219,9 @@ Order = Speak | WrapUp | Hold | Inform | Mute | Switch
 
 ToCall = Prepare | Greet | AnswerTool | Order | Record | Close
 
-Command = Annotated[Welcome | ToCall | Retire | Watch, Field(discriminator="type")]
+Command = Welcome | ToCall | Retire | Watch
 
-
-_commands: TypeAdapter[Command] = TypeAdapter(Command)
+_commands: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 _events: TypeAdapter[Event] = TypeAdapter(Event)
 _told: TypeAdapter[Event | tuple[PositiveInt, CallEvent]] = TypeAdapter(
     Event | tuple[PositiveInt, Annotated[CallEvent, Field(discriminator="type")]]
@@ -222,13 +229,14 @@ _told: TypeAdapter[Event | tuple[PositiveInt, CallEvent]] = TypeAdapter(
 
 
 def encode(message: Shape) -> str:
-    """One websocket text frame."""
-    return message.model_dump_json()
+    """One websocket text frame, whatever texts are in the message. Raises Unsendable where it is too large or too
+    deep for the other side."""
+    return frame_of(message, MAX_COMMAND_BYTES if isinstance(message, Command) else MAX_EVENT_BYTES)
 
 
 def encode_numbered(number: int, event: CallEvent) -> str:
-    """One websocket text frame."""
-    return f"[{number},{event.model_dump_json()}]"
+    """The same for an event of a call."""
+    return frame_of(event, MAX_EVENT_BYTES, number=number)
 
 
 def decode_command(frame: str | bytes) -> Command:

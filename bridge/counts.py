@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bridge import contract
@@ -28,6 +28,8 @@ class Now:
     capacity: int
     linked: bool
     """The controller hears it."""
+    refused: int = 0
+    """Events and commands of the link that were dropped."""
 
 
 class Counts:
@@ -114,6 +116,8 @@ class _Present(Collector):
         info = GaugeMetricFamily(f"{NAMESPACE}_info", "1, and which worker this is.", labels=["worker"])
         info.add_metric([self._worker], 1)
         yield info
+        refused = f"{NAMESPACE}_link_refused"
+        yield CounterMetricFamily(refused, "Events and commands that were dropped at the link.", value=now.refused)
         for name, what, value in (
             ("capacity", "Calls that it carries at most.", now.capacity),
             ("sessions", "Calls that it carries now.", load.sessions),

@@ -8,7 +8,8 @@ sent after it was answered; what was not confirmed is told again on the next lin
 around a break (when only the answer got lost), which its number shows, but none is missing and none out of order.
 
 Refuses to act on commands: they go to `on_command` in the order in which they came. Conversations do not depend on
-this link; only call control does.
+this link; only call control does. An event that can't be sent, and a command that can't be read or carried out, is
+logged, counted and dropped; its call is told. Nothing of it closes the link or ends the worker.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -35,8 +38,7 @@ FIRST_DELAY = 0.2
 LAST_DELAY = 2.0
 OUTBOX = 20_000
 """Events kept while the controller is away: hours of a few calls, minutes of hundreds. Beyond it the oldest go."""
-MAX_COMMAND_BYTES = 4 << 20
-"""A `Prepare` carries instructions and tools; far more than any of them needs."""
+SCENES_AT_ONCE = 100
 
 log = structlog.get_logger()
 
@@ -45,6 +47,12 @@ class Listener(Protocol):
     """Who acts on what the link brings. All of it synchronous."""
 
     def on_command(self, command: contract.Command) -> None: ...
+    def on_unreadable(self, head: contract.Head) -> None:
+        """A command came that can't be read. `head` says what is known of it."""
+
+    def on_unsendable(self, call: str) -> None:
+        """An event that the controller needs for this call can't be sent. Must not emit from within."""
+
     def on_up(self) -> None: ...
     def on_down(self) -> None: ...
 
@@ -59,6 +67,14 @@ def backoff() -> Iterator[float]:
     while True:
         yield delay * random.uniform(0.8, 1.2)
         delay = min(delay * 2, LAST_DELAY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """An event of a call, as it is sent."""
+
+    call: str
+    frame: str
 
 
 class ControlLink:
@@ -84,8 +100,8 @@ class ControlLink:
         self._listener = listener
         self._scenes = scenes
         self._numbers = itertools.count(1)
-        self._outbox: deque[tuple[int, contract.CallEvent]] = deque()
-        self._unconfirmed: deque[tuple[int, contract.CallEvent]] = deque()
+        self._outbox: deque[_Frame] = deque()
+        self._unconfirmed: deque[_Frame] = deque()
         """Sent on the present link, in order, and not known to have arrived."""
         self._sent_count = self._confirmed_count = 0
         self._news = asyncio.Event()
@@ -94,6 +110,8 @@ class ControlLink:
         self._dropped = 0
         self._told_reason = ""
         self._delays = backoff()
+        self.refused = 0
+        """Events and commands that were dropped because they can't be sent, read or carried out."""
         self.up = False
 
     def __repr__(self) -> str:
@@ -105,15 +123,34 @@ class ControlLink:
         return len(self._outbox) + len(self._unconfirmed)
 
     def emit(self, event: contract.CallEvent) -> None:
-        """Tell the controller, now or when it is back. In order; dropped only beyond `OUTBOX`, and never silently."""
+        """Tell the controller, now or when it is back. In order; dropped only beyond `OUTBOX`, or where it can't be
+        sent, and never silently. Never raises."""
+        frame = self._frame(event)
+        if frame is None:
+            return
         if len(self._outbox) >= OUTBOX:
-            _, lost = self._outbox.popleft()
+            lost = self._outbox.popleft()
             self._dropped += 1
             if self._dropped == 1:
                 log.error("controller away for too long: its oldest news are dropped", call=lost.call, kept=OUTBOX)
-        self._outbox.append((next(self._numbers), event))
+        self._outbox.append(frame)
         self._all_told.clear()
         self._news.set()
+
+    def _frame(self, event: contract.CallEvent) -> "_Frame | None":
+        """Ready to be sent; None: it can't be. The last event of a call is always told."""
+        number = next(self._numbers)
+        try:
+            return _Frame(event.call, contract.encode_numbered(number, event))
+        except contract.Unsendable as fault:
+            self.refused += 1
+            log.error("event can't be sent and is dropped", call=event.call, event_type=event.type, reason=str(fault))
+        if isinstance(event, contract.Ended):
+            plain = contract.Ended(call=event.call, reason="its end can't be told in full")
+            return _Frame(event.call, contract.encode_numbered(number, plain))
+        if event.type in contract.NEEDED:
+            self._listener.on_unsendable(event.call)
+        return None
 
     async def flush(self, seconds: float) -> bool:
         """Wait until the controller has everything; False: not within `seconds`."""
@@ -135,6 +172,9 @@ class ControlLink:
                 self._tell_down(str(refusal))
             except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as fault:
                 self._tell_down(f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__)
+            except Exception as fault:  # the top of one connection: conversations go on while it is made again
+                log.exception("control link failed: an error of ours; it is made again")
+                self._tell_down(type(fault).__name__)
             await asyncio.sleep(next(self._delays) if delay is None else delay)
 
     # ------------------------------------------------------------ one connection
@@ -149,7 +189,7 @@ class ControlLink:
                 ping_interval=PING_SECONDS,
                 ping_timeout=PING_SECONDS,
                 close_timeout=1,
-                max_size=MAX_COMMAND_BYTES,
+                max_size=contract.MAX_COMMAND_BYTES,
                 max_queue=None,  # commands are few, and pings must be answered however busy we are
                 compression=None,
                 ssl=self._trust,
@@ -197,14 +237,25 @@ class ControlLink:
     async def _listen(self, socket: ClientConnection) -> None:
         while True:
             frame = await socket.recv()
+            head = contract.head_of(frame)
             try:
                 command = contract.decode_command(frame)
             except ValidationError as fault:
                 # Only where and what: the values may be a caller's words or a key.
-                wrong = [(error["type"], error["loc"]) for error in fault.errors(include_input=False)]
-                log.error("controller said something unknown; link closed", wrong=wrong)
-                raise Refused("a command is not understood: run the same release everywhere") from None
-            self._listener.on_command(command)
+                wrong = [(error["type"], error["loc"]) for error in fault.errors(include_input=False)][:5]
+                log.error("command can't be read and is dropped", call=head.call, command=head.type, wrong=wrong)
+                self._act(head, partial(self._listener.on_unreadable, head))
+                self.refused += 1
+            else:
+                self._act(head, partial(self._listener.on_command, command))
+
+    def _act(self, head: contract.Head, act: Callable[[], None]) -> None:
+        """A fault of ours at one command costs that command."""
+        try:
+            act()
+        except Exception:  # the top of this command
+            self.refused += 1
+            log.exception("command failed: an error of ours", call=head.call, command=head.type)
 
     async def _speak(self, socket: ClientConnection) -> None:
         """Everything that is sent goes through here: what waits first, a beat twice a second."""
@@ -216,8 +267,7 @@ class ControlLink:
                 await self._tell_some(socket, beat_at)
             if loop.time() >= beat_at:
                 await _send(socket, contract.encode(contract.Beat(load=self._load())))
-                if (scenes := self._scenes()) is not None:
-                    await _send(socket, contract.encode(scenes))
+                await self._show(socket)
                 beat_at = loop.time() + BEAT_SECONDS
                 continue
             try:
@@ -226,14 +276,21 @@ class ControlLink:
             except TimeoutError:
                 continue
 
+    async def _show(self, socket: ClientConnection) -> None:
+        """What is heard in our calls, if somebody watches; many calls in several frames."""
+        told = self._scenes()
+        scenes = told.scenes if told is not None else ()
+        for start in range(0, len(scenes), SCENES_AT_ONCE):
+            await _send(socket, contract.encode(contract.Scenes(scenes=scenes[start : start + SCENES_AT_ONCE])))
+
     async def _tell_some(self, socket: ClientConnection, until: float) -> None:
         """What waits, but no longer than to the next beat; then the ping that confirms it."""
         loop = asyncio.get_running_loop()
         while self._outbox and loop.time() < until:
-            number, event = told = self._outbox.popleft()
+            told = self._outbox.popleft()
             self._unconfirmed.append(told)
             self._sent_count += 1
-            await _send(socket, contract.encode_numbered(number, event))
+            await _send(socket, told.frame)
             await asyncio.sleep(0)  # a full outbox is half a second of work, and the sound can't wait for it
         mark = self._sent_count
         async with asyncio.timeout(SEND_TIMEOUT):

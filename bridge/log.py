@@ -62,10 +62,16 @@ class LineWriter:
                 text += f"{self._dropped} log lines were dropped: the log is not being read\n"
                 self._dropped = 0
             try:
-                self._stream.write(text)
+                self._put(text)
                 self._stream.flush()
             except (OSError, ValueError):
                 return  # nobody can be told that the log is gone
+
+    def _put(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:  # half a character, or a stream that has few of them: the line is told escaped
+            self._stream.write(text.encode("ascii", "backslashreplace").decode())
 
 
 def set_up(stream: TextIO | None = None) -> LineWriter:

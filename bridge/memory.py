@@ -19,6 +19,7 @@ from typing import Any, Literal
 from bridge.contract import Remembered, Said
 from bridge.realtime import events
 from bridge.realtime.frames import function_call, message, tool_output
+from bridge.strict_json import MOST_CHARACTERS
 
 MAX_ITEMS = 200
 MAX_CHARACTERS = 64 * 1024
@@ -90,7 +91,8 @@ class Memory:
                 if call_id and call_id not in self._by_item:
                     entry = self._add("tool", call_id)
                     entry.here, entry.call_id = event.item_id, call_id
-                    entry.name, entry.arguments = event.name, event.arguments or "{}"
+                    usable = 0 < len(event.arguments) <= MOST_CHARACTERS  # else the tool was not run
+                    entry.name, entry.arguments = event.name, event.arguments if usable else "{}"
                     self._grown(entry.size)
 
     def said(self, said: Said) -> list[bytes]:

@@ -26,11 +26,15 @@ MEDIA_TTL = 180.0
 """Seconds from `Prepare` in which Asterisk may connect: for calls that we dial, somebody's phone rings in between."""
 ORPHAN_SECONDS = 30.0
 """So long after the link broke, a call without a media leg will not get one."""
+SAYING = 1000
+"""Characters of the agent's present words that are shown to those who watch."""
 CLOSE_SECONDS = 2.0
 """What a session may take to close before its task is cancelled."""
 
 STOPPING = "the worker stops"
 FAULT = "fault in the worker"
+UNREADABLE = "a command for this call could not be read"
+UNSENDABLE = "an event of this call could not be told to the controller"
 
 log = structlog.get_logger()
 
@@ -86,7 +90,7 @@ class Carried:
             caller_dbfs=caller,
             agent_dbfs=agent,
             speaking=self.session.speaking(),
-            saying=self.session.saying(),
+            saying=self.session.saying()[-SAYING:],
         )
 
 
@@ -174,6 +178,19 @@ class Sessions:
             log.exception("session failed at a command", call=command.call, command=command.type)
             self._cancel(carried, FAULT)
 
+    def on_unreadable(self, head: contract.Head) -> None:
+        """The controller believes that it was done. A call that can't do without it is ended."""
+        carried = self._calls.get(head.call)
+        if carried is not None and head.needed:
+            self._close(carried, UNREADABLE)
+        elif carried is None and head.call and head.type == "prepare":
+            self._refuse(head.call, "transient", UNREADABLE)
+
+    def on_unsendable(self, call: str) -> None:
+        if (carried := self._calls.get(call)) is not None:
+            # Not from within the session's own call to us.
+            asyncio.get_running_loop().call_soon(self._close, carried, UNSENDABLE)
+
     def on_up(self) -> None:
         self._link_up = True
         if self._orphans is not None:
@@ -190,7 +207,7 @@ class Sessions:
         if self._watched_until is None:
             return None
         if asyncio.get_running_loop().time() < self._watched_until:
-            found = (carried.scene() for carried in self._calls.values())
+            found = (self._scene(carried) for carried in self._calls.values())
             return contract.Scenes(scenes=tuple(scene for scene in found if scene is not None))
         self._watched_until = None
         for carried in self._calls.values():
@@ -199,6 +216,14 @@ class Sessions:
         return None
 
     # ------------------------------------------------------------ inside
+
+    @staticmethod
+    def _scene(carried: Carried) -> contract.Scene | None:
+        try:
+            return carried.scene()
+        except Exception:  # the top of this look: it costs what is shown of this call, and nothing else
+            log.exception("what is heard in a call can't be told", call=carried.call)
+            return None
 
     def _pass_on(
         self,

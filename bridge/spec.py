@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 
 class Shape(BaseModel):
-    """What all of our typed data has in common: immutable, and an unknown key is an error."""
+    """What all of our typed data has in common: immutable; an unknown key is an error, and NaN too."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ServerVad(Shape):

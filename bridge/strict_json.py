@@ -35,6 +35,15 @@ def well_formed(text: str) -> str:
     return text
 
 
+def well_formed_piece(text: str) -> str:
+    """The same for a piece of a text that comes in pieces: half a character at either end is left, because the next
+    piece may hold the other half. `well_formed` makes the whole."""
+    start = text[:1] if "\udc00" <= text[:1] <= "\udfff" else ""
+    rest = text[len(start) :]
+    end = rest[-1:] if "\ud800" <= rest[-1:] <= "\udbff" else ""
+    return start + well_formed(rest[: len(rest) - len(end)]) + end
+
+
 def well_formed_value(value: Any, depth: int = MOST_DEPTH) -> Any:
     """The same for all texts in a value as JSON has them, keys too. Raises BadJson where it is nested deeper."""
     if isinstance(value, str):

@@ -5,7 +5,8 @@ Owns each call of a tool from the model's finished item to the output that the s
     state      what happens                                          next
     --------   ---------------------------------------------------   ------------------------------------
     -          item done, completed, a call id not seen before       HELD (`after_speech`) or RUNNING
-    -          unknown tool, or arguments that are no JSON object    ANSWERED with the error
+    -          unknown tool, or arguments that are no JSON object,   ANSWERED with the error
+               or too deep or too long
     HELD       what was said is played, or its bound has passed      RUNNING (`ToolCalled` emitted)
     HELD       the caller speaks                                     ANSWERED: abandoned, and why
     RUNNING    the answer, or none for the tool's `timeout_s`        ANSWERED
@@ -20,7 +21,6 @@ is dropped when the answer is faster.
 Refuses to run anything: that is the controller's, behind `ToolCalled`.
 """
 
-import json
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -31,6 +31,7 @@ from bridge.realtime.events import ItemDone
 from bridge.realtime.frames import tool_output
 from bridge.responses import Responses, State, Wish
 from bridge.signals import CancelTimer, Emit, Note, Outbox, Send, StartTimer, Timer
+from bridge.strict_json import BadJson, parse
 
 FIRST_ACT = "Not done: nothing has been said yet. Speak with the caller first."
 ON_HOLD = "Not done: the caller was put on hold."
@@ -110,8 +111,9 @@ class ToolCalls:
         arguments = _arguments(item.arguments)
         if tool is None:
             self._answer(call, f"There is no tool named {item.name}.")
-        elif arguments is None:
-            self._answer(call, "The arguments were not a JSON object.")
+        elif isinstance(arguments, str):
+            self._out.add(Note("tool not run: its arguments can't be used", {"tool": tool.name, "why": arguments}))
+            self._answer(call, f"Not done: the text of the arguments {arguments}. Call it again with other arguments.")
         elif first_act and item.name == "hang_up":
             self._answer(call, FIRST_ACT)
         elif tool.after_speech and caller_spoke:
@@ -211,10 +213,10 @@ class ToolCalls:
         self._out.add(Send(tool_output(self._out.new_id("output"), item_id, call.call_id, call.output)))
 
 
-def _arguments(text: str) -> dict[str, Any] | None:
-    """The model's arguments; none at all count as an empty object. None: not a JSON object."""
+def _arguments(text: str) -> dict[str, Any] | str:
+    """The model's arguments; none at all count as an empty object. A text: why they can't be used."""
     try:
-        arguments = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return None
-    return arguments if isinstance(arguments, dict) else None
+        arguments = parse(text or "{}")
+    except BadJson as refusal:
+        return str(refusal)
+    return arguments if isinstance(arguments, dict) else "is not a JSON object"

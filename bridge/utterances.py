@@ -16,10 +16,14 @@ from dataclasses import dataclass, field
 
 from bridge.contract import Said, SessionSpec
 from bridge.playout import BYTES_PER_MS, Playout
+from bridge.realtime.fields import LONGEST_TEXT
 from bridge.signals import Emit, Outbox
+from bridge.strict_json import well_formed
 
 SPOKEN_MS = 60
 """What a character of text takes to be said, roughly (English: 12 to 17 a second)."""
+MOST_PARTS = 64
+"""Content parts of one item whose words are kept."""
 LEARNED_FROM = 40
 """Characters that were said in full before their pace is believed."""
 REMEMBERED = 256
@@ -33,7 +37,7 @@ class _Utterance:
     consultation: bool
     """It was begun in one."""
     texts: dict[int, str] = field(default_factory=dict)
-    """By content part."""
+    """By content part. While it is open it may end with half a character."""
     open_texts: set[int] = field(default_factory=set)
     """Parts of which words may still come."""
     generated: int = 0
@@ -49,7 +53,14 @@ class _Utterance:
 
     @property
     def text(self) -> str:
-        return " ".join(filter(None, (self.texts[part].strip() for part in sorted(self.texts))))
+        """Well-formed, and no longer than `LONGEST_TEXT`."""
+        parts = (well_formed(self.texts[part]).strip() for part in sorted(self.texts))
+        return " ".join(filter(None, parts))[:LONGEST_TEXT]
+
+    @property
+    def full(self) -> bool:
+        """What still comes of its text is left out."""
+        return len(self.texts) >= MOST_PARTS or sum(map(len, self.texts.values())) >= LONGEST_TEXT
 
     @property
     def complete(self) -> bool:
@@ -91,14 +102,15 @@ class Utterances:
     def text_delta(self, response_id: str, item_id: str, delta: str, part: int = 0) -> None:
         """Some more words."""
         utterance = self._of(response_id, item_id)
-        if utterance and (part not in utterance.texts or part in utterance.open_texts):
+        if utterance and not utterance.full and (part not in utterance.texts or part in utterance.open_texts):
             utterance.texts[part] = utterance.texts.get(part, "") + delta
             utterance.open_texts.add(part)
 
     def text_done(self, response_id: str, item_id: str, text: str, part: int = 0) -> None:
         """All the words of a part."""
         if utterance := self._of(response_id, item_id):
-            utterance.texts[part] = text or utterance.texts.get(part, "")
+            if part in utterance.texts or not utterance.full:
+                utterance.texts[part] = text or utterance.texts.get(part, "")
             utterance.open_texts.discard(part)
             self._report_cut(utterance)
 

@@ -166,7 +166,7 @@ class Worker:
         if told is None or monotonic() - self._effort[1] > STALE_SECONDS:
             told = self._load()
         live = {"sessions": len(self._sessions), "legs": self._server.legs, "draining": self._stopping.is_set()}
-        return Now(told.model_copy(update=live), self._options.capacity, self._link.up)
+        return Now(told.model_copy(update=live), self._options.capacity, self._link.up, self._link.refused)
 
     async def _carry(self) -> None:
         self._host, self._port = await self._server.start(self._options.listen, self._options.ports)

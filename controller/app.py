@@ -92,7 +92,9 @@ class Controller:
         token = config.bridge.token
         self.link_token = token.get_secret_value() if token else survivors.link_token(config.store.beside)
         self.workers = Workers(
-            self.link_token, self._worker_event, self._worker_lost, retention=routing.retention(config)
+            *(self.link_token, self._worker_event, self._worker_lost),
+            retention=routing.retention(config),
+            on_refused=metrics.worker_event_refused,
         )
         self._tools = HttpTools(config.http_tools)
         self._past, shelf, journal = History(database), Shelf(database), Journal(_journal(config))

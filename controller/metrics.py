@@ -9,6 +9,7 @@ agents' models, tools and workers.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -26,6 +27,8 @@ SETUP_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 
 TALK_BUCKETS = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0)
 ARI_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 TOOL_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
+
+_EVENTS = frozenset(str(kind.model_fields["type"].default) for kind in get_args(contract.CallEvent))
 
 Cost = Callable[[contract.Used], float]
 """US dollars."""
@@ -72,6 +75,7 @@ class Metrics:
             "ari_request_seconds", "Requests to Asterisk's REST interface.", ARI_BUCKETS, "operation", "result"
         )
         self._unlinked = self._counter("ari_link_losses", "Times that Asterisk's event link broke.")
+        self._refused_events = self._counter("worker_events_refused", "Events of workers that were dropped.", "event")
 
     def _conversations(self) -> None:
         self._told = self._histogram(
@@ -138,6 +142,10 @@ class Metrics:
     def ari_request(self, operation: str, seconds: float, result: str) -> None:
         """`result`: ok, or the kind of error."""
         self._ari.labels(operation, result).observe(seconds)
+
+    def worker_event_refused(self, event: str) -> None:
+        """`event`: its type, as the worker says."""
+        self._refused_events.labels(event if event in _EVENTS else "unknown").inc()
 
     def ari_link_lost(self) -> None:
         self._unlinked.inc()

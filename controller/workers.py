@@ -44,7 +44,8 @@ class WorkerUnreachable(Exception):
 class Workers:
     """All workers. `on_event(event)` gets each per-call event, `on_lost(call)` each call whose worker is gone.
 
-    `retention`: how long workers keep recordings.
+    `retention`: how long workers keep recordings. `on_refused(type)` counts events that were dropped, because they
+    can't be read or an error of ours came up; an empty type is one that can't be told.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class Workers:
         on_lost: Callable[[str], None],
         *,
         retention: tuple[contract.Retention, ...] = (),
+        on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._token = token.encode()
         self._on_event = on_event
         self._on_lost = on_lost
+        self._on_refused = on_refused
         self._welcome_text = contract.encode(contract.Welcome(retention=retention))
         self._workers: dict[str, Worker] = {}
         self._by_call: dict[str, Worker] = {}
@@ -140,7 +143,10 @@ class Workers:
         worker = self._by_call.get(call)
         if worker is None:
             raise WorkerUnreachable("the worker of this call is gone")
-        frame = contract.encode(command)
+        try:
+            frame = contract.encode(command)
+        except contract.Unsendable as error:
+            raise WorkerUnreachable(f"the worker can't be told `{command.type}`: {error}") from error
         if worker.socket is None or worker.behind:
             worker.kept.append((call, frame))
             return
@@ -210,11 +216,12 @@ class Workers:
 
     async def endpoint(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler of `contract.LINK_PATH`. One request is one worker's link, until it breaks."""
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+        # Header bytes that are not UTF-8 come as surrogates.
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, self._token):
             log.warning("worker refused: wrong link token", remote=request.remote)
             raise web.HTTPUnauthorized(text="wrong link token")
-        socket = web.WebSocketResponse(heartbeat=5, max_msg_size=1 << 20)
+        socket = web.WebSocketResponse(heartbeat=5, max_msg_size=2 * contract.MAX_EVENT_BYTES)
         await socket.prepare(request)
         hello = await self._welcome(socket)
         if hello is None:
@@ -279,25 +286,59 @@ class Workers:
         worker.behind = worker.behind and worker.socket is not socket
 
     async def _listen(self, worker: Worker, socket: web.WebSocketResponse) -> None:
-        loop = asyncio.get_running_loop()
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
                 continue
-            try:
-                number, event = contract.decode_numbered(message.data)
-            except ValidationError:
-                log.error("worker said something unknown; its link is closed", worker=worker.name)
-                await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"unknown event")
-                return
             if self._workers.get(worker.name) is not worker:
                 # It was given up and goes on after all: at its next hello it learns which calls are not its own now.
                 await socket.close(code=WSCloseCode.GOING_AWAY, message=b"given up")
                 return
-            worker.last_beat = loop.time()
-            if number and number <= worker.heard:
-                continue  # it was told again: the link broke before the worker knew that we had it
-            worker.heard = max(worker.heard, number)
+            if call := self._hear(worker, message.data):
+                close = contract.Close(call=call, reason="an event of this call was refused")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SEND_TIMEOUT):
+                        await socket.send_str(contract.encode(close))
+
+    def _hear(self, worker: Worker, frame: str) -> str | None:
+        """One frame. What can't be read, or fails here, is a dead letter: it is logged, counted and dropped, and never
+        asked for again. Returns a call that can't do without it: the worker is to close its session."""
+        head = contract.head_of(frame)
+        try:
+            number, event = contract.decode_numbered(frame)
+        except ValidationError as fault:
+            # Only where and what: the values may be a caller's words.
+            wrong = [(each["type"], each["loc"][:4]) for each in fault.errors(include_input=False)][-3:]
+            if head.number:
+                if head.number <= worker.heard:
+                    return None
+                worker.heard = head.number
+            log.error("event can't be read and is dropped", worker=worker.name, call=head.call, wrong=wrong)
+            return self._refused(worker, head)
+        worker.last_beat = asyncio.get_running_loop().time()
+        if number and number <= worker.heard:
+            return None  # it was told again: the link broke before the worker knew that we had it
+        worker.heard = max(worker.heard, number)
+        try:
             self._take(worker, event)
+        except Exception:  # the top of this event
+            log.exception("event failed: an error of ours", worker=worker.name, call=head.call, event_type=head.type)
+            return self._refused(worker, head)
+        return None
+
+    def _refused(self, worker: Worker, head: contract.Head) -> str | None:
+        """Counts it. Returns a call whose session has to be closed; one whose session is over is told so."""
+        self._on_refused(head.type)
+        mine = self._by_call.get(head.call) is worker
+        if head.type != "ended":
+            return head.call if mine and head.needed else None
+        if mine:
+            self.release(head.call)
+        if head.call:
+            try:
+                self._on_lost(head.call)
+            except Exception:  # the top of this event
+                log.exception("the end of a session can't be told: an error of ours", call=head.call)
+        return None
 
     def _take(self, worker: Worker, event: contract.Event) -> None:
         if isinstance(event, contract.CallEvent) and event.call in self._awaited.calls:

@@ -3,7 +3,8 @@
 Owns the protocol's names and shapes (OpenAI "Realtime API", GA of 2026) and its base64, here and nowhere else.
 `parse` turns any websocket frame into exactly one value and never raises: what we do not use is `Ignored`, what
 nobody told us about is `Unknown`, what breaks the protocol is `Malformed`. Event names of the beta time, which
-compatible servers still speak, are accepted as aliases.
+compatible servers still speak, are accepted as aliases. All texts in a value are well-formed and bounded (`fields`),
+but for `ItemDone.arguments`, which `bridge.tools` bounds, and the ends of `TranscriptDelta.delta`.
 
 Refuses to know turns, playout or sockets. Our own frames are built in `bridge.realtime.frames`.
 """
@@ -14,7 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.realtime.fields import Wrong, needed, number_of, object_of, text_of
+from bridge.realtime.fields import LONGEST_ID, Wrong, believed, id_of, needed, number_of, object_of, piece_of, text_of
+from bridge.strict_json import well_formed
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,8 @@ class AudioDone:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptDelta:
-    """Some more of what the agent says."""
+    """Some more of what the agent says. `delta` may begin and end with half a character (a lone surrogate): a server
+    that counts in UTF-16 cuts where it likes. Whoever joins the pieces makes the whole well-formed."""
 
     response_id: str
     item_id: str
@@ -250,12 +253,13 @@ def base64(pcm: bytes) -> bytes:
 def parse(frame: str | bytes) -> Event:
     """One websocket frame as one value. Never raises, whatever the frame."""
     try:
-        raw = json.loads(frame)
+        raw = json.loads(frame if isinstance(frame, str) else frame.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        return Malformed("", "not JSON")
+        return Malformed("", "not JSON, or nested too deeply")
     kind = raw.get("type") if isinstance(raw, dict) else None
     if not isinstance(kind, str):
         return Malformed("", "not an object with a type")
+    kind = well_formed(kind[:LONGEST_ID])
     name = _ALIASES.get(kind, kind)
     build = _BUILDERS.get(name)
     if build is None:
@@ -271,25 +275,25 @@ def _session_updated(raw: dict[str, Any]) -> Event:
     heard, said = object_of(object_of(session, "audio"), "input"), object_of(object_of(session, "audio"), "output")
     vad = object_of(heard, "turn_detection")
     return SessionUpdated(
-        session_id=text_of(session, "id"),
-        model=text_of(session, "model"),
+        session_id=id_of(session, "id"),
+        model=id_of(session, "model"),
         expires_at=number_of(session, "expires_at"),
-        voice=text_of(said, "voice") or None,
+        voice=id_of(said, "voice") or None,
         input_rate=number_of(object_of(heard, "format"), "rate"),
         output_rate=number_of(object_of(said, "format"), "rate"),
-        turn_detection=text_of(vad, "type") or None,
+        turn_detection=id_of(vad, "type") or None,
         silence_ms=number_of(vad, "silence_duration_ms"),
     )
 
 
 def _session_created(raw: dict[str, Any]) -> Event:
     session = object_of(raw, "session")
-    return SessionCreated(text_of(session, "id"), text_of(session, "model"), number_of(session, "expires_at"))
+    return SessionCreated(id_of(session, "id"), id_of(session, "model"), number_of(session, "expires_at"))
 
 
 def _error(raw: dict[str, Any]) -> Event:
     error = object_of(raw, "error")
-    return ServerError(*(text_of(error, key) for key in ("type", "code", "message", "param", "event_id")))
+    return ServerError(*(id_of(error, key) for key in ("type", "code", "message", "param", "event_id")))
 
 
 def _response_done(raw: dict[str, Any]) -> Event:
@@ -298,11 +302,11 @@ def _response_done(raw: dict[str, Any]) -> Event:
     error = object_of(details, "error")
     return ResponseDone(
         response_id=needed(response, "id"),
-        status=text_of(response, "status") or "completed",
-        reason=text_of(details, "reason"),
-        error_type=text_of(error, "type"),
-        error_code=text_of(error, "code"),
-        error_message=text_of(error, "message"),
+        status=id_of(response, "status") or "completed",
+        reason=id_of(details, "reason"),
+        error_type=id_of(error, "type"),
+        error_code=id_of(error, "code"),
+        error_message=id_of(error, "message"),
         usage=_response_usage(object_of(response, "usage")),
     )
 
@@ -320,7 +324,7 @@ def _response_usage(usage: Mapping[str, Any]) -> dict[str, int]:
         "output_audio": number_of(made, "audio_tokens"),
         "total": number_of(usage, "total_tokens"),
     }
-    return {name: count for name, count in figures.items() if count}
+    return believed(figures)
 
 
 def _caller_transcribed(raw: dict[str, Any]) -> Event:
@@ -331,26 +335,25 @@ def _caller_transcribed(raw: dict[str, Any]) -> Event:
         "transcription_output": number_of(usage, "output_tokens"),
         "transcription_ms": number_of({"ms": seconds * 1000}, "ms") if isinstance(seconds, int | float) else None,
     }
-    counted = {name: count for name, count in figures.items() if count}
-    return CallerTranscribed(needed(raw, "item_id"), text_of(raw, "transcript"), counted)
+    return CallerTranscribed(needed(raw, "item_id"), text_of(raw, "transcript"), believed(figures))
 
 
 def _item_done(raw: dict[str, Any]) -> Event:
     item = object_of(raw, "item")
     return ItemDone(
         response_id=needed(raw, "response_id"),
-        item_id=text_of(item, "id"),
-        kind=text_of(item, "type"),
-        status=text_of(item, "status"),
-        call_id=text_of(item, "call_id"),
-        name=text_of(item, "name"),
-        arguments=text_of(item, "arguments"),
+        item_id=id_of(item, "id"),
+        kind=id_of(item, "type"),
+        status=id_of(item, "status"),
+        call_id=id_of(item, "call_id"),
+        name=id_of(item, "name"),
+        arguments=text_of(item, "arguments", longest=None),
     )
 
 
 def _audio_delta(raw: dict[str, Any]) -> Event:
     try:
-        pcm = b64decode(text_of(raw, "delta"), validate=True)
+        pcm = b64decode(text_of(raw, "delta", longest=None), validate=True)
     except ValueError as error:
         raise Wrong("delta is not base64") from error
     return AudioDelta(needed(raw, "response_id"), needed(raw, "item_id"), number_of(raw, "content_index") or 0, pcm)
@@ -361,19 +364,19 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "session.updated": _session_updated,
     "error": _error,
     "input_audio_buffer.speech_started": lambda raw: SpeechStarted(
-        text_of(raw, "item_id"), number_of(raw, "audio_start_ms")
+        id_of(raw, "item_id"), number_of(raw, "audio_start_ms")
     ),
     "input_audio_buffer.speech_stopped": lambda raw: SpeechStopped(
-        text_of(raw, "item_id"), number_of(raw, "audio_end_ms")
+        id_of(raw, "item_id"), number_of(raw, "audio_end_ms")
     ),
-    "input_audio_buffer.timeout_triggered": lambda raw: CallerIdle(),
-    "response.mcp_call.in_progress": lambda raw: RemoteTool(over=False),
-    "response.mcp_call.completed": lambda raw: RemoteTool(over=True),
-    "response.mcp_call.failed": lambda raw: RemoteTool(over=True),
+    "input_audio_buffer.timeout_triggered": lambda _: CallerIdle(),
+    "response.mcp_call.in_progress": lambda _: RemoteTool(over=False),
+    "response.mcp_call.completed": lambda _: RemoteTool(over=True),
+    "response.mcp_call.failed": lambda _: RemoteTool(over=True),
     "conversation.item.added": lambda raw: ItemAdded(needed(object_of(raw, "item"), "id")),
     "conversation.item.input_audio_transcription.completed": _caller_transcribed,
     "conversation.item.input_audio_transcription.failed": lambda raw: TranscriptionFailed(
-        text_of(object_of(raw, "error"), "code")
+        id_of(object_of(raw, "error"), "code")
     ),
     "response.created": lambda raw: ResponseCreated(needed(object_of(raw, "response"), "id")),
     "response.done": _response_done,
@@ -381,7 +384,7 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "response.output_audio.delta": _audio_delta,
     "response.output_audio.done": lambda raw: AudioDone(needed(raw, "item_id")),
     "response.output_audio_transcript.delta": lambda raw: TranscriptDelta(
-        needed(raw, "response_id"), needed(raw, "item_id"), text_of(raw, "delta"), number_of(raw, "content_index") or 0
+        needed(raw, "response_id"), needed(raw, "item_id"), piece_of(raw, "delta"), number_of(raw, "content_index") or 0
     ),
     "response.output_audio_transcript.done": lambda raw: TranscriptDone(
         needed(raw, "response_id"),

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bridge.strict_json import well_formed
 from controller.ari import resources
 from controller.ari.resources import BadShape, Bridge, Channel, Json, Playback, Recording
 
@@ -247,7 +248,8 @@ Event = (
 def parse(frame: str | bytes) -> Event:
     """One websocket frame. Raises BadEvent, and nothing else."""
     try:
-        source = json.loads(frame)
+        # A caller's name may be bytes of any kind: what is not UTF-8 in it must not cost the event.
+        source = json.loads(frame if isinstance(frame, str) else frame.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         raise BadEvent("not JSON") from error
     if not isinstance(source, dict):
@@ -257,7 +259,7 @@ def parse(frame: str | bytes) -> Event:
         raise BadEvent("an event without type")
     read = _READERS.get(name)
     if read is None:
-        return Other(name)
+        return Other(well_formed(name))
     try:
         return read(source)
     except BadShape as error:

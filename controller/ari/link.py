@@ -192,7 +192,7 @@ async def _next(socket: ClientConnection) -> Event | LinkDown:
     """The next event that can be read. A connection that is closed in good order is a lost link just as well."""
     while True:
         try:
-            return parse(await socket.recv())
+            return parse(await socket.recv(decode=False))
         except BadEvent as error:
             log.error("asterisk sent an event that cannot be read", reason=str(error))
         except ConnectionClosed as closed:

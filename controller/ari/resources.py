@@ -2,6 +2,7 @@
 
 Owns the frozen types that REST answers and events share, and their reading from JSON. Field meanings are those of
 Asterisk's rest-api/api-docs (`models`). Refuses JSON that lacks what we act on, by one error: `BadShape`.
+Each text is made well-formed here, once.
 
 Everything that can hold a telephone number or a person's name stays out of `repr`: what is printed may be logged.
 """
@@ -10,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+from bridge.strict_json import well_formed
 
 Json = dict[str, Any]
 
@@ -25,7 +28,7 @@ def text(source: Json, key: str) -> str:
     value = source.get(key)
     if not isinstance(value, str):
         raise BadShape(f"{key} is not a text")
-    return value
+    return well_formed(value)
 
 
 def text_or(source: Json, key: str, default: str = "") -> str:
@@ -58,7 +61,7 @@ def texts(source: Json, key: str) -> tuple[str, ...]:
         return ()
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise BadShape(f"{key} is not a list of texts")
-    return tuple(value)
+    return tuple(map(well_formed, value))
 
 
 def part(source: Json, key: str) -> Json:
@@ -149,7 +152,7 @@ class Channel:
 
 def _variables(source: Json) -> Mapping[str, str]:
     given = part_or_none(source, "channelvars") or {}
-    return MappingProxyType({name: text(given, name) for name in given})
+    return MappingProxyType({well_formed(name): text(given, name) for name in given})
 
 
 @dataclass(frozen=True, slots=True)

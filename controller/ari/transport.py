@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
+from bridge.strict_json import well_formed
 from controller.ari.errors import AriError, BadAnswer, BadArgument, TimedOut, Unavailable, refusal
 from controller.ari.resources import BadShape, Json
 
@@ -25,6 +26,8 @@ Read = TypeVar("Read")
 Observer = Callable[[str, float, str], None]
 """Is told each request: its operation, its seconds, and `ok` or the kind of AriError, such as `notfound`."""
 
+LONGEST_WORDS = 1000
+"""Characters of what Asterisk says about a refusal."""
 TIMEOUT = 5.0
 """Seconds for one request, connecting included: a stopped Asterisk accepts requests and never answers."""
 CONNECT_TIMEOUT = 3.0
@@ -206,4 +209,4 @@ def _message(response: httpx.Response) -> str | None:
     if not isinstance(source, dict):
         return None
     words = source.get("message", source.get("error"))
-    return words if isinstance(words, str) else None
+    return well_formed(words[:LONGEST_WORDS]) if isinstance(words, str) else None

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import structlog
 
+from bridge.strict_json import well_formed
 from controller import limits, routing
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
@@ -317,4 +318,4 @@ def _variables(answer: object) -> dict[str, str]:
         told = {}
     pairs = told.items() if isinstance(told, dict) else ()
     plain = [(name, str(value)) for name, value in pairs if isinstance(value, str | int | float)]
-    return {name: value[:LONGEST_VALUE] for name, value in plain[:MOST_VARIABLES]}
+    return {well_formed(name): well_formed(value)[:LONGEST_VALUE] for name, value in plain[:MOST_VARIABLES]}

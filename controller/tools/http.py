@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import structlog
 
+from bridge.strict_json import well_formed
 from controller import reach
 from controller.config_agents import HttpTool
 from controller.tools.request import Request, Unfit, request_of
@@ -133,4 +134,5 @@ async def _text(response: httpx.Response) -> str:
         text = bytes(read[:LARGEST_ANSWER]).decode(response.charset_encoding or "utf-8", "replace")
     except LookupError:
         text = bytes(read[:LARGEST_ANSWER]).decode("utf-8", "replace")
+    text = well_formed(text)  # some charsets make half characters
     return (text + CUT if len(read) > LARGEST_ANSWER else text) or "Done. The answer is empty."

@@ -140,6 +140,26 @@ async def test_what_becomes_of_an_answer(
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [
+        ("utf-7", b"+2D0-"),
+        ("unicode_escape", b"\\ud83d"),
+        ("raw_unicode_escape", b"\\ud83d \\u0000"),
+        ("utf-8", b"\xed\xa0\xbd"),
+        ("utf-16-le", b"\x3d\xd8"),
+        ("latin-1", b"a\x00b"),
+        ("cp037", b"\x00"),
+    ],
+)
+async def test_an_answer_in_any_charset_is_well_formed(server: Server, charset: str, body: bytes) -> None:
+    server.answer = lambda: web.Response(body=body, headers={"Content-Type": f"text/plain; charset={charset}"})
+    answer = await run(server)
+    assert answer.output.encode()
+    assert "\0" not in answer.output
+    assert answer.output
+
+
 async def test_a_tool_that_takes_too_long_and_one_that_is_not_there(server: Server) -> None:
     server.wait = asyncio.Event()
     assert await run(server, timeout_s=0.2) == Answer(False, "The tool did not answer in time.")

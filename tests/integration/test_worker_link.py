@@ -291,7 +291,7 @@ async def test_the_outbox_is_bounded_and_keeps_the_newest(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     "what",
-    ["wrong token", "no welcome", "wrong version", "a command for welcome", "an unknown command"],
+    ["wrong token", "no welcome", "wrong version", "a command for welcome"],
 )
 async def test_a_controller_that_does_not_understand_us_is_tried_again(
     what: str, monkeypatch: pytest.MonkeyPatch
@@ -306,9 +306,6 @@ async def test_a_controller_that_does_not_understand_us_is_tried_again(
     async with ControllerPeer(welcome=welcomes.get(what, contract.Welcome())) as controller:
         token = "wrong" if what == "wrong token" else TOKEN
         async with running(replace(OPTIONS, controller=controller.url), token):
-            if what == "an unknown command":
-                await arrived(controller)
-                await controller.say('{"type": "dance"}')
             await controller.until(lambda: controller.refused >= 2 or len(controller.hellos) >= 2)
 
 

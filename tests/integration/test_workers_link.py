@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -28,12 +29,17 @@ class Rig:
     events: list[contract.CallEvent] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
+    refused: list[str] = field(default_factory=list)
+    fails: bool = False
+    """Call control has an error."""
     workers: Workers = field(init=False)
 
     def __post_init__(self) -> None:
-        self.workers = Workers(TOKEN, self._event, self._lost, retention=KEPT)
+        self.workers = Workers(TOKEN, self._event, self._lost, retention=KEPT, on_refused=self.refused.append)
 
     def _event(self, event: contract.CallEvent) -> None:
+        if self.fails:
+            raise RuntimeError("an error of ours")
         self.events.append(event)
         self.told.set()
 
@@ -282,18 +288,117 @@ async def test_a_worker_that_was_lost_is_expected_back(
     assert not rig.workers.returning()
 
 
-async def test_nonsense_closes_that_link_only(rig: Rig, http: aiohttp.ClientSession) -> None:
-    good = await join(rig, http, "w1")
-    bad = await join(rig, http, "w2", pid=2)
-    await bad.send_str('{"type":"explode"}')
-    assert (await bad.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
-    await good.send_str(contract.encode(contract.Beat(load=contract.Load(sessions=7))))
+def deep(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
+TOOL = '[%d,{"type":"tool_called","call":"c1","tool_call":"t","name":"n","arguments":%s}]'
+
+
+@pytest.mark.parametrize(
+    ("frame", "kind"),
+    [
+        ('{"type":"explode"}', "explode"),
+        ("no JSON", ""),
+        ("[" * 100_000, ""),
+        ("[7]", ""),
+        ('[7,{"type":"said","call":"c1"}]', "said"),
+        ('[7,{"type":"said","call":"c1","who":"agent","text":"\\ud83d","item":"i"}]', "said"),
+        (TOOL % (7, deep(210)), "tool_called"),
+        (TOOL % (7, deep(100_000)), "tool_called"),
+        ('{"type":"beat","load":{"busy":NaN}}', "beat"),
+        ('{"type":"scenes","scenes":[{}]}', "scenes"),
+    ],
+)
+async def test_an_event_that_cannot_be_read_is_dropped_and_the_link_goes_on(
+    rig: Rig, http: aiohttp.ClientSession, frame: str, kind: str
+) -> None:
+    socket = await join(rig, http, "w1")
     rig.workers.assign("c1")
-    await good.send_str(contract.encode(contract.MediaConnected(call="c1")))
+    await socket.send_str(frame)
+    await socket.send_str(contract.encode(contract.Beat(load=contract.Load(sessions=7))))
+    await socket.send_str(contract.encode_numbered(8, contract.MediaConnected(call="c1")))
     await rig.hear()
     worker = rig.workers.get("w1")
     assert worker is not None
     assert worker.load.sessions == 7
+    assert [event.type for event in rig.events] == ["media_connected"]
+    assert rig.refused == [kind]
+    assert rig.lost == []
+    assert not socket.closed
+
+
+async def test_what_was_refused_is_not_asked_for_again(rig: Rig, http: aiohttp.ClientSession) -> None:
+    """The worker tells it once more on its next link, because it does not know that we had it."""
+    socket = await join(rig, http, "w1")
+    rig.workers.assign("c1")
+    for _ in range(2):
+        await socket.send_str(TOOL % (7, deep(210)))
+        await socket.send_str(contract.encode_numbered(8, contract.MediaConnected(call="c1")))
+        await rig.hear() if not rig.events else None
+        await socket.close()
+        socket = await join(rig, http, "w1", calls=("c1",))
+    await socket.send_str(contract.encode_numbered(9, contract.MediaGone(call="c1", reason="r")))
+    await rig.hear()
+    assert [event.type for event in rig.events] == ["media_connected", "media_gone"]
+    assert rig.refused == ["tool_called"]
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "an error of ours"])
+async def test_a_call_that_cannot_do_without_the_event_is_closed(
+    rig: Rig, http: aiohttp.ClientSession, fault: str
+) -> None:
+    socket = await join(rig, http, "w1")
+    rig.workers.assign("c1"), rig.workers.assign("c2")
+    rig.fails = fault != "unreadable"
+    took = '"long"' if fault == "unreadable" else "1"
+    await socket.send_str(f'[1,{{"type":"ready","call":"c1","model":"m","session":"s","took_ms":{took}}}]')
+    told = contract.decode_command(await socket.receive_str(timeout=10))
+    assert isinstance(told, contract.Close)
+    assert told.call == "c1"
+    rig.fails = False
+    await socket.send_str(contract.encode_numbered(2, contract.MediaConnected(call="c2")))
+    await rig.hear()
+    assert [event.call for event in rig.events] == ["c2"]
+    assert rig.refused == ["ready"]
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "an error of ours"])
+async def test_an_end_that_cannot_be_taken_ends_the_session_all_the_same(
+    rig: Rig, http: aiohttp.ClientSession, fault: str
+) -> None:
+    socket = await join(rig, http, "w1")
+    rig.workers.assign("c1")
+    rig.fails = fault != "unreadable"
+    more = ',"why":1' if fault == "unreadable" else ""
+    await socket.send_str(f'[1,{{"type":"ended","call":"c1","reason":"r"{more}}}]')
+    await rig.hear()
+    assert rig.lost == ["c1"]
+    assert rig.workers.of("c1") is None
+
+
+async def test_a_command_is_told_whatever_texts_are_in_it_and_one_that_is_too_large_is_not(
+    rig: Rig, http: aiohttp.ClientSession
+) -> None:
+    socket = await join(rig, http, "w1")
+    rig.workers.assign("c1")
+    with pytest.raises(WorkerUnreachable, match="larger"):
+        await rig.workers.send("c1", contract.Inform(call="c1", text="x" * contract.MAX_COMMAND_BYTES))
+    await rig.workers.send("c1", contract.Speak(call="c1", text="a\ud83d\0"))
+    told = contract.decode_command(await socket.receive_str(timeout=10))
+    assert isinstance(told, contract.Speak)
+    assert told.text == "a\ufffd\ufffd"
+
+
+@pytest.mark.parametrize("shown", [b"Bearer \xff\xfe", b"Bearer \xc3", b"\x80"])
+async def test_a_token_that_is_no_text_is_a_wrong_one(rig: Rig, shown: bytes) -> None:
+    url = urlsplit(rig.url)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(b"GET /link HTTP/1.1\r\nHost: x\r\nAuthorization: " + shown + b"\r\n\r\n")
+    async with asyncio.timeout(10):
+        status = await reader.readline()
+    writer.close()
+    assert status.split()[1] == b"401"
 
 
 async def test_a_worker_is_told_how_long_recordings_are_kept(rig: Rig, http: aiohttp.ClientSession) -> None:

@@ -46,6 +46,18 @@ def test_one_json_object_per_line_with_fields() -> None:
     assert "timestamp" in line
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_text_that_the_stream_cannot_hold_is_escaped_and_the_log_goes_on(encoding: str) -> None:
+    raw = io.BytesIO()
+    writer = logs.set_up(io.TextIOWrapper(raw, encoding=encoding))
+    structlog.get_logger().info("odd", name="a\ud83d ü")
+    structlog.get_logger().info("next")
+    writer.close()
+    odd, following = raw.getvalue().decode(encoding).splitlines()
+    assert "\\ud83d" in odd
+    assert json.loads(following)["event"] == "next"
+
+
 @pytest.mark.parametrize(("setting", "shown"), [(None, False), ("0", False), ("1", True)])
 def test_personal_fields_are_dropped_unless_wanted(
     setting: str | None, shown: bool, monkeypatch: pytest.MonkeyPatch

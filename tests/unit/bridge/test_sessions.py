@@ -137,6 +137,19 @@ async def test_a_call_from_prepare_to_ended(rig: Rig) -> None:
     assert not rig.sessions.calls
 
 
+async def test_a_call_whose_present_words_cannot_be_told_is_left_out(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    for call in CALLS[:2]:
+        session = rig.prepare(call)
+        assert session is not None
+        rig.sessions._calls[call].media = sessions.Media.HERE
+        monkeypatch.setattr(session, "saying", (lambda: 1 / 0) if call == CALLS[0] else lambda: "x" * 5000)
+    rig.sessions.on_command(contract.Watch(seconds=5))
+    told = rig.sessions.scenes()
+    assert told is not None
+    assert [(scene.call, len(scene.saying)) for scene in told.scenes] == [(CALLS[1], 1000)]
+    await rig.sessions.drain(0)
+
+
 async def test_a_call_that_was_another_workers_is_remembered_before_anything_else(rig: Rig) -> None:
     said = contract.Remembered(role="user", text="hello")
     rig.sessions.on_command(contract.Prepare(call=CALLS[0], spec=SPEC, memory=(said,)))

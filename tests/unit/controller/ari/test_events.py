@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -228,10 +229,38 @@ def test_a_known_event_without_what_is_acted_on(name: str, place: tuple[str, ...
         read(source)
 
 
+@pytest.mark.parametrize(("odd", "wanted"), [("\ud83d\ude00", "😀"), ("a\ud83d", "a\ufffd"), ("a\0b", "a\ufffdb")])
+def test_texts_are_well_formed(odd: str, wanted: str) -> None:
+    source = sample("StasisStart")
+    source["channel"]["caller"] = {"number": odd, "name": odd}
+    source["channel"]["channelvars"] = {odd: odd}
+    source["args"] = [odd]
+    event = parse(json.dumps(source))
+    assert isinstance(event, events.StasisStart)
+    channel = event.channel
+    assert (channel.caller_number, channel.caller_name, dict(channel.variables), event.args) == (
+        *(wanted, wanted),
+        {wanted: wanted},
+        (wanted,),
+    )
+
+
+def test_a_name_that_is_no_utf_8_costs_its_signs_and_not_the_event() -> None:
+    source = sample("StasisStart")
+    source["channel"]["caller"] = {"number": "100", "name": "NAME"}
+    event = parse(json.dumps(source).encode().replace(b"NAME", b"M\xfcller"))
+    assert isinstance(event, events.StasisStart)
+    assert event.channel.caller_name == "M\ufffdller"
+
+
 # ---------------------------------------------------------------- nothing else, ever
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
@@ -244,7 +273,19 @@ def settle(frame: str | bytes) -> events.Event | None:
         return None
     assert type(event) in TYPES.values()
     hash(event)
+    assert json.dumps(plain(event), ensure_ascii=False).encode()
     return event
+
+
+def plain(value: object) -> object:
+    """All that is in an event, as JSON."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return list(map(plain, value))
+    if dataclasses.is_dataclass(value):
+        return [plain(getattr(value, each.name)) for each in dataclasses.fields(value)]
+    return value
 
 
 @given(st.text() | st.binary())

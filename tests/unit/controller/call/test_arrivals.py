@@ -41,6 +41,7 @@ class Stage:
         self.hung_up: list[str] = []
         self.asked: list[str] = []
         self.answer = asyncio.Event()
+        self.found = '{"customer": "Zoe", "nested": {}, "vip": 1}'
         fakes = cast(Ari, self), cast(HttpTools, self)
         self.arrivals = arrivals.Arrivals(made, *fakes, tasks, self, lambda _: None)
 
@@ -68,7 +69,7 @@ class Stage:
     async def run(self, _: str, name: str, __: Any) -> Answer:
         self.asked.append(name)
         await self.answer.wait()
-        return Answer(True, '{"customer": "Zoe", "nested": {}, "vip": 1}')
+        return Answer(True, self.found)
 
     def caller(self, channel: str) -> None:
         known = {"id": channel, "name": "PJSIP/trunk-00000001", "exten": "5001", "caller_number": "+4930"}
@@ -96,6 +97,18 @@ async def test_a_caller_during_a_look_up_is_known_and_gets_what_was_found() -> N
         assert not stage.arrivals.asks("1.1")
         given = stage.begun[0].call.plan.given
         assert (given["customer"], given["vip"], "nested" in given) == ("Zoe", "1", False)
+
+
+@pytest.mark.parametrize(("odd", "wanted"), [("\\ud83d\\ude00", "😀"), ("a\\ud83d", "a\ufffd"), ("\\u0000", "\ufffd")])
+async def test_what_a_look_up_found_is_well_formed(odd: str, wanted: str) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(lookup="who"), tasks)
+        stage.found = f'{{"name": "{odd}", "x{odd}": 1}}'
+        stage.answer.set()
+        stage.caller("1.1")
+        await until(lambda: stage.begun)
+        given = stage.begun[0].call.plan.given
+        assert (given["name"], given["x" + wanted]) == (wanted, "1")
 
 
 async def test_a_caller_who_leaves_during_a_look_up() -> None:
