@@ -45,7 +45,7 @@ from bridge.link_frames import MAX_EVENT_BYTES as MAX_EVENT_BYTES
 from bridge.link_frames import NEEDED as NEEDED
 from bridge.link_frames import Head as Head
 from bridge.link_frames import Unsendable as Unsendable
-from bridge.link_frames import frame_of
+from bridge.link_frames import frame_of, without_nul
 from bridge.link_frames import head_of as head_of
 from bridge.spec import FunctionTool as FunctionTool
 from bridge.spec import Idle as Idle
@@ -241,15 +241,15 @@ def encode_numbered(number: int, event: CallEvent) -> str:
 
 def decode_command(frame: str | bytes) -> Command:
     """Raises pydantic.ValidationError for anything that is not exactly one command."""
-    return _commands.validate_json(frame)
+    return _commands.validate_json(without_nul(frame))
 
 
 def decode_numbered(frame: str | bytes) -> tuple[int, Event]:
     """Number 0: it has none. Raises pydantic.ValidationError for anything that is not exactly one event."""
-    told = _told.validate_json(frame)
+    told = _told.validate_json(without_nul(frame))
     return told if isinstance(told, tuple) else (0, told)
 
 
 def decode_event(frame: str | bytes) -> Event:
     """Raises pydantic.ValidationError for anything that is not exactly one event."""
-    return _events.validate_json(frame)
+    return _events.validate_json(without_nul(frame))

@@ -73,6 +73,16 @@ def _json(message: BaseModel) -> str:
         raise Unsendable("it can't be written as JSON, or is nested too deeply") from None
 
 
+def without_nul(frame: str | bytes) -> str | bytes:
+    """The same frame; where a text in it holds NUL, which no store takes, that is replaced."""
+    if ("\\u0000" if isinstance(frame, str) else b"\\u0000") not in frame:  # type: ignore[operator]
+        return frame
+    try:
+        return json.dumps(well_formed_value(json.loads(frame), MOST_DEPTH))
+    except (ValueError, RecursionError):
+        return frame  # it is no frame, and will be refused
+
+
 def head_of(frame: str | bytes) -> Head:
     """Never raises. Both sides write the type first, then the call."""
     start = frame[:400]

@@ -65,7 +65,7 @@ def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> m.Input:
             return m.SendDigitsTool(tool_call, digits)
         case "hold":
             seconds = given.get("seconds", HOLD_DEFAULT_S)
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds != seconds:  # NaN
                 return m.ToolRefused(tool_call, "`seconds` must be a number.")
             return m.HoldTool(tool_call, float(min(max(seconds, HOLD_S[0]), HOLD_S[1])))
         case "voicemail":

@@ -94,6 +94,14 @@ def test_what_is_too_large_or_too_deep_is_not_sent() -> None:
     assert contract.encode(contract.Inform(call=CALL, text="é" * (contract.MAX_EVENT_BYTES // 2)))
 
 
+@pytest.mark.parametrize("make", [str, str.encode], ids=["text", "bytes"])
+def test_nul_is_replaced_where_a_frame_of_another_program_is_read(make: Any) -> None:
+    told = make(f'[7,{{"type":"said","call":"{CALL}","who":"agent","text":"a\\u0000b \\\\u0000","item":"i"}}]')
+    number, said = contract.decode_numbered(told)
+    assert isinstance(said, contract.Said)
+    assert (number, said.text) == (7, "a\ufffdb \\u0000")
+
+
 def test_a_number_that_json_lacks_is_refused() -> None:
     with pytest.raises(ValidationError):
         contract.Load(busy=float("nan"))

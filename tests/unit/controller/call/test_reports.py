@@ -69,6 +69,7 @@ def test_tools(name: str, arguments: dict[str, Any], expected: m.Input) -> None:
         ("send_dtmf", {}, "no keys"),
         ("hold", {"seconds": "long"}, "number"),
         ("hold", {"seconds": True}, "number"),
+        ("hold", {"seconds": float("nan")}, "number"),
         ("dance", {}, "no tool named dance"),
     ],
 )
