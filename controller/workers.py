@@ -16,6 +16,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import ValidationError
 
 from bridge import contract
+from controller.link_events import received
 from controller.worker import Worker as Worker
 
 log = structlog.get_logger()
@@ -300,30 +301,19 @@ class Workers:
                         await socket.send_str(contract.encode(close))
 
     def _hear(self, worker: Worker, frame: str) -> str | None:
-        """One frame. What can't be read, or fails here, is a dead letter: it is logged, counted and dropped, and never
-        asked for again. Returns a call that can't do without it: the worker is to close its session."""
-        head = contract.head_of(frame)
-        try:
-            number, event = contract.decode_numbered(frame)
-        except ValidationError as fault:
-            # Only where and what: the values may be a caller's words.
-            wrong = [(each["type"], each["loc"][:4]) for each in fault.errors(include_input=False)][-3:]
-            if head.number:
-                if head.number <= worker.heard:
-                    return None
-                worker.heard = head.number
-            log.error("event can't be read and is dropped", worker=worker.name, call=head.call, wrong=wrong)
-            return self._refused(worker, head)
-        worker.last_beat = asyncio.get_running_loop().time()
-        if number and number <= worker.heard:
-            return None  # it was told again: the link broke before the worker knew that we had it
-        worker.heard = max(worker.heard, number)
-        try:
-            self._take(worker, event)
-        except Exception:  # the top of this event
-            log.exception("event failed: an error of ours", worker=worker.name, call=head.call, event_type=head.type)
-            return self._refused(worker, head)
-        return None
+        """What can't be read, or fails here, is logged, counted and dropped, and never asked for again. Returns a call
+        that can't do without it: the worker is to close its session."""
+        told = received(worker, frame)
+        refused = told.refused
+        if told.event is not None:
+            try:
+                self._take(worker, told.event)
+            except Exception:  # the top of this event
+                refused, head = True, told.head
+                log.exception(
+                    "event failed: an error of ours", worker=worker.name, call=head.call, event_type=head.type
+                )
+        return self._refused(worker, told.head) if refused else None
 
     def _refused(self, worker: Worker, head: contract.Head) -> str | None:
         """Counts it. Returns a call whose session has to be closed; one whose session is over is told so."""
