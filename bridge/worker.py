@@ -235,9 +235,12 @@ class Worker:
         log.warning("no controller and no call: this worker ends", seconds=seconds)
 
     def _emit(self, event: contract.CallEvent) -> None:
-        if self._counts is not None:
-            self._counts.hear(event)
         self._link.emit(event)
+        try:
+            if self._counts is not None:
+                self._counts.hear(event)
+        except Exception:  # the top of this event: what is counted must cost no call
+            log.exception("event not counted: an error of ours", call=event.call, event_type=event.type)
 
     def _hello(self, local: str) -> contract.Hello:
         options = self._options

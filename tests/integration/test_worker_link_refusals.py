@@ -106,6 +106,19 @@ async def test_an_error_of_ours_at_a_command_costs_no_link(
     assert worker._link.refused == 1
 
 
+async def test_an_error_of_ours_in_what_is_counted_costs_no_call(
+    controller: ControllerPeer, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def hear(self, _: contract.CallEvent) -> None:
+            raise RuntimeError("an error of ours")
+
+    monkeypatch.setattr(worker, "_counts", Broken())
+    call = await prepared(controller)
+    await controller.say(contract.Close(call=call, reason="over"))
+    assert (await controller.event(contract.Ended, call)).reason == "over"
+
+
 async def test_an_error_of_ours_in_the_link_itself_makes_it_anew(
     controller: ControllerPeer, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
