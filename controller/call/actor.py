@@ -6,6 +6,7 @@ ends, every channel and bridge that this call may have made is deleted, its sess
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -15,24 +16,25 @@ from controller import limits
 from controller.ari.bridges import join
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
-from controller.call import dialplan, trace, view
+from controller.call import dialplan, ending, milestones, trace, view
 from controller.call import messages as m
 from controller.call.adoption import Adopted
 from controller.call.changes import changes, standing
 from controller.call.errand import Errand
 from controller.call.legs import Legs, Lines, Unlimited
 from controller.call.machine import Call
-from controller.call.milestones import CallGreeted, CallRang, CallRehomed, Observe, ToolAsked, ToolTimed, unobserved
+from controller.call.owned import Owned
 from controller.call.plan import Plan, State
 from controller.call.recollection import Recollection
 from controller.call.record import Record
+from controller.call.timers import Timers
 from controller.tools.http import Answer, HttpTools
 from controller.workers import NoWorker, Workers, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
 TONE = "tone:523/160,0/40,659/160,0/1640"
 """For whoever waits until the agent is back: two soft notes every two seconds, in Asterisk's own words."""
-TEARDOWN_TIMEOUT = 6.0  # seconds; beyond it the reconcile after the next link-up removes what is left
+TEARDOWN_TIMEOUT = 6.0  # seconds; what has not been removed then is tried again beside it
 
 _TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
 _SOUNDS = (m.Ring, m.StartMusic, m.StopMusic, m.StartTone, m.StopTone)
@@ -52,12 +54,13 @@ class CallActor:
         ari: Ari,
         workers: Workers,
         tools: HttpTools,
-        observe: Observe = unobserved,
+        observe: milestones.Observe = milestones.unobserved,
         errand: Errand | None = None,
         lines: Lines | None = None,
         adopted: Adopted | None = None,
+        acts: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`adopted`: an earlier controller had it; `plan` is its call's."""
+        """`adopted`: an earlier controller had it; `plan` is its call's. `acts`: Asterisk can be asked at present."""
         self.id = plan.call
         self.call = adopted.call if adopted else Call(plan, _now())
         self._adopted = adopted
@@ -72,25 +75,23 @@ class CallActor:
         self._tools: dict[str, tuple[str, datetime]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers = Timers(lambda timer: self.put(m.TimeUp(timer)))
         self._log = structlog.get_logger().bind(call=plan.call)
         self._overflowed = False
         self._lost_at: datetime | None = None
         """When the agent's worker was, if no other has taken over since."""
-        self._standing = set(adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ())
-        self._attempted: set[str] = set(self._standing)
-
-    @property
-    def standing(self) -> frozenset[str]:
-        """Ids of channels and bridges of this call that are known to have existed and were not removed by us."""
-        return frozenset(self._standing)
-
-    def claims(self, name: str) -> bool:
-        """A channel or bridge that is this call's, or is about to be."""
-        return name in self._attempted or name in self._standing
+        standing = adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ()
+        self.owned = Owned(plan.call, ari, standing, self.legs.over, acts)
+        self._closed = False
+        """Nothing is decided any more."""
+        self._last_change: milestones.Milestone | None = None
 
     def put(self, what: m.Input) -> None:
         """Order is sacred: nothing is ever dropped silently. A call that drowns in events is ended instead."""
+        if self._closed:
+            self.owned.late(what)
+            ending.answered_late(self.call, what)
+            return
         if self._overflowed:
             return
         if self._queue.qsize() >= QUEUE_LIMIT:
@@ -105,7 +106,7 @@ class CallActor:
             return
         known = name if any(tool.name == name for tool in self.call.plan.spec.tools) else "unknown"
         self._tools[tool_call] = (known, _now())
-        self._observe(ToolAsked(self.id, known))
+        self._observe(milestones.ToolAsked(self.id, known))
 
     async def run(self) -> None:
         """Until the call has ended and holds nothing any more. An error here ends this call only."""
@@ -120,8 +121,7 @@ class CallActor:
             self._log.exception("call failed: an error of ours ended it")
         finally:
             self.call.abandon(_now())
-            for timer in self._timers.values():
-                timer.cancel()
+            self._timers.stop_all()
             for task in self._running:
                 task.cancel()
             await asyncio.shield(self._tear_down())
@@ -129,15 +129,20 @@ class CallActor:
     def _go_on(self, adopted: Adopted) -> None:
         """In place of a start."""
         for timer, seconds in adopted.timers.items():
-            self._start_timer(timer, seconds)
+            self._timers.start(timer, seconds)
         early = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         for what in (*adopted.first, *early):
             self.put(what)
 
     async def _take(self, what: m.Input) -> None:
-        if isinstance(what, m.TimeUp) and self._timers.pop(what.timer, None) is None:
+        if isinstance(what, m.TimeUp) and not self._timers.is_due(what.timer):
             return  # stopped after it had fired
         self.legs.happened(what)
+        match what:
+            case m.LegEntered(channel):
+                self.owned.entered(channel)
+            case m.LegGone(channel, in_dialplan=False):
+                self.owned.gone(channel)
         self._observe(trace.took(self.id, what))
         before = standing(self.call)
         commands = self.call.handle(what, _now())
@@ -148,9 +153,12 @@ class CallActor:
         if isinstance(what, m.SoundOver):
             self._log.info("sound over")
         if isinstance(what, m.LegRinging) and what.channel == self.call.plan.leg:
-            self._observe(CallRang(self.id))
+            self._observe(milestones.CallRang(self.id))
         for each in changes(self.call, before):
-            self._observe(each)
+            if isinstance(each, milestones.StateChanged) and self.call.state is State.ENDED:
+                self._last_change = each  # told once nothing is left
+            else:
+                self._observe(each)
         await self._execute(commands)
 
     # ------------------------------------------------------------ carrying out
@@ -177,9 +185,9 @@ class CallActor:
     async def _do(self, command: m.Command) -> None:
         match command:
             case m.StartTimer(timer, seconds):
-                self._start_timer(timer, seconds)
+                self._timers.start(timer, seconds)
             case m.StopTimer(timer):
-                self._stop_timer(timer)
+                self._timers.stop(timer)
             case m.StartTool():
                 self._start_tool(command)
             case m.ConfirmJoin(channel):
@@ -196,7 +204,7 @@ class CallActor:
         match command:
             case m.Ring(channel):
                 await ari.ring(channel)
-                self._observe(CallRang(self.id))
+                self._observe(milestones.CallRang(self.id))
             case m.Answer(channel):
                 await ari.answer(channel)
             case m.SetVariables(channel, variables):
@@ -211,13 +219,13 @@ class CallActor:
                 await ari.stop_playback(playback)
             case m.SendAway(channel, context, extension):
                 await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
-                self._removed(channel)
+                self.owned.release(channel)
             case m.StartMusic(channel):
                 await ari.start_moh(channel)
             case m.StopMusic(channel):
                 await ari.stop_moh(channel)
             case m.Detect(channel, context, extension):
-                await self._detect(channel, context, extension)
+                await dialplan.detect(ari, channel, context, extension)
             case m.SendDigits(channel, digits):
                 await ari.send_dtmf(channel, digits)
             case m.Join(bridge, channels, instead):
@@ -227,29 +235,26 @@ class CallActor:
             case m.Refer(channel, to):
                 await dialplan.refer(ari, channel, to)
             case m.DestroyBridge(bridge):
-                if bridge in self._attempted:
-                    await ari.destroy_bridge(bridge)
-                    self._removed(bridge)
+                await self.owned.destroy_bridge(bridge)
             case m.HangUp(channel, reason):
-                if channel in self._attempted:
-                    await ari.hangup(channel, reason=reason)
-                    self._removed(channel)
-
-    async def _detect(self, channel: str, context: str, extension: str) -> None:
-        """A channel that is sent where there is nothing would be hung up, and ARI would call it a success."""
-        if await self._ari.get_variable(channel, f"DIALPLAN_EXISTS({context},{extension},1)") != "1":
-            self._log.warning("nobody can tell who has answered: Asterisk's dialplan lacks a context", context=context)
-            raise view.WrongState(f"Asterisk has no context `{context}` (docs/asterisk.md)")
-        await self._ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
+                await self.owned.hang_up(channel, reason)
 
     async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
-        """Ids are noted before the request: one that times out may still take effect."""
-        ari, leg = self._ari, self.call.plan.leg
+        leg = self.call.plan.leg
         if self.errand is not None and isinstance(command, m.Dial) and command.channel == leg:
             await self.errand.before_dial()
         if isinstance(command, m.Dial):
             self.legs.dial(command.channel, command.target)
-        self._attempted.add(made := m.made(command))
+        self.owned.attempt(made := m.made(command))
+        try:
+            await self._ask_for(command)
+        except AriError as error:
+            self.owned.refused(made, error)
+            raise
+        self.owned.made(made)
+
+    async def _ask_for(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
+        ari, leg = self._ari, self.call.plan.leg
         match command:
             case m.CreateBridge(bridge):
                 await ari.create_bridge(bridge, name=f"{ari.app} {self.id}")
@@ -274,12 +279,6 @@ class CallActor:
                     uuid=self.id,
                     variables={"VOICEAI_CALL": self.id},
                 )
-        self._standing.add(made)
-
-    def _removed(self, what: str) -> None:
-        self._standing.discard(what)
-        self._attempted.discard(what)
-        self.legs.over(what)
 
     async def _tell_worker(self, command: m.Command) -> None:
         match command:
@@ -296,7 +295,7 @@ class CallActor:
                 self.recollection.answered(tool_call, output)
                 if tool_call in self._tools:
                     name, called = self._tools.pop(tool_call)
-                    self._observe(ToolTimed(name, (_now() - called).total_seconds(), ok, self.id))
+                    self._observe(milestones.ToolTimed(name, (_now() - called).total_seconds(), ok, self.id))
             case m.CloseAi(reason):
                 await self._close_session(reason)
 
@@ -330,10 +329,10 @@ class CallActor:
         if lost_at is not None:
             gap = (_now() - lost_at).total_seconds()
             self._log.info("another worker has taken the call over", gap_ms=round(gap * 1000))
-            self._observe(CallRehomed(self.id, gap))
+            self._observe(milestones.CallRehomed(self.id, gap))
         elif call.answered_at is not None:
             answer, greet = call.answered_at - call.started_at, _now() - call.answered_at
-            self._observe(CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))
+            self._observe(milestones.CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))
 
     async def _close_session(self, reason: str) -> None:
         """A worker whose link is down is told when it comes back: the call is no longer one that we know."""
@@ -370,26 +369,25 @@ class CallActor:
 
     # ------------------------------------------------------------ time and end
 
-    def _start_timer(self, timer: str, seconds: float) -> None:
-        self._stop_timer(timer)
-        loop = asyncio.get_running_loop()
-        self._timers[timer] = loop.call_later(seconds, self.put, m.TimeUp(timer))
-
-    def _stop_timer(self, timer: str) -> None:
-        handle = self._timers.pop(timer, None)
-        if handle is not None:
-            handle.cancel()
-
     async def _tear_down(self) -> None:
         """What a clean end has removed already is not touched again."""
-        left = sorted(self._attempted)
-        channels = [m.HangUp(each) for each in left if not m.Ids.is_bridge(each)]
-        bridges = [m.DestroyBridge(each) for each in left if m.Ids.is_bridge(each)]
+        self._closed = True
+        while not self._queue.empty():
+            self.put(self._queue.get_nowait())
         try:
             async with asyncio.timeout(TEARDOWN_TIMEOUT):
-                await self._execute([*channels, *bridges, m.CloseAi("the call ended")])
+                await self._execute([*self.owned.left(), m.CloseAi("the call ended")])
         except TimeoutError:
-            self._log.error("teardown did not finish; the next reconcile removes what is left")
+            self.owned.hang_up_later()
+        if self.owned.unconfirmed:
+            ending.not_confirmed(self.call)
+            self._log.error(
+                "a call can't end: asterisk has not confirmed its hang-up", legs=len(self.owned.unconfirmed)
+            )
+            await self.owned.finish()
+            ending.confirmed(self.call)
+        if self._last_change is not None:
+            self._observe(self._last_change)
         self._workers.release(self.id)
         self.legs.all_over()
 

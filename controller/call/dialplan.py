@@ -7,10 +7,15 @@ it is given, and what comes back.
 
 from typing import TypedDict
 
+import structlog
+
 from controller.ari.channels import MEDIA_FORMAT
 from controller.ari.events import StasisStart
 from controller.ari.rest import Ari, Refused
 from controller.call import messages as m
+from controller.call import view
+
+log = structlog.get_logger()
 
 CONTEXT = "voiceai-refer"
 RETURNED = "referred"
@@ -39,6 +44,15 @@ async def refer(ari: Ari, channel: str, to: str) -> None:
     await ari.set_variable(channel, "VOICEAI_REFER_TO", to)
     await ari.subscribe(f"channel:{channel}")  # otherwise nobody tells us when it hangs up out there
     await ari.continue_in_dialplan(channel, context=CONTEXT, extension="s", priority=1)
+
+
+async def detect(ari: Ari, channel: str, context: str, extension: str) -> None:
+    """Send it where Asterisk listens who has answered. Raises AriError, and `view.WrongState` where the context is
+    missing: a channel that is sent where there is nothing would be hung up, and ARI would call it a success."""
+    if await ari.get_variable(channel, f"DIALPLAN_EXISTS({context},{extension},1)") != "1":
+        log.warning("nobody can tell who has answered: Asterisk's dialplan lacks a context", context=context)
+        raise view.WrongState(f"Asterisk has no context `{context}` (docs/asterisk.md)")
+    await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
 
 
 def returned(event: StasisStart) -> m.LegReturned | None:

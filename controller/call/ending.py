@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from controller.call import messages as m
+from controller.call.outcome import Outcome
 from controller.call.plan import State
 
 if TYPE_CHECKING:
@@ -36,6 +37,43 @@ def overdue(call: "Call", what: m.TimeUp, _: datetime) -> list[m.Command]:
     if what.timer == "end":
         call.state = State.ENDED
     return []
+
+
+def unexpected(call: "Call", channel: str) -> bool:
+    """Whether nobody waits for this leg of ours (any more): it was given up, or replaced, before it answered."""
+    if call.state is State.ENDING:
+        return True
+    if channel in (call.plan.leg, call.media):
+        return False
+    if channel in call.participants:
+        return call.participants[channel].state not in ("ringing", "joined")
+    moved, watched = call.transfer, call.supervision
+    if moved is not None and channel == moved.channel:
+        return moved.state == "failed"
+    return watched is None or watched.state not in ("ringing", "on") or channel not in (watched.channel, watched.snoop)
+
+
+def too_late(call: "Call", what: m.LegEntered) -> list[m.Command]:
+    """It has answered all the same, and is hung up before anybody there wonders."""
+    answered_late(call, what)
+    return [m.HangUp(what.channel)]
+
+
+def answered_late(call: "Call", what: m.Input) -> None:
+    """For the record: nobody may say that there was no answer."""
+    own = isinstance(what, m.LegEntered) and what.channel == call.plan.leg and call.plan.direction == "outbound"
+    if own and call.outcome in (Outcome.NO_ANSWER, Outcome.FAILED) and call.answered_at is None:
+        call.outcome, call.detail = Outcome.FAILED, "answered when the call had been given up, and hung up at once"
+
+
+def not_confirmed(call: "Call") -> None:
+    """All is decided, but Asterisk has not confirmed each hang-up."""
+    call.state = State.ENDING
+    call.detail = call.detail or "Asterisk did not confirm the hang-up at once"
+
+
+def confirmed(call: "Call") -> None:
+    call.state = State.ENDED
 
 
 def nothing(_: "Call", __: m.Input, ___: datetime) -> list[m.Command]:

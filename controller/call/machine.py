@@ -129,6 +129,8 @@ class Call:
         """What to do about an input, in order. Never raises for an input that comes late or twice."""
         if self.state is State.ENDED or (isinstance(what, m.Tool) and not self._opened(what.tool_call)):
             return []
+        if isinstance(what, m.LegEntered) and ending.unexpected(self, what.channel):
+            return ending.too_late(self, what)
         if self.state is not State.ENDING and (found := participants.concerned(self, what)):
             return participants.happened(self, found, what, now)
         if self.state is not State.ENDING and supervise.concerned(self, what):

@@ -248,15 +248,19 @@ class Registry:
             yield from (Slot("leg", trunk, "") for trunk in each.legs.others())
 
     def begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
-        actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand, self.room)
+        actor = self._actor_of(plan, errand)
         self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         return self._let_live(actor)
+
+    def _actor_of(self, plan: Plan, errand: Errand | None, found: Adopted | None = None) -> CallActor:
+        same = self._ari, self._workers, self._tools, self._observe
+        return CallActor(plan, *same, errand, self.room, found, acts=lambda: self.ready()["asterisk"])
 
     def adopt(self, found: Adopted, errand: Errand | None, past: Kept | None) -> None:
         """Goes on with a call of an earlier controller. `past`: what was written down of it. Before anything is heard
         of Asterisk or workers."""
         plan = found.call.plan
-        actor = CallActor(plan, self._ari, self._workers, self._tools, self._observe, errand, self.room, found)
+        actor = self._actor_of(plan, errand, found)
         if past is not None:
             recall(past, actor.record, actor.recollection)
         if found.call.session_open:
@@ -264,7 +268,7 @@ class Registry:
         log.warning("a call of an earlier controller goes on", call=plan.call, state=found.call.state.value)
         self._observe(milestones.CallAdopted(_view(actor), plan.webhook, plan.attempt))
         self._adopted.add(plan.call)
-        self._in_app |= actor.standing
+        self._in_app |= actor.owned.standing
         self._let_live(actor)
 
     def receive_anew(self, channel: str) -> None:
@@ -276,7 +280,7 @@ class Registry:
         actor = self._live.get(call)
         if actor is None or actor.call.state in (State.ENDING, State.ENDED):
             return None
-        return kept(actor.call, actor.standing)
+        return kept(actor.call, actor.owned.standing)
 
     def _let_live(self, actor: CallActor) -> CallActor:
         plan = actor.call.plan
@@ -324,16 +328,18 @@ class Registry:
         """No new calls; returns when those that live have ended (`drain.finish`)."""
         self.room.draining = True
         await drain.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
+        for actor in self._live.values():
+            actor.owned.give_up()
 
     # ------------------------------------------------------------ what is compared with Asterisk (reconcile.Calls)
 
     def standing(self) -> dict[str, frozenset[str]]:
-        return {call: actor.standing for call, actor in self._live.items()}
+        return {call: actor.owned.standing for call, actor in self._live.items()}
 
     def owned(self, name: str) -> bool:
         call = self._by_leg.get(name) or m.Ids.call_of(name)
         if call in self._adopted and call in self._live:
-            return self._live[call].claims(name)
+            return self._live[call].owned.claims(name)
         return call in self._live or self._arrivals.asks(name)
 
     def left(self, call: str, channel: str) -> None:

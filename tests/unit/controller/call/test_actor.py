@@ -8,13 +8,13 @@ from typing import Any, cast, get_args
 import pytest
 
 from bridge import contract
-from controller.ari.errors import BadArgument, Refused, Unavailable
+from controller.ari.errors import BadArgument, Refused, TimedOut, Unauthorized, Unavailable
 from controller.ari.rest import Ari
 from controller.call import messages as m
-from controller.call import rehome
+from controller.call import owned, rehome
 from controller.call.actor import CallActor
 from controller.call.legs import Legs
-from controller.call.milestones import CallGreeted, CallRehomed
+from controller.call.milestones import CallGreeted, CallRehomed, StateChanged
 from controller.call.outcome import Outcome
 from controller.call.plan import Plan, State
 from controller.call.supervise import WHY
@@ -34,14 +34,17 @@ class FakeAri:
         self.done: list[tuple[str, tuple[Any, ...]]] = []
         self.fails: dict[str, Exception] = {}
         self.refused_joins: set[str] = set()
+        self.absent: set[str] = set()
+        """Channels that can't be hung up: there are none of that name."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def operation(*arguments: Any, **_: Any) -> None:
+        async def operation(*arguments: Any, **_: Any) -> bool | None:
             self.done.append((name, arguments))
             if name in self.fails:
                 raise self.fails[name]
             if name == "add_channel" and self.refused_joins & set(arguments):
                 raise Refused(name, 422, "not in our app")
+            return name != "hangup" or arguments[0] not in self.absent
 
         return operation
 
@@ -300,6 +303,7 @@ async def test_nothing_of_an_end_is_left_out_while_asterisk_is_away(rig: Rig) ->
     assert rig.actor.call.state is State.ENDING
     assert rig.workers.sent[-1] == contract.Close(call=CALL, reason="the call ended")
     assert "end" in rig.actor._timers
+    rig.ari.fails.clear()
 
 
 async def test_a_call_that_another_worker_takes_over_knows_what_was_said_and_for_how_long_nobody_was_there() -> None:
@@ -323,3 +327,88 @@ async def test_a_call_that_another_worker_takes_over_knows_what_was_said_and_for
     (gap,) = [each.gap_s for each in seen if isinstance(each, CallRehomed)]
     assert 0 <= gap < 5
     assert sum(isinstance(each, CallGreeted) for each in seen) == 1
+
+
+def view_of(rig: Rig) -> tuple[State, str | None]:
+    return rig.actor.call.state, rig.actor.call.detail
+
+
+async def ended(rig: Rig, *inputs: m.Input) -> "asyncio.Task[None]":
+    """The call talks, and then gets `inputs`. Its task."""
+    running = asyncio.create_task(rig.actor.run())
+    rig.put(*OPENING, *inputs)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    return running
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Unauthorized("hangup", 401, "no"), Unavailable("hangup", 503, "no"), TimedOut("hangup", None, "no")],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_call_has_not_ended_before_its_hang_up_is_confirmed(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(owned, "RETRY_SECONDS", (0.01,))
+    rig, seen = Rig(), list[Any]()
+    rig.actor._observe = seen.append
+    rig.ari.fails = {"hangup": error}
+    running = await ended(rig, m.HangUpAsked("ops"), OVER)
+    assert view_of(rig) == (State.ENDING, "Asterisk did not confirm the hang-up at once")
+    assert not [each for each in seen if isinstance(each, StateChanged) and each.state == "ended"]
+    assert not running.done()
+    rig.ari.fails.clear()
+    async with asyncio.timeout(5):
+        await running
+    assert rig.actor.call.state is State.ENDED
+    assert rig.actor.call.outcome is Outcome.ANSWERED
+    assert [each for each in seen if isinstance(each, StateChanged) and each.state == "ended"]
+
+
+async def test_hang_ups_wait_until_asterisk_can_be_asked_and_end_with_the_process() -> None:
+    rig, acts = Rig(), [False]
+    rig.actor.owned._acts = lambda: acts[0]
+    rig.ari.fails = {"hangup": Unavailable("hangup", None, "ConnectError")}
+    running = await ended(rig, m.HangUpAsked("ops"), OVER)
+    before = rig.ari.names().count("hangup")
+    await asyncio.sleep(0.3)
+    assert rig.ari.names().count("hangup") == before, "it is not asked while it is away"
+    rig.put(m.LegGone(IDS.media, 16))
+    assert IDS.media not in rig.actor.owned.unconfirmed
+    rig.actor.owned.give_up()
+    async with asyncio.timeout(5):
+        await running
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_leg_that_asterisk_may_still_dial_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    """The request to dial got no answer, and the hang-up: no such channel. It rings a moment later, or never."""
+    monkeypatch.setattr(owned, "RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr(owned, "DOUBT_SECONDS", 10.0 if answers else 0.05)
+    rig = Rig()
+    rig.ari.fails = {"originate": TimedOut("originate", None, "no answer in time")}
+    rig.ari.absent.add(IDS.participant("a"))
+    running = await ended(rig, m.ParticipantAsked(IDS.participant("a"), TARGET, "ops"))
+    assert rig.actor.owned.unconfirmed == {IDS.participant("a")}
+    assert rig.actor.call.state is State.TALKING
+    if answers:
+        rig.put(m.LegEntered(IDS.participant("a")))
+        rig.ari.absent.clear()
+    async with asyncio.timeout(5):
+        while rig.actor.owned.unconfirmed:  # noqa: ASYNC110 - what it waits for is no event
+            await asyncio.sleep(0.005)
+    rig.put(m.HangUpAsked("ops"), OVER)
+    async with asyncio.timeout(5):
+        await running
+
+
+async def test_a_leg_that_answers_when_its_call_is_over_is_hung_up() -> None:
+    """Also where the call waits for the confirmation of another hang-up, or was just about to go."""
+    rig = Rig()
+    running = await ended(rig, m.HangUpAsked("ops"), OVER, m.LegEntered(IDS.target(1)))
+    async with asyncio.timeout(5):
+        await running
+    assert ("hangup", (IDS.target(1),)) in rig.ari.done

@@ -178,6 +178,28 @@ def test_the_cause_arrives_after_the_end() -> None:
     assert call.cause == 16
 
 
+def test_a_leg_of_ours_for_which_nobody_waits_is_hung_up() -> None:
+    """Given up, replaced, or of nothing that was ever asked for."""
+    call = talking()
+    for name in (IDS.target(1), IDS.participant("a"), IDS.later_media(4), IDS.snoop(2), IDS.supervisor(1)):
+        assert feed(call, m.LegEntered(name)) == [m.HangUp(name)]
+    for name in (call.plan.leg, call.media):
+        assert feed(call, m.LegEntered(name)) == [], "told twice"
+    call = transferring()
+    feed(call, m.TimeUp("transfer"))
+    assert feed(call, m.LegEntered(IDS.target(1))) == [m.HangUp(IDS.target(1))]
+
+
+@pytest.mark.parametrize(("what", "outcome"), [(m.TimeUp("dial"), Outcome.FAILED), (m.HangUpAsked("ops"), None)])
+def test_a_callee_who_answers_a_call_that_was_given_up_is_hung_up(what: m.Input, outcome: Outcome | None) -> None:
+    call = outbound()
+    feed(call, m.AiReady(), what)
+    before = call.outcome
+    assert feed(call, m.LegEntered(IDS.callee)) == [m.HangUp(IDS.callee)]
+    assert call.outcome is (outcome or before)
+    assert ("answered" in (call.detail or "")) is (outcome is not None)
+
+
 def test_a_worker_that_never_reports_the_end_does_not_keep_the_call() -> None:
     call = talking()
     assert m.StartTimer("end", 2.0) in feed(call, m.HangUpAsked("ops"))
