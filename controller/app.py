@@ -7,7 +7,9 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Coroutine
+import socket
+from collections.abc import Coroutine, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,14 +27,15 @@ from controller.api.audit import Trail
 from controller.api.configuration import ConfigResources
 from controller.api.events import EventResources
 from controller.api.history import HistoryResources, sound_folders
+from controller.api.listening import listen as bound
 from controller.api.scenes import SceneResources
 from controller.api.server import ApiServer, Kept, make_app
 from controller.api.strangers import Strangers
 from controller.api.trace import TraceResources
 from controller.api.workers import WorkerResources
-from controller.ari.events import ApplicationReplaced
-from controller.ari.link import Link, LinkDown, LinkUp
-from controller.ari.rest import Ari
+from controller.ari.lease import Lease
+from controller.ari.rest import Ari, AriError
+from controller.asterisk_link import AsteriskLink, claim
 from controller.call import adoption, milestones
 from controller.call.reconcile import Reconciler
 from controller.call.registry import Registry
@@ -44,13 +47,13 @@ from controller.console import files
 from controller.console.session import SessionResources, choices_of
 from controller.cost import Prices, Tariff
 from controller.events.service import Events
+from controller.instance import Holder, StoreLock
 from controller.live_book import LiveBook
 from controller.metrics import Metrics, Present
 from controller.outbound.depth import Depth
 from controller.outbound.dialer import Dialer
 from controller.outbound.orders import Orders
 from controller.outbound.queue import Queue
-from controller.pulse import PATIENCE, Pulse
 from controller.records.history import History
 from controller.records.journal import Journal
 from controller.records.shelf import Shelf
@@ -65,7 +68,7 @@ from controller.workers import Workers
 
 log = structlog.get_logger()
 
-EXIT_OK, EXIT_REPLACED = 0, 3
+EXIT_OK, EXIT_REPLACED, EXIT_RUNNING = 0, 3, 4
 
 
 class Controller:
@@ -79,9 +82,12 @@ class Controller:
         prices: Prices,
         metrics: Metrics,
         database: Database,
+        lock: StoreLock,
+        lease: Lease,
     ) -> None:
         self._config = config
         self.database = database
+        self._lock, self._lease = lock, lease
         self._tasks = tasks
         self._metrics = metrics
         self._stop = asyncio.Event()
@@ -114,6 +120,16 @@ class Controller:
         self.scenery = Scenery(self.workers.tell_all, self.registry.cost)
         self.workers.on_scenes = self.scenery.take
         self._reconciler = Reconciler(ari, self.registry, lambda: self.registry.ready()["asterisk"])
+        self._asterisk = AsteriskLink(
+            config.asterisk.ari,
+            ari,
+            lease,
+            self.registry,
+            compare=self._reconciler.request,
+            replaced=self._replaced,
+            lost=metrics.ari_link_lost,
+        )
+        ari.also_observe(self._asterisk.observe)
         self._rolling: asyncio.Task[bool] | None = None
 
     def _worker_event(self, event: contract.CallEvent) -> None:
@@ -144,7 +160,7 @@ class Controller:
         replaced = rolling.roll(self.workers, self._own, self._config.shutdown.worker_drain_s)
         self._rolling = self._tasks.create_task(replaced, name="rolling restart")
 
-    async def run(self, *, own_workers: bool) -> int:
+    async def run(self, sockets: Sequence[socket.socket], *, own_workers: bool) -> int:
         """Until `stop()` or until another process takes our Stasis app. Raises StoreError."""
         await self.usage.read()
         await self._adopt()
@@ -153,7 +169,8 @@ class Controller:
         dialing = self._task("dialer", self.dialer.run())
         background = [dialing, *self._background(trail)]
         tls = of_ours(config.api.tls.certificate, config.api.tls.key) if config.api.tls else None
-        async with ApiServer(self._application(trail), config.api.listen.host, config.api.listen.port, tls) as server:
+        at = config.api.listen
+        async with ApiServer(self._application(trail), at.host, at.port, tls, sockets) as server:
             if own_workers:
                 background.append(self._task("supervisor", self._supervise(server.port)))
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
@@ -161,7 +178,7 @@ class Controller:
             await self._stop.wait()
             notify.tell("STOPPING=1")
             log.info("controller going down", live_calls=self.registry.live)
-            if config.shutdown.keep_calls and self._status == EXIT_OK:
+            if config.shutdown.keep_calls or self._status == EXIT_REPLACED:
                 await self._leave(trail)
             dialing.cancel()
             if self._rolling is not None:
@@ -179,6 +196,8 @@ class Controller:
             await _cancelled(keeping)
             await self.records.finish()
             await self._tracing.close()
+            with contextlib.suppress(AriError):
+                await self._lease.release()
         return self._status
 
     async def _adopt(self) -> None:
@@ -198,7 +217,7 @@ class Controller:
         log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
         await asyncio.gather(self.dialer.finish(), self.usage.finish(), self.live_book.finish())
         await asyncio.gather(self.events.drain(), trail.drain(), self.records.finish())
-        os._exit(EXIT_OK)
+        os._exit(self._status)
 
     def _task(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work, name=name)
@@ -207,8 +226,10 @@ class Controller:
         """What goes on until the end of the calls."""
         return [
             *self._canary(),
-            self._task("asterisk", self._follow_asterisk()),
-            self._task("pulse", self._feel_pulse()),
+            self._task("asterisk", self._asterisk.follow()),
+            self._task("asterisk checks", self._asterisk.watch()),
+            self._task("pulse", self._asterisk.feel_pulse()),
+            self._task("store lock", self._keep_lock()),
             self._task("reconcile", self._reconciler.run()),
             self._task("audit", trail.run()),
             self._task("queue depth", self._depth.run()),
@@ -257,50 +278,18 @@ class Controller:
             strangers=strangers,
         )
 
-    async def _follow_asterisk(self) -> None:
-        """Every event, in order, to the registry. Without events there is no call control: no broad catch here."""
-        ari = self._config.asterisk.ari
-        link = Link(
-            ari.url, ari.username, ari.password.get_secret_value(), ari.app, trust=towards(ari.url, ari.ca_file)
-        )
-        try:
-            async with contextlib.aclosing(link.stream()) as stream:
-                async for what in stream:
-                    match what:
-                        case LinkUp():
-                            self.registry.link_up = True
-                            self._reconciler.request()
-                        case LinkDown():
-                            self.registry.link_up = False
-                            self._metrics.ari_link_lost()
-                        case ApplicationReplaced():
-                            self._replaced()
-                            return
-                        case _:
-                            self.registry.take(what)
-        finally:
-            self.registry.link_up = False
-
-    async def _feel_pulse(self) -> None:
-        def tell(frozen: bool) -> None:
-            self.registry.frozen = frozen
-            if not frozen:
-                self._reconciler.request()  # what teardowns have left meanwhile need not wait for the sweep
-
-        at = self._config.asterisk.ari
-        secret = at.password.get_secret_value()
-        async with Ari(at.url, at.username, secret, at.app, timeout=PATIENCE, trust=towards(at.url, at.ca_file)) as ari:
-            await Pulse(ari, lambda: self.registry.link_up, tell).run()
-
-    def _replaced(self) -> None:
+    def _replaced(self, by: str) -> None:
         log.critical(
-            "another program has taken our Stasis app: this controller no longer sees any call and stops. "
+            "this controller no longer serves its Stasis app and stops; its calls are left for whoever serves it now. "
             "Run one controller per app, or give each its own `asterisk.ari.app`",
             app=self._config.asterisk.ari.app,
+            reason=by,
         )
         self._status = EXIT_REPLACED
-        self._hurry.set()  # of calls that we do not hear of there is no end to wait for
         self.stop()
+
+    async def _keep_lock(self) -> None:
+        self._replaced(str(await self._lock.lost()))
 
     async def _supervise(self, port: int) -> None:
         bridge, listen = self._config.bridge, self._config.api.listen.host
@@ -339,25 +328,58 @@ def _prices(config: Config) -> Prices:
     return Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
 
 
-async def serve(config: Config, *, own_workers: bool = True) -> int:
-    """Run the controller until SIGTERM or SIGINT. Raises OSError where the API's address is taken, and StoreError."""
-    ari_config = config.asterisk.ari
-    at_asterisk = ari_config.url, ari_config.username, ari_config.password.get_secret_value(), ari_config.app
+async def serve(config: Config, *, own_workers: bool = True, takeover: bool = False) -> int:
+    """Run the controller until SIGTERM or SIGINT. Raises AlreadyRunning where another one runs, then nothing was
+    touched; OSError where the API's address is taken, and StoreError. `takeover`: whoever serves our Stasis app."""
+    store, listen, app = config.store.url.get_secret_value(), config.api.listen, config.asterisk.ari.app
+    us = Holder.of_us(str(listen), app)
+    lock = StoreLock(store, config.store.lock, us)
+    await lock.acquire()
+    try:
+        sockets = await bound(listen.host, listen.port)
+        try:
+            return await _serve(config, lock, us, sockets, own_workers=own_workers, takeover=takeover)
+        finally:
+            for each in sockets:
+                each.close()
+    finally:
+        await lock.release()
+
+
+async def _serve(
+    config: Config,
+    lock: StoreLock,
+    us: Holder,
+    sockets: Sequence[socket.socket],
+    *,
+    own_workers: bool,
+    takeover: bool,
+) -> int:
+    at = config.asterisk.ari
     prices = _prices(config)
     metrics = Metrics(CollectorRegistry(), cost=prices.of)
     async with (
-        Database(config.store.url.get_secret_value()) as database,
-        Ari(*at_asterisk, observe=metrics.ari_request, trust=towards(ari_config.url, ari_config.ca_file)) as ari,
-        asyncio.TaskGroup() as tasks,
+        Ari(
+            *(at.url, at.username, at.password.get_secret_value(), at.app),
+            observe=metrics.ari_request,
+            trust=towards(at.url, at.ca_file),
+        ) as ari,
     ):
-        controller = Controller(config, ari, tasks, prices, metrics, database)
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(signum, controller.stop)
-            except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt instead
-                with contextlib.suppress(ValueError):
-                    signal.signal(signum, lambda *_: loop.call_soon_threadsafe(controller.stop))
-        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
-            loop.add_signal_handler(signal.SIGHUP, controller.roll)
-        return await controller.run(own_workers=own_workers)
+        lease = Lease(ari, lock.store, asdict(us))
+        await claim(lease, at.app, takeover=takeover)
+        async with Database(config.store.url.get_secret_value()) as database, asyncio.TaskGroup() as tasks:
+            controller = Controller(config, ari, tasks, prices, metrics, database, lock, lease)
+            _obey_signals(controller)
+            return await controller.run(sockets, own_workers=own_workers)
+
+
+def _obey_signals(controller: Controller) -> None:
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(signum, controller.stop)
+        except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt instead
+            with contextlib.suppress(ValueError):
+                signal.signal(signum, lambda *_: loop.call_soon_threadsafe(controller.stop))
+    with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
+        loop.add_signal_handler(signal.SIGHUP, controller.roll)

@@ -47,15 +47,24 @@ def _load(path: Path) -> configs.Config:
 def serve(
     config: ConfigPath = DEFAULT_CONFIG,
     workers: Annotated[bool, typer.Option(help="Start bridge workers on this machine.")] = True,
+    takeover: Annotated[bool, typer.Option(help="Take our Stasis app from whoever serves it.")] = False,
 ) -> None:
-    """Run the controller, and its bridge workers unless told otherwise."""
+    """Run the controller, and its bridge workers unless told otherwise.
+
+    Exit status 4: another controller runs on the same store or serves the same Stasis app; nothing was touched.
+    """
+    from controller.app import EXIT_RUNNING
     from controller.app import serve as run
+    from controller.instance import AlreadyRunning
     from controller.store.database import StoreError
 
     loaded = _load(config)
     set_up_log()
     try:
-        status = asyncio.run(run(loaded, own_workers=workers))
+        status = asyncio.run(run(loaded, own_workers=workers, takeover=takeover))
+    except AlreadyRunning as other:
+        err.print(f"voiceai can't start: {other}", markup=False, highlight=False, soft_wrap=True)
+        status = EXIT_RUNNING
     except StoreError as error:
         err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
         status = 1

@@ -29,3 +29,10 @@ class Store(Section):
         """A file of this name next to SQLite's; without one, in `var`."""
         kind, _, path = self.url.get_secret_value().partition(":///")
         return Path(path.partition("?")[0]).with_name(name) if kind.startswith("sqlite") else Path("var") / name
+
+    @property
+    def lock(self) -> Path:
+        """The file that whoever uses the store has locked; the same for each path that leads to the store."""
+        beside = self.beside("voiceai.lock")
+        kind, _, path = self.url.get_secret_value().partition(":///")
+        return Path(path.partition("?")[0]).resolve().with_name(beside.name) if kind.startswith("sqlite") else beside

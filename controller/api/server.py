@@ -4,8 +4,9 @@ Owns limits of size and time of every connection. Refuses what comes too slowly,
 """
 
 import logging
+import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -18,6 +19,7 @@ from controller.api.access import Doorkeeper
 from controller.api.audit import AuditResources, Trail, noting
 from controller.api.bodies import LARGEST
 from controller.api.idempotency import Idempotency
+from controller.api.listening import BACKLOG, listen
 from controller.api.live import LiveResources
 from controller.api.operations import Operation, routes
 from controller.api.problems import answer_problems, mark
@@ -91,10 +93,18 @@ _HTTP_LOG.addFilter(_NoRubbish())
 class ApiServer:
     """`async with ApiServer(app, host, port) as server` listens; `server.port` is the real one if `port` was 0.
 
-    `tls`: for https. Raises OSError where the address is taken.
+    `tls`: for https. `sockets`: those that listen there already (`listening`). Raises OSError where the address is
+    taken.
     """
 
-    def __init__(self, app: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -106,14 +116,15 @@ class ApiServer:
             auto_decompress=False,
         )
         self._host = host
+        self._sockets = sockets
         self._tls = tls
         self.port = port
 
     async def __aenter__(self) -> "ApiServer":
         await self._runner.setup()
         try:
-            site = web.TCPSite(self._runner, self._host, self.port, backlog=128, ssl_context=self._tls)
-            await site.start()
+            for each in self._sockets or await listen(self._host, self.port):
+                await web.SockSite(self._runner, each, backlog=BACKLOG, ssl_context=self._tls).start()
         except BaseException:
             await self._runner.cleanup()
             raise

@@ -16,7 +16,7 @@ import base64
 import logging
 import random
 import ssl
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -24,6 +24,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from controller.ari.errors import AriError, Unauthorized
 from controller.ari.events import ApplicationReplaced, BadEvent, Event, parse
 from controller.ari.transport import checked_id, checked_url
 
@@ -36,6 +37,8 @@ OPEN_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 1.0
 STEADY = 10.0
 """Seconds a link must have held before the next back-off starts from the shortest delay again."""
+DENIED_PAUSE = 2.0
+"""Seconds between two tries while the password is wrong: whoever repairs it waits for us."""
 MAX_FRAME = 16 * 1024 * 1024
 
 # At DEBUG the library logs the handshake, credentials included.
@@ -101,7 +104,10 @@ class Link:
         ping_interval: float = PING_INTERVAL,
         ping_timeout: float = PING_TIMEOUT,
         trust: ssl.SSLContext | None = None,
+        admit: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`admit`: awaited before each connection; raises AriError where our app must not be registered now. A caller
+        whom we could do nothing for is better off with what the dialplan has for them."""
         self.app = checked_id("app", app)
         query = urlencode({"app": app, "subscribeAll": "false"})
         self._uri = f"ws{checked_url(url).removeprefix('http')}/events?{query}"
@@ -110,6 +116,9 @@ class Link:
         self._ping_interval, self._ping_timeout = ping_interval, ping_timeout
         default = ssl.create_default_context() if self._uri.startswith("wss:") else None
         self._trust = default if trust is None else trust
+        self._admit = admit
+        self._socket: ClientConnection | None = None
+        self._dropped: str | None = None
 
     async def stream(self) -> AsyncGenerator[LinkUp | LinkDown | Event, None]:
         """Without end, but for ApplicationReplaced: that is the last one, and then the connection is closed.
@@ -118,7 +127,8 @@ class Link:
         """
         outage, first = self._new_outage(), True
         while True:
-            socket = await self._connected(outage)
+            self._socket = socket = await self._connected(outage)
+            self._dropped = None
             up_since = _now()
             log.info("asterisk link up", app=self.app)
             try:
@@ -130,11 +140,18 @@ class Link:
             if isinstance(event, ApplicationReplaced):
                 yield event
                 return
+            event = LinkDown(self._dropped or event.reason)
             log.warning("asterisk link down; it is being made again", app=self.app, reason=event.reason)
             outage = self._new_outage() if _now() - up_since >= STEADY else outage
             outage.warned, first = True, False
             yield event
             await asyncio.sleep(next(outage.delays))
+
+    async def drop(self, reason: str) -> None:
+        """Give our app up until `admit` allows it again: the stream goes on with LinkDown."""
+        if self._socket is not None:
+            self._dropped = self._dropped or reason
+            await self._socket.close()
 
     def _new_outage(self) -> _Outage:
         return _Outage(self._backoff.delays())
@@ -143,6 +160,8 @@ class Link:
         """A connection on which our app is registered, however long that takes."""
         while True:
             try:
+                if self._admit is not None:
+                    await self._admit()
                 return await connect(
                     self._uri,
                     additional_headers={"Authorization": self._authorization},
@@ -159,6 +178,10 @@ class Link:
                 )
             except InvalidStatus as error:
                 await self._refused(outage, error.response.status_code)
+            except Unauthorized as error:
+                await self._refused(outage, error.status or 401)
+            except AriError as error:
+                await self._not_yet(outage, str(error))
             except (OSError, EOFError, TimeoutError, InvalidHandshake) as error:
                 await self._not_yet(outage, type(error).__name__)
 
@@ -173,7 +196,7 @@ class Link:
             status=status,
         )
         outage.denied = True
-        await asyncio.sleep(self._backoff.longest)
+        await asyncio.sleep(min(self._backoff.longest, DENIED_PAUSE))
 
     async def _not_yet(self, outage: _Outage, reason: str) -> None:
         delay = next(outage.delays)

@@ -22,7 +22,7 @@ from controller.ari.errors import (
     Unavailable,
 )
 from controller.ari.resources import Application, AsteriskInfo, Endpoint, Json, Recording, listing, text
-from controller.ari.transport import given, segment
+from controller.ari.transport import checked_variable, given, segment
 
 __all__ = [
     "Ari",
@@ -88,6 +88,19 @@ class Ari(Channels, Bridges):
             return {text(each, "attribute"): text(each, "value") for each in listing(source)}
 
         return await self._ask("settings", "GET", path, pairs)
+
+    async def get_global(self, variable: str) -> str:
+        """A global variable of the dialplan; empty if it is not set."""
+
+        def value(source: Json) -> str:
+            return text(source, "value")
+
+        query = {"variable": checked_variable(variable)}
+        return await self._ask("get_global", "GET", "/asterisk/variable", value, None, query)
+
+    async def set_global(self, variable: str, value: str) -> None:
+        body = {"variable": checked_variable(variable), "value": value}
+        await self._do("set_global", "POST", "/asterisk/variable", body)
 
     # ------------------------------------------------------------ apps
 

@@ -126,7 +126,7 @@ class Transport:
     ) -> None:
         self.app = checked_id("app", app)
         self._timeout = timeout
-        self._observe = observe
+        self._observers = [observe] if observe is not None else []
         self._http = httpx.AsyncClient(
             base_url=checked_url(url),
             auth=httpx.BasicAuth(username, password),
@@ -136,6 +136,9 @@ class Transport:
             verify=trust if trust is not None else url.startswith("https:"),
             trust_env=False,  # a proxy is for the outside world; Asterisk is next door
         )
+
+    def also_observe(self, observe: Observer) -> None:
+        self._observers.append(observe)
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,8 +163,8 @@ class Transport:
             result = type(error).__name__.lower()
             raise
         finally:
-            if self._observe is not None:
-                self._observe(operation, perf_counter() - started, result)
+            for observe in self._observers:
+                observe(operation, perf_counter() - started, result)
         return response
 
     async def _send(

@@ -1,0 +1,211 @@
+"""One controller per store: who runs is locked out of nothing, who comes second touches nothing.
+
+Owns the lock that is taken before anything else: on a file next to the store (flock(2): gone with the process, however
+it ends) and, on PostgreSQL, an advisory lock of the database as well, which other machines see. The file says who holds
+it, for whoever comes second.
+"""
+
+import asyncio
+import errno
+import json
+import os
+import secrets
+import socket
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from controller.store.database import UNREACHABLE, StoreError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: nobody is locked out there
+    fcntl = None  # type: ignore[assignment]
+
+log = structlog.get_logger()
+
+KEY = 0x766F696365_6169
+"""Of the advisory lock, whose name is one number for each database: "voiceai"."""
+CONNECT_SECONDS = 10.0
+LEAVING_SECONDS = 2.0
+"""A controller that was killed is gone at once; its PostgreSQL connection, a moment later."""
+CHECK_SECONDS = 5.0
+_AWAY: tuple[type[Exception], ...] = (SQLAlchemyError, TimeoutError, *UNREACHABLE)
+_KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+
+
+class AlreadyRunning(Exception):
+    """Another controller has what this one needs. The text is one line: who, since when, what, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A controller that runs."""
+
+    pid: int
+    host: str
+    since: str
+    api: str
+    app: str
+
+    @staticmethod
+    def of_us(api: str, app: str) -> "Holder":
+        return Holder(os.getpid(), socket.gethostname(), datetime.now(UTC).isoformat(timespec="seconds"), api, app)
+
+    @staticmethod
+    def read(source: Any) -> "Holder | None":
+        try:
+            return Holder(int(source["pid"]), *(str(source[each]) for each in ("host", "since", "api", "app")))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def __str__(self) -> str:
+        return f"voiceai serve, pid {self.pid} on {self.host}, since {self.since}, API {self.api}, app {self.app}"
+
+
+class StoreLock:
+    """`acquire()` before the store is opened, `release()` when it is closed. Raises AlreadyRunning and StoreError."""
+
+    def __init__(self, url: str, path: Path, us: Holder) -> None:
+        self._url, self._path, self._us = url, path, us
+        self._file: int | None = None
+        self._engine: AsyncEngine | None = None
+        self._connection: AsyncConnection | None = None
+        self.store = ""
+        """The same for all who have this store: whoever holds its lock knows that none of the others runs."""
+
+    async def acquire(self) -> None:
+        self._lock_file()
+        try:
+            if not self._url.startswith("sqlite"):
+                await self._lock_database()
+        except BaseException:
+            await self.release()
+            raise
+
+    async def release(self) -> None:
+        connection, self._connection = self._connection, None
+        engine, self._engine = self._engine, None
+        with suppress(*_AWAY):
+            async with asyncio.timeout(LEAVING_SECONDS):
+                if connection is not None:
+                    await connection.close()
+                if engine is not None:
+                    await engine.dispose()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    async def lost(self) -> AlreadyRunning:
+        """Returns when another controller has the lock instead of us: the server was away, and it was faster."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            if self._connection is None:
+                continue
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await self._connection.execute(text("SELECT 1"))
+            except _AWAY:
+                try:
+                    await self._connect_again()
+                except AlreadyRunning as taken:
+                    return taken
+                except StoreError as error:
+                    log.warning("the lock on the store is not ours at the moment", reason=str(error))
+
+    # ------------------------------------------------------------ the file
+
+    def _lock_file(self) -> None:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES) and self._file is not None:
+                raise self._taken(Holder.read(self._read())) from None
+            raise StoreError(f"the lock file {self._path} can't be used: {error.strerror}") from error
+        found = self._read().get("store")
+        name = found if isinstance(found, str) and len(found) == 32 else secrets.token_hex(16)
+        self.store = f"{name}-{os.fstat(self._file).st_ino}"  # a copy of the folder is another store
+        written = json.dumps({**asdict(self._us), "store": name}).encode()
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, written, 0)
+
+    def _read(self) -> dict[str, Any]:
+        assert self._file is not None
+        try:
+            found = json.loads(os.pread(self._file, 4096, 0))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _taken(self, holder: Holder | None, where: str | None = None) -> AlreadyRunning:
+        who = str(holder) if holder else "another voiceai serve"
+        return AlreadyRunning(
+            f"the store is in use ({where or self._path}): {who}. Nothing was touched. Stop that one first, or give"
+            " this one its own `store.url` in another folder and its own `asterisk.ari.app`"
+        )
+
+    # ------------------------------------------------------------ PostgreSQL
+
+    async def _lock_database(self) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LEAVING_SECONDS
+        while True:
+            try:
+                await self._connect_again()
+                return
+            except AlreadyRunning:
+                if loop.time() > end:
+                    raise
+                await asyncio.sleep(0.2)
+
+    async def _connect_again(self) -> None:
+        """Raises AlreadyRunning and StoreError."""
+        us, connection = self._us, self._connection
+        name = f"voiceai pid {us.pid} since {us.since[:19]} on {us.host}"[:63]
+        if self._engine is None:
+            settings = {"application_name": name, **_KEEPALIVE}
+            arguments = {"timeout": CONNECT_SECONDS, "server_settings": settings}
+            self._engine = create_async_engine(
+                self._url, poolclass=NullPool, connect_args=arguments, isolation_level="AUTOCOMMIT"
+            )
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                if connection is not None:
+                    self._connection = None
+                    await connection.invalidate()
+                    await connection.close()
+                connection = await self._engine.connect()
+                locked = (
+                    await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": KEY})
+                ).scalar_one()
+                if not locked:
+                    who = (await connection.execute(text(_WHO), {"high": KEY >> 32, "low": KEY & 0xFFFFFFFF})).scalar()
+                    await connection.close()
+                    raise AlreadyRunning(
+                        str(self._taken(None, "its PostgreSQL database")).replace(
+                            "another voiceai serve", str(who or "another voiceai serve")
+                        )
+                    )
+                self._connection = connection
+                self.store = str((await connection.execute(text(_IDENTITY))).scalar_one())
+        except _AWAY as error:
+            raise StoreError(f"the store can't be locked (store.url): {type(error).__name__}") from error
+
+
+_WHO = """SELECT a.application_name || ' from ' || coalesce(host(a.client_addr), 'this machine') FROM pg_locks l
+JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+AND l.classid = :high AND l.objid = :low AND l.database =
+(SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1"""
+_IDENTITY = """SELECT oid || '-' || extract(epoch FROM pg_postmaster_start_time()) FROM pg_database
+WHERE datname = current_database()"""
