@@ -178,9 +178,9 @@ class Controller:
             await self._stop.wait()
             notify.tell("STOPPING=1")
             log.info("controller going down", live_calls=self.registry.live)
+            dialing.cancel()
             if config.shutdown.keep_calls or self._status == EXIT_REPLACED:
                 await self._leave(trail)
-            dialing.cancel()
             if self._rolling is not None:
                 self._rolling.cancel()
             await self.registry.drain(config.shutdown.drain_s, self._hurry)
@@ -215,8 +215,11 @@ class Controller:
         """All is written down, and then the process is gone as if it were killed: nothing is taken down in order,
         because others go on with it."""
         log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
-        await asyncio.gather(self.dialer.finish(), self.usage.finish(), self.live_book.finish())
-        await asyncio.gather(self.events.drain(), trail.drain(), self.records.finish())
+        self.registry.room.draining = True
+        await self.dialer.close()
+        await asyncio.gather(self.events.drain(), trail.drain(), self.records.finish(), self.usage.finish())
+        await asyncio.gather(self.dialer.finish(), self.live_book.finish())
+        await self.dialer.finish()
         os._exit(self._status)
 
     def _task(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -30,6 +30,7 @@ _MOVES = (
     milestones.ControlChanged,
     milestones.ParticipantMoved,
     milestones.StateChanged,
+    milestones.SupervisionMoved,
     milestones.ToolAsked,
     milestones.ToolTimed,
     milestones.TransferMoved,

@@ -128,9 +128,9 @@ class Metrics:
                     self._talk.labels(direction).observe(talked_s)
             case milestones.ToolTimed(tool, seconds, ok):
                 self._tool.labels(tool, _word(ok)).observe(seconds)
-            case milestones.ParticipantMoved() | milestones.ControlChanged() | milestones.Stepped():
+            case milestones.ParticipantMoved() | milestones.SupervisionMoved() | milestones.ControlChanged():
                 pass
-            case milestones.CallRang() | milestones.CallAnswered() | milestones.StateChanged():
+            case milestones.CallRang() | milestones.CallAnswered() | milestones.StateChanged() | milestones.Stepped():
                 pass  # told to those who listen, not counted
             case (
                 milestones.TransferMoved() | milestones.ToolAsked() | milestones.CallQueued() | milestones.CallSettled()

@@ -20,7 +20,7 @@ from controller.call import dialplan, ending, milestones, trace, view
 from controller.call import messages as m
 from controller.call.adoption import Adopted
 from controller.call.changes import changes, standing
-from controller.call.errand import Errand
+from controller.call.errand import Errand, dialling
 from controller.call.legs import Legs, Lines, Unlimited
 from controller.call.machine import Call
 from controller.call.owned import Owned
@@ -83,7 +83,6 @@ class CallActor:
         standing = adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ()
         self.owned = Owned(plan.call, ari, standing, self.legs.over, acts)
         self._closed = False
-        """Nothing is decided any more."""
         self._last_change: milestones.Milestone | None = None
 
     def put(self, what: m.Input) -> None:
@@ -115,6 +114,7 @@ class CallActor:
                 await self._execute(self.call.start())
             else:
                 self._go_on(self._adopted)
+                await self._execute(list(self._adopted.undo))
             while self.call.state is not State.ENDED:
                 await self._take(await self._queue.get())
         except Exception:
@@ -240,9 +240,11 @@ class CallActor:
                 await self.owned.hang_up(channel, reason)
 
     async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
-        leg = self.call.plan.leg
-        if self.errand is not None and isinstance(command, m.Dial) and command.channel == leg:
-            await self.errand.before_dial()
+        own = isinstance(command, m.Dial) and command.channel == self.call.plan.leg
+        async with dialling(self.errand if own else None):
+            await self._make_now(command)
+
+    async def _make_now(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
         if isinstance(command, m.Dial):
             self.legs.dial(command.channel, command.target)
         self.owned.attempt(made := m.made(command))

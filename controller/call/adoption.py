@@ -10,7 +10,9 @@ next one finds the call in the store, takes over its channels and its session, a
     without an AI, for good          is ended
     not yet with an agent            can't be taken over: an inbound caller is received anew, who was dialled is let go
 
-What runs in the controller itself does not go on: a tool over HTTP is answered as failed, a supervisor is let go.
+What runs in the controller itself does not go on: a tool over HTTP is answered as failed. A supervisor who hears the
+call goes on and is shown, one whose telephone rings is let go. Nothing is taken over that the call does not know: any
+other leg in its name is nobody's, and hung up by the reconcile.
 """
 
 from collections.abc import Mapping
@@ -22,7 +24,7 @@ from controller.call import births, closing
 from controller.call import messages as m
 from controller.call.machine import Call
 from controller.call.outcome import Outcome
-from controller.call.plan import Participant, Plan, State, Transfer
+from controller.call.plan import Participant, Plan, State, Supervision, Transfer
 from controller.config import Config
 
 LOST = "The tool was interrupted, and nobody knows what it did."
@@ -50,12 +52,14 @@ _PLAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name."""
+    """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name. `undo`: ends
+    what the earlier controller had begun and this one knows nothing of."""
 
     call: Call
     standing: frozenset[str]
     first: tuple[m.Input, ...] = ()
     timers: Mapping[str, float] = field(default_factory=dict)
+    undo: tuple[m.Command, ...] = ()
 
 
 def kept(call: Call, standing: frozenset[str]) -> dict[str, Any]:
@@ -76,6 +80,8 @@ def kept(call: Call, standing: frozenset[str]) -> dict[str, Any]:
         },
         "state": call.state.value,
         "back_to": call.rehoming.back_to.value if call.rehoming else None,
+        "tone": call.rehoming.tone if call.rehoming else None,
+        "supervision": _leg(call.supervision) if call.supervision else None,
         "started_at": call.started_at.isoformat(),
         "answered_at": call.answered_at.isoformat() if call.answered_at else None,
         "muted": sorted(call.muted),
@@ -88,13 +94,15 @@ def kept(call: Call, standing: frozenset[str]) -> dict[str, Any]:
     }
 
 
-def _leg(each: Participant | Transfer) -> dict[str, Any]:
+def _leg(each: Participant | Transfer | Supervision) -> dict[str, Any]:
     target = each.target
     same = {"channel": each.channel, "by": each.by, "state": each.state, "outcome": each.outcome}
     where = {"dial": target.dial, "shown": target.shown, "trunk": target.trunk, "kind": target.kind}
-    more = {}
+    more: dict[str, Any] = {}
     if isinstance(each, Transfer):
         more = {"tool_call": each.tool_call, "consultation": each.consultation}
+    if isinstance(each, Supervision):
+        more = {"mode": each.mode, "snoop": each.snoop}
     return same | {"target": where} | more
 
 
@@ -114,13 +122,41 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
         setattr(call, name, found[name])
     call.ai_ready = call.media_entered = call.media_flowing = True
     call.muted = frozenset(found["muted"])
-    call.company = set(found["company"])
+    call.supervision = _supervision(found["supervision"]) if found.get("supervision") else None
     call.participants = {each["channel"]: _participant(each) for each in found["participants"]}
     call.transfer = _transfer(found["transfer"]) if found["transfer"] else None
+    call.company = {each for each in found["company"] if each in _people(call)}
     call.take_over_tools(found["open_tools"])
     call.state, first = _state(call, state, found)
-    standing = frozenset(found["standing"])
-    return Adopted(call, standing, (*first, *_tools(call)), _timers(call, now))
+    if call.supervision is not None and call.supervision.state == "ringing":
+        first.append(m.SupervisionEnded(by="system"))
+    undo = (m.StopTone(found["tone"]),) if found.get("tone") else ()
+    return Adopted(call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo)
+
+
+def _people(call: Call) -> set[str]:
+    """Legs of others who can be with the caller."""
+    moved, watched = call.transfer, call.supervision
+    people = {each.channel for each in call.participants.values()}
+    if moved is not None and moved.state == "answered":
+        people.add(moved.channel)
+    if watched is not None and watched.state == "on" and watched.mode == "take_over":
+        people.add(watched.channel)
+    return people
+
+
+def _standing(call: Call) -> frozenset[str]:
+    """What the call knows of, whatever was written down as its channels and bridges."""
+    moved, watched = call.transfer, call.supervision
+    names: set[str | None] = {call.plan.leg, call.ids.bridge, *call.company}
+    names |= {each.channel for each in call.participants.values()}
+    if not call.media_lost and call.state is not State.TRANSFERRED:
+        names.add(call.media)
+    if moved is not None and moved.state in ("ringing", "consulting"):
+        names |= {moved.channel, moved.consultation}
+    if watched is not None and watched.state in ("ringing", "on"):
+        names |= {watched.channel, watched.snoop, call.ids.supervision}
+    return frozenset(name for name in names if name)
 
 
 def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
@@ -142,6 +178,8 @@ def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, l
             return State(found["back_to"] or State.TALKING), [m.WorkerLost("it was lost before the controller was")]
         case State.RESCUING:
             return state, [m.HangUpAsked(by="system")]
+        case State.TRANSFERRED if not call.company:
+            return state, [m.HangUpAsked(by="system")]  # nobody is with the caller, or nobody knows who
     return state, []
 
 
@@ -165,6 +203,12 @@ def _timers(call: Call, now: datetime) -> dict[str, float]:
 
 def _participant(found: Mapping[str, Any]) -> Participant:
     return Participant(found["channel"], _target(found["target"]), found["by"], found["state"], _outcome(found))
+
+
+def _supervision(found: Mapping[str, Any]) -> Supervision:
+    watched = Supervision(found["channel"], _target(found["target"]), found["mode"], found["by"], found["state"])
+    watched.outcome, watched.snoop = _outcome(found), found["snoop"]
+    return watched
 
 
 def _transfer(found: Mapping[str, Any]) -> Transfer:

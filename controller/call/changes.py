@@ -14,6 +14,7 @@ from controller.call.milestones import (
     Milestone,
     ParticipantMoved,
     StateChanged,
+    SupervisionMoved,
     TransferMoved,
 )
 
@@ -30,17 +31,19 @@ class Standing:
     attempt: int
     transfer: str | None
     participants: Mapping[str, str]
+    supervision: SupervisionMoved | None
     control: ControlChanged
 
 
 def standing(call: "Call") -> Standing:
-    moved = call.transfer
+    moved, watched = call.transfer, call.supervision
     return Standing(
         call.state.value,
         call.answered_at is not None,
         call.transfers,
         moved.state if moved else None,
         {leg: each.state for leg, each in call.participants.items()},
+        SupervisionMoved(call.plan.call, watched.state, watched.mode) if watched else None,
         _control(call),
     )
 
@@ -64,6 +67,8 @@ def changes(call: "Call", before: Standing) -> list[Milestone]:
         if each.state != before.participants.get(leg):
             outcome = each.outcome.value if each.outcome else None
             found.append(ParticipantMoved(id_, leg, each.state, each.target.shown, each.by, outcome))
+    if now.supervision is not None and now.supervision != before.supervision:
+        found.append(now.supervision)
     if now.control != before.control:
         found.append(now.control)
     if now.state != before.state:

@@ -110,6 +110,15 @@ class ParticipantMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class SupervisionMoved:
+    """A supervisor is dialled, hears the call in another way, or leaves. As in `view.SupervisionView`."""
+
+    call: str
+    state: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
 class ControlChanged:
     """Who speaks, who hears whom, what is recorded: one of these is not as it was. As in `view.CallView`."""
 
@@ -186,6 +195,7 @@ Milestone = (
     | CallAnswered
     | StateChanged
     | ParticipantMoved
+    | SupervisionMoved
     | ControlChanged
     | TransferMoved
     | CallGreeted

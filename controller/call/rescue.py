@@ -27,7 +27,10 @@ def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
     if what.channel == call.media:
         return agent_lost(call, "Asterisk ended the media leg", now)
     if call.transfer is None or what.channel != call.transfer.channel:
-        return []
+        if what.channel not in call.company:
+            return []
+        call.company.discard(what.channel)
+        return [] if call.company or call.state is not State.TRANSFERRED else call.end(now, by="participant")
     call.company.discard(what.channel)
     if call.state is State.TRANSFERRED:
         return [] if call.company else call.end(now, by="target")

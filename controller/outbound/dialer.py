@@ -36,6 +36,8 @@ REST_SECONDS = 5.0
 """Nobody is called for so long after a call that failed before it was dialled: the next one would, too."""
 STORE_AWAY_SECONDS = 1.0
 FORGET_EVERY = 3600.0
+LEAVE_SECONDS, FINISH_SECONDS = 6.0, 5.0
+"""An answer of Asterisk takes up to 5."""
 SAVE_AGAIN_SECONDS = (0.2, 1.0, 5.0, 15.0)
 
 
@@ -50,19 +52,67 @@ class Place(Protocol):
     def __call__(self, entry: Entry, errand: "Errand") -> None: ...
 
 
-class Errand:
-    """One attempt. Call control waits for `before_dial` before it asks Asterisk to dial, and says `over` once."""
+class _Dialling:
+    """Calls between "it is written down that they are dialled" and Asterisk's answer. Once it is closed nobody enters:
+    the call waits, and is the next controller's to dial."""
 
-    def __init__(self, entry: Entry, queue: Queue, done: Callable[["Errand", view.CallView], None]) -> None:
+    def __init__(self) -> None:
+        self._closed = False
+        self._inside = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    async def enter(self) -> None:
+        if self._closed:
+            await asyncio.Event().wait()
+        self._inside += 1
+        self._empty.clear()
+
+    def leave(self) -> None:
+        self._inside -= 1
+        if not self._inside:
+            self._empty.set()
+
+    async def close(self) -> None:
+        """Returns when nobody is inside."""
+        self._closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._empty.wait()
+
+
+class Errand:
+    """One attempt. Call control waits for `before_dial` before it asks Asterisk to dial, says `after_dial` when it has
+    asked, and `over` once."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        queue: Queue,
+        done: Callable[["Errand", view.CallView], None],
+        dialling: _Dialling | None = None,
+    ) -> None:
         self.entry = entry
         self.began = _now()
         self.dialled = False
         self.trunk = entry.order.trunk
         self._queue = queue
         self._done = done
+        self._dialling = dialling or _Dialling()
 
     async def before_dial(self) -> None:
         """Raises view.WrongState: the call must not be dialled."""
+        await self._dialling.enter()
+        try:
+            await self._write_down()
+        except BaseException:
+            self._dialling.leave()
+            raise
+
+    def after_dial(self) -> None:
+        self._dialling.leave()
+
+    async def _write_down(self) -> None:
         try:
             await self._queue.dial(self.entry.id, _now())
         except NotQueued:
@@ -98,6 +148,7 @@ class Dialer:
         self._place = place
         self._under_way: dict[str, Errand] = {}
         self._saving: set[asyncio.Task[None]] = set()
+        self._dialling = _Dialling()
         self._news = asyncio.Event()
         self._forgot: datetime | None = None
         self._began = _now()
@@ -115,7 +166,7 @@ class Dialer:
         entry = await self._queue.get(call)
         if entry is None or entry.status is not Status.DIALLING:
             return None
-        errand = Errand(entry, self._queue, self._over)
+        errand = Errand(entry, self._queue, self._over, self._dialling)
         errand.dialled = True
         self._under_way[call] = errand
         return errand
@@ -157,9 +208,17 @@ class Dialer:
         self._owed |= dict.fromkeys(await self._queue.untold(self._began))
         self._recovered = True
 
+    async def close(self) -> None:
+        """Before the process ends and calls go on without it: nobody is dialled any more. What is about to be stays in
+        the queue; who is just being dialled, is."""
+        await self._dialling.close()
+
     async def finish(self) -> None:
-        if self._saving:
-            await asyncio.wait(self._saving, timeout=5)
+        """Also for calls that end meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECONDS):
+                while self._saving:
+                    await asyncio.wait(self._saving)
 
     # ------------------------------------------------------------ one round
 
@@ -216,7 +275,7 @@ class Dialer:
             if allowed > now:  # its hours were over before there was room
                 await self._queue.postpone(entry.id, allowed)
                 return False
-        errand = Errand(entry, self._queue, self._over)
+        errand = Errand(entry, self._queue, self._over, self._dialling)
         self._under_way[entry.id] = errand
         try:
             self._place_over(entry, errand, paused, now)

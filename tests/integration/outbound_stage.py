@@ -57,6 +57,7 @@ class FakeControl:
 
     async def dial(self, call: str) -> None:
         await self.live[call].before_dial()
+        self.live[call].after_dial()
 
     def end(self, call: str, outcome: str, **more: Any) -> None:
         errand, now = self.live.pop(call), datetime.now(UTC)

@@ -16,6 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.utils import accept_key
 
+from controller.ari.errors import AriError, Unauthorized, Unavailable
 from controller.ari.events import ApplicationReplaced, ChannelUnhold, Event, Other, StasisEnd
 from controller.ari.link import Backoff, Link, LinkDown, LinkUp
 from controller.ari.rest import BadArgument
@@ -355,3 +356,44 @@ def test_events_of_asterisk_are_news() -> None:
     """What an owner matches on: LinkUp and LinkDown are not events of Asterisk."""
     assert not isinstance(LinkUp(True), Event)
     assert issubclass(StasisEnd, Event)
+
+
+async def test_the_app_is_registered_only_where_we_are_let_in(pbx: Pbx, logged: list[Any]) -> None:
+    """A user who may only read is shown every caller, and can do nothing for any."""
+    wrong: list[AriError] = [
+        Unauthorized("x", 403, "Write access denied"),
+        Unavailable("x", 404, "HTTP 404, not by ARI"),
+    ]
+
+    async def admit() -> None:
+        if wrong:
+            raise wrong.pop(0)
+
+    async with aclosing(link_to(pbx, admit=admit).stream()) as stream:
+        assert await take(stream, 1) == [LinkUp(first=True)]
+        assert not wrong
+        assert len(pbx.requests) == 1
+    assert [line["status"] for line in logged if "does not let us in" in line["event"]] == [403]
+
+
+async def test_a_link_that_is_dropped_comes_back_once_it_may(pbx: Pbx) -> None:
+    may = asyncio.Event()
+    may.set()
+
+    async def admit() -> None:
+        if not may.is_set():
+            raise Unauthorized("x", 401, "Authentication required")
+
+    link = link_to(pbx, admit=admit)
+    async with aclosing(link.stream()) as stream:
+        await take(stream, 1)
+        may.clear()
+        dropped = asyncio.create_task(link.drop("asterisk refuses what we ask"))
+        assert await take(stream, 1) == [LinkDown("asterisk refuses what we ask")]
+        await dropped
+        coming = asyncio.create_task(take(stream, 1))
+        done, _ = await asyncio.wait({coming}, timeout=0.1)
+        assert not done
+        assert len(pbx.connections) == 1
+        may.set()
+        assert await coming == [LinkUp(first=False)]

@@ -233,6 +233,40 @@ async def test_a_controller_that_stops_in_order(tmp_path: Path) -> None:
         assert [(await it.over(call)).result for call in (rings, talks)] == ["interrupted", "answered"]
 
 
+async def test_a_controller_that_leaves_its_calls_loses_no_entry(tmp_path: Path) -> None:
+    """Calls that it has placed and not dialled stay in the queue; one that is just being dialled is waited for."""
+    control = FakeControl()
+    async with office(tmp_path, control) as it:
+        calls = [await it.order(to=f"+49301{number:04}") for number in range(4)]
+        await control.until_live(4)
+        dialled, under_way, *waiting = calls
+        await control.dial(dialled)
+        await control.live[under_way].before_dial()  # Asterisk has not answered yet
+        closed = asyncio.create_task(it.dialer.close())
+        late = [asyncio.create_task(control.dial(call)) for call in waiting]
+        done, _ = await asyncio.wait([closed, *late], timeout=0.2)
+        assert not done
+        control.live[under_way].after_dial()
+        async with asyncio.timeout(5):
+            await closed
+        control.end(dialled, "busy")
+        await it.dialer.finish()
+        for task in late:
+            assert not task.done()
+            task.cancel()  # as the end of the process does
+        await asyncio.gather(*late, return_exceptions=True)
+        found = {call: await it.queue.get(call) for call in calls}
+        assert [entry and entry.status for entry in found.values()][1:] == [
+            Status.DIALLING,
+            Status.QUEUED,
+            Status.QUEUED,
+        ]
+    async with office(tmp_path, FakeControl()) as it:
+        await it.control.until_live(2)
+        assert set(it.control.live) == set(waiting), "the next controller places them"
+        assert (await it.over(under_way)).attempts[-1].result == "interrupted"
+
+
 async def test_a_controller_that_is_killed(tmp_path: Path) -> None:
     async with office(tmp_path) as it:
         begun, dialled = await it.order(), await it.order()

@@ -1,5 +1,6 @@
 """One controller per store: the second one is told who the first is, and the first one's death lets the next in."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -49,14 +50,13 @@ async def test_the_second_one_is_told_who_has_it_in_one_line(tmp_path: Path) -> 
 @pytest.mark.skipif(os.name != "posix", reason="flock(2)")
 async def test_one_that_is_killed_lets_the_next_one_in_at_once(tmp_path: Path) -> None:
     path = tmp_path / "voiceai.lock"
-    child = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE)
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLD, str(path), stdout=subprocess.PIPE)
     assert child.stdout is not None
-    with child.stdout:
-        assert child.stdout.readline() == b"held\n"
-        with pytest.raises(AlreadyRunning, match=rf"pid {child.pid} .* app first"):
-            await lock_at(path).acquire()
-        child.kill()
-        child.wait()
+    assert await child.stdout.readline() == b"held\n"
+    with pytest.raises(AlreadyRunning, match=rf"pid {child.pid} .* app first"):
+        await lock_at(path).acquire()
+    child.kill()
+    await child.wait()
     lock = lock_at(path)
     await lock.acquire()
     await lock.release()

@@ -23,6 +23,9 @@ SETTINGS = config(agents__reception__max_call_s=600)
 PLAN = replace(ANN, spec=ANN.spec.model_copy(update={"agent": "reception"}), max_call=600.0)
 
 
+ANN_AT = m.Target("PJSIP/4930@trunk", "4930")
+
+
 def talking(plan: Plan = PLAN) -> Call:
     call = Call(plan, NOW)
     call.start()
@@ -115,3 +118,60 @@ def test_whatever_has_happened_the_next_controller_can_end_it(begun: list[Any], 
         found.call.handle(what, NOW)
     found.call.handle(m.TimeUp("end"), NOW)
     assert found.call.state is State.ENDED
+
+
+def supervised(mode: m.SupervisionMode, *inputs: m.Input) -> Call:
+    call = talking()
+    feed(call, m.SuperviseAsked(IDS.supervisor(1), ANN_AT, mode, "ops"), *inputs)
+    return call
+
+
+def test_a_supervisor_who_listens_goes_on_and_can_be_let_go() -> None:
+    call = supervised("listen", m.LegEntered(IDS.supervisor(1)), m.HoldAsked("ops"), m.ResumeAsked("ops"))
+    found = known(call)
+    assert found.call.supervision == call.supervision
+    assert found.standing >= {IDS.supervisor(1), IDS.snoop(1), IDS.supervision}
+    commands = feed(found.call, m.SupervisionEnded("ops"))
+    assert {m.HangUp(IDS.supervisor(1)), m.HangUp(IDS.snoop(1)), m.DestroyBridge(IDS.supervision)} <= set(commands)
+    assert known(found.call).standing == {call.plan.leg, call.media, IDS.bridge}, "who has left is no leg of it"
+
+
+def test_a_supervisor_whose_telephone_rings_is_let_go() -> None:
+    found = known(supervised("listen"))
+    assert found.first == (m.SupervisionEnded("system"),)
+    assert m.HangUp(IDS.supervisor(1)) in feed(found.call, *found.first)
+
+
+def test_who_has_taken_over_is_known_again_and_their_end_is_the_call_s() -> None:
+    call = supervised("take_over", m.LegEntered(IDS.supervisor(1)), m.LegJoined(IDS.supervisor(1)))
+    assert call.state is State.TRANSFERRED
+    found = known(call)
+    assert (found.call.state, found.call.company, found.first) == (State.TRANSFERRED, {IDS.supervisor(1)}, ())
+    assert m.HangUp(call.plan.leg) in feed(found.call, m.LegGone(IDS.supervisor(1), 16))
+
+
+def test_nobody_is_left_alone_with_somebody_whom_nobody_knows() -> None:
+    """As earlier releases wrote it: no supervision."""
+    call = supervised("take_over", m.LegEntered(IDS.supervisor(1)), m.LegJoined(IDS.supervisor(1)))
+    call.supervision = None
+    found = known(call)
+    assert found.first == (m.HangUpAsked("system"),)
+    assert found.standing == {call.plan.leg, IDS.bridge}
+    call.company.add("somebody")
+    assert m.HangUp(call.plan.leg) in feed(call, m.LegGone(IDS.supervisor(1), 16), m.LegGone("somebody", 16))
+
+
+def test_tones_of_an_earlier_controller_are_stopped() -> None:
+    call = talking()
+    feed(call, m.WorkerLost("killed"), m.TimeUp("tone"))
+    assert call.rehoming is not None
+    assert call.rehoming.tone is not None
+    assert known(call).undo == (m.StopTone(call.rehoming.tone),)
+
+
+def test_a_participant_who_has_not_answered_is_nobody_s() -> None:
+    call = talking()
+    feed(call, m.ParticipantAsked(IDS.participant("a"), ANN_AT, "ops"))
+    assert IDS.participant("a") not in known(call).standing
+    feed(call, m.LegEntered(IDS.participant("a")))
+    assert IDS.participant("a") in known(call).standing
