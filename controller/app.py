@@ -61,6 +61,7 @@ from controller.records.writer import Records
 from controller.scenery import Scenery
 from controller.store.database import Database
 from controller.supervisor import Supervisor, WorkerCommand
+from controller.tools import offer
 from controller.tools.http import HttpTools
 from controller.tracing import Tracing
 from controller.usage_book import UsageBook
@@ -173,6 +174,12 @@ class Controller:
         async with ApiServer(self._application(trail), at.host, at.port, tls, sockets) as server:
             if own_workers:
                 background.append(self._task("supervisor", self._supervise(server.port)))
+            for name in offer.without_destination(config):
+                log.warning(
+                    "an agent has the tool `transfer`, and nowhere to transfer to: name destinations in "
+                    "transfer.targets, or set transfer.any_number",
+                    agent=name,
+                )
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
             notify.tell("READY=1")
             await self._stop.wait()
@@ -237,6 +244,7 @@ class Controller:
             self._task("audit", trail.run()),
             self._task("queue depth", self._depth.run()),
             self._task("usage", self.usage.run()),
+            self._task("caps", self.registry.watch_caps()),
             self._task("live calls", self.live_book.run()),
             self._task("tidying", self.records.tidy(self.registry.ids)),
             self._task("watchdog", notify.watchdog()),

@@ -7,7 +7,7 @@ beginnings are remembered, for the rates, and each is forgotten after its time. 
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -22,12 +22,13 @@ SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 @dataclass(frozen=True, slots=True)
 class Slot:
     """What one call takes up, or (`leg`) somebody who is dialled for a call that is up: that counts for its trunk only.
-    `number` is the one called, of inbound calls."""
+    `number` is the one called, of inbound calls, and `caller` who calls."""
 
     direction: Literal["inbound", "outbound", "leg"]
     trunk: str | None
     agent: str
     number: str | None = field(default=None, repr=False)
+    caller: str = field(default="", repr=False)
 
 
 class Capacity:
@@ -84,7 +85,7 @@ class Capacity:
                 raise Busy("This agent has as many calls as allowed already (agents.<name>.max_calls).")
 
     def _check_number(self, wanted: Slot, up: list[Slot]) -> None:
-        most = self._config.limits.per_number.get(wanted.number or "")
+        most = _of_number(self._config.limits.per_number, wanted)
         if most is not None and sum(each.number == wanted.number for each in up) >= most:
             raise Busy("As many calls as allowed are up for this number already (limits.per_number).")
 
@@ -102,12 +103,19 @@ class Capacity:
 
     def _rates_of_calls(self, wanted: Slot) -> list[tuple[str, int | None, float]]:
         shared, agent = self._config.limits, self._config.agents.get(wanted.agent)
-        by_number = shared.per_number_per_minute.get(wanted.number or "")
+        by_number = _of_number(shared.per_number_per_minute, wanted)
         return [
             ("limits.calls_per_second", shared.calls_per_second, SECOND),
             (f"agents.{wanted.agent}.calls_per_minute", agent.calls_per_minute if agent else None, MINUTE),
             (f"limits.per_number_per_minute of {wanted.number}" if by_number else "", by_number, MINUTE),
         ]
+
+
+def _of_number(limits: Mapping[str, int], wanted: Slot) -> int | None:
+    """`*` is every other number."""
+    if wanted.direction != "inbound" or wanted.number is None:
+        return None
+    return limits.get(wanted.number, limits.get("*"))
 
 
 def _hourly(trunk: str | None) -> str:

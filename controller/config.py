@@ -128,7 +128,8 @@ class Trunk(Section):
     """Likewise: what may be dialled over it in one hour."""
     minutes_per_day: float | None = Field(None, gt=0)
     """Minutes that may be dialled over it from midnight to midnight, local time, each from its answer. Then what we
-    place waits, and transfers fail; what is up goes on."""
+    place waits, and transfers fail; calls that are up end: the agent wraps up, and where there is none a warning tone
+    is heard half a minute before."""
     overflow: str | None = None
     """Another trunk, for calls that we place: when this one has no room, is congested or can't be reached. All that the
     other one says holds there: `allow`, `deny`, hours, limits. It may have an `overflow` of its own."""
@@ -167,6 +168,12 @@ class Transfer(Section):
     """Agents may transfer to any destination that trunks and contexts allow, and so a caller may talk them into it."""
     kinds: dict[Name, TransferKind] = Field(default_factory=dict)
     """By the name of a target: how a transfer there is made, where it differs from the agent's `transfer_kind`."""
+    max_s: float | None = Field(7200.0, ge=5, le=86400)
+    """Seconds that people may talk without an agent, after a transfer or take-over. Half a minute before they hear a
+    warning tone, then the call ends. null: no limit."""
+    max_hops: int = Field(3, ge=0, le=20)
+    """How often voiceai may send a caller on and have them back, before the call is refused as one that goes in a
+    circle."""
     decide_s: float = Field(60.0, ge=5, le=600)
     """Seconds in which the target of an attended transfer has to accept."""
 
@@ -178,15 +185,25 @@ class Supervisor(Section):
     """By name: a number or `extension@context`, checked like the target of a transfer. Nobody by default."""
 
 
+class PerCaller(Section):
+    """Of one number that calls. All who withhold theirs are one caller."""
+
+    max_calls: int | None = Field(None, ge=1)
+    """Calls at once. Further ones hear that the line is busy, whatever the route's `overflow` says."""
+    calls_per_minute: int | None = Field(None, ge=1)
+    """Calls that may begin in one minute, likewise."""
+
+
 class Limits(Section):
     max_calls: int | None = Field(None, ge=1)
     """Calls at once, in and out."""
     calls_per_second: int | None = Field(None, ge=1)
     """Calls that may begin in one second, in and out."""
     per_number: dict[PhoneText, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Calls at once by the number called, e.g. {"+49301234567": 10}."""
+    """Calls at once by the number called, e.g. {"+49301234567": 10}; "*" is every other number."""
     per_number_per_minute: dict[PhoneText, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Calls that may begin in one minute by the number called, e.g. {"+49301234567": 30}."""
+    """Calls that may begin in one minute by the number called, e.g. {"+49301234567": 30}; "*" likewise."""
+    per_caller: PerCaller = Field(default_factory=PerCaller)
     minutes_per_day: float | None = Field(None, gt=0)
     """As `trunks.*.minutes_per_day`, over all trunks."""
     spend_per_call: float | None = Field(None, gt=0)
@@ -268,10 +285,19 @@ def _targets(config: Config, document: config_source.Source) -> list[ConfigError
         keys = {("agents", agent, "dtmf", digit): action for digit, action in each.dtmf.items()}
         places |= {(*path, "transfer"): does.transfer for path, does in (steps | keys).items() if does.transfer}
     places |= {("supervisor", "extensions", name): to for name, to in config.supervisor.extensions.items()}
+    handed_back: dict[Path, tuple[str, str | None]] = {
+        ("routes", number, "overflow", step, "context"): (does.context, route.trunk)
+        for number, route in enumerate(config.routes)
+        for step, does in enumerate(route.overflow)
+        if does.context
+    }
     wrong = []
-    for path, to in places.items():
+    for path in (*places, *handed_back):
         try:
-            limits.destination(config, to, None)
+            if path in places:
+                limits.destination(config, places[path], None)
+            else:
+                limits.check_handed_back(config, *handed_back[path])
         except limits.NotAllowed as refusal:
             wrong.append(ConfigError(dotted(path), "", f"could never be reached: {refusal}", line=document.line(path)))
     return wrong

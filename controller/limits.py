@@ -233,6 +233,15 @@ def _context(config: "Config", to: str, trunk: str | None) -> Context:
     return Context(match[2], extension, name if sum(sign.isdigit() for sign in compact) > tolls.SHORT else None)
 
 
+def check_handed_back(config: "Config", place: str, trunk: str | None) -> None:
+    """`extension@context`, where the dialplan goes on with a caller for whom there is no room. Raises NotAllowed."""
+    extension, name = _SEPARATORS.sub("", place.partition("@")[0]), _trunk(config, trunk)
+    if name is None:
+        _check_without_trunk(extension)
+    else:
+        _check_tolls(config.trunks[name], extension)
+
+
 def _listed(patterns: Iterable[str], extension: str) -> bool:
     return any(re.fullmatch(each, extension, re.ASCII) for each in patterns)
 

@@ -2,7 +2,7 @@
 
 Owns the caps that must outlive this process: `usage_book` writes down what is here and reads it back at the start. A
 leg counts from its dialling for the hour, and from its answer for the minutes of the day on which it was dialled. What
-is up goes on when a cap is reached: a cap is for what begins. Moments and days are arguments.
+becomes of legs that are up when a cap is reached is `call/caps.py`'s. Moments and days are arguments.
 """
 
 from collections.abc import Iterable
@@ -50,15 +50,22 @@ class Usage:
 
     def check(self, trunk: str, day: date, now: datetime) -> None:
         """Raises UsedUp with the name of the cap."""
+        match self.cap_reached(trunk, day, now):
+            case "limits.minutes_per_day":
+                raise UsedUp("As many minutes as allowed were dialled today (limits.minutes_per_day).")
+            case str(cap):
+                raise UsedUp(f"As many minutes as allowed were dialled over this trunk today ({cap}).")
+
+    def cap_reached(self, trunk: str, day: date, now: datetime) -> str | None:
+        """The name of the cap."""
         most = self._config.limits.minutes_per_day
         if most is not None and self.seconds(None, day, now) >= most * MINUTE:
-            raise UsedUp("As many minutes as allowed were dialled today (limits.minutes_per_day).")
+            return "limits.minutes_per_day"
         line = self._config.trunks.get(trunk)
         most = line.minutes_per_day if line else None
         if most is not None and self.seconds(trunk, day, now) >= most * MINUTE:
-            raise UsedUp(
-                "As many minutes as allowed were dialled over this trunk today (trunks.<name>.minutes_per_day)."
-            )
+            return "trunks.<name>.minutes_per_day"
+        return None
 
     def seconds(self, trunk: str | None, day: date, now: datetime) -> float:
         """Of a day. `trunk` None: over all of them."""

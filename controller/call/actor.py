@@ -16,7 +16,7 @@ from controller import limits
 from controller.ari.bridges import join
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
-from controller.call import dialplan, ending, milestones, trace, view
+from controller.call import dialplan, ending, loops, milestones, trace, view
 from controller.call import messages as m
 from controller.call.adoption import Adopted
 from controller.call.changes import changes, standing
@@ -32,8 +32,6 @@ from controller.tools.http import Answer, HttpTools
 from controller.workers import NoWorker, Workers, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
-TONE = "tone:523/160,0/40,659/160,0/1640"
-"""For whoever waits until the agent is back: two soft notes every two seconds, in Asterisk's own words."""
 TEARDOWN_TIMEOUT = 6.0  # seconds; what has not been removed then is tried again beside it
 
 _TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
@@ -111,6 +109,7 @@ class CallActor:
         """Until the call has ended and holds nothing any more. An error here ends this call only."""
         try:
             if self._adopted is None:
+                self.call.origin = await dialplan.origin_of(self._ari, self.call.plan)
                 await self._execute(self.call.start())
             else:
                 self._go_on(self._adopted)
@@ -213,8 +212,8 @@ class CallActor:
             case m.Play(channel, playback, media):
                 self._log.info("sound for the caller", sounds=list(media))
                 await ari.play(channel, *media, playback_id=playback)
-            case m.StartTone(channel, playback):
-                await ari.play(channel, TONE, playback_id=playback)
+            case m.StartTone(channel, playback, tone):
+                await ari.play(channel, tone, playback_id=playback)
             case m.StopTone(playback):
                 await ari.stop_playback(playback)
             case m.SendAway(channel, context, extension):
@@ -232,7 +231,8 @@ class CallActor:
                 await join(ari, bridge, channels, instead)
             case m.CreateBridge() | m.Dial() | m.OpenMedia() | m.Snoop():
                 await self._make(command)
-            case m.Refer(channel, to):
+            case m.Refer(channel, to, leg, trunk):
+                self.legs.refer(leg, trunk)
                 await dialplan.refer(ari, channel, to)
             case m.DestroyBridge(bridge):
                 await self.owned.destroy_bridge(bridge)
@@ -266,7 +266,7 @@ class CallActor:
                     channel_id=channel,
                     caller_id=target.caller_id,
                     timeout=target.timeout,
-                    variables=dict(variables),
+                    variables={**variables, **loops.marks(self.legs.origin_of(channel, self.call.origin), target.dial)},
                     **dialplan.formats_of(target.dial, channel, leg),
                 )
             case m.Snoop(channel, snoop, whisper):

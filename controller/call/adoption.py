@@ -15,13 +15,14 @@ call goes on and is shown, one whose telephone rings is let go. Nothing is taken
 other leg in its name is nobody's, and hung up by the reconcile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from controller.call import births, closing
+from controller.call import births, closing, transferred
 from controller.call import messages as m
+from controller.call.loops import Origin
 from controller.call.machine import Call
 from controller.call.outcome import Outcome
 from controller.call.plan import Participant, Plan, State, Supervision, Transfer
@@ -88,6 +89,8 @@ def kept(call: Call, standing: frozenset[str]) -> dict[str, Any]:
         "company": sorted(call.company),
         "participants": [_leg(each) for each in call.participants.values() if each.state == "joined"],
         "transfer": _leg(call.transfer) if call.transfer else None,
+        "transferred_at": call.transferred_at.isoformat() if call.transferred_at else None,
+        "hops": call.origin.hops,
         "open_tools": sorted(call.open_tools),
         "standing": sorted(standing),
         **{name: getattr(call, name) for name in _PLAIN},
@@ -106,6 +109,18 @@ def _leg(each: Participant | Transfer | Supervision) -> dict[str, Any]:
     return same | {"target": where} | more
 
 
+def legs_of(call: Call) -> Iterator[tuple[str, str]]:
+    """Those that were dialled over trunks and are up: the channel and the trunk. Their minutes go on."""
+    if call.plan.direction == "outbound" and call.plan.trunk is not None:
+        yield call.plan.leg, call.plan.trunk
+    dialled: list[Participant | Transfer] = [*call.participants.values(), *([call.transfer] if call.transfer else [])]
+    yield from (
+        (each.channel, each.target.trunk)
+        for each in dialled
+        if each.channel in call.company and each.target.trunk is not None
+    )
+
+
 def outbound_with_agent(found: Mapping[str, Any]) -> bool:
     """Somebody was called, and can be taken over."""
     return found["plan"]["direction"] == "outbound" and State(found["state"]) in _ADOPTED
@@ -121,6 +136,9 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     for name in _PLAIN:
         setattr(call, name, found[name])
     call.ai_ready = call.media_entered = call.media_flowing = True
+    since = found.get("transferred_at")
+    call.transferred_at = datetime.fromisoformat(since) if since else None
+    call.origin = Origin(found.get("hops", 0))
     call.muted = frozenset(found["muted"])
     call.supervision = _supervision(found["supervision"]) if found.get("supervision") else None
     call.participants = {each["channel"]: _participant(each) for each in found["participants"]}
@@ -194,6 +212,10 @@ def _timers(call: Call, now: datetime) -> dict[str, float]:
     longest = call.plan.max_call
     if longest is not None and call.answered_at is not None and call.state is not State.TRANSFERRED:
         found["length"] = max(longest - (now - call.answered_at).total_seconds(), 1.0)
+    if call.state is State.TRANSFERRED and (longest := call.plan.max_transfer) is not None:
+        call.transferred_at = call.transferred_at or now
+        so_far = (now - call.transferred_at).total_seconds()
+        found[transferred.LIMIT] = max(transferred.warned_after(longest) - so_far, 1.0)
     if call.state is State.HOLDING and call.held_by == "agent":
         found["hold"] = HOLD_S
     if call.state is State.REFERRING:

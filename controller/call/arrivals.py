@@ -21,11 +21,12 @@ from bridge.strict_json import well_formed
 from controller import limits, routing
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
-from controller.call import births, milestones, view
+from controller.call import births, loops, milestones, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
 from controller.call.plan import Plan, State, Waiting
 from controller.call.room import Room
+from controller.caller_limits import CallerLimits
 from controller.capacity import Slot
 from controller.config import Config
 from controller.config_agents import Agent
@@ -47,6 +48,9 @@ class Lives(Protocol):
     room: Room
 
     def begin(self, plan: Plan) -> CallActor: ...
+    def callers(self) -> Iterator[str]:
+        """Of all inbound calls that live."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class _Caller:
 
     arrival: routing.Arrival
     leg: str
+    marked_by: str | None
 
 
 class Arrivals:
@@ -80,16 +85,21 @@ class Arrivals:
         self._told: dict[str, int] = {}
         """The place that each of them knows."""
         self._again: asyncio.TimerHandle | None = None
+        self._callers = CallerLimits(config.limits.per_caller)
 
     def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
         config = self._config
         trunk = routing.trunk_of(config, channel.name)
-        said = routing.arguments(args)
-        caller = _Caller(routing.Arrival(str(uuid4()), channel.exten, channel.caller_number, trunk, said), channel.id)
+        said, marked = routing.arguments(args), loops.where_marked(channel.name)
+        caller = _Caller(
+            routing.Arrival(str(uuid4()), channel.exten, channel.caller_number, trunk, said), channel.id, marked
+        )
         routed = routing.route(config, caller.arrival, datetime.now(UTC))
         if routed is None:
             log.warning("caller refused: no route fits; add one to `routes`", call=caller.arrival.call)
             self._refuse(caller, "no_route", "no_answer")
+            return
+        if not self._admitted(caller):
             return
         steps = [Overflow(agent=routed.agent_name), *(routed.route.overflow if routed.route else ())]
         if self._lives.room.agents_return():
@@ -97,6 +107,17 @@ class Arrivals:
             self._asking[caller.leg] = task, _slot(caller, routed.agent_name)
         else:
             self._try(caller, routed.route, steps)
+
+    def _admitted(self, caller: _Caller) -> bool:
+        """No step of a route's overflow is for who calls too often: each of them would cost more than a busy line."""
+        up = [*self._lives.callers(), *(slot.caller for _, slot in self._asking.values())]
+        try:
+            self._callers.admit(caller.arrival.caller, up, monotonic())
+        except limits.Busy as reason:
+            log.warning("caller refused", call=caller.arrival.call, reason=str(reason))
+            self._refuse(caller, "busy", "busy")
+            return False
+        return True
 
     async def _hold_out(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
         """The workers were lost a moment ago: nobody who calls in the second until the next is up is sent away."""
@@ -291,7 +312,14 @@ class Arrivals:
     ) -> CallActor:
         given = routing.variables_of(caller.arrival, route) | found
         plan = births.inbound(
-            self._config, caller.arrival, agent, leg=caller.leg, given=given, waiting=waiting, unserved=unserved
+            self._config,
+            caller.arrival,
+            agent,
+            leg=caller.leg,
+            given=given,
+            waiting=waiting,
+            unserved=unserved,
+            marked_by=caller.marked_by,
         )
         trunk, waits = caller.arrival.trunk, waiting is not None
         log.info(
@@ -307,7 +335,7 @@ class Arrivals:
 
 
 def _slot(caller: _Caller, agent: str) -> Slot:
-    return Slot("inbound", caller.arrival.trunk, agent, caller.arrival.to)
+    return Slot("inbound", caller.arrival.trunk, agent, caller.arrival.to, caller.arrival.caller)
 
 
 def _variables(answer: object) -> dict[str, str]:

@@ -27,6 +27,7 @@ def inbound(
     given: Mapping[str, str],
     waiting: Waiting | None = None,
     unserved: str | None = None,
+    marked_by: str | None = None,
 ) -> Plan:
     """`given` fills the agent's templates."""
     agent = config.agents[agent_name]
@@ -44,6 +45,9 @@ def inbound(
         on_ai_failure=_rescues(config, agent, arrival.trunk),
         digits=_digits(config, agent, arrival.trunk),
         max_call=agent.max_call_s,
+        max_transfer=config.transfer.max_s,
+        marked_by=marked_by,
+        max_hops=config.transfer.max_hops,
         wrap_up=templates.fill(agent.wrap_up, given),
         answer_deadline=agent.answer_deadline_s,
         waiting=waiting,
@@ -81,6 +85,7 @@ def taken_over(
         on_ai_failure=_rescues(config, agent, trunk),
         digits=_digits(config, agent, trunk),
         max_call=agent.max_call_s,
+        max_transfer=config.transfer.max_s,
         wrap_up=templates.fill(agent.wrap_up, given),
         webhook=webhook,
         attempt=attempt,
@@ -90,7 +95,8 @@ def taken_over(
 def slot_of(plan: Plan) -> Slot:
     if plan.unserved is not None:
         return Slot("leg", plan.trunk, "")  # on the trunk, and with no agent
-    return Slot(plan.direction, plan.trunk, plan.spec.agent, plan.callee if plan.direction == "inbound" else None)
+    number = plan.callee if plan.direction == "inbound" else None
+    return Slot(plan.direction, plan.trunk, plan.spec.agent, number)
 
 
 def line_of(config: Config, trunk: str | None) -> str:
@@ -135,6 +141,7 @@ def outbound(config: Config, entry: Entry) -> Plan:
         on_ai_failure=_rescues(config, agent, order.trunk),
         digits=_digits(config, agent, order.trunk),
         max_call=agent.max_call_s,
+        max_transfer=config.transfer.max_s,
         wrap_up=templates.fill(agent.wrap_up, order.variables),
     )
 

@@ -163,6 +163,9 @@ class Refer:
 
     channel: str
     to: str = field(repr=False)
+    leg: str = ""
+    """Under which name it counts as a leg over `trunk`, until the far end has said what became of it."""
+    trunk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +186,19 @@ class Play:
     media: tuple[str, ...]
 
 
+TONE = "tone:523/160,0/40,659/160,0/1640"
+"""For whoever waits until the agent is back: two soft notes every two seconds, in Asterisk's own words."""
+WARNING_TONE = "tone:!1400/250,!0/150,!1400/250"
+"""For whoever has half a minute left. Ends by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartTone:
     """Soft tones for one channel, until `StopTone`: what comes from its bridge is not heard meanwhile."""
 
     channel: str
     playback: str
+    tone: str = TONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What is done by Asterisk's dialplan and not by us: legs that it dials, and sending a caller's far end elsewhere, by
 REFER.
 
-Owns the formats of Local channels, and the context `voiceai-refer` (asterisk/extensions.conf) as seen from here: what
-it is given, and what comes back.
+Owns the formats of Local channels, the marks by which a call of ours is known, and the context `voiceai-refer`
+(asterisk/extensions.conf) as seen from here: what it is given, and what comes back.
 """
 
 from typing import TypedDict
@@ -11,9 +11,10 @@ import structlog
 
 from controller.ari.channels import MEDIA_FORMAT
 from controller.ari.events import StasisStart
-from controller.ari.rest import Ari, Refused
+from controller.ari.rest import Ari, AriError, Refused
+from controller.call import loops, view
 from controller.call import messages as m
-from controller.call import view
+from controller.call.plan import Plan
 
 log = structlog.get_logger()
 
@@ -35,6 +36,18 @@ def formats_of(dial: str, channel: str, leg: str) -> Formats:
     if not dial.startswith("Local/"):
         return {}
     return {"formats": MEDIA_FORMAT} if channel == leg else {"originator": leg}
+
+
+async def origin_of(ari: Ari, plan: Plan) -> loops.Origin:
+    """Of a caller: what is known of them, and what their channel is marked with. One that is gone is marked with
+    nothing: the call finds out by itself."""
+    if plan.marked_by is None:
+        return plan.origin
+    try:
+        mark = await ari.get_variable(plan.leg, plan.marked_by)
+    except AriError:
+        return plan.origin
+    return loops.merged(plan.origin, loops.read(mark))
 
 
 async def refer(ari: Ari, channel: str, to: str) -> None:

@@ -5,10 +5,12 @@ when we have removed it, or at the latest when the call is over: nothing else is
 The call's own leg has its line with the call itself (`capacity.Slot`); here it is only told of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from controller.call import messages as m
+from controller.call.loops import Origin, RingingLeg
 
 
 class Lines(Protocol):
@@ -36,27 +38,64 @@ class Legs:
         self._own = own
         self._lines = lines
         self._trunks: dict[str, str] = {}
+        self._ringing: dict[str, m.Target] = {}
+        self._referred: set[str] = set()
 
     def dial(self, channel: str, target: m.Target) -> None:
         """Before Asterisk is asked to. Raises `limits.Busy`: it must not be dialled."""
-        if target.trunk is not None and channel not in self._trunks:
-            self._lines.dial(channel, target.trunk, own=channel == self._own)
-            self._trunks[channel] = target.trunk
+        self._take(channel, target.trunk)
+        self._ringing[channel] = target
+
+    def refer(self, channel: str, trunk: str | None) -> None:
+        """The far end is asked to dial: a line without a leg of ours on it. Raises `limits.Busy`."""
+        self._take(channel, trunk)
+        self._referred.add(channel)
+
+    def adopt(self, channel: str, trunk: str) -> None:
+        """One that an earlier controller has dialled, and that is up."""
+        self._lines.dial(channel, trunk, own=True)
+        self._trunks[channel] = trunk
+        self._lines.answered(channel)
+
+    def _take(self, channel: str, trunk: str | None) -> None:
+        if trunk is not None and channel not in self._trunks:
+            self._lines.dial(channel, trunk, own=channel == self._own)
+            self._trunks[channel] = trunk
 
     def happened(self, what: m.Input) -> None:
         match what:
-            case m.LegEntered(channel) if channel in self._trunks:
-                self._lines.answered(channel)
+            case m.LegEntered(channel):
+                self._ringing.pop(channel, None)
+                if channel in self._trunks:
+                    self._lines.answered(channel)
+            case m.LegReturned() | m.CommandFailed(command=m.Refer()):
+                for leg in list(self._referred):
+                    self.over(leg)
             case m.LegGone(channel, in_dialplan=False):
                 self.over(channel)
 
     def over(self, channel: str) -> None:
+        self._ringing.pop(channel, None)
+        self._referred.discard(channel)
         if self._trunks.pop(channel, None) is not None:
             self._lines.over(channel)
 
     def all_over(self) -> None:
         for channel in list(self._trunks):
             self.over(channel)
+
+    def up(self) -> Mapping[str, str]:
+        """The trunk of each leg, the call's own included if we have dialled it."""
+        return MappingProxyType(self._trunks)
+
+    def ringing(self, origin: Origin) -> Iterator[RingingLeg]:
+        """Those that are being called, for a call with that origin."""
+        for channel, target in self._ringing.items():
+            yield RingingLeg(target.shown, target.caller_id or "", self.origin_of(channel, origin))
+
+    def origin_of(self, channel: str, origin: Origin) -> Origin:
+        """What a leg carries. Behind the call's own leg is the agent; others are for the people in the call."""
+        return Origin(origin.hops + 1, agent=channel == self._own)
 
     def others(self) -> Iterator[str]:
         """The trunk of each leg beside the call's own."""

@@ -1,9 +1,9 @@
 """The call: its states, as one table, and what to do at each input. [pure]
 
 `Call.handle(input, now)` returns the commands to carry out, in order, and never waits for anything. The table below
-is the whole of it; its rows live in `setup`, `detection`, `tools`, `hold`, `orders`, `participants`, `transfer`,
-`attended`, `refer`, `supervise`, `closing`, `ending`, `rehome` and `rescue`. The states of an inbound call
-run down the left, of an outbound one down the right:
+is the whole of it (the rows of TRANSFERRED are in `transferred`); its rows live in `setup`, `detection`, `tools`,
+`hold`, `orders`, `participants`, `transfer`, `attended`, `refer`, `supervise`, `closing`, `ending`, `rehome` and
+`rescue`. The states of an inbound call run down the left, of an outbound one down the right:
 
     WAITING    there is no room: music, and the
        |       place in the line (or RESCUING)
@@ -41,6 +41,7 @@ from controller.call import (
     detection,
     ending,
     hold,
+    loops,
     orders,
     participants,
     refer,
@@ -50,6 +51,7 @@ from controller.call import (
     supervise,
     tools,
     transfer,
+    transferred,
     waiting,
 )
 from controller.call import messages as m
@@ -108,6 +110,9 @@ class Call:
         self.supervision: Supervision | None = None
         self.supervisions = 0
         self.snoops = 0
+        self.origin = plan.origin
+        self.transferred_at: datetime | None = None
+        self.over_limit: str | None = None  # why a call without an agent is about to end
         self.due: str | None = None
         self.finished: str | None = None
         self.open_tools: set[str] = set()
@@ -121,12 +126,19 @@ class Call:
     def start(self) -> list[m.Command]:
         """The first commands. Nothing has been done for this call before them."""
         plan = self.plan
+        if (looped := loops.refusal(self.origin, plan.max_hops)) is not None:
+            self.session_open = False
+            return self.end(self.started_at, Outcome.FAILED, detail=looped, sip_reason="busy")
         if plan.unserved is not None:
             return rescue.unserved(self, plan.unserved, self.started_at)
         return setup.begin(self) if plan.waiting is None else waiting.begin(self)
 
     def handle(self, what: m.Input, now: datetime) -> list[m.Command]:
         """What to do about an input, in order. Never raises for an input that comes late or twice."""
+        commands = self._react(what, now)
+        return [*transferred.watched(self, now), *commands]
+
+    def _react(self, what: m.Input, now: datetime) -> list[m.Command]:
         if self.state is State.ENDED or (isinstance(what, m.Tool) and not self._opened(what.tool_call)):
             return []
         if isinstance(what, m.LegEntered) and ending.unexpected(self, what.channel):
@@ -237,6 +249,7 @@ _AGENT_AWAY = (State.WAITING, State.TRANSFERRED, State.REHOMING, State.RESCUING,
 
 Handler = Callable[[Call, Any, datetime], list[m.Command]]
 
+_TOOLS_OF_TALKING = (m.HangUpTool, m.SendDigitsTool, m.HoldTool, m.VoicemailTool, m.RunTool, m.TransferAsked)
 _ALWAYS: dict[type, Handler] = {
     m.LegGone: rescue.leg_gone,
     m.MediaLost: rescue.media_lost,
@@ -250,12 +263,7 @@ _ALWAYS: dict[type, Handler] = {
     m.ToolRefused: tools.refused,
     m.WaitTool: tools.wait,
     m.ToolDone: tools.done,
-    m.HangUpTool: tools.not_now,
-    m.SendDigitsTool: tools.not_now,
-    m.HoldTool: tools.not_now,
-    m.VoicemailTool: tools.not_now,
-    m.RunTool: tools.not_now,
-    m.TransferAsked: tools.not_now,
+    **dict.fromkeys(_TOOLS_OF_TALKING, tools.not_now),
     m.DecideTool: attended.not_asked,
     m.WrapUpDue: closing.later,
     m.ParticipantAsked: participants.asked,
@@ -365,7 +373,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.LastSaid: closing.finished_meanwhile,
         m.TimeUp: refer.overdue,
     },
-    State.TRANSFERRED: {m.SessionOver: rescue.session_left, m.DigitsAsked: orders.digits},
+    State.TRANSFERRED: transferred.ROWS,
     State.REHOMING: {
         m.AiReady: rehome.ready,
         m.AiFailed: rehome.ai_failed,
@@ -386,10 +394,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.SessionOver: ending.session_over,
         m.WorkerLost: ending.worker_lost,
         m.TimeUp: ending.overdue,
-        m.MediaLost: ending.nothing,
-        m.AiFailed: ending.nothing,
-        m.CommandFailed: ending.nothing,
-        m.HangUpAsked: ending.nothing,
+        **dict.fromkeys((m.MediaLost, m.AiFailed, m.CommandFailed, m.HangUpAsked), ending.nothing),
     },
     State.ENDED: {},
 }

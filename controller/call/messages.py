@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.contract import Counters
+from controller.call.commands import WARNING_TONE as WARNING_TONE
 from controller.call.commands import Answer as Answer
 from controller.call.commands import AnswerAiTool as AnswerAiTool
 from controller.call.commands import CloseAi as CloseAi

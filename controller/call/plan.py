@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from bridge.contract import Recording, SessionSpec
+from controller.call.loops import Origin
 from controller.call.messages import SupervisionMode, Target
 from controller.call.outcome import Outcome
 
@@ -86,6 +87,14 @@ class Plan:
     """What a key of the person's telephone does: a transfer, or (None) the end of the call."""
     max_call: float | None = None
     """Seconds with the agent before it wraps up."""
+    max_transfer: float | None = None
+    """Seconds without an agent, after a transfer, before the call ends."""
+    origin: Origin = Origin()
+    """Of an inbound call: whether voiceai has sent it on, as far as that is known from the legs that ring."""
+    marked_by: str | None = None
+    """The channel variable that says so, too."""
+    max_hops: int = 3
+    """How often a caller may be sent on and come back."""
     wrap_up: str = "Goodbye."
     """What the agent says then."""
     answer_detection: bool = False

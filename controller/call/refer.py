@@ -30,7 +30,7 @@ def begin(call: "Call", moved: Transfer) -> list[m.Command]:
     return [
         *call.stop_music(),
         m.StartTimer("transfer", moved.target.timeout + RING_GRACE),
-        m.Refer(call.plan.leg, moved.target.dial),
+        m.Refer(call.plan.leg, moved.target.dial, moved.channel, moved.target.trunk),
     ]
 
 
@@ -44,14 +44,15 @@ def returned(call: "Call", what: m.LegReturned, now: datetime) -> list[m.Command
     return [m.StopTimer("transfer"), *_failed(call, moved, now, outcome, m.Join(call.ids.bridge, (call.plan.leg,)))]
 
 
-def not_sent(call: "Call", now: datetime, gone: bool) -> list[m.Command]:
+def not_sent(call: "Call", what: m.CommandFailed, now: datetime) -> list[m.Command]:
     """The leg has not left: it is in its bridge as before."""
     moved = call.transfer
     if moved is None or call.state is not State.REFERRING:
         return []
-    if gone:
+    if what.gone:
         return call.end(now, by="caller")
-    return [m.StopTimer("transfer"), *_failed(call, moved, now, Outcome.FAILED)]
+    moved.detail = what.reason if what.full else None
+    return [m.StopTimer("transfer"), *_failed(call, moved, now, Outcome.NO_ROOM if what.full else Outcome.FAILED)]
 
 
 def _failed(call: "Call", moved: Transfer, now: datetime, outcome: Outcome, *back: m.Command) -> list[m.Command]:

@@ -7,7 +7,9 @@ Owns the map from channel ids to calls, and the beginning and the end of each ca
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -16,16 +18,16 @@ from bridge import contract
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
-from controller.call import births, dialplan, drain, milestones, reports, story, view
+from controller.call import births, caps, dialplan, drain, loops, milestones, reports, story, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
-from controller.call.adoption import Adopted, kept
+from controller.call.adoption import Adopted, kept, legs_of
 from controller.call.arrivals import Arrivals
 from controller.call.errand import Errand
 from controller.call.plan import Plan, State
 from controller.call.reconcile import is_caller
 from controller.call.room import Room, today
-from controller.call.spending import PER_CALL, Spending
+from controller.call.spending import PER_CALL, PER_DAY, Spending
 from controller.call.verbs import Verbs
 from controller.capacity import Slot
 from controller.config import Config
@@ -37,6 +39,8 @@ from controller.tools.http import HttpTools
 from controller.workers import Workers
 
 log = structlog.get_logger()
+
+CAPS_EVERY = 5.0  # seconds; by which a cap on minutes may be passed, and half a minute for the warning
 
 KEPT_AFTER_END = 1000  # calls that can still be asked about
 
@@ -247,7 +251,27 @@ class Registry:
                 yield births.slot_of(each.call.plan)
             yield from (Slot("leg", trunk, "") for trunk in each.legs.others())
 
+    def callers(self) -> Iterator[str]:
+        return (each.call.plan.caller or "" for each in self._live.values() if each.call.plan.direction == "inbound")
+
+    async def watch_caps(self) -> None:
+        """Until cancelled: minutes go on while legs are up."""
+        while True:
+            await asyncio.sleep(CAPS_EVERY)
+            self.end_what_is_over_caps()
+
+    def end_what_is_over_caps(self) -> None:
+        spent = self._spending.spent(today())
+        for each in list(self._live.values()):
+            if spent and each.call.state is State.TRANSFERRED:
+                each.put(m.WrapUpDue(PER_DAY))
+            for what in caps.inputs_of(each.call, each.legs.up(), self.room.cap_reached):
+                each.put(what)
+
     def begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
+        if plan.direction == "inbound":
+            ringing = chain.from_iterable(each.legs.ringing(each.call.origin) for each in self._live.values())
+            plan = replace(plan, origin=loops.recognised(plan.callee or "", plan.caller or "", ringing))
         actor = self._actor_of(plan, errand)
         self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         return self._let_live(actor)
@@ -261,6 +285,8 @@ class Registry:
         of Asterisk or workers."""
         plan = found.call.plan
         actor = self._actor_of(plan, errand, found)
+        for channel, trunk in legs_of(found.call):
+            actor.legs.adopt(channel, trunk)
         if past is not None:
             recall(past, actor.record, actor.recollection)
         if found.call.session_open:

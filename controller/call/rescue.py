@@ -158,7 +158,7 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
         concerned = (moved.channel,)
         attended.not_begun(call, moved)
     if isinstance(command, m.Refer):
-        return refer.not_sent(call, now, what.gone)
+        return refer.not_sent(call, what, now)
     if moved is not None and moved.channel in concerned:
         call.state = State.TRANSFERRING  # a target that vanished while joining was never connected
         moved.detail = what.reason if what.full else None

@@ -57,6 +57,10 @@ class Room:
         """It is not a matter of a call or two."""
         return self.draining or self._spending.spent(today())
 
+    def cap_reached(self, trunk: str) -> str | None:
+        """The cap on minutes that legs over this trunk have reached by now."""
+        return self.usage.cap_reached(trunk, today(), datetime.now(UTC))
+
     # ------------------------------------------------------------ legs.Lines
 
     def dial(self, channel: str, trunk: str, *, own: bool) -> None:

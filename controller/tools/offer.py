@@ -19,11 +19,19 @@ MARGIN_S = 5.0
 
 def tools(config: Config, agent: Agent) -> tuple[FunctionTool, ...]:
     """`transfer` only where it has a destination."""
-    transfers = bool(config.transfer.targets) or config.transfer.any_number
-    names = (name for name in agent.tools if name != "transfer" or transfers)
+    names = (name for name in agent.tools if name != "transfer" or _transfers(config))
     return tuple(
         _BUILT_IN[name](config) if name in _BUILT_IN else _http(name, config.http_tools[name]) for name in names
     )
+
+
+def without_destination(config: Config) -> list[str]:
+    """The agents whose tool `transfer` is not offered: there is nowhere to transfer to."""
+    return [name for name, agent in config.agents.items() if "transfer" in agent.tools and not _transfers(config)]
+
+
+def _transfers(config: Config) -> bool:
+    return bool(config.transfer.targets) or config.transfer.any_number
 
 
 def _http(name: str, tool: HttpTool) -> FunctionTool:

@@ -273,6 +273,15 @@ def test_whatever_goes_into_a_context_is_listed_or_a_number_that_the_trunk_may_d
         assert check_number(INSIDE.trunks[where.trunk], where.extension) == where.extension
 
 
+@pytest.mark.parametrize("extension", ["112", "110", "9112", "09001234567", "11833", "0033123456789"])
+def test_no_overflow_leads_to_such_a_number(extension: str) -> None:
+    routes = [{"to": "*", "agent": "night", "overflow": [{"wait": {}}, {"context": f"{extension}@people"}]}]
+    with pytest.raises(ConfigErrors, match=r"routes\[0\]\.overflow\[1\]\.context.*never be reached"):
+        config(FULL, routes=routes)
+    routes[0]["overflow"] = [{"context": "100@people"}]
+    config(FULL, routes=routes)
+
+
 def test_the_trunk_of_a_context_is_one_that_exists() -> None:
     with pytest.raises(ConfigErrors, match=r"transfer\.contexts\.phones\.trunk.*no such trunk"):
         config(FULL, transfer={"contexts": {"phones": {"trunk": "mian"}}})

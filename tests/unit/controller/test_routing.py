@@ -26,6 +26,7 @@ from controller.routing import (
     variables_of,
 )
 from controller.templates import fill
+from controller.tools import offer
 from tests.unit.controller.configs import FULL, SMALL, config, with_
 
 AGENTS = {name: {"instructions": name} for name in ("exact", "local", "vip", "desk", "rest")}
@@ -272,6 +273,7 @@ def test_transfer_offers_the_named_targets_and_any_number_only_where_the_config_
     assert named.parameters["required"] == ["to"]
     nowhere = config(FULL, transfer={})
     assert "transfer" not in {tool.name for tool in session_spec(nowhere, "reception", {}).tools}
+    assert (offer.without_destination(nowhere), offer.without_destination(config())) == (["reception", "night"], [])
     anywhere = config(FULL, transfer__any_number=True)
     free = {tool.name: tool for tool in session_spec(anywhere, "reception", {}).tools}["transfer"]
     assert "enum" not in free.parameters["properties"]["to"]

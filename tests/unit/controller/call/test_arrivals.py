@@ -1,7 +1,7 @@
 """Callers until they have a call: a look-up's caller is nobody's orphan, and the line is looked at again by itself."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -51,6 +51,9 @@ class Stage:
         self.begun.append(actor)
         return cast(CallActor, actor)
 
+    def callers(self) -> Iterator[str]:
+        return (each.call.plan.caller or "" for each in self.begun)
+
     def take(self, _: Slot) -> None:
         if not self.free:
             raise self.why
@@ -71,8 +74,8 @@ class Stage:
         await self.answer.wait()
         return Answer(True, self.found)
 
-    def caller(self, channel: str) -> None:
-        known = {"id": channel, "name": "PJSIP/trunk-00000001", "exten": "5001", "caller_number": "+4930"}
+    def caller(self, channel: str, number: str = "+4930") -> None:
+        known = {"id": channel, "name": "PJSIP/trunk-00000001", "exten": "5001", "caller_number": number}
         self.arrivals.arrived(cast(Channel, SimpleNamespace(**known)), ())
 
 
@@ -232,3 +235,24 @@ async def test_the_agents_own_look_up_is_asked_where_the_route_has_none(of_route
         await until(lambda: stage.begun)
     assert stage.asked == ["who" if of_route else "mine"]
     assert stage.begun[0].call.plan.given["customer"] == "Zoe"
+
+
+@pytest.mark.parametrize("overflow", [[], ["on_ai_failure"], [{"agent": "other"}], [{"wait": {}}], ["busy"]])
+async def test_who_calls_too_often_hears_busy_whatever_the_overflow_says(overflow: list[Any]) -> None:
+    agents = {name: {"instructions": "Hi.", "on_ai_failure": ["hang_up"]} for name in ("reception", "other")}
+    made = config(
+        with_(
+            SMALL,
+            agents=agents,
+            routes=[{"to": "*", "agent": "reception", "overflow": overflow}],
+            limits={"per_caller": {"max_calls": 2}},
+        )
+    )
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(made, tasks)
+        for channel, number in (("1", ""), ("2", "anonymous"), ("3", "Unavailable"), ("4", "+4930"), ("5", "004930")):
+            stage.caller(channel, number)
+        stage.caller("6", "4930")
+        stage.caller("7", "+4931")
+    assert [each.call.plan.leg for each in stage.begun] == ["1", "2", "4", "5", "7"]
+    assert stage.hung_up == ["3 busy", "6 busy"]

@@ -215,7 +215,7 @@ def test_a_transfer_that_rings_is_cancelled(before: tuple[m.Input, ...]) -> None
 
 def test_by_refer_the_leg_leaves_and_that_is_no_end() -> None:
     call = talking()
-    assert feed(call, REFER)[-1] == m.Refer(CALLER, "PJSIP/sip:4930@carrier")
+    assert feed(call, REFER)[-1] == m.Refer(CALLER, "PJSIP/sip:4930@carrier", IDS.target(1), None)
     assert feed(call, GONE) == []
     assert call.state is State.REFERRING
 
@@ -245,6 +245,15 @@ def test_without_the_context_in_the_dialplan_the_caller_stays() -> None:
     commands = feed(call, m.CommandFailed(m.Refer(CALLER, "x"), "no such context"))
     assert isinstance(commands[-1], m.ResumeAi)
     assert call.state is State.TALKING
+
+
+def test_a_refer_for_which_the_trunk_has_no_room_is_not_sent() -> None:
+    call = talking()
+    (*_, refer) = feed(call, REFER)
+    feed(call, m.CommandFailed(refer, "As many calls as allowed (trunks.<name>.max_calls).", full=True))
+    assert call.transfer is not None
+    assert (call.state, call.transfer.outcome) == (State.TALKING, Outcome.NO_ROOM)
+    assert "max_calls" in str(call.transfer.detail)
 
 
 @pytest.mark.parametrize("what", [m.LegGone(CALLER, 16), m.TimeUp("transfer"), m.LegHungUp(CALLER, 16)])

@@ -88,3 +88,23 @@ def test_a_leg_that_is_refused_takes_no_line() -> None:
         legs.dial(OTHERS[MOST], target())
     assert len(trunk.up) == MOST
     legs.dial(OWN, target())
+
+
+def test_a_leg_of_an_earlier_controller_takes_its_line_again() -> None:
+    legs = Legs(OWN, trunk := Trunk())
+    legs.adopt("one", "main")
+    assert (set(trunk.up), trunk.talking, dict(legs.up())) == ({"one"}, {"one"}, {"one": "main"})
+    legs.all_over()
+    assert trunk.up == {}
+
+
+def test_who_is_referred_takes_a_line_until_the_far_end_has_said_what_became_of_it() -> None:
+    for end in (m.LegReturned("own", "FAILURE", 486), m.CommandFailed(m.Refer("own", "x"), "no such context")):
+        legs = Legs(OWN, trunk := Trunk())
+        legs.dial("boss", target())
+        legs.refer("one", "main")
+        assert set(trunk.up) == {"boss", "one"}
+        with pytest.raises(Busy):
+            legs.refer("two", "main")
+        legs.happened(end)
+        assert set(trunk.up) == {"boss"}

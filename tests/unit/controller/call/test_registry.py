@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,13 +15,14 @@ from controller.ari.resources import Channel
 from controller.ari.rest import Ari
 from controller.call import messages as m
 from controller.call.actor import CallActor
+from controller.call.legs import Legs
 from controller.call.record import Record
 from controller.call.registry import Registry
 from controller.cost import Prices
 from controller.tools.http import HttpTools
 from controller.workers import Workers
-from tests.unit.controller.call.test_machine import CALL, CALLER, IDS
-from tests.unit.controller.configs import SMALL, config
+from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, outbound
+from tests.unit.controller.configs import FULL, SMALL, config
 
 LEG = cast(Channel, SimpleNamespace(id=CALLER, name="PJSIP/trunk-00000001", state="Up"))
 
@@ -108,3 +110,20 @@ async def test_a_leg_that_answered_unheard_is_told_to_its_call_once() -> None:
         m.LegEntered(IDS.callee),
         m.LegEntered(IDS.callee, ("HUMAN",)),
     ]
+
+
+async def test_a_cap_that_is_reached_is_told_to_calls_whose_legs_are_up() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        fakes = cast(Ari, SimpleNamespace()), cast(Workers, SimpleNamespace())
+        made = config(FULL, trunks__main__minutes_per_day=0.001)
+        registry = Registry(made, *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
+        call, got = outbound(), list[m.Input]()
+        legs = Legs(call.plan.leg, registry.room)
+        registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append, call=call, legs=legs))
+        legs.dial(call.plan.leg, m.Target("PJSIP/1@trunk", "1", trunk="main"))
+        registry.end_what_is_over_caps()
+        assert got == []
+        legs.happened(m.LegEntered(call.plan.leg))
+        registry.room.usage._since[call.plan.leg] -= timedelta(seconds=1)
+        registry.end_what_is_over_caps()
+    assert got == [m.WrapUpDue("trunks.<name>.minutes_per_day")]

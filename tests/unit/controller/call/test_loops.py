@@ -1,0 +1,104 @@
+"""Calls of ours that come back: known by their mark, or by the leg that rings; refused in order."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.call import loops
+from controller.call import messages as m
+from controller.call.legs import Legs, Unlimited
+from controller.call.loops import Origin, RingingLeg
+from controller.call.machine import Call
+from controller.call.outcome import Outcome
+from controller.call.plan import Plan, State
+from tests.unit.controller.call.test_machine import CALL, CALLER, NOW, SPEC
+
+LEG = RingingLeg("+493055501", "Reception <+4930123456>", Origin(2))
+OF_AGENT = RingingLeg("+493055501", "+4930123456", Origin(1, agent=True))
+
+
+@given(
+    st.builds(Origin, st.integers(0, loops.MOST), st.booleans()), st.sampled_from(["PJSIP/1@t", "Local/1@c/n", "X/1"])
+)
+def test_what_a_leg_is_marked_with_is_read_again(origin: Origin, dial: str) -> None:
+    ((_, text),) = loops.marks(origin, dial).items()
+    assert loops.read(text) == origin
+
+
+@given(st.none() | st.text(max_size=20))
+def test_any_header_can_be_read(text: str | None) -> None:
+    assert 0 <= loops.read(text).hops <= loops.MOST
+
+
+def test_where_the_mark_stands() -> None:
+    assert loops.marks(Origin(1), "PJSIP/1@trunk") == {"PJSIP_HEADER(add,X-Voiceai-Hops)": "1"}
+    assert loops.marks(Origin(1, agent=True), "Local/1@c/n") == {"__VOICEAI_HOPS": "1;agent"}
+    assert "PJSIP_HEADER(read,X-Voiceai-Hops)" in str(loops.where_marked("PJSIP/trunk-00000001"))
+    assert loops.where_marked("Local/5001@x-0001;2") == "VOICEAI_HOPS"
+    assert loops.where_marked("DAHDI/1-1") is None
+
+
+@pytest.mark.parametrize(
+    ("called", "caller", "legs", "origin"),
+    [
+        ("+493055501", "+4930123456", [LEG], Origin(2)),
+        ("03055501", "030123456", [LEG], Origin(2)),
+        ("493055501", "", [LEG], Origin(2)),
+        ("493055501", "+1999", [LEG], Origin(2)),
+        ("5001", "+4930123456", [LEG], Origin(2)),
+        ("5001", "anonymous", [LEG], Origin()),
+        ("", "", [LEG], Origin()),
+        ("+493055501", "+4930123456", [OF_AGENT], Origin(1, agent=True)),
+        ("5001", "004930123456", [OF_AGENT], Origin(1, agent=True)),
+        ("+493055501", "+49171555", [OF_AGENT], Origin(1)),
+        ("+493055501", "+4930123456", [LEG, OF_AGENT], Origin(2, agent=True)),
+        ("5001", "+4930999999", [RingingLeg("5001@x", "", Origin(1))], Origin(1)),
+        ("5001", "1", [RingingLeg("sip:5001@127.0.0.1:5060", "1", Origin(3))], Origin(3)),
+        ("50015", "1", [RingingLeg("5001", "", Origin(3))], Origin()),
+    ],
+)
+def test_a_caller_is_compared_with_the_legs_that_ring(
+    called: str, caller: str, legs: list[RingingLeg], origin: Origin
+) -> None:
+    assert loops.recognised(called, caller, legs) == origin
+
+
+def test_only_legs_that_ring_are_compared() -> None:
+    legs = Legs("own", Unlimited())
+    for channel in ("own", "target"):
+        legs.dial(channel, m.Target("PJSIP/1@t", "1", caller_id="2", trunk="t"))
+    assert list(legs.ringing(Origin(1))) == [
+        RingingLeg("1", "2", Origin(2, agent=True)),
+        RingingLeg("1", "2", Origin(2)),
+    ]
+    legs.happened(m.LegEntered("own"))
+    legs.over("target")
+    assert list(legs.ringing(Origin(1))) == []
+
+
+@pytest.mark.parametrize(("origin", "why"), [(Origin(4), "circle"), (Origin(0, agent=True), "two agents")])
+def test_such_a_call_ends_before_anything_is_done_for_it(origin: Origin, why: str) -> None:
+    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), NOW)
+    call.origin = origin
+    commands = call.start()
+    assert commands[0] == m.HangUp(CALLER, "busy")
+    assert not [each for each in commands if isinstance(each, m.PrepareAi | m.CloseAi | m.Answer | m.Dial)]
+    assert (call.state, call.outcome) == (State.ENDED, Outcome.FAILED)
+    assert why in str(call.detail)
+
+
+def test_as_many_hops_as_allowed() -> None:
+    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, origin=Origin(3)), NOW)
+    call.start()
+    assert call.state is State.RINGING
+
+
+def test_a_loop_through_a_trunk_that_removes_the_mark_is_bounded() -> None:
+    """A call that is sent on to its own number, each time it comes back, as the registry sees it."""
+    ringing: list[RingingLeg] = []
+    while len(ringing) < 100:
+        origin = loops.recognised("+493055501", "anonymous", ringing)
+        if loops.refusal(origin, 3) is not None:
+            break
+        ringing.append(RingingLeg("03055501", "+4930123456", Origin(origin.hops + 1)))
+    assert len(ringing) == 4
