@@ -19,6 +19,7 @@ from typing import Literal, Self
 
 import numpy as np
 
+from demo.impairment import Impairment
 from demo.realtime.g711 import TABLES, compand
 from demo.sound import FRAME_SAMPLES, FRAME_SECONDS, Frame, Samples, Stretch, stretches
 
@@ -31,6 +32,7 @@ HEADER = struct.Struct("!BBHII")
 TIMESTAMPS = getattr(socket, "SO_TIMESTAMPNS", 35)  # Linux; Python 3.11 has no name for it
 TIMESPEC = struct.Struct("qq")
 SILENCE = np.zeros(FRAME_SAMPLES, np.int16)
+UNDER_WAY = 1000
 DIGIT_FRAMES, DIGIT_ENDS, DIGIT_PAUSE = 5, 3, 5  # RFC 4733 section 2.5.1.4 wants the end three times
 
 
@@ -54,6 +56,9 @@ class RtpEnd:
         self._changed = asyncio.Event()
         self._said_until = 0.0
         self._pace: asyncio.Task[None] | None = None
+        self._impairment: Impairment | None = None
+        self._under_way: deque[asyncio.TimerHandle] = deque(maxlen=UNDER_WAY)
+        """Impaired packets that may not have arrived yet."""
         self._sequence, self._stamp = random.getrandbits(16), random.getrandbits(31)
         self._source = random.getrandbits(32)
 
@@ -88,6 +93,21 @@ class RtpEnd:
             self._pace.cancel()
             await asyncio.gather(self._pace, return_exceptions=True)
             self._pace = None
+        for packet in self._under_way:
+            packet.cancel()
+        self._under_way.clear()
+
+    def impair(self, impairment: Impairment | None) -> None:
+        """Packets that are sent from now on go through such a network; None: through a perfect one."""
+        self._impairment = impairment
+
+    def jump(self, sequence: int = 0, stamp: int = 0, *, new_source: bool = False) -> None:
+        """The stream goes on with other numbers, as when a carrier moves the media: add these to sequence number and
+        timestamp (both may be negative), and take another SSRC if wanted."""
+        self._sequence = self._sequence + sequence & 0xFFFF
+        self._stamp = self._stamp + stamp & 0xFFFFFFFF
+        if new_source:
+            self._source = random.getrandbits(32)
 
     def say(self, samples: Samples) -> None:
         """Queue 8 kHz sound behind what is queued already; the last frame is filled up with silence."""
@@ -143,9 +163,17 @@ class RtpEnd:
 
     def _send(self, payload_type: int, stamp: int, payload: bytes) -> None:
         self._sequence = self._sequence + 1 & 0xFFFF
-        header = HEADER.pack(0x80, payload_type, self._sequence, stamp, self._source)
+        packet = HEADER.pack(0x80, payload_type, self._sequence, stamp, self._source) + payload
+        if self._impairment is None:
+            self._put_on_wire(packet)
+            return
+        loop = asyncio.get_running_loop()
+        for arrival in self._impairment.arrivals(loop.time()):
+            self._under_way.append(loop.call_at(arrival, self._put_on_wire, packet))
+
+    def _put_on_wire(self, packet: bytes) -> None:
         try:
-            self._socket.sendto(header + payload, self._target)
+            self._socket.sendto(packet, self._target)
         except OSError:
             return  # the far end has closed its port (ICMP): a telephone goes on regardless
 

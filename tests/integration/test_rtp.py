@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from demo.impairment import Impairment
 from demo.rtp import Codec, RtpEnd
 from demo.sound import FRAME_SAMPLES, is_tone, purity, tone
 
@@ -49,6 +50,31 @@ async def test_silence_flows_when_nothing_is_said_and_stops_with_the_telephone()
         sent = len(one.sent)
         await asyncio.sleep(0.06)
         assert len(one.sent) == sent
+
+
+async def test_a_jump_changes_the_numbers_and_an_impaired_network_loses_packets() -> None:
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind(("127.0.0.1", 0))
+    receiver.setblocking(False)
+    loop = asyncio.get_running_loop()
+
+    async def numbers() -> tuple[int, int, int]:
+        _, _, sequence, stamp, source = struct.unpack_from("!BBHII", await loop.sock_recv(receiver, 2048))
+        return sequence, stamp, source
+
+    async with RtpEnd() as one:
+        one.aim("127.0.0.1", receiver.getsockname()[1])
+        before = await numbers()
+        one.jump(sequence=-300, stamp=-9000)
+        after = await numbers()
+        assert (after[0] - before[0]) % 0x10000 == 0x10000 - 299
+        assert (after[1] - before[1]) % (1 << 32) == (1 << 32) - 9000 + FRAME_SAMPLES
+        one.jump(new_source=True)
+        assert (await numbers())[2] != after[2]
+        one.impair(Impairment(loss=0.5, jitter_ms=20))
+        seen = [(await numbers())[0] for _ in range(20)]
+        assert any((later - sooner) % 0x10000 > 1 for sooner, later in pairwise(seen))
+    receiver.close()
 
 
 async def test_keys_are_sent_as_telephone_events() -> None:
