@@ -242,8 +242,8 @@ def check_handed_back(config: "Config", place: str, trunk: str | None) -> None:
         _check_tolls(config.trunks[name], extension)
 
 
-def _listed(patterns: Iterable[str], extension: str) -> bool:
-    return any(re.fullmatch(each, extension, re.ASCII) for each in patterns)
+def _listed(allowed: Iterable[str], extension: str) -> bool:
+    return any(patterns.fullmatch(each, extension) for each in allowed)
 
 
 def _check_without_trunk(extension: str) -> None:
