@@ -69,9 +69,11 @@ async def _until_closed(reader: asyncio.StreamReader, *actors: Coroutine[Any, An
     told = asyncio.create_task(reader.readline())
     await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in tasks if task.done()]
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    pending = set(tasks)
+    while pending:  # a library may swallow a cancellation that meets its result
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=2)
     for task in failed:
         task.result()
 

@@ -8,7 +8,6 @@ import asyncio
 import random
 import struct
 from collections import Counter
-from contextlib import suppress
 from typing import Any
 
 from tests.chaos import hostile_sip as sip
@@ -131,8 +130,9 @@ class Line(asyncio.DatagramProtocol):
         try:
             for _ in range(2):  # a datagram may get lost
                 self._send(request)
-                with suppress(TimeoutError):
-                    return await asyncio.wait_for(asyncio.shield(final), ANSWER_SECONDS / 2)
+                await asyncio.wait([final], timeout=ANSWER_SECONDS / 2)
+                if final.done():
+                    return final.result()
             self._leaving.add(dialog.call_id)
             self._send(dialog.request("CANCEL"))
             return b""

@@ -1,0 +1,69 @@
+"""What excuses a gap, what is held against an installation, and whether hostile values follow from their seed."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import hostile_sip, hostile_verdict
+from tests.chaos import hostile_values as odd
+from tests.chaos.callers import Visit
+from tests.chaos.hearing import Heard, Hole
+from tests.chaos.machine_load import Sample, busy_machine
+
+BUSY, QUIET = Sample(10.0, waited=0.05, others=1.5), Sample(10.0, waited=0.01, others=1.5)
+OURS = Sample(10.0, waited=0.5, others=0.1)
+
+
+@pytest.mark.parametrize(("sample", "excused"), [(BUSY, True), (QUIET, False), (OURS, False)])
+def test_only_the_work_of_others_excuses_a_gap(sample: Sample, excused: bool) -> None:
+    assert busy_machine([sample], 9.9, 10.0) is excused
+
+
+def test_a_busy_machine_at_another_time_excuses_nothing() -> None:
+    assert not busy_machine([BUSY], 12.0, 12.1)
+    assert not busy_machine([], 9.9, 10.0)
+
+
+def visit(outcome: str = "done", first: float = 1.0, holes: tuple[Hole, ...] = ()) -> Visit:
+    return Visit("49", 0.0, 10.0, outcome, Heard(first, 9.9, holes, 0.02))
+
+
+def test_what_innocent_callers_may_complain_of() -> None:
+    assert hostile_verdict.of_innocents([visit()], []) == []
+    gap = visit(holes=(Hole(9.9, 0.1),))
+    assert hostile_verdict.of_innocents([gap], []) == ["49 heard nothing for 100 ms at 9.90"]
+    assert hostile_verdict.of_innocents([gap], [BUSY]) == []
+    assert hostile_verdict.of_innocents([visit("left")], [OURS]) == ["49: left "]
+    assert hostile_verdict.of_innocents([visit(first=0.0)], [BUSY]) == ["49 never heard the agent"]
+
+
+def test_a_log_without_faults_and_with(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("{}\n")
+    started = [{"event": "worker started"}] * 2
+    assert hostile_verdict.in_log(started, log) == []
+    log.write_text("{}\nTraceback (most recent call last):\n")
+    lost = [{"event": "worker started"}, {"event": "worker lost"}, {"event": "x", "exception": "Traceback …"}]
+    assert len(hostile_verdict.in_log(lost, log)) == 4
+
+
+def test_a_seed_gives_the_same_values() -> None:
+    once, again = ([odd.dumps(odd.value(random.Random(seed))) for seed in range(200)] for _ in range(2))
+    assert once == again
+    assert all(each.isascii() for each in once)
+
+
+def test_mutated_trees_differ_and_can_be_written() -> None:
+    given = {"type": "error", "error": {"code": "x", "list": [1, 2]}}
+    made = {odd.dumps(odd.mutated(random.Random(seed), given)) for seed in range(100)}
+    assert len(made) > 50
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_every_hostile_request_is_a_datagram_and_can_be_read_again(seed: int) -> None:
+    chance = random.Random(seed)
+    dialog = hostile_sip.Dialog("id", "127.0.0.1:5060", 5061, "6660", f"{chance.choice(hostile_sip.NAMES)}<sip:a@b>")
+    raw = dialog.request("INVITE", hostile_sip.odd_headers(chance), hostile_sip.odd_sdp(chance, 9))
+    assert hostile_sip.field(raw, "Call-ID") == "id"
+    assert hostile_sip.status_of(hostile_sip.answer(raw, "200 OK")) == 200
