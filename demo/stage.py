@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "asterisk" / "asterisk"
 
 ASTERISK_SECONDS = 600.0  # the first start on a machine fetches Asterisk
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 STOP_SECONDS = 12.0
 
 
