@@ -125,7 +125,8 @@ class Line(asyncio.DatagramProtocol):
 
     async def _invite(self, dialog: sip.Dialog, headers: list[str], body: str) -> bytes:
         """The final answer; nothing if there was none in time."""
-        final = self._finals[dialog.call_id] = asyncio.get_running_loop().create_future()
+        final: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._finals[dialog.call_id] = final
         request = dialog.request("INVITE", [SDP, *headers], body)
         try:
             for _ in range(2):  # a datagram may get lost
