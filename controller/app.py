@@ -8,11 +8,11 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import structlog
 from aiohttp import web
@@ -36,7 +36,9 @@ from controller.api.workers import WorkerResources
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari, AriError
 from controller.asterisk_link import AsteriskLink, claim
-from controller.call import adoption, milestones
+from controller.background import BackgroundTasks, all_done, cancelled, every
+from controller.call import milestones
+from controller.call.closing import LAST_WORDS_LIMIT
 from controller.call.reconcile import Reconciler
 from controller.call.registry import Registry
 from controller.call.trace import Traces
@@ -58,9 +60,11 @@ from controller.records.history import History
 from controller.records.journal import Journal
 from controller.records.shelf import Shelf
 from controller.records.writer import Records
+from controller.recovery import adopt_calls
 from controller.scenery import Scenery
-from controller.store.database import Database
-from controller.supervisor import Supervisor, WorkerCommand
+from controller.shutdown_deadline import ShutdownDeadline
+from controller.store.database import Database, StoreError
+from controller.supervisor import Supervisor, workers_of
 from controller.tools import offer
 from controller.tools.http import HttpTools
 from controller.tracing import Tracing
@@ -69,7 +73,14 @@ from controller.workers import Workers
 
 log = structlog.get_logger()
 
-EXIT_OK, EXIT_REPLACED, EXIT_RUNNING = 0, 3, 4
+CAPS_EVERY = 5.0  # seconds; by which a cap on minutes may be passed, and half a minute for the warning
+TAKE_DOWN = 30.0
+"""Seconds for all that a shutdown does besides waiting for calls; then the process is ended (`ShutdownDeadline`)."""
+LAST_SECONDS = 8.0
+CANCELLING = 6.0
+"""Of these, for what is written at the end; and for tasks that were cancelled (a worker has STOPPING seconds)."""
+
+EXIT_OK, EXIT_FAILED, EXIT_REPLACED, EXIT_RUNNING, EXIT_LATE = 0, 1, 3, 4, 5
 
 
 class Controller:
@@ -79,7 +90,7 @@ class Controller:
         self,
         config: Config,
         ari: Ari,
-        tasks: asyncio.TaskGroup,
+        tasks: BackgroundTasks,
         prices: Prices,
         metrics: Metrics,
         database: Database,
@@ -94,8 +105,9 @@ class Controller:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._status = EXIT_OK
-        self._own: list[str] = []
-        """The workers of this machine."""
+        self._up = False
+        self._deadline = ShutdownDeadline(EXIT_LATE)
+        self._supervisor: Supervisor | None = None
         token = config.bridge.token
         self.link_token = token.get_secret_value() if token else survivors.link_token(config.store.beside)
         self.workers = Workers(
@@ -104,7 +116,8 @@ class Controller:
             on_refused=metrics.worker_event_refused,
         )
         self._tools = HttpTools(config.http_tools)
-        self._past, shelf, journal = History(database), Shelf(database), Journal(_journal(config))
+        path = Path(config.records.journal or config.store.beside("voiceai.journal"))
+        self._past, shelf, journal = History(database), Shelf(database), Journal(path)
         self.records = Records(shelf, config.records, journal, metrics.registry)
         past = self._past, shelf, sound_folders(config), config.records
         self.history = HistoryResources(*past, self.records.catching_up)
@@ -137,6 +150,13 @@ class Controller:
         self.registry.take_worker_event(event)
 
     def _observe(self, what: milestones.Milestone) -> None:
+        """No call ends because it can't be counted, traced or told."""
+        try:
+            self._tell(what)
+        except Exception:  # the top of what is told of calls
+            log.exception("what happened in a call could not be told: an error of ours", type=type(what).__name__)
+
+    def _tell(self, what: milestones.Milestone) -> None:
         now = datetime.now(UTC)
         self.traces.observe(what, now)
         if not isinstance(what, milestones.Stepped):
@@ -153,27 +173,46 @@ class Controller:
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
+        patience = 0.0 if self._hurry.is_set() else self._config.shutdown.drain_s + LAST_WORDS_LIMIT
+        self._deadline.set(patience + TAKE_DOWN)
 
     def roll(self) -> None:
         """Replace the workers of this machine one by one. Nothing happens while that is under way."""
         if self._stop.is_set() or (self._rolling is not None and not self._rolling.done()):
             return
-        replaced = rolling.roll(self.workers, self._own, self._config.shutdown.worker_drain_s)
+        names = self._supervisor.names if self._supervisor is not None else []
+        replaced = rolling.roll(self.workers, names, self._config.shutdown.worker_drain_s)
         self._rolling = self._tasks.create_task(replaced, name="rolling restart")
 
     async def run(self, sockets: Sequence[socket.socket], *, own_workers: bool) -> int:
-        """Until `stop()` or until another process takes our Stasis app. Raises StoreError."""
+        """Until `stop()` or until another process takes our Stasis app. Raises StoreError. Whatever goes wrong: live
+        calls stay as they are, for the next controller: sound and Asterisk do not need us."""
+        try:
+            return await self._run(sockets, own_workers)
+        except Exception as error:  # the top
+            if self._up or not isinstance(error, StoreError | OSError):
+                log.critical("the controller stops: an error of ours", exc_info=error)
+            self._deadline.set(TAKE_DOWN)
+            await self._leave_calls()
+            if not self._up and isinstance(error, StoreError | OSError):
+                raise
+        return EXIT_FAILED
+
+    async def _run(self, sockets: Sequence[socket.socket], own_workers: bool) -> int:
         await self.usage.read()
-        await self._adopt()
+        await adopt_calls(self._config, self.live_book, self.dialer, self.registry, self._past)
         config, trail = self._config, Trail(self.database, self._config.api.audit_days)
-        keeping = [self._task("events", self.events.run()), self._task("records", self.records.run())]
-        dialing = self._task("dialer", self.dialer.run())
+        keep = self._tasks.keep
+        keeping = [keep("events", self.events.run), keep("records", self.records.run)]
+        dialing = keep("dialer", self.dialer.run)
         background = [dialing, *self._background(trail)]
         tls = of_ours(config.api.tls.certificate, config.api.tls.key) if config.api.tls else None
         at = config.api.listen
         async with ApiServer(self._application(trail), at.host, at.port, tls, sockets) as server:
             if own_workers:
-                background.append(self._task("supervisor", self._supervise(server.port)))
+                roll = survivors.Roll(config.store.beside("voiceai.workers"))
+                self._supervisor = Supervisor(self.workers, *workers_of(config, server.port, self.link_token), roll)
+                background.append(keep("supervisor", self._supervisor.run))
             for name in offer.without_destination(config):
                 log.warning(
                     "an agent has the tool `transfer`, and nowhere to transfer to: name destinations in "
@@ -181,6 +220,7 @@ class Controller:
                     agent=name,
                 )
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
+            self._up = True
             notify.tell("READY=1")
             await self._stop.wait()
             notify.tell("STOPPING=1")
@@ -192,31 +232,24 @@ class Controller:
                 self._rolling.cancel()
             await self.registry.drain(config.shutdown.drain_s, self._hurry)
             await self.dialer.finish()
-            await _cancelled(background)
+            await cancelled(background, CANCELLING)
             self.workers.close()
             self.scenery.close()
-            await self._tools.close()
-            await self.usage.finish()
-            await self.live_book.finish()
-            await self.events.drain()
-            await trail.drain()
-            await _cancelled(keeping)
-            await self.records.finish()
-            await self._tracing.close()
+            written = self.usage.finish(), self.live_book.finish(), self.events.drain(), trail.drain()
+            await all_done(LAST_SECONDS, self._tools.close(), *written)
+            await cancelled(keeping, CANCELLING)
+            await all_done(LAST_SECONDS, self.records.finish(), self._tracing.close())
             with contextlib.suppress(AriError):
                 await self._lease.release()
         return self._status
 
-    async def _adopt(self) -> None:
-        """The calls of an earlier controller that did not end in order. Raises StoreError."""
-        for call, kept in (await self.live_book.read()).items():
-            found = adoption.adopted(self._config, call, kept, datetime.now(UTC))
-            if found is not None:
-                plan = found.call.plan
-                errand = await self.dialer.go_on(call) if plan.direction == "outbound" else None
-                self.registry.adopt(found, errand, await self._past.find(call, plan.attempt))
-            elif kept["plan"]["direction"] == "inbound":
-                self.registry.receive_anew(kept["plan"]["leg"])
+    async def _leave_calls(self) -> None:
+        log.critical("calls are left to the next controller", live_calls=self.registry.live)
+        if self._supervisor is not None:
+            self._supervisor.leave()
+        self.registry.leave()
+        book = self.usage.finish(), self.live_book.finish()
+        await all_done(LAST_SECONDS, *book, self.events.drain(), self.records.finish())
 
     async def _leave(self, trail: Trail) -> NoReturn:
         """All is written down, and then the process is gone as if it were killed: nothing is taken down in order,
@@ -229,27 +262,25 @@ class Controller:
         await self.dialer.finish()
         os._exit(self._status)
 
-    def _task(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return self._tasks.create_task(work, name=name)
-
     def _background(self, trail: Trail) -> list[asyncio.Task[None]]:
         """What goes on until the end of the calls."""
+        keep = self._tasks.keep
         return [
             *self._canary(),
-            self._task("asterisk", self._asterisk.follow()),
-            self._task("asterisk checks", self._asterisk.watch()),
-            self._task("pulse", self._asterisk.feel_pulse()),
-            self._task("store lock", self._keep_lock()),
-            self._task("reconcile", self._reconciler.run()),
-            self._task("audit", trail.run()),
-            self._task("queue depth", self._depth.run()),
-            self._task("usage", self.usage.run()),
-            self._task("caps", self.registry.watch_caps()),
-            self._task("live calls", self.live_book.run()),
-            self._task("tidying", self.records.tidy(self.registry.ids)),
-            self._task("watchdog", notify.watchdog()),
-            self._task("beats", self.workers.watch()),
-            self._task("scenery", self.scenery.run()),
+            keep("asterisk", self._asterisk.follow),
+            keep("asterisk checks", self._asterisk.watch),
+            keep("pulse", self._asterisk.feel_pulse),
+            keep("store lock", self._keep_lock),
+            keep("reconcile", self._reconciler.run),
+            keep("audit", trail.run),
+            keep("queue depth", self._depth.run),
+            keep("usage", self.usage.run),
+            keep("caps", lambda: every(CAPS_EVERY, self.registry.end_what_is_over_caps)),
+            keep("live calls", self.live_book.run),
+            keep("tidying", lambda: self.records.tidy(self.registry.ids)),
+            keep("watchdog", notify.watchdog),
+            keep("beats", self.workers.watch),
+            keep("scenery", self.scenery.run),
         ]
 
     def _canary(self) -> list[asyncio.Task[None]]:
@@ -258,7 +289,7 @@ class Controller:
             return []
         counts = CanaryCounts(self._metrics.registry)
         canary = Canary(settings, self._config.asterisk.ari, counts, lambda: all(self.registry.ready().values()))
-        return [self._task("canary", canary.run())]
+        return [self._tasks.keep("canary", canary.run)]
 
     def _application(self, trail: Trail) -> web.Application:
         """The HTTP server's part: the API, the console, metrics, the workers' link."""
@@ -287,7 +318,13 @@ class Controller:
             kept=Kept(self.database, trail),
             pace=config.api.rate,
             strangers=strangers,
+            warnings=self._warnings,
         )
+
+    def _warnings(self) -> list[str]:
+        """What works again by itself, or not, and does not keep callers from being served."""
+        unstartable = [f"worker {name} can't be started: {why}" for name, why in self.workers.unstartable.items()]
+        return [*unstartable, *(f"the task `{name}` failed; the log has more" for name in self._tasks.failing)]
 
     def _replaced(self, by: str) -> None:
         log.critical(
@@ -301,42 +338,6 @@ class Controller:
 
     async def _keep_lock(self) -> None:
         self._replaced(str(await self._lock.lost()))
-
-    async def _supervise(self, port: int) -> None:
-        bridge, listen = self._config.bridge, self._config.api.listen.host
-        host, tls = "127.0.0.1" if listen in ("0.0.0.0", "::") else listen, self._config.api.tls
-        scheme = "ws" if tls is None else "wss"
-        command = WorkerCommand(
-            controller=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{contract.LINK_PATH}",
-            token=self.link_token,
-            listen=bridge.listen,
-            ports=str(bridge.ports),
-            advertise=bridge.advertise,
-            capacity=bridge.capacity,
-            warm=bridge.warm,
-            ca=tls.certificate if tls else None,
-            realtime=bridge.realtime,
-            metrics=str(bridge.metrics) if bridge.metrics else None,
-        )
-        count = max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
-        roll = survivors.Roll(self._config.store.beside("voiceai.workers"))
-        supervisor = Supervisor(self.workers, command, count, roll)
-        self._own = supervisor.names
-        await supervisor.run()
-
-
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-
-
-def _journal(config: Config) -> Path:
-    return Path(config.records.journal) if config.records.journal else config.store.beside("voiceai.journal")
-
-
-def _prices(config: Config) -> Prices:
-    return Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
 
 
 async def serve(config: Config, *, own_workers: bool = True, takeover: bool = False) -> int:
@@ -367,7 +368,7 @@ async def _serve(
     takeover: bool,
 ) -> int:
     at = config.asterisk.ari
-    prices = _prices(config)
+    prices = Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
     metrics = Metrics(CollectorRegistry(), cost=prices.of)
     async with (
         Ari(
@@ -378,7 +379,10 @@ async def _serve(
     ):
         lease = Lease(ari, lock.store, asdict(us))
         await claim(lease, at.app, takeover=takeover)
-        async with Database(config.store.url.get_secret_value()) as database, asyncio.TaskGroup() as tasks:
+        async with (
+            Database(config.store.url.get_secret_value()) as database,
+            BackgroundTasks(metrics.registry) as tasks,
+        ):
             controller = Controller(config, ari, tasks, prices, metrics, database, lock, lease)
             _obey_signals(controller)
             return await controller.run(sockets, own_workers=own_workers)

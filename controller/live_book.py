@@ -5,12 +5,13 @@ GATHER_SECONDS and one transaction old.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Text, cast, delete, insert, select, update
 
 from controller.call import milestones
 from controller.store.database import Database, StoreError
@@ -48,10 +49,11 @@ class LiveBook:
         self._news = asyncio.Event()
         self._away = False
 
-    async def read(self) -> dict[str, Mapping[str, Any]]:
-        """What an earlier controller has left, by call. Raises StoreError."""
+    async def read(self) -> dict[str, Any]:
+        """What an earlier controller has left, by call; None for what is no JSON. Raises StoreError."""
+        wanted = select(table.c.call, cast(table.c.kept, Text).label("text"))
         async with self._database.reading() as store:
-            found = {row.call: row.kept for row in await store.execute(select(table))}
+            found = {row.call: _parsed(row.text) for row in await store.execute(wanted)}
         self._moved |= found.keys()
         self._news.set()
         return found
@@ -106,3 +108,10 @@ class LiveBook:
                 changed = await store.execute(update(table).where(table.c.call == call).values(row))
                 if changed.rowcount == 0:
                     await store.execute(insert(table).values(call=call, **row))
+
+
+def _parsed(text: object) -> Any:
+    try:
+        return json.loads(text) if isinstance(text, str | bytes) else None
+    except (ValueError, RecursionError):
+        return None

@@ -7,12 +7,14 @@ Workers on other machines are watched by their own `voiceai bridge`.
 
 import asyncio
 import os
+import subprocess
 import sys
 from dataclasses import dataclass
 
 import structlog
 
 from bridge import contract, notify
+from controller.config import Config
 from controller.survivors import Roll, Survivor
 from controller.workers import Workers
 
@@ -62,6 +64,30 @@ class WorkerCommand:
         ]
 
 
+def workers_of(config: Config, port: int, token: str) -> tuple[WorkerCommand, int]:
+    """How the workers of this machine are started, and how many. `port`: where the link is served."""
+    bridge, listen = config.bridge, config.api.listen.host
+    host, tls = "127.0.0.1" if listen in ("0.0.0.0", "::") else listen, config.api.tls
+    scheme = "ws" if tls is None else "wss"
+    command = WorkerCommand(
+        controller=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{contract.LINK_PATH}",
+        token=token,
+        listen=bridge.listen,
+        ports=str(bridge.ports),
+        advertise=bridge.advertise,
+        capacity=bridge.capacity,
+        warm=bridge.warm,
+        ca=tls.certificate if tls else None,
+        realtime=bridge.realtime,
+        metrics=str(bridge.metrics) if bridge.metrics else None,
+    )
+    return command, max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
+
+
+class NotStarted(Exception):
+    """No process for a worker: too many files, processes or threads, no memory, no program. Says why."""
+
+
 class Supervisor:
     """`run()` keeps `count` workers alive until it is cancelled, then stops them all. `names` are theirs; `roll` is
     where it is written down which processes they are."""
@@ -70,7 +96,12 @@ class Supervisor:
         self._workers = workers
         self._command = command
         self._roll = roll
+        self._left = False
         self.names = [f"w{number}" for number in range(1, count + 1)]
+
+    def leave(self) -> None:
+        """Their calls go on without this controller: from now on no process is stopped. Cancel `run()` then."""
+        self._left = True
 
     async def run(self) -> None:
         survivors = self._roll.survivors()
@@ -79,34 +110,55 @@ class Supervisor:
                 slots.create_task(self._keep(name, survivors.get(name)), name=f"worker {name}")
 
     async def _keep(self, name: str, survivor: Survivor | None) -> None:
-        deaths = 0
+        """One worker, for good. What happens to it, or to its start, is no reason to touch another."""
+        process: Process | None = survivor
+        failures = 0
         while True:
-            process = survivor or await self._start(name)
-            survivor = None
-            started = asyncio.get_running_loop().time()
+            began = asyncio.get_running_loop().time()
             try:
-                reason = await self._watch(name, process)
-            except asyncio.CancelledError:
+                if process is None:
+                    process = await self._start(name)
+                await self._follow(name, process)
+                process = None
+            except NotStarted as error:
+                log.error("worker can't be started; it is tried again", worker=name, reason=str(error))
+                self._workers.unstartable[name] = str(error)
+            except Exception:  # the top of this worker's task: the process is followed again
+                log.exception("an error of ours while a worker was watched", worker=name)
+            lived = asyncio.get_running_loop().time() - began
+            failures = 0 if lived > STEADY else failures + 1
+            await asyncio.sleep(RESTART_DELAYS[min(failures, len(RESTART_DELAYS)) - 1] if failures else 0)
+
+    async def _follow(self, name: str, process: Process) -> None:
+        """Until the process has ended."""
+        try:
+            reason = await self._watch(name, process)
+        except asyncio.CancelledError:
+            if not self._left:
                 await asyncio.shield(_terminate(process))
                 self._roll.remove(name)
-                raise
-            if process.returncode is None:
-                process.kill()  # frozen: it would not hear anything gentler
-                await process.wait()
-            self._workers.lost(name, reason)
-            lived = asyncio.get_running_loop().time() - started
-            deaths = 0 if lived > STEADY else deaths + 1
-            await asyncio.sleep(RESTART_DELAYS[min(deaths, len(RESTART_DELAYS)) - 1] if deaths else 0)
+            raise
+        if process.returncode is None:
+            process.kill()  # frozen: it would not hear anything gentler
+            await process.wait()
+        self._workers.lost(name, reason)
 
     async def _start(self, name: str) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            *self._command.argv(name),
-            env=_environment() | {contract.TOKEN_ENV: self._command.token},
-            stdin=asyncio.subprocess.DEVNULL,
-            # Its own process group: Ctrl-C at the terminal is for us, and we stop the workers in order.
-            start_new_session=True,
-        )
+        """Raises NotStarted."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command.argv(name),
+                env=_environment() | {contract.TOKEN_ENV: self._command.token},
+                stdin=asyncio.subprocess.DEVNULL,
+                # Its own process group: Ctrl-C at the terminal is for us, and we stop the workers in order.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NotStarted(error.strerror or type(error).__name__) from error
+        except (RuntimeError, MemoryError, subprocess.SubprocessError) as error:  # such as: no more threads
+            raise NotStarted(str(error) or type(error).__name__) from error
         log.info("worker started", worker=name, pid=process.pid)
+        self._workers.unstartable.pop(name, None)
         self._roll.add(name, process.pid)
         return process
 

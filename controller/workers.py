@@ -72,6 +72,8 @@ class Workers:
         """Stands in for those that have not come back since this controller was started."""
         self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
         """Who wants what is heard in the calls at this moment (`scenery`)."""
+        self.unstartable: dict[str, str] = {}
+        """Workers of this machine whose process could not be started at the last try, and why."""
         self.changed = asyncio.Event()
         """Set whenever a worker came or went; whoever waits clears it."""
 

@@ -42,6 +42,9 @@ class Readiness(Answer):
     ready: bool
     parts: dict[str, bool]
     """Each part that a call needs, and whether it is there."""
+    warnings: tuple[str, ...] = ()
+    """What fails and is tried again, and does not keep calls from being carried, such as the start of one worker of
+    several."""
 
 
 class AttemptAnswer(Answer):

@@ -3,6 +3,7 @@
 Owns paths, scopes and status codes. Decides nothing: parse, ask `view.Calls` or the queue's counter, answer.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,9 +37,10 @@ class CallQuery(Body):
 
 
 class Resources:
-    def __init__(self, calls: Calls, orders: Ordering) -> None:
+    def __init__(self, calls: Calls, orders: Ordering, warnings: Callable[[], list[str]] = list) -> None:
         self._calls = calls
         self._orders = orders
+        self._warnings = warnings
 
     def operations(self) -> tuple[Operation, ...]:
         placed = {"status": HTTPStatus.ACCEPTED, "headers": {hdrs.LOCATION: "The call's URL."}}
@@ -93,7 +95,10 @@ class Resources:
     async def readiness(self, _: Asked) -> Told:
         parts = dict(self._calls.ready())
         ready = all(part is True for part in parts.values())
-        return Told(Readiness(ready=ready, parts=parts), status=None if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+        return Told(
+            Readiness(ready=ready, parts=parts, warnings=tuple(self._warnings())),
+            status=None if ready else HTTPStatus.SERVICE_UNAVAILABLE,
+        )
 
     async def list(self, asked: Asked) -> CallPage:
         """The cursor is a place in an order that stays (`call_pages`)."""

@@ -6,7 +6,7 @@ Owns limits of size and time of every connection. Refuses what comes too slowly,
 import logging
 import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -47,9 +47,9 @@ class Kept:
     trail: Trail
 
 
-def operations_of(calls: Calls, orders: Ordering) -> tuple[Operation, ...]:
+def operations_of(calls: Calls, orders: Ordering, warnings: Callable[[], list[str]] = list) -> tuple[Operation, ...]:
     """All of them, in the order in which they are documented."""
-    parts = (Resources(calls, orders), LiveResources(calls, orders), QueueResources(orders))
+    parts = (Resources(calls, orders, warnings), LiveResources(calls, orders), QueueResources(orders))
     return tuple(operation for part in parts for operation in part.operations())
 
 
@@ -62,12 +62,18 @@ def make_app(
     kept: Kept | None = None,
     pace: Pace | None = None,
     strangers: Strangers | None = None,
+    warnings: Callable[[], list[str]] = list,
 ) -> web.Application:
-    """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves."""
+    """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves. `warnings`: what
+    `/readyz` tells besides."""
     middlewares = [*([noting(kept.trail)] if kept else []), answer_problems]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST)
     app.on_response_prepare.append(mark)
-    operations = (*operations_of(calls, orders), *more, *(AuditResources(kept.trail).operations() if kept else ()))
+    operations = (
+        *operations_of(calls, orders, warnings),
+        *more,
+        *(AuditResources(kept.trail).operations() if kept else ()),
+    )
     keys = Idempotency(kept.database) if kept else None
     served = routes(operations, Doorkeeper(tokens, pace, strangers), keys)
     app.router.add_routes([*served, *documents.routes(operations), *extra_routes])

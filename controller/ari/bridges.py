@@ -9,11 +9,11 @@ from typing import Unpack
 from controller.ari.errors import AriError, NotFound, Refused
 from controller.ari.resources import Bridge, Playback, Recording, listing
 from controller.ari.sounds import RecordingOptions, playback_body, recording_body
-from controller.ari.transport import Transport, checked_id, given, segment
+from controller.ari.transport import Transport, checked_id, given, reported_id, reported_segment
 
 
 def _path(bridge: str, *more: str) -> str:
-    return "/".join(("/bridges", segment("bridge", bridge), *more))
+    return "/".join(("/bridges", reported_segment("bridge", bridge), *more))
 
 
 class Bridges(Transport):
@@ -78,4 +78,4 @@ async def join(ari: Bridges, bridge: str, channels: tuple[str, ...], instead: st
 
 
 def _ids(channels: tuple[str, ...]) -> list[str]:
-    return [checked_id("channel", each) for each in channels]
+    return [reported_id("channel", each) for each in channels]

@@ -20,7 +20,8 @@ from controller.ari.transport import (
     checked_variables,
     given,
     joined_arguments,
-    segment,
+    reported_id,
+    reported_segment,
 )
 
 Direction = Literal["in", "out", "both"]
@@ -34,7 +35,7 @@ _DTMF = re.compile(r"[0-9A-Da-d*#wW]{1,255}")  # w: half a second of pause, W: a
 
 
 def _path(channel: str, *more: str) -> str:
-    return "/".join(("/channels", segment("channel", channel), *more))
+    return "/".join(("/channels", reported_segment("channel", channel), *more))
 
 
 class Channels(Transport):
@@ -136,7 +137,7 @@ class Channels(Transport):
             callerId=caller_id,
             timeout=whole_seconds(timeout),
             variables=checked_variables(variables),
-            originator=originator and checked_id("channel", originator),
+            originator=originator and reported_id("channel", originator),
             formats=formats,
             context=context,
             extension=extension,
@@ -165,14 +166,14 @@ class Channels(Transport):
             appArgs=joined_arguments(app_args),
             channelId=checked_id("channel", channel_id),
             variables=checked_variables(variables),
-            originator=originator and checked_id("channel", originator),
+            originator=originator and reported_id("channel", originator),
             formats=formats,
         )
         return await self._ask("create", "POST", "/channels/create", Channel.read, body)
 
     async def dial(self, channel: str, *, caller: str | None = None, timeout: float | None = None) -> None:
         """Dial what `create` made. `caller` is the channel that it is for."""
-        body = given(caller=caller and checked_id("channel", caller), timeout=whole_seconds(timeout))
+        body = given(caller=caller and reported_id("channel", caller), timeout=whole_seconds(timeout))
         await self._do("dial", "POST", _path(channel, "dial"), body)
 
     async def external_media(

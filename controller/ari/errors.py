@@ -1,14 +1,10 @@
-"""How an ARI operation can fail: Asterisk's faults as `AriError`, ours as `BadArgument`. [pure]
+"""How an ARI operation can fail: each way is an `AriError`; our own mistakes are `BadArgument` among them. [pure]
 
 Owns the reading of Asterisk's refusals. Messages name the operation and Asterisk's words, never what was sent: a
 request can hold telephone numbers.
 """
 
 import re
-
-
-class BadArgument(ValueError):
-    """We asked for something that must not be sent: a fault of ours, found before anything went out."""
 
 
 class AriError(Exception):
@@ -19,6 +15,17 @@ class AriError(Exception):
         self.operation = operation
         self.status = status
         self.message = message
+
+
+class BadArgument(AriError, ValueError):
+    """We asked for something that must not be sent, such as an id that Asterisk can't have made. Found before anything
+    went out. An AriError, because whoever asks for a thing must live with a refusal, whoever refuses it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("not sent", None, message)
+
+    def __str__(self) -> str:
+        return f"not sent to Asterisk: {self.message}"
 
 
 class NotFound(AriError):

@@ -57,7 +57,7 @@ class Ari(Channels, Bridges):
         answer = await self._call("time", "GET", "/asterisk/ping")
         try:
             return parsedate_to_datetime(answer.headers.get("date", ""))
-        except ValueError:
+        except (ValueError, OverflowError, IndexError):
             return None
 
     async def look_up(self, nobody: str) -> None:

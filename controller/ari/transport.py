@@ -6,10 +6,12 @@ reads either), because URLs are logged by httpx and by proxies, and what is sent
 """
 
 import asyncio
+import json
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -37,6 +39,9 @@ _LIMITS = httpx.Limits(
     max_keepalive_connections=32,
     keepalive_expiry=10.0,  # Asterisk closes an idle one after 15 s (http.conf session_keep_alive): be first
 )
+
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes. A list of 1,000 channels has about one of these 16 MiB."""
 
 _ID = re.compile(r"[A-Za-z0-9_.:@;+=-]{1,149}")  # 149: AST_MAX_PUBLIC_UNIQUEID
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -66,6 +71,22 @@ def checked_id(what: str, value: str) -> str:
 
 def segment(what: str, value: str) -> str:
     return quote(checked_id(what, value), safe="")
+
+
+def reported_id(what: str, value: str) -> str:
+    """An id that Asterisk told us. Others choose those (ARI's `channelId`, `systemname`), so any text may come; what
+    exists must be possible to hang up. Raises BadArgument for what can't be sent at all."""
+    if not value or value in (".", "..") or len(value) > 1000:
+        raise BadArgument(f"not a usable {what} id")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadArgument(f"not a usable {what} id") from None
+    return value
+
+
+def reported_segment(what: str, value: str) -> str:
+    return quote(reported_id(what, value), safe="")
 
 
 def checked_variable(name: str) -> str:
@@ -102,8 +123,15 @@ def _ours(operation: str) -> Iterator[None]:
         yield
     except (TimeoutError, httpx.TimeoutException) as error:
         raise TimedOut(operation, None, "no answer in time") from error
-    except httpx.RequestError as error:
+    except (httpx.RequestError, httpx.InvalidURL, OSError) as error:  # OSError: no file descriptor is left, for one
         raise Unavailable(operation, None, f"{type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: httpx.Headers
+    body: bytes = field(repr=False)
 
 
 class Transport:
@@ -134,6 +162,7 @@ class Transport:
             limits=_LIMITS,
             # Over plain HTTP there is nothing to verify, and reading the CA list takes 30 ms.
             verify=trust if trust is not None else url.startswith("https:"),
+            headers={"Accept-Encoding": "identity"},
             trust_env=False,  # a proxy is for the outside world; Asterisk is next door
         )
 
@@ -153,11 +182,11 @@ class Transport:
 
     async def _call(
         self, operation: str, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None
-    ) -> httpx.Response:
+    ) -> _Answer:
         """Send one request and return an answer of status 2xx."""
         started, result = perf_counter(), "cancelled"
         try:
-            response = await self._send(operation, method, path, body, query)
+            answer = await self._send(operation, method, path, body, query)
             result = "ok"
         except AriError as error:
             result = type(error).__name__.lower()
@@ -165,18 +194,19 @@ class Transport:
         finally:
             for observe in self._observers:
                 observe(operation, perf_counter() - started, result)
-        return response
+        return answer
 
     async def _send(
         self, operation: str, method: str, path: str, body: Json | None, query: Mapping[str, str] | None
-    ) -> httpx.Response:
+    ) -> _Answer:
         with _ours(operation):
             async with asyncio.timeout(self._timeout):
                 # An empty object is not sent: Asterisk reads no body as no parameters.
-                response = await self._http.request(method, path, json=body or None, params=query)
+                async with self._http.stream(method, path, json=body or None, params=query) as response:
+                    answer = await _read(operation, response)
         if not response.is_success:
-            raise refusal(operation, response.status_code, _message(response))
-        return response
+            raise refusal(operation, answer.status, _message(answer))
+        return answer
 
     async def _do(
         self, operation: str, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None
@@ -193,20 +223,30 @@ class Transport:
         query: Mapping[str, str] | None = None,
     ) -> Read:
         """As `_do`, and read the answer. Raises BadAnswer if that cannot be."""
-        response = await self._call(operation, method, path, body, query)
+        answer = await self._call(operation, method, path, body, query)
         try:
-            source = response.json()
+            source = json.loads(answer.body)
             if not isinstance(source, dict | list):
                 raise BadShape("neither an object nor a list")
             return read(source)
         except (ValueError, RecursionError, AttributeError) as error:
-            raise BadAnswer(operation, response.status_code, "the answer is not of the documented form") from error
+            raise BadAnswer(operation, answer.status, "the answer is not of the documented form") from error
 
 
-def _message(response: httpx.Response) -> str | None:
+async def _read(operation: str, response: httpx.Response) -> _Answer:
+    """The body as it is sent; Asterisk packs none. Raises BadAnswer for one that is too large."""
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > LARGEST_ANSWER:
+            raise BadAnswer(operation, response.status_code, "the answer is too large")
+    return _Answer(response.status_code, response.headers, bytes(body))
+
+
+def _message(answer: _Answer) -> str | None:
     """Asterisk's words, which it puts in `message` or, where an allocation failed, in `error`."""
     try:
-        source = response.json()
+        source = json.loads(answer.body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(source, dict):

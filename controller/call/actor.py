@@ -6,7 +6,8 @@ ends, every channel and bridge that this call may have made is deleted, its sess
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -14,13 +15,13 @@ import structlog
 from bridge import contract
 from controller import limits
 from controller.ari.bridges import join
-from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import dialplan, ending, loops, milestones, trace, view
 from controller.call import messages as m
 from controller.call.adoption import Adopted
 from controller.call.changes import changes, standing
 from controller.call.errand import Errand, dialling
+from controller.call.http_tool_tasks import HttpToolTasks
 from controller.call.legs import Legs, Lines, Unlimited
 from controller.call.machine import Call
 from controller.call.owned import Owned
@@ -28,7 +29,7 @@ from controller.call.plan import Plan, State
 from controller.call.recollection import Recollection
 from controller.call.record import Record
 from controller.call.timers import Timers
-from controller.tools.http import Answer, HttpTools
+from controller.tools.http import HttpTools
 from controller.workers import NoWorker, Workers, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
@@ -69,33 +70,38 @@ class CallActor:
         self.record = Record()
         self.legs = Legs(plan.leg, lines or Unlimited())
         self.recollection = Recollection()
-        self._http_tools = tools
+        self._http_tools = HttpToolTasks(plan.call, tools, self.put)
         self._tools: dict[str, tuple[str, datetime]] = {}
-        self._running: set[asyncio.Task[None]] = set()
         self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
         self._timers = Timers(lambda timer: self.put(m.TimeUp(timer)))
         self._log = structlog.get_logger().bind(call=plan.call)
         self._overflowed = False
-        self._lost_at: datetime | None = None
-        """When the agent's worker was, if no other has taken over since."""
+        self._left = False
+        self._limit = asyncio.Timeout(None)  # of the work on inputs: over at once when the queue overflows
+        self._lost_at: datetime | None = None  # the agent's worker, if no other has taken over since
         standing = adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ()
         self.owned = Owned(plan.call, ari, standing, self.legs.over, acts)
         self._closed = False
         self._last_change: milestones.Milestone | None = None
 
     def put(self, what: m.Input) -> None:
-        """Order is sacred: nothing is ever dropped silently. A call that drowns in events is ended instead."""
+        """Order is sacred: nothing is dropped silently. A call that drowns in events is ended, whatever it is doing."""
         if self._closed:
             self.owned.late(what)
             ending.answered_late(self.call, what)
             return
-        if self._overflowed:
+        if self._overflowed or self._left:
             return
-        if self._queue.qsize() >= QUEUE_LIMIT:
+        self._queue.put_nowait(what)
+        if self._queue.qsize() > QUEUE_LIMIT:
             self._overflowed = True
             self._log.error("call ended: its event queue is full", limit=QUEUE_LIMIT)
-            what = m.HangUpAsked(by="system: event queue full")
-        self._queue.put_nowait(what)
+            with suppress(RuntimeError):  # it has not begun, or is over
+                self._limit.reschedule(asyncio.get_running_loop().time())
+
+    def leave(self) -> None:
+        """Nothing of the call is touched any more, for the next controller. Cancel its task then."""
+        self._left = True
 
     def tool_called(self, tool_call: str, name: str) -> None:
         """From now on its time counts, until it is answered."""
@@ -108,22 +114,27 @@ class CallActor:
     async def run(self) -> None:
         """Until the call has ended and holds nothing any more. An error here ends this call only."""
         try:
-            if self._adopted is None:
-                self.call.origin = await dialplan.origin_of(self._ari, self.call.plan)
-                await self._execute(self.call.start())
-            else:
-                self._go_on(self._adopted)
-                await self._execute(list(self._adopted.undo))
-            while self.call.state is not State.ENDED:
-                await self._take(await self._queue.get())
+            async with self._limit:
+                await self._work()
         except Exception:
-            self._log.exception("call failed: an error of ours ended it")
+            if not self._limit.expired():
+                self._log.exception("call failed: an error of ours ended it")
         finally:
-            self.call.abandon(_now())
             self._timers.stop_all()
-            for task in self._running:
-                task.cancel()
-            await asyncio.shield(self._tear_down())
+            self._http_tools.cancel()
+            if not self._left:
+                self.call.abandon(_now(), "its event queue was full" if self._overflowed else None)
+                await asyncio.shield(self._tear_down())
+
+    async def _work(self) -> None:
+        if self._adopted is None:
+            self.call.origin = await dialplan.origin_of(self._ari, self.call.plan)
+            await self._execute(self.call.start())
+        else:
+            self._go_on(self._adopted)
+            await self._execute(self._adopted.undo)
+        while not self._overflowed and self.call.state is not State.ENDED:
+            await self._take(await self._queue.get())
 
     def _go_on(self, adopted: Adopted) -> None:
         """In place of a start."""
@@ -162,13 +173,13 @@ class CallActor:
 
     # ------------------------------------------------------------ carrying out
 
-    async def _execute(self, commands: list[m.Command]) -> None:
+    async def _execute(self, commands: Sequence[m.Command]) -> None:
         """In order. A failure drops the commands behind it and becomes the next input, but for a call that ends."""
         for command in commands:
             try:
                 await self._do(command)
                 self._observe(trace.did(self.id, command))
-            except (AriError, BadArgument, NoWorker, WorkerUnreachable, view.CallRefused, limits.Busy) as error:
+            except (AriError, NoWorker, WorkerUnreachable, view.CallRefused, limits.Busy) as error:
                 gone = isinstance(error, NotFound)
                 self._observe(trace.did(self.id, command, error))
                 if isinstance(command, _TEARING_DOWN) or self.call.state in (State.ENDING, State.ENDED):
@@ -188,7 +199,7 @@ class CallActor:
             case m.StopTimer(timer):
                 self._timers.stop(timer)
             case m.StartTool():
-                self._start_tool(command)
+                self._http_tools.start(command)
             case m.ConfirmJoin(channel):
                 await self._take(m.LegJoined(channel))
             case m.PrepareAi() | m.GreetCaller() | m.AnswerAiTool() | m.CloseAi() | m.LeaveAi():
@@ -312,20 +323,6 @@ class CallActor:
             case m.SayLast(text, why):
                 await self._workers.send(self.id, contract.WrapUp(call=self.id, text=text, why=why))
 
-    def _start_tool(self, command: m.StartTool) -> None:
-        """Beside the call: it goes on, and its end is one more input."""
-        task = asyncio.create_task(self._run_tool(command), name=f"tool {command.name} of {self.id}")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def _run_tool(self, command: m.StartTool) -> None:
-        try:
-            answer = await self._http_tools.run(self.id, command.name, command.arguments)
-        except Exception:  # the top of this task: the model is answered whatever happens
-            self._log.exception("tool failed: an error of ours", tool=command.name)
-            answer = Answer(False, "The tool failed.")
-        self.put(m.ToolDone(command.tool_call, answer.output, answer.ok))
-
     def _greeted(self) -> None:
         call, lost_at, self._lost_at = self.call, self._lost_at, None
         if lost_at is not None:
@@ -372,26 +369,29 @@ class CallActor:
     # ------------------------------------------------------------ time and end
 
     async def _tear_down(self) -> None:
-        """What a clean end has removed already is not touched again."""
         self._closed = True
         while not self._queue.empty():
             self.put(self._queue.get_nowait())
         try:
+            await self._remove_all()
+        finally:
+            self._workers.release(self.id)
+            self.legs.all_over()
+
+    async def _remove_all(self) -> None:
+        """What a clean end has removed already is not touched again. The session does not wait for Asterisk."""
+        try:
             async with asyncio.timeout(TEARDOWN_TIMEOUT):
-                await self._execute([*self.owned.left(), m.CloseAi("the call ended")])
+                await self._execute([m.CloseAi("the call ended"), *self.owned.left()])
         except TimeoutError:
             self.owned.hang_up_later()
-        if self.owned.unconfirmed:
+        if legs := len(self.owned.unconfirmed):
             ending.not_confirmed(self.call)
-            self._log.error(
-                "a call can't end: asterisk has not confirmed its hang-up", legs=len(self.owned.unconfirmed)
-            )
+            self._log.error("a call can't end: asterisk has not confirmed its hang-up", legs=legs)
             await self.owned.finish()
             ending.confirmed(self.call)
         if self._last_change is not None:
             self._observe(self._last_change)
-        self._workers.release(self.id)
-        self.legs.all_over()
 
 
 def _failure(command: m.Command, error: Exception) -> m.CommandFailed:

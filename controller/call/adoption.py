@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from controller.call import births, closing, transferred
+from controller.call import births, closing, stored_call, transferred
 from controller.call import messages as m
 from controller.call.loops import Origin
 from controller.call.machine import Call
@@ -67,6 +67,7 @@ def kept(call: Call, standing: frozenset[str]) -> dict[str, Any]:
     """As JSON takes it. Words and numbers are in it."""
     plan = call.plan
     return {
+        "version": stored_call.VERSION,
         "plan": {
             "direction": plan.direction,
             "leg": plan.leg,
@@ -127,7 +128,7 @@ def outbound_with_agent(found: Mapping[str, Any]) -> bool:
 
 
 def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -> Adopted | None:
-    """None: it can't be taken over."""
+    """`found`: as `stored_call.checked` lets it pass. None: it can't be taken over."""
     state = State(found["state"])
     if state not in _ADOPTED or not config.agents:
         return None

@@ -21,6 +21,7 @@ from bridge.strict_json import well_formed
 from controller import limits, routing
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
+from controller.background import Tasks
 from controller.call import births, loops, milestones, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
@@ -31,7 +32,7 @@ from controller.capacity import Slot
 from controller.config import Config
 from controller.config_agents import Agent
 from controller.config_routes import Overflow, Route, WaitingLine
-from controller.tools.http import HttpTools
+from controller.tools.http import Answer, HttpTools
 
 log = structlog.get_logger()
 
@@ -68,7 +69,7 @@ class Arrivals:
         config: Config,
         ari: Ari,
         tools: HttpTools,
-        tasks: asyncio.TaskGroup,
+        tasks: Tasks,
         lives: Lives,
         observe: Callable[[milestones.Milestone], None],
     ) -> None:
@@ -131,7 +132,7 @@ class Arrivals:
             pass  # what is done without a worker is done now
         finally:
             self._asking.pop(caller.leg, None)
-        self._try(caller, route, steps)
+        self._or_refused(caller, lambda: self._try(caller, route, steps))
 
     def left(self, channel: str) -> None:
         """A caller has gone who has no call yet."""
@@ -197,7 +198,7 @@ class Arrivals:
 
     def _refuse(self, caller: _Caller, why: str, reason: str) -> None:
         self._observe(milestones.CallerRefused("no_route" if why == "no_route" else "busy"))
-        self._tasks.create_task(self._hang_up(caller.leg, reason))
+        self._tasks.create_task(self._hang_up(caller.leg, reason), name="refuse a caller")
 
     async def _hang_up(self, channel: str, reason: str) -> None:
         try:
@@ -209,7 +210,7 @@ class Arrivals:
         extension, _, context = place.partition("@")
         log.info("no room: the dialplan goes on", call=caller.arrival.call, context=context)
         self._observe(milestones.CallerRefused("busy"))
-        self._tasks.create_task(self._continue(caller.leg, context, extension))
+        self._tasks.create_task(self._continue(caller.leg, context, extension), name="send a caller on")
 
     async def _continue(self, channel: str, context: str, extension: str) -> None:
         try:
@@ -237,6 +238,12 @@ class Arrivals:
 
     def _serve(self) -> None:
         """Whoever came first and has room now."""
+        try:
+            self._serve_in_order()
+        finally:
+            self._look_again()
+
+    def _serve_in_order(self) -> None:
         full: set[str] = set()
         for actor in self._waiting():
             plan = actor.call.plan
@@ -248,7 +255,6 @@ class Arrivals:
             except (view.NotReady, limits.Busy):
                 full.add(plan.spec.agent)
         self._tell_places()
-        self._look_again()
 
     def _look_again(self) -> None:
         """A rate has its time, and a worker comes back without a word to us."""
@@ -290,16 +296,26 @@ class Arrivals:
                 asked = self._config.http_tools[tool].parameters.get("properties", {})
                 known = {"caller": caller.arrival.caller, "called": caller.arrival.to}
                 arguments = {name: value for name, value in known.items() if name in asked}
-                found = _variables(await self._tools.run(caller.arrival.call, tool, arguments))
+                found = _variables(await self._tools.run(caller.arrival.call, tool, arguments), caller.arrival.call)
         except (TimeoutError, AriError) as error:
             log.warning("look-up gave nothing", call=caller.arrival.call, reason=type(error).__name__)
+        except Exception:  # whatever a server answers must not cost the call
+            log.exception("look-up gave nothing: an error of ours", call=caller.arrival.call, tool=tool)
         finally:
             self._asking.pop(caller.leg, None)
         log.info("looked up", call=caller.arrival.call, found=len(found), ms=round((monotonic() - began) * 1000))
         if self._lives.room.draining:
             await self._hang_up(caller.leg, "congestion")
         else:
-            self._begin(caller, agent, route, found)
+            self._or_refused(caller, lambda: self._begin(caller, agent, route, found))
+
+    def _or_refused(self, caller: _Caller, begin: Callable[[], object]) -> None:
+        """The top of a caller's own task: nobody is left ringing because of an error of ours."""
+        try:
+            begin()
+        except Exception:
+            log.exception("caller refused: an error of ours", call=caller.arrival.call)
+            self._refuse(caller, "busy", "congestion")
 
     def _begin(
         self,
@@ -338,12 +354,17 @@ def _slot(caller: _Caller, agent: str) -> Slot:
     return Slot("inbound", caller.arrival.trunk, agent, caller.arrival.to, caller.arrival.caller)
 
 
-def _variables(answer: object) -> dict[str, str]:
-    """Of a JSON object: its texts and numbers, as text."""
+def _variables(answer: Answer, call: str) -> dict[str, str]:
+    """Of a JSON object: its texts and numbers, as text. The log has the reason where there is none."""
+    told, reason = None, "the tool failed" if not answer.ok else "the answer is no JSON object"
     try:
-        told = json.loads(getattr(answer, "output", "")) if getattr(answer, "ok", False) else {}
+        told = json.loads(answer.output) if answer.ok else None
+    except RecursionError:
+        reason = "the answer is nested too deeply"
     except ValueError:
-        told = {}
-    pairs = told.items() if isinstance(told, dict) else ()
-    plain = [(name, str(value)) for name, value in pairs if isinstance(value, str | int | float)]
+        reason = "the answer is no JSON"
+    if not isinstance(told, dict):
+        log.warning("look-up gave nothing", call=call, reason=reason)
+        return {}
+    plain = [(name, str(value)) for name, value in told.items() if isinstance(value, str | int | float)]
     return {well_formed(name): well_formed(value)[:LONGEST_VALUE] for name, value in plain[:MOST_VARIABLES]}

@@ -152,11 +152,11 @@ class Call:
         handler = _TABLE[self.state].get(type(what)) or _ALWAYS.get(type(what))
         return handler(self, what, now) if handler else []
 
-    def abandon(self, now: datetime) -> None:
+    def abandon(self, now: datetime, reason: str | None = None) -> None:
         """The actor can't go on (an error of ours, or the process stops): the call is over where it stands."""
-        if self.state is not State.ENDED:
-            self.end(now, Outcome.FAILED, detail="the controller gave the call up")
-            self.state = State.ENDED
+        if self.state not in (State.ENDING, State.ENDED):
+            self.end(now, Outcome.FAILED, detail=reason or "the controller gave the call up")
+        self.state = State.ENDED
 
     @property
     def with_agent(self) -> bool:

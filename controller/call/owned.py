@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import structlog
 
-from controller.ari.rest import Ari, AriError
+from controller.ari.rest import Ari, AriError, BadArgument
 from controller.call import messages as m
 
 DOUBT_SECONDS = 10.0
@@ -96,6 +96,9 @@ class Owned:
             return
         try:
             found = await self._ari.hangup(channel, reason=reason)
+        except BadArgument:
+            self.release(channel)  # no try can reach it
+            raise
         except AriError:
             self._again(channel)
             raise

@@ -5,7 +5,6 @@ Owns the map from channel ids to calls, and the beginning and the end of each ca
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,11 +17,13 @@ from bridge import contract
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
+from controller.background import Tasks, ended
 from controller.call import births, caps, dialplan, drain, loops, milestones, reports, story, view
 from controller.call import messages as m
-from controller.call.actor import CallActor
+from controller.call.actor import TEARDOWN_TIMEOUT, CallActor
 from controller.call.adoption import Adopted, kept, legs_of
 from controller.call.arrivals import Arrivals
+from controller.call.ended_calls import EndedCalls
 from controller.call.errand import Errand
 from controller.call.plan import Plan, State
 from controller.call.reconcile import is_caller
@@ -40,10 +41,6 @@ from controller.workers import Workers
 
 log = structlog.get_logger()
 
-CAPS_EVERY = 5.0  # seconds; by which a cap on minutes may be passed, and half a minute for the warning
-
-KEPT_AFTER_END = 1000  # calls that can still be asked about
-
 
 def _view(actor: CallActor) -> view.CallView:
     return view.view_of(actor.call, actor.record)
@@ -57,7 +54,7 @@ class Registry:
         config: Config,
         ari: Ari,
         workers: Workers,
-        tasks: asyncio.TaskGroup,
+        tasks: Tasks,
         tools: HttpTools,
         prices: Prices,
         observe: milestones.Observe = milestones.unobserved,
@@ -72,7 +69,9 @@ class Registry:
         self._arrivals = Arrivals(config, ari, tools, tasks, self, observe)
         self._observe = observe
         self._live: dict[str, CallActor] = {}
-        self._ended: OrderedDict[str, view.CallDetail] = OrderedDict()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._left = False
+        self._ended = EndedCalls()
         self._by_leg: dict[str, str] = {}
         self.verbs = Verbs(config, self._actor)
         self._empty = asyncio.Event()
@@ -104,6 +103,16 @@ class Registry:
     # ------------------------------------------------------------ what Asterisk tells
 
     def take(self, event: ari_events.Event) -> None:
+        try:
+            self._take(event)
+        except Exception:  # the top of what is done about one event: it costs at most the call that it is about
+            log.exception(
+                "an event of Asterisk could not be handled: an error of ours", event_type=type(event).__name__
+            )
+            if isinstance(event, ari_events.StasisStart) and not self.owned(event.channel.id):
+                self._tasks.create_task(self._reject(event.channel.id, "congestion"))
+
+    def _take(self, event: ari_events.Event) -> None:
         match event:
             case ari_events.StasisStart(channel=channel) if back := dialplan.returned(event):
                 if not self._put(channel.id, back):
@@ -216,7 +225,7 @@ class Registry:
         self.begin(plan, errand)
 
     def all(self) -> list[view.CallView]:
-        return [*map(_view, reversed(self._live.values())), *(each.call for each in reversed(self._ended.values()))]
+        return [*map(_view, reversed(self._live.values())), *self._ended.newest_first()]
 
     def get(self, call: str) -> view.CallView:
         actor = self._live.get(call)
@@ -226,8 +235,8 @@ class Registry:
         actor = self._live.get(call)
         if actor is not None:
             return view.detail_of(actor.call, actor.record)
-        if call in self._ended:
-            return self._ended[call]
+        if (ended_call := self._ended.find(call)) is not None:
+            return ended_call
         raise view.UnknownCall("There is no such call, or it ended long ago.")
 
     def ready(self) -> Mapping[str, bool]:
@@ -254,13 +263,8 @@ class Registry:
     def callers(self) -> Iterator[str]:
         return (each.call.plan.caller or "" for each in self._live.values() if each.call.plan.direction == "inbound")
 
-    async def watch_caps(self) -> None:
-        """Until cancelled: minutes go on while legs are up."""
-        while True:
-            await asyncio.sleep(CAPS_EVERY)
-            self.end_what_is_over_caps()
-
     def end_what_is_over_caps(self) -> None:
+        """Asked again and again: minutes go on while legs are up."""
         spent = self._spending.spent(today())
         for each in list(self._live.values()):
             if spent and each.call.state is State.TRANSFERRED:
@@ -288,7 +292,10 @@ class Registry:
         for channel, trunk in legs_of(found.call):
             actor.legs.adopt(channel, trunk)
         if past is not None:
-            recall(past, actor.record, actor.recollection)
+            try:
+                recall(past, actor.record, actor.recollection)
+            except Exception:  # the call is worth more than what was said before
+                log.exception("what was written down of a call can't be read", call=plan.call)
         if found.call.session_open:
             self._workers.expect([plan.call])
         log.warning("a call of an earlier controller goes on", call=plan.call, state=found.call.state.value)
@@ -313,42 +320,35 @@ class Registry:
         self._live[plan.call] = actor
         self._by_leg[plan.leg] = plan.call
         self._empty.clear()
-        self._tasks.create_task(self._live_through(actor), name=f"call {plan.call}")
+        self._running[plan.call] = self._tasks.create_task(self._live_through(actor), name=f"call {plan.call}")
         return actor
 
     async def _live_through(self, actor: CallActor) -> None:
         try:
             await actor.run()
         finally:
-            self._live.pop(actor.id, None)
-            self._by_leg.pop(actor.call.plan.leg, None)
-            self._ended.pop(actor.id, None)  # of an earlier attempt: the newest comes last
-            self._ended[actor.id] = view.detail_of(actor.call, actor.record)
-            while len(self._ended) > KEPT_AFTER_END:
-                self._ended.popitem(last=False)
-            if not self._live:
-                self._empty.set()
+            if not self._left:
+                self._over(actor)
+
+    def _over(self, actor: CallActor) -> None:
+        self._live.pop(actor.id, None)
+        self._running.pop(actor.id, None)
+        self._by_leg.pop(actor.call.plan.leg, None)
+        self._ended.add(actor.id, view.detail_of(actor.call, actor.record))
+        if not self._live:
+            self._empty.set()
+        try:
             self._tell_end(actor)
-            self._arrivals.ended(actor.id)
             if actor.errand is not None:
                 actor.errand.over(_view(actor))
+        finally:
+            self._arrivals.ended(actor.id)
 
     def _tell_end(self, actor: CallActor) -> None:
         call = actor.call
         talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
         self._observe(milestones.CallOver(call.plan.direction, call.outcome or "failed", talked, _view(actor)))
-        counted = call.counters.model_dump() if call.counters else {}
-        log.info(
-            "call ended",
-            call=actor.id,
-            outcome=call.outcome,
-            by=call.ended_by,
-            detail=call.detail,
-            cause=call.cause,
-            talked_s=round(talked, 1),
-            cost=round(actor.record.cost, 4),
-            **counted,
-        )
+        story.ended(call, talked, actor.record.cost)
 
     async def drain(self, patience: float, hurry: asyncio.Event) -> None:
         """No new calls; returns when those that live have ended (`drain.finish`)."""
@@ -356,6 +356,16 @@ class Registry:
         await drain.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
         for actor in self._live.values():
             actor.owned.give_up()
+        for call in self._live:
+            self._running[call].cancel()  # what it holds is removed all the same (`CallActor.run`)
+        await ended(list(self._running.values()), TEARDOWN_TIMEOUT + 1)
+
+    def leave(self) -> None:
+        """This controller can't go on. Its calls stay as they are: the next one takes them over."""
+        self._left = self.room.draining = True
+        for call, actor in self._live.items():
+            actor.leave()
+            self._running[call].cancel()
 
     # ------------------------------------------------------------ what is compared with Asterisk (reconcile.Calls)
 

@@ -6,6 +6,7 @@ Words and digits are personal: they go in fields that the log drops unless it is
 import structlog
 
 from bridge import contract
+from controller.call.machine import Call
 from controller.call.record import who_said
 
 log = structlog.get_logger()
@@ -32,3 +33,18 @@ def tell(event: contract.CallEvent) -> None:
             log.info("barged in", call=event.call, heard_ms=event.heard_ms, cut_ms=event.cut_ms)
         case contract.DigitPressed():
             log.info("digit", call=event.call, digit_pii=event.digit)
+
+
+def ended(call: Call, talked_s: float, cost: float) -> None:
+    counted = call.counters.model_dump() if call.counters else {}
+    log.info(
+        "call ended",
+        call=call.plan.call,
+        outcome=call.outcome,
+        by=call.ended_by,
+        detail=call.detail,
+        cause=call.cause,
+        talked_s=round(talked_s, 1),
+        cost=round(cost, 4),
+        **counted,
+    )

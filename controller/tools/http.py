@@ -7,6 +7,8 @@ an argument, an address with arguments in it, or an answer.
 """
 
 import asyncio
+import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +29,12 @@ _LIMITS = httpx.Limits(
     max_keepalive_connections=0,  # kept by address, so that another host's request could get on this one's TLS
 )
 _TEXT_TYPES = ("json", "xml", "javascript", "x-www-form-urlencoded", "yaml")
+
+_CHARSETS = re.compile(
+    r"ascii|utf-8(-sig)?|utf-16(-[bl]e)?|utf-32(-[bl]e)?|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+"
+    r"|gb2312|gbk|gb18030|hz|big5(hkscs)?|shift_jis\w*|euc_\w+|iso2022_\w+|johab|tis-620|ptcp154|kz1048|hp-roman8"
+)
+"""Names as `codecs.lookup` gives them."""
 
 log = structlog.get_logger()
 
@@ -56,19 +64,22 @@ class HttpTools:
 
     async def run(self, call: str, name: str, arguments: Mapping[str, Any]) -> Answer:
         """Within the tool's timeout. Whatever goes wrong is an answer too."""
-        tool = self._tools[name]
+        tool, reason = self._tools[name], None
         started = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(tool.timeout_s):
                 answer = Answer(True, await self._ask(tool, request_of(tool, arguments)))
-        except (Unfit, _Failed) as reason:
-            answer = Answer(False, str(reason))
+        except Unfit as error:
+            answer, reason = Answer(False, str(error)), "the arguments do not fit"  # the text may quote them
+        except _Failed as error:
+            answer = Answer(False, reason := str(error))
         except TimeoutError:
-            answer = Answer(False, "The tool did not answer in time.")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError):
-            answer = Answer(False, "The tool can't be reached at the moment.")
+            answer = Answer(False, reason := "The tool did not answer in time.")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            answer, reason = Answer(False, "The tool can't be reached at the moment."), type(error).__name__
         took = round((asyncio.get_running_loop().time() - started) * 1000)
-        log.info("tool ran", call=call, tool=name, ok=answer.ok, ms=took, characters=len(answer.output))
+        told = {"reason": reason} if reason else {}
+        log.info("tool ran", call=call, tool=name, ok=answer.ok, ms=took, characters=len(answer.output), **told)
         return answer
 
     async def close(self) -> None:
@@ -130,9 +141,15 @@ async def _text(response: httpx.Response) -> str:
         read += chunk
         if len(read) > LARGEST_ANSWER:
             break
-    try:
-        text = bytes(read[:LARGEST_ANSWER]).decode(response.charset_encoding or "utf-8", "replace")
-    except LookupError:
-        text = bytes(read[:LARGEST_ANSWER]).decode("utf-8", "replace")
-    text = well_formed(text)  # some charsets make half characters
+    text = well_formed(bytes(read[:LARGEST_ANSWER]).decode(_charset(response), "replace"))
     return (text + CUT if len(read) > LARGEST_ANSWER else text) or "Done. The answer is empty."
+
+
+def _charset(response: httpx.Response) -> str:
+    """Python's codecs are more than charsets: some raise, unpack, or make what is no text. Any other than those below
+    is read as UTF-8."""
+    try:
+        named = codecs.lookup(response.charset_encoding or "utf-8").name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return named if _CHARSETS.fullmatch(named) else "utf-8"

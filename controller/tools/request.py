@@ -52,7 +52,7 @@ def _check(tool: HttpTool, arguments: Mapping[str, Any]) -> None:
     try:
         json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
         reason = argument_schema.misfit(tool.parameters, arguments)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):  # ArithmeticError: a whole number that no float can hold
         raise Unfit("The arguments are not plain JSON.") from None
     if reason is not None:
         raise Unfit(f"The arguments do not fit: {reason}"[:LONGEST_REASON])

@@ -8,6 +8,7 @@ import base64
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -589,11 +590,12 @@ async def test_an_answer_that_cannot_be_read(ari: Ari, recorder: Recorder, does:
 @pytest.mark.parametrize(
     "does",
     [
-        lambda a: a.answer("../bridges"),
-        lambda a: a.hangup("a/b"),
+        lambda a: a.answer(""),
+        lambda a: a.answer(".."),
+        lambda a: a.hangup("\ud83d"),
         lambda a: a.hangup("c1", reason="busy", reason_code=17),
         lambda a: a.hangup("c1", reason="a\nb"),
-        lambda a: a.add_channel("b1", "c 1"),
+        lambda a: a.add_channel("b1", "c1", ""),
         lambda a: a.originate("PJSIP/1\r\nX: 1@t", channel_id="c1"),
         lambda a: a.originate("PJSIP/1@t", channel_id="c1", caller_id="a\r\nX: 1"),
         lambda a: a.originate("PJSIP/1@t", channel_id="a/b"),
@@ -615,6 +617,39 @@ async def test_what_is_never_sent(ari: Ari, recorder: Recorder, does: Operation)
     with pytest.raises(BadArgument):
         await does(ari)
     assert recorder.asked == []
+
+
+@pytest.mark.parametrize(
+    ("id_", "path"),
+    [
+        ("../bridges", "..%2Fbridges"),
+        ("a b", "a%20b"),
+        ("a/b?c#d", "a%2Fb%3Fc%23d"),
+        ("Büro 1-17.4", "B%C3%BCro%201-17.4"),
+        ("%2e%2e", "%252e%252e"),
+        ("a\tb\x00", "a%09b%00"),
+    ],
+)
+async def test_a_channel_whose_id_others_chose_can_be_hung_up(
+    ari: Ari, recorder: Recorder, id_: str, path: str
+) -> None:
+    await ari.hangup(id_)
+    assert recorder.asked[0].path == f"/ari/channels/{path}"
+
+
+@pytest.mark.parametrize("encoding", [None, "gzip", "deflate"])
+async def test_an_answer_without_end_is_given_up(ari: Ari, recorder: Recorder, encoding: str | None) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Encoding": encoding} if encoding else {})
+        await answer.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await answer.write(b"[" * 65536)
+        return answer
+
+    recorder.respond = endless
+    with pytest.raises(BadAnswer):
+        await ari.channels()
 
 
 # ---------------------------------------------------------------- HTTP

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -158,6 +159,85 @@ async def test_an_answer_in_any_charset_is_well_formed(server: Server, charset: 
     assert answer.output.encode()
     assert "\0" not in answer.output
     assert answer.output
+
+
+@pytest.mark.parametrize(
+    "charset",
+    [
+        *("idna", "undefined", "punycode", "utf-7", "unicode_escape", "raw_unicode_escape", "mbcs", "oem", "charmap"),
+        *(
+            "hex",
+            "base64",
+            "zlib",
+            "bz2",
+            "rot13",
+            "quopri",
+            "uu",
+            "utf-8-variants",
+            "x" * 300,
+            "'",
+            "../x",
+            "%00",
+            "*",
+        ),
+        *("unicode_internal", "string_escape", "utf-16", "utf-32", "cp037", "hz", "iso2022_jp", "\xe9", "utf\u20118"),
+    ],
+)
+async def test_no_charset_breaks_anything(server: Server, charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    server.answer = lambda: web.Response(body=b'{"a": "+2D0- \\ud83d x \xff"}' * 3, headers={"Content-Type": kind})
+    answer = await run(server)
+    assert answer.output
+    answer.output.encode()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["application/json; charset", "json", 'text/x; charset="', "text/plain; charset*=idna''x"],
+)
+async def test_no_content_type_breaks_anything(server: Server, kind: str) -> None:
+    server.answer = lambda: web.Response(body=b"{}", headers={"Content-Type": kind})
+    assert (await run(server)).output == "{}"
+
+
+RAW = {
+    "no HTTP": b"\x00\x01\x02\r\n\r\n",
+    "too short": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\n{}",
+    "no length": b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+    "negative": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
+    "odd chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+    "huge chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\n{}",
+    "packed": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "many headers": b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 50_000 + b"\r\n",
+    "status": b"HTTP/1.1 999999999999999999999 OK\r\n\r\n",
+    "interim": b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000,
+    "nothing": b"",
+    "bytes": b"HTTP/1.1 200 \xff\xfe\r\nContent-Type: \xff/\xfe; charset=\xff\r\nConnection: close\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("said", RAW.values(), ids=RAW.keys())
+async def test_no_server_breaks_anything(server: Server, said: bytes) -> None:
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(said)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answers, "127.0.0.1", 0) as odd:
+        port = odd.sockets[0].getsockname()[1]
+        answer = await run(server, url=f"http://127.0.0.1:{port}/{{id}}?q={{q}}", timeout_s=1.0)
+    assert answer.output
+
+
+async def test_a_number_that_no_float_holds_is_told_to_the_model(server: Server) -> None:
+    schema = {"type": "object", "properties": {"id": {}, "n": {"type": "number", "multipleOf": 0.01}}}
+    answer = await run(
+        server, {"id": "1", "n": 10**400}, parameters=schema, url=f"http://127.0.0.1:{server.port}/{{id}}"
+    )
+    assert (answer.ok, server.asked) == (False, [])
 
 
 async def test_a_tool_that_takes_too_long_and_one_that_is_not_there(server: Server) -> None:

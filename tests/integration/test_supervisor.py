@@ -4,15 +4,18 @@ The process is a small program of the test's own that says hello and beats; free
 """
 
 import asyncio
+import errno
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from bridge import contract
 from controller import supervisor as module
@@ -126,3 +129,79 @@ async def test_a_process_that_dies_at_once_is_started_again_with_growing_pauses(
             while not starts.exists() or len(starts.read_text()) < 3:  # noqa: ASYNC110 - a file of another process
                 await asyncio.sleep(0.05)
     assert starts.read_text() == "xxx"
+
+
+class Refused:
+    """In the place of asyncio's way to start a process: it fails `times` times for each worker but `spared`."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self.error = error
+        self.left = times
+        self.real = asyncio.create_subprocess_exec
+
+    async def __call__(self, *argv: str, **options: Any) -> asyncio.subprocess.Process:
+        if self.left > 0:
+            self.left -= 1
+            raise self.error
+        return await self.real(*argv, **options)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EMFILE, "Too many open files"),
+        BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+        FileNotFoundError(errno.ENOENT, "No such file or directory"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("can't start new thread"),
+        MemoryError(),
+    ],
+    ids=lambda error: getattr(error, "strerror", None) or str(error) or "MemoryError",
+)
+async def test_a_worker_that_cannot_be_started_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """While the other one goes on."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setattr(module, "RESTART_DELAYS", (0.05,))
+    with capture_logs() as logs:
+        async with supervised(tmp_path, BEATING, count=2) as workers:
+            await until(workers, lambda: len(workers.all()) == 2)
+            healthy, dies = workers.get("w1"), workers.get("w2")
+            assert healthy is not None
+            assert dies is not None
+            refuses = Refused(error, 3)
+            monkeypatch.setattr(asyncio, "create_subprocess_exec", refuses)
+            os.kill(dies.pid, signal.SIGKILL)
+            async with asyncio.timeout(30):
+                while "w2" not in workers.unstartable:  # noqa: ASYNC110 - a state, for a moment
+                    await asyncio.sleep(0.01)
+            await until(workers, lambda: (again := workers.get("w2")) is not None and again.pid != dies.pid)
+            assert workers.unstartable == {}
+            assert workers.get("w1") is healthy
+            assert healthy.socket is not None
+    told = [line for line in logs if line["event"].startswith("worker can't be started")]
+    assert [line["worker"] for line in told] == ["w2"] * 3
+
+
+async def test_a_worker_that_is_left_lives_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    seen: list[Supervisor] = []
+    run = Supervisor.run
+
+    async def noted(self: Supervisor) -> None:
+        seen.append(self)
+        await run(self)
+
+    monkeypatch.setattr(Supervisor, "run", noted)
+    async with supervised(tmp_path, BEATING, count=1) as workers:
+        await until(workers, lambda: len(workers.all()) == 1)
+        pid = workers.all()[0].pid
+        seen[0].leave()
+    assert alive(pid)
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while alive(pid):  # noqa: ASYNC110 - its end is told to a thread of asyncio
+            await asyncio.sleep(0.01)

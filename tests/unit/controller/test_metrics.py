@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from bridge import contract
 from bridge.counts import Counts as WorkerCounts
 from bridge.counts import Now
+from controller.background import BackgroundTasks
 from controller.call import milestones
 from controller.canary import Counts as CanaryCounts
 from controller.config_records import Records as Settings
@@ -214,6 +215,7 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
     CanaryCounts(registry)
     Depth(cast(Queue, None), registry)
     Records(cast(Shelf, None), Settings(), Journal(Path("nowhere")), registry)
+    BackgroundTasks(registry)
     WorkerCounts(registry, "w1", lambda: Now(contract.Load(), 1, True))
     ours = {
         f"{family.name}_total" if family.type == "counter" else family.name

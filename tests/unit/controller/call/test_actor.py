@@ -10,6 +10,7 @@ import pytest
 from bridge import contract
 from controller.ari.errors import BadArgument, Refused, TimedOut, Unauthorized, Unavailable
 from controller.ari.rest import Ari
+from controller.call import actor as actors
 from controller.call import messages as m
 from controller.call import owned, rehome
 from controller.call.actor import CallActor
@@ -36,10 +37,14 @@ class FakeAri:
         self.refused_joins: set[str] = set()
         self.absent: set[str] = set()
         """Channels that can't be hung up: there are none of that name."""
+        self.stands: asyncio.Event | None = None
+        """Until then no operation is answered."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         async def operation(*arguments: Any, **_: Any) -> bool | None:
             self.done.append((name, arguments))
+            if self.stands is not None:
+                await self.stands.wait()
             if name in self.fails:
                 raise self.fails[name]
             if name == "add_channel" and self.refused_joins & set(arguments):
@@ -55,17 +60,20 @@ class FakeAri:
 class FakeWorkers:
     def __init__(self) -> None:
         self.sent: list[contract.Command] = []
+        self.released: list[str] = []
         self.told = asyncio.Event()
         self._worker = Worker("w1", 1, "127.0.0.1", 9092, 10, None)
 
     def assign(self, _: str) -> Worker:
         return self._worker
 
+    def expect(self, _: list[str]) -> None: ...
+
     def of(self, _: str) -> Worker:
         return self._worker
 
-    def release(self, _: str) -> None:
-        pass
+    def release(self, call: str) -> None:
+        self.released.append(call)
 
     async def send(self, _: str, command: contract.Command) -> None:
         self.sent.append(command)
@@ -161,6 +169,70 @@ async def test_tools_end_with_their_call() -> None:
     await asyncio.sleep(0)
     assert rig.tools.cancelled == 1
     assert not [each for each in asyncio.all_tasks() if each.get_name().startswith("tool ")]
+
+
+FLOODS: dict[str, list[m.Input]] = {
+    "opening": [],
+    "talking": OPENING,
+    "on hold": [*OPENING, m.HoldAsked("ops")],
+    "a transfer": [*OPENING, m.TransferAsked(TARGET, "ops", None)],
+    "the end": [*OPENING, m.HangUpAsked("ops")],
+    "last words": [*OPENING, m.WrapUpDue("length")],
+}
+
+
+@pytest.mark.parametrize("before", FLOODS.values(), ids=FLOODS.keys())
+async def test_a_call_that_drowns_in_events_leaves_nothing(before: list[m.Input]) -> None:
+    """While one request to Asterisk is slow. What would end it in order is behind a thousand inputs, or never comes."""
+    rig, slow = Rig(), asyncio.Event()
+    task = asyncio.create_task(rig.actor.run())
+    rig.put(*before)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    rig.ari.stands = slow
+    rig.put(m.HoldAsked("ops"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    rig.put(*[m.LegRinging(CALLER)] * 1200)
+    async with asyncio.timeout(5):
+        rig.ari.stands = None
+        await task
+    rig.put(m.LegGone(CALLER), OVER)  # late: nobody is there
+    assert rig.actor.call.state is State.ENDED
+    assert rig.actor.owned.standing == frozenset()
+    assert rig.workers.released[-1] == CALL
+    assert any(isinstance(each, contract.Close) for each in rig.workers.sent)
+    assert "hangup" in rig.ari.names()
+
+
+async def test_a_call_that_is_left_to_the_next_controller_is_not_touched() -> None:
+    rig = Rig()
+    task = asyncio.create_task(rig.actor.run())
+    rig.put(*OPENING)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    done, sent = len(rig.ari.done), len(rig.workers.sent)
+    rig.actor.leave()
+    task.cancel()
+    await asyncio.wait([task])
+    assert (len(rig.ari.done), len(rig.workers.sent)) == (done, sent)
+    assert rig.actor.call.state is State.TALKING
+    assert rig.actor.owned.standing >= {CALLER, IDS.media, IDS.bridge}
+
+
+async def test_the_session_is_closed_though_asterisk_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actors, "TEARDOWN_TIMEOUT", 0.05)
+    rig = Rig()
+    task = asyncio.create_task(rig.actor.run())
+    rig.put(*OPENING)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    rig.ari.stands = asyncio.Event()
+    task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.wait([task])
+    assert [type(each) for each in rig.workers.sent][-1] is contract.Close
+    assert rig.workers.released[-1] == CALL
 
 
 @pytest.mark.parametrize("error", [BadArgument("not DTMF digits"), Refused("send_dtmf", 409, "not in our app")])

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from controller import limits
 from controller.ari.resources import Channel
@@ -40,8 +41,8 @@ class Stage:
         self.begun: list[SimpleNamespace] = []
         self.hung_up: list[str] = []
         self.asked: list[str] = []
+        self.told: Answer | Exception = Answer(True, '{"customer": "Zoe", "nested": {}, "vip": 1}')
         self.answer = asyncio.Event()
-        self.found = '{"customer": "Zoe", "nested": {}, "vip": 1}'
         fakes = cast(Ari, self), cast(HttpTools, self)
         self.arrivals = arrivals.Arrivals(made, *fakes, tasks, self, lambda _: None)
 
@@ -72,7 +73,9 @@ class Stage:
     async def run(self, _: str, name: str, __: Any) -> Answer:
         self.asked.append(name)
         await self.answer.wait()
-        return Answer(True, self.found)
+        if isinstance(self.told, Exception):
+            raise self.told
+        return self.told
 
     def caller(self, channel: str, number: str = "+4930") -> None:
         known = {"id": channel, "name": "PJSIP/trunk-00000001", "exten": "5001", "caller_number": number}
@@ -106,12 +109,63 @@ async def test_a_caller_during_a_look_up_is_known_and_gets_what_was_found() -> N
 async def test_what_a_look_up_found_is_well_formed(odd: str, wanted: str) -> None:
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(lookup="who"), tasks)
-        stage.found = f'{{"name": "{odd}", "x{odd}": 1}}'
+        stage.told = Answer(True, f'{{"name": "{odd}", "x{odd}": 1}}')
         stage.answer.set()
         stage.caller("1.1")
         await until(lambda: stage.begun)
         given = stage.begun[0].call.plan.given
         assert (given["name"], given["x" + wanted]) == (wanted, "1")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Answer(True, "[" * 16_000),
+        Answer(True, '{"a":' * 3_000),
+        Answer(True, '{"a":' * 3_000 + "1" + "}" * 3_000),
+        Answer(True, "[{" * 5_000),
+        Answer(True, "9" * 10_000),
+        Answer(True, '{"a": ' + "9" * 10_000 + "}"),
+        Answer(True, "[]"),
+        Answer(True, "null"),
+        Answer(True, ""),
+        Answer(True, "\ufeff{}"),
+        Answer(True, '{"a": 1} {"b": 2}'),
+        Answer(False, "The tool can't be reached at the moment."),
+        RecursionError("deep"),
+        UnicodeError("odd"),
+        RuntimeError("can't start new thread"),
+        OSError(24, "Too many open files"),
+        MemoryError(),
+    ],
+    ids=lambda told: str(told)[:24],
+)
+async def test_whatever_a_look_up_comes_to_the_call_begins(told: Answer | Exception) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(lookup="who"), tasks)
+        stage.told = told
+        with capture_logs() as logs:
+            stage.caller("1.1")
+            stage.answer.set()
+            await until(lambda: stage.begun)
+        assert set(stage.begun[0].call.plan.given) == {"caller", "called", "trunk"}
+        assert not stage.arrivals.asks("1.1")
+        assert [line.get("reason", "exc_info") for line in logs if line["event"].startswith("look-up gave nothing")]
+
+
+async def test_a_caller_for_whom_no_call_can_begin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an error of ours: nobody is left ringing."""
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(routed(lookup="who"), tasks)
+
+        def breaks(_: Plan) -> CallActor:
+            raise KeyError("ours")
+
+        monkeypatch.setattr(stage, "begin", breaks)
+        stage.caller("1.1")
+        stage.answer.set()
+        await until(lambda: stage.hung_up)
+    assert stage.hung_up == ["1.1 congestion"]
 
 
 async def test_a_caller_who_leaves_during_a_look_up() -> None:

@@ -127,3 +127,38 @@ async def test_a_cap_that_is_reached_is_told_to_calls_whose_legs_are_up() -> Non
         registry.room.usage._since[call.plan.leg] -= timedelta(seconds=1)
         registry.end_what_is_over_caps()
     assert got == [m.WrapUpDue("trunks.<name>.minutes_per_day")]
+
+
+@pytest.mark.parametrize("id_", ["a b", "x/../y", "Büro 1-17.4", "\ud83d", "", "x" * 5000])
+async def test_an_odd_channel_costs_nobody_else_anything(id_: str) -> None:
+    """Whatever its id makes of us."""
+    async with asyncio.TaskGroup() as tasks:
+        registry, got = made(tasks), list[m.Input]()
+        registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
+        registry._by_leg[CALLER] = CALL
+        odd = cast(Channel, SimpleNamespace(id=id_, name="PJSIP/trunk-1", state="Up", exten="5001", caller_number=None))
+        with capture_logs():
+            registry.take(ari_events.StasisStart(odd))
+            registry.take(ari_events.StasisEnd(odd))
+        registry.take(ari_events.ChannelDestroyed(LEG, 16, ""))
+    assert got == [m.LegGone(CALLER, 16)]
+
+
+async def test_an_event_that_breaks_us_is_told_and_its_caller_is_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    hung_up = list[str]()
+
+    async def hangup(channel: str, **_: Any) -> bool:
+        hung_up.append(channel)
+        return True
+
+    def breaks(*_: Any) -> None:
+        raise RecursionError
+
+    async with asyncio.TaskGroup() as tasks:
+        registry = made(tasks)
+        monkeypatch.setattr(registry, "_ari", SimpleNamespace(hangup=hangup))
+        monkeypatch.setattr(registry, "_entered", breaks)
+        with capture_logs() as logs:
+            registry.take(ari_events.StasisStart(LEG))
+    assert hung_up == [CALLER]
+    assert [line["event_type"] for line in logs] == ["StasisStart"]

@@ -1,0 +1,167 @@
+"""The whole controller, with a fake Asterisk: what an error at the top, or a part that hangs, does to calls and to the
+end of the process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from controller import app as apps
+from controller.app import EXIT_FAILED, Controller
+from controller.ari.lease import Lease
+from controller.ari.rest import Ari
+from controller.asterisk_link import AsteriskLink
+from controller.background import BackgroundTasks
+from controller.call.plan import Plan, State
+from controller.call.reconcile import Reconciler
+from controller.cost import Prices
+from controller.instance import StoreLock
+from controller.metrics import Metrics
+from controller.store.database import Database
+from tests.unit.controller.call.test_actor import OPENING, FakeAri, FakeWorkers
+from tests.unit.controller.call.test_machine import CALL, CALLER, SPEC
+from tests.unit.controller.configs import SMALL, config
+
+PLAN = Plan(CALL, "inbound", CALLER, SPEC, {})
+
+
+class Running:
+    def __init__(self, controller: Controller, ari: FakeAri) -> None:
+        self.controller = controller
+        self.ari = ari
+
+    async def talks(self) -> None:
+        """One call does."""
+        actor = self.controller.registry.begin(PLAN)
+        for what in OPENING:
+            actor.put(what)
+        async with asyncio.timeout(5):
+            while actor.call.state is not State.TALKING:  # noqa: ASYNC110 - a state
+                await asyncio.sleep(0)
+
+    async def rows(self) -> list[Any]:
+        async with self.controller.database.reading() as store:
+            return list(await store.execute(text("SELECT call, kept FROM live_calls")))
+
+
+@asynccontextmanager
+async def controller(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> AsyncIterator[Running]:
+    url = f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"
+    made = config(SMALL, **{"store__url": url, "api__listen": "127.0.0.1:0"} | changes)
+    ari, prices = FakeAri(), Prices({})
+    metrics = Metrics(CollectorRegistry())
+    for name in ("follow", "watch", "feel_pulse"):
+        monkeypatch.setattr(AsteriskLink, name, lambda _: asyncio.Event().wait())
+    monkeypatch.setattr(Reconciler, "run", lambda _: asyncio.Event().wait())
+    lock = cast(StoreLock, SimpleNamespace(lost=asyncio.Event().wait))
+    lease = cast(Lease, FakeAri())
+    monkeypatch.setattr("controller.call.actor.TEARDOWN_TIMEOUT", 0.2)
+    monkeypatch.setattr("controller.call.registry.TEARDOWN_TIMEOUT", 0.2)
+    monkeypatch.setattr("controller.call.drain.HANG_UP", 0.1)
+    async with Database(url) as database, BackgroundTasks(metrics.registry) as tasks:
+        running = Running(Controller(made, cast(Ari, ari), tasks, prices, metrics, database, lock, lease), ari)
+        monkeypatch.setattr(running.controller.registry, "_workers", FakeWorkers())
+        yield running
+        running.controller._deadline.cancel()
+
+
+async def test_an_error_at_the_top_leaves_the_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with controller(tmp_path, monkeypatch) as running:
+        with capture_logs() as logs:
+            task = asyncio.create_task(running.controller.run((), own_workers=False))
+            await running.talks()
+            done = len(running.ari.done)
+            monkeypatch.setattr(running.controller.registry, "drain", None)  # the next to be called: a TypeError
+            running.controller.stop()
+            async with asyncio.timeout(20):
+                assert await task == EXIT_FAILED
+        assert running.ari.done[done:] == []
+        ((call, kept),) = await running.rows()
+    assert (call, '"talking"' in kept) == (CALL, True)
+    told = [line["event"] for line in logs if line["log_level"] == "critical"]
+    assert told == ["the controller stops: an error of ours", "calls are left to the next controller"]
+    async with controller(tmp_path, monkeypatch) as again:
+        task = asyncio.create_task(again.controller.run((), own_workers=False))
+        async with asyncio.timeout(5):
+            while again.controller.registry.ids() != {CALL}:  # noqa: ASYNC110 - a state
+                await asyncio.sleep(0.01)
+        again.controller.stop()
+        again.controller.stop()
+        async with asyncio.timeout(20):
+            assert await task == 0
+
+
+@pytest.mark.parametrize(
+    "stuck",
+    ["_tools.close", "usage.finish", "live_book.finish", "events.drain", "records.finish", "_tracing.close", "calls"],
+)
+async def test_nothing_holds_up_a_shutdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stuck: str) -> None:
+    monkeypatch.setattr(apps, "LAST_SECONDS", 0.2)
+    monkeypatch.setattr(apps, "CANCELLING", 0.5)
+    async with controller(tmp_path, monkeypatch) as running:
+        task = asyncio.create_task(running.controller.run((), own_workers=False))
+        await running.talks()
+        if stuck == "calls":
+            running.ari.stands = asyncio.Event()  # Asterisk answers nothing any more
+        else:
+            part, name = stuck.split(".")
+            monkeypatch.setattr(getattr(running.controller, part), name, asyncio.Event().wait)
+        with capture_logs():
+            running.controller.stop()
+            running.controller.stop()
+            async with asyncio.timeout(20):
+                assert await task == 0
+        assert running.controller.registry.live == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "kept = '{'",
+        "kept = 'null'",
+        "kept = '[]'",
+        "kept = replace(kept, '\"talking\"', '\"dancing\"')",
+        "kept = json_remove(kept, '$.media')",
+        "kept = json_remove(kept, '$.plan')",
+        "kept = json_set(kept, '$.version', 2)",
+        "kept = json_set(kept, '$.started_at', 'yesterday')",
+        "kept = json_set(kept, '$.open_tools', 7)",
+    ],
+)
+async def test_a_stored_call_that_cannot_be_read_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    """And the others are adopted."""
+    other = "c5fd5dde-0000-4000-8000-000000000001"
+    async with controller(tmp_path, monkeypatch) as running:
+        task = asyncio.create_task(running.controller.run((), own_workers=False))
+        await running.talks()
+        monkeypatch.setattr(running.controller.registry, "drain", None)
+        running.controller.stop()
+        await task
+        async with running.controller.database.writing() as store:
+            await store.execute(
+                text("INSERT INTO live_calls SELECT :other, written_at, replace(kept, :call, :other) FROM live_calls"),
+                {"other": other, "call": CALL},
+            )
+            await store.execute(text(f"UPDATE live_calls SET {damage} WHERE call = :call"), {"call": CALL})
+    async with controller(tmp_path, monkeypatch) as again:
+        with capture_logs() as logs:
+            task = asyncio.create_task(again.controller.run((), own_workers=False))
+            async with asyncio.timeout(5):
+                while not again.controller._up:  # noqa: ASYNC110 - a state
+                    await asyncio.sleep(0.01)
+            assert again.controller.registry.ids() == {other}
+            again.controller.stop()
+            again.controller.stop()
+            async with asyncio.timeout(20):
+                assert await task == 0
+        assert await again.rows() == []
+    assert [line["call"] for line in logs if "is let go" in line["event"]] == [CALL]
