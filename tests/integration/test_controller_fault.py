@@ -32,6 +32,10 @@ from tests.unit.controller.configs import SMALL, config
 PLAN = Plan(CALL, "inbound", CALLER, SPEC, {})
 
 
+class SilentAri(FakeAri):
+    def also_observe(self, _: object) -> None: ...
+
+
 class Running:
     def __init__(self, controller: Controller, ari: FakeAri) -> None:
         self.controller = controller
@@ -42,7 +46,7 @@ class Running:
         actor = self.controller.registry.begin(PLAN)
         for what in OPENING:
             actor.put(what)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while actor.call.state is not State.TALKING:  # noqa: ASYNC110 - a state
                 await asyncio.sleep(0)
 
@@ -55,7 +59,7 @@ class Running:
 async def controller(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> AsyncIterator[Running]:
     url = f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3"
     made = config(SMALL, **{"store__url": url, "api__listen": "127.0.0.1:0"} | changes)
-    ari, prices = FakeAri(), Prices({})
+    ari, prices = SilentAri(), Prices({})
     metrics = Metrics(CollectorRegistry())
     for name in ("follow", "watch", "feel_pulse"):
         monkeypatch.setattr(AsteriskLink, name, lambda _: asyncio.Event().wait())
@@ -80,7 +84,7 @@ async def test_an_error_at_the_top_leaves_the_calls(tmp_path: Path, monkeypatch:
             done = len(running.ari.done)
             monkeypatch.setattr(running.controller.registry, "drain", None)  # the next to be called: a TypeError
             running.controller.stop()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert await task == EXIT_FAILED
         assert running.ari.done[done:] == []
         ((call, kept),) = await running.rows()
@@ -89,12 +93,12 @@ async def test_an_error_at_the_top_leaves_the_calls(tmp_path: Path, monkeypatch:
     assert told == ["the controller stops: an error of ours", "calls are left to the next controller"]
     async with controller(tmp_path, monkeypatch) as again:
         task = asyncio.create_task(again.controller.run((), own_workers=False))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while again.controller.registry.ids() != {CALL}:  # noqa: ASYNC110 - a state
                 await asyncio.sleep(0.01)
         again.controller.stop()
         again.controller.stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await task == 0
 
 
@@ -116,7 +120,7 @@ async def test_nothing_holds_up_a_shutdown(tmp_path: Path, monkeypatch: pytest.M
         with capture_logs():
             running.controller.stop()
             running.controller.stop()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert await task == 0
         assert running.controller.registry.live == 0
 
@@ -155,13 +159,13 @@ async def test_a_stored_call_that_cannot_be_read_is_let_go(
     async with controller(tmp_path, monkeypatch) as again:
         with capture_logs() as logs:
             task = asyncio.create_task(again.controller.run((), own_workers=False))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not again.controller._up:  # noqa: ASYNC110 - a state
                     await asyncio.sleep(0.01)
             assert again.controller.registry.ids() == {other}
             again.controller.stop()
             again.controller.stop()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert await task == 0
         assert await again.rows() == []
     assert [line["call"] for line in logs if "is let go" in line["event"]] == [CALL]

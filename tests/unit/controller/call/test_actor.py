@@ -228,6 +228,7 @@ async def test_the_session_is_closed_though_asterisk_answers_nothing(monkeypatch
     for _ in range(50):
         await asyncio.sleep(0)
     rig.ari.stands = asyncio.Event()
+    rig.actor.owned.give_up()  # as a shutdown does
     task.cancel()
     async with asyncio.timeout(5):
         await asyncio.wait([task])
