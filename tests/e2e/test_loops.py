@@ -18,10 +18,10 @@ OURSELVES = {"allow": [r"[0-9]{4,15}", r"sip:[0-9]+@127\.0\.0\.1:[0-9]{4,5}"]}
 async def test_a_transfer_that_leads_back_to_us_ends_after_a_few_hops(
     asterisk: Asterisk, tmp_path: Path, way: str
 ) -> None:
-    back = f"sip:5001@127.0.0.1:{asterisk.sip_port}" if way == "by SIP" else "5001@test-phones"
+    back = f"sip:5001@127.0.0.1:{asterisk.sip_port}" if way == "by SIP" else "5001@from-trunk"
     keys: dict[str, Any] = {
         "agent": {"on_ai_failure": [{"transfer": back}, "hang_up"]},
-        "more": {"transfer": {"contexts": {"test-phones": {"extensions": ["5001"]}}}},
+        "more": {"transfer": {"contexts": {"from-trunk": {"extensions": ["5001"]}}}},
     }
     async with (
         house(asterisk, tmp_path, ToneBrain([GREETING]), trunk=OURSELVES, api_key="sk-wrong", **keys) as running,
