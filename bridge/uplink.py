@@ -1,19 +1,27 @@
 """The caller's time line: wall clock, not frames received. [pure]
 
-Owns how much caller audio the server has been sent, in seconds, against the clock. Asterisk sends nothing during hold
-and around DTMF, but the server's voice detection only sees time pass in the audio that it gets: gaps are filled with
-silence. What arrives late in a lump, after its time was filled, is dropped: together never more than real time.
+Owns how much caller audio the server has been sent, in seconds, against the clock. Asterisk sends nothing for lost
+packets, during hold and around DTMF, but the server's voice detection only sees time pass in the audio that it gets:
+what is missing is filled with silence as it passes. What arrives late, after its time was filled, is dropped. So the
+line is never far behind the clock nor ahead of it, however long the call is, and however exact the caller's clock.
+
+A packet that comes late is filled as if it was lost, and puts the line ahead when it comes. That happens only until
+the line is as far ahead as packets are late, so jitter costs a few frames of silence once.
+
+After this process stood still, sound may wait in the socket unread. It comes first: silence is never filled for time
+that passed since the tick before, because it is not known yet what came in it.
 """
 
 FRAME_S = 0.02
-GAP_S = 0.1
-"""Without a frame for so long there is a gap; shorter ones are jitter."""
 LAG_S = 0.04
-"""A gap is filled up to so long ago: the frame that ends it may be on its way."""
-LUMP = 50
-"""At most so many frames of silence at once: after the process itself stood still the rest is left out."""
+"""What is missing is filled up to so long ago: the frame may be on its way."""
 AHEAD_S = 0.12
 """How far a lump of frames may run ahead of the clock before the rest of it is dropped."""
+AT_ONCE = 5
+"""Frames of silence for one tick at most, and one more than time has passed: what a stall has left is caught up at
+twice the speed, not in a burst."""
+LONGEST_S = 1.0
+"""Silence that is caught up after a stall; older time is left out."""
 
 
 class Uplink:
@@ -22,19 +30,21 @@ class Uplink:
     def __init__(self) -> None:
         self._covered = 0.0
         """Up to this moment the server has audio."""
-        self._arrived = 0.0
+        self._ticked = 0.0
+        """At the last tick but those of the same wake-up: what came before it has been read."""
+        self._known = 0.0
+        """Up to this moment silence would have been filled."""
         self.started = False
         self.late_frames = 0
         self.filled_frames = 0
 
     def start(self, now: float) -> None:
         """From now on the server listens."""
-        self._covered = self._arrived = now
+        self._covered = self._ticked = self._known = now
         self.started = True
 
     def accept(self, seconds: float, now: float) -> bool:
         """Whether this piece of caller audio is to be sent."""
-        self._arrived = now
         if self._covered + seconds > now + AHEAD_S:
             self.late_frames += 1
             return False
@@ -42,13 +52,14 @@ class Uplink:
         return True
 
     def missing(self, now: float) -> int:
-        """How many 20 ms frames of silence are to be sent now."""
-        if not self.started or now - self._arrived < GAP_S:
-            return 0
-        count = max(0, int((now - LAG_S - self._covered) / FRAME_S))
-        if count > LUMP:
-            self._covered += (count - LUMP) * FRAME_S
-            count = LUMP
+        """How many 20 ms frames of silence are to be sent now. To be asked at each tick, after what was read."""
+        if not self.started or now - self._ticked < FRAME_S / 2:
+            return 0  # one of several ticks that make up for a stall: nothing was read in between
+        known, self._ticked = min(now, self._ticked + FRAME_S), now
+        passed, self._known = known - self._known, known
+        behind = known - LAG_S - self._covered
+        self._covered += max(0.0, behind - LONGEST_S)
+        count = min(AT_ONCE, 1 + round(passed / FRAME_S), max(0, int(behind / FRAME_S)))
         self._covered += count * FRAME_S
         self.filled_frames += count
         return count

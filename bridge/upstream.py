@@ -15,7 +15,8 @@ from bridge.realtime.client import RealtimeClient
 from bridge.realtime.frames import audio_append
 from bridge.uplink import Uplink
 
-_SILENCE = audio_append(bytes(FRAME_BYTES))
+_NOTHING = bytes(FRAME_BYTES)
+_SILENCE = audio_append(_NOTHING)
 
 
 class Upstream:
@@ -46,6 +47,7 @@ class Upstream:
     def fill(self, now: float) -> None:
         """To be asked at each tick: where nothing comes from Asterisk, the server still needs time to pass."""
         for _ in range(self.uplink.missing(now)):
+            self.gap.keep(_NOTHING, now)
             if self.client is not None and self.client.send_audio(_SILENCE):
                 self._appended.add(FRAME_MS, now)
 
