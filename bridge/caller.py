@@ -85,7 +85,7 @@ class Caller:
             del self._begun_in[next(iter(self._begun_in))]
         if self._orders.on_hold:
             return
-        self._turns.speech_started(item_id)
+        self._turns.speech_started(item_id, now)
         self._doubts.speech_started(now)
         self._orders.rule()
         if self._farewell.firm:
@@ -124,6 +124,11 @@ class Caller:
         if self._ears.we_answer and not self._farewell.firm:
             self._responses.want(Wish())
         self._responses.flush()
+
+    def stop_overdue(self, now: float) -> None:
+        """The caller's turn has lasted very long. Nobody speaks into it while it goes on."""
+        if not self._turns.goes_on(now):
+            self.stop_missed(now)
 
     def stop_missed(self, now: float) -> None:
         """The server did not tell the end of the caller's turn: nobody is to wait for it for ever."""

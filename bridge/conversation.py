@@ -27,8 +27,8 @@ The rules live with their state: `responses` (one at a time, its table), `interr
 Watchdogs and their recovery: no reaction to a request (asked again, three times, then the session ends); a response
 that stands still (cancelled, then given up); a response without sound or tool (asked for again once); a failed one
 (asked for again after a pause, then the session ends); a caller left without answer (we ask); a tool not answered
-(the model is told); a caller whose turn has no end (its transcript, or a minute, ends it; the server should answer
-then, or we ask).
+(the model is told); a caller whose turn has no end (its transcript ends it, or a minute and then nothing to be heard
+of the caller; the server should answer then, or we ask).
 """
 
 from bridge.agent import Agent
@@ -259,7 +259,7 @@ class Conversation:
             case Timer.ANSWER:
                 self._caller.unanswered()
             case Timer.STOPPED:
-                self._caller.stop_missed(now)
+                self._caller.stop_overdue(now)
             case Timer.DIGITS:
                 self._digits.tell()
             case Timer.TAIL:

@@ -1,7 +1,8 @@
 """How loud both sides of a call are. [pure]
 
 Owns the measure: the loudest of the frames looked at since it was last read, in dB below full scale. One frame in
-`EVERY` is looked at, and only while somebody watches: a few microseconds ten times a second.
+`EVERY` is looked at, and only while somebody watches: a few microseconds ten times a second. Owns also whether there
+was sound of the caller lately.
 """
 
 import math
@@ -11,6 +12,9 @@ import numpy as np
 EVERY = 5
 """100 ms: what lasts less long is no word."""
 FULL_SCALE = 32768.0
+SOUND_DBFS = -50.0
+"""Speech on a telephone is louder, the noise of a line is not."""
+_SOUND = FULL_SCALE**2 * 10 ** (SOUND_DBFS / 10)
 
 
 class Levels:
@@ -37,6 +41,24 @@ class Levels:
         told = dbfs(self._caller), dbfs(self._agent)
         self._caller = self._agent = 0.0
         return told
+
+
+class CallerSound:
+    """When the caller was last heard, whatever the server says of it. Measured only while it is `wanted`."""
+
+    __slots__ = ("_frames", "last_at", "wanted")
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self.last_at = -math.inf
+        """The moment of the last frame that was not quiet."""
+        self._frames = 0
+
+    def heard(self, pcm: bytes, now: float) -> None:
+        """A frame of the caller, as the server gets it."""
+        self._frames += 1
+        if self._frames % EVERY == 0 and power(pcm) >= _SOUND:
+            self.last_at = now
 
 
 def power(pcm: bytes) -> float:

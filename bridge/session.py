@@ -78,7 +78,8 @@ class Session:
         self._log = _log.bind(call=call)
         self._playout = Playout()
         self._conversation = Conversation(call, spec, self._playout)
-        self._upstream = Upstream(self._conversation.orders, self._conversation.turns.appended)
+        turns = self._conversation.turns
+        self._upstream = Upstream(self._conversation.orders, turns.appended, turns.caller_sound)
         self._uplink, self._gap = self._upstream.uplink, self._upstream.gap
         self._memory = Memory()
         self._flight = Flight()

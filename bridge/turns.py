@@ -11,6 +11,7 @@ Refuses to interrupt or to ask for responses: that is the conversation's decisio
 
 from bridge.appended import Appended
 from bridge.contract import SemanticVad, ServerVad, SessionSpec, TurnMeasured
+from bridge.levels import CallerSound
 from bridge.playout import Playout
 from bridge.signals import CancelTimer, Emit, Outbox, StartTimer, Timer
 
@@ -18,7 +19,12 @@ ANSWER_S = 5.0
 SEMANTIC_ANSWER_S = 10.0
 """Semantic turn detection may wait up to 8 s for the caller to go on."""
 LONGEST_S = 60.0
-"""Speech without a single pause does not last longer; noise, or a server that does not tell its end, does."""
+"""Speech without a single pause seldom lasts longer. Then a server may have forgotten to tell its end."""
+QUIET_S = 2.0
+"""Beyond the silence that the server waits for: who was not heard for so long does not speak any more."""
+_AGAIN_S = 0.1
+ENDLESS_S = 300.0
+"""Nobody speaks so long without a single pause: it is noise, and the caller waits for an answer."""
 
 
 class Turns:
@@ -30,8 +36,11 @@ class Turns:
         self._playout = playout
         self.appended = Appended()
         """What the present connection was sent of the caller."""
+        self.caller_sound = CallerSound()
+        """Whether there is sound of the caller: measured while the server says that they speak."""
         self.adopt(spec)
         self.speaking = False
+        self._since = 0.0
         """The caller speaks."""
         self._item = ""
         """What the caller says, or said last."""
@@ -51,6 +60,7 @@ class Turns:
         vad = spec.turn_detection
         self._answer_s = SEMANTIC_ANSWER_S if isinstance(vad, SemanticVad) else ANSWER_S
         self._silence_ms = vad.silence_duration_ms if isinstance(vad, ServerVad) else 0
+        self._quiet_s = QUIET_S + (self._silence_ms / 1000 if isinstance(vad, ServerVad) else SEMANTIC_ANSWER_S)
 
     @property
     def watching(self) -> bool:
@@ -62,9 +72,10 @@ class Turns:
         """The agent should not begin to speak unasked."""
         return self.speaking or self.answer_due
 
-    def speech_started(self, item_id: str) -> None:
+    def speech_started(self, item_id: str, now: float) -> None:
         """The caller took the turn; one that was being measured ends without (more) answer."""
         self.speaking, self.answer_due = True, False
+        self._since, self.caller_sound.wanted = now, True
         self._item = item_id
         self._measured(None)
         self._out.add(CancelTimer(Timer.ANSWER), StartTimer(Timer.STOPPED, LONGEST_S))
@@ -82,6 +93,14 @@ class Turns:
         if server_answers:
             self.answer_due = True
             self._out.add(StartTimer(Timer.ANSWER, self._answer_s))
+
+    def goes_on(self, now: float) -> bool:
+        """The server has not told the end of the turn for long. Whether the caller is heard: it is looked at again."""
+        quiet_in = self.caller_sound.last_at + self._quiet_s - now
+        if not self.speaking or quiet_in <= 0 or now - self._since >= ENDLESS_S:
+            return False
+        self._out.add(StartTimer(Timer.STOPPED, max(_AGAIN_S, quiet_in)))
+        return True
 
     def dismissed(self) -> None:
         """What the caller said was no turn."""
@@ -135,7 +154,7 @@ class Turns:
     # ------------------------------------------------------------ inside
 
     def _hushed(self) -> None:
-        self.speaking = False
+        self.speaking = self.caller_sound.wanted = False
         self._out.add(CancelTimer(Timer.STOPPED))
 
     def _since_heard(self, now: float, audio_end_ms: int | None) -> float | None:

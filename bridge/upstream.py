@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from bridge.appended import Appended
 from bridge.gap import Gap
+from bridge.levels import CallerSound
 from bridge.orders import Orders
 from bridge.playout import BYTES_PER_MS, FRAME_BYTES, FRAME_MS
 from bridge.realtime.client import RealtimeClient
@@ -22,8 +23,9 @@ _SILENCE = audio_append(_NOTHING)
 class Upstream:
     """See the module. `now`: seconds of a monotonic clock. Nothing is sent before the uplink is started."""
 
-    def __init__(self, orders: Orders, appended: Appended) -> None:
+    def __init__(self, orders: Orders, appended: Appended, sound: CallerSound) -> None:
         self._orders = orders
+        self._sound = sound
         self._appended = appended
         self.uplink = Uplink()
         self.gap = Gap()
@@ -40,6 +42,8 @@ class Upstream:
             return
         if self._orders.deaf:
             pcm = bytes(len(pcm))
+        if self._sound.wanted:
+            self._sound.heard(pcm, now)
         self.gap.keep(pcm, now)
         if self.client is not None and self.client.send_audio(audio_append(pcm)):
             self._appended.add(milliseconds, now)

@@ -10,6 +10,7 @@ from bridge.contract import (
     MediaGone,
     Ready,
     Said,
+    ServerVad,
     ToolCalled,
     Transcription,
     TurnMeasured,
@@ -22,6 +23,7 @@ from tests.integration.session_rig import Rig, call
 from tests.openai_shapes import check_client
 
 AT_ONCE = Delivery(pace=0)
+SILENT_200 = ServerVad(type="server_vad", silence_duration_ms=200)
 GREETING = "Good morning, how can I help?"
 
 
@@ -227,3 +229,21 @@ async def test_greet_may_come_before_ready(moment: str) -> None:
         served = await server.session()
         await served.wait_received("response.create")
         await rig.end()
+
+
+async def test_nobody_asks_for_an_answer_while_the_caller_goes_on_speaking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watchdog of a turn that seems to have no end looks at the caller's sound first."""
+    for name, seconds in {"LONGEST_S": 0.1, "QUIET_S": 0.2, "ANSWER_S": 0.2}.items():
+        monkeypatch.setattr(f"bridge.turns.{name}", seconds)
+    async with (
+        StandIn(ToneBrain([Say("Well.", 0.4, 500)]), faults=[AT_ONCE]) as server,
+        call(server, turn_detection=SILENT_200) as (rig, served),
+    ):
+        end = asyncio.get_running_loop().time() + 1.0
+        while asyncio.get_running_loop().time() < end:
+            rig.tick(tone(0.02, 300))
+            await asyncio.sleep(0.02)
+        assert served.client_events("response.create") == []
+        await rig.feed(bytes(48 * 600))
+        await received(rig, 400)
+        assert served.client_events("response.create") == []  # the server answers by itself

@@ -1,10 +1,13 @@
 """Greeting, turns and their latencies, digits, usage, transcripts of the caller: the rest of a conversation."""
 
+from array import array
+
 import pytest
 
 from bridge.contract import DigitPressed, Hold, Said, SemanticVad, ServerVad, TurnMeasured
 from bridge.realtime import events
 from bridge.signals import Closing, Digit, Greet, LineBack, LineLost, Timer
+from bridge.turns import ENDLESS_S
 from tests.unit.bridge.stage import Stage, make_spec
 
 SPEECH = events.SpeechStarted("u", 0)
@@ -204,6 +207,46 @@ def test_speech_without_end_does_not_silence_the_agent_for_ever() -> None:
     stage.play(200)
     assert not stage.timers
     assert stage.conversation.at_rest
+
+
+def still_speaking(stage: Stage, seconds: float, pcm: bytes) -> None:
+    """The session hands over the caller's frames like this."""
+    for _ in range(round(seconds / 0.02)):
+        stage.conversation.turns.caller_sound.heard(pcm, stage.now)
+        stage.tick()
+
+
+@pytest.mark.parametrize("seconds", [61, 90, 200])
+@pytest.mark.parametrize("amplitude", [200, 3000])
+def test_a_turn_of_minutes_is_not_spoken_into(seconds: float, amplitude: int) -> None:
+    stage = Stage()
+    stage.feed(SPEECH, Digit("#"))
+    still_speaking(stage, seconds, array("h", [amplitude, -amplitude] * 240).tobytes())
+    assert stage.creates == []
+    assert stage.conversation.turns.speaking
+    still_speaking(stage, 2.0, bytes(960))  # a pause to breathe
+    assert stage.creates == []
+    stage.feed(events.SpeechStopped("u", 0))
+    stage.wait(5)
+    assert len(stage.creates) == 1  # the watchdog of answers still works
+
+
+@pytest.mark.parametrize("pcm", [bytes(960), array("h", [40, -40] * 240).tobytes()])
+def test_after_a_minute_a_caller_who_is_not_heard_any_more_is_answered(pcm: bytes) -> None:
+    stage = Stage()
+    stage.feed(SPEECH, Digit("#"))
+    still_speaking(stage, 40, array("h", [3000, -3000] * 240).tobytes())
+    still_speaking(stage, 21, pcm)
+    assert "did not say that the caller stopped" in stage.notes[0].text
+    assert not stage.conversation.turns.speaking
+
+
+def test_noise_that_never_ends_does_not_silence_the_agent_for_ever() -> None:
+    stage = Stage()
+    stage.feed(SPEECH, Digit("#"))
+    still_speaking(stage, ENDLESS_S + 10, array("h", [3000, -3000] * 240).tobytes())
+    assert "did not say that the caller stopped" in stage.notes[0].text
+    assert not stage.conversation.turns.speaking
 
 
 @pytest.mark.parametrize(("item", "stopped"), [("u", True), ("another", False)])
