@@ -181,9 +181,16 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPException as answer:
         response = _response(_of_http(answer), request)
     except Exception as fault:
-        response = _response(refusal_of(fault) or _fault(fault, request), request)
+        gone = malformed("Who asked has gone.") if _gone(fault, request) else None
+        response = _response(gone or refusal_of(fault) or _fault(fault, request), request)
     _note(request, response.status, started)
     return response
+
+
+def _gone(fault: Exception, request: web.Request) -> bool:
+    """Whether it failed because who asked has closed the connection: nobody reads the answer, and nothing is wrong."""
+    closed = request.transport is None or request.transport.is_closing()
+    return closed and isinstance(fault, ConnectionResetError)
 
 
 def _fault(fault: Exception, request: web.Request) -> Problem:

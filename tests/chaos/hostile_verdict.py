@@ -12,13 +12,15 @@ from typing import Any
 from bench import processes
 from tests.chaos.callers import Visit
 from tests.chaos.machine_load import MARGIN, Sample, busy_machine
-from tests.chaos.verdict import Usage, usage
+from tests.chaos.verdict import Usage, seconds_of, usage
 from tests.e2e.house import House
 
 HEARS_WITHIN = 3.0
 """Who stays for less need not have heard the agent."""
 FAULTS = ("worker lost", "request failed by a fault of ours", "session failed")
 """Log lines that must not come."""
+BEAT_LOST = 2.0
+"""Seconds in which a worker that stands still is found out and killed."""
 MEMORY_MB = 96
 """By which a process may have grown: heaps find their size, and a model may send 16 MB at once."""
 
@@ -39,8 +41,11 @@ class State:
         memory = {name: processes.read(pid).rss / 2**20 for name, pid in pids.items()}
         return cls(pids, await usage(running), memory)
 
-    def faults_since(self, before: "State") -> list[str]:
-        """Processes that are not the same any more, and those that hold more than a few calls would."""
+    def faults_since(self, before: "State", *, starved: bool) -> list[str]:
+        """Processes that are not the same any more, and those that hold more than a few calls would. `starved`: a
+        worker had to be replaced because the machine was busy."""
+        if starved:
+            return []
         if self.pids != before.pids:
             return [f"processes were {before.pids} and are {self.pids}"]
         files = [name for name in self.usage if not self.usage[name].flat(before.usage[name])]
@@ -67,10 +72,18 @@ def of_innocents(visits: Sequence[Visit], samples: Sequence[Sample]) -> list[str
     return found
 
 
-def in_log(lines: Iterable[Mapping[str, Any]], log: Path) -> list[str]:
+def starved_workers(lines: Iterable[Mapping[str, Any]], samples: Sequence[Sample]) -> list[str]:
+    """Workers that were killed because they stood still, at moments when other programs had the cores. [pure]"""
+    lost = [each for each in lines if each["event"] == "worker lost"]
+    ends = {str(each["worker"]): seconds_of(str(each["timestamp"])) for each in lost}
+    return [name for name, at in ends.items() if busy_machine(samples, at - BEAT_LOST, at, BEAT_LOST / 4)]
+
+
+def in_log(lines: Sequence[Mapping[str, Any]], log: Path, starved: Sequence[str] = ()) -> list[str]:
     """Tracebacks, workers that were lost or started again, and what is no line of ours."""
-    started = [each for each in lines if each["event"] == "worker started"]
+    lines = [each for each in lines if each.get("worker") not in starved or each["event"] != "worker lost"]
+    started = [each for each in lines if each["event"] == "worker started" and each.get("worker") not in starved]
     found = [str(each["exception"])[-1500:] for each in lines if "Traceback" in str(each.get("exception", ""))]
     found += [str(each) for each in lines if each["event"] in FAULTS]
-    found += [f"{len(started)} workers were started"] if len(started) != 2 else []
+    found += [f"{len(started)} workers were started"] if len(started) != 2 - len(starved) else []
     return found + [raw[:300] for raw in log.read_text(errors="replace").splitlines() if not raw.startswith("{")]

@@ -34,12 +34,12 @@ class Sample:
     late: float = 0.0
 
 
-def busy_machine(samples: Iterable[Sample], since: float, until: float) -> bool:
-    """Whether others kept ours from running then. [pure]"""
+def busy_machine(samples: Iterable[Sample], since: float, until: float, waited_s: float = WAITED) -> bool:
+    """Whether others kept ours from running then, for so many seconds at least. [pure]"""
     near = [each for each in samples if since - MARGIN < each.at < until + MARGIN + EVERY]
     waited = max((max(each.waited, each.late) for each in near), default=0.0)
     others = max((each.others for each in near), default=0.0)
-    return waited >= WAITED and others >= OTHERS
+    return waited >= waited_s and others >= OTHERS
 
 
 @dataclass

@@ -68,14 +68,15 @@ async def test_hostile_hour(own_asterisk: Asterisk, tmp_path: Path) -> None:
         await asyncio.sleep(SECONDS * 2 / 3)
         report = await actors.end()
         await crowd.leave()
-        watching.cancel()
         log.warning("hostile hour over", calls=len(crowd.visits), **report)
         faults += report["faults"] + hostile_verdict.of_innocents(crowd.visits, load.samples)
         excused = len(hostile_verdict.of_innocents(crowd.visits, [])) + len(report["faults"]) - len(faults)
         log.warning("innocent callers", excused_by_a_busy_machine=excused, faults=faults)
-        faults += await in_peace_again(running, before)
-        faults += await shut_down(running)
-        faults += hostile_verdict.in_log(running.service.lines, running.service.log)
+        faults += await in_peace_again(running, before, load)
+        watching.cancel()
+        await shut_down(running)
+        starved = hostile_verdict.starved_workers(running.service.lines, load.samples)
+        faults += hostile_verdict.in_log(running.service.lines, running.service.log, starved)
         assert faults == []
     assert all(report["done"].values()), report
     assert min(report["sessions"], report["done"]["callers"].get("answered", 0)) > SECONDS / 20, report
@@ -87,7 +88,7 @@ async def where(running: House, secret: str) -> Where:
     return Where(running.sip, running.asterisk.trunk_port, running.service.url, secret, media, HOSTILE)
 
 
-async def in_peace_again(running: House, before: hostile_verdict.State) -> list[str]:
+async def in_peace_again(running: House, before: hostile_verdict.State, load: MachineLoad) -> list[str]:
     """Nothing is left, the next call works, and the processes are what they were."""
     left = await leftovers(running)
     await asyncio.sleep(verdict.IDLE)
@@ -95,7 +96,9 @@ async def in_peace_again(running: House, before: hostile_verdict.State) -> list[
     left += await leftovers(running)
     ready = (await running.service.api.get("/readyz")).text
     unready = [] if '"ready": true' in ready or '"ready":true' in ready else [f"/readyz says {ready}"]
-    return left + unready + (await hostile_verdict.State.of(running)).faults_since(before)
+    starved = hostile_verdict.starved_workers(running.service.lines, load.samples)
+    after = await hostile_verdict.State.of(running)
+    return left + unready + after.faults_since(before, starved=bool(starved))
 
 
 async def leftovers(running: House) -> list[str]:
@@ -106,12 +109,11 @@ async def leftovers(running: House) -> list[str]:
     return [f"left: {each}" for each in left]
 
 
-async def shut_down(running: House) -> list[str]:
+async def shut_down(running: House) -> None:
     began = time.monotonic()
     os.kill(running.service.pid, signal.SIGTERM)
     await running.service.exited(SHUTDOWN)
     log.warning("shut down", seconds=round(time.monotonic() - began, 2))
-    return []
 
 
 async def second_start(folder: Path) -> list[str]:

@@ -48,6 +48,17 @@ def test_a_log_without_faults_and_with(tmp_path: Path) -> None:
     assert len(hostile_verdict.in_log(lost, log)) == 4
 
 
+def test_a_worker_that_others_starved_is_not_held_against_us(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.touch()
+    started = [{"event": "worker started", "worker": name} for name in ("w1", "w2", "w2")]
+    lost = {"event": "worker lost", "worker": "w2", "timestamp": "1970-01-01T00:00:10Z"}
+    long = Sample(10.0, waited=0.9, others=1.5)
+    for samples, starved, found in (([long], ["w2"], 0), ([BUSY], [], 2), ([OURS], [], 2)):
+        assert hostile_verdict.starved_workers([*started, lost], samples) == starved
+        assert len(hostile_verdict.in_log([*started, lost], log, starved)) == found
+
+
 def test_a_seed_gives_the_same_values() -> None:
     once, again = ([odd.dumps(odd.value(random.Random(seed))) for seed in range(200)] for _ in range(2))
     assert once == again
