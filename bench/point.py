@@ -88,6 +88,7 @@ async def _begin(caller: Caller, callers: Callers, link: ControllerPeer, spec: c
     call = str(caller.call)
     await link.say(contract.Prepare(call=call, spec=spec))
     await link.event(contract.Ready, call)
+    await link.say(contract.ExpectMedia(call=call, media=call, seconds=10))
     await callers.join(caller, "127.0.0.1", link.hellos[-1].port)
     await link.event(contract.MediaConnected, call)
     await link.say(contract.Greet(call=call))

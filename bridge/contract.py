@@ -2,7 +2,9 @@
 
 Owns the message shapes and their JSON, both ways. A worker dials the controller and says `Hello`; after
 `Welcome` the controller sends commands and the worker sends events, one JSON object per websocket text frame.
-Every per-call message names its call by the UUID that is also the AudioSocket UUID.
+Every per-call message names its call by the call's id. What Asterisk shows on AudioSocket is another one, the media id.
+A media id is random, made for one connection and told to the worker only (`ExpectMedia`): it is the password of that
+connection.
 
 What a worker tells of a call is `[number, event]`, with numbers that rise for as long as the worker lives: what is
 told twice, around a link that breaks, is known by its number.
@@ -16,6 +18,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, TypeAdapter
 
 from bridge.contract_events import VERSION as VERSION
+from bridge.contract_events import WORKER_NAME as WORKER_NAME
 from bridge.contract_events import BargedIn as BargedIn
 from bridge.contract_events import Beat as Beat
 from bridge.contract_events import CallEvent as CallEvent
@@ -28,6 +31,7 @@ from bridge.contract_events import Finished as Finished
 from bridge.contract_events import Hello as Hello
 from bridge.contract_events import LineStep as LineStep
 from bridge.contract_events import Load as Load
+from bridge.contract_events import MediaChecked as MediaChecked
 from bridge.contract_events import MediaConnected as MediaConnected
 from bridge.contract_events import MediaFormat as MediaFormat
 from bridge.contract_events import MediaGone as MediaGone
@@ -87,7 +91,7 @@ class Welcome(Shape):
 
 
 class Prepare(Shape):
-    """Expect this UUID on AudioSocket and open the AI session now. Answered by `Ready` or `Failed`.
+    """Open the AI session of this call now. Answered by `Ready` or `Failed`.
 
     `memory`: what was said before, where the session takes over from another worker's. Then `Greet` does not greet:
     the agent goes on.
@@ -97,6 +101,29 @@ class Prepare(Shape):
     call: str
     spec: SessionSpec
     memory: tuple[Remembered, ...] = ()
+
+
+class ExpectMedia(Shape):
+    """Asterisk is about to connect for this call and will show this media id (a UUID), within so many seconds.
+
+    Replaces an earlier one of the call. Answered by `MediaConnected` once Asterisk has connected. The connection may be
+    there before this command is.
+    """
+
+    type: Literal["expect_media"] = "expect_media"
+    call: str
+    media: str = Field(repr=False)
+    seconds: float = Field(gt=0)
+
+
+class CheckMedia(Shape):
+    """As `ExpectMedia`, but for no call: to find out whether Asterisk reaches this worker. The connection is closed at
+    once and answered by `MediaChecked` with this id."""
+
+    type: Literal["check_media"] = "check_media"
+    check: str
+    media: str = Field(repr=False)
+    seconds: float = Field(gt=0)
 
 
 class Greet(Shape):
@@ -217,9 +244,9 @@ class Watch(Shape):
 Order = Speak | WrapUp | Hold | Inform | Mute | Switch
 """What a session is told while it goes on."""
 
-ToCall = Prepare | Greet | AnswerTool | Order | Record | Close
+ToCall = Prepare | ExpectMedia | Greet | AnswerTool | Order | Record | Close
 
-Command = Welcome | ToCall | Retire | Watch
+Command = Welcome | ToCall | CheckMedia | Retire | Watch
 
 _commands: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 _events: TypeAdapter[Event] = TypeAdapter(Event)

@@ -5,12 +5,17 @@ Part of the door between controller and bridge (`contract`), which names everyth
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from bridge.spec import Shape
 
-VERSION = 5
+VERSION = 6
 """Of the link. A worker and a controller with different versions refuse each other at `Hello`."""
+
+
+WORKER_NAME = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}"
+WorkerName = Annotated[str, StringConstraints(pattern=f"^{WORKER_NAME}$")]
+"""What logs, metrics and the API call a worker."""
 
 
 class Load(Shape):
@@ -35,15 +40,20 @@ class Load(Shape):
 
 
 class Hello(Shape):
-    """A worker introduces itself: where Asterisk should connect to, how many calls it can carry, which it has."""
+    """A worker introduces itself: where Asterisk should connect to, how many calls it can carry, which it has.
+
+    `boot`: random, one for each start of the process. A worker that comes back with another one is a new worker: name
+    and process id may well be those of the one before (containers).
+    """
 
     type: Literal["hello"] = "hello"
     version: int = VERSION
-    worker: str
+    worker: WorkerName
+    boot: Annotated[str, StringConstraints(min_length=16, max_length=64)]
     pid: int
-    host: str
-    port: int
-    capacity: int
+    host: Annotated[str, StringConstraints(min_length=1, max_length=253)]
+    port: int = Field(ge=1, le=65_535)
+    capacity: int = Field(ge=1, le=100_000)
     calls: tuple[str, ...] = ()
 
 
@@ -77,9 +87,16 @@ class Failed(Shape):
 
 
 class MediaConnected(Shape):
-    """Asterisk connected, its UUID was expected, silence is flowing: the leg may join the bridge."""
+    """Asterisk connected, its media id was expected, silence is flowing: the leg may join the bridge."""
 
     type: Literal["media_connected"] = "media_connected"
+    call: str
+
+
+class MediaChecked(Shape):
+    """Asterisk connected for a `CheckMedia`: it reaches this worker. `call` is the check's id."""
+
+    type: Literal["media_checked"] = "media_checked"
     call: str
 
 
@@ -263,6 +280,7 @@ CallEvent = (
     Ready
     | Failed
     | MediaConnected
+    | MediaChecked
     | MediaFormat
     | MediaGone
     | Said

@@ -335,7 +335,11 @@ class ControlLink:
 def _refusal(answer: InvalidStatus, url: str) -> Exception:
     status = answer.response.status_code
     if status in (401, 403):
-        return Refused(f"the controller refuses our token ({status}): set {contract.TOKEN_ENV} to its link token")
+        return Refused(f"the controller refuses our token ({status}): set {contract.TOKEN_ENV} to this worker's token")
+    if status == 429:
+        return Refused(
+            "the controller has seen too many wrong tokens from this address (429), and waits before the next"
+        )
     if status == 404:
         return Refused(f"no control link at this address (404): the path is {contract.LINK_PATH}")
     return answer

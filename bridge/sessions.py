@@ -17,13 +17,12 @@ from typing import Literal, Protocol
 import structlog
 
 from bridge import contract
+from bridge.audiosocket.check import MediaCheck
 from bridge.audiosocket.server import AudioSocketServer, Sink
 from bridge.levels import Levels
 from bridge.recorded import Recorded
 from bridge.recording import Recordings
 
-MEDIA_TTL = 180.0
-"""Seconds from `Prepare` in which Asterisk may connect: for calls that we dial, somebody's phone rings in between."""
 ORPHAN_SECONDS = 30.0
 """So long after the link broke, a call without a media leg will not get one."""
 SAYING = 1000
@@ -70,6 +69,8 @@ class Carried:
 
     call: str
     session: Session | None = None
+    sink: Sink | None = None
+    """What its media leg will talk to."""
     task: asyncio.Task[None] | None = None
     media: Media = Media.AWAITED
     ended: bool = False
@@ -167,6 +168,9 @@ class Sessions:
         if isinstance(command, contract.Watch):
             self._watched_until = asyncio.get_running_loop().time() + command.seconds
             return
+        if isinstance(command, contract.CheckMedia):
+            self._check(command)
+            return
         carried = self._calls.get(command.call)
         if carried is None or carried.session is None:
             # Ended in the same moment: its `Ended` is on its way.
@@ -229,9 +233,16 @@ class Sessions:
         self,
         carried: Carried,
         session: Session,
-        command: contract.Greet | contract.AnswerTool | contract.Order | contract.Record | contract.Close,
+        command: contract.ExpectMedia
+        | contract.Greet
+        | contract.AnswerTool
+        | contract.Order
+        | contract.Record
+        | contract.Close,
     ) -> None:
         match command:
+            case contract.ExpectMedia():
+                self._server.expect(command.media, command.call, carried.sink or session, command.seconds)
             case contract.Greet():
                 session.greet()
             case contract.AnswerTool():
@@ -260,10 +271,7 @@ class Sessions:
             session = self._factory(command.spec, call, lambda event: self._event(carried, event))
             if command.memory:
                 session.remember(command.memory)
-            self._server.expect(call, self._recorded(carried, session, command.spec.recording), MEDIA_TTL)
-        except ValueError:
-            self._refuse(call, "config", "a call's id must be a UUID")
-            return
+            carried.sink = self._recorded(carried, session, command.spec.recording)
         except Exception:  # the top of this command
             log.exception("session can't be made", call=call)
             self._refuse(call, "transient", FAULT)
@@ -279,6 +287,14 @@ class Sessions:
             return session
         carried.recorded = Recorded(session, carried.call, self._recordings, wanted, self._emit)
         return carried.recorded
+
+    def _check(self, command: contract.CheckMedia) -> None:
+        check = command.check
+        told = MediaCheck(lambda: self._emit(contract.MediaChecked(call=check)))
+        try:
+            self._server.expect(command.media, check, told, command.seconds)
+        except ValueError:  # the controller will miss the answer
+            log.error("a media id must be a UUID", check=check)
 
     def _refuse(self, call: str, kind: Literal["config", "transient"], message: str) -> None:
         log.warning("call refused", call=call, reason=message)

@@ -25,6 +25,13 @@ def towards(url: str, ca_file: str | None) -> ssl.SSLContext | None:
     return context
 
 
+def in_clear(url: str) -> bool:
+    """It leads to another machine, and what is sent there (tokens, keys, what is said) can be read on the way."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme not in ("https", "wss") and host not in LOOPBACK and not host.startswith("127.")
+
+
 def of_ours(certificate: str, key: str) -> ssl.SSLContext:
     """For those who come to us. `certificate`: PEM, with what leads to its authority. Raises OSError, ssl.SSLError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -9,40 +9,40 @@ dials the controller and acts on its commands until SIGTERM or SIGINT; then it t
 Refuses a token on the command line, where everybody on the machine could read it: it is in VOICEAI_BRIDGE_TOKEN.
 """
 
-import argparse
 import asyncio
 import contextlib
 import gc
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from time import monotonic, thread_time
+from uuid import uuid4
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from bridge import contract, notify, priority
 from bridge import log as logs
-from bridge.audiosocket.server import LOOPBACK, AudioSocketServer
+from bridge.audiosocket.server import AudioSocketServer
 from bridge.clock import Ticker
 from bridge.counts import Counts, Now
 from bridge.diskthread import DiskThread
 from bridge.effort import Meter
 from bridge.exposition import Exposition
 from bridge.link import ControlLink
+from bridge.options import Options as Options
+from bridge.options import metrics_place as metrics_place
+from bridge.options import parse as parse
+from bridge.options import port_list as port_list
 from bridge.realtime.client import open_client
 from bridge.realtime.warm import WarmLines
 from bridge.recording import Recordings
 from bridge.session import Session
 from bridge.sessions import SessionFactory, Sessions
 
-PRIVATE = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-"""Who may connect unless told otherwise: AudioSocket has no password but the call's UUID."""
 NOTICE_SECONDS = 1.0
 FLUSH_SECONDS = 1.0
 ALONE_CHECK_SECONDS = 1.0
@@ -56,38 +56,14 @@ else:
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The command line."""
-
-    controller: str
-    listen: str
-    ports: tuple[int, ...]
-    advertise: str
-    allow: tuple[str, ...]
-    capacity: int
-    name: str
-    drain: float
-    quit_after: float | None
-    warm: int = 0
-    ca: str | None = None
-    realtime: bool = False
-    metrics: tuple[str, tuple[int, ...]] | None = None
-    """Address and ports of its own /metrics."""
-
-
 class Worker:
     """All of a worker but the process around it: tests run it in their own. `run` returns after `stop`."""
 
     def __init__(self, options: Options, token: str, *, session_factory: SessionFactory | None = None) -> None:
         self._options = options
         self._ticker = Ticker()
-        self._server = AudioSocketServer(
-            self._ticker,
-            allow=options.allow,
-            # A refused or late connection must not keep out one that is expected.
-            limit=options.capacity * 2 + 16,
-        )
+        self._server = AudioSocketServer(self._ticker, allow=options.allow)
+        self._boot = uuid4().hex
         # The link tells what the sessions say, and the sessions act on what the link says.
         self._disk = DiskThread()
         self._recordings = Recordings(self._disk)
@@ -246,6 +222,7 @@ class Worker:
         options = self._options
         return contract.Hello(
             worker=options.name,
+            boot=self._boot,
             pid=os.getpid(),
             host=advertised(options.advertise, self._host, local),
             port=self._port,
@@ -282,62 +259,6 @@ def advertised(wanted: str, bound: str, local: str) -> str:
 
 
 # ---------------------------------------------------------------- the process
-
-
-def port_list(text: str) -> tuple[int, ...]:
-    """ "9092-9099", "9092" or "9092,9095"; 0 lets the system choose. Raises argparse.ArgumentTypeError."""
-    ports: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        try:
-            ports += range(int(first), int(last if dash else first) + 1)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{part!r} is no port and no range of ports like 9092-9099") from None
-    if not ports or not all(0 <= port <= 65_535 for port in ports):
-        raise argparse.ArgumentTypeError(f"{text!r} holds no ports between 0 and 65535")
-    return tuple(ports)
-
-
-def metrics_place(text: str) -> tuple[str, tuple[int, ...]]:
-    """ "9192-9199" on loopback, "10.0.0.5:9192" or "[::1]:9192" elsewhere. Raises argparse.ArgumentTypeError."""
-    host, _, ports = text.rpartition(":")
-    try:
-        place = str(ip_address(host.strip("[]"))) if host else "127.0.0.1"
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{host!r} is no IP address") from None
-    return place, port_list(ports)
-
-
-def parse(argv: Sequence[str]) -> Options:
-    """The command line as `Options`. Exits with status 2 and a usage message when it makes no sense."""
-    parser = argparse.ArgumentParser(
-        prog="voiceai bridge",
-        description="A bridge worker: carries the sound of calls between Asterisk (AudioSocket) and the AI.",
-        epilog=f"The link's token is read from the environment: {contract.TOKEN_ENV}.",
-    )
-    add = parser.add_argument
-    add("--controller", required=True, metavar="URL", help=f"ws://host:port{contract.LINK_PATH}, or wss://…")
-    add("--ca", metavar="FILE", help="for wss: whom to believe, an authority or the controller itself (the system's)")
-    add("--listen", default="127.0.0.1", metavar="IP", help="address for AudioSocket (default %(default)s)")
-    add("--ports", type=port_list, default="9092-9099", metavar="A-B", help="the first free one (default %(default)s)")
-    add("--advertise", default="auto", metavar="IP", help="where Asterisk connects to (default: as listened on)")
-    add("--allow", default=",".join(PRIVATE), metavar="CIDR,…", help="who may connect (default: private networks)")
-    add("--capacity", type=int, default=100, metavar="N", help="calls at once (default %(default)s)")
-    add("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="how the controller calls it")
-    add("--drain", type=float, default=3.0, metavar="S", help="seconds for present calls at SIGTERM (%(default)g)")
-    add("--quit-after", type=float, metavar="S", help="end after so long without controller and calls (never)")
-    add("--warm", type=int, default=0, metavar="N", help="AI connections kept open for coming calls (%(default)s)")
-    add(
-        "--metrics", type=metrics_place, metavar="[IP:]A-B", help="serve /metrics there, on loopback unless IP is given"
-    )
-    add("--realtime", action="store_true", help="run before everything else that is not realtime (sched(7))")
-    given = parser.parse_args(argv)
-    given.allow = tuple(part.strip() for part in given.allow.split(","))
-    if given.capacity < 1:
-        parser.error("--capacity must be at least 1")
-    if given.warm < 0:
-        parser.error("--warm must not be negative")
-    return Options(**vars(given))
 
 
 def settle_memory() -> None:

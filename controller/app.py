@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract, notify
 from bridge.trust import of_ours, towards
-from controller import rolling, routing, survivors
+from controller import rolling, routing, survivors, worker_admission
 from controller.api import exposition
 from controller.api.access import Doorkeeper
 from controller.api.audit import Trail
@@ -51,11 +51,13 @@ from controller.cost import Prices, Tariff
 from controller.events.service import Events
 from controller.instance import Holder, StoreLock
 from controller.live_book import LiveBook
+from controller.media_checks import MediaChecks
 from controller.metrics import Metrics, Present
 from controller.outbound.depth import Depth
 from controller.outbound.dialer import Dialer
 from controller.outbound.orders import Orders
 from controller.outbound.queue import Queue
+from controller.readiness import warnings_of
 from controller.records.history import History
 from controller.records.journal import Journal
 from controller.records.shelf import Shelf
@@ -108,13 +110,13 @@ class Controller:
         self._up = False
         self._deadline = ShutdownDeadline(EXIT_LATE)
         self._supervisor: Supervisor | None = None
-        token = config.bridge.token
-        self.link_token = token.get_secret_value() if token else survivors.link_token(config.store.beside)
+        self._admission = worker_admission.of(config.bridge, survivors.link_token(config.store.beside))
         self.workers = Workers(
-            *(self.link_token, self._worker_event, self._worker_lost),
+            *(self._admission, self._worker_event, self._worker_lost),
             retention=routing.retention(config),
             on_refused=metrics.worker_event_refused,
         )
+        self._media_checks = MediaChecks(self.workers, ari, lambda: self.registry.ready()["asterisk"])
         self._tools = HttpTools(config.http_tools)
         path = Path(config.records.journal or config.store.beside("voiceai.journal"))
         self._past, shelf, journal = History(database), Shelf(database), Journal(path)
@@ -211,7 +213,9 @@ class Controller:
         async with ApiServer(self._application(trail), at.host, at.port, tls, sockets) as server:
             if own_workers:
                 roll = survivors.Roll(config.store.beside("voiceai.workers"))
-                self._supervisor = Supervisor(self.workers, *workers_of(config, server.port, self.link_token), roll)
+                local = workers_of(config, server.port, self._admission.local_token)
+                self._supervisor = Supervisor(self.workers, *local, roll)
+                self._admission.local_names = frozenset(self._supervisor.names)
                 background.append(keep("supervisor", self._supervisor.run))
             for name in offer.without_destination(config):
                 log.warning(
@@ -280,6 +284,7 @@ class Controller:
             keep("tidying", lambda: self.records.tidy(self.registry.ids)),
             keep("watchdog", notify.watchdog),
             keep("beats", self.workers.watch),
+            keep("media checks", self._media_checks.run),
             keep("scenery", self.scenery.run),
         ]
 
@@ -318,13 +323,8 @@ class Controller:
             kept=Kept(self.database, trail),
             pace=config.api.rate,
             strangers=strangers,
-            warnings=self._warnings,
+            warnings=lambda: warnings_of(self.workers, self._tasks.failing),
         )
-
-    def _warnings(self) -> list[str]:
-        """What works again by itself, or not, and does not keep callers from being served."""
-        unstartable = [f"worker {name} can't be started: {why}" for name, why in self.workers.unstartable.items()]
-        return [*unstartable, *(f"the task `{name}` failed; the log has more" for name in self._tasks.failing)]
 
     def _replaced(self, by: str) -> None:
         log.critical(

@@ -38,6 +38,8 @@ def _table(page: WorkerPage) -> Table:
     table = Table("worker", "pid", "media", "state", "calls", "late ms", box=None)
     for each in page.workers:
         table.add_row(*_row(each))
+    said = [f"{each.name}: {each.reason}" for each in page.workers if each.reason]
+    table.caption = "\n".join(said) or None
     return table
 
 

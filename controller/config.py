@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from controller import config_schema, config_source, limits
 from controller.config_agents import Agent, AiProvider, HttpTool, Mcp, Price, star
 from controller.config_api import Api, Scope, Token
+from controller.config_bridge import Bridge
 from controller.config_canary import Canary
 from controller.config_checks import complete, problems_of
 from controller.config_errors import ConfigError, ConfigErrors, Path, dotted, render
@@ -33,16 +34,13 @@ from controller.config_values import (
     EndpointTemplate,
     HttpUrl,
     Name,
-    OptionalSecret,
     PhoneText,
-    PortsInRow,
     ReferTemplate,
     Secret,
     Section,
     SomeText,
     ToolName,
     TransferKind,
-    WorkerCount,
     plain,
 )
 from controller.config_webhooks import CallWebhooks, Webhook
@@ -63,31 +61,6 @@ class Ari(Section):
 
 class Asterisk(Section):
     ari: Ari
-
-
-class Bridge(Section):
-    """The worker processes, which carry the sound."""
-
-    workers: WorkerCount = "auto"
-    """How many to start on this machine; `auto`: one less than there are cores. 0: only workers on other machines."""
-    listen: SomeText = "127.0.0.1"
-    """Where the local workers wait for Asterisk's AudioSocket connections, which have no encryption and no password."""
-    ports: PortsInRow = Field(default="9092-9099", validate_default=True)
-    """Each local worker takes the first one that is free."""
-    advertise: SomeText = "127.0.0.1"
-    """The address under which Asterisk reaches the local workers."""
-    capacity: int = Field(100, ge=1, le=1000)
-    """Calls per worker."""
-    warm: int = Field(0, ge=0, le=20)
-    """Connections to the AI that each local worker keeps open for coming calls; they save a call's first second."""
-    realtime: bool = False
-    """The local workers run before everything on this machine that is not realtime too, such as Asterisk with its own
-    `highpriority`. Takes the right to it: `LimitRTPRIO=10` in the systemd unit."""
-    metrics: PortsInRow | None = None
-    """Each local worker serves its own `/metrics` on loopback, without a password, at the first of these ports that is
-    free."""
-    token: OptionalSecret = None
-    """What workers on other machines must show. Without it, or with an empty one, only the local ones are let in."""
 
 
 class Trunk(Section):

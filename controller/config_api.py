@@ -20,23 +20,26 @@ class Pace(Section):
     """At once, after a pause."""
 
 
-class Token(Section):
+class Credential(Section):
     name: Name
     """Who it was given to: appears in logs and in the records of what was done with it."""
     token_sha256: Sha256 | None = None
     """The token's SHA-256, in hex, as `voiceai token` prints it: what stands here opens nothing."""
     token: Secret | None = None
     """The token itself, instead. Less good: whoever reads it, here or in the environment, may use it."""
-    scopes: tuple[Scope, ...] = Field(min_length=1)
-    """read: see calls; call: place calls; control: act on calls and pause the queue; admin: everything."""
-    rate: Pace | None = None
-    """Instead of `api.rate`."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.token is None) == (self.token_sha256 is None):
             raise wrong("needs a `token_sha256` (or a `token`, and not both)", "`voiceai token NAME` makes one")
         return self
+
+
+class Token(Credential):
+    scopes: tuple[Scope, ...] = Field(min_length=1)
+    """read: see calls; call: place calls; control: act on calls and pause the queue; admin: everything."""
+    rate: Pace | None = None
+    """Instead of `api.rate`."""
 
 
 class Tls(Section):

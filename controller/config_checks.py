@@ -182,18 +182,20 @@ def _covers(first: Any, second: Any) -> bool:
 def _check_tokens(api: Mapping[str, Any], source: Source) -> None:
     listen = _value(address_of, api.get("listen", "127.0.0.1:8080"))
     shortest = SHORTEST_LOCAL_TOKEN if isinstance(listen, Address) and listen.loopback else SHORTEST_TOKEN
+    _check_credentials(("api", "tokens"), api.get("tokens"), shortest, source, "each user gets one of their own")
+
+
+def _check_credentials(where: Path, given: Any, shortest: int, source: Source, hint: str) -> None:
     seen: dict[tuple[str, str], int] = {}
-    for index, entry in _entries(api.get("tokens")):
+    for index, entry in _entries(given):
         for key in ("name", "token", "token_sha256"):
-            value, path = entry.get(key), ("api", "tokens", index, key)
+            value, path = entry.get(key), (*where, index, key)
             if not isinstance(value, str) or not value.strip() or path in source.unset:
                 continue
             if (key, value) in seen:
-                source.add(
-                    path, f"is the same as that of tokens[{seen[key, value]}]", "each user gets one of their own"
-                )
+                source.add(path, f"is the same as that of tokens[{seen[key, value]}]", hint)
             seen.setdefault((key, value), index)
-        _check_token(entry.get("token"), ("api", "tokens", index, "token"), shortest, source)
+        _check_token(entry.get("token"), (*where, index, "token"), shortest, source)
 
 
 def _check_token(value: Any, path: Path, shortest: int, source: Source) -> None:
@@ -214,9 +216,15 @@ def _check_bridge(top: Mapping[str, Any], source: Source) -> None:
     ports = _value(ports_of, bridge.get("ports", "9092-9099"))
     listen = _value(address_of, api.get("listen", "127.0.0.1:8080"))
     _check_token(token, ("bridge", "token"), SHORTEST_TOKEN, source)
-    if str(workers) == "0" and not token:
+    each = "each worker gets one of its own"
+    _check_credentials(("bridge", "tokens"), bridge.get("tokens"), SHORTEST_TOKEN, source, each)
+    for index, entry in _entries(bridge.get("tokens")):
+        if str(workers) != "0" and re.fullmatch(r"w[0-9]+", str(entry.get("name"))):
+            own = "is what a worker of this machine is called"
+            source.add(("bridge", "tokens", index, "name"), own, "give it another name, such as edge-1")
+    if str(workers) == "0" and not token and not bridge.get("tokens"):
         source.add(
-            ("bridge", "workers"), "leaves no worker at all", "set bridge.token, so that remote workers may come"
+            ("bridge", "workers"), "leaves no worker at all", "set bridge.tokens, so that remote workers may come"
         )
     if isinstance(ports, Ports) and str(workers).isdigit() and int(workers) > len(ports):
         hint = "each worker needs a port of its own"

@@ -223,6 +223,15 @@ def _headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def _allowed_host(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?", text) or not re.search("[A-Za-z]", text):
+            raise wrong("is no address, no network such as 10.0.0.0/24 and no host name") from None
+    return text
+
+
 def _template_text(text: str) -> str:
     said = templates.problem(text)
     if said is not None:
@@ -266,6 +275,7 @@ ToolName = Annotated[str, _TOOL[0], _TOOL[1]]
 Digit = Annotated[str, _DIGIT[0], _DIGIT[1]]
 SoundName = Annotated[str, _SOUND[0], _SOUND[1]]
 Host = Annotated[str, _HOST[0], _HOST[1]]
+AllowedHost = Annotated[str, AfterValidator(_allowed_host)]
 UrlTemplate = Annotated[str, AfterValidator(url_template)]
 HeaderValues = Annotated[dict[str, str], AfterValidator(_headers)]
 SomeText = Annotated[str, AfterValidator(_some)]

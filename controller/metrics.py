@@ -220,17 +220,19 @@ class Present(Collector):
         capacity = _gauge("worker_capacity", "Calls that this worker carries at most.", "worker")
         sessions = _gauge("worker_sessions", "Calls that it carries now.", "worker")
         legs = _gauge("worker_legs", "AudioSocket connections that it has now.", "worker")
+        reached = _gauge("worker_reached", "1 while Asterisk reaches this worker's AudioSocket port.", "worker")
         late = _gauge("worker_tick_lateness_seconds", "Of its 20 ms tick, over half a second.", "worker", "quantile")
         busy = _gauge("worker_busy_ratio", "Of the one core that it can use, over half a second.", "worker")
         for worker in workers:
             busy.add_metric([worker.name], worker.load.busy)
             up.add_metric([worker.name], worker.socket is not None)
+            reached.add_metric([worker.name], worker.media.reached)
             capacity.add_metric([worker.name], worker.capacity)
             sessions.add_metric([worker.name], worker.load.sessions)
             legs.add_metric([worker.name], worker.load.legs)
             late.add_metric([worker.name, "0.99"], worker.load.lateness_p99_ms / 1000)
             late.add_metric([worker.name, "1"], worker.load.lateness_max_ms / 1000)
-        yield from (up, capacity, sessions, legs, late, busy)
+        yield from (up, reached, capacity, sessions, legs, late, busy)
         yield from _efforts(workers)
 
 

@@ -21,7 +21,7 @@ async def roll(workers: Workers, names: list[str], seconds: float) -> bool:
     log.info("workers are replaced one by one", workers=len(names))
     for name in names:
         worker = workers.get(name)
-        before = worker.pid if worker is not None else 0
+        before = worker.boot if worker is not None else ""
         try:
             await workers.retire(name, seconds)
         except UnknownWorker:
@@ -33,10 +33,10 @@ async def roll(workers: Workers, names: list[str], seconds: float) -> bool:
     return True
 
 
-async def _back(workers: Workers, name: str, before: int, seconds: float) -> bool:
+async def _back(workers: Workers, name: str, before: str, seconds: float) -> bool:
     try:
         async with asyncio.timeout(seconds):
-            while (worker := workers.get(name)) is None or worker.pid == before or worker.socket is None:  # noqa: ASYNC110
+            while (worker := workers.get(name)) is None or worker.boot == before or worker.socket is None:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK)  # `changed` has its one listener
     except TimeoutError:
         return False

@@ -7,13 +7,15 @@ Workers on other machines are watched by their own `voiceai bridge`.
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
 
-from bridge import contract, notify
+from bridge import contract
 from controller.config import Config
 from controller.survivors import Roll, Survivor
 from controller.workers import Workers
@@ -26,6 +28,15 @@ STARTING = 10.0  # seconds a new process has until its first hello
 STOPPING = 5.0  # seconds between SIGTERM and SIGKILL
 ALONE = 30  # seconds without controller and calls after which a worker of ours ends by itself: we were killed
 RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 5.0)  # a process that keeps dying must not spin
+NEEDED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TZ|TZDIR|LANG|LANGUAGE|LC_[A-Z]+|TMPDIR|TEMP|TMP|XDG_RUNTIME_DIR"
+    r"|PYTHON[A-Z_]*|VIRTUAL_ENV|COVERAGE_[A-Z_]+|LD_LIBRARY_PATH|DYLD_[A-Z_]+|MALLOC_[A-Z_]+"
+    r"|SSL_CERT_(FILE|DIR)|OPENSSL_CONF|(HTTPS?|ALL|NO|WS|WSS|SOCKS)_PROXY"
+    r"|VOICEAI_LOG|VOICEAI_LOG_PII|NO_COLOR|FORCE_COLOR|TERM|COLUMNS"
+    r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA"
+    r"|NUMBER_OF_PROCESSORS|PROCESSOR_ARCHITECTURE"
+)
+"""Names of environment variables: where programs and files are, language and time, proxies, certificates, logging."""
 STEADY = 5.0  # seconds; one that lived so long does not spin, and callers wait for the next
 
 
@@ -34,10 +45,11 @@ Process = asyncio.subprocess.Process | Survivor
 
 @dataclass(frozen=True, slots=True)
 class WorkerCommand:
-    """How a worker of ours is started. `token` goes by environment: command lines are public."""
+    """How a worker of ours is started. `token` makes the token of a name, which goes by environment: command lines are
+    public."""
 
     controller: str
-    token: str
+    token: Callable[[str], str]
     listen: str
     ports: str
     advertise: str
@@ -61,10 +73,11 @@ class WorkerCommand:
             *(("--ca", self.ca) if self.ca else ()),
             *(("--realtime",) if self.realtime else ()),
             *(("--metrics", self.metrics) if self.metrics else ()),
+            "--insecure",  # wherever the API listens: it is this machine
         ]
 
 
-def workers_of(config: Config, port: int, token: str) -> tuple[WorkerCommand, int]:
+def workers_of(config: Config, port: int, token: Callable[[str], str]) -> tuple[WorkerCommand, int]:
     """How the workers of this machine are started, and how many. `port`: where the link is served."""
     bridge, listen = config.bridge, config.api.listen.host
     host, tls = "127.0.0.1" if listen in ("0.0.0.0", "::") else listen, config.api.tls
@@ -148,7 +161,7 @@ class Supervisor:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command.argv(name),
-                env=_environment() | {contract.TOKEN_ENV: self._command.token},
+                env=environment(os.environ) | {contract.TOKEN_ENV: self._command.token(name)},
                 stdin=asyncio.subprocess.DEVNULL,
                 # Its own process group: Ctrl-C at the terminal is for us, and we stop the workers in order.
                 start_new_session=True,
@@ -186,8 +199,10 @@ class Supervisor:
             exited.cancel()
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in notify.VARIABLES}
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What a worker needs of it. Passwords, tokens and keys of the controller are none of its business: what it needs
+    for a call is told over the link."""
+    return {name: value for name, value in ours.items() if NEEDED.fullmatch(name.upper())}
 
 
 async def _terminate(process: Process) -> None:

@@ -3,6 +3,7 @@
 Owns the judgement of its load. Who there is, and who gets a call, is `workers.py`'s.
 """
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from bridge import contract
+from controller.reachability import Reachability
 
 log = structlog.get_logger()
 
@@ -43,6 +45,12 @@ class Worker:
     """It does not keep its time: its calls go on, and it gets no new ones until it has been well for a while."""
     retiring: bool = False
     """It was told to end."""
+    boot: str = ""
+    """One start of one process: the same name and process id may come back with another one, which is a new worker."""
+    media: Reachability = field(default_factory=Reachability)
+    """Whether Asterisk reaches it."""
+    beaten: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with each beat, and when its link breaks; whoever waits clears it."""
     _trend: int = 0
     """Beats in a row that speak for a change."""
 
@@ -76,10 +84,21 @@ class Worker:
         """It goes on with its calls and gets no new ones: it ends, by our wish or somebody else's."""
         return self.retiring or self.load.draining
 
+    @property
+    def serving(self) -> bool:
+        """Its link is up, and it does not end."""
+        return self.socket is not None and not self.draining
+
     def fits(self) -> bool:
         """One more call."""
-        up = self.socket is not None and not self.tired and not self.draining
-        return up and len(self.calls) < self.capacity
+        return self.serving and not self.tired and len(self.calls) < self.capacity
+
+    def move(self, hello: contract.Hello, *, check: bool) -> None:
+        """Where it is now, and what it can carry: what it said before may not be so any more. `check`: whether Asterisk
+        reaches it there is to be found out before a call does."""
+        if (self.host, self.port) != (hello.host, hello.port):
+            self.media = Reachability(check_due=0.0 if check else None)
+        self.host, self.port, self.capacity = hello.host, hello.port, hello.capacity
 
     @property
     def media_address(self) -> str:

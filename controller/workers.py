@@ -6,22 +6,22 @@ workers say about a call goes to `on_event` in the order in which it was said.
 """
 
 import asyncio
-import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from time import monotonic
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
-from pydantic import ValidationError
 
 from bridge import contract
 from controller.link_events import received
+from controller.link_handshake import hello_of, holder_of, refuse
 from controller.worker import Worker as Worker
+from controller.worker_admission import Holder, WorkerAdmission
+from controller.worker_choice import choose, with_room
 
 log = structlog.get_logger()
 
-HELLO_TIMEOUT = 5.0  # seconds a connected worker has to introduce itself
 SEND_TIMEOUT = 2.0  # seconds; a worker that does not read for this long is as good as gone
 SILENT = 2.0  # seconds without a beat after which a worker counts as dead
 CHECK_EVERY = 0.25
@@ -51,14 +51,14 @@ class Workers:
 
     def __init__(
         self,
-        token: str,
+        admission: WorkerAdmission,
         on_event: Callable[[contract.CallEvent], None],
         on_lost: Callable[[str], None],
         *,
         retention: tuple[contract.Retention, ...] = (),
         on_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._token = token.encode()
+        self._admission = admission
         self._on_event = on_event
         self._on_lost = on_lost
         self._on_refused = on_refused
@@ -76,6 +76,10 @@ class Workers:
         """Workers of this machine whose process could not be started at the last try, and why."""
         self.changed = asyncio.Event()
         """Set whenever a worker came or went; whoever waits clears it."""
+        self.media_doubted = asyncio.Event()
+        """Set whenever a worker is to be checked (`media_checks`); whoever waits clears it."""
+        self.on_checked: Callable[[Worker, str], None] = lambda _, __: None
+        """Who waits for it: Asterisk has connected to that worker for the check of this id."""
 
     # ------------------------------------------------------------ for call control
 
@@ -86,23 +90,18 @@ class Workers:
         return self._workers.get(name)
 
     def has_room(self) -> bool:
-        return bool(self._fit())
-
-    def _fit(self) -> list[Worker]:
-        return [worker for worker in self._workers.values() if worker.fits()]
+        return bool(with_room(self._workers.values()))
 
     def returning(self) -> bool:
         """None has room, but one was there a moment ago, or we have only just begun: whoever starts them starts the
         next."""
         return not self.has_room() and monotonic() - self._lost_at < RESTART
 
-    def assign(self, call: str) -> Worker:
-        """Give the call to the least loaded of those that keep their time; to the least strained if none does. Raises
-        NoWorker."""
-        fit = self._fit()
-        if not fit:
+    def assign(self, call: str, failed: Mapping[str, int] | None = None) -> Worker:
+        """Give the call to the one that suits it best. `failed`: as `choose` has it. Raises NoWorker."""
+        worker = choose(self._workers.values(), failed or {})
+        if worker is None:
             raise NoWorker("no bridge worker is free")
-        worker = min(fit, key=lambda w: (w.strain, len(w.calls) / w.capacity))
         worker.calls.add(call)
         self._by_call[call] = worker
         return worker
@@ -140,6 +139,29 @@ class Workers:
         if worker is not None:
             worker.calls.discard(call)
 
+    def media_failed(self, call: str, reason: str) -> str | None:
+        """Asterisk did not reach the worker of this call: others are taken until it is reached again. Its boot id."""
+        worker = self._by_call.get(call)
+        if worker is None or worker is self._awaited:
+            return None
+        if worker.media.call_failed(reason, asyncio.get_running_loop().time()):
+            log.error(
+                "a call's sound did not reach its worker; others are taken while it is checked",
+                **{"call": call, "worker": worker.name, "media": worker.media_address, "reason": reason},
+            )
+        self.media_doubted.set()
+        return worker.boot
+
+    async def tell(self, worker: Worker, command: contract.Command) -> None:
+        """What concerns no call, now or never. Raises WorkerUnreachable."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                if worker.socket is None:
+                    raise ConnectionResetError
+                await worker.socket.send_str(contract.encode(command))
+        except (ConnectionError, TimeoutError) as error:
+            raise WorkerUnreachable("The worker can't be told anything at the moment.") from error
+
     async def send(self, call: str, command: contract.Command) -> None:
         """Tell the worker that carries this call, now or as soon as its broken link is back. Raises WorkerUnreachable:
         the call has no worker, or one that does not read."""
@@ -169,19 +191,16 @@ class Workers:
         worker.retiring = True
         log.info("worker retires", worker=name, calls=len(worker.calls), seconds=seconds)
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await worker.socket.send_str(contract.encode(contract.Retire(seconds=seconds)))
-        except (ConnectionError, TimeoutError) as error:
+            await self.tell(worker, contract.Retire(seconds=seconds))
+        except WorkerUnreachable as error:
             worker.retiring = False
-            raise UnknownWorker("The worker can't be told anything at the moment.") from error
+            raise UnknownWorker(str(error)) from error
 
     async def tell_all(self, command: contract.Watch) -> None:
         """All whose link is up, as far as they read: it is told again anyway."""
         for worker in [each for each in self._workers.values() if each.socket is not None and not each.behind]:
-            with suppress(ConnectionError, TimeoutError):
-                async with asyncio.timeout(SEND_TIMEOUT):
-                    if worker.socket is not None:
-                        await worker.socket.send_str(contract.encode(command))
+            with suppress(WorkerUnreachable):
+                await self.tell(worker, command)
 
     async def watch(self) -> None:
         """Gives up workers that are silent: those of this machine are killed before that by their supervisor, others
@@ -219,17 +238,19 @@ class Workers:
 
     async def endpoint(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler of `contract.LINK_PATH`. One request is one worker's link, until it breaks."""
-        # Header bytes that are not UTF-8 come as surrogates.
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(given, self._token):
-            log.warning("worker refused: wrong link token", remote=request.remote)
-            raise web.HTTPUnauthorized(text="wrong link token")
+        holder = holder_of(self._admission, request)
         socket = web.WebSocketResponse(heartbeat=5, max_msg_size=2 * contract.MAX_EVENT_BYTES)
         await socket.prepare(request)
-        hello = await self._welcome(socket)
+        hello = await hello_of(socket)
         if hello is None:
             return socket
-        worker = self._register(hello, socket)
+        refusal = self._admission.refusal(holder, hello, request.remote) or await self._taken(hello, request.remote)
+        if refusal is not None:
+            return await refuse(socket, hello, request.remote, refusal)
+        await socket.send_str(self._welcome_text)
+        if self._rival(hello) is not None:
+            return socket  # one more of that name has come in this moment; this one is told at its next attempt
+        worker = self._register(hello, socket, holder)
         try:
             await self._catch_up(worker, hello, socket)
             await self._listen(worker, socket)
@@ -239,28 +260,36 @@ class Workers:
             self._link_broke(worker, socket)
         return socket
 
-    async def _welcome(self, socket: web.WebSocketResponse) -> contract.Hello | None:
-        try:
-            async with asyncio.timeout(HELLO_TIMEOUT):
-                hello = contract.decode_event(await socket.receive_str())
-        except (TimeoutError, TypeError, ValidationError) as error:
-            log.warning("worker refused: no proper hello", reason=type(error).__name__)
-            await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"hello expected")
+    async def _taken(self, hello: contract.Hello, remote: str | None) -> str | None:
+        """Why it can't have its name: another worker has it, and lives. One that is silent is given up for it."""
+        rival = self._rival(hello)
+        if rival is None:
             return None
-        if not isinstance(hello, contract.Hello) or hello.version != contract.VERSION:
-            log.error("worker refused: it speaks another version; run the same release everywhere")
-            await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"wrong version")
+        rival.beaten.clear()
+        for _ in range(4):  # if it is we who stand still for so long, its beat may wait in our socket
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SILENT / 4):
+                    await rival.beaten.wait()
+        if self._rival(hello) is rival and not rival.beaten.is_set():
+            self.lost(rival.name, f"silent while a new process of its name came from {remote}")
+        if self._rival(hello) is None:
             return None
-        await socket.send_str(self._welcome_text)
-        return hello
+        return f"another worker named {hello.worker} is up: start this one with another --name"
 
-    def _register(self, hello: contract.Hello, socket: web.WebSocketResponse) -> Worker:
-        """Newest link wins: a worker reconnects before we notice that its old link is dead."""
+    def _rival(self, hello: contract.Hello) -> Worker | None:
+        """Another process of that name whose link is up."""
         known = self._workers.get(hello.worker)
-        if known is not None and known.pid != hello.pid:
+        return known if known is not None and known.boot != hello.boot and known.socket is not None else None
+
+    def _register(self, hello: contract.Hello, socket: web.WebSocketResponse, holder: Holder) -> Worker:
+        """Of the same process the newest link wins: it reconnects before we notice that its old link is dead. A new
+        process is a new worker, whatever its name and process id are."""
+        known = self._workers.get(hello.worker)
+        if known is not None and known.boot != hello.boot:
             self.lost(hello.worker, "replaced by a new process")
             known = None
-        worker = known or Worker(hello.worker, hello.pid, hello.host, hello.port, hello.capacity, socket)
+        worker = known or Worker(hello.worker, hello.pid, "", 0, hello.capacity, socket, boot=hello.boot)
+        worker.move(hello, check=not holder.local)
         worker.socket, worker.load = socket, contract.Load()
         worker.last_beat = asyncio.get_running_loop().time()
         self._workers[worker.name] = worker
@@ -273,6 +302,7 @@ class Workers:
             self._on_lost(call)
         worker.behind = True
         self.changed.set()
+        self.media_doubted.set()
         return worker
 
     async def _catch_up(self, worker: Worker, hello: contract.Hello, socket: web.WebSocketResponse) -> None:
@@ -338,8 +368,11 @@ class Workers:
         if isinstance(event, contract.Beat):
             worker.load = event.load
             worker.judge()
+            worker.beaten.set()
         elif isinstance(event, contract.Scenes):
             self.on_scenes([each for each in event.scenes if self._by_call.get(each.call) is worker])
+        elif isinstance(event, contract.MediaChecked):
+            self.on_checked(worker, event.call)
         elif isinstance(event, contract.Hello):
             log.warning("worker said hello twice", worker=worker.name)
         elif self._by_call.get(event.call) is not worker:
@@ -354,6 +387,7 @@ class Workers:
         if worker.socket is not socket or self._workers.get(worker.name) is not worker:
             return
         worker.socket = None
+        worker.beaten.set()
         log.warning("worker link broke", worker=worker.name, calls=len(worker.calls))
         loop = asyncio.get_running_loop()
         self._graces[worker.name] = loop.call_later(RETURN_GRACE, self.lost, worker.name, "its link did not return")

@@ -10,12 +10,14 @@ because sound that comes late is worse than none; the reader never stops reading
 
 import asyncio
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 import structlog
 
 from bridge.audiosocket import wire
+from bridge.audiosocket.check import MediaCheck
 from bridge.audiosocket.rates import OUR_RATE, Converter
 from bridge.clock import Cadence, Ticker
 
@@ -63,11 +65,14 @@ class Front(Protocol):
     def refuse(self, leg: "Leg") -> str | None:
         """At accept: may this peer connect?"""
 
-    def admit(self, leg: "Leg", call: str) -> Sink | str:
-        """At the UUID: whose leg is it? A text is a refusal."""
+    def admit(self, leg: "Leg", media: str) -> tuple[str, Sink] | str | None:
+        """At the media id: which call's leg is it? A text is a refusal; None: `Leg.accept` may follow."""
 
     def explain_rate(self, leg: "Leg", rate: int) -> None:
         """The leg is not 24 kHz."""
+
+    def refused(self, leg: "Leg", reason: str, *, fault: bool) -> None:
+        """It is over, and has never been a call's."""
 
     def departed(self, leg: "Leg") -> None:
         """The connection is closed and holds nothing any more."""
@@ -87,10 +92,15 @@ class Leg(asyncio.Protocol):
 
     def __init__(self, front: Front, ticker: Ticker, *, handshake_timeout: float) -> None:
         self.call = ""
-        """The UUID as the peer named it; empty until it came."""
+        """Whose leg it is; empty until that is known."""
+        self.media = ""
+        """The media id that the peer showed; empty until it came. It is a secret until then, and never logged."""
         self.peer = ""
         """The IP address of Asterisk."""
+        self.accepted_at = 0.0
+        """Loop time."""
         self.counters = LegCounters()
+        self._tell: Callable[..., None] = log.info
         self._front = front
         self._ticker = ticker
         self._handshake_timeout = handshake_timeout
@@ -111,6 +121,10 @@ class Leg(asyncio.Protocol):
         return f"<Leg [{self.call or 'nameless'}, {self._rate or 'no'} Hz, {self._reason or 'open'}]>"
 
     @property
+    def open(self) -> bool:
+        return self._reason is None
+
+    @property
     def late_frames(self) -> int:
         """Frames never sent because this process stalled for longer than is caught up."""
         return self._cadence.skipped if self._cadence is not None else 0
@@ -124,6 +138,19 @@ class Leg(asyncio.Protocol):
         """End the leg; Asterisk sees its media channel hang up. `media_gone` follows with this reason. Idempotent."""
         self._end(reason)
 
+    def accept(self, call: str, sink: Sink) -> None:
+        """It is this call's leg."""
+        if self._handshake is not None:
+            self._handshake.cancel()
+        self.call, self._sink = call, sink
+        if isinstance(sink, MediaCheck):
+            self._tell = log.debug
+        self._tell("media leg connected", call=call, peer=self.peer)
+        try:
+            sink.media_connected(self)
+        except Exception as fault:  # the top of this leg: the session's fault ends its own call only
+            self._failed(fault)
+
     def hasten(self) -> None:
         """Sound was queued after silence: fetch it within 8 ms, mostly 2, instead of up to 20."""
         if self._cadence is not None:
@@ -134,6 +161,7 @@ class Leg(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.peer = str(self._transport.get_extra_info("peername", ("unknown",))[0])
+        self.accepted_at = asyncio.get_running_loop().time()
         refusal = self._front.refuse(self)
         if refusal is not None:
             self._end(refusal, fault=True)
@@ -148,9 +176,7 @@ class Leg(asyncio.Protocol):
         self._transport.write(self._silence)
         self.counters.frames_out += 1
         self._cadence = self._ticker.add(self._tick, self._failed)
-        self._handshake = asyncio.get_running_loop().call_later(
-            self._handshake_timeout, self._end, f"no UUID within {self._handshake_timeout:g} s", True
-        )
+        self._await(f"no media id within {self._handshake_timeout:g} s")
 
     def data_received(self, data: bytes) -> None:
         if self._reason is not None:
@@ -190,36 +216,42 @@ class Leg(asyncio.Protocol):
         match message:
             case wire.Audio(rate, pcm):
                 self._hear(rate, pcm)
-            case wire.Uuid(call):
-                self._introduce(call)
+            case wire.Uuid(media):
+                self._introduce(media)
             case wire.Digit(digit) if self._sink is not None:
                 self._sink.caller_digit(digit)
             case wire.Hangup():
                 self._end("hung up by the peer")
             case wire.Fault(payload):
                 self._end(f"the peer reported an error {payload[:8].hex()}".rstrip(), fault=True)
-            case _:
-                self._end("no UUID in the first frame", fault=True)
+            case _ if not self.media:
+                self._end("no media id in the first frame", fault=True)
 
-    def _introduce(self, call: str) -> None:
-        if self.call:
-            self._end("a second UUID on one connection", fault=True)
-            return
+    def _await(self, otherwise: str) -> None:
+        """`accept`, or more of the handshake; `otherwise` this is over."""
         if self._handshake is not None:
             self._handshake.cancel()
-        self.call = call
-        admitted = self._front.admit(self, call)
+        loop = asyncio.get_running_loop()
+        self._handshake = loop.call_later(self._handshake_timeout, self._end, otherwise, True)
+
+    def _introduce(self, media: str) -> None:
+        if self.media:
+            self._end("a second media id on one connection", fault=True)
+            return
+        self.media = media
+        admitted = self._front.admit(self, media)
         if isinstance(admitted, str):
             self._end(admitted, fault=True)
-            return
-        self._sink = admitted
-        log.info("media leg connected", call=call, peer=self.peer)
-        self._sink.media_connected(self)
+        elif admitted is None:
+            self._await("media id unknown")
+        else:
+            self.accept(*admitted)
 
     def _hear(self, rate: int, pcm: bytes) -> None:
         if self._sink is None:
-            self._end("no UUID in the first frame", fault=True)
-            return
+            if not self.media:
+                self._end("no media id in the first frame", fault=True)
+            return  # nobody's yet, and in no bridge: there is nothing to hear
         self.counters.frames_in += 1
         if rate != self._rate:
             self._adopt(rate, len(pcm))
@@ -289,8 +321,11 @@ class Leg(asyncio.Protocol):
             self._handshake.cancel()
         if self._cadence is not None:
             self._cadence.remove()
-        tell = log.warning if fault else log.info
-        tell("AudioSocket connection over", call=self.call, peer=self.peer, reason=reason)
+        if self.call:
+            tell = log.warning if fault else self._tell
+            tell("AudioSocket connection over", call=self.call, peer=self.peer, reason=reason)
+        else:
+            self._front.refused(self, reason, fault=fault)
         if self._transport.get_write_buffer_size():
             self._transport.abort()  # a close would wait for a peer that does not read
         else:

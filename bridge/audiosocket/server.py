@@ -1,8 +1,12 @@
 """The AudioSocket server of a worker: who may connect, and for which call.
 
-Owns the listening socket and the list of calls that are expected. A connection is for a call that was announced with
-`expect`, is used once, comes in time and from an allowed address; any other is closed with one log line and the
-others do not notice. What happens on a connection is `bridge.audiosocket.leg`'s.
+Owns the listening socket and the list of connections that are expected. A connection shows a media id that was told
+with `expect`, once, in time and from an allowed address; any other is closed and the others do not notice. Asterisk may
+be here before `expect` is: such a connection waits for a moment. What happens on a connection is
+`bridge.audiosocket.leg`'s.
+
+Connections that have shown no expected id are few, so that no flood of them keeps Asterisk out: of too many the oldest
+is closed, because Asterisk shows its id in the millisecond in which it connects. They take no place of those expected.
 
 Refuses to know what a session is: it hands each leg to the `Sink` that was announced for it.
 """
@@ -22,14 +26,23 @@ from bridge.clock import Ticker
 __all__ = ["AudioSocketServer", "Leg", "NoFreePort", "Sink"]
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
-HANDSHAKE_TIMEOUT = 2.0
-"""Seconds from accept to the UUID. Asterisk sends it in the same millisecond."""
-LIMIT = 1000
+HANDSHAKE_TIMEOUT = 1.0
+"""Seconds from accept to the media id, and from there to its being expected. Asterisk sends it in the same millisecond;
+the controller tells it before, on a way that may be slower."""
+UNEXPECTED = 256
+"""Connections at once that have not shown an expected media id."""
+UNEXPECTED_PER_ADDRESS = 32
+"""Likewise, from one address, those apart that have only just come."""
+JUST_COME = 0.1
+"""Seconds: those accepted in one go with Asterisk's connection are not closed for each other's sake."""
+REFUSALS_LOGGED = 10
+REFUSALS_WINDOW = 10.0
+"""In so many seconds so many refusals have a line of their own in the log; the rest is counted."""
 CLOSE_TIMEOUT = 1.0
 """Seconds in which closed connections must be gone."""
 BACKLOG = 512
 """A storm of calls connects faster than a busy loop accepts; a full backlog costs Asterisk 2 s per call."""
-REMEMBERED_UUIDS = 4096
+REMEMBERED_IDS = 4096
 
 RATE_FIX = (
     "the leg works, resampled, but telephone quality is lost twice: originate it with format slin24 "
@@ -45,6 +58,7 @@ class NoFreePort(OSError):
 
 @dataclass(frozen=True, slots=True)
 class _Expectation:
+    call: str
     sink: Sink
     until: float
 
@@ -52,8 +66,8 @@ class _Expectation:
 class AudioSocketServer:
     """Listens for Asterisk.
 
-    `allow`: networks (CIDR) that may connect. `handshake_timeout`: seconds until a connection must have named its call.
-    `limit`: connections at once, nameless ones included.
+    `allow`: networks (CIDR) that may connect. `handshake_timeout`: seconds until a connection must have shown its media
+    id. `unexpected`, `per_address`: connections at once that have shown no expected one, of all and of one address.
     """
 
     def __init__(
@@ -62,17 +76,25 @@ class AudioSocketServer:
         *,
         allow: Iterable[str] = LOOPBACK,
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
-        limit: int = LIMIT,
+        unexpected: int = UNEXPECTED,
+        per_address: int = UNEXPECTED_PER_ADDRESS,
     ) -> None:
         self._ticker = ticker
         self._allow: list[IPv4Network | IPv6Network] = [ip_network(network) for network in allow]
         self._handshake_timeout = handshake_timeout
-        self._limit = limit
+        self._unexpected_limit = unexpected
+        self._per_address = per_address
         self._server: asyncio.Server | None = None
         self._expected: dict[str, _Expectation] = {}
         self._used: dict[str, None] = {}
-        """UUIDs that were accepted before, oldest first: only to tell a second use from an unknown one in the log."""
+        """Media ids that were accepted before, oldest first: only to tell a second use from an unknown one."""
         self._legs: set[Leg] = set()
+        self._unexpected: dict[Leg, None] = {}
+        """Those that have not shown an expected media id, oldest first."""
+        self._early: dict[str, Leg] = {}
+        """Those of them that have shown one, which nobody has told us yet."""
+        self._refusals = 0
+        self._refusals_told: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
         self._rate_explained = False
@@ -103,18 +125,24 @@ class AudioSocketServer:
             return bound
         raise NoFreePort(errno.EADDRINUSE, f"no free port on {host} among {ports}")
 
-    def expect(self, call: str, sink: Sink, ttl: float) -> None:
-        """Accept one connection for this call (a UUID) within `ttl` seconds. Raises ValueError for what is no UUID."""
-        now = asyncio.get_running_loop().time()
+    def expect(self, media: str, call: str, sink: Sink, ttl: float) -> None:
+        """Accept one connection that shows this media id (a UUID), for this call, within `ttl` seconds. What was
+        expected for the call before is not any more. Raises ValueError for what is no UUID."""
+        now, name = asyncio.get_running_loop().time(), str(uuid.UUID(media))
+        self.forget(call)
         for late in [known for known, expectation in self._expected.items() if expectation.until < now]:
             del self._expected[late]
-        name = str(uuid.UUID(call))
-        self._used.pop(name, None)
-        self._expected[name] = _Expectation(sink, now + ttl)
+        early = self._early.pop(name, None)
+        if early is not None and early.open:
+            self._use(early, name)
+            early.accept(call, sink)
+        else:
+            self._expected[name] = _Expectation(call, sink, now + ttl)
 
     def forget(self, call: str) -> None:
         """No connection for this call any more; one that is open stays open. Unknown calls are ignored."""
-        self._expected.pop(call, None)
+        for media in [media for media, expectation in self._expected.items() if expectation.call == call]:
+            del self._expected[media]
 
     def hang_up(self, call: str, reason: str) -> None:
         """Close the leg of a call whose session can't do it any more. No such leg: nothing happens."""
@@ -124,6 +152,9 @@ class AudioSocketServer:
     async def close(self) -> None:
         """Stop listening and close all legs; returns when they are gone, within `CLOSE_TIMEOUT`."""
         self._expected.clear()
+        if self._refusals_told is not None:
+            self._refusals_told.cancel()
+            self._tell_uncounted()
         if self._server is not None:
             self._server.close()
         for leg in tuple(self._legs):
@@ -142,21 +173,22 @@ class AudioSocketServer:
         self._empty.clear()
         if not self._allowed(leg.peer):
             return "address not allowed"
-        if len(self._legs) > self._limit:
-            return f"more than {self._limit} connections"
+        self._unexpected[leg] = None
+        self._make_room(leg.peer)
         return None
 
-    def admit(self, leg: Leg, call: str) -> Sink | str:
-        """Each UUID once, and only in its time."""
-        expectation = self._expected.pop(call, None)
+    def admit(self, leg: Leg, media: str) -> tuple[str, Sink] | str | None:
+        """Each media id once, and only in its time. One that nobody has told us yet may still be told."""
+        expectation = self._expected.pop(media, None)
         if expectation is None:
-            return "UUID used a second time" if call in self._used else "UUID unknown"
+            if media in self._used or media in self._early:
+                return "media id used a second time"
+            self._early[media] = leg
+            return None
         if expectation.until < asyncio.get_running_loop().time():
-            return "UUID too late"
-        self._used[call] = None
-        if len(self._used) > REMEMBERED_UUIDS:
-            del self._used[next(iter(self._used))]
-        return expectation.sink
+            return "media id too late"
+        self._use(leg, media)
+        return expectation.call, expectation.sink
 
     def explain_rate(self, leg: Leg, rate: int) -> None:
         """The fix is the same for all legs: say it once, loudly."""
@@ -166,8 +198,20 @@ class AudioSocketServer:
         self._rate_explained = True
         log.warning("media leg is not 24 kHz", call=leg.call, rate=rate, fix=RATE_FIX)
 
+    def refused(self, leg: Leg, reason: str, *, fault: bool) -> None:
+        """Its line in the log, as long as they are not too many."""
+        if self._refusals_told is None:
+            self._refusals_told = asyncio.get_running_loop().call_later(REFUSALS_WINDOW, self._tell_uncounted)
+        self._refusals += 1
+        if self._refusals <= REFUSALS_LOGGED:
+            tell = log.warning if fault else log.info
+            tell("AudioSocket connection over", peer=leg.peer, reason=reason)
+
     def departed(self, leg: Leg) -> None:
         self._legs.discard(leg)
+        self._unexpected.pop(leg, None)
+        if self._early.get(leg.media) is leg:
+            del self._early[leg.media]
         if not self._legs:
             self._empty.set()
 
@@ -175,6 +219,34 @@ class AudioSocketServer:
 
     def _leg(self) -> Leg:
         return Leg(self, self._ticker, handshake_timeout=self._handshake_timeout)
+
+    def _use(self, leg: Leg, media: str) -> None:
+        self._unexpected.pop(leg, None)
+        self._used[media] = None
+        if len(self._used) > REMEMBERED_IDS:
+            del self._used[next(iter(self._used))]
+
+    def _make_room(self, peer: str) -> None:
+        """One more has come from there."""
+        same = [leg for leg in self._unexpected if leg.peer == peer]
+        young = asyncio.get_running_loop().time() - JUST_COME
+        if len(self._unexpected) > self._unexpected_limit:
+            oldest = next(iter(self._unexpected))
+        elif len(same) > self._per_address and same[0].accepted_at < young:
+            oldest = same[0]
+        else:
+            return
+        del self._unexpected[oldest]
+        oldest.close("too many connections that show no expected media id")
+
+    def _tell_uncounted(self) -> None:
+        more, self._refusals, self._refusals_told = self._refusals - REFUSALS_LOGGED, 0, None
+        if more > 0:
+            log.warning(
+                "more AudioSocket connections were refused, without a line for each",
+                count=more,
+                fix="look who connects to this port; only Asterisk should be able to (--allow, firewall)",
+            )
 
     def _allowed(self, peer: str) -> bool:
         try:

@@ -44,7 +44,7 @@ class Readiness(Answer):
     """Each part that a call needs, and whether it is there."""
     warnings: tuple[str, ...] = ()
     """What fails and is tried again, and does not keep calls from being carried, such as the start of one worker of
-    several."""
+    several, or one that Asterisk does not reach."""
 
 
 class AttemptAnswer(Answer):

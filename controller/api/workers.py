@@ -23,7 +23,9 @@ class WorkerAnswer(Answer):
     """Where Asterisk connects to."""
     state: str
     """`up`, `late` (it is, or its core is nearly used up: no new calls until it has been well for a while), `draining`,
-    or `away` (its link is broken)."""
+    `away` (its link is broken), or `unreached` (Asterisk does not reach its AudioSocket port: no calls until then)."""
+    reason: str | None
+    """Why it is `unreached`."""
     calls: int
     capacity: int
     late_ms: float
@@ -38,6 +40,7 @@ class WorkerAnswer(Answer):
             pid=worker.pid,
             media=worker.media_address,
             state=_state(worker),
+            reason=worker.media.reason,
             calls=len(worker.calls),
             capacity=worker.capacity,
             late_ms=worker.load.lateness_p99_ms,
@@ -50,6 +53,8 @@ def _state(worker: Worker) -> str:
         return "away"
     if worker.draining:
         return "draining"
+    if not worker.media.reached:
+        return "unreached"
     return "late" if worker.tired else "up"
 
 

@@ -6,6 +6,7 @@ ends, every channel and bridge that this call may have made is deleted, its sess
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from controller.call.errand import Errand, dialling
 from controller.call.http_tool_tasks import HttpToolTasks
 from controller.call.legs import Legs, Lines, Unlimited
 from controller.call.machine import Call
+from controller.call.media_leg import open_media
 from controller.call.owned import Owned
 from controller.call.plan import Plan, State
 from controller.call.recollection import Recollection
@@ -74,6 +76,8 @@ class CallActor:
         self._tools: dict[str, tuple[str, datetime]] = {}
         self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
         self._timers = Timers(lambda timer: self.put(m.TimeUp(timer)))
+        self._media_failures: Counter[str] = Counter()
+        """How often Asterisk did not reach a worker (its boot id) for this call."""
         self._log = structlog.get_logger().bind(call=plan.call)
         self._overflowed = False
         self._left = False
@@ -202,6 +206,9 @@ class CallActor:
                 self._http_tools.start(command)
             case m.ConfirmJoin(channel):
                 await self._take(m.LegJoined(channel))
+            case m.ExcludeWorker(reason):
+                if failed := self._workers.media_failed(self.id, reason):
+                    self._media_failures[failed] += 1
             case m.PrepareAi() | m.GreetCaller() | m.AnswerAiTool() | m.CloseAi() | m.LeaveAi():
                 await self._tell_worker(command)
             case m.PauseAi() | m.ResumeAi() | m.OrderAi() | m.SayLast():
@@ -283,15 +290,7 @@ class CallActor:
             case m.Snoop(channel, snoop, whisper):
                 await ari.snoop(channel, snoop_id=snoop, spy="both", whisper="out" if whisper else "none")
             case m.OpenMedia(channel):
-                worker = self._workers.of(self.id)
-                if worker is None:
-                    raise NoWorker("the worker of this call is gone")
-                await ari.external_media(
-                    channel_id=channel,
-                    host_port=worker.media_address,
-                    uuid=self.id,
-                    variables={"VOICEAI_CALL": self.id},
-                )
+                await open_media(ari, self._workers, self.id, channel)
 
     async def _tell_worker(self, command: m.Command) -> None:
         match command:
@@ -358,7 +357,7 @@ class CallActor:
         memory = self.recollection.turns() if resumed else ()
         self._workers.release(self.id)
         try:
-            worker = self._workers.assign(self.id)
+            worker = self._workers.assign(self.id, self._media_failures)
             await self._workers.send(self.id, contract.Prepare(call=self.id, spec=spec, memory=memory))
         except (NoWorker, WorkerUnreachable) as error:
             self._workers.release(self.id)
@@ -395,6 +394,7 @@ class CallActor:
 
 
 def _failure(command: m.Command, error: Exception) -> m.CommandFailed:
-    """Status 500 to a Dial is "Allocation failed": its endpoint is unknown, or none of its contacts answers."""
-    no_way = isinstance(command, m.Dial) and isinstance(error, AriError) and error.status == 500
+    """Status 500 to a Dial is "Allocation failed": its endpoint is unknown, or none of its contacts answers. To an
+    OpenMedia it is that nobody accepts at the worker's address."""
+    no_way = isinstance(command, m.Dial | m.OpenMedia) and isinstance(error, AriError) and error.status == 500
     return m.CommandFailed(command, str(error), isinstance(error, NotFound), isinstance(error, limits.Busy), no_way)

@@ -26,8 +26,7 @@ class Ids:
         return f"call-{self.call}-media"
 
     def later_media(self, number: int) -> str:
-        """The media leg that replaces a lost one: a channel id may be taken until Asterisk has let go of it. The UUID
-        that it shows a worker stays the call's."""
+        """The media leg that replaces a lost one: a channel id may be taken until Asterisk has let go of it."""
         return f"call-{self.call}-media{number}"
 
     @property
@@ -139,6 +138,13 @@ class OpenMedia:
     """Originate the AudioSocket channel towards the worker that holds the session."""
 
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludeWorker:
+    """Asterisk did not reach the worker of this call, which is to get another one."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +346,7 @@ Command = (
     | Join
     | ConfirmJoin
     | OpenMedia
+    | ExcludeWorker
     | Dial
     | Detect
     | Refer

@@ -19,6 +19,7 @@ from controller.call.commands import CreateBridge as CreateBridge
 from controller.call.commands import DestroyBridge as DestroyBridge
 from controller.call.commands import Detect as Detect
 from controller.call.commands import Dial as Dial
+from controller.call.commands import ExcludeWorker as ExcludeWorker
 from controller.call.commands import GreetCaller as GreetCaller
 from controller.call.commands import HangUp as HangUp
 from controller.call.commands import Ids as Ids
@@ -271,7 +272,7 @@ class CommandFailed:
     full: bool = False
     """True: somebody was to be dialled, and the trunk has no room for one more."""
     unreachable: bool = False
-    """True: somebody was to be dialled, and Asterisk has no way there."""
+    """True: Asterisk has no way to whom it was to dial, or to the worker."""
 
 
 Input = (

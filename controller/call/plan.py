@@ -111,7 +111,8 @@ class Plan:
     answer_deadline: float = 4.0
     """Seconds an inbound caller rings while the AI session opens. Then the call is answered without it."""
     prepare_deadline: float = 15.0
-    media_deadline: float = 5.0
+    media_deadline: float = 3.0
+    """Seconds until a media leg must have come up: it takes milliseconds. Then another worker is tried."""
     end_deadline: float = 2.0
 
 

@@ -240,7 +240,7 @@ class Registry:
         raise view.UnknownCall("There is no such call, or it ended long ago.")
 
     def ready(self) -> Mapping[str, bool]:
-        workers = any(w.socket is not None for w in self._workers.all())
+        workers = any(w.socket is not None and w.media.reached for w in self._workers.all())
         return {"asterisk": self.link_up and not self.frozen, "workers": workers, "accepting": not self.room.draining}
 
     def _actor(self, call: str) -> CallActor:

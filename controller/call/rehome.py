@@ -7,6 +7,8 @@ they were there, and hears soft tones after `QUIET` (or the music of the hold th
     looking    a worker is asked for, with the memory of the conversation; if none has room, again and again
     joining    the AI is ready: a new media leg, which joins when it has entered and the worker's silence flows
 
+A worker that Asterisk does not reach (its media leg does not come up) is not taken again for the call.
+
 All of it has `LIMIT` seconds, and a call may lose its agent `MOST` times. Then there is no AI for it (`rescue`). Before
 the call is answered only the session is asked for again: nobody notices. A call that has come further than to caller
 and agent talking (others have joined, the last words are said) is not moved: `rescue` has those rows. While a target of
@@ -65,6 +67,19 @@ def begin(call: "Call", why: str) -> list[m.Command]:
     call.former_tools |= call.open_tools
     commands = [m.StopTimer("media"), *_leave(call, why), *_next_leg(call), m.StartTimer("rehome", LIMIT)]
     return commands if call.music else [*commands, m.StartTimer("tone", QUIET)]
+
+
+def media_failed(call: "Call", why: str, now: datetime) -> list[m.Command]:
+    """The media leg did not come up, or not far enough to join: unless the worker has seen it, it may be out of
+    Asterisk's reach."""
+    excluded: list[m.Command] = [] if call.media_flowing else [m.ExcludeWorker(why)]
+    return excluded + rescue.agent_lost(call, why, now)
+
+
+def connecting(call: "Call") -> bool:
+    """A media leg was asked for, and has not joined."""
+    joining = call.rehoming is not None and call.rehoming.phase == "joining"
+    return call.state is State.CONNECTING or (call.state is State.REHOMING and joining)
 
 
 def stranded(call: "Call") -> bool:
@@ -210,7 +225,7 @@ def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
         case "rehome":
             return give_up(call, "no other worker took the call over in time", now)
         case "media":
-            return lost_again(call, "the media leg did not come up in time", now)
+            return media_failed(call, "the media leg did not come up in time", now)
         case "leave" if call.rehoming is not None and call.rehoming.phase == "leaving":
             return _look(call)
     return []

@@ -25,7 +25,8 @@ def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
         call.cause = what.cause
         return call.end(now, by="caller" if call.plan.direction == "inbound" else "callee")
     if what.channel == call.media:
-        return agent_lost(call, "Asterisk ended the media leg", now)
+        lost = rehome.media_failed if rehome.connecting(call) else agent_lost
+        return lost(call, "Asterisk ended the media leg", now)
     if call.transfer is None or what.channel != call.transfer.channel:
         if what.channel not in call.company:
             return []
@@ -170,6 +171,8 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
     kind = type(command).__name__
     if isinstance(command, m.Dial) and what.unreachable:
         return call.end(now, Outcome.CONGESTION, detail=f"Asterisk has no way to the trunk: {what.reason}")
+    if isinstance(command, m.OpenMedia) and what.unreachable:
+        return rehome.media_failed(call, "Asterisk can't connect to its worker", now)
     if isinstance(command, m.OpenMedia | m.GreetCaller | m.AnswerAiTool | m.SayLast):
         return agent_lost(call, f"{kind}: {what.reason}", now)
     return call.end(now, Outcome.FAILED, detail=f"{kind}: {what.reason}", sip_reason="congestion")

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from controller.call import closing
+from controller.call import closing, rehome
 from controller.call import messages as m
 from controller.call.outcome import Outcome, of_unanswered
 from controller.call.plan import RING_GRACE, State
@@ -84,7 +84,7 @@ def media_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command
         call.due = closing.LENGTH
     if what.timer != "media":
         return []
-    return call.end(now, Outcome.FAILED, detail="the media leg did not come up in time")
+    return rehome.media_failed(call, "the media leg did not come up in time", now)
 
 
 def media_leg_entered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Command]:

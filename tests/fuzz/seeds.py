@@ -40,7 +40,7 @@ def conversation() -> Iterable[bytes]:
 
 def link_events() -> Iterable[bytes]:
     events: tuple[contract.Shape, ...] = (
-        contract.Hello(worker="w1", pid=1, host="127.0.0.1", port=9092, capacity=9, calls=(CALL,)),
+        contract.Hello(worker="w1", boot="b" * 32, pid=1, host="127.0.0.1", port=9092, capacity=9, calls=(CALL,)),
         contract.Beat(load=contract.Load(sessions=1, lateness_p99_ms=0.5)),
         contract.Said(call=CALL, who="agent", text="Hello.", item="i1", heard_ms=20),
         contract.ToolCalled(call=CALL, tool_call="t1", name="transfer", arguments={"to": "sales", "n": [1, None]}),
@@ -58,6 +58,8 @@ def link_commands() -> Iterable[bytes]:
     spec = make_spec(provider=contract.Provider(api_key=SecretStr("sk-test")), turn_detection=contract.ServerVad())
     commands: tuple[contract.Shape, ...] = (
         contract.Welcome(retention=(contract.Retention(path="/srv/calls", keep_days=30),)),
+        contract.ExpectMedia(call=CALL, media=CALL, seconds=10),
+        contract.CheckMedia(check=CALL, media=CALL, seconds=10),
         contract.Prepare(call=CALL, spec=spec, memory=(contract.Remembered(role="user", text="Hi."),)),
         contract.AnswerTool(call=CALL, tool_call="t1", output="{}", ok=False),
         contract.Close(call=CALL, reason="over"),

@@ -103,7 +103,7 @@ class Talk:
         await self.server.__aenter__()
         await self.spare.__aenter__()
         self.session = Session(self._spec(), self._call, self._tell, pace=self._pace)
-        self._legs.expect(self._call, self.session, 30)
+        self._legs.expect(self._call, self._call, self.session, 30)
         self._task = asyncio.create_task(self.session.run())
         await self.wait(contract.Ready)
         self.peer = AsteriskPeer(*self._address, self._call)

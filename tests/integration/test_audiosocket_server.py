@@ -1,6 +1,7 @@
 """bridge.audiosocket on real sockets: the frames that flow, and the peers that do not behave."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ class Rig:
     def session(self, **kinds: object) -> tuple[str, ScriptedSession]:
         call = str(uuid.uuid4())
         session = ScriptedSession(**kinds)  # type: ignore[arg-type]
-        self.server.expect(call, session, ttl=30)
+        self.server.expect(call, call, session, ttl=30)
         return call, session
 
     def peer(self, call: str | None = None) -> AsteriskPeer:
@@ -112,7 +113,7 @@ async def rig() -> AsyncIterator[Rig]:
     before = structlog.get_config()
     structlog.configure(processors=[log], cache_logger_on_first_use=False)
     ticker = Ticker()
-    server = AudioSocketServer(ticker, handshake_timeout=0.5, limit=20)
+    server = AudioSocketServer(ticker, handshake_timeout=0.5, unexpected=20)
     host, port = await server.start("127.0.0.1", [0])
     try:
         yield Rig(server, host, port, log)
@@ -289,13 +290,50 @@ async def test_a_session_that_fails_ends_only_its_own_leg(rig: Rig, callback: st
 # ---------------------------------------------------------------- who is refused
 
 
-async def test_an_unknown_uuid_is_closed_at_once(rig: Rig) -> None:
+async def test_an_unknown_media_id_is_closed(rig: Rig) -> None:
     call, session = rig.session()
     async with rig.peer(str(uuid.uuid4())) as stranger, rig.peer(call) as peer:
         await stranger.ended()
         await peer.hear(3)
-    rig.logged("UUID unknown")
+    rig.logged("media id unknown")
     assert session.told[0] == "connected"
+
+
+async def test_asterisk_may_be_here_before_its_media_id_is_told(rig: Rig) -> None:
+    media, session = str(uuid.uuid4()), ScriptedSession()
+    async with rig.peer(media) as peer:
+        await peer.send(wire.encode_audio(24_000, FRAME) + wire.encode_digit("5"))
+        await peer.hear(3)
+        assert rig.server.legs == 1
+        rig.server.expect(media, "the call", session, ttl=5)
+        await session.until("connected")
+        assert session.leg is not None
+        assert session.leg.call == "the call"
+        await peer.send(wire.encode_audio(24_000, FRAME))
+        await session.until_heard(1)
+        await peer.hear(30)  # longer than the handshake may take
+    await session.until("gone")
+    assert (session.heard, session.digits) == ([FRAME], "")
+
+
+async def test_a_new_media_id_of_a_call_replaces_the_one_before(rig: Rig) -> None:
+    old, new, session = str(uuid.uuid4()), str(uuid.uuid4()), ScriptedSession()
+    rig.server.expect(old, "c", session, ttl=5)
+    rig.server.expect(new, "c", session, ttl=5)
+    async with rig.peer(old) as late:
+        await late.ended()
+    async with rig.peer(new):
+        await session.until("connected")
+    rig.logged("media id unknown")
+
+
+async def test_a_media_id_is_in_no_log_line(rig: Rig) -> None:
+    media, session = str(uuid.uuid4()), ScriptedSession()
+    rig.server.expect(media, "c", session, ttl=5)
+    async with rig.peer(media), rig.peer(media) as thief:
+        await thief.ended()
+    await session.until("gone")
+    assert media not in repr(rig.log.entries)
 
 
 async def test_a_uuid_counts_once(rig: Rig) -> None:
@@ -307,21 +345,21 @@ async def test_a_uuid_counts_once(rig: Rig) -> None:
     await session.until("gone")
     async with rig.peer(call) as late:
         await late.ended()
-    assert rig.lines("UUID used a second time") == ["warning"] * 2
+    assert rig.lines("media id used a second time") == ["warning"] * 2
     assert session.told == ["connected", "gone: closed by the peer"]
 
 
 async def test_a_uuid_is_not_expected_for_ever(rig: Rig) -> None:
     call, session = str(uuid.uuid4()), ScriptedSession()
-    rig.server.expect(call, session, ttl=-1)
+    rig.server.expect(call, call, session, ttl=-1)
     async with rig.peer(call) as peer:
         await peer.ended()
-    rig.logged("UUID too late")
+    rig.logged("media id too late")
     forgotten, _ = rig.session()
     rig.server.forget(forgotten)
     async with rig.peer(forgotten) as peer:
         await peer.ended()
-    rig.logged("UUID unknown")
+    rig.logged("media id unknown")
     assert session.told == []
 
 
@@ -329,11 +367,11 @@ async def test_a_uuid_is_not_expected_for_ever(rig: Rig) -> None:
     ("stream", "reason"),
     [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "protocol error: unknown frame type 0x47"),
-        (wire.encode_audio(24_000, FRAME), "no UUID in the first frame"),
-        (wire.encode_digit("1"), "no UUID in the first frame"),
+        (wire.encode_audio(24_000, FRAME), "no media id in the first frame"),
+        (wire.encode_digit("1"), "no media id in the first frame"),
         (b"\x01\x00\x20", "protocol error: frame type 0x01"),
-        (b"\x01\x00\x10half", "no UUID within 0.5 s"),
-        (b"", "no UUID within 0.5 s"),
+        (b"\x01\x00\x10half", "no media id within 0.5 s"),
+        (b"", "no media id within 0.5 s"),
         (wire.encode_hangup(), "hung up by the peer"),
     ],
 )
@@ -352,7 +390,7 @@ async def test_what_is_no_handshake_is_closed(rig: Rig, stream: bytes, reason: s
     [
         (b"\x13\x03\xc0" + b"half a frame", "half a frame"),
         (b"\x99\x00\x01!", "protocol error: unknown frame type 0x99"),
-        (wire.encode_uuid("00000000-0000-4000-8000-000000000001"), "a second UUID"),
+        (wire.encode_uuid("00000000-0000-4000-8000-000000000001"), "a second media id"),
         (wire.encode_fault(b"\x01"), "the peer reported an error 01"),
     ],
 )
@@ -377,7 +415,7 @@ async def test_an_address_that_is_not_allowed() -> None:
     server = AudioSocketServer(ticker, allow=["192.0.2.0/24"])
     host, port = await server.start("127.0.0.1", [0])
     call, session = str(uuid.uuid4()), ScriptedSession()
-    server.expect(call, session, ttl=30)
+    server.expect(call, call, session, ttl=30)
     async with AsteriskPeer(host, port, call) as peer:
         await peer.ended()
         assert peer.frames == []
@@ -385,17 +423,36 @@ async def test_an_address_that_is_not_allowed() -> None:
     assert session.told == []
 
 
-async def test_too_many_connections(rig: Rig) -> None:
-    call, session = rig.session()
-    peers = [rig.peer() for _ in range(19)]
-    async with rig.peer(call) as peer:
-        await asyncio.gather(*(each.__aenter__() for each in peers))
-        async with rig.peer() as one_more:
-            await one_more.ended()
+async def test_nameless_connections_keep_nobody_out(rig: Rig) -> None:
+    """They come faster than they are given up: the oldest has to go, and Asterisk does not notice."""
+    talking, session = rig.session()
+    async with rig.peer(talking) as peer, contextlib.AsyncExitStack() as flood:
+        await session.until("connected")
+        crowd = [await flood.enter_async_context(rig.peer()) for _ in range(60)]
+        crowd += [await flood.enter_async_context(rig.peer(str(uuid.uuid4()))) for _ in range(60)]
+        for _ in range(5):
+            call, late = rig.session()
+            async with rig.peer(call) as other:
+                await late.until("connected")
+                await other.hear(3)
+            crowd += [await flood.enter_async_context(rig.peer()) for _ in range(20)]
+        assert rig.server.legs <= 20 + 2
+        await asyncio.gather(*(each.ended() for each in crowd))
         await peer.hear(3)
-        await asyncio.gather(*(each.__aexit__(None, None, None) for each in peers))
-    rig.logged("more than 20 connections")
-    assert session.told[0] == "connected"
+    assert len(rig.lines("too many")) <= 10, "a flood does not fill the log"
+
+
+async def test_one_address_has_fewer_places_than_all() -> None:
+    server = AudioSocketServer(Ticker(), handshake_timeout=5, unexpected=40, per_address=4)
+    host, port = await server.start("127.0.0.1", [0])
+    async with contextlib.AsyncExitStack() as flood:
+        crowd = [await flood.enter_async_context(AsteriskPeer(host, port)) for _ in range(4)]
+        await asyncio.gather(*(each.hear(8) for each in crowd))  # none of them has only just come
+        newest = await flood.enter_async_context(AsteriskPeer(host, port))
+        await crowd[0].ended()
+        await newest.hear(1)
+        assert not any(each.closed.is_set() for each in crowd[1:])
+        await server.close()
 
 
 async def test_a_peer_that_does_not_read_loses_frames_and_then_its_leg(
@@ -431,4 +488,4 @@ async def test_the_first_free_port_is_taken(rig: Rig) -> None:
 
 async def test_only_uuids_can_be_expected(rig: Rig) -> None:
     with pytest.raises(ValueError, match="badly formed"):
-        rig.server.expect("call-7", ScriptedSession(), ttl=1)
+        rig.server.expect("call-7", "c", ScriptedSession(), ttl=1)

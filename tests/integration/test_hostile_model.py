@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from bridge import contract
 from bridge.worker import Worker
+from controller.worker_admission import WorkerAdmission
 from controller.workers import Workers
 from demo.realtime.faults import Send, after
 from demo.realtime.observed import Observed
@@ -67,7 +68,9 @@ class Controller:
         self.refused: list[str] = []
         self.links = 0
         self._news = asyncio.Event()
-        self.workers = Workers(TOKEN, self._event, self.lost.append, on_refused=self.refused.append)
+        self.workers = Workers(
+            WorkerAdmission("secret", shared=TOKEN), self._event, self.lost.append, on_refused=self.refused.append
+        )
 
     def _event(self, event: contract.CallEvent) -> None:
         self.events.append(event)

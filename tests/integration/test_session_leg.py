@@ -45,7 +45,7 @@ async def test_greeting_interruption_and_end_through_audiosocket() -> None:
         provider = Provider(url=server.url, api_key=SecretStr("sk-test"))
         spec = SessionSpec(agent="a", provider=provider, instructions="i", greeting="one two three")
         session = Session(spec, call, emit)
-        legs.expect(call, session, 10)
+        legs.expect(call, call, session, 10)
         task = asyncio.create_task(session.run())
         await asyncio.wait_for(ready.wait(), 5)
         async with AsteriskPeer(host, port, call) as asterisk:
@@ -91,7 +91,7 @@ async def test_a_lost_line_costs_asterisk_no_frame() -> None:
             call,
             emit,
         )
-        legs.expect(call, session, 10)
+        legs.expect(call, call, session, 10)
         task = asyncio.create_task(session.run())
         await asyncio.wait_for(ready.wait(), 5)
         async with AsteriskPeer(host, port, call) as asterisk:

@@ -206,7 +206,7 @@ async def legs() -> AsyncIterator[Legs]:
     server = AudioSocketServer(Ticker())
     address = await server.start("127.0.0.1", [0])
     quiet = str(uuid4())
-    server.expect(quiet, Nobody(), 10)
+    server.expect(quiet, quiet, Nobody(), 10)
     async with AsteriskPeer(*address, quiet) as reference:
         yield Legs(server, address, reference)
     await server.close()

@@ -21,6 +21,7 @@ from bridge import contract
 from controller import supervisor as module
 from controller.supervisor import Supervisor, WorkerCommand
 from controller.survivors import Roll, Survivor
+from controller.worker_admission import WorkerAdmission
 from controller.workers import Workers
 
 BEATING = """
@@ -31,7 +32,9 @@ from bridge import contract
 async def main(name, url):
     headers = {"Authorization": "Bearer " + os.environ[contract.TOKEN_ENV]}
     async with aiohttp.ClientSession() as http, http.ws_connect(url, headers=headers) as link:
-        hello = contract.Hello(worker=name, pid=os.getpid(), host="127.0.0.1", port=1, capacity=9)
+        hello = contract.Hello(
+            worker=name, boot="boot-of-a-process-" + str(os.getpid()), pid=os.getpid(), host="x", port=1, capacity=9
+        )
         await link.send_str(contract.encode(hello))
         while not link.closed:
             await link.send_str(contract.encode(contract.Beat(load=contract.Load())))
@@ -39,6 +42,9 @@ async def main(name, url):
 
 asyncio.run(main(sys.argv[1], sys.argv[2]))
 """
+
+
+ADMISSION = WorkerAdmission("the controller's secret")
 
 
 class Program(WorkerCommand):
@@ -52,14 +58,14 @@ class Program(WorkerCommand):
 async def supervised(tmp_path: Path, program: str, count: int) -> AsyncIterator[Workers]:
     path = tmp_path / "worker.py"
     path.write_text(program)
-    workers = Workers("token", lambda event: None, lambda call: None)
+    workers = Workers(ADMISSION, lambda event: None, lambda call: None)
     app = web.Application()
     app.router.add_get(contract.LINK_PATH, workers.endpoint)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"ws://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
-    command = Program(url, "token", listen=str(path), ports="", advertise="", capacity=1)
+    command = Program(url, ADMISSION.local_token, listen=str(path), ports="", advertise="", capacity=1)
     task = asyncio.create_task(Supervisor(workers, command, count, Roll(tmp_path / "roll")).run())
     try:
         yield workers

@@ -19,6 +19,7 @@ from controller import config_files
 from controller.api.server import ApiServer
 from controller.ari.errors import Unavailable
 from controller.ari.rest import Ari
+from controller.worker_admission import WorkerAdmission
 from controller.workers import Workers
 from tests.peers.certificates import Certificate, certificate
 from tests.unit.controller.configs import SMALL, config
@@ -53,7 +54,7 @@ async def door(ours: Certificate) -> AsyncIterator[tuple[str, Workers]]:
     async def pong(_: web.Request) -> web.Response:
         return web.json_response({"asterisk_id": "x", "timestamp": "now", "ping": "pong"})
 
-    workers = Workers(TOKEN, lambda _: None, lambda _: None)
+    workers = Workers(WorkerAdmission("secret", shared=TOKEN), lambda _: None, lambda _: None)
     app = web.Application()
     app.router.add_get("/ari/asterisk/ping", pong)
     app.router.add_get(contract.LINK_PATH, workers.endpoint)
@@ -64,7 +65,7 @@ async def door(ours: Certificate) -> AsyncIterator[tuple[str, Workers]]:
 
 def link(url: str, listener: Quiet, ca_file: str | None) -> ControlLink:
     def hello(_: str) -> contract.Hello:
-        return contract.Hello(worker="w1", pid=1, host="127.0.0.1", port=9092, capacity=1)
+        return contract.Hello(worker="w1", boot="b" * 32, pid=1, host="127.0.0.1", port=9092, capacity=1)
 
     return ControlLink(url, TOKEN, hello=hello, load=contract.Load, listener=listener, ca_file=ca_file)
 

@@ -130,14 +130,39 @@ async def arrived(controller: ControllerPeer) -> None:
 def at(controller: ControllerPeer, call: str) -> AsteriskPeer:
     """Asterisk, connecting to where the worker said."""
     hello = controller.hellos[-1]
-    return AsteriskPeer(hello.host, hello.port, call)
+    return AsteriskPeer(hello.host, hello.port, media_of(call))
+
+
+def media_of(call: str) -> str:
+    """The media id of a call in these tests."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, call))
 
 
 async def prepared(controller: ControllerPeer) -> str:
     call = str(uuid.uuid4())
     await controller.say(contract.Prepare(call=call, spec=SPEC))
     await controller.event(contract.Ready, call)
+    await controller.say(contract.ExpectMedia(call=call, media=media_of(call), seconds=10))
     return call
+
+
+async def test_the_id_of_a_call_opens_nothing(controller: ControllerPeer, worker: Worker) -> None:
+    """Whoever may read the API knows it."""
+    call = await prepared(controller)
+    hello = controller.hellos[-1]
+    async with AsteriskPeer(hello.host, hello.port, call) as thief, at(controller, call) as asterisk:
+        await controller.event(contract.MediaConnected, call)
+        await thief.ended()
+        await asterisk.hear(5)
+    assert not any(frame.pcm.strip(b"\0") for frame in thief.frames)
+
+
+async def test_a_check_shows_that_asterisk_reaches_the_worker(controller: ControllerPeer, worker: Worker) -> None:
+    hello, check, media = controller.hellos[-1], str(uuid.uuid4()), str(uuid.uuid4())
+    await controller.say(contract.CheckMedia(check=check, media=media, seconds=5))
+    async with AsteriskPeer(hello.host, hello.port, media) as asterisk:
+        await controller.event(contract.MediaChecked, check)
+        await asterisk.ended()
 
 
 async def test_a_worker_introduces_itself_and_beats(controller: ControllerPeer, worker: Worker) -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from bridge import contract
 from controller.worker import RESTED_BEATS, TIRED_BEATS, Worker
+from controller.worker_admission import WorkerAdmission
 from controller.workers import NoWorker, Workers
 from tests.peers.audiosocket import AsteriskPeer
 from tests.peers.heavy_worker import CAPACITY
@@ -41,7 +42,7 @@ class Hall:
     """The controller's end, and what workers have said to it."""
 
     def __init__(self) -> None:
-        self.workers = Listening(TOKEN, self._heard, lambda call: None)
+        self.workers = Listening(WorkerAdmission("secret", shared=TOKEN), self._heard, lambda call: None)
         self.connected: dict[str, asyncio.Event] = {}
         self.url = ""
 
@@ -55,7 +56,9 @@ class Hall:
         worker = self.workers.assign(call)
         self.connected[call] = asyncio.Event()
         await self.workers.send(call, contract.Prepare(call=call, spec=SPEC))
-        await asterisk.enter_async_context(AsteriskPeer(worker.host, worker.port, call))
+        media = str(uuid.uuid4())
+        await self.workers.send(call, contract.ExpectMedia(call=call, media=media, seconds=10))
+        await asterisk.enter_async_context(AsteriskPeer(worker.host, worker.port, media))
         async with asyncio.timeout(PATIENCE):
             await self.connected[call].wait()
         return call, worker

@@ -13,7 +13,7 @@ import pytest
 
 from bridge import contract
 from bridge.worker import Worker
-from tests.integration.test_worker_link import OPTIONS, SPEC, TONE, arrived, at, running
+from tests.integration.test_worker_link import OPTIONS, SPEC, TONE, arrived, at, media_of, running
 from tests.peers.controller import ControllerPeer
 
 CALLER = b"\x33\x44" * 480
@@ -40,6 +40,7 @@ async def carried(controller: ControllerPeer, folder: Path) -> str:
     wanted = SPEC.model_copy(update={"recording": contract.Recording(path=str(folder))})
     await controller.say(contract.Prepare(call=call, spec=wanted))
     await controller.event(contract.Ready, call)
+    await controller.say(contract.ExpectMedia(call=call, media=media_of(call), seconds=10))
     async with at(controller, call) as asterisk:
         await controller.event(contract.MediaConnected, call)
         await controller.say(contract.Greet(call=call))

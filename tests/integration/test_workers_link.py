@@ -12,6 +12,7 @@ from aiohttp import web
 from bridge import contract
 from controller import workers
 from controller import workers as module
+from controller.worker_admission import WorkerAdmission
 from controller.workers import NoWorker, UnknownWorker, Workers, WorkerUnreachable
 
 TOKEN = "a-long-enough-token"
@@ -35,7 +36,8 @@ class Rig:
     workers: Workers = field(init=False)
 
     def __post_init__(self) -> None:
-        self.workers = Workers(TOKEN, self._event, self._lost, retention=KEPT, on_refused=self.refused.append)
+        admission = WorkerAdmission("secret", shared=TOKEN)
+        self.workers = Workers(admission, self._event, self._lost, retention=KEPT, on_refused=self.refused.append)
 
     def _event(self, event: contract.CallEvent) -> None:
         if self.fails:
@@ -86,9 +88,11 @@ async def join(
     pid: int = 1,
     capacity: int = 2,
     calls: tuple[str, ...] = (),
+    boot: str = "",
 ) -> aiohttp.ClientWebSocketResponse:
     socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
-    hello = contract.Hello(worker=name, pid=pid, host="127.0.0.1", port=9092, capacity=capacity, calls=calls)
+    boot = boot or f"the-boot-of-process-{pid}"
+    hello = contract.Hello(worker=name, boot=boot, pid=pid, host="127.0.0.1", port=9092, capacity=capacity, calls=calls)
     await socket.send_str(contract.encode(hello))
     assert isinstance(contract.decode_command(await socket.receive_str(timeout=10)), contract.Welcome)
     await rig.changed()
@@ -176,7 +180,9 @@ async def test_commands_reach_the_worker_of_the_call_and_its_events_come_back(
     assert rig.events == [ready]
 
 
-async def test_what_is_told_twice_counts_once(rig: Rig, http: aiohttp.ClientSession) -> None:
+async def test_what_is_told_twice_counts_once(
+    rig: Rig, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Around a break a worker does not know what arrived, and tells it again; another process counts from one."""
 
     async def tell(socket: aiohttp.ClientWebSocketResponse, *keys: tuple[int, str]) -> None:
@@ -196,6 +202,7 @@ async def test_what_is_told_twice_counts_once(rig: Rig, http: aiohttp.ClientSess
     again = await join(rig, http, calls=("a",))
     await tell(again, (2, "2"), (3, "3"))
     await heard("123")
+    monkeypatch.setattr(module, "SILENT", 0.1)
     successor = await join(rig, http, pid=2)
     assert rig.lost == ["a"]
     rig.workers.assign("a")
@@ -254,6 +261,7 @@ async def test_the_calls_of_a_lost_worker_are_told(
     rig: Rig, http: aiohttp.ClientSession, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RETURN_GRACE", 0.05)
+    monkeypatch.setattr(module, "SILENT", 0.1)
     socket = await join(rig, http)
     rig.workers.assign("c1")
     rig.workers.assign("c2")
@@ -403,7 +411,7 @@ async def test_a_token_that_is_no_text_is_a_wrong_one(rig: Rig, shown: bytes) ->
 
 async def test_a_worker_is_told_how_long_recordings_are_kept(rig: Rig, http: aiohttp.ClientSession) -> None:
     socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
-    hello = contract.Hello(worker="w1", pid=1, host="127.0.0.1", port=9092, capacity=1)
+    hello = contract.Hello(worker="w1", boot="b" * 32, pid=1, host="127.0.0.1", port=9092, capacity=1)
     await socket.send_str(contract.encode(hello))
     welcome = contract.decode_command(await socket.receive_str(timeout=10))
     assert welcome == contract.Welcome(retention=KEPT)

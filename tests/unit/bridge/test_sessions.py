@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from bridge.recorded import Recorded
 from bridge.recording import Recordings
 from bridge.sessions import Emit, Sessions
 
+MEDIA = "00000000-0000-4000-9000-000000000000"
 CALLS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(5)]
 SPEC = contract.SessionSpec(agent="a", provider=contract.Provider(api_key="sk-test"), instructions="Be kind.")
 
@@ -161,7 +163,8 @@ async def test_a_call_that_was_another_workers_is_remembered_before_anything_els
 @pytest.mark.parametrize("how", ["", "says nothing", "says it twice", "run raises"])
 async def test_a_recorded_call_ends_after_its_recording(rig: Rig, tmp_path: Path, how: str) -> None:
     rig.prepare(how=how, folder=tmp_path)
-    sink = rig.server._expected[CALLS[0]].sink
+    rig.sessions.on_command(contract.ExpectMedia(call=CALLS[0], media=MEDIA, seconds=5))
+    sink = rig.server._expected[MEDIA].sink
     assert isinstance(sink, Recorded)
     assert sink._recording is not None
     sink._recording.start()
@@ -211,10 +214,26 @@ async def test_a_session_that_cannot_be_made(rig: Rig) -> None:
     assert len(rig.sessions) == 0
 
 
-async def test_a_call_that_is_no_uuid(rig: Rig) -> None:
-    rig.prepare("call-7")
-    assert [event.type for event in rig.said] == ["failed", "ended"]
-    assert len(rig.sessions) == 0
+async def test_only_a_media_id_that_was_told_lets_somebody_in_and_only_while_the_call_lasts(rig: Rig) -> None:
+    rig.prepare()
+    assert rig.server._expected == {}
+    rig.sessions.on_command(contract.ExpectMedia(call=CALLS[0], media=MEDIA, seconds=5))
+    rig.sessions.on_command(contract.ExpectMedia(call=CALLS[1], media=str(uuid.uuid4()), seconds=5))
+    assert list(rig.server._expected) == [MEDIA]
+    rig.sessions.on_command(contract.Close(call=CALLS[0], reason="over"))
+    assert rig.server._expected == {}
+    await rig.empty()
+
+
+async def test_a_media_id_that_is_none_ends_its_call_only(rig: Rig) -> None:
+    rig.prepare(CALLS[1])
+    rig.prepare()
+    await asyncio.sleep(0)
+    rig.sessions.on_command(contract.ExpectMedia(call=CALLS[0], media="nonsense", seconds=5))
+    rig.sessions.on_command(contract.CheckMedia(check="c", media="nonsense", seconds=5))
+    await rig.over(CALLS[0])
+    assert rig.sessions.calls == (CALLS[1],)
+    await rig.sessions.drain(0)
 
 
 async def test_a_second_prepare_fails_and_leaves_the_call_alone(rig: Rig) -> None:

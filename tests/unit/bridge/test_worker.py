@@ -22,22 +22,35 @@ def test_the_command_line_of_a_supervisor() -> None:
 
 
 def test_what_the_controllers_supervisor_asks_for_is_understood() -> None:
-    command = WorkerCommand(
-        "ws://c/link", "token", "127.0.0.1", "9092-9094", "127.0.0.1", 60, 2, "ca.pem", True, "9192"
-    )
+    command = WorkerCommand("ws://c/link", str, "127.0.0.1", "9092-9094", "127.0.0.1", 60, 2, "ca.pem", True, "9192")
     options = parse(command.argv("w1")[3:])
     assert (options.name, options.capacity, options.warm, options.ca, options.realtime) == ("w1", 60, 2, "ca.pem", True)
     assert options.metrics == ("127.0.0.1", (9192,))
 
 
 def test_what_is_not_said_has_a_default() -> None:
-    options = parse(["--controller", "ws://c/link"])
+    options = parse(["--controller", "wss://c/link"])
     assert options.listen == "127.0.0.1"
     assert options.ports == tuple(range(9092, 9100))
     assert options.advertise == "auto"
     assert options.name
     assert "127.0.0.0/8" in options.allow
     assert options.quit_after is None
+
+
+@pytest.mark.parametrize("url", ["ws://10.0.0.5:8080/link", "ws://controller/link", "ws://[fd00::5]:8080/link"])
+def test_nothing_goes_to_another_machine_in_clear_unless_it_is_said(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--controller", url])
+    assert "--insecure" in capsys.readouterr().err
+    assert parse(["--controller", url, "--insecure"]).controller == url
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/link", "ws://localhost/link", "ws://[::1]/link", "wss://far/link"])
+def test_what_nobody_can_read_on_the_way_is_not_asked_about(url: str) -> None:
+    assert parse(["--controller", url]).controller == url
 
 
 def test_a_worker_runs_with_asterisk_before_all_else_if_it_is_asked_to() -> None:
@@ -82,7 +95,7 @@ def test_what_are_no_ports(text: str) -> None:
 )
 def test_where_metrics_are_served(text: str, host: str, ports: tuple[int, ...]) -> None:
     assert metrics_place(text) == (host, ports)
-    assert parse(["--controller", "ws://c/link", "--metrics", text]).metrics == (host, ports)
+    assert parse(["--controller", "wss://c/link", "--metrics", text]).metrics == (host, ports)
 
 
 @pytest.mark.parametrize("text", ["", "x:9192", "10.0.0.5:", "::1", "10.0.0.5:x"])

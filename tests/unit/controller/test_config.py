@@ -516,3 +516,32 @@ def test_a_country_code_is_a_countrys() -> None:
     for code in ("999", "881", "800"):
         error = only_error_of(with_(FULL, trunks__main__country_code=code, transfer={}))
         assert (error.path, error.message) == ("trunks.main.country_code", "is no country's code")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "wrong"),
+    [
+        ([{"name": "edge-1", "token": "abcdefgh" * 4}], None),
+        ([{"name": "edge-1", "token_sha256": "0" * 64}], None),
+        ([{"name": "edge-1"}], "bridge.tokens[0]"),
+        ([{"name": "edge-1", "token": "short"}], "bridge.tokens[0].token"),
+        ([{"name": "w1", "token": "abcdefgh" * 4}], "bridge.tokens[0].name"),
+        ([{"name": "a", "token": "abcdefgh" * 4}, {"name": "a", "token": "ijklmnop" * 4}], "bridge.tokens[1].name"),
+        ([{"name": "a", "token": "abcdefgh" * 4}, {"name": "b", "token": "abcdefgh" * 4}], "bridge.tokens[1].token"),
+    ],
+)
+def test_each_worker_on_another_machine_has_a_token_of_its_own(tokens: list[dict[str, str]], wrong: str | None) -> None:
+    if wrong is None:
+        assert config(SMALL, bridge__tokens=tokens, bridge__workers=0).bridge.tokens[0].name == "edge-1"
+        return
+    with pytest.raises(ConfigErrors) as found:
+        config(SMALL, bridge__tokens=tokens)
+    assert wrong in [each.path for each in found.value.errors]
+
+
+@pytest.mark.parametrize("host", ["10.0.0.5", "10.0.0.0/8", "fd00::/64", "media-1.example"])
+def test_where_asterisk_may_be_sent_to(host: str) -> None:
+    assert config(SMALL, bridge__allowed_hosts=[host]).bridge.allowed_hosts == (host,)
+    for wrong in ("10.0.0.300", "a b", "", "http://x", "10.0.0.0/99"):
+        with pytest.raises(ConfigErrors):
+            config(SMALL, bridge__allowed_hosts=[wrong])

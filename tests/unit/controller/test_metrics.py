@@ -189,6 +189,7 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
         ("ready", ("asterisk",)): 1,
         ("ready", ("workers",)): 0,
         ("worker_up", ("w1",)): 0,
+        ("worker_reached", ("w1",)): 1,
         ("worker_capacity", ("w1",)): 100,
         ("worker_sessions", ("w1",)): 2,
         ("worker_legs", ("w1",)): 1,

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from bridge import contract
 from controller.worker import RESTED_BEATS, RESTED_BUSY, RESTED_MS, TIRED_BEATS, TIRED_BUSY, TIRED_MS, Worker
+from controller.worker_admission import WorkerAdmission
 from controller.workers import NoWorker, Workers
 
 LATE, MIDDLING, PUNCTUAL = TIRED_MS + 1, (TIRED_MS + RESTED_MS) / 2, RESTED_MS - 1
@@ -62,7 +63,7 @@ def test_one_without_calls_is_not_given_up() -> None:
 
 
 def workers(*known: Worker) -> Workers:
-    made = Workers("a-long-enough-token", lambda _: None, lambda _: None)
+    made = Workers(WorkerAdmission("secret"), lambda _: None, lambda _: None)
     made._workers = {each.name: each for each in known}
     return made
 

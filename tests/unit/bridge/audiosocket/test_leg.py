@@ -117,6 +117,7 @@ class Rig:
     def __init__(self, refusal: str | None = None) -> None:
         self.refusal = refusal
         self.departures = 0
+        self.refusals: list[str] = []
         self.rates: list[int] = []
         self.sink = Talker()
         self.tick = HandTicker()
@@ -127,11 +128,14 @@ class Rig:
     def refuse(self, leg: Leg) -> str | None:
         return self.refusal
 
-    def admit(self, leg: Leg, call: str) -> Sink | str:
-        return self.sink if call == CALL else "UUID unknown"
+    def admit(self, leg: Leg, media: str) -> tuple[str, Sink] | str | None:
+        return (CALL, self.sink) if media == CALL else "media id unknown"
 
     def explain_rate(self, leg: Leg, rate: int) -> None:
         self.rates.append(rate)
+
+    def refused(self, leg: Leg, reason: str, *, fault: bool) -> None:
+        self.refusals.append(reason)
 
     def departed(self, leg: Leg) -> None:
         self.departures += 1

@@ -62,9 +62,14 @@ class FakeWorkers:
         self.sent: list[contract.Command] = []
         self.released: list[str] = []
         self.told = asyncio.Event()
+        self.failed: list[str] = []
         self._worker = Worker("w1", 1, "127.0.0.1", 9092, 10, None)
 
-    def assign(self, _: str) -> Worker:
+    def media_failed(self, _: str, reason: str) -> str | None:
+        self.failed.append(reason)
+        return self._worker.boot
+
+    def assign(self, _: str, failed: Mapping[str, int]) -> Worker:
         return self._worker
 
     def expect(self, _: list[str]) -> None: ...

@@ -71,7 +71,7 @@ def test_a_killed_worker_s_call_goes_on_with_another_one() -> None:
     ]
     assert call.rehoming is not None
     assert feed(call, m.LegGone(IDS.media)) == []
-    assert feed(call, READY) == [m.OpenMedia(again(2)), m.StartTimer("media", 5.0)]
+    assert feed(call, READY) == [m.OpenMedia(again(2)), m.StartTimer("media", 3.0)]
     assert feed(call, m.LegEntered(again(2))) == []
     commands = feed(call, FLOWS)
     assert [type(each) for each in commands] == [*[m.StopTimer] * 5, m.Join, m.GreetCaller]
@@ -325,3 +325,56 @@ def test_a_worker_that_is_not_needed_any_more(state: State) -> None:
     assert feed(call, LOST) == []
     assert call.state is state
     assert not call.session_open
+
+
+# ---------------------------------------------------------------- a worker that Asterisk does not reach
+
+REFUSED = m.CommandFailed(m.OpenMedia(IDS.media), "500", unreachable=True)
+
+
+@pytest.mark.parametrize(
+    "what", [REFUSED, m.TimeUp("media"), m.LegGone(IDS.media)], ids=["refused", "never seen", "hung up on"]
+)
+@pytest.mark.parametrize("entered", [(), (m.LegEntered(IDS.media),)], ids=["", "entered"])
+def test_a_caller_who_is_being_connected_gets_another_worker(what: m.Input, entered: tuple[m.Input, ...]) -> None:
+    call = inbound()
+    call.start()
+    feed(call, READY, *entered)
+    assert call.state is State.CONNECTING
+    commands = feed(call, what)
+    assert isinstance(commands[0], m.ExcludeWorker)
+    assert any(isinstance(each, m.LeaveAi) for each in commands)
+    assert call.rehoming is not None
+    assert isinstance(feed(call, OVER)[-1], m.PrepareAi)
+    assert feed(call, READY)[0] == m.OpenMedia(again(2))
+    commands = feed(call, m.LegEntered(again(2)), FLOWS)
+    assert m.Join(IDS.bridge, (CALLER, again(2))) in commands
+    assert str(call.state) == "talking"
+
+
+@pytest.mark.parametrize("what", [m.TimeUp("media"), m.LegGone(again(2))], ids=["never seen", "hung up on"])
+def test_so_does_one_whose_worker_was_lost(what: m.Input) -> None:
+    call = talking(LOST, READY)
+    assert isinstance(feed(call, what)[0], m.ExcludeWorker)
+    assert call.state is State.REHOMING
+
+
+def test_a_worker_that_has_seen_asterisk_is_not_to_blame() -> None:
+    call = inbound()
+    call.start()
+    feed(call, READY, FLOWS)
+    assert not any(isinstance(each, m.ExcludeWorker) for each in feed(call, m.TimeUp("media")))
+    assert call.state is State.REHOMING
+    call = talking()
+    assert not any(isinstance(each, m.ExcludeWorker) for each in feed(call, m.LegGone(IDS.media)))
+
+
+def test_a_call_is_not_moved_for_ever() -> None:
+    call = inbound()
+    call.start()
+    feed(call, READY, REFUSED)
+    for number in (2, 3):
+        feed(call, OVER, READY)
+        feed(call, m.CommandFailed(m.OpenMedia(again(number)), "500", unreachable=True))
+    feed(call, OVER, READY, m.CommandFailed(m.OpenMedia(again(4)), "500", unreachable=True))
+    assert (call.state, call.outcome) == (State.ENDING, Outcome.FAILED)

@@ -1,0 +1,28 @@
+"""A connection from Asterisk that is for no call: it only shows that Asterisk reaches this worker."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Closable(Protocol):
+    """A leg, as far as a check needs it."""
+
+    def close(self, reason: str) -> None: ...
+
+
+class MediaCheck:
+    """A `Sink` that calls `connected` and ends the connection."""
+
+    def __init__(self, connected: Callable[[], None]) -> None:
+        self._connected = connected
+
+    def media_connected(self, leg: Closable) -> None:
+        self._connected()
+        leg.close("it was a check")
+
+    def media_format(self, rate: int, frame_bytes: int) -> None: ...
+    def caller_audio(self, pcm: bytes) -> None: ...
+    def caller_digit(self, digit: str) -> None: ...
+    def media_gone(self, reason: str) -> None: ...
+    def next_frame(self) -> bytes | None:
+        return None

@@ -1,0 +1,47 @@
+"""Whether Asterisk reaches a worker's AudioSocket port, and when that is to be checked next. [pure]
+
+A worker counts as reached until something says otherwise: a call whose media leg did not come up, or a check
+(`media_checks`). From then on it gets no calls where there is another worker, until a check has succeeded. Checks are
+repeated with back-off. Moments are seconds of any clock that does not go back.
+"""
+
+from dataclasses import dataclass
+
+FIRST_DELAY, LAST_DELAY = 1.0, 30.0  # seconds between two checks of a worker that is not reached
+
+
+@dataclass(slots=True)
+class Reachability:
+    check_due: float | None = None
+    """When it is to be checked; None: calls tell soon enough."""
+    reason: str | None = None
+    """Why it counts as not reached; None: it is reached."""
+    _failures: int = 0
+    """Checks in a row that failed."""
+
+    @property
+    def reached(self) -> bool:
+        return self.reason is None
+
+    def call_failed(self, reason: str, now: float) -> bool:
+        """True: that is news. It may have been this one call's trouble: it is checked at once."""
+        news, self.reason = self.reached, self.reason or reason
+        if news:
+            self.check_due = now
+        return news
+
+    def check_failed(self, reason: str, now: float) -> bool:
+        """True: that is news."""
+        self._failures += 1
+        self.reason, first = reason, self._failures == 1
+        self.check_due = now + min(LAST_DELAY, FIRST_DELAY * 2 ** min(self._failures - 1, 10))
+        return first
+
+    def check_impossible(self, now: float) -> None:
+        """Nothing was found out: Asterisk or the worker could not be asked."""
+        self.check_due = now + FIRST_DELAY
+
+    def check_succeeded(self) -> bool:
+        """True: that is news."""
+        news, self.reason, self._failures, self.check_due = not self.reached, None, 0, None
+        return news

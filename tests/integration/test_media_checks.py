@@ -1,0 +1,155 @@
+"""Checks of workers, with real workers and sockets. Asterisk is played: it connects and shows its id, as it would."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import aiohttp
+import pytest
+
+from bridge import contract
+from controller import media_checks
+from controller.ari.rest import Ari, AriError
+from controller.media_checks import MediaChecks
+from controller.worker import Worker
+from controller.worker_admission import WorkerAdmission
+from tests.integration.test_worker_identity import door
+from tests.integration.test_worker_link import OPTIONS, running
+from tests.integration.test_workers_link import TOKEN, Rig, join
+from tests.peers.audiosocket import AsteriskPeer
+
+
+@dataclass
+class FakeAri:
+    """Connects as Asterisk does: 500 where nobody accepts."""
+
+    away: bool = False
+    channels: dict[str, AsteriskPeer] = field(default_factory=dict)
+    made: int = 0
+
+    async def external_media(self, *, channel_id: str, host_port: str, uuid: str) -> None:
+        if self.away:
+            raise AriError("external_media", None, "no answer")
+        host, _, port = host_port.rpartition(":")
+        peer = AsteriskPeer(host, int(port), uuid)
+        try:
+            await peer.__aenter__()
+        except OSError:
+            raise AriError("external_media", 500, "An internal error prevented this request") from None
+        self.channels[channel_id] = peer
+        self.made += 1
+
+    async def hangup(self, channel: str) -> None:
+        if channel in self.channels:
+            await self.channels.pop(channel).__aexit__(None, None, None)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@dataclass
+class Stage:
+    rig: Rig
+    ari: FakeAri
+    checks: MediaChecks
+
+    async def worker(self, name: str) -> Worker:
+        await until(lambda: (found := self.rig.workers.get(name)) is not None and not found.behind)
+        worker = self.rig.workers.get(name)
+        assert worker is not None
+        return worker
+
+    async def until(self, worker: Worker, reached: bool) -> None:
+        await until(lambda: worker.media.reached is reached and worker.media.check_due != 0.0)
+
+
+@pytest.fixture
+async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setattr(media_checks, "ANSWER", 0.3)
+    monkeypatch.setattr(media_checks, "LOOK", 0.02)
+    monkeypatch.setattr("controller.reachability.FIRST_DELAY", 0.05)
+    async with door(WorkerAdmission("secret", shared=TOKEN)) as rig:
+        ari = FakeAri()
+        stage = Stage(rig, ari, MediaChecks(rig.workers, cast(Ari, ari), lambda: True))
+        task = asyncio.create_task(stage.checks.run())
+        yield stage
+        task.cancel()
+        await asyncio.wait([task])
+        assert ari.channels == {}, "nothing is left in Asterisk"
+
+
+def at(stage: Stage, **options: Any) -> Any:
+    return running(replace(OPTIONS, controller=stage.rig.url.replace("http", "ws", 1), **options), TOKEN)
+
+
+async def test_a_worker_is_checked_when_it_comes(stage: Stage) -> None:
+    async with at(stage) as worker:
+        known = await stage.worker("w1")
+        await stage.until(known, True)
+        assert (stage.ari.made, known.media.check_due) == (1, None)
+        assert worker.address == (known.host, known.port)
+
+
+async def test_one_that_asterisk_does_not_reach_gets_no_call_until_it_does(stage: Stage) -> None:
+    """Refused at first; then the port is another program's; then it is the worker's after all."""
+    async with at(stage, name="w1"), at(stage, name="w2"):
+        good, bad = await stage.worker("w1"), await stage.worker("w2")
+        await stage.until(good, True)
+        await stage.until(bad, True)
+        right, bad.port = bad.port, 1
+        stage.rig.workers.assign("a", None)
+        bad.media.check_due = 0.0
+        await stage.until(bad, False)
+        assert bad.media.reason == media_checks.NOBODY
+        assert [stage.rig.workers.assign(call).name for call in ("b", "c", "d")] == ["w1"] * 3
+        strangers: list[asyncio.StreamWriter] = []
+        stranger = await asyncio.start_server(lambda _, writer: strangers.append(writer), "127.0.0.1", 0)
+        bad.port = stranger.sockets[0].getsockname()[1]
+        await until(lambda: bad.media.reason == media_checks.OTHER)
+        stranger.close()
+        for each in strangers:
+            each.close()
+        bad.port = right
+        await stage.until(bad, True)
+        assert stage.rig.workers.assign("e").name == "w2"
+
+
+async def test_a_worker_that_does_not_let_asterisk_in(stage: Stage) -> None:
+    async with at(stage, allow=("192.0.2.0/24",)):
+        known = await stage.worker("w1")
+        await stage.until(known, False)
+        assert known.media.reason == media_checks.OTHER
+
+
+async def test_a_call_that_did_not_reach_it_leads_to_a_check(stage: Stage) -> None:
+    async with at(stage):
+        known = await stage.worker("w1")
+        await stage.until(known, True)
+        stage.rig.workers.assign("a")
+        assert stage.rig.workers.media_failed("a", "the media leg did not come up in time") == known.boot
+        assert not known.media.reached
+        await stage.until(known, True)
+
+
+async def test_while_asterisk_is_away_nobody_is_blamed(stage: Stage) -> None:
+    stage.ari.away = True
+    async with at(stage):
+        known = await stage.worker("w1")
+        await asyncio.sleep(0.3)
+        assert known.media.reached
+        stage.ari.away = False
+        await until(lambda: stage.ari.made > 0)
+        await stage.until(known, True)
+
+
+async def test_a_worker_that_says_nonsense_of_checks_is_no_better_off(stage: Stage) -> None:
+    async with aiohttp.ClientSession() as http:
+        socket = await join(stage.rig, http)
+        with contextlib.suppress(TimeoutError):
+            await socket.send_str(contract.encode_numbered(1, contract.MediaChecked(call="no such check")))
+        await stage.until(await stage.worker("w1"), False)

@@ -1,0 +1,219 @@
+"""Who a worker is, on a real link: one that comes back in another process, two of one name, and who may have which."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bridge import contract
+from controller import workers as module
+from controller.worker_admission import WorkerAdmission, digest
+from controller.workers import Workers
+from tests.integration.test_workers_link import Rig, join
+
+SHARED = "the-token-that-all-share"
+OWN = "the-token-of-edge-1"
+CLOSE = aiohttp.WSMsgType.CLOSE
+
+
+@asynccontextmanager
+async def door(admission: WorkerAdmission) -> AsyncIterator[Rig]:
+    rig = Rig()
+    rig.workers = Workers(admission, rig._event, rig._lost)
+    app = web.Application()
+    app.router.add_get(contract.LINK_PATH, rig.workers.endpoint)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    rig.url = f"http://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
+    yield rig
+    rig.workers.close()
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with door(WorkerAdmission("secret", shared="a-long-enough-token")) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def said(rig: Rig, http: aiohttp.ClientSession, token: str, name: str, host: str = "127.0.0.1") -> str:
+    """How a worker that says this is received: "welcome", or why not."""
+    socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {token}"})
+    hello = contract.Hello(worker=name, boot=f"the-boot-id-of-{name}", pid=1, host=host, port=9092, capacity=1)
+    await socket.send_str(contract.encode(hello))
+    message = await socket.receive(timeout=10)
+    await socket.close()
+    return "welcome" if message.type is aiohttp.WSMsgType.TEXT else str(message.extra)
+
+
+async def tell(socket: aiohttp.ClientWebSocketResponse, number: int, digit: str, call: str = "a") -> None:
+    await socket.send_str(contract.encode_numbered(number, contract.DigitPressed(call=call, digit=digit)))
+
+
+# ---------------------------------------------------------------- a new process
+
+
+async def test_a_container_that_is_back_at_once_is_a_new_worker(rig: Rig, http: aiohttp.ClientSession) -> None:
+    """The same name and process id, within the grace of a link that broke; its numbers begin anew."""
+    first = await join(rig, http, capacity=1)
+    rig.workers.assign("a")
+    await tell(first, 5000, "1")
+    await rig.hear()
+    await first.send_str(contract.encode(contract.Beat(load=contract.Load(lateness_p99_ms=90, busy=1.0))))
+    await first.close()
+    await rig.changed()
+    socket = await http.ws_connect(rig.url, headers={"Authorization": "Bearer a-long-enough-token"})
+    hello = contract.Hello(
+        worker="w1", boot="another-boot-id-of-it", pid=1, host="127.0.0.1", port=9093, capacity=7, calls=()
+    )
+    await socket.send_str(contract.encode(hello))
+    assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.TEXT
+    await rig.changed()
+    assert rig.lost == ["a"], "its calls are another worker's from now on"
+    worker = rig.workers.assign("b")
+    assert (worker.port, worker.capacity, worker.strain) == (9093, 7, 0)
+    rig.told.clear()
+    await tell(socket, 1, "2", "b")
+    await rig.hear()
+    assert [event.digit for event in rig.events if isinstance(event, contract.DigitPressed)] == ["1", "2"]
+
+
+async def test_the_same_process_may_have_moved(rig: Rig, http: aiohttp.ClientSession) -> None:
+    first = await join(rig, http, capacity=1)
+    known = rig.workers.assign("a")
+    known.media.call_failed("refused", 0)
+    await first.close()
+    await rig.changed()
+    await join(rig, http, capacity=9, calls=("a",))
+    assert (rig.workers.of("a"), known.capacity, known.media.reached) == (known, 9, False)
+    socket = await http.ws_connect(rig.url, headers={"Authorization": "Bearer a-long-enough-token"})
+    hello = contract.Hello(worker="w1", boot=known.boot, pid=1, host="127.0.0.1", port=9099, capacity=9, calls=("a",))
+    await socket.send_str(contract.encode(hello))
+    while known.port != 9099:
+        await rig.changed()
+    assert (rig.workers.of("a"), known.port, known.media.reached, rig.lost) == (known, 9099, True, [])
+
+
+async def test_a_second_worker_of_a_name_that_lives_is_refused(rig: Rig, http: aiohttp.ClientSession) -> None:
+    first = await join(rig, http)
+    rig.workers.assign("a")
+
+    async def beat() -> None:
+        while True:
+            await first.send_str(contract.encode(contract.Beat(load=contract.Load())))
+            await asyncio.sleep(0.05)
+
+    beating = asyncio.create_task(beat())
+    try:
+        assert "another worker named w1 is up" in await said(rig, http, "a-long-enough-token", "w1")
+    finally:
+        beating.cancel()
+    assert (rig.lost, len(rig.workers.all())) == ([], 1)
+    await first.close()
+    await rig.changed()
+    assert await said(rig, http, "a-long-enough-token", "w1") == "welcome"
+    assert rig.lost == ["a"]
+
+
+async def test_one_that_is_silent_makes_room_for_its_successor(
+    rig: Rig, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that has lost its power closes no connection."""
+    monkeypatch.setattr(module, "SILENT", 0.1)
+    await join(rig, http)
+    rig.workers.assign("a")
+    assert await said(rig, http, "a-long-enough-token", "w1") == "welcome"
+    assert rig.lost == ["a"]
+
+
+# ---------------------------------------------------------------- tokens
+
+
+async def test_a_token_lets_in_its_own_worker_only(http: aiohttp.ClientSession) -> None:
+    admission = WorkerAdmission("secret", tokens=[("edge-1", digest(OWN))], shared=SHARED)
+    admission.local_names = frozenset({"w1"})
+    async with door(admission) as rig:
+        assert await said(rig, http, OWN, "edge-1") == "welcome"
+        assert "--name edge-1" in await said(rig, http, OWN, "edge-2")
+        assert await said(rig, http, SHARED, "edge-2") == "welcome"
+        assert "belongs to another worker" in await said(rig, http, SHARED, "edge-1")
+        assert "belongs to another worker" in await said(rig, http, SHARED, "w1")
+        assert await said(rig, http, admission.local_token("w1"), "w1", "192.0.2.1") == "welcome"
+        assert "--name w1" in await said(rig, http, admission.local_token("w1"), "w2")
+
+
+@pytest.mark.parametrize(
+    "token", ["wrong", "", "w1:", "w1:00ff", ":", OWN + "x", OWN.upper(), "caf\u00e9", "\udcff\udcfe", "x" * 5000]
+)
+async def test_a_token_that_is_none_gets_no_socket(http: aiohttp.ClientSession, token: str) -> None:
+    async with door(WorkerAdmission("secret", tokens=[("edge-1", digest(OWN))])) as rig:
+        host, _, port = rig.url.removeprefix("http://").partition("/")[0].partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"GET {contract.LINK_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        head += "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        head += "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+        writer.write(head.encode("utf-8", "surrogateescape"))
+        assert (await reader.readline()).split()[1] == b"401"
+        writer.close()
+
+
+async def test_guesses_are_slowed_down_and_a_known_worker_is_not(http: aiohttp.ClientSession) -> None:
+    async with door(WorkerAdmission("secret", tokens=[("edge-1", digest(OWN))])) as rig:
+        assert await said(rig, http, OWN, "edge-1") == "welcome"
+        answers = []
+        for guess in range(30):
+            async with http.get(rig.url, headers={"Authorization": f"Bearer guess-{guess}"}) as answer:
+                answers.append(answer.status)
+        assert set(answers[:20]) == {401}
+        assert answers[-1] == 429
+        assert await said(rig, http, OWN, "edge-1") == "welcome"
+
+
+# ---------------------------------------------------------------- where Asterisk is sent to
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "welcome"),
+    [
+        ("127.0.0.1", (), True),
+        ("::ffff:127.0.0.1", (), True),
+        ("10.0.0.9", (), False),
+        ("evil.example", (), False),
+        ("10.0.0.9", ("10.0.0.0/24",), True),
+        ("10.0.1.9", ("10.0.0.0/24",), False),
+        ("10.0.0.9", ("10.0.0.9",), True),
+        ("Media.Example", ("media.example",), True),
+        ("media.example.evil", ("media.example",), False),
+        ("fd00::9", ("fd00::/64", "10.0.0.0/8"), True),
+    ],
+)
+async def test_a_worker_sends_asterisk_to_itself_or_where_the_config_says(
+    http: aiohttp.ClientSession, host: str, allowed: tuple[str, ...], welcome: bool
+) -> None:
+    async with door(WorkerAdmission("secret", shared=SHARED, allowed_hosts=allowed)) as rig:
+        answer = await said(rig, http, SHARED, "edge-1", host)
+        assert (answer == "welcome") is welcome
+        assert welcome or "bridge.allowed_hosts" in answer
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"worker": "a b"}, {"worker": ""}, {"boot": ""}, {"port": 0}, {"capacity": 0}, {"host": ""}]
+)
+async def test_nonsense_in_a_hello_is_no_worker(
+    rig: Rig, http: aiohttp.ClientSession, wrong: dict[str, object]
+) -> None:
+    hello = contract.Hello(worker="w1", boot="b" * 32, pid=1, host="127.0.0.1", port=9092, capacity=1)
+    socket = await http.ws_connect(rig.url, headers={"Authorization": "Bearer a-long-enough-token"})
+    await socket.send_str(contract.encode(hello.model_copy(update=wrong)))
+    assert (await socket.receive(timeout=10)).type is CLOSE
+    assert rig.workers.all() == []
