@@ -215,7 +215,7 @@ def test_what_yaml_took_for_something_else_gets_a_hint(text: str) -> None:
         (
             {"limits__zzz": 1},
             "limits.zzz",
-            "known here: calls_per_second, max_calls, minutes_per_day, per_number, per_number_per_minute, "
+            "known here: calls_per_second, max_calls, minutes_per_day, per_caller, per_number, per_number_per_minute, "
             "spend_per_call, spend_per_day",
         ),
         ({"asterisk__ari__Password": "x"}, "asterisk.ari.Password", "did you mean `password`?"),
