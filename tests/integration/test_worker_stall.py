@@ -72,7 +72,7 @@ class Worker:
         async with StandIn() as server:
             provider = Provider(url=server.url, api_key=SecretStr("sk-test"))
             session = Session(SessionSpec(agent="a", provider=provider, instructions="i"), call, emit)
-            legs.expect(call, session, 10)
+            legs.expect(call, call, session, 10)
             task = asyncio.create_task(session.run())
             await asyncio.wait_for(ready.wait(), 5)
             await speak(host, port, call)
