@@ -95,7 +95,8 @@ class McpServer(Shape):
     server_url: str = Field(pattern=r"^https?://")
     authorization: SecretStr | None = None
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    allowed_tools: tuple[str, ...] | None = None
+    allowed_tools: tuple[str, ...]
+    """No others: not all that it has."""
 
     @field_serializer("authorization", when_used="json")
     def _reveal(self, secret: SecretStr | None) -> str | None:

@@ -14,6 +14,7 @@ from controller.config_values import (
     HeaderValues,
     Host,
     HttpUrl,
+    McpToolName,
     Name,
     OptionalSecret,
     PhoneText,
@@ -130,8 +131,10 @@ class Mcp(Section):
     """A bearer token for it."""
     headers: HeaderValues = Field(default_factory=dict, repr=False)
     """Counted as secret."""
-    allowed_tools: tuple[SomeText, ...] | None = Field(None, min_length=1)
-    """null: all that it has."""
+    allowed_tools: tuple[McpToolName, ...] = Field(min_length=1)
+    """By name, those of its tools that the model may call: no others that the server has, or gets later."""
+    require_approval: Literal["never"]
+    """`never`: the model calls them without asking anybody. It has to be said: on a telephone nobody could approve."""
 
 
 class Price(Section):

@@ -62,6 +62,13 @@ def _path(detail: ErrorDetails, data: Any) -> Path:
     return tuple(path)
 
 
+_EXAMPLES: Mapping[Path, str] = {
+    ("mcp", "allowed_tools"): "list the tools that the model may call, e.g. `allowed_tools: [search, read_file]`",
+    ("mcp", "require_approval"): "write `require_approval: never`: on a telephone there is nobody to approve a call",
+}
+"""By first and last key: what to write."""
+
+
 def _problem(path: Path, detail: ErrorDetails, source: Source, model: type[BaseModel]) -> ConfigError:
     given = detail["input"]
     message, hint, value = _words(detail), "", shown(path, source.written.get(path, given))
@@ -71,7 +78,11 @@ def _problem(path: Path, detail: ErrorDetails, source: Source, model: type[BaseM
             keys = shape_of(model)
             hint, value = explain_unknown(path, keys_at(keys, path[:-1]), places(keys)), ""
         case "missing":
-            value = ""
+            value, hint = "", _EXAMPLES.get((path[0], path[-1]), "")
+        case "tuple_type" | "too_short":
+            hint = _EXAMPLES.get((path[0], path[-1]), "")
+        case "literal_error" if (path[0], path[-1]) in _EXAMPLES:
+            hint = _EXAMPLES[path[0], path[-1]]
         case "union_tag_not_found":
             hint, value = "add `type: server_vad` or `type: semantic_vad`", ""  # there is no other such union
         case "string_type" if isinstance(given, bool | int | float):

@@ -75,12 +75,13 @@ class Route(Section):
     hours: OpenHours | None = None
     """When the route fits."""
     variables: dict[Name, RoutePattern] = Field(default_factory=dict)
-    """What the dialplan says: `Stasis(voiceai,language=de)` fits `{language: de}`."""
+    """What the dialplan says: after `Set(VOICEAI_VAR_language=de)`, or with `Stasis(voiceai,language=de)`, this fits:
+    `{language: de}`. What a caller says belongs into `Set` only (docs/routing.md)."""
     set: dict[Name, str] = Field(default_factory=dict)
     """Variables for the agent's templates."""
     lookup: ToolName | None = None
-    """A name from `http_tools`, asked with `caller` and `called` while it rings. The JSON object that it answers
-    becomes variables of the agent's templates. Without it: the agent's own `lookup`, if it has one."""
+    """A name from `http_tools`, asked with `caller`, `caller_name` and `called` while it rings. The JSON object that it
+    answers becomes variables of the agent's templates. Without it: the agent's own `lookup`, if it has one."""
     lookup_s: float = Field(1.0, gt=0, le=5)
     """The call is answered without the look-up's answer after this."""
     overflow: tuple[OverflowStep, ...] = ()

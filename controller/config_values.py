@@ -271,6 +271,9 @@ RealtimeUrl = Annotated[
     str, AfterValidator(_url(("ws", "wss"))), WithJsonSchema({"type": "string", "pattern": "^wss?://"})
 ]
 Name = Annotated[str, _NAME[0], _NAME[1]]
+McpToolName = Annotated[
+    str, *_matching(r"[A-Za-z0-9_./-]{1,128}", "must be one tool's name: letters, digits, dashes, dots, underlines")
+]
 ToolName = Annotated[str, _TOOL[0], _TOOL[1]]
 Digit = Annotated[str, _DIGIT[0], _DIGIT[1]]
 SoundName = Annotated[str, _SOUND[0], _SOUND[1]]

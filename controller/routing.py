@@ -1,6 +1,7 @@
 """Which agent a call gets, and what a session is then made of. [pure]
 
-Owns the choice by route, also by time and weight, and the variables of a call that comes in. How tools are told to the
+Owns the choice by route, also by time and weight, and the variables of a call that comes in: which names nobody but we
+can give, and which the dialplan may. How tools are told to the
 model is `tools/offer.py`'s.
 """
 
@@ -11,14 +12,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.contract import Idle, McpServer, Provider, Recording, Retention, SessionSpec
+from controller import caller_text
 from controller.config import Config
 from controller.config_agents import Agent
 from controller.config_routes import OpenHours, Route
 from controller.limits import endpoint_of
-from controller.templates import fill
+from controller.templates import fill, names
 from controller.tools import offer
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_QUOTING = {ord(sign): None for sign in '"\\ \t'}
+RESERVED = frozenset(("caller", "caller_name", "called", "trunk"))
+"""Variables that say who calls, whom and how: nobody else gives them."""
+CHANNEL_VARIABLE = "VOICEAI_VAR_"
+"""What stands before a variable's name in the dialplan."""
+MOST_CHANNEL_VARIABLES = 50
 _CHANNEL = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
 
 
@@ -35,6 +43,7 @@ class Arrival:
     caller: str = field(repr=False)
     trunk: str | None
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    caller_name: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +99,49 @@ def _choice(route: Route, arrival: Arrival) -> str:
     raise AssertionError("the weights are what they add up to")
 
 
-def variables_of(arrival: Arrival, route: Route | None) -> dict[str, str]:
-    """For the agent's templates. What the operator sets wins over what the dialplan says."""
-    told = {"caller": arrival.caller, "called": arrival.to, "trunk": arrival.trunk or ""}
-    return {**told, **arrival.variables, **(route.set if route else {})}
+def variables_of(arrival: Arrival, route: Route | None, found: Mapping[str, str] | None = None) -> dict[str, str]:
+    """For the agent's templates. What the operator sets wins over what the dialplan says, and what a look-up `found`
+    over both; who calls, whom and by which trunk is said by neither dialplan nor look-up."""
+    told = {
+        "caller": arrival.caller,
+        "caller_name": arrival.caller_name,
+        "called": arrival.to,
+        "trunk": arrival.trunk or "",
+    }
+    known = {name: text for name, text in (found or {}).items() if name not in RESERVED}
+    return {**arrival.variables, **told, **(route.set if route else {}), **known}
 
 
-def arguments(args: Sequence[str]) -> dict[str, str]:
-    """Of `Stasis(voiceai,name=value,…)`. What is not written so is nothing."""
-    pairs = (each.partition("=") for each in args)
-    return {name: value for name, mark, value in pairs if mark and _NAME.fullmatch(name)}
+def arguments(args: Sequence[str], *spoken: str) -> dict[str, str]:
+    """Of `Stasis(voiceai,name=value,…)`. What is not written so is nothing, and so is a reserved name.
+
+    `spoken`: what the caller said of itself. A comma in it would have made arguments of its own, if the dialplan puts
+    it there (`name=${CALLERID(name)}`, which the doctor refuses): what stands behind a comma in it is nobody's.
+    """
+    behind = [_unquoted(text.partition(",")[2]) for text in spoken]
+    given = {}
+    for each in args:
+        name, mark, value = each.partition("=")
+        if mark and _NAME.fullmatch(name) and name not in RESERVED:
+            if not any(_unquoted(each) in text for text in behind):
+                given[name] = caller_text.variable(value)
+    return given
+
+
+def _unquoted(text: str) -> str:
+    """As Asterisk takes arguments apart: quotes, backslashes and spaces around are not part of them."""
+    return text.translate(_QUOTING)
+
+
+def channel_variables(config: Config) -> tuple[str, ...]:
+    """The names that the dialplan may give to a call by `Set(VOICEAI_VAR_name=…)`: those that the config asks for."""
+    wanted = {name for each in config.routes for name in each.variables}
+    for agent in config.agents.values():
+        consent = agent.recording.consent if agent.recording else None
+        for text in (agent.instructions, agent.greeting, agent.wrap_up, consent):
+            wanted |= names(text) if text else set()
+    usable = sorted(name for name in wanted - RESERVED if _NAME.fullmatch(name))
+    return tuple(usable[:MOST_CHANNEL_VARIABLES])
 
 
 def _fits(pattern: str, text: str) -> bool:
@@ -133,7 +175,7 @@ def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) 
         agent=agent_name,
         provider=first,
         fallbacks=tuple(others),
-        instructions=fill(agent.instructions, variables),
+        instructions=fill(agent.instructions, _as_data(variables)),
         voice=agent.voice,
         greeting=_greeting(agent, variables),
         turn_detection=agent.turn_detection,
@@ -151,6 +193,12 @@ def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) 
         protect_greeting=agent.protect_greeting,
         playout_delay_ms=agent.playout_delay_ms,
     )
+
+
+def _as_data(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """In a prompt, what a caller is called stands in quotes: it is no part of what we tell the model to do."""
+    name = variables.get("caller_name")
+    return {**variables, "caller_name": caller_text.Quoted(name)} if name else variables
 
 
 def recording_of(agent: Agent) -> Recording | None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import jinja2
+from jinja2 import meta
 from jinja2.exceptions import SecurityError
 
 from controller.template_sandbox import BUDGET, LONGEST, LONGEST_LOOP, PromptSandbox, TooMuch
@@ -38,6 +39,14 @@ def problem(text: str) -> str | None:
     except Exception:  # whatever an unknown variable leads to: it is known in a call
         return None
     return None
+
+
+def names(text: str) -> set[str]:
+    """The variables that a template asks for. One that is no template asks for none."""
+    try:
+        return set(meta.find_undeclared_variables(_sandbox.parse(text))) - {"range"}
+    except (jinja2.TemplateSyntaxError, RecursionError):
+        return set()
 
 
 def fill(template: str, variables: Mapping[str, Any]) -> str:

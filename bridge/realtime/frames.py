@@ -68,9 +68,8 @@ def _tools(spec: SessionSpec) -> list[dict[str, Any]]:
             told["authorization"] = server.authorization.get_secret_value()
         if server.headers:
             told["headers"] = server.headers
-        if server.allowed_tools is not None:
-            told["allowed_tools"] = list(server.allowed_tools)
-        tools.append(told | {"require_approval": "never"})  # there is nobody on the phone to ask
+        told["allowed_tools"] = list(server.allowed_tools)
+        tools.append(told | {"require_approval": "never"})  # as the config says: there is nobody on the phone to ask
     return tools
 
 

@@ -9,11 +9,10 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
-from uuid import uuid4
 
 import structlog
 
@@ -25,6 +24,7 @@ from controller.background import Tasks
 from controller.call import births, loops, milestones, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
+from controller.call.arrival_facts import arrival_of, channel_variables
 from controller.call.plan import Plan, State, Waiting
 from controller.call.room import Room
 from controller.caller_limits import CallerLimits
@@ -79,6 +79,7 @@ class Arrivals:
         self._tasks = tasks
         self._lives = lives
         self._observe = observe
+        self._names = routing.channel_variables(config)
         self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
         """Those for whom a look-up is under way, or a worker, by channel."""
         self._line: dict[str, CallActor] = {}
@@ -89,13 +90,23 @@ class Arrivals:
         self._callers = CallerLimits(config.limits.per_caller)
 
     def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
-        config = self._config
-        trunk = routing.trunk_of(config, channel.name)
-        said, marked = routing.arguments(args), loops.where_marked(channel.name)
-        caller = _Caller(
-            routing.Arrival(str(uuid4()), channel.exten, channel.caller_number, trunk, said), channel.id, marked
-        )
-        routed = routing.route(config, caller.arrival, datetime.now(UTC))
+        caller = _Caller(arrival_of(self._config, channel, args), channel.id, loops.where_marked(channel.name))
+        if not self._names:
+            self._route(caller)
+            return
+        task = self._tasks.create_task(self._read_variables(caller), name=f"variables {caller.arrival.call}")
+        self._asking[caller.leg] = task, _slot(caller, "")
+
+    async def _read_variables(self, caller: _Caller) -> None:
+        try:
+            given = await channel_variables(self._ari, caller.arrival.call, caller.leg, self._names)
+        finally:
+            self._asking.pop(caller.leg, None)
+        arrival = replace(caller.arrival, variables={**caller.arrival.variables, **given})
+        self._route(replace(caller, arrival=arrival))
+
+    def _route(self, caller: _Caller) -> None:
+        routed = routing.route(self._config, caller.arrival, datetime.now(UTC))
         if routed is None:
             log.warning("caller refused: no route fits; add one to `routes`", call=caller.arrival.call)
             self._refuse(caller, "no_route", "no_answer")
@@ -294,7 +305,11 @@ class Arrivals:
             async with asyncio.timeout(budget):
                 await self._ari.ring(caller.leg)
                 asked = self._config.http_tools[tool].parameters.get("properties", {})
-                known = {"caller": caller.arrival.caller, "called": caller.arrival.to}
+                known = {
+                    "caller": caller.arrival.caller,
+                    "caller_name": caller.arrival.caller_name,
+                    "called": caller.arrival.to,
+                }
                 arguments = {name: value for name, value in known.items() if name in asked}
                 found = _variables(await self._tools.run(caller.arrival.call, tool, arguments), caller.arrival.call)
         except (TimeoutError, AriError) as error:
@@ -326,7 +341,7 @@ class Arrivals:
         waiting: Waiting | None = None,
         unserved: str | None = None,
     ) -> CallActor:
-        given = routing.variables_of(caller.arrival, route) | found
+        given = routing.variables_of(caller.arrival, route, found)
         plan = births.inbound(
             self._config,
             caller.arrival,

@@ -11,11 +11,18 @@ import shutil
 from subprocess import DEVNULL, PIPE
 
 from controller.config import Config
-from controller.doctor.findings import Finding, failure, ok, skipped
+from controller.doctor.findings import Finding, failure, ok, skipped, warning
 
 SECONDS = 10.0
 CHECK = "registration"
 LINE = re.compile(r"\s*(?P<name>[^\s/]+)/sips?:\S*\s+(?:\S+\s+)?(?P<state>Registered|Unregistered|Rejected|Stopped)\b")
+
+SPOKEN = re.compile(
+    r"\$\{\s*(CALLERID|CALLERPRES|CONNECTEDLINE|REDIRECTING|DIALEDPEERNAME|PJSIP_HEADER|PJSIP_HEADERS|SIP_HEADER|SIPURI"
+    r"|PJSIP_PARSE_URI|PJSIP_PARSE_URI_FROM|EXTEN|INVALID_EXTEN|CHANNEL\((?:pjsip|peername|uri|from|to|target)[^)]*\))",
+    re.IGNORECASE,
+)
+"""What a caller, or the SIP message that brings one, can say."""
 
 NOT_REGISTERED = {
     "Rejected": "The carrier refuses: compare `username`, `password` of its auth, `client_uri`, with what it gave you.",
@@ -38,7 +45,7 @@ async def look(config: Config, rx: str | None) -> list[Finding]:
         if rx is None:
             return [skipped(CHECK, "`asterisk -rx` does not let this user in; try it as root, or with `--rx`")]
         return [failure(CHECK, "the command of `--rx` failed", f"Try it: `{rx} 'core show version'`.")]
-    return [*registrations(told), dialplan(lines, config.asterisk.ari.app)]
+    return [*registrations(told), *dialplan(lines, config.asterisk.ari.app)]
 
 
 async def _run(command: list[str], what: str) -> str | None:
@@ -71,10 +78,26 @@ def registrations(told: str) -> list[Finding]:
     return found or [ok(CHECK, "none is configured")]
 
 
-def dialplan(told: str, app: str) -> Finding:
+def dialplan(told: str, app: str) -> list[Finding]:
     """Of `dialplan show`."""
-    lines = len(re.findall(rf"Stasis\({re.escape(app)}[,)]", told))
+    lines = re.findall(rf"(?m)Stasis\({re.escape(app)}(?:,(.*)\)|\))", told)
     if lines:
-        return ok("dialplan", f"{lines} lines lead to Stasis({app})")
+        return [ok("dialplan", f"{len(lines)} lines lead to Stasis({app})"), *arguments(lines, app)]
     fix = f"Add `exten => _X!,1,Stasis({app})` to the trunk's context in extensions.conf, then `dialplan reload`."
-    return failure("dialplan", f"no line leads to Stasis({app}): no call reaches the agent", fix)
+    return [failure("dialplan", f"no line leads to Stasis({app}): no call reaches the agent", fix)]
+
+
+def arguments(lines: list[str], app: str) -> list[Finding]:
+    """What callers say must not stand among the arguments of Stasis(): a comma in it begins another argument."""
+    spoken = [found for line in lines for found in SPOKEN.findall(line)]
+    if spoken:
+        told = (
+            f"Stasis({app},…) has ${{{spoken[0]}…}} in it: a caller whose name has a comma sets variables of the call"
+        )
+        fix = "Write `Set(VOICEAI_VAR_name=…)` in the line before, and no argument; {{caller_name}} is there by itself."
+        return [failure("dialplan", told, fix)]
+    if any(re.search(r"=[^,]*\$\{", line) for line in lines):
+        told = f"Stasis({app},…) has variables in its arguments: a comma in one of them begins another argument"
+        fix = "If a caller may have a say in them: `Set(VOICEAI_VAR_name=${…})` in the line before, and no argument."
+        return [warning("dialplan", told, fix)]
+    return []

@@ -25,7 +25,14 @@ RICH = with_(
     FULL,
     providers={"spare": {"url": "wss://spare.example/v1", "api_key": "k", "model": "gpt-realtime", "dialect": "azure"}},
     http_tools={"look_up": LOOK},
-    mcp={"files": {"url": "https://files.example/mcp", "authorization": "Hunter2", "allowed_tools": ["read"]}},
+    mcp={
+        "files": {
+            "url": "https://files.example/mcp",
+            "authorization": "Hunter2",
+            "allowed_tools": ["read"],
+            "require_approval": "never",
+        }
+    },
     prices={"gpt-transcribe": {"audio_in": 6, "text_out": 10}},
     agents__night={
         "instructions": "Be quiet.",
@@ -157,6 +164,12 @@ def test_no_secret_of_a_tool_or_a_server_shows() -> None:
         ),
         ({"http_tools__look_up__parameters__x": float("nan")}, "http_tools.look_up.parameters", "JSON does not have"),
         ({"mcp__files__url": "files.example"}, "mcp.files.url", "http"),
+        ({"mcp__files__allowed_tools": None}, "mcp.files.allowed_tools", "list"),
+        ({"mcp__files__allowed_tools": []}, "mcp.files.allowed_tools", "empty"),
+        ({"mcp__files__allowed_tools": ["*"]}, "mcp.files.allowed_tools[0]", "one tool's name"),
+        ({"mcp__files__allowed_tools": "read"}, "mcp.files.allowed_tools", "list"),
+        ({"mcp__files__require_approval": "always"}, "mcp.files.require_approval", "never"),
+        ({"mcp__files__require_approval": None}, "mcp.files.require_approval", "never"),
     ],
 )
 def test_wrong_values(changes: dict[str, Any], path: str, words: str) -> None:
@@ -182,3 +195,17 @@ def test_wrong_values(changes: dict[str, Any], path: str, words: str) -> None:
 )
 def test_what_is_fine(changes: dict[str, Any]) -> None:
     session_spec(config(with_(RICH, **changes)), "night", {})
+
+
+@pytest.mark.parametrize(
+    ("key", "example"),
+    [("allowed_tools", "`allowed_tools: [search, read_file]`"), ("require_approval", "`require_approval: never`")],
+)
+@pytest.mark.parametrize("left_out", [True, False])
+def test_a_tool_servers_tools_and_their_approval_must_be_stated(key: str, example: str, left_out: bool) -> None:
+    changed = with_(RICH, **{f"mcp__files__{key}": None})
+    if left_out:
+        del changed["mcp"]["files"][key]
+    error = only_error_of(changed)
+    assert error.path == f"mcp.files.{key}"
+    assert example in error.hint

@@ -17,6 +17,7 @@ from controller.routing import (
     Routed,
     UnknownAgent,
     arguments,
+    channel_variables,
     first_agent,
     first_trunk,
     retention,
@@ -102,6 +103,59 @@ def test_the_trunk_of_a_channel(channel: str, trunk: str | None) -> None:
 def test_the_first_ones() -> None:
     assert (first_trunk(config()), first_agent(config())) == ("main", "reception")
     assert first_trunk(config(SMALL)) is None
+
+
+# ---------------------------------------------------------------- what a caller may have a say in
+
+
+@pytest.mark.parametrize("name", ["caller", "caller_name", "called", "trunk"])
+def test_nobody_else_says_who_calls(name: str) -> None:
+    said = arrival("5001", "+4930", "main")
+    assert arguments([f"{name}=forged"]) == {}
+    forged = Arrival(said.call, "5001", "+4930", "main", {name: "forged"})
+    assert variables_of(forged, None)[name] != "forged"
+    assert variables_of(said, None, {name: "forged"})[name] != "forged"
+
+
+@pytest.mark.parametrize(
+    "spoken",
+    ["Bob,vip=1", 'Bob,"vip=1"', "Bob, vip=1", r"Bob,v\ip=1", "Bob,x,vip=1,y", 'B"o"b,v"i"p=1', ",vip=1"],
+)
+def test_a_comma_in_a_callers_name_sets_no_variable(spoken: str) -> None:
+    """`Stasis(voiceai,name=${CALLERID(name)},language=de)`, as it was once documented."""
+    args = [each.strip().replace('"', "").replace("\\", "") for each in f"name={spoken},language=de".split(",")]
+    assert "vip=1" in args
+    said = arguments(args, spoken, "+4930", "5001")
+    assert said["language"] == "de"
+    assert "vip" not in said
+
+
+def test_arguments_of_the_dialplan_are_cleaned() -> None:
+    assert arguments(["note=a\nb\u202ec{{x}}", "long=" + "x" * 5000]) == {"note": "a b c((x))", "long": "x" * 1000}
+
+
+def test_the_name_is_told_in_quotes_and_is_itself_elsewhere() -> None:
+    told = "{{caller_name}} calls{% if caller_name == 'Bob' %}, at last{% endif %} {{caller_name|upper}}"
+    made = config(SMALL, agents__reception={"instructions": told, "greeting": "Hello {{caller_name}}!"})
+    spec = session_spec(made, "reception", {"caller_name": "Bob"})
+    assert spec.instructions == '"Bob" calls, at last BOB'
+    assert spec.greeting == "Hello Bob!"
+    assert session_spec(made, "reception", {"caller_name": ""}).instructions.startswith(" calls")
+
+
+def test_which_variables_are_asked_for() -> None:
+    made = config(
+        with_(
+            FULL,
+            agents={
+                "reception": {"instructions": "{{order}} {{caller}} {% for x in range(2) %}{{x}}{% endfor %}"},
+                "night": {"instructions": "i", "greeting": "{{salute}}", "wrap_up": "{{wrapped}}"},
+            },
+            routes=[{"to": "*", "agent": "night", "variables": {"language": "de*"}}],
+        )
+    )
+    assert channel_variables(made) == ("language", "order", "salute", "wrapped")
+    assert channel_variables(config(SMALL)) == ()
 
 
 # ---------------------------------------------------------------- time, weight, what the dialplan says
@@ -198,6 +252,7 @@ def test_what_the_operator_sets_wins() -> None:
     told = variables_of(arrival("5001", "+49", "main", language="en"), made.routes[0])
     assert told == {
         "caller": "+49",
+        "caller_name": "",
         "called": "5001",
         "trunk": "main",
         "language": "de",

@@ -265,7 +265,32 @@ def test_registrations(state: str) -> None:
     ],
 )
 def test_lines_of_the_dialplan(line: str, verdict: str) -> None:
-    assert command_line.dialplan(f"  '_X!' =>  {line}  [extensions.conf:10]", "voiceai").verdict == verdict
+    (found,) = command_line.dialplan(f"  '_X!' =>  {line}  [extensions.conf:10]", "voiceai")
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verdict"),
+    [
+        ("name=${CALLERID(name)}", "failure"),
+        ("language=de,name=${CALLERID(name)},vip=1", "failure"),
+        ('name="${CALLERID(all)}"', "failure"),
+        ("n=${callerid(num)}", "failure"),
+        ("h=${PJSIP_HEADER(read,X-Account)}", "failure"),
+        ("to=${EXTEN}", "failure"),
+        ("from=${CHANNEL(pjsip,remote_uri)}", "failure"),
+        ("order=${ORDER}", "warning"),
+        ("language=de", None),
+        ("answered,${AMDSTATUS}", None),
+        ("referred,${TRANSFERSTATUS},${TRANSFERSTATUSPROTOCOL}", None),
+    ],
+)
+def test_what_callers_say_is_no_argument(arguments: str, verdict: str | None) -> None:
+    told = f"  '_X!' =>  1. Stasis(voiceai)   [e.conf:9]\n    2. Stasis(voiceai,{arguments})   [e.conf:10]\n"
+    first, *others = command_line.dialplan(told, "voiceai")
+    assert first.told.startswith("2 lines")
+    assert [each.verdict for each in others] == ([verdict] if verdict else [])
+    assert all("VOICEAI_VAR_" in each.fix for each in others)
 
 
 @pytest.mark.parametrize(("days", "verdict"), [(400, "ok"), (21, "ok"), (20, "warning"), (0, "warning")])
