@@ -136,6 +136,21 @@ def test_what_the_images_copy_exists_and_reaches_the_build(dockerfile: str) -> N
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
+def test_base_images_are_named_by_digest(dockerfile: str) -> None:
+    """A tag moves: the same source would give another image tomorrow."""
+    bases = re.findall(r"(?mi)^FROM\s+(?:--\S+\s+)*(\S+)", (ROOT / dockerfile).read_text())
+    assert bases
+    for base in bases:
+        assert re.fullmatch(r"[a-z/.]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}", base), base
+    assert len(set(bases)) == 1
+
+
+def test_compose_runs_no_image_of_somebody_elses_by_tag() -> None:
+    for name, service in SERVICES.items():
+        assert "build" in service or "@sha256:" in service["image"], name
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_images_do_not_run_as_root(dockerfile: str) -> None:
     users = re.findall(r"^USER (\S+)$", (ROOT / dockerfile).read_text(), re.MULTILINE)
     assert users
