@@ -159,7 +159,7 @@ async def test_whatever_a_look_up_comes_to_the_call_begins(told: Answer | Except
             stage.caller("1.1")
             stage.answer.set()
             await until(lambda: stage.begun)
-        assert set(stage.begun[0].call.plan.given) == {"caller", "called", "trunk"}
+        assert set(stage.begun[0].call.plan.given) == {"caller", "caller_name", "called", "trunk"}
         assert not stage.arrivals.asks("1.1")
         assert [line.get("reason", "exc_info") for line in logs if line["event"].startswith("look-up gave nothing")]
 
