@@ -114,7 +114,9 @@ def demo(keep: Annotated[bool, typer.Option(help="Stay up so that a softphone ca
 @app.command()
 def token(
     name: Annotated[str, typer.Argument(help="Who it is for.")],
-    scope: Annotated[list[str] | None, typer.Option(help="read, call, control, admin; may be repeated.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"{', '.join(get_args(configs.Scope))}; may be repeated.")
+    ] = None,
 ) -> None:
     """Make an API token: shown once here, and only its hash is for the config."""
     scopes = scope or ["read"]

@@ -137,7 +137,7 @@ def _rows(calls: tuple[PastCall, ...]) -> Table:
 
 
 def _detail(call: PastCallDetail) -> RenderableType:
-    said = [(each.at, f"{each.who}: {each.text}{' …' if each.interrupted else ''}") for each in call.transcript]
+    said = [(each.at, f"{each.who}: {each.text}{' …' if each.interrupted else ''}") for each in call.transcript or ()]
     done = [(each.at, f"{each.type} {_words(each.data)}") for each in call.events]
     used = [(each.at, f"tool {each.tool}: {'ok' if each.ok else 'failed'}") for each in call.tools]
     story = sorted([*said, *done, *used], key=lambda each: each[0])

@@ -74,7 +74,8 @@ def call_detail(call: CallDetailAnswer) -> RenderableType:
     for sound in call.recordings:
         facts.add_row(Text("recording", style="dim"), _plain(f"{sound.path} ({sound.seconds:.0f} s)"))
     words = (
-        Text(f"{each.at:%T} {each.who:>6}: {each.text}{' …' if each.interrupted else ''}") for each in call.transcript
+        Text(f"{each.at:%T} {each.who:>6}: {each.text}{' …' if each.interrupted else ''}")
+        for each in call.transcript or ()
     )
     return Group(facts, *words)
 

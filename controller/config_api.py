@@ -1,12 +1,22 @@
 """config.yaml's `api`: where it listens, who may ask it for what, and how often. [pure]"""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
 from controller.config_values import ListenAt, Name, Secret, Section, SomeText, wrong
 
-Scope = Literal["read", "call", "control", "admin"]
+Scope = Literal["metrics", "read", "recordings", "call", "control", "supervise", "admin"]
+
+IMPLIED: Mapping[Scope, frozenset[Scope]] = {"read": frozenset({"metrics"}), "admin": frozenset(get_args(Scope))}
+"""What a scope brings along."""
+
+
+def granted(scopes: Iterable[Scope]) -> frozenset[Scope]:
+    """All that who has these may do."""
+    return frozenset(each for scope in scopes for each in (scope, *IMPLIED.get(scope, ())))
+
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -37,7 +47,9 @@ class Credential(Section):
 
 class Token(Credential):
     scopes: tuple[Scope, ...] = Field(min_length=1)
-    """read: see calls; call: place calls; control: act on calls and pause the queue; admin: everything."""
+    """metrics: GET /metrics and nothing else; read: see calls, not what was said; recordings: what was said, in words
+    (with read) and sound; call: whatever dials; control: act on calls, pause the queue (transfers and participants need
+    call, too); supervise: listen, whisper, take over (to be dialled needs call, too); admin: everything."""
     rate: Pace | None = None
     """Instead of `api.rate`."""
 
@@ -61,4 +73,4 @@ class Api(Section):
     audit_days: float = Field(365.0, gt=0, le=36500)
     """How long it is kept who did what (GET /v1/audit)."""
     metrics_public: bool = False
-    """True: GET /metrics takes no token. Otherwise the scraper needs one with the scope read."""
+    """True: GET /metrics takes no token. Otherwise the scraper needs one with the scope metrics."""

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
@@ -18,18 +18,20 @@ from controller.api import cookie
 from controller.api.pace import RETRY_AFTER, Bucket
 from controller.api.problems import PACE, USER, Problem
 from controller.api.strangers import Strangers
-from controller.config_api import Pace, Scope, Token
+from controller.config_api import Pace, Scope, Token, granted
+
+GRANTED = web.RequestKey("granted", frozenset[Scope])
+"""All that who asks may do."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
+    """`scopes`: all of them, also those that others bring along."""
+
     name: str
     digest: bytes
     scopes: frozenset[Scope]
     bucket: Bucket = field(compare=False)
-
-    def may(self, scope: Scope) -> bool:
-        return scope in self.scopes or "admin" in self.scopes
 
 
 class Doorkeeper:
@@ -73,32 +75,39 @@ class Doorkeeper:
             )
         return found
 
-    def let_in(self, scope: Scope, handler: Handler) -> Handler:
-        """`handler` for those whose token has `scope` and who don't ask too often."""
+    def let_in(self, scopes: Sequence[Scope], handler: Handler) -> Handler:
+        """`handler` for those whose token has all `scopes` and who don't ask too often."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             user = self.user_of(request)
-            request[USER] = user.name
+            request[USER], request[GRANTED] = user.name, user.scopes
             wait = user.bucket.take(time.monotonic())
             request[PACE] = dict(user.bucket.headers(wait))
             if wait:
                 raise Problem("too-many-requests")
-            if not user.may(scope):
-                raise Problem(
-                    "forbidden",
-                    f"It needs the scope `{scope}`.",
-                    headers={hdrs.WWW_AUTHENTICATE: f'Bearer error="insufficient_scope", scope="{scope}"'},
-                )
+            if not user.scopes.issuperset(scopes):
+                raise lacking(scopes)
             return await handler(request)
 
         return guarded
+
+
+def lacking(scopes: Sequence[Scope]) -> Problem:
+    """For who does not have all of these."""
+    wanted = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
+    return Problem("forbidden", f"It needs {in_words(scopes)}.", headers={hdrs.WWW_AUTHENTICATE: wanted})
+
+
+def in_words(scopes: Sequence[Scope]) -> str:
+    named = " and ".join(f"`{scope}`" for scope in scopes)
+    return f"the scope{'s' if len(scopes) > 1 else ''} {named}"
 
 
 def _user(token: Token, pace: Pace) -> User:
     digest = bytes.fromhex(token.token_sha256) if token.token_sha256 else b""
     if token.token is not None:
         digest = _digest(token.token.get_secret_value())
-    return User(token.name, digest, frozenset(token.scopes), Bucket(pace.per_second, pace.burst))
+    return User(token.name, digest, granted(token.scopes), Bucket(pace.per_second, pace.burst))
 
 
 def _digest(token: str) -> bytes:

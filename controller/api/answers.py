@@ -3,7 +3,7 @@
 Owns the JSON of calls, queue and participants. Moments are RFC 3339, UTC, in milliseconds; no value is null.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -170,6 +170,10 @@ class UtteranceAnswer(Answer):
     """Said between agent and target, before the transfer: the caller heard nothing of it."""
 
 
+def utterances(said: Iterable[Any]) -> tuple[UtteranceAnswer, ...]:
+    return tuple(map(UtteranceAnswer.model_validate, said))
+
+
 class TurnAnswer(Answer):
     """Milliseconds from the caller's end of speech."""
 
@@ -219,7 +223,8 @@ class CountersAnswer(Answer):
 class CallDetailAnswer(CallAnswer):
     """One call with all that is kept of it. The transcript is personal."""
 
-    transcript: tuple[UtteranceAnswer, ...]
+    transcript: tuple[UtteranceAnswer, ...] | None
+    """null: the token lacks the scope `recordings`."""
     turn_times: tuple[TurnAnswer, ...]
     barge_ins: tuple[BargeInAnswer, ...]
     recordings: tuple[SoundAnswer, ...]
@@ -227,9 +232,10 @@ class CallDetailAnswer(CallAnswer):
     """null until the call's AI session is over."""
 
     @classmethod
-    def of_detail(cls, detail: view.CallDetail) -> "CallDetailAnswer":
+    def of_detail(cls, detail: view.CallDetail, *, words: bool) -> "CallDetailAnswer":
+        """`words`: with what was said."""
         kept = {
-            "transcript": tuple(map(UtteranceAnswer.model_validate, detail.transcript)),
+            "transcript": utterances(detail.transcript) if words else None,
             "turn_times": tuple(map(TurnAnswer.model_validate, detail.turns)),
             "barge_ins": tuple(map(BargeInAnswer.model_validate, detail.barge_ins)),
             "recordings": tuple(map(SoundAnswer.model_validate, detail.recordings)),

@@ -190,7 +190,7 @@ class AuditResources:
         return (
             Operation(
                 *("list_audit", "GET", "/v1/audit", "Who did what, newest first", self.list, AuditPage),
-                scope="admin",
+                scopes=("admin",),
                 query=AuditQuery,
                 problems=("store-away",),
                 tag="audit",

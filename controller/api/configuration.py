@@ -45,7 +45,7 @@ class ConfigResources:
             Operation(
                 *("show_config", "GET", "/v1/config", "The configuration in force, without secrets", self.show),
                 answer=ConfigAnswer,
-                scope="admin",
+                scopes=("admin",),
                 tag="health",
             ),
         )

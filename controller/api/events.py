@@ -6,7 +6,7 @@ as its client takes it, and closed when it falls behind. Refuses to decide what 
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -38,6 +38,9 @@ STREAM_HEADERS = {
     "X-Accel-Buffering": "no",  # nginx would keep events back until it has a bufferful
 }
 
+
+Form = Callable[[Notice], bytes]
+"""What a reader may see of it, as JSON."""
 
 Named = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -97,7 +100,7 @@ class EventResources:
     def _streams(self) -> tuple[Operation, ...]:
         read_on = {"Last-Event-ID": "The id of the last event that was received: the stream goes on behind it."}
         stream: dict[str, Any] = {
-            "scope": "read",
+            "scopes": ("read",),
             "query": StreamQuery,
             "media": STREAM,
             "request_headers": read_on,
@@ -124,25 +127,25 @@ class EventResources:
         return (
             Operation(
                 *("list_dead_letters", "GET", path, "Messages that no receiver took", self.dead_letters, LetterPage),
-                *("read", None, LetterQuery),
+                *(("read",), None, LetterQuery),
                 problems=away,
                 tag="webhooks",
             ),
             Operation(
                 *("replay_dead_letters", "POST", f"{path}/replay", "Send them again", self.replay, Replayed),
-                *("admin", Replay, None, HTTPStatus.ACCEPTED, away),
+                *(("admin",), Replay, None, HTTPStatus.ACCEPTED, away),
                 repeatable=True,
                 tag="webhooks",
             ),
             Operation(
                 *("replay_dead_letter", "POST", f"{one}/replay", "Send one again", self.replay_one, Replayed),
-                *("admin", Nothing, None, HTTPStatus.ACCEPTED, ("unknown-dead-letter", "not-found", *away)),
+                *(("admin",), Nothing, None, HTTPStatus.ACCEPTED, ("unknown-dead-letter", "not-found", *away)),
                 repeatable=True,
                 tag="webhooks",
             ),
             Operation(
                 *("discard_dead_letter", "DELETE", one, "Forget one", self.discard, None),
-                *("admin", None, None, HTTPStatus.NO_CONTENT, ("unknown-dead-letter", "not-found", *away)),
+                *(("admin",), None, None, HTTPStatus.NO_CONTENT, ("unknown-dead-letter", "not-found", *away)),
                 tag="webhooks",
             ),
         )
@@ -151,7 +154,7 @@ class EventResources:
 
     async def all(self, asked: Asked) -> web.StreamResponse:
         """What happens in all calls, from now on or from where the client left off."""
-        return await self._stream(asked.request, None, _types(asked.query))
+        return await self._stream(asked, None, _types(asked.query))
 
     async def of_call(self, asked: Asked) -> web.StreamResponse:
         """What has happened in one call and what happens until its end, with which the stream ends. 204: there is
@@ -159,7 +162,7 @@ class EventResources:
         call, types = asked.part("id"), _types(asked.query)
         if not self._events.hub.knows(call) and (await self._find(call)).ended_at is not None:
             return web.Response(status=HTTPStatus.NO_CONTENT)
-        return await self._stream(asked.request, call, types)
+        return await self._stream(asked, call, types)
 
     async def _find(self, call: str) -> view.CallView:
         """Raises UnknownCall."""
@@ -168,8 +171,9 @@ class EventResources:
         except view.UnknownCall:
             return await self._orders.find(call)
 
-    async def _stream(self, request: web.Request, call: str | None, types: frozenset[str]) -> web.StreamResponse:
+    async def _stream(self, asked: Asked, call: str | None, types: frozenset[str]) -> web.StreamResponse:
         """Of a call everything is read, so that its end is seen whatever types are wanted."""
+        request, form = asked.request, _full if asked.may("recordings") else _wordless
         last_id = request.headers.get("Last-Event-ID") or None
         wanted = Wanted(types) if call is None else Wanted(call=call)
         response = web.StreamResponse(headers=STREAM_HEADERS)
@@ -179,7 +183,7 @@ class EventResources:
                     if not any(each.type in types for each in reader.missed):
                         return web.Response(status=HTTPStatus.NO_CONTENT)
                 await response.prepare(request)
-                await _tell(response, reader, types, last_id or "", ends=call is not None)
+                await _tell(response, reader, types, form, last_id or "", ends=call is not None)
                 await response.write_eof()
         except TooManyReaders:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
@@ -219,7 +223,7 @@ class EventResources:
 
 
 async def _tell(
-    response: web.StreamResponse, reader: Reader, types: frozenset[str], last_id: str, *, ends: bool
+    response: web.StreamResponse, reader: Reader, types: frozenset[str], form: Form, last_id: str, *, ends: bool
 ) -> None:
     """Until the call has ended (if it is the stream's end), the client falls behind or goes, or the process stops."""
     opening = f"retry: {RETRY_MS}\n\n".encode()
@@ -231,7 +235,7 @@ async def _tell(
     while True:
         for notice in news:
             if notice.type in types:
-                await _write(response, b"id: %b\nevent: %b\ndata: %b\n\n" % _parts(notice))
+                await _write(response, b"id: %b\nevent: %b\ndata: %b\n\n" % _parts(notice, form))
         if ends and any(notice.final for notice in news):
             return
         if not news and reader.closed:
@@ -243,9 +247,17 @@ async def _tell(
             await _write(response, b": still here\n\n")
 
 
-def _parts(notice: Notice) -> tuple[bytes, bytes, bytes]:
+def _parts(notice: Notice, form: Form) -> tuple[bytes, bytes, bytes]:
     """None of them can hold a line end: JSON escapes it."""
-    return notice.event.id.encode(), notice.type.encode(), notice.full
+    return notice.event.id.encode(), notice.type.encode(), form(notice)
+
+
+def _full(notice: Notice) -> bytes:
+    return notice.full
+
+
+def _wordless(notice: Notice) -> bytes:
+    return notice.wordless
 
 
 def _special(name: str, data: dict[str, Any]) -> bytes:

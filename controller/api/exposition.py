@@ -13,10 +13,10 @@ PATH = "/metrics"
 
 
 def route(registry: CollectorRegistry, doorkeeper: Doorkeeper, *, public: bool) -> web.RouteDef:
-    """`public`: without a token. Otherwise it takes one with the scope `read`."""
+    """`public`: without a token. Otherwise it takes one with the scope `metrics`."""
 
     async def scrape(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
         return web.Response(body=encode(registry), headers={hdrs.CONTENT_TYPE: content_type})
 
-    return web.get(PATH, scrape if public else doorkeeper.let_in("read", scrape))
+    return web.get(PATH, scrape if public else doorkeeper.let_in(("metrics",), scrape))

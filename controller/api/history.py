@@ -14,7 +14,8 @@ from typing import Any
 import structlog
 from aiohttp import hdrs, web
 
-from controller.api.answers import TurnAnswer, UtteranceAnswer
+from controller.api.access import lacking
+from controller.api.answers import TurnAnswer, utterances
 from controller.api.models_history import (
     AttemptQuery,
     ExportQuery,
@@ -72,7 +73,7 @@ class HistoryResources:
         self._settings = settings
 
     def operations(self) -> tuple[Operation, ...]:
-        common: dict[str, Any] = {"tag": "history", "scope": "read"}
+        common: dict[str, Any] = {"tag": "history", "scopes": ("read",)}
         sound = "/v1/history/{id}/recordings/{number:[0-9]{1,4}}"
         return (
             Operation(
@@ -89,7 +90,7 @@ class HistoryResources:
                 *("forget_caller", "POST", "/v1/history/forget", "Delete all that is kept of a number", self.forget),
                 **common
                 | {
-                    "scope": "admin",
+                    "scopes": ("admin",),
                     "answer": Forgotten,
                     "body": Forget,
                     "problems": ("store-away",),
@@ -103,6 +104,7 @@ class HistoryResources:
             Operation(
                 *("get_recording", "GET", sound, "The sound of a call", self.sound),
                 **common
+                | {"scopes": ("recordings",)}
                 | {"query": AttemptQuery, "problems": ("unknown-call", "not-found", "store-away")}
                 | {"media": "audio/wav", "also": {HTTPStatus.PARTIAL_CONTENT: None}},
             ),
@@ -110,7 +112,7 @@ class HistoryResources:
 
     async def list(self, asked: Asked) -> HistoryPage:
         query: HistoryQuery = asked.query
-        rows = await self._history.page(self._sought(query), before=query.before, limit=query.limit)
+        rows = await self._history.page(self._sought(asked), before=query.before, limit=query.limit)
         more = rows[-1].number if len(rows) == query.limit else None
         return HistoryPage(calls=tuple(map(PastCall.of, rows)), next=more)
 
@@ -122,7 +124,7 @@ class HistoryResources:
             fields_of(kept.call)
             | {
                 "attempts": tuple(kept.attempts),
-                "transcript": tuple(map(UtteranceAnswer.model_validate, parts["call_words"])),
+                "transcript": utterances(parts["call_words"]) if asked.may("recordings") else None,
                 "turn_times": tuple(map(TurnAnswer.model_validate, parts["call_turns"])),
                 "tools": tuple(map(ToolUse.model_validate, parts["call_tools"])),
                 "legs": tuple(map(LegAnswer.model_validate, parts["call_legs"])),
@@ -145,7 +147,7 @@ class HistoryResources:
     async def export(self, asked: Asked) -> web.StreamResponse:
         """The first page is read before anything is said: a store that is away is a problem, not an empty file."""
         query: ExportQuery = asked.query
-        rows = self._history.everything(self._sought(query))
+        rows = self._history.everything(self._sought(asked))
         first = await anext(rows, None)
         kind = f"{_MEDIA[query.format]}; charset=utf-8"
         shown = f'attachment; filename="calls.{"ndjson" if query.format == "json" else "csv"}"'
@@ -171,8 +173,12 @@ class HistoryResources:
 
     # ------------------------------------------------------------ inside
 
-    def _sought(self, query: HistoryFilter) -> Sought:
+    def _sought(self, asked: Asked) -> Sought:
+        """Raises Problem 403 for who would learn by searching what was said."""
+        query: HistoryFilter = asked.query
         sought = query.sought()
+        if sought.text is not None and not asked.may("recordings"):
+            raise lacking(("recordings",))
         if sought.number is None:
             return sought
         return replace(sought, names=names_of(sought.number, self._settings))

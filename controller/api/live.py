@@ -17,6 +17,7 @@ from controller.api.models_transfer import DecideTransfer, SuperviseCall, Transf
 from controller.api.operations import Asked, Handle, Operation, Told
 from controller.call import view
 from controller.call.verbs import Verbs
+from controller.config_api import Scope
 from controller.outbound.orders import Ordering
 
 B = TypeVar("B", bound=Body)
@@ -35,6 +36,7 @@ class Verb(Generic[B]):
     ask: Callable[[Verbs, B, str, str], view.CallView]
     problems: tuple[str, ...] = ()
     method: Literal["POST", "DELETE"] = "POST"
+    scopes: tuple[Scope, ...] = ("control",)
 
 
 VERBS: tuple[Verb[Any], ...] = (
@@ -69,6 +71,7 @@ VERBS: tuple[Verb[Any], ...] = (
         *("transfer", "transfer", "Connect the caller with somebody else", TransferCall),
         lambda verbs, sent, call, by: verbs.transfer(call, **dict(sent), by=by),
         ("not-allowed",),
+        scopes=("control", "call"),
     ),
     Verb(
         *("cancel_transfer", "transfer", "Call a transfer off: the caller is back with the agent", Nothing),
@@ -83,11 +86,13 @@ VERBS: tuple[Verb[Any], ...] = (
         *("supervise", "supervise", "Let a supervisor listen, whisper, or take over", SuperviseCall),
         lambda verbs, sent, call, by: verbs.supervise(call, to=sent.to, mode=sent.mode, by=by),
         ("not-allowed",),
+        scopes=("supervise", "call"),
     ),
     Verb(
         *("leave", "supervise", "Let the supervisor go", Nothing),
         lambda verbs, _, call, by: verbs.leave(call, by=by),
         method="DELETE",
+        scopes=("supervise",),
     ),
 )
 
@@ -104,7 +109,7 @@ class LiveResources:
                 *("add_participant", "POST", "/v1/calls/{id}/participants", "Dial somebody into the call"),
                 self.add_participant,
                 ParticipantAnswer,
-                scope="control",
+                scopes=("control", "call"),
                 body=AddParticipant,
                 status=HTTPStatus.ACCEPTED,
                 problems=(*_OF_LIVE, "not-allowed"),
@@ -114,7 +119,7 @@ class LiveResources:
                 *("drop_participant", "DELETE", "/v1/calls/{id}/participants/{leg}", "Let a participant go"),
                 self.drop_participant,
                 ParticipantAnswer,
-                scope="control",
+                scopes=("control",),
                 body=Nothing,
                 status=HTTPStatus.ACCEPTED,
                 problems=(*_OF_LIVE, "unknown-participant"),
@@ -124,7 +129,7 @@ class LiveResources:
     def _operation(self, verb: Verb[Any]) -> Operation:
         return Operation(
             *(verb.name, verb.method, f"/v1/calls/{{id}}/{verb.path}", verb.summary, self._handle(verb), CallAnswer),
-            scope="control",
+            scopes=verb.scopes,
             body=verb.body,
             status=HTTPStatus.ACCEPTED,
             problems=(*_OF_LIVE, *verb.problems),

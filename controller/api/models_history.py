@@ -142,7 +142,8 @@ class PastCallDetail(PastCall):
     """A call with all that is kept of it. The transcript is personal."""
 
     attempts: tuple[int, ...]
-    transcript: tuple[UtteranceAnswer, ...]
+    transcript: tuple[UtteranceAnswer, ...] | None
+    """null: the token lacks the scope `recordings`."""
     turn_times: tuple[TurnAnswer, ...]
     tools: tuple[ToolUse, ...]
     legs: tuple[LegAnswer, ...]

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from controller.api.access import in_words
 from controller.api.idempotency import HEADER
 from controller.api.operations import STREAM, Operation
 from controller.api.pace import LEFT, POLICY, RETRY_AFTER
@@ -92,9 +93,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
         "responses": _responses(operation),
     }
-    if operation.scope is not None:
-        told["security"] = [{"token": []}]
-        told["description"] = f"Needs a token with the scope `{operation.scope}`."
+    if operation.scopes:
+        told["security"] = [{"token": list(operation.scopes)}]
+        told["description"] = f"Needs a token with {in_words(operation.scopes)}."
     if operation.body is not None:
         fields = operation.body.model_fields.values()
         needed = any(each.is_required() for each in fields) or bool(
@@ -158,14 +159,14 @@ def _responses(operation: Operation) -> dict[str, Any]:
 def _common_headers(operation: Operation, status: HTTPStatus) -> dict[str, Any]:
     """Who shows no token that is known has no pace to be told of."""
     names = ["X-Request-Id", *((RETRY_AFTER,) if status in _LATER else ())]
-    if operation.scope is not None and status is not HTTPStatus.UNAUTHORIZED:
+    if operation.scopes and status is not HTTPStatus.UNAUTHORIZED:
         names += [POLICY, LEFT]
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _problems(operation: Operation) -> Mapping[HTTPStatus, list[str]]:
     names = [*_EVERY, *operation.problems]
-    names += _GUARDED if operation.scope is not None else ()
+    names += _GUARDED if operation.scopes else ()
     names += _WITH_KEY if operation.method == "POST" else ()
     names += _WITH_BODY if operation.body is not None else ("malformed-request",)
     found: dict[HTTPStatus, list[str]] = {}

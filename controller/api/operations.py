@@ -17,7 +17,7 @@ from typing import Any, Literal, get_origin
 from aiohttp import web
 from pydantic import ValidationError
 
-from controller.api.access import Doorkeeper
+from controller.api.access import GRANTED, Doorkeeper
 from controller.api.answers import Answer
 from controller.api.bodies import Body, field_error, read
 from controller.api.idempotency import Idempotency
@@ -48,6 +48,10 @@ class Asked:
         by: str = self.request.get(USER, "")
         return by
 
+    def may(self, scope: Scope) -> bool:
+        """Besides what the operation needs."""
+        return scope in self.request.get(GRANTED, ())
+
     def part(self, name: str) -> str:
         """Of the path."""
         return self.request.match_info[name]
@@ -77,8 +81,8 @@ class Operation:
     handle: Handle
     answer: type[Answer] | None = None
     """None: there is nothing in it, or `handle` makes the whole response, of the kind `media`."""
-    scope: Scope | None = None
-    """None: for everybody, without a token."""
+    scopes: tuple[Scope, ...] = ()
+    """All of them are needed. None: for everybody, without a token."""
     body: type[Body] | None = None
     query: type[Body] | None = None
     status: HTTPStatus = HTTPStatus.OK
@@ -126,7 +130,7 @@ def _served(
         do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
         return await keys.once(request, asked.by, do, repeatable=operation.repeatable)
 
-    guarded = doorkeeper.let_in(operation.scope, serve) if operation.scope is not None else serve
+    guarded = doorkeeper.let_in(operation.scopes, serve) if operation.scopes else serve
 
     async def noted(request: web.Request) -> web.StreamResponse:
         request[DEED] = operation.name, None  # also of those who may not

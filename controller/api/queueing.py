@@ -31,14 +31,14 @@ class QueueResources:
         return (
             Operation(
                 *("list_queue", "GET", "/v1/queue", "Calls that we place, newest first", self.list, QueuePage),
-                scope="read",
+                scopes=("read",),
                 query=QueueQuery,
                 problems=("store-away",),
                 tag="queue",
             ),
             Operation(
                 *("pause_queue", "POST", "/v1/queue/pause", "Call nobody any more", self.pause, QueueAnswer),
-                scope="control",
+                scopes=("control",),
                 body=PauseQueue,
                 repeatable=True,
                 problems=("unknown-name", "store-away"),
@@ -46,7 +46,7 @@ class QueueResources:
             ),
             Operation(
                 *("resume_queue", "POST", "/v1/queue/resume", "Go on calling", self.resume, QueueAnswer),
-                scope="control",
+                scopes=("control",),
                 body=PauseQueue,
                 repeatable=True,
                 problems=("unknown-name", "store-away"),

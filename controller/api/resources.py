@@ -53,12 +53,12 @@ class Resources:
             ),
             Operation(
                 *("list_calls", "GET", "/v1/calls", "Calls, live ones first, then the newest", self.list, CallPage),
-                scope="read",
+                scopes=("read",),
                 query=CallQuery,
             ),
             Operation(
                 *("place_call", "POST", "/v1/calls", "Call somebody", self.place, CallAnswer),
-                scope="call",
+                scopes=("call",),
                 body=PlaceCall,
                 repeatable=True,
                 problems=(
@@ -74,13 +74,13 @@ class Resources:
             ),
             Operation(
                 *("show_call", "GET", "/v1/calls/{id}", "One call, with what was said", self.show, CallDetailAnswer),
-                scope="read",
+                scopes=("read",),
                 problems=("unknown-call", "store-away"),
             ),
             Operation(
                 *("hang_up", "POST", "/v1/calls/{id}/hangup", "End a call, or cancel one that waits", self.hang_up),
                 answer=CallAnswer,
-                scope="control",
+                scopes=("control",),
                 body=Nothing,
                 status=HTTPStatus.ACCEPTED,
                 problems=("unknown-call", "wrong-state", "store-away"),
@@ -119,7 +119,7 @@ class Resources:
         else:
             with suppress(StoreError):  # what call control knows is worth an answer
                 found = replace(found, call=await self._orders.with_queue(found.call))
-        return CallDetailAnswer.of_detail(found)
+        return CallDetailAnswer.of_detail(found, words=asked.may("recordings"))
 
     async def place(self, asked: Asked) -> Told:
         call = await self._orders.place(Wish(**dict(asked.body)), by=asked.by, call=asked.id)

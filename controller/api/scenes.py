@@ -27,7 +27,7 @@ class SceneAnswer(Answer):
     agent_dbfs: float | None
     speaking: tuple[Literal["caller", "agent"], ...]
     saying: str
-    """The agent's present words, as far as they were heard."""
+    """The agent's present words, as far as they were heard; empty for a token without the scope `recordings`."""
     cost: float
     """US dollars so far."""
 
@@ -45,7 +45,7 @@ class SceneResources:
             Operation(
                 *("stream_live", "GET", "/v1/live", "Who speaks, how loud, and the agent's words, twice a second"),
                 self.stream,
-                scope="read",
+                scopes=("read",),
                 query=SceneQuery,
                 problems=("too-many-streams",),
                 media=STREAM,
@@ -58,7 +58,7 @@ class SceneResources:
         try:
             with self._scenery.looker(asked.query.call) as looker:
                 await response.prepare(request)
-                await _tell(response, looker)
+                await _tell(response, looker, words=asked.may("recordings"))
                 await response.write_eof()
         except TooManyLookers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
@@ -69,7 +69,7 @@ class SceneResources:
         return response
 
 
-async def _tell(response: web.StreamResponse, looker: Looker) -> None:
+async def _tell(response: web.StreamResponse, looker: Looker, *, words: bool) -> None:
     frame = f"retry: {RETRY_MS}\n\n"
     while True:
         async with asyncio.timeout(WRITE_SECONDS):
@@ -77,9 +77,10 @@ async def _tell(response: web.StreamResponse, looker: Looker) -> None:
         if looker.closed:
             return
         seen = await looker.look(HEARTBEAT_SECONDS)
-        told = ScenesAnswer(scenes=tuple(map(_answer, seen)))
+        told = ScenesAnswer(scenes=tuple(_answer(each, words=words) for each in seen))
         frame = f"event: scenes\ndata: {told.model_dump_json()}\n\n" if seen else ": still here\n\n"
 
 
-def _answer(seen: Seen) -> SceneAnswer:
-    return SceneAnswer(**seen.scene.model_dump(), cost=seen.cost)
+def _answer(seen: Seen, *, words: bool) -> SceneAnswer:
+    told = seen.scene.model_dump() | ({} if words else {"saying": ""})
+    return SceneAnswer(**told, cost=seen.cost)

@@ -103,7 +103,7 @@ class TraceResources:
             Operation(
                 *("trace_call", "GET", "/v1/calls/{id}/trace", "What happened in a call, step by step", self.trace),
                 answer=TraceAnswer,
-                scope="read",
+                scopes=("read",),
                 problems=("unknown-call",),
             ),
         )

@@ -79,13 +79,13 @@ class WorkerResources:
         return (
             Operation(
                 *("list_workers", "GET", "/v1/workers", "Bridge workers and their load", self.list, WorkerPage),
-                scope="read",
+                scopes=("read",),
                 tag="workers",
             ),
             Operation(
                 *("drain_worker", "POST", "/v1/workers/{name}/drain", "Let a worker end and be replaced", self.drain),
                 answer=WorkerAnswer,
-                scope="admin",
+                scopes=("admin",),
                 body=DrainWorker,
                 repeatable=True,
                 problems=("unknown-worker",),

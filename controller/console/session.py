@@ -44,7 +44,7 @@ class Choices(Answer):
 class SessionAnswer(Answer):
     name: str
     scopes: tuple[str, ...]
-    """All that the token may do: `admin` brings the others along."""
+    """All that the token may do, also what a scope brings along."""
     choices: Choices
 
 
@@ -94,6 +94,6 @@ class SessionResources:
         return response
 
     def _told(self, user: User) -> web.Response:
-        scopes = tuple(scope for scope in get_args(Scope) if user.may(scope))
+        scopes = tuple(scope for scope in get_args(Scope) if scope in user.scopes)
         told = SessionAnswer(name=user.name, scopes=scopes, choices=self._choices)
         return web.Response(text=told.model_dump_json(), content_type="application/json")

@@ -6,7 +6,7 @@ Part of `shapes`, which names everything here again. Fields are only ever added:
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema
 
 Direction = Literal["inbound", "outbound"]
 
@@ -32,6 +32,12 @@ def _personal(text: str) -> str | None:
     return Field(default=None, repr=False, description=text, json_schema_extra={"x-personal": True})
 
 
+def _words(text: str) -> str | None:
+    """Personal, and what somebody has said."""
+    extra: dict[str, JsonValue] = {"x-personal": True, "x-words": True}
+    return Field(default=None, repr=False, description=text, json_schema_extra=extra)
+
+
 class Data(Part):
     call: str
     """The call's id, as in /v1/calls/{id}."""
@@ -44,15 +50,25 @@ class Data(Part):
     @classmethod
     def personal(cls) -> frozenset[str]:
         """The names of the fields that not every receiver may see."""
-        return frozenset(
-            name
-            for name, field in cls.model_fields.items()
-            if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("x-personal")
-        )
+        return cls._marked("x-personal")
 
     def bare(self) -> Self:
         """Without what is personal."""
-        hidden = self.personal()
+        return self._without(self.personal())
+
+    def wordless(self) -> Self:
+        """Without what somebody has said."""
+        return self._without(self._marked("x-words"))
+
+    @classmethod
+    def _marked(cls, mark: str) -> frozenset[str]:
+        return frozenset(
+            name
+            for name, field in cls.model_fields.items()
+            if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get(mark)
+        )
+
+    def _without(self, hidden: frozenset[str]) -> Self:
         return self.model_copy(update=dict.fromkeys(hidden)) if hidden else self
 
 
@@ -107,7 +123,7 @@ class StateChange(Data):
 class Said(Data):
     who: Literal["caller", "agent", "target"]
     """`target`: of an attended transfer."""
-    text: str | None = _personal("The words; of an agent that was interrupted, up to what was heard.")
+    text: str | None = _words("The words; of an agent that was interrupted, up to what was heard.")
     interrupted: bool
     heard_ms: int | None
     consultation: bool

@@ -45,6 +45,11 @@ class Notice:
         return self.event.model_dump_json().encode()
 
     @cached_property
+    def wordless(self) -> bytes:
+        """JSON, with what is personal, but without what was said."""
+        return self.event.wordless().model_dump_json().encode()
+
+    @cached_property
     def bare(self) -> bytes:
         """JSON, without what is personal."""
         return self.event.bare().model_dump_json().encode()

@@ -48,6 +48,10 @@ class Event(Part):
         """Without what is personal."""
         return self.model_copy(update={"data": self.data.bare()})
 
+    def wordless(self) -> Self:
+        """Without what somebody has said."""
+        return self.model_copy(update={"data": self.data.wordless()})
+
 
 class CallQueued(Event):
     """The call waits to be placed: for the first time, or for another attempt."""

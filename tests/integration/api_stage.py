@@ -27,9 +27,13 @@ from tests.peers.stores import store_at
 STARTED = datetime(2026, 11, 22, 9, 30, 0, 5000, tzinfo=UTC)
 
 TOKENS: dict[str, tuple[Scope, ...]] = {
+    "scraper-0123456789": ("metrics",),
     "reader-0123456789": ("read",),
+    "listener-0123456789": ("read", "recordings"),
     "caller-0123456789": ("call",),
     "controller-0123456789": ("control",),
+    "mover-0123456789": ("control", "call"),
+    "supervisor-0123456789": ("supervise", "call"),
     "admin-0123456789": ("admin",),
 }
 ADMIN = "admin-0123456789"

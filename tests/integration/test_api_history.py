@@ -109,6 +109,19 @@ async def test_sound_in_parts_and_only_ours(tmp_path: Path) -> None:
             assert answer.status == 403
 
 
+async def test_words_and_sound_need_recordings_besides_read(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, _):
+        reader: dict[str, Any] = {"token": "reader-0123456789"}
+        url = f"/v1/history/{CALL}"
+        call = await told(it, url, **reader)
+        assert (call["transcript"], "my card" in json.dumps(call)) == (None, False)
+        for path in (f"{url}/recordings/1", "/v1/history?text=card", "/v1/history/export?text=card"):
+            assert (await told(it, path, 403, **reader))["type"] == "/problems/forbidden"
+        listener: dict[str, Any] = {"token": "listener-0123456789"}
+        assert (await told(it, url, **listener))["transcript"][0]["text"] == "my card is 1234"
+        assert len((await told(it, "/v1/history?text=card", **listener))["calls"]) == 3
+
+
 async def test_exports(tmp_path: Path) -> None:
     async with past(tmp_path) as (it, _):
 

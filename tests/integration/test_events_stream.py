@@ -21,7 +21,8 @@ from tests.integration import api_stage, webhook_rig
 from tests.integration.api_stage import Stage, stage
 from tests.integration.webhook_rig import begin, end, eventually, hook, say, told_to
 
-READER = "reader-0123456789"
+READER = "listener-0123456789"
+WITHOUT_WORDS = "reader-0123456789"
 
 
 @dataclass
@@ -250,6 +251,22 @@ async def test_streams_end_when_the_process_does(tmp_path: Path) -> None:
 async def test_what_is_asked_wrongly(tmp_path: Path, path: str, status: int) -> None:
     async with house(tmp_path) as there:
         assert (await there.json("GET", path))[0] == status
+
+
+@pytest.mark.parametrize("path", ["/v1/events?type=call.said", "/v1/calls/a/events"])
+async def test_words_are_for_those_who_may_have_recordings(tmp_path: Path, path: str) -> None:
+    async with house(tmp_path) as there:
+        begin(there.events, "a")
+        await eventually(lambda: there.events.hub.knows("a"))
+        async with there.stage.request("GET", path, WITHOUT_WORDS) as answer:
+            say(there.events, "a", "my card is")
+            end(there.events, "a")
+            await eventually(lambda: there.events.hub.over("a"))
+            there.events.hub.close()
+            heard = (await answer.content.read()).decode()
+    assert "event: call.said" in heard
+    assert "my card" not in heard
+    assert '"text":null' in heard
 
 
 async def test_scopes(tmp_path: Path) -> None:

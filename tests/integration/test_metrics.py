@@ -64,6 +64,7 @@ async def test_openmetrics_where_it_is_asked_for(metrics: Metrics) -> None:
     ("token", "public", "status"),
     [
         ("reader-0123456789", False, 200),
+        ("scraper-0123456789", False, 200),
         (ADMIN, False, 200),
         ("caller-0123456789", False, 403),
         ("nobody-0123456789", False, 401),

@@ -36,7 +36,7 @@ from tests.integration.api_stage import TOKENS, stage
 
 CHECKOUT = Path(__file__).parents[2]
 RULES = CHECKOUT / "deploy/prometheus/voiceai.rules.yml"
-READER = "reader-0123456789"
+READER = "scraper-0123456789"
 READY_SECONDS = 30
 EVERYTHING = {"$instance": ".*", "$__rate_interval": "1m"}
 

@@ -94,6 +94,14 @@ async def test_who_looks_at_one_call_sees_no_other_and_the_stream_ends_with_the_
             assert (await answer.content.read()).strip() == b": still here"
 
 
+async def test_the_agents_words_are_for_those_who_may_have_recordings() -> None:
+    async with running() as (rig, it), it.request("GET", "/v1/live", "reader-0123456789") as answer:
+        async with asyncio.timeout(10):
+            await rig.told.wait()
+        rig.scenery.take([scene("a", "my card is 1234")])
+        assert (await looks(answer))["scenes"][0]["saying"] == ""
+
+
 async def test_a_token_that_may_not_read_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenery, "MOST_LOOKERS", 0)
     async with running() as (_, it):

@@ -17,7 +17,7 @@ export function open(main, me, id) {
   const clock = h("dd"), cost = h("dd"), answers = h("dd"), turns = h("dd");
   const tiles = [["Lasts", clock], ["Cost", cost], ["Answers in", answers], ["Turns", turns]];
   const sums = h("dl", { class: "tiles" }, tiles.map(([label, value]) => h("div", {}, h("dt", {}, label), value)));
-  const said = transcript(), meters = levels();
+  const said = transcript({ may: me.may("recordings") }), meters = levels();
   const aside = h("aside", { class: "facts", "aria-label": "About this call" });
   const bars = h("section", { class: "card" }, h("h2", {}, "Sound"), meters.element);
   const tools = verbs(me, () => refresh());
@@ -30,7 +30,7 @@ export function open(main, me, id) {
 
   const draw = (found) => {
     const before = call?.state;
-    call = found;
+    call = { ...found, transcript: found.transcript || [] };
     const over = Boolean(call.ended_at);
     say(heading, `${call.direction === "inbound" ? "From" : "To"} ${party(call)}`);
     if (before !== call.state) fill(state, badge(call.state));

@@ -14,7 +14,7 @@ let kept = {}; // what was sought: whoever comes back from a call finds it again
 export function open(main, me) {
   const fields = [
     field("number", "Number", { type: "search", maxlength: 300, placeholder: "as written down" }),
-    field("text", "Somebody said", { type: "search", maxlength: 200 }),
+    ...(me.may("recordings") ? [field("text", "Somebody said", { type: "search", maxlength: 200 })] : []),
     field("since", "From", { type: "date" }),
     field("until", "Until", { type: "date" }),
     field("agent", "Agent", { options: [{ value: "", label: "Any" }, ...me.choices.agents] }),

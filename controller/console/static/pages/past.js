@@ -12,7 +12,7 @@ export function open(main, me, id) {
   let close = () => {}, over = false;
   fill(main, h("p", { class: "quiet" }, "…"));
   ask("GET", `${path`/v1/history/${id}`}${query({ attempt })}`).then((call) => {
-    if (!over) close = draw(main, asLive(call));
+    if (!over) close = draw(main, me, asLive(call, me));
   }).catch((error) => {
     if (error.type !== "unknown-call") return failed(error);
     fill(main, h("h1", {}, "There is no record of this call"), h("p", {}, "It was deleted, or never written down."),
@@ -22,15 +22,17 @@ export function open(main, me, id) {
 }
 
 /** With the fields that a live call has. */
-function asLive(call) {
+function asLive(call, me) {
   return { ...call, latency: { first_frame_ms: call.first_frame_ms }, muted: [], participants: [], recording: "off", transfer: null,
     supervision: null, counters: null, barge_ins: call.events.filter((each) => each.type === "call.barge_in").map((each) =>
-      ({ at: each.at, ...each.data })), recordings: [], sounds: call.recordings };
+      ({ at: each.at, ...each.data })), recordings: [], sounds: me.may("recordings") ? call.recordings : null,
+    transcript: call.transcript || [] };
 }
 
-function draw(main, call) {
+function draw(main, me, call) {
   let sound = null;
-  const said = transcript({ seek: call.sounds.some((each) => each.url) ? (at) => sound?.seek(at) : null });
+  const seek = call.sounds?.some((each) => each.url) ? (at) => sound?.seek(at) : null;
+  const said = transcript({ seek, may: me.may("recordings") });
   said.show(call);
   sound = player(call, said);
   const tiles = [["Lasted", lasted(call)], ["Talked", call.talked_s === null ? "–" : span(call.talked_s)], ["Cost", money(call.cost)],

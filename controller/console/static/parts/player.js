@@ -9,9 +9,9 @@ const SPOKEN_S = 0.06; // a character of text, roughly
 
 /** `said` is the transcript. Gives its element, `seek(utterance)` and `close()`. */
 export function player(call, said) {
-  const there = call.sounds.filter((each) => each.url);
+  const there = call.sounds?.filter((each) => each.url) || [];
   if (!there.length) {
-    const why = call.sounds.length ? "The recording is not on the controller's machine (any more)." : "This call was not recorded.";
+    const why = !call.sounds ? "Your token has no scope to hear recordings." : call.sounds.length ? "The recording is not on the controller's machine (any more)." : "This call was not recorded.";
     return { element: h("p", { class: "quiet" }, why), seek() {}, close() {} };
   }
   const stage = h("div");

@@ -5,11 +5,11 @@ import { milliseconds, span } from "../lib/format.js";
 const NAMES = { caller: "Caller", agent: "Agent", target: "Target" };
 
 /** `show(call)` draws what is new; `live(scene)` the words of this moment; `seek(utterance)` is called for a line,
- * and `follow(at)` marks the one that is heard. */
-export function transcript({ seek = null } = {}) {
+ * and `follow(at)` marks the one that is heard. `may`: the token has the scope for words. */
+export function transcript({ seek = null, may = true } = {}) {
   const lines = h("ol", { class: "lines" });
   const now = h("p", { class: "line agent now", hidden: true }, h("span", { class: "who" }, "Agent"), h("span", { class: "text" }));
-  const empty = h("p", { class: "empty" }, "Nothing has been said yet.");
+  const empty = h("p", { class: "empty" }, may ? "Nothing has been said yet." : "Your token has no scope to read what is said (recordings).");
   const element = h("div", { class: "transcript", role: "log", "aria-live": "polite", "aria-label": "What is said", tabindex: "0" },
     empty, lines, now);
   let shown = 0, lastItem = null;

@@ -55,7 +55,9 @@ export function verbs(me, changed) {
 }
 
 function actsOf(call, me) {
-  if (call.ended_at || !me.may("control")) return [];
+  if (call.ended_at) return [];
+  const supervised = me.may("supervise") ? supervision(call, me) : [];
+  if (!me.may("control")) return supervised;
   const acts = [];
   if (call.state === "holding") acts.push({ label: "Resume", kind: "main", work: () => post(call, "resume") });
   else if (call.state === "talking") acts.push({ label: "Hold", work: () => post(call, "hold") });
@@ -65,7 +67,7 @@ function actsOf(call, me) {
       acts.push({ label: `${off ? "Unmute" : "Mute"} ${side}`, work: () => post(call, off ? "unmute" : "mute", { side }) });
     }
     acts.push({ label: "Keys", ask: () => keys(call) });
-    if (MOVABLE.includes(call.state)) acts.push({ label: "Transfer", ask: () => transfer(call, me) });
+    if (MOVABLE.includes(call.state) && me.may("call")) acts.push({ label: "Transfer", ask: () => transfer(call, me) });
     acts.push(recording(call));
   }
   if (["transferring", "consulting"].includes(call.state)) { // a REFER can't be called off
@@ -75,7 +77,7 @@ function actsOf(call, me) {
     }
     acts.push({ label: "Call transfer off", work: () => drop(call, "transfer") });
   }
-  acts.push(...supervision(call, me));
+  acts.push(...supervised);
   acts.push({ label: call.state === "queued" ? "Cancel" : "Hang up", kind: "danger", ask: (button) => hangUp(call, button) });
   return acts;
 }
@@ -89,7 +91,7 @@ function supervision(call, me) {
     return [...others.map(({ value, change }) => ({ label: change, work: () => post(call, "supervise", { mode: value }) })),
       { label: "Let the supervisor go", work: () => drop(call, "supervise") }];
   }
-  if (!me.choices.supervisors.length || !modes.length) return [];
+  if (!me.choices.supervisors.length || !modes.length || !me.may("call")) return []; // to be dialled
   return [{ label: "Listen or take over", ask: () => supervise(call, me, modes) }];
 }
 
