@@ -6,7 +6,6 @@ Nothing here decides anything about a call. `serve()` returns the process's exit
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract, notify
 from bridge.trust import of_ours, towards
-from controller import rolling, routing, survivors, worker_admission
+from controller import rolling, routing, signals, survivors, worker_admission
 from controller.api import exposition
 from controller.api.access import Doorkeeper
 from controller.api.audit import Trail
@@ -30,7 +29,7 @@ from controller.api.history import HistoryResources, sound_folders
 from controller.api.listening import listen as bound
 from controller.api.scenes import SceneResources
 from controller.api.server import ApiServer, Kept, make_app
-from controller.api.strangers import Strangers
+from controller.api.sessions import Sessions
 from controller.api.trace import TraceResources
 from controller.api.workers import WorkerResources
 from controller.ari.lease import Lease
@@ -45,6 +44,7 @@ from controller.call.trace import Traces
 from controller.canary import Canary
 from controller.canary import Counts as CanaryCounts
 from controller.config import Config
+from controller.config_reload import ConfigReload, Read
 from controller.console import files
 from controller.console.session import SessionResources, choices_of
 from controller.cost import Prices, Tariff
@@ -98,6 +98,7 @@ class Controller:
         database: Database,
         lock: StoreLock,
         lease: Lease,
+        read: Read | None = None,
     ) -> None:
         self._config = config
         self.database = database
@@ -137,15 +138,15 @@ class Controller:
         self.workers.on_scenes = self.scenery.take
         self._reconciler = Reconciler(ari, self.registry, lambda: self.registry.ready()["asterisk"])
         self._asterisk = AsteriskLink(
-            config.asterisk.ari,
-            ari,
-            lease,
-            self.registry,
+            *(config.asterisk.ari, ari, lease, self.registry),
             compare=self._reconciler.request,
             replaced=self._replaced,
             lost=metrics.ari_link_lost,
         )
         ari.also_observe(self._asterisk.observe)
+        self.sessions = Sessions(config.api.console_session, database)
+        self.doorkeeper = Doorkeeper.of(config.api, self.sessions)
+        self._reload = ConfigReload(read, config, self.doorkeeper) if read is not None else None
         self._rolling: asyncio.Task[bool] | None = None
 
     def _worker_event(self, event: contract.CallEvent) -> None:
@@ -178,6 +179,14 @@ class Controller:
         patience = 0.0 if self._hurry.is_set() else self._config.shutdown.drain_s + LAST_WORDS_LIMIT
         self._deadline.set(patience + TAKE_DOWN)
 
+    def reload(self) -> None:
+        """The config file is read again. If its tokens have not changed, the workers are replaced."""
+        self._tasks.create_task(self._reloaded(), name="reload")
+
+    async def _reloaded(self) -> None:
+        if self._reload is None or await self._reload.run() == "same":
+            self.roll()
+
     def roll(self) -> None:
         """Replace the workers of this machine one by one. Nothing happens while that is under way."""
         if self._stop.is_set() or (self._rolling is not None and not self._rolling.done()):
@@ -202,6 +211,7 @@ class Controller:
 
     async def _run(self, sockets: Sequence[socket.socket], own_workers: bool) -> int:
         await self.usage.read()
+        await self.sessions.read(self.doorkeeper.credentials)
         await adopt_calls(self._config, self.live_book, self.dialer, self.registry, self._past)
         config, trail = self._config, Trail(self.database, self._config.api.audit_days)
         keep = self._tasks.keep
@@ -209,8 +219,8 @@ class Controller:
         dialing = keep("dialer", self.dialer.run)
         background = [dialing, *self._background(trail)]
         tls = of_ours(config.api.tls.certificate, config.api.tls.key) if config.api.tls else None
-        at = config.api.listen
-        async with ApiServer(self._application(trail), at.host, at.port, tls, sockets) as server:
+        at, application = (config.api.listen.host, config.api.listen.port), self._application(trail)
+        async with ApiServer(application, *at, tls, sockets, config.api.connections) as server:
             if own_workers:
                 roll = survivors.Roll(config.store.beside("voiceai.workers"))
                 local = workers_of(config, server.port, self._admission.local_token)
@@ -240,7 +250,7 @@ class Controller:
             self.workers.close()
             self.scenery.close()
             written = self.usage.finish(), self.live_book.finish(), self.events.drain(), trail.drain()
-            await all_done(LAST_SECONDS, self._tools.close(), *written)
+            await all_done(LAST_SECONDS, self._tools.close(), self.sessions.drain(), *written)
             await cancelled(keeping, CANCELLING)
             await all_done(LAST_SECONDS, self.records.finish(), self._tracing.close())
             with contextlib.suppress(AriError):
@@ -261,7 +271,8 @@ class Controller:
         log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
         self.registry.room.draining = True
         await self.dialer.close()
-        await asyncio.gather(self.events.drain(), trail.drain(), self.records.finish(), self.usage.finish())
+        written = self.records.finish(), self.usage.finish(), self.sessions.drain()
+        await asyncio.gather(self.events.drain(), trail.drain(), *written)
         await asyncio.gather(self.dialer.finish(), self.live_book.finish())
         await self.dialer.finish()
         os._exit(self._status)
@@ -277,6 +288,7 @@ class Controller:
             keep("store lock", self._keep_lock),
             keep("reconcile", self._reconciler.run),
             keep("audit", trail.run),
+            keep("sessions", self.sessions.run),
             keep("queue depth", self._depth.run),
             keep("usage", self.usage.run),
             keep("caps", lambda: every(CAPS_EVERY, self.registry.end_what_is_over_caps)),
@@ -298,13 +310,12 @@ class Controller:
 
     def _application(self, trail: Trail) -> web.Application:
         """The HTTP server's part: the API, the console, metrics, the workers' link."""
-        config, strangers = self._config, Strangers()
-        doorkeeper = Doorkeeper(config.api.tokens, config.api.rate, strangers)
+        config, doorkeeper = self._config, self.doorkeeper
         routes = [
             web.get(contract.LINK_PATH, self.workers.endpoint),
             exposition.route(self._metrics.registry, doorkeeper, public=config.api.metrics_public),
             *files.routes(),
-            *SessionResources(doorkeeper, choices_of(config)).routes(),
+            *SessionResources(doorkeeper, choices_of(config), config.api.console_session.max_s).routes(),
         ]
         more = (
             *EventResources(self.events, self.registry, self.orders).operations(),
@@ -317,12 +328,10 @@ class Controller:
         return make_app(
             self.registry,
             self.orders,
-            config.api.tokens,
+            doorkeeper,
             more=more,
             extra_routes=routes,
             kept=Kept(self.database, trail),
-            pace=config.api.rate,
-            strangers=strangers,
             warnings=lambda: warnings_of(self.workers, self._tasks.failing),
         )
 
@@ -340,9 +349,10 @@ class Controller:
         self._replaced(str(await self._lock.lost()))
 
 
-async def serve(config: Config, *, own_workers: bool = True, takeover: bool = False) -> int:
+async def serve(config: Config, *, own_workers: bool = True, takeover: bool = False, read: Read | None = None) -> int:
     """Run the controller until SIGTERM or SIGINT. Raises AlreadyRunning where another one runs, then nothing was
-    touched; OSError where the API's address is taken, and StoreError. `takeover`: whoever serves our Stasis app."""
+    touched; OSError where the API's address is taken, and StoreError. `takeover`: whoever serves our Stasis app.
+    `read`: the config as its file is now."""
     store, listen, app = config.store.url.get_secret_value(), config.api.listen, config.asterisk.ari.app
     us = Holder.of_us(str(listen), app)
     lock = StoreLock(store, config.store.lock, us)
@@ -350,7 +360,7 @@ async def serve(config: Config, *, own_workers: bool = True, takeover: bool = Fa
     try:
         sockets = await bound(listen.host, listen.port)
         try:
-            return await _serve(config, lock, us, sockets, own_workers=own_workers, takeover=takeover)
+            return await _serve(config, lock, us, sockets, own_workers=own_workers, takeover=takeover, read=read)
         finally:
             for each in sockets:
                 each.close()
@@ -366,35 +376,19 @@ async def _serve(
     *,
     own_workers: bool,
     takeover: bool,
+    read: Read | None,
 ) -> int:
     at = config.asterisk.ari
     prices = Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
     metrics = Metrics(CollectorRegistry(), cost=prices.of)
-    async with (
-        Ari(
-            *(at.url, at.username, at.password.get_secret_value(), at.app),
-            observe=metrics.ari_request,
-            trust=towards(at.url, at.ca_file),
-        ) as ari,
-    ):
+    there = at.url, at.username, at.password.get_secret_value(), at.app
+    async with Ari(*there, observe=metrics.ari_request, trust=towards(at.url, at.ca_file)) as ari:
         lease = Lease(ari, lock.store, asdict(us))
         await claim(lease, at.app, takeover=takeover)
         async with (
             Database(config.store.url.get_secret_value()) as database,
             BackgroundTasks(metrics.registry) as tasks,
         ):
-            controller = Controller(config, ari, tasks, prices, metrics, database, lock, lease)
-            _obey_signals(controller)
+            controller = Controller(config, ari, tasks, prices, metrics, database, lock, lease, read)
+            signals.obey(stop=controller.stop, reload=controller.reload)
             return await controller.run(sockets, own_workers=own_workers)
-
-
-def _obey_signals(controller: Controller) -> None:
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(signum, controller.stop)
-        except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt instead
-            with contextlib.suppress(ValueError):
-                signal.signal(signum, lambda *_: loop.call_soon_threadsafe(controller.stop))
-    with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
-        loop.add_signal_handler(signal.SIGHUP, controller.roll)

@@ -32,12 +32,17 @@ ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The config fil
 DEFAULT_CONFIG = Path("config.yaml")
 
 
+def _read(path: Path) -> configs.Config:
+    """Raises ConfigErrors."""
+    loaded = configs.load(path, os.environ)
+    if found := config_files.wrong(loaded):
+        raise configs.ConfigErrors(found)
+    return loaded
+
+
 def _load(path: Path) -> configs.Config:
     try:
-        loaded = configs.load(path, os.environ)
-        if found := config_files.wrong(loaded):
-            raise configs.ConfigErrors(found)
-        return loaded
+        return _read(path)
     except configs.ConfigErrors as errors:
         err.print(configs.render(errors), markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
@@ -61,7 +66,7 @@ def serve(
     loaded = _load(config)
     set_up_log()
     try:
-        status = asyncio.run(run(loaded, own_workers=workers, takeover=takeover))
+        status = asyncio.run(run(loaded, own_workers=workers, takeover=takeover, read=lambda: _read(config)))
     except AlreadyRunning as other:
         err.print(f"voiceai can't start: {other}", markup=False, highlight=False, soft_wrap=True)
         status = EXIT_RUNNING

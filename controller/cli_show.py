@@ -88,11 +88,11 @@ def queue_table(queue: QueueAnswer) -> Table:
 
 
 def audit_table(page: AuditPage) -> Table:
-    table = Table("at (UTC)", "who", "did", "call", "with", "status", box=None)
+    table = Table("at (UTC)", "who", "did", "call", "with", "status", "from", box=None)
     for each in page.deeds:
         said = ", ".join(f"{name}={value}" for name, value in each.asked.items())
-        told = (_plain(each.by), _plain(each.operation), _plain(each.call), _plain(said))
-        table.add_row(f"{each.at:%F %T}", *told, str(each.status))
+        told = (_plain(each.by or "(wrong token)"), _plain(each.operation), _plain(each.call), _plain(said))
+        table.add_row(f"{each.at:%F %T}", *told, str(each.status), _plain(each.source))
     return table
 
 

@@ -54,6 +54,23 @@ class Token(Credential):
     """Instead of `api.rate`."""
 
 
+class ConsoleSession(Section):
+    """How long a login to the console lasts."""
+
+    idle_s: float = Field(7200.0, gt=0, le=30 * 86400)
+    """Without a request and without a page that is looked at."""
+    max_s: float = Field(43200.0, gt=0, le=30 * 86400)
+    """In any case; then the token is asked for again."""
+
+
+class Connections(Section):
+    """To the API's port; whoever asks nothing makes room for others."""
+
+    total: int = Field(512, ge=10, le=100_000)
+    per_address: int = Field(256, ge=5, le=100_000)
+    """Of one address (of IPv6: one /64): of a proxy, too."""
+
+
 class Tls(Section):
     """Both are PEM files; the certificate's also holds what leads to its authority."""
 
@@ -70,6 +87,10 @@ class Api(Section):
     """Without one nobody can use the API."""
     rate: Pace = Field(default_factory=Pace)
     """How often each token may ask."""
+    console_session: ConsoleSession = Field(default_factory=ConsoleSession)
+    streams_per_token: int = Field(50, ge=1, le=200)
+    """Event streams that one token may hold open at once; all of them together may be 200, and 100 of who speaks."""
+    connections: Connections = Field(default_factory=Connections)
     audit_days: float = Field(365.0, gt=0, le=36500)
     """How long it is kept who did what (GET /v1/audit)."""
     metrics_public: bool = False

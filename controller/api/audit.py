@@ -1,25 +1,30 @@
-"""Who did what: a record of all that was asked and could change something, whatever became of it.
+"""Who did what: a record of all that was asked and could change something, of what was said that was read or heard, and
+of wrong tokens.
 
 Owns the table, its writer and `GET /v1/audit`. Nothing waits for it: what is to be written stands in a bounded row for
-the writer, and what finds no room is told in the log. Numbers are masked, words of people left out.
+the writer, and what finds no room is told in the log. Numbers are masked, words of people left out. Who reads the same
+again and again, as a page that is looked at does, is written down once in a while; wrong tokens at a bounded pace.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Mapping
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from pydantic import BaseModel, Field
 from sqlalchemy import delete, insert, select
 
+from controller.api.access import SESSION
 from controller.api.answers import Answer, Moment
 from controller.api.bodies import Body
-from controller.api.operations import DEED, Asked, Operation
+from controller.api.operations import DEED, OPERATION, Asked, Operation
+from controller.api.pace import Bucket
 from controller.api.problems import REQUEST_ID, USER
 from controller.store.database import Database, StoreError
 from controller.store.tables_api import audit as table
@@ -32,9 +37,17 @@ RETRY_SECONDS = 5.0
 LAST_SECONDS = 3.0
 """What stopping waits for the rest to be written."""
 FORGET_EVERY = timedelta(hours=1)
+SAME_AGAIN = timedelta(minutes=1)
+MOST_LATELY = 10_000
+WRONG_PER_SECOND, WRONG_AT_ONCE = 1.0, 100
+"""Wrong tokens that are written down, from wherever they come."""
 
-_PLAIN = frozenset({"trunk", "agent", "receiver", "action", "side", "kind", "mode"})
+NOTED = web.RequestKey("noted", bool)
+
+_PLAIN = frozenset({"trunk", "agent", "receiver", "action", "side", "kind", "mode", "format", "direction", "outcome"})
 """Fields with names of the config, or words of ours."""
+_EACH = frozenset({"export_history"})
+"""Reading it again is written down again."""
 _NUMBERS = frozenset({"to", "caller_id", "extension"})
 
 
@@ -47,6 +60,8 @@ class Deed:
     asked: Mapping[str, Any]
     status: int
     request_id: str
+    source: str | None = None
+    """The address that it came from."""
 
 
 def shown(body: BaseModel | None) -> dict[str, Any]:
@@ -74,15 +89,39 @@ def noting(trail: "Trail") -> Middleware:
     @web.middleware
     async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
-        deed, by = request.get(DEED), request.get(USER)
-        if deed is not None and by is not None:
-            operation, body = deed
-            call = request.match_info.get("id", "")[:64] or None
-            now = datetime.now(UTC)
-            trail.note(Deed(now, by, operation, call, shown(body), response.status, request[REQUEST_ID]))
+        _note(trail, request, response)
         return response
 
     return note
+
+
+def begun(trail: "Trail") -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """A signal of answers: a stream is written down when it begins, not when it ends."""
+
+    async def note(request: web.Request, response: web.StreamResponse) -> None:
+        _note(trail, request, response)
+
+    return note
+
+
+def _note(trail: "Trail", request: web.Request, response: web.StreamResponse) -> None:
+    by, (operation, asked) = request.get(USER), request.get(DEED, ("", None))
+    if by is None:
+        if SESSION in request or "invalid_token" not in response.headers.get(hdrs.WWW_AUTHENTICATE, ""):
+            return  # an old cookie, or nothing at all was shown
+        operation = operation or request.get(OPERATION) or _path(request)
+    if not operation or request.get(NOTED):
+        return
+    request[NOTED] = True
+    call = request.match_info.get("id", "")[:64] or None
+    more = call, shown(asked), response.status, request[REQUEST_ID], request.remote
+    read = by is not None and request.method == "GET" and operation not in _EACH
+    trail.note(Deed(datetime.now(UTC), by or "", operation, *more), once=read)
+
+
+def _path(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical[:64] if resource is not None else ""
 
 
 class Trail:
@@ -93,16 +132,35 @@ class Trail:
         self._keep = timedelta(days=keep_days)
         self._waiting: deque[Deed] = deque()
         self._news = asyncio.Event()
+        self._wrong = Bucket(WRONG_PER_SECOND, WRONG_AT_ONCE)
+        self._lately: OrderedDict[tuple[object, ...], datetime] = OrderedDict()
         self._one = asyncio.Lock()
         """`drain` comes while `run` may be writing: each line once."""
 
-    def note(self, deed: Deed) -> None:
+    def note(self, deed: Deed, *, once: bool = False) -> None:
+        """`once`: the same within `SAME_AGAIN` is left out."""
+        if once and self._was_noted(deed):
+            return
+        if not deed.by and self._wrong.take(time.monotonic()):
+            log.warning("too many wrong tokens to write each into the audit log", source=deed.source)
+            return
         if len(self._waiting) >= MOST_WAITING:
             told = {"by": deed.by, "operation": deed.operation, "status": deed.status, "request": deed.request_id}
             log.error("the audit log has no room: the store is away or too slow", **told)
             return
         self._waiting.append(deed)
         self._news.set()
+
+    def _was_noted(self, deed: Deed) -> bool:
+        same = deed.by, deed.operation, deed.call, tuple(deed.asked.items()), deed.status, deed.source
+        before = self._lately.get(same)
+        if before is not None and deed.at - before < SAME_AGAIN:
+            return True
+        self._lately[same] = deed.at
+        self._lately.move_to_end(same)
+        if len(self._lately) > MOST_LATELY:
+            self._lately.popitem(last=False)
+        return False
 
     async def run(self) -> None:
         forgotten = datetime.min.replace(tzinfo=UTC)
@@ -154,7 +212,7 @@ class Trail:
 
 class AuditQuery(Body):
     by: str | None = Field(None, max_length=64)
-    """A token's name."""
+    """A token's name; empty: wrong tokens."""
     operation: str | None = Field(None, max_length=64)
     """Its operationId."""
     call: str | None = Field(None, max_length=64)
@@ -167,13 +225,16 @@ class DeedAnswer(Answer):
     number: int
     at: Moment
     by: str
+    """A token's name; empty: a wrong token was shown."""
     operation: str
     call: str | None
     asked: dict[str, Any]
-    """What of the body may be kept. Numbers are masked, words left out."""
+    """What of the body or query may be kept. Numbers are masked, words left out."""
     status: int
     """Of the answer."""
     request_id: str
+    source: str | None
+    """The address that it came from: of a proxy, if there is one."""
 
 
 class AuditPage(Answer):

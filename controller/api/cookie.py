@@ -1,35 +1,23 @@
-"""The cookie in which the console keeps its token, and whether a request that brings it may count.
+"""The cookie that holds the id of a session of the console, and whether a request that brings it may count.
 
 Owns the cookie's name and attributes. A browser sends cookies by itself, so one counts only in a request that the
 console's own page has made (Fetch Metadata, https://www.w3.org/TR/fetch-metadata/; where a browser does not send that,
 as over plain HTTP to another machine, the `Origin`). A token in a header needs none of this.
 """
 
-import base64
-import binascii
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
 NAME = "voiceai"
-SECONDS = 12 * 3600
-"""A day's work; then the token is asked for again."""
-LONGEST = 1024
-"""Characters of a token. Browsers keep 4096 bytes of a cookie."""
 ELSEWHERE = "A request with the console's cookie has to come from the console's own page."
 
 _SAFE = frozenset({"GET", "HEAD"})
 
 
 def shown(request: web.Request) -> str | None:
-    """The token in the cookie; None: there is none. Text that is no token of ours is as good as a wrong one."""
-    value = request.cookies.get(NAME)
-    if value is None:
-        return None
-    try:
-        return base64.b64decode(value.encode("ascii"), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError):
-        return ""
+    """The id in the cookie; None: there is none."""
+    return request.cookies.get(NAME)
 
 
 def from_here(request: web.Request) -> bool:
@@ -45,10 +33,9 @@ def from_here(request: web.Request) -> bool:
     return urlsplit(origin).netloc.lower() == request.host.lower()
 
 
-def give(response: web.Response, request: web.Request, token: str) -> None:
-    value = base64.urlsafe_b64encode(token.encode()).decode()
+def give(response: web.Response, request: web.Request, session: str, seconds: float) -> None:
     response.set_cookie(
-        NAME, value, max_age=SECONDS, path="/", httponly=True, samesite="Strict", secure=_encrypted(request)
+        NAME, session, max_age=int(seconds), path="/", httponly=True, samesite="Strict", secure=_encrypted(request)
     )
 
 

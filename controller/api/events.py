@@ -103,6 +103,7 @@ class EventResources:
             "scopes": ("read",),
             "query": StreamQuery,
             "media": STREAM,
+            "audited": "with words",
             "request_headers": read_on,
             "tag": "events",
         }

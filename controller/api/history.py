@@ -78,11 +78,11 @@ class HistoryResources:
         return (
             Operation(
                 *("list_history", "GET", "/v1/history", "Calls of the past, newest first", self.list, HistoryPage),
-                **common | {"query": HistoryQuery, "problems": ("store-away",)},
+                **common | {"query": HistoryQuery, "problems": ("store-away",), "audited": "with words"},
             ),
             Operation(
                 *("export_history", "GET", "/v1/history/export", "Calls of the past as a file", self.export),
-                **common | {"query": ExportQuery, "problems": ("store-away",)},
+                **common | {"query": ExportQuery, "problems": ("store-away",), "audited": "always"},
                 media="text/csv",
                 other_media=("application/x-ndjson",),
             ),
@@ -99,12 +99,12 @@ class HistoryResources:
             ),
             Operation(
                 *("show_past_call", "GET", "/v1/history/{id}", "A call of the past", self.show, PastCallDetail),
-                **common | {"query": AttemptQuery, "problems": ("unknown-call", "store-away")},
+                **common | {"query": AttemptQuery, "problems": ("unknown-call", "store-away"), "audited": "with words"},
             ),
             Operation(
                 *("get_recording", "GET", sound, "The sound of a call", self.sound),
                 **common
-                | {"scopes": ("recordings",)}
+                | {"scopes": ("recordings",), "audited": "always"}
                 | {"query": AttemptQuery, "problems": ("unknown-call", "not-found", "store-away")}
                 | {"media": "audio/wav", "also": {HTTPStatus.PARTIAL_CONTENT: None}},
             ),

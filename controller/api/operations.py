@@ -17,7 +17,7 @@ from typing import Any, Literal, get_origin
 from aiohttp import web
 from pydantic import ValidationError
 
-from controller.api.access import GRANTED, Doorkeeper
+from controller.api.access import GRANTED, Doorkeeper, Lasts
 from controller.api.answers import Answer
 from controller.api.bodies import Body, field_error, read
 from controller.api.idempotency import Idempotency
@@ -27,7 +27,9 @@ from controller.config_api import Scope
 STREAM = "text/event-stream"
 
 DEED = web.RequestKey("deed", tuple[str, Body | None])
-"""The name of an operation that may change something, and its body once that was read: for the audit log."""
+"""The name of an operation that the audit log is told of, and its body or query once that was read."""
+OPERATION = web.RequestKey("operation", str)
+"""The name of whatever was asked for."""
 
 Method = Literal["GET", "POST", "DELETE"]
 
@@ -97,6 +99,8 @@ class Operation:
     """Optional ones, and what they are for."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the answer: name and what it says."""
+    audited: Literal["if it changes something", "with words", "always"] = "if it changes something"
+    """When a GET is written into the audit log; `with words`: for those who may have recordings."""
     repeatable: bool = False
     """With an `Idempotency-Key`: it may be done again if its first end is not known. Done twice with the same
     `Asked.id` it is as good as done once."""
@@ -122,21 +126,35 @@ def _served(
             raise Problem("not-found")  # no name has it, and no store could look for it
         query = _query(request, operation.query)
         body = await read(request, operation.body) if operation.body is not None else None
-        if operation.method != "GET":
-            request[DEED] = operation.name, body
+        if operation.method != "GET" or _discloses(operation, request):
+            request[DEED] = operation.name, body or query
         asked = Asked(request, body, query)
         if operation.method != "POST" or keys is None:
             return await _answered(operation, asked)
         do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
         return await keys.once(request, asked.by, do, repeatable=operation.repeatable)
 
-    guarded = doorkeeper.let_in(operation.scopes, serve) if operation.scopes else serve
+    guarded = doorkeeper.let_in(operation.scopes, serve, _lasts(operation)) if operation.scopes else serve
 
     async def noted(request: web.Request) -> web.StreamResponse:
-        request[DEED] = operation.name, None  # also of those who may not
+        if operation.method != "GET" or operation.audited == "always":
+            request[DEED] = operation.name, None  # also of those who may not
+        request[OPERATION] = operation.name
         return await guarded(request)
 
-    return guarded if operation.method == "GET" else noted
+    return noted
+
+
+def _discloses(operation: Operation, request: web.Request) -> bool:
+    if operation.audited == "with words":
+        return "recordings" in request.get(GRANTED, ())
+    return operation.audited == "always"
+
+
+def _lasts(operation: Operation) -> Lasts:
+    if operation.media == STREAM:
+        return "stream"
+    return "download" if operation.method == "GET" and operation.answer is None else "moment"
 
 
 async def _answered(operation: Operation, asked: Asked) -> web.StreamResponse:

@@ -226,6 +226,7 @@ def _note(request: web.Request, status: int, started: float) -> None:
         path=resource.canonical if resource is not None else "(none)",
         status=status,
         user=request.get(USER),
+        source=request.remote,
         ms=round((time.monotonic() - started) * 1000, 1),
     )
 

@@ -75,6 +75,7 @@ class Resources:
             Operation(
                 *("show_call", "GET", "/v1/calls/{id}", "One call, with what was said", self.show, CallDetailAnswer),
                 scopes=("read",),
+                audited="with words",
                 problems=("unknown-call", "store-away"),
             ),
             Operation(

@@ -47,6 +47,7 @@ class SceneResources:
                 self.stream,
                 scopes=("read",),
                 query=SceneQuery,
+                audited="with words",
                 problems=("too-many-streams",),
                 media=STREAM,
                 tag="events",

@@ -3,21 +3,24 @@
 Owns limits of size and time of every connection. Refuses what comes too slowly, or is too large.
 """
 
+import asyncio
 import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from controller.api import documents
-from controller.api.access import Doorkeeper
-from controller.api.audit import AuditResources, Trail, noting
+from controller.api.access import Doorkeeper, note_begun
+from controller.api.audit import AuditResources, Trail, begun, noting
 from controller.api.bodies import LARGEST
+from controller.api.connections import ConnectionCaps
 from controller.api.idempotency import Idempotency
 from controller.api.listening import BACKLOG, listen
 from controller.api.live import LiveResources
@@ -25,9 +28,8 @@ from controller.api.operations import Operation, routes
 from controller.api.problems import answer_problems, mark
 from controller.api.queueing import QueueResources
 from controller.api.resources import Resources
-from controller.api.strangers import Strangers
 from controller.call.view import Calls
-from controller.config_api import Pace, Token
+from controller.config_api import Connections
 from controller.outbound.orders import Ordering
 from controller.store.database import Database
 
@@ -35,6 +37,8 @@ log = structlog.get_logger()
 
 IDLE_SECONDS = 30.0
 """A connection may stand idle as long; also the longest that the headers of a request may take."""
+HANDSHAKE_SECONDS = 10.0
+MOST_HEADERS = 64
 CLOSING_SECONDS = 3.0
 """What answers under way are given when the server closes."""
 
@@ -56,26 +60,24 @@ def operations_of(calls: Calls, orders: Ordering, warnings: Callable[[], list[st
 def make_app(
     calls: Calls,
     orders: Ordering,
-    tokens: Iterable[Token],
+    doorkeeper: Doorkeeper,
     more: Iterable[Operation] = (),
     extra_routes: Iterable[web.AbstractRouteDef] = (),
     kept: Kept | None = None,
-    pace: Pace | None = None,
-    strangers: Strangers | None = None,
     warnings: Callable[[], list[str]] = list,
 ) -> web.Application:
     """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves. `warnings`: what
     `/readyz` tells besides."""
     middlewares = [*([noting(kept.trail)] if kept else []), answer_problems]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST)
-    app.on_response_prepare.append(mark)
+    app.on_response_prepare.extend([mark, note_begun, *([begun(kept.trail)] if kept else [])])
     operations = (
         *operations_of(calls, orders, warnings),
         *more,
         *(AuditResources(kept.trail).operations() if kept else ()),
     )
     keys = Idempotency(kept.database) if kept else None
-    served = routes(operations, Doorkeeper(tokens, pace, strangers), keys)
+    served = routes(operations, doorkeeper, keys)
     app.router.add_routes([*served, *documents.routes(operations), *extra_routes])
     return app
 
@@ -96,6 +98,27 @@ _HTTP_LOG = logging.getLogger("voiceai.http")
 _HTTP_LOG.addFilter(_NoRubbish())
 
 
+class _Site(web.BaseSite):
+    """As aiohttp's SockSite, with a limit to the time of a TLS handshake."""
+
+    def __init__(self, runner: web.AppRunner, bound: socket.socket, tls: ssl.SSLContext | None) -> None:
+        super().__init__(runner, ssl_context=tls, backlog=BACKLOG)
+        self._bound = bound
+
+    @property
+    def name(self) -> str:
+        return str(self._bound.getsockname())
+
+    async def start(self) -> None:
+        await super().start()
+        loop, server = asyncio.get_running_loop(), self._runner.server
+        assert server is not None
+        more: dict[str, Any] = {"ssl_handshake_timeout": HANDSHAKE_SECONDS} if self._ssl_context else {}
+        self._server = await loop.create_server(
+            server, sock=self._bound, backlog=self._backlog, ssl=self._ssl_context, **more
+        )
+
+
 class ApiServer:
     """`async with ApiServer(app, host, port) as server` listens; `server.port` is the real one if `port` was 0.
 
@@ -110,7 +133,9 @@ class ApiServer:
         port: int,
         tls: ssl.SSLContext | None = None,
         sockets: Sequence[socket.socket] = (),
+        caps: Connections | None = None,
     ) -> None:
+        self.connections = ConnectionCaps(caps or Connections())
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -120,6 +145,7 @@ class ApiServer:
             lingering_time=CLOSING_SECONDS,
             shutdown_timeout=CLOSING_SECONDS,
             auto_decompress=False,
+            max_headers=MOST_HEADERS,
         )
         self._host = host
         self._sockets = sockets
@@ -128,9 +154,11 @@ class ApiServer:
 
     async def __aenter__(self) -> "ApiServer":
         await self._runner.setup()
+        assert self._runner.server is not None
+        self.connections.watch(self._runner.server)
         try:
             for each in self._sockets or await listen(self._host, self.port):
-                await web.SockSite(self._runner, each, backlog=BACKLOG, ssl_context=self._tls).start()
+                await _Site(self._runner, each, self._tls).start()
         except BaseException:
             await self._runner.cleanup()
             raise

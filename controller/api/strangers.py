@@ -49,7 +49,7 @@ class Strangers:
         return wait
 
     def _of(self, address: str | None) -> _Stranger:
-        network = _network(address or "")
+        network = network_of(address or "")
         stranger = self._by_address.setdefault(network, _Stranger(Bucket(*self._pace)))
         self._by_address.move_to_end(network)
         if len(self._by_address) > MOST_ADDRESSES:
@@ -57,7 +57,7 @@ class Strangers:
         return stranger
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Of IPv6 the /64, all of which one machine may have."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])

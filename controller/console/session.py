@@ -1,11 +1,13 @@
-"""Who is logged in to the console: a token shown once, and from then on in a cookie.
+"""The console's login: a token shown once, and from then on a session.
 
 Owns `/console/session`: POST with a token logs in, GET says who is logged in, what they may do and what there is to
-choose from in the console's forms, DELETE logs out. The cookie itself is `api/cookie.py`'s; that it opens the API is
-`api/access.py`'s doing. Wrong tokens count as guesses here as there.
+choose from in the console's forms, DELETE logs out: the session is over then, whoever has its cookie. Sessions are
+`api/sessions.py`'s, the cookie is `api/cookie.py`'s; that it opens the API is `api/access.py`'s doing. Wrong tokens
+count as guesses here as there.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import get_args
 
@@ -19,6 +21,7 @@ from controller.api.answers import Answer
 from controller.api.bodies import Body, read
 from controller.api.operations import DEED
 from controller.api.problems import USER, Problem
+from controller.api.sessions import hash_of
 from controller.config import Config
 from controller.config_api import Scope
 
@@ -28,7 +31,7 @@ PATH = "/console/session"
 
 
 class LogIn(Body):
-    token: str = Field(min_length=1, max_length=cookie.LONGEST)
+    token: str = Field(min_length=1, max_length=1024)
 
 
 class Choices(Answer):
@@ -61,23 +64,32 @@ def choices_of(config: Config) -> Choices:
 
 
 class SessionResources:
-    def __init__(self, doorkeeper: Doorkeeper, choices: Choices) -> None:
+    def __init__(self, doorkeeper: Doorkeeper, choices: Choices, longest: float = 43200.0) -> None:
+        """`longest`: seconds that a session may last."""
         self._doorkeeper = doorkeeper
         self._choices = choices
+        self._longest = longest
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post(PATH, self.log_in), web.get(PATH, self.show), web.delete(PATH, self.log_out)]
 
     async def log_in(self, request: web.Request) -> web.Response:
-        """Only from the console's own page: nobody is to be logged in by another site, as somebody else."""
+        """Only from the console's own page: nobody is to be logged in by another site, as somebody else. Whoever was
+        logged in there before is logged out."""
+        request[DEED] = "console_log_in", None
         if not cookie.from_here(request):
             raise Problem("forbidden", cookie.ELSEWHERE)
         token = (await read(request, LogIn)).token
         user = self._doorkeeper.known(token, request.remote)
-        request[USER], request[DEED] = user.name, ("console_log_in", None)
-        log.info("logged in to the console", user=user.name)
+        request[USER] = user.name
+        sessions = self._doorkeeper.sessions
+        if (before := cookie.shown(request)) is not None:
+            sessions.close(hash_of(before))
+        id_ = sessions.open(user.credential, datetime.now(UTC))
+        await sessions.written()
+        log.info("logged in to the console", user=user.name, source=request.remote)
         response = self._told(user)
-        cookie.give(response, request, token)
+        cookie.give(response, request, id_, self._longest)
         return response
 
     async def show(self, request: web.Request) -> web.Response:
@@ -86,9 +98,15 @@ class SessionResources:
         return self._told(user)
 
     async def log_out(self, request: web.Request) -> web.Response:
-        """Whoever asks: there is nothing to lose but the cookie."""
+        """Of whoever asks. What is open of the session, such as streams, ends with it."""
         if not cookie.from_here(request):
             raise Problem("forbidden", cookie.ELSEWHERE)
+        sessions, shown = self._doorkeeper.sessions, cookie.shown(request)
+        closed = sessions.close(hash_of(shown)) if shown is not None else None
+        if closed is not None:
+            request[USER], request[DEED] = closed.credential[0], ("console_log_out", None)
+            await sessions.written()
+            log.info("logged out of the console", user=closed.credential[0], source=request.remote)
         response = web.Response(status=HTTPStatus.NO_CONTENT)
         cookie.take(response, request)
         return response

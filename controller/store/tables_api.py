@@ -1,6 +1,6 @@
-"""What the API keeps: who did what, and the answers to requests that may be sent twice. [pure]
+"""What the API keeps: who did what, who is logged in, and the answers to requests that may be sent twice. [pure]
 
-What the columns mean is `controller/api/audit.py`'s and `controller/api/idempotency.py`'s.
+What the columns mean is the matter of `controller/api/`: `audit`, `sessions`, `idempotency`.
 """
 
 from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text
@@ -18,6 +18,7 @@ audit = Table(
     Column("asked", JSON, nullable=False),  # nothing personal: numbers are masked, words are left out
     Column("status", Integer, nullable=False),
     Column("request_id", String(64), nullable=False),
+    Column("source", String(64)),  # the address that it came from; null: written down before that was kept
     Index("ix_audit_at", "at"),
     Index("ix_audit_call", "call"),
 )
@@ -33,4 +34,14 @@ idempotency = Table(
     Column("body", Text),
     Column("location", Text),
     Index("ix_idempotency_at", "at"),
+)
+
+sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("hash", String(64), primary_key=True),  # of the id, which stands in the cookie alone
+    Column("user", String(64), nullable=False),  # the name of the token
+    Column("credential", String(64), nullable=False),  # its SHA-256, as it may stand in the config
+    Column("began_at", Moment, nullable=False),
+    Column("used_at", Moment, nullable=False),
 )

@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
 
+from controller.api.access import Doorkeeper
 from controller.api.audit import Trail
 from controller.api.operations import Operation
 from controller.api.server import ApiServer, Kept, make_app
@@ -206,8 +207,10 @@ async def stage(
     store: bool = False,
     tokens: Iterable[Token] = (),
     strangers: Strangers | None = None,
+    doorkeeper: Doorkeeper | None = None,
 ) -> AsyncIterator[Stage]:
-    """`store`: with idempotency keys and the audit log, over a database of its own. `tokens`: besides TOKENS."""
+    """`store`: with idempotency keys and the audit log, over a database of its own. `tokens`: besides TOKENS.
+    `doorkeeper`: instead of one that knows these."""
     calls = FakeCalls()
     orders = FakeOrders(calls)
     known = [
@@ -219,12 +222,10 @@ async def stage(
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             database = await stack.enter_async_context(Database(store_at(Path(folder))))
             kept = Kept(database, Trail(database, keep_days=30))
-        app = make_app(
-            *(calls, orders, [*known, *tokens], more(calls, orders), extra),
-            kept=kept,
-            pace=Pace(per_second=10_000, burst=100_000),
-            strangers=Strangers(per_second=10_000, at_once=100_000) if strangers is None else strangers,
-        )
+        pace, patient = Pace(per_second=10_000, burst=100_000), Strangers(per_second=10_000, at_once=100_000)
+        guesses = patient if strangers is None else strangers
+        keeper = doorkeeper or Doorkeeper([*known, *tokens], pace, guesses)
+        app = make_app(calls, orders, keeper, more(calls, orders), extra, kept=kept)
         server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", 0))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
         yield Stage(calls, orders, server.port, http, kept)

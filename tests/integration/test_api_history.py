@@ -122,6 +122,35 @@ async def test_words_and_sound_need_recordings_besides_read(tmp_path: Path) -> N
         assert len((await told(it, "/v1/history?text=card", **listener))["calls"]) == 3
 
 
+async def test_who_hears_reads_and_exports_is_written_down(tmp_path: Path) -> None:
+    async with past(tmp_path) as (it, _):
+        reader: dict[str, Any] = {"token": "reader-0123456789"}
+        url = f"/v1/history/{CALL}"
+        await told(it, url)
+        await told(it, f"{url}/recordings/1", 403, **reader)
+        for path in (
+            f"{url}/recordings/1",
+            f"{url}/recordings/9",
+            "/v1/history/export?format=cdr&number=%2B49301234567",
+        ):
+            async with it.request("GET", path) as answer:
+                await answer.read()
+        async with it.request("GET", "/v1/history/export?agent=night", **reader) as answer:
+            await answer.read()
+        await told(it, "/v1/history", **reader)
+        assert it.kept is not None
+        await it.kept.trail.drain()
+        deeds = (await told(it, "/v1/audit"))["deeds"]
+        assert [(each["by"], each["operation"], each["call"], each["asked"], each["status"]) for each in deeds] == [
+            ("reader", "export_history", None, {"agent": "night"}, 200),
+            ("admin", "export_history", None, {"format": "cdr"}, 200),
+            ("admin", "get_recording", CALL, {}, 404),
+            ("admin", "get_recording", CALL, {}, 200),
+            ("reader", "get_recording", CALL, {}, 403),
+            ("admin", "show_past_call", CALL, {}, 200),
+        ]
+
+
 async def test_exports(tmp_path: Path) -> None:
     async with past(tmp_path) as (it, _):
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import update
 
 from controller import limits
+from controller.api import audit as audits
 from controller.api.audit import masked
 from controller.api.idempotency import KEPT
 from controller.config_api import Pace, Token
@@ -187,12 +188,42 @@ async def test_who_did_what_is_kept_without_anything_personal() -> None:
         deeds = (await audit(it))["deeds"]
         told = [(each["by"], each["operation"], each["call"], each["asked"], each["status"]) for each in deeds]
         assert told == [
+            ("", "place_call", None, {}, 401),
             ("admin", "place_call", None, {}, 400),
             ("reader", "hang_up", call.id, {}, 403),
             ("admin", "say", call.id, {}, 202),
             ("admin", "place_call", None, {"agent": "desk", "timeout": 5.0, "to": "…67"}, 202),
         ]
-        assert deeds[2]["request_id"] == "r-1"
+        assert (deeds[3]["request_id"], deeds[3]["source"]) == ("r-1", "127.0.0.1")
+
+
+async def test_wrong_tokens_are_written_down_with_their_address_at_a_bounded_pace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(audits, "WRONG_AT_ONCE", 5)
+    monkeypatch.setattr(audits, "WRONG_PER_SECOND", 0.001)
+    async with stage(store=True) as it:
+        for number in range(8):
+            async with it.request("GET", f"/v1/calls/{number}", token="guess-0123456789"):
+                pass
+        async with it.request("GET", "/v1/calls", token=None):
+            pass  # nothing was shown: no attempt
+        deeds = (await audit(it, "?by="))["deeds"]
+        assert [(each["operation"], each["status"], each["source"]) for each in deeds] == [
+            ("show_call", 401, "127.0.0.1")
+        ] * 5
+        assert "guess" not in str(deeds)
+
+
+@pytest.mark.parametrize(("token", "written"), [("listener", 1), ("reader", 0)])
+async def test_who_reads_what_was_said_is_written_down_once_in_a_while(token: str, written: int) -> None:
+    async with stage(store=True) as it:
+        call = it.calls.add()
+        for _ in range(5):  # as a page that is looked at does
+            async with it.request("GET", f"/v1/calls/{call.id}", token=f"{token}-0123456789") as answer:
+                assert answer.status == 200
+        deeds = (await audit(it, "?operation=show_call"))["deeds"]
+        assert [(each["by"], each["call"], each["status"]) for each in deeds] == [(token, call.id, 200)] * written
 
 
 async def test_the_audit_log_has_pages_and_filters() -> None:

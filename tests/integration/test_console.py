@@ -1,15 +1,17 @@
 """The console's files and its login, over real HTTP: what is served, what a cookie opens, and from where."""
 
+import base64
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from controller.api.access import Doorkeeper
 from controller.api.cookie import NAME
-from controller.config_api import Token
+from controller.config_api import Pace, Token
 from controller.console import files
 from controller.console.session import PATH, Choices, SessionResources
 from tests.integration.api_stage import ADMIN, TOKENS, Stage, stage
@@ -19,15 +21,21 @@ HERE = {"Sec-Fetch-Site": "same-origin"}
 READER = "reader-0123456789"
 
 
+@dataclass
+class Console(Stage):
+    keeper: Doorkeeper = field(default_factory=lambda: Doorkeeper([]))
+
+
 @asynccontextmanager
-async def console() -> AsyncIterator[Stage]:
+async def console(**more: Any) -> AsyncIterator[Console]:
     known = [
         Token.model_validate({"name": token.partition("-")[0], "token": token, "scopes": scopes})
         for token, scopes in TOKENS.items()
     ]
-    session = SessionResources(Doorkeeper(known), CHOICES)
-    async with stage(*files.routes(), *session.routes()) as it:
-        yield it
+    keeper = Doorkeeper(known, Pace(per_second=10_000, burst=100_000))
+    session = SessionResources(keeper, CHOICES)
+    async with stage(*files.routes(), *session.routes(), doorkeeper=keeper, **more) as it:
+        yield Console(**vars(it), keeper=keeper)
 
 
 async def logged_in(it: Stage, token: str = ADMIN, **headers: str) -> str:
@@ -95,6 +103,8 @@ async def test_a_token_becomes_a_cookie_that_no_script_reads_and_opens_the_api()
             assert answer.status == 200
         async with asking(it, "GET", PATH, cookie, HERE) as answer:
             assert (await answer.json())["name"] == "reader"
+        async with asking(it, "GET", "/v1/calls", base64.urlsafe_b64encode(READER.encode()).decode(), HERE) as answer:
+            assert answer.status == 401, "the cookie is not the token"
         async with asking(it, "POST", "/v1/queue/pause", cookie, HERE, json={}) as answer:
             assert answer.status == 403
             assert (await answer.json())["type"] == "/problems/forbidden"
@@ -108,6 +118,47 @@ async def test_the_cookie_is_secure_behind_tls_and_gone_after_logging_out() -> N
         async with it.request("DELETE", PATH, None, headers=HERE) as answer:
             assert answer.status == 204
             assert "Max-Age=0" in answer.headers["Set-Cookie"]
+
+
+async def test_a_stolen_cookie_is_worth_nothing_after_the_log_out() -> None:
+    async with console() as it:
+        cookie, other = await logged_in(it), await logged_in(it)
+        assert cookie != other
+        async with asking(it, "DELETE", PATH, cookie, {"Sec-Fetch-Site": "cross-site"}) as answer:
+            assert answer.status == 403, "nobody is logged out by another site"
+        async with asking(it, "DELETE", PATH, cookie, HERE) as answer:
+            assert answer.status == 204
+        for each, status in ((cookie, 401), (other, 200)):
+            async with asking(it, "GET", "/v1/calls", each, HERE) as answer:
+                assert answer.status == status
+        async with asking(it, "DELETE", PATH, cookie, HERE) as answer:
+            assert answer.status == 204
+
+
+async def test_logging_in_again_ends_the_session_before() -> None:
+    async with console() as it:
+        cookie = await logged_in(it, READER)
+        fresh = await logged_in(it, READER, Cookie=f"{NAME}={cookie}")
+        for each, status in ((cookie, 401), (fresh, 200)):
+            async with asking(it, "GET", PATH, each, HERE) as answer:
+                assert answer.status == status
+
+
+async def test_a_session_dies_with_its_token() -> None:
+    async with console() as it:
+        cookie = await logged_in(it, READER)
+        it.keeper.replace([Token.model_validate({"name": "reader", "token": ADMIN, "scopes": ["read"]})])
+        async with asking(it, "GET", PATH, cookie, HERE) as answer:
+            assert answer.status == 401, "the name is the same, the token is not"
+
+
+async def test_old_cookies_are_no_guesses() -> None:
+    async with console() as it:
+        for number in range(30):
+            async with asking(it, "GET", "/v1/calls", f"old-{number}", HERE) as answer:
+                assert answer.status == 401
+        async with it.request("GET", "/v1/calls", READER) as answer:
+            assert answer.status == 200
 
 
 @pytest.mark.parametrize("token", ["wrong", "reader-0123456788", "ü\u2028"])

@@ -269,6 +269,20 @@ async def test_words_are_for_those_who_may_have_recordings(tmp_path: Path, path:
     assert '"text":null' in heard
 
 
+async def test_a_stream_is_in_the_audit_log_from_its_beginning(tmp_path: Path) -> None:
+    async with (
+        webhook_rig.events(told_to({}), tmp_path) as events,
+        stage(store=True, more=lambda calls, orders: EventResources(events, calls, orders).operations()) as it,
+        it.request("GET", "/v1/events", READER),
+    ):
+        assert it.kept is not None
+        await it.kept.trail.drain()
+        async with it.request("GET", "/v1/audit") as answer:
+            (deed,) = (await answer.json())["deeds"]
+        assert (deed["by"], deed["operation"], deed["status"]) == ("listener", "stream_events", 200)
+        events.hub.close()
+
+
 async def test_scopes(tmp_path: Path) -> None:
     async with house(tmp_path) as there:
         for path in ("/v1/events", "/v1/calls/a/events", "/v1/webhooks/dead-letters"):

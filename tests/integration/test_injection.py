@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bridge import contract
+from controller.api.access import Doorkeeper
 from controller.api.operations import STREAM, Operation
 from controller.api.server import ApiServer, make_app, operations_of
 from controller.ari.rest import Ari
@@ -238,7 +239,7 @@ async def test_no_field_of_any_operation_lets_anything_through(operation: Operat
     async with Database(store_at(tmp_path)) as database:
         house = House(LETS_ALL_PASS, queue := Queue(database))
         orders = Orders(LETS_ALL_PASS, queue, lambda: None)
-        app = make_app(cast(view.Calls, house), orders, [token], pace=Pace(per_second=10_000, burst=100_000))
+        app = make_app(cast(view.Calls, house), orders, Doorkeeper([token], Pace(per_second=10_000, burst=100_000)))
         headers = {"Authorization": "Bearer ops-0123456789", "Content-Type": "application/json"}
         async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession(headers=headers) as http:
             for place, name in fields(operation):

@@ -3,8 +3,9 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -12,7 +13,11 @@ import pytest
 
 from bridge import contract
 from controller import scenery
+from controller.api.access import Doorkeeper
+from controller.api.cookie import NAME
 from controller.api.scenes import SceneResources
+from controller.api.sessions import Sessions, hash_of
+from controller.config_api import ConsoleSession, Token
 from controller.scenery import Scenery
 from tests.integration.api_stage import Stage, stage
 
@@ -37,9 +42,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[tuple[Rig, Stage]]:
+async def running(**more: Any) -> AsyncIterator[tuple[Rig, Stage]]:
     rig = Rig()
-    async with stage(more=lambda _, __: SceneResources(rig.scenery).operations()) as it:
+    async with stage(more=lambda _, __: SceneResources(rig.scenery).operations(), **more) as it:
         task = asyncio.create_task(rig.scenery.run())
         try:
             yield rig, it
@@ -109,3 +114,70 @@ async def test_a_token_that_may_not_read_hears_nothing(monkeypatch: pytest.Monke
             assert answer.status == 403
         async with it.request("GET", "/v1/live") as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+
+
+# ---------------------------------------------------------------- streams end with who may have them
+
+A, B = "a-0123456789abcdef", "b-0123456789abcdef"
+
+
+def tokens(*names: str, scopes: tuple[str, ...] = ("read",)) -> list[Token]:
+    return [Token.model_validate({"name": name[0], "token": name, "scopes": scopes}) for name in names]
+
+
+async def over(answer: aiohttp.ClientResponse) -> None:
+    """Within two seconds."""
+    async with asyncio.timeout(2):
+        try:
+            while await answer.content.readany():
+                pass
+        except aiohttp.ClientError:
+            pass
+
+
+@pytest.mark.parametrize("fate", ["gone", "exchanged", "fewer scopes"])
+async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -> None:
+    keeper = Doorkeeper(tokens(A, B))
+    async with running(doorkeeper=keeper) as (rig, it):
+        async with it.request("GET", "/v1/live", A) as mine, it.request("GET", "/v1/live", B) as other:
+            await rig.told.wait()
+            keeper.replace(
+                {
+                    "gone": tokens(B),
+                    "exchanged": [
+                        *tokens(B),
+                        Token.model_validate({"name": "a", "token": A + "x", "scopes": ["read"]}),
+                    ],
+                    "fewer scopes": [*tokens(B), *tokens(A, scopes=("metrics",))],
+                }[fate]
+            )
+            await over(mine)
+            rig.scenery.take([scene("c")])
+            assert (await looks(other))["scenes"][0]["call"] == "c"
+        async with it.request("GET", "/v1/live", A) as answer:
+            assert answer.status == (403 if fate == "fewer scopes" else 401)
+
+
+@pytest.mark.parametrize("fate", ["logged out", "too old"])
+async def test_streams_of_a_session_end_with_it(fate: str) -> None:
+    limits = ConsoleSession(idle_s=60, max_s=1 if fate == "too old" else 60)
+    keeper = Doorkeeper(tokens(A), sessions=Sessions(limits))
+    async with running(doorkeeper=keeper) as (rig, it):
+        id_ = keeper.sessions.open(next(iter(keeper.credentials)), datetime.now(UTC))
+        headers = {"Cookie": f"{NAME}={id_}", "Sec-Fetch-Site": "same-origin"}
+        async with it.request("GET", "/v1/live", None, headers=headers) as mine:
+            await rig.told.wait()
+            if fate == "logged out":
+                keeper.sessions.close(hash_of(id_))
+            await over(mine)
+
+
+async def test_one_token_holds_so_many_streams_and_leaves_the_rest_to_others() -> None:
+    async with running(doorkeeper=Doorkeeper(tokens(A, B), most_streams=3)) as (_, it), AsyncExitStack() as stack:
+        for _attempt in range(3):
+            assert (await stack.enter_async_context(it.request("GET", "/v1/live", A))).status == 200
+        async with it.request("GET", "/v1/live", A) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+            assert (await answer.json())["type"] == "/problems/too-many-streams"
+        async with it.request("GET", "/v1/live", B) as answer:
+            assert answer.status == 200

@@ -1,0 +1,19 @@
+"""The signals that a controller obeys: SIGINT and SIGTERM end it, SIGHUP has it read its config again."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+
+
+def obey(*, stop: Callable[[], None], reload: Callable[[], None]) -> None:
+    """Until the loop is closed."""
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(signum, stop)
+        except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt instead
+            with contextlib.suppress(ValueError):
+                signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stop))
+    with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
+        loop.add_signal_handler(signal.SIGHUP, reload)

@@ -1,0 +1,133 @@
+"""Connections to the API's port: so many in total and from one address, and who asks nothing keeps nobody out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from controller.api import connections
+from controller.api.server import ApiServer
+from controller.config_api import Connections
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+class Rig:
+    def __init__(self, server: ApiServer) -> None:
+        self.server = server
+        self.begun, self.go = asyncio.Semaphore(0), asyncio.Event()
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def open(self, sent: bytes = b"", address: str = "127.0.0.1") -> asyncio.StreamReader:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port, local_addr=(address, 0))
+        self.writers.append(writer)
+        writer.write(sent)
+        return reader
+
+    async def at_work(self, address: str = "127.0.0.1") -> asyncio.StreamReader:
+        reader = await self.open(HEAD.replace(b"/", b"/slow", 1) + b"\r\n", address)
+        async with asyncio.timeout(10):
+            await self.begun.acquire()
+        return reader
+
+    async def answers(self, address: str = "127.0.0.1") -> bool:
+        reader = await self.open(HEAD + b"Connection: close\r\n\r\n", address)
+        return await rest(reader) != b""
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(10):
+        try:
+            return await reader.read()
+        except ConnectionError:
+            return b""
+
+
+@asynccontextmanager
+async def rig(total: int = 10, per_address: int = 10) -> AsyncIterator[Rig]:
+    app = web.Application()
+    server = ApiServer(app, "127.0.0.1", 0, caps=Connections(total=total, per_address=per_address))
+    it = Rig(server)
+
+    async def quick(_: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    async def slow(_: web.Request) -> web.Response:
+        it.begun.release()
+        await it.go.wait()
+        return web.Response(text="done")
+
+    app.router.add_get("/", quick)
+    app.router.add_get("/slow", slow)
+    async with server:
+        try:
+            yield it
+        finally:
+            it.go.set()
+            for writer in it.writers:
+                writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"", HEAD, b"GET", HEAD + b"X: " + b"y" * 4000])
+async def test_whoever_never_finishes_asking_keeps_nobody_out(sent: bytes) -> None:
+    async with rig() as it:
+        for number in range(60):
+            await it.open(sent, f"127.0.0.{2 + number % 3}")
+        assert await it.answers()
+        assert await it.answers("127.0.0.2")
+        assert len(it.server.connections) <= 10
+
+
+async def test_those_at_work_stay_and_a_new_one_is_refused() -> None:
+    async with rig() as it:
+        working = [await it.at_work(f"127.0.0.{number % 4 + 1}") for number in range(10)]
+        assert not await it.answers()
+        it.go.set()
+        for reader in working:
+            assert b"done" in await asyncio.wait_for(reader.readuntil(b"done"), 10)
+        assert await it.answers(), "kept alive, and idle"
+
+
+async def test_one_address_has_its_share_and_the_others_have_the_rest() -> None:
+    async with rig(total=10, per_address=5) as it:
+        idle = await it.open(address="127.0.0.3")
+        for _ in range(5):
+            await it.at_work("127.0.0.2")
+        assert not await it.answers("127.0.0.2")
+        assert await it.answers("127.0.0.1")
+        for _ in range(20):
+            await it.open(address="127.0.0.4")
+        assert await it.answers("127.0.0.4"), "its own idle ones make room"
+        assert not idle.at_eof(), "nobody else's"
+
+
+async def test_room_comes_back() -> None:
+    async with rig() as it:
+        for _ in range(50):
+            assert await it.answers()
+        async with asyncio.timeout(10):
+            while len(it.server.connections):  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.01)
+
+
+async def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "UNTAKEN_SECONDS", 0.5)
+    written = asyncio.Event()
+
+    async def large(_: web.Request) -> web.Response:
+        written.set()
+        return web.Response(body=bytes(50_000_000))
+
+    app = web.Application()
+    app.router.add_get("/", large)
+    async with ApiServer(app, "127.0.0.1", 0) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+        writer.write(HEAD + b"\r\n")
+        await written.wait()
+        async with asyncio.timeout(20):
+            while len(server.connections):  # noqa: ASYNC110 - the kernel tells nobody else
+                await asyncio.sleep(0.05)
+        writer.close()
+        assert not reader.at_eof()

@@ -1,0 +1,104 @@
+"""controller.config_reload: the file read again, tokens exchanged, nothing at all after an error."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from structlog.testing import capture_logs
+
+from controller import config as configs
+from controller.api.access import Doorkeeper
+from controller.api.problems import Problem
+from controller.config_reload import ConfigReload
+from tests.unit.controller.configs import ENV, SMALL, with_
+
+ADA, BEN = "ada-Hunter2-0123456789", "ben-Hunter2-0123456789"
+
+
+def token(name: str, secret: str, *scopes: str) -> dict[str, Any]:
+    return {"name": name, "token": secret, "scopes": list(scopes or ("read",))}
+
+
+class Rig:
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "config.yaml"
+        self.write(token("ada", ADA), token("ben", BEN))
+        first = self.read()
+        self.keeper = Doorkeeper(first.api.tokens, first.api.rate)
+        self.reload = ConfigReload(self.read, first, self.keeper)
+
+    def write(self, *tokens: Any, **changes: Any) -> None:
+        self.file.write_text(yaml.safe_dump(with_(SMALL, api__tokens=list(tokens), **changes), sort_keys=False))
+
+    def read(self) -> configs.Config:
+        return configs.load(self.file, ENV)
+
+    def known(self, secret: str) -> bool:
+        try:
+            self.keeper.known(secret, "127.0.0.1")
+        except Problem:
+            return False
+        return True
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+async def test_a_token_that_is_gone_opens_nothing_and_a_new_one_does(rig: Rig) -> None:
+    bucket = rig.keeper.known(ADA, None).bucket
+    rig.write(token("ada", ADA), token("eve", "eve-Hunter2-0123456789"))
+    with capture_logs() as logs:
+        assert await rig.reload.run() == "changed"
+    assert [rig.known(each) for each in (ADA, BEN, "eve-Hunter2-0123456789")] == [True, False, True]
+    assert rig.keeper.known(ADA, None).bucket is bucket, "reading again is no way to ask more often"
+    assert (logs[0]["new"], logs[0]["gone"]) == (["eve"], ["ben"])
+    assert await rig.reload.run() == "same"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "api: [",
+        "",
+        "\x00",
+        "[" * 5000,
+        "api: {tokens: []}",
+        yaml.safe_dump(with_(SMALL, api__tokens=[token("ada", ADA), token("ada", BEN)], agents__reception__voise="x")),
+        yaml.safe_dump(with_(SMALL, api__tokens=[token("ada", ADA, "everything")], openai__api_key="${NOT_SET}")),
+    ],
+)
+async def test_a_file_with_errors_changes_nothing_and_all_of_them_are_told(rig: Rig, broken: str) -> None:
+    rig.file.write_text(broken)
+    with capture_logs() as logs:
+        assert await rig.reload.run() == "refused"
+    assert rig.known(ADA)
+    assert rig.known(BEN)
+    assert logs[0]["event"] == "the config file has errors: nothing was changed"
+    assert len(logs) == 1 + logs[0]["errors"]
+    assert all(each["log_level"] == "error" for each in logs)
+    assert "Hunter2" not in str(logs)
+    with pytest.raises(configs.ConfigErrors) as errors:
+        rig.read()
+    assert [each["wrong"] for each in logs[1:]] == [each.message for each in errors.value.errors]
+
+
+async def test_a_file_that_is_gone_or_breaks_the_reader_changes_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.file.unlink()
+    assert await rig.reload.run() == "refused"
+    monkeypatch.setattr(rig.reload, "_read", lambda: [].pop())
+    assert await rig.reload.run() == "refused"
+    assert rig.known(BEN)
+
+
+async def test_what_counts_only_after_a_restart_is_said(rig: Rig) -> None:
+    rig.write(
+        token("ada", ADA), token("ben", BEN), api__listen="127.0.0.1:1", agents__reception__instructions="Be rude."
+    )
+    with capture_logs() as logs:
+        assert await rig.reload.run() == "same"
+    assert logs[0]["keys"] == ["agents", "api.listen"]
