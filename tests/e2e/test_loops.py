@@ -30,7 +30,8 @@ async def test_a_transfer_that_leads_back_to_us_ends_after_a_few_hops(
         await phone.wait("left", timeout=20)
         calls = (await running.api("GET", "/v1/calls"))["calls"]
         refused = [each for each in calls if "circle" in (each["detail"] or "")]
-        assert (len(calls), len(refused)) == (5, 1)
+        # The far half of a Local channel of ours is never taken for a caller: there the circle ends at once.
+        assert (len(calls), len(refused)) == ((5, 1) if way == "by SIP" else (1, 0))
         assert all(each["state"] == "ended" for each in calls)
 
 
