@@ -44,7 +44,8 @@ from bridge.realtime.failures import (
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
 CLOSE_S = 1.0
-MAX_MESSAGE = 16 * 1024 * 1024
+MAX_MESSAGE = 4 * 1024 * 1024
+"""Bytes. Decoding a larger one would be heard in the worker's other calls; a delta of sound has some 10 kB."""
 MAX_AUDIO_BACKLOG = 64 * 1024
 """Bytes that the kernel has not taken yet: one second of caller audio. What comes then is dropped."""
 MAX_BACKLOG = 4 * 1024 * 1024

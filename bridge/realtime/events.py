@@ -231,6 +231,8 @@ _ALIASES = {
     "conversation.item.created": "conversation.item.added",
 }
 
+MOST_COMMAS = 100_000  # in one frame: some 10 ms of decoding, for which all calls of the worker wait
+
 _IGNORED_PREFIXES = (
     "conversation.created",
     "conversation.item.",
@@ -252,8 +254,11 @@ def base64(pcm: bytes) -> bytes:
 
 def parse(frame: str | bytes) -> Event:
     """One websocket frame as one value. Never raises, whatever the frame."""
+    text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
+    if text.count(",") > MOST_COMMAS:
+        return Malformed("", "has too many values")
     try:
-        raw = json.loads(frame if isinstance(frame, str) else frame.decode("utf-8", "replace"))
+        raw = json.loads(text)
     except (ValueError, RecursionError):
         return Malformed("", "not JSON, or nested too deeply")
     kind = raw.get("type") if isinstance(raw, dict) else None

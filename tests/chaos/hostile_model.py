@@ -198,6 +198,7 @@ class HostileModel:
         raw = odd.dumps(chance.choice(events_of(*self._ids(session))))
         frames: list[str | bytes] = [odd.broken(chance, raw), raw.encode(), odd.deep_json(chance), chance.randbytes(60)]
         frames += ['{"type": ' + "9" * 5000 + "}", "nul", '"', "1e999", "", b"", "[]"]
+        frames += ['{"type": "x", "a": [' + "{}," * chance.choice([10, 90_000, 1_200_000]) + "1]}"]
         await session.act(Send(chance.choice(frames)))
 
     async def _burst(self, session: Session) -> None:

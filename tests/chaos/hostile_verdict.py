@@ -22,7 +22,7 @@ FAULTS = ("worker lost", "request failed by a fault of ours", "session failed")
 BEAT_LOST = 2.0
 """Seconds in which a worker that stands still is found out and killed."""
 MEMORY_MB = 96
-"""By which a process may have grown: heaps find their size, and a model may send 16 MB at once."""
+"""By which a process may have grown: heaps find their size, and a model may send 4 MiB at once."""
 
 
 @dataclass(frozen=True, slots=True)

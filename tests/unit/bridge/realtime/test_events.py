@@ -297,3 +297,11 @@ def test_nothing_makes_the_parser_raise(name: str, fields: dict[str, Any]) -> No
 @given(st.binary(max_size=80))
 def test_no_bytes_make_the_parser_raise(frame: bytes) -> None:
     events.parse(frame)
+
+
+@pytest.mark.parametrize("value", ["1", "{}", "[]", '""', "null"])
+def test_a_frame_of_very_many_values_is_not_decoded(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = '{"type": "rate_limits.updated", "rate_limits": [' + f"{value}," * events.MOST_COMMAS + f"{value}, 1]}}"
+    late = "all calls of the worker would wait for it"
+    monkeypatch.setattr("bridge.realtime.events.json.loads", lambda _: pytest.fail(late))
+    assert events.parse(frame) == events.parse(frame.encode()) == events.Malformed("", "has too many values")
