@@ -33,7 +33,10 @@ def test_the_worker_s_command_line_is_understood() -> None:
     unit = settings("voiceai-bridge@.service")
     program, verb, *words = unit["ExecStart"].split()
     assert (program.rsplit("/", 1)[1], verb) == ("voiceai", "bridge")
-    given = {"${VOICEAI_CONTROLLER}": "ws://127.0.0.1:8080/link", "%H-%i": "voice.example-1"}  # as systemd fills them in
+    given = {
+        "${VOICEAI_CONTROLLER}": "ws://127.0.0.1:8080/link",
+        "%H-%i": "voice.example-1",
+    }  # as systemd fills them in
     options = worker.parse([given.get(word, word) for word in words])
     assert options.drain < float(unit["TimeoutStopSec"])
     assert float(unit["WatchdogSec"]) <= 2
