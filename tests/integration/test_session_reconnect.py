@@ -20,6 +20,7 @@ from bridge.contract import (
     Transcription,
 )
 from bridge.memory import LINE_DROPPED, TAKEN_OVER, UNHEARD
+from bridge.uplink import FRAME_S
 from demo.realtime.brain import ToneBrain
 from demo.realtime.faults import Close, Delivery, Drop, Script, Stall, after, answer, before, error, expired, refuse
 from demo.realtime.reply import CallTool, Fail, Say, tone
@@ -418,10 +419,11 @@ async def test_no_word_is_lost_by_a_renewal() -> None:
         while not rig.of(Reconnected):
             rig.tick(quiet(number))
             number += 1
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(FRAME_S)
         for _ in range(10):
             rig.tick(quiet(number))
             number += 1
+            await asyncio.sleep(FRAME_S)
         again = await server.session(1)
         await again.wait_for(lambda session: session.caller_audio.endswith(quiet(number - 1)))
         whole = b"".join(quiet(each) for each in range(number))
