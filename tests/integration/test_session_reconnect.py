@@ -20,13 +20,12 @@ from bridge.contract import (
     Transcription,
 )
 from bridge.memory import LINE_DROPPED, TAKEN_OVER, UNHEARD
-from bridge.uplink import FRAME_S
 from demo.realtime.brain import ToneBrain
 from demo.realtime.faults import Close, Delivery, Drop, Script, Stall, after, answer, before, error, expired, refuse
 from demo.realtime.reply import CallTool, Fail, Say, tone
 from demo.realtime.server import StandIn
 from demo.realtime.session import Session as Served
-from tests.integration.session_rig import CALL, Rig, call
+from tests.integration.session_rig import CALL, FRAME, Rig, call
 from tests.openai_shapes import check_client
 
 AT_ONCE = Delivery(pace=0)
@@ -412,6 +411,12 @@ async def test_a_line_is_renewed_in_silence() -> None:
         assert (await finish(rig, server)).counters.reconnects == 0
 
 
+def spoken(sound: bytes | bytearray) -> bytes:
+    """Without the frames of silence."""
+    frames = (bytes(sound[start : start + FRAME]) for start in range(0, len(sound), FRAME))
+    return b"".join(frame for frame in frames if any(frame))
+
+
 async def test_no_word_is_lost_by_a_renewal() -> None:
     """The old connection hears everything up to the change, the new one everything from shortly before it on."""
     async with StandIn(faults=[AT_ONCE]) as server, call(server, renew_s=0.05) as (rig, served):
@@ -419,15 +424,15 @@ async def test_no_word_is_lost_by_a_renewal() -> None:
         while not rig.of(Reconnected):
             rig.tick(quiet(number))
             number += 1
-            await asyncio.sleep(FRAME_S)
+            await asyncio.sleep(0.002)
         for _ in range(10):
             rig.tick(quiet(number))
             number += 1
-            await asyncio.sleep(FRAME_S)
         again = await server.session(1)
         await again.wait_for(lambda session: session.caller_audio.endswith(quiet(number - 1)))
         whole = b"".join(quiet(each) for each in range(number))
-        old, new = bytes(served.caller_audio), bytes(again.caller_audio)
+        # The loop's own time passes besides the call's: what is missing by the clock is filled with silence.
+        old, new = spoken(served.caller_audio), spoken(again.caller_audio)
         assert whole.startswith(old)
         assert whole.endswith(new)
         assert len(old) + len(new) >= len(whole)
