@@ -21,6 +21,7 @@ from bridge.contract_events import VERSION as VERSION
 from bridge.contract_events import WORKER_NAME as WORKER_NAME
 from bridge.contract_events import BargedIn as BargedIn
 from bridge.contract_events import Beat as Beat
+from bridge.contract_events import CallerAudio as CallerAudio
 from bridge.contract_events import CallEvent as CallEvent
 from bridge.contract_events import Counters as Counters
 from bridge.contract_events import DigitPressed as DigitPressed

@@ -109,6 +109,17 @@ class MediaFormat(Shape):
     frame_bytes: int
 
 
+class CallerAudio(Shape):
+    """Sound of the caller has ceased to come from Asterisk (`flowing` False), or it comes again.
+
+    That is as it should be while the caller holds the line or sends nothing; only Asterisk knows whether they do.
+    """
+
+    type: Literal["caller_audio"] = "caller_audio"
+    call: str
+    flowing: bool
+
+
 class MediaGone(Shape):
     """The AudioSocket connection of this call is over, whoever ended it."""
 
@@ -282,6 +293,7 @@ CallEvent = (
     | MediaConnected
     | MediaChecked
     | MediaFormat
+    | CallerAudio
     | MediaGone
     | Said
     | TurnMeasured

@@ -79,7 +79,7 @@ class Session:
         self._playout = Playout()
         self._conversation = Conversation(call, spec, self._playout)
         turns = self._conversation.turns
-        self._upstream = Upstream(self._conversation.orders, turns.appended, turns.caller_sound)
+        self._upstream = Upstream(self._conversation.orders, turns.appended, turns.caller_sound, self._flow_changed)
         self._uplink, self._gap = self._upstream.uplink, self._upstream.gap
         self._memory = Memory()
         self._flight = Flight()
@@ -141,7 +141,7 @@ class Session:
             self._greet_due = True
             return
         if not self._uplink.started:
-            self._uplink.start(self._clock())
+            self._upstream.start(self._clock())
             self._feed(signals.Greet(self._resumed))
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
@@ -286,6 +286,9 @@ class Session:
     def caller_audio(self, pcm: bytes) -> None:
         """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
         self._upstream.caller_audio(pcm, self._clock())
+
+    def _flow_changed(self, flowing: bool) -> None:
+        self._tell(contract.CallerAudio(call=self.call, flowing=flowing))
 
     def caller_digit(self, digit: str) -> None:
         unheard = self._conversation.orders.caller_muted

@@ -20,6 +20,8 @@ def line_of(event: contract.CallEvent) -> Line:
             return "media leg connected", {}
         case contract.MediaFormat():
             return "audio", {"rate": event.rate, "chunk": event.frame_bytes}
+        case contract.CallerAudio():
+            return "sound of the caller", {"flowing": event.flowing}
         case contract.MediaGone():
             return "media leg gone", {"reason": event.reason}
         case contract.Said(who="caller"):

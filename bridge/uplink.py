@@ -32,15 +32,15 @@ class Uplink:
         """Up to this moment the server has audio."""
         self._ticked = 0.0
         """At the last tick but those of the same wake-up: what came before it has been read."""
-        self._known = 0.0
-        """Up to this moment silence would have been filled."""
+        self.known = 0.0
+        """What came before this moment has been read, as of the last tick."""
         self.started = False
         self.late_frames = 0
         self.filled_frames = 0
 
     def start(self, now: float) -> None:
         """From now on the server listens."""
-        self._covered = self._ticked = self._known = now
+        self._covered = self._ticked = self.known = now
         self.started = True
 
     def accept(self, seconds: float, now: float) -> bool:
@@ -56,10 +56,10 @@ class Uplink:
         if not self.started or now - self._ticked < FRAME_S / 2:
             return 0  # one of several ticks that make up for a stall: nothing was read in between
         known, self._ticked = min(now, self._ticked + FRAME_S), now
-        passed, self._known = known - self._known, known
+        passed, self.known = known - self.known, known
         behind = known - LAG_S - self._covered
         self._covered += max(0.0, behind - LONGEST_S)
-        count = min(AT_ONCE, 1 + round(passed / FRAME_S), max(0, int(behind / FRAME_S)))
+        count = min(AT_ONCE, 1 + round(passed / FRAME_S), max(0, int(behind / FRAME_S + 1e-6)))
         self._covered += count * FRAME_S
         self.filled_frames += count
         return count

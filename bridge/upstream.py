@@ -1,13 +1,14 @@
 """The caller's sound on its way to the AI: fifty frames a second, each written at once or not at all.
 
-Owns the caller's time line towards the server (`uplink`), what is kept for the next line (`gap`), and the account of
-what the present connection was sent (`appended`). Silence goes instead of the caller's sound while the agent is not to
-hear it, and where Asterisk sends nothing.
+Owns the caller's time line towards the server (`uplink`), what is kept for the next line (`gap`), the account of what
+the present connection was sent (`appended`), and whether anything comes from the caller (`flow`). Silence goes instead
+of the caller's sound while the agent is not to hear it, and where Asterisk sends nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bridge.appended import Appended
+from bridge.flow import Flow
 from bridge.gap import Gap
 from bridge.levels import CallerSound
 from bridge.orders import Orders
@@ -21,9 +22,16 @@ _SILENCE = audio_append(_NOTHING)
 
 
 class Upstream:
-    """See the module. `now`: seconds of a monotonic clock. Nothing is sent before the uplink is started."""
+    """See the module. `now`: seconds of a monotonic clock. Nothing is sent before `start`.
 
-    def __init__(self, orders: Orders, appended: Appended, sound: CallerSound) -> None:
+    `flow_changed` is told when sound of the caller ceases to come from Asterisk, and when it comes again.
+    """
+
+    def __init__(
+        self, orders: Orders, appended: Appended, sound: CallerSound, flow_changed: Callable[[bool], None]
+    ) -> None:
+        self._flow = Flow()
+        self._flow_changed = flow_changed
         self._orders = orders
         self._sound = sound
         self._appended = appended
@@ -34,9 +42,16 @@ class Upstream:
         self.frames = 0
         """Of the caller, whether sent on or not."""
 
+    def start(self, now: float) -> None:
+        """The caller is there, and the server listens from now on."""
+        self.uplink.start(now)
+        self._flow.start(now)
+
     def caller_audio(self, pcm: bytes, now: float) -> None:
         """24 kHz s16le."""
         self.frames += 1
+        if self._flow.frame(now):
+            self._flow_changed(True)
         milliseconds = len(pcm) / BYTES_PER_MS
         if not self.uplink.started or not self.uplink.accept(milliseconds / 1000, now):
             return
@@ -54,6 +69,8 @@ class Upstream:
             self.gap.keep(_NOTHING, now)
             if self.client is not None and self.client.send_audio(_SILENCE):
                 self._appended.add(FRAME_MS, now)
+        if self._flow.ceased(self.uplink.known):
+            self._flow_changed(False)
 
     def catch_up(self, client: RealtimeClient, missed: Iterable[tuple[float, bytes]]) -> None:
         """What the caller said while there was no line, for the new one."""

@@ -69,6 +69,9 @@ class Metrics:
         self._rehomed = self._histogram(
             "call_rehomed_seconds", "From the loss of a call's worker until another has taken over.", SETUP_BUCKETS
         )
+        self._rejoined = self._counter(
+            "call_legs_rejoined", "Legs that joined their bridge anew because Asterisk dropped what they sent."
+        )
         self._talk = self._histogram("call_talk_seconds", "Length of answered calls.", TALK_BUCKETS, "direction")
         self._tool = self._histogram("tool_seconds", "From a tool's call to its answer.", TOOL_BUCKETS, "tool", "ok")
         self._ari = self._histogram(
@@ -122,6 +125,8 @@ class Metrics:
                 self._greet.labels(direction).observe(greet_s)
             case milestones.CallRehomed(_, gap_s):
                 self._rehomed.observe(gap_s)
+            case milestones.LegRejoined():
+                self._rejoined.inc()
             case milestones.CallOver(direction, outcome, talked_s):
                 self._ended.labels(direction, outcome).inc()
                 if talked_s:

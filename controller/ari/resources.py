@@ -295,6 +295,10 @@ class RtpStatistics:
     sent_jitter: float | None = None
     received_jitter: float | None = None
     round_trip: float | None = None
+    received_bytes: int = 0
+    """Of sound, headers not counted."""
+    remote_source: int = 0
+    """The SSRC: counts begin anew with another one."""
 
     @classmethod
     def read(cls, source: Json) -> "RtpStatistics":
@@ -303,6 +307,8 @@ class RtpStatistics:
             received=whole(source, "rxcount"),
             sent_lost=whole(source, "txploss"),
             received_lost=whole(source, "rxploss"),
+            received_bytes=whole_or_none(source, "rxoctetcount") or 0,
+            remote_source=whole_or_none(source, "remote_ssrc") or 0,
             sent_jitter=_number(source, "txjitter"),
             received_jitter=_number(source, "rxjitter"),
             round_trip=_number(source, "rtt"),

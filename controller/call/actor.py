@@ -17,7 +17,7 @@ from bridge import contract
 from controller import limits
 from controller.ari.bridges import join
 from controller.ari.rest import Ari, AriError, NotFound
-from controller.call import dialplan, ending, loops, milestones, trace, view
+from controller.call import dialplan, ending, loops, milestones, rtp, trace, view
 from controller.call import messages as m
 from controller.call.adoption import Adopted
 from controller.call.changes import changes, standing
@@ -39,7 +39,7 @@ TEARDOWN_TIMEOUT = 6.0  # seconds; what has not been removed then is tried again
 
 _TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
 _SOUNDS = (m.Ring, m.StartMusic, m.StopMusic, m.StartTone, m.StopTone)
-_BEST_EFFORT = (*_SOUNDS, m.SetVariables, m.PauseAi, m.ResumeAi, m.OrderAi)
+_BEST_EFFORT = (*_SOUNDS, m.SetVariables, m.PauseAi, m.ResumeAi, m.OrderAi, m.CountRtp, m.Rejoin)
 
 
 def _now() -> datetime:
@@ -237,16 +237,16 @@ class CallActor:
             case m.SendAway(channel, context, extension):
                 await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
                 self.owned.release(channel)
-            case m.StartMusic(channel):
-                await ari.start_moh(channel)
-            case m.StopMusic(channel):
-                await ari.stop_moh(channel)
+            case m.StartMusic(channel) | m.StopMusic(channel):
+                await (ari.start_moh if isinstance(command, m.StartMusic) else ari.stop_moh)(channel)
             case m.Detect(channel, context, extension):
                 await dialplan.detect(ari, channel, context, extension)
             case m.SendDigits(channel, digits):
                 await ari.send_dtmf(channel, digits)
             case m.Join(bridge, channels, instead):
                 await join(ari, bridge, channels, instead)
+            case m.CountRtp() | m.Rejoin():
+                await rtp.carry_out(ari, self.id, command, self.put)
             case m.CreateBridge() | m.Dial() | m.OpenMedia() | m.Snoop():
                 await self._make(command)
             case m.Refer(channel, to, leg, trunk):

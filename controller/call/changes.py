@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from controller.call.milestones import (
     CallAnswered,
     ControlChanged,
+    LegRejoined,
     Milestone,
     ParticipantMoved,
     StateChanged,
@@ -33,6 +34,7 @@ class Standing:
     participants: Mapping[str, str]
     supervision: SupervisionMoved | None
     control: ControlChanged
+    rejoined: int
 
 
 def standing(call: "Call") -> Standing:
@@ -45,6 +47,7 @@ def standing(call: "Call") -> Standing:
         {leg: each.state for leg, each in call.participants.items()},
         SupervisionMoved(call.plan.call, watched.state, watched.mode) if watched else None,
         _control(call),
+        call.inbound.rejoined,
     )
 
 
@@ -54,7 +57,7 @@ def _control(call: "Call") -> ControlChanged:
 
 
 def changes(call: "Call", before: Standing) -> list[Milestone]:
-    """In the order in which they are told: the answer, the transfer, participants, control, the state."""
+    """In the order in which they are told: the answer, the transfer, participants, control, sound, the state."""
     now, id_ = standing(call), call.plan.call
     found: list[Milestone] = []
     if call.answered_at is not None and not before.answered:
@@ -71,6 +74,8 @@ def changes(call: "Call", before: Standing) -> list[Milestone]:
         found.append(now.supervision)
     if now.control != before.control:
         found.append(now.control)
+    if now.rejoined != before.rejoined:
+        found.append(LegRejoined(id_, now.rejoined))
     if now.state != before.state:
         found.append(StateChanged(id_, now.state, before.state))
     return found

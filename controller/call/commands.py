@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bridge.contract import Order, Record, SessionSpec
+from controller.call.messages_audio import CountRtp, Rejoin
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +345,8 @@ Command = (
     | CreateBridge
     | DestroyBridge
     | Join
+    | CountRtp
+    | Rejoin
     | ConfirmJoin
     | OpenMedia
     | ExcludeWorker

@@ -90,6 +90,9 @@ def _sound(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
         if step.what == "media_format" and (step.facts.get("rate"), step.facts.get("frame_bytes")) != (24000, 960):
             told = f"Sound came at {step.facts.get('rate')} Hz, not at 24000: the agent sounds wrong and hears badly."
             yield Reason(told, "Asterisk must be 22.7 or newer (20.17, 21.12, 23.1).")
+    if rejoined := sum(step.what == "Rejoin" for step in steps):
+        fix = "This build of Asterisk drops RTP whose numbers go back: docs/asterisk.md tells of one that does not."
+        yield Reason(f"Asterisk dropped what the caller sent, {rejoined} times; the leg joined its bridge anew.", fix)
     counters = detail.counters
     if counters is None:
         return

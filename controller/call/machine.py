@@ -41,6 +41,7 @@ from controller.call import (
     detection,
     ending,
     hold,
+    inbound_audio,
     loops,
     orders,
     participants,
@@ -115,6 +116,7 @@ class Call:
         self.over_limit: str | None = None  # why a call without an agent is about to end
         self.due: str | None = None
         self.finished: str | None = None
+        self.inbound = inbound_audio.InboundAudio()
         self.open_tools: set[str] = set()
         self.former_tools: set[str] = set()
         """Asked for by a session that is lost: the one that took over is told what came of them."""
@@ -147,6 +149,8 @@ class Call:
             return participants.happened(self, found, what, now)
         if self.state is not State.ENDING and supervise.concerned(self, what):
             return supervise.happened(self, what, now)
+        if inbound_audio.concerned(what):
+            return inbound_audio.happened(self, what, now)
         if isinstance(what, m.TimeUp) and what.timer == "again":
             return rehome.again(self)
         handler = _TABLE[self.state].get(type(what)) or _ALWAYS.get(type(what))
@@ -374,16 +378,7 @@ _TABLE: dict[State, dict[type, Handler]] = {
         m.TimeUp: refer.overdue,
     },
     State.TRANSFERRED: transferred.ROWS,
-    State.REHOMING: {
-        m.AiReady: rehome.ready,
-        m.AiFailed: rehome.ai_failed,
-        m.LegEntered: rehome.media_leg_entered,
-        m.MediaFlowing: rehome.silence_flows,
-        m.MediaLost: rehome.media_lost,
-        m.SessionOver: rehome.session_over,
-        m.ToolDone: rehome.tool_done,
-        m.TimeUp: rehome.time_up,
-    },
+    State.REHOMING: rehome.ROWS,
     State.RESCUING: {
         m.SoundOver: rescue.sound_over,
         m.TimeUp: rescue.sound_overdue,

@@ -48,6 +48,12 @@ from controller.call.commands import StopTone as StopTone
 from controller.call.commands import Target as Target
 from controller.call.commands import TransferKind as TransferKind
 from controller.call.commands import made as made
+from controller.call.messages_audio import Audio as Audio
+from controller.call.messages_audio import CallerAudio as CallerAudio
+from controller.call.messages_audio import CountRtp as CountRtp
+from controller.call.messages_audio import Rejoin as Rejoin
+from controller.call.messages_audio import RtpCounted as RtpCounted
+from controller.call.messages_audio import SipHold as SipHold
 from controller.call.messages_transfer import DecideTool as DecideTool
 from controller.call.messages_transfer import LegHungUp as LegHungUp
 from controller.call.messages_transfer import LegJoined as LegJoined
@@ -286,6 +292,7 @@ Input = (
     | AiFailed
     | MediaFlowing
     | MediaLost
+    | Audio
     | SessionOver
     | WorkerLost
     | NoWorkerFound

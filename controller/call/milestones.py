@@ -149,6 +149,14 @@ class CallRehomed:
 
 
 @dataclass(frozen=True, slots=True)
+class LegRejoined:
+    """Asterisk dropped what a leg sent, and the leg joined its bridge anew. `times`: so far in this call."""
+
+    call: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallOver:
     direction: Direction
     outcome: str
@@ -200,6 +208,7 @@ Milestone = (
     | TransferMoved
     | CallGreeted
     | CallRehomed
+    | LegRejoined
     | CallOver
     | ToolAsked
     | ToolTimed

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bridge import contract
+from controller.call import inbound_audio
 from controller.call import messages as m
 from controller.call.outcome import Outcome, of_failed, of_unanswered
 from controller.call.plan import RING_GRACE, Participant, State
@@ -89,7 +90,12 @@ def _answered(call: "Call", found: Participant) -> list[m.Command]:
     found.state, found.outcome = "joined", Outcome.ANSWERED
     call.company.add(found.channel)
     joined = m.Join(call.ids.bridge, (found.channel,))
-    return [*stopped, joined, *_tell(call, "Another person has joined the call. They and the caller both hear you.")]
+    return [
+        *stopped,
+        joined,
+        *inbound_audio.company_joined(),
+        *_tell(call, "Another person has joined the call. They and the caller both hear you."),
+    ]
 
 
 def _failed(call: "Call", found: Participant, now: datetime, outcome: Outcome) -> list[m.Command]:

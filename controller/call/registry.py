@@ -18,7 +18,7 @@ from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
 from controller.background import Tasks, ended
-from controller.call import births, caps, dialplan, drain, loops, milestones, reports, story, view
+from controller.call import asterisk_inputs, births, caps, dialplan, drain, loops, milestones, reports, story, view
 from controller.call import messages as m
 from controller.call.actor import TEARDOWN_TIMEOUT, CallActor
 from controller.call.adoption import Adopted, kept, legs_of
@@ -127,12 +127,8 @@ class Registry:
                 self._put(channel.id, m.LegGone(channel.id, cause, status))
                 self._by_leg.pop(channel.id, None)
                 self._left_app(channel.id)
-            case ari_events.ChannelHangupRequest(channel=channel, cause=cause):
-                self._put(channel.id, m.LegHungUp(channel.id, cause))
-            case ari_events.PlaybackFinished(playback_id=playback):
-                self._put(playback, m.SoundOver(playback))
-            case ari_events.ChannelStateChange(channel=channel) if channel.state == "Ringing":
-                self._put(channel.id, m.LegRinging(channel.id))
+            case _ if (told := asterisk_inputs.input_of(event)) is not None:
+                self._put(*told)
 
     def _left_app(self, channel: str) -> None:
         self._in_app.discard(channel)

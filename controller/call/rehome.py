@@ -18,7 +18,7 @@ Mutes, the hold and the recording go on as they were; orders of ops are refused 
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge import contract
 from controller.call import closing, rescue
@@ -289,3 +289,15 @@ def _answered(output: str) -> str:
 
 def _told(call: "Call", text: str, *, respond: bool) -> m.Command:
     return m.OrderAi(contract.Inform(call=call.plan.call, text=text, respond=respond))
+
+
+ROWS: dict[type, Any] = {
+    m.AiReady: ready,
+    m.AiFailed: ai_failed,
+    m.LegEntered: media_leg_entered,
+    m.MediaFlowing: silence_flows,
+    m.MediaLost: media_lost,
+    m.SessionOver: session_over,
+    m.ToolDone: tool_done,
+    m.TimeUp: time_up,
+}

@@ -31,6 +31,8 @@ def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[m.I
             return [m.AiFailed(event.kind, event.message)]
         case contract.MediaConnected():
             return [m.MediaFlowing()]
+        case contract.CallerAudio():
+            return [m.CallerAudio(event.flowing)]
         case contract.MediaGone():
             return [m.MediaLost(event.reason)]
         case contract.Said() | contract.TurnMeasured() | contract.BargedIn():

@@ -16,8 +16,8 @@ from typing import Literal
 from pydantic import BaseModel
 
 from bridge import contract
+from controller.call import inbound_audio, milestones
 from controller.call import messages as m
-from controller.call import milestones
 
 STEPS = 500
 """Per call; beyond them the oldest are forgotten, and counted."""
@@ -36,6 +36,9 @@ PLAIN = frozenset(
 """Texts that we, Asterisk or the config make up: no caller, callee or model does."""
 FREE = frozenset(("reason", "message", "why", "detail"))
 """Texts for people, which may quote."""
+
+UNTOLD = (m.CountRtp.__name__, m.RtpCounted.__name__, inbound_audio.TIMER, inbound_audio.COMPANY)
+"""Inputs, commands and timers that are no step."""
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|«[^»]*»|“[^”]*”")
 _DIGITS = re.compile(r"\+?\d(?:[\d ()./-]*\d){3,}")
@@ -159,6 +162,8 @@ def did(call: str, command: m.Command, error: Exception | None = None) -> milest
 
 def _steps(what: milestones.Milestone, at: datetime, trace: Trace) -> Iterator[Step]:
     match what:
+        case milestones.Stepped() if what.what in UNTOLD or what.facts.get("timer") in UNTOLD:
+            return  # while a caller holds the line, this happens all the time
         case milestones.Stepped():
             if what.what == "PrepareAi" and "failed" not in what.facts:
                 trace.asked_at = at

@@ -31,6 +31,16 @@ BUGS = (
 )
 
 
+LATE_SINCE = (20, 6, 0)
+LATE = (
+    "drops RTP whose sequence numbers go back (Debian's 2016_opus_plc.patch): packets out of order are lost, and a "
+    "caller whose numbers jump back is not heard for most of a second, until they join their bridge anew"
+)
+LATE_FIX = "Use a build without that patch, such as our image's (docs/asterisk.md)."
+REBUILT = "voiceai"
+"""In the version of a build of Debian's package that has left the patch out."""
+
+
 def read(version: str) -> Version | None:
     """Of `22.10.1+dfsg…`, `certified/20.7-cert3`, `GIT-22-…`; None where it can't be told."""
     found = re.search(r"(?:^|[/-])(\d{2})(?:\.(\d+))?(?:\.(\d+))?", version)
@@ -51,6 +61,8 @@ def judged(version: str) -> list[Finding]:
         told = f"Asterisk {name} sends AudioSocket at 8 kHz only: the agent sounds wrong and hears badly"
         return [failure(CHECK, told, UPGRADE)]
     known = [warning("known bug", f"Asterisk {name}: {bug.told}", UPGRADE) for bug in BUGS if _has(number, bug)]
+    if "dfsg" in version and REBUILT not in version and number >= LATE_SINCE:
+        known.append(warning("late packets", f"Asterisk {name} {LATE}", LATE_FIX))
     return [ok(CHECK, f"Asterisk {name} carries 24 kHz"), *known]
 
 

@@ -19,7 +19,9 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("version", "verdicts"),
     [
-        ("22.10.1+dfsg+~cs6.17.60671434-1", ["ok"]),
+        ("22.10.1+dfsg+~cs6.17.60671434-1", ["ok", "warning"]),
+        ("22.10.1+dfsg+~cs6.17.60671434-1+voiceai1", ["ok"]),
+        ("22.10.1", ["ok"]),
         ("22.7.0", ["ok"]),
         ("22.6.1", ["failure"]),
         ("20.17.0", ["ok"]),

@@ -1,0 +1,197 @@
+"""A telephone whose sound Asterisk drops joins its bridge anew; one that sends nothing, or holds, does not."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from controller.call import inbound_audio, milestones
+from controller.call import messages as m
+from controller.call.changes import changes, standing
+from controller.call.inbound_audio import COMPANY, TIMER
+from controller.call.machine import Call
+from controller.call.plan import State
+from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, TARGET, feed, talking
+
+REJOIN = m.Rejoin(IDS.bridge, CALLER)
+TO = IDS.target(1)
+SOUND, KEYS = 8000, 200
+"""Bytes in a second."""
+
+
+class Line:
+    """A call whose worker hears nothing, and a clock."""
+
+    def __init__(self, call: Call | None = None, leg: str = CALLER) -> None:
+        self.call = call or talking()
+        self.leg = leg
+        self.now = NOW + timedelta(seconds=10)
+        self.received = 100_000
+        self.commands: list[m.Command] = []
+
+    def tell(self, what: m.Input) -> list[m.Command]:
+        commands = self.call.handle(what, self.now)
+        self.commands += commands
+        return commands
+
+    def cease(self) -> list[m.Command]:
+        self.tell(m.CallerAudio(flowing=False))
+        return self.count()
+
+    def count(self, source: int = 1) -> list[m.Command]:
+        return self.tell(m.RtpCounted(self.leg, self.received, source=source))
+
+    def passes(self, seconds: float, rate: int, step: float = 0.6) -> None:
+        """As the timer would have it; what a `Rejoin` would mend stays broken."""
+        for _ in range(round(seconds / step)):
+            self.now += timedelta(seconds=step)
+            self.received += round(rate * step)
+            if m.CountRtp(self.leg) in self.tell(m.TimeUp(TIMER)):
+                self.count()
+
+    @property
+    def rejoined(self) -> int:
+        return sum(isinstance(each, m.Rejoin) for each in self.commands)
+
+
+def test_sound_that_is_received_and_not_heard_is_mended_within_a_second() -> None:
+    line = Line()
+    assert line.tell(m.CallerAudio(flowing=False)) == [m.StartTimer(TIMER, 0.2), m.CountRtp(CALLER)]
+    assert line.count() == []
+    line.now += timedelta(seconds=0.2)
+    line.received += round(SOUND * 0.2)
+    assert line.tell(m.TimeUp(TIMER)) == [m.StartTimer(TIMER, 0.6), m.CountRtp(CALLER)]
+    assert line.count() == [REJOIN]
+    assert line.tell(m.CallerAudio(flowing=True)) == [m.StopTimer(TIMER)]
+
+
+@pytest.mark.parametrize("rate", [0, 50, KEYS])
+def test_a_caller_who_sends_nothing_noise_or_keys_is_left_alone(rate: int) -> None:
+    line = Line()
+    line.cease()
+    line.passes(60, rate)
+    assert line.rejoined == 0
+
+
+def test_a_caller_who_comes_back_with_other_numbers_after_minutes_is_heard() -> None:
+    """Hold by a box that says nothing of it: no packets, then packets that Asterisk drops."""
+    line = Line()
+    line.cease()
+    line.passes(120, 0)
+    line.passes(0.6, SOUND)
+    assert line.rejoined == 1
+
+
+def test_packets_of_another_source_count_from_nothing() -> None:
+    line = Line()
+    line.cease()
+    line.now += timedelta(seconds=0.2)
+    line.received = 1600
+    line.tell(m.TimeUp(TIMER))
+    assert line.count(source=2) == [REJOIN]
+
+
+def test_where_it_does_not_help_it_is_tried_more_and_more_seldom() -> None:
+    line = Line()
+    line.cease()
+    line.passes(10, SOUND)
+    early = line.rejoined
+    line.passes(300, SOUND)
+    assert 3 <= early <= 6
+    assert line.rejoined - early <= 300 / 30 + 3
+
+
+def test_where_it_helps_it_is_done_each_time_but_not_without_bound() -> None:
+    line = Line()
+    for _ in range(10):
+        line.cease()
+        line.passes(1.2, SOUND)
+        line.tell(m.CallerAudio(flowing=True))
+    assert line.rejoined == 10
+    for _ in range(40):
+        line.cease()
+        line.passes(0.6, SOUND)
+        line.tell(m.CallerAudio(flowing=True))
+    assert line.rejoined == inbound_audio.BUSY_AFTER
+
+
+def test_who_holds_is_left_alone_until_the_hold_ends() -> None:
+    line = Line()
+    line.cease()
+    line.tell(m.SipHold(CALLER, on=True))
+    line.passes(5, SOUND)
+    assert line.rejoined == 0
+    assert m.CountRtp(CALLER) in line.tell(m.SipHold(CALLER, on=False))
+    line.count()
+    line.passes(0.6, SOUND)
+    assert line.rejoined == 1
+
+
+def test_while_the_caller_hears_our_music_nothing_is_moved() -> None:
+    line = Line()
+    line.tell(m.HoldAsked("ops"))
+    assert line.call.state is State.HOLDING
+    line.cease()
+    line.passes(3, SOUND)
+    assert line.rejoined == 0
+    line.tell(m.ResumeAsked("ops"))
+    line.passes(1.2, SOUND)
+    assert line.rejoined == 1
+
+
+def test_in_a_consultation_it_is_the_target_whom_the_agent_hears() -> None:
+    call = talking()
+    feed(call, m.TransferAsked(replace(TARGET, kind="attended"), "agent", "t1"), m.LegEntered(TO))
+    assert call.state is State.CONSULTING
+    line = Line(call, TO)
+    assert m.CountRtp(TO) in line.tell(m.CallerAudio(flowing=False))
+    line.count()
+    line.passes(0.6, SOUND)
+    assert [each for each in line.commands if isinstance(each, m.Rejoin)] == [m.Rejoin(IDS.consultation(1), TO)]
+
+
+@pytest.mark.parametrize("lost", [m.MediaLost("gone"), m.WorkerLost("killed")])
+def test_what_a_lost_agent_told_does_not_hold_for_the_next(lost: m.Input) -> None:
+    line = Line()
+    line.cease()
+    line.tell(lost)
+    line.passes(5, SOUND)
+    assert line.rejoined == 0
+
+
+def test_a_leg_without_rtp_is_asked_once() -> None:
+    line = Line()
+    line.tell(m.CallerAudio(flowing=False))
+    assert line.tell(m.RtpCounted(CALLER, None)) == [m.StopTimer(TIMER)]
+
+
+def test_a_call_that_is_over_asks_nothing() -> None:
+    line = Line()
+    line.cease()
+    line.tell(m.LegGone(CALLER))
+    line.passes(2, SOUND)
+    assert line.rejoined == 0
+
+
+@pytest.mark.parametrize(("lost", "source", "rejoins"), [(65_000, 1, 1), (0, 2, 1), (50, 1, 0)])
+def test_where_others_are_in_the_bridge_a_jump_of_the_numbers_is_enough(lost: int, source: int, rejoins: int) -> None:
+    """The worker hears a mix, which never ceases."""
+    line = Line()
+    line.tell(m.ParticipantAsked("party", TARGET, "ops"))
+    assert m.StartTimer(COMPANY, 2.0) in line.tell(m.LegEntered("party"))
+    assert line.tell(m.TimeUp(COMPANY))[1:] == [m.CountRtp(CALLER), m.CountRtp("party")]
+    line.tell(m.RtpCounted("party", 1000, 0, source=1))
+    line.now += timedelta(seconds=2)
+    found = line.tell(m.RtpCounted("party", 17_000, lost, source=source))
+    assert found == [m.Rejoin(IDS.bridge, "party")] * rejoins
+    line.tell(m.ParticipantDropped("party", "ops"))
+    line.tell(m.LegGone("party"))
+    assert line.tell(m.TimeUp(COMPANY)) == []
+
+
+def test_it_is_told_and_counted() -> None:
+    line = Line()
+    line.cease()
+    before = standing(line.call)
+    line.passes(0.6, SOUND)
+    assert milestones.LegRejoined(IDS.call, 1) in changes(line.call, before)
