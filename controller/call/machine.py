@@ -2,8 +2,8 @@
 
 `Call.handle(input, now)` returns the commands to carry out, in order, and never waits for anything. The table below
 is the whole of it (the rows of TRANSFERRED are in `transferred`); its rows live in `setup`, `detection`, `tools`,
-`hold`, `orders`, `participants`, `transfer`, `attended`, `refer`, `supervise`, `closing`, `ending`, `rehome` and
-`rescue`. The states of an inbound call run down the left, of an outbound one down the right:
+`hold`, `inbound_audio`, `orders`, `participants`, `transfer`, `attended`, `refer`, `supervise`, `closing`, `ending`,
+`rehome` and `rescue`. The states of an inbound call run down the left, of an outbound one down the right:
 
     WAITING    there is no room: music, and the
        |       place in the line (or RESCUING)

@@ -37,7 +37,10 @@ PLAIN = frozenset(
 FREE = frozenset(("reason", "message", "why", "detail"))
 """Texts for people, which may quote."""
 
-UNTOLD = (m.CountRtp.__name__, m.RtpCounted.__name__, inbound_audio.TIMER, inbound_audio.COMPANY)
+UNTOLD = (
+    *(kind.__name__ for kind in (m.CallerAudio, m.CountRtp, m.RtpCounted)),
+    *(inbound_audio.TIMER, inbound_audio.COMPANY),
+)
 """Inputs, commands and timers that are no step."""
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|«[^»]*»|“[^”]*”")
@@ -163,7 +166,9 @@ def did(call: str, command: m.Command, error: Exception | None = None) -> milest
 def _steps(what: milestones.Milestone, at: datetime, trace: Trace) -> Iterator[Step]:
     match what:
         case milestones.Stepped() if what.what in UNTOLD or what.facts.get("timer") in UNTOLD:
-            return  # while a caller holds the line, this happens all the time
+            return
+        case contract.CallerAudio():
+            return  # with a telephone that sends nothing in pauses, this happens all the time
         case milestones.Stepped():
             if what.what == "PrepareAi" and "failed" not in what.facts:
                 trace.asked_at = at

@@ -6,6 +6,7 @@ import pytest
 
 from bridge.contract import (
     BargedIn,
+    CallerAudio,
     DigitPressed,
     MediaGone,
     Ready,
@@ -247,3 +248,13 @@ async def test_nobody_asks_for_an_answer_while_the_caller_goes_on_speaking(monke
         await rig.feed(bytes(48 * 600))
         await received(rig, 400)
         assert served.client_events("response.create") == []  # the server answers by itself
+
+
+async def test_it_is_told_when_sound_of_the_caller_ceases_and_when_it_is_back() -> None:
+    async with StandIn() as server, call(server) as (rig, _):
+        await rig.feed(tone(0.5, 300))
+        for _ in range(100):  # two seconds without a frame, as when the caller holds
+            rig.tick()
+        await rig.feed(tone(0.5, 300))
+        assert [event.flowing for event in rig.of(CallerAudio)] == [False, True]
+        assert (await rig.end()).counters.frames_in == 50

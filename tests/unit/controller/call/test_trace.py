@@ -101,6 +101,17 @@ def test_the_ais_line_is_put_where_it_belongs() -> None:
     assert [step.what for step in trace][4:] == ["StasisStart", "ended"]
 
 
+def test_looking_at_silent_callers_is_no_step_and_mending_one_is() -> None:
+    inputs = (m.CallerAudio(flowing=False), m.RtpCounted("c", 1), m.TimeUp("caller audio"))
+    commands = (m.StartTimer("caller audio", 0.6), m.CountRtp("c"), m.Rejoin("b", "c"))
+    steps = told(
+        contract.CallerAudio(call=CALL, flowing=False),
+        *(took(CALL, each) for each in inputs),
+        *(did(CALL, each) for each in commands),
+    )
+    assert [what for _, what, _ in steps] == ["Rejoin"]
+
+
 def test_bounds() -> None:
     traces = Traces()
     for number in range(KEPT + 5):
