@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from controller import config_files
 from controller.config import Config
 from controller.doctor.findings import Finding, failure, ok, skipped, warning
-from controller.store.database import Database, StoreError
+from controller.store.database import Database, InUse, StoreError
 
 FILES_PER_CALL = 6
 """AudioSocket, AI connection, recording, and what is open while one replaces another."""
@@ -71,6 +71,8 @@ async def store(config: Config) -> list[Finding]:
     try:
         async with Database(config.store.url.get_secret_value()) as database, database.reading():
             return [ok("store", f"{kind} opens and answers")]
+    except InUse:
+        return [ok("store", "a controller has it open")]
     except StoreError as error:
         return [
             failure("store", str(error), "Mend `store.url`, or start the database; calls go on without it meanwhile.")

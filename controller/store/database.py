@@ -1,9 +1,10 @@
 """The connection to the database: opened once, brought up to date, used in short transactions.
 
-Owns the engine, the migrations at start, and how SQLite is set up: WAL, so that readers and the writer don't wait for
-each other, and synchronous=FULL, so that what is committed survives a loss of power. One writer at a time; each
-transaction has a time limit, after which StoreError is raised. Live calls never wait for the store: whoever writes on
-behalf of one does it beside the call.
+Owns the engine, the migrations at start, and how SQLite is set up: WAL and synchronous=FULL, so that what is committed
+survives a loss of power, and locking_mode=EXCLUSIVE. Without it SQLite would map a file (`-shm`) into our memory, and
+whoever makes that file shorter or immutable ends the process (SIGBUS). So there is one connection, and no other program
+can open the file meanwhile. One writer at a time; each transaction has a time limit, after which StoreError is raised.
+Live calls never wait for the store: whoever writes on behalf of one does it beside the call.
 
 Source: SQLAlchemy's notes on pysqlite ("Serializable isolation"), SQLite's pragma.html and wal.html.
 """
@@ -20,6 +21,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from controller.store import migrations
 
@@ -31,6 +33,17 @@ MOST_CONNECTIONS = 5
 """That are kept open when nobody needs them."""
 BUSY_MS = 5000
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
+
+
+_ONE_CONNECTION: dict[str, Any] = {
+    "poolclass": AsyncAdaptedQueuePool,
+    "pool_size": 1,
+    "max_overflow": 0,
+    "pool_timeout": 2 * TRANSACTION_SECONDS,  # ours comes first
+}
+_LOCKED = "database is locked"
+_BROKEN = ("disk i/o error", "malformed", "not a database", "unable to open", "readonly", "read-only")
+"""Words of SQLite after which its connection is given up: the file may be mended, or another one, at the next try."""
 
 
 def _unreachable() -> tuple[type[Exception], ...]:
@@ -49,6 +62,10 @@ NOT_OPENED: tuple[type[Exception], ...] = (SQLAlchemyError, *UNREACHABLE)
 
 class StoreError(Exception):
     """The store does not answer, or not in time. The text is for the log and holds nothing that is stored."""
+
+
+class InUse(StoreError):
+    """Another program has SQLite's file open, most likely a controller."""
 
 
 class Unfit(StoreError):
@@ -70,7 +87,8 @@ class Database:
                 was, now = await connection.run_sync(migrations.upgrade)
         except NOT_OPENED as error:
             await self._engine.dispose()
-            raise StoreError(f"the store can't be opened (store.url): {_words(error)}") from error
+            kind = InUse if _LOCKED in _words(error) else StoreError
+            raise kind(f"the store can't be opened (store.url): {_words(error)}") from error
         except BaseException:
             await self._engine.dispose()
             raise
@@ -92,7 +110,7 @@ class Database:
 
     async def wipe(self) -> None:
         """What was deleted is not in SQLite's file any more either: its log, which still has it, is written back and
-        emptied. On PostgreSQL that is the server's business. Raises StoreError; while others read, less is done."""
+        emptied. On PostgreSQL that is the server's business. Raises StoreError."""
         assert self._engine is not None
         if self._engine.dialect.name != "sqlite":
             return
@@ -129,8 +147,13 @@ class Database:
                 try:
                     async with self._engine.connect() as plain:
                         connection = await plain.execution_options(**options)
-                        async with connection.begin():
-                            yield connection
+                        try:
+                            async with connection.begin():
+                                yield connection
+                        except DBAPIError as error:
+                            if any(each in _words(error).lower() for each in _BROKEN):
+                                await connection.invalidate()
+                            raise
                 finally:
                     if alone is not None:
                         alone.release()
@@ -158,6 +181,8 @@ def _cause(error: DBAPIError) -> BaseException | None:
 def _words(error: Exception) -> str:
     """Without SQLAlchemy's quotation of the statement and its values."""
     text = str(getattr(error, "orig", None) or error)
+    if text.startswith(_LOCKED):
+        return f"{_LOCKED}: another program has it open; one controller per file"
     return text.splitlines()[0] if text else "no answer in time" if isinstance(error, TimeoutError) else repr(error)
 
 
@@ -172,7 +197,7 @@ def _engine(url: str) -> AsyncEngine:
             "pool_size": MOST_CONNECTIONS,
             "connect_args": {"timeout": TRANSACTION_SECONDS},
         }
-        engine = create_async_engine(parsed, **({} if sqlite else server))
+        engine = create_async_engine(parsed, **(_ONE_CONNECTION if sqlite else server))
     except (ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(f"store.url can't be used: {error}") from error
     if sqlite:
@@ -198,11 +223,12 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself: `_begin_sqlite` does
     cursor = connection.cursor()
     for pragma in (
+        f"busy_timeout={BUSY_MS}",
+        "locking_mode=EXCLUSIVE",  # before WAL is opened: then there is no `-shm`
         "journal_mode=WAL",
         "synchronous=FULL",
         "secure_delete=ON",
         "foreign_keys=ON",
-        f"busy_timeout={BUSY_MS}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -1,9 +1,11 @@
 """Nothing is left of a number that was forgotten: neither in the database nor in the recordings."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -30,8 +32,11 @@ def sqlite(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
     file = folder / "voiceai.sqlite3"
 
     def dump() -> str:
-        with closing(sqlite3.connect(file)) as store:
-            rows = "\n".join(store.iterdump())
+        with TemporaryDirectory() as copies:  # the controller lets nobody else open it
+            for each in folder.glob("voiceai.sqlite3*"):
+                shutil.copy(each, copies)
+            with closing(sqlite3.connect(Path(copies) / file.name)) as store:
+                rows = "\n".join(store.iterdump())
         raw = b"".join(each.read_bytes() for each in folder.glob("voiceai*") if each.is_file())
         return rows + raw.decode("latin-1")
 

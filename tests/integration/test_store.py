@@ -3,6 +3,8 @@
 import asyncio
 import sqlite3
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -99,15 +101,80 @@ async def test_a_store_that_another_program_holds_is_an_error_in_time(
 ) -> None:
     monkeypatch.setattr(databases, "BUSY_MS", 100)
     async with Database(url_of(tmp_path)) as database:
-        other = sqlite3.connect(tmp_path / "sub" / "voiceai.sqlite3", isolation_level=None)
-        try:
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(StoreError, match="locked"):
-                await pause(database, "a")
-            other.execute("ROLLBACK")
-        finally:
-            other.close()
         await pause(database, "a")
+    other = sqlite3.connect(tmp_path / "sub" / "voiceai.sqlite3", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another program has it open"):
+            async with Database(url_of(tmp_path)):
+                pass
+        other.execute("ROLLBACK")
+    finally:
+        other.close()
+    async with Database(url_of(tmp_path)) as database:
+        await pause(database, "b")
+
+
+@pytest.mark.usefixtures("of_a_file")
+async def test_nobody_else_opens_what_a_controller_has_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "BUSY_MS", 100)
+    async with Database(url_of(tmp_path)) as database:
+        with pytest.raises(StoreError, match="another program has it open"):
+            async with Database(url_of(tmp_path)):
+                pass
+        await pause(database, "a")
+        assert not (tmp_path / "sub" / "voiceai.sqlite3-shm").exists()
+
+
+HARMS = {
+    "shortened": "import os, glob\nfor f in glob.glob(path + '*'): os.truncate(f, 0)",
+    "deleted": "import os, glob\nfor f in glob.glob(path + '*'): os.unlink(f)",
+    "its log shortened": "import os\nos.truncate(path + '-wal', 0)",
+    "overwritten": "open(path, 'r+b').write(b'x' * 9000)",
+    "for readers only": "import os, glob\nfor f in glob.glob(path + '*'): os.chmod(f, 0o400)",
+    "full": "import resource, signal\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))",
+    "no more files": "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))",
+    "immutable": "import subprocess, glob\nsubprocess.run(['chattr', '+i', *glob.glob(path + '*')], check=False)",
+}
+VICTIM = """
+import asyncio, sys
+from datetime import UTC, datetime
+from sqlalchemy import insert, select
+from controller.store.database import Database, StoreError
+from controller.store.tables_outbound import outbound_pauses
+
+async def main(path, harm):
+    async with Database(f"sqlite+aiosqlite:///{path}") as database:
+        async def write(n):
+            async with database.writing() as store:
+                row = {"trunk": str(n) * 3000, "asked_by": "x", "since": datetime.now(UTC)}
+                await store.execute(insert(outbound_pauses).values(**row))
+        await write(0)
+        exec(harm, {"path": path})
+        for n in range(1, 30):
+            try:
+                await write(n)
+                async with database.reading() as store:
+                    (await store.execute(select(outbound_pauses))).all()
+            except StoreError as error:
+                print(error)
+    print("alive")
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.usefixtures("of_a_file")
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS.keys())
+def test_no_harm_to_its_files_ends_the_process(tmp_path: Path, harm: str) -> None:
+    path = str(tmp_path / "voiceai.sqlite3")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", VICTIM, path, harm], capture_output=True, text=True, timeout=60, check=False
+        )
+    finally:
+        subprocess.run(["chattr", "-i", *map(str, tmp_path.glob("voiceai*"))], capture_output=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["alive"]), done.stderr[-2000:]
 
 
 @pytest.mark.parametrize(
