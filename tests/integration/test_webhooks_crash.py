@@ -5,6 +5,7 @@ import random
 import signal
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ CHANCE = random.Random(4)
 
 def accepted(store: Path) -> set[tuple[str, str]]:
     """Which events the outbox holds: call and body's id."""
-    with sqlite3.connect(store) as connection:
+    with closing(sqlite3.connect(store)) as connection:  # one that is open keeps the next process out
         return set(connection.execute("select call, event from webhook_outbox"))
 
 
