@@ -1,0 +1,54 @@
+"""What Asterisk says it received, as an input; legs that are gone or have no RTP are no error."""
+
+from typing import Any, cast
+
+import pytest
+
+from controller.ari.errors import NotFound, Refused
+from controller.ari.resources import RtpStatistics
+from controller.ari.rest import Ari
+from controller.call import messages as m
+from controller.call import rtp
+
+
+class Pbx:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.added: list[tuple[str, str]] = []
+
+    async def rtp_statistics(self, _: str) -> RtpStatistics:
+        if self.error is not None:
+            raise self.error
+        return RtpStatistics.read(
+            {"txcount": 1, "rxcount": 2, "txploss": 0, "rxploss": 3, "rxoctetcount": 320, "remote_ssrc": 3629009050}
+        )
+
+    async def add_channel(self, bridge: str, channel: str) -> None:
+        if self.error is not None:
+            raise self.error
+        self.added.append((bridge, channel))
+
+
+async def done(pbx: Pbx, command: m.CountRtp | m.Rejoin) -> list[m.Input]:
+    put: list[m.Input] = []
+    await rtp.carry_out(cast(Ari, pbx), "call", command, put.append)
+    return put
+
+
+async def test_what_was_received_becomes_an_input() -> None:
+    assert await done(Pbx(), m.CountRtp("c")) == [m.RtpCounted("c", 320, 3, 3629009050)]
+
+
+async def test_a_leg_joins_the_bridge_in_which_it_is() -> None:
+    pbx = Pbx()
+    assert await done(pbx, m.Rejoin("b", "c")) == []
+    assert pbx.added == [("b", "c")]
+
+
+@pytest.mark.parametrize("kind", [Refused, NotFound])
+async def test_a_leg_without_rtp_has_received_nothing(kind: Any) -> None:
+    assert await done(Pbx(kind("rtp_statistics", "no RTP", 404)), m.CountRtp("c")) == [m.RtpCounted("c", None)]
+
+
+async def test_a_leg_that_is_gone_need_not_join() -> None:
+    assert await done(Pbx(NotFound("add_channel", "gone", 404)), m.Rejoin("b", "c")) == []
