@@ -47,8 +47,8 @@ async def test_a_leg_joins_the_bridge_in_which_it_is() -> None:
 
 @pytest.mark.parametrize("kind", [Refused, NotFound])
 async def test_a_leg_without_rtp_has_received_nothing(kind: Any) -> None:
-    assert await done(Pbx(kind("rtp_statistics", "no RTP", 404)), m.CountRtp("c")) == [m.RtpCounted("c", None)]
+    assert await done(Pbx(kind("rtp_statistics", 404, "no RTP")), m.CountRtp("c")) == [m.RtpCounted("c", None)]
 
 
 async def test_a_leg_that_is_gone_need_not_join() -> None:
-    assert await done(Pbx(NotFound("add_channel", "gone", 404)), m.Rejoin("b", "c")) == []
+    assert await done(Pbx(NotFound("add_channel", 404, "gone")), m.Rejoin("b", "c")) == []
