@@ -90,8 +90,9 @@ class Controller:
                 await self._news.wait()
         return self.of(kind, call)
 
-    async def prepare(self, server: StandIn) -> str:
-        call = str(uuid.uuid4())
+    async def prepare(self, server: StandIn) -> tuple[str, str]:
+        """The call, and the media id of its connection."""
+        call, media = str(uuid.uuid4()), str(uuid.uuid4())
         async with asyncio.timeout(PATIENCE):
             while not self.workers.has_room():
                 self.workers.changed.clear()
@@ -101,7 +102,8 @@ class Controller:
         spec = contract.SessionSpec(agent="a", provider=provider, instructions="i", tools=(TOOL,))
         await self.workers.send(call, contract.Prepare(call=call, spec=spec))
         await self.wait(contract.Ready, call)
-        return call
+        await self.workers.send(call, contract.ExpectMedia(call=call, media=media, seconds=10))
+        return call, media
 
 
 async def answered(server: StandIn, count: int) -> None:
@@ -134,8 +136,12 @@ async def test_a_hostile_model_costs_neither_the_link_nor_the_other_call() -> No
     running = asyncio.create_task(worker.run())
     hostile = StandIn(faults=[after("input_audio_buffer.append", *map(Send, HOSTILE))])
     async with hostile, StandIn() as good:
-        calls = await controller.prepare(hostile), await controller.prepare(good)
-        async with AsteriskPeer(*worker.address, calls[0]) as bad_leg, AsteriskPeer(*worker.address, calls[1]) as leg:
+        (bad, bad_media), (kind, kind_media) = await controller.prepare(hostile), await controller.prepare(good)
+        calls = bad, kind
+        async with (
+            AsteriskPeer(*worker.address, bad_media) as bad_leg,
+            AsteriskPeer(*worker.address, kind_media) as leg,
+        ):
             for call, peer in zip(calls, (bad_leg, leg), strict=True):
                 await controller.wait(contract.MediaConnected, call)
                 await controller.workers.send(call, contract.Greet(call=call))
