@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from controller.api.answers import CallAnswer, CallDetailAnswer, QueueAnswer
+from controller.api.answers import AttemptAnswer, CallAnswer, CallDetailAnswer, QueueAnswer
 from controller.api.audit import AuditPage
 from controller.api.events import LetterPage
 from controller.client import StreamEvent
@@ -70,7 +70,7 @@ def call_detail(call: CallDetailAnswer) -> RenderableType:
     if call.queue is not None:
         facts.add_row(Text("queue", style="dim"), _plain(f"{call.queue.status}, due {call.queue.due_at:%F %T} UTC"))
         for attempt in call.queue.attempts:
-            facts.add_row(Text("attempt", style="dim"), _plain(f"{attempt.at:%F %T}: {attempt.result}"))
+            facts.add_row(Text("attempt", style="dim"), _plain(_attempt(attempt)))
     for sound in call.recordings:
         facts.add_row(Text("recording", style="dim"), _plain(f"{sound.path} ({sound.seconds:.0f} s)"))
     words = (
@@ -78,6 +78,12 @@ def call_detail(call: CallDetailAnswer) -> RenderableType:
         for each in call.transcript or ()
     )
     return Group(facts, *words)
+
+
+def _attempt(one: AttemptAnswer) -> str:
+    told = [f"SIP {one.sip_status}"] if one.sip_status is not None else []
+    told += [f"Q.850 cause {one.cause}"] if one.cause is not None else []
+    return f"{one.at:%F %T}: {one.result}" + (f" ({', '.join(told)})" if told else "")
 
 
 def queue_table(queue: QueueAnswer) -> Table:
@@ -116,6 +122,8 @@ def event_line(event: StreamEvent) -> Text:
             told = f"{data['before']} → {data['state']}"
         case "ended" | "settled":
             told = " ".join(str(data[name]) for name in ("outcome", "detail") if data.get(name))
+            if (status := data.get("sip_status")) is not None:
+                told += f" (SIP {status})"
         case _:
             known = ("call", "attempt", "number")
             told = " ".join(

@@ -17,7 +17,7 @@ _WINDOW = re.compile(
 )
 _HINT = 'e.g. "mon-fri 09:00-20:00" or "sat,sun 10:00-16:00"'
 
-Retried = Literal["busy", "no_answer", "congestion", "declined", "machine", "failed"]
+Retried = Literal["busy", "no_answer", "congestion", "declined", "trunk_fault", "machine", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ def _root(call: _Call, over: milestones.CallOver, at: datetime) -> Span:
         "outcome": over.outcome,
         "ended_by": view.ended_by,
         "cause": view.cause,
+        "sip_status": view.sip_status,
         "talked_s": round(over.talked_s, 3),
         "cost": round(view.cost, 6),
     }

@@ -53,6 +53,10 @@ class AttemptAnswer(Answer):
     detail: str | None
     trunk: str | None
     """Over which it went."""
+    cause: int | None
+    """Q.850, where Asterisk told it."""
+    sip_status: int | None
+    """Of the network's answer that ended it, where it was refused."""
 
 
 class QueuePlace(Answer):
@@ -130,6 +134,8 @@ class CallAnswer(Answer):
     ended_by: str | None
     cause: int | None
     """Q.850, where Asterisk told it."""
+    sip_status: int | None
+    """Of the network's answer to a call that we placed, where it was refused, as Asterisk told it."""
     detail: str | None
     transfer: TransferAnswer | None
     """The latest one."""

@@ -78,6 +78,9 @@ class PastCall(Answer):
     """As in /v1/calls; `interrupted`: the controller was killed, and nobody saw the end."""
     ended_by: str | None
     cause: int | None
+    """Q.850, where Asterisk told it."""
+    sip_status: int | None
+    """By which a call that we placed was refused."""
     detail: str | None
     total_s: float | None
     talked_s: float | None

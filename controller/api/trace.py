@@ -11,7 +11,7 @@ from controller.call.view import CallDetail, Calls
 
 PLAIN = (
     *("id", "direction", "agent", "trunk", "state", "started_at", "answered_at", "ended_at"),
-    *("outcome", "ended_by", "cause"),
+    *("outcome", "ended_by", "cause", "sip_status"),
 )
 """Of a call: what is not personal."""
 
@@ -55,6 +55,7 @@ class TraceAnswer(Answer):
     outcome: str | None
     ended_by: str | None
     cause: int | None
+    sip_status: int | None
     detail: str | None
     cost: float
     reasons: tuple[ReasonAnswer, ...]

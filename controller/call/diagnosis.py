@@ -17,9 +17,17 @@ HEARD_AFTER_S = 10.0
 FAR_END = {
     "busy": "The other side was busy.",
     "no_answer": "The other side did not answer in time.",
-    "declined": "The other side declined.",
+    "declined": "The other side declined, or the network does not let this call through.",
     "congestion": "The carrier had no line free (congestion).",
     "invalid_number": "The carrier does not know the number, or not in this form.",
+    "redirected": "The network named another address to call, which is not done.",
+    "incompatible": "The two sides have no codec, encryption or SIP extension in common.",
+    "trunk_fault": "The trunk does not accept our requests.",
+}
+FAR_END_FIX = {
+    "redirected": "Call the address that the callee has now; the carrier knows it.",
+    "incompatible": "Compare `allow`, `media_encryption` and `timers` of the trunk's endpoint with what the carrier asks.",
+    "trunk_fault": "Look at the trunk's credentials and identity, and at its SIP messages (`pjsip set logger on`).",
 }
 AI = {
     "account": "Key, quota or rights at the provider: `voiceai doctor --live` names it.",
@@ -42,9 +50,12 @@ def reasons(detail: CallDetail, steps: Iterable[Step]) -> list[Reason]:
 
 def _asterisk(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
     call = detail.call
-    cause = f" (Q.850 cause {call.cause})" if call.cause is not None else ""
+    told_by = [f"SIP {call.sip_status}"] if call.sip_status is not None else []
+    told_by += [f"Q.850 cause {call.cause}"] if call.cause is not None else []
+    cause = f" ({', '.join(told_by)})" if told_by else ""
     if call.outcome in FAR_END:
-        yield Reason(FAR_END[call.outcome] + cause, "Nothing is wrong here, unless it happens to every call.")
+        fix = FAR_END_FIX.get(call.outcome, "Nothing is wrong here, unless it happens to every call.")
+        yield Reason(FAR_END[call.outcome] + cause, fix)
     elif call.outcome == "failed":
         told = f": {scrubbed(call.detail)}" if call.detail else ""
         yield Reason(

@@ -79,6 +79,7 @@ class Call:
         self.ended_by: str | None = None
         self.detail: str | None = None
         self.cause: int | None = None
+        self.sip_status: int | None = None
         self.transfer: Transfer | None = None
         self.transfers = 0
         self.rehoming: Rehoming | None = None
@@ -98,8 +99,7 @@ class Call:
         self.place: int | None = None
         """In the line of those who wait; 1 is next."""
         self.conversed = False
-        self.music = False
-        self.paused = False
+        self.music = self.paused = False
         self.hold: str | None = None
         """The tool call by which the agent put the caller on hold."""
         self.held_by: str | None = None

@@ -71,7 +71,7 @@ def dial(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
 def callee_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
     if what.channel != call.plan.leg:
         return []
-    call.cause = what.cause
+    call.cause, call.sip_status = what.cause, what.sip_status
     return call.end(now, of_unanswered(what.cause, what.sip_status), by="callee")
 
 

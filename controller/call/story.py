@@ -44,6 +44,7 @@ def ended(call: Call, talked_s: float, cost: float) -> None:
         by=call.ended_by,
         detail=call.detail,
         cause=call.cause,
+        sip_status=call.sip_status,
         talked_s=round(talked_s, 1),
         cost=round(cost, 4),
         **counted,

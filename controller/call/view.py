@@ -51,6 +51,8 @@ class AttemptView:
     detail: str | None
     trunk: str | None = None
     """Over which it went."""
+    cause: int | None = None
+    sip_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,7 @@ class CallView:
     answered_at: datetime | None
     ended_at: datetime | None
     outcome: str | None
-    """answered, machine, busy, no_answer, declined, congestion, invalid_number, cancelled or failed, and for calls from
-    the queue also rejected, expired or interrupted; None until it ended."""
+    """An `Outcome`, and for calls from the queue also rejected, expired or interrupted; None until it ended."""
     ended_by: str | None
     cause: int | None
     """Q.850, where Asterisk told it."""
@@ -119,6 +120,8 @@ class CallView:
     supervision: SupervisionView | None = None
     place: int | None = None
     """Of a caller who waits for room: 1 is next."""
+    sip_status: int | None = None
+    """By which a call that we placed was refused, as Asterisk told it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ def view_of(call: "Call", record: Record) -> CallView:
         participants=tuple(map(participant_view, call.participants.values())),
         supervision=supervision_view(watched) if watched else None,
         place=call.place if call.state is State.WAITING else None,
+        sip_status=call.sip_status,
     )
 
 

@@ -36,6 +36,7 @@ def _head(trace: TraceAnswer) -> list[str]:
         "outcome": trace.outcome or "-",
         "ended by": trace.ended_by or "-",
         "cause (Q.850)": "-" if trace.cause is None else str(trace.cause),
+        "SIP status": "-" if trace.sip_status is None else str(trace.sip_status),
         "detail": trace.detail or "-",
         "cost": f"{trace.cost:.4f} USD",
     }

@@ -90,6 +90,10 @@ class Settled(Data):
     outcome: str
     """Of the last attempt: answered, machine, busy, …; or rejected, expired, cancelled, interrupted, without one."""
     detail: str | None
+    cause: int | None = None
+    """Of the last attempt: Q.850, where Asterisk told it."""
+    sip_status: int | None = None
+    """Of the network's answer that ended the last attempt, where it was refused."""
 
 
 class Started(Data):
@@ -237,10 +241,13 @@ class Ended(Data):
     caller: str | None = _personal("Who called; for an outbound call the caller id that was shown.")
     callee: str | None = _personal("The number called.")
     outcome: str
-    """answered, busy, no_answer, declined, congestion, invalid_number, cancelled, failed, …"""
+    """answered, busy, no_answer, declined, congestion, invalid_number, redirected, incompatible, trunk_fault, cancelled,
+    failed, …"""
     ended_by: str | None
     cause: int | None
     """Q.850, where Asterisk told it."""
+    sip_status: int | None = None
+    """Of the network's answer to a call that we placed, where it was refused."""
     detail: str | None
     durations: Durations
     turns: int

@@ -85,7 +85,7 @@ class Maker:
                 fields = {"due_at": what.due_at, "expires_at": what.expires_at}
                 return self._between(shapes.CallQueued, what, what.attempt, fields, at)
             case milestones.CallSettled():
-                fields = _picked(what.call, "outcome", "detail")
+                fields = _picked(what.call, "outcome", "detail", "cause", "sip_status")
                 return self._between(shapes.CallSettled, what, what.attempts, fields, at)
             case milestones.CallBegan() | milestones.CallAdopted():
                 self._calls.setdefault(what.call.id, _Told(what.webhook, what.attempt))
@@ -191,6 +191,7 @@ def _ended(over: milestones.CallOver) -> dict[str, Any]:
         "outcome": over.outcome,
         "ended_by": call.ended_by,
         "cause": call.cause,
+        "sip_status": call.sip_status,
         "detail": call.detail,
         "durations": {
             "total": round((end - call.started_at).total_seconds(), 3),

@@ -15,6 +15,9 @@ from controller.outbound.hours import first_allowed
 NOT_DIALLED = Retry(times=3, after_s=15, factor=4)
 """For calls that failed before they were dialled: no AI session, no worker. Unless the trunk says otherwise."""
 
+TRUNK_UNUSABLE = (Outcome.CONGESTION, Outcome.TRUNK_FAULT)
+"""Results after which the next trunk is tried at once: another carrier may do better."""
+
 LONGEST_WAIT = timedelta(days=30)
 
 
@@ -76,7 +79,7 @@ def passed_on(config: Config, entry: Entry, attempt: Attempt, now: datetime) -> 
     """The trunk to try at once, after one that was congested or could not be reached; None: there is none that may
     dial this number now."""
     row, used = _row(config, entry.order.trunk), attempt.trunk or entry.order.trunk
-    if attempt.result != Outcome.CONGESTION or used not in row or now >= entry.expires_at:
+    if attempt.result not in TRUNK_UNUSABLE or used not in row or now >= entry.expires_at:
         return None
     rest = row[row.index(used) + 1 :]
     return next((name for name in rest if usable(config.trunks[name], entry, now)), None)

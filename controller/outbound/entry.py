@@ -53,6 +53,8 @@ class Attempt:
     """Over which it went. None: that of the order."""
     passed_to: str | None = None
     """The trunk that is tried at once, because this one could not be used: the next attempt is part of this one."""
+    cause: int | None = None
+    sip_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

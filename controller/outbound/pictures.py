@@ -9,6 +9,7 @@ from controller.outbound.entry import Entry, Status
 def view_of(config: Config, entry: Entry) -> view.CallView:
     """A call that is not live (or not yet, or not any more)."""
     order, trunk = entry.order, config.trunks.get(entry.order.trunk)
+    last = entry.attempts[-1] if entry.status is Status.ENDED and entry.attempts else None
     return view.CallView(
         id=entry.id,
         direction="outbound",
@@ -22,10 +23,11 @@ def view_of(config: Config, entry: Entry) -> view.CallView:
         ended_at=entry.ended_at,
         outcome=entry.result,
         ended_by=None,
-        cause=None,
+        cause=last.cause if last else None,
         detail=entry.detail,
         transfer=None,
         queue=queue_view(entry),
+        sip_status=last.sip_status if last else None,
     )
 
 
@@ -38,7 +40,9 @@ def queue_view(entry: Entry) -> view.QueueView:
         expires_at=entry.expires_at,
         asked_by=entry.order.asked_by,
         attempts=tuple(
-            view.AttemptView(each.at, each.result, each.detail, each.trunk or entry.order.trunk)
+            view.AttemptView(
+                each.at, each.result, each.detail, each.trunk or entry.order.trunk, each.cause, each.sip_status
+            )
             for each in entry.attempts
         ),
     )

@@ -220,10 +220,11 @@ def _after(what: Again | Over, now: datetime) -> dict[str, Any]:
             return ended | {"untold": True}
 
 
-def _written(attempt: Attempt) -> dict[str, str | None]:
+def _written(attempt: Attempt) -> dict[str, str | int | None]:
     told = attempt.detail[:_LONGEST_DETAIL] if attempt.detail else None
-    written = {"at": attempt.at.isoformat(), "result": attempt.result, "detail": told}
-    return written | {"trunk": attempt.trunk, "passed_to": attempt.passed_to}
+    written: dict[str, str | int | None] = {"at": attempt.at.isoformat(), "result": attempt.result, "detail": told}
+    by_network = {"cause": attempt.cause, "sip_status": attempt.sip_status}
+    return written | {"trunk": attempt.trunk, "passed_to": attempt.passed_to} | by_network
 
 
 def _read(attempts: Sequence[dict[str, Any]]) -> tuple[Attempt, ...]:
@@ -234,6 +235,8 @@ def _read(attempts: Sequence[dict[str, Any]]) -> tuple[Attempt, ...]:
             each["detail"],
             each.get("trunk"),
             each.get("passed_to"),
+            each.get("cause"),
+            each.get("sip_status"),
         )
         for each in attempts
     )

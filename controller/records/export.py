@@ -27,6 +27,7 @@ COLUMNS = (
     "outcome",
     "ended_by",
     "cause",
+    "sip_status",
     "detail",
     "total_s",
     "talked_s",
@@ -43,6 +44,9 @@ _DISPOSITIONS = {
     "congestion": "CONGESTION",
     "failed": "FAILED",
     "invalid_number": "FAILED",
+    "redirected": "FAILED",
+    "incompatible": "FAILED",
+    "trunk_fault": "FAILED",
     "interrupted": "FAILED",
 }
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")

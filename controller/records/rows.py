@@ -83,7 +83,9 @@ def _parties(data: shapes.Started | shapes.Ended) -> dict[str, Any]:
 
 def _end(data: shapes.Ended, at: datetime) -> dict[str, Any]:
     took, spread = data.durations, data.first_frame
-    same = {name: getattr(data, name) for name in ("outcome", "ended_by", "cause", "detail", "turns", "cost")}
+    same = {
+        name: getattr(data, name) for name in ("outcome", "ended_by", "cause", "sip_status", "detail", "turns", "cost")
+    }
     return same | {
         "ended_at": at,
         "total_s": took.total,

@@ -22,6 +22,7 @@ calls = Table(
     Column("outcome", String(32)),
     Column("ended_by", String(64)),
     Column("cause", Integer),
+    Column("sip_status", Integer),
     Column("detail", String(500)),
     Column("total_s", Float),
     Column("until_answer_s", Float),

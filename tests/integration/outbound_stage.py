@@ -74,7 +74,8 @@ class FakeControl:
             ended_at=now,
             outcome=outcome,
             ended_by=more.pop("ended_by", "callee"),
-            cause=None,
+            cause=more.pop("cause", None),
+            sip_status=more.pop("sip_status", None),
             detail=more.pop("detail", None),
             transfer=None,
         )

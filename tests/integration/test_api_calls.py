@@ -89,6 +89,7 @@ async def test_a_call_is_shown_whole() -> None:
                 "outcome": "answered",
                 "ended_by": "caller",
                 "cause": 16,
+                "sip_status": None,
                 "detail": "d",
                 "transfer": {
                     "to": "1002",

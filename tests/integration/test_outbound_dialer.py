@@ -39,8 +39,12 @@ async def test_an_order_is_placed_at_once_dialled_and_told(tmp_path: Path) -> No
         dialling = await it.queue.get(call)
         assert dialling is not None
         assert (dialling.status, dialling.dialled_at is not None) == (Status.DIALLING, True)
-        it.control.end(call, "busy", detail="engaged")
+        it.control.end(call, "busy", detail="engaged", cause=17, sip_status=486)
         entry = await it.over(call)
+        assert [(each.cause, each.sip_status) for each in entry.attempts] == [(17, 486)]
+        shown = await it.orders.find(call)
+        assert shown is not None
+        assert (shown.cause, shown.sip_status) == (17, 486)
         assert (entry.result, entry.detail) == ("busy", "engaged")
         assert [each.result for each in entry.attempts] == ["busy"]
 

@@ -7,8 +7,8 @@ import { table } from "../lib/table.js";
 import { attempt } from "../lib/toasts.js";
 
 const PAGE = 50;
-const OUTCOMES = ["answered", "machine", "busy", "no_answer", "declined", "congestion", "invalid_number", "cancelled", "failed",
-  "rejected", "expired", "interrupted"];
+const OUTCOMES = ["answered", "machine", "busy", "no_answer", "declined", "congestion", "invalid_number", "redirected", "incompatible",
+  "trunk_fault", "cancelled", "failed", "rejected", "expired", "interrupted"];
 let kept = {}; // what was sought: whoever comes back from a call finds it again
 
 export function open(main, me) {

@@ -59,7 +59,7 @@ export function open(main, me) {
 
 function attempts(call) {
   const done = call.queue.attempts;
-  return h("span", { title: done.map((each) => `${day(each.at)}: ${outcome(each.result)}`).join("\n") || "none" }, String(done.length));
+  return h("span", { title: done.map((each) => `${day(each.at)}: ${outcome(each.result)}${each.sip_status ? ` (SIP ${each.sip_status})` : ""}`).join("\n") || "none" }, String(done.length));
 }
 
 function draw(tiles, found) {

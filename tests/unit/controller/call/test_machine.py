@@ -114,7 +114,7 @@ def test_an_outbound_call_dials_only_when_there_is_somebody_to_talk_to() -> None
         (1, 404, Outcome.INVALID_NUMBER),
         (19, 480, Outcome.NO_ANSWER),
         (19, None, Outcome.NO_ANSWER),
-        (23, 302, Outcome.FAILED),
+        (23, 302, Outcome.REDIRECTED),
         (None, None, Outcome.FAILED),
         (0, 599, Outcome.CONGESTION),
     ],
@@ -126,6 +126,7 @@ def test_a_dialled_leg_that_ends_unanswered_states_its_outcome(
     call.start()
     feed(call, m.AiReady(), m.LegGone(IDS.callee, cause, sip))
     assert (call.outcome, call.cause, call.ended_by) == (outcome, cause, "callee")
+    assert call.sip_status == sip
     assert of_unanswered(cause, sip) is outcome
 
 

@@ -106,6 +106,7 @@ def test_the_end_says_all_that_a_bill_needs() -> None:
         "outcome": "answered",
         "ended_by": "caller",
         "cause": 16,
+        "sip_status": None,
         "detail": None,
         "durations": {"total": 62.5, "until_answer": 2.0, "talked": 60.5},
         "turns": 3,
