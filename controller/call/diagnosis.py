@@ -26,7 +26,7 @@ FAR_END = {
 }
 FAR_END_FIX = {
     "redirected": "Call the address that the callee has now; the carrier knows it.",
-    "incompatible": "Compare `allow`, `media_encryption` and `timers` of the trunk's endpoint with what the carrier asks.",
+    "incompatible": "Compare `allow`, `media_encryption` and `timers` of the endpoint with what the carrier asks.",
     "trunk_fault": "Look at the trunk's credentials and identity, and at its SIP messages (`pjsip set logger on`).",
 }
 AI = {

@@ -241,8 +241,8 @@ class Ended(Data):
     caller: str | None = _personal("Who called; for an outbound call the caller id that was shown.")
     callee: str | None = _personal("The number called.")
     outcome: str
-    """answered, busy, no_answer, declined, congestion, invalid_number, redirected, incompatible, trunk_fault, cancelled,
-    failed, …"""
+    """answered, busy, no_answer, declined, congestion, invalid_number, redirected, incompatible, trunk_fault,
+    cancelled, failed, …"""
     ended_by: str | None
     cause: int | None
     """Q.850, where Asterisk told it."""
