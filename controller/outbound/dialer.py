@@ -326,8 +326,8 @@ class Dialer:
             result, detail = INTERRUPTED, "the controller was stopped before anybody answered"
         if not errand.dialled and result == Outcome.FAILED:
             self._rest_until = _now() + timedelta(seconds=REST_SECONDS)
-        told = {"cause": call.cause, "sip_status": call.sip_status}
-        self._save(errand, Attempt(errand.began, result, detail, errand.trunk, **told))
+        attempt = Attempt(errand.began, result, detail, errand.trunk, cause=call.cause, sip_status=call.sip_status)
+        self._save(errand, attempt)
 
     def _save(self, errand: Errand, attempt: Attempt) -> None:
         task = asyncio.create_task(self._settle(errand, attempt), name=f"result of {errand.entry.id}")
