@@ -13,7 +13,7 @@ from bridge.orders import Orders
 from bridge.outage import Outage
 from bridge.playout import Playout
 from bridge.realtime import events
-from bridge.responses import Responses
+from bridge.responses import Responses, Wish
 from bridge.setbacks import Setbacks
 from bridge.tail import Tail
 from bridge.tools import ToolCalls
@@ -107,26 +107,38 @@ class Agent:
         self._turns.answered()
         self._orders.rule()
 
-    def response_done(self, done: events.ResponseDone) -> None:
+    def response_done(self, done: events.ResponseDone, now: float) -> None:
         """The server is through with a response, one way or another."""
         self._meter.response(done.usage)
         stuck = done.response_id == self._responses.stuck
         interrupted = self._responses.is_muted(done.response_id) and not stuck
         if not self._responses.done(done.response_id):
             return
+        last = self._responses.granted is not None and self._responses.granted is self._farewell.wish
+        said = self._utterances.words_of(done.response_id)
         self.response_over(done.response_id)
+        rest = None
         if done.status == "failed":
-            self._setbacks.failed(done)
+            rest = self._setbacks.failed(done, said, now)
+        elif done.status == "incomplete":
+            rest = self._setbacks.incomplete(done, "" if interrupted else said)
         elif stuck or not (interrupted or done.status == "cancelled"):
             self._setbacks.check(done.response_id)
         if done.response_id in self._remote:
             self._remote.discard(done.response_id)
             self._turns.expect_answer()
             self._orders.rule()
-        granted = self._responses.granted
-        if granted and granted.last_words and done.response_id in self._setbacks.productive and done.status != "failed":
-            self._farewell.said()
+        if last:
+            self._last_words(done, rest)
         self._responses.flush()
+
+    def _last_words(self, done: events.ResponseDone, rest: Wish | None) -> None:
+        """The response was the one with the last words: they are said, or their rest is asked for."""
+        if rest is not None:
+            self._farewell.wish = rest
+            self._farewell.goes_on()
+        elif done.response_id in self._setbacks.productive and done.status != "failed":
+            self._farewell.said()
 
     def _lost(self, response_id: str) -> None:
         """A response that is over without a `response.done`."""

@@ -19,6 +19,8 @@ from pydantic import Field, PositiveInt, TypeAdapter
 
 from bridge.contract_events import VERSION as VERSION
 from bridge.contract_events import WORKER_NAME as WORKER_NAME
+from bridge.contract_events import AiWarning as AiWarning
+from bridge.contract_events import AiWarningKind as AiWarningKind
 from bridge.contract_events import BargedIn as BargedIn
 from bridge.contract_events import Beat as Beat
 from bridge.contract_events import CallerAudio as CallerAudio

@@ -211,6 +211,37 @@ class Reconnected(Shape):
     """True: a renewal before the provider's time limit."""
 
 
+AiWarningKind = Literal[
+    "response_incomplete",
+    "response_failed",
+    "response_silent",
+    "rate_limited",
+    "transcription_failed",
+    "audio_without_transcript",
+    "transcript_without_audio",
+    "mcp_list_tools_failed",
+    "mcp_call_failed",
+    "session_differs",
+    "server_error",
+    "malformed_event",
+]
+
+
+class AiWarning(Shape):
+    """Something went wrong at the AI's side, and the call goes on.
+
+    `code`: the provider's short name of the reason, or the label of an MCP server; no text. `detail`: for the log.
+    `times`: how many this stands for. The first ones of a kind are told one by one, the rest when the call ends.
+    """
+
+    type: Literal["ai_warning"] = "ai_warning"
+    call: str
+    kind: AiWarningKind
+    code: str = ""
+    detail: str = ""
+    times: int = Field(1, ge=1)
+
+
 class Recorded(Shape):
     """The recording of this call is complete."""
 
@@ -302,6 +333,7 @@ CallEvent = (
     | ToolCalled
     | Used
     | Reconnected
+    | AiWarning
     | Recorded
     | Finished
     | Ended

@@ -32,6 +32,7 @@ of the caller; the server should answer then, or we ask).
 """
 
 from bridge.agent import Agent
+from bridge.ai_warnings import AiWarnings
 from bridge.caller import Caller
 from bridge.cast import Cast
 from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, Switch, WrapUp
@@ -78,6 +79,7 @@ class Conversation:
         out = self._out = Outbox()
         self._call = call
         self._playout = playout
+        self.warnings = AiWarnings(call, out)
         self.responses = Responses(out)
         self.tools = ToolCalls(call, spec.tools, out, self.responses)
         self.turns = Turns(call, spec, out, playout)
@@ -97,7 +99,7 @@ class Conversation:
         said = self.utterances
         outage = self.outage = Outage(spec, playout, responses, tools, turns, said, orders.rule)
         meter = self.meter = Meter(call, spec, out)
-        setbacks = self.setbacks = Setbacks(out, responses)
+        setbacks = self.setbacks = Setbacks(spec, out, responses, tools, self.warnings)
         self._agent = Agent(
             playout,
             responses,
@@ -116,7 +118,7 @@ class Conversation:
         )
         self._idle = Idle(spec.idle, out)
         self._digits = Digits(call, spec.digit_actions, out, responses)
-        by_spec = (turns, doubts, caller, meter, said)
+        by_spec = (turns, doubts, caller, meter, said, setbacks)
         self._cast = Cast(by_spec, ears, orders, tools, self._idle, self._digits)
         self.closed = False
         self.watching = False
@@ -161,7 +163,7 @@ class Conversation:
             case events.ResponseCreated(response_id):
                 self._agent.seen(response_id, now, announced=True)
             case events.ResponseDone():
-                self._agent.response_done(what)
+                self._agent.response_done(what, now)
             case events.ItemDone():
                 self._agent.item_done(what, now)
             case events.ItemAdded(item_id):
@@ -208,7 +210,7 @@ class Conversation:
             case events.SessionUpdated():
                 self.ears.confirmed()
             case events.ServerError():
-                self.setbacks.error(what)
+                self.setbacks.error(what, now)
             case events.Malformed(kind, why):
                 self._out.add(Note("malformed event from the server", {"event_type": kind, "why": why}))
             case LineLost():
@@ -217,6 +219,7 @@ class Conversation:
             case LineBack(provider):
                 self.meter.provider = provider
                 self.turns.appended.restart()
+                self.setbacks.connected()
                 self.ears.confirmed()
                 self.outage.back()
             case Closing():
@@ -232,6 +235,7 @@ class Conversation:
     def _close(self) -> None:
         self.turns.close()
         self.interruptions.close()
+        self.warnings.close()
         self.closed = True
 
     # ------------------------------------------------------------ the caller speaks
@@ -276,8 +280,8 @@ class Conversation:
                 self._caller_idle()
             case Timer.LAST:
                 self.farewell.bound_reached()
-            case Timer.END if self._playout.idle:
-                self.farewell.end()
+            case Timer.END:
+                self.farewell.tail_reached()
 
     def _caller_idle(self) -> None:
         text, goodbye = self._idle.expired()

@@ -44,6 +44,7 @@ class Counts:
         self._setup = self._histogram("ai_setup_seconds", "Until an AI session is configured.", SETUP_BUCKETS)
         self._back = self._counter("ai_reconnects", "AI connections made anew during a call.", "planned")
         self._gap = self._histogram("ai_reconnect_gap_seconds", "From loss to ready, unplanned ones.", SETUP_BUCKETS)
+        self._warned = self._counter("ai_warnings", "Problems at the AI's side after which calls went on.", "kind")
         self._told = self._histogram(
             "turn_told_seconds", "From the caller's last sound to the AI's word that the caller stopped.", TURN_BUCKETS
         )
@@ -82,6 +83,8 @@ class Counts:
             case contract.Reconnected():
                 self._back.labels("yes" if event.planned else "no").inc()
                 _observe(self._gap, None if event.planned else event.gap_ms)
+            case contract.AiWarning():
+                self._warned.labels(event.kind).inc(event.times)
             case contract.ToolCalled():
                 self._tools.inc()
             case contract.Ended():

@@ -9,6 +9,7 @@ bounded by `BEGIN_S` for the words to be generated, and by what remains of them 
 from bridge.contract import Finished
 from bridge.doubts import Doubts
 from bridge.playout import Playout
+from bridge.responses import Wish
 from bridge.signals import CancelTimer, Emit, Outbox, StartTimer, Timer
 
 BEGIN_S = 10.0
@@ -28,6 +29,8 @@ class Farewell:
         self._why = ""
         self._said = False
         self._extended = False
+        self.wish: Wish | None = None
+        """The request for them; a response to another one is not the last."""
         self.firm = False
         """The caller can't prevent it."""
         self.active = False
@@ -38,11 +41,19 @@ class Farewell:
         """These are the last words, from the moment in which the response for them is wanted."""
         self.active, self.firm, self._why = True, firm, why
         self._said = self._extended = False
-        self._out.add(StartTimer(Timer.LAST, BEGIN_S))
+        self.wish = None
+        self._out.add(CancelTimer(Timer.END), StartTimer(Timer.LAST, BEGIN_S))
+
+    def goes_on(self) -> None:
+        """The server stopped in the middle of them, and is asked for the rest."""
+        if self.active and not self.over:
+            self._extended = False
+            self._out.add(StartTimer(Timer.LAST, self._playout.remaining_ms / 1000 + BEGIN_S))
 
     def abandon(self) -> None:
         """The call goes on after all."""
-        self.active = self.firm = False
+        self.active = self.firm = self._said = False
+        self.wish = None
         self._out.add(CancelTimer(Timer.LAST), CancelTimer(Timer.END))
 
     def said(self) -> None:
@@ -54,8 +65,13 @@ class Farewell:
 
     def quiet(self) -> None:
         """If everything has been handed to Asterisk, only the way to the ear remains."""
-        if self._said and self._playout.idle and not self.over:
+        if self.active and self._said and self._playout.idle and not self.over:
             self._out.add(StartTimer(Timer.END, TAIL_S))
+
+    def tail_reached(self) -> None:
+        """The way to the ear is over, unless something else is to be said last by now."""
+        if self._said and self._playout.idle:
+            self.end()
 
     def bound_reached(self) -> None:
         """Too long. What is being played right now is let out, once."""

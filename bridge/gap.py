@@ -5,7 +5,7 @@ and what the last server has not told to be over: it may have stood still, or no
 Sound of a sentence whose end was told is left out. The same goes along when a connection is renewed.
 
 Owns the comfort tone: two soft, short notes every two seconds, from 0.6 s of silence on, so that the caller does not
-take the line for dead.
+take the line for dead. It is also heard while a rate limit of the AI is waited for.
 """
 
 import math
@@ -33,6 +33,7 @@ class Gap:
         self._kept: deque[tuple[float, bytes]] = deque()
         self._kept_bytes = 0
         self._since: float | None = None
+        self._waiting_since: float | None = None
         self._turn_over_at = -math.inf
         self._silent_frames = 0
 
@@ -63,9 +64,17 @@ class Gap:
         self._since = None
         return [each for each in self._kept if each[0] >= self._turn_over_at]
 
+    def await_ai(self, waiting: bool, now: float) -> None:
+        """The line is up, and the AI has asked us to wait, or not (any more). To be told before `comfort`."""
+        if waiting and self._waiting_since is None:
+            self._waiting_since, self._silent_frames = now, 0
+        elif not waiting:
+            self._waiting_since = None
+
     def comfort(self, now: float) -> bytes | None:
         """The frame for a tick at which nothing else is to be heard."""
-        if self._since is None or now - self._since < COMFORT_AFTER_S:
+        began = self._waiting_since if self._since is None else self._since
+        if began is None or now - began < COMFORT_AFTER_S:
             return None
         self._silent_frames += 1
         return _melody()[(self._silent_frames - 1) % PERIOD_FRAMES]

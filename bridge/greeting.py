@@ -43,7 +43,7 @@ class Greeting:
             return
         self._asked = True
         text = wording.greeting(self._spec.greeting)
-        self._responses.want(Wish(greeting=True, instructions=text, tool_choice="none"))
+        self._responses.want(Wish(greeting=True, instructions=text, tool_choice="none", text=self._spec.greeting))
 
     def sound(self, item_id: str) -> None:
         """Sound was queued."""

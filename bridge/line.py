@@ -22,7 +22,7 @@ from bridge.contract import Provider
 from bridge.realtime import events
 from bridge.realtime.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.dialects import max_session_s
-from bridge.realtime.failures import AccountRefused, ConfigRefused, ConnectionLost, ProviderError
+from bridge.realtime.failures import AccountRefused, ConfigRefused, ConnectionLost, ProviderError, RateLimited
 from bridge.realtime.retries import Pace, Retries, renewal_due_s
 
 REST_POLL_S = 0.05
@@ -100,11 +100,12 @@ class Line:
         """Of the caller's sound, on all connections: the network did not take them in time."""
         return self._known_dropped + (self._client.dropped_frames if self._client else 0)
 
-    def fail(self, kind: Literal["config", "account", "transient"], message: str) -> None:
-        """The connection works, what is at its other end does not: treat it as lost."""
+    def fail(self, kind: Literal["config", "account", "transient"], message: str, *, again: bool = True) -> None:
+        """The connection works, what is at its other end does not: treat it as lost. `again`: this provider may be
+        tried once more."""
         make = {"config": ConfigRefused, "account": AccountRefused, "transient": ConnectionLost}[kind]
         if self._trouble is not None and not self._trouble.done():
-            self._trouble.set_result(make(message))
+            self._trouble.set_result(make(message) if again else RateLimited(message, waited=True))
 
     def move(self, providers: Sequence[Provider]) -> None:
         """Exchange the connection for one to the first of these, as soon as nobody speaks; if there is none at the
@@ -160,7 +161,10 @@ class Line:
     def _charge(self, error: ProviderError, away_s: float) -> float | None:
         """Write a failure down to the provider that was asked. Returns the seconds to wait; None: nobody is left."""
         self._log.warning("no line to the AI", provider=self._asked.name, error=str(error), kind=error.kind)
-        return self._retries.failed(self._asked, away_s, refused=error.kind != "transient")
+        limit = error if isinstance(error, RateLimited) else None
+        wait_s, waited = (limit.retry_s, limit.waited) if limit else (None, False)
+        refused = error.kind != "transient"
+        return self._retries.failed(self._asked, away_s, refused=refused, wait_s=wait_s, waited=waited)
 
     async def _pause(self, seconds: float) -> None:
         """Shorter if another provider is wanted meanwhile."""

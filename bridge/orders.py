@@ -81,7 +81,7 @@ class Orders:
     def refuses(self) -> bool:
         """The running response must not be heard."""
         granted = self._responses.granted
-        return self.on_hold or (self._farewell.firm and not (granted and granted.last_words))
+        return self.on_hold or (self._farewell.firm and (granted is None or granted is not self._farewell.wish))
 
     # ------------------------------------------------------------ speech
 
@@ -90,12 +90,13 @@ class Orders:
         if self._farewell.active or not order.text:
             return
         exact = "none" if order.exact else None
-        wish = Wish(instructions=wording.asked(order, self.spec), tool_choice=exact, must=True)
+        text = order.text if order.exact else ""
+        wish = Wish(instructions=wording.asked(order, self.spec), tool_choice=exact, must=True, text=text)
         self._responses.want(wish)
 
     def prompt(self, text: str) -> None:
         """The caller is silent. What the caller says meanwhile makes it needless."""
-        self._responses.want(Wish(instructions=wording.exactly(text), tool_choice="none"))
+        self._responses.want(Wish(instructions=wording.exactly(text), tool_choice="none", text=text))
 
     def wrap_up(self, order: WrapUp) -> None:
         """The end is decided."""
@@ -126,7 +127,9 @@ class Orders:
     def _last_words(self, text: str) -> None:
         self.rule()
         if text:
-            wish = Wish(instructions=wording.exactly(text), tool_choice="none", last_words=True, must=True)
+            words = wording.exactly(text)
+            wish = Wish(instructions=words, tool_choice="none", last_words=True, must=True, text=text)
+            self._farewell.wish = wish
             self._responses.want(wish)
         else:
             self._farewell.said()

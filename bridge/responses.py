@@ -57,6 +57,10 @@ class Wish:
     last_words: bool = False
     must: bool = False
     """A given text: nothing that the server says by itself makes up for it."""
+    text: str = ""
+    """What is to be said, word for word."""
+    cuts: int = 0
+    """How often the server has stopped in the middle of it, and was asked to go on."""
     for_tool: str = ""
     """The call of a tool whose answer makes this needless."""
     instructions: str | None = None
@@ -101,11 +105,14 @@ class Responses:
 
     # ------------------------------------------------------------ wishes
 
-    def want(self, wish: Wish) -> None:
-        """Ask for a response as soon as that is possible. Plain wishes that wait are joined into one."""
+    def want(self, wish: Wish, *, first: bool = False) -> None:
+        """Ask for a response as soon as that is possible. Plain wishes that wait are joined into one. `first`: before
+        all others, since it goes on with what was being said."""
         last = self._wishes[-1] if self._wishes else None
         if last and not last.instructions and not wish.instructions:
             last.items |= wish.items
+        elif first:
+            self._wishes.insert(0, wish)
         else:
             self._wishes.append(wish)
         self.flush()
@@ -138,6 +145,11 @@ class Responses:
         """No create for so long: the last response failed."""
         self._backing_off = True
         self._out.add(StartTimer(Timer.RETRY, seconds))
+
+    @property
+    def backing_off(self) -> bool:
+        """The server wants to be left alone for a while, and nothing is being said meanwhile."""
+        return self._backing_off and self.state is State.IDLE and bool(self._wishes)
 
     def retry(self) -> None:
         """The pause of `back_off` is over."""
@@ -228,11 +240,13 @@ class Responses:
             self._idle()
         return fresh
 
-    def refused(self, event_id: str, *, active: bool) -> bool:
-        """An `error` that names one of our frames. False: it was not the last `response.create`."""
+    def refused(self, event_id: str, *, active: bool, counts: bool = True) -> bool:
+        """An `error` that names one of our frames. False: it was not the last `response.create`. `counts`: as one of
+        the attempts."""
         if not event_id or event_id != self._request_id or not self.granted:
             return False
         wish, self.granted, self._request_id = self.granted, None, ""
+        wish.attempts -= not counts
         if self.state is State.REQUESTED:
             self.state = State.ACTIVE if active else State.IDLE
             self._out.add(CancelTimer(Timer.REQUEST))

@@ -38,7 +38,7 @@ LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
 
 _SETUP = b'{"type": "session.update"'
-_ALARMING = (contract.Failed, contract.Reconnected)
+_ALARMING = (contract.Failed, contract.Reconnected, contract.AiWarning)
 
 _log = structlog.get_logger()
 
@@ -315,7 +315,8 @@ class Session:
         now = self._clock()
         self._upstream.fill(now)
         if frame is None:
-            return self._gap.comfort(now) if self._gap.open and self._uplink.started else None
+            self._gap.await_ai(conversation.responses.backing_off, now)
+            return self._gap.comfort(now) if self._uplink.started else None
         return None if conversation.orders.agent_muted else frame
 
     def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
@@ -356,9 +357,9 @@ class Session:
                 self._timers.cancel(timer, subject)
             case signals.Note(text, fields):
                 self._log.warning(text, **fields)
-            case signals.EndSession(kind, message):
+            case signals.EndSession(kind, message, again):
                 self._upstream.client = None
-                self._line.fail(kind, message)
+                self._line.fail(kind, message, again=again)
 
     def _send(self, frame: bytes) -> None:
         told = self._memory.sent(frame)

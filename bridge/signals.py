@@ -149,6 +149,8 @@ class EndSession:
 
     kind: Literal["config", "account", "transient"]
     message: str
+    again: bool = True
+    """The same provider may be tried once more; False: only another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,9 @@ def _rarer(event: contract.CallEvent) -> Line:
         case contract.Reconnected():
             how = {"attempts": event.attempts, "gap_ms": event.gap_ms, "planned": event.planned}
             return "line to the AI is back", {"provider": event.provider, "reason": event.reason, **how}
+        case contract.AiWarning():
+            told = {"kind": event.kind, "code": event.code, "detail": event.detail, "times": event.times}
+            return "the AI's side had a problem", told
         case contract.Used():
             return "used", {"provider": event.provider, "model": event.model, "kind": event.kind, **event.usage}
         case contract.Recorded():

@@ -12,6 +12,7 @@ was heard of it in full so far, or by `SPOKEN_MS` to begin with.
 Refuses to count what was heard: that is `bridge.playout`'s.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from bridge.contract import Said, SessionSpec
@@ -26,6 +27,8 @@ MOST_PARTS = 64
 """Content parts of one item whose words are kept."""
 LEARNED_FROM = 40
 """Characters that were said in full before their pace is believed."""
+LATEST = 8
+"""Reported items whose words are kept: their response may still be going on."""
 REMEMBERED = 256
 """Ids of reported items: what still comes for them is late, not new."""
 
@@ -78,6 +81,8 @@ class Utterances:
         self._playout = playout
         self._open: dict[str, _Utterance] = {}
         self._reported: dict[str, None] = {}
+        self._latest: deque[tuple[str, str]] = deque(maxlen=LATEST)
+        """Response and text of what was reported last."""
         self._learned = (0, 0)
         """Characters and milliseconds of what was said in full."""
 
@@ -154,6 +159,12 @@ class Utterances:
         """The items of a response that are not reported yet."""
         return [each.item_id for each in self._open.values() if each.response_id == response_id]
 
+    def words_of(self, response_id: str) -> str:
+        """All that was said in a response so far, played or not."""
+        reported = [text for response, text in self._latest if response == response_id]
+        waiting = [each.text for each in self._open.values() if each.response_id == response_id and each.generated]
+        return " ".join(filter(None, (*reported, *waiting)))
+
     def saying(self) -> str:
         """The words that are being played, as far as they were heard by now."""
         for utterance in self._open.values():
@@ -191,6 +202,7 @@ class Utterances:
         elif len(text) and heard_ms:
             self._learned = (self._learned[0] + len(text), self._learned[1] + heard_ms)
         if heard_ms:
+            self._latest.append((utterance.response_id, text))
             said = Said(
                 call=self._call,
                 who="agent",

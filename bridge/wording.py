@@ -6,6 +6,10 @@ EXACTLY = (
     "{} Say exactly the text between the quotation marks, word for word, in its own language, "
     'and nothing before or after it: "{}"'
 )
+GO_ON = (
+    "Your last answer was cut off in the middle. Go on exactly where it stopped, without repeating anything. If you "
+    "must not go on with it, say so in one short sentence and offer something else."
+)
 CALLER_SPOKE_UP = "The caller spoke up during your goodbye. You are not hanging up: go on with the conversation."
 
 
@@ -17,6 +21,11 @@ def greeting(text: str) -> str:
 def exactly(text: str) -> str:
     """For any other text that is given."""
     return EXACTLY.format("Speak to the caller now.", text)
+
+
+def go_on(spec: SessionSpec) -> str:
+    """After an answer that the server stopped in the middle. Instructions replace the session's for one response."""
+    return f"{spec.instructions}\n\n# Now\n{GO_ON}"
 
 
 def asked(speak: Speak, spec: SessionSpec) -> str:

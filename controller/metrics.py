@@ -104,6 +104,7 @@ class Metrics:
         self._failed = self._counter("ai_failures", "AI sessions that could not be had, or were lost for good.", "kind")
         self._back = self._counter("ai_reconnects", "AI connections made anew during a call.", "provider", "planned")
         self._gap = self._histogram("ai_reconnect_gap_seconds", "From loss to ready, unplanned ones.", SETUP_BUCKETS)
+        self._warned = self._counter("ai_warnings", "Problems at the AI's side after which calls went on.", "kind")
         self._tokens = self._counter("ai_tokens", "As the provider counts them.", "provider", "model", "kind")
         self._transcribed = self._counter(
             "ai_transcribed_seconds", "Audio of transcriptions billed by time.", "provider", "model"
@@ -173,6 +174,8 @@ class Metrics:
                 self._back.labels(event.provider, _word(event.planned)).inc()
                 if not event.planned:
                     _observe_ms(self._gap, event.gap_ms)
+            case contract.AiWarning():
+                self._warned.labels(event.kind).inc(event.times)
             case contract.Recorded():
                 self._recordings.inc()
                 self._recorded.inc(event.seconds)

@@ -40,6 +40,7 @@ from bridge.realtime.failures import (
     from_status,
     is_benign,
 )
+from bridge.realtime.retry_hints import seconds_of_header
 
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
@@ -226,7 +227,9 @@ def _mapped() -> Iterator[None]:
     except ConnectionClosed as closed:
         raise _from_closed(closed) from closed
     except InvalidStatus as refused:
-        raise from_status(refused.response.status_code) from refused
+        headers = refused.response.headers
+        told = {name: headers[name] for name in ("Retry-After", "retry-after-ms") if len(headers.get_all(name)) == 1}
+        raise from_status(refused.response.status_code, seconds_of_header(told)) from refused
     except InvalidURI as error:
         raise ConfigRefused(f"not a websocket URL: {error}") from error
     except BadProxy as error:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.realtime.fields import LONGEST_ID, Wrong, believed, id_of, needed, number_of, object_of, piece_of, text_of
+from bridge.realtime.fields import LONGEST_ID, Wrong, id_of, needed, number_of, object_of, piece_of, text_of
+from bridge.realtime.usage import of_response, of_transcription
 from bridge.strict_json import well_formed
 
 
@@ -298,7 +299,8 @@ def _session_created(raw: dict[str, Any]) -> Event:
 
 def _error(raw: dict[str, Any]) -> Event:
     error = object_of(raw, "error")
-    return ServerError(*(id_of(error, key) for key in ("type", "code", "message", "param", "event_id")))
+    kind, code, param, event_id = (id_of(error, key) for key in ("type", "code", "param", "event_id"))
+    return ServerError(kind, code, text_of(error, "message"), param, event_id)
 
 
 def _response_done(raw: dict[str, Any]) -> Event:
@@ -311,36 +313,14 @@ def _response_done(raw: dict[str, Any]) -> Event:
         reason=id_of(details, "reason"),
         error_type=id_of(error, "type"),
         error_code=id_of(error, "code"),
-        error_message=id_of(error, "message"),
-        usage=_response_usage(object_of(response, "usage")),
+        error_message=text_of(error, "message"),
+        usage=of_response(object_of(response, "usage")),
     )
 
 
-def _response_usage(usage: Mapping[str, Any]) -> dict[str, int]:
-    """Tokens by what they cost. As at OpenAI, cached ones are also counted in their `input_*` figure."""
-    given, made = object_of(usage, "input_token_details"), object_of(usage, "output_token_details")
-    cached = object_of(given, "cached_tokens_details")
-    figures = {
-        "input_text": number_of(given, "text_tokens"),
-        "input_audio": number_of(given, "audio_tokens"),
-        "input_cached_text": number_of(cached, "text_tokens"),
-        "input_cached_audio": number_of(cached, "audio_tokens"),
-        "output_text": number_of(made, "text_tokens"),
-        "output_audio": number_of(made, "audio_tokens"),
-        "total": number_of(usage, "total_tokens"),
-    }
-    return believed(figures)
-
-
 def _caller_transcribed(raw: dict[str, Any]) -> Event:
-    usage = object_of(raw, "usage")
-    seconds = usage.get("seconds")
-    figures = {
-        "transcription_input": number_of(usage, "input_tokens"),
-        "transcription_output": number_of(usage, "output_tokens"),
-        "transcription_ms": number_of({"ms": seconds * 1000}, "ms") if isinstance(seconds, int | float) else None,
-    }
-    return CallerTranscribed(needed(raw, "item_id"), text_of(raw, "transcript"), believed(figures))
+    usage = of_transcription(object_of(raw, "usage"))
+    return CallerTranscribed(needed(raw, "item_id"), text_of(raw, "transcript"), usage)
 
 
 def _item_done(raw: dict[str, Any]) -> Event:

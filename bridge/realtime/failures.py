@@ -9,6 +9,8 @@ Sources: OpenAI "Error codes" and Realtime guides; close codes RFC 6455 §7.4.1 
 import re
 from typing import ClassVar, Literal
 
+from bridge.realtime.retry_hints import is_rate_limit, seconds_of
+
 BENIGN_CODES = frozenset(
     {
         "response_cancel_not_active",  # our cancel lost the race against the end of the response
@@ -42,8 +44,19 @@ _CONFIG_CODES = frozenset(
     }
 )
 _MODEL_CODES = frozenset({"model_not_found", "model_load_error", "beta_api_shape_disabled"})
-_RATE_CODES = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded", "session_limit_reached"})
+_RATE_CODES = frozenset(
+    {
+        "rate_limit_exceeded",
+        "inference_rate_limit_exceeded",
+        "session_limit_reached",
+        "rate_limit_error",
+        "rate_limited",
+        "too_many_requests",
+        "429",
+    }
+)
 _BETA_CLOSE = 4000
+MOST_WORDS = 512
 _QUOTED = re.compile(r"(?<!\w)(['\"])(.*?)\1(?!\w)", re.DOTALL)
 _NAME = re.compile(r"[\w.\[\]-]{1,64}")
 _NUMBERS = re.compile(r"\+?\d{6,}")
@@ -72,7 +85,15 @@ class AccountRefused(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """Too many sessions or tokens just now."""
+    """Too many sessions or tokens just now. `retry_s`: how long the server wants to be left alone; None: not told.
+
+    `waited`: that was done already, on the connection that is given up now.
+    """
+
+    def __init__(self, words: str, retry_s: float | None = None, *, waited: bool = False) -> None:
+        super().__init__(words)
+        self.retry_s = retry_s
+        self.waited = waited
 
 
 class SessionExpired(ProviderError):
@@ -96,27 +117,27 @@ def without_quotes(message: str) -> str:
 
 def from_codes(code: str, kind: str, message: str) -> ProviderError:
     """An `error` event, or the error of a failed response. Account trouble is told by either code or type."""
-    words = f"{code or kind}: {without_quotes(message)}"
+    words = f"{code or kind}: {without_quotes(message)[:MOST_WORDS]}"
     if code in _ACCOUNT_CODES or kind in _ACCOUNT_CODES:
         return AccountRefused(words)
     if code in _RATE_CODES or kind in _RATE_CODES:
-        return RateLimited(words)
+        return RateLimited(words, seconds_of(message))
     if code == "session_expired":
         return SessionExpired(words)
     if code in _MODEL_CODES:
         return ModelRefused(words)
     if code in _CONFIG_CODES or kind in _CONFIG_CODES:
         return ConfigRefused(words)
-    return ConnectionLost(words)
+    return RateLimited(words, seconds_of(message)) if is_rate_limit(message) else ConnectionLost(words)
 
 
-def from_status(status: int) -> ProviderError:
-    """The HTTP answer to the websocket upgrade."""
+def from_status(status: int, retry_s: float | None = None) -> ProviderError:
+    """The HTTP answer to the websocket upgrade. `retry_s`: its `Retry-After`."""
     words = f"the server answered the websocket upgrade with HTTP {status}"
     if status in (401, 402, 403):
         return AccountRefused(words)
-    if status == 429:
-        return RateLimited(words)
+    if status == 429 or (status == 503 and retry_s is not None):
+        return RateLimited(words, retry_s)
     if 400 <= status < 500:
         return ConfigRefused(words)
     return ConnectionLost(words)
@@ -131,4 +152,6 @@ def from_close(code: int, reason: str) -> ProviderError:
         return SessionExpired(words)
     if any(account in reason for account in _ACCOUNT_CODES):
         return AccountRefused(words)
+    if any(limit in reason for limit in _RATE_CODES - {"429"}) or is_rate_limit(reason):
+        return RateLimited(words, seconds_of(reason))
     return ConnectionLost(words)

@@ -41,6 +41,8 @@ class Pace:
     """Before each repeated try."""
     give_up_s: float = 8.0
     """No further try of a provider that has been away for so long."""
+    rate_wait_s: float = 30.0
+    """Likewise, of one that is rate limited and says when it may be asked again."""
     renew_s: float | None = None
     """Age at which a connection is renewed; None: five minutes before the provider's limit."""
     renew_pause_s: float = 10.0
@@ -66,8 +68,11 @@ class Retries:
     def provider(self) -> Provider:
         return self._providers[self._current]
 
-    def failed(self, provider: Provider, away_s: float, *, refused: bool) -> float | None:
-        """`provider` did not work, or was lost. `away_s`: how long it has been away.
+    def failed(
+        self, provider: Provider, away_s: float, *, refused: bool, wait_s: float | None = None, waited: bool = False
+    ) -> float | None:
+        """`provider` did not work, or was lost. `away_s`: how long it has been away. `wait_s`: how long it wants to be
+        left alone; `waited`: that was done and was of no use.
 
         Returns the seconds to wait before trying `self.provider`, which may be another one now; None: there is none
         left. A provider that was asked before this list began is nobody here: its failure costs the others nothing.
@@ -78,9 +83,9 @@ class Retries:
             return 0.0
         if refused:
             self._refused.add(self._current)
-        elif self._repeats < len(self._pace.delays) and away_s < self._pace.give_up_s:
+        elif not waited and self._repeats < len(self._pace.delays) and self._worth_it(away_s, wait_s):
             self._repeats += 1
-            return self._pace.delays[self._repeats - 1]
+            return max(self._pace.delays[self._repeats - 1], wait_s or 0.0)
         self._tried.add(self._current)
         count = len(self._providers)
         for step in range(1, count):
@@ -89,6 +94,11 @@ class Retries:
                 self._current, self._repeats = other, 0
                 return 0.0
         return None
+
+    def _worth_it(self, away_s: float, wait_s: float | None) -> bool:
+        if wait_s is None:
+            return away_s < self._pace.give_up_s
+        return away_s + wait_s <= self._pace.rate_wait_s
 
     def progressed(self, provider: Provider) -> None:
         """The model of `provider` spoke."""

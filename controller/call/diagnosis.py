@@ -3,6 +3,7 @@
 Owns the rules. Quotes nothing that anybody said; texts for people pass `trace.scrubbed`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -33,6 +34,27 @@ AI = {
     "account": "Key, quota or rights at the provider: `voiceai doctor --live` names it.",
     "config": "The provider refuses what the config asks for: model, voice or a tool's schema.",
     "transient": "The provider or the way there failed: its status page, the network; name another in `providers`.",
+}
+
+AI_WARNINGS = {
+    "response_incomplete": (
+        "The provider stopped a reply in the middle",
+        "`max_output_tokens`: raise it. `content_filter`: look at the instructions, and at what was asked.",
+    ),
+    "response_failed": ("The provider could not generate a reply", "Its status page; another one in `providers`."),
+    "rate_limited": (
+        "The provider's rate limit was reached",
+        "Raise the account's limits, or name another provider in `providers`.",
+    ),
+    "transcription_failed": (
+        "What the caller said could not be transcribed",
+        "`transcription` of the agent: its model and language, and whether the key may use that model.",
+    ),
+    "mcp_list_tools_failed": (
+        "The provider could not list the tools of an MCP server",
+        "`mcp` in the config: its url, authorization and allowed_tools; it must be reachable from the internet.",
+    ),
+    "mcp_call_failed": ("A tool of an MCP server failed", "The log of that server."),
 }
 
 
@@ -80,6 +102,7 @@ def _ai(steps: tuple[Step, ...]) -> Iterator[Reason]:
     for step in steps:
         if step.what == "failed" and step.side == "worker":
             yield Reason(f"No AI session: {step.facts.get('message', '')}", AI.get(str(step.facts.get("kind")), ""))
+    yield from _ai_warnings(steps)
     lost = [step for step in steps if step.what == "reconnected" and not step.facts.get("planned")]
     if lost:
         longest = max(int(step.facts.get("gap_ms", 0)) for step in lost)
@@ -89,6 +112,21 @@ def _ai(steps: tuple[Step, ...]) -> Iterator[Reason]:
         )
     if any(step.facts.get("state") == "rehoming" for step in steps):
         yield Reason("Its worker was lost, and another took over.", "Look at the worker's log: memory, CPU, a kill.")
+
+
+def _ai_warnings(steps: tuple[Step, ...]) -> Iterator[Reason]:
+    """What went wrong at the AI's side while the call went on, by kind."""
+    counted: Counter[str] = Counter()
+    codes: dict[str, set[str]] = {}
+    for step in steps:
+        if step.what == "ai_warning":
+            kind = str(step.facts.get("kind"))
+            counted[kind] += int(step.facts.get("times", 1))
+            codes.setdefault(kind, set()).update(filter(None, [str(step.facts.get("code", ""))]))
+    for kind, times in counted.items():
+        told, fix = AI_WARNINGS.get(kind, (f"The AI's side had a problem ({kind})", "Look at this call's log."))
+        named = f" ({', '.join(sorted(codes[kind]))})" if codes[kind] else ""
+        yield Reason(f"{told}{named}, {times} times.", fix)
 
 
 def _sound(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:

@@ -31,6 +31,9 @@ def tell(event: contract.CallEvent) -> None:
             )
         case contract.BargedIn():
             log.info("barged in", call=event.call, heard_ms=event.heard_ms, cut_ms=event.cut_ms)
+        case contract.AiWarning():
+            told = {"kind": event.kind, "code": event.code, "detail": event.detail, "times": event.times}
+            log.warning("the AI's side had a problem", call=event.call, **told)
         case contract.DigitPressed():
             log.info("digit", call=event.call, digit_pii=event.digit)
 

@@ -34,7 +34,7 @@ PLAIN = frozenset(
     )
 )
 """Texts that we, Asterisk or the config make up: no caller, callee or model does."""
-FREE = frozenset(("reason", "message", "why", "detail"))
+FREE = frozenset(("reason", "message", "why", "detail", "code"))
 """Texts for people, which may quote."""
 
 UNTOLD = (

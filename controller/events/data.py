@@ -199,6 +199,15 @@ class Reconnected(Data):
     planned: bool
 
 
+class AiWarning(Data):
+    kind: str
+    """response_incomplete, response_failed, rate_limited, transcription_failed, mcp_call_failed, …"""
+    code: str
+    """The provider's short name of the reason, or the label of an MCP server; empty: none was told."""
+    times: int
+    """How many this stands for: the first ones of a kind are told one by one, the rest at the end."""
+
+
 class Used(Data):
     provider: str
     model: str

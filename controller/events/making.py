@@ -170,6 +170,8 @@ def _reported(what: milestones.Milestone) -> tuple[type[shapes.Event], dict[str,
             return shapes.CallBargeIn, _picked(what, "heard_ms", "cut_ms")
         case contract.Reconnected():
             return shapes.CallReconnected, _picked(what, "provider", "gap_ms", "planned")
+        case contract.AiWarning():
+            return shapes.CallAiWarning, _picked(what, "kind", "code", "times")
         case contract.Recorded():
             return shapes.CallRecorded, _picked(what, "path", "seconds")
     return None

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, TypeAdapter
 
 from controller.events.data import Adopted as Adopted
+from controller.events.data import AiWarning as AiWarning
 from controller.events.data import Answered as Answered
 from controller.events.data import BargeIn as BargeIn
 from controller.events.data import Control as Control
@@ -152,6 +153,13 @@ class CallReconnected(Event):
     data: Reconnected
 
 
+class CallAiWarning(Event):
+    """Something went wrong at the AI's side, and the call goes on."""
+
+    type: Literal["call.ai_warning"] = "call.ai_warning"
+    data: AiWarning
+
+
 class CallUsed(Event):
     """A response or a transcription was paid for."""
 
@@ -195,6 +203,7 @@ AnyEvent = Annotated[
     | CallParticipant
     | CallControl
     | CallReconnected
+    | CallAiWarning
     | CallUsed
     | CallRecorded
     | CallEnded

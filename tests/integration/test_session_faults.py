@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from bridge import signals
-from bridge.contract import Ended, Failed, Ready
+from bridge.contract import AiWarning, Ended, Failed, Ready
 from bridge.session import Session
 from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Close, Delivery, Drop, Script, Send, Skip, Stall, after, before, error, refuse
-from demo.realtime.reply import Fail, Say
+from demo.realtime.faults import Close, Delivery, Drop, Script, Send, Skip, Stall, after, answer, before, error, refuse
+from demo.realtime.reply import Fail, Incomplete, Say
 from demo.realtime.server import StandIn
 from tests.integration.session_rig import Rig, call
 
@@ -171,3 +171,17 @@ async def test_a_fault_of_ours_ends_this_call_and_reaches_the_owner(monkeypatch:
             await asyncio.wait_for(rig.task, 5)
         assert rig.leg.closed is not None
         assert tasks() == set()
+
+
+async def test_a_rate_limit_is_waited_for_on_one_connection_and_a_cut_reply_goes_on() -> None:
+    limit = Fail(message="Rate limit reached. Please try again in 400ms.", type="tokens")
+    cut = answer(Say("Hello and", 0.4), Incomplete("content_filter"), nth=2)
+    faults: list[Script] = [answer(limit), cut, answer(Say("welcome.", 0.4), nth=3), AT_ONCE]
+    async with StandIn(faults=faults) as server, call(server, greeting="Hello and welcome.") as (rig, _):
+        warned = await rig.wait(AiWarning)
+        assert (warned.kind, warned.code) == ("rate_limited", "rate_limit_exceeded")
+        rig.listen(1.0)
+        assert any(rig.frames), "the caller hears tones meanwhile"
+        assert (await rig.wait(AiWarning, 2)).kind == "response_incomplete"
+        await rig.until(lambda: rig.session._playout.remaining_ms >= 800)
+        assert (server.attempts, rig.of(Failed)) == (1, [])

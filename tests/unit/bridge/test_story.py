@@ -23,6 +23,7 @@ EVENTS: list[tuple[contract.CallEvent, str]] = [
     (contract.BargedIn(call="c", item="i", heard_ms=5, cut_ms=1.26), "caller interrupted"),
     (contract.DigitPressed(call="c", digit=SECRET), "digit"),
     (contract.ToolCalled(call="c", tool_call="t", name="n", arguments={"to": SECRET}), "tool called"),
+    (contract.AiWarning(call="c", kind="rate_limited", code="x"), "the AI's side had a problem"),
     (contract.Ended(call="c", reason="x"), "session ended"),
 ]
 

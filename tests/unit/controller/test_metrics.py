@@ -131,6 +131,10 @@ class Meter:
             {("ai_reconnects_total", ("p", "yes")): 1},
         ),
         (
+            contract.AiWarning(call=CALL, kind="rate_limited", times=3),
+            {("ai_warnings_total", ("rate_limited",)): 3},
+        ),
+        (
             contract.Recorded(call=CALL, path="/r", seconds=12.5),
             {("recordings_total", ()): 1, ("recorded_seconds_total", ()): 12.5},
         ),

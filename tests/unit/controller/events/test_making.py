@@ -51,6 +51,7 @@ STORY: list[milestones.Milestone] = [
     milestones.ParticipantMoved(CALL, "call-x-party-1", "failed", "+49777", "ops", "busy"),
     milestones.ControlChanged(CALL, "reception", "ops", ("caller",), "paused"),
     contract.Reconnected(call=CALL, provider="openai", attempts=1, gap_ms=700, reason="gone"),
+    contract.AiWarning(call=CALL, kind="rate_limited", code="tokens", detail="try again"),
     contract.Used(call=CALL, provider="openai", model="m", kind="response", usage={"input_tokens": 7}),
     contract.Recorded(call=CALL, path="/srv/calls/x.wav", seconds=61.0),
     milestones.StateChanged(CALL, "ended", "ending"),
@@ -81,12 +82,13 @@ def test_a_whole_call() -> None:
         "call.participant",
         "call.control",
         "call.reconnected",
+        "call.ai_warning",
         "call.used",
         "call.recorded",
         "call.ended",
     ]
     assert set(shapes.TYPES) == {"call.queued", "call.settled", "call.adopted", *(each.type for each in notices)}
-    assert [each.final for each in notices] == [False] * 16 + [True]
+    assert [each.final for each in notices] == [False] * 17 + [True]
     assert [each.event.data.number for each in notices] == list(range(1, len(notices) + 1))
     assert [each.event.id for each in notices] == [f"e-{each.order}" for each in notices]
     assert {(each.call, each.webhook) for each in notices} == {(CALL, HOOK)}
@@ -97,7 +99,7 @@ def test_the_end_says_all_that_a_bill_needs() -> None:
     assert ended == {
         "call": CALL,
         "attempt": 1,
-        "number": 17,
+        "number": 18,
         "direction": "inbound",
         "agent": "reception",
         "trunk": "main",
