@@ -3,6 +3,7 @@
 Owns the TLS contexts of the two sides of the control link and of the way to Asterisk.
 """
 
+import ipaddress
 import ssl
 from urllib.parse import urlsplit
 
@@ -28,8 +29,17 @@ def towards(url: str, ca_file: str | None) -> ssl.SSLContext | None:
 def in_clear(url: str) -> bool:
     """It leads to another machine, and what is sent there (tokens, keys, what is said) can be read on the way."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    return parts.scheme not in ("https", "wss") and host not in LOOPBACK and not host.startswith("127.")
+    return parts.scheme not in ("https", "wss") and not on_this_machine(parts.hostname or "")
+
+
+def on_this_machine(host: str) -> bool:
+    """A name such as 127.0.0.1.example.com is anybody's: only whole addresses count, and `localhost`."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host.lower() in LOOPBACK
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def of_ours(certificate: str, key: str) -> ssl.SSLContext:

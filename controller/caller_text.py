@@ -21,7 +21,15 @@ LONGEST_VARIABLE = 1000
 _SPACES = re.compile(r"\s+")
 _LEFT_OUT = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 """Unicode's categories of what nobody sees, and of what is no character."""
-_INSTEAD = str.maketrans({"{": "(", "}": ")", '"': "'", "\u201c": "'", "\u201d": "'", "\u201e": "'", "\\": "/"})
+_INSTEAD = str.maketrans(
+    {"\\": "/"}
+    | dict.fromkeys("{\ufe5b\uff5b", "(")
+    | dict.fromkeys("}\ufe5c\uff5d", ")")
+    | dict.fromkeys('"\u201c\u201d\u201e\u201f\u2033\u2036\u275d\u275e\u2e42\u301d\u301e\u301f\uff02', "'")
+    # What nobody sees and is not in _LEFT_OUT: Unicode's Default_Ignorable_Code_Point, an empty Braille cell.
+    | dict.fromkeys("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0", " ")
+    | dict.fromkeys(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))), " ")
+)
 _MOST_MARKS = 2
 """Combining marks on one letter."""
 

@@ -27,7 +27,7 @@ from controller.call.actor import CallActor
 from controller.call.arrival_facts import arrival_of, channel_variables
 from controller.call.plan import Plan, State, Waiting
 from controller.call.room import Room
-from controller.caller_limits import CallerLimits
+from controller.caller_limits import CallerLimits, home_of
 from controller.capacity import Slot
 from controller.config import Config
 from controller.config_agents import Agent
@@ -87,7 +87,7 @@ class Arrivals:
         self._told: dict[str, int] = {}
         """The place that each of them knows."""
         self._again: asyncio.TimerHandle | None = None
-        self._callers = CallerLimits(config.limits.per_caller)
+        self._callers = CallerLimits(config.limits.per_caller, home_of(config.trunks.values()))
 
     def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
         caller = _Caller(arrival_of(self._config, channel, args), channel.id, loops.where_marked(channel.name))

@@ -6,6 +6,7 @@ Owns one check per function; each returns what it found and raises AriError wher
 import re
 from urllib.parse import urlsplit
 
+from bridge.trust import on_this_machine
 from controller.ari.errors import AriError, NotFound, TimedOut, Unauthorized
 from controller.ari.rest import Ari
 from controller.config import Config
@@ -113,17 +114,13 @@ def addresses(config: Config) -> list[Finding]:
     """Pure: can Asterisk reach the workers at the address that it is told?"""
     check, advertise = "advertised address", config.bridge.advertise
     asterisk = urlsplit(config.asterisk.ari.url).hostname or ""
-    if _loopback(advertise) and not _loopback(asterisk):
+    if on_this_machine(advertise) and not on_this_machine(asterisk):
         told = f"Asterisk is at {asterisk}, and is told to find the workers at {advertise}: that is itself"
         return [failure(check, told, "Set `bridge.advertise` to this machine's address as Asterisk sees it.")]
-    if _loopback(config.bridge.listen) and not _loopback(advertise):
+    if on_this_machine(config.bridge.listen) and not on_this_machine(advertise):
         told = f"workers listen at {config.bridge.listen}, and Asterisk is told {advertise}"
         return [failure(check, told, "Set `bridge.listen` to the address in `bridge.advertise`, or to 0.0.0.0.")]
     if not re.fullmatch(r"[0-9.]+|\[?[0-9a-f:]+\]?", advertise) and advertise != "localhost":
         told = f"{advertise} is a name: Asterisk looks it up within each call, and waits for it"
         return [warning(check, told, "Set `bridge.advertise` to an IP address.")]
     return [ok(check, f"{advertise}")]
-
-
-def _loopback(host: str) -> bool:
-    return host in ("localhost", "::1", "[::1]") or host.startswith("127.")

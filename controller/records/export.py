@@ -7,6 +7,7 @@ in either form of CSV (OWASP, "CSV Injection").
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -49,8 +50,9 @@ _DISPOSITIONS = {
     "trunk_fault": "FAILED",
     "interrupted": "FAILED",
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""The last four are full-width: some spreadsheets take them for the others."""
+_FORMULA = re.compile('(^|[;,|\t\r\n])(?=[\\s"]*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n])')
+"""The four are full-width: some spreadsheets take them for the others. Where a comma is written in numbers, a semicolon
+begins a cell, whatever quotes are around it."""
 
 
 def head(form: Format) -> str:
@@ -117,8 +119,8 @@ def _plain(value: Any) -> Any:
 
 def _harmless(value: Any) -> Any:
     """A number of a telephone may begin with its plus."""
-    if isinstance(value, str) and value.startswith(_FORMULA) and not value.removeprefix("+").isdigit():
-        return "'" + value
+    if isinstance(value, str) and not value.removeprefix("+").isdecimal():
+        return _FORMULA.sub(r"\1'", value)
     return value
 
 

@@ -38,7 +38,17 @@ def test_what_is_not_said_has_a_default() -> None:
     assert options.quit_after is None
 
 
-@pytest.mark.parametrize("url", ["ws://10.0.0.5:8080/link", "ws://controller/link", "ws://[fd00::5]:8080/link"])
+FAR = ["ws://10.0.0.5:8080/link", "ws://controller/link", "ws://[fd00::5]:8080/link"]
+ALIKE = [
+    "ws://127.0.0.1.example.com/link",
+    "ws://127.example.com/link",
+    "ws://127.1/link",
+    "ws://localhost.example/link",
+]
+ODD = ["ws://[::ffff:10.0.0.1]/link", "ws://2130706433/link", "ws://0.0.0.0/link", "ws://127.0.0.1@far/link"]
+
+
+@pytest.mark.parametrize("url", [*FAR, *ALIKE, *ODD])
 def test_nothing_goes_to_another_machine_in_clear_unless_it_is_said(
     url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,7 +58,9 @@ def test_nothing_goes_to_another_machine_in_clear_unless_it_is_said(
     assert parse(["--controller", url, "--insecure"]).controller == url
 
 
-@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/link", "ws://localhost/link", "ws://[::1]/link", "wss://far/link"])
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1:1/link", "ws://localhost/link", "ws://[::1]/link", "ws://127.8.9.1/link", "wss://far/link"]
+)
 def test_what_nobody_can_read_on_the_way_is_not_asked_about(url: str) -> None:
     assert parse(["--controller", url]).controller == url
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.caller_limits import CallerLimits, caller_of
-from controller.config import PerCaller
+from controller.caller_limits import CallerLimits, caller_of, home_of
+from controller.config import PerCaller, Trunk
 from controller.limits import Busy
 
 BOTH = PerCaller(max_calls=2, calls_per_minute=3)
@@ -18,7 +18,54 @@ def test_one_caller_in_every_spelling(other: str) -> None:
         CallerLimits(BOTH).admit(other, ["+4930123", "+4930123", "+4931"], 0)
 
 
-@pytest.mark.parametrize("withheld", ["", "anonymous", "Anonymous", "Restricted", "unknown", "+", " "])
+@pytest.mark.parametrize(
+    ("home", "spellings"),
+    [
+        ("DE", "+4930123456 004930123456 4930123456 030123456 030/123456 0049-30.123_456"),
+        ("DE", "+4930123456 \uff0b\uff14\uff1930123456 030\uff1123456"),
+        ("US", "+12125550123 12125550123 2125550123 (212)555-0123 0012125550123"),
+        ("IT", "+390612345678 00390612345678"),
+        (None, "+4930123456 004930123456 4930123456"),
+    ],
+)
+def test_one_caller_with_and_without_country_code(home: str | None, spellings: str) -> None:
+    assert len({caller_of(each, home) for each in spellings.split()}) == 1
+
+
+def test_others_stay_others() -> None:
+    numbers = (
+        "+4930123456 +3130123456 +49301234567 +4940123456 04930123456 112 5001 0301234 alice alice2 +390612 0039612"
+    )
+    assert len({caller_of(each, "DE") for each in numbers.split()}) == len(numbers.split())
+
+
+def test_trunks_of_one_country_tell_where_short_spellings_are_at_home() -> None:
+    def trunk(code: str | None) -> Trunk:
+        return Trunk.model_validate({"endpoint": "PJSIP/{number}@t", "allow": ["[0-9]+"], "country_code": code})
+
+    assert home_of([trunk("49"), trunk("DE")]) == "DE"
+    assert home_of([trunk("49"), trunk("44")]) is None
+    assert home_of([]) is home_of([trunk(None)]) is None
+
+
+@pytest.mark.parametrize(
+    "withheld",
+    [
+        "0",
+        "000",
+        "+0",
+        "anonymous@anonymous.invalid",
+        "\uff21nonymous",
+        "/",
+        "",
+        "anonymous",
+        "Anonymous",
+        "Restricted",
+        "unknown",
+        "+",
+        " ",
+    ],
+)
 def test_who_withholds_their_number_is_one_caller(withheld: str) -> None:
     with pytest.raises(Busy):
         CallerLimits(BOTH).admit(withheld, ["", "unavailable"], 0)

@@ -25,6 +25,10 @@ from controller.caller_text import LONGEST_NAME, LONGEST_NUMBER, Quoted, name, n
         ("half \ud83d", "half \ufffd"),
         ("z\u0301\u0302\u0303\u0304\u0305algo", "z\u0301\u0302algo"),
         ("line\u2028line\u2029line\x85line", "line line line line"),
+        ("\u3164\u2800\u115f\u1160\uffa0\u034f\u17b4\ufe0f\U000e0101", ""),
+        ("a\u3164b\u2800c", "a b c"),
+        ("\u301dsaid\u301e \uff02he\uff02 \u275dtwice\u275e \u2033", "'said' 'he' 'twice' '"),
+        ("\uff5b\ufe5bcaller\ufe5c\uff5d", "((caller))"),
         ("", ""),
     ],
 )

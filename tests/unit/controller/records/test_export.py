@@ -101,6 +101,14 @@ def test_no_cell_of_a_spreadsheet_is_a_formula(start: str, text: str, column: st
     assert next(csv.reader(io.StringIO(export.head("csv")))) == list(export.COLUMNS)
 
 
+@given(st.text(st.sampled_from('a1;,|\t\n "=+-@＝'), max_size=12))
+def test_nor_is_one_where_semicolons_part_cells(text: str) -> None:
+    for form in ("csv", "cdr"):
+        line = export.line(call(caller=text), form)  # type: ignore[arg-type]
+        for cell in re.split("[;|]", line)[1:]:
+            assert cell.lstrip(' "')[:1] not in tuple("=+-@\t\n＝"), line
+
+
 @pytest.mark.parametrize("caller", ["+49301234567", "5001", "*72", "anonymous", None])
 def test_an_ordinary_number_stays_as_it_is(caller: str | None) -> None:
     lines = [export.line(call(caller=caller), "csv"), export.line(call(caller=caller), "cdr")]
