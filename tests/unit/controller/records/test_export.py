@@ -104,7 +104,7 @@ def test_no_cell_of_a_spreadsheet_is_a_formula(start: str, text: str, column: st
 @given(st.text(st.sampled_from('a1;,|\t\n "=+-@＝'), max_size=12))
 def test_nor_is_one_where_semicolons_part_cells(text: str) -> None:
     for form in ("csv", "cdr"):
-        line = export.line(call(caller=text), form)  # type: ignore[arg-type]
+        line = export.line(call(caller=text), form)
         for cell in re.split("[;|]", line)[1:]:
             assert cell.lstrip(' "')[:1] not in tuple("=+-@\t\n＝"), line
 
