@@ -25,6 +25,7 @@ from bridge.responses import Responses, State, Wish
 from bridge.signals import CancelTimer, Outbox, Send, Timer
 from bridge.tools import ON_HOLD, ToolCalls
 from bridge.turns import Turns
+from bridge.utterances import SPOKEN_MS
 
 PATIENCE_MS = 4000
 """Sound that is left and may be heard before last words."""
@@ -57,6 +58,8 @@ class Orders:
         self.on_hold = False
         self.waiting = False
         """When the hold ends, the caller waits for an answer."""
+        self._again: Wish | None = None
+        """The greeting, where the hold began before half of it was heard."""
         self.caller_muted = False
         """The agent does not hear the caller."""
         self.agent_muted = False
@@ -148,12 +151,17 @@ class Orders:
     def _pause(self) -> None:
         running = self._responses.state in (State.REQUESTED, State.ACTIVE)
         self.waiting = running or self._turns.callers or not self._playout.idle
+        granted = self._responses.granted
+        greeting = granted if self.waiting and granted and granted.greeting else None
         self.on_hold = True
         if self._farewell.active:
             self._farewell.abandon()
             self._responses.forget(last_words=True)
         self._set_deaf(True)
-        self._interruptions.silence()
+        cut = self._interruptions.silence()
+        heard_ms = sum(part.before_ms + part.heard_ms for part in cut)
+        if greeting and heard_ms * 2 < len(self.spec.greeting or "") * SPOKEN_MS and (cut or running):
+            self._again = greeting
         self._out.add(CancelTimer(Timer.TAIL), CancelTimer(Timer.SPEECH))
         self._turns.line_lost()
         self._tools.abandon(ON_HOLD)
@@ -163,8 +171,11 @@ class Orders:
         was, self.on_hold = self.on_hold, False
         self._set_deaf(False)
         self.rule()
+        again, self._again = self._again, None
         if note:
             self._responses.want(Wish(items={self._tell(note)}))
+        elif again:
+            self._responses.want(again)
         elif was and self.waiting and not self._tools.unsettled:
             self._responses.want(Wish())
         self.waiting = False

@@ -198,6 +198,9 @@ class Agent(Section):
     """Seconds with the agent, after which it says `wrap_up` and the call ends. null: no limit."""
     wrap_up: TemplateText = "I am sorry, but we have to end this call now. Thank you, and goodbye."
     """What the agent says when `max_call_s` or a spend limit has been reached."""
+    caller_hold_s: float | None = Field(600.0, ge=5, le=86400)
+    """Seconds for which the caller's or callee's telephone may keep the call on hold. The agent is paused and costs
+    nothing; then the call ends. null: no limit."""
     voicemail: Voicemail | None = None
     """What is left with an answering machine that took our call. null: it is hung up on."""
     recording: Recordings | None = None

@@ -146,6 +146,8 @@ class CallAnswer(Answer):
     """US dollars so far."""
     held_by: str | None
     """Who put the caller on hold, while it lasts."""
+    caller_hold: bool
+    """The caller's or callee's own telephone holds the call: the agent is paused until it is back."""
     muted: tuple[str, ...]
     """Who is not heard by the other."""
     recording: str

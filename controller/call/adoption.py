@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from controller.call import births, closing, stored_call, transferred
+from controller.call import births, caller_hold, closing, stored_call, transferred
 from controller.call import messages as m
 from controller.call.loops import Origin
 from controller.call.machine import Call
@@ -92,6 +92,7 @@ def kept(call: Call, standing: frozenset[str]) -> dict[str, Any]:
         "transfer": _leg(call.transfer) if call.transfer else None,
         "transferred_at": call.transferred_at.isoformat() if call.transferred_at else None,
         "hops": call.origin.hops,
+        "caller_hold": {leg: since.isoformat() for leg, since in call.caller_hold.legs.items()},
         "open_tools": sorted(call.open_tools),
         "standing": sorted(standing),
         **{name: getattr(call, name) for name in _PLAIN},
@@ -147,6 +148,8 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     call.company = {each for each in found["company"] if each in _people(call)}
     call.take_over_tools(found["open_tools"])
     call.state, first = _state(call, state, found)
+    holding = found.get("caller_hold", {})
+    caller_hold.restored(call, {leg: datetime.fromisoformat(since) for leg, since in holding.items()})
     if call.supervision is not None and call.supervision.state == "ringing":
         first.append(m.SupervisionEnded(by="system"))
     undo = (m.StopTone(found["tone"]),) if found.get("tone") else ()
@@ -209,7 +212,7 @@ def _tools(call: Call) -> list[m.Input]:
 
 
 def _timers(call: Call, now: datetime) -> dict[str, float]:
-    found: dict[str, float] = {}
+    found = caller_hold.remaining(call, now)
     longest = call.plan.max_call
     if longest is not None and call.answered_at is not None and call.state is not State.TRANSFERRED:
         found["length"] = max(longest - (now - call.answered_at).total_seconds(), 1.0)

@@ -71,6 +71,12 @@ def back(call: "Call", moved: Transfer) -> list[m.Command]:
     ]
 
 
+def hang_up(moved: Transfer) -> list[m.Command]:
+    """With the call: the target's leg, and the bridge of the talk."""
+    gone: list[m.Command] = [m.HangUp(moved.channel)]
+    return [*gone, m.DestroyBridge(moved.consultation)] if moved.consultation else gone
+
+
 def digit_pressed(call: "Call", what: m.DigitPressed, now: datetime) -> list[m.Command]:
     """By the target: the media leg is with it."""
     accept = DIGITS.get(what.digit)

@@ -45,6 +45,7 @@ def inbound(
         on_ai_failure=_rescues(config, agent, arrival.trunk),
         digits=_digits(config, agent, arrival.trunk),
         max_call=agent.max_call_s,
+        max_hold=agent.caller_hold_s,
         max_transfer=config.transfer.max_s,
         marked_by=marked_by,
         max_hops=config.transfer.max_hops,
@@ -85,6 +86,7 @@ def taken_over(
         on_ai_failure=_rescues(config, agent, trunk),
         digits=_digits(config, agent, trunk),
         max_call=agent.max_call_s,
+        max_hold=agent.caller_hold_s,
         max_transfer=config.transfer.max_s,
         wrap_up=templates.fill(agent.wrap_up, given),
         webhook=webhook,
@@ -141,6 +143,7 @@ def outbound(config: Config, entry: Entry) -> Plan:
         on_ai_failure=_rescues(config, agent, order.trunk),
         digits=_digits(config, agent, order.trunk),
         max_call=agent.max_call_s,
+        max_hold=agent.caller_hold_s,
         max_transfer=config.transfer.max_s,
         wrap_up=templates.fill(agent.wrap_up, order.variables),
     )
@@ -165,6 +168,7 @@ def recast(
             given=given,
             on_ai_failure=_rescues(config, agent, plan.trunk),
             digits=_digits(config, agent, plan.trunk),
+            max_hold=agent.caller_hold_s,
             wrap_up=templates.fill(agent.wrap_up, given),
         )
     if instructions is None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from controller.call import caller_hold
 from controller.call.milestones import (
     CallAnswered,
     ControlChanged,
@@ -53,7 +54,8 @@ def standing(call: "Call") -> Standing:
 
 def _control(call: "Call") -> ControlChanged:
     muted = tuple(sorted(call.muted))
-    return ControlChanged(call.plan.call, call.plan.spec.agent, call.held_by, muted, call.recording)
+    held = caller_hold.shown(call)
+    return ControlChanged(call.plan.call, call.plan.spec.agent, call.held_by, muted, call.recording, held)
 
 
 def changes(call: "Call", before: Standing) -> list[Milestone]:

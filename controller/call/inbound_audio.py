@@ -49,8 +49,6 @@ class InboundAudio:
     losses: int = 0
     """Of the agent, when sound ceased: what an agent that is lost has told does not hold for the next one."""
     counted: dict[str, tuple[m.RtpCounted, datetime]] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
-    """Legs whose far end has put us on hold."""
     rejoined: int = 0
     """How often a leg has joined anew, in this call."""
     in_vain: int = 0
@@ -82,7 +80,6 @@ def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
         case m.TimeUp():
             return _look_at_company(call)
         case m.SipHold(channel, on):
-            (audio.held.add if on else audio.held.discard)(channel)
             audio.counted.pop(channel, None)
             return [] if on or not audio.ceased else _look(call, FIRST_S)
         case m.RtpCounted():
@@ -126,7 +123,7 @@ def _counted(call: "Call", what: m.RtpCounted, now: datetime) -> list[m.Command]
     audio.counted[what.channel] = (what, now)
     if what.received is None:  # no telephone of ours to look at
         return [m.StopTimer(TIMER)] if audio.ceased else []
-    away = what.channel in audio.held or (call.music and what.channel == call.plan.leg)
+    away = what.channel in call.caller_hold.legs or (call.music and what.channel == call.plan.leg)
     if before is None or heard is None or away:
         return []
     dropped = audio.ceased and what.channel == heard[1] and _sound(before, what, now)

@@ -37,6 +37,7 @@ from typing import Any
 from bridge.contract import Counters
 from controller.call import (
     attended,
+    caller_hold,
     closing,
     detection,
     ending,
@@ -103,6 +104,7 @@ class Call:
         self.hold: str | None = None
         """The tool call by which the agent put the caller on hold."""
         self.held_by: str | None = None
+        self.caller_hold = caller_hold.CallerHold()
         self.muted: frozenset[m.Side] = frozenset()
         self.recording = "on" if plan.spec.recording else "off"
         self.participants: dict[str, Participant] = {}
@@ -138,11 +140,13 @@ class Call:
     def handle(self, what: m.Input, now: datetime) -> list[m.Command]:
         """What to do about an input, in order. Never raises for an input that comes late or twice."""
         commands = self._react(what, now)
-        return [*transferred.watched(self, now), *commands]
+        return [*transferred.watched(self, now), *caller_hold.applied(self, commands, now)]
 
     def _react(self, what: m.Input, now: datetime) -> list[m.Command]:
         if self.state is State.ENDED or (isinstance(what, m.Tool) and not self._opened(what.tool_call)):
             return []
+        if caller_hold.concerned(self, what):
+            return caller_hold.happened(self, what, now)
         if isinstance(what, m.LegEntered) and ending.unexpected(self, what.channel):
             return ending.too_late(self, what)
         if self.state is not State.ENDING and (found := participants.concerned(self, what)):
@@ -232,17 +236,10 @@ class Call:
         self.ended_by, self.detail, self.ended_at = by, detail or self.detail, now
         self.state = State.ENDING if self.session_open else State.ENDED
         self.company.clear()
-        commands: list[m.Command] = [m.HangUp(self.plan.leg, sip_reason)]
-        if self.transfer:
-            commands.append(m.HangUp(self.transfer.channel))
-            if self.transfer.consultation:
-                commands.append(m.DestroyBridge(self.transfer.consultation))
-        commands += [
-            *participants.hang_up(self),
-            *supervise.hang_up(self),
-            m.HangUp(self.media),
-            m.DestroyBridge(self.ids.bridge),
-        ]
+        transfers = attended.hang_up(self.transfer) if self.transfer else []
+        others = [*transfers, *participants.hang_up(self), *supervise.hang_up(self)]
+        ours = [m.HangUp(self.media), m.DestroyBridge(self.ids.bridge)]
+        commands: list[m.Command] = [m.HangUp(self.plan.leg, sip_reason), *others, *ours]
         if self.session_open:
             commands += [m.CloseAi("the call ended"), m.StartTimer("end", self.plan.end_deadline)]
         return commands

@@ -127,6 +127,7 @@ class ControlChanged:
     held_by: str | None
     muted: tuple[str, ...]
     recording: str
+    caller_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

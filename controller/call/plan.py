@@ -87,6 +87,8 @@ class Plan:
     """What a key of the person's telephone does: a transfer, or (None) the end of the call."""
     max_call: float | None = None
     """Seconds with the agent before it wraps up."""
+    max_hold: float | None = None
+    """Seconds for which the person may hold the call before it ends."""
     max_transfer: float | None = None
     """Seconds without an agent, after a transfer, before the call ends."""
     origin: Origin = Origin()

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import structlog
 
+from controller.ari.events import ChannelHold, ChannelUnhold, Event
 from controller.ari.resources import Application, Bridge, Channel
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.call import messages as m
@@ -23,6 +24,9 @@ EVERY = 30.0
 """Seconds between two comparisons that nobody has asked for: finds what a request that timed out has left behind."""
 ORPHAN_GRACE = 2.0
 """Seconds for which something of nobody's is left alone: the event that tells of it may still be in our queue."""
+
+HOLDS = "CHANNEL(rtp,hold)"
+"""Whether the far end has put the call on hold: 1 or 0."""
 
 _NO_CALLERS = ("Snoop/", "Recorder/", "Announcer/", "AudioSocket/", "UnicastRTP/", "WebSocket/", "CBAnn/", "Surrogate/")
 _ARGUMENT = re.compile(r'(?:\\.|"(?:\\.|[^"\\])*"|[^,\\"]|["\\])*')
@@ -62,6 +66,12 @@ class Calls(Protocol):
     def left(self, call: str, channel: str) -> None:
         """A leg of it is gone."""
 
+    def holds(self) -> Mapping[str, bool]:
+        """Of each live call's person: the leg, and whether its telephone is known to hold the call."""
+
+    def take(self, event: Event) -> None:
+        """As if Asterisk had told it."""
+
     def entered(self, channel: Channel, arguments: tuple[str, ...]) -> None:
         """A leg of ours is in our app; it may have been told before."""
 
@@ -95,9 +105,10 @@ class Reconciler:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._wanted.wait()
+            missed = self._wanted.is_set()
             self._wanted.clear()
             if self._up():
-                await self.reconcile()
+                await self.reconcile(missed=missed)
             else:
                 self._first_seen.clear()
 
@@ -107,7 +118,8 @@ class Reconciler:
             return EVERY
         return min(EVERY, max(min(self._first_seen.values()) + ORPHAN_GRACE - _now(), 0.0))
 
-    async def reconcile(self) -> None:
+    async def reconcile(self, *, missed: bool = False) -> None:
+        """`missed`: events may have been, and with them who holds a call."""
         before = self._calls.standing()
         try:
             channels = {channel.id: channel for channel in await self._ari.channels()}
@@ -122,6 +134,28 @@ class Reconciler:
         await self._receive(each for each in ours if is_caller(each))
         names = {each.id for each in ours if m.Ids.call_of(each.id) or is_caller(each)}
         await self._remove_orphans(names, self._our_bridges(bridges))
+        if missed:
+            await self._ask_who_holds(channels)
+
+    async def _ask_who_holds(self, channels: Mapping[str, Channel]) -> None:
+        for leg in self._calls.holds():
+            channel = channels.get(leg)
+            if channel is None or not channel.name.startswith("PJSIP/"):
+                continue  # nothing else can tell
+            for _ in range(2):  # an answer may be older than the event that came meanwhile: it has to be given twice
+                held = await self._holds(leg)
+                if held is None or held == self._calls.holds().get(leg, held):
+                    break
+            else:
+                self._calls.take(ChannelHold(channel) if held else ChannelUnhold(channel))
+
+    async def _holds(self, leg: str) -> bool | None:
+        """None: it can't be told."""
+        try:
+            return await self._ari.get_variable(leg, HOLDS) == "1"
+        except AriError as error:
+            log.info("asterisk does not say whether a caller holds the call", channel=leg, reason=str(error))
+            return None
 
     def _our_bridges(self, bridges: Iterable[Bridge]) -> set[str]:
         """Not the application's bridge_ids: an app does not hear of a bridge that no channel of its has ever joined."""

@@ -368,6 +368,9 @@ class Registry:
     def standing(self) -> dict[str, frozenset[str]]:
         return {call: actor.owned.standing for call, actor in self._live.items()}
 
+    def holds(self) -> dict[str, bool]:
+        return {each.call.plan.leg: each.call.plan.leg in each.call.caller_hold.legs for each in self._live.values()}
+
     def owned(self, name: str) -> bool:
         call = self._by_leg.get(name) or m.Ids.call_of(name)
         if call in self._adopted and call in self._live:

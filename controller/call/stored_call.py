@@ -122,6 +122,7 @@ class _Row(_Part):
     supervision: _Supervision | None = None
     transferred_at: _Moment | None = None
     hops: int = 0
+    caller_hold: dict[str, _Moment] = {}
 
 
 def checked(found: object) -> Mapping[str, Any]:

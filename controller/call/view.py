@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from bridge.contract import Counters
+from controller.call import caller_hold
 from controller.call.messages import SupervisionMode, TransferKind
 from controller.call.plan import Participant, State, Supervision, Transfer
 from controller.call.record import BargeIn, Record, Sound, Spread, Turn, Utterance
@@ -112,6 +113,8 @@ class CallView:
     queue: QueueView | None = None
     held_by: str | None = None
     """Who put the caller on hold, while it lasts; the agent itself is `agent`."""
+    caller_hold: bool = False
+    """The caller's or callee's own telephone holds the call."""
     muted: Sequence[Literal["caller", "agent"]] = ()
     """Who is not heard by the other."""
     recording: str = "off"
@@ -172,6 +175,7 @@ def view_of(call: "Call", record: Record) -> CallView:
         first_frame_ms=record.first_frame(),
         cost=record.cost,
         held_by=call.held_by if call.state is State.HOLDING else None,
+        caller_hold=caller_hold.shown(call),
         muted=tuple(sorted(call.muted)) if call.with_agent else (),
         recording=call.recording if call.with_agent else "off",
         participants=tuple(map(participant_view, call.participants.values())),

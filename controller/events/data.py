@@ -187,6 +187,8 @@ class Control(Data):
     agent: str
     held_by: str | None
     """Who put the caller on hold: a token's name, or `agent`; null: nobody."""
+    caller_hold: bool
+    """The caller's or callee's own telephone holds the call: the agent is paused."""
     muted: tuple[Literal["caller", "agent"], ...]
     """Who is not heard by the other."""
     recording: Literal["off", "on", "paused"]

@@ -139,7 +139,7 @@ class Maker:
             case milestones.ParticipantMoved():
                 return shapes.CallParticipant, _picked(what, "leg", "state", "to", "by", "outcome")
             case milestones.ControlChanged():
-                return shapes.CallControl, _picked(what, "agent", "held_by", "muted", "recording")
+                return shapes.CallControl, _picked(what, "agent", "held_by", "caller_hold", "muted", "recording")
             case milestones.ToolTimed():
                 fields = {"tool": what.tool, "seconds": round(what.seconds, 3), "ok": what.ok}
                 return shapes.CallTool, {"state": "answered", **fields}

@@ -103,6 +103,7 @@ async def test_a_call_is_shown_whole() -> None:
                 "latency": {"first_frame_ms": {"p50": 412, "max": 800}},
                 "cost": 0.012346,
                 "held_by": None,
+                "caller_hold": False,
                 "muted": [],
                 "recording": "off",
                 "supervision": None,

@@ -276,3 +276,28 @@ def test_a_watchdog_that_is_a_hair_early_waits_a_whole_moment() -> None:
     stage.now += STUCK_S - 1e-12
     stage.feed(TimerFired(Timer.PROGRESS))
     assert stage.timers[Timer.PROGRESS, ""] - stage.now >= 0.09
+
+
+@pytest.mark.parametrize(("heard_ms", "again"), [(0, True), (400, True), (2000, False)])
+@pytest.mark.parametrize("generated", [True, False])
+def test_a_greeting_that_a_hold_cut_early_is_said_again(heard_ms: int, again: bool, generated: bool) -> None:
+    stage = Stage(greeting="Good day, this is the bakery. Hello!")
+    stage.feed(Greet())
+    stage.feed(events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 2400, done=generated)
+    stage.play(heard_ms)
+    stage.feed(*([events.ResponseDone("r1", "completed")] if generated else []), ON)
+    stage.feed(*([] if generated else [events.ResponseDone("r1", "cancelled")]))
+    assert len(stage.creates) == 1
+    stage.feed(OFF)
+    assert len(stage.creates) == 2
+    assert ("bakery" in instructions(stage)[1]) == again
+
+
+def test_a_greeting_that_was_heard_before_the_hold_is_not_said_again() -> None:
+    stage = Stage(greeting="Good day!")
+    stage.feed(Greet())
+    stage.reply("r1", "i1", 600)
+    stage.play(700)
+    stage.feed(ON, OFF)
+    assert len(stage.creates) == 1

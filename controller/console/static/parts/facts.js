@@ -10,7 +10,7 @@ export function facts(call) {
     ["Caller", call.caller], ["Called", call.callee], ["Agent", call.agent], ["Trunk", call.trunk],
     ["Began", day(call.started_at)], ["Answered", call.answered_at && day(call.answered_at)], ["Ended", call.ended_at && day(call.ended_at)],
     ["Lasted", call.ended_at && lasted(call)], ["Outcome", call.outcome && outcome(call.outcome)], ["Ended by", call.ended_by && outcome(call.ended_by)],
-    ["SIP status", call.sip_status], ["Cause", call.cause], ["Detail", call.detail], ["On hold by", call.held_by], ["Not heard", call.muted.join(", ")],
+    ["SIP status", call.sip_status], ["Cause", call.cause], ["Detail", call.detail], ["On hold by", call.held_by || (call.caller_hold ? "their own telephone" : null)], ["Not heard", call.muted.join(", ")],
     ["Recording", call.recording === "off" ? null : call.recording],
     ["Place in line", call.place], ["Cost", money(call.cost)],
     ["Transfer", call.transfer && `${call.transfer.kind} to ${call.transfer.to}: ${outcome(call.transfer.outcome || call.transfer.state)}`],

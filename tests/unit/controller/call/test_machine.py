@@ -379,6 +379,7 @@ INPUTS = st.one_of(
     st.builds(m.LegEntered, CHANNELS),
     st.just(m.LegEntered(IDS.target(1))),
     st.builds(m.LegRinging, CHANNELS),
+    st.builds(m.SipHold, CHANNELS, st.booleans()),
     st.builds(m.LegGone, CHANNELS, st.sampled_from([None, 16, 17, 19]), st.sampled_from([None, 486])),
     st.just(m.AiReady()),
     st.just(m.AiFailed("transient", "gone")),

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
+from controller.ari.events import ChannelHold, ChannelUnhold, Event
 from controller.ari.resources import Application, Bridge, Channel
 from controller.ari.rest import Ari, AriError, NotFound, Unauthorized
 from controller.call import reconcile
@@ -73,6 +74,14 @@ class Known:
     mine: set[str] = field(default_factory=set)
     fresh: set[str] = field(default_factory=set)
     told: list[tuple[str, ...]] = field(default_factory=list)
+    held: dict[str, bool] = field(default_factory=dict)
+
+    def holds(self) -> Mapping[str, bool]:
+        return dict(self.held)
+
+    def take(self, event: Event) -> None:
+        assert isinstance(event, ChannelHold | ChannelUnhold)
+        self.told.append((type(event).__name__, event.channel.id))
 
     def standing(self) -> Mapping[str, frozenset[str]]:
         return dict(self.legs)
@@ -219,3 +228,29 @@ async def _until(there: Any) -> None:
     async with asyncio.timeout(5):
         while not there():  # noqa: ASYNC110 - what it waits for is no event
             await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("known", "says", "told"),
+    [
+        (False, "1", "ChannelHold"),
+        (True, "0", "ChannelUnhold"),
+        (True, "1", None),
+        (False, "0", None),
+        (True, NotFound("get_variable", 404, "Channel not found"), None),
+    ],
+)
+async def test_after_a_gap_asterisk_is_asked_who_holds_the_call(
+    known: bool, says: str | AriError, told: str | None
+) -> None:
+    calls = Known(mine={CALLER}, held={CALLER: known, "gone": True})
+    pbx = Pbx(listed=[channel(CALLER)], variables={CALLER: says})
+    await made(pbx, calls).reconcile(missed=True)
+    assert [each for each in calls.told if each != ("all owned",)] == ([(told, CALLER)] if told else [])
+
+
+async def test_without_a_gap_and_of_what_is_no_telephone_nobody_is_asked() -> None:
+    for name, missed in (("PJSIP/trunk-00000001", False), ("Local/5001@phones-0001;2", True)):
+        calls = Known(mine={CALLER}, held={CALLER: False})
+        await made(Pbx(listed=[channel(CALLER, name=name)], variables={CALLER: "1"}), calls).reconcile(missed=missed)
+        assert calls.told == [("all owned",)]

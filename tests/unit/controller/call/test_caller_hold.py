@@ -1,0 +1,204 @@
+"""The telephone of the caller (callee, target) puts us on hold: the agent is paused, whatever state the call is in."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bridge import contract
+from controller.call import caller_hold
+from controller.call import messages as m
+from controller.call.changes import changes, standing
+from controller.call.machine import Call
+from controller.call.milestones import ControlChanged
+from controller.call.outcome import Outcome
+from controller.call.plan import Plan, State
+from controller.call.record import Record
+from controller.call.view import view_of
+from tests.unit.controller.call.test_adoption import known
+from tests.unit.controller.call.test_adoption import talking as adoptable
+from tests.unit.controller.call.test_machine import CALL, CALLER, HUMAN, IDS, NOW, OVER, SORRY, SPEC, TARGET, feed
+
+HELD, BACK = m.SipHold(CALLER, on=True), m.SipHold(CALLER, on=False)
+LIMIT = m.StartTimer("caller_hold_s", 600.0)
+READY: tuple[m.Input, ...] = (m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing())
+TARGET_LEG = IDS.target(1)
+ATTENDED = m.Target(TARGET.dial, TARGET.shown, kind="attended")
+
+
+def ringing(**more: Any) -> Call:
+    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, max_call=60.0, max_hold=600.0, **more), NOW)
+    call.start()
+    return call
+
+
+def talking(*inputs: m.Input, **more: Any) -> Call:
+    call = ringing(**more)
+    feed(call, *READY, *inputs)
+    return call
+
+
+def later(call: Call, seconds: float, *inputs: m.Input) -> list[m.Command]:
+    return [each for what in inputs for each in call.handle(what, NOW + timedelta(seconds=seconds))]
+
+
+def resumes(commands: list[m.Command]) -> list[str | None]:
+    return [each.note for each in commands if isinstance(each, m.ResumeAi)]
+
+
+def told(commands: list[m.Command]) -> list[str]:
+    orders = [each.order for each in commands if isinstance(each, m.OrderAi)]
+    return [each.text for each in orders if isinstance(each, contract.Inform) and not each.respond]
+
+
+def test_the_agent_is_paused_without_music_and_goes_on_and_is_told() -> None:
+    call = talking()
+    assert feed(call, HELD) == [m.PauseAi(), LIMIT]
+    assert feed(call, HELD) == [], "told twice: telephones change their music"
+    assert (call.state, call.music) == (State.TALKING, False)
+    commands = later(call, 43, BACK)
+    assert commands[0] == m.StopTimer("caller_hold_s")
+    assert resumes(commands) == [None], "it speaks only if something was unfinished"
+    assert "for 42 seconds" in told(commands)[0]
+    assert later(call, 44, BACK) == []
+
+
+def test_of_a_moment_the_model_is_not_told() -> None:
+    call = talking(HELD)
+    commands = later(call, 1.7, BACK)
+    assert (resumes(commands), told(commands)) == ([None], [])
+
+
+def test_who_holds_for_too_long_is_hung_up_on_and_the_record_says_why() -> None:
+    call = talking(HELD)
+    assert m.HangUp(CALLER) in later(call, 600, m.TimeUp("caller_hold_s"))
+    assert (call.outcome, call.ended_by, call.detail) == (Outcome.ANSWERED, "system", "caller_hold_s")
+
+
+def test_the_limit_that_comes_late_or_is_not_set_ends_nothing() -> None:
+    call = talking(HELD, BACK)
+    assert feed(call, m.TimeUp("caller_hold_s")) == []
+    unlimited = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), NOW)
+    unlimited.start()
+    feed(unlimited, *READY)
+    assert feed(unlimited, HELD) == [m.PauseAi()]
+
+
+@pytest.mark.parametrize("channel", [IDS.media, TARGET_LEG, "another"])
+def test_other_legs_that_hold_are_nobodys_business(channel: str) -> None:
+    call = talking()
+    assert feed(call, m.SipHold(channel, on=True)) == []
+
+
+# ---------------------------------------------------------------- whatever else happens
+
+
+@pytest.mark.parametrize("before", range(len(READY) + 1))
+def test_a_hold_before_the_greeting_keeps_it_until_the_caller_is_there(before: int) -> None:
+    call = ringing()
+    commands = later(call, 1, *READY[:before], HELD, *READY[before:])
+    assert call.state is State.TALKING
+    greeted = commands.index(m.GreetCaller())
+    assert (commands.index(m.PauseAi()) > greeted) == (before == len(READY))
+    assert resumes(feed(call, BACK)) == [None]
+
+
+def test_a_hold_of_ours_within_theirs_and_theirs_within_ours() -> None:
+    call = talking(HELD)
+    feed(call, m.HoldAsked("ops"))
+    commands = feed(call, m.ResumeAsked("ops"))
+    assert m.StopMusic(CALLER) in commands
+    assert resumes(commands) == []
+    assert resumes(feed(call, BACK)) == [None]
+
+    call = talking(m.HoldAsked("ops"), HELD)
+    assert resumes(feed(call, BACK)) == []
+    assert resumes(feed(call, m.ResumeAsked("ops"))) == [None]
+
+
+def test_the_news_of_a_failed_transfer_waits_for_the_caller() -> None:
+    call = talking(m.TransferAsked(TARGET, "agent", "t1"), HELD)
+    commands = feed(call, m.LegGone(TARGET_LEG, 17, 486))
+    assert resumes(commands) == []
+    assert m.AnswerAiTool("t1", "The transfer did not succeed: busy. The caller is still with you.", False) in commands
+    call = talking(m.DigitPressed("0"), HELD, digits={"0": TARGET})
+    assert resumes(feed(call, m.LegGone(TARGET_LEG, 17, 486))) == []
+    (note,) = resumes(feed(call, BACK))
+    assert "busy" in (note or "")
+
+
+def test_who_is_transferred_meanwhile_is_under_no_such_limit() -> None:
+    call = talking(m.TransferAsked(TARGET, "ops"), HELD)
+    assert m.StopTimer("caller_hold_s") in feed(call, m.LegEntered(TARGET_LEG))
+    assert (call.state, feed(call, m.TimeUp("caller_hold_s"), BACK, HELD)) == (State.TRANSFERRED, [])
+
+
+def test_in_a_consultation_it_is_the_target_that_counts() -> None:
+    call = talking(m.TransferAsked(ATTENDED, "ops"), HELD)
+    assert resumes(feed(call, m.LegEntered(TARGET_LEG))) != [], "the agent talks to somebody else"
+    assert feed(call, BACK, HELD) == []
+    assert feed(call, m.SipHold(TARGET_LEG, on=True)) == [m.PauseAi()], "`decide` limits it"
+    assert resumes(later(call, 5, m.SipHold(TARGET_LEG, on=False))) == [None]
+    commands = feed(call, m.LegGone(TARGET_LEG, 16))
+    assert (call.state, resumes(commands)) == (State.TALKING, [])
+    assert resumes(feed(call, BACK)) != []
+
+
+def test_last_words_that_nobody_would_hear_are_not_said() -> None:
+    call = talking(HELD)
+    commands = feed(call, m.TimeUp("length"))
+    assert not [each for each in commands if isinstance(each, m.SayLast)]
+    assert m.HangUp(CALLER) in commands
+    assert (call.state, call.detail) == (State.ENDING, "max_call_s")
+
+
+def test_another_worker_starts_paused() -> None:
+    call = talking(HELD)
+    feed(call, m.WorkerLost("killed"))
+    commands = later(call, 101, m.AiReady(), m.LegEntered(IDS.later_media(2)), m.MediaFlowing())
+    assert call.state is State.TALKING
+    assert commands.index(m.PauseAi()) < commands.index(m.GreetCaller())
+    assert m.StartTimer("caller_hold_s", 500.0) in commands
+    assert resumes(later(call, 101, BACK)) == [None]
+
+
+def test_others_in_the_call_hear_the_agent() -> None:
+    joined = [m.ParticipantAsked("p1", TARGET, "ops"), m.LegEntered("p1"), m.LegJoined("p1")]
+    call = talking(HELD)
+    commands = later(call, 60, *joined)
+    assert (call.company, resumes(commands)) == ({"p1"}, [None])
+    assert not [each for each in told(commands) if "are back" in each], "the caller is not"
+    assert m.PauseAi() in feed(call, m.LegGone("p1", 16))
+
+
+def test_a_lost_agent_and_an_ended_call_ask_nothing_of_anybody() -> None:
+    call = talking(HELD, on_ai_failure=(SORRY, HUMAN))
+    feed(call, m.AiFailed("transient", "gone"))
+    assert resumes(feed(call, BACK, HELD, BACK)) == []
+    call = talking(HELD, m.HangUpAsked("ops"))
+    assert feed(call, BACK, HELD) == []
+    feed(call, OVER)
+    assert feed(call, HELD) == []
+
+
+# ---------------------------------------------------------------- those who watch
+
+
+def test_it_is_shown_and_told() -> None:
+    call = talking()
+    before = standing(call)
+    feed(call, HELD)
+    assert view_of(call, Record()).caller_hold
+    assert changes(call, before) == [ControlChanged(CALL, SPEC.agent, None, (), "off", caller_hold=True)]
+    feed(call, BACK)
+    assert not view_of(call, Record()).caller_hold
+
+
+def test_the_next_controller_knows() -> None:
+    call = adoptable()
+    feed(call, HELD)
+    found = known(call, 101)
+    assert found.timers[caller_hold.LIMIT] == 500.0
+    assert caller_hold.shown(found.call)
+    assert feed(found.call, HELD) == [], "the worker is paused"
+    assert resumes(later(found.call, 200, BACK)) == [None]
