@@ -238,7 +238,7 @@ class Call:
         self.company.clear()
         transfers = attended.hang_up(self.transfer) if self.transfer else []
         others = [*transfers, *participants.hang_up(self), *supervise.hang_up(self)]
-        ours = [m.HangUp(self.media), m.DestroyBridge(self.ids.bridge)]
+        ours: list[m.Command] = [m.HangUp(self.media), m.DestroyBridge(self.ids.bridge)]
         commands: list[m.Command] = [m.HangUp(self.plan.leg, sip_reason), *others, *ours]
         if self.session_open:
             commands += [m.CloseAi("the call ended"), m.StartTimer("end", self.plan.end_deadline)]

@@ -163,7 +163,7 @@ def test_another_worker_starts_paused() -> None:
 
 
 def test_others_in_the_call_hear_the_agent() -> None:
-    joined = [m.ParticipantAsked("p1", TARGET, "ops"), m.LegEntered("p1"), m.LegJoined("p1")]
+    joined: list[m.Input] = [m.ParticipantAsked("p1", TARGET, "ops"), m.LegEntered("p1"), m.LegJoined("p1")]
     call = talking(HELD)
     commands = later(call, 60, *joined)
     assert (call.company, resumes(commands)) == ({"p1"}, [None])
