@@ -53,7 +53,7 @@ from controller.instance import Holder, StoreLock
 from controller.live_book import LiveBook
 from controller.media_checks import MediaChecks
 from controller.metrics import Metrics, Present
-from controller.outbound.depth import Depth
+from controller.outbound.depth import Depth, SuspendedTrunks
 from controller.outbound.dialer import Dialer
 from controller.outbound.orders import Orders
 from controller.outbound.queue import Queue
@@ -133,7 +133,8 @@ class Controller:
         queue = Queue(database)
         self._depth = Depth(queue, metrics.registry)
         self.dialer = Dialer(config, queue, self.registry.place, self._observe)
-        self.orders = Orders(config, queue, self.dialer.wake, self._observe)
+        metrics.registry.register(SuspendedTrunks(config.trunks, self.dialer.breakers))
+        self.orders = Orders(config, queue, self.dialer.wake, self._observe, self.dialer.breakers)
         self.scenery = Scenery(self.workers.tell_all, self.registry.cost)
         self.workers.on_scenes = self.scenery.take
         self._reconciler = Reconciler(ari, self.registry, lambda: self.registry.ready()["asterisk"])
@@ -164,6 +165,7 @@ class Controller:
         self.traces.observe(what, now)
         if not isinstance(what, milestones.Stepped):
             self._tracing.observe(what, now)
+            self.dialer.observe(what)
             self.live_book.observe(what)
             self._metrics.observe(what)
             self.events.observe(what)
@@ -332,7 +334,7 @@ class Controller:
             more=more,
             extra_routes=routes,
             kept=Kept(self.database, trail),
-            warnings=lambda: warnings_of(self.workers, self._tasks.failing),
+            warnings=lambda: warnings_of(self.workers, self._tasks.failing, self.dialer.breakers),
         )
 
     def _replaced(self, by: str) -> None:

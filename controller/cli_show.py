@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from controller.api.answers import AttemptAnswer, CallAnswer, CallDetailAnswer, QueueAnswer
+from controller.api.answers import AttemptAnswer, CallAnswer, CallDetailAnswer, QueueAnswer, SuspendedTrunkAnswer
 from controller.api.audit import AuditPage
 from controller.api.events import LetterPage
 from controller.client import StreamEvent
@@ -86,9 +86,16 @@ def _attempt(one: AttemptAnswer) -> str:
     return f"{one.at:%F %T}: {one.result}" + (f" ({', '.join(told)})" if told else "")
 
 
+def _suspended(one: SuspendedTrunkAnswer) -> str:
+    status = f" (SIP {one.sip_status})" if one.sip_status is not None else ""
+    return f"{one.trunk}: {one.outcome}{status}, tried again at {one.next_probe_at:%T} UTC"
+
+
 def queue_table(queue: QueueAnswer) -> Table:
     table = Table("queued", "dialling", "ended", "paused", box=None)
     paused = "everything" if queue.paused else ", ".join(queue.paused_trunks) or "no"
+    if queue.suspended_trunks:
+        paused += "; failing: " + ", ".join(map(_suspended, queue.suspended_trunks))
     table.add_row(*(str(queue.counts.get(status, 0)) for status in ("queued", "dialling", "ended")), _plain(paused))
     return table
 

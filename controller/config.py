@@ -22,7 +22,7 @@ from controller.config_bridge import Bridge
 from controller.config_canary import Canary
 from controller.config_checks import complete, problems_of
 from controller.config_errors import ConfigError, ConfigErrors, Path, dotted, render
-from controller.config_outbound import CallingHours, Outbound, Retries
+from controller.config_outbound import CallingHours, CircuitBreaker, Outbound, Retries
 from controller.config_records import Records
 from controller.config_routes import Route
 from controller.config_shutdown import Shutdown
@@ -110,6 +110,8 @@ class Trunk(Section):
     """When calls may be placed over it; outside of it they wait. Without it: always."""
     retries: Retries = Field(default_factory=dict)
     """By result: what is tried again. Nothing by default."""
+    circuit_breaker: CircuitBreaker | None = Field(default_factory=CircuitBreaker)
+    """When queued calls are not placed over a trunk that fails again and again. null: they always are."""
 
 
 class DialplanContext(Section):

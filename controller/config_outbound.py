@@ -94,6 +94,16 @@ class Retry(Section):
 Retries = dict[Retried, Retry]
 
 
+class CircuitBreaker(Section):
+    """After several calls in a row that the trunk could not carry, no queued call is placed over it for a while."""
+
+    faults: int = Field(5, ge=1, le=1000)
+    """In a row: congestion (SIP 5xx), `trunk_fault`, no way to the trunk, or no sign of life within the ring time."""
+    pause_s: float = Field(15.0, gt=0, le=86400)
+    """Seconds until one call tries the trunk. If that fails, too, the next pause is twice as long."""
+    longest_pause_s: float = Field(300.0, gt=0, le=86400)
+
+
 class Outbound(Section):
     """The queue of calls to be placed."""
 

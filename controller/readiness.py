@@ -1,13 +1,20 @@
 """What /readyz warns of: what works again by itself, or not, and does not keep callers from being served."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
+from controller.outbound.trunk_breaker import TrunkBreakers
 from controller.worker_choice import unreached
 from controller.workers import Workers
 
 
-def warnings_of(workers: Workers, failing: Iterable[str]) -> list[str]:
+def warnings_of(workers: Workers, failing: Iterable[str], breakers: TrunkBreakers) -> list[str]:
     """`failing`: names of tasks."""
     unstartable = [f"worker {name} can't be started: {why}" for name, why in workers.unstartable.items()]
     tasks = (f"the task `{name}` failed; the log has more" for name in failing)
-    return [*unstartable, *unreached(workers.all()), *tasks]
+    suspended = (
+        f"trunk {each.trunk} fails again and again ({each.outcome}, SIP {each.sip_status or 'status unknown'}): no "
+        "queued call is placed over it for now"
+        for each in breakers.all_suspended(datetime.now(UTC))
+    )
+    return [*unstartable, *unreached(workers.all()), *tasks, *suspended]

@@ -258,12 +258,30 @@ class CallPage(Answer):
     """For the query's `before`: the page that follows; null on the last one."""
 
 
+class SuspendedTrunkAnswer(Answer):
+    """A trunk that has failed again and again (`trunks.*.circuit_breaker`): no queued call is placed over it."""
+
+    trunk: str
+    since: Moment
+    faults: int
+    """In a row."""
+    next_probe_at: Moment
+    """When one call tries it."""
+    probing: bool
+    """That moment has come."""
+    outcome: str
+    """Of the latest fault."""
+    sip_status: int | None
+
+
 class QueueAnswer(Answer):
     counts: dict[str, int]
     """By status."""
     paused: bool
     """Nobody is called over any trunk."""
     paused_trunks: tuple[str, ...]
+    suspended_trunks: tuple[SuspendedTrunkAnswer, ...] = ()
+    """`resume` has them tried at once."""
 
     @classmethod
     def of(cls, summary: Summary) -> "QueueAnswer":
@@ -297,4 +315,5 @@ def _queue_fields(summary: Summary) -> dict[str, Any]:
         "counts": {status.value: summary.counts.get(status, 0) for status in Status},
         "paused": ALL_TRUNKS in summary.paused,
         "paused_trunks": tuple(sorted(summary.paused - {ALL_TRUNKS})),
+        "suspended_trunks": tuple(map(SuspendedTrunkAnswer.model_validate, summary.suspended)),
     }

@@ -13,6 +13,8 @@ def input_of(event: events.Event) -> tuple[str, m.Input] | None:
             return playback, m.SoundOver(playback)
         case events.ChannelStateChange(channel=channel) if channel.state == "Ringing":
             return channel.id, m.LegRinging(channel.id)
+        case events.Dial(peer=channel, dialstatus="PROGRESS"):  # the network's own sound, instead of ringing
+            return channel.id, m.LegRinging(channel.id)
         case events.ChannelHold(channel=channel):
             return channel.id, m.SipHold(channel.id, on=True)
         case events.ChannelUnhold(channel=channel):

@@ -7,7 +7,6 @@ store needs, beside the calls.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +20,9 @@ from controller.call.outcome import Outcome
 from controller.config import Config
 from controller.outbound import decisions, pictures
 from controller.outbound.entry import INTERRUPTED, REJECTED, Attempt, Entry, Status
-from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue
+from controller.outbound.errand import Dialling, Errand
+from controller.outbound.queue import ALL_TRUNKS, Queue
+from controller.outbound.trunk_breaker import TrunkBreakers, TrunkSuspended, fault_of
 from controller.store.database import StoreError
 from controller.usage import UsedUp
 
@@ -36,8 +37,8 @@ REST_SECONDS = 5.0
 """Nobody is called for so long after a call that failed before it was dialled: the next one would, too."""
 STORE_AWAY_SECONDS = 1.0
 FORGET_EVERY = 3600.0
-LEAVE_SECONDS, FINISH_SECONDS = 6.0, 5.0
-"""An answer of Asterisk takes up to 5."""
+FINISH_SECONDS = 5.0
+_NOTHING_OF_THE_TRUNK = (Outcome.FAILED, Outcome.CANCELLED, Outcome.NO_ROOM, INTERRUPTED, REJECTED)
 SAVE_AGAIN_SECONDS = (0.2, 1.0, 5.0, 15.0)
 
 
@@ -50,79 +51,6 @@ class Place(Protocol):
     view.NotReady and view.UnknownName: then nothing has begun, and the errand hears nothing."""
 
     def __call__(self, entry: Entry, errand: "Errand") -> None: ...
-
-
-class _Dialling:
-    """Calls between "it is written down that they are dialled" and Asterisk's answer. Once it is closed nobody enters:
-    the call waits, and is the next controller's to dial."""
-
-    def __init__(self) -> None:
-        self._closed = False
-        self._inside = 0
-        self._empty = asyncio.Event()
-        self._empty.set()
-
-    async def enter(self) -> None:
-        if self._closed:
-            await asyncio.Event().wait()
-        self._inside += 1
-        self._empty.clear()
-
-    def leave(self) -> None:
-        self._inside -= 1
-        if not self._inside:
-            self._empty.set()
-
-    async def close(self) -> None:
-        """Returns when nobody is inside."""
-        self._closed = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE_SECONDS):
-                await self._empty.wait()
-
-
-class Errand:
-    """One attempt. Call control waits for `before_dial` before it asks Asterisk to dial, says `after_dial` when it has
-    asked, and `over` once."""
-
-    def __init__(
-        self,
-        entry: Entry,
-        queue: Queue,
-        done: Callable[["Errand", view.CallView], None],
-        dialling: _Dialling | None = None,
-    ) -> None:
-        self.entry = entry
-        self.began = _now()
-        self.dialled = False
-        self.trunk = entry.order.trunk
-        self._queue = queue
-        self._done = done
-        self._dialling = dialling or _Dialling()
-
-    async def before_dial(self) -> None:
-        """Raises view.WrongState: the call must not be dialled."""
-        await self._dialling.enter()
-        try:
-            await self._write_down()
-        except BaseException:
-            self._dialling.leave()
-            raise
-
-    def after_dial(self) -> None:
-        self._dialling.leave()
-
-    async def _write_down(self) -> None:
-        try:
-            await self._queue.dial(self.entry.id, _now())
-        except NotQueued:
-            raise view.WrongState("The call was cancelled before it was dialled.") from None
-        except StoreError as error:
-            raise view.WrongState(f"The call can't be written down, so it is not dialled: {error}") from error
-        self.dialled = True
-
-    def over(self, call: view.CallView) -> None:
-        self._done(self, call)
 
 
 @dataclass(slots=True)
@@ -144,11 +72,12 @@ class Dialer:
     ) -> None:
         self._observe = observe
         self._config = config
+        self.breakers = TrunkBreakers(config.trunks)
         self._queue = queue
         self._place = place
         self._under_way: dict[str, Errand] = {}
         self._saving: set[asyncio.Task[None]] = set()
-        self._dialling = _Dialling()
+        self._dialling = Dialling()
         self._news = asyncio.Event()
         self._forgot: datetime | None = None
         self._began = _now()
@@ -167,13 +96,27 @@ class Dialer:
         if entry is None or entry.status is not Status.DIALLING:
             return None
         errand = Errand(entry, self._queue, self._over, self._dialling)
-        errand.dialled = True
+        errand.dialled_at = entry.dialled_at or _now()
         self._under_way[call] = errand
         return errand
 
     def wake(self) -> None:
         """Something has changed: a new call, an end, a pause."""
         self._news.set()
+
+    def observe(self, what: milestones.Milestone) -> None:
+        """Of any call: a telephone that rings shows that its trunk works."""
+        match what:
+            case milestones.CallRang(call=call) | milestones.CallAnswered(call=call) if call in self._under_way:
+                errand = self._under_way[call]
+                if not errand.got_through:
+                    errand.got_through = True
+                    self._got_through(errand.trunk)
+
+    def _got_through(self, trunk: str) -> None:
+        if self.breakers.got_through(trunk):
+            log.info("the trunk works again; queued calls are placed over it", trunk=trunk)
+            self.wake()
 
     @property
     def under_way(self) -> frozenset[str]:
@@ -239,7 +182,8 @@ class Dialer:
             return NO_ROOM_SECONDS
         if found.placed:
             return 0.0
-        upcoming = await self._queue.next_moment(_now())
+        moments = (await self._queue.next_moment(now), self.breakers.next_moment(now))  # also what has come meanwhile
+        upcoming = min((moment for moment in moments if moment is not None), default=None)
         return min(max((upcoming - _now()).total_seconds(), 0.0), LONGEST_SLEEP) if upcoming else LONGEST_SLEEP
 
     async def _place_due(self, now: datetime, paused: frozenset[str], found: _Round) -> None:
@@ -254,7 +198,7 @@ class Dialer:
                 if len(decisions.lines(self._config, entry)) <= 1:  # what follows may go where this one may not
                     full.add((order.trunk, order.agent))
                 self._tell_why(order.trunk, reason)
-                found.no_room = found.no_room or not isinstance(reason, UsedUp)
+                found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
             except view.NotReady:
                 found.no_room = True
                 return
@@ -307,7 +251,10 @@ class Dialer:
 
     def _place_by(self, trunk: str, entry: Entry, errand: Errand) -> None:
         errand.trunk = trunk
+        self.breakers.check(trunk, _now())
         self._place(replace(entry, order=replace(entry.order, trunk=trunk)), errand)
+        if self.breakers.placed(trunk, entry.id):
+            log.info("a call tries the trunk that has failed", trunk=trunk, call=entry.id)
 
     async def _forget(self, now: datetime) -> None:
         if self._forgot is None or now - self._forgot > timedelta(seconds=FORGET_EVERY):
@@ -327,32 +274,59 @@ class Dialer:
         if not errand.dialled and result == Outcome.FAILED:
             self._rest_until = _now() + timedelta(seconds=REST_SECONDS)
         attempt = Attempt(errand.began, result, detail, errand.trunk, cause=call.cause, sip_status=call.sip_status)
-        self._save(errand, attempt)
+        self._save(errand, attempt, self._judge(errand, attempt))
 
-    def _save(self, errand: Errand, attempt: Attempt) -> None:
-        task = asyncio.create_task(self._settle(errand, attempt), name=f"result of {errand.entry.id}")
+    def _judge(self, errand: Errand, attempt: Attempt) -> datetime | None:
+        """What the end of a call says of its trunk. The moment from which the call may be placed again, if this was no
+        attempt to reach the number."""
+        trunk, now = errand.trunk, _now()
+        if errand.dialled_at is None or attempt.result in _NOTHING_OF_THE_TRUNK:
+            self.breakers.without_answer(trunk, errand.entry.id)
+            return None
+        line = self._config.trunks.get(trunk)
+        timeout = errand.entry.order.timeout or (line.timeout if line else 0.0)
+        rang = now - errand.dialled_at
+        through = errand.got_through
+        fault = fault_of(attempt.result, attempt.sip_status, got_through=through, rang_s=rang, timeout=timeout)
+        if fault is None:
+            if not through:  # how a conversation ends says nothing of the trunk at this moment
+                self._got_through(trunk)
+            return None
+        opened, due_at = self.breakers.failed(trunk, errand.entry.id, fault, now)
+        if opened:
+            told = {"result": attempt.result, "sip_status": attempt.sip_status}
+            log.error("a trunk fails again and again; no queued call is placed over it for now", trunk=trunk, **told)
+        return due_at
+
+    def _save(self, errand: Errand, attempt: Attempt, put_back_at: datetime | None = None) -> None:
+        task = asyncio.create_task(self._settle(errand, attempt, put_back_at), name=f"result of {errand.entry.id}")
         self._saving.add(task)
         task.add_done_callback(self._saving.discard)
 
-    async def _settle(self, errand: Errand, attempt: Attempt) -> None:
+    async def _settle(self, errand: Errand, attempt: Attempt, put_back_at: datetime | None) -> None:
         """Until it is written: a row that stays `dialling` would be told as interrupted by the next controller."""
         entry, now = errand.entry, _now()
         trunk = self._config.trunks.get(entry.order.trunk)
         what = decisions.after(trunk, entry, attempt, now, dialled=errand.dialled)
         onward = decisions.passed_on(self._config, entry, attempt, now)
-        if onward is not None:
+        if onward is not None and not self.breakers.suspended(onward, now):
+            put_back_at = None
             log.warning("a trunk can't be used; the next one is tried", call=entry.id, trunk=attempt.trunk, next=onward)
             attempt, what = replace(attempt, passed_to=onward), decisions.Again(now)
         tries = 0
         while True:
             try:
-                await self._queue.settle(entry.id, attempt, what, now)
+                if put_back_at is not None:
+                    await self._queue.put_back(entry.id, put_back_at)
+                else:
+                    await self._queue.settle(entry.id, attempt, what, now)
                 break
             except StoreError as error:
                 log.error("how a call ended can't be written down yet", call=entry.id, reason=str(error))
                 await asyncio.sleep(SAVE_AGAIN_SECONDS[min(tries, len(SAVE_AGAIN_SECONDS) - 1)])
                 tries += 1
-        again = what.due_at.isoformat() if isinstance(what, decisions.Again) else None
+        due_at = put_back_at or (what.due_at if isinstance(what, decisions.Again) else None)
+        again = due_at.isoformat() if due_at is not None else None
         log.info("attempt written down", call=entry.id, result=attempt.result, tried_again_at=again)
         await self._tell(entry.id)
         self._under_way.pop(entry.id, None)

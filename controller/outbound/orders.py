@@ -20,6 +20,7 @@ from controller.events.receivers import Receivers
 from controller.outbound import decisions, pictures
 from controller.outbound.entry import Entry, Order, Status
 from controller.outbound.queue import ALL_TRUNKS, Queue, QueueFull
+from controller.outbound.trunk_breaker import SuspendedTrunk, TrunkBreakers
 
 log = structlog.get_logger()
 
@@ -45,10 +46,12 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The queue as a whole. `paused`: trunks over which nobody is called, ALL_TRUNKS for all of them."""
+    """The queue as a whole. `paused`: trunks over which nobody is called, ALL_TRUNKS for all of them. `suspended`:
+    those that fail again and again."""
 
     counts: Mapping[Status, int]
     paused: frozenset[str]
+    suspended: tuple[SuspendedTrunk, ...] = ()
 
 
 class Ordering(Protocol):
@@ -68,8 +71,14 @@ class Orders:
     """`wake` tells the dialer that there is something new; `observe` is told of calls that wait, or do no longer."""
 
     def __init__(
-        self, config: Config, queue: Queue, wake: Callable[[], None], observe: Observe = milestones.unobserved
+        self,
+        config: Config,
+        queue: Queue,
+        wake: Callable[[], None],
+        observe: Observe = milestones.unobserved,
+        breakers: TrunkBreakers | None = None,
     ) -> None:
+        self._breakers = breakers or TrunkBreakers({})
         self._observe = observe
         self._receivers = Receivers(config.webhooks, config.call_webhooks)
         self._config = config
@@ -145,7 +154,8 @@ class Orders:
         return [self.view_of(entry) for entry in await self._queue.page(status, before=before, limit=limit)]
 
     async def summary(self) -> Summary:
-        return Summary(await self._queue.counts(), await self._queue.pauses())
+        suspended = tuple(self._breakers.all_suspended(datetime.now(UTC)))
+        return Summary(await self._queue.counts(), await self._queue.pauses(), suspended)
 
     async def pause(self, trunk: str | None, *, by: str) -> Summary:
         """Nobody is called any more; calls under way go on. None: over no trunk. Raises UnknownName."""
@@ -156,6 +166,7 @@ class Orders:
     async def resume(self, trunk: str | None, *, by: str) -> Summary:
         """None: over all trunks. Raises UnknownName."""
         await self._queue.resume(self._trunk(trunk))
+        self._breakers.reset(trunk)
         log.info("queue resumed", trunk=trunk, by=by)
         self._wake()
         return await self.summary()

@@ -149,6 +149,12 @@ class Queue:
                 values = {"attempts": [*attempts, _written(attempt)], **_after(what, now)}
                 await store.execute(update(calls).where(calls.c.id == call).values(values))
 
+    async def put_back(self, call: str, due_at: datetime) -> None:
+        """The attempt under way is none: nobody was reached, and that was not the number's doing."""
+        async with self._database.writing() as store:
+            values = {"status": Status.QUEUED, "due_at": due_at, "dialled_at": None, "untold": True}
+            await store.execute(update(calls).where(calls.c.id == call, _is(Status.DIALLING)).values(values))
+
     async def give_up(self, call: str, what: Over, now: datetime) -> bool:
         """Ends a call that waits; False: it does not wait."""
         async with self._database.writing() as store:

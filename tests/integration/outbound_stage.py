@@ -11,8 +11,9 @@ from typing import Any
 from controller import limits
 from controller.call import view
 from controller.config import Config
-from controller.outbound.dialer import Dialer, Errand
+from controller.outbound.dialer import Dialer
 from controller.outbound.entry import Entry, Status
+from controller.outbound.errand import Errand
 from controller.outbound.orders import Orders, Wish
 from controller.outbound.queue import Queue
 from controller.store.database import Database
@@ -115,7 +116,7 @@ async def office(folder: Path, control: FakeControl | None = None, **keys: Any) 
         dialer = Dialer(loaded, queue, control.place)
         task = asyncio.create_task(dialer.run())
         try:
-            yield Office(control, queue, dialer, Orders(loaded, queue, dialer.wake))
+            yield Office(control, queue, dialer, Orders(loaded, queue, dialer.wake, breakers=dialer.breakers))
         finally:
             task.cancel()
             await asyncio.wait({task})

@@ -15,8 +15,9 @@ from pathlib import Path
 from sqlalchemy import select
 
 from controller.call.milestones import Milestone
-from controller.outbound.dialer import Dialer, Errand
+from controller.outbound.dialer import Dialer
 from controller.outbound.entry import Entry, Status
+from controller.outbound.errand import Errand
 from controller.outbound.orders import Orders, Wish
 from controller.outbound.queue import Queue
 from controller.store.tables_outbound import outbound_calls

@@ -2,7 +2,7 @@
 import { ask, query } from "../lib/api.js";
 import { field } from "../lib/dialog.js";
 import { every, fill, h, paced, refill } from "../lib/dom.js";
-import { day, outcome, party } from "../lib/format.js";
+import { day, outcome, party, time } from "../lib/format.js";
 import { listen } from "../lib/streams.js";
 import { table } from "../lib/table.js";
 import { attempt, failed } from "../lib/toasts.js";
@@ -64,7 +64,9 @@ function attempts(call) {
 
 function draw(tiles, found) {
   const paused = found.paused ? "Paused" : found.paused_trunks.length ? `Paused: ${found.paused_trunks.join(", ")}` : "Calling";
-  const shown = [...Object.entries(found.counts).map(([name, count]) => [name, String(count)]), ["Dialler", paused]];
+  const shown = [...Object.entries(found.counts).map(([name, count]) => [name, String(count)]), ["Dialler", paused],
+    ...(found.suspended_trunks || []).map((each) => [`Trunk ${each.trunk} fails`,
+      `${outcome(each.outcome)}${each.sip_status ? ` (SIP ${each.sip_status})` : ""}, tried again at ${time(each.next_probe_at)}`])];
   fill(tiles, shown.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value))));
 }
 
