@@ -13,6 +13,7 @@ from bridge.orders import Orders
 from bridge.outage import Outage
 from bridge.playout import Playout
 from bridge.realtime import events
+from bridge.recent_ids import RecentIds
 from bridge.responses import Responses, Wish
 from bridge.setbacks import Setbacks
 from bridge.tail import Tail
@@ -58,7 +59,7 @@ class Agent:
         self._outage = outage
         self._tail = tail
         self._caller = caller
-        self._remote: set[str] = set()
+        self._remote = RecentIds()
         """Responses that had the server call a tool, and have not spoken since."""
 
     def sound(self, delta: events.AudioDelta, now: float) -> None:

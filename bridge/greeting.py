@@ -8,7 +8,7 @@ own turn detection is put in force by `ears`.
 from bridge import wording
 from bridge.contract import SessionSpec
 from bridge.ears import Ears
-from bridge.playout import Playout
+from bridge.playout import MOST_UNFINISHED, Playout
 from bridge.responses import Responses, Wish
 
 
@@ -47,7 +47,7 @@ class Greeting:
 
     def sound(self, item_id: str) -> None:
         """Sound was queued."""
-        if self.watching and self._responses.greeting_pending:
+        if self.watching and self._responses.greeting_pending and len(self._items) < MOST_UNFINISHED:
             self._items.add(item_id)
 
     def ticked(self) -> None:

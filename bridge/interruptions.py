@@ -14,6 +14,7 @@ Source: OpenAI "Realtime conversations", Interruption and Truncation.
 from bridge.contract import BargedIn
 from bridge.playout import Heard, Playout
 from bridge.realtime import frames
+from bridge.recent_ids import RecentIds
 from bridge.responses import Responses
 from bridge.signals import Emit, Outbox, Send
 from bridge.utterances import Utterances
@@ -38,7 +39,7 @@ class Interruptions:
         self._responses = responses
         self._utterances = utterances
         self.count = 0
-        self._taken_back: set[str] = set()
+        self._taken_back = RecentIds()
         self._untold: tuple[Heard, float] | None = None
         """The barge-in whose silence has not begun: what was cut first, and when."""
 

@@ -32,6 +32,12 @@ HOLD_POPS = 5
 REMEMBERED_PARTS = 256
 """Accounts of finished items that `heard` still answers for; older ones are forgotten."""
 
+MOST_UNFINISHED = 64
+"""Parts that grow or are queued at once. A server has a few of them; what comes for one more is dropped."""
+
+LONGEST_QUEUE = 15 * 60 * 1000 * BYTES_PER_MS
+"""Bytes. What comes while so much is queued is dropped."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -115,7 +121,7 @@ class Playout:
         """
         if not pcm:
             return
-        if item_id in self._cut:
+        if item_id in self._cut or self._full(item_id, content_index):
             self.counters.dropped_bytes += len(pcm)
             return
         part = self._part(response_id, item_id, content_index)
@@ -215,6 +221,12 @@ class Playout:
         return f"<Playout [{self.remaining_ms} ms queued, {len(self._live)} items unfinished]>"
 
     # ------------------------------------------------------------ inside
+
+    def _full(self, item_id: str, content_index: int) -> bool:
+        """A server that sends what nobody could listen to costs neither memory nor time of the other calls."""
+        if self._queued >= LONGEST_QUEUE:
+            return True
+        return len(self._live) >= MOST_UNFINISHED and self._parts.get((item_id, content_index)) not in self._live
 
     def _part(self, response_id: str, item_id: str, content_index: int) -> _Part:
         key = (item_id, content_index)

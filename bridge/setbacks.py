@@ -19,6 +19,7 @@ from bridge.continuation import rest_of
 from bridge.contract import SessionSpec
 from bridge.realtime import events
 from bridge.realtime.failures import AccountRefused, ModelRefused, RateLimited, SessionExpired, from_codes, is_benign
+from bridge.recent_ids import RecentIds
 from bridge.responses import ATTEMPTS, RETRY_S, Responses, Wish
 from bridge.signals import EndSession, Note, Outbox
 from bridge.tools import ToolCalls
@@ -43,7 +44,7 @@ class Setbacks:
         self._warnings = warnings
         self.adopt(spec)
         self.benign_errors = 0
-        self.productive: set[str] = set()
+        self.productive = RecentIds()
         """Responses that spoke or called a tool."""
         self._failures = 0
         """Responses in a row that did neither."""

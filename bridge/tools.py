@@ -29,10 +29,13 @@ from bridge import wording
 from bridge.contract import FunctionTool, ToolCalled
 from bridge.realtime.events import ItemDone
 from bridge.realtime.frames import tool_output
+from bridge.recent_ids import RecentIds
 from bridge.responses import Responses, State, Wish
 from bridge.signals import CancelTimer, Emit, Note, Outbox, Send, StartTimer, Timer
 from bridge.strict_json import BadJson, parse
 
+MOST_UNSETTLED = 128
+"""Calls that run, or whose answer the server has not got. What the model calls besides is not run."""
 FIRST_ACT = "Not done: nothing has been said yet. Speak with the caller first."
 ON_HOLD = "Not done: the caller was put on hold."
 FILLER_S = 0.7
@@ -79,7 +82,7 @@ class ToolCalls:
         self._responses = responses
         self._rounds: dict[str, _Round] = {}
         """Unsettled ones, by response id."""
-        self._known: set[str] = set()
+        self._known = RecentIds()
 
     def __repr__(self) -> str:
         return f"<ToolCalls [{len(self._known)} calls, {len(self._rounds)} responses unsettled]>"
@@ -103,6 +106,9 @@ class ToolCalls:
     def called(self, item: ItemDone, *, caller_spoke: bool, first_act: bool = False) -> bool:
         """The model finished a function call. False: it is not one to run (cut off, or a duplicate)."""
         if item.status not in ("completed", "") or not item.call_id or item.call_id in self._known:
+            return False
+        if sum(len(batch.calls) for batch in self._rounds.values()) >= MOST_UNSETTLED:
+            self._out.add(Note("tool not run: too many calls of tools are open", {"open": MOST_UNSETTLED}))
             return False
         self._known.add(item.call_id)
         call = _Call(item.call_id, item.name, {})

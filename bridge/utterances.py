@@ -25,6 +25,8 @@ SPOKEN_MS = 60
 """What a character of text takes to be said, roughly (English: 12 to 17 a second)."""
 MOST_PARTS = 64
 """Content parts of one item whose words are kept."""
+MOST_OPEN = 64
+"""Items that are not reported yet. Words and sound of one more are not told."""
 LEARNED_FROM = 40
 """Characters that were said in full before their pace is believed."""
 LATEST = 8
@@ -177,7 +179,9 @@ class Utterances:
     # ------------------------------------------------------------ inside
 
     def _of(self, response_id: str, item_id: str) -> _Utterance | None:
-        if item_id in self._reported:
+        if item_id in self._open:
+            return self._open[item_id]
+        if item_id in self._reported or len(self._open) >= MOST_OPEN:
             return None
         return self._open.setdefault(item_id, _Utterance(response_id, item_id, self._consultation))
 

@@ -4,10 +4,13 @@ Owns what the library does well and with much ado for each frame. A frame of our
 over in the very callback in which it comes: an interruption takes effect before the next tick, and not a round of the
 event loop later. Whatever is not one whole message, or comes while nobody listens, goes the library's way, and all that
 follows it behind it, so that the order is kept.
+
+What comes at once is read in slices: between two of them the event loop goes round, and meanwhile nothing more is taken
+from the network. A server that sends without end, or very many small frames, costs the worker's other calls nothing.
 """
 
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any, NoReturn
 
 from websockets.asyncio.client import ClientConnection
@@ -16,6 +19,12 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
 from bridge.realtime.masked import Masking
+
+SLICE_S = 0.004
+PIECE = 4096
+"""Bytes between two looks at the clock: some 10 ms of the smallest frames that there are."""
+LAST_S = 0.05
+"""For what had come before the connection was lost."""
 
 _OPEN, _TEXT = State.OPEN, Opcode.TEXT
 _BEGINS = (Opcode.TEXT, Opcode.BINARY)
@@ -38,6 +47,8 @@ class Connection(ClientConnection):
         self._queued = 0
         """Messages that have begun to come and are the library's."""
         self._fault: Exception | None = None
+        self._unread = bytearray()
+        """Has come and waits for the next slice. Nothing is taken from the network meanwhile."""
 
     @property
     def backlog(self) -> int:
@@ -74,6 +85,51 @@ class Connection(ClientConnection):
         finally:
             self._hear = None
         raise self._fault
+
+    # ------------------------------------------------------------ what comes, in slices
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio's callback."""
+        waits = bool(self._unread)
+        self._unread += data
+        if not waits and self._read(SLICE_S):
+            if not self.transport.is_closing():
+                self.transport.pause_reading()
+            self.loop.call_soon(self._next_slice)
+
+    def eof_received(self) -> None:
+        """asyncio's callback."""
+        self._read_rest()
+        super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio's callback."""
+        self._read_rest()
+        super().connection_lost(exc)
+
+    def _next_slice(self) -> None:
+        if self._read(SLICE_S):
+            self.loop.call_soon(self._next_slice)
+        elif not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _read(self, seconds: float) -> bool:
+        """For so long at most. Returns whether more waits."""
+        until = perf_counter() + seconds
+        while self._unread:
+            piece = bytes(self._unread[:PIECE])
+            del self._unread[:PIECE]
+            super().data_received(piece)
+            if perf_counter() >= until:
+                break
+        return bool(self._unread)
+
+    def _read_rest(self) -> None:
+        """What had come before the end, as far as it is soon read."""
+        self._read(LAST_S)
+        self._unread.clear()
+
+    # ------------------------------------------------------------ messages
 
     def process_event(self, event: Any) -> None:
         """The library's hook for what has come."""

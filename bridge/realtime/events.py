@@ -9,12 +9,12 @@ but for `ItemDone.arguments`, which `bridge.tools` bounds, and the ends of `Tran
 Refuses to know turns, playout or sockets. Our own frames are built in `bridge.realtime.frames`.
 """
 
-import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.realtime import fields
 from bridge.realtime.fields import LONGEST_ID, Wrong, id_of, needed, number_of, object_of, piece_of, text_of
 from bridge.realtime.usage import of_response, of_transcription
 from bridge.strict_json import well_formed
@@ -259,7 +259,7 @@ def parse(frame: str | bytes) -> Event:
     if text.count(",") > MOST_COMMAS:
         return Malformed("", "has too many values")
     try:
-        raw = json.loads(text)
+        raw = fields.json_of(text)
     except (ValueError, RecursionError):
         return Malformed("", "not JSON, or nested too deeply")
     kind = raw.get("type") if isinstance(raw, dict) else None

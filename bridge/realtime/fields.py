@@ -3,6 +3,7 @@
 Each text is made well-formed here, once: whatever is built of these fields can be encoded and stored.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +15,24 @@ LONGEST_ID = 512
 LARGEST_NUMBER = 1 << 53
 """What a JSON number holds exactly everywhere."""
 
+LONGEST_NUMBER = 20
+"""Digits of a whole number. One of thousands takes long to read, and says nothing."""
+
 MOST_USED = 10_000_000
 """Of one kind, in one response or one transcription: tokens (contexts hold far fewer) or milliseconds (2.7 hours)."""
 
 
+_TOO_LARGE = LARGEST_NUMBER + 1
+
+
 class Wrong(Exception):
     """A field that the event needs is missing, too long or of the wrong kind."""
+
+
+def json_of(text: str) -> Any:
+    """What a JSON text says. A whole number of too many digits becomes one that no field takes. Raises ValueError and
+    RecursionError."""
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= LONGEST_NUMBER else _TOO_LARGE)
 
 
 def object_of(raw: Mapping[str, Any], key: str) -> dict[str, Any]:

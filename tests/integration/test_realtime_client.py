@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from bridge.contract import Provider
 from bridge.realtime import events
 from bridge.realtime.client import RealtimeClient, open_client
+from bridge.realtime.connection import PIECE
 from bridge.realtime.dialects import endpoint
 from bridge.realtime.failures import ConfigRefused, ConnectionLost
 from bridge.realtime.frames import audio_append
@@ -138,6 +139,37 @@ async def test_the_order_is_kept_whenever_it_came_and_in_however_many_pieces() -
         with pytest.raises(ConnectionLost):
             await reading
         assert got == [f"r{number}" for number in range(40)]
+
+
+async def test_what_comes_at_once_is_read_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.realtime.connection.SLICE_S", 0.0)
+    async with serving() as server:
+        client = await open_client(provider(server.url), b"{}")
+        got: list[str] = []
+        at_once: dict[int, int] = {}
+        rounds = 0
+
+        def hear(event: events.Event) -> None:
+            got.append(getattr(event, "response_id", "other"))
+            at_once[rounds] = at_once.get(rounds, 0) + 1
+
+        reading = asyncio.create_task(client.receive(hear))
+        await asyncio.sleep(0)
+        frames = [created(number).encode() for number in range(3000)]
+        burst = b"".join(b"\x81" + bytes([len(frame)]) + frame for frame in frames) + b"\x81\x00" * 20_000
+        server.connections[0].transport.write(burst)
+        async with asyncio.timeout(30):
+            while len(got) < 23_000:
+                rounds += 1
+                await asyncio.sleep(0)
+        assert got == [f"r{number}" for number in range(3000)] + ["other"] * 20_000
+        assert max(at_once.values()) <= PIECE  # two pieces of the smallest frames
+        await server.connections[0].send(created(1))
+        await server.connections[0].close(1000)
+        with pytest.raises(ConnectionLost, match="1000"):
+            await reading
+        assert got[-1] == "r1"
+        await closed(client)
 
 
 async def test_a_fault_of_whoever_listens_is_told_to_whoever_reads() -> None:

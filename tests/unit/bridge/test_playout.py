@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bridge.playout import FRAME_BYTES, HOLD_POPS, REMEMBERED_PARTS, Heard, Playout
+from bridge.playout import FRAME_BYTES, HOLD_POPS, LONGEST_QUEUE, MOST_UNFINISHED, REMEMBERED_PARTS, Heard, Playout
 
 MS = 48
 
@@ -204,11 +204,40 @@ def test_the_memory_of_a_long_call_is_bounded() -> None:
     assert len(playout._parts) == len(playout._cut) == REMEMBERED_PARTS
 
 
-def test_live_items_are_never_forgotten() -> None:
+def test_items_that_grow_are_never_forgotten() -> None:
     playout = Playout()
+    growing = [f"i{n}" for n in range(MOST_UNFINISHED - 1)]
+    for item in growing:
+        playout.push("r", item, 0, tone(20))
     for n in range(REMEMBERED_PARTS + 50):
-        playout.push("r", f"i{n}", 0, tone(2))
-    assert len(playout.interrupt()) == REMEMBERED_PARTS + 50
+        playout.push("r", f"over{n}", 0, tone(20))
+        playout.end(f"over{n}")
+        while playout.pop():
+            pass
+    assert [heard.item_id for heard in playout.interrupt()] == growing
+
+
+def test_sound_of_more_items_than_a_server_has_is_dropped() -> None:
+    playout = Playout()
+    for n in range(10 * MOST_UNFINISHED):
+        playout.push("r", f"i{n}", 0, tone(20 * MS))
+        playout.push("r", "i0", n + 1, tone(20 * MS))
+        playout.push("r", "i1", 0, tone(20 * MS))
+    playout.push("r", "i1", 0, tone(20 * MS))
+    received = playout.heard("i1")
+    assert received is not None
+    assert received.received_ms == 20 * (10 * MOST_UNFINISHED + 2)
+    assert len(playout.interrupt()) <= MOST_UNFINISHED
+    assert playout.counters.dropped_bytes > 0
+
+
+def test_sound_for_longer_than_any_call_listens_is_dropped() -> None:
+    playout = Playout()
+    whole = bytes(LONGEST_QUEUE)
+    for _ in range(4):
+        playout.push("r", "i", 0, whole)
+    assert playout.remaining_ms == LONGEST_QUEUE // MS
+    assert playout.counters.dropped_bytes == 3 * LONGEST_QUEUE
 
 
 @pytest.mark.parametrize("delta", [30_000 * FRAME_BYTES, 4801])

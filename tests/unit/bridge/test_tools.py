@@ -5,6 +5,7 @@ import pytest
 from bridge.contract import ToolCalled
 from bridge.realtime import events
 from bridge.signals import ToolAnswered
+from bridge.tools import MOST_UNSETTLED
 from tests.unit.bridge.stage import Stage
 
 
@@ -45,6 +46,18 @@ def test_a_call_is_run_once() -> None:
     stage.feed(ToolAnswered("c1", "a"), events.ResponseDone("r1", "completed"), ToolAnswered("c1", "b"))
     assert called(stage) == ["c1"]
     assert stage.outputs == [("c1", "a")]
+
+
+def test_more_calls_at_once_than_any_model_makes_are_not_run() -> None:
+    stage = Stage()
+    for number in range(3 * MOST_UNSETTLED):
+        stage.tool(f"r{number % 7}", f"c{number}", "look_up")
+    assert called(stage) == [f"c{number}" for number in range(MOST_UNSETTLED)]
+    stage.feed(*(ToolAnswered(f"c{number}", "a") for number in range(MOST_UNSETTLED)))
+    stage.feed(*(events.ResponseDone(f"r{number}", "completed") for number in range(7)))
+    assert len(stage.outputs) == MOST_UNSETTLED
+    stage.tool("r8", "later", "look_up")
+    assert called(stage)[-1] == "later"
 
 
 @pytest.mark.parametrize("status", ["incomplete", "in_progress"])

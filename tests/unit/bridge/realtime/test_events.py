@@ -303,5 +303,10 @@ def test_no_bytes_make_the_parser_raise(frame: bytes) -> None:
 def test_a_frame_of_very_many_values_is_not_decoded(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = '{"type": "rate_limits.updated", "rate_limits": [' + f"{value}," * events.MOST_COMMAS + f"{value}, 1]}}"
     late = "all calls of the worker would wait for it"
-    monkeypatch.setattr("bridge.realtime.events.json.loads", lambda _: pytest.fail(late))
+    monkeypatch.setattr("bridge.realtime.fields.json.loads", lambda _: pytest.fail(late))
     assert events.parse(frame) == events.parse(frame.encode()) == events.Malformed("", "has too many values")
+
+
+def test_a_number_of_very_many_digits_is_no_number() -> None:
+    parsed = events.parse('{"type":"session.created","session":{"id":"s","expires_at":%s}}' % ("9" * 5000))
+    assert parsed == events.SessionCreated("s", "", None)
