@@ -7,6 +7,7 @@ from demo.rtp import Codec
 
 SCENARIOS = Path(__file__).parents[1] / "e2e" / "sipp"
 CANCELLING = SCENARIOS / "cancelling.xml"
+HOLDING = SCENARIOS / "holding.xml"
 IN_A_HURRY = SCENARIOS / "in_a_hurry.xml"
 REFERRED = SCENARIOS / "referred.xml"
 REFUSING = SCENARIOS / "refusing.xml"

@@ -1,0 +1,53 @@
+"""The caller's telephone puts us on hold, with music, and comes back; and it presses keys by SIP INFO."""
+
+import asyncio
+from pathlib import Path
+
+from demo.realtime import ToneBrain
+from demo.sound import is_tone, level, tone
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import caller_heard, house
+from tests.e2e.test_inbound import GREETING, REPLY
+from tests.e2e.test_live_control import QUIET, STORY, model_was_told, story_begins
+from tests.peers.sip import HOLDING
+
+IDLE = {"idle": {"after_s": 3, "prompts": ["Are you still there?"], "goodbye": "Goodbye."}}
+HELD_S = 8.0
+"""Longer than the ladder for silent callers takes to its goodbye."""
+
+
+async def test_a_caller_who_holds_us_costs_nothing_and_is_with_the_agent_again(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    brain = ToneBrain([GREETING, STORY], forever=REPLY)
+    async with (
+        house(asterisk, tmp_path, brain, agent=IDLE) as running,
+        running.caller(scenario=HOLDING) as phone,
+    ):
+        call = await story_begins(running, phone)
+        served = await running.stand_in.session()
+        await phone.command("hold")
+        await phone.wait("held")
+        async with asyncio.timeout(5):
+            while not (await running.api("GET", f"/v1/calls/{call}"))["caller_hold"]:
+                await asyncio.sleep(0.05)
+        asked, heard = len(served.client_events("response.create")), len(served.caller_audio)
+        phone.rtp.say(tone(HELD_S, 620))  # their music
+        await phone.rtp.spoken()
+        assert len(served.client_events("response.create")) == asked, "it was paid for"
+        assert level(caller_heard(served.caller_audio[heard:])) < QUIET, "the agent heard the music"
+        assert served.truncated, "what was not heard is not believed to have been"
+
+        await phone.command("back")
+        await phone.wait("back")
+        await phone.rtp.hears(lambda samples: is_tone(samples, REPLY.hz), timeout=10)
+        await model_was_told(served, "had put this call on hold for")
+
+        await phone.command("press")
+        await phone.wait("pressed")
+        await model_was_told(served, "[DTMF] 5")
+        told = [item.text for item in served.history.items if "[DTMF]" in (item.text or "")]
+        assert told == ["[DTMF] 5"], "once"
+        await phone.hang_up()
+        ended = await running.ended(call)
+        assert (ended["caller_hold"], ended["ended_by"]) == (False, "caller")
