@@ -23,9 +23,27 @@ class Bug:
     first: Version
     last: Version
     told: str
+    fix: str = UPGRADE
 
 
+COMFORT_NOISE = "ends the agent's leg at the first packet of comfort noise (RTP payload type 13) (asterisk#1890)"
+COMFORT_NOISE_FIX = "Install 20.20, 22.10 or 23.4, or have the carrier switch silence suppression (VAD) off."
+NEW_CODEC = (
+    "can hang up on a caller whose re-INVITE takes a codec away that is being sent (asterisk#2059): about one change in "
+    'a hundred, in the log as "Don\'t know how to send format"'
+)
+NEW_CODEC_FIX = (
+    "Give the trunk one codec only (allow = alaw or ulaw) until a release with the fix is out: 20.21, 22.11, 23.5."
+)
 BUGS = (
+    Bug((20, 17, 0), (20, 19, 99), COMFORT_NOISE, COMFORT_NOISE_FIX),
+    Bug((21, 12, 0), (21, 99, 99), COMFORT_NOISE, COMFORT_NOISE_FIX),
+    Bug((22, 7, 0), (22, 9, 99), COMFORT_NOISE, COMFORT_NOISE_FIX),
+    Bug((23, 1, 0), (23, 3, 99), COMFORT_NOISE, COMFORT_NOISE_FIX),
+    Bug((20, 17, 0), (20, 20, 99), NEW_CODEC, NEW_CODEC_FIX),
+    Bug((21, 12, 0), (21, 99, 99), NEW_CODEC, NEW_CODEC_FIX),
+    Bug((22, 7, 0), (22, 10, 99), NEW_CODEC, NEW_CODEC_FIX),
+    Bug((23, 1, 0), (23, 4, 99), NEW_CODEC, NEW_CODEC_FIX),
     Bug((20, 18, 0), (20, 19, 99), "ARI can stall after calls that hang up at once (asterisk#2078)"),
     Bug((23, 3, 0), (23, 3, 0), "a leg can stay silent until its first frame (asterisk#2089); we send one at once"),
 )
@@ -60,7 +78,7 @@ def judged(version: str) -> list[Finding]:
     if wide is None or number < wide:
         told = f"Asterisk {name} sends AudioSocket at 8 kHz only: the agent sounds wrong and hears badly"
         return [failure(CHECK, told, UPGRADE)]
-    known = [warning("known bug", f"Asterisk {name}: {bug.told}", UPGRADE) for bug in BUGS if _has(number, bug)]
+    known = [warning("known bug", f"Asterisk {name}: {bug.told}", bug.fix) for bug in BUGS if _has(number, bug)]
     if "dfsg" in version and REBUILT not in version and number >= LATE_SINCE:
         known.append(warning("late packets", f"Asterisk {name} {LATE}", LATE_FIX))
     return [ok(CHECK, f"Asterisk {name} carries 24 kHz"), *known]
