@@ -29,12 +29,10 @@ class Bug:
 COMFORT_NOISE = "ends the agent's leg at the first packet of comfort noise (RTP payload type 13) (asterisk#1890)"
 COMFORT_NOISE_FIX = "Install 20.20, 22.10 or 23.4, or have the carrier switch silence suppression (VAD) off."
 NEW_CODEC = (
-    "can hang up on a caller whose re-INVITE takes a codec away that is being sent (asterisk#2059): about one change in "
-    'a hundred, in the log as "Don\'t know how to send format"'
+    "can hang up on a caller whose re-INVITE takes away the codec that is being sent (asterisk#2059): about one change "
+    'in a hundred, in the log as "Don\'t know how to send format"'
 )
-NEW_CODEC_FIX = (
-    "Give the trunk one codec only (allow = alaw or ulaw) until a release with the fix is out: 20.21, 22.11, 23.5."
-)
+NEW_CODEC_FIX = "Install 20.21, 22.11 or 23.5; until then give the trunk one codec only (allow = alaw or ulaw)."
 BUGS = (
     Bug((20, 17, 0), (20, 19, 99), COMFORT_NOISE, COMFORT_NOISE_FIX),
     Bug((21, 12, 0), (21, 99, 99), COMFORT_NOISE, COMFORT_NOISE_FIX),

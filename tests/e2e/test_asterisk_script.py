@@ -236,6 +236,27 @@ def test_audiosocket_at_24_khz_is_there(asterisk: Running) -> None:
         assert re.search(rf"To {codec} +: \(slin@24000\)->", paths), codec
 
 
+def test_garbage_at_the_sip_port_is_not_written_down_packet_by_packet(asterisk: Running) -> None:
+    logs = list((Path(asterisk.settings["ASTERISK_HOME"]) / "log").glob("*.log"))
+    before = {log: log.stat().st_size for log in logs}
+    invite = b"INVITE sip:5001@127.0.0.1 SIP/2.0\r\n"
+    garbage = [
+        b"\x00\xff" * 200,
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        invite,
+        invite + b"Via: SIP/2.0/UDP 127.0.0.1;branch=\r\nFrom: <<<>;tag=\r\nCSeq: x\r\n\r\n",
+        invite + b"Content-Length: -1\r\n\r\n" + b"a" * 900,
+        b"SIP/2.0 999\r\n\r\n",
+    ]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for number in range(600):
+            stranger.sendto(garbage[number % len(garbage)], ("127.0.0.1", asterisk.sip_port))
+            time.sleep(0.001)
+    assert knock(asterisk.sip_port, "5001", "+4930123") == 603, "it is well, and has seen all of it"
+    grown = sum(log.stat().st_size - size for log, size in before.items())
+    assert grown < 20_000, f"{grown} bytes for 600 packets"
+
+
 # ---- What a caller meets while no controller is there
 
 

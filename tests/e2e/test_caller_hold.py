@@ -30,7 +30,7 @@ async def test_a_caller_who_holds_us_costs_nothing_and_is_with_the_agent_again(
         await phone.wait("held")
         async with asyncio.timeout(5):
             while not (await running.api("GET", f"/v1/calls/{call}"))["caller_hold"]:
-                await asyncio.sleep(0.05)
+                await phone.rtp.frames(1)
         asked, heard = len(served.client_events("response.create")), len(served.caller_audio)
         phone.rtp.say(tone(HELD_S, 620))  # their music
         await phone.rtp.spoken()
