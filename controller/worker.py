@@ -21,6 +21,18 @@ RESTED_MS, RESTED_BUSY, RESTED_BEATS = 8.0, 0.7, 6
 in which neither is so: a passing stall is neither."""
 
 
+class NoWorker(Exception):
+    """No worker is registered that can take another call."""
+
+
+class UnknownWorker(Exception):
+    """There is no such worker, or its link is broken."""
+
+
+class WorkerUnreachable(Exception):
+    """The worker that carries this call can't be told anything at the moment."""
+
+
 @dataclass(eq=False)
 class Worker:
     """One registered worker process. `socket` is None while its link is broken and may still come back."""

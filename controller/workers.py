@@ -6,7 +6,7 @@ workers say about a call goes to `on_event` in the order in which it was said.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import monotonic
 
@@ -16,7 +16,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from bridge import contract
 from controller.link_events import received
 from controller.link_handshake import hello_of, holder_of, refuse
+from controller.worker import NoWorker as NoWorker
+from controller.worker import UnknownWorker as UnknownWorker
 from controller.worker import Worker as Worker
+from controller.worker import WorkerUnreachable as WorkerUnreachable
 from controller.worker_admission import Holder, WorkerAdmission
 from controller.worker_choice import choose, with_room
 
@@ -28,18 +31,6 @@ CHECK_EVERY = 0.25
 AWAITED = 10.0  # seconds in which the workers of an earlier controller may say which of its calls they have
 RESTART = 5.0  # seconds in which a worker that was lost may be started again
 RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back before its calls are given up
-
-
-class NoWorker(Exception):
-    """No worker is registered that can take another call."""
-
-
-class UnknownWorker(Exception):
-    """There is no such worker, or its link is broken."""
-
-
-class WorkerUnreachable(Exception):
-    """The worker that carries this call can't be told anything at the moment."""
 
 
 class Workers:
@@ -70,6 +61,8 @@ class Workers:
         """When the last one went; at first, when those of this controller began to start or to come back."""
         self._awaited = Worker("(awaited)", 0, "", 0, 0, None)
         """Stands in for those that have not come back since this controller was started."""
+        self._had: dict[str, str] = {}
+        """Of its calls: the boot id of the process that had it, as far as that is known."""
         self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
         """Who wants what is heard in the calls at this moment (`scenery`)."""
         self.unstartable: dict[str, str] = {}
@@ -109,15 +102,15 @@ class Workers:
     def of(self, call: str) -> Worker | None:
         return self._by_call.get(call)
 
-    def expect(self, calls: Iterable[str]) -> None:
-        """Calls of an earlier controller: the worker that has one will say so. What it is to be told until then is
-        kept; a call of which no worker speaks in time is lost."""
-        for call in calls:
-            self._awaited.calls.add(call)
-            self._by_call[call] = self._awaited
-        if self._awaited.calls:
-            loop = asyncio.get_running_loop()
-            self._graces[self._awaited.name] = loop.call_later(AWAITED, self._give_up_awaited)
+    def expect(self, call: str, boot: str | None = None) -> None:
+        """Of an earlier controller: the worker that has it will say so; only the process `boot` is believed, if that
+        is known. What it is to be told until then is kept; a call of which no worker speaks in time is lost."""
+        self._awaited.calls.add(call)
+        self._by_call[call] = self._awaited
+        self._had |= {call: boot} if boot else {}
+        self._end_grace(self._awaited.name)
+        loop = asyncio.get_running_loop()
+        self._graces[self._awaited.name] = loop.call_later(AWAITED, self._give_up_awaited)
 
     def _give_up_awaited(self) -> None:
         self._end_grace(self._awaited.name)
@@ -127,11 +120,18 @@ class Workers:
             self._on_lost(call)
 
     def _claim(self, worker: Worker, call: str) -> None:
-        """It is this one that has a call of an earlier controller."""
+        """It is this one that has a call of an earlier controller, if it was given it."""
+        if not self._given(worker, call):
+            return
         self._awaited.calls.discard(call)
         worker.calls.add(call)
         self._by_call[call] = worker
         worker.kept.extend(each for each in self._awaited.kept if each[0] == call)
+
+    def _given(self, worker: Worker, call: str) -> bool:
+        """By us, or by the earlier controller."""
+        owner = self._by_call.get(call)
+        return owner is worker or (owner is self._awaited and self._had.get(call, worker.boot) == worker.boot)
 
     def release(self, call: str) -> None:
         """The call needs no worker any more. What a worker still says about it is ignored."""
@@ -336,7 +336,7 @@ class Workers:
         """What can't be read, or fails here, is logged, counted and dropped, and never asked for again. Returns a call
         that can't do without it: the worker is to close its session."""
         told = received(worker, frame)
-        refused = told.refused
+        refused, given = told.refused, self._given(worker, told.head.call)
         if told.event is not None:
             try:
                 self._take(worker, told.event)
@@ -345,17 +345,18 @@ class Workers:
                 log.exception(
                     "event failed: an error of ours", worker=worker.name, call=head.call, event_type=head.type
                 )
-        return self._refused(worker, told.head) if refused else None
+        return self._refused(worker, told.head, given=given) if refused else None
 
-    def _refused(self, worker: Worker, head: contract.Head) -> str | None:
-        """Counts it. Returns a call whose session has to be closed; one whose session is over is told so."""
+    def _refused(self, worker: Worker, head: contract.Head, *, given: bool) -> str | None:
+        """Counts it. Returns a call whose session has to be closed; one whose session is over is told so. `given`: it
+        was this worker's call before that event."""
         self._on_refused(head.type)
         mine = self._by_call.get(head.call) is worker
         if head.type != "ended":
             return head.call if mine and head.needed else None
         if mine:
             self.release(head.call)
-        if head.call:
+        if head.call and given:
             try:
                 self._on_lost(head.call)
             except Exception:  # the top of this event

@@ -27,6 +27,7 @@ from controller.call.machine import Call
 from controller.call.outcome import Outcome
 from controller.call.plan import Participant, Plan, State, Supervision, Transfer
 from controller.config import Config
+from controller.worker import Worker
 
 LOST = "The tool was interrupted, and nobody knows what it did."
 HOLD_S, REFER_S = 30.0, 60.0
@@ -54,16 +55,18 @@ _PLAIN = (
 @dataclass(frozen=True, slots=True)
 class Adopted:
     """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name. `undo`: ends
-    what the earlier controller had begun and this one knows nothing of."""
+    what the earlier controller had begun and this one knows nothing of. `worker_boot`: which process of a worker had
+    it; None: not known."""
 
     call: Call
     standing: frozenset[str]
     first: tuple[m.Input, ...] = ()
     timers: Mapping[str, float] = field(default_factory=dict)
     undo: tuple[m.Command, ...] = ()
+    worker_boot: str | None = None
 
 
-def kept(call: Call, standing: frozenset[str]) -> dict[str, Any]:
+def kept(call: Call, standing: frozenset[str], worker: Worker | None = None) -> dict[str, Any]:
     """As JSON takes it. Words and numbers are in it."""
     plan = call.plan
     return {
@@ -93,6 +96,7 @@ def kept(call: Call, standing: frozenset[str]) -> dict[str, Any]:
         "transferred_at": call.transferred_at.isoformat() if call.transferred_at else None,
         "hops": call.origin.hops,
         "caller_hold": {leg: since.isoformat() for leg, since in call.caller_hold.legs.items()},
+        "worker_boot": (worker.boot or None) if worker is not None else None,
         "open_tools": sorted(call.open_tools),
         "standing": sorted(standing),
         **{name: getattr(call, name) for name in _PLAIN},
@@ -153,7 +157,7 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     if call.supervision is not None and call.supervision.state == "ringing":
         first.append(m.SupervisionEnded(by="system"))
     undo = (m.StopTone(found["tone"]),) if found.get("tone") else ()
-    return Adopted(call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo)
+    return Adopted(call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot"))
 
 
 def _people(call: Call) -> set[str]:

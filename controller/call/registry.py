@@ -293,7 +293,7 @@ class Registry:
             except Exception:  # the call is worth more than what was said before
                 log.exception("what was written down of a call can't be read", call=plan.call)
         if found.call.session_open:
-            self._workers.expect([plan.call])
+            self._workers.expect(plan.call, found.worker_boot)
         log.warning("a call of an earlier controller goes on", call=plan.call, state=found.call.state.value)
         self._observe(milestones.CallAdopted(_view(actor), plan.webhook, plan.attempt))
         self._adopted.add(plan.call)
@@ -309,7 +309,7 @@ class Registry:
         actor = self._live.get(call)
         if actor is None or actor.call.state in (State.ENDING, State.ENDED):
             return None
-        return kept(actor.call, actor.owned.standing)
+        return kept(actor.call, actor.owned.standing, self._workers.of(call))
 
     def _let_live(self, actor: CallActor) -> CallActor:
         plan = actor.call.plan

@@ -123,6 +123,7 @@ class _Row(_Part):
     transferred_at: _Moment | None = None
     hops: int = 0
     caller_hold: dict[str, _Moment] = {}
+    worker_boot: str | None = None
 
 
 def checked(found: object) -> Mapping[str, Any]:

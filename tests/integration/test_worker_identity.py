@@ -217,3 +217,43 @@ async def test_nonsense_in_a_hello_is_no_worker(
     await socket.send_str(contract.encode(hello.model_copy(update=wrong)))
     assert (await socket.receive(timeout=10)).type is CLOSE
     assert rig.workers.all() == []
+
+
+# ---------------------------------------------------------------- whose calls
+
+
+async def test_a_call_of_an_earlier_controller_is_believed_to_the_process_that_had_it(
+    rig: Rig, http: aiohttp.ClientSession
+) -> None:
+    """Another one, whose token is good, says that it has it, and speaks of it: it could end it, or send it anywhere."""
+    rig.workers.expect("a", "the-boot-of-process-1")
+    rig.workers.expect("b")
+    other = await join(rig, http, "other", 2, calls=("a", "b"))
+    told = contract.decode_command(await other.receive_str(timeout=10))
+    assert isinstance(told, contract.Close)
+    assert told.call == "a"
+    await tell(other, 1, "1", "a")
+    await other.send_str('[2,{"type":"ended","call":"a","reason":"r","why":1}]')
+    await tell(other, 3, "2", "b")
+    await rig.hear()
+    assert [event.call for event in rig.events] == ["b"]
+    await join(rig, http, "mine", 1, calls=("a",))
+    assert [worker.name for call in "ab" if (worker := rig.workers.of(call))] == ["mine", "other"]
+    assert rig.lost == []
+
+
+@pytest.mark.parametrize("fault", [',"why":1', ""])
+async def test_the_end_of_another_workers_call_is_no_end(rig: Rig, http: aiohttp.ClientSession, fault: str) -> None:
+    """Whether it can be read or not."""
+    await join(rig, http, "w1")
+    rig.workers.assign("a")
+    other = await join(rig, http, "w2", 2)
+    rig.workers.assign("b")
+    await other.send_str(f'[1,{{"type":"ended","call":"a","reason":"r"{fault}}}]')
+    await tell(other, 2, "1", "b")
+    await rig.hear()
+    assert [event.call for event in rig.events] == ["b"]
+    assert rig.lost == []
+    worker = rig.workers.of("a")
+    assert worker is not None
+    assert worker.name == "w1"

@@ -14,6 +14,7 @@ from controller.call import messages as m
 from controller.call.adoption import Adopted, adopted, kept
 from controller.call.machine import Call
 from controller.call.plan import Plan, State
+from controller.worker import Worker
 from tests.unit.controller.call.test_attended import BEGUN, FAILS, MOVES, Rooms
 from tests.unit.controller.call.test_live_control import ANN, VERBS
 from tests.unit.controller.call.test_machine import IDS, INPUTS, NOW, feed
@@ -175,3 +176,13 @@ def test_a_participant_who_has_not_answered_is_nobody_s() -> None:
     assert IDS.participant("a") not in known(call).standing
     feed(call, m.LegEntered(IDS.participant("a")))
     assert IDS.participant("a") in known(call).standing
+
+
+def test_which_process_of_a_worker_had_it_is_known_afterwards() -> None:
+    call = talking()
+    carried = Worker("w1", 1, "127.0.0.1", 9092, 1, None, boot="its-boot-id-of-now")
+    for worker, boot in ((carried, "its-boot-id-of-now"), (Worker("(awaited)", 0, "", 0, 0, None), None), (None, None)):
+        written = json.loads(json.dumps(kept(call, frozenset(), worker)))
+        found = adopted(SETTINGS, call.plan.call, written, NOW)
+        assert found is not None
+        assert found.worker_boot == boot
