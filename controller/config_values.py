@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bridge.contract import Shape
-from controller import patterns, templates
+from controller import numbers, patterns, templates
 
 FORBIDDEN_IN_NUMBERS = "/&,;|$%{}()[]<>\"'`\\ \t\r\n"
 """Each of these means something to Asterisk, to SIP or to a shell. `@` and `:` only ever stand in `sip:user@host`."""
@@ -317,6 +317,8 @@ def caller_id(text: str) -> tuple[str | None, str]:
     people."""
     named = _NAMED.fullmatch(text)
     name, number = (named[1], named[2]) if named else (None, text)
+    if numbers.has_zero_in_brackets(number) or numbers.needless_zero(re.sub("[^0-9+]", "", number), None):
+        raise ValueError("A caller id has a country code or a leading zero, such as (0), not both.")
     number = re.sub(r"(?<=[0-9+*])[ ().-]+(?=[0-9(])", "", number)
     written = f"{name} <{number}>" if name else number
     if not _CALLER_ID.fullmatch(written):

@@ -12,12 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller import config_values, patterns, tolls
+from controller import config_values, numbers, patterns, tolls
 
 if TYPE_CHECKING:
     from controller.config import Config, Trunk
 
 MAX_LENGTH = 128
+
+_TWO_PREFIXES = (
+    "This number has a country code and the prefix of calls within the country, such as (0): write it with one of them."
+)
 
 _SEPARATORS = re.compile("[ ().\u00a0\u2009\u202f\u2010\u2011\u2012\u2013-]")
 _DIGITS = re.compile(r"\+?[0-9*#]{1,32}")
@@ -79,14 +83,16 @@ def check_number(trunk: "Trunk", number: str) -> str:
     """
     if number.startswith(("sip:", "sips:")):
         return _check_sip(trunk, number)
-    if "(0)" in number:
-        raise NotAllowed("A number must not hold (0): write it either with the country code or with the leading zero.")
+    if len(number) <= MAX_LENGTH and numbers.has_zero_in_brackets(number):
+        raise NotAllowed(_TWO_PREFIXES)
     compact = _SEPARATORS.sub("", number) if len(number) <= MAX_LENGTH else ""
     plain = compact if _DIGITS.fullmatch(compact) else number
     if not _DIGITS.fullmatch(plain) and not _EXTENSION.fullmatch(plain):
         raise NotAllowed(
             "This is not a telephone number: digits, perhaps with a + before them, or an extension's name."
         )
+    if _DIGITS.fullmatch(plain) and numbers.needless_zero(plain, trunk.country_code):
+        raise NotAllowed(_TWO_PREFIXES)
     if not _allowed(trunk, plain, sip=False):
         raise NotAllowed("This number is not on the trunk's allow-list.")
     _check_tolls(trunk, plain)
