@@ -105,8 +105,7 @@ class Controller:
         self._lock, self._lease = lock, lease
         self._tasks = tasks
         self._metrics = metrics
-        self._stop = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._stop, self._hurry = asyncio.Event(), asyncio.Event()
         self._status = EXIT_OK
         self._up = False
         self._deadline = ShutdownDeadline(EXIT_LATE)
@@ -123,7 +122,8 @@ class Controller:
         self._past, shelf, journal = History(database), Shelf(database), Journal(path)
         self.records = Records(shelf, config.records, journal, metrics.registry)
         past = self._past, shelf, sound_folders(config), config.records
-        self.history = HistoryResources(*past, self.records.catching_up)
+        countries = {trunk.country_code for trunk in config.trunks.values()}
+        self.history = HistoryResources(*past, self.records.catching_up, countries)
         self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
         self.traces, self._tracing = Traces(), Tracing(config.traces)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
@@ -334,7 +334,9 @@ class Controller:
             more=more,
             extra_routes=routes,
             kept=Kept(self.database, trail),
-            warnings=lambda: warnings_of(self.workers, self._tasks.failing, self.dialer.breakers),
+            warnings=lambda: warnings_of(
+                self.workers, self._tasks.failing, self.dialer.breakers, listing_fails=self._reconciler.listing_fails
+            ),
         )
 
     def _replaced(self, by: str) -> None:

@@ -15,15 +15,13 @@ from phonenumbers import PhoneMetadata
 
 from controller import tolls
 from controller.limits import Busy
+from controller.withheld import stands_for_none
 
 if TYPE_CHECKING:
     from controller.config import PerCaller, Trunk
 
 WINDOW = 60.0
 WITHHELD = ""
-_NOBODY = frozenset(
-    ("", "anonymous", "unknown", "unavailable", "restricted", "private", "withheld", "asterisk", "none")
-)
 
 
 class CallerLimits:
@@ -67,7 +65,7 @@ def caller_of(number: str, home: str | None = None) -> str:
     """One name for all ways to write a number: of a full one its digits with the country code."""
     plain = re.sub(r"[\s()./_-]", "", unicodedata.normalize("NFKC", number).lower())
     digits = plain.removeprefix("+").lstrip("0")
-    if not digits or plain in _NOBODY or plain.startswith("anonymous"):
+    if not digits or stands_for_none(number) or plain.startswith("anonymous"):
         return WITHHELD
     if home is None or plain.startswith(("+", "00")) or len(digits) <= tolls.SHORT or not digits.isdecimal():
         return digits

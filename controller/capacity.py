@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from controller import numbers
 from controller.limits import Busy
 
 if TYPE_CHECKING:
@@ -84,8 +85,18 @@ class Capacity:
             if sum(each.agent == wanted.agent for each in up) >= agent.max_calls:
                 raise Busy("This agent has as many calls as allowed already (agents.<name>.max_calls).")
 
+    def _of_number(self, limits: Mapping[str, int], wanted: Slot) -> int | None:
+        """In whatever spelling the config has the number. `*` is every other one."""
+        if wanted.direction != "inbound" or wanted.number is None:
+            return None
+        if wanted.number in limits:
+            return limits[wanted.number]
+        country = numbers.country_of(self._config, wanted.trunk)
+        same = (most for each, most in limits.items() if numbers.normalised(each, country) == wanted.number)
+        return next(same, limits.get("*"))
+
     def _check_number(self, wanted: Slot, up: list[Slot]) -> None:
-        most = _of_number(self._config.limits.per_number, wanted)
+        most = self._of_number(self._config.limits.per_number, wanted)
         if most is not None and sum(each.number == wanted.number for each in up) >= most:
             raise Busy("As many calls as allowed are up for this number already (limits.per_number).")
 
@@ -103,19 +114,12 @@ class Capacity:
 
     def _rates_of_calls(self, wanted: Slot) -> list[tuple[str, int | None, float]]:
         shared, agent = self._config.limits, self._config.agents.get(wanted.agent)
-        by_number = _of_number(shared.per_number_per_minute, wanted)
+        by_number = self._of_number(shared.per_number_per_minute, wanted)
         return [
             ("limits.calls_per_second", shared.calls_per_second, SECOND),
             (f"agents.{wanted.agent}.calls_per_minute", agent.calls_per_minute if agent else None, MINUTE),
             (f"limits.per_number_per_minute of {wanted.number}" if by_number else "", by_number, MINUTE),
         ]
-
-
-def _of_number(limits: Mapping[str, int], wanted: Slot) -> int | None:
-    """`*` is every other number."""
-    if wanted.direction != "inbound" or wanted.number is None:
-        return None
-    return limits.get(wanted.number, limits.get("*"))
 
 
 def _hourly(trunk: str | None) -> str:

@@ -77,6 +77,9 @@ class Trunk(Section):
     is called may be deceived by a number or a name that is not yours: only `caller_id` by default."""
     timeout: float = Field(30.0, gt=0, le=300)
     """Seconds it may ring."""
+    show_withheld: bool = False
+    """Numbers that callers withhold are used, shown and kept like others, as far as the carrier tells them. Only where
+    the law, and the contract with the carrier, allow it."""
     refer: ReferTemplate | None = None
     """For transfers by SIP REFER, where this trunk takes them: `sip:{number}@carrier.example`."""
     deny: tuple[AllowPattern, ...] = ()

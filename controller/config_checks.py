@@ -5,13 +5,14 @@ models, so that a wrong number in one place does not hide a missing agent in ano
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from controller import numbers
 from controller.config_errors import ConfigError, Path, dotted, explain_unknown, shown
 from controller.config_references import check_references
 from controller.config_schema import keys_at, places, shape_of
@@ -126,6 +127,7 @@ def complete(source: Source) -> list[ConfigError]:
     before = len(source.errors)
     top = _mapping(source.data)
     _check_routes(top, source)
+    _check_per_number(top, source)
     _check_tokens(_mapping(top.get("api")), source)
     _check_bridge(top, source)
     check_references(top, source)
@@ -142,7 +144,11 @@ def _check_routes(top: Mapping[str, Any], source: Source) -> None:
         for path, key, name, section in _named_by(index, route):
             _check_exists(path, key, name, _mapping(top.get(section)), source)
         for number, other in earlier:
-            if all(_covers(other.get(key), route.get(key)) for key in ("to", "caller", "trunk")):
+            countries = _countries(top, route.get("trunk"))
+            if _covers(other.get("trunk"), route.get("trunk")) and all(
+                _covers(other.get(key), route.get(key)) or _same_number(other.get(key), route.get(key), countries)
+                for key in ("to", "caller")
+            ):
                 hint = f"routes[{number}] fits everything that this one fits, and comes first; swap them or drop one"
                 source.add(("routes", index, "to"), "is never reached", hint)
                 break
@@ -180,6 +186,28 @@ def _check_exists(path: Path, kind: str, name: Any, known: Mapping[str, Any], so
         near = get_close_matches(name, [str(each) for each in known], n=1)
         hint = f"did you mean `{near[0]}`?" if near else "there are: " + ", ".join(map(str, known))
         source.add(path, f"no such {kind}", hint if known else "", shown(path, source.written.get(path, name)))
+
+
+def _countries(top: Mapping[str, Any], trunk: Any) -> set[str | None]:
+    """In which numbers of a route are read: its trunk's, or those of all trunks."""
+    trunks = {name: _mapping(each) for name, each in _mapping(top.get("trunks")).items()}
+    of = [trunks[trunk]] if isinstance(trunk, str) and trunk in trunks else trunks.values()
+    return {code if isinstance(code := each.get("country_code"), str) else None for each in of} or {None}
+
+
+def _same_number(first: Any, second: Any, countries: Collection[str | None]) -> bool:
+    """Both are exact, and one number in every spelling."""
+    exact = [each for each in (first, second) if isinstance(each, str) and not each.endswith("*")]
+    return len(exact) == 2 and numbers.same(first, second, countries)
+
+
+def _check_per_number(top: Mapping[str, Any], source: Source) -> None:
+    countries = _countries(top, None)
+    for key in ("per_number", "per_number_per_minute"):
+        limited = [str(each) for each in _mapping(_mapping(top.get("limits")).get(key))]
+        for place, one in enumerate(limited):
+            if any(_same_number(one, other, countries) for other in limited[:place]):
+                source.add(("limits", key, one), "is a number that stands there already", "keep one spelling of it")
 
 
 def _covers(first: Any, second: Any) -> bool:

@@ -8,8 +8,11 @@ from controller.worker_choice import unreached
 from controller.workers import Workers
 
 
-def warnings_of(workers: Workers, failing: Iterable[str], breakers: TrunkBreakers) -> list[str]:
-    """`failing`: names of tasks."""
+def warnings_of(
+    workers: Workers, failing: Iterable[str], breakers: TrunkBreakers, *, listing_fails: bool = False
+) -> list[str]:
+    """`failing`: names of tasks. `listing_fails`: Asterisk can't tell which channels it has."""
+    listing = ["Asterisk can't list its channels; the log has more"] if listing_fails else []
     unstartable = [f"worker {name} can't be started: {why}" for name, why in workers.unstartable.items()]
     tasks = (f"the task `{name}` failed; the log has more" for name in failing)
     suspended = (
@@ -17,4 +20,4 @@ def warnings_of(workers: Workers, failing: Iterable[str], breakers: TrunkBreaker
         "queued call is placed over it for now"
         for each in breakers.all_suspended(datetime.now(UTC))
     )
-    return [*unstartable, *unreached(workers.all()), *tasks, *suspended]
+    return [*listing, *unstartable, *unreached(workers.all()), *tasks, *suspended]

@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import SequenceMatcher
 
 from bridge.contract import Idle, McpServer, Provider, Recording, Retention, SessionSpec
-from controller import caller_text
+from controller import caller_text, numbers
 from controller.config import Config
 from controller.config_agents import Agent
 from controller.config_routes import OpenHours, Route
@@ -36,7 +37,11 @@ class UnknownAgent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A call that comes in. `variables`: what the dialplan says about it."""
+    """A call that comes in. `variables`: what the dialplan says about it.
+
+    `to` and `caller` are in one spelling for all (`numbers.normalised`); a withheld number is none. `to_sent` and
+    `caller_sent` are as they came, for routes with a wildcard; None: the same.
+    """
 
     call: str
     to: str = field(repr=False)
@@ -44,6 +49,8 @@ class Arrival:
     trunk: str | None
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     caller_name: str = field(default="", repr=False)
+    to_sent: str | None = field(default=None, repr=False)
+    caller_sent: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +66,41 @@ def route(config: Config, arrival: Arrival, now: datetime) -> Routed | None:
     if not config.routes:
         return Routed(first_agent(config))
     for each in config.routes:
-        if _all_fit(each, arrival) and (each.hours is None or is_open(each.hours, now)):
+        if not misfits(config, each, arrival, now):
             return Routed(_choice(each, arrival), each)
     return None
 
 
-def _all_fit(route: Route, arrival: Arrival) -> bool:
-    return (
-        _fits(route.to, arrival.to)
-        and (route.caller is None or _fits(route.caller, arrival.caller))
-        and route.trunk in (None, arrival.trunk)
-        and all(_fits(pattern, arrival.variables.get(name, "")) for name, pattern in route.variables.items())
+def misfits(config: Config, route: Route, arrival: Arrival, now: datetime) -> list[str]:
+    """The keys of `route` that do not fit this call."""
+    country = numbers.country_of(config, arrival.trunk)
+    fits = {
+        "to": _is_number(route.to, arrival.to, arrival.to_sent, country),
+        "caller": route.caller is None or _is_number(route.caller, arrival.caller, arrival.caller_sent, country),
+        "trunk": route.trunk in (None, arrival.trunk),
+        "variables": all(_fits(pattern, arrival.variables.get(name, "")) for name, pattern in route.variables.items()),
+        "hours": route.hours is None or is_open(route.hours, now),
+    }
+    return [key for key, fit in fits.items() if not fit]
+
+
+def nearest(config: Config, arrival: Arrival, now: datetime) -> str | None:
+    """For who looks why no route fits: the one that comes nearest, and what of it does not fit."""
+    best: tuple[float, str] | None = None
+    for number, each in enumerate(config.routes):
+        wrong = misfits(config, each, arrival, now)
+        likeness = 1.0 if "to" not in wrong else SequenceMatcher(None, each.to, arrival.to).ratio()
+        distance = len(wrong) - likeness
+        if best is None or distance < best[0]:
+            best = distance, f"routes[{number}] ({each.to}), of which does not fit: {', '.join(wrong)}"
+    return best[1] if best else None
+
+
+def _is_number(pattern: str, number: str, sent: str | None, country: str | None) -> bool:
+    """With a wildcard as text, otherwise in every spelling."""
+    text = number if sent is None else sent
+    return _fits(pattern, text) or (
+        not pattern.endswith("*") and bool(number) and numbers.normalised(pattern, country) == number
     )
 
 

@@ -56,7 +56,7 @@ def sound_folders(config: Config) -> tuple[Path, ...]:
 
 class HistoryResources:
     """`folders`: where recordings may be. `settings`: how numbers are written down. `catching_up`: whether calls that
-    are over wait for the store."""
+    are over wait for the store. `countries`: in which numbers of callers were read."""
 
     def __init__(
         self,
@@ -65,7 +65,9 @@ class HistoryResources:
         folders: Collection[Path],
         settings: Records,
         catching_up: Callable[[], bool] = lambda: False,
+        countries: Collection[str | None] = (),
     ) -> None:
+        self._countries = countries
         self._catching_up = catching_up
         self._history = history
         self._shelf = shelf
@@ -166,7 +168,7 @@ class HistoryResources:
         if self._catching_up():
             raise Problem("store-away", "Calls of the time when it was away are not in it yet. Ask again in a moment.")
         number: str = asked.body.number
-        calls, paths = await self._shelf.forget_number(number, names_of(number, self._settings))
+        calls, paths = await self._shelf.forget_number(number, names_of(number, self._settings, self._countries))
         deleted = await asyncio.to_thread(self._delete, paths)
         log.info("the records of a number were deleted", calls=calls, recordings=deleted, by=asked.by)
         return Forgotten(calls=calls, recordings=deleted, recordings_elsewhere=len(paths) - deleted)
@@ -181,7 +183,7 @@ class HistoryResources:
             raise lacking(("recordings",))
         if sought.number is None:
             return sought
-        return replace(sought, names=names_of(sought.number, self._settings))
+        return replace(sought, names=names_of(sought.number, self._settings, self._countries))
 
     async def _kept(self, asked: Asked) -> Kept:
         found = await self._history.find(asked.part("id"), asked.query.attempt)

@@ -6,17 +6,15 @@ arrived is forgotten: each is given to a call, sent on, or refused with a stated
 """
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 
-from bridge.strict_json import well_formed
 from controller import limits, routing
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
@@ -24,7 +22,16 @@ from controller.background import Tasks
 from controller.call import births, loops, milestones, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
-from controller.call.arrival_facts import arrival_of, channel_variables
+from controller.call.arrival_facts import (
+    arrival_of,
+    channel_variables,
+    may_be_private,
+    refused_view,
+    unrouted,
+    variables_found,
+    wants_privacy,
+    without_caller,
+)
 from controller.call.plan import Plan, State, Waiting
 from controller.call.room import Room
 from controller.caller_limits import CallerLimits, home_of
@@ -32,15 +39,13 @@ from controller.capacity import Slot
 from controller.config import Config
 from controller.config_agents import Agent
 from controller.config_routes import Overflow, Route, WaitingLine
-from controller.tools.http import Answer, HttpTools
+from controller.tools.http import HttpTools
 
 log = structlog.get_logger()
 
 LOOK_AGAIN = 1.0
 HOLD_OUT = 3.0
 """Seconds."""
-MOST_VARIABLES, LONGEST_VALUE = 50, 4096
-"""Of a look-up's answer."""
 
 
 class Lives(Protocol):
@@ -91,25 +96,37 @@ class Arrivals:
 
     def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
         caller = _Caller(arrival_of(self._config, channel, args), channel.id, loops.where_marked(channel.name))
-        if not self._names:
+        private = may_be_private(self._config, caller.arrival)
+        if not self._names and not private:
             self._route(caller)
             return
-        task = self._tasks.create_task(self._read_variables(caller), name=f"variables {caller.arrival.call}")
+        asking = self._ask_channel(caller, channel if private else None)
+        task = self._tasks.create_task(asking, name=f"variables {caller.arrival.call}")
         self._asking[caller.leg] = task, _slot(caller, "")
 
-    async def _read_variables(self, caller: _Caller) -> None:
+    async def _ask_channel(self, caller: _Caller, private: Channel | None) -> None:
+        """What only the channel knows. `private`: that of a caller who may have withheld their number."""
+        arrival = caller.arrival
         try:
-            given = await channel_variables(self._ari, caller.arrival.call, caller.leg, self._names)
+            given = await channel_variables(self._ari, arrival.call, caller.leg, self._names)
+            arrival = replace(arrival, variables={**arrival.variables, **given})
+            if private is not None and await wants_privacy(self._ari, arrival.call, private):
+                arrival = without_caller(arrival)
         finally:
             self._asking.pop(caller.leg, None)
-        arrival = replace(caller.arrival, variables={**caller.arrival.variables, **given})
-        self._route(replace(caller, arrival=arrival))
+        told = replace(caller, arrival=arrival)
+        self._or_refused(told, lambda: self._route(told))
 
     def _route(self, caller: _Caller) -> None:
-        routed = routing.route(self._config, caller.arrival, datetime.now(UTC))
+        now = datetime.now(UTC)
+        routed = routing.route(self._config, caller.arrival, now)
         if routed is None:
-            log.warning("caller refused: no route fits; add one to `routes`", call=caller.arrival.call)
-            self._refuse(caller, "no_route", "no_answer")
+            log.warning(
+                "caller refused: no route fits; add one to `routes`",
+                call=caller.arrival.call,
+                **unrouted(self._config, caller.arrival, now),
+            )
+            self._refuse(caller, "no_route", "no_answer", "No route fits.")
             return
         if not self._admitted(caller):
             return
@@ -127,7 +144,7 @@ class Arrivals:
             self._callers.admit(caller.arrival.caller, up, monotonic())
         except limits.Busy as reason:
             log.warning("caller refused", call=caller.arrival.call, reason=str(reason))
-            self._refuse(caller, "busy", "busy")
+            self._refuse(caller, "busy", "busy", str(reason))
             return False
         return True
 
@@ -199,7 +216,7 @@ class Arrivals:
                 self._begin(caller, agent, route, {}, unserved=str(refusal))
                 return
         log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
-        self._refuse(caller, "busy", "congestion" if self._lives.room.out_of_service() else "busy")
+        self._refuse(caller, "busy", "congestion" if self._lives.room.out_of_service() else "busy", str(refusal))
 
     def _take(self, caller: _Caller, agent: str) -> None:
         """Those who wait come first. Raises NotReady and Busy."""
@@ -207,8 +224,8 @@ class Arrivals:
             raise limits.Busy("Others wait for this agent already.")
         self._lives.room.take(_slot(caller, agent))
 
-    def _refuse(self, caller: _Caller, why: str, reason: str) -> None:
-        self._observe(milestones.CallerRefused("no_route" if why == "no_route" else "busy"))
+    def _refuse(self, caller: _Caller, why: Literal["no_route", "busy"], reason: str, detail: str) -> None:
+        self._observe(milestones.CallerRefused(why, refused_view(caller.arrival, why, detail, datetime.now(UTC))))
         self._tasks.create_task(self._hang_up(caller.leg, reason), name="refuse a caller")
 
     async def _hang_up(self, channel: str, reason: str) -> None:
@@ -311,7 +328,9 @@ class Arrivals:
                     "called": caller.arrival.to,
                 }
                 arguments = {name: value for name, value in known.items() if name in asked}
-                found = _variables(await self._tools.run(caller.arrival.call, tool, arguments), caller.arrival.call)
+                found = variables_found(
+                    await self._tools.run(caller.arrival.call, tool, arguments), caller.arrival.call
+                )
         except (TimeoutError, AriError) as error:
             log.warning("look-up gave nothing", call=caller.arrival.call, reason=type(error).__name__)
         except Exception:  # whatever a server answers must not cost the call
@@ -330,7 +349,7 @@ class Arrivals:
             begin()
         except Exception:
             log.exception("caller refused: an error of ours", call=caller.arrival.call)
-            self._refuse(caller, "busy", "congestion")
+            self._refuse(caller, "busy", "congestion", "An error of ours.")
 
     def _begin(
         self,
@@ -367,19 +386,3 @@ class Arrivals:
 
 def _slot(caller: _Caller, agent: str) -> Slot:
     return Slot("inbound", caller.arrival.trunk, agent, caller.arrival.to, caller.arrival.caller)
-
-
-def _variables(answer: Answer, call: str) -> dict[str, str]:
-    """Of a JSON object: its texts and numbers, as text. The log has the reason where there is none."""
-    told, reason = None, "the tool failed" if not answer.ok else "the answer is no JSON object"
-    try:
-        told = json.loads(answer.output) if answer.ok else None
-    except RecursionError:
-        reason = "the answer is nested too deeply"
-    except ValueError:
-        reason = "the answer is no JSON"
-    if not isinstance(told, dict):
-        log.warning("look-up gave nothing", call=call, reason=reason)
-        return {}
-    plain = [(name, str(value)) for name, value in told.items() if isinstance(value, str | int | float)]
-    return {well_formed(name): well_formed(value)[:LONGEST_VALUE] for name, value in plain[:MOST_VARIABLES]}

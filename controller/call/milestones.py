@@ -58,9 +58,10 @@ class CallSettled:
 
 @dataclass(frozen=True, slots=True)
 class CallerRefused:
-    """A caller for whom no call began."""
+    """A caller for whom no call began. `call`: what is written down of it."""
 
     reason: Literal["busy", "no_route"]
+    call: CallView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ received; a channel or bridge of ours that no call owns is removed. Knows no cal
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from itertools import chain
 from typing import Protocol
 
 import structlog
 
+from controller.ari.errors import BadAnswer
 from controller.ari.events import ChannelHold, ChannelUnhold, Event
 from controller.ari.resources import Application, Bridge, Channel
 from controller.ari.rest import Ari, AriError, NotFound
@@ -22,6 +25,8 @@ log = structlog.get_logger()
 
 EVERY = 30.0
 """Seconds between two comparisons that nobody has asked for: finds what a request that timed out has left behind."""
+AT_ONCE = 16
+"""Requests, where channels are asked for one by one."""
 ORPHAN_GRACE = 2.0
 """Seconds for which something of nobody's is left alone: the event that tells of it may still be in our queue."""
 
@@ -93,6 +98,8 @@ class Reconciler:
         self._calls = calls
         self._up = up
         self._wanted = asyncio.Event()
+        self.listing_fails = False
+        """Asterisk refused the last list of channels."""
         self._first_seen: dict[str, float] = {}
         """When something of nobody's was found, by name."""
 
@@ -122,17 +129,18 @@ class Reconciler:
         """`missed`: events may have been, and with them who holds a call."""
         before = self._calls.standing()
         try:
-            channels = {channel.id: channel for channel in await self._ari.channels()}
             bridges = await self._ari.bridges()
             mine = await self._ari.application(self._ari.app)
+            channels, unreadable = await self._channels({*mine.channel_ids, *chain.from_iterable(before.values())})
         except AriError as error:
             self._first_seen.clear()
             log.warning("reconcile failed; the next one tries again", reason=str(error))
             return
-        self._tell_of_legs(before, channels, mine)
+        self._tell_of_legs(before, channels.keys() | unreadable, channels, mine)
         ours = [channels[id] for id in mine.channel_ids if id in channels]
         await self._receive(each for each in ours if is_caller(each))
         names = {each.id for each in ours if m.Ids.call_of(each.id) or is_caller(each)}
+        names |= unreadable & set(mine.channel_ids)  # nobody has been told that they are there, and nobody will be
         await self._remove_orphans(names, self._our_bridges(bridges))
         if missed:
             await self._ask_who_holds(channels)
@@ -157,17 +165,60 @@ class Reconciler:
             log.info("asterisk does not say whether a caller holds the call", channel=leg, reason=str(error))
             return None
 
+    async def _channels(self, known: set[str]) -> tuple[dict[str, Channel], set[str]]:
+        """All that there are, and ids of those that Asterisk has and can't describe.
+
+        One channel whose number called is not UTF-8 makes the list an error for everybody, while it lives: then those
+        are asked for one by one that may be ours.
+        """
+        try:
+            found = {channel.id: channel for channel in await self._ari.channels()}
+        except AriError as error:
+            if not _untellable(error):
+                raise
+            if not self.listing_fails:
+                log.error(
+                    "Asterisk can't list its channels: the number called in one of them may not be UTF-8; ours are "
+                    "asked for one by one (docs/asterisk.md: refuse such calls in the dialplan)",
+                    reason=str(error),
+                )
+            self.listing_fails = True
+            return await self._one_by_one(sorted(each for each in known if not m.Ids.is_bridge(each)))
+        self.listing_fails = False
+        return found, set()
+
+    async def _one_by_one(self, ids: list[str]) -> tuple[dict[str, Channel], set[str]]:
+        found: dict[str, Channel] = {}
+        unreadable: set[str] = set()
+
+        async def ask(id: str) -> None:
+            with suppress(NotFound):
+                try:
+                    found[id] = await self._ari.channel(id)
+                except AriError as error:
+                    if not _untellable(error):
+                        raise
+                    unreadable.add(id)
+
+        for start in range(0, len(ids), AT_ONCE):
+            await asyncio.gather(*map(ask, ids[start : start + AT_ONCE]))
+        return found, unreadable
+
     def _our_bridges(self, bridges: Iterable[Bridge]) -> set[str]:
         """Not the application's bridge_ids: an app does not hear of a bridge that no channel of its has ever joined."""
         by_name = f"{self._ari.app} "
         return {each.id for each in bridges if m.Ids.call_of(each.id) and each.name.startswith(by_name)}
 
     def _tell_of_legs(
-        self, before: Mapping[str, frozenset[str]], channels: Mapping[str, Channel], mine: Application
+        self,
+        before: Mapping[str, frozenset[str]],
+        there: AbstractSet[str],
+        channels: Mapping[str, Channel],
+        mine: Application,
     ) -> None:
         now = self._calls.standing()
         for call, ids in before.items():
-            for gone in sorted((ids & now.get(call, frozenset())) - channels.keys()):
+            for gone in sorted((ids & now.get(call, frozenset())) - there):
                 if not m.Ids.is_bridge(gone):
                     log.info("leg gone while nobody watched", call=call, channel=gone)
                     self._calls.left(call, gone)
@@ -214,6 +265,11 @@ class Reconciler:
         except AriError as error:
             self._first_seen[name] = _now()
             log.warning("could not remove what is nobody's; it is tried again", what=name, reason=str(error))
+
+
+def _untellable(error: AriError) -> bool:
+    """Asterisk has it, and can't write it down as JSON."""
+    return isinstance(error, BadAnswer) or error.status == 500
 
 
 def _now() -> float:

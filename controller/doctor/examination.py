@@ -17,7 +17,7 @@ from controller.ari.errors import AriError
 from controller.ari.link import Link, LinkUp
 from controller.ari.rest import Ari
 from controller.config import Config
-from controller.doctor import command_line, dialplan, environment, host, loopback, pbx, provider, tls, trunks
+from controller.doctor import command_line, dialplan, environment, host, loopback, pbx, provider, routes, tls, trunks
 from controller.doctor.findings import Finding, Verdict, failure, skipped
 
 APP = "voiceai-doctor"
@@ -41,6 +41,7 @@ async def examine(config: Config, *, live: bool = False, rx: str | None = None) 
         ("store", lambda: host.store(config)),
         ("api", lambda: host.api(config)),
         ("models", lambda: provider.models(config, today)),
+        ("routes", lambda: routes.routes(config)),
     )
     for name, check in here:
         for finding in await _done(name, check):

@@ -81,6 +81,10 @@ class Maker:
     def make(self, what: milestones.Milestone, at: datetime) -> Notice | None:
         """None: not worth telling."""
         match what:
+            case milestones.CallerRefused(call=CallView() as refused):
+                end = _ended(milestones.CallOver("inbound", refused.outcome or "failed", 0.0, refused))
+                data = {"call": refused.id, "attempt": 1, "number": 1, **end}
+                return self._notice(shapes.CallEnded, data, None, at)
             case milestones.CallQueued():
                 fields = {"due_at": what.due_at, "expires_at": what.expires_at}
                 return self._between(shapes.CallQueued, what, what.attempt, fields, at)

@@ -127,7 +127,9 @@ class Events:
         for _ in range(min(AT_ONCE, len(self._waiting))):
             what, at = self._waiting.popleft()
             notice = self._maker.make(what, at)
-            if notice is not None:
+            if notice is not None and isinstance(what, milestones.CallerRefused):
+                self._keep_record(notice)  # for the history only: nobody was told that a call began
+            elif notice is not None:
                 self._tell(notice)
 
     def _tell(self, notice: Notice) -> None:

@@ -6,8 +6,10 @@ forgotten by whoever knows number and key. Without the key the few numbers that 
 
 import hashlib
 import hmac
+from collections.abc import Collection
 
 from controller.config_records import Records
+from controller.numbers import normalised
 
 PSEUDONYM = "id:"
 DIGITS = 24
@@ -26,6 +28,11 @@ def written(number: str, settings: Records) -> str | None:
             return None
 
 
+def logged(number: str, settings: Records) -> str | None:
+    """In the log it never stands as it is: masked, or as the record says."""
+    return masked(number) if settings.numbers == "full" else written(number, settings)
+
+
 def masked(number: str) -> str:
     """The last two signs of a number that has at least seven digits; of others none."""
     digits = [sign for sign in number if sign.isdigit()]
@@ -40,7 +47,8 @@ def pseudonym(number: str, settings: Records) -> str | None:
     return PSEUDONYM + hmac.new(key, text, hashlib.sha256).hexdigest()[:DIGITS]
 
 
-def names_of(number: str, settings: Records) -> frozenset[str]:
-    """Under which it may be found: as it is, which may be from before numbers were hidden, and its pseudonym. Last
-    digits are no name: others have the same."""
-    return frozenset({number, pseudonym(number, settings) or number})
+def names_of(number: str, settings: Records, countries: Collection[str | None] = ()) -> frozenset[str]:
+    """Under which it may be found: as it is, which may be from before numbers were hidden, and its pseudonym; also as
+    numbers of callers are written in these countries. Last digits are no name: others have the same."""
+    spelled = {number, *(normalised(number, each) for each in countries)}
+    return frozenset(name for each in spelled for name in (each, pseudonym(each, settings) or each))

@@ -31,6 +31,8 @@ class RawCaller(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.answers: asyncio.Queue[bytes] = asyncio.Queue()
+        self.sender = "+493099"
+        self.headers: tuple[bytes, ...] = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
@@ -46,12 +48,13 @@ class RawCaller(asyncio.DatagramProtocol):
         head = [
             f"{method} sip:{number}@127.0.0.1 SIP/2.0".encode(),
             f"Via: SIP/2.0/UDP {here};branch=z9hG4bK{uuid4().hex};rport".encode(),
-            b"From: " + name + f" <sip:+493099@{here}>;tag=a{call[:8]}".encode(),
+            b"From: " + name + f" <sip:{self.sender}@{here}>;tag=a{call[:8]}".encode(),
             f"To: <sip:{number}@127.0.0.1>{to_tag}".encode(),
             f"Call-ID: {call}".encode(),
             f"CSeq: {2 if method == 'BYE' else 1} {method}".encode(),
             f"Contact: <sip:x@{here}>".encode(),
             b"Max-Forwards: 70",
+            *self.headers,
             *([b"Content-Type: application/sdp"] if body else []),
             f"Content-Length: {len(body)}".encode(),
         ]
@@ -133,3 +136,24 @@ async def test_names_are_data(asterisk: Asterisk, tmp_path: Path) -> None:
     finally:
         for number in ("5097", "5098"):
             asterisk.rx(f"dialplan remove extension {number}@from-trunk")
+
+
+async def test_numbers_at_the_door(asterisk: Asterisk, tmp_path: Path) -> None:
+    """What is no text is refused and blinds nobody; parameters are no part of a number; withheld is withheld."""
+    async with (
+        house(asterisk, tmp_path, ToneBrain([Say("Hello.", 0.2)]), agent={"instructions": PROMPT}) as running,
+        raw_caller(asterisk.sip_port) as caller,
+    ):
+        for number in ("5001%FF", "5001%0A", "+4930%C3", "a%FE%FF"):
+            call = str(uuid4())
+            caller.send("INVITE", number, b"", call)
+            assert (await caller.final()).startswith(b"SIP/2.0 484"), number
+            caller.send("ACK", number, b"", call)
+        assert await told(running, caller, b'"Ann"', "5001;npdi;rn=+49123") == '"Ann"|+493099|5001|main|||'
+        caller.headers = (b"Privacy: id", b"P-Asserted-Identity: <sip:+493077@127.0.0.1>")
+        assert await told(running, caller, b'"Ann"') == "||5001|main|||"
+        caller.headers = ()
+        caller.sender = "anonymous"
+        assert await told(running, caller, b'"Anonymous"') == "||5001|main|||"
+        calls = (await running.api("GET", "/v1/calls"))["calls"]
+        assert [each["caller"] for each in calls] == [None, None, "+493099"]

@@ -40,7 +40,9 @@ def test_one_number_in_every_spelling(country: str, written: str) -> None:
     assert numbers.normalised(written, country) == ONE[country][0]
 
 
-@pytest.mark.parametrize("text", ["5001", "112", "0110", "*98", "*21*030555", "sales", "front-desk", "a.b", "", "+", "#1"])
+@pytest.mark.parametrize(
+    "text", ["5001", "112", "0110", "*98", "*21*030555", "sales", "front-desk", "a.b", "", "+", "#1"]
+)
 @pytest.mark.parametrize("country", ["49", "1", None])
 def test_what_is_no_number_stays_text(text: str, country: str | None) -> None:
     if text == "0110" and country == "1":
@@ -65,7 +67,10 @@ def test_what_can_not_be_known(text: str, country: str | None, told: str) -> Non
     assert numbers.normalised(text, country) == told
 
 
-@given(st.text("0123456789+;=@( )-.n\u00a0\uff10\u0660é\0", max_size=40), st.sampled_from(["49", "1", "44", "39", "JE", None]))
+@given(
+    st.text("0123456789+;=@( )-.n\u00a0\uff10\u0660é\0", max_size=40),
+    st.sampled_from(["49", "1", "44", "39", "JE", None]),
+)
 def test_any_text_is_taken_and_a_second_time_changes_nothing(text: str, country: str | None) -> None:
     once = numbers.normalised(text, country)
     if once.startswith("+"):

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.contract import Prepare, Retention, decode_command, encode
-from controller.config import Config
+from controller.config import Config, ConfigErrors
+from controller.doctor.routes import routes
 from controller.routing import (
     Arrival,
     Routed,
@@ -227,6 +228,18 @@ def test_the_shares_hold_over_many_callers_and_another_word_draws_anew(begin: in
         assert abs(agents.count("trial") / 1000 - share / 100) < 0.1
         assert "night" not in agents
     assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize(("one", "other"), [("+4930555", "030555"), ("4930555", "004930555")])
+def test_two_routes_for_one_number_are_an_error(one: str, other: str) -> None:
+    routed = [{"to": one, "agent": "night"}, {"to": other, "agent": "reception"}]
+    with pytest.raises(ConfigErrors, match="is never reached"):
+        config(routes=routed, trunks__desk__country_code="49")
+    with pytest.raises(ConfigErrors, match="stands there already"):
+        config(limits={"per_number": {one: 1, other: 2}}, trunks__desk__country_code="49")
+    different = [{"to": one, "agent": "night"}, {"to": other + "1", "agent": "reception"}]
+    told = [each.told for each in routes(config(routes=different, trunks__desk__country_code="49"))]
+    assert all(spelling in told[0] for spelling in ("+4930555", "004930555", "4930555", "030555"))
 
 
 def test_a_withheld_number_is_drawn_for_each_call() -> None:

@@ -18,7 +18,7 @@ from controller.call.actor import CallActor
 from controller.call.machine import Call
 from controller.call.plan import Plan
 from controller.call.room import Room
-from controller.capacity import Slot
+from controller.capacity import Capacity, Slot
 from controller.config import Config
 from controller.tools.http import Answer, HttpTools
 from tests.unit.controller.call.test_machine import NOW
@@ -44,10 +44,12 @@ class Stage:
         self.asked: list[str] = []
         self.told: Answer | Exception = Answer(True, '{"customer": "Zoe", "nested": {}, "vip": 1}')
         self.read: list[str] = []
+        self.observed: list[Any] = []
+        self.settle = 20
         self.variables: dict[str, str] | None = {}
         self.answer = asyncio.Event()
         fakes = cast(Ari, self), cast(HttpTools, self)
-        self.arrivals = arrivals.Arrivals(made, *fakes, tasks, self, lambda _: None)
+        self.arrivals = arrivals.Arrivals(made, *fakes, tasks, self, self.observed.append)
 
     def begin(self, plan: Plan) -> CallActor:
         puts: list[m.Input] = []
@@ -87,10 +89,12 @@ class Stage:
             raise Unavailable("get_variable", None, "no answer")
         return self.variables.get(name)
 
-    def caller(self, channel: str, number: str = "+4930", *args: str, name: str = "") -> None:
+    async def caller(self, channel: str, number: str = "+4930", *args: str, name: str = "", to: str = "5001") -> None:
         where = "PJSIP/trunk-00000001"
-        caller = Channel(channel, where, "Ring", caller_number=number, caller_name=name, exten="5001")
+        caller = Channel(channel, where, "Ring", caller_number=number, caller_name=name, exten=to)
         self.arrivals.arrived(caller, args)
+        for _ in range(self.settle):  # until it has been asked whether the number is withheld
+            await asyncio.sleep(0)
 
 
 async def until(true: Callable[[], object]) -> None:
@@ -106,7 +110,7 @@ def routed(**keys: Any) -> Config:
 async def test_a_caller_during_a_look_up_is_known_and_gets_what_was_found() -> None:
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(lookup="who"), tasks)
-        stage.caller("1.1")
+        await stage.caller("1.1")
         assert stage.arrivals.asks("1.1")
         assert [slot.agent for slot in stage.arrivals.asking()] == ["reception"]
         stage.answer.set()
@@ -122,7 +126,7 @@ async def test_what_a_look_up_found_is_well_formed(odd: str, wanted: str) -> Non
         stage = Stage(routed(lookup="who"), tasks)
         stage.told = Answer(True, f'{{"name": "{odd}", "x{odd}": 1}}')
         stage.answer.set()
-        stage.caller("1.1")
+        await stage.caller("1.1")
         await until(lambda: stage.begun)
         given = stage.begun[0].call.plan.given
         assert (given["name"], given["x" + wanted]) == (wanted, "1")
@@ -156,7 +160,7 @@ async def test_whatever_a_look_up_comes_to_the_call_begins(told: Answer | Except
         stage = Stage(routed(lookup="who"), tasks)
         stage.told = told
         with capture_logs() as logs:
-            stage.caller("1.1")
+            await stage.caller("1.1")
             stage.answer.set()
             await until(lambda: stage.begun)
         assert set(stage.begun[0].call.plan.given) == {"caller", "caller_name", "called", "trunk"}
@@ -173,7 +177,7 @@ async def test_a_caller_for_whom_no_call_can_begin_is_refused(monkeypatch: pytes
             raise KeyError("ours")
 
         monkeypatch.setattr(stage, "begin", breaks)
-        stage.caller("1.1")
+        await stage.caller("1.1")
         stage.answer.set()
         await until(lambda: stage.hung_up)
     assert stage.hung_up == ["1.1 congestion"]
@@ -182,7 +186,7 @@ async def test_a_caller_for_whom_no_call_can_begin_is_refused(monkeypatch: pytes
 async def test_a_caller_who_leaves_during_a_look_up() -> None:
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(lookup="who"), tasks)
-        stage.caller("1.1")
+        await stage.caller("1.1")
         stage.arrivals.left("1.1")
         assert not stage.arrivals.asks("1.1")
     assert stage.begun == []
@@ -193,7 +197,7 @@ async def test_who_calls_while_a_worker_is_started_again_waits_for_it() -> None:
         stage = Stage(routed(), tasks)
         stage.returning = True
         for channel in ("1.1", "1.2"):
-            stage.caller(channel)
+            await stage.caller(channel)
         await asyncio.sleep(0)
         stage.arrivals.left("1.2")
         assert (stage.arrivals.asks("1.1"), stage.arrivals.asks("1.2"), stage.begun) == (True, False, [])
@@ -208,7 +212,7 @@ async def test_who_waits_for_a_worker_in_vain_gets_what_there_is_without(monkeyp
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(), tasks)
         stage.returning, stage.free = True, False
-        stage.caller("1.1")
+        await stage.caller("1.1")
         await until(lambda: stage.hung_up)
     assert stage.hung_up == ["1.1 busy"]
 
@@ -216,7 +220,7 @@ async def test_who_waits_for_a_worker_in_vain_gets_what_there_is_without(monkeyp
 async def test_no_call_begins_when_the_controller_goes_down() -> None:
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(lookup="who"), tasks)
-        stage.caller("1.1")
+        await stage.caller("1.1")
         stage.draining = True
         stage.answer.set()
         await until(lambda: stage.hung_up)
@@ -229,8 +233,8 @@ async def test_the_line_moves_by_itself_when_there_is_room_again(monkeypatch: py
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(overflow=[{"wait": {}}]), tasks)
         stage.free = False
-        stage.caller("1.1")
-        stage.caller("1.2")
+        await stage.caller("1.1")
+        await stage.caller("1.2")
         first, second = stage.begun
         assert (first.puts, second.puts) == ([m.PlaceKnown(1)], [m.PlaceKnown(2)])
         stage.free = True
@@ -243,9 +247,9 @@ async def test_who_comes_later_does_not_pass_those_who_wait() -> None:
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(overflow=[{"wait": {"max_waiting": 1}}]), tasks)
         stage.free = False
-        stage.caller("1.1")
+        await stage.caller("1.1")
         stage.free = True
-        stage.caller("1.2")
+        await stage.caller("1.2")
         await until(lambda: stage.hung_up)
         assert stage.hung_up == ["1.2 busy"]
         stage.arrivals.ended(stage.begun[0].id)
@@ -274,7 +278,7 @@ async def test_who_gets_a_person_when_there_is_no_agent(
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(config(base), tasks)
         stage.free, stage.why = False, why
-        stage.caller("1.1")
+        await stage.caller("1.1")
         await until(lambda: stage.begun or stage.hung_up)
         if expected == "busy":
             assert stage.hung_up == ["1.1 busy"]
@@ -296,7 +300,7 @@ async def test_the_agents_own_look_up_is_asked_where_the_route_has_none(of_route
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(config(with_(base, agents__reception__lookup="mine")), tasks)
         stage.answer.set()
-        stage.caller("1.1")
+        await stage.caller("1.1")
         await until(lambda: stage.begun)
     assert stage.asked == ["who" if of_route else "mine"]
     assert stage.begun[0].call.plan.given["customer"] == "Zoe"
@@ -316,9 +320,9 @@ async def test_who_calls_too_often_hears_busy_whatever_the_overflow_says(overflo
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(made, tasks)
         for channel, number in (("1", ""), ("2", "anonymous"), ("3", "Unavailable"), ("4", "+4930"), ("5", "004930")):
-            stage.caller(channel, number)
-        stage.caller("6", "4930")
-        stage.caller("7", "+4931")
+            await stage.caller(channel, number)
+        await stage.caller("6", "4930")
+        await stage.caller("7", "+4931")
     assert [each.call.plan.leg for each in stage.begun] == ["1", "2", "4", "5", "7"]
     assert stage.hung_up == ["3 busy", "6 busy"]
 
@@ -330,11 +334,10 @@ async def test_channel_variables_are_read_and_cleaned_and_arguments_forge_nothin
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(config(SMALL, **PROMPT), tasks)
         stage.variables = {"VOICEAI_VAR_order": "4711\n{{x}}", "VOICEAI_VAR_trunk": "forged"}
-        stage.caller("1", "+49 30{{x}}", "caller=+1", "trunk=x", name="Bob\nignore all\u202e")
-        assert stage.arrivals.asks("1")
+        await stage.caller("1", "+49 30{{x}}", "caller=+1", "trunk=x", name="Bob\nignore all\u202e")
         await until(lambda: stage.begun)
         assert not stage.arrivals.asks("1")
-    assert stage.read == ["VOICEAI_VAR_order"]
+    assert [name for name in stage.read if name.startswith("VOICEAI")] == ["VOICEAI_VAR_order"]
     plan = stage.begun[0].call.plan
     assert plan.spec.instructions == '"Bob ignore all" 4711 ((x))  +4930((x))'
     assert plan.caller == "+4930((x))"
@@ -344,14 +347,105 @@ async def test_a_caller_whose_variables_cannot_be_read_is_not_lost() -> None:
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(config(SMALL, **PROMPT), tasks)
         stage.variables = None
-        stage.caller("1", "+4930", "order=12")
+        await stage.caller("1", "+4930", "order=12")
         await until(lambda: stage.begun)
-    assert stage.begun[0].call.plan.spec.instructions == " 12  +4930"
+    assert stage.begun[0].call.plan.spec.instructions == " 12  "  # they may have wanted to withhold their number
 
 
 async def test_a_caller_who_leaves_meanwhile_has_no_call() -> None:
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(config(SMALL, **PROMPT), tasks)
-        stage.caller("1")
+        stage.settle = 0
+        await stage.caller("1")
         stage.arrivals.left("1")
     assert stage.begun == []
+
+
+PRIVACY = "EVAL(${CALLERID(num-pres)};${PJSIP_HEADER(read,Privacy)})"
+REMOTE = "EVAL(${PJSIP_HEADER(read,Remote-Party-ID)})"
+FROM = "EVAL(${CHANNEL(pjsip,remote_uri)})"
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "kept"),
+    [
+        ("+4930", {PRIVACY: "allowed_not_screened;"}, True),
+        ("+4930", {PRIVACY: "allowed_not_screened;none"}, True),
+        ("+4930", {PRIVACY: "allowed;critical", REMOTE: "<sip:1@x>;privacy=off", FROM: "<sip:1@invalid.org>"}, True),
+        ("+4930", {PRIVACY: "allowed_not_screened;id"}, False),
+        ("+4930", {PRIVACY: "allowed_not_screened;user; ID"}, False),
+        ("+4930", {PRIVACY: "prohib_passed_screen;"}, False),
+        ("+4930", {PRIVACY: "unavailable;"}, False),
+        ("+4930", {REMOTE: '"R" <sip:+4930888@x>;party=calling;privacy=full;screen=yes'}, False),
+        ("c8oqz", {FROM: "<sip:c8oqz@anonymous.invalid>"}, False),
+        *((word, {}, False) for word in ("anonymous", "Restricted", "UNAVAILABLE", "unknown", "", "-", "+266696687")),
+        *((word, {}, False) for word in ("266696687", "00266696687", "+7378742833", "+8656696", "Private Number")),
+        *((word, {}, True) for word in ("8656696", "5001", "sales", "+442079460000")),
+    ],
+)
+async def test_withheld_is_withheld(number: str, told: dict[str, str], kept: bool) -> None:
+    agents = {"a": {"instructions": "{{caller}}{{caller_name}}"}, "b": {"instructions": "{{caller}}{{caller_name}}"}}
+    spread = with_(SMALL, agents=agents, routes=[{"to": "*", "agent": {"a": 1, "b": 1}, "sticky": "x"}])
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(config(spread), tasks)
+        stage.variables = told
+        for each in range(24):
+            await stage.caller(str(each), number, name="Ann")
+    plans = [each.call.plan for each in stage.begun]
+    assert [bool(plan.caller) for plan in plans] == [kept] * 24
+    assert len({plan.spec.agent for plan in plans}) == (1 if kept else 2)
+    if not kept:
+        assert {plan.spec.instructions for plan in plans} == {""}
+
+
+async def test_a_trunk_may_show_withheld_numbers() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(config(trunks__main__show_withheld=True), tasks)
+        stage.variables = {PRIVACY: "prohib;id"}
+        await stage.caller("1", "+493012345")
+    assert stage.begun[0].call.plan.caller == "+493012345"
+
+
+SPELLED = (
+    "+4930555",
+    "004930555",
+    "4930555",
+    "030555",
+    "+49-30-555",
+    "+4930555;npdi;rn=+49123",
+    "030555;phone-context=+49",
+)
+
+
+@pytest.mark.parametrize("route", ["+4930555", "030555", "4930555", "004930555"])
+async def test_one_number_in_all_spellings_fits_counts_and_is_written_once(route: str) -> None:
+    made = config(
+        routes=[{"to": route, "agent": "reception"}], limits={"per_caller": {"max_calls": 9}, "per_number": {route: 7}}
+    )
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(made, tasks)
+        for each in SPELLED:
+            await stage.caller(each, each, to=each)
+    plans = [each.call.plan for each in stage.begun]
+    assert [(plan.callee, plan.caller) for plan in plans] == [("+4930555", "+4930555")] * len(SPELLED)
+    capacity, up = Capacity(made), [births.slot_of(plan) for plan in plans]
+    with pytest.raises(limits.Busy, match="per_number"):
+        capacity.check(up[0], up, 0)
+    capacity.check(up[0], up[1:], 0)
+
+
+async def test_who_is_refused_is_told_of_with_the_nearest_route() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(config(routes=[{"to": "+4930555*", "agent": "night"}, {"to": "7", "agent": "night"}]), tasks)
+        with capture_logs() as lines:
+            await stage.caller("1", "+4940123456", to="004930554123")
+    (line,) = [each for each in lines if each["event"].startswith("caller refused")]
+    assert (line["called"], line["trunk"]) == ("…23", "main")
+    assert line["nearest"] == "routes[0] (+4930555*), of which does not fit: to"
+    assert "123456" not in str(lines)
+    (refused,) = stage.observed
+    assert refused.call is not None
+    assert (refused.call.callee, refused.call.caller, refused.call.outcome) == (
+        *("+4930554123", "+4940123456"),
+        "no_route",
+    )

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from controller.ari.events import ChannelHold, ChannelUnhold, Event
 from controller.ari.resources import Application, Bridge, Channel
-from controller.ari.rest import Ari, AriError, NotFound, Unauthorized
+from controller.ari.rest import Ari, AriError, BadAnswer, NotFound, Unauthorized, Unavailable
 from controller.call import reconcile
 from controller.call.reconcile import Reconciler, stasis_arguments
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS
@@ -254,3 +254,44 @@ async def test_without_a_gap_and_of_what_is_no_telephone_nobody_is_asked() -> No
         calls = Known(mine={CALLER}, held={CALLER: False})
         await made(Pbx(listed=[channel(CALLER, name=name)], variables={CALLER: "1"}), calls).reconcile(missed=missed)
         assert calls.told == [("all owned",)]
+
+
+class Unlisted(Pbx):
+    """One channel can't be told, and so the list can't."""
+
+    bad: str = "bad"
+
+    async def channels(self) -> list[Channel]:
+        raise Unavailable("channels", 500, "Allocation failed")
+
+    async def channel(self, id: str) -> Channel:
+        if id == self.bad:
+            raise BadAnswer("channel", 200, "the answer is not of the documented form")
+        found = [each for each in self.listed if each.id == id and each.name]
+        if not found:
+            raise NotFound("channel", 404, "Channel not found")
+        return found[0]
+
+
+async def test_without_a_list_ours_are_asked_for_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call whose caller has gone is told; a caller without a call is received; what nobody can read is hung up."""
+    monkeypatch.setattr(reconcile, "ORPHAN_GRACE", 0.0)
+    pbx = Unlisted(listed=[channel("7.7"), channel("bad", name=""), channel(IDS.callee)])
+    known = Known({CALL: frozenset({"1.1", IDS.callee, IDS.bridge})}, mine={"1.1", IDS.callee})
+    it = made(pbx, known)
+    with capture_logs() as logs:
+        await it.reconcile()
+    assert ("left", CALL, "1.1") in known.told
+    assert ("left", CALL, IDS.callee) not in known.told
+    assert ("received", "7.7") in known.told
+    assert pbx.hung_up == ["bad"]
+    assert it.listing_fails
+    assert [each["event"][:32] for each in logs if each["log_level"] == "error"] == ["Asterisk can't list its channels"]
+
+
+async def test_a_leg_that_can_not_be_told_is_not_gone() -> None:
+    pbx = Unlisted(listed=[channel("bad", name="")])
+    known = Known({CALL: frozenset({"bad"})}, mine={"bad"})
+    await made(pbx, known).reconcile()
+    assert [each for each in known.told if each[0] == "left"] == []
+    assert pbx.hung_up == []
