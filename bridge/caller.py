@@ -5,7 +5,7 @@ on hold or the agent says its last words. Held tools and a goodbye of the idle l
 Owns who it was, too: what somebody says in a consultation is not the caller's, however late its text comes.
 """
 
-from bridge.contract import Said, SessionSpec
+from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
 from bridge.doubts import Doubts
 from bridge.ears import Ears
 from bridge.farewell import Farewell
@@ -45,6 +45,8 @@ class Caller:
         self._call = call
         self._begun_in: dict[str, bool] = {}
         """Whether a turn was begun in a consultation, by item."""
+        self._ended_at: dict[str, float] = {}
+        """When a turn was over of which the text has not come, by item."""
         self._out = out
         self._playout = playout
         self._ears = ears
@@ -63,6 +65,7 @@ class Caller:
         """Whether this agent can be interrupted, and by whom."""
         self._listens = spec.turn_detection.interrupt_response
         self._consultation = spec.consultation
+        self._writes = spec.transcription is not None
 
     @property
     def has_the_word(self) -> bool:
@@ -81,6 +84,7 @@ class Caller:
     def started(self, item_id: str, now: float) -> None:
         """`speech_started`."""
         self._begun_in[item_id] = self._consultation
+        self._ended_at.pop(item_id, None)
         if len(self._begun_in) > UNWRITTEN:
             del self._begun_in[next(iter(self._begun_in))]
         if self._orders.on_hold:
@@ -96,12 +100,36 @@ class Caller:
         else:
             self._counts(item_id)
 
-    def said(self, item_id: str, text: str) -> None:
+    def ended(self, item_id: str, now: float) -> None:
+        """The caller's turn is over; its text comes later."""
+        self._ended_at[item_id] = now
+        while len(self._ended_at) > UNWRITTEN:
+            del self._ended_at[next(iter(self._ended_at))]
+
+    def said(self, item_id: str, text: str, now: float) -> None:
         """The text of a turn is known."""
         consultation = self._begun_in.pop(item_id, self._consultation)
+        ended = self._ended_at.pop(item_id, now)
         if text:
-            said = Said(call=self._call, who="caller", text=text, item=item_id, consultation=consultation)
+            said = Said(
+                call=self._call,
+                who="caller",
+                text=text,
+                item=item_id,
+                ago_ms=round(max(0.0, now - ended) * 1000),
+                consultation=consultation,
+            )
             self._out.add(Emit(said))
+
+    def not_transcribed(self, item_id: str, now: float) -> None:
+        """There will be no text of a turn: it was said all the same."""
+        if not item_id or item_id in self._begun_in or item_id in self._ended_at:
+            self.said(item_id, NOT_TRANSCRIBED, now)
+
+    def close(self, now: float) -> None:
+        """The call ends: texts that have not come never will."""
+        for item_id in list(self._ended_at) if self._writes else ():
+            self.not_transcribed(item_id, now)
 
     def lasted(self) -> None:
         """The speech that was in doubt has lasted long enough."""

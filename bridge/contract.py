@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, TypeAdapter
 
+from bridge.contract_events import NOT_TRANSCRIBED as NOT_TRANSCRIBED
 from bridge.contract_events import VERSION as VERSION
 from bridge.contract_events import WORKER_NAME as WORKER_NAME
 from bridge.contract_events import AiWarning as AiWarning

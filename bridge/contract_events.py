@@ -128,8 +128,15 @@ class MediaGone(Shape):
     reason: str
 
 
+NOT_TRANSCRIBED = "(not transcribed)"
+"""The text of somebody who spoke, and whose words nobody has written down."""
+
+
 class Said(Shape):
-    """One finished utterance. `text` is personal. For an interrupted agent it is cut at what was heard."""
+    """One finished utterance. `text` is personal. For an interrupted agent it is cut at what was heard.
+
+    A caller's words may be told long after they were said, and not in their order: `ago_ms` is the time since then.
+    """
 
     type: Literal["said"] = "said"
     call: str
@@ -138,6 +145,8 @@ class Said(Shape):
     item: str
     interrupted: bool = False
     heard_ms: int | None = None
+    ago_ms: int = Field(0, ge=0)
+    """Since it was over."""
     consultation: bool = False
     """It began while the agent spoke with somebody else (`SessionSpec.consultation`): "caller" is that person."""
 

@@ -48,6 +48,7 @@ from bridge.orders import Orders
 from bridge.outage import Outage
 from bridge.playout import Playout
 from bridge.realtime import events
+from bridge.realtime.failures import without_quotes
 from bridge.responses import Responses
 from bridge.setbacks import Setbacks
 from bridge.signals import (
@@ -71,6 +72,8 @@ from bridge.tools import ToolCalls
 from bridge.turns import Turns
 from bridge.utterances import Utterances
 
+TRANSCRIPTION_HINT = "look at `transcription` of the agent: model, language, and whether the key may use the model"
+
 
 class Conversation:
     """See the module. `playout` is shared with the session, which only pops from it."""
@@ -83,7 +86,7 @@ class Conversation:
         self.responses = Responses(out)
         self.tools = ToolCalls(call, spec.tools, out, self.responses)
         self.turns = Turns(call, spec, out, playout)
-        self.utterances = Utterances(call, spec, out, playout)
+        self.utterances = Utterances(call, spec, out, playout, self.warnings)
         self.ears = Ears(spec, out)
         self.greeting = Greeting(spec, self.ears, playout, self.responses)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
@@ -158,7 +161,8 @@ class Conversation:
             case events.SpeechStarted(item_id):
                 self._idle.reset()
                 self._caller.started(item_id, now)
-            case events.SpeechStopped(_, audio_end_ms):
+            case events.SpeechStopped(item_id, audio_end_ms):
+                self._caller.ended(item_id, now)
                 self._caller.stopped(audio_end_ms, now)
             case events.ResponseCreated(response_id):
                 self._agent.seen(response_id, now, announced=True)
@@ -205,8 +209,8 @@ class Conversation:
                 self.tools.answered(call_id, output, respond=respond)
             case events.CallerTranscribed():
                 self._caller_said(what, now)
-            case events.TranscriptionFailed(code):
-                self._out.add(Note("caller could not be transcribed", {"code": code}))
+            case events.TranscriptionFailed():
+                self._not_transcribed(what, now)
             case events.SessionUpdated():
                 self.ears.confirmed()
             case events.ServerError():
@@ -223,7 +227,7 @@ class Conversation:
                 self.ears.confirmed()
                 self.outage.back()
             case Closing():
-                self._close()
+                self._close(now)
 
     @property
     def at_rest(self) -> bool:
@@ -232,8 +236,9 @@ class Conversation:
         busy = busy or self.farewell.active or self._digits.collecting
         return not busy and self.responses.at_rest and self._playout.idle
 
-    def _close(self) -> None:
+    def _close(self, now: float) -> None:
         self.turns.close()
+        self._caller.close(now)
         self.interruptions.close()
         self.warnings.close()
         self.closed = True
@@ -246,7 +251,14 @@ class Conversation:
         self.meter.transcription(heard.usage)
         text = heard.transcript.strip()
         self.doubts.transcribed(heard.item_id, text)
-        self._caller.said(heard.item_id, text)
+        self._caller.said(heard.item_id, text, now)
+
+    def _not_transcribed(self, failed: events.TranscriptionFailed, now: float) -> None:
+        if self.turns.written_down(failed.item_id):
+            self._caller.stop_missed(now)
+        why = f"{without_quotes(failed.message)}; {TRANSCRIPTION_HINT}"
+        self.warnings.warn("transcription_failed", (failed.code, failed.type), why)
+        self._caller.not_transcribed(failed.item_id, now)
 
     # ------------------------------------------------------------ trouble
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bridge.contract import Remembered, Said
+from bridge.contract import NOT_TRANSCRIBED, Remembered, Said
 from bridge.realtime import events
 from bridge.realtime.frames import function_call, message, tool_output
 from bridge.strict_json import MOST_CHARACTERS
@@ -28,6 +28,7 @@ MAX_CALL_ID = 32
 REMEMBERED_ELSEWHERE = 512
 
 UNHEARD = "[the caller spoke; no transcript]"
+UNWRITTEN = "[the agent spoke; no transcript]"
 LINE_DROPPED = (
     "The line dropped for a moment and is back. The caller has heard everything above. "
     "Go on with the conversation from there; do not greet again and do not mention the line unless asked."
@@ -103,8 +104,8 @@ class Memory:
         if not said.text:
             self._forget(entry)
             return []
-        entry.text = said.text
-        self._grown(len(said.text))
+        entry.text = UNWRITTEN if said.text == NOT_TRANSCRIBED else said.text
+        self._grown(len(entry.text))
         return [] if entry.here else self._tell(entry, self._before(entry))
 
     def sent(self, frame: bytes) -> list[bytes]:

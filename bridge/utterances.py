@@ -15,7 +15,8 @@ Refuses to count what was heard: that is `bridge.playout`'s.
 from collections import deque
 from dataclasses import dataclass, field
 
-from bridge.contract import Said, SessionSpec
+from bridge.ai_warnings import AiWarnings
+from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
 from bridge.playout import BYTES_PER_MS, Playout
 from bridge.realtime.fields import LONGEST_TEXT
 from bridge.signals import Emit, Outbox
@@ -23,6 +24,11 @@ from bridge.strict_json import well_formed
 
 SPOKEN_MS = 60
 """What a character of text takes to be said, roughly (English: 12 to 17 a second)."""
+FASTEST_MS = 10
+"""What a character takes at least, however fast the agent speaks: what is beyond was not said."""
+SLACK_MS = 500
+WORDLESS_MS = 300
+"""An interrupted item of which so much was heard has words."""
 MOST_PARTS = 64
 """Content parts of one item whose words are kept."""
 MOST_OPEN = 64
@@ -76,11 +82,12 @@ class _Utterance:
 class Utterances:
     """The agent's items that are not yet reported, in the order in which they began."""
 
-    def __init__(self, call: str, spec: SessionSpec, out: Outbox, playout: Playout) -> None:
+    def __init__(self, call: str, spec: SessionSpec, out: Outbox, playout: Playout, warnings: AiWarnings) -> None:
         self.adopt(spec)
         self._call = call
         self._out = out
         self._playout = playout
+        self._warnings = warnings
         self._open: dict[str, _Utterance] = {}
         self._reported: dict[str, None] = {}
         self._latest: deque[tuple[str, str]] = deque(maxlen=LATEST)
@@ -128,6 +135,8 @@ class Utterances:
             self._report_cut(utterance)
             if not utterance.generated:
                 self._open.pop(utterance.item_id, None)  # words without sound were never said
+                if utterance.text and utterance.cut_ms is None:
+                    self._warnings.warn("transcript_without_audio", detail="words without sound: not said")
 
     def line_lost(self, response_id: str) -> None:
         """The rest of this response will never come."""
@@ -203,8 +212,14 @@ class Utterances:
         text = utterance.text
         if interrupted:
             text = cut_text(text, heard_ms, self._whole_ms(utterance))
+        elif len(text) * FASTEST_MS > heard_ms + SLACK_MS:
+            text = cut_text(text, heard_ms, self._spoken_ms(utterance))
+            self._warnings.warn("transcript_without_audio", ("too_long",), "cut where the sound ends")
         elif len(text) and heard_ms:
             self._learned = (self._learned[0] + len(text), self._learned[1] + heard_ms)
+        if not utterance.text and (heard_ms >= WORDLESS_MS or (heard_ms and not interrupted)):
+            text = NOT_TRANSCRIBED
+            self._warnings.warn("audio_without_transcript", detail="the agent's sound came without its words")
         if heard_ms:
             self._latest.append((utterance.response_id, text))
             said = Said(

@@ -95,7 +95,10 @@ class CallerTranscribed:
 class TranscriptionFailed:
     """What the caller said could not be written down; the conversation goes on."""
 
-    code: str
+    item_id: str
+    code: str = ""
+    type: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +364,7 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "conversation.item.added": lambda raw: ItemAdded(needed(object_of(raw, "item"), "id")),
     "conversation.item.input_audio_transcription.completed": _caller_transcribed,
     "conversation.item.input_audio_transcription.failed": lambda raw: TranscriptionFailed(
-        id_of(object_of(raw, "error"), "code")
+        id_of(raw, "item_id"), *(id_of(object_of(raw, "error"), key) for key in ("code", "type", "message"))
     ),
     "response.created": lambda raw: ResponseCreated(needed(object_of(raw, "response"), "id")),
     "response.done": _response_done,

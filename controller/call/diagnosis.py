@@ -153,7 +153,8 @@ def _sound(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
         yield Reason(f"{counters.dropped_frames / 50:.1f} s of the caller did not get through to the AI.", fix)
     call = detail.call
     talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
-    if talked > HEARD_AFTER_S and not any(said.who == "caller" for said in detail.transcript):
+    heard = any(said.who == "caller" for said in detail.transcript) or call.turns > 0
+    if talked > HEARD_AFTER_S and not heard:
         fix = "A silent caller, or one-way sound: the NAT settings of the trunk (`voiceai doctor`), the firewall."
         yield Reason(f"Nothing was understood of the caller in {talked:.0f} s.", fix)
 

@@ -9,13 +9,24 @@ What the agent was saying when its worker was lost is not in it: nobody knows ho
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from bridge.contract import CallEvent, DigitPressed, Remembered, Said, SessionSpec, ToolCalled, TurnMeasured
+from bridge.contract import (
+    NOT_TRANSCRIBED,
+    CallEvent,
+    DigitPressed,
+    Remembered,
+    Said,
+    SessionSpec,
+    ToolCalled,
+    TurnMeasured,
+)
 
 TURNS = 200
 CHARACTERS = 64 * 1024
 UNHEARD = "[the caller spoke; no transcript]"
+UNWRITTEN = "[the agent spoke; no transcript]"
 KEYS = "[DTMF] "
 OPEN = "The tool {} was called with {}; its answer is still to come."
 
@@ -27,6 +38,8 @@ class _Turn:
     """None: of a tool that has not answered."""
     name: str = ""
     arguments: str = field(default="", repr=False)
+    at: datetime = datetime.min.replace(tzinfo=UTC)
+    """When it was over."""
 
     @property
     def size(self) -> int:
@@ -38,12 +51,14 @@ class Recollection:
         self._turns: deque[_Turn] = deque()
         self._tools: dict[str, _Turn] = {}
         self._size = 0
+        self._now = datetime.now(UTC)
 
     def __repr__(self) -> str:
         return f"<Recollection [{len(self._turns)} turns, {self._size} characters]>"
 
-    def take(self, event: CallEvent, spec: SessionSpec) -> None:
+    def take(self, event: CallEvent, spec: SessionSpec, now: datetime | None = None) -> None:
         """`spec`: of the agent that the event is about."""
+        self._now = now or datetime.now(UTC)
         match event:
             case Said():
                 self.said(event)
@@ -59,10 +74,11 @@ class Recollection:
     def said(self, event: Said) -> None:
         if event.consultation:
             return  # the caller heard nothing of it
+        written = event.text != NOT_TRANSCRIBED
         if event.who == "caller":
-            self._add(_Turn("user", event.text))
+            self._add(_Turn("user", event.text if written else UNHEARD), event.ago_ms)
         elif event.text:
-            self._add(_Turn("assistant", event.text))
+            self._add(_Turn("assistant", event.text if written else UNWRITTEN), event.ago_ms)
 
     def answered(self, tool_call: str, output: str) -> None:
         """What the model got to read. The first answer counts."""
@@ -82,8 +98,13 @@ class Recollection:
         else:
             self._add(_Turn("user", KEYS + digit))
 
-    def _add(self, turn: _Turn) -> None:
-        self._turns.append(turn)
+    def _add(self, turn: _Turn, ago_ms: int = 0) -> None:
+        """In the order in which it was said, whenever it is told."""
+        turn.at = self._now - timedelta(milliseconds=ago_ms)
+        later: list[_Turn] = []
+        while self._turns and self._turns[-1].at > turn.at:
+            later.append(self._turns.pop())
+        self._turns.extend((turn, *reversed(later)))
         self._grown(turn.size)
 
     def _grown(self, characters: int) -> None:

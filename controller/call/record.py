@@ -5,7 +5,7 @@ Owns the bounds: of a call that never ends only the latest is kept, counts go on
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Literal
 
@@ -90,7 +90,8 @@ class Record:
         match event:
             case contract.Said():
                 cut = event.interrupted, event.heard_ms
-                self.transcript.append(Utterance(at, who_said(event), event.text, *cut, event.consultation))
+                over_at = at - timedelta(milliseconds=event.ago_ms)
+                self._insert(Utterance(over_at, who_said(event), event.text, *cut, event.consultation))
             case contract.TurnMeasured():
                 self.turn_count += 1
                 told = event.stopped_to_told_ms
@@ -99,6 +100,13 @@ class Record:
                 self.barge_ins.append(BargeIn(at, event.heard_ms, event.cut_ms))
             case contract.Recorded():
                 self.recordings.append(Sound(event.path, event.seconds))
+
+    def _insert(self, said: Utterance) -> None:
+        """In the order in which it was said: what was written down late is not what was said last."""
+        later: list[Utterance] = []
+        while self.transcript and self.transcript[-1].at > said.at:
+            later.append(self.transcript.pop())
+        self.transcript.extend((said, *reversed(later)))
 
     def first_frame(self) -> Spread | None:
         """How long callers waited for the first sound; None before the first turn."""

@@ -125,6 +125,10 @@ class StateChange(Data):
 
 
 class Said(Data):
+    item: str = ""
+    """The provider's id of it: told twice, it is the same."""
+    spoken_at: Moment | None = None
+    """When it was over. What a caller said is written down later, and not always in its order: sort by this."""
     who: Literal["caller", "agent", "target"]
     """`target`: of an attended transfer."""
     text: str | None = _words("The words; of an agent that was interrupted, up to what was heard.")

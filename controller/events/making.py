@@ -6,7 +6,7 @@ that it never saw begin, or saw end, it tells nothing.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,8 @@ from controller.call import milestones
 from controller.call.record import who_said
 from controller.call.view import CallView
 from controller.events import shapes
+
+_Made = tuple[type[shapes.Event], dict[str, Any]] | None
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Maker:
                 self._calls.setdefault(what.call.id, _Told(what.webhook, what.attempt))
         call = _call_of(what)
         told = self._calls.get(call)
-        made = self._event(what, told) if told is not None else None
+        made = self._event(what, told, at) if told is not None else None
         if told is None or made is None:
             return None
         kind, fields = made
@@ -124,7 +126,9 @@ class Maker:
         self._order += 1
         return Notice(self._order, event, webhook)
 
-    def _event(self, what: milestones.Milestone, told: _Told) -> tuple[type[shapes.Event], dict[str, Any]] | None:
+    def _event(
+        self, what: milestones.Milestone, told: _Told, at: datetime
+    ) -> tuple[type[shapes.Event], dict[str, Any]] | None:
         match what:
             case milestones.CallBegan():
                 return shapes.CallStarted, _parties(what.call)
@@ -154,7 +158,7 @@ class Maker:
             case contract.Used():
                 fields = _picked(what, "provider", "model", "kind", "seconds")
                 return shapes.CallUsed, {**fields, "tokens": what.usage, "cost": round(self._cost(what), 6)}
-        return _reported(what)
+        return _reported(what, at)
 
 
 def _call_of(what: milestones.Milestone) -> str:
@@ -162,12 +166,13 @@ def _call_of(what: milestones.Milestone) -> str:
     return call.id if isinstance(call, CallView) else str(call)
 
 
-def _reported(what: milestones.Milestone) -> tuple[type[shapes.Event], dict[str, Any]] | None:
+def _reported(what: milestones.Milestone, at: datetime) -> _Made:
     """What a worker tells. Most of it is not for the outside."""
     match what:
         case contract.Said():
-            more = _picked(what, "text", "interrupted", "heard_ms", "consultation")
-            return shapes.CallSaid, {"who": who_said(what), **more}
+            more = _picked(what, "item", "text", "interrupted", "heard_ms", "consultation")
+            spoken_at = at - timedelta(milliseconds=what.ago_ms)
+            return shapes.CallSaid, {"who": who_said(what), "spoken_at": spoken_at, **more}
         case contract.TurnMeasured():
             return shapes.CallTurn, _picked(what, "turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms")
         case contract.BargedIn():

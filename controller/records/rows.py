@@ -61,7 +61,9 @@ def _rows(event: shapes.AnyEvent) -> list[Put]:
         case shapes.Said(text=None):
             return []
         case shapes.Said():
-            return [_of(event, "call_words", "who", "text", "interrupted", "heard_ms", "consultation")]
+            return [
+                _of(event, "call_words", "who", "text", "interrupted", "heard_ms", "consultation", at=data.spoken_at)
+            ]
         case shapes.Turn():
             return [_of(event, "call_turns", "turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms")]
         case shapes.Tool(state="answered"):

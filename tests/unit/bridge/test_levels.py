@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.ai_warnings import AiWarnings
 from bridge.contract import Provider, SessionSpec
 from bridge.levels import EVERY, Levels, dbfs, power
 from bridge.playout import FRAME_BYTES, Playout
@@ -55,7 +56,7 @@ def test_one_frame_in_a_few_is_looked_at() -> None:
 def test_the_words_of_this_moment_grow_with_what_is_heard() -> None:
     playout = Playout()
     spec = SessionSpec(agent="a", provider=Provider(api_key="sk"), instructions="Be kind.")
-    said = Utterances("c", spec, Outbox(), playout)
+    said = Utterances("c", spec, Outbox(), playout, AiWarnings("c", Outbox()))
     assert said.saying() == ""
     said.text_done("r", "i", "one two three four five")
     for _ in range(50):
@@ -75,7 +76,7 @@ def test_the_words_of_this_moment_grow_with_what_is_heard() -> None:
 def test_words_that_run_ahead_of_their_sound_are_not_told_before_they_are_heard() -> None:
     playout = Playout()
     spec = SessionSpec(agent="a", provider=Provider(api_key="sk"), instructions="Be kind.")
-    said = Utterances("c", spec, Outbox(), playout)
+    said = Utterances("c", spec, Outbox(), playout, AiWarnings("c", Outbox()))
     said.text_delta("r", "i", "a story that goes on and on for much longer than a fifth of a second")
     for _ in range(10):
         playout.push("r", "i", 0, frame(100))

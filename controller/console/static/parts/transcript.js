@@ -12,16 +12,19 @@ export function transcript({ seek = null, may = true } = {}) {
   const empty = h("p", { class: "empty" }, may ? "Nothing has been said yet." : "Your token has no scope to read what is said (recordings).");
   const element = h("div", { class: "transcript", role: "log", "aria-live": "polite", "aria-label": "What is said", tabindex: "0" },
     empty, lines, now);
-  let shown = 0, lastItem = null;
+  let shown = 0, lastItem = null, lastShown = null;
 
   const show = (call) => {
     const near = element.scrollHeight - element.scrollTop - element.clientHeight < 60;
     const waits = waitsOf(call);
-    if (call.transcript.length < shown) { fill(lines); shown = 0; } // the oldest were let go
+    const last = shown && call.transcript[shown - 1];
+    const moved = shown && (!last || last.at !== lastShown.at || last.text !== lastShown.text);
+    if (moved) { fill(lines); shown = 0; } // the oldest were let go, or a text came late, to its place
     for (; shown < call.transcript.length; shown++) {
       lines.append(line(call, call.transcript[shown], waits.get(shown), seek));
       if (call.transcript[shown].who === "agent") { now.hidden = true; }
     }
+    lastShown = call.transcript[shown - 1];
     empty.hidden = shown > 0 || !now.hidden;
     if (near) element.scrollTop = element.scrollHeight;
   };

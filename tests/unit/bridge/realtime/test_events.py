@@ -109,7 +109,7 @@ GA: list[tuple[dict[str, Any], events.Event]] = [
             "content_index": 0,
             "error": {"type": "transcription_error", "code": "audio_unintelligible", "message": "?"},
         },
-        events.TranscriptionFailed("audio_unintelligible"),
+        events.TranscriptionFailed("item_u", "audio_unintelligible", "transcription_error", "?"),
     ),
     ({"type": "conversation.item.added", "item": CALL, "previous_item_id": "item_1"}, events.ItemAdded("item_2")),
     ({"type": "response.created", "response": {**DONE, "status": "in_progress"}}, events.ResponseCreated("resp_1")),

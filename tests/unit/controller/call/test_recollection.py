@@ -1,9 +1,12 @@
 """What a session that takes a call over is told: as heard, in order, within bounds."""
 
+from datetime import UTC, datetime, timedelta
+
 from bridge import contract
 from controller.call.recollection import CHARACTERS, OPEN, TURNS, UNHEARD, Recollection
 from tests.unit.controller.call.test_machine import CALL, SPEC
 
+AT = datetime(2026, 11, 30, tzinfo=UTC)
 WRITTEN = SPEC.model_copy(update={"transcription": contract.Transcription()})
 TURN = contract.TurnMeasured(call=CALL, turn=1, first_delta_ms=1, first_frame_ms=2)
 
@@ -73,3 +76,12 @@ def test_only_the_latest_is_kept() -> None:
     made.answered("t1", "too late")
     assert len(made.turns()) == 4
     assert "x" not in repr(made.turns()[0]) + repr(made)
+
+
+def test_a_late_transcript_stands_where_it_was_said_and_a_missing_one_is_marked() -> None:
+    made = Recollection()
+    late = said("caller", "what time is it").model_copy(update={"ago_ms": 2500})
+    missing = said("caller", contract.NOT_TRANSCRIBED)
+    for second, event in enumerate([said("agent", "Hello."), missing, said("agent", "It is noon."), late]):
+        made.take(event, WRITTEN, AT + timedelta(seconds=second))
+    assert [text for _, text in told(made)] == ["Hello.", "what time is it", UNHEARD, "It is noon."]

@@ -1,6 +1,6 @@
 """What is kept of a call, and when money ends it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -111,3 +111,12 @@ def test_a_model_without_a_price_is_told_once() -> None:
         False,
         True,
     ]
+
+
+def test_what_is_written_down_late_stands_where_it_was_said() -> None:
+    record = Record()
+    said = [("u1", 0), ("a1", 0), ("u3", 0), ("u2", 2500)]
+    for second, (text, ago_ms) in enumerate(said):
+        event = contract.Said(call=CALL, who="caller", text=text, item=text, ago_ms=ago_ms)
+        record.take(event, AT + timedelta(seconds=second))
+    assert [each.text for each in record.transcript] == ["u1", "u2", "a1", "u3"]

@@ -82,7 +82,7 @@ def test_words_digits_and_arguments_are_not_kept() -> None:
     assert not [word for word in (NUMBER, WORD, "4711", "'7'") if word in str(found)]
     assert found[0] == (
         *("worker", "said"),
-        {"who": "caller", "interrupted": False, "consultation": False, "letters": 20},
+        {"who": "caller", "interrupted": False, "ago_ms": 0, "consultation": False, "letters": 20},
     )
 
 

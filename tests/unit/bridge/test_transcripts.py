@@ -1,0 +1,90 @@
+"""What was said, when its transcript fails, comes late, or never; and sound without words, words without sound."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.contract import NOT_TRANSCRIBED, AiWarning, Said, Transcription
+from bridge.memory import UNWRITTEN, Memory
+from bridge.realtime import events
+from bridge.signals import Closing
+from tests.unit.bridge.stage import Stage
+
+
+def turn(stage: Stage, item: str, seconds: float = 1.0) -> None:
+    stage.feed(events.SpeechStarted(item, 0))
+    stage.now += seconds
+    stage.feed(events.SpeechStopped(item, 0))
+
+
+def failed(item: str, code: str = "") -> events.TranscriptionFailed:
+    return events.TranscriptionFailed(item, code, "server_error", "The model does not exist")
+
+
+def told(stage: Stage) -> list[tuple[str, str, str]]:
+    return [(each.who, each.item, each.text) for each in stage.told_of(Said)]
+
+
+def test_turns_that_cannot_be_transcribed_are_told_and_one_warning_says_why() -> None:
+    stage = Stage(transcription=Transcription())
+    for number in range(6):
+        turn(stage, f"u{number}")
+        stage.feed(failed(f"u{number}"))
+    stage.feed(Closing())
+    assert told(stage) == [("caller", f"u{number}", NOT_TRANSCRIBED) for number in range(6)]
+    first, total = stage.told_of(AiWarning)
+    assert (first.kind, first.code, first.times, total.times) == ("transcription_failed", "server_error", 1, 5)
+    assert "`transcription`" in first.detail
+
+
+def test_a_turn_of_which_the_text_never_comes_is_told_at_the_end() -> None:
+    stage = Stage(transcription=Transcription())
+    turn(stage, "u1")
+    turn(stage, "u2")
+    stage.feed(events.CallerTranscribed("u2", "", {}))  # noise
+    stage.now += 3
+    stage.feed(Closing())
+    (said,) = stage.told_of(Said)
+    assert (said.item, said.text, said.ago_ms) == ("u1", NOT_TRANSCRIBED, 4000)
+
+
+@given(st.permutations(["u0", "u1", "u2", "u3"]), st.lists(st.floats(0, 5), min_size=4, max_size=4))
+def test_what_comes_out_of_order_can_be_put_in_order(order: list[str], delays: list[float]) -> None:
+    stage = Stage()
+    for number in range(4):
+        turn(stage, f"u{number}")
+    over: list[tuple[float, str]] = []
+    for item, delay in zip(order, delays, strict=True):
+        stage.now += delay
+        stage.feed(events.CallerTranscribed(item, item, {}))
+        over.append((stage.now - stage.told_of(Said)[-1].ago_ms / 1000, item))
+    assert [item for _, item in sorted(over)] == ["u0", "u1", "u2", "u3"]
+
+
+def test_sound_without_words_is_marked() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 400)))
+    stage.feed(events.AudioDone("i1"), events.ResponseDone("r1", "completed"))
+    stage.play(600)
+    assert told(stage) == [("agent", "i1", NOT_TRANSCRIBED)]
+    assert [each.kind for each in stage.told_of(AiWarning)] == ["audio_without_transcript"]
+    memory = Memory()
+    memory.heard(events.AudioDelta("r1", "i1", 0, b"\1\2"))
+    memory.said(stage.told_of(Said)[0])
+    assert UNWRITTEN in str(memory.replay(dropped=False))
+
+
+def test_words_without_sound_were_not_said() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"), events.TranscriptDone("r1", "i1", "Hello there."))
+    stage.feed(events.ResponseDone("r1", "completed"))
+    assert told(stage) == []
+    assert "transcript_without_audio" in [each.kind for each in stage.told_of(AiWarning)]
+
+
+def test_words_beyond_the_end_of_the_sound_were_not_heard() -> None:
+    stage = Stage()
+    stage.reply("r1", "i1", 400, "one two three four five " * 10)
+    stage.play(600)
+    (said,) = stage.told_of(Said)
+    assert said.text.startswith("one")
+    assert len(said.text) < 40
