@@ -3,10 +3,13 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from demo.phone import Phone
 from demo.realtime import ToneBrain
 from demo.sound import is_tone, level, tone
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import caller_heard, house
+from tests.e2e.house import House, caller_heard, house
 from tests.e2e.test_inbound import GREETING, REPLY
 from tests.e2e.test_live_control import QUIET, STORY, model_was_told, story_begins
 from tests.peers.sip import HOLDING
@@ -14,6 +17,12 @@ from tests.peers.sip import HOLDING
 IDLE = {"idle": {"after_s": 3, "prompts": ["Are you still there?"], "goodbye": "Goodbye."}}
 HELD_S = 8.0
 """Longer than the ladder for silent callers takes to its goodbye."""
+
+
+async def shown(running: House, phone: Phone, call: str, *, held: bool) -> None:
+    async with asyncio.timeout(15):
+        while (await running.api("GET", f"/v1/calls/{call}"))["caller_hold"] is not held:
+            await phone.rtp.frames(1)
 
 
 async def test_a_caller_who_holds_us_costs_nothing_and_is_with_the_agent_again(
@@ -28,9 +37,7 @@ async def test_a_caller_who_holds_us_costs_nothing_and_is_with_the_agent_again(
         served = await running.stand_in.session()
         await phone.command("hold")
         await phone.wait("held")
-        async with asyncio.timeout(5):
-            while not (await running.api("GET", f"/v1/calls/{call}"))["caller_hold"]:
-                await phone.rtp.frames(1)
+        await shown(running, phone, call, held=True)
         asked, heard = len(served.client_events("response.create")), len(served.caller_audio)
         phone.rtp.say(tone(HELD_S, 620))  # their music
         await phone.rtp.spoken()
@@ -51,3 +58,30 @@ async def test_a_caller_who_holds_us_costs_nothing_and_is_with_the_agent_again(
         await phone.hang_up()
         ended = await running.ended(call)
         assert (ended["caller_hold"], ended["ended_by"]) == (False, "caller")
+
+
+@pytest.mark.timeout(120)
+async def test_a_hold_that_ends_while_no_controller_listens_is_over_for_the_next_one(
+    asterisk: Asterisk, tmp_path: Path
+) -> None:
+    inactive = tmp_path / "inactive.xml"
+    inactive.write_text(HOLDING.read_text().replace("a=sendonly", "a=inactive"))
+    brain = ToneBrain([GREETING, STORY], forever=REPLY)
+    async with (
+        house(asterisk, tmp_path, brain, bridge={"workers": 1}) as running,
+        running.caller(scenario=inactive) as phone,
+    ):
+        call = await story_begins(running, phone)
+        await phone.command("hold")
+        await phone.wait("held")
+        await shown(running, phone, call, held=True)
+        await running.kill_the_controller()
+        await phone.command("back")
+        await phone.wait("back")
+        await running.start_again()
+        await shown(running, phone, call, held=False)
+        await phone.rtp.hears(lambda samples: is_tone(samples, REPLY.hz), timeout=10)
+        await phone.command("press")
+        await phone.wait("pressed")
+        await phone.hang_up()
+        await running.ended(call)
