@@ -269,13 +269,16 @@ def _targets(config: Config, document: config_source.Source) -> list[ConfigError
         for step, does in enumerate(route.overflow)
         if does.context
     }
+    canary: dict[Path, str] = {("canary", "to"): config.canary.to} if config.canary else {}
     wrong = []
-    for path in (*places, *handed_back):
+    for path in (*places, *handed_back, *canary):
         try:
             if path in places:
                 limits.destination(config, places[path], None)
-            else:
+            elif path in handed_back:
                 limits.check_handed_back(config, *handed_back[path])
+            else:
+                limits.check_call_to_ourselves(config, canary[path])
         except limits.NotAllowed as refusal:
             wrong.append(ConfigError(dotted(path), "", f"could never be reached: {refusal}", line=document.line(path)))
     return wrong

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from controller import config_values, numbers, patterns, tolls
+from controller.emergency import reaches_emergency
 
 if TYPE_CHECKING:
     from controller.config import Config, Trunk
@@ -246,6 +247,16 @@ def check_handed_back(config: "Config", place: str, trunk: str | None) -> None:
         _check_without_trunk(extension)
     else:
         _check_tolls(config.trunks[name], extension)
+
+
+def check_call_to_ourselves(config: "Config", place: str) -> None:
+    """`extension@context` at which our own dialplan is called, as by a caller: no trunk's rules hold but one. Raises
+    NotAllowed."""
+    name = _trunk(config, None)
+    line = config.trunks[name] if name is not None else None
+    region, allowed = (tolls.region_of(line.country_code), line.emergency) if line else (None, ())
+    if reaches_emergency(_SEPARATORS.sub("", place.partition("@")[0]), region, allowed):
+        raise NotAllowed(tolls.EMERGENCY)
 
 
 def _listed(allowed: Iterable[str], extension: str) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.config import ConfigErrors
 from controller.emergency import reaches_emergency
 from controller.limits import NotAllowed, check_number, destination
 from controller.tolls import why_denied
@@ -60,6 +61,14 @@ def test_even_a_generous_trunk_must_list_it(generous: bool) -> None:
         check_number(listed, "110")
     with pytest.raises(NotAllowed):
         check_number(listed.model_copy(update={"allow": ("[0-9]{4,15}",)}), "112")
+
+
+@pytest.mark.parametrize("to", ["112@from-trunk", "0112@phones", "+49112@from-trunk", "911@x", "1-1-2@x"])
+def test_nor_does_the_canary_call_one(to: str) -> None:
+    with pytest.raises(ConfigErrors, match=r"canary\.to.*emergency"):
+        config(canary={"to": to, "every_s": 300})
+    for other in ("5001@from-trunk", "+493012345678@from-trunk", "s@in"):
+        config(canary={"to": other, "every_s": 300})
 
 
 PREFIXES = st.sampled_from(
