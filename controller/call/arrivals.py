@@ -32,6 +32,7 @@ from controller.call.arrival_facts import (
     wants_privacy,
     without_caller,
 )
+from controller.call.leg_watch import watch
 from controller.call.plan import Plan, State, Waiting
 from controller.call.room import Room
 from controller.caller_limits import CallerLimits, home_of
@@ -381,6 +382,7 @@ class Arrivals:
             waits=waits,
             unserved=unserved,
         )
+        self._tasks.create_task(watch(self._ari, caller.leg), name=f"watch {caller.leg}")
         return self._lives.begin(plan)
 
 

@@ -7,6 +7,8 @@ from controller.call import messages as m
 def input_of(event: events.Event) -> tuple[str, m.Input] | None:
     """The channel or playback that it is about, and what it means to its call. None: no such."""
     match event:
+        case events.ChannelHangupRequest(channel=channel, soft=True):  # its cause is none of Q.850
+            return channel.id, m.LegHungUp(channel.id, soft=True)
         case events.ChannelHangupRequest(channel=channel, cause=cause):
             return channel.id, m.LegHungUp(channel.id, cause)
         case events.PlaybackFinished(playback_id=playback):

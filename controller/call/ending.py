@@ -11,14 +11,35 @@ if TYPE_CHECKING:
     from controller.call.machine import Call
 
 
+ASTERISK = "asterisk"
+"""It has hung up the call by itself, or somebody has told it to who is not this controller."""
+_WHY_ASTERISK = {44: "Asterisk has hung up; most likely no sound came from the telephone any more (rtp_timeout)"}
+
+
 def hang_up(call: "Call", what: m.HangUpAsked, now: datetime) -> list[m.Command]:
     return call.end(now, by=what.by)
+
+
+def leg_hung_up(call: "Call", what: m.LegHungUp, _: datetime) -> list[m.Command]:
+    """StasisEnd follows, which ends the call; it tells neither the cause nor who it was."""
+    if what.channel == call.plan.leg and call.state is not State.ENDING:
+        call.cause, call.hung_up_by_asterisk = what.cause, what.soft
+    return []
+
+
+def far_end(call: "Call") -> str:
+    """Who has ended the call, if its leg is gone and we have not hung it up."""
+    if call.hung_up_by_asterisk:
+        return ASTERISK
+    return "caller" if call.plan.direction == "inbound" else "callee"
 
 
 def cause_known(call: "Call", what: m.LegGone, _: datetime) -> list[m.Command]:
     """StasisEnd ends the call; ChannelDestroyed, which knows the cause, comes a moment later."""
     if what.channel == call.plan.leg and call.cause is None:
         call.cause = what.cause
+        if call.ended_by == ASTERISK:
+            call.detail = call.detail or _WHY_ASTERISK.get(what.cause or 0)
     return []
 
 

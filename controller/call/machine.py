@@ -93,6 +93,7 @@ class Call:
         self.ai_ready = False
         self.media_entered = False
         self.media_flowing = False
+        self.hung_up_by_asterisk = False
         self.media_lost = False
         self.stranded = False
         """The agent was lost during a transfer, and another worker may have one if nobody answers."""
@@ -253,6 +254,7 @@ Handler = Callable[[Call, Any, datetime], list[m.Command]]
 _TOOLS_OF_TALKING = (m.HangUpTool, m.SendDigitsTool, m.HoldTool, m.VoicemailTool, m.RunTool, m.TransferAsked)
 _ALWAYS: dict[type, Handler] = {
     m.LegGone: rescue.leg_gone,
+    m.LegHungUp: ending.leg_hung_up,
     m.MediaLost: rescue.media_lost,
     m.SessionOver: rescue.session_gone,
     m.WorkerLost: rehome.worker_lost,

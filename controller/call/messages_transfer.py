@@ -62,6 +62,8 @@ class LegHungUp:
 
     channel: str
     cause: int | None = None
+    soft: bool = False
+    """By Asterisk itself, or somebody who told it to, not by the far end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ REFER lives (how long: docs/transfers.md). It is hung up all the same, and nothi
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from controller.call import ending, rescue, transfer
 from controller.call import messages as m
-from controller.call import rescue, transfer
 from controller.call.outcome import Outcome, of_unanswered
 from controller.call.plan import RING_GRACE, State, Transfer
 
@@ -68,9 +68,8 @@ def _failed(call: "Call", moved: Transfer, now: datetime, outcome: Outcome, *bac
 def hung_up(call: "Call", what: m.LegHungUp, now: datetime) -> list[m.Command]:
     if what.channel != call.plan.leg:
         return []
-    call.cause = what.cause
-    by = "caller" if call.plan.direction == "inbound" else "callee"
-    return call.end(now, by=by, detail="hung up before the far end had said what became of the REFER")
+    ending.leg_hung_up(call, what, now)
+    return call.end(now, by=ending.far_end(call), detail="hung up before the far end had said what became of the REFER")
 
 
 def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:

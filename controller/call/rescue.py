@@ -7,7 +7,7 @@ does not matter how far the call had come, except that nobody who was dialled an
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from controller.call import attended, participants, refer, rehome, tools, transfer
+from controller.call import attended, ending, participants, refer, rehome, tools, transfer
 from controller.call import messages as m
 from controller.call.outcome import Outcome, of_unanswered
 from controller.call.plan import PlaySound, State, TransferTo
@@ -22,8 +22,8 @@ def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
     if what.channel == call.plan.leg:
         if call.state is State.REFERRING and what.in_dialplan:
             return []
-        call.cause = what.cause
-        return call.end(now, by="caller" if call.plan.direction == "inbound" else "callee")
+        call.cause = call.cause if what.cause is None else what.cause
+        return call.end(now, by=ending.far_end(call))
     if what.channel == call.media:
         lost = rehome.media_failed if rehome.connecting(call) else agent_lost
         return lost(call, "Asterisk ended the media leg", now)

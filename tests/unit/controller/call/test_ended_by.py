@@ -1,0 +1,51 @@
+"""Who has ended a call, and by which cause, as Asterisk tells it before, with and after the end of the leg."""
+
+import json
+
+import pytest
+
+from controller.ari import events
+from controller.call import messages as m
+from controller.call.asterisk_inputs import input_of
+from controller.call.outcome import Outcome
+from controller.call.plan import State
+from tests.unit.controller.call.test_machine import CALLER, IDS, feed, talking
+
+LEFT = m.LegGone(CALLER, in_dialplan=True)
+
+
+@pytest.mark.parametrize(
+    ("told", "by", "cause"),
+    [
+        ([m.LegHungUp(CALLER, 16), LEFT, m.LegGone(CALLER, 16)], "caller", 16),
+        ([m.LegHungUp(CALLER, 16), LEFT], "caller", 16),  # the leg could not be watched
+        ([LEFT, m.LegGone(CALLER, 18)], "caller", 18),
+        ([m.LegHungUp(CALLER, soft=True), LEFT, m.LegGone(CALLER, 44)], "asterisk", 44),
+        ([m.LegHungUp(CALLER, soft=True), LEFT], "asterisk", None),
+        ([m.LegHungUp(IDS.media, soft=True), LEFT, m.LegGone(CALLER, 16)], "caller", 16),
+        ([LEFT], "caller", None),
+    ],
+)
+def test_the_end_of_a_callers_leg_says_who_and_why(told: list[m.Input], by: str, cause: int | None) -> None:
+    call = talking()
+    feed(call, *told)
+    assert call.state is State.ENDING
+    assert (call.outcome, call.ended_by, call.cause) == (Outcome.ANSWERED, by, cause)
+    assert ("rtp_timeout" in (call.detail or "")) is (cause == 44)
+
+
+def test_a_hang_up_of_ours_stays_ours() -> None:
+    call = talking()
+    feed(call, m.HangUpAsked("ops"), m.LegHungUp(CALLER, soft=True), LEFT, m.LegGone(CALLER, 16))
+    assert (call.ended_by, call.cause) == ("ops", 16)
+
+
+def test_the_cause_of_a_soft_hang_up_is_none_of_q850() -> None:
+    told = {"type": "ChannelHangupRequest", "timestamp": "2026-11-23T02:44:16.061+0000", "cause": 32, "soft": True}
+    channel = {
+        **{"id": "k1", "name": "PJSIP/trunk-1", "state": "Up", "creationtime": "2026-11-23T02:44:15.597+0000"},
+        **{"caller": {"name": "", "number": ""}, "connected": {"name": "", "number": ""}, "accountcode": ""},
+        **{"dialplan": {"context": "c", "exten": "s", "priority": 1}, "language": "en", "protocol_id": ""},
+    }
+    event = events.parse(json.dumps({**told, "channel": channel, "application": "voiceai"}))
+    assert input_of(event) == ("k1", m.LegHungUp("k1", soft=True))
