@@ -20,7 +20,7 @@ async def test_a_bye_is_the_callers_and_a_hang_up_within_asterisk_is_not(asteris
         assert (ended["ended_by"], ended["cause"]) == ("caller", 16)
         async with running.caller() as phone:
             await phone.answered()
-            (call,) = (await running.api("GET", "/v1/calls?state=talking"))["calls"]
+            (call,) = (await running.api("GET", "/v1/calls?state=active"))["calls"]
             login = (asterisk.ari_username, asterisk.ari_password)
             async with httpx.AsyncClient(base_url=asterisk.ari_url, auth=login) as other:
                 channels = (await other.get("channels")).json()
