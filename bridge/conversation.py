@@ -60,7 +60,6 @@ from bridge.signals import (
     Input,
     LineBack,
     LineLost,
-    Note,
     Outbox,
     Ticked,
     Timer,
@@ -123,6 +122,8 @@ class Conversation:
         self._digits = Digits(call, spec.digit_actions, out, responses)
         by_spec = (turns, doubts, caller, meter, said, setbacks)
         self._cast = Cast(by_spec, ears, orders, tools, self._idle, self._digits)
+        self._mcp_items: dict[str, str] = {}
+        """The labels of the MCP servers whose items were added."""
         self.closed = False
         self.watching = False
         """Whether `Ticked` is wanted after each tick."""
@@ -170,8 +171,10 @@ class Conversation:
                 self._agent.response_done(what, now)
             case events.ItemDone():
                 self._agent.item_done(what, now)
-            case events.ItemAdded(item_id):
+            case events.ItemAdded(item_id, label):
                 self.responses.item_added(item_id)
+                if label in self._mcp_labels():
+                    self._mcp_items[item_id] = label
             case _:
                 self._on_rare(what, now)
 
@@ -203,6 +206,8 @@ class Conversation:
                 self._cast.switch(spec)
             case events.CallerIdle():
                 self._idle.server_prompted()
+            case events.McpFailed():
+                self._mcp_failed(what, now)
             case events.RemoteTool(over):
                 self._agent.remote_tool(over=over, now=now)
             case ToolAnswered(call_id, output, respond):
@@ -216,7 +221,7 @@ class Conversation:
             case events.ServerError():
                 self.setbacks.error(what, now)
             case events.Malformed(kind, why):
-                self._out.add(Note("malformed event from the server", {"event_type": kind, "why": why}))
+                self.warnings.warn("malformed_event", (kind,), why)
             case LineLost():
                 self.doubts.settle()
                 self._agent.response_over(self.outage.lost())
@@ -252,6 +257,19 @@ class Conversation:
         text = heard.transcript.strip()
         self.doubts.transcribed(heard.item_id, text)
         self._caller.said(heard.item_id, text, now)
+
+    def _mcp_labels(self) -> list[str]:
+        return [server.server_label for server in self.orders.spec.mcp]
+
+    def _mcp_failed(self, failed: events.McpFailed, now: float) -> None:
+        """The model goes on without: it knows, since it has the item."""
+        labels = self._mcp_labels()
+        label = self._mcp_items.pop(failed.item_id, labels[0] if len(labels) == 1 else "")
+        if failed.call:
+            self._agent.remote_tool(over=True, now=now)
+            self.warnings.warn("mcp_call_failed", (label,), "a tool of an MCP server failed")
+        else:
+            self.warnings.warn("mcp_list_tools_failed", (label,), "the provider could not list the server's tools")
 
     def _not_transcribed(self, failed: events.TranscriptionFailed, now: float) -> None:
         if self.turns.written_down(failed.item_id):

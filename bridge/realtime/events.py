@@ -83,6 +83,14 @@ class RemoteTool:
 
 
 @dataclass(frozen=True, slots=True)
+class McpFailed:
+    """An MCP server did not list its tools, or (`call`) one of its tools failed."""
+
+    item_id: str
+    call: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CallerTranscribed:
     """What the caller said. Asynchronous: it may come after the reply."""
 
@@ -103,9 +111,10 @@ class TranscriptionFailed:
 
 @dataclass(frozen=True, slots=True)
 class ItemAdded:
-    """The server has put an item (its own or ours) into the conversation."""
+    """The server has put an item (its own or ours) into the conversation. `label`: of the MCP server that it is of."""
 
     item_id: str
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +218,7 @@ Event = (
     | SpeechStopped
     | CallerIdle
     | RemoteTool
+    | McpFailed
     | CallerTranscribed
     | TranscriptionFailed
     | ItemAdded
@@ -360,8 +370,11 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "input_audio_buffer.timeout_triggered": lambda _: CallerIdle(),
     "response.mcp_call.in_progress": lambda _: RemoteTool(over=False),
     "response.mcp_call.completed": lambda _: RemoteTool(over=True),
-    "response.mcp_call.failed": lambda _: RemoteTool(over=True),
-    "conversation.item.added": lambda raw: ItemAdded(needed(object_of(raw, "item"), "id")),
+    "response.mcp_call.failed": lambda raw: McpFailed(id_of(raw, "item_id"), call=True),
+    "mcp_list_tools.failed": lambda raw: McpFailed(id_of(raw, "item_id"), call=False),
+    "conversation.item.added": lambda raw: ItemAdded(
+        needed(object_of(raw, "item"), "id"), id_of(object_of(raw, "item"), "server_label")
+    ),
     "conversation.item.input_audio_transcription.completed": _caller_transcribed,
     "conversation.item.input_audio_transcription.failed": lambda raw: TranscriptionFailed(
         id_of(raw, "item_id"), *(id_of(object_of(raw, "error"), key) for key in ("code", "type", "message"))

@@ -339,7 +339,7 @@ def test_at_the_end_what_was_being_said_is_reported_as_heard() -> None:
 
 def test_events_of_no_use_change_nothing() -> None:
     stage = Stage()
-    stage.feed(events.Ignored("rate_limits.updated"), events.Unknown("new"), events.Malformed("", "not JSON"))
+    stage.feed(events.Ignored("rate_limits.updated"), events.Unknown("new"))
     stage.feed(events.SessionCreated("s", "m", None))
     assert (stage.sent, stage.told, stage.ended) == ([], [], [])
 
