@@ -90,7 +90,7 @@ async def read(request: web.Request, kind: type[B]) -> B:
     raw = await _bytes(request)
     if not raw and not any(each.is_required() for each in kind.model_fields.values()):
         raw = b"{}"
-    elif request.content_type != "application/json" or (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+    elif not _is_json(request):
         raise Problem("not-json", "Send Content-Type: application/json.")
     return body_of(raw, kind)
 
@@ -107,6 +107,15 @@ def body_of(raw: bytes, kind: type[B]) -> B:
     if ill_formed(found):
         raise malformed("The body has a text with U+0000, or with half of a character (a lone surrogate).")
     return body
+
+
+def _is_json(request: web.Request) -> bool:
+    """By its Content-Type, which may be no readable header at all (RFC 2231 lets it name any codec)."""
+    try:
+        charset = request.charset or "utf-8"
+    except ValueError:
+        return False
+    return request.content_type == "application/json" and charset.lower() in ("utf-8", "utf8")
 
 
 async def _bytes(request: web.Request) -> bytes:

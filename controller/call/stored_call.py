@@ -5,7 +5,7 @@ damaged: what is not of this form is never half believed.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -22,8 +22,13 @@ class Unreadable(Exception):
 
 
 def _moment(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
         raise ValueError("no time zone")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no moment of any calendar") from None
     return text
 
 

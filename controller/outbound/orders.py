@@ -100,10 +100,9 @@ class Orders:
         shown = limits.check_caller_id(line, wish.caller_id) if wish.caller_id else None
         if wish.webhook is not None:
             self._receivers.check(wish.webhook)
-        expires = wish.expires or now + timedelta(seconds=config.outbound.expire_after_s)
-        if wish.not_before is not None and wish.expires is None:
-            expires = max(now, wish.not_before) + timedelta(seconds=config.outbound.expire_after_s)
-        due = decisions.due(line, _sane(wish.not_before, now), now)
+        not_before = _sane(wish.not_before, now)
+        expires = wish.expires or max(now, not_before or now) + timedelta(seconds=config.outbound.expire_after_s)
+        due = decisions.due(line, not_before, now)
         if expires <= max(now, due) or expires > now + LONGEST_WAIT:
             raise view.WrongMoment(_MOMENT)
         order = Order(

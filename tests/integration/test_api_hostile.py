@@ -139,6 +139,8 @@ async def test_actions_take_no_unknown_fields(action: str) -> None:
         {"Content-Type": "application/json", "Content-Encoding": "gzip"},
         {"Content-Type": "application/json", "Content-Encoding": "br"},
         {"Content-Type": "nonsense"},
+        {"Content-Type": "application/json; charset*=undefined''x"},
+        {"Content-Type": "application/json; charset*=idna'' .%ff"},
     ],
 )
 async def test_only_plain_json_is_read(headers: dict[str, str]) -> None:

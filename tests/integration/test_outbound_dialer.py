@@ -299,6 +299,8 @@ async def test_what_is_ordered_is_checked(tmp_path: Path) -> None:
             (view.WrongMoment, {"to": "+4930123", "expires": soon(-1)}),
             (view.WrongMoment, {"to": "+4930123", "not_before": soon(60), "expires": soon(30)}),
             (view.WrongMoment, {"to": "+4930123", "not_before": soon(400 * 86400)}),
+            (view.WrongMoment, {"to": "+4930123", "not_before": datetime.max.replace(tzinfo=UTC)}),
+            (view.WrongMoment, {"to": "+4930123", "expires": datetime.min.replace(tzinfo=UTC)}),
         ):
             with pytest.raises(refusal):
                 await it.order(**wish)

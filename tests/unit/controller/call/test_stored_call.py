@@ -70,6 +70,8 @@ def test_the_same_of_its_plan(field: str) -> None:
         ("state", "TALKING"),
         ("started_at", "2026-11-29T12:00:00"),
         ("started_at", "yesterday"),
+        ("started_at", "0001-01-01T00:00:00+23:00"),
+        ("answered_at", "9999-12-31T23:59:59-23:00"),
         ("answered_at", "2026-13-45T99:00:00+00:00"),
         ("muted", ["everybody"]),
         ("standing", "call-1"),
