@@ -21,8 +21,8 @@ from websockets.protocol import State
 from bridge.realtime.masked import Masking
 
 SLICE_S = 0.004
-PIECE = 4096
-"""Bytes between two looks at the clock: some 10 ms of the smallest frames that there are."""
+PIECE = 1024
+"""Bytes between two looks at the clock: some ms of the smallest frames that there are."""
 LAST_S = 0.05
 """For what had come before the connection was lost."""
 
