@@ -13,7 +13,7 @@ from tests.unit.controller.call.test_adoption import talking
 from tests.unit.controller.call.test_machine import IDS, TARGET, feed
 
 ODD: list[Any] = [None, 5, "x", [], {}, ["x"], {"x": 1}, True, -1.5, "\ud83d", [[[]]]]
-LATER = {"version", "tone", "supervision", "transferred_at", "hops", "caller_hold"}
+LATER = {"version", "tone", "supervision", "transferred_at", "hops", "caller_hold", "worker_boot"}
 """Not in rows of older releases."""
 
 
