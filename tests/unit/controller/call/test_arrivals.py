@@ -70,6 +70,9 @@ class Stage:
     def agents_return(self) -> bool:
         return self.returning
 
+    async def subscribe(self, *_: str) -> None:
+        """To the caller's channel, until it is gone."""
+
     async def ring(self, _: str) -> None: ...
 
     async def hangup(self, channel: str, *, reason: str) -> None:
