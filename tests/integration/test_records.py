@@ -53,7 +53,7 @@ async def test_a_call_can_be_read_again_in_full(tmp_path: Path) -> None:
         ("participant", "failed", "busy"),
     ]
     assert [(each.tokens, each.cost) for each in parts["call_usage"]] == [({"input_tokens": 7}, 0.5)]
-    assert [each.type for each in parts["call_events"]][0::12] == ["call.started", "call.ended"]
+    assert [each.type for each in parts["call_events"]][0::13] == ["call.started", "call.ended"]
 
 
 class Away:
@@ -109,7 +109,7 @@ async def test_a_store_that_is_too_slow_for_many_at_once_is_given_fewer(
         await it.written(30)
         found = await counted(it)
         assert it.value("voiceai_records_lost_total") == 0
-    assert (found["calls"], found["call_words"], found["call_events"]) == (5, 5, 65)
+    assert (found["calls"], found["call_words"], found["call_events"]) == (5, 5, 70)
 
 
 async def test_a_killed_controller_leaves_its_file_to_the_next_one(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ async def test_nothing_is_kept_twice(tmp_path: Path) -> None:
             it.tell(story_of(CALL))
             await it.written()
             found = await counted(it)
-    assert (found["calls"], found["call_words"], found["call_turns"], found["call_events"]) == (1, 1, 1, 13)
+    assert (found["calls"], found["call_words"], found["call_turns"], found["call_events"]) == (1, 1, 1, 14)
 
 
 async def test_without_store_and_without_disk_the_latest_stay_in_memory(
@@ -173,7 +173,7 @@ async def test_a_disk_that_is_full_loses_nothing_that_memory_can_hold(
         await it.written()
         assert it.value("voiceai_records_lost_total") == 0
         found = await counted(it)
-    assert (found["calls"], found["call_words"], found["call_events"]) == (1, 1, 13)
+    assert (found["calls"], found["call_words"], found["call_events"]) == (1, 1, 14)
 
 
 async def test_a_slow_store_is_waited_for_by_nobody_and_written_to_seldom(
@@ -199,7 +199,7 @@ async def test_a_slow_store_is_waited_for_by_nobody_and_written_to_seldom(
         assert done <= 20 * EVENTS_OF_A_CALL // 100 + 2
         found = await counted(it)
         rows = [row.call async for row in it.history.everything(Sought())]
-    assert (found["calls"], found["call_words"], found["call_events"]) == (20, 20, 260)
+    assert (found["calls"], found["call_words"], found["call_events"]) == (20, 20, 280)
     assert rows == IDS[:20][::-1], "in their order"
 
 

@@ -46,7 +46,7 @@ from tests.unit.controller.configs import FULL, config
 NOW = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
 PARTS_OF_A_CALL = {
     **{"call_words": 1, "call_turns": 1, "call_tools": 1, "call_usage": 1, "call_recordings": 1},
-    **{"call_events": 13, "call_legs": 2},
+    **{"call_events": 14, "call_legs": 2},
 }
 CALLS = [f"call-{number}" for number in range(5)]
 
