@@ -114,13 +114,13 @@ def test_a_character_cut_in_two_comes_out_whole(pieces: list[str], wanted: str) 
 
 def test_words_without_end_are_bounded() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r"), events.AudioDelta("r", "i", 0, bytes(960)))
+    stage.feed(events.ResponseCreated("r"), events.AudioDelta("r", "i", 0, bytes(48 * 20_000)))
     for number in range(300):
-        stage.feed(events.TranscriptDelta("r", "i", "x" * 1000, number % 100))
+        stage.feed(events.TranscriptDelta("r", "i", "word " * 200, number % 100))
     stage.feed(events.AudioDone("i"), events.ResponseDone("r", "completed"))
-    stage.play(100)
+    stage.play(20_100)
     (said,) = stage.told_of(Said)
-    assert 1000 < len(said.text) <= LONGEST_TEXT
+    assert 200 < len(said.text) <= LONGEST_TEXT
 
 
 @pytest.mark.parametrize("figure", [10**12, -5, 1e300, float("nan"), float("inf"), 10**30, True, "7"])

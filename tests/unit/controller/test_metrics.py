@@ -17,8 +17,9 @@ from controller.canary import Counts as CanaryCounts
 from controller.config_records import Records as Settings
 from controller.events.counts import Counts
 from controller.metrics import Metrics, Present
-from controller.outbound.depth import Depth
+from controller.outbound.depth import Depth, SuspendedTrunks
 from controller.outbound.queue import Queue
+from controller.outbound.trunk_breaker import TrunkBreakers
 from controller.records.journal import Journal
 from controller.records.shelf import Shelf
 from controller.records.writer import Records
@@ -219,6 +220,7 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
     registry.register(Present(lambda: 0, dict, list))
     CanaryCounts(registry)
     Depth(cast(Queue, None), registry)
+    registry.register(SuspendedTrunks((), TrunkBreakers({})))
     Records(cast(Shelf, None), Settings(), Journal(Path("nowhere")), registry)
     BackgroundTasks(registry)
     WorkerCounts(registry, "w1", lambda: Now(contract.Load(), 1, True))
