@@ -87,7 +87,7 @@ async def _told(ari: Ari, channel: str, name: str) -> str:
     except NotFound:
         return ""
     except AriError as error:
-        if error.message == "Unable to read provided function" or name == withheld.REMOTE_PARTY:
+        if error.message == "Unable to read provided function" or name in (withheld.REMOTE_PARTY, withheld.FROM):
             return ""
         raise
 

@@ -279,6 +279,7 @@ class Arrivals:
             try:
                 if plan.spec.agent not in full:
                     self._lives.room.take(births.slot_of(plan))
+                    self._lives.room.reserve(plan, served=True)
                     self._line.pop(actor.id)
                     actor.put(m.RoomFound())
             except (view.NotReady, limits.Busy):

@@ -273,6 +273,7 @@ class Registry:
             ringing = chain.from_iterable(each.legs.ringing(each.call.origin) for each in self._live.values())
             plan = replace(plan, origin=loops.recognised(plan.callee or "", plan.caller or "", ringing))
         actor = self._actor_of(plan, errand)
+        self.room.reserve(plan)
         self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         return self._let_live(actor)
 

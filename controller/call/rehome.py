@@ -9,9 +9,10 @@ they were there, and hears soft tones after `QUIET` (or the music of the hold th
 
 A worker that Asterisk does not reach (its media leg does not come up) is not taken again for the call.
 
-All of it has `LIMIT` seconds, and a call may lose its agent `MOST` times. Then there is no AI for it (`rescue`). Before
-the call is answered only the session is asked for again: nobody notices. A call that has come further than to caller
-and agent talking (others have joined, the last words are said) is not moved: `rescue` has those rows. While a target of
+All of it has `LIMIT` seconds (`FIRST_LIMIT` before the agent was heard), and a call may lose its agent `MOST` times.
+Then there is no AI for it (`rescue`). Before the call is answered only the session is asked for again: nobody notices.
+A call that has come further than to caller and agent talking (others have joined, the last words are said) is not
+moved: `rescue` has those rows. While a target of
 a transfer rings, the agent is asked for again only if nobody answers.
 
 Mutes, the hold and the recording go on as they were; orders of ops are refused for the while.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST = 3
 LIMIT = 10.0  # seconds from a loss until an agent is back; a worker that is started again needs about one
+FIRST_LIMIT = 4.0  # the same for a caller who has heard no agent yet: rather the fall-back than a longer wait
 LEAVE = 1.0  # seconds that a session may take to end
 AGAIN = 0.2  # seconds between two looks for a worker
 QUIET = 0.3  # seconds before the tones: most calls are back by then
@@ -65,7 +67,12 @@ def begin(call: "Call", why: str) -> list[m.Command]:
     call.losses += 1
     call.ai_ready = call.paused = False
     call.former_tools |= call.open_tools
-    commands = [m.StopTimer("media"), *_leave(call, why), *_next_leg(call), m.StartTimer("rehome", LIMIT)]
+    commands = [
+        m.StopTimer("media"),
+        *_leave(call, why),
+        *_next_leg(call),
+        m.StartTimer("rehome", LIMIT if joined else FIRST_LIMIT),
+    ]
     return commands if call.music else [*commands, m.StartTimer("tone", QUIET)]
 
 

@@ -6,6 +6,7 @@ told by whoever owns the calls, each time anew. Implements `legs.Lines`.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from time import monotonic
 
@@ -13,11 +14,12 @@ import structlog
 
 from controller import limits
 from controller.call import view
+from controller.call.plan import Plan
 from controller.call.spending import Spending
 from controller.capacity import Capacity, Slot
 from controller.config import Config
 from controller.usage import Usage, Use
-from controller.workers import Workers
+from controller.workers import NoWorker, Workers
 
 log = structlog.get_logger()
 
@@ -48,6 +50,13 @@ class Room:
         if not self._workers.has_room():
             raise limits.NoAgent("No bridge worker has room for one more call.")
         self._count(wanted)
+
+    def reserve(self, plan: Plan, *, served: bool = False) -> None:
+        """A worker's place is the call's from here on, not only once its session is asked for: the next caller may come
+        before that. `served`: it waited, and has its turn. A worker that went away meanwhile is found missing then."""
+        if served or (plan.waiting is None and plan.unserved is None):
+            with suppress(NoWorker):
+                self._workers.assign(plan.call)
 
     def agents_return(self) -> bool:
         """No worker has room at this moment, and one that was lost is on its way back."""

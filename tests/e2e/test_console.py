@@ -103,11 +103,11 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
         visitor(browser, running, str(running.service.api.headers["authorization"]).split()[1]) as page,
         running.caller() as phone,
     ):
-        await expect(page.get_by_role("link", name="4930123456")).to_be_visible()
+        await expect(page.get_by_role("link", name="+4930123456")).to_be_visible()
         await greeted(phone)
         phone.rtp.say(tone(0.6, 620))
         await expect(page.locator(".side.speaks", has_text="Agent")).to_be_visible()
-        await page.get_by_role("link", name="4930123456").click()
+        await page.get_by_role("link", name="+4930123456").click()
         log = page.get_by_role("log")
         await expect(log).to_contain_text(HOSTILE)
         await expect(log).to_contain_text("When are you open?")
@@ -305,9 +305,9 @@ async def hangs_up_by_keyboard(page: Page, phone: Phone) -> None:
     """All the way from the list of calls, after a change of mind."""
     await tab_to(page, "link", "Live")
     await page.keyboard.press("Enter")
-    await tab_to(page, "link", "4930123456")
+    await tab_to(page, "link", "+4930123456")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", name="From 4930123456")).to_be_visible()
+    await expect(page.get_by_role("heading", name="From +4930123456")).to_be_visible()
     await tab_to(page, "button", "Hang up")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("dialog")).to_contain_text("ends at once")
@@ -330,9 +330,9 @@ async def past(page: Page) -> list[str]:
     await expect(page.get_by_text("Nothing was found.")).to_be_visible()
     await page.get_by_label("Somebody said").fill("Saturdays")
     await press(page, "Search")
-    await expect(page.get_by_role("link", name="4930123456")).to_be_visible()
+    await expect(page.get_by_role("link", name="+4930123456")).to_be_visible()
     found = await look(page, "history")
-    await page.get_by_role("link", name="4930123456").click()
+    await page.get_by_role("link", name="+4930123456").click()
     await expect(page.get_by_role("log")).to_contain_text(HOSTILE)
     await page.wait_for_function(PAINTED)
     await expect(page.locator(".wave .cut").first).to_be_attached()

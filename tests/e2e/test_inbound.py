@@ -71,7 +71,7 @@ async def test_caller_and_agent_hear_each_other(asterisk: Asterisk, tmp_path: Pa
         await phone.hang_up()
         call = await running.ended(await running.call_id())
         assert (call["direction"], call["outcome"], call["ended_by"]) == ("inbound", "answered", "caller")
-        assert call["caller"] == "4930123456"
+        assert call["caller"] == "+4930123456"
         assert call["callee"] == "5001"
         line = await running.service.logged("audio", call=call["id"])
         assert (line["rate"], line["chunk"]) == (24000, 960)
@@ -182,7 +182,7 @@ async def test_call_detail_records_name_the_call_and_ours_is_like_asterisks(aste
             await running.nothing_left()
             record = await line_with(f'"{call}"', written(logs / "cdr-custom" / "calls.csv"))
             (row,) = csv.reader([record])
-            assert row[-2:] == [call, "4930123456"]
+            assert row[-2:] == [call, "+4930123456"]
             assert "ANSWERED" in row
             theirs = await line_with(f'"{row[3]}"', written(logs / "cdr-csv" / "Master.csv"))
             ours = await line_with(f'"{call}.1","answered"', lambda: exported(running))

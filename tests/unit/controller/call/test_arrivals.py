@@ -41,6 +41,7 @@ class Stage:
         self.draining = self.returning = False
         self.begun: list[SimpleNamespace] = []
         self.hung_up: list[str] = []
+        self.reserved: list[str] = []
         self.asked: list[str] = []
         self.told: Answer | Exception = Answer(True, '{"customer": "Zoe", "nested": {}, "vip": 1}')
         self.read: list[str] = []
@@ -63,6 +64,10 @@ class Stage:
     def take(self, _: Slot) -> None:
         if not self.free:
             raise self.why
+
+    def reserve(self, plan: Plan, *, served: bool) -> None:
+        assert served
+        self.reserved.append(plan.call)
 
     def out_of_service(self) -> bool:
         return False
@@ -244,6 +249,7 @@ async def test_the_line_moves_by_itself_when_there_is_room_again(monkeypatch: py
         await until(lambda: m.RoomFound() in first.puts)
         await until(lambda: m.RoomFound() in second.puts)
         assert not stage.arrivals.waits(first.id)
+        assert stage.reserved == [first.id, second.id]
 
 
 async def test_who_comes_later_does_not_pass_those_who_wait() -> None:
