@@ -222,8 +222,9 @@ def like_asterisks(ours: str, theirs: str) -> None:
         assert int(own[name]) >= 1
         assert abs(int(own.pop(name)) - int(original.pop(name))) <= 2, name
     differ = {name for name, value in original.items() if own[name] != value}
-    assert differ == {"dcontext", "channel", "dstchannel", "uniqueid", "userfield"}
-    assert own["clid"] == '""""" <4930123456>"'
+    assert differ == {"clid", "src", "dcontext", "channel", "dstchannel", "uniqueid", "userfield"}
+    assert (own["clid"], own["src"]) == ('""""" <+4930123456>"', '"+4930123456"')  # as E.164, whatever the caller sent
+    assert (original["clid"], original["src"]) == ('""""" <4930123456>"', '"4930123456"')
     assert original["userfield"] == '""'
 
 
