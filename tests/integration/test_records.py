@@ -143,7 +143,7 @@ async def test_without_store_and_without_disk_the_latest_stay_in_memory(
         store = Away(it)
         it.tell(story_of(IDS[0]))
         it.tell(story_of(CALL))
-        assert it.value("voiceai_records_lost_total") == 2 * 17 - 20
+        assert it.value("voiceai_records_lost_total") == 2 * 18 - 20
         store.away = False
         await it.written()
         assert (await it.history.find(CALL)) is not None
@@ -285,7 +285,7 @@ async def test_a_number_is_forgotten_and_nobody_else(tmp_path: Path) -> None:
         assert await it.history.find(IDS[1]) is not None
         assert await it.history.find(CALL) is not None
         found = await counted(it)
-    assert {found[each.name] for each in PARTS} == {2, 4, 25}
+    assert {found[each.name] for each in PARTS} == {2, 4, 27}
 
 
 async def test_what_is_old_goes_words_first(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class FakeWorkers:
     def assign(self, _: str, failed: Mapping[str, int]) -> Worker:
         return self._worker
 
-    def expect(self, _: list[str]) -> None: ...
+    def expect(self, call: str, boot: str | None = None) -> None: ...
 
     def of(self, _: str) -> Worker:
         return self._worker
