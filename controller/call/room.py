@@ -6,7 +6,6 @@ told by whoever owns the calls, each time anew. Implements `legs.Lines`.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from time import monotonic
 
@@ -19,9 +18,12 @@ from controller.call.spending import Spending
 from controller.capacity import Capacity, Slot
 from controller.config import Config
 from controller.usage import Usage, Use
-from controller.workers import NoWorker, Workers
+from controller.worker_choice import with_room
+from controller.workers import Workers
 
 log = structlog.get_logger()
+
+RESERVED_S = 1.0
 
 
 def today() -> date:
@@ -36,6 +38,8 @@ class Room:
         self._workers = workers
         self._spending = spending
         self._up = up
+        self._reserved: dict[str, float] = {}
+        """Calls that were let in, and when; until they have a worker."""
         self._capacity = Capacity(config)
         self.usage = Usage(config)
         self.news = asyncio.Event()
@@ -47,16 +51,23 @@ class Room:
         if self.draining:
             raise view.NotReady("The controller is going down and takes no new calls.")
         self._spending.check(today())
-        if not self._workers.has_room():
+        if not self._workers.has_room() or (self._reserved and self._full()):
             raise limits.NoAgent("No bridge worker has room for one more call.")
         self._count(wanted)
 
     def reserve(self, plan: Plan, *, served: bool = False) -> None:
-        """A worker's place is the call's from here on, not only once its session is asked for: the next caller may come
-        before that. `served`: it waited, and has its turn. A worker that went away meanwhile is found missing then."""
+        """A worker's place is the call's from here on, though its session is asked for a moment later: the next caller
+        may come before that. `served`: it waited, and has its turn."""
         if served or (plan.waiting is None and plan.unserved is None):
-            with suppress(NoWorker):
-                self._workers.assign(plan.call)
+            self._reserved[plan.call] = monotonic()
+
+    def _full(self) -> bool:
+        """Whether those that were let in and have no worker yet will take every place there is."""
+        now = monotonic()
+        self._reserved = {
+            call: at for call, at in self._reserved.items() if now - at < RESERVED_S and self._workers.of(call) is None
+        }
+        return sum(each.capacity - len(each.calls) for each in with_room(self._workers.all())) <= len(self._reserved)
 
     def agents_return(self) -> bool:
         """No worker has room at this moment, and one that was lost is on its way back."""
