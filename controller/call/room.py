@@ -23,7 +23,7 @@ from controller.workers import Workers
 
 log = structlog.get_logger()
 
-RESERVED_S = 1.0
+RESERVED_S = 1.0  # seconds from the admission of a call until it has asked for a worker, or needs none
 
 
 def today() -> date:
