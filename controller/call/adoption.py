@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from bridge import contract
 from controller.call import births, caller_hold, closing, stored_call, transferred
 from controller.call import messages as m
 from controller.call.loops import Origin
@@ -55,7 +56,7 @@ _PLAIN = (
 @dataclass(frozen=True, slots=True)
 class Adopted:
     """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name. `undo`: ends
-    what the earlier controller had begun and this one knows nothing of. `worker_boot`: which process of a worker had
+    what the earlier controller had begun and is not stored. `worker_boot`: which process of a worker had
     it; None: not known."""
 
     call: Call
@@ -156,8 +157,22 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     caller_hold.restored(call, {leg: datetime.fromisoformat(since) for leg, since in holding.items()})
     if call.supervision is not None and call.supervision.state == "ringing":
         first.append(m.SupervisionEnded(by="system"))
-    undo = (m.StopTone(found["tone"]),) if found.get("tone") else ()
+    undo = (*((m.StopTone(found["tone"]),) if found.get("tone") else ()), *_as_stored(call))
     return Adopted(call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot"))
+
+
+def _as_stored(call: Call) -> list[m.Command]:
+    """Makes worker and caller's leg what the stored call says. The earlier controller may have ordered something in the
+    moment before it was killed that it had no time to store. What is so already is not changed by it."""
+    if not call.session_open or call.media_lost:
+        return []
+    paused = call.paused or call.caller_hold.paused_at is not None
+    muted = contract.Mute(call=call.plan.call, caller="caller" in call.muted, agent="agent" in call.muted)
+    return [
+        m.StartMusic(call.plan.leg) if call.music else m.StopMusic(call.plan.leg),
+        m.OrderAi(muted),
+        m.PauseAi() if paused else m.ResumeAi(),
+    ]
 
 
 def _people(call: Call) -> set[str]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge import contract
 from bridge.contract import Counters
 from controller.call import messages as m
 from controller.call.adoption import Adopted, adopted, kept
@@ -167,7 +168,28 @@ def test_tones_of_an_earlier_controller_are_stopped() -> None:
     feed(call, m.WorkerLost("killed"), m.TimeUp("tone"))
     assert call.rehoming is not None
     assert call.rehoming.tone is not None
-    assert known(call).undo == (m.StopTone(call.rehoming.tone),)
+    assert known(call).undo[0] == m.StopTone(call.rehoming.tone)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "music", "paused", "muted"),
+    [
+        ((), False, m.ResumeAi(), []),
+        ((m.HoldAsked("ops"),), True, m.PauseAi(), []),
+        ((m.SipHold("leg", on=True),), False, m.PauseAi(), []),
+        ((m.SipHold("leg", on=True), m.SipHold("leg", on=False)), False, m.ResumeAi(), []),
+        ((m.MuteAsked("caller", on=True, by="ops"),), False, m.ResumeAi(), ["caller"]),
+    ],
+)
+def test_the_worker_is_told_what_the_store_says(
+    inputs: tuple[m.Input, ...], music: bool, paused: m.Command, muted: list[str]
+) -> None:
+    """What was ordered in the moment before a kill may not be stored: the agent would be paused for ever."""
+    call = talking()
+    leg = call.plan.leg
+    feed(call, *(replace(each, channel=leg) if isinstance(each, m.SipHold) else each for each in inputs))
+    mute = contract.Mute(call=call.plan.call, caller="caller" in muted, agent="agent" in muted)
+    assert known(call).undo == (m.StartMusic(leg) if music else m.StopMusic(leg), m.OrderAi(mute), paused)
 
 
 def test_a_participant_who_has_not_answered_is_nobody_s() -> None:
