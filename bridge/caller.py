@@ -90,7 +90,7 @@ class Caller:
         if self._orders.on_hold:
             return
         self._turns.speech_started(item_id, now)
-        self._doubts.speech_started(now)
+        self._doubts.speech_started(item_id, now)
         self._orders.rule()
         if self._farewell.firm:
             return
@@ -98,7 +98,7 @@ class Caller:
         if self._doubts.wanted and self._interruptible and self._agent_speaks:
             self._doubts.begin()
         else:
-            self._counts(item_id)
+            self._counts()
 
     def ended(self, item_id: str, now: float) -> None:
         """The caller's turn is over; its text comes later."""
@@ -134,7 +134,7 @@ class Caller:
     def lasted(self) -> None:
         """The speech that was in doubt has lasted long enough."""
         if self._doubts.pending:
-            self._counts("")
+            self._counts()
 
     def stopped(self, audio_end_ms: int | None, now: float) -> None:
         """`speech_stopped`."""
@@ -173,19 +173,19 @@ class Caller:
 
     # ------------------------------------------------------------ inside
 
-    def _counts(self, item_id: str) -> None:
+    def _counts(self) -> None:
         self._doubts.settle()
         self.begun = True
         if self._interruptible:
             cancels = self._ears.server_interrupts
             if self._interruptions.barge_in(self._doubts.since, server_cancels=cancels):
-                self._doubts.cut(item_id)
+                self._doubts.cut()
             self._orders.spoke_up()
         self._tools.abandon()
 
     def _dismissed(self) -> None:
         """It was too short to be an interruption: the agent goes on."""
-        self._doubts.dismiss()
+        self._doubts.settle()
         self._turns.dismissed()
         self._orders.rule()
         self._tail.bound()

@@ -4,11 +4,13 @@ Owns the doubt about short speech, and the count of interruptions that were none
 on speaking until the caller's speech has lasted so long. The server says that speech stopped only when
 `silence_duration_ms` have passed in silence, so that is added to the wait: what is shorter never reaches the timer.
 
-Without `min_speech_ms` the agent is cut at once. It was for nothing when the speech turns out to have been a click
-(over within `CLICK_S`, the silence not counted) or when nobody can tell what was said in it.
+Without `min_speech_ms` the agent is cut at once. Either way an interruption was for nothing when the speech turns out to
+have been a click (over within `CLICK_S`, the silence not counted) or when its transcript is empty, however late that
+comes. Short speech that did not interrupt the agent is no interruption, and so it is not counted.
 """
 
 from bridge.contract import ServerVad, SessionSpec
+from bridge.recent_ids import RecentIds
 from bridge.signals import CancelTimer, Outbox, StartTimer, Timer
 
 CLICK_S = 0.15
@@ -25,8 +27,12 @@ class Doubts:
         self.pending = False
         """The caller speaks over the agent, and it is not certain yet whether it counts."""
         self.since = 0.0
-        self._cut_item: str | None = None
-        """What the caller said when the agent was last cut, until it is known to be something."""
+        self._item = ""
+        """What the caller says at the moment."""
+        self._cut = False
+        """The agent was cut for it."""
+        self._open = RecentIds()
+        """Items for which the agent was cut, and of which the transcript has not come."""
 
     def adopt(self, spec: SessionSpec) -> None:
         """This agent's patience."""
@@ -40,10 +46,9 @@ class Doubts:
         """Speech has to last before it counts."""
         return self._window_s > 0
 
-    def speech_started(self, now: float) -> None:
+    def speech_started(self, item_id: str, now: float) -> None:
         """The caller begins to speak."""
-        self.since = now
-        self._cut_item = None
+        self.since, self._item, self._cut = now, item_id, False
 
     def begin(self) -> None:
         """Wait and see."""
@@ -55,23 +60,22 @@ class Doubts:
         self.pending = False
         self._out.add(CancelTimer(Timer.COUNTS))
 
-    def dismiss(self) -> None:
-        """It did not count."""
-        self.settle()
-        self.false_barge_ins += 1
-
-    def cut(self, item_id: str) -> None:
-        """The agent was cut for what the caller says in this item."""
-        self._cut_item = item_id
+    def cut(self) -> None:
+        """The agent was cut for what the caller says at the moment."""
+        self._cut = True
+        if self._item:
+            self._open.add(self._item)
 
     def speech_stopped(self, now: float) -> None:
         """Perhaps it was just a click."""
-        if self._cut_item is not None and now - self.since <= self._click_s:
+        if self._cut and now - self.since <= self._click_s:
             self.false_barge_ins += 1
-            self._cut_item = None
+            self._open.discard(self._item)
+        self._cut = False
 
     def transcribed(self, item_id: str, text: str) -> None:
         """What was said, if anything."""
-        if self._cut_item is not None and item_id == self._cut_item:
+        if item_id in self._open:
+            self._cut = self._cut and item_id != self._item  # it has been judged
             self.false_barge_ins += not text
-            self._cut_item = None
+            self._open.discard(item_id)

@@ -195,12 +195,13 @@ class Line:
                 receive.cancel()
                 renewal.cancel()
                 await asyncio.gather(receive, renewal, return_exceptions=True)
+            for task in (renewal, receive):  # a fault of ours comes first, whatever else has happened meanwhile
+                if not task.cancelled() and (fault := task.exception()) is not None:
+                    raise fault
             if trouble.done():
                 error = trouble.result()
             elif client is not self._client:
                 continue  # renewed: that one is listened to now
-            elif not renewal.cancelled() and (fault := renewal.exception()) is not None:
-                raise fault  # ours: the receiver was cancelled because of it, and must not be taken for the reason
             else:
                 error = receive.result()
             self._let_go()
@@ -308,8 +309,13 @@ class Line:
 
     async def _close_opened(self, opening: asyncio.Task[RealtimeClient]) -> None:
         await asyncio.wait({opening})
-        if not opening.cancelled() and opening.exception() is None:
+        if opening.cancelled():
+            return
+        fault = opening.exception()
+        if fault is None:
             await opening.result().close()
+        elif not isinstance(fault, ProviderError):
+            self._log.error("the connection that was to renew the line failed by a fault of ours", exc_info=fault)
 
     async def _rest(self) -> None:
         while not self._face.at_rest:  # noqa: ASYNC110 - asked twenty times a second for some seconds an hour

@@ -129,7 +129,7 @@ def test_speech_has_to_last_before_it_counts(lasts_ms: int, cut: bool) -> None:
     stage.play(lasts_ms)
     stage.feed(SILENCE)
     assert bool(stage.taken_back) == cut
-    assert stage.conversation.doubts.false_barge_ins == (not cut)
+    assert stage.conversation.doubts.false_barge_ins == 0  # what did not interrupt is no interruption
     assert len(stage.creates) == cut
     assert b'"create_response": false' in stage.conversation.ears.setup()
 
@@ -152,6 +152,41 @@ def test_interruptions_for_nothing_are_counted_once(after_s: float, text: str, c
     stage.now += after_s
     stage.feed(SILENCE, events.CallerTranscribed("u", text, {}))
     assert stage.conversation.doubts.false_barge_ins == count
+
+
+@pytest.mark.parametrize("text", ["", "stop"])
+def test_speech_that_lasted_and_had_no_words_was_an_interruption_for_nothing(text: str) -> None:
+    """Whether it counts is decided while it lasts: its transcript is still the one of that item."""
+    stage = Stage(min_speech_ms=200)
+    stage.reply("r1", "i1", 5000)
+    stage.play(100)
+    stage.feed(SPEECH)
+    stage.play(1200)
+    assert stage.taken_back
+    stage.feed(SILENCE, events.CallerTranscribed("u", text, {}), events.CallerTranscribed("u", text, {}))
+    assert stage.conversation.doubts.false_barge_ins == (not text)
+
+
+def test_a_transcript_counts_for_its_own_turn_however_late_it_comes() -> None:
+    stage = Stage()
+    for number in range(3):
+        stage.reply(f"r{number}", f"i{number}", 3000)
+        stage.play(100)
+        stage.feed(events.SpeechStarted(f"u{number}", 0))
+        stage.now += 1
+        stage.feed(SILENCE)
+    stage.feed(events.SpeechStarted("u3", 0), SILENCE)  # over silence: nothing was cut
+    for item, text in (("u2", ""), ("u3", ""), ("u0", ""), ("u1", "no")):
+        stage.feed(events.CallerTranscribed(item, text, {}))
+    assert stage.conversation.doubts.false_barge_ins == 2
+
+
+def test_an_empty_transcript_before_the_end_of_a_click_counts_once() -> None:
+    stage = Stage()
+    stage.reply("r1", "i1", 3000)
+    stage.play(100)
+    stage.feed(SPEECH, events.CallerTranscribed("u", "", {}), SILENCE)
+    assert stage.conversation.doubts.false_barge_ins == 1
 
 
 # ---------------------------------------------------------------- the idle ladder

@@ -1,0 +1,119 @@
+"""A line whose own code fails: in each step of a renewal the fault is told, and never taken for the network's."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from pydantic import SecretStr
+
+from bridge.contract import Provider
+from bridge.line import Line, Opening
+from bridge.realtime import events
+from bridge.realtime.client import Opener, RealtimeClient
+from bridge.realtime.failures import ConnectionLost, ProviderError
+from bridge.realtime.retries import Pace
+
+PROVIDER = Provider(api_key=SecretStr("sk-test"))
+PACE = Pace(renew_s=0.01, delays=(0.0,))
+
+
+class Client:
+    """A connection that is open until it is closed, or says `events` and then waits."""
+
+    def __init__(self, *said: events.Event) -> None:
+        self.provider, self.alive, self.dropped_frames, self.age_s = PROVIDER, True, 0, 0.0
+        self.updated = events.SessionUpdated("s", "m", None)
+        self.said = said
+        self.broken = asyncio.Event()
+
+    async def receive(self, on_event: Any) -> None:
+        for event in self.said:
+            on_event(event)
+        await self.broken.wait()
+        raise ConnectionLost("broken")
+
+    async def close(self) -> None:
+        self.alive = False
+
+
+class Face:
+    """Fails in the step of this name, the nth time that it comes."""
+
+    def __init__(self, step: str = "", nth: int = 1) -> None:
+        self.step, self.nth = step, nth
+        self.rests = True
+        self.ups: list[Opening] = []
+        self.count = 0
+
+    def _may_fail(self, step: str) -> None:
+        if step == self.step:
+            self.count += 1
+            if self.count == self.nth:
+                raise RuntimeError(step)
+
+    @property
+    def at_rest(self) -> bool:
+        self._may_fail("at_rest")
+        return self.rests
+
+    def setup(self) -> bytes:
+        self._may_fail("setup")
+        return b"{}"
+
+    def line_up(self, client: RealtimeClient, opening: Opening) -> None:
+        self.ups.append(opening)
+        self._may_fail("line_up")
+
+    def line_event(self, event: events.Event) -> None:
+        self._may_fail("line_event")
+
+    def line_down(self, error: ProviderError) -> None:
+        self._may_fail("line_down")
+
+
+def line(face: Face, *clients: Client) -> Line:
+    waiting = list(clients)
+
+    async def opener(provider: Provider, setup: bytes, **_: Any) -> RealtimeClient:
+        return cast(RealtimeClient, waiting.pop(0))
+
+    return Line("call", face, (PROVIDER,), PACE, opener=cast(Opener, opener))
+
+
+@pytest.mark.parametrize(
+    ("step", "nth"), [("line_up", 1), ("line_up", 2), ("setup", 2), ("at_rest", 1), ("at_rest", 2), ("line_event", 1)]
+)
+async def test_a_fault_of_ours_is_raised(step: str, nth: int) -> None:
+    face = Face(step, nth)
+    clients = [Client(events.Ignored("x")), Client(), Client()]
+    with pytest.raises(RuntimeError, match=step):
+        async with asyncio.timeout(2):
+            await line(face, *clients).run()
+
+
+async def test_a_fault_counts_though_the_connection_is_given_up_at_the_same_moment() -> None:
+    face = Face("line_up", 2)
+    kept = line(face, Client(), Client())
+    before = face.line_up
+
+    def line_up(client: RealtimeClient, opening: Opening) -> None:
+        kept.fail("transient", "given up")
+        before(client, opening)
+
+    face.line_up = line_up  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="line_up"):
+        async with asyncio.timeout(2):
+            await kept.run()
+
+
+async def test_a_line_that_is_renewed_goes_on_with_the_new_connection() -> None:
+    face = Face()
+    first, second = Client(), Client()
+    carried = asyncio.create_task(line(face, first, second, Client()).run())
+    async with asyncio.timeout(2):
+        while len(face.ups) < 2:  # noqa: ASYNC110 - a face sets no event
+            await asyncio.sleep(0)
+    assert [opening.planned for opening in face.ups[:2]] == [False, True]
+    carried.cancel()
+    await asyncio.wait({carried})
+    assert (first.alive, second.alive) == (False, False)
