@@ -4,8 +4,8 @@ Owns the doubt about short speech, and the count of interruptions that were none
 on speaking until the caller's speech has lasted so long. The server says that speech stopped only when
 `silence_duration_ms` have passed in silence, so that is added to the wait: what is shorter never reaches the timer.
 
-Without `min_speech_ms` the agent is cut at once. Either way an interruption was for nothing when the speech turns out to
-have been a click (over within `CLICK_S`, the silence not counted) or when its transcript is empty, however late that
+Without `min_speech_ms` the agent is cut at once. Either way an interruption was for nothing when the speech turns out
+to have been a click (over within `CLICK_S`, the silence not counted) or when its transcript is empty, however late that
 comes. Short speech that did not interrupt the agent is no interruption, and so it is not counted.
 """
 

@@ -31,7 +31,8 @@ class Bridge(Section):
     capacity: int = Field(100, ge=1, le=1000)
     """Calls per worker."""
     warm: int = Field(0, ge=0, le=20)
-    """Connections to the AI that each local worker keeps open for coming calls; they save a call's first second."""
+    """Connections to each AI provider in use that each local worker keeps open for coming calls; they save a call's
+    first second."""
     realtime: bool = False
     """The local workers run before everything on this machine that is not realtime too, such as Asterisk with its own
     `highpriority`. Takes the right to it: `LimitRTPRIO=10` in the systemd unit."""

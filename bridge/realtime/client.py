@@ -129,7 +129,7 @@ async def open_client(
 ) -> RealtimeClient:
     """Connect, wait for `session.created`, send `setup` (a `session.update`), wait for `session.updated`.
 
-    Raises ProviderError; nothing stays open then.
+    Raises ProviderError, after `timeout` at the latest; nothing stays open then.
     """
     with _mapped():
         async with asyncio.timeout(timeout):
@@ -148,7 +148,7 @@ async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: Proxy
         return opened
     finally:
         if connection is not None:
-            await close_line(connection)
+            drop_line(connection)
 
 
 async def configure(
@@ -161,7 +161,7 @@ async def configure(
                 connection.write_text(dialects.shaped(setup, provider) or setup)
                 updated = await _await_event(connection, events.SessionUpdated)
     except BaseException:
-        await close_line(connection)
+        drop_line(connection)
         raise
     return RealtimeClient(connection, provider, updated)
 
@@ -213,6 +213,17 @@ async def close_line(connection: Connection) -> None:
                 await connection.close(1000)
     finally:
         connection.transport.abort()  # nothing to do after a clean close
+
+
+def drop_line(connection: Connection) -> None:
+    """Close it and don't wait: no session came about, and the time for connecting is needed for another try. What the
+    network has not taken in `CLOSE_S` is thrown away."""
+    transport = connection.transport
+    if connection.state is State.OPEN:
+        connection.protocol.send_close(1000)
+        transport.write(b"".join(connection.protocol.data_to_send()))
+    transport.close()
+    asyncio.get_running_loop().call_later(CLOSE_S, transport.abort)
 
 
 def _from_closed(closed: ConnectionClosed) -> ProviderError:

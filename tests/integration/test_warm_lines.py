@@ -5,11 +5,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
 from bridge.contract import Provider, SessionSpec
+from bridge.realtime.client import open_client
+from bridge.realtime.failures import ConnectionLost
 from bridge.realtime.frames import session_update
-from bridge.realtime.warm import WarmLines
+from bridge.realtime.warm import MOST_PROVIDERS, WarmLines
 from demo.realtime import StandIn, ToneBrain
-from demo.realtime.faults import Close
+from demo.realtime.faults import Close, Freeze, Script, Stall, before, refuse
 
 
 def provider_of(server: StandIn, model: str = "gpt-realtime-2.1-mini") -> Provider:
@@ -21,8 +27,10 @@ def setup_of(provider: Provider) -> bytes:
 
 
 @asynccontextmanager
-async def kept(size: int, max_age_s: float = 3000.0, retry_s: float = 5.0) -> AsyncIterator[WarmLines]:
-    warm = WarmLines(size, max_age_s=max_age_s, retry_s=retry_s)
+async def kept(
+    size: int, max_age_s: float = 3000.0, retry_s: float = 5.0, unused_s: float = 3600.0
+) -> AsyncIterator[WarmLines]:
+    warm = WarmLines(size, max_age_s=max_age_s, retry_s=retry_s, unused_s=unused_s)
     task = asyncio.create_task(warm.run())
     try:
         yield warm
@@ -75,18 +83,118 @@ async def test_one_that_is_too_old_is_not_taken() -> None:
         await second.close()
 
 
-async def test_another_provider_gets_none_of_those_for_the_former() -> None:
-    async with StandIn(ToneBrain([])) as server, kept(2) as warm:
+async def test_each_provider_has_its_own_and_none_takes_from_another() -> None:
+    """A call that fails over to another provider leaves the first one's connections for the next call."""
+    async with StandIn(ToneBrain([])) as server, StandIn(ToneBrain([])) as other, kept(2) as warm:
         mini, full = provider_of(server), provider_of(server, "gpt-realtime-2.1")
-        clients = [await warm.open(mini, setup_of(mini))]
-        await until(lambda: len(warm) == 2)
-        clients.append(await warm.open(full, setup_of(full)))
-        assert clients[1].updated.model == "gpt-realtime-2.1"
-        await until(lambda: len(warm) == 2)
-        clients.append(await warm.open(full, setup_of(full)))
-        assert clients[2].updated.model == "gpt-realtime-2.1"
+        keyed = mini.model_copy(update={"api_key": SecretStr("sk-other")})
+        server.api_key = None
+        providers = [mini, full, keyed, provider_of(other)]
+        clients = [await warm.open(provider, setup_of(provider)) for provider in providers]
+        await until(lambda: len(warm) == 8)
+        assert [warm.count(provider) for provider in providers] == [2, 2, 2, 2]
+        tried = server.attempts, other.attempts
+        assert tried == (9, 3)
+        for provider in providers:
+            clients.append(await warm.open(provider, setup_of(provider)))
+            assert clients[-1].updated.model == provider.model
+        await until(lambda: len(warm) == 8)
+        assert (server.attempts, other.attempts) == (12, 4)
         for client in clients:
             await client.close()
+
+
+async def test_what_does_not_concern_a_connection_makes_no_other_provider() -> None:
+    async with StandIn(ToneBrain([])) as server, kept(1) as warm:
+        named = provider_of(server).model_copy(update={"name": "second", "max_session_s": 1800.0})
+        first = await warm.open(provider_of(server), setup_of(named))
+        await until(lambda: len(warm) == 1)
+        second = await warm.open(named, setup_of(named))
+        assert second.provider is named
+        await until(lambda: len(warm) == 1)
+        assert server.attempts == 3
+        await first.close()
+        await second.close()
+
+
+@pytest.mark.parametrize("fault", [Freeze(), Stall()], ids=["freeze", "stall"])
+async def test_a_warm_connection_that_answers_nothing_costs_a_part_of_the_one_deadline(fault: Freeze | Stall) -> None:
+    async with StandIn(ToneBrain([])) as server, kept(2, retry_s=60.0) as warm:
+        provider = provider_of(server)
+        first = await warm.open(provider, setup_of(provider))
+        await until(lambda: len(warm) == 2)
+        for session in server.sessions[1:]:
+            await session.act(fault)
+        began = monotonic()
+        second = await warm.open(provider, setup_of(provider), timeout=1.2)
+        assert 0.2 < monotonic() - began < 1.2
+        assert second.alive
+        await until(lambda: warm.count(provider) == 2)  # its sibling was thrown away as well
+        third = await warm.open(provider, setup_of(provider), timeout=1.2)
+        assert third.alive
+        for client in (first, second, third):
+            await client.close()
+
+
+@pytest.mark.parametrize("moment", ["session.created", "session.updated"])
+async def test_a_server_that_answers_nothing_costs_the_deadline_and_no_more(moment: str) -> None:
+    """Neither with a warm connection nor without: closing what failed is not waited for."""
+    faults: dict[int, list[Script]] = {number: [before(moment, Freeze())] for number in range(2, 9)}
+    faults[1] = [before("session.updated", Freeze())]
+    async with StandIn(ToneBrain([]), faults=faults) as server, kept(1, retry_s=60.0) as warm:
+        provider = provider_of(server)
+        first = await warm.open(provider, setup_of(provider))
+        await until(lambda: len(warm) == 1)
+        for open_ in (warm.open, open_client):
+            began = monotonic()
+            with pytest.raises(ConnectionLost):
+                await open_(provider, setup_of(provider), timeout=0.8)
+            assert monotonic() - began < 1.4  # a second more would be the closing of one of them
+        await first.close()
+
+
+async def test_a_provider_that_is_not_asked_for_any_more_gets_no_connections() -> None:
+    async with StandIn(ToneBrain([])) as server, kept(1, unused_s=0.3) as warm:
+        provider = provider_of(server)
+        first = await warm.open(provider, setup_of(provider))
+        await until(lambda: len(warm) == 1)
+        await server.sessions[1].wait_for(lambda session: session.closed)
+        assert len(warm) == 0
+        assert repr(warm) == "<WarmLines [0 to 0 providers]>"
+        second = await warm.open(provider, setup_of(provider))  # and it may come back
+        await until(lambda: len(warm) == 1)
+        await first.close()
+        await second.close()
+
+
+async def test_a_worker_of_many_providers_keeps_those_that_were_asked_for_last() -> None:
+    async with StandIn(ToneBrain([])) as server, kept(1) as warm:
+        server.api_key = None
+        providers = [
+            provider_of(server).model_copy(update={"api_key": SecretStr(f"sk-{number}")})
+            for number in range(MOST_PROVIDERS + 2)
+        ]
+        clients = [await warm.open(provider, setup_of(provider)) for provider in providers]
+        await until(lambda: len(warm) == MOST_PROVIDERS)
+        assert [warm.count(provider) for provider in providers] == [0, 0] + [1] * MOST_PROVIDERS
+        for client in clients:
+            await client.close()
+
+
+async def test_a_provider_that_is_away_does_not_keep_another_one_waiting_and_is_told_of_once() -> None:
+    async with (
+        StandIn(ToneBrain([]), faults={number: [refuse(503)] for number in range(1, 90)}) as away,
+        StandIn(ToneBrain([])) as server,
+        kept(1, retry_s=0.01) as warm,
+    ):
+        with capture_logs() as logs:
+            gone = await warm.open(provider_of(away), setup_of(provider_of(away)))
+            there = await warm.open(provider_of(server), setup_of(provider_of(server)))
+            await until(lambda: warm.count(provider_of(server)) == 1)
+            await until(lambda: away.attempts >= 5)
+        assert len([line for line in logs if "no warm connection" in line["event"]]) == 1
+        await gone.close()
+        await there.close()
 
 
 async def test_a_connection_knows_its_age_though_it_was_warm_before_its_call() -> None:
