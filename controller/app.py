@@ -117,7 +117,7 @@ class Controller:
             on_refused=metrics.worker_event_refused,
         )
         self._media_checks = MediaChecks(self.workers, ari, lambda: self.registry.ready()["asterisk"])
-        self._tools = HttpTools(config.http_tools)
+        self._tools = HttpTools(config.http_tools, metrics.tool_failed)
         path = Path(config.records.journal or config.store.beside("voiceai.journal"))
         self._past, shelf, journal = History(database), Shelf(database), Journal(path)
         self.records = Records(shelf, config.records, journal, metrics.registry)

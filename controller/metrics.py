@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from bridge import contract
 from controller.call import milestones
+from controller.request_failure import Reason
 from controller.workers import Worker
 
 NAMESPACE = "voiceai"
@@ -74,6 +75,7 @@ class Metrics:
         )
         self._talk = self._histogram("call_talk_seconds", "Length of answered calls.", TALK_BUCKETS, "direction")
         self._tool = self._histogram("tool_seconds", "From a tool's call to its answer.", TOOL_BUCKETS, "tool", "ok")
+        self._tool_failed = self._counter("tool_failures", "Requests of tools that failed.", "tool", "reason")
         self._ari = self._histogram(
             "ari_request_seconds", "Requests to Asterisk's REST interface.", ARI_BUCKETS, "operation", "result"
         )
@@ -148,6 +150,10 @@ class Metrics:
     def ari_request(self, operation: str, seconds: float, result: str) -> None:
         """`result`: ok, or the kind of error."""
         self._ari.labels(operation, result).observe(seconds)
+
+    def tool_failed(self, tool: str, reason: Reason) -> None:
+        """`tool`: its name in the config."""
+        self._tool_failed.labels(tool, reason).inc()
 
     def worker_event_refused(self, event: str) -> None:
         """`event`: its type, as the worker says."""

@@ -301,13 +301,13 @@ class CallActor:
             case m.GreetCaller():
                 await self._workers.send(self.id, contract.Greet(call=self.id))
                 self._greeted()
-            case m.AnswerAiTool(tool_call, output, ok, respond):
+            case m.AnswerAiTool(tool_call, output, ok, respond, reason):
                 answer = contract.AnswerTool(call=self.id, tool_call=tool_call, output=output, ok=ok, respond=respond)
                 await self._workers.send(self.id, answer)
                 self.recollection.answered(tool_call, output)
                 if tool_call in self._tools:
                     name, called = self._tools.pop(tool_call)
-                    self._observe(milestones.ToolTimed(name, (_now() - called).total_seconds(), ok, self.id))
+                    self._observe(milestones.ToolTimed(name, (_now() - called).total_seconds(), ok, self.id, reason))
             case m.CloseAi(reason):
                 await self._close_session(reason)
 

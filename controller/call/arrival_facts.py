@@ -136,13 +136,17 @@ def refused_view(arrival: routing.Arrival, why: str, detail: str, now: datetime)
 
 def variables_found(answer: Answer, call: str) -> dict[str, str]:
     """Of a JSON object: its texts and numbers, as text. The log has the reason where there is none."""
-    told, reason = None, "the tool failed" if not answer.ok else "the answer is no JSON object"
+    told, reason = None, "the answer is no JSON object"
+    if answer.failure is not None:
+        reason = f"the tool failed: {answer.failure}"
+    elif not answer.ok:
+        reason = "the tool failed"
     try:
         told = json.loads(answer.output) if answer.ok else None
     except RecursionError:
         reason = "the answer is nested too deeply"
     except ValueError:
-        reason = "the answer is no JSON"
+        reason = reason if answer.failure is not None else "the answer is no JSON"
     if not isinstance(told, dict):
         log.warning("look-up gave nothing", call=call, reason=reason)
         return {}

@@ -70,4 +70,4 @@ def hang_up(call: "Call", _: m.HangUpTool, now: datetime) -> list[m.Command]:
 
 
 def tool_done(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
-    return call.answer(what.tool_call, what.output, what.ok, respond=False)
+    return call.answer(what.tool_call, what.output, what.ok, respond=False, reason=what.reason)

@@ -277,6 +277,8 @@ class AnswerAiTool:
     output: str
     ok: bool
     respond: bool = True
+    reason: str | None = None
+    """As in `ToolDone`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,8 +169,9 @@ def _pace(detail: CallDetail) -> Iterator[Reason]:
 def _beside(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
     failed = [step for step in steps if step.what == "ToolTimed" and step.facts.get("ok") is False]
     if failed:
-        tools = ", ".join(sorted({str(step.facts.get("tool")) for step in failed}))
-        yield Reason(f"{len(failed)} calls of tools failed ({tools}).", "The log's `tool` lines of this call say how.")
+        tools = ", ".join(sorted(set(map(_tool, failed))))
+        fix = "The log's `tool ran` lines of this call have the server's host and what happened."
+        yield Reason(f"{len(failed)} calls of tools failed ({tools}).", fix)
     moved = detail.call.transfer
     if moved is not None and moved.state == "failed":
         why = scrubbed(moved.detail) if moved.detail else moved.outcome or "not told"
@@ -178,3 +179,8 @@ def _beside(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
     by = detail.call.ended_by or ""
     if by.startswith("system"):
         yield Reason(f"It was ended by us ({by}).", "A limit, or a shutdown: see the log at that moment.")
+
+
+def _tool(step: Step) -> str:
+    name, reason = str(step.facts.get("tool")), step.facts.get("reason")
+    return f"{name}: {reason}" if reason else name

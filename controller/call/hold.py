@@ -40,4 +40,4 @@ def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
 def tool_done(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
     """What the caller was waiting for, most likely, if it was the agent who asked them to wait."""
     held = tools.end_hold(call, State.TALKING, respond=False) if call.hold else []
-    return held + call.answer(what.tool_call, what.output, what.ok)
+    return held + call.answer(what.tool_call, what.output, what.ok, reason=what.reason)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from controller.call import messages as m
+from controller.request_failure import RequestFailure
 from controller.tools.http import Answer, HttpTools
 
 
@@ -37,5 +38,6 @@ class HttpToolTasks:
             answer = await self._tools.run(self._call, command.name, command.arguments)
         except Exception:  # the top of this task: the model is answered whatever happens
             self._log.exception("tool failed: an error of ours", tool=command.name)
-            answer = Answer(False, "The tool failed.")
-        self._done(m.ToolDone(command.tool_call, answer.output, answer.ok))
+            answer = Answer(False, "The tool failed.", RequestFailure("internal"))
+        reason = answer.failure.reason if answer.failure is not None else None
+        self._done(m.ToolDone(command.tool_call, answer.output, answer.ok, reason))

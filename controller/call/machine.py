@@ -174,7 +174,9 @@ class Call:
 
     # ------------------------------------------------------------ for the rows of the table
 
-    def answer(self, tool_call: str | None, output: str, ok: bool = True, respond: bool = True) -> list[m.Command]:
+    def answer(
+        self, tool_call: str | None, output: str, ok: bool = True, respond: bool = True, reason: str | None = None
+    ) -> list[m.Command]:
         """What the model gets to read, once; nothing where it was not the model that asked, or where it is gone."""
         if tool_call not in self.open_tools:
             return []
@@ -182,7 +184,7 @@ class Call:
         here = self.session_open and self.state not in _AGENT_AWAY
         if tool_call in self.former_tools:
             return rehome.told_later(self, tool_call, output, respond=respond)
-        return [m.AnswerAiTool(tool_call, output, ok, respond)] if here else []
+        return [m.AnswerAiTool(tool_call, output, ok, respond, reason)] if here else []
 
     def refuse(self, tool_call: str | None, reason: str) -> list[m.Command]:
         return self.answer(tool_call, reason, ok=False)

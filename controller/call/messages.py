@@ -242,6 +242,8 @@ class ToolDone:
     tool_call: str
     output: str = field(repr=False)
     ok: bool
+    reason: str | None = None
+    """Of a request that failed: as in `request_failure`."""
 
 
 # ---------------------------------------------------------------- inputs: ops, model, time, ourselves

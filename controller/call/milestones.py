@@ -193,6 +193,8 @@ class ToolTimed:
     seconds: float
     ok: bool
     call: str
+    reason: str | None = None
+    """Of a request that failed, or whose answer was cut: as in `request_failure`."""
 
 
 Milestone = (

@@ -55,7 +55,7 @@ def run(_: "Call", what: m.RunTool, __: datetime) -> list[m.Command]:
 
 
 def done(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
-    return call.answer(what.tool_call, what.output, what.ok)
+    return call.answer(what.tool_call, what.output, what.ok, reason=what.reason)
 
 
 # ---------------------------------------------------------------- hold

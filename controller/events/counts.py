@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from controller.events.patience import Again, Done, GiveUp
 from controller.events.receivers import OF_CALL
+from controller.request_failure import Reason
 
 NAMESPACE = "voiceai"
 
@@ -24,11 +25,14 @@ class Counts:
         self.readers = gauge("event_readers", "Open streams of events.")
         self.overflows = counter("event_readers_overflowed", "Streams closed because their reader fell behind.")
         self._attempts = counter("webhook_attempts", "Requests to webhooks.", "receiver", "result")
+        self._failures = counter("webhook_failures", "Requests to webhooks that failed.", "receiver", "reason")
         self.pending = gauge("webhook_pending", "Events that wait in the outbox.")
         self.dead = gauge("webhook_dead_letters", "Events that were given up and are kept.")
 
+    def failure(self, receiver: str, reason: Reason) -> None:
+        self._failures.labels(_label(receiver), reason).inc()
+
     def attempt(self, receiver: str, verdict: Done | Again | GiveUp) -> None:
-        name = "call" if receiver.startswith(OF_CALL) else receiver
         match verdict:
             case Done():
                 result = "delivered"
@@ -36,4 +40,8 @@ class Counts:
                 result = "failed"
             case GiveUp():
                 result = "given_up"
-        self._attempts.labels(name, result).inc()
+        self._attempts.labels(_label(receiver), result).inc()
+
+
+def _label(receiver: str) -> str:
+    return "call" if receiver.startswith(OF_CALL) else receiver

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -125,7 +126,9 @@ class Courier:
         now = _now()
         age = (now - entry.since).total_seconds()
         what = verdict(attempt, entry.attempts + 1, age, receiver.give_up_after_s, random.random())
-        _tell(entry, attempt, what)
+        if attempt.failed is not None:
+            self._counts.failure(entry.receiver, attempt.failed)
+        _tell(entry, receiver.host, attempt, what)
         return Settled(entry, what, now, attempt.reason)
 
 
@@ -133,9 +136,10 @@ def _pools(receiver: str) -> tuple[str, ...]:
     return (receiver, OF_CALL) if receiver.startswith(OF_CALL) else (receiver,)
 
 
-def _tell(entry: Entry, attempt: Attempt, what: Done | Again | GiveUp) -> None:
+def _tell(entry: Entry, host: str, attempt: Attempt, what: Done | Again | GiveUp) -> None:
     """The first failure and the last: what lies between is counted."""
-    told = {"call": entry.call, "receiver": entry.receiver, "event_id": entry.event, "reason": attempt.reason}
+    told: dict[str, Any] = {"call": entry.call, "receiver": entry.receiver, "event_id": entry.event, "host": host}
+    told |= {"status": attempt.status, "reason": attempt.failed, "detail": attempt.reason}
     match what:
         case Again(seconds) if entry.attempts == 0:
             log.info("webhook not delivered, tried again", again_in_s=round(seconds, 1), **told)

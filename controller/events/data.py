@@ -162,6 +162,8 @@ class Tool(Data):
     seconds: float | None = None
     """From call to answer."""
     ok: bool | None = None
+    reason: str | None = None
+    """Of a request over HTTP that failed, or was cut: `dns`, `refused`, `timeout`, … (docs/metrics.md, tools)."""
 
 
 class Transfer(Data):

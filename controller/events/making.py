@@ -150,7 +150,7 @@ class Maker:
                 return shapes.CallControl, _picked(what, "agent", "held_by", "caller_hold", "muted", "recording")
             case milestones.ToolTimed():
                 fields = {"tool": what.tool, "seconds": round(what.seconds, 3), "ok": what.ok}
-                return shapes.CallTool, {"state": "answered", **fields}
+                return shapes.CallTool, {"state": "answered", **fields, "reason": what.reason}
             case milestones.ToolAsked():
                 return shapes.CallTool, {"state": "called", "tool": what.tool}
             case milestones.CallOver():

@@ -5,6 +5,8 @@ Owns the waits between attempts, and when there are no more. Time and chance are
 
 from dataclasses import dataclass
 
+from controller.request_failure import Reason
+
 WAITS: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0)
 """Seconds after each attempt that failed; the last one from then on."""
 JITTER = 0.2
@@ -22,6 +24,8 @@ class Attempt:
     status: int | None
     reason: str = ""
     retry_after: float | None = None
+    failed: Reason | None = None
+    """The kind of it, None if it was delivered."""
 
     @property
     def delivered(self) -> bool:

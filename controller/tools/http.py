@@ -1,15 +1,13 @@
-"""Tools over HTTP, carried out: one request each, bounded in time, size and reach.
+"""Tools over HTTP, carried out: one request each, bounded in time, size and reach (`http_exchange`).
 
-Owns the connections to tool servers and the answer that the model reads. A host that the tool's `allowed_hosts` does
-not list is asked at public addresses only: its name is looked up here, the address checked, and that address connected
-to, so that no second look-up can lead elsewhere. Refuses redirects, cookies, compression and proxies, and never logs
-an argument, an address with arguments in it, or an answer.
+Owns the answer that the model reads, and what is told to operators of a tool that failed: the cause, the server's host,
+the status. Never logs an argument, an address with arguments in it, or an answer.
 """
 
 import asyncio
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +15,9 @@ import httpx
 import structlog
 
 from bridge.strict_json import well_formed
-from controller import reach
+from controller import http_exchange
 from controller.config_agents import HttpTool
+from controller.request_failure import Reason, RequestFailed, RequestFailure, of_status
 from controller.tools.request import Request, Unfit, request_of
 
 LARGEST_ANSWER = 16 * 1024
@@ -28,6 +27,7 @@ _LIMITS = httpx.Limits(
     max_connections=200,
     max_keepalive_connections=0,  # kept by address, so that another host's request could get on this one's TLS
 )
+_MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
 _TEXT_TYPES = ("json", "xml", "javascript", "x-www-form-urlencoded", "yaml")
 
 _CHARSETS = re.compile(
@@ -39,110 +39,127 @@ _CHARSETS = re.compile(
 log = structlog.get_logger()
 
 
+_TOLD: Mapping[Reason, str] = {
+    "private_address": "The tool is not set up properly.",
+    "timeout": "The tool did not answer in time.",
+    "reset": "The tool's server broke the connection before it had answered.",
+    "invalid_answer": "The tool's server answered with something that can't be read.",
+    "redirect": "The tool's server sent us elsewhere, which is not followed.",
+    "content_type": "The tool's server answered with something that is not text.",
+}
+"""For the model. Of the other causes: `_UNREACHED`, or the status."""
+_UNREACHED = "The tool can't be reached at the moment."
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model gets to read."""
+    """What the model gets to read. `failure`: for operators; with `ok` it is that the answer was cut."""
 
     ok: bool
     output: str = field(repr=False)
+    failure: RequestFailure | None = field(default=None, compare=False)
 
 
-class _Failed(Exception):
-    """The request did not succeed. The text is for the model, and holds nothing of what was sent."""
+def _not_counted(_: str, __: Reason) -> None: ...
 
 
 class HttpTools:
-    """All tools of the config. `run` may be called any number of times at once; `close` when nothing runs any more."""
+    """All tools of the config. `run` may be called any number of times at once; `close` when nothing runs any more.
 
-    def __init__(self, tools: Mapping[str, HttpTool]) -> None:
+    `failed` is told of each failure: the tool's name and the cause.
+    """
+
+    def __init__(self, tools: Mapping[str, HttpTool], failed: Callable[[str, Reason], None] = _not_counted) -> None:
         self._tools = dict(tools)
+        self._failed = failed
         encrypted = any(tool.url.startswith("https:") for tool in tools.values())
-        self._transport = httpx.AsyncHTTPTransport(verify=encrypted, trust_env=False, limits=_LIMITS)
+        self._exchange = http_exchange.HttpExchange(encrypted=encrypted, limits=_LIMITS)
 
     def __contains__(self, name: str) -> bool:
         return name in self._tools
 
     async def run(self, call: str, name: str, arguments: Mapping[str, Any]) -> Answer:
         """Within the tool's timeout. Whatever goes wrong is an answer too."""
-        tool, reason = self._tools[name], None
+        tool, host = self._tools[name], ""
         started = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(tool.timeout_s):
-                answer = Answer(True, await self._ask(tool, request_of(tool, arguments)))
+            request = request_of(tool, arguments)
+            host = request.host
+            answer = await self._ask(tool, request)
         except Unfit as error:
-            answer, reason = Answer(False, str(error)), "the arguments do not fit"  # the text may quote them
-        except _Failed as error:
-            answer = Answer(False, reason := str(error))
-        except TimeoutError:
-            answer = Answer(False, reason := "The tool did not answer in time.")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-            answer, reason = Answer(False, "The tool can't be reached at the moment."), type(error).__name__
+            answer = Answer(False, str(error), RequestFailure("arguments"))  # the text may quote them
+        except RequestFailed as error:
+            answer = Answer(False, _for_the_model(error.failure), error.failure)
         took = round((asyncio.get_running_loop().time() - started) * 1000)
-        told = {"reason": reason} if reason else {}
-        log.info("tool ran", call=call, tool=name, ok=answer.ok, ms=took, characters=len(answer.output), **told)
+        self._tell(call, name, host, took, answer)
         return answer
 
     async def close(self) -> None:
-        await self._transport.aclose()
+        await self._exchange.close()
 
-    async def _ask(self, tool: HttpTool, request: Request) -> str:
-        unreached: httpx.ConnectError | None = None
-        for address in await _addresses(request, listed=request.host in tool.allowed_hosts):
-            try:
-                return await self._send(tool, request, address)
-            except httpx.ConnectError as error:  # nothing was sent yet: the next address may do
-                unreached = error
-        raise unreached or _Failed("The tool has no address.")
+    def _tell(self, call: str, name: str, host: str, took: int, answer: Answer) -> None:
+        told: dict[str, Any] = {"call": call, "tool": name, "ok": answer.ok, "ms": took}
+        told["characters"] = len(answer.output)
+        if (failure := answer.failure) is None:
+            log.info("tool ran", **told)
+            return
+        self._failed(name, failure.reason)
+        told["reason"] = failure.reason
+        if failure.reason == "arguments":  # the model's fault, and nobody else's: it reads why
+            log.info("tool ran", **told)
+            return
+        status = {} if failure.status is None else {"status": failure.status}
+        log.warning("tool ran", **told, host=host, **status, detail=failure.detail)
 
-    async def _send(self, tool: HttpTool, request: Request, address: str) -> str:
-        url = httpx.URL(request.url)
-        headers = {"Host": url.netloc.decode(), "Accept-Encoding": "identity", "User-Agent": "voiceai"}
-        if request.body is not None:
-            headers["Content-Type"] = "application/json"
-        limits = httpx.Timeout(tool.timeout_s).as_dict()
-        sent = httpx.Request(
-            request.method,
-            url.copy_with(host=address),
-            headers=headers | tool.headers,
-            content=request.body,
-            extensions={"sni_hostname": request.host, "timeout": limits},
+    async def _ask(self, tool: HttpTool, request: Request) -> Answer:
+        """Raises RequestFailed."""
+        headers = {} if request.body is None else {"Content-Type": "application/json"}
+        sent = http_exchange.Request(
+            *(request.method, request.url, request.host, request.port, headers | tool.headers, request.body),
+            listed=request.host in tool.allowed_hosts,
+            timeout_s=tool.timeout_s,
         )
-        response = await self._transport.handle_async_request(sent)
-        try:
+        async with self._exchange.send(sent) as response:
             _check(response)
-            return await _text(response)
-        finally:
-            await response.aclose()
+            text, cut = await _text(response)
+        if not cut:
+            return Answer(True, text or "Done. The answer is empty.")
+        failure = RequestFailure("too_large", f"the answer is cut after {LARGEST_ANSWER} bytes", response.status_code)
+        return Answer(True, text + CUT, failure)
 
 
-async def _addresses(request: Request, *, listed: bool) -> list[str]:
-    """Those that may be connected to. Raises _Failed, OSError."""
-    try:
-        return await reach.addresses(request.host, request.port, listed=listed)
-    except reach.PrivateAddress:
-        log.warning("tool refused: a private address, and the host is not in its allowed_hosts", host=request.host)
-        raise _Failed("The tool is not set up properly.") from None
+def _for_the_model(failure: RequestFailure) -> str:
+    if failure.reason in ("client_error", "server_error"):
+        return f"The tool's server answered with status {failure.status}."
+    return _TOLD.get(failure.reason, _UNREACHED)
 
 
 def _check(response: httpx.Response) -> None:
-    if 300 <= response.status_code < 400:
-        raise _Failed("The tool's server sent us elsewhere, which is not followed.")
-    if response.status_code >= 400 or response.status_code < 200:
-        raise _Failed(f"The tool's server answered with status {response.status_code}.")
+    """Raises RequestFailed."""
+    if (failure := of_status(response.status_code)) is not None:
+        raise RequestFailed(failure)
     kind = response.headers.get("content-type", "text/plain").partition(";")[0].strip().lower()
     encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
     if encoded or not (kind.startswith("text/") or kind.endswith(_TEXT_TYPES)):
-        raise _Failed("The tool's server answered with something that is not text.")
+        raise RequestFailed(RequestFailure("content_type", _what_it_is(kind, encoded), response.status_code))
 
 
-async def _text(response: httpx.Response) -> str:
+def _what_it_is(kind: str, encoded: bool) -> str:
+    """The type as the server says it, if it is one that could be."""
+    if encoded:
+        return "the answer is compressed, which was not asked for"
+    return f"the answer is {kind}, not text" if _MEDIA_TYPE.fullmatch(kind) else "the answer is not text"
+
+
+async def _text(response: httpx.Response) -> tuple[str, bool]:
+    """And whether there was more of it."""
     read = bytearray()
     async for chunk in response.aiter_raw():
         read += chunk
         if len(read) > LARGEST_ANSWER:
             break
     text = well_formed(bytes(read[:LARGEST_ANSWER]).decode(_charset(response), "replace"))
-    return (text + CUT if len(read) > LARGEST_ANSWER else text) or "Done. The answer is empty."
+    return text, len(read) > LARGEST_ANSWER
 
 
 def _charset(response: httpx.Response) -> str:

@@ -68,11 +68,14 @@ async def test_a_tool_is_timed_once_and_only_under_a_name_that_the_agent_has(
     actor.tool_called("t1", "look_up")
     actor.tool_called("t2", "made_up_by_the_model")
     for tool_call, ok in (("t1", True), ("t1", True), ("t2", False), ("never called", True)):
-        await actor._do(m.AnswerAiTool(tool_call, "{}", ok))
+        await actor._do(m.AnswerAiTool(tool_call, "{}", ok, reason=None if ok else "refused"))
     asked = [each for each in seen if isinstance(each, ToolAsked)]
     assert asked == [ToolAsked(CALL, "look_up"), ToolAsked(CALL, "unknown")]
     timed = [each for each in seen if isinstance(each, ToolTimed)]
-    assert [(each.tool, each.ok) for each in timed] == [("look_up", True), ("unknown", False)]
+    assert [(each.tool, each.ok, each.reason) for each in timed] == [
+        ("look_up", True, None),
+        ("unknown", False, "refused"),
+    ]
     assert all(0 <= each.seconds < 60 for each in timed)
 
 

@@ -180,6 +180,11 @@ def call_of(**changes: object) -> view.CallDetail:
         (replace(WELL, transcript=()), MEDIA, "Nothing was understood of the caller in 30 s"),
         (call_of(first_frame_ms=Spread(2100.0, 4000.0)), MEDIA, "waited 2.1 s"),
         (WELL, (Step(AT, "call", "ToolTimed", {"tool": "lookup", "ok": False}),), "1 calls of tools failed (lookup)"),
+        (
+            WELL,
+            (Step(AT, "call", "ToolTimed", {"tool": "lookup", "ok": False, "reason": "dns"}),),
+            "1 calls of tools failed (lookup: dns)",
+        ),
         (call_of(transfer=view.TransferView(NUMBER, "agent", "failed", "busy")), (), "transfer (blind) failed: busy"),
         (call_of(ended_by="system: spend limit"), (), "ended by us"),
     ],
