@@ -5,7 +5,7 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, get_args
@@ -111,7 +111,7 @@ def tool(url: str, **changes: Any) -> HttpTool:
 class Run:
     """One run of a tool: its answer, its line in the log, and what was counted."""
 
-    def __init__(self, answer: Answer, line: dict[str, Any], counted: dict[str, float]) -> None:
+    def __init__(self, answer: Answer, line: Mapping[str, Any], counted: dict[str, float]) -> None:
         self.answer, self.line, self.counted = answer, line, counted
 
     @property
