@@ -7,6 +7,7 @@ Owns each call of a tool from the model's finished item to the output that the s
     -          item done, completed, a call id not seen before       HELD (`after_speech`) or RUNNING
     -          unknown tool, or arguments that are no JSON object,   ANSWERED with the error
                or too deep or too long
+    -          more calls are unsettled than any model makes         ANSWERED with the error
     HELD       what was said is played, or its bound has passed      RUNNING (`ToolCalled` emitted)
     HELD       the caller speaks                                     ANSWERED: abandoned, and why
     RUNNING    the answer, or none for the tool's `timeout_s`        ANSWERED
@@ -35,11 +36,14 @@ from bridge.signals import CancelTimer, Emit, Note, Outbox, Send, StartTimer, Ti
 from bridge.strict_json import BadJson, parse
 
 MOST_UNSETTLED = 128
-"""Calls that run, or whose answer the server has not got. What the model calls besides is not run."""
+"""Calls that run, or whose answer the server has not got. What the model calls besides is answered, and not run."""
+MOST_REFUSED = 512
+"""Of those that are answered with `TOO_MANY`, so many are kept until their answer can be sent. Others are dropped."""
 FIRST_ACT = "Not done: nothing has been said yet. Speak with the caller first."
 ON_HOLD = "Not done: the caller was put on hold."
 FILLER_S = 0.7
 FILLER_AGAIN_S = 0.5
+TOO_MANY = "Not done: too many calls of tools are open. Wait for their answers, then call this again if it is needed."
 ABANDONED = "Not done: the caller began to speak. Listen first, and call this again only if it is still wanted."
 
 
@@ -83,6 +87,8 @@ class ToolCalls:
         self._rounds: dict[str, _Round] = {}
         """Unsettled ones, by response id."""
         self._known = RecentIds()
+        self._overflowed = False
+        """It was logged that too many are open."""
 
     def __repr__(self) -> str:
         return f"<ToolCalls [{len(self._known)} calls, {len(self._rounds)} responses unsettled]>"
@@ -107,15 +113,19 @@ class ToolCalls:
         """The model finished a function call. False: it is not one to run (cut off, or a duplicate)."""
         if item.status not in ("completed", "") or not item.call_id or item.call_id in self._known:
             return False
-        if sum(len(batch.calls) for batch in self._rounds.values()) >= MOST_UNSETTLED:
-            self._out.add(Note("tool not run: too many calls of tools are open", {"open": MOST_UNSETTLED}))
-            return False
+        unsettled = sum(len(batch.calls) for batch in self._rounds.values())
+        if full := unsettled >= MOST_UNSETTLED:
+            self._note_overflow()
+            if unsettled >= MOST_UNSETTLED + MOST_REFUSED:
+                return False
         self._known.add(item.call_id)
         call = _Call(item.call_id, item.name, {})
         self._rounds.setdefault(item.response_id, _Round()).calls.append(call)
         tool = self._tools.get(item.name)
         arguments = _arguments(item.arguments)
-        if tool is None:
+        if full:
+            self._answer(call, TOO_MANY)
+        elif tool is None:
             self._answer(call, f"There is no tool named {item.name}.")
         elif isinstance(arguments, str):
             self._out.add(Note("tool not run: its arguments can't be used", {"tool": tool.name, "why": arguments}))
@@ -181,6 +191,12 @@ class ToolCalls:
 
     # ------------------------------------------------------------ inside
 
+    def _note_overflow(self) -> None:
+        """Once, until all is settled: the model may go on for thousands."""
+        if not self._overflowed:
+            self._overflowed = True
+            self._out.add(Note("tools not run: too many calls of tools are open", {"open": MOST_UNSETTLED}))
+
     def _all(self) -> list[_Call]:
         return [call for batch in self._rounds.values() for call in batch.calls]
 
@@ -211,6 +227,7 @@ class ToolCalls:
                 del self._rounds[response_id]
                 if any(call.respond for call in batch.calls):
                     self._responses.want(Wish(items=batch.outputs))
+        self._overflowed = self._overflowed and bool(self._rounds)
 
     def _send(self, call: _Call, batch: _Round) -> None:
         call.state = _State.SENT

@@ -51,7 +51,7 @@ class Room:
         if self.draining:
             raise view.NotReady("The controller is going down and takes no new calls.")
         self._spending.check(today())
-        if not self._workers.has_room() or (self._reserved and self._full()):
+        if self._full():
             raise limits.NoAgent("No bridge worker has room for one more call.")
         self._count(wanted)
 
@@ -62,7 +62,7 @@ class Room:
             self._reserved[plan.call] = monotonic()
 
     def _full(self) -> bool:
-        """Whether those that were let in and have no worker yet will take every place there is."""
+        """Whether there is no place, or those that were let in and have no worker yet will take every one."""
         now = monotonic()
         self._reserved = {
             call: at for call, at in self._reserved.items() if now - at < RESERVED_S and self._workers.of(call) is None

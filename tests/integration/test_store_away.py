@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -36,12 +35,12 @@ from controller.store.tables_api import audit as audit_table
 from controller.store.tables_outbound import outbound_pauses
 from controller.store.tables_usage import spent_days
 from controller.usage_book import UsageBook
-from controller.workers import Workers
 from tests.integration.outbound_stage import FakeControl, Office
 from tests.integration.records_rig import desk, story_of
 from tests.integration.webhook_rig import assert_in_order, begin, end, eventually, hook, receiver, say, told_to
 from tests.peers.stores import Server
 from tests.unit.controller.configs import FULL, config
+from tests.unit.controller.test_workers_room import worker, workers
 
 NOW = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
 PARTS_OF_A_CALL = {
@@ -244,7 +243,7 @@ async def test_what_was_spent_is_written_down_afterwards(server: Server, url: st
     settings = config(FULL)
     async with Database(url) as database:
         spending = Spending(settings.limits, Prices({}))
-        room = Room(settings, cast(Workers, SimpleNamespace(has_room=lambda: True)), spending, lambda: [])
+        room = Room(settings, workers(worker()), spending, lambda: [])
         book = UsageBook(database, room)
         await book.read()
         running = asyncio.create_task(book.run())

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -19,8 +18,8 @@ from controller.cost import Prices
 from controller.limits import Busy
 from controller.store.database import Database
 from controller.usage_book import UsageBook
-from controller.workers import Workers
 from tests.unit.controller.configs import FULL, config
+from tests.unit.controller.test_workers_room import worker, workers
 
 OUT = Slot("outbound", "main", "reception")
 
@@ -30,7 +29,7 @@ async def opened(folder: Path, settings: Config, *, killed: bool = False) -> Asy
     """A controller's life, as far as the book is concerned."""
     async with Database(f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3") as database:
         spending = Spending(settings.limits, Prices({}))
-        room = Room(settings, cast(Workers, SimpleNamespace(has_room=lambda: True)), spending, lambda: [])
+        room = Room(settings, workers(worker()), spending, lambda: [])
         book = UsageBook(database, room)
         await book.read()
         task = asyncio.create_task(book.run())

@@ -5,7 +5,7 @@ import pytest
 from bridge.contract import ToolCalled
 from bridge.realtime import events
 from bridge.signals import ToolAnswered
-from bridge.tools import MOST_UNSETTLED
+from bridge.tools import MOST_REFUSED, MOST_UNSETTLED, TOO_MANY
 from tests.unit.bridge.stage import Stage
 
 
@@ -48,16 +48,29 @@ def test_a_call_is_run_once() -> None:
     assert stage.outputs == [("c1", "a")]
 
 
-def test_more_calls_at_once_than_any_model_makes_are_not_run() -> None:
+def test_more_calls_at_once_than_any_model_makes_are_answered_and_not_run() -> None:
     stage = Stage()
     for number in range(3 * MOST_UNSETTLED):
         stage.tool(f"r{number % 7}", f"c{number}", "look_up")
-    assert called(stage) == [f"c{number}" for number in range(MOST_UNSETTLED)]
-    stage.feed(*(ToolAnswered(f"c{number}", "a") for number in range(MOST_UNSETTLED)))
+    run = [f"c{number}" for number in range(MOST_UNSETTLED)]
+    assert called(stage) == run
+    assert [note.text for note in stage.notes] == ["tools not run: too many calls of tools are open"]
+    stage.feed(*(ToolAnswered(call, "a") for call in run))
     stage.feed(*(events.ResponseDone(f"r{number}", "completed") for number in range(7)))
-    assert len(stage.outputs) == MOST_UNSETTLED
+    outputs = dict(stage.outputs)
+    assert len(outputs) == len(stage.outputs) == 3 * MOST_UNSETTLED
+    assert {call for call, output in outputs.items() if output == TOO_MANY} == outputs.keys() - set(run)
     stage.tool("r8", "later", "look_up")
     assert called(stage)[-1] == "later"
+
+
+def test_calls_without_end_cost_no_memory_without_end() -> None:
+    stage = Stage()
+    for number in range(MOST_UNSETTLED + MOST_REFUSED + 100):
+        stage.tool("r", f"c{number}", "look_up")
+    stage.feed(*(ToolAnswered(f"c{number}", "a") for number in range(MOST_UNSETTLED)))
+    stage.feed(events.ResponseDone("r", "completed"))
+    assert len(stage.outputs) == MOST_UNSETTLED + MOST_REFUSED
 
 
 @pytest.mark.parametrize("status", ["incomplete", "in_progress"])

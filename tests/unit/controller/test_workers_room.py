@@ -13,8 +13,8 @@ from controller.workers import NoWorker, Workers
 LATE, MIDDLING, PUNCTUAL = TIRED_MS + 1, (TIRED_MS + RESTED_MS) / 2, RESTED_MS - 1
 
 
-def worker(name: str = "w1", **keys: Any) -> Worker:
-    return Worker(name, 1, "127.0.0.1", 9092, 2, cast(web.WebSocketResponse, object()), **keys)
+def worker(name: str = "w1", *, capacity: int = 2, **keys: Any) -> Worker:
+    return Worker(name, 1, "127.0.0.1", 9092, capacity, cast(web.WebSocketResponse, object()), **keys)
 
 
 def beats(one: Worker, late: float, times: int, busy: float = 0.0) -> list[bool]:
