@@ -242,7 +242,11 @@ def _context(config: "Config", to: str, trunk: str | None) -> Context:
 
 def check_handed_back(config: "Config", place: str, trunk: str | None) -> None:
     """`extension@context`, where the dialplan goes on with a caller for whom there is no room. Raises NotAllowed."""
-    extension, name = _SEPARATORS.sub("", place.partition("@")[0]), _trunk(config, trunk)
+    as_written, _, context = place.partition("@")
+    rule = config.transfer.contexts.get(context)
+    if _is_feature_code(as_written) and not (rule and _listed(rule.extensions, as_written)):
+        raise NotAllowed("This is a feature code: it must be listed in `transfer.contexts` for its context.")
+    extension, name = _SEPARATORS.sub("", as_written), _trunk(config, trunk)
     if name is None:
         _check_without_trunk(extension)
     else:
@@ -252,11 +256,18 @@ def check_handed_back(config: "Config", place: str, trunk: str | None) -> None:
 def check_call_to_ourselves(config: "Config", place: str) -> None:
     """`extension@context` at which our own dialplan is called, as by a caller: no trunk's rules hold but one. Raises
     NotAllowed."""
+    if _is_feature_code(place.partition("@")[0]):
+        raise NotAllowed("This is a feature code: it may change the exchange each time, and no caller dials it.")
     name = _trunk(config, None)
     line = config.trunks[name] if name is not None else None
     region, allowed = (tolls.region_of(line.country_code), line.emergency) if line else (None, ())
     if reaches_emergency(_SEPARATORS.sub("", place.partition("@")[0]), region, allowed):
         raise NotAllowed(tolls.EMERGENCY)
+
+
+def _is_feature_code(extension: str) -> bool:
+    """Such as *72, which forwards a line."""
+    return "*" in extension or "#" in extension
 
 
 def _listed(allowed: Iterable[str], extension: str) -> bool:

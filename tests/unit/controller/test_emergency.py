@@ -71,6 +71,12 @@ def test_nor_does_the_canary_call_one(to: str) -> None:
         config(canary={"to": other, "every_s": 300})
 
 
+@pytest.mark.parametrize("to", ["*72@from-trunk", "*21*49301234567@phones", "5001#@from-trunk"])
+def test_nor_a_feature_code(to: str) -> None:
+    with pytest.raises(ConfigErrors, match=r"canary\.to.*feature code"):
+        config(canary={"to": to, "every_s": 300})
+
+
 PREFIXES = st.sampled_from(
     ["", "0", "00", "9", "+", "*31#", "*67", "#31#", "+{code}", "00{code}", "{code}", "011{code}"]
 )

@@ -282,6 +282,23 @@ def test_no_overflow_leads_to_such_a_number(extension: str) -> None:
     config(FULL, routes=routes)
 
 
+@pytest.mark.parametrize("extension", ["*72", "*21", "100*", "7#", "*21*4917012345", "#31#"])
+def test_no_overflow_leads_to_a_feature_code_that_is_not_listed(extension: str) -> None:
+    routes = [{"to": "*", "agent": "night", "overflow": [{"context": f"{extension}@people"}]}]
+    for contexts in ({}, {"people": {"extensions": ["[0-9]+"]}}, {"others": {"extensions": [r"\*72"]}}):
+        with pytest.raises(ConfigErrors, match=r"routes\[0\]\.overflow\[0\]\.context.*feature code.*listed"):
+            config(FULL, routes=routes, transfer={"contexts": contexts})
+
+
+def test_an_overflow_may_lead_to_a_listed_feature_code_that_no_trunk_takes_for_a_number() -> None:
+    contexts = {"people": {"extensions": [r"\*.*"]}}
+    routes = [{"to": "*", "agent": "night", "overflow": [{"context": "*98@people"}]}]
+    config(FULL, routes=routes, transfer={"contexts": contexts})
+    routes[0]["overflow"] = [{"context": "*21*4917012345@people"}]
+    with pytest.raises(ConfigErrors, match="never be reached"):
+        config(FULL, routes=routes, transfer={"contexts": contexts})
+
+
 def test_the_trunk_of_a_context_is_one_that_exists() -> None:
     with pytest.raises(ConfigErrors, match=r"transfer\.contexts\.phones\.trunk.*no such trunk"):
         config(FULL, transfer={"contexts": {"phones": {"trunk": "mian"}}})
