@@ -5,11 +5,13 @@ controller that is killed loses at most the last half second of diallings and PA
 """
 
 import asyncio
+import math
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from controller.call.room import Room, today
 from controller.store.database import Database, StoreError
@@ -42,7 +44,10 @@ class UsageBook:
         async with self._database.reading() as store:
             rows = (await store.execute(wanted)).all()
             dollars = (await store.execute(select(spent.c.dollars).where(spent.c.day == day.isoformat()))).scalar()
-        uses = [Use(row.id, row.trunk, date.fromisoformat(row.day), row.dialled_at, row.seconds) for row in rows]
+        uses = [use for row in rows if (use := _use(row)) is not None]
+        if dollars is not None and not _is_amount(dollars):
+            log.error("what was spent today can't be read from the store; it counts from zero", day=day.isoformat())
+            dollars = None
         self._day, self._dollars = day, dollars or 0.0
         self._room.remember(uses, self._dollars, now)
         if uses or dollars:
@@ -90,3 +95,19 @@ class UsageBook:
                     await store.execute(insert(spent).values(day=day.isoformat(), dollars=dollars))
         self._room.usage.written(page)
         self._day, self._dollars = day, dollars
+
+
+def _use(row: Row[Any]) -> Use | None:
+    """None: the row is damaged."""
+    try:
+        day = date.fromisoformat(row.day)
+    except (TypeError, ValueError):
+        day = None
+    if day is None or row.dialled_at is None or not _is_amount(row.seconds):
+        log.error("a dialled leg in the store can't be read; it counts for no cap", leg=str(row.id))
+        return None
+    return Use(row.id, row.trunk, day, row.dialled_at, row.seconds)
+
+
+def _is_amount(found: object) -> bool:
+    return isinstance(found, int | float) and math.isfinite(found) and found >= 0

@@ -107,6 +107,10 @@ class Sessions:
         async with self._database.reading() as store:
             rows = (await store.execute(select(table))).all()
         for row in rows:
+            if row.began_at is None or row.used_at is None:
+                log.error("a stored session of the console can't be read; whoever has it logs in again", user=row.user)
+                self._note(row.hash)
+                continue
             credential = (row.user, row.credential)
             self._live[row.hash] = Session(row.hash, credential, row.began_at, row.used_at, row.used_at)
         self.keep(credentials)

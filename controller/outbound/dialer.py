@@ -7,6 +7,7 @@ store needs, beside the calls.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -301,11 +302,33 @@ class Dialer:
     def _save(self, errand: Errand, attempt: Attempt, put_back_at: datetime | None = None) -> None:
         task = asyncio.create_task(self._settle(errand, attempt, put_back_at), name=f"result of {errand.entry.id}")
         self._saving.add(task)
-        task.add_done_callback(self._saving.discard)
+        task.add_done_callback(self._saved)
+
+    def _saved(self, task: asyncio.Task[None]) -> None:
+        self._saving.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a call stays as it is in the queue until the next start", task=task.get_name(), exc_info=error)
 
     async def _settle(self, errand: Errand, attempt: Attempt, put_back_at: datetime | None) -> None:
         """Until it is written: a row that stays `dialling` would be told as interrupted by the next controller."""
-        entry, now = errand.entry, _now()
+        call, now = errand.entry.id, _now()
+        try:
+            due_at = await self._write_down(errand, attempt, put_back_at, now)
+        except Exception:  # the top of this task: it costs this call its further attempts, and no other call anything
+            log.exception("a call's attempt can't be written down: an error of ours; the call is ended", call=call)
+            due_at, over = None, decisions.Over(attempt.result, "an error of ours; the log has more")
+            await self._until_written(call, lambda: self._queue.end(call, over, now))
+        again = due_at.isoformat() if due_at is not None else None
+        log.info("attempt written down", call=call, result=attempt.result, tried_again_at=again)
+        await self._tell(call)
+        self._under_way.pop(call, None)
+        self.wake()
+
+    async def _write_down(
+        self, errand: Errand, attempt: Attempt, put_back_at: datetime | None, now: datetime
+    ) -> datetime | None:
+        """Returns when it is tried again."""
+        entry = errand.entry
         trunk = self._config.trunks.get(entry.order.trunk)
         what = decisions.after(trunk, entry, attempt, now, dialled=errand.dialled)
         onward = decisions.passed_on(self._config, entry, attempt, now)
@@ -313,24 +336,23 @@ class Dialer:
             put_back_at = None
             log.warning("a trunk can't be used; the next one is tried", call=entry.id, trunk=attempt.trunk, next=onward)
             attempt, what = replace(attempt, passed_to=onward), decisions.Again(now)
+        if put_back_at is not None:
+            due_at = put_back_at
+            await self._until_written(entry.id, lambda: self._queue.put_back(entry.id, due_at))
+            return due_at
+        await self._until_written(entry.id, lambda: self._queue.settle(entry.id, attempt, what, now))
+        return what.due_at if isinstance(what, decisions.Again) else None
+
+    async def _until_written(self, call: str, write: Callable[[], Awaitable[None]]) -> None:
         tries = 0
         while True:
             try:
-                if put_back_at is not None:
-                    await self._queue.put_back(entry.id, put_back_at)
-                else:
-                    await self._queue.settle(entry.id, attempt, what, now)
-                break
+                await write()
+                return
             except StoreError as error:
-                log.error("how a call ended can't be written down yet", call=entry.id, reason=str(error))
+                log.error("how a call ended can't be written down yet", call=call, reason=str(error))
                 await asyncio.sleep(SAVE_AGAIN_SECONDS[min(tries, len(SAVE_AGAIN_SECONDS) - 1)])
                 tries += 1
-        due_at = put_back_at or (what.due_at if isinstance(what, decisions.Again) else None)
-        again = due_at.isoformat() if due_at is not None else None
-        log.info("attempt written down", call=entry.id, result=attempt.result, tried_again_at=again)
-        await self._tell(entry.id)
-        self._under_way.pop(entry.id, None)
-        self.wake()
 
     async def _tell(self, call: str) -> None:
         """Those who listen, of what has become of a call; in a later round, if the store is away."""

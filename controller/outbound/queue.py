@@ -3,24 +3,30 @@
 Owns the SQL. Each method is one short transaction; what it returns is committed. Raises `store.database.StoreError`.
 A call is dialled at most once for each time that `dial` returned: it takes the row from `queued` to `dialling`, on the
 disk, before anybody is called, and nothing but the end of that very attempt takes it back. Each change that others are
-told of is marked `untold` in its own transaction; the outbox takes the mark away together with the event.
+told of is marked `untold` in its own transaction; the outbox takes the mark away together with the event. A row that
+can't be read is logged and left out, and ended when it is its turn: it costs its own call, and no other.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
+from controller.call.outcome import Outcome
 from controller.outbound.decisions import Again, Over
 from controller.outbound.entry import CANCELLED, EXPIRED, INTERRUPTED, Attempt, Entry, Order, Status
 from controller.store.database import Database
 from controller.store.tables_outbound import outbound_calls as calls
 from controller.store.tables_outbound import outbound_pauses as pauses
 
+log = structlog.get_logger()
+
 ALL_TRUNKS = ""
 _LONGEST_DETAIL = 200
+_UNREADABLE = "its row in the store can't be read"
 _STOPPED = "the controller stopped during this attempt; whether anybody was reached is not known"
 
 
@@ -87,7 +93,7 @@ class Queue:
         if before is not None:
             query = query.where(calls.c.number < before)
         async with self._database.reading() as store:
-            return [_entry(row) for row in await store.execute(query)]
+            return _entries(await store.execute(query))
 
     async def heads(self, now: datetime, *, without: Collection[str], each: int) -> list[Entry]:
         """Who is next: of each trunk and agent the first `each` that are due, all in the order of their turn.
@@ -100,7 +106,17 @@ class Queue:
         ranked = select(calls.c.number, turn).where(*due).subquery()
         query = select(calls).join(ranked, ranked.c.number == calls.c.number).where(ranked.c.turn <= each)
         async with self._database.reading() as store:
-            return [_entry(row) for row in await store.execute(query.order_by(*order))]
+            rows = (await store.execute(query.order_by(*order))).all()
+        found = _entries(rows)
+        if broken := {row.number for row in rows} - {entry.number for entry in found}:
+            await self._set_aside(broken, now)
+        return found
+
+    async def _set_aside(self, numbers: Collection[int], now: datetime) -> None:
+        """They can't be dialled, and must not be looked at for ever."""
+        over = _after(Over(Outcome.FAILED, _UNREADABLE), now) | {"attempts": [], "variables": {}, "untold": False}
+        async with self._database.writing() as store:
+            await store.execute(update(calls).where(calls.c.number.in_(numbers), _is(Status.QUEUED)).values(over))
 
     async def next_moment(self, now: datetime) -> datetime | None:
         """When something that waits will be due or will have expired, after `now`."""
@@ -144,10 +160,16 @@ class Queue:
         """The attempt under way is over. Nothing happens to a row that has ended already."""
         async with self._database.writing() as store:
             found = select(calls.c.attempts).where(calls.c.id == call, calls.c.status != Status.ENDED)
-            attempts = (await store.execute(found)).scalar_one_or_none()
-            if attempts is not None:
-                values = {"attempts": [*attempts, _written(attempt)], **_after(what, now)}
+            row = (await store.execute(found)).one_or_none()
+            if row is not None:
+                values = {"attempts": [*_list(row.attempts), _written(attempt)], **_after(what, now)}
                 await store.execute(update(calls).where(calls.c.id == call).values(values))
+
+    async def end(self, call: str, what: Over, now: datetime) -> None:
+        """Without the attempt under way, which can't be written down."""
+        async with self._database.writing() as store:
+            living = (calls.c.id == call, calls.c.status != Status.ENDED)
+            await store.execute(update(calls).where(*living).values(_after(what, now)))
 
     async def put_back(self, call: str, due_at: datetime) -> None:
         """The attempt under way is none: nobody was reached, and that was not the number's doing."""
@@ -180,7 +202,10 @@ class Queue:
             rows = (await store.execute(select(calls).where(*stopped_in))).all()
             for row in rows:
                 stopped = Attempt(row.dialled_at or now, INTERRUPTED, _STOPPED)
-                values = {"attempts": [*row.attempts, _written(stopped)], **_after(Over(INTERRUPTED, _STOPPED), now)}
+                values = {
+                    "attempts": [*_list(row.attempts), _written(stopped)],
+                    **_after(Over(INTERRUPTED, _STOPPED), now),
+                }
                 await store.execute(update(calls).where(calls.c.number == row.number).values(values))
         return [row.id for row in rows]
 
@@ -233,7 +258,11 @@ def _written(attempt: Attempt) -> dict[str, str | int | None]:
     return written | {"trunk": attempt.trunk, "passed_to": attempt.passed_to} | by_network
 
 
-def _read(attempts: Sequence[dict[str, Any]]) -> tuple[Attempt, ...]:
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
+
+
+def _read(attempts: list[dict[str, Any]]) -> tuple[Attempt, ...]:
     return tuple(
         Attempt(
             datetime.fromisoformat(each["at"]),
@@ -248,8 +277,27 @@ def _read(attempts: Sequence[dict[str, Any]]) -> tuple[Attempt, ...]:
     )
 
 
-def _entry(row: Row[Any]) -> Entry:
+def _entries(rows: Iterable[Row[Any]]) -> list[Entry]:
+    return [entry for row in rows if (entry := _entry(row)) is not None]
+
+
+def _entry(row: Row[Any]) -> Entry | None:
+    """None: it can't be read."""
+    try:
+        return _made(row)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        log.error("a call of the queue can't be read in the store; it is left out", call=str(row.id), row=row.number)
+        return None
+
+
+def _made(row: Row[Any]) -> Entry:
+    """Raises TypeError, ValueError, KeyError and AttributeError."""
     asked = {name: getattr(row, name) for name in Order.__dataclass_fields__}
+    texts = (row.id, row.callee, row.trunk, row.agent, row.asked_by)
+    if not isinstance(row.variables, Mapping) or not all(isinstance(each, str) for each in texts):
+        raise TypeError("not of the form that was written")
+    if None in (row.created_at, row.due_at, row.expires_at) or not isinstance(row.timeout, float | int | None):
+        raise TypeError("no moment, or no number")
     return Entry(
         number=row.number,
         id=row.id,

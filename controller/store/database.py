@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from controller.store import migrations
+from controller.store.tables import parsed_json
 
 log = structlog.get_logger()
 
@@ -85,6 +86,9 @@ class Database:
         try:
             async with self._engine.begin() as connection:
                 was, now = await connection.run_sync(migrations.upgrade)
+        except migrations.NewerStore as error:
+            await self._engine.dispose()
+            raise StoreError(str(error)) from error
         except NOT_OPENED as error:
             await self._engine.dispose()
             kind = InUse if _LOCKED in _words(error) else StoreError
@@ -197,7 +201,8 @@ def _engine(url: str) -> AsyncEngine:
             "pool_size": MOST_CONNECTIONS,
             "connect_args": {"timeout": TRANSACTION_SECONDS},
         }
-        engine = create_async_engine(parsed, **(_ONE_CONNECTION if sqlite else server))
+        arguments = _ONE_CONNECTION if sqlite else server
+        engine = create_async_engine(parsed, json_deserializer=parsed_json, **arguments)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(f"store.url can't be used: {error}") from error
     if sqlite:
@@ -220,6 +225,7 @@ def _prepare_file(path: str | None) -> None:
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
+    connection.driver_connection.text_factory = _text
     connection.isolation_level = None  # the driver begins nothing by itself: `_begin_sqlite` does
     cursor = connection.cursor()
     for pragma in (
@@ -232,6 +238,11 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _text(stored: bytes) -> str:
+    """One that is no UTF-8 would make the whole of what is asked for unreadable."""
+    return stored.decode(errors="replace")
 
 
 def _begin_sqlite(connection: Connection) -> None:

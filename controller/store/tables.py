@@ -4,6 +4,8 @@ Each part keeps its tables in a module of its own beside this one and names it i
 them is a numbered migration in `migrations/versions`.
 """
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,8 +38,27 @@ class Moment(TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """What SQLite holds and can't be a moment is read as None: whoever reads the row sees which one it is."""
+        process = super().result_processor(dialect, coltype)
+
+        def processed(value: Any) -> Any:
+            try:
+                return process(value) if process is not None else value
+            except (TypeError, ValueError, OverflowError):
+                return None
+
+        return processed
+
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
+        if not isinstance(value, datetime):
             return None
-        assert isinstance(value, datetime)
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def parsed_json(text: str | bytes) -> Any:
+    """What a column of JSON holds; None for what is none: one damaged row must not hide the others."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -7,7 +7,12 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+
+
+class NewerStore(Exception):
+    """A newer release has been here. The text is for people, one line."""
 
 
 def configured(connection: Connection) -> Config:
@@ -19,7 +24,14 @@ def configured(connection: Connection) -> Config:
 
 
 def upgrade(connection: Connection) -> tuple[str | None, str | None]:
-    """Runs what is missing, in the transaction of `connection`. Returns the version before and after."""
-    before = MigrationContext.configure(connection).get_current_revision()
-    command.upgrade(configured(connection), "head")
+    """Runs what is missing, in the transaction of `connection`. Returns the version before and after. Raises
+    NewerStore."""
+    before, configuration = MigrationContext.configure(connection).get_current_revision(), configured(connection)
+    script = ScriptDirectory.from_config(configuration)
+    if before is not None and before not in {each.revision for each in script.walk_revisions()}:
+        raise NewerStore(
+            f"the store is of another release: its version is {before}, this release knows those up to"
+            f" {script.get_current_head()}. Start the newer release, or use the copy made before the upgrade"
+        )
+    command.upgrade(configuration, "head")
     return before, MigrationContext.configure(connection).get_current_revision()
