@@ -298,6 +298,8 @@ def _made(row: Row[Any]) -> Entry:
         raise TypeError("not of the form that was written")
     if None in (row.created_at, row.due_at, row.expires_at) or not isinstance(row.timeout, float | int | None):
         raise TypeError("no moment, or no number")
+    if not isinstance(row.priority, int):
+        raise TypeError("no priority")
     return Entry(
         number=row.number,
         id=row.id,

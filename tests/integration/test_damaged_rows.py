@@ -31,6 +31,7 @@ DAMAGE = {
     "variables a list": "variables='[1]'",
     "no such moment": "expires_at='9999-99-99 00:00:00'",
     "a number that is bytes": "callee=x'ff00ff'",
+    "a priority that is a word": "priority='high'",
     "a time that is a word": "timeout='soon'",
 }
 
