@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from functools import cache
 from time import monotonic
-from typing import Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
@@ -28,7 +28,7 @@ from websockets.exceptions import (
 from websockets.protocol import State
 
 from bridge.contract import Provider
-from bridge.proxies import BadProxy, proxy_for
+from bridge.proxies import BadProxy, Way, proxy_for
 from bridge.realtime import dialects, events
 from bridge.realtime.connection import Connection
 from bridge.realtime.failures import (
@@ -131,18 +131,19 @@ async def open_client(
 
     Raises ProviderError, after `timeout` at the latest; nothing stays open then.
     """
-    with _mapped():
-        async with asyncio.timeout(timeout):
-            return await configure(await open_line(provider, timeout=timeout, proxy=proxy), provider, setup)
+    until = monotonic() + timeout
+    connection = await open_line(provider, timeout=timeout, proxy=proxy)
+    return await configure(connection, provider, setup, timeout=max(0.0, until - monotonic()))
 
 
 async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: ProxySetting = True) -> Connection:
     """The first half of `open_client`: up to `session.created`. Raises ProviderError; nothing stays open then."""
     connection: Connection | None = None
+    way = Way()
     try:
-        with _mapped():
+        with _mapped(way):
             async with asyncio.timeout(timeout):
-                connection = await _connect(provider, timeout, proxy)
+                connection = await _connect(provider, timeout, proxy, way)
                 await _await_event(connection, events.SessionCreated)
         opened, connection = connection, None
         return opened
@@ -166,10 +167,15 @@ async def configure(
     return RealtimeClient(connection, provider, updated)
 
 
-async def _connect(provider: Provider, timeout: float, proxy: ProxySetting) -> Connection:
+async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way: Way) -> Connection:
     url, headers = dialects.endpoint(provider)
-    if proxy is True:
-        proxy = proxy_for(url)
+    way.proxy = proxy_for(url) if proxy is True else proxy
+
+    def connected(*given: Any, **named: Any) -> Connection:
+        """The library makes it when the proxy has let us through, before TLS with the server."""
+        way.through = True
+        return Connection(*given, **named)
+
     connection = await connect(
         url,
         additional_headers=headers,
@@ -181,9 +187,9 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting) -> C
         close_timeout=CLOSE_S,
         max_size=MAX_MESSAGE,
         max_queue=None,
-        proxy=proxy,
+        proxy=way.proxy,
         ssl=_tls() if urlsplit(url).scheme == "wss" else None,
-        create_connection=Connection,
+        create_connection=cast(type[Connection], connected),
     )
     return cast(Connection, connection)
 
@@ -231,23 +237,30 @@ def _from_closed(closed: ConnectionClosed) -> ProviderError:
 
 
 @contextlib.contextmanager
-def _mapped() -> Iterator[None]:
+def _mapped(way: Way | None = None) -> Iterator[None]:
     """The library's and the system's exceptions never leave this module."""
     try:
         yield
-    except ConnectionClosed as closed:
-        raise _from_closed(closed) from closed
-    except InvalidStatus as refused:
-        headers = refused.response.headers
-        told = {name: headers[name] for name in ("Retry-After", "retry-after-ms") if len(headers.get_all(name)) == 1}
-        raise from_status(refused.response.status_code, seconds_of_header(told)) from refused
-    except InvalidURI as error:
-        raise ConfigRefused(f"not a websocket URL: {error}") from error
-    except BadProxy as error:
-        raise ConfigRefused(str(error)) from error
-    except (InvalidHandshake, ProxyError) as error:
-        raise ConnectionLost(f"the websocket upgrade failed: {error}") from error
-    except TimeoutError as error:
-        raise ConnectionLost("no configured session in time") from error
-    except OSError as error:
-        raise ConnectionLost(f"cannot connect: {error}") from error
+    except (ConnectionClosed, InvalidHandshake, ProxyError, InvalidURI, BadProxy, OSError) as error:  # and TimeoutError
+        raise _failure(error, way or Way()) from error
+
+
+def _failure(error: Exception, way: Way) -> ProviderError:
+    if (fault := way.fault(error)) is not None:
+        return ConfigRefused(str(fault)) if fault.lasting else ConnectionLost(str(fault))
+    match error:
+        case ConnectionClosed():
+            return _from_closed(error)
+        case InvalidStatus(response=response):
+            names = ("Retry-After", "retry-after-ms")
+            told = {name: response.headers[name] for name in names if len(response.headers.get_all(name)) == 1}
+            return from_status(response.status_code, seconds_of_header(told))
+        case InvalidURI():
+            return ConfigRefused(f"not a websocket URL: {error}")
+        case BadProxy():
+            return ConfigRefused(str(error))
+        case InvalidHandshake() | ProxyError():
+            return ConnectionLost(f"the websocket upgrade failed: {error}{way}")
+        case TimeoutError():
+            return ConnectionLost(f"no configured session in time{way}")
+    return ConnectionLost(f"cannot connect: {error}{way}")

@@ -20,10 +20,12 @@ PROXY_FIX = (
 def proxies(env: Mapping[str, str]) -> list[Finding]:
     """Of those that are used the providers' checks tell."""
     names = {name.upper() for name, value in env.items() if value}
-    if "ALL_PROXY" not in names or names & {"HTTPS_PROXY", "WSS_PROXY", "SOCKS_PROXY"}:
+    unused = sorted(names & {"ALL_PROXY", "HTTP_PROXY"})
+    if not unused or names & {"HTTPS_PROXY", "WSS_PROXY", "SOCKS_PROXY"}:
         return []
     fix = "If they have to go by a proxy, set HTTPS_PROXY (http://host:port); if not, nothing needs to be done."
-    return [warning("proxy", "ALL_PROXY is set, and workers go to the AI's providers without it", fix)]
+    told = f"{' and '.join(unused)} {'are' if len(unused) > 1 else 'is'} set, and workers go to wss:// without"
+    return [warning("proxy", told, fix)]
 
 
 def certificate_store(env: Mapping[str, str]) -> list[Finding]:

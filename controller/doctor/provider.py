@@ -2,16 +2,18 @@
 
 import ssl
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from bridge.proxies import BadProxy, proxy_for
+from bridge.proxies import BadProxy, proxy_for, shown
 from controller.config import Config
 from controller.config_agents import AiProvider
 from controller.doctor import environment
 from controller.doctor.findings import Finding, failure, ok, skipped, warning
+from controller.request_failure import of_error
 
 SWITCHED_OFF = {
     "gpt-realtime": date(2027, 1, 20),
@@ -67,6 +69,7 @@ async def live(config: Config, today: date) -> list[Finding]:
 
 async def _asked(check: str, provider: AiProvider, today: date) -> list[Finding]:
     headers = {"Authorization": f"Bearer {provider.api_key.get_secret_value()}"}
+    proxy = None
     try:
         proxy = proxy_for(provider.url)
         async with httpx.AsyncClient(
@@ -78,15 +81,28 @@ async def _asked(check: str, provider: AiProvider, today: date) -> list[Finding]
     except (ImportError, httpx.UnsupportedProtocol):  # a kind of proxy that only websockets knows
         return [skipped(check, "not asked: the doctor can't use the proxy of the environment, which workers can")]
     except httpx.RequestError as error:
+        if proxy is not None:
+            return [
+                failure(check, f"can't be reached by the proxy {shown(proxy)}: {_why(error)}", environment.PROXY_FIX)
+            ]
         fix = "Workers need a way out to that address by TLS (port 443); look at firewall, proxy and DNS."
-        return [failure(check, f"can't be reached: {type(error).__name__}", fix)]
+        return [failure(check, f"can't be reached: {_why(error)}", fix)]
     except UnicodeError:
         fix = "Set `api_key` and `url` anew; something was pasted with them."
         return [failure(check, "its key or its address has letters that can't be sent", fix)]
     except (httpx.InvalidURL, ValueError):
         fix = "Mend its `url`, or the proxy of the environment (http://host:port)."
         return [failure(check, "its address, or that of the proxy on the way, is no address", fix)]
-    return list(_answered(check, provider.model, answer, today))
+    found = list(_answered(check, provider.model, answer, today))
+    return [replace(each, told=f"{each.told} (by the proxy {shown(proxy)})") for each in found] if proxy else found
+
+
+def _why(error: httpx.RequestError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return f"no answer within {TIMEOUT:g} s"
+    if isinstance(error, httpx.ProxyError):
+        return f"it does not let us through ({str(error)[:80]})"
+    return of_error(error, "connect").detail
 
 
 def _answered(check: str, model: str, answer: httpx.Response, today: date) -> Iterable[Finding]:

@@ -6,14 +6,19 @@ Owns the handshake and its time limit. Shows nobody a key: it hangs up once the 
 import asyncio
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-from bridge.proxies import BadProxy, proxy_for
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from bridge.proxies import BadProxy, Way, proxy_for
 from bridge.trust import towards
 from controller.config import Config
-from controller.doctor.findings import Finding, failure, ok, skipped, warning
+from controller.doctor import environment
+from controller.doctor.findings import Finding, failure, ok, warning
 
 SECONDS = 5.0
 SOON_DAYS = 21
@@ -53,31 +58,60 @@ async def certificates(doors: Iterable[Door]) -> list[Finding]:
 async def _seen(door: Door) -> Finding:
     parts = urlsplit(door.url)
     host, port = parts.hostname or "", parts.port or 443
-    if door.ca_file is None and _by_proxy(door.url):
-        return skipped(door.check, "reached by the proxy of the environment: not looked at")
     try:
         trust = towards(door.url, door.ca_file)
     except OSError as error:  # ssl.SSLError is one
         told = f"{door.ca_file} can't be used: {error.strerror or type(error).__name__}"
         return failure(door.check, told, "Name a PEM file of certificates that this user may read.")
+    way = Way()
     try:
+        way.proxy = proxy_for(door.url) if door.url.startswith("wss:") else None
         async with asyncio.timeout(SECONDS):
-            _, writer = await asyncio.open_connection(host, port, ssl=trust)
-    except ssl.SSLCertVerificationError as error:
-        return untrusted(door.check, error.verify_code, error.verify_message)
-    except (OSError, TimeoutError, UnicodeError) as error:
-        fix = "Is the port right, and does TLS begin there? A proxy in between may break it."
-        return failure(door.check, f"no TLS with {host}:{port} ({type(error).__name__})", fix)
-    until = writer.get_extra_info("peercert")["notAfter"]
+            shown = await (_direct(host, port, trust) if way.proxy is None else _by_proxy(door.url, way, trust))
+    except BadProxy as error:
+        return failure(door.check, f"can't be seen: {error}", environment.PROXY_FIX)
+    except (OSError, UnicodeError, WebSocketException) as error:  # TimeoutError and ssl.SSLError are of OSError
+        return _unseen(door.check, f"{host}:{port}", error, way)
+    judgement = judged(door.check, datetime.fromtimestamp(ssl.cert_time_to_seconds(shown), UTC), datetime.now(UTC))
+    return replace(judgement, told=f"{judgement.told}; reached{way}") if way.proxy else judgement
+
+
+async def _direct(host: str, port: int, trust: ssl.SSLContext | None) -> str:
+    """Until when the certificate is valid."""
+    _, writer = await asyncio.open_connection(host, port, ssl=trust)
     writer.transport.abort()
-    return judged(door.check, datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC), datetime.now(UTC))
+    return str(writer.get_extra_info("peercert")["notAfter"])
 
 
-def _by_proxy(url: str) -> bool:
+async def _by_proxy(url: str, way: Way, trust: ssl.SSLContext | None) -> str:
+    """As workers go: HTTP and SOCKS, with TLS to the proxy or without. Ends where the certificate was seen."""
+    seen: list[str] = []
+
+    class Connection(ClientConnection):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            way.through = True
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            seen.append(str(transport.get_extra_info("peercert")["notAfter"]))
+            super().connection_made(transport)
+            cast(asyncio.Transport, transport).abort()
+
     try:
-        return url.startswith("wss:") and proxy_for(url) is not None
-    except BadProxy:
-        return False  # told where the provider is asked
+        await connect(url, proxy=way.proxy, ssl=trust, create_connection=Connection, open_timeout=None)
+    except (OSError, EOFError, WebSocketException):
+        if not seen:
+            raise
+    return seen[0]
+
+
+def _unseen(check: str, server: str, error: Exception, way: Way) -> Finding:
+    if (fault := way.fault(error)) is not None:
+        return failure(check, f"can't be seen: {fault}", environment.PROXY_FIX)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return untrusted(check, error.verify_code, f"{error.verify_message}{way}")
+    fix = "Is the port right, and does TLS begin there? A proxy in between may break it."
+    return failure(check, f"no TLS with {server}{way} ({type(error).__name__})", fix)
 
 
 def judged(check: str, until: datetime, now: datetime) -> Finding:

@@ -49,4 +49,4 @@ async def test_what_a_provider_answers(status: int, answer: dict[str, Any], verd
 async def test_a_provider_that_is_not_there() -> None:
     told = config(SMALL, openai__url="ws://127.0.0.1:9/v1/realtime", openai__api_key=KEY)
     (found,) = await provider.live(told, date(2026, 11, 23))
-    assert (found.verdict, found.told) == ("failure", "can't be reached: ConnectError")
+    assert (found.verdict, found.told) == ("failure", "can't be reached: connection refused")

@@ -1,0 +1,113 @@
+"""A proxy for tests: HTTP CONNECT, or SOCKS 5 and 4. Whatever server is asked for, it leads to `target`."""
+
+import asyncio
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Proxy:
+    """`status`: of its answers to CONNECT; 0: it says nothing. `user`: who may use it, as `name:password`."""
+
+    target: int
+    status: int = 200
+    user: str | None = None
+    asked: list[str] = field(default_factory=list)
+    port: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.readexactly(1)
+        if first == b"\x16":  # TLS
+            writer.write(b"HTTP/1.1 400 Told\r\n\r\n")
+            return
+        serve = {b"\x05": self._socks5, b"\x04": self._socks4}.get(first, self._http)
+        if await serve(reader, writer):
+            await self._carry(reader, writer)
+
+    async def _http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.asked.append(head.split()[1])
+        wanted = "" if self.user is None else base64.b64encode(self.user.encode()).decode()
+        status = self.status if wanted in head else 407
+        if status == 0:
+            await reader.read()
+            return False
+        writer.write(f"HTTP/1.1 {status} Told\r\n\r\n".encode())
+        return status == 200
+
+    async def _socks5(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        (count,) = await reader.readexactly(1)
+        offered = await reader.readexactly(count)
+        if self.user is not None and 2 not in offered:
+            writer.write(b"\x05\xff")
+            return False
+        writer.write(b"\x05\x02" if self.user is not None else b"\x05\x00")
+        if self.user is not None and not await self._known(reader, writer):
+            return False
+        _, _, _, kind = await reader.readexactly(4)
+        length = {1: 4, 4: 16}.get(kind) or (await reader.readexactly(1))[0]
+        host = await reader.readexactly(length)
+        self.asked.append(host.decode() if kind == 3 else host.hex())
+        await reader.readexactly(2)
+        writer.write(bytes((5, 0 if self.status == 200 else 5, 0, 1)) + bytes(6))
+        return self.status == 200
+
+    async def _known(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        name = await reader.readexactly((await reader.readexactly(2))[1])
+        password = await reader.readexactly((await reader.readexactly(1))[0])
+        good = f"{name.decode()}:{password.decode()}" == self.user
+        writer.write(b"\x01\x00" if good else b"\x01\x01")
+        return good
+
+    async def _socks4(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = await reader.readexactly(7)
+        await reader.readuntil(b"\0")
+        self.asked.append((await reader.readuntil(b"\0"))[:-1].decode() if head[3:6] == bytes(3) else head[3:].hex())
+        writer.write(bytes((0, 90 if self.status == 200 else 91)) + bytes(6))
+        return self.status == 200
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, away = await asyncio.open_connection("127.0.0.1", self.target)
+        try:
+            await asyncio.gather(_pipe(reader, away), _pipe(there, writer))
+        finally:
+            away.close()
+
+
+async def _pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+    finally:
+        sink.close()
+
+
+@asynccontextmanager
+async def proxy(target: int = 0, tls: ssl.SSLContext | None = None, **settings: object) -> AsyncIterator[Proxy]:
+    """On 127.0.0.1."""
+    made = Proxy(target, **settings)  # type: ignore[arg-type]
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                await made.serve(reader, writer)
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls) as listening:
+        made.port = listening.sockets[0].getsockname()[1]
+        try:
+            yield made
+        finally:
+            listening.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
