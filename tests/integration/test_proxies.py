@@ -18,6 +18,7 @@ from bridge.proxies import proxy_for, shown
 from bridge.realtime import client
 from bridge.realtime.failures import ConfigRefused, ConnectionLost, ProviderError
 from controller.doctor import environment, tls
+from controller.doctor.findings import Finding
 from controller.doctor.provider import live
 from tests.peers.certificates import Certificate, certificate
 from tests.peers.proxy import proxy
@@ -80,7 +81,7 @@ async def refused(timeout: float = 5.0) -> ProviderError:
     return told.value
 
 
-async def certificates() -> tls.Finding:
+async def certificates() -> Finding:
     found = await tls.certificates([tls.Door("certificate of openai", "wss://ai.example/v1/realtime")])
     assert "hidd3n" not in str(found)
     return found[0]

@@ -97,7 +97,7 @@ async def proxy(target: int = 0, tls: ssl.SSLContext | None = None, **settings: 
         assert task is not None
         tasks.add(task)
         try:
-            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            with suppress(OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
                 await made.serve(reader, writer)
         finally:
             writer.close()
