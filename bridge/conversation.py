@@ -39,6 +39,7 @@ from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, Switch, Wrap
 from bridge.digits import Digits
 from bridge.doubts import Doubts
 from bridge.ears import Ears
+from bridge.effective_session import EffectiveSession
 from bridge.farewell import Farewell
 from bridge.greeting import Greeting
 from bridge.idle import Idle
@@ -87,6 +88,7 @@ class Conversation:
         self.turns = Turns(call, spec, out, playout)
         self.utterances = Utterances(call, spec, out, playout, self.warnings)
         self.ears = Ears(spec, out)
+        self._session = EffectiveSession(out, self.ears, self.warnings)
         self.greeting = Greeting(spec, self.ears, playout, self.responses)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
         self.doubts = Doubts(spec, out)
@@ -217,7 +219,7 @@ class Conversation:
             case events.TranscriptionFailed():
                 self._not_transcribed(what, now)
             case events.SessionUpdated():
-                self.ears.confirmed()
+                self._session.updated(what)
             case events.ServerError():
                 self.setbacks.error(what, now)
             case events.Malformed(kind, why):
@@ -225,11 +227,11 @@ class Conversation:
             case LineLost():
                 self.doubts.settle()
                 self._agent.response_over(self.outage.lost())
-            case LineBack(provider):
+            case LineBack(provider, updated):
                 self.meter.provider = provider
                 self.turns.appended.restart()
                 self.setbacks.connected()
-                self.ears.confirmed()
+                self._session.connected(updated)
                 self.outage.back()
             case Closing():
                 self._close(now)

@@ -14,7 +14,7 @@ long before it is played, nothing is active that would keep it from doing so.
 """
 
 from bridge.contract import SessionSpec
-from bridge.realtime.frames import session_change, session_update, turn_detection_update
+from bridge.realtime.frames import session_change, session_repeat, session_update, turn_detection_update
 from bridge.signals import Outbox, Send
 
 
@@ -29,6 +29,8 @@ class Ears:
         self._told = self._wanted
         self.server_interrupts = self._wanted[0]
         """The server cancels by itself when the caller speaks."""
+        self._answers = True
+        """It answers by itself when it was asked to."""
         self.revision = 0
         """Of the set-up: a connection that was set up with an earlier one has missed a change."""
 
@@ -39,12 +41,13 @@ class Ears:
     @property
     def server_answers(self) -> bool:
         """The server begins a response by itself when the caller stops."""
-        return self._wanted[1]
+        return self._wanted[1] and self._answers
 
     @property
     def we_answer(self) -> bool:
         """The caller is to be answered, and it is for us to ask."""
-        return self._ours and self._spec.turn_detection.create_response
+        neglected = self._wanted[1] and not self._answers
+        return neglected or (self._ours and self._spec.turn_detection.create_response)
 
     @property
     def _wanted(self) -> tuple[bool, bool]:
@@ -68,9 +71,14 @@ class Ears:
             return
         self._sent(turn_detection_update(self._out.new_id("setup"), self._spec, *self._wanted))
 
-    def confirmed(self) -> None:
-        """What we sent last is in force."""
-        self.server_interrupts = self._wanted[0]
+    def confirmed(self, *, interrupts: bool = True, answers: bool = True) -> None:
+        """What we sent last is in force. False: but for this, whether the server was asked for it or not."""
+        self.server_interrupts = self._wanted[0] and interrupts
+        self._answers = answers
+
+    def repeat(self) -> None:
+        """Ask for everything again that can still be changed."""
+        self._sent(session_repeat(self._out.new_id("setup"), self._spec, *self._wanted))
 
     def _sent(self, frame: bytes) -> None:
         self._told = self._wanted

@@ -37,6 +37,9 @@ from bridge.upstream import Upstream
 LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
 
+DESCRIBED = ("input_format", "output_format", "voice", "turn_detection", "transcription")
+"""Values of a session that a line in the log tells."""
+
 _SETUP = b'{"type": "session.update"'
 _ALARMING = (contract.Failed, contract.Reconnected, contract.AiWarning)
 
@@ -216,7 +219,7 @@ class Session:
             self._tell(ready)
         else:
             self._reconnected(opening)
-        self._feed(signals.LineBack(opening.provider))
+        self._feed(signals.LineBack(opening.provider, client.updated))
         self._upstream.catch_up(client, missed)
         if self._greet_due:
             self.greet()
@@ -244,11 +247,8 @@ class Session:
         self._log.info(
             "session configured",
             provider=opening.provider.name,
-            input_rate=updated.input_rate,
-            output_rate=updated.output_rate,
-            voice=updated.voice,
-            turn_detection=updated.turn_detection,
-            silence_ms=updated.silence_ms,
+            model=updated.model,
+            **{name: updated.values[name] for name in DESCRIBED if name in updated.values},
         )
 
     def _reconnected(self, opening: Opening) -> None:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Literal
 
 from bridge.contract import CallEvent, Order, Provider
+from bridge.realtime.events import SessionUpdated
 
 
 class Timer(Enum):
@@ -102,9 +103,11 @@ class LineLost:
 
 @dataclass(frozen=True, slots=True)
 class LineBack:
-    """There is a connection again, to `provider`, and it has been told of the conversation so far."""
+    """There is a connection again, to `provider`, and it has been told of the conversation so far. `updated`: what its
+    server made of our set-up."""
 
     provider: Provider
+    updated: SessionUpdated | None = None
 
 
 Input = LineLost | LineBack | Greet | Order | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing

@@ -33,7 +33,10 @@ _LOOKS = {
 def doctor(
     config: Annotated[Path, typer.Option("--config", "-c", envvar="VOICEAI_CONFIG")] = Path("config.yaml"),
     live: Annotated[
-        bool, typer.Option(help="Ask the AI's providers, too: is the key good, is the model there?")
+        bool,
+        typer.Option(
+            help="Ask the AI's providers, too: is the key good, the model there, the session as the agents ask?"
+        ),
     ] = False,
     rx: Annotated[
         str | None,

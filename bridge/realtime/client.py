@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from time import monotonic
 from typing import Any, Literal, Protocol, TypeVar, cast
@@ -41,10 +42,13 @@ from bridge.realtime.failures import (
     is_benign,
 )
 from bridge.realtime.retry_hints import seconds_of_header
+from bridge.realtime.session_differences import Requested, summary
 
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
 CLOSE_S = 1.0
+AGAIN_S = 2.0
+"""For the answer to the same `session.update` once more, when the first answer is not as asked for."""
 MAX_MESSAGE = 4 * 1024 * 1024
 """Bytes. Decoding a larger one would be heard in the worker's other calls; a delta of sound has some 10 kB."""
 MAX_AUDIO_BACKLOG = 64 * 1024
@@ -73,8 +77,11 @@ class RealtimeClient:
     `updated` holds what the server made of our configuration.
     """
 
-    def __init__(self, connection: Connection, provider: Provider, updated: events.SessionUpdated) -> None:
+    def __init__(
+        self, connection: Connection, provider: Provider, updated: events.SessionUpdated, requested: Requested
+    ) -> None:
         self._connection = connection
+        self._requested = requested
         self._closing = False
         self.provider = provider
         self.updated = updated
@@ -97,6 +104,7 @@ class RealtimeClient:
         if self._connection.backlog > MAX_BACKLOG:
             self._connection.transport.abort()
         elif shaped is not None:
+            self._requested.sent(shaped)
             self._connection.write_text(shaped)
 
     def send_audio(self, frame: bytes) -> bool:
@@ -109,11 +117,19 @@ class RealtimeClient:
     async def receive(self, on_event: Callable[[events.Event], None]) -> None:
         """Hand over every event until the connection ends. Returns after `close`, else raises ProviderError."""
         try:
-            await self._connection.listen(lambda message: on_event(events.parse(message)))
+            await self._connection.listen(lambda message: on_event(self._held(events.parse(message))))
         except ConnectionClosed as closed:
             if self._closing:
                 return
             raise _from_closed(closed) from closed
+
+    def _held(self, event: events.Event) -> events.Event:
+        """Against what was asked for."""
+        if type(event) is events.SessionUpdated:
+            return _compared(event, self._requested)
+        if type(event) is events.ServerError:
+            self._requested.refused(event.event_id)
+        return event
 
     async def close(self) -> None:
         """Say goodbye with 1000, wait at most `CLOSE_S` for the other side, leave nothing open."""
@@ -144,7 +160,7 @@ async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: Proxy
         with _mapped(way):
             async with asyncio.timeout(timeout):
                 connection = await _connect(provider, timeout, proxy, way)
-                await _await_event(connection, events.SessionCreated)
+                connection.created = await _await_event(connection, events.SessionCreated)
         opened, connection = connection, None
         return opened
     finally:
@@ -156,15 +172,37 @@ async def configure(
     connection: Connection, provider: Provider, setup: bytes, *, timeout: float = OPEN_S
 ) -> RealtimeClient:
     """The second half, which takes `connection` over. Raises ProviderError; it is closed then."""
+    requested = Requested(provider)
     try:
         with _mapped():
             async with asyncio.timeout(timeout):
-                connection.write_text(dialects.shaped(setup, provider) or setup)
-                updated = await _await_event(connection, events.SessionUpdated)
+                updated = await _agreed(connection, dialects.shaped(setup, provider) or setup, requested)
     except BaseException:
         drop_line(connection)
         raise
-    return RealtimeClient(connection, provider, updated)
+    return RealtimeClient(connection, provider, updated, requested)
+
+
+async def _agreed(connection: Connection, setup: bytes, requested: Requested) -> events.SessionUpdated:
+    """Ask for the session, and once more if it is not the right one. Raises ConfigRefused if no call can do with it."""
+    updated = await _asked(connection, setup, requested)
+    if any(each.again for each in updated.differences):
+        with contextlib.suppress(TimeoutError, ConfigRefused, ConnectionLost):
+            async with asyncio.timeout(AGAIN_S):
+                updated = await _asked(connection, setup, requested)
+    if essential := [each for each in updated.differences if each.essential]:
+        raise ConfigRefused(f"the session is not as asked for: {summary(essential)}")
+    return updated
+
+
+async def _asked(connection: Connection, setup: bytes, requested: Requested) -> events.SessionUpdated:
+    requested.sent(setup)
+    connection.write_text(setup)
+    updated = await _await_event(connection, events.SessionUpdated)
+    if (created := connection.created) is not None:  # what was told there need not be told again
+        expires_at = created.expires_at if updated.expires_at is None else updated.expires_at
+        updated = replace(updated, model=updated.model or created.model, expires_at=expires_at)
+    return _compared(updated, requested)
 
 
 async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way: Way) -> Connection:
@@ -209,6 +247,12 @@ async def _await_event(connection: Connection, kind: type[_E]) -> _E:
         if isinstance(event, events.ServerError) and not is_benign(event.code, event.message):
             words = f"{event.message} ({event.param})" if event.param else event.message
             raise from_codes(event.code, event.type, words)
+
+
+def _compared(updated: events.SessionUpdated, requested: Requested) -> events.SessionUpdated:
+    """With what of it is not as asked for."""
+    told = {"model": updated.model, **updated.values} if updated.model else updated.values
+    return replace(updated, differences=requested.answered(told))
 
 
 async def close_line(connection: Connection) -> None:

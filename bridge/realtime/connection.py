@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
+from bridge.realtime.events import SessionCreated
 from bridge.realtime.masked import Masking
 
 SLICE_S = 0.004
@@ -43,6 +44,8 @@ class Connection(ClientConnection):
         super().__init__(*given, **named)
         self.opened_at = monotonic()
         """When it was made: a server counts a connection's time from here, however long it waited for its call."""
+        self.created: SessionCreated | None = None
+        """What the server said of the session before we asked for anything."""
         self._hear: Callable[[bytes], None] | None = None
         self._queued = 0
         """Messages that have begun to come and are the library's."""

@@ -16,6 +16,8 @@ from typing import Any
 
 from bridge.realtime import fields
 from bridge.realtime.fields import LONGEST_ID, Wrong, id_of, needed, number_of, object_of, piece_of, text_of
+from bridge.realtime.session_differences import Difference
+from bridge.realtime.session_values import Values, values_of
 from bridge.realtime.usage import of_response, of_transcription
 from bridge.strict_json import well_formed
 
@@ -31,16 +33,14 @@ class SessionCreated:
 
 @dataclass(frozen=True, slots=True)
 class SessionUpdated:
-    """Our `session.update` is in force. The effective values, as the server sees them; None: not told."""
+    """Our `session.update` is in force. `values`: the effective ones, as far as the server tells them;
+    `differences`: what of them is not as asked, filled in by the connection, which knows that."""
 
     session_id: str
     model: str
     expires_at: int | None
-    voice: str | None = None
-    input_rate: int | None = None
-    output_rate: int | None = None
-    turn_detection: str | None = None
-    silence_ms: int | None = None
+    values: Values = field(default_factory=dict)
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,18 +291,8 @@ def parse(frame: str | bytes) -> Event:
 
 def _session_updated(raw: dict[str, Any]) -> Event:
     session = object_of(raw, "session")
-    heard, said = object_of(object_of(session, "audio"), "input"), object_of(object_of(session, "audio"), "output")
-    vad = object_of(heard, "turn_detection")
-    return SessionUpdated(
-        session_id=id_of(session, "id"),
-        model=id_of(session, "model"),
-        expires_at=number_of(session, "expires_at"),
-        voice=id_of(said, "voice") or None,
-        input_rate=number_of(object_of(heard, "format"), "rate"),
-        output_rate=number_of(object_of(said, "format"), "rate"),
-        turn_detection=id_of(vad, "type") or None,
-        silence_ms=number_of(vad, "silence_duration_ms"),
-    )
+    told = id_of(session, "id"), id_of(session, "model"), number_of(session, "expires_at")
+    return SessionUpdated(*told, values_of(session))
 
 
 def _session_created(raw: dict[str, Any]) -> Event:

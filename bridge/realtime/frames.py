@@ -39,6 +39,13 @@ def session_update(event_id: str, spec: SessionSpec, interrupt: bool = True, cre
     return _frame("session.update", event_id, session=session)
 
 
+def session_repeat(event_id: str, spec: SessionSpec, interrupt: bool = True, create: bool = True) -> bytes:
+    """The same once more, in the middle of a call: without voice and speed, which can't be changed any more then."""
+    session = json.loads(session_update(event_id, spec, interrupt, create))["session"]
+    session["audio"]["output"] = {"format": PCM}
+    return _frame("session.update", event_id, session=session)
+
+
 def session_change(event_id: str, old: SessionSpec, new: SessionSpec, interrupt: bool, create: bool) -> bytes:
     """From now on this agent, as far as a session can change once it has spoken: not in voice and speed.
 

@@ -55,6 +55,24 @@ AI_WARNINGS = {
         "`mcp` in the config: its url, authorization and allowed_tools; it must be reachable from the internet.",
     ),
     "mcp_call_failed": ("A tool of an MCP server failed", "The log of that server."),
+    "session_differs": (
+        "The provider's session was not what the agent asks for",
+        "The agent's settings: does this model, and this server, know them? `voiceai doctor --live` shows them all.",
+    ),
+    "response_silent": ("A reply had neither sound nor a tool", "The agent's instructions; another model."),
+    "audio_without_transcript": (
+        "What the agent said came without its words, which the record lacks",
+        "The provider's status page.",
+    ),
+    "transcript_without_audio": (
+        "Words of the agent came without sound: the caller did not hear them",
+        "The provider's status page.",
+    ),
+    "server_error": ("The provider reported errors", "This call's log names them."),
+    "malformed_event": (
+        "The provider sent events that make no sense",
+        "Is `dialect` the right one for this server? Is something between us and it?",
+    ),
 }
 
 
@@ -122,11 +140,19 @@ def _ai_warnings(steps: tuple[Step, ...]) -> Iterator[Reason]:
         if step.what == "ai_warning":
             kind = str(step.facts.get("kind"))
             counted[kind] += int(step.facts.get("times", 1))
-            codes.setdefault(kind, set()).update(filter(None, [str(step.facts.get("code", ""))]))
+            codes.setdefault(kind, set()).update(filter(None, [_named(step)]))
     for kind, times in counted.items():
         told, fix = AI_WARNINGS.get(kind, (f"The AI's side had a problem ({kind})", "Look at this call's log."))
         named = f" ({', '.join(sorted(codes[kind]))})" if codes[kind] else ""
         yield Reason(f"{told}{named}, {times} times.", fix)
+
+
+def _named(step: Step) -> str:
+    """Which of its kind; of differing sessions both values."""
+    detail = str(step.facts.get("detail", ""))
+    if step.facts.get("kind") == "session_differs":
+        return detail if ", in force " in detail else ""  # else a total of what has been named
+    return str(step.facts.get("code", ""))
 
 
 def _sound(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:

@@ -17,7 +17,19 @@ from controller.ari.errors import AriError
 from controller.ari.link import Link, LinkUp
 from controller.ari.rest import Ari
 from controller.config import Config
-from controller.doctor import command_line, dialplan, environment, host, loopback, pbx, provider, routes, tls, trunks
+from controller.doctor import (
+    command_line,
+    dialplan,
+    environment,
+    host,
+    loopback,
+    pbx,
+    provider,
+    routes,
+    sessions,
+    tls,
+    trunks,
+)
 from controller.doctor.findings import Finding, Verdict, failure, skipped
 
 APP = "voiceai-doctor"
@@ -52,6 +64,8 @@ async def examine(config: Config, *, live: bool = False, rx: str | None = None) 
         for finding in await _done("proxy", lambda: environment.proxies(os.environ)):
             yield finding
         for finding in await _done("providers", lambda: provider.live(config, today)):
+            yield finding
+        for finding in await _done("sessions", lambda: sessions.sessions(config)):
             yield finding
         for finding in await _done("certificates", lambda: tls.certificates(tls.providers(config))):
             yield finding

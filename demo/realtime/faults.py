@@ -9,7 +9,7 @@ hanging, without audio, ten minutes long) is a reply of the brain; `answer` puts
 Refuses nothing: a fault whose moment never comes does nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from demo.realtime.refusal import Frame
@@ -66,7 +66,14 @@ class Repeat:
     """The event is sent once more."""
 
 
-Action = Close | Drop | Freeze | Stall | Send | Skip | Repeat
+@dataclass(frozen=True, slots=True)
+class Alter:
+    """The event goes out as this function changes it in place. Only `before`."""
+
+    change: Callable[[Frame], object]
+
+
+Action = Close | Drop | Freeze | Stall | Send | Skip | Repeat | Alter
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from demo.realtime.faults import Action, Close, Drop, Fault, Freeze, Repeat, Send, Skip, Stall
+from demo.realtime.faults import Action, Alter, Close, Drop, Fault, Freeze, Repeat, Send, Skip, Stall
 from demo.realtime.refusal import Frame
 
 log = structlog.get_logger()
@@ -117,6 +117,8 @@ class Wire:
         for action in self._due(kind, early=True):
             if isinstance(action, Skip):
                 times = 0
+            elif isinstance(action, Alter):
+                action.change(frame)
             else:
                 await self.act(action)
         due = self._due(kind, early=False)
@@ -159,7 +161,7 @@ class Wire:
                     asyncio.get_running_loop().call_later(seconds, self._flowing.set)
             case Send(frame):
                 await self._write(frame)
-            case Skip() | Repeat():
+            case Skip() | Repeat() | Alter():
                 log.warning("fault has no event to act on", action=repr(action))
 
     @property

@@ -24,6 +24,8 @@ BRIDGE_DOORS = {
     GENERIC,
 }
 
+PROBE = ("bridge.realtime.probe", "bridge.realtime.probe.probe", "bridge.realtime.probe.Probe")
+
 SOURCES = sorted(path for folder in OURS for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -54,6 +56,8 @@ def forbidden(module: str, imported: str) -> str | None:
     if inside(module, "controller") and inside(imported, "bridge") and imported != "bridge":
         if inside(module, "controller.doctor") and imported in ("bridge.audiosocket", "bridge.audiosocket.wire"):
             return None  # it takes a worker's place at the end of the wire
+        if module == "controller.doctor.sessions" and imported in ("bridge.realtime", *PROBE):
+            return None  # and at a provider's
         if not any(inside(imported, door) for door in BRIDGE_DOORS):
             return "controller knows of bridge only its contract (and how logs and TLS are set up)"
     if inside(module, "controller.ari") and any(inside(imported, each) for each in ("controller", "bridge")):
@@ -137,5 +141,7 @@ def test_the_rules_can_be_broken() -> None:
     assert forbidden("controller.workers", "bridge.contract") is None
     assert forbidden("controller.workers", "bridge.audiosocket.wire")
     assert forbidden("controller.doctor.loopback", "bridge.audiosocket.wire") is None
+    assert forbidden("controller.doctor.sessions", "bridge.realtime.probe") is None
+    assert forbidden("controller.doctor.sessions", "bridge.realtime.client")
     assert forbidden("controller.ari.link", "controller.ari.events") is None
     assert forbidden("controller.cli", "demo.run") is None

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.realtime import events
+from bridge.realtime.session_values import values_of
 from tests.openai_shapes import SERVER
 
 SESSION = {
@@ -59,7 +60,7 @@ GA: list[tuple[dict[str, Any], events.Event]] = [
     ),
     (
         {"type": "session.updated", "session": SESSION},
-        events.SessionUpdated("sess_1", "gpt-realtime-2.1-mini", 1790000000, "marin", 24000, 24000, "server_vad", 300),
+        events.SessionUpdated("sess_1", "gpt-realtime-2.1-mini", 1790000000, values_of(SESSION)),
     ),
     (
         {

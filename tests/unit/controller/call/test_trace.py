@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -157,6 +158,12 @@ def worker(what: str, **facts: str | int | float | bool) -> Step:
 MEDIA = (Step(AT, "call", "OpenMedia"), worker("media_connected"), worker("media_format", rate=24000, frame_bytes=960))
 
 
+DIFFERENT = (
+    worker("ai_warning", kind="session_differs", code="voice", detail="voice: asked marin, in force cedar", times=1),
+    worker("ai_warning", kind="session_differs", code="voice", detail="2 times in this call", times=2),
+)
+
+
 def call_of(**changes: object) -> view.CallDetail:
     return replace(WELL, call=replace(WELL.call, **changes))  # type: ignore[arg-type]
 
@@ -172,6 +179,7 @@ def call_of(**changes: object) -> view.CallDetail:
         (WELL, (worker("failed", kind="account", message="refuses the key"),), "No AI session: refuses the key"),
         (WELL, (worker("reconnected", gap_ms=900, planned=False),), "broke 1 times, for 900 ms"),
         (WELL, (worker("reconnected", gap_ms=9, planned=True),), None),
+        (WELL, DIFFERENT, "not what the agent asks for (voice: asked marin, in force cedar), 3 times."),
         (WELL, (Step(AT, "call", "StateChanged", {"state": "rehoming"}),), "another took over"),
         (WELL, (Step(AT, "call", "OpenMedia"), worker("ready")), "never reached the worker"),
         (WELL, (worker("media_format", rate=8000, frame_bytes=320),), "Sound came at 8000 Hz"),
@@ -196,6 +204,10 @@ def test_reasons(detail: view.CallDetail, steps: tuple[Step | milestones.Stepped
         assert found == []
     else:
         assert any(wanted in each.told for each in found), found
+
+
+def test_each_kind_of_warning_is_told_in_words() -> None:
+    assert set(get_args(contract.AiWarningKind)) == set(diagnosis.AI_WARNINGS)
 
 
 def test_a_bundle_says_why_and_holds_nothing_personal() -> None:

@@ -1,0 +1,75 @@
+"""One session as an agent's call would have it, opened and closed again, for `voiceai doctor`.
+
+Owns the question whether a provider does what an agent asks for. Nothing is said and no sound is sent, so that it costs
+nothing. MCP servers are named to the provider, which asks them for their tools.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Literal
+
+from bridge.contract import SessionSpec
+from bridge.ears import Ears
+from bridge.realtime import events
+from bridge.realtime.client import RealtimeClient, open_client
+from bridge.realtime.failures import ProviderError
+from bridge.signals import Outbox
+
+LIST_TOOLS_S = 4.0
+"""For the provider to ask the MCP servers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What came of it. `error`: there is no session; `kind`: whose fault that is, as in `contract.Failed`."""
+
+    error: str = ""
+    kind: Literal["config", "account", "transient"] = "transient"
+    differences: tuple[str, ...] = ()
+    mcp_failures: tuple[str, ...] = ()
+    """Labels of MCP servers of which the provider could not list the tools; `?` if it does not say which."""
+
+
+async def probe(spec: SessionSpec, timeout: float) -> Probe:
+    """A session with `spec.provider`. Never raises but for faults of ours."""
+    try:
+        client = await open_client(spec.provider, Ears(spec, Outbox()).setup(), timeout=timeout)
+    except ProviderError as error:
+        key = spec.provider.api_key.get_secret_value()
+        return Probe(str(error).replace(key, "…") if key else str(error), error.kind)
+    try:
+        failed = await _mcp_failures(client, len(spec.mcp)) if spec.mcp else ()
+    finally:
+        await client.close()
+    return Probe(differences=tuple(map(str, client.updated.differences)), mcp_failures=failed)
+
+
+async def _mcp_failures(client: RealtimeClient, servers: int) -> tuple[str, ...]:
+    labels: dict[str, str] = {}
+    failed: list[str] = []
+    listed = 0
+    told = asyncio.Event()
+
+    def on_event(event: events.Event) -> None:
+        nonlocal listed
+        match event:
+            case events.ItemAdded(item_id, label):
+                labels[item_id] = label
+            case events.McpFailed(item_id, call=False):
+                failed.append(labels.get(item_id) or "?")
+            case events.Ignored("mcp_list_tools.completed"):
+                listed += 1
+        if listed + len(failed) >= servers:
+            told.set()
+
+    receiving = asyncio.create_task(client.receive(on_event), name="probe")
+    waiting = asyncio.create_task(told.wait(), name="probe-told")
+    try:
+        await asyncio.wait((receiving, waiting), timeout=LIST_TOOLS_S, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        receiving.cancel()
+        waiting.cancel()
+        with contextlib.suppress(ProviderError, asyncio.CancelledError):
+            await receiving
+    return tuple(failed)
