@@ -9,6 +9,7 @@ from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
 from bridge.doubts import Doubts
 from bridge.ears import Ears
 from bridge.farewell import Farewell
+from bridge.greeting import Greeting
 from bridge.interruptions import Interruptions
 from bridge.orders import Orders
 from bridge.playout import Playout
@@ -40,6 +41,7 @@ class Caller:
         tail: Tail,
         orders: Orders,
         farewell: Farewell,
+        greeting: Greeting,
     ) -> None:
         self.adopt(spec)
         self._call = call
@@ -58,6 +60,7 @@ class Caller:
         self._tail = tail
         self._orders = orders
         self._farewell = farewell
+        self._greeting = greeting
         self.begun = False
         """Somebody, caller or agent, has said something."""
 
@@ -95,10 +98,12 @@ class Caller:
         if self._farewell.firm:
             return
         self._tail.stop()
-        if self._doubts.wanted and self._interruptible and self._agent_speaks:
-            self._doubts.begin()
-        else:
-            self._counts()
+        self._take_the_word()
+
+    def may_interrupt(self, now: float) -> None:
+        """The consent has been heard; the caller is speaking."""
+        self._doubts.since = now
+        self._take_the_word()
 
     def ended(self, item_id: str, now: float) -> None:
         """The caller's turn is over; its text comes later."""
@@ -146,10 +151,14 @@ class Caller:
             self._dismissed()
             return
         self.lasted()
-        running = self._responses.response_id
-        self._turns.speech_stopped(now, audio_end_ms, running, server_answers=self._ears.server_answers)
+        running, ears = self._responses.response_id, self._ears
+        we_answer, server_answers = ears.we_answer, ears.server_answers
+        spoken_s = self._turns.spoken_s(now)
+        self._turns.speech_stopped(now, audio_end_ms, running, server_answers=server_answers)
         self._orders.rule()
-        if self._ears.we_answer and not self._farewell.firm:
+        if self._farewell.firm:
+            pass
+        elif not self._greeting.caller_stopped(spoken_s) and we_answer:
             self._responses.want(Wish())
         self._responses.flush()
 
@@ -173,10 +182,17 @@ class Caller:
 
     # ------------------------------------------------------------ inside
 
+    def _take_the_word(self) -> None:
+        if self._doubts.wanted and self._interruptible and self._agent_speaks:
+            self._doubts.begin()
+        else:
+            self._counts()
+
     def _counts(self) -> None:
         self._doubts.settle()
         self.begun = True
         if self._interruptible:
+            self._greeting.interrupted()
             cancels = self._ears.server_interrupts
             if self._interruptions.barge_in(self._doubts.since, server_cancels=cancels):
                 self._doubts.cut()

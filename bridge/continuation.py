@@ -13,6 +13,11 @@ def rest_of(text: str, said: str) -> str:
     return " ".join(words[common:])
 
 
+def contains(text: str, part: str) -> bool:
+    """Whether these words are in it, however both are written."""
+    return bool(_bare(part)) and _bare(part) in _bare(text)
+
+
 def _bare(word: str) -> str:
     """As two writers of the same speech agree on it."""
     return "".join(letter for letter in word.casefold() if letter.isalnum())

@@ -6,9 +6,9 @@ measuring what was heard and clearing the queue there is nothing.
 
     input              what happens
     ----------------   -------------------------------------------------------------------------------------
-    Greet              the greeting is asked for, word for word
+    Greet              the consent and the greeting are asked for, word for word
     AudioDelta         queued for Asterisk; dropped when its response was interrupted
-    SpeechStarted      barge-in, unless the greeting is protected or the agent is not interruptible; held tools
+    SpeechStarted      barge-in, unless the first words are protected or the agent is not interruptible; held tools
                        are abandoned
     SpeechStopped      a turn to measure; the server should answer, or we ask it to
     ItemDone           a tool is run, or held until what was said has been played
@@ -89,7 +89,7 @@ class Conversation:
         self.utterances = Utterances(call, spec, out, playout, self.warnings)
         self.ears = Ears(spec, out)
         self._session = EffectiveSession(out, self.ears, self.warnings)
-        self.greeting = Greeting(spec, self.ears, playout, self.responses)
+        self.greeting = Greeting(spec, out, self.ears, playout, self.responses)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
         self.doubts = Doubts(spec, out)
         self.farewell = Farewell(call, out, playout, self.doubts)
@@ -98,7 +98,7 @@ class Conversation:
         orders = self.orders = Orders(spec, out, playout, ears, farewell, responses, tools, turns, cuts)
         tail = self._tail = Tail(out, playout, responses, tools, doubts)
         caller = self._caller = Caller(
-            call, spec, out, playout, ears, doubts, turns, responses, cuts, tools, tail, orders, farewell
+            call, spec, out, playout, ears, doubts, turns, responses, cuts, tools, tail, orders, farewell, greeting
         )
         said = self.utterances
         outage = self.outage = Outage(spec, playout, responses, tools, turns, said, orders.rule)
@@ -152,7 +152,7 @@ class Conversation:
             case Ticked():
                 self.interruptions.ticked(now)
                 self.turns.ticked(now)
-                self.greeting.ticked()
+                self._first_words(now)
             case events.TranscriptDelta():
                 self._agent.text(what, now)
             case events.TranscriptDone():
@@ -185,9 +185,9 @@ class Conversation:
         match what:
             case TimerFired(timer, subject):
                 self._timer(timer, subject, now)
-            case Greet(resumed):
+            case Greet(resumed, said):
                 self._listening, self._caller.begun = True, self._caller.begun or resumed
-                self.greeting.ask(resumed=resumed)
+                self.greeting.ask(resumed=resumed, said=said)
             case Digit(digit):
                 self._idle.reset()
                 self._caller.begun = True
@@ -242,6 +242,11 @@ class Conversation:
         busy = self.turns.callers or self.tools.unsettled or self.greeting.watching or self.closed
         busy = busy or self.farewell.active or self._digits.collecting
         return not busy and self.responses.at_rest and self._playout.idle
+
+    def _first_words(self, now: float) -> None:
+        speaking, muted, ending = self.turns.speaking, self.orders.agent_muted, self.farewell.firm
+        if self.greeting.ticked(speaking=speaking, muted=muted, ending=ending):
+            self._caller.may_interrupt(now)
 
     def _close(self, now: float) -> None:
         self.turns.close()

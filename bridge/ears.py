@@ -2,11 +2,12 @@
 
 Owns the turn detection that is in force. The agent's own settings hold, except:
 
-    while                                       interrupts   answers
-    -----------------------------------------   ----------   -------------------
-    the greeting is protected                   no           as the agent says
-    last words are said, or the call is held    no           no
-    short speech is not to count (`min_speech`) we do        we ask it to
+    while                                         interrupts   answers
+    -------------------------------------------   ----------   -------------------
+    the first words were not heard (`greeting`)   as set       we ask it to
+    the consent, or the greeting, is protected    no           we ask it to
+    last words are said, or the call is held      no           no
+    short speech is not to count (`min_speech`)   we do        we ask it to
 
 The last row: whoever vetoes an interruption must be the one who cancels, since the server would have done so already.
 And a server that answers by itself would answer the cough that did not interrupt: with most of a reply generated
@@ -19,12 +20,14 @@ from bridge.signals import Outbox, Send
 
 
 class Ears:
-    """See the module. `protected` and `deaf` are set by their owners, who call `changed` then."""
+    """See the module. `opening`, `protected` and `deaf` are set by their owners, who call `changed` then."""
 
     def __init__(self, spec: SessionSpec, out: Outbox) -> None:
         self._spec = spec
         self._out = out
-        self.protected = bool(spec.greeting) and spec.protect_greeting
+        self.opening = bool(spec.greeting or spec.consent)
+        """The first words have not been heard."""
+        self.protected = bool(spec.consent or (spec.greeting and spec.protect_greeting))
         self.deaf = False
         self._told = self._wanted
         self.server_interrupts = self._wanted[0]
@@ -47,13 +50,13 @@ class Ears:
     def we_answer(self) -> bool:
         """The caller is to be answered, and it is for us to ask."""
         neglected = self._wanted[1] and not self._answers
-        return neglected or (self._ours and self._spec.turn_detection.create_response)
+        return neglected or ((self._ours or self.opening) and self._spec.turn_detection.create_response)
 
     @property
     def _wanted(self) -> tuple[bool, bool]:
         knobs = self._spec.turn_detection
         interrupts = knobs.interrupt_response and not (self._ours or self.deaf or self.protected)
-        return interrupts, knobs.create_response and not (self._ours or self.deaf)
+        return interrupts, knobs.create_response and not (self._ours or self.deaf or self.opening)
 
     def setup(self) -> bytes:
         """The `session.update` with which each connection begins."""

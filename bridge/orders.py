@@ -152,7 +152,7 @@ class Orders:
         running = self._responses.state in (State.REQUESTED, State.ACTIVE)
         self.waiting = running or self._turns.callers or not self._playout.idle
         granted = self._responses.granted
-        greeting = granted if self.waiting and granted and granted.greeting else None
+        greeting = granted if self.waiting and granted and granted.opening == "greeting" else None
         self.on_hold = True
         if self._farewell.active:
             self._farewell.abandon()

@@ -59,7 +59,7 @@ class Outage:
         self._responses.hold = False
         self._was_speaking = self._was_speaking or speaking
         wish = self._responses.line_lost()
-        if wish is not None and wish.greeting:
+        if wish is not None and wish.opening == "greeting":
             wish = wish if self._mostly_unsaid(cut) else None
         if wish is not None and wish.instructions:
             self._responses.want(wish)

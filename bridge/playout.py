@@ -202,6 +202,10 @@ class Playout:
         last = parts[-1]
         return Heard(last.response_id, item_id, last.content_index, played // BYTES_PER_MS, received // BYTES_PER_MS)
 
+    def was_cut(self, item_id: str) -> bool:
+        """It was interrupted: not all of it was played."""
+        return item_id in self._cut
+
     def received_ms(self, item_id: str, content_index: int) -> int:
         """How much of one content part has come, rounded down."""
         part = self._parts.get((item_id, content_index))

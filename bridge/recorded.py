@@ -1,8 +1,9 @@
 """What is recorded of one call, and when: the sink between a media leg and its session.
 
 Owns the recordings of a call, one after the other: one that its spec asks for begins with the media leg, others begin
-and end as ordered. Each is told of (`Recorded`) when its file is complete. Measures how loud both sides are while
-somebody watches. Changes nothing that passes.
+and end as ordered, and none before the caller has heard the consent, where there is one to be said. Each is told of
+(`Recorded`) when its file is complete. Measures how loud both sides are while somebody watches. Changes nothing that
+passes.
 """
 
 import asyncio
@@ -28,11 +29,13 @@ class Recorded:
         recordings: Recordings,
         wanted: contract.Recording | None,
         tell: Callable[[contract.Recorded], None],
+        consented: Callable[[], bool] = lambda: True,
     ) -> None:
         self._sink = sink
         self._call = call
         self._recordings = recordings
         self._tell = tell
+        self._consented = consented
         self._count = 0
         self._leg_here = False
         self._completing: set[asyncio.Task[None]] = set()
@@ -64,8 +67,7 @@ class Recorded:
 
     def media_connected(self, leg: Leg) -> None:
         self._leg_here = True
-        if self._recording is not None:
-            self._recording.start()
+        self._begin(self._recording)
         self._sink.media_connected(leg)
 
     def media_format(self, rate: int, frame_bytes: int) -> None:
@@ -88,6 +90,7 @@ class Recorded:
         self._sink.media_gone(reason)
 
     def next_frame(self) -> bytes | None:
+        self._begin(self._recording)
         frame = self._sink.next_frame()
         if self._recording is not None:
             self._recording.agent(frame)
@@ -102,9 +105,13 @@ class Recorded:
             return None
         self._count += 1
         recording = self._recordings.open(self._call, wanted, self._count)
-        if self._leg_here:
-            recording.start()
+        self._begin(recording)
         return recording
+
+    def _begin(self, recording: Recording | None) -> None:
+        """If it is not there yet, and may be."""
+        if recording is not None and not recording.started and self._leg_here and self._consented():
+            recording.start()
 
     async def _complete(self, recording: Recording) -> None:
         if (told := await recording.close()) is not None:

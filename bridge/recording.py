@@ -112,8 +112,13 @@ class Recording:
         self.paused = False
         """Time goes on, in silence."""
 
+    @property
+    def started(self) -> bool:
+        """Sound is written."""
+        return self._timeline is not None
+
     def start(self) -> None:
-        """The media leg is there: time zero of the file."""
+        """The media leg is there, and the caller knows of it: time zero of the file."""
         if self._timeline is None:
             self._timeline = Timeline(self._clock())
 

@@ -27,6 +27,7 @@ Sound of a response that was interrupted is muted by the response's id, never by
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Literal
 
 from bridge.realtime.frames import response_cancel, response_create
 from bridge.signals import CancelTimer, EndSession, Note, Outbox, Send, StartTimer, Timer
@@ -38,6 +39,10 @@ CANCEL_S = 3.0
 RETRY_S = 1.0
 REMEMBERED = 128
 """Ids of responses that are over or muted: stragglers come within a second, a session has hundreds."""
+
+
+Opening = Literal["", "consent", "greeting"]
+"""Which of the first words of a call."""
 
 
 class State(Enum):
@@ -53,7 +58,7 @@ class State(Enum):
 class Wish:
     """A response that we want. `items` are those of ours that it is to answer."""
 
-    greeting: bool = False
+    opening: Opening = ""
     last_words: bool = False
     must: bool = False
     """A given text: nothing that the server says by itself makes up for it."""
@@ -97,11 +102,10 @@ class Responses:
     def __repr__(self) -> str:
         return f"<Responses [{self.state.name} {self.response_id}, {len(self._wishes)} waiting]>"
 
-    @property
-    def greeting_pending(self) -> bool:
-        """The greeting is still to be generated, or being generated."""
-        running = self.state is not State.IDLE and self.granted is not None and self.granted.greeting
-        return running or any(wish.greeting for wish in self._wishes)
+    def pending(self, opening: Opening) -> bool:
+        """These of the first words are still to be generated, or being generated."""
+        running = self.state is not State.IDLE and self.granted is not None and self.granted.opening == opening
+        return running or any(wish.opening == opening for wish in self._wishes)
 
     # ------------------------------------------------------------ wishes
 
@@ -128,13 +132,18 @@ class Responses:
         frame = response_create(self._request_id, wish.instructions, wish.tool_choice)
         self._out.add(Send(frame), StartTimer(Timer.REQUEST, REQUEST_S))
 
-    def forget(self, *, for_tool: str = "", last_words: bool = False) -> None:
-        """Wishes that wait: those for this call of a tool, or for last words; without either, all."""
-        every = not for_tool and not last_words
+    def forget(self, *, for_tool: str = "", last_words: bool = False, opening: Opening = "") -> None:
+        """Wishes that wait: those for this call of a tool, for last words or for first ones; without either, all."""
+        every = not for_tool and not last_words and not opening
         self._wishes = [
             wish
             for wish in self._wishes
-            if not (every or (for_tool and wish.for_tool == for_tool) or (last_words and wish.last_words))
+            if not (
+                every
+                or (for_tool and wish.for_tool == for_tool)
+                or (last_words and wish.last_words)
+                or (opening and wish.opening == opening)
+            )
         ]
 
     def patient(self, seconds: float, now: float) -> None:

@@ -30,15 +30,12 @@ from bridge.realtime import events
 from bridge.realtime.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.failures import ProviderError
 from bridge.realtime.retries import PACE, Pace
-from bridge.story import line_of
+from bridge.story import line_of, settings
 from bridge.timers import Timers
 from bridge.upstream import Upstream
 
 LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
-
-DESCRIBED = ("input_format", "output_format", "voice", "turn_detection", "transcription")
-"""Values of a session that a line in the log tells."""
 
 _SETUP = b'{"type": "session.update"'
 _ALARMING = (contract.Failed, contract.Reconnected, contract.AiWarning)
@@ -95,7 +92,7 @@ class Session:
         self._leg: Leg | None = None
         self._leg_gone = asyncio.Event()
         self._timers = Timers(lambda timer, subject: self._feed(signals.TimerFired(timer, subject)))
-        self._greet_due = self._resumed = False
+        self._greet, self._greet_due = signals.Greet(), False
         self._failed = False
         self._leg_lost_frames = (0, 0)
         """Late and dropped ones of a leg that is gone."""
@@ -135,7 +132,7 @@ class Session:
 
     def remember(self, turns: Sequence[contract.Remembered]) -> None:
         """Before `run`: the call was another worker's, and this is what was said in it."""
-        self._resumed = True
+        self._greet = signals.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
         self._memory.restore(turns)
 
     def greet(self) -> None:
@@ -145,7 +142,7 @@ class Session:
             return
         if not self._uplink.started:
             self._upstream.start(self._clock())
-            self._feed(signals.Greet(self._resumed))
+            self._feed(self._greet)
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
         """The result of a `ToolCalled`."""
@@ -201,7 +198,7 @@ class Session:
 
     def line_up(self, client: RealtimeClient, opening: Opening) -> None:
         """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
-        self._describe(client.updated, opening)
+        self._log.info("session configured", provider=opening.provider.name, **settings(client.updated))
         self._flight.note("line up", self._clock())
         missed = self._gap.end()
         self._memory.lost()
@@ -242,14 +239,6 @@ class Session:
         self._memory.lost()
         self._gap.begin(self._clock())
         self._feed(signals.LineLost())
-
-    def _describe(self, updated: events.SessionUpdated, opening: Opening) -> None:
-        self._log.info(
-            "session configured",
-            provider=opening.provider.name,
-            model=updated.model,
-            **{name: updated.values[name] for name in DESCRIBED if name in updated.values},
-        )
 
     def _reconnected(self, opening: Opening) -> None:
         self._reconnects += not opening.planned
@@ -318,6 +307,11 @@ class Session:
             self._gap.await_ai(conversation.responses.backing_off, now)
             return self._gap.comfort(now) if self._uplink.started else None
         return None if conversation.orders.agent_muted else frame
+
+    @property
+    def consented(self) -> bool:
+        """The caller has heard what has to be said to somebody who is recorded."""
+        return self._conversation.greeting.consented
 
     def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
         """Who speaks at this moment: the caller as the server hears it, the agent as the caller does."""

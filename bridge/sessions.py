@@ -47,6 +47,8 @@ class Session(Sink, Protocol):
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
     def order(self, order: contract.Order) -> None: ...
     def close(self, reason: str) -> None: ...
+    @property
+    def consented(self) -> bool: ...
     def speaking(self) -> tuple[Literal["caller", "agent"], ...]: ...
     def saying(self) -> str: ...
 
@@ -285,7 +287,9 @@ class Sessions:
         """What the media leg talks to."""
         if self._recordings is None:
             return session
-        carried.recorded = Recorded(session, carried.call, self._recordings, wanted, self._emit)
+        carried.recorded = Recorded(
+            session, carried.call, self._recordings, wanted, self._emit, lambda: session.consented
+        )
         return carried.recorded
 
     def _check(self, command: contract.CheckMedia) -> None:

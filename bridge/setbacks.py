@@ -149,6 +149,7 @@ class Setbacks:
         words = wording.exactly(rest) if rest else wording.go_on(self._spec)
         more = Wish(instructions=words, tool_choice="none" if rest else None, text=rest, cuts=wish.cuts + 1)
         more.must, more.last_words, more.for_tool = wish.must, wish.last_words, wish.for_tool
+        more.opening = wish.opening
         self._responses.want(more, first=True)
         return more
 

@@ -54,9 +54,11 @@ class Timer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Greet:
-    """The caller listens: say the greeting, if there is one. `resumed`: go on with what was said before instead."""
+    """The caller listens: say the greeting, if there is one. `resumed`: go on with what was said before instead;
+    `said`: what the agent said then, as it was heard."""
 
     resumed: bool = False
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,8 @@ class SessionSpec(Shape):
     provider: Provider
     instructions: str
     voice: str = "marin"
+    consent: str | None = None
+    """Said before the greeting and in full; nothing is recorded before it was heard. None: nothing has to be said."""
     greeting: str | None = None
     """What the agent says first; None: the agent waits for the caller to speak."""
     turn_detection: TurnDetection = Field(default_factory=lambda: ServerVad())

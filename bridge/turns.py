@@ -94,6 +94,12 @@ class Turns:
             self.answer_due = True
             self._out.add(StartTimer(Timer.ANSWER, self._answer_s))
 
+    def spoken_s(self, now: float) -> float:
+        """How long the caller has spoken who stops now: without the silence that the server waited for."""
+        told = now - self._since - self._silence_ms / 1000
+        heard = self.caller_sound.last_at - self._since
+        return max(0.0, min(told, heard) if heard >= 0 else told)
+
     def goes_on(self, now: float) -> bool:
         """The server has not told the end of the turn for long. Whether the caller is heard: it is looked at again."""
         quiet_in = self.caller_sound.last_at + self._quiet_s - now

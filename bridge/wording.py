@@ -10,6 +10,16 @@ GO_ON = (
     "Your last answer was cut off in the middle. Go on exactly where it stopped, without repeating anything. If you "
     "must not go on with it, say so in one short sentence and offer something else."
 )
+GREET_AND_ANSWER = (
+    "The caller spoke before they heard your greeting. Begin with exactly this greeting, word for word, in its own "
+    'language: "{}" Then answer, in the same turn, what the caller asked or wanted. If they only said hello or who '
+    "they are, say nothing after the greeting."
+)
+FINISH_GREETING = (
+    'Your greeting is: "{}" You stopped after "{}", because the caller said a word or two. If that was just a hello, a '
+    "yes or a sound, say the rest of the greeting, word for word, and nothing else. If they asked or wanted something, "
+    "answer that instead."
+)
 CALLER_SPOKE_UP = "The caller spoke up during your goodbye. You are not hanging up: go on with the conversation."
 
 
@@ -26,6 +36,16 @@ def exactly(text: str) -> str:
 def go_on(spec: SessionSpec) -> str:
     """After an answer that the server stopped in the middle. Instructions replace the session's for one response."""
     return f"{spec.instructions}\n\n# Now\n{GO_ON}"
+
+
+def greet_and_answer(spec: SessionSpec, text: str) -> str:
+    """The caller was first."""
+    return f"{spec.instructions}\n\n# Now\n{GREET_AND_ANSWER.format(text)}"
+
+
+def finish_greeting(spec: SessionSpec, text: str, heard: str) -> str:
+    """The caller heard the greeting as far as `heard`."""
+    return f"{spec.instructions}\n\n# Now\n{FINISH_GREETING.format(text, heard)}"
 
 
 def asked(speak: Speak, spec: SessionSpec) -> str:

@@ -91,7 +91,7 @@ class Recordings(Section):
     """A folder on the workers' machines; each call is a stereo file `<call id>.wav` or `.ogg` in it."""
     format: Literal["wav", "ogg"] = "wav"
     consent: TemplateText | None = None
-    """Said before the greeting of every call that is recorded, such as: This call is recorded."""
+    """Said before the greeting, such as: This call is recorded. Nothing is recorded before it was heard in full."""
     on_request: bool = False
     """true: nothing is recorded until it is asked for over the API."""
     keep_days: int | None = Field(None, ge=1, le=36500)

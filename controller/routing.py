@@ -208,7 +208,8 @@ def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) 
         fallbacks=tuple(others),
         instructions=fill(agent.instructions, _as_data(variables)),
         voice=agent.voice,
-        greeting=_greeting(agent, variables),
+        consent=_consent(agent, variables),
+        greeting=fill(agent.greeting, variables) if agent.greeting else None,
         turn_detection=agent.turn_detection,
         min_speech_ms=agent.min_speech_ms,
         noise_reduction=agent.noise_reduction,
@@ -243,11 +244,10 @@ def _provider(config: Config, name: str) -> Provider:
     return Provider.model_validate(dict(config.providers[name]) | {"name": name})
 
 
-def _greeting(agent: Agent, variables: Mapping[str, str]) -> str | None:
-    """With what has to be said to somebody who is recorded before it."""
+def _consent(agent: Agent, variables: Mapping[str, str]) -> str | None:
+    """What has to be said to somebody who is recorded."""
     consent = agent.recording.consent if agent.recording else None
-    spoken = [fill(text, variables) for text in (consent, agent.greeting) if text]
-    return " ".join(spoken) or None
+    return fill(consent, variables) or None if consent else None
 
 
 def _mcp(config: Config, name: str) -> McpServer:

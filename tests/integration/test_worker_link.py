@@ -52,6 +52,8 @@ class ToneSession:
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
 
+    consented = True
+
     def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
         return ("agent",)
 

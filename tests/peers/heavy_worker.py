@@ -56,6 +56,9 @@ class HeavySession:
     def greet(self) -> None: ...
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
     def order(self, order: contract.Order) -> None: ...
+
+    consented = True
+
     def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
         return ()
 

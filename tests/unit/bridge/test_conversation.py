@@ -33,7 +33,7 @@ def test_without_a_greeting_the_agent_waits() -> None:
 def test_an_agent_that_takes_over_goes_on_and_does_not_greet() -> None:
     stage = Stage(greeting="Hello.", protect_greeting=True)
     stage.conversation.ears.setup()
-    stage.feed(Greet(resumed=True), Greet(resumed=True))
+    stage.feed(Greet(resumed=True, said=("Hello.",)), Greet(resumed=True))
     (create,) = stage.creates
     assert create["response"] == {}
     (update,) = stage.sent_of("session.update")
@@ -42,7 +42,7 @@ def test_an_agent_that_takes_over_goes_on_and_does_not_greet() -> None:
 
 def test_an_agent_that_takes_over_on_hold_goes_on_when_the_hold_ends() -> None:
     stage = Stage(greeting="Hello.")
-    stage.feed(Hold(call="call", on=True), Greet(resumed=True))
+    stage.feed(Hold(call="call", on=True), Greet(resumed=True, said=("Hello.",)))
     assert stage.creates == []
     stage.feed(Hold(call="call", on=False))
     assert len(stage.creates) == 1
@@ -68,17 +68,17 @@ def test_a_protected_greeting_cannot_be_interrupted_until_it_was_heard() -> None
     assert stage.taken_back == [("i2", 100)]
 
 
-def test_a_caller_who_spoke_into_the_protected_greeting_is_answered() -> None:
-    """The server could not answer while the greeting was being generated."""
+@pytest.mark.parametrize(("seconds", "creates"), [(0.4, 1), (2.5, 2)])
+def test_a_caller_who_spoke_into_the_protected_greeting_is_answered(seconds: float, creates: int) -> None:
+    """The greeting is the answer to a "hello?"; for more than that we ask, since the server is not to."""
     stage = Stage(greeting="Hello.", protect_greeting=True)
     stage.feed(Greet(), events.ResponseCreated("r1"))
-    stage.speak("r1", "i1", 3000, done=True)
-    stage.caller_turn()
-    stage.feed(events.ResponseDone("r1", "completed"))
-    assert len(stage.creates) == 1
-    stage.play(5500)
-    assert len(stage.creates) == 2
-    assert stage.creates[1]["response"] == {}
+    stage.speak("r1", "i1", 8000, done=True)
+    stage.feed(events.SpeechStarted("u", 0))
+    stage.play(round(seconds * 1000) + 300)
+    stage.feed(events.SpeechStopped("u", 0), events.ResponseDone("r1", "completed"))
+    assert len(stage.creates) == creates
+    assert [each["response"] for each in stage.creates[1:]] == [{}] * (creates - 1)
 
 
 def test_a_protected_greeting_that_fails_is_repeated_and_still_protected() -> None:

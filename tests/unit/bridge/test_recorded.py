@@ -55,10 +55,12 @@ class Rig:
     clock: Clock = field(default_factory=Clock)
     session: Session = field(default_factory=Session)
 
+    consented: bool = True
+
     def sink(self, *, recorded: bool) -> Recorded:
         wanted = self.wanted if recorded else None
         recordings = Recordings(self.thread, clock=self.clock)
-        self.made = Recorded(self.session, CALL, recordings, wanted, self.told.append)
+        self.made = Recorded(self.session, CALL, recordings, wanted, self.told.append, lambda: self.consented)
         return self.made
 
     @property
@@ -117,6 +119,31 @@ async def test_a_pause_is_silence_and_takes_its_time(rig: Rig) -> None:
     assert heard[: 2 * RATE].mean() > 0.97
     assert not heard[round(2.05 * RATE) : round(4.95 * RATE)].any()
     assert heard[round(5.05 * RATE) : round(5.95 * RATE)].all()
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_nothing_is_recorded_before_the_consent_was_heard(rig: Rig, ordered: bool) -> None:
+    rig.consented = False
+    rig.sink(recorded=not ordered).media_connected(LEG)
+    rig.talk(1)
+    if ordered:
+        rig.order("start")
+    rig.talk(1)
+    rig.consented = True
+    rig.talk(2)
+    await rig.made.close()
+    (recorded,) = rig.told
+    assert recorded.seconds == pytest.approx(2, abs=0.05)
+
+
+async def test_who_hangs_up_before_the_consent_was_heard_is_in_no_file(rig: Rig) -> None:
+    rig.consented = False
+    rig.sink(recorded=True).media_connected(LEG)
+    rig.talk(2)
+    rig.made.media_gone("over")
+    await rig.made.close()
+    assert rig.told == []
+    assert list(rig.folder.iterdir()) == []
 
 
 async def test_stop_completes_the_file_and_start_begins_another(rig: Rig) -> None:

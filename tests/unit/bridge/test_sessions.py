@@ -44,6 +44,8 @@ class FakeSession:
         if self.how == "raises after its end":
             raise RuntimeError("too late")
 
+    consented = True
+
     def remember(self, turns: Sequence[contract.Remembered]) -> None:
         self.done.append(f"remembers {len(turns)}")
 

@@ -60,7 +60,7 @@ def test_a_session_gets_all_of_it() -> None:
     spec = session_spec(config(RICH), "night", {"name": "Ann"})
     assert (spec.provider.name, spec.provider.dialect, spec.provider.model) == ("spare", "azure", "gpt-realtime")
     assert [each.name for each in spec.fallbacks] == ["openai"]
-    assert spec.greeting == "We record, Ann. Good night, Ann."
+    assert (spec.consent, spec.greeting) == ("We record, Ann.", "Good night, Ann.")
     assert [tool.name for tool in spec.tools] == ["hang_up", "send_dtmf", "hold", "wait_for_user", "look_up"]
     assert (spec.tools[-1].timeout_s, spec.tools[-1].filler) == (15.0, "One moment.")
     assert spec.tools[-1].parameters == LOOK["parameters"]
@@ -82,7 +82,8 @@ def test_a_session_gets_all_of_it() -> None:
 
 def test_a_recorded_agent_without_greeting_still_says_so() -> None:
     made = config(RICH, agents__night__greeting=None)
-    assert session_spec(made, "night", {}).greeting == "We record, ."
+    spec = session_spec(made, "night", {})
+    assert (spec.consent, spec.greeting) == ("We record, .", None)
 
 
 def test_steps_and_keys_are_read() -> None:
