@@ -1,4 +1,4 @@
-"""Who speaks first: a word right after the answer does not cost the greeting, and never the consent to the recording."""
+"""Who speaks first: a word right after the answer does not cost the greeting, and never the consent."""
 
 import asyncio
 from pathlib import Path
