@@ -163,10 +163,10 @@ class Controller:
     def _tell(self, what: milestones.Milestone) -> None:
         now = datetime.now(UTC)
         self.traces.observe(what, now)
+        self.live_book.observe(what)
         if not isinstance(what, milestones.Stepped):
             self._tracing.observe(what, now)
             self.dialer.observe(what)
-            self.live_book.observe(what)
             self._metrics.observe(what)
             self.events.observe(what)
 

@@ -1,7 +1,8 @@
 """The book of calls that are up: written whenever one has moved on, read by the controller that comes next.
 
 Owns the SQL. Beside the calls: nobody waits for it. A controller that is killed leaves a book that is at most
-GATHER_SECONDS and one transaction old.
+GATHER_SECONDS and one transaction old: after each input of a call is compared whether anything that is kept of it has
+changed, so that no row of the call's table has to tell of itself.
 """
 
 import asyncio
@@ -25,16 +26,12 @@ LAST_SECONDS = 3.0
 
 _MOVES = (
     milestones.CallAdopted,
-    milestones.CallAnswered,
     milestones.CallBegan,
     milestones.CallOver,
-    milestones.ControlChanged,
-    milestones.ParticipantMoved,
+    milestones.Stepped,
     milestones.StateChanged,
-    milestones.SupervisionMoved,
     milestones.ToolAsked,
     milestones.ToolTimed,
-    milestones.TransferMoved,
 )
 
 
@@ -46,6 +43,8 @@ class LiveBook:
         self._database = database
         self._kept = kept
         self._moved: set[str] = set()
+        self._written: dict[str, str] = {}
+        """What is in the store, by call; empty text where that is not known."""
         self._news = asyncio.Event()
         self._away = False
 
@@ -55,6 +54,7 @@ class LiveBook:
         async with self._database.reading() as store:
             found = {row.call: _parsed(row.text) for row in await store.execute(wanted)}
         self._moved |= found.keys()
+        self._written = dict.fromkeys(found, "")
         self._news.set()
         return found
 
@@ -88,26 +88,36 @@ class LiveBook:
 
     async def _write(self) -> None:
         moved, now = self._moved, datetime.now(UTC)
-        if not moved:
-            return
         self._moved = set()
         try:
-            await self._write_down(moved, now)
+            texts = {call: _text(self._kept(call)) for call in sorted(moved)}
+            changed = {call: text for call, text in texts.items() if text != self._written.get(call)}
+            if changed:
+                await self._write_down(changed, now)
         except BaseException:
             self._moved |= moved
             raise
 
-    async def _write_down(self, moved: set[str], now: datetime) -> None:
+    async def _write_down(self, changed: Mapping[str, str | None], now: datetime) -> None:
+        self._written |= dict.fromkeys(changed, "")
         async with self._database.writing() as store:
-            for call in sorted(moved):
-                kept = self._kept(call)
-                if kept is None:
+            for call, text in changed.items():
+                if text is None:
                     await store.execute(delete(table).where(table.c.call == call))
                     continue
-                row = {"written_at": now, "kept": dict(kept)}
-                changed = await store.execute(update(table).where(table.c.call == call).values(row))
-                if changed.rowcount == 0:
+                row = {"written_at": now, "kept": json.loads(text)}
+                updated = await store.execute(update(table).where(table.c.call == call).values(row))
+                if updated.rowcount == 0:
                     await store.execute(insert(table).values(call=call, **row))
+        for call, text in changed.items():
+            if text is None:
+                del self._written[call]
+            else:
+                self._written[call] = text
+
+
+def _text(kept: Mapping[str, Any] | None) -> str | None:
+    return json.dumps(kept, sort_keys=True) if kept is not None else None
 
 
 def _parsed(text: object) -> Any:

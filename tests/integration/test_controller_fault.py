@@ -2,8 +2,10 @@
 end of the process."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,8 +21,12 @@ from controller.ari.lease import Lease
 from controller.ari.rest import Ari
 from controller.asterisk_link import AsteriskLink
 from controller.background import BackgroundTasks
+from controller.call import messages as m
+from controller.call.actor import CallActor
+from controller.call.adoption import kept
 from controller.call.plan import Plan, State
 from controller.call.reconcile import Reconciler
+from controller.call.timers import Timers
 from controller.cost import Prices
 from controller.instance import StoreLock
 from controller.metrics import Metrics
@@ -53,6 +59,17 @@ class Running:
     async def rows(self) -> list[Any]:
         async with self.controller.database.reading() as store:
             return list(await store.execute(text("SELECT call, kept FROM live_calls")))
+
+    async def written(self) -> None:
+        """Until the book has the call as it is, and has nothing more to do."""
+        actor = self.controller.registry._live[CALL]
+        async with asyncio.timeout(10):
+            while actor._queue.qsize() or [json.loads(row) for _, row in await self.rows()] != [kept_of(actor)]:
+                await asyncio.sleep(0.02)
+
+
+def kept_of(actor: CallActor) -> dict[str, Any]:
+    return kept(actor.call, actor.owned.standing, None)
 
 
 @asynccontextmanager
@@ -169,3 +186,29 @@ async def test_a_stored_call_that_cannot_be_read_is_let_go(
                 assert await task == 0
         assert await again.rows() == []
     assert [line["call"] for line in logs if "is let go" in line["event"]] == [CALL]
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        (m.SwitchAsked(replace(PLAN, spec=SPEC.model_copy(update={"instructions": "New."})), "ops"),),
+        (m.WorkerLost("killed"), m.TimeUp("tone")),
+    ],
+)
+async def test_what_changes_in_a_call_is_in_the_book(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inputs: tuple[m.Input, ...]
+) -> None:
+    """Also what changes no state and is told to nobody: a killed controller tells nothing later."""
+    async with controller(tmp_path, monkeypatch) as running:
+        monkeypatch.setattr(Timers, "is_due", lambda *_: True)
+        task = asyncio.create_task(running.controller.run((), own_workers=False))
+        await running.talks()
+        for what in inputs:
+            await running.written()
+            running.controller.registry._live[CALL].put(what)
+        await running.written()
+        running.controller.stop()
+        running.controller.stop()
+        async with asyncio.timeout(60):
+            assert await task == 0
+        assert await running.rows() == []
