@@ -8,7 +8,7 @@ back does not depend on the agent.
 from collections.abc import Sequence
 from typing import Protocol
 
-from bridge.contract import SessionSpec
+from bridge.contract import Order, SessionSpec, Switch
 from bridge.digits import Digits
 from bridge.ears import Ears
 from bridge.idle import Idle
@@ -23,6 +23,13 @@ FIXED = ("provider", "fallbacks", "voice", "speed", "reasoning_effort")
 def needs_new_line(old: SessionSpec, new: SessionSpec) -> bool:
     """Whether `new` is in full force on another connection only."""
     return any(getattr(old, name) != getattr(new, name) for name in FIXED)
+
+
+def is_so(order: Order, spec: SessionSpec) -> bool:
+    """It only makes sure of an agent, which speaks already."""
+    if not isinstance(order, Switch) or not order.again:
+        return False
+    return (order.spec.agent, order.spec.instructions) == (spec.agent, spec.instructions)
 
 
 class BySpec(Protocol):

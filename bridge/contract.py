@@ -200,7 +200,8 @@ class Mute(Shape):
 
 
 class Switch(Shape):
-    """Go on as this agent. What is being said is said to its end.
+    """Go on as this agent. What is being said is said to its end. `again`: it was ordered before, and may have been
+    lost; where an agent of that name with these instructions speaks, nothing changes.
 
     Instructions, tools and how the agent listens change at once; another voice, model, speed or provider comes with
     a new connection that is told the conversation, at the next moment when nobody speaks.
@@ -209,6 +210,7 @@ class Switch(Shape):
     type: Literal["switch"] = "switch"
     call: str
     spec: SessionSpec
+    again: bool = False
 
 
 class Record(Shape):

@@ -55,10 +55,8 @@ class Leg(Protocol):
 
 
 class Session:
-    """See the module. `emit` gets every event of the call in order, `Ended` last when `run` returns.
-
-    If `run` raises there was no `Ended`: whoever owns the task says it.
-    """
+    """See the module. `emit` gets every event of the call in order, `Ended` last when `run` returns. If `run` raises
+    there was none: whoever owns the task says it."""
 
     def __init__(
         self,
@@ -151,6 +149,8 @@ class Session:
 
     def order(self, order: contract.Order) -> None:
         """What the controller wants of the agent."""
+        if cast.is_so(order, self._spec):
+            return
         self._log.info("ordered", order=order.type)
         self._feed(order)
         if isinstance(order, contract.Switch):

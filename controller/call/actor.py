@@ -39,7 +39,7 @@ TEARDOWN_TIMEOUT = 6.0  # seconds; what has not been removed then is tried again
 
 _TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
 _SOUNDS = (m.Ring, m.StartMusic, m.StopMusic, m.StartTone, m.StopTone)
-_BEST_EFFORT = (*_SOUNDS, m.SetVariables, m.PauseAi, m.ResumeAi, m.OrderAi, m.CountRtp, m.Rejoin)
+_BEST_EFFORT = (*_SOUNDS, m.SetVariables, m.PauseAi, m.ResumeAi, m.OrderAi, m.CountRtp, m.Rejoin, m.RestoreBridge)
 
 
 def _now() -> datetime:
@@ -245,7 +245,7 @@ class CallActor:
                 await ari.send_dtmf(channel, digits)
             case m.Join(bridge, channels, instead):
                 await join(ari, bridge, channels, instead)
-            case m.CountRtp() | m.Rejoin():
+            case m.CountRtp() | m.Rejoin() | m.RestoreBridge():
                 await rtp.carry_out(ari, self.id, command, self.put)
             case m.CreateBridge() | m.Dial() | m.OpenMedia() | m.Snoop():
                 await self._make(command)

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge import contract
-from controller.call import births, caller_hold, closing, stored_call, transferred
+from controller.call import births, caller_hold, closing, inbound_audio, stored_call, transferred
 from controller.call import messages as m
 from controller.call.loops import Origin
 from controller.call.machine import Call
@@ -157,22 +157,45 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     caller_hold.restored(call, {leg: datetime.fromisoformat(since) for leg, since in holding.items()})
     if call.supervision is not None and call.supervision.state == "ringing":
         first.append(m.SupervisionEnded(by="system"))
-    undo = (*((m.StopTone(found["tone"]),) if found.get("tone") else ()), *_as_stored(call))
+    stopped = [m.StopTone(found["tone"])] if found.get("tone") else []
+    known = found["plan"]["agent"] == call.plan.spec.agent
+    undo = (*stopped, *_legs_as_stored(call, state), *_agent_as_stored(call, state, known=known))
     return Adopted(call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot"))
 
 
-def _as_stored(call: Call) -> list[m.Command]:
+def _legs_as_stored(call: Call, state: State) -> list[m.Command]:
+    """Whoever is with the caller is in the bridge, and the agent, unless it is on its way somewhere else. The earlier
+    controller may have been killed between two requests to Asterisk: nobody else would move them."""
+    if state in (State.REFERRING, State.RESCUING):
+        return []
+    agent = state in (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING) and not call.media_lost
+    legs = (call.plan.leg, *((call.media,) if agent else ()), *sorted(call.company))
+    return [m.RestoreBridge(call.ids.bridge, legs)]
+
+
+def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[m.Command]:
     """Makes worker and caller's leg what the stored call says. The earlier controller may have ordered something in the
-    moment before it was killed that it had no time to store. What is so already is not changed by it."""
+    moment before it was killed that it had no time to store, or had no time to order. What is so already is not changed
+    by it. A recording that was paused or stopped in that moment stays so. `known`: the config has the stored agent."""
     if not call.session_open or call.media_lost:
         return []
-    paused = call.paused or call.caller_hold.paused_at is not None
-    muted = contract.Mute(call=call.plan.call, caller="caller" in call.muted, agent="agent" in call.muted)
-    return [
+    if state is State.TRANSFERRED:
+        return [m.CloseAi("transferred")]
+    id_, paused = call.plan.call, call.paused or call.caller_hold.paused_at is not None
+    orders: list[contract.Order | contract.Record | contract.Greet] = [
+        contract.Mute(call=id_, caller="caller" in call.muted, agent="agent" in call.muted)
+    ]
+    if known and state is not State.CONSULTING:
+        orders.append(contract.Switch(call=id_, spec=call.plan.spec, again=True))
+    if call.recording != "on":
+        orders.append(contract.Record(call=id_, action="pause" if call.recording == "paused" else "stop"))
+    commands: list[m.Command] = [
         m.StartMusic(call.plan.leg) if call.music else m.StopMusic(call.plan.leg),
-        m.OrderAi(muted),
+        *map(m.OrderAi, orders),
         m.PauseAi() if paused else m.ResumeAi(),
     ]
+    greeted = call.machine or state not in (State.TALKING, State.HOLDING, State.TRANSFERRING)
+    return commands if greeted else [*commands, m.OrderAi(contract.Greet(call=id_))]
 
 
 def _people(call: Call) -> set[str]:
@@ -239,6 +262,8 @@ def _timers(call: Call, now: datetime) -> dict[str, float]:
         call.transferred_at = call.transferred_at or now
         so_far = (now - call.transferred_at).total_seconds()
         found[transferred.LIMIT] = max(transferred.warned_after(longest) - so_far, 1.0)
+    if call.company and call.state is not State.TRANSFERRED:
+        found[inbound_audio.COMPANY] = inbound_audio.COMPANY_S
     if call.state is State.HOLDING and call.held_by == "agent":
         found["hold"] = HOLD_S
     if call.state is State.REFERRING:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bridge.contract import Order, Record, SessionSpec
-from controller.call.messages_audio import CountRtp, Rejoin
+from bridge.contract import Greet, Order, Record, SessionSpec
+from controller.call.messages_audio import CountRtp, Rejoin, RestoreBridge
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +297,7 @@ class ResumeAi:
 class OrderAi:
     """What the worker is told as it is, and does not answer."""
 
-    order: Order | Record = field(repr=False)
+    order: Order | Record | Greet = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +349,7 @@ Command = (
     | Join
     | CountRtp
     | Rejoin
+    | RestoreBridge
     | ConfirmJoin
     | OpenMedia
     | ExcludeWorker

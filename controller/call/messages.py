@@ -52,6 +52,7 @@ from controller.call.messages_audio import Audio as Audio
 from controller.call.messages_audio import CallerAudio as CallerAudio
 from controller.call.messages_audio import CountRtp as CountRtp
 from controller.call.messages_audio import Rejoin as Rejoin
+from controller.call.messages_audio import RestoreBridge as RestoreBridge
 from controller.call.messages_audio import RtpCounted as RtpCounted
 from controller.call.messages_audio import SipHold as SipHold
 from controller.call.messages_transfer import DecideTool as DecideTool

@@ -45,4 +45,12 @@ class Rejoin:
     channel: str
 
 
+@dataclass(frozen=True, slots=True)
+class RestoreBridge:
+    """Of these legs, those that are not in this bridge join it. One that is gone is left out: its end is told."""
+
+    bridge: str
+    channels: tuple[str, ...]
+
+
 Audio = CallerAudio | RtpCounted | SipHold

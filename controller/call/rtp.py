@@ -1,4 +1,4 @@
-"""What Asterisk is asked and told about the RTP of a call's legs."""
+"""What Asterisk is asked and told about the RTP of a call's legs, and whether they are where their sound has to go."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +12,9 @@ from controller.call import messages as m
 log = structlog.get_logger()
 
 
-async def carry_out(ari: Ari, call: str, command: m.CountRtp | m.Rejoin, put: Callable[[m.Input], None]) -> None:
+async def carry_out(
+    ari: Ari, call: str, command: m.CountRtp | m.Rejoin | m.RestoreBridge, put: Callable[[m.Input], None]
+) -> None:
     """What was counted is `put` as an input. A leg that is gone is no error: its end is told otherwise."""
     match command:
         case m.CountRtp(channel):
@@ -22,6 +24,18 @@ async def carry_out(ari: Ari, call: str, command: m.CountRtp | m.Rejoin, put: Ca
             with suppress(NotFound):
                 # In one step: what the agent says goes on without a gap.
                 await ari.add_channel(bridge, channel)
+        case m.RestoreBridge(bridge, channels):
+            await _restored(ari, call, bridge, channels)
+
+
+async def _restored(ari: Ari, call: str, bridge: str, channels: tuple[str, ...]) -> None:
+    with suppress(NotFound):
+        there = (await ari.bridge(bridge)).channels
+        for channel in channels:
+            if channel not in there:
+                with suppress(NotFound, Refused):
+                    await ari.add_channel(bridge, channel)
+                    log.warning("a leg was not in the bridge of its call; it has joined", call=call, channel=channel)
 
 
 async def _counted(ari: Ari, channel: str) -> m.RtpCounted:

@@ -64,8 +64,11 @@ class Running:
         """Until the book has the call as it is, and has nothing more to do."""
         actor = self.controller.registry._live[CALL]
         async with asyncio.timeout(10):
-            while actor._queue.qsize() or [json.loads(row) for _, row in await self.rows()] != [kept_of(actor)]:
+            while actor._queue.qsize() or await self.stored() != [kept_of(actor)]:  # noqa: ASYNC110 - a state
                 await asyncio.sleep(0.02)
+
+    async def stored(self) -> list[Any]:
+        return [json.loads(row) for _, row in await self.rows()]
 
 
 def kept_of(actor: CallActor) -> dict[str, Any]:

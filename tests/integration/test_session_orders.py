@@ -45,6 +45,22 @@ async def test_other_instructions_come_on_the_same_connection() -> None:
         assert len(server.sessions) == 1
 
 
+async def test_an_agent_that_is_made_sure_of_changes_nothing_where_it_speaks() -> None:
+    """As the next controller does with a call that it takes over."""
+    async with StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+        await greeted(rig)
+        told, spec = len(told_instructions(served)), rig.session._spec
+        rig.session.order(Switch(call=CALL, spec=spec.model_copy(update={"voice": "cedar"}), again=True))
+        rig.session.greet()
+        rig.session.order(Hold(call=CALL, on=False))
+        rig.session.order(Switch(call=CALL, spec=spec.model_copy(update={"instructions": "You are Ann."}), again=True))
+        await served.wait_for(lambda seen: told_instructions(seen)[-1] == "You are Ann.")
+        assert len(told_instructions(served)) == told + 1
+        assert rig.arrived_ms() == 400, "greeted once"
+        await finish(rig, server)
+        assert len(server.sessions) == 1
+
+
 async def test_another_voice_comes_with_a_new_connection_that_knows_the_conversation() -> None:
     async with StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, _):
         await greeted(rig)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from bridge import contract
 from bridge.contract import Counters
+from controller.call import inbound_audio
 from controller.call import messages as m
 from controller.call.adoption import Adopted, adopted, kept
 from controller.call.machine import Call
 from controller.call.plan import Plan, State
 from controller.worker import Worker
 from tests.unit.controller.call.test_attended import BEGUN, FAILS, MOVES, Rooms
-from tests.unit.controller.call.test_live_control import ANN, VERBS
+from tests.unit.controller.call.test_live_control import ANN, FILES, VERBS
 from tests.unit.controller.call.test_machine import IDS, INPUTS, NOW, feed
 from tests.unit.controller.configs import config
 
@@ -168,28 +169,65 @@ def test_tones_of_an_earlier_controller_are_stopped() -> None:
     feed(call, m.WorkerLost("killed"), m.TimeUp("tone"))
     assert call.rehoming is not None
     assert call.rehoming.tone is not None
-    assert known(call).undo[0] == m.StopTone(call.rehoming.tone)
+    assert known(call).undo[:2] == (m.StopTone(call.rehoming.tone), m.RestoreBridge(IDS.bridge, (call.plan.leg,)))
 
 
 @pytest.mark.parametrize(
-    ("inputs", "music", "paused", "muted"),
+    ("inputs", "music", "paused", "muted", "recording"),
     [
-        ((), False, m.ResumeAi(), []),
-        ((m.HoldAsked("ops"),), True, m.PauseAi(), []),
-        ((m.SipHold("leg", on=True),), False, m.PauseAi(), []),
-        ((m.SipHold("leg", on=True), m.SipHold("leg", on=False)), False, m.ResumeAi(), []),
-        ((m.MuteAsked("caller", on=True, by="ops"),), False, m.ResumeAi(), ["caller"]),
+        ((), False, m.ResumeAi(), [], []),
+        ((m.HoldAsked("ops"),), True, m.PauseAi(), [], []),
+        ((m.SipHold("leg", on=True),), False, m.PauseAi(), [], []),
+        ((m.SipHold("leg", on=True), m.SipHold("leg", on=False)), False, m.ResumeAi(), [], []),
+        ((m.MuteAsked("caller", on=True, by="ops"),), False, m.ResumeAi(), ["caller"], []),
+        ((m.RecordAsked("pause", "ops"),), False, m.ResumeAi(), [], ["pause"]),
+        ((m.RecordAsked("pause", "ops"), m.RecordAsked("stop", "ops")), False, m.ResumeAi(), [], ["stop"]),
+        ((m.RecordAsked("pause", "ops"), m.RecordAsked("resume", "ops")), False, m.ResumeAi(), [], []),
     ],
 )
 def test_the_worker_is_told_what_the_store_says(
-    inputs: tuple[m.Input, ...], music: bool, paused: m.Command, muted: list[str]
+    inputs: tuple[m.Input, ...], music: bool, paused: m.Command, muted: list[str], recording: list[m.RecordAction]
 ) -> None:
-    """What was ordered in the moment before a kill may not be stored: the agent would be paused for ever."""
-    call = talking()
-    leg = call.plan.leg
+    """What was ordered in the moment before a kill may not be stored: the agent would be paused for ever, another one,
+    or not in the bridge. Or it was stored and not ordered yet: nobody would have greeted the caller."""
+    call = talking(replace(PLAN, spec=PLAN.spec.model_copy(update={"recording": FILES})))
+    leg, id_ = call.plan.leg, call.plan.call
     feed(call, *(replace(each, channel=leg) if isinstance(each, m.SipHold) else each for each in inputs))
-    mute = contract.Mute(call=call.plan.call, caller="caller" in muted, agent="agent" in muted)
-    assert known(call).undo == (m.StartMusic(leg) if music else m.StopMusic(leg), m.OrderAi(mute), paused)
+    found = known(call)
+    orders: list[contract.Order | contract.Record] = [
+        contract.Mute(call=id_, caller="caller" in muted, agent="agent" in muted),
+        contract.Switch(call=id_, spec=found.call.plan.spec, again=True),
+        *(contract.Record(call=id_, action=each) for each in recording),
+    ]
+    assert found.undo == (
+        m.RestoreBridge(IDS.bridge, (leg, call.media)),
+        m.StartMusic(leg) if music else m.StopMusic(leg),
+        *(m.OrderAi(each) for each in orders),
+        paused,
+        m.OrderAi(contract.Greet(call=id_)),
+    )
+
+
+def test_who_is_with_the_caller_is_in_the_bridge() -> None:
+    """Also where the earlier controller was killed before it asked Asterisk for it."""
+    call = talking()
+    feed(call, m.TransferAsked(ANN_AT, "ops"), m.LegEntered(IDS.target(1)))
+    restored = m.RestoreBridge(IDS.bridge, (call.plan.leg, IDS.target(1)))
+    assert known(call).undo == (restored, m.CloseAi("transferred"))
+    feed(call, m.SessionOver("closed", Counters()))
+    assert known(call).undo == (restored,)
+    call = talking()
+    feed(call, m.ParticipantAsked("p1", ANN_AT, "ops"), m.LegEntered("p1"))
+    assert known(call).undo[0] == m.RestoreBridge(IDS.bridge, (call.plan.leg, call.media, "p1"))
+    assert inbound_audio.COMPANY in known(call).timers
+    call = talking()
+    feed(call, m.TransferAsked(replace(ANN_AT, kind="attended"), "ops"), m.LegEntered(IDS.target(1)))
+    assert known(call).undo[0] == m.RestoreBridge(IDS.bridge, (call.plan.leg,)), "the agent is with the target"
+
+
+def test_an_agent_that_the_config_has_no_more_goes_on_as_it_is() -> None:
+    call = talking(replace(ANN, spec=ANN.spec.model_copy(update={"agent": "gone"})))
+    assert not any(isinstance(each, m.OrderAi) and each.order.type == "switch" for each in known(call).undo)
 
 
 def test_a_participant_who_has_not_answered_is_nobody_s() -> None:

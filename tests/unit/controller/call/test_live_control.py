@@ -40,7 +40,7 @@ FILES = contract.Recording(path="/srv/calls")
 ANN = Plan(CALL, "inbound", CALLER, SPEC.model_copy(update={"agent": "ann"}), {}, recording=FILES)
 
 
-def orders(commands: list[m.Command]) -> list[contract.Order | contract.Record]:
+def orders(commands: list[m.Command]) -> list[contract.Order | contract.Record | contract.Greet]:
     return [each.order for each in commands if isinstance(each, m.OrderAi)]
 
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from controller.ari.errors import NotFound, Refused
-from controller.ari.resources import RtpStatistics
+from controller.ari.resources import Bridge, RtpStatistics
 from controller.ari.rest import Ari
 from controller.call import messages as m
 from controller.call import rtp
@@ -23,13 +23,18 @@ class Pbx:
             {"txcount": 1, "rxcount": 2, "txploss": 0, "rxploss": 3, "rxoctetcount": 320, "remote_ssrc": 3629009050}
         )
 
-    async def add_channel(self, bridge: str, channel: str) -> None:
+    async def bridge(self, bridge: str) -> Bridge:
         if self.error is not None:
             raise self.error
+        return Bridge(bridge, "simple_bridge", "mixing", ("in", "others"))
+
+    async def add_channel(self, bridge: str, channel: str) -> None:
+        if self.error is not None or channel == "gone":
+            raise self.error or NotFound("add_channel", 404, "gone")
         self.added.append((bridge, channel))
 
 
-async def done(pbx: Pbx, command: m.CountRtp | m.Rejoin) -> list[m.Input]:
+async def done(pbx: Pbx, command: m.CountRtp | m.Rejoin | m.RestoreBridge) -> list[m.Input]:
     put: list[m.Input] = []
     await rtp.carry_out(cast(Ari, pbx), "call", command, put.append)
     return put
@@ -52,3 +57,10 @@ async def test_a_leg_without_rtp_has_received_nothing(kind: Any) -> None:
 
 async def test_a_leg_that_is_gone_need_not_join() -> None:
     assert await done(Pbx(NotFound("add_channel", 404, "gone")), m.Rejoin("b", "c")) == []
+
+
+async def test_legs_that_are_not_in_their_bridge_join_it() -> None:
+    pbx = Pbx()
+    assert await done(pbx, m.RestoreBridge("b", ("in", "gone", "out"))) == []
+    assert pbx.added == [("b", "out")]
+    assert await done(Pbx(NotFound("bridge", 404, "gone")), m.RestoreBridge("b", ("out",))) == []
