@@ -1,8 +1,9 @@
 """What one call has on Asterisk: its channels and bridges, from the request that makes them until they are gone.
 
 A hang-up that Asterisk has not confirmed is none: the channel is asked for again, as soon as Asterisk acts, until it is
-gone. Owns which they are, and for how long "no such channel" is not believed: of one that we asked Asterisk to make,
-without an answer, it may only mean "not yet" (one that was stopped for some seconds makes it afterwards).
+gone, and so is a bridge. Owns which they are, and for how long "no such channel" is not believed: of one that we asked
+Asterisk to make, without an answer, it may only mean "not yet" (one that was stopped for some seconds makes it
+afterwards).
 """
 
 import asyncio
@@ -54,7 +55,7 @@ class Owned:
 
     @property
     def unconfirmed(self) -> frozenset[str]:
-        """Channels that were to be hung up and may still be there."""
+        """Channels and bridges that were to be removed and may still be there."""
         return frozenset(self._unconfirmed)
 
     def claims(self, name: str) -> bool:
@@ -86,9 +87,15 @@ class Owned:
     # ------------------------------------------------------------ gone
 
     async def destroy_bridge(self, bridge: str) -> None:
-        if bridge in self._attempted:
+        """Raises AriError, as `hang_up`."""
+        if bridge not in self._attempted:
+            return
+        try:
             await self._ari.destroy_bridge(bridge)
-            self.release(bridge)
+        except AriError:
+            self._again(bridge)
+            raise
+        self.release(bridge)
 
     async def hang_up(self, channel: str, reason: str) -> None:
         """Raises AriError: it could not be done, and is tried again."""
@@ -141,8 +148,7 @@ class Owned:
     def hang_up_later(self) -> None:
         """What was not even tried in time."""
         for each in sorted(self._attempted):
-            if not m.Ids.is_bridge(each):
-                self._again(each)
+            self._again(each)
 
     async def finish(self) -> None:
         """Until each hang-up is confirmed, or `give_up`."""
@@ -177,7 +183,7 @@ class Owned:
 
     async def _try(self, channel: str) -> None:
         try:
-            found = await self._ari.hangup(channel)
+            found = await self._removed(channel)
         except AriError as error:
             self._log.debug("a hang-up has failed and is tried again", channel=channel, reason=str(error))
             return
@@ -192,3 +198,10 @@ class Owned:
             self._log.warning("a hang-up that had failed is done", channel=channel)
         if channel in self._attempted:
             self.release(channel)
+
+    async def _removed(self, name: str) -> bool | None:
+        """False: there is no such channel. Raises AriError."""
+        if m.Ids.is_bridge(name):
+            await self._ari.destroy_bridge(name)
+            return None
+        return await self._ari.hangup(name)

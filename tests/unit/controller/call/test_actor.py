@@ -425,13 +425,14 @@ async def ended(rig: Rig, *inputs: m.Input) -> "asyncio.Task[None]":
     [Unauthorized("hangup", 401, "no"), Unavailable("hangup", 503, "no"), TimedOut("hangup", None, "no")],
     ids=lambda error: type(error).__name__,
 )
+@pytest.mark.parametrize("what", ["hangup", "destroy_bridge"])
 async def test_a_call_has_not_ended_before_its_hang_up_is_confirmed(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
+    monkeypatch: pytest.MonkeyPatch, error: Exception, what: str
 ) -> None:
     monkeypatch.setattr(owned, "RETRY_SECONDS", (0.01,))
     rig, seen = Rig(), list[Any]()
     rig.actor._observe = seen.append
-    rig.ari.fails = {"hangup": error}
+    rig.ari.fails = {what: error}
     running = await ended(rig, m.HangUpAsked("ops"), OVER)
     assert view_of(rig) == (State.ENDING, "Asterisk did not confirm the hang-up at once")
     assert not [each for each in seen if isinstance(each, StateChanged) and each.state == "ended"]
@@ -439,6 +440,7 @@ async def test_a_call_has_not_ended_before_its_hang_up_is_confirmed(
     rig.ari.fails.clear()
     async with asyncio.timeout(5):
         await running
+    assert rig.ari.names()[-1] == what
     assert rig.actor.call.state is State.ENDED
     assert rig.actor.call.outcome is Outcome.ANSWERED
     assert [each for each in seen if isinstance(each, StateChanged) and each.state == "ended"]
