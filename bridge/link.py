@@ -23,11 +23,12 @@ from typing import Protocol
 
 import structlog
 from pydantic import ValidationError
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from bridge import contract
 from bridge.trust import towards
+from bridge.upgrade import Upgrade
 
 BEAT_SECONDS = 0.5
 OPEN_TIMEOUT = 3.0
@@ -182,7 +183,7 @@ class ControlLink:
     async def _attempt(self) -> None:
         """From connect to the end of the link, which is always an exception."""
         try:
-            socket = await connect(
+            socket = await Upgrade(
                 self._url,
                 additional_headers={"Authorization": f"Bearer {self._token}"},
                 open_timeout=OPEN_TIMEOUT,

@@ -18,7 +18,6 @@ from time import monotonic
 from typing import Any, Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
@@ -43,6 +42,7 @@ from bridge.realtime.failures import (
 )
 from bridge.realtime.retry_hints import seconds_of_header
 from bridge.realtime.session_differences import Requested, summary
+from bridge.upgrade import Upgrade
 
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
@@ -215,6 +215,9 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way:
         return Connection(*given, **named)
 
     connection = await connect(
+    if proxy is True:
+        proxy = proxy_for(url)
+    connection = await Upgrade(
         url,
         additional_headers=headers,
         user_agent_header=USER_AGENT,

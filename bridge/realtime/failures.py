@@ -138,6 +138,8 @@ def from_status(status: int, retry_s: float | None = None) -> ProviderError:
         return AccountRefused(words)
     if status == 429 or (status == 503 and retry_s is not None):
         return RateLimited(words, retry_s)
+    if 300 <= status < 400:
+        return ConfigRefused(f"{words}, a redirect, which is not followed: give the provider's `url` as it is now")
     if 400 <= status < 500:
         return ConfigRefused(words)
     return ConnectionLost(words)

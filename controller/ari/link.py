@@ -46,6 +46,15 @@ _library_log = logging.getLogger(f"{__name__}.websocket")
 _library_log.setLevel(logging.INFO)
 
 
+class _Upgrade(connect):
+    """A redirect is a refusal as any other: the library would follow it to any host, and raises what it likes where its
+    address is none."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """The library's hook."""
+        return exc
+
+
 @dataclass(frozen=True, slots=True)
 class LinkUp:
     """Our app is registered and events flow; `first`: since this process started."""
@@ -162,7 +171,7 @@ class Link:
             try:
                 if self._admit is not None:
                     await self._admit()
-                return await connect(
+                return await _Upgrade(
                     self._uri,
                     additional_headers={"Authorization": self._authorization},
                     compression=None,

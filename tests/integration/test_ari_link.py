@@ -42,9 +42,17 @@ class Pbx:
     connections: list[ServerConnection] = field(default_factory=list)
     url: str = ""
 
+    locations: list[str] = field(default_factory=list)
+    """Of the refusals that are redirects, in turn."""
+
     def decide(self, connection: ServerConnection, request: Request) -> Response | None:
         self.requests.append(request)
-        return connection.respond(HTTPStatus(self.refusals.pop(0)), "no\n") if self.refusals else None
+        if not self.refusals:
+            return None
+        answer = connection.respond(HTTPStatus(self.refusals.pop(0)), "no\n")
+        if self.locations:
+            answer.headers["Location"] = self.locations.pop(0)
+        return answer
 
     async def talk(self, connection: ServerConnection) -> None:
         self.connections.append(connection)
@@ -218,6 +226,14 @@ async def test_while_asterisk_boots(pbx: Pbx, stream: AsyncGenerator[News, None]
     assert names(await take(stream, 1)) == ["LinkUp"]
     assert len(pbx.requests) == 5
     assert [each["log_level"] for each in logged] == ["warning", "debug", "debug", "debug", "info"]
+
+
+async def test_redirects_are_refusals(pbx: Pbx, stream: AsyncGenerator[News, None]) -> None:
+    """As a proxy in front of Asterisk may answer, now to https, now to nowhere."""
+    pbx.locations = ["https://127.0.0.1/ari/events", "http://[", "ws://a..b/", "/ari/events"]
+    pbx.refusals = [301, 302, 307, 308]
+    assert names(await take(stream, 1)) == ["LinkUp"]
+    assert len(pbx.requests) == 5
 
 
 async def test_nobody_listens_yet(logged: list[Any]) -> None:

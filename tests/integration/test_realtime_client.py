@@ -206,6 +206,34 @@ async def test_what_is_no_url() -> None:
 
 
 @pytest.mark.parametrize(
+    "location",
+    [
+        b"/v1/realtime",
+        b"http://[",
+        b"ws://a:99999999/",
+        b"ws://a..b/",
+        b"wss://127.0.0.1:1/",
+        b"ws://" + b"a" * 300,
+        b"a\r\nLocation: b",
+        b"file:///etc/passwd",
+        b"ws://\xff/",
+    ],
+)
+async def test_redirects_are_not_followed(location: bytes) -> None:
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n")
+        writer.close()
+
+    asked: list[bytes] = []
+    async with await asyncio.start_server(redirect, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ConfigRefused, match="HTTP 302, a redirect"):
+            await open_client(provider(f"ws://127.0.0.1:{port}/v1/realtime"), b"{}", timeout=3)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
     ("url", "expected"),
     [
         ("wss://api.openai.com/v1/realtime", "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1-mini"),

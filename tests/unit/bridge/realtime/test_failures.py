@@ -56,6 +56,8 @@ def test_what_the_server_gives_back_of_a_call_is_not_told(message: str, told: st
     ("status", "expected"),
     [
         (400, ConfigRefused),
+        (302, ConfigRefused),
+        (308, ConfigRefused),
         (404, ConfigRefused),
         (401, AccountRefused),
         (403, AccountRefused),
