@@ -46,7 +46,7 @@ class _Entry:
 
     role: Literal["user", "assistant", "system", "tool"]
     item_id: str
-    """By which events and frames name it."""
+    """By which events and frames name it; of a call of a tool `_key_of` its call id."""
     own_id: str
     """By which we name it to another connection."""
     text: str | None = None
@@ -89,8 +89,8 @@ class Memory:
             case events.CallerTranscribed(item_id, transcript):
                 self._transcribed(item_id, transcript.strip())
             case events.ItemDone(kind="function_call", call_id=call_id) if event.status in ("completed", ""):
-                if call_id and call_id not in self._by_item:
-                    entry = self._add("tool", call_id)
+                if call_id and _key_of(call_id) not in self._by_item:
+                    entry = self._add("tool", _key_of(call_id))
                     entry.here, entry.call_id = event.item_id, call_id
                     usable = 0 < len(event.arguments) <= MOST_CHARACTERS  # else the tool was not run
                     entry.name, entry.arguments = event.name, event.arguments if usable else "{}"
@@ -99,7 +99,7 @@ class Memory:
     def said(self, said: Said) -> list[bytes]:
         """An utterance is complete: so much of it was heard."""
         entry = self._by_item.get(said.item)
-        if said.who == "caller" or entry is None or entry.text is not None:
+        if said.who == "caller" or entry is None or entry.role != "assistant" or entry.text is not None:
             return []
         if not said.text:
             self._forget(entry)
@@ -151,7 +151,7 @@ class Memory:
 
     def _created(self, item: dict[str, Any], frame: bytes) -> list[bytes]:
         if item["type"] == "function_call_output":
-            entry = self._by_item.get(item["call_id"])
+            entry = self._by_item.get(_key_of(item["call_id"]))
             if entry is None or entry.text is not None:
                 return [frame]
             known = bool(entry.here)
@@ -180,6 +180,8 @@ class Memory:
         if entry is None:
             if text:
                 self._add("user", item_id, text)
+        elif entry.role != "user":
+            return  # nobody else is transcribed
         elif not text:
             self._forget(entry)  # noise: nothing was said
         else:
@@ -189,6 +191,8 @@ class Memory:
     def _add(
         self, role: Literal["user", "assistant", "system", "tool"], item_id: str, text: str | None = None
     ) -> _Entry:
+        if (other := self._by_item.get(item_id)) is not None:
+            self._forget(other)  # the server has given an item of its own the id of one of ours
         self._count += 1
         entry = _Entry(role, item_id, f"memory_{self._count}", text, here=item_id)
         self._entries.append(entry)
@@ -223,3 +227,8 @@ class Memory:
         call = function_call(event_id, entry.own_id, call_id, entry.name, entry.arguments, after)
         answer = tool_output(f"{event_id}_out", entry.here, call_id, entry.text or "")
         return [call, answer]
+
+
+def _key_of(call_id: str) -> str:
+    """Call ids are the model's, and may be those of items."""
+    return f"call {call_id}"

@@ -209,32 +209,38 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
+def _call(item: str, call: str) -> events.ItemDone:
+    return events.ItemDone("r", item, "function_call", "completed", call, "t", "{}")
+
+
+@given(STEPS, st.booleans())
 def test_whatever_happens_a_replay_is_valid_complete_and_tells_nothing_unheard(
-    steps: list[tuple[str, int, str]],
+    steps: list[tuple[str, int, str]], one_name: bool
 ) -> None:
+    """`one_name`: the server gives items and calls of all kinds, and of ours, the same ids."""
+    caller_id, agent_id, call_item, call_id, ours = ("x",) * 5 if one_name else ("u", "a", "i", "c", "item_")
     memory = Memory()
     heard: set[str] = set()
     for number, (what, item, words) in enumerate(steps):
         match what:
             case "caller":
-                memory.heard(events.SpeechStopped(f"u{item}", 0))
+                memory.heard(events.SpeechStopped(f"{caller_id}{item}", 0))
             case "transcript":
-                memory.heard(events.CallerTranscribed(f"u{item}", words, {}))
+                memory.heard(events.CallerTranscribed(f"{caller_id}{item}", words, {}))
             case "sound":
-                memory.heard(events.AudioDelta("r", f"a{item}", 0, b"\0\0"))
+                memory.heard(events.AudioDelta("r", f"{agent_id}{item}", 0, b"\0\0"))
             case "said":
                 heard.add(words)
-                said = Said(call="c", who="agent", text=words, item=f"a{item}", heard_ms=20)
+                said = Said(call="c", who="agent", text=words, item=f"{agent_id}{item}", heard_ms=20)
                 parsed(memory.said(said))
             case "call":
-                memory.heard(events.ItemDone("r", f"i{item}", "function_call", "completed", f"c{item}", "t", "{}"))
+                memory.heard(_call(f"{call_item}{item}", f"{call_id}{item}"))
             case "answer":
-                parsed(memory.sent(frames.tool_output("e", f"item_{number}", f"c{item}", words)))
+                parsed(memory.sent(frames.tool_output("e", f"{ours}{number}", f"{call_id}{item}", words)))
             case "digits":
-                parsed(memory.sent(frames.user_text("e", f"item_{number}", words)))
+                parsed(memory.sent(frames.user_text("e", f"{ours}{number}", words)))
             case "delete":
-                parsed(memory.sent(frames.item_delete("e", f"a{item}")))
+                parsed(memory.sent(frames.item_delete("e", f"{agent_id}{item}")))
             case "lost":
                 memory.lost()
             case "replay":
@@ -249,3 +255,23 @@ def test_whatever_happens_a_replay_is_valid_complete_and_tells_nothing_unheard(
     assert calls == [each["call_id"] for each in items if each["type"] == "function_call_output"]
     spoken = {each["content"][0]["text"] for each in items if each.get("role") == "assistant"}
     assert spoken <= heard
+
+
+def test_a_server_that_uses_an_id_of_ours_for_an_item_of_its_own() -> None:
+    memory = Memory()
+    for number in range(MAX_ITEMS):
+        agent(memory, f"item_{number}", "Hello.")
+        memory.sent(frames.user_text("e", f"item_{number}", "[DTMF] 1"))
+    caller(memory, "u", "x")
+    for number in range(2 * MAX_ITEMS):
+        caller(memory, f"v{number}", "y")
+    assert told(memory) == [("user", "y")] * MAX_ITEMS
+
+
+def test_ids_of_calls_and_of_items_are_not_taken_for_each_other() -> None:
+    memory = Memory()
+    agent(memory, "same", None)
+    called(memory, "same")
+    memory.heard(events.CallerTranscribed("same", "Not the agent's words.", {}))
+    memory.sent(frames.tool_output("e", "item_1", "same", "noon"))
+    assert told(memory) == [("call", "look_up"), ("output", "noon")]
