@@ -28,7 +28,8 @@ Watchdogs and their recovery: no reaction to a request (asked again, three times
 that stands still (cancelled, then given up); a response without sound or tool (asked for again once); a failed one
 (asked for again after a pause, then the session ends); a caller left without answer (we ask); a tool not answered
 (the model is told); a caller whose turn has no end (its transcript ends it, or a minute and then nothing to be heard
-of the caller; the server should answer then, or we ask).
+of the caller; the server should answer then, or we ask); a server that makes us tell too much (`event_budget`: the
+connection ends, and is made again).
 """
 
 from bridge.agent import Agent
@@ -40,6 +41,7 @@ from bridge.digits import Digits
 from bridge.doubts import Doubts
 from bridge.ears import Ears
 from bridge.effective_session import EffectiveSession
+from bridge.event_budget import EventBudget
 from bridge.farewell import Farewell
 from bridge.greeting import Greeting
 from bridge.idle import Idle
@@ -57,10 +59,13 @@ from bridge.signals import (
     Digit,
     Drained,
     Effect,
+    Emit,
+    EndSession,
     Greet,
     Input,
     LineBack,
     LineLost,
+    Note,
     Outbox,
     Ticked,
     Timer,
@@ -72,6 +77,7 @@ from bridge.tools import ToolCalls
 from bridge.turns import Turns
 from bridge.utterances import Utterances
 
+TOO_MUCH = "the server sends more turns, texts, bills or errors than a phone call has"
 TRANSCRIPTION_HINT = "look at `transcription` of the agent: model, language, and whether the key may use the model"
 
 
@@ -124,6 +130,7 @@ class Conversation:
         self._digits = Digits(call, spec.digit_actions, out, responses)
         by_spec = (turns, doubts, caller, meter, said, setbacks)
         self._cast = Cast(by_spec, ears, orders, tools, self._idle, self._digits)
+        self._budget = EventBudget()
         self._mcp_items: dict[str, str] = {}
         """The labels of the MCP servers whose items were added."""
         self.closed = False
@@ -142,7 +149,11 @@ class Conversation:
         self._on(what, now)
         self.watching = self.interruptions.watching or self.turns.watching or self.greeting.watching
         self._idle.heed(quiet=self._listening and self.at_rest and self.orders.talking)
-        return self._out.take()
+        effects = self._out.take()
+        told = sum(isinstance(each, Emit | Note) for each in effects)
+        if told and isinstance(what, events.Event) and not self._budget.spend(told, now):
+            effects.append(EndSession("transient", TOO_MUCH))
+        return effects
 
     def _on(self, what: events.Event | Input, now: float) -> None:
         """What happens all the time."""

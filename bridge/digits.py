@@ -1,7 +1,7 @@
 """The keys that the caller presses: reported at once, told to the model as one text. [pure]
 
-Owns the digits pressed so far. They are told after `#` or a pause. Digits on which the controller acts are reported
-only: the model is not to react to them as well.
+Owns the digits pressed so far. They are told after `#`, a pause or `MOST` of them. Digits on which the controller acts
+are reported only: the model is not to react to them as well.
 """
 
 from bridge.contract import DigitPressed
@@ -10,6 +10,8 @@ from bridge.responses import Responses, Wish
 from bridge.signals import CancelTimer, Emit, Outbox, Send, StartTimer, Timer
 
 PAUSE_S = 1.5
+MOST = 64
+"""Digits of one text."""
 
 
 class Digits:
@@ -28,7 +30,7 @@ class Digits:
         if digit in self.actions:
             return
         self._pressed += digit
-        if digit == "#":
+        if digit == "#" or len(self._pressed) >= MOST:
             self.tell()
         else:
             self._out.add(StartTimer(Timer.DIGITS, PAUSE_S))

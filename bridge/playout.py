@@ -38,6 +38,9 @@ MOST_UNFINISHED = 64
 LONGEST_QUEUE = 15 * 60 * 1000 * BYTES_PER_MS
 """Bytes. What comes while so much is queued is dropped."""
 
+MOST_CHUNKS = 100_000
+"""Deltas. `LONGEST_QUEUE` in pieces of 9 ms: each one costs memory besides its sound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -228,7 +231,7 @@ class Playout:
 
     def _full(self, item_id: str, content_index: int) -> bool:
         """A server that sends what nobody could listen to costs neither memory nor time of the other calls."""
-        if self._queued >= LONGEST_QUEUE:
+        if self._queued >= LONGEST_QUEUE or len(self._chunks) >= MOST_CHUNKS:
             return True
         return len(self._live) >= MOST_UNFINISHED and self._parts.get((item_id, content_index)) not in self._live
 

@@ -124,7 +124,8 @@ class Utterances:
         """All the words of a part."""
         if utterance := self._of(response_id, item_id):
             if part in utterance.texts or not utterance.full:
-                utterance.texts[part] = text or utterance.texts.get(part, "")
+                others = sum(len(words) for each, words in utterance.texts.items() if each != part)
+                utterance.texts[part] = (text or utterance.texts.get(part, ""))[: max(0, LONGEST_TEXT - others)]
             utterance.open_texts.discard(part)
             self._report_cut(utterance)
 
