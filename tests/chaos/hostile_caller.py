@@ -6,16 +6,16 @@ end is hung up. Refuses to judge: an Asterisk that says no has done its part.
 
 import asyncio
 import random
-import struct
 from collections import Counter
 from typing import Any
 
+from tests.chaos import hostile_dialogs as dialogs
 from tests.chaos import hostile_sip as sip
 from tests.chaos import hostile_values as odd
+from tests.chaos.hostile_sound import Sound
 
 ANSWER_SECONDS = 8.0
 TALK = (3.0, 14.0)
-RTP = struct.Struct("!BBHII")
 NUMBER = "6660"
 SDP = "Content-Type: application/sdp"
 METHODS = ("UPDATE", "MESSAGE", "REFER", "SUBSCRIBE", "PUBLISH", "NOTIFY", "PRACK", "X" * 40)
@@ -32,7 +32,8 @@ class Line(asyncio.DatagramProtocol):
         self._up: set[str] = set()
         self._leaving: set[str] = set()
         self._finals: dict[str, asyncio.Future[bytes]] = {}
-        self._deaf = False
+        self._mute: set[str] = set()
+        """Calls in which nothing is acknowledged or answered any more."""
 
     # ------------------------------------------------------------ datagrams
 
@@ -41,8 +42,6 @@ class Line(asyncio.DatagramProtocol):
         self._port = int(transport.get_extra_info("sockname")[1])
 
     def datagram_received(self, data: bytes, address: Any) -> None:
-        if self._deaf:
-            return
         if sip.status_of(data) >= 200:
             self._final(data)
         elif data.startswith(b"SIP/2.0"):
@@ -59,7 +58,8 @@ class Line(asyncio.DatagramProtocol):
         if sip.status_of(data) < 300:
             dialog.target = sip.field(data, "Contact").partition("<")[2].partition(">")[0] or dialog.target
             self._up.add(call_id)
-        self._send(dialog.request("ACK", sequence=int(sip.field(data, "CSeq").partition(" ")[0] or 1)))
+        if call_id not in self._mute:
+            self._send(dialog.request("ACK", sequence=int(sip.field(data, "CSeq").partition(" ")[0] or 1)))
         if call_id in self._leaving and call_id in self._up:
             self._bye(dialog)
         final = self._finals.get(call_id)
@@ -68,7 +68,7 @@ class Line(asyncio.DatagramProtocol):
 
     def _asked(self, data: bytes, address: Any) -> None:
         method = data.partition(b" ")[0]
-        if method == b"ACK":
+        if method == b"ACK" or sip.field(data, "Call-ID") in self._mute:
             return
         if method == b"BYE":
             self._up.discard(sip.field(data, "Call-ID"))
@@ -92,7 +92,7 @@ class Line(asyncio.DatagramProtocol):
 
     async def live(self) -> None:
         """One call after the other."""
-        kinds = ((self._talks, 8), (self._cancels, 3), (self._odd_invite, 4), (self._no_sip, 2))
+        kinds = ((self._talks, 8), (self._cancels, 3), (self._odd_invite, 4), (self._no_sip, 2), (self._is_mute, 1))
         while True:
             kind = self._chance.choices([each for each, _ in kinds], [weight for _, weight in kinds])[0]
             self.done[kind.__name__.lstrip("_")] += 1
@@ -101,7 +101,7 @@ class Line(asyncio.DatagramProtocol):
 
     async def leave(self) -> None:
         """Hangs up whatever may still be up."""
-        self._deaf = False
+        self._mute.clear()
         self._leaving |= set(self._dialogs)
         for dialog in self._dialogs.values():
             if dialog.call_id in self._up:
@@ -144,7 +144,7 @@ class Line(asyncio.DatagramProtocol):
         """An answered call in which everything else is odd."""
         name = self._chance.choice(["", "", self._chance.choice(sip.NAMES)])
         dialog = self._dialog(caller=f"{name}<sip:66{self._port}@127.0.0.1>")
-        async with _Sound(self._chance) as sound:
+        async with Sound(self._chance) as sound:
             final = await self._invite(dialog, [], sip.sdp(sound.port))
             if sip.status_of(final) != 200:
                 self.done[f"refused {sip.status_of(final)}"] += 1
@@ -164,6 +164,12 @@ class Line(asyncio.DatagramProtocol):
     def _in_dialog(self, dialog: sip.Dialog, port: int) -> None:
         chance = self._chance
         dialog.sequence += 1
+        if chance.random() < 0.3:
+            story = chance.choice(dialogs.KINDS)
+            self.done[story.__name__] += 1
+            for request in story(chance, dialog, port):
+                self._send(request)
+            return
         match chance.randrange(5):
             case 0:
                 kind, body = chance.choice(sip.INFOS)
@@ -215,63 +221,19 @@ class Line(asyncio.DatagramProtocol):
             await asyncio.sleep(chance.uniform(0, 4))
             await self._end(dialog)
 
+    async def _is_mute(self) -> None:
+        """A telephone that calls and then neither acknowledges nor answers anything."""
+        dialog = self._dialog()
+        self._mute.add(dialog.call_id)
+        final = await self._invite(dialog, [], sip.sdp(9))
+        self.done[f"mute {sip.status_of(final)}"] += 1
+        await asyncio.sleep(self._chance.uniform(0, 3))
+
     async def _no_sip(self) -> None:
         raw = self._dialog().request("OPTIONS", sip.odd_headers(self._chance))
         for _ in range(20):
             cut = self._chance.randrange(len(raw))
             self._send(self._chance.choice([raw[:cut], raw[cut:], self._chance.randbytes(400), b"\r\n\r\n", b"\0"]))
-
-
-class _Sound:
-    """A socket that sends RTP, now right and now not."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-        self.port = 0
-
-    async def __aenter__(self) -> "_Sound":
-        made = asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol, ("127.0.0.1", 0))
-        self._transport, _ = await made
-        self.port = int(self._transport.get_extra_info("sockname")[1])
-        return self
-
-    async def __aexit__(self, *error: Any) -> None:
-        self._transport.close()
-
-    async def speak(self, port: int) -> None:
-        """50 packets a second, more in a flood of keys."""
-        chance = self._chance
-        sequence, stamp = chance.getrandbits(16), chance.getrandbits(32)
-        while True:
-            sequence, stamp = sequence + 1 & 0xFFFF, stamp + 160 & 0xFFFFFFFF
-            oddity = chance.random()
-            if oddity < 0.01:
-                sequence, stamp = chance.getrandbits(16), chance.getrandbits(32)
-            if oddity < 0.03:
-                self._flood_of_keys(port, sequence, stamp)
-            payload = chance.randbytes(160) if oddity < 0.3 else b"\xff" * 160
-            packet = RTP.pack(0x80, 0, sequence, stamp, 7) + payload
-            if oddity > 0.95:
-                packet = self._odd_packet(sequence, stamp)
-            self._transport.sendto(packet, ("127.0.0.1", port))
-            await asyncio.sleep(0.02)
-
-    def _odd_packet(self, sequence: int, stamp: int) -> bytes:
-        chance = self._chance
-        first, second = chance.choice([0x80, 0x90, 0xBF, 0x00, 0xFF]), chance.getrandbits(8)
-        packet = RTP.pack(first, second, sequence, stamp, chance.getrandbits(32)) + chance.randbytes(
-            chance.choice([0, 1, 159, 161, 1300])
-        )
-        return packet[: chance.choice([3, 12, 1400])]
-
-    def _flood_of_keys(self, port: int, sequence: int, stamp: int) -> None:
-        chance = self._chance
-        for number in range(chance.choice([1, 10, 200])):
-            event = struct.pack(
-                "!BBH", chance.choice([1, 10, 11, 16, 255]), chance.getrandbits(8), chance.getrandbits(16)
-            )
-            header = RTP.pack(0x80, 101, sequence + number & 0xFFFF, stamp + number & 0xFFFFFFFF, 7)
-            self._transport.sendto(header + event, ("127.0.0.1", port))
 
 
 class Callee(asyncio.DatagramProtocol):

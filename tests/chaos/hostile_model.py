@@ -10,14 +10,19 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import structlog
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 from demo.realtime import Close, Delivery, Drop, Refuse, Say, Send, Session, Stall, StandIn, ToneBrain
 from demo.realtime.faults import Action, Script
+from tests.chaos import hostile_frames as raw
 from tests.chaos import hostile_values as odd
+from tests.chaos.hostile_stories import STORIES
 
 log = structlog.get_logger()
 
@@ -55,27 +60,45 @@ class RandomScripts(Mapping[int, Sequence[Script]]):
         return self[number]
 
 
+class HostileServer(StandIn):
+    """Answers some upgrades with what is none."""
+
+    def __init__(self, chance: random.Random, **more: Any) -> None:
+        super().__init__(lambda: ToneBrain(forever=Say("I am the enemy.", 4.0, 550)), **more)
+        self._chance = chance
+
+    def _upgrade(self, connection: ServerConnection, request: Request) -> Response | None:
+        refusal = super()._upgrade(connection, request)
+        if refusal is None and self._chance.random() < REFUSED:
+            status, headers = self._chance.choice(raw.UPGRADES)
+            refusal = connection.respond(
+                HTTPStatus(status), odd.text(self._chance)[:2000].encode("utf-8", "replace").decode()
+            )
+            for name, value in headers:
+                refusal.headers[name] = value
+        return refusal
+
+
 class HostileModel:
     """`async with` listens at `url`; `run` attacks its sessions until it is cancelled. `done` counts attacks."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(f"hostile model {seed}")
-        self._server = StandIn(
-            lambda: ToneBrain(forever=Say("I am the enemy.", 4.0, 550)),
-            faults=RandomScripts(self._chance),
-            keep=False,
-        )
+        self._server = HostileServer(self._chance, faults=RandomScripts(self._chance), keep=False)
         self.done: Counter[str] = Counter()
         self.sessions = 0
         self._kinds: list[tuple[Callable[[Session], Coroutine[Any, Any, None]], int]] = [
             (self._odd_event, 12),
             (self._contradiction, 6),
+            (self._story, 14),
             (self._tool_calls, 6),
             (self._odd_audio, 4),
             (self._odd_words, 4),
             (self._error, 3),
             (self._no_json, 3),
+            (self._odd_frames, 2),
             (self._burst, 1),
+            (self._flood, 1),
             (self._end, 1),
         ]
 
@@ -200,6 +223,22 @@ class HostileModel:
         frames += ['{"type": ' + "9" * 5000 + "}", "nul", '"', "1e999", "", b"", "[]"]
         frames += ['{"type": "x", "a": [' + "{}," * chance.choice([10, 90_000, 1_200_000]) + "1]}"]
         await session.act(Send(chance.choice(frames)))
+
+    async def _story(self, session: Session) -> None:
+        story = self._chance.choice(STORIES)
+        self.done[story.__name__] += 1
+        events = story(self._chance, *self._ids(session))
+        log.info("tells a story", session=session.number, kind=story.__name__, events=len(events))
+        for event in events:
+            await session.act(Send(odd.dumps(event)))
+
+    async def _odd_frames(self, session: Session) -> None:
+        """What no library sends, behind its back."""
+        event = odd.dumps(self._chance.choice(events_of(*self._ids(session)))).encode()
+        session.socket.transport.write(raw.odd_frames(self._chance, event))
+
+    async def _flood(self, session: Session) -> None:
+        session.socket.transport.write(raw.flood(self._chance, *self._ids(session)))
 
     async def _burst(self, session: Session) -> None:
         """As many small deltas as a server can send in a second."""
