@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 
 from tests.chaos import hostile_values as odd
+from tests.chaos.hostile_requests import HostileRequests
 
 AGENT = "hostile"
 TOGETHER = 4
@@ -40,7 +41,7 @@ class HostileApi:
 
     def __init__(self, seed: int, url: str, token: str) -> None:
         self._chance = random.Random(f"hostile api {seed}")
-        self._url, self._headers = url, {"Authorization": f"Bearer {token}"}
+        self._url, self._token, self._headers = url, token, {"Authorization": f"Bearer {token}"}
         self.done: Counter[str] = Counter()
         self.faults: list[str] = []
         self._operations: list[tuple[str, str, dict[str, Any]]] = []
@@ -52,10 +53,12 @@ class HostileApi:
         """Until cancelled."""
         async with aiohttp.ClientSession(timeout=TIMEOUT, headers=self._headers) as http:
             await self._learn(http)
+            by_hand = HostileRequests(self._chance, self._url, self._token, self._part, self.done, self.faults)
             async with asyncio.TaskGroup() as acting:
                 acting.create_task(self._look(http))
                 acting.create_task(self._streams())
                 acting.create_task(self._slow_requests())
+                acting.create_task(by_hand.run(http))
                 for _ in range(TOGETHER):
                     acting.create_task(self._ask_for_ever(http))
 

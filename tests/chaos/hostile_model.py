@@ -35,6 +35,9 @@ CLOSES = (1000, 1001, 1002, 1003, 1005, 1007, 1008, 1009, 1011, 1012, 1013, 3000
 STATUSES = (400, 401, 403, 404, 429, 500, 502, 503)
 BURST_SECONDS, BURST_RATE = 1.0, 10_000
 PAUSE = (0.02, 0.3)
+TOGETHER = 2
+LONGEST = 3.0
+"""Seconds of one attack: a session may stand still."""
 REFUSED = 0.05
 """Share of the connections that are refused at once."""
 
@@ -115,6 +118,11 @@ class HostileModel:
 
     async def run(self) -> None:
         """Until cancelled."""
+        async with asyncio.TaskGroup() as acting:
+            for _ in range(TOGETHER):
+                acting.create_task(self._attack_for_ever())
+
+    async def _attack_for_ever(self) -> None:
         attacks, weights = zip(*self._kinds, strict=True)
         while True:
             await asyncio.sleep(self._chance.uniform(*PAUSE))
@@ -126,8 +134,9 @@ class HostileModel:
             session, name = self._chance.choice(live), attack.__name__.lstrip("_")
             self.done[name] += 1
             log.info("attack", kind=name, session=session.number)
-            with suppress(ConnectionClosed):
-                await attack(session)
+            with suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(LONGEST):
+                    await attack(session)
 
     # ------------------------------------------------------------ attacks
 

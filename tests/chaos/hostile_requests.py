@@ -1,7 +1,7 @@
 """Requests of a hostile token's holder that no client library makes: contradictory, half, repeated, of odd kinds.
 
-Owns what is sent at once, or byte by byte. What is asked for, and of which calls, comes from `hostile_api`. Refuses to judge but for
-answers with status 500, which are faults of ours.
+Owns what is sent at once, or piece by piece. Of which calls comes from `hostile_api`. Refuses to judge: but for
+answers with status 500, which are faults of ours, nothing is held against the API.
 """
 
 import asyncio
@@ -13,22 +13,48 @@ from typing import Any
 
 import aiohttp
 
-from tests.chaos import hostile_values as odd
-
 PAUSE = (0.5, 3.0)
 PATIENCE = 6.0
 LARGE = 3 * 1024 * 1024
 JSON = "application/json"
 TYPES = (
-    *("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json; charset=idna"),
-    *("application/json; charset=utf-7", "application/json;" + "a=b;" * 400, "APPLICATION/JSON", "application/vnd.x+json", "*/*"),
+    *(
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=idna",
+    ),
+    *(
+        "application/json; charset=utf-7",
+        "application/json;" + "a=b;" * 400,
+        "APPLICATION/JSON",
+        "application/vnd.x+json",
+        "*/*",
+    ),
     *("application/json; charset*=utf-16''x", "json", "application/json, text/plain", "application/\xe9"),
 )
 NUMERALS = ("١٢", "１２", "2²", "+5", "1_0", " 5", "5.0", "1e3", "0x10", "NaN", "٠", "-0", "৪")
 HEADS = (
-    *("Content-Length: -1", "Content-Length: ١", "Content-Length: 5\r\nContent-Length: 6", "Transfer-Encoding: gzip, chunked"),
-    *("Transfer-Encoding: chunked\r\nContent-Length: 3", "Expect: 100-continue", "Expect: nonsense", "Content-Encoding: gzip"),
-    *("Connection: Upgrade\r\nUpgrade: websocket", "Connection: close, keep-alive", "Range: bytes=0-0,-1", "X: \x01", "Host: y"),
+    *(
+        "Content-Length: -1",
+        "Content-Length: ١",
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Transfer-Encoding: gzip, chunked",
+    ),
+    *(
+        "Transfer-Encoding: chunked\r\nContent-Length: 3",
+        "Expect: 100-continue",
+        "Expect: nonsense",
+        "Content-Encoding: gzip",
+    ),
+    *(
+        "Connection: Upgrade\r\nUpgrade: websocket",
+        "Connection: close, keep-alive",
+        "Range: bytes=0-0,-1",
+        "X: \x01",
+        "Host: y",
+    ),
     *("Last-Event-ID: " + "9" * 300, "Last-Event-ID: \xe9", "Authorization: Bearer", "Cookie: " + "a=b;" * 2000),
 )
 VERBS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -114,12 +140,16 @@ class HostileRequests:
         call = self._some_call()
         same = self._chance.choice(VERBS[:-1])
         verbs = [same] * 4 + self._chance.choices(VERBS[:-1], k=4)
-        asked = (self._ask(http, method, f"/v1/calls/{call}/{verb}", json=body, headers=key) for method, verb, body in verbs)
+        asked = (
+            self._ask(http, method, f"/v1/calls/{call}/{verb}", json=body, headers=key) for method, verb, body in verbs
+        )
         await asyncio.gather(*asked, return_exceptions=True)
 
     async def _odd_kind(self, http: aiohttp.ClientSession) -> None:
         """Bodies of other kinds than JSON, or said to be."""
-        body = self._chance.choice(['{"text": "x"}', "text=x", "--x\r\n\r\nx\r\n--x--", "\ufeff{}", "{}{}", '{"text":"a","text":"b"}'])
+        body = self._chance.choice(
+            ['{"text": "x"}', "text=x", "--x\r\n\r\nx\r\n--x--", "\ufeff{}", "{}{}", '{"text":"a","text":"b"}']
+        )
         coded = body.encode(self._chance.choice(["utf-8", "utf-16", "utf-32", "utf-7"]))
         kind = {"Content-Type": self._chance.choice(TYPES)}
         await self._ask(http, "POST", f"/v1/calls/{self._some_call()}/say", data=coded, headers=kind)
@@ -137,7 +167,9 @@ class HostileRequests:
     async def _numerals(self, http: aiohttp.ClientSession) -> None:
         """Digits of other scripts where numbers are wanted."""
         number = self._chance.choice(NUMERALS)
-        path = self._chance.choice(["/v1/calls", "/v1/history", "/v1/audit", "/v1/webhooks/dead-letters", "/v1/history/export"])
+        path = self._chance.choice(
+            ["/v1/calls", "/v1/history", "/v1/audit", "/v1/webhooks/dead-letters", "/v1/history/export"]
+        )
         await self._ask(http, "GET", path, params={"limit": number, "before": number, "from": number, "format": "cdr"})
         await self._ask(http, "POST", f"/v1/webhooks/dead-letters/{number}/replay", json={})
         await self._ask(http, "GET", f"/v1/history/{self._some_call()}/recordings/{number}")
@@ -147,16 +179,22 @@ class HostileRequests:
 
     async def _pipeline(self, http: aiohttp.ClientSession) -> None:
         """Many requests in one write, the last of them half; the answers are not read, or slowly."""
-        paths = self._chance.choices(["/v1/calls?limit=1000", "/healthz", "/openapi.json", "/v1/events", "/metrics"], k=50)
+        paths = self._chance.choices(
+            ["/v1/calls?limit=1000", "/healthz", "/openapi.json", "/v1/events", "/metrics"], k=50
+        )
         whole = b"".join(self._head("GET", path) + b"\r\n" for path in paths)
         await self._talk(whole + self._head("POST", "/v1/calls") + b"Content-Length: 10\r\n\r\n{")
 
     async def _odd_head(self, http: aiohttp.ClientSession) -> None:
         """One header too many."""
-        path = self._chance.choice(["/v1/calls", "/v1/events", f"/v1/calls/{self._some_call()}/hold", "/link", "/v1/live"])
+        path = self._chance.choice(
+            ["/v1/calls", "/v1/events", f"/v1/calls/{self._some_call()}/hold", "/link", "/v1/live"]
+        )
         more = self._chance.choice(HEADS).encode("utf-8")
         kind = f"Content-Type: {JSON}\r\n".encode()
-        await self._talk(self._head(self._chance.choice(["GET", "POST", "HEAD"]), path) + kind + more + b"\r\n\r\n{}\r\n0\r\n\r\n")
+        await self._talk(
+            self._head(self._chance.choice(["GET", "POST", "HEAD"]), path) + kind + more + b"\r\n\r\n{}\r\n0\r\n\r\n"
+        )
 
     async def _websocket(self, http: aiohttp.ClientSession) -> None:
         """With a token of the API, to where workers come and to where streams are read."""

@@ -58,7 +58,10 @@ class HostileToolServer:
             writer.write(answer(b'{"name": "Ada", "order": "on its way"}'))
             await writer.drain()
             return
-        kinds = (self._odd_body, self._odd_body, self._odd_head, self._elsewhere, self._lie, self._slow, self._reset)
+        kinds = (
+            *(self._odd_body, self._odd_body, self._odd_head, self._elsewhere, self._lie, self._slow, self._reset),
+            *(self._second, self._endless, self._odd_chunks),
+        )
         kind = self._chance.choice(kinds)
         self.done[kind.__name__.lstrip("_")] += 1
         await kind(writer)
@@ -128,6 +131,47 @@ class HostileToolServer:
                 writer.write(self._chance.choice([b"1\r\n[\r\n", b"1;" + b"x" * 500 + b"\r\n[\r\n"]))
                 await writer.drain()
                 await asyncio.sleep(0.05)
+
+    async def _second(self, writer: asyncio.StreamWriter) -> None:
+        """Two answers to one request, on a connection that stays: the second is nobody's, or the next one's."""
+        kept = answer(b'{"name": "Ada"}').replace(b"Connection: close", b"Connection: keep-alive")
+        evil = answer(b'{"name": "Mallory"}', status=self._chance.choice(["200 OK", "100 Continue", "500 No"]))
+        writer.write(kept + evil)
+        await writer.drain()
+        await asyncio.sleep(self._chance.choice([0.0, SLOW_SECONDS]))
+
+    async def _endless(self, writer: asyncio.StreamWriter) -> None:
+        """A head or a body that does not stop, as fast as it is read."""
+        body = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+        starts = (
+            (b"HTTP/1.1 200 OK\r\n", b"X-More: y\r\n" * 500),
+            (body, b"[" * 9000),
+            (body + b'"', b"\xf0\x9f\x98" * 3000),
+        )
+        start, more = self._chance.choice(starts)
+        writer.write(start)
+        async with asyncio.timeout(SLOW_SECONDS):
+            while True:
+                writer.write(more)
+                await writer.drain()
+
+    async def _odd_chunks(self, writer: asyncio.StreamWriter) -> None:
+        """Lengths of chunks that are none, and trailers that are too many."""
+        ends = (
+            "-1",
+            "0x5",
+            "fffffffffffffffff",
+            "5 ",
+            "\u0665",
+            "5;a=" + "b" * 90_000,
+            "",
+            "0\r\n" + "X: y\r\n" * 5000,
+            "0\r\n",
+        )
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+        writer.write(head + self._chance.choice(ends).encode() + b"\r\n")
+        await writer.drain()
+        await asyncio.sleep(self._chance.choice([0.0, SLOW_SECONDS]))
 
     async def _reset(self, writer: asyncio.StreamWriter) -> None:
         writer.write(self._chance.choice([b"", b"HTTP/1.1 200", answer(b"{}")[:-1]]))

@@ -27,11 +27,12 @@ MEMORY_MB = 96
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Of an installation: its processes by name, what they hold, and their memory in MB."""
+    """Of an installation: its processes by name, what they hold, their memory in MB, how many lines it has logged."""
 
     pids: Mapping[str, int]
     usage: Mapping[str, Usage]
     memory: Mapping[str, float]
+    lines: int
 
     @classmethod
     async def of(cls, running: House) -> "State":
@@ -39,7 +40,7 @@ class State:
         pids = {str(each["name"]): int(each["pid"]) for each in workers}
         pids |= {"controller": running.service.pid, "asterisk": running.asterisk.pid}
         memory = {name: processes.read(pid).rss / 2**20 for name, pid in pids.items()}
-        return cls(pids, await usage(running), memory)
+        return cls(pids, await usage(running), memory, len(running.service.lines))
 
     def faults_since(self, before: "State", *, starved: bool) -> list[str]:
         """Processes that are not the same any more, and those that hold more than a few calls would. `starved`: a
@@ -79,11 +80,12 @@ def starved_workers(lines: Iterable[Mapping[str, Any]], samples: Sequence[Sample
     return [name for name, at in ends.items() if busy_machine(samples, at - BEAT_LOST, at, BEAT_LOST / 4)]
 
 
-def in_log(lines: Sequence[Mapping[str, Any]], log: Path, starved: Sequence[str] = ()) -> list[str]:
-    """Tracebacks, workers that were lost or started again, and what is no line of ours."""
-    lines = [each for each in lines if each.get("worker") not in starved or each["event"] != "worker lost"]
+def in_log(lines: Sequence[Mapping[str, Any]], log: Path, before: int, starved: Sequence[str] = ()) -> list[str]:
+    """Tracebacks, workers that were lost or started again, and what is no line of ours. `before`: lines of the time
+    before anybody was hostile."""
+    lines = [each for each in lines[before:] if each.get("worker") not in starved or each["event"] != "worker lost"]
     started = [each for each in lines if each["event"] == "worker started" and each.get("worker") not in starved]
     found = [str(each["exception"])[-1500:] for each in lines if "Traceback" in str(each.get("exception", ""))]
     found += [str(each) for each in lines if each["event"] in FAULTS]
-    found += [f"{len(started)} workers were started"] if len(started) != 2 - len(starved) else []
+    found += [f"{len(started)} workers were started"] if started else []
     return found + [raw[:300] for raw in log.read_text(errors="replace").splitlines() if not raw.startswith("{")]

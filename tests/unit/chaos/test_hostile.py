@@ -1,11 +1,12 @@
 """What excuses a gap, what is held against an installation, and whether hostile values follow from their seed."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import hostile_sip, hostile_verdict
+from tests.chaos import hostile_dialogs, hostile_frames, hostile_sip, hostile_stories, hostile_verdict
 from tests.chaos import hostile_values as odd
 from tests.chaos.callers import Visit
 from tests.chaos.hearing import Heard, Hole
@@ -42,10 +43,11 @@ def test_a_log_without_faults_and_with(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("{}\n")
     started = [{"event": "worker started"}] * 2
-    assert hostile_verdict.in_log(started, log) == []
+    assert hostile_verdict.in_log(started, log, 2) == []
+    assert hostile_verdict.in_log([*started, *started], log, 2) == ["2 workers were started"]
     log.write_text("{}\nTraceback (most recent call last):\n")
     lost = [{"event": "worker started"}, {"event": "worker lost"}, {"event": "x", "exception": "Traceback …"}]
-    assert len(hostile_verdict.in_log(lost, log)) == 4
+    assert len(hostile_verdict.in_log(lost, log, 0)) == 4
 
 
 def test_a_worker_that_others_starved_is_not_held_against_us(tmp_path: Path) -> None:
@@ -56,7 +58,7 @@ def test_a_worker_that_others_starved_is_not_held_against_us(tmp_path: Path) -> 
     long = Sample(10.0, waited=0.9, others=1.5)
     for samples, starved, found in (([long], ["w2"], 0), ([BUSY], [], 2), ([OURS], [], 2)):
         assert hostile_verdict.starved_workers([*started, lost], samples) == starved
-        assert len(hostile_verdict.in_log([*started, lost], log, starved)) == found
+        assert len(hostile_verdict.in_log([*started, lost], log, 2, starved)) == found
 
 
 def test_a_seed_gives_the_same_values() -> None:
@@ -78,3 +80,30 @@ def test_every_hostile_request_is_a_datagram_and_can_be_read_again(seed: int) ->
     raw = dialog.request("INVITE", hostile_sip.odd_headers(chance), hostile_sip.odd_sdp(chance, 9))
     assert hostile_sip.field(raw, "Call-ID") == "id"
     assert hostile_sip.status_of(hostile_sip.answer(raw, "200 OK")) == 200
+
+
+@pytest.mark.parametrize("story", hostile_stories.STORIES)
+def test_every_story_can_be_told(story: Callable[[random.Random, str, str], hostile_stories.Story]) -> None:
+    for seed in range(5):
+        told = [odd.dumps(event) for event in story(random.Random(seed), "resp_1", "item_1")]
+        assert told == [odd.dumps(event) for event in story(random.Random(seed), "resp_1", "item_1")] != []
+        assert all(each.isascii() for each in told)
+
+
+def test_frames_of_a_hostile_server() -> None:
+    assert hostile_frames.frame(hostile_frames.TEXT, b"ab") == b"\x81\x02ab"
+    assert hostile_frames.frame(hostile_frames.PING, bytes(300), end=False, reserved=4)[:4] == b"\x49\x7e\x01\x2c"
+    for seed in range(50):
+        assert hostile_frames.odd_frames(random.Random(seed), b"{}")
+    assert hostile_frames.flood(random.Random(1), "r", "i")
+
+
+@pytest.mark.parametrize("kind", hostile_dialogs.KINDS)
+def test_what_a_telephone_sends_within_a_call(
+    kind: Callable[[random.Random, hostile_sip.Dialog, int], list[bytes]],
+) -> None:
+    for seed in range(5):
+        dialog = hostile_sip.Dialog("id", "127.0.0.1:5060", 5061, "6660", "<sip:a@b>")
+        sent = kind(random.Random(seed), dialog, 9)
+        assert sent
+        assert all(hostile_sip.field(each, "Call-ID") == "id" and len(each) < 65_000 for each in sent)
