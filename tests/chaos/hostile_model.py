@@ -17,6 +17,7 @@ import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from demo.realtime import Close, Delivery, Drop, Refuse, Say, Send, Session, Stall, StandIn, ToneBrain
 from demo.realtime.faults import Action, Script
@@ -244,10 +245,10 @@ class HostileModel:
     async def _odd_frames(self, session: Session) -> None:
         """What no library sends, behind its back."""
         event = odd.dumps(self._chance.choice(events_of(*self._ids(session)))).encode()
-        session.socket.transport.write(raw.odd_frames(self._chance, event))
+        _write(session, raw.odd_frames(self._chance, event))
 
     async def _flood(self, session: Session) -> None:
-        session.socket.transport.write(raw.flood(self._chance, *self._ids(session)))
+        _write(session, raw.flood(self._chance, *self._ids(session)))
 
     async def _burst(self, session: Session) -> None:
         """As many small deltas as a server can send in a second."""
@@ -267,6 +268,12 @@ class HostileModel:
         reason = self._chance.choice(["", "x" * 120, "😀" * 30])
         ends: list[Action] = [Close(code, reason), Close(code, reason), Drop(), Stall(3.0)]
         await session.act(self._chance.choice(ends))
+
+
+def _write(session: Session, data: bytes) -> None:
+    """As it is, if nobody has begun to close the connection."""
+    if session.socket.state is State.OPEN:
+        session.socket.transport.write(data)
 
 
 def events_of(response: str, item: str) -> list[dict[str, Any]]:
