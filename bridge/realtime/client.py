@@ -214,9 +214,6 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way:
         way.through = True
         return Connection(*given, **named)
 
-    connection = await connect(
-    if proxy is True:
-        proxy = proxy_for(url)
     connection = await Upgrade(
         url,
         additional_headers=headers,
