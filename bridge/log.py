@@ -58,14 +58,16 @@ class LineWriter:
 
     def _run(self) -> None:
         while (text := self._lines.get()) is not None:
-            if self._dropped:
-                text += f"{self._dropped} log lines were dropped: the log is not being read\n"
-                self._dropped = 0
+            dropped, self._dropped = self._dropped, 0
+            if dropped:
+                text += f"{dropped} log lines were dropped: the log can't be written, or is not being read\n"
             try:
                 self._put(text)
                 self._stream.flush()
-            except (OSError, ValueError):
-                return  # nobody can be told that the log is gone
+            except OSError:  # a full disk, a pipe without a reader: either may be well again with the next line
+                self._dropped += dropped + 1
+            except ValueError:
+                return  # closed: nobody can be told that the log is gone
 
     def _put(self, text: str) -> None:
         try:

@@ -1,10 +1,12 @@
 """bridge.log: what is written, what is dropped, and that nobody waits for it."""
 
+import errno
 import io
 import json
 import logging
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -44,6 +46,43 @@ def test_one_json_object_per_line_with_fields() -> None:
     assert line["rate"] == 24_000
     assert line["level"] == "info"
     assert "timestamp" in line
+
+
+class Disk(io.RawIOBase):
+    """That is full, or a pipe that nobody reads, as long as `error` is set."""
+
+    def __init__(self) -> None:
+        self.error: OSError | None = None
+        self.tried = threading.Event()
+        self.held = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        error = self.error
+        self.tried.set()
+        if error is not None:
+            raise error
+        self.held += bytes(data)
+        return len(data)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EPIPE, errno.EIO])
+def test_a_log_that_can_t_be_written_for_a_while_goes_on_afterwards(number: int) -> None:
+    disk = Disk()
+    stream = io.TextIOWrapper(io.BufferedWriter(disk), encoding="utf-8", line_buffering=True)
+    writer = logs.set_up(stream)
+    log = structlog.get_logger()
+    disk.error = OSError(number, "not now")
+    log.info("lost")
+    assert disk.tried.wait(5)
+    disk.error = None
+    log.info("well again")
+    writer.close()
+    told = disk.held.decode().splitlines()
+    assert json.loads(told[-2])["event"] == "well again"
+    assert told[-1].startswith("1 log lines were dropped")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
