@@ -16,6 +16,7 @@ from rich.console import Console
 from bridge.log import set_up as set_up_log
 from controller import cli_calls, cli_doctor, config_files
 from controller import config as configs
+from controller.config_errors import ConfigError
 
 app = typer.Typer(
     add_completion=False,
@@ -38,6 +39,14 @@ def _read(path: Path) -> configs.Config:
     if found := config_files.wrong(loaded):
         raise configs.ConfigErrors(found)
     return loaded
+
+
+def _read_again(path: Path) -> configs.Config:
+    """By a controller that runs: from a pipe it would wait, perhaps for ever. Raises ConfigErrors."""
+    if path.exists() and not path.is_file():
+        hint = "SIGHUP needs a config in a file of its own; one from a pipe is read at the start only"
+        raise configs.ConfigErrors([ConfigError("", "", "is not a regular file", hint)], str(path))
+    return _read(path)
 
 
 def _load(path: Path) -> configs.Config:
@@ -66,7 +75,7 @@ def serve(
     loaded = _load(config)
     set_up_log()
     try:
-        status = asyncio.run(run(loaded, own_workers=workers, takeover=takeover, read=lambda: _read(config)))
+        status = asyncio.run(run(loaded, own_workers=workers, takeover=takeover, read=lambda: _read_again(config)))
     except AlreadyRunning as other:
         err.print(f"voiceai can't start: {other}", markup=False, highlight=False, soft_wrap=True)
         status = EXIT_RUNNING

@@ -45,6 +45,9 @@ from controller.config_values import (
 )
 from controller.config_webhooks import CallWebhooks, Webhook
 
+MOST_BYTES = 4 << 20
+"""Of the config file. Longer is no config but a mistake, such as a device."""
+
 __all__ = ["Config", "ConfigError", "ConfigErrors", "load", "parse", "json_schema", "render", "Scope", "Token"]
 
 
@@ -287,7 +290,11 @@ def _targets(config: Config, document: config_source.Source) -> list[ConfigError
 def load(path: str | FilePath, env: Mapping[str, str]) -> Config:
     """Reads the file at `path` as `parse` does. Raises ConfigErrors, also if it can't be read."""
     try:
-        text = FilePath(path).read_bytes().decode("utf-8-sig")
+        with FilePath(path).open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ConfigErrors([ConfigError("", "", f"is larger than {MOST_BYTES >> 20} MiB")], str(path))
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise ConfigErrors([ConfigError("", "", f"can't be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError:

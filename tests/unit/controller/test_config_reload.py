@@ -1,5 +1,6 @@
 """controller.config_reload: the file read again, tokens exchanged, nothing at all after an error."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
+from controller import cli
 from controller import config as configs
 from controller.api.access import Doorkeeper
 from controller.api.problems import Problem
+from controller.config_errors import ConfigErrors
 from controller.config_reload import ConfigReload
 from tests.unit.controller.configs import ENV, SMALL, with_
 
@@ -102,3 +105,19 @@ async def test_what_counts_only_after_a_restart_is_said(rig: Rig) -> None:
     with capture_logs() as logs:
         assert await rig.reload.run() == "same"
     assert logs[0]["keys"] == ["agents", "api.listen"]
+
+
+def test_what_would_never_end_is_not_read_again(tmp_path: Path) -> None:
+    pipe, device = tmp_path / "pipe", tmp_path / "device"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    for odd in (pipe, device):
+        with pytest.raises(ConfigErrors, match="not a regular file"):
+            cli._read_again(odd)
+    with pytest.raises(ConfigErrors, match="can't be read"):
+        cli._read_again(tmp_path / "missing")
+
+
+def test_a_config_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors, match="larger than 4 MiB"):
+        configs.load("/dev/zero", ENV)
