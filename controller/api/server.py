@@ -3,7 +3,6 @@
 Owns limits of size and time of every connection. Refuses what comes too slowly, or is too large.
 """
 
-import asyncio
 import logging
 import socket
 import ssl
@@ -22,7 +21,7 @@ from controller.api.audit import AuditResources, Trail, begun, noting
 from controller.api.bodies import LARGEST
 from controller.api.connections import ConnectionCaps
 from controller.api.idempotency import Idempotency
-from controller.api.listening import BACKLOG, listen
+from controller.api.listening import BACKLOG, listen, serve
 from controller.api.live import LiveResources
 from controller.api.operations import Operation, routes
 from controller.api.problems import answer_problems, mark
@@ -111,12 +110,10 @@ class _Site(web.BaseSite):
 
     async def start(self) -> None:
         await super().start()
-        loop, server = asyncio.get_running_loop(), self._runner.server
+        server = self._runner.server
         assert server is not None
         more: dict[str, Any] = {"ssl_handshake_timeout": HANDSHAKE_SECONDS} if self._ssl_context else {}
-        self._server = await loop.create_server(
-            server, sock=self._bound, backlog=self._backlog, ssl=self._ssl_context, **more
-        )
+        self._server = await serve(self._bound, server, self._ssl_context, **more)
 
 
 class ApiServer:

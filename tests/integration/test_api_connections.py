@@ -1,11 +1,15 @@
 """Connections to the API's port: so many in total and from one address, and who asks nothing keeps nobody out."""
 
 import asyncio
+import asyncio.constants
+import resource
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from controller.api import connections
 from controller.api.server import ApiServer
@@ -131,3 +135,25 @@ async def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.Monke
                 await asyncio.sleep(0.05)
         writer.close()
         assert not reader.at_eof()
+
+
+async def test_without_files_it_is_told_once_and_whoever_waits_is_answered_afterwards(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asyncio.constants, "ACCEPT_RETRY_DELAY", 0.05)
+    async with rig() as it:
+        waits = socket.create_connection(("127.0.0.1", it.server.port))
+        waits.sendall(HEAD + b"Connection: close\r\n\r\n")
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with capture_logs() as told:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (waits.fileno() + 1, limits[1]))
+            try:
+                await asyncio.sleep(0.5)  # ten times the time after which it tries again
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert [each["reason"] for each in told] == ["Too many open files"]
+        assert not caplog.records
+        waits.setblocking(False)
+        async with asyncio.timeout(10):
+            assert await asyncio.get_running_loop().sock_recv(waits, 100)
+        waits.close()
