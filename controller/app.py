@@ -288,6 +288,7 @@ class Controller:
             keep("asterisk checks", self._asterisk.watch),
             keep("pulse", self._asterisk.feel_pulse),
             keep("store lock", self._keep_lock),
+            keep("store file", self.database.health.watch),
             keep("reconcile", self._reconciler.run),
             keep("audit", trail.run),
             keep("sessions", self.sessions.run),
@@ -335,7 +336,8 @@ class Controller:
             extra_routes=routes,
             kept=Kept(self.database, trail),
             warnings=lambda: warnings_of(
-                self.workers, self._tasks.failing, self.dialer.breakers, listing_fails=self._reconciler.listing_fails
+                *(self.workers, self._tasks.failing, self.dialer.breakers, self.database.health),
+                listing_fails=self._reconciler.listing_fails,
             ),
         )
 

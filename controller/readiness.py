@@ -4,12 +4,18 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from controller.outbound.trunk_breaker import TrunkBreakers
+from controller.store.health import StoreHealth
 from controller.worker_choice import unreached
 from controller.workers import Workers
 
 
 def warnings_of(
-    workers: Workers, failing: Iterable[str], breakers: TrunkBreakers, *, listing_fails: bool = False
+    workers: Workers,
+    failing: Iterable[str],
+    breakers: TrunkBreakers,
+    store: StoreHealth,
+    *,
+    listing_fails: bool = False,
 ) -> list[str]:
     """`failing`: names of tasks. `listing_fails`: Asterisk can't tell which channels it has."""
     listing = ["Asterisk can't list its channels; the log has more"] if listing_fails else []
@@ -20,4 +26,4 @@ def warnings_of(
         "queued call is placed over it for now"
         for each in breakers.all_suspended(datetime.now(UTC))
     )
-    return [*listing, *unstartable, *unreached(workers.all()), *tasks, *suspended]
+    return [*store.trouble(), *listing, *unstartable, *unreached(workers.all()), *tasks, *suspended]

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from controller.store import migrations
+from controller.store.health import StoreHealth
 from controller.store.tables import parsed_json
 
 log = structlog.get_logger()
@@ -80,9 +81,10 @@ class Database:
         self._url = url
         self._writer = asyncio.Lock()
         self._engine: AsyncEngine | None = None
+        self.health = StoreHealth()
 
     async def __aenter__(self) -> "Database":
-        self._engine = _engine(self._url)
+        self._engine = _engine(self._url, self.health)
         try:
             async with self._engine.begin() as connection:
                 was, now = await connection.run_sync(migrations.upgrade)
@@ -136,8 +138,15 @@ class Database:
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction, committed at the end unless something was raised. Raises StoreError, then nothing is kept, and
         SQLAlchemy's IntegrityError where a constraint forbids it."""
-        async with self._connected({"voiceai_writes": True}, self._writer) as connection:
-            yield connection
+        try:
+            async with self._connected({"voiceai_writes": True}, self._writer) as connection:
+                yield connection
+        except Unfit:
+            raise
+        except StoreError as error:
+            self.health.failed(str(error))
+            raise
+        self.health.written()
 
     @asynccontextmanager
     async def _connected(
@@ -190,7 +199,7 @@ def _words(error: Exception) -> str:
     return text.splitlines()[0] if text else "no answer in time" if isinstance(error, TimeoutError) else repr(error)
 
 
-def _engine(url: str) -> AsyncEngine:
+def _engine(url: str, health: StoreHealth) -> AsyncEngine:
     try:
         parsed = make_url(url)
         if parsed.drivername not in DRIVERS:
@@ -208,6 +217,8 @@ def _engine(url: str) -> AsyncEngine:
     if sqlite:
         _prepare_file(parsed.database)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        if (path := parsed.database) and path != ":memory:":
+            event.listen(engine.sync_engine, "connect", lambda *_: health.opened(path))
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
