@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 import structlog
 
 from bridge.contract import Provider
+from bridge.limited_warnings import FEW, LimitedWarnings
 from bridge.realtime import events
 from bridge.realtime.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.dialects import max_session_s
@@ -80,6 +81,7 @@ class Line:
         self._proxy: ProxySetting = proxy
         self._retries = Retries(providers, pace)
         self._log = _log.bind(call=call)
+        self._warnings = LimitedWarnings(self._log, FEW)
         self._call = call
         self._client: RealtimeClient | None = None
         self._trouble: asyncio.Future[ProviderError] | None = None
@@ -125,6 +127,7 @@ class Line:
                 error = await self._carry()
                 self._face.line_down(error)
         finally:
+            self._warnings.close()
             self._let_go()
             self._discard_spare()
             for farewell in list(self._farewells):
@@ -160,7 +163,8 @@ class Line:
 
     def _charge(self, error: ProviderError, away_s: float) -> float | None:
         """Write a failure down to the provider that was asked. Returns the seconds to wait; None: nobody is left."""
-        self._log.warning("no line to the AI", provider=self._asked.name, error=str(error), kind=error.kind)
+        told = {"provider": self._asked.name, "error": str(error), "kind": error.kind}
+        self._warnings.warning("no line to the AI", by=("provider", "kind"), **told)
         limit = error if isinstance(error, RateLimited) else None
         wait_s, waited = (limit.retry_s, limit.waited) if limit else (None, False)
         refused = error.kind != "transient"
@@ -259,7 +263,8 @@ class Line:
                 spare = await self._open_spare(provider)
             except ProviderError as error:
                 self._spare = None
-                self._log.warning("the line cannot be renewed yet", provider=provider.name, error=str(error))
+                told = {"provider": provider.name, "error": str(error)}
+                self._warnings.warning("the line cannot be renewed yet", by=("provider",), **told)
                 before, provider = provider, self._provider_after(provider, client, error)
                 await self._pause(self._pace.renew_pause_s if provider == before else 0.0)
                 continue

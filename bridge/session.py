@@ -23,6 +23,7 @@ import structlog
 from bridge import cast, contract, signals
 from bridge.conversation import Conversation
 from bridge.flight import Flight
+from bridge.limited_warnings import LimitedWarnings
 from bridge.line import Line, Opening
 from bridge.memory import Memory
 from bridge.playout import Playout
@@ -38,7 +39,7 @@ LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
 
 _SETUP = b'{"type": "session.update"'
-_ALARMING = (contract.Failed, contract.Reconnected, contract.AiWarning)
+_ALARMING = (contract.Failed, contract.AiWarning)
 
 _log = structlog.get_logger()
 
@@ -74,6 +75,7 @@ class Session:
         self._emit = emit
         self._clock = clock
         self._log = _log.bind(call=call)
+        self._warnings = LimitedWarnings(self._log)
         self._playout = Playout()
         self._conversation = Conversation(call, spec, self._playout)
         turns = self._conversation.turns
@@ -123,6 +125,7 @@ class Session:
                 await self._leg_closed()
         finally:
             self._shut("the session's task ended")
+            self._warnings.close()
         if self._crash is not None:
             raise self._crash
         ended = contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters())
@@ -350,7 +353,7 @@ class Session:
             case signals.CancelTimer(timer, subject):
                 self._timers.cancel(timer, subject)
             case signals.Note(text, fields):
-                self._log.warning(text, **fields)
+                self._warnings.warning(text, **fields)
             case signals.EndSession(kind, message, again):
                 self._upstream.client = None
                 self._line.fail(kind, message, again=again)
@@ -373,6 +376,8 @@ class Session:
         self._told_end = isinstance(event, contract.Ended)
         text, fields = line_of(event)
         write = self._log.warning if isinstance(event, _ALARMING) else self._log.debug
+        if isinstance(event, contract.Reconnected):
+            write = self._warnings.warning
         write(text, **fields)  # the controller logs the same, from the event
         self._emit(event)
 

@@ -21,7 +21,7 @@ from bridge.realtime import events
 from bridge.realtime.failures import AccountRefused, ModelRefused, RateLimited, SessionExpired, from_codes, is_benign
 from bridge.recent_ids import RecentIds
 from bridge.responses import ATTEMPTS, RETRY_S, Responses, Wish
-from bridge.signals import EndSession, Note, Outbox
+from bridge.signals import EndSession, Outbox
 from bridge.tools import ToolCalls
 
 MOST_CUTS = 5
@@ -116,9 +116,9 @@ class Setbacks:
         if isinstance(failure, AccountRefused | ModelRefused | SessionExpired):
             self._out.add(EndSession(failure.kind, str(failure)))
             return
-        text = "response.create was refused" if refused else "error event from the server"
-        code = error.code or error.type
-        self._out.add(Note(text, {"code": code, "param": error.param, "message_pii": error.message}))
+        what = "response.create was refused: " if refused else ""
+        where = f" ({error.param})" if error.param else ""
+        self._warnings.warn("server_error", (error.code, error.type), f"{what}{failure}{where}")
 
     # ------------------------------------------------------------ inside
 

@@ -8,7 +8,7 @@ are.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 from bridge.contract import CallEvent, Order, Provider
 from bridge.realtime.events import SessionUpdated
@@ -163,7 +163,7 @@ class Note:
     """A line for the log: static text, fields. Personal data only in a field ending in `_pii`."""
 
     text: str
-    fields: Mapping[str, str | int] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 Effect = Send | Emit | StartTimer | CancelTimer | EndSession | Note

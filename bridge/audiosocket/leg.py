@@ -20,6 +20,7 @@ from bridge.audiosocket import wire
 from bridge.audiosocket.check import MediaCheck
 from bridge.audiosocket.rates import OUR_RATE, Converter
 from bridge.clock import Cadence, Ticker
+from bridge.limited_warnings import LimitedWarnings
 
 FRAME_BYTES = wire.frame_bytes(OUR_RATE)
 BACKLOG_BYTES = 3 * (wire.HEADER_BYTES + FRAME_BYTES)
@@ -113,6 +114,7 @@ class Leg(asyncio.Protocol):
         self._rate = 0
         self._converter: Converter | None = None
         self._silence = wire.silence(OUR_RATE)
+        self._warnings = LimitedWarnings(log)
         self._dropped_in_a_row = 0
         self._ticks = 0
         self._half_frame_after = -1
@@ -283,6 +285,7 @@ class Leg(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > BACKLOG_BYTES:
             self._drop()
             return pcm is not None
+        self._warnings = LimitedWarnings(log)
         self._dropped_in_a_row = 0
         self.counters.frames_out += 1
         if self._converter is not None:
@@ -295,7 +298,8 @@ class Leg(asyncio.Protocol):
         self.counters.dropped_frames += 1
         self._dropped_in_a_row += 1
         if self._dropped_in_a_row == 1:
-            log.warning("media leg does not take its sound, dropping", call=self.call, peer=self.peer)
+            text = "media leg does not take its sound, dropping"
+            self._warnings.warning(text, by=("call",), call=self.call, peer=self.peer)
         if self._dropped_in_a_row >= STUCK_FRAMES:
             self._end("the peer does not read", fault=True)
 
@@ -317,6 +321,7 @@ class Leg(asyncio.Protocol):
         if self._reason is not None:
             return
         self._reason = reason
+        self._warnings.close()
         if self._handshake is not None:
             self._handshake.cancel()
         if self._cadence is not None:

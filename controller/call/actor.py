@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bridge import contract
+from bridge.limited_warnings import LimitedWarnings
 from controller import limits
 from controller.ari.bridges import join
 from controller.ari.rest import Ari, AriError, NotFound
@@ -21,6 +22,7 @@ from controller.call import dialplan, ending, loops, milestones, rtp, trace, vie
 from controller.call import messages as m
 from controller.call.adoption import Adopted
 from controller.call.changes import changes, standing
+from controller.call.command_failure import failure
 from controller.call.errand import Errand, dialling
 from controller.call.http_tool_tasks import HttpToolTasks
 from controller.call.legs import Legs, Lines, Unlimited
@@ -79,6 +81,7 @@ class CallActor:
         self._media_failures: Counter[str] = Counter()
         """How often Asterisk did not reach a worker (its boot id) for this call."""
         self._log = structlog.get_logger().bind(call=plan.call)
+        self._warnings = LimitedWarnings(self._log)
         self._overflowed = False
         self._left = False
         self._limit = asyncio.Timeout(None)  # of the work on inputs: over at once when the queue overflows
@@ -129,6 +132,7 @@ class CallActor:
             if not self._left:
                 self.call.abandon(_now(), "its event queue was full" if self._overflowed else None)
                 await asyncio.shield(self._tear_down())
+            self._warnings.close()
 
     async def _work(self) -> None:
         if self._adopted is None:
@@ -186,14 +190,15 @@ class CallActor:
             except (AriError, NoWorker, WorkerUnreachable, view.CallRefused, limits.Busy) as error:
                 gone = isinstance(error, NotFound)
                 self._observe(trace.did(self.id, command, error))
+                told = {"command": type(command).__name__, "reason": str(error)}
                 if isinstance(command, _TEARING_DOWN) or self.call.state in (State.ENDING, State.ENDED):
-                    self._log.warning("teardown incomplete", command=type(command).__name__, reason=str(error))
+                    self._warnings.warning("teardown incomplete", by=("command",), **told)
                 elif isinstance(command, _BEST_EFFORT) and not gone:
-                    self._log.warning("command failed", command=type(command).__name__, reason=str(error))
+                    self._warnings.warning("command failed", by=("command",), **told)
                 else:
-                    self._log.info("command failed", command=type(command).__name__, reason=str(error), gone=gone)
+                    self._log.info("command failed", **told, gone=gone)
                     # Next, before anything that is queued: the rest of the queue assumes that it was done.
-                    await self._take(_failure(command, error))
+                    await self._take(failure(command, error))
                     return
 
     async def _do(self, command: m.Command) -> None:
@@ -246,7 +251,7 @@ class CallActor:
             case m.Join(bridge, channels, instead):
                 await join(ari, bridge, channels, instead)
             case m.CountRtp() | m.Rejoin() | m.RestoreBridge():
-                await rtp.carry_out(ari, self.id, command, self.put)
+                await rtp.carry_out(ari, command, self.put, self._warnings)
             case m.CreateBridge() | m.Dial() | m.OpenMedia() | m.Snoop():
                 await self._make(command)
             case m.Refer(channel, to, leg, trunk):
@@ -391,10 +396,3 @@ class CallActor:
             ending.confirmed(self.call)
         if self._last_change is not None:
             self._observe(self._last_change)
-
-
-def _failure(command: m.Command, error: Exception) -> m.CommandFailed:
-    """Status 500 to a Dial is "Allocation failed": its endpoint is unknown, or none of its contacts answers. To an
-    OpenMedia it is that nobody accepts at the worker's address."""
-    no_way = isinstance(command, m.Dial | m.OpenMedia) and isinstance(error, AriError) and error.status == 500
-    return m.CommandFailed(command, str(error), isinstance(error, NotFound), isinstance(error, limits.Busy), no_way)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
+from bridge.limited_warnings import FEW, LimitedWarnings
 from controller.call import messages as m
 from controller.request_failure import RequestFailure
 from controller.tools.http import Answer, HttpTools
@@ -23,6 +24,7 @@ class HttpToolTasks:
         self._done = done
         self._running: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger().bind(call=call)
+        self._warnings = LimitedWarnings(self._log, FEW)
 
     def start(self, command: m.StartTool) -> None:
         task = asyncio.create_task(self._run(command), name=f"tool {command.name} of {self._call}")
@@ -30,12 +32,14 @@ class HttpToolTasks:
         task.add_done_callback(self._running.discard)
 
     def cancel(self) -> None:
+        """The call ends."""
         for task in self._running:
             task.cancel()
+        self._warnings.close()
 
     async def _run(self, command: m.StartTool) -> None:
         try:
-            answer = await self._tools.run(self._call, command.name, command.arguments)
+            answer = await self._tools.run(self._call, command.name, command.arguments, self._warnings)
         except Exception:  # the top of this task: the model is answered whatever happens
             self._log.exception("tool failed: an error of ours", tool=command.name)
             answer = Answer(False, "The tool failed.", RequestFailure("internal"))

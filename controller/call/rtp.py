@@ -3,39 +3,41 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-import structlog
-
+from bridge.limited_warnings import LimitedWarnings
 from controller.ari.errors import NotFound, Refused
 from controller.ari.rest import Ari
 from controller.call import messages as m
 
-log = structlog.get_logger()
-
 
 async def carry_out(
-    ari: Ari, call: str, command: m.CountRtp | m.Rejoin | m.RestoreBridge, put: Callable[[m.Input], None]
+    ari: Ari,
+    command: m.CountRtp | m.Rejoin | m.RestoreBridge,
+    put: Callable[[m.Input], None],
+    warnings: LimitedWarnings,
 ) -> None:
     """What was counted is `put` as an input. A leg that is gone is no error: its end is told otherwise."""
     match command:
         case m.CountRtp(channel):
             put(await _counted(ari, channel))
         case m.Rejoin(bridge, channel):
-            log.warning("Asterisk drops the sound that a leg sends; the leg joins anew", call=call, channel=channel)
+            text = "Asterisk drops the sound that a leg sends; the leg joins anew"
+            warnings.warning(text, by=("channel",), channel=channel)
             with suppress(NotFound):
                 # In one step: what the agent says goes on without a gap.
                 await ari.add_channel(bridge, channel)
         case m.RestoreBridge(bridge, channels):
-            await _restored(ari, call, bridge, channels)
+            await _restored(ari, bridge, channels, warnings)
 
 
-async def _restored(ari: Ari, call: str, bridge: str, channels: tuple[str, ...]) -> None:
+async def _restored(ari: Ari, bridge: str, channels: tuple[str, ...], warnings: LimitedWarnings) -> None:
     with suppress(NotFound):
         there = (await ari.bridge(bridge)).channels
         for channel in channels:
             if channel not in there:
                 with suppress(NotFound, Refused):
                     await ari.add_channel(bridge, channel)
-                    log.warning("a leg was not in the bridge of its call; it has joined", call=call, channel=channel)
+                    text = "a leg was not in the bridge of its call; it has joined"
+                    warnings.warning(text, by=("channel",), channel=channel)
 
 
 async def _counted(ari: Ari, channel: str) -> m.RtpCounted:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import structlog
 
+from bridge.limited_warnings import LimitedWarnings
 from bridge.strict_json import well_formed
 from controller import http_exchange
 from controller.config_agents import HttpTool
@@ -78,8 +79,10 @@ class HttpTools:
     def __contains__(self, name: str) -> bool:
         return name in self._tools
 
-    async def run(self, call: str, name: str, arguments: Mapping[str, Any]) -> Answer:
-        """Within the tool's timeout. Whatever goes wrong is an answer too."""
+    async def run(
+        self, call: str, name: str, arguments: Mapping[str, Any], warnings: LimitedWarnings | None = None
+    ) -> Answer:
+        """Within the tool's timeout. Whatever goes wrong is an answer too. `warnings`: of the call."""
         tool, host = self._tools[name], ""
         started = asyncio.get_running_loop().time()
         try:
@@ -91,13 +94,13 @@ class HttpTools:
         except RequestFailed as error:
             answer = Answer(False, _for_the_model(error.failure), error.failure)
         took = round((asyncio.get_running_loop().time() - started) * 1000)
-        self._tell(call, name, host, took, answer)
+        self._tell(call, name, host, took, answer, warnings or LimitedWarnings(log))
         return answer
 
     async def close(self) -> None:
         await self._exchange.close()
 
-    def _tell(self, call: str, name: str, host: str, took: int, answer: Answer) -> None:
+    def _tell(self, call: str, name: str, host: str, took: int, answer: Answer, warnings: LimitedWarnings) -> None:
         told: dict[str, Any] = {"call": call, "tool": name, "ok": answer.ok, "ms": took}
         told["characters"] = len(answer.output)
         if (failure := answer.failure) is None:
@@ -109,7 +112,7 @@ class HttpTools:
             log.info("tool ran", **told)
             return
         status = {} if failure.status is None else {"status": failure.status}
-        log.warning("tool ran", **told, host=host, **status, detail=failure.detail)
+        warnings.warning("tool ran", by=("tool", "reason"), **told, host=host, **status, detail=failure.detail)
 
     async def _ask(self, tool: HttpTool, request: Request) -> Answer:
         """Raises RequestFailed."""

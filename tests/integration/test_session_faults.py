@@ -1,11 +1,14 @@
 """What goes wrong: each way ends with the right word to the controller and with nothing left behind."""
 
 import asyncio
+from collections import Counter
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge import signals
-from bridge.contract import AiWarning, Ended, Failed, Ready
+from bridge.contract import AiWarning, Ended, Failed, Ready, Reconnected
+from bridge.limited_warnings import FEW
 from bridge.session import Session
 from demo.realtime.brain import ToneBrain
 from demo.realtime.faults import Close, Delivery, Drop, Script, Send, Skip, Stall, after, answer, before, error, refuse
@@ -185,3 +188,31 @@ async def test_a_rate_limit_is_waited_for_on_one_connection_and_a_cut_reply_goes
         assert (await rig.wait(AiWarning, 2)).kind == "response_incomplete"
         await rig.until(lambda: rig.session._playout.remaining_ms >= 800)
         assert (server.attempts, rig.of(Failed)) == (1, [])
+
+
+async def test_a_server_that_repeats_itself_writes_few_lines_and_totals() -> None:
+    """Errors, events that are none, failed transcriptions, responses that never came, connections that break."""
+    odd = [
+        error("odd", "No item 'item_1'."),
+        Send({"type": "response.output_audio.delta", "delta": "AAAA"}),
+        Send({"type": "conversation.item.input_audio_transcription.failed", "item_id": "i", "error": {"code": "x"}}),
+        Send({"type": "mcp_list_tools.failed", "item_id": "m"}),
+        Send({"type": "response.done", "response": {"id": "r", "status": "failed"}}),
+        Send("{"),
+    ]
+    faults: list[Script] = [after("response.done", *odd * 100, Drop()), AT_ONCE]
+    server = StandIn(ToneBrain([Say("hello", 0.2)]), faults=faults)
+    with capture_logs() as lines:
+        async with server, call(server, greeting="hello") as (rig, _):
+            for number in range(1, 12):
+                await rig.wait(Reconnected, number)
+                rig.listen(0.4)
+                rig.session.caller_digit("1")
+                rig.session.caller_digit("#")
+    warned = [line for line in lines if line["log_level"] == "warning"]
+    told = Counter(line["event"] for line in warned)
+    assert (told["no line to the AI"], told["line to the AI is back"]) == (FEW + 1, 2)
+    assert sum(told.values()) < 60
+    totals = [line["total"] for line in warned if "total" in line]
+    assert len(totals) == 2
+    assert min(totals) >= 11

@@ -18,6 +18,7 @@ BRIDGE_DOORS = {
     "bridge.contract",
     "bridge.spec",
     "bridge.log",
+    "bridge.limited_warnings",
     "bridge.notify",
     "bridge.trust",
     "bridge.proxies",

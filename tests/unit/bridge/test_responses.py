@@ -1,6 +1,6 @@
 """One response at a time, whoever asks for it; and the recovery from each way in which one can go wrong."""
 
-from bridge.contract import ServerVad
+from bridge.contract import AiWarning, ServerVad
 from bridge.realtime import events
 from bridge.responses import ATTEMPTS, CANCEL_S, REQUEST_S, STUCK_S, State
 from bridge.signals import Closing, Digit, Greet, Timer
@@ -257,7 +257,9 @@ def test_errors_of_a_race_are_counted_and_others_noted() -> None:
     stage.feed(events.ServerError("invalid_request_error", "", "is already shorter than 3760ms", "", "truncate_1"))
     assert (stage.conversation.setbacks.benign_errors, stage.notes, stage.ended) == (2, [], [])
     stage.feed(events.ServerError("invalid_request_error", "unknown_parameter", "x", "session.x", ""))
-    assert [note.fields["param"] for note in stage.notes] == ["session.x"]
+    assert [(each.kind, each.code, "session.x" in each.detail) for each in stage.told_of(AiWarning)] == [
+        ("server_error", "unknown_parameter", True)
+    ]
     assert stage.ended == []
 
 

@@ -103,7 +103,7 @@ class FakeTools:
         self.started = asyncio.Event()
         self.cancelled = 0
 
-    async def run(self, _: str, name: str, arguments: Mapping[str, Any]) -> Answer:
+    async def run(self, _: str, name: str, arguments: Mapping[str, Any], __: object = None) -> Answer:
         self.asked.append((name, arguments))
         self.started.set()
         try:

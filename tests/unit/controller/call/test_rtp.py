@@ -3,7 +3,10 @@
 from typing import Any, cast
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
+from bridge.limited_warnings import LimitedWarnings
 from controller.ari.errors import NotFound, Refused
 from controller.ari.resources import Bridge, RtpStatistics
 from controller.ari.rest import Ari
@@ -36,7 +39,7 @@ class Pbx:
 
 async def done(pbx: Pbx, command: m.CountRtp | m.Rejoin | m.RestoreBridge) -> list[m.Input]:
     put: list[m.Input] = []
-    await rtp.carry_out(cast(Ari, pbx), "call", command, put.append)
+    await rtp.carry_out(cast(Ari, pbx), command, put.append, LimitedWarnings(structlog.get_logger()))
     return put
 
 
@@ -48,6 +51,18 @@ async def test_a_leg_joins_the_bridge_in_which_it_is() -> None:
     pbx = Pbx()
     assert await done(pbx, m.Rejoin("b", "c")) == []
     assert pbx.added == [("b", "c")]
+
+
+async def test_a_caller_who_makes_a_leg_join_again_and_again_writes_a_few_lines_and_a_total() -> None:
+    warnings, pbx = LimitedWarnings(structlog.get_logger()), Pbx()
+    put: list[m.Input] = []
+    with capture_logs() as lines:
+        for _ in range(60):
+            await rtp.carry_out(cast(Ari, pbx), m.Rejoin("b", "c"), put.append, warnings)
+        warnings.close()
+    assert len(pbx.added) == 60
+    assert len(lines) == 2
+    assert (lines[-1]["channel"], lines[-1]["total"]) == ("c", 60)
 
 
 @pytest.mark.parametrize("kind", [Refused, NotFound])
