@@ -167,7 +167,8 @@ def _report(calls: int, figures: dict[str, Any], seen: Seen, ended: list[dict[st
     others = {name: value for name, value in percent.items() if not name.startswith("worker")}
     per_call = {name: round(value / calls, 4) for name, value in {"worker": worker, **others}.items()}
     gaps = [(b - a) * 1000 for times in seen.arrivals for a, b in pairwise(times)]
-    lost = sum(line.get("late_frames", 0) + line.get("dropped_frames", 0) for line in ended)
+    losses = ("late_frames", "dropped_frames", "late_frames_out", "dropped_frames_out")
+    lost = sum(line.get(name, 0) for line in ended for name in losses)
     return {
         "calls": calls,
         "cpu_pct_per_call": per_call,

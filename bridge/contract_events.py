@@ -272,9 +272,19 @@ class Counters(Shape):
     """What one session did, told once at its end."""
 
     frames_in: int = 0
+    """20 ms each, from the caller."""
     frames_out: int = 0
+    """To the caller, silence too."""
+    speech_frames_out: int = 0
+    """Those of them with sound of the agent."""
     late_frames: int = 0
+    """Of the caller, dropped because they came late."""
     dropped_frames: int = 0
+    """Of the caller, not taken by the AI's connection."""
+    late_frames_out: int = 0
+    """To the caller, never sent: the worker stood still."""
+    dropped_frames_out: int = 0
+    """To the caller, not taken by Asterisk."""
     barge_ins: int = 0
     false_barge_ins: int = 0
     turns: int = 0

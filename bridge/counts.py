@@ -55,8 +55,9 @@ class Counts:
         self._tools = self._counter("tool_calls", "Tools that the AI asked for.")
         self._tokens = self._counter("ai_tokens", "As the provider counts them.", "kind")
         self._frames = self._counter("frames", "20 ms frames of calls that ended, from and to Asterisk.", "direction")
-        self._late = self._counter("caller_frames_late", "Caller's frames dropped because they came late.")
-        self._dropped = self._counter("caller_frames_dropped", "Caller's frames that the AI connection did not take.")
+        self._speech = self._counter("speech_frames", "Of those to Asterisk, frames with sound of the agent.")
+        self._late = self._counter("frames_late", "Frames left out because they came late.", "direction")
+        self._dropped = self._counter("frames_dropped", "Frames that the other side did not take in time.", "direction")
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
         return Counter(name, what, labels, namespace=NAMESPACE, registry=self._registry)
@@ -94,8 +95,11 @@ class Counts:
         self._ended.inc()
         self._frames.labels("in").inc(counters.frames_in)
         self._frames.labels("out").inc(counters.frames_out)
-        self._late.inc(counters.late_frames)
-        self._dropped.inc(counters.dropped_frames)
+        self._speech.inc(counters.speech_frames_out)
+        self._late.labels("in").inc(counters.late_frames)
+        self._late.labels("out").inc(counters.late_frames_out)
+        self._dropped.labels("in").inc(counters.dropped_frames)
+        self._dropped.labels("out").inc(counters.dropped_frames_out)
         self._false_cuts.inc(counters.false_barge_ins)
 
 

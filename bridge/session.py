@@ -16,13 +16,14 @@ becomes of the call (controller).
 import asyncio
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 
 from bridge import cast, contract, signals
 from bridge.conversation import Conversation
 from bridge.flight import Flight
+from bridge.leg_counts import Leg, LegCounts
 from bridge.limited_warnings import LimitedWarnings
 from bridge.line import Line, Opening
 from bridge.memory import Memory
@@ -42,17 +43,6 @@ _SETUP = b'{"type": "session.update"'
 _ALARMING = (contract.Failed, contract.AiWarning)
 
 _log = structlog.get_logger()
-
-
-class Leg(Protocol):
-    """The media leg, as far as a session uses it (`bridge.audiosocket.server`)."""
-
-    @property
-    def late_frames(self) -> int: ...
-    @property
-    def dropped_frames(self) -> int: ...
-    def close(self, reason: str) -> None: ...
-    def hasten(self) -> None: ...
 
 
 class Session:
@@ -94,8 +84,8 @@ class Session:
         self._timers = Timers(lambda timer, subject: self._feed(signals.TimerFired(timer, subject)))
         self._greet, self._greet_due = signals.Greet(), False
         self._failed = False
-        self._leg_lost_frames = (0, 0)
-        """Late and dropped ones of a leg that is gone."""
+        self._to_caller = LegCounts()
+        """Frames over legs that are gone."""
         self._reconnects = 0
         self._reason: str | None = None
         self._closing = asyncio.Event()
@@ -290,8 +280,7 @@ class Session:
             self._tell(contract.DigitPressed(call=self.call, digit=digit))
 
     def media_gone(self, reason: str) -> None:
-        if self._leg is not None:
-            self._leg_lost_frames = (self._leg.late_frames, self._leg.dropped_frames)
+        self._to_caller = self._to_caller.plus(self._leg)
         self._leg = None
         self._leg_gone.set()
         self._tell(contract.MediaGone(call=self.call, reason=reason))
@@ -383,12 +372,15 @@ class Session:
 
     def _counters(self) -> contract.Counters:
         conversation = self._conversation
-        late, dropped = self._leg_lost_frames
+        to_caller = self._to_caller.plus(self._leg)
         return contract.Counters(
             frames_in=self._upstream.frames,
-            frames_out=self._playout.counters.frames,
-            late_frames=self._uplink.late_frames + late,
-            dropped_frames=self._line.dropped_frames + dropped,
+            late_frames=self._uplink.late_frames,
+            dropped_frames=self._line.dropped_frames,
+            frames_out=to_caller.sent,
+            speech_frames_out=self._playout.counters.frames,
+            late_frames_out=to_caller.late,
+            dropped_frames_out=to_caller.dropped,
             barge_ins=conversation.interruptions.count,
             false_barge_ins=conversation.doubts.false_barge_ins,
             turns=conversation.turns.count,

@@ -94,8 +94,10 @@ class Metrics:
         )
         self._cut = self._histogram("barge_in_cut_seconds", "From speech_started to silence.", CUT_BUCKETS)
         self._false_cuts = self._counter("false_barge_ins", "Interruptions after which the caller said nothing.")
-        self._late = self._counter("caller_frames_late", "Caller's frames dropped because they came late.")
-        self._dropped = self._counter("caller_frames_dropped", "Caller's frames that the AI connection did not take.")
+        self._frames = self._counter("frames", "20 ms frames of sessions that ended.", "direction")
+        self._speech = self._counter("speech_frames", "Of those to Asterisk, frames with sound of the agent.")
+        self._late = self._counter("frames_late", "Frames left out because they came late.", "direction")
+        self._dropped = self._counter("frames_dropped", "Frames that the other side did not take in time.", "direction")
         self._recordings = self._counter("recordings", "Recordings completed.")
         self._recorded = self._counter("recorded_seconds", "Length of all completed recordings.")
 
@@ -187,8 +189,16 @@ class Metrics:
                 self._recorded.inc(event.seconds)
             case contract.Ended(counters=counters):
                 self._false_cuts.inc(counters.false_barge_ins)
-                self._late.inc(counters.late_frames)
-                self._dropped.inc(counters.dropped_frames)
+                self._over(counters)
+
+    def _over(self, counters: contract.Counters) -> None:
+        self._frames.labels("in").inc(counters.frames_in)
+        self._frames.labels("out").inc(counters.frames_out)
+        self._speech.inc(counters.speech_frames_out)
+        self._late.labels("in").inc(counters.late_frames)
+        self._late.labels("out").inc(counters.late_frames_out)
+        self._dropped.labels("in").inc(counters.dropped_frames)
+        self._dropped.labels("out").inc(counters.dropped_frames_out)
 
     def _used(self, used: contract.Used) -> None:
         for kind, tokens in used.usage.items():

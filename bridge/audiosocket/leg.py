@@ -127,6 +127,11 @@ class Leg(asyncio.Protocol):
         return self._reason is None
 
     @property
+    def sent_frames(self) -> int:
+        """To Asterisk, silence too."""
+        return self.counters.frames_out
+
+    @property
     def late_frames(self) -> int:
         """Frames never sent because this process stalled for longer than is caught up."""
         return self._cadence.skipped if self._cadence is not None else 0

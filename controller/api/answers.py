@@ -212,10 +212,16 @@ class CountersAnswer(Answer):
     """That came from the caller."""
     frames_out: int
     """That were sent to the caller, silence too."""
+    speech_frames_out: int
+    """Those of them with sound of the agent."""
     late_frames: int
     """Of the caller, dropped because they came late."""
     dropped_frames: int
     """Of the caller, dropped because the AI's connection did not take them."""
+    late_frames_out: int
+    """To the caller, never sent because the worker stood still."""
+    dropped_frames_out: int
+    """To the caller, dropped because Asterisk did not take them."""
     barge_ins: int
     false_barge_ins: int
     """After which the caller said nothing."""

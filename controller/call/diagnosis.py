@@ -177,6 +177,12 @@ def _sound(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
     if counters.dropped_frames > LOST_FRAMES:
         fix = "The network to the provider is too slow or stalls."
         yield Reason(f"{counters.dropped_frames / 50:.1f} s of the caller did not get through to the AI.", fix)
+    if counters.late_frames_out > LOST_FRAMES:
+        fix = "The worker's machine is overloaded or stood still: see tick lateness."
+        yield Reason(f"{counters.late_frames_out / 50:.1f} s to the caller were never sent.", fix)
+    if counters.dropped_frames_out > LOST_FRAMES:
+        fix = "Asterisk, or the network from the worker to it, stalls."
+        yield Reason(f"{counters.dropped_frames_out / 50:.1f} s to the caller were not taken by Asterisk.", fix)
     call = detail.call
     talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
     heard = any(said.who == "caller" for said in detail.transcript) or call.turns > 0

@@ -112,10 +112,10 @@ class Dialer:
                 errand = self._under_way[call]
                 if not errand.got_through:
                     errand.got_through = True
-                    self._got_through(errand.trunk)
+                    self._got_through(errand.trunk, call)
 
-    def _got_through(self, trunk: str) -> None:
-        if self.breakers.got_through(trunk):
+    def _got_through(self, trunk: str, call: str) -> None:
+        if self.breakers.got_through(trunk, call):
             log.info("the trunk works again; queued calls are placed over it", trunk=trunk)
             self.wake()
 
@@ -291,7 +291,8 @@ class Dialer:
         fault = fault_of(attempt.result, attempt.sip_status, got_through=through, rang_s=rang, timeout=timeout)
         if fault is None:
             if not through:  # how a conversation ends says nothing of the trunk at this moment
-                self._got_through(trunk)
+                self._got_through(trunk, errand.entry.id)
+            self.breakers.ended(trunk, errand.entry.id)
             return None
         opened, due_at = self.breakers.failed(trunk, errand.entry.id, fault, now)
         if opened:

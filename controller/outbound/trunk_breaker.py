@@ -9,7 +9,7 @@ nothing of the queue: the dialer asks before each call, and tells how each went.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.call.outcome import Outcome
@@ -72,6 +72,8 @@ class _Breaker:
     until: datetime | None = None
     probe: str | None = None
     last: Fault | None = None
+    rang: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of calls whose ringing closed it: the faults and pauses until then."""
 
     def open(self, now: datetime) -> datetime:
         wait = min(self.settings.pause_s * 2.0 ** min(self.pauses, 32), self.settings.longest_pause_s)
@@ -111,16 +113,27 @@ class TrunkBreakers:
         it.probe = call
         return True
 
-    def got_through(self, trunk: str) -> bool:
-        """A telephone rings, or the network has given an answer of its own. True: the trunk was suspended until now."""
+    def got_through(self, trunk: str, call: str) -> bool:
+        """A telephone rings, there is early media, or the network has given an answer of its own. True: the trunk was
+        suspended until now."""
         it = self._breakers.get(trunk)
-        return it is not None and it.close()
+        if it is None:
+            return False
+        if it.faults:
+            it.rang[call] = it.faults, it.pauses
+        return it.close()
+
+    def ended(self, trunk: str, call: str) -> None:
+        """The trunk was not at fault in it."""
+        if (it := self._breakers.get(trunk)) is not None:
+            it.rang.pop(call, None)
 
     def without_answer(self, trunk: str, call: str) -> None:
         """The call ended before the trunk had its say: another one has to try it."""
         it = self._breakers.get(trunk)
         if it is not None and it.probe == call:
             it.probe = None
+        self.ended(trunk, call)
 
     def failed(self, trunk: str, call: str, fault: Fault, now: datetime) -> tuple[bool, datetime | None]:
         """Whether the trunk is suspended (again) by this, and from when this call may be placed again, as if it had not
@@ -128,7 +141,8 @@ class TrunkBreakers:
         it = self._breakers.get(trunk)
         if it is None:
             return False, None
-        it.faults, it.last = it.faults + 1, fault
+        faults, pauses = it.rang.pop(call, (0, 0))  # it rang, or there was early media, and the trunk failed after all
+        it.faults, it.pauses, it.last = max(it.faults, faults) + 1, max(it.pauses, pauses), fault
         opened = it.probe == call or (it.until is None and it.faults >= it.settings.faults)
         until = it.open(now) if opened else it.until
         # Later than the others: the next call that tries the trunk is to be another one.

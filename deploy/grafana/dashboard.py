@@ -67,8 +67,9 @@ ROWS: dict[str, list[Panel]] = {
         Panel("Interruptions", "And those after which the caller said nothing.", "cps", {
             "all": rate("voiceai_barge_in_cut_seconds_count"), "false": rate("voiceai_false_barge_ins_total"),
         }),
-        Panel("Caller's sound lost", "20 ms frames.", "cps", {
-            "late": rate("voiceai_caller_frames_late_total"), "not taken": rate("voiceai_caller_frames_dropped_total"),
+        Panel("Sound lost", "20 ms frames; in: of the caller, out: to the caller.", "cps", {
+            "late {{direction}}": rate("voiceai_frames_late_total", "direction"),
+            "not taken {{direction}}": rate("voiceai_frames_dropped_total", "direction"),
         }),
         Panel("Tools, p95", "The model's call to its answer.", "s", {
             "{{tool}}": f"histogram_quantile(0.95, {rate('voiceai_tool_seconds_bucket', 'tool, le')})",

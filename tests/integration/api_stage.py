@@ -22,6 +22,7 @@ from controller.call import view
 from controller.config_api import Pace, Scope, Token
 from controller.outbound.entry import Status
 from controller.outbound.orders import Summary, Wish
+from controller.outbound.trunk_breaker import SuspendedTrunk
 from controller.store.database import Database
 from tests.peers.stores import store_at
 
@@ -140,6 +141,7 @@ class FakeOrders:
     calls: FakeCalls
     waiting: dict[str, view.CallView] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
+    suspended: tuple[SuspendedTrunk, ...] = ()
 
     def add(self, **changes: Any) -> view.CallView:
         queue = view.QueueView(len(self.waiting) + 1, "queued", 0, STARTED, STARTED, "ops")
@@ -172,7 +174,7 @@ class FakeOrders:
         return list(self.waiting.values())[:limit]
 
     async def summary(self) -> Summary:
-        return Summary({Status.QUEUED: len(self.waiting)}, frozenset(self.paused))
+        return Summary({Status.QUEUED: len(self.waiting)}, frozenset(self.paused), self.suspended)
 
     async def pause(self, trunk: str | None, *, by: str) -> Summary:
         self.calls.note("pause", trunk=trunk, by=by)

@@ -35,7 +35,7 @@ class Leg:
         self._session = session
         self.closed: str | None = None
         self.hastened = 0
-        self.late_frames = self.dropped_frames = 0
+        self.sent_frames = self.late_frames = self.dropped_frames = 0
 
     def hasten(self) -> None:
         self.hastened += 1

@@ -7,6 +7,7 @@ import pytest
 
 from controller.call import view
 from controller.outbound.entry import Status
+from controller.outbound.trunk_breaker import SuspendedTrunk
 from controller.store.database import StoreError
 from tests.integration.api_stage import STARTED, stage
 
@@ -33,6 +34,16 @@ async def test_the_queue_is_listed() -> None:
         assert body["next"] == 2
         assert body["counts"] == {"queued": 3, "dialling": 0, "ended": 0}
         assert (body["paused"], body["paused_trunks"]) == (False, [])
+
+
+async def test_a_trunk_that_fails_again_and_again_is_told() -> None:
+    async with stage() as it:
+        it.orders.suspended = (SuspendedTrunk("main", STARTED, 5, STARTED, False, "congestion", 503),)
+        for method, path in (("GET", "/v1/queue"), ("POST", "/v1/queue/pause")):
+            async with it.request(method, path, json={} if method == "POST" else None) as answer:
+                told = (await answer.json())["suspended_trunks"]
+            facts = {"faults": 5, "probing": False, "outcome": "congestion", "sip_status": 503}
+            assert told == [{"trunk": "main", "since": AT, "next_probe_at": AT, **facts}]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from controller.call.trace import Traces
 from controller.cli import app
 from controller.client import ApiProblem, Client, Unreachable
 from controller.config_records import Records
+from controller.outbound.trunk_breaker import SuspendedTrunk
 from controller.workers import UnknownWorker, Worker
 from tests.integration import test_events_stream as live
 from tests.integration.api_stage import ADMIN, STARTED, Stage, stage
@@ -129,6 +130,10 @@ async def test_calls_are_listed_with_filters() -> None:
 
 async def test_the_queue_and_who_did_that() -> None:
     async with stage(store=True) as it:
+        it.orders.suspended = (SuspendedTrunk("main", STARTED, 5, STARTED, False, "congestion", 503),)
+        told = " ".join((await said(it, "queue")).split())
+        assert "failing: main: congestion (SIP 503), tried again at" in told
+        it.calls.asked.clear()
         await said(it, "queue", "pause", "--trunk", "main")
         await said(it, "queue", "resume")
         assert [verb for verb, _ in it.calls.asked] == ["pause", "resume"]

@@ -20,7 +20,7 @@ from demo.realtime.brain import ToneBrain
 from demo.realtime.faults import Delivery
 from demo.realtime.reply import CallTool, Part, Say, tone
 from demo.realtime.server import StandIn
-from tests.integration.session_rig import Rig, call
+from tests.integration.session_rig import Leg, Rig, call
 from tests.openai_shapes import check_client
 
 AT_ONCE = Delivery(pace=0)
@@ -216,6 +216,20 @@ async def test_sound_that_comes_late_in_a_lump_is_dropped() -> None:
         ended = await rig.end()
         assert 15 <= ended.counters.late_frames <= 25
         assert ended.counters.frames_in == 25
+
+
+async def test_frames_are_counted_by_direction_over_all_legs_of_a_call() -> None:
+    async with StandIn(ToneBrain([Say("hello", 0.2)]), faults=[AT_ONCE]) as server, call(server) as (rig, _):
+        await rig.feed(tone(0.1, 300))
+        rig.leg.sent_frames, rig.leg.late_frames, rig.leg.dropped_frames = 100, 3, 4
+        rig.leg.close("the leg is taken again")
+        rig.leg = Leg(rig.session)
+        rig.session.media_connected(rig.leg)
+        rig.leg.sent_frames, rig.leg.late_frames, rig.leg.dropped_frames = 50, 1, 0
+        counted = (await rig.end()).counters
+    assert (counted.frames_in, counted.late_frames, counted.dropped_frames) == (5, 0, 0)
+    assert (counted.frames_out, counted.late_frames_out, counted.dropped_frames_out) == (150, 4, 4)
+    assert counted.speech_frames_out <= 10
 
 
 @pytest.mark.parametrize("moment", ["before ready", "after ready"])

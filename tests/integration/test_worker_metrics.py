@@ -8,9 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from bridge import contract
+from bridge.counts import Counts, Now
 from bridge.worker import Worker
 from demo.ports import free_port
 from tests.integration.test_worker_link import OPTIONS, PATIENCE, at, prepared, running
@@ -52,6 +54,21 @@ async def test_a_call_is_counted_and_promtool_has_nothing_to_say() -> None:
             assert after.headers["content-type"].startswith("text/plain; version=")
             await no_complaint(after.text)
             assert worker.address[1] != port
+
+
+def test_frames_are_counted_by_direction() -> None:
+    registry = CollectorRegistry()
+    counts = Counts(registry, "w1", lambda: Now(contract.Load(), 1, True))
+    inwards = {"frames_in": 50, "late_frames": 3, "dropped_frames": 4}
+    outwards = {"frames_out": 60, "speech_frames_out": 20, "late_frames_out": 5, "dropped_frames_out": 6}
+    counts.hear(contract.Ended(call="c", reason="", counters=contract.Counters.model_validate(inwards | outwards)))
+    told = {
+        (name, way): registry.get_sample_value(f"voiceai_bridge_{name}_total", {"direction": way})
+        for name in ("frames", "frames_late", "frames_dropped")
+        for way in ("in", "out")
+    }
+    assert list(told.values()) == [50, 60, 3, 5, 4, 6]
+    assert registry.get_sample_value("voiceai_bridge_speech_frames_total") == 20
 
 
 async def no_complaint(text: str) -> None:

@@ -27,8 +27,10 @@ def busy(number: str) -> bool:
 class Crowd(asyncio.DatagramProtocol):
     """`async with Crowd(port) as crowd:` listens on 127.0.0.1."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, ringing: str = "180 Ringing", refusal: str = "", rings: float = RINGS) -> None:
+        """`ringing`: what they say first; 183 is with early media. `refusal`: all of them refuse so."""
         self._port = port
+        self.ringing, self.refusal, self.rings = ringing, refusal, rings
         self._calls: dict[str, tuple[str, Headers]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -69,13 +71,13 @@ class Crowd(asyncio.DatagramProtocol):
         assert number is not None
         again = call in self._calls
         self._calls[call] = (number[1], headers)
-        self._answer("180 Ringing", headers, addr)
+        self._answer(self.ringing, headers, addr, _SDP if self.ringing.startswith("183") else "")
         if not again:
-            self._later(RINGS, call, self._pick_up, headers, addr)
+            self._later(self.rings, call, self._pick_up, headers, addr)
 
     def _pick_up(self, call: str, headers: Headers, addr: tuple[str, int]) -> None:
-        if busy(self._calls[call][0]):
-            self._answer("486 Busy Here", headers, addr)
+        if self.refusal or busy(self._calls[call][0]):
+            self._answer(self.refusal or "486 Busy Here", headers, addr)
             return
         self._answer("200 OK", headers, addr, _SDP)
         self._later(LISTENS, call, self._hang_up, headers, addr)

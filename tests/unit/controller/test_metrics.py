@@ -141,12 +141,23 @@ class Meter:
         ),
         (
             contract.Ended(
-                call=CALL, reason="", counters=contract.Counters(false_barge_ins=2, late_frames=3, dropped_frames=4)
+                call=CALL,
+                reason="",
+                counters=contract.Counters(
+                    false_barge_ins=2,
+                    **{"frames_in": 50, "late_frames": 3, "dropped_frames": 4},
+                    **{"frames_out": 60, "speech_frames_out": 20, "late_frames_out": 5, "dropped_frames_out": 6},
+                ),
             ),
             {
                 ("false_barge_ins_total", ()): 2,
-                ("caller_frames_late_total", ()): 3,
-                ("caller_frames_dropped_total", ()): 4,
+                ("frames_total", ("in",)): 50,
+                ("frames_total", ("out",)): 60,
+                ("speech_frames_total", ()): 20,
+                ("frames_late_total", ("in",)): 3,
+                ("frames_late_total", ("out",)): 5,
+                ("frames_dropped_total", ("in",)): 4,
+                ("frames_dropped_total", ("out",)): 6,
             },
         ),
         (contract.Said(call=CALL, who="caller", text="hello", item="i"), {}),

@@ -78,5 +78,6 @@ function pauses(found, trunks, refresh) {
   const all = found.paused ? act("Go on calling", "resume", {}) : act("Pause all", "pause", {});
   const each = trunks.length < 2 ? [] : trunks.map((trunk) => (found.paused_trunks.includes(trunk)
     ? act(`Go on over ${trunk}`, "resume", { trunk }) : act(`Pause ${trunk}`, "pause", { trunk })));
-  return [all, ...each];
+  const probes = (found.suspended_trunks || []).map(({ trunk }) => act(`Try ${trunk} now`, "resume", { trunk }));
+  return [all, ...each, ...probes];
 }

@@ -185,6 +185,8 @@ def call_of(**changes: object) -> view.CallDetail:
         (WELL, (worker("media_format", rate=8000, frame_bytes=320),), "Sound came at 8000 Hz"),
         (replace(WELL, counters=contract.Counters(late_frames=100)), (), "2.0 s of the caller came too late"),
         (replace(WELL, counters=contract.Counters(dropped_frames=75)), (), "1.5 s of the caller did not get through"),
+        (replace(WELL, counters=contract.Counters(late_frames_out=100)), (), "2.0 s to the caller were never sent"),
+        (replace(WELL, counters=contract.Counters(dropped_frames_out=75)), (), "1.5 s to the caller were not taken"),
         (replace(WELL, transcript=()), MEDIA, "Nothing was understood of the caller in 30 s"),
         (call_of(first_frame_ms=Spread(2100.0, 4000.0)), MEDIA, "waited 2.1 s"),
         (WELL, (Step(AT, "call", "ToolTimed", {"tool": "lookup", "ok": False}),), "1 calls of tools failed (lookup)"),

@@ -51,7 +51,7 @@ def test_what_gets_through_in_between_begins_the_count_anew() -> None:
     for _ in range(10):
         it.failed("main", "c", DOWN, NOW)
         it.failed("main", "c", DOWN, NOW)
-        assert not it.got_through("main")
+        assert not it.got_through("main", "probe")
     it.check("main", NOW)
 
 
@@ -67,7 +67,7 @@ def test_one_call_tries_the_trunk_after_the_pause_and_the_next_pause_is_longer()
         assert it.next_moment(now) == now + timedelta(seconds=pause)
         now += timedelta(seconds=pause)
     assert it.placed("main", "probe")
-    assert it.got_through("main")
+    assert it.got_through("main", "probe")
     it.check("main", now)
     assert not it.all_suspended(now)
     assert not it.placed("main", "another")
@@ -120,3 +120,26 @@ def test_only_the_trunks_own_failures_are_faults(
 ) -> None:
     found = fault_of(outcome, status, got_through=got_through, rang_s=timedelta(seconds=rang), timeout=30)
     assert (found is not None) is is_fault
+
+
+def test_ringing_or_early_media_before_a_fault_does_not_hide_it() -> None:
+    """183 and then 503, as gateways do whose way onward is dead."""
+    it = breakers()
+    for number in range(2):
+        it.got_through("main", f"c{number}")
+        assert it.failed("main", f"c{number}", DOWN, NOW) == (False, None)
+    it.got_through("main", "c2")
+    assert it.failed("main", "c2", DOWN, NOW) == (True, after(11))
+    assert it.placed("main", "probe")
+    assert it.got_through("main", "probe")
+    it.check("main", after(10))
+    assert it.failed("main", "probe", DOWN, after(10)) == (True, after(31))  # the next pause is longer
+
+
+def test_what_rang_and_was_no_fault_counts_for_the_trunk() -> None:
+    it = opened()
+    it.placed("main", "probe")
+    it.got_through("main", "probe")
+    it.ended("main", "probe")
+    assert it.failed("main", "probe", DOWN, after(10)) == (False, None)
+    assert not it.all_suspended(after(10))

@@ -1,0 +1,35 @@
+"""Frames towards the caller, over all media legs of one call. [pure]
+
+Owns the sums: a leg that is gone, and one that came after it, count together. Frames last 20 ms.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Leg(Protocol):
+    """The media leg, as far as a session uses it (`bridge.audiosocket.leg`)."""
+
+    @property
+    def sent_frames(self) -> int: ...
+    @property
+    def late_frames(self) -> int: ...
+    @property
+    def dropped_frames(self) -> int: ...
+    def close(self, reason: str) -> None: ...
+    def hasten(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LegCounts:
+    sent: int = 0
+    """To Asterisk, silence too."""
+    late: int = 0
+    """Never sent: this process stood still for longer than is caught up."""
+    dropped: int = 0
+    """Not taken by Asterisk in time."""
+
+    def plus(self, leg: Leg | None) -> "LegCounts":
+        if leg is None:
+            return self
+        return LegCounts(self.sent + leg.sent_frames, self.late + leg.late_frames, self.dropped + leg.dropped_frames)
