@@ -13,6 +13,7 @@ from bridge.greeting import Greeting
 from bridge.interruptions import Interruptions
 from bridge.orders import Orders
 from bridge.playout import Playout
+from bridge.recent_ids import RecentIds
 from bridge.responses import Responses, State, Wish
 from bridge.signals import Emit, Note, Outbox
 from bridge.tail import Tail
@@ -21,6 +22,8 @@ from bridge.turns import Turns
 
 UNWRITTEN = 64
 """Turns of which the text may still come."""
+LATE_S = 15.0
+"""A text that has not come by then is told to be missing. It is still taken when it comes."""
 
 
 class Caller:
@@ -49,6 +52,8 @@ class Caller:
         """Whether a turn was begun in a consultation, by item."""
         self._ended_at: dict[str, float] = {}
         """When a turn was over of which the text has not come, by item."""
+        self._late = RecentIds()
+        """Turns whose text is told to be missing."""
         self._out = out
         self._playout = playout
         self._ears = ears
@@ -130,6 +135,13 @@ class Caller:
         """There will be no text of a turn: it was said all the same."""
         if not item_id or item_id in self._begun_in or item_id in self._ended_at:
             self.said(item_id, NOT_TRANSCRIBED, now)
+
+    def missing(self, now: float) -> int:
+        """Turns whose text should have come long ago, and which were not counted before."""
+        late = [item for item, ended in self._ended_at.items() if now - ended >= LATE_S and item not in self._late]
+        for item in late if self._writes else ():
+            self._late.add(item)
+        return len(late) if self._writes else 0
 
     def close(self, now: float) -> None:
         """The call ends: texts that have not come never will."""

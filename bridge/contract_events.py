@@ -157,11 +157,13 @@ class TurnMeasured(Shape):
     `stopped_to_told_ms`: from the caller's last sound, as the server tells it, to our being told. With server VAD that
     is the configured silence, the network and the server's own delay; with semantic VAD it begins where the server
     took the turn to end. The others begin at the moment in which we were told. None: not known, or never came.
+    `item`: of what the caller said in it, as in `Said`.
     """
 
     type: Literal["turn_measured"] = "turn_measured"
     call: str
     turn: int
+    item: str = ""
     stopped_to_told_ms: float | None = None
     first_delta_ms: float | None
     first_frame_ms: float | None

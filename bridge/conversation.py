@@ -52,6 +52,7 @@ from bridge.outage import Outage
 from bridge.playout import Playout
 from bridge.realtime import events
 from bridge.realtime.failures import without_quotes
+from bridge.recent_ids import RecentIds
 from bridge.responses import Responses
 from bridge.setbacks import Setbacks
 from bridge.signals import (
@@ -78,6 +79,8 @@ from bridge.turns import Turns
 from bridge.utterances import Utterances
 
 TOO_MUCH = "the server sends more turns, texts, bills or errors than a phone call has"
+MOST_MCP_ITEMS = 256
+"""Of which it is known whose they are."""
 TRANSCRIPTION_HINT = "look at `transcription` of the agent: model, language, and whether the key may use the model"
 
 
@@ -133,6 +136,8 @@ class Conversation:
         self._budget = EventBudget()
         self._mcp_items: dict[str, str] = {}
         """The labels of the MCP servers whose items were added."""
+        self._mcp_failures = RecentIds()
+        """Items of which it is told that they failed."""
         self.closed = False
         self.watching = False
         """Whether `Ticked` is wanted after each tick."""
@@ -146,6 +151,7 @@ class Conversation:
         """What follows from this, in order. `now`: seconds of a monotonic clock, never going back."""
         if self.closed:
             return []
+        self.utterances.now = now
         self._on(what, now)
         self.watching = self.interruptions.watching or self.turns.watching or self.greeting.watching
         self._idle.heed(quiet=self._listening and self.at_rest and self.orders.talking)
@@ -178,16 +184,21 @@ class Conversation:
             case events.SpeechStopped(item_id, audio_end_ms):
                 self._caller.ended(item_id, now)
                 self._caller.stopped(audio_end_ms, now)
+                self._warn_of_missing(now)
             case events.ResponseCreated(response_id):
                 self._agent.seen(response_id, now, announced=True)
             case events.ResponseDone():
                 self._agent.response_done(what, now)
             case events.ItemDone():
                 self._agent.item_done(what, now)
+                if what.kind == "mcp_call" and what.status == "failed":
+                    self._mcp_failed(events.McpFailed(what.item_id, call=True), now, what.label)
             case events.ItemAdded(item_id, label):
                 self.responses.item_added(item_id)
                 if label in self._mcp_labels():
                     self._mcp_items[item_id] = label
+                    if len(self._mcp_items) > MOST_MCP_ITEMS:
+                        del self._mcp_items[next(iter(self._mcp_items))]
             case _:
                 self._on_rare(what, now)
 
@@ -261,6 +272,7 @@ class Conversation:
 
     def _close(self, now: float) -> None:
         self.turns.close()
+        self._warn_of_missing(now)
         self._caller.close(now)
         self.interruptions.close()
         self.warnings.close()
@@ -279,15 +291,24 @@ class Conversation:
     def _mcp_labels(self) -> list[str]:
         return [server.server_label for server in self.orders.spec.mcp]
 
-    def _mcp_failed(self, failed: events.McpFailed, now: float) -> None:
+    def _mcp_failed(self, failed: events.McpFailed, now: float, label: str = "") -> None:
         """The model goes on without: it knows, since it has the item."""
+        if failed.item_id in self._mcp_failures:
+            return  # told by another event
+        if failed.item_id:
+            self._mcp_failures.add(failed.item_id)
         labels = self._mcp_labels()
-        label = self._mcp_items.pop(failed.item_id, labels[0] if len(labels) == 1 else "")
+        known = label if label in labels else self._mcp_items.pop(failed.item_id, "")
+        known = known or (labels[0] if len(labels) == 1 else "")
         if failed.call:
             self._agent.remote_tool(over=True, now=now)
-            self.warnings.warn("mcp_call_failed", (label,), "a tool of an MCP server failed")
+            self.warnings.warn("mcp_call_failed", (known,), "a tool of an MCP server failed")
         else:
-            self.warnings.warn("mcp_list_tools_failed", (label,), "the provider could not list the server's tools")
+            self.warnings.warn("mcp_list_tools_failed", (known,), "the provider could not list the server's tools")
+
+    def _warn_of_missing(self, now: float) -> None:
+        for _ in range(self._caller.missing(now)):
+            self.warnings.warn("transcription_failed", ("missing",), f"no transcript came; {TRANSCRIPTION_HINT}")
 
     def _not_transcribed(self, failed: events.TranscriptionFailed, now: float) -> None:
         if self.turns.written_down(failed.item_id):

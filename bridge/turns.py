@@ -49,6 +49,7 @@ class Turns:
         self.count = 0
         self._stopped_at: float | None = None
         """When we were told that the caller stopped: of the turn that is being measured."""
+        self._stopped_item = ""
         self._told_ms: float | None = None
         self._old_response = ""
         """Was running when the caller stopped: it is not the answer."""
@@ -87,7 +88,7 @@ class Turns:
         self._measured(None)
         self._hushed()
         self.count += 1
-        self._stopped_at = now
+        self._stopped_at, self._stopped_item = now, self._item
         self._told_ms = self._since_heard(now, audio_end_ms)
         self._old_response = running_response
         if server_answers:
@@ -174,6 +175,7 @@ class Turns:
         event = TurnMeasured(
             call=self._call,
             turn=self.count,
+            item=self._stopped_item,
             stopped_to_told_ms=self._told_ms,
             first_delta_ms=self._first_delta_ms,
             first_frame_ms=first_frame_ms,

@@ -24,7 +24,7 @@ from bridge.strict_json import well_formed
 
 SPOKEN_MS = 60
 """What a character of text takes to be said, roughly (English: 12 to 17 a second)."""
-FASTEST_MS = 10
+FASTEST_MS = 25
 """What a character takes at least, however fast the agent speaks: what is beyond was not said."""
 SLACK_MS = 500
 WORDLESS_MS = 300
@@ -61,6 +61,8 @@ class _Utterance:
     stopped: bool = False
     """Not all of its sound was made."""
     line_lost: bool = False
+    ended_at: float | None = None
+    """When the last of its sound was heard, or it was cut."""
 
     @property
     def text(self) -> str:
@@ -94,6 +96,8 @@ class Utterances:
         """Response and text of what was reported last."""
         self._learned = (0, 0)
         """Characters and milliseconds of what was said in full."""
+        self.now = 0.0
+        """Seconds of the conversation's clock, which sets it."""
 
     def adopt(self, spec: SessionSpec) -> None:
         """To whom the agent speaks from now on."""
@@ -105,6 +109,8 @@ class Utterances:
         """So many bytes of sound have come, played or not."""
         if utterance := self._of(response_id, item_id):
             utterance.generated += length
+            if utterance.cut_ms is None:
+                utterance.ended_at = None  # it goes on
             utterance.sound_done = False  # it was that of another part
 
     def sound_done(self, item_id: str) -> None:
@@ -150,14 +156,16 @@ class Utterances:
     def cut(self, item_id: str, heard_ms: int) -> None:
         """The item was interrupted after so much. Reported as soon as its text is complete."""
         if utterance := self._open.get(item_id):
-            utterance.cut_ms = heard_ms
+            utterance.cut_ms, utterance.ended_at = heard_ms, self.now
             utterance.stopped = utterance.stopped or not (utterance.sound_done or utterance.over)
             self._report_cut(utterance)
 
     def played(self) -> None:
         """Nothing is queued in the playout: what is complete was heard in full."""
-        for utterance in list(self._open.values()):
-            if utterance.complete and utterance.generated:
+        for utterance in [each for each in self._open.values() if each.generated]:
+            if utterance.ended_at is None:
+                utterance.ended_at = self.now
+            if utterance.complete:
                 self._report(utterance)
 
     def close(self) -> None:
@@ -230,6 +238,7 @@ class Utterances:
                 item=utterance.item_id,
                 interrupted=interrupted,
                 heard_ms=heard_ms,
+                ago_ms=0 if utterance.ended_at is None else round(max(0.0, self.now - utterance.ended_at) * 1000),
                 consultation=utterance.consultation,
             )
             self._out.add(Emit(said))

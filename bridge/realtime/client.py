@@ -116,6 +116,9 @@ class RealtimeClient:
 
     async def receive(self, on_event: Callable[[events.Event], None]) -> None:
         """Hand over every event until the connection ends. Returns after `close`, else raises ProviderError."""
+        early = self._connection.early
+        while early:
+            on_event(early.popleft())
         try:
             await self._connection.listen(lambda message: on_event(self._held(events.parse(message))))
         except ConnectionClosed as closed:
@@ -196,9 +199,13 @@ async def _agreed(connection: Connection, setup: bytes, requested: Requested) ->
 
 
 async def _asked(connection: Connection, setup: bytes, requested: Requested) -> events.SessionUpdated:
-    requested.sent(setup)
+    update = requested.sent(setup)
     connection.write_text(setup)
-    updated = await _await_event(connection, events.SessionUpdated)
+    try:
+        updated = await _await_event(connection, events.SessionUpdated)
+    except ProviderError:
+        requested.refused(update)
+        raise
     if (created := connection.created) is not None:  # what was told there need not be told again
         expires_at = created.expires_at if updated.expires_at is None else updated.expires_at
         updated = replace(updated, model=updated.model or created.model, expires_at=expires_at)
@@ -247,6 +254,7 @@ async def _await_event(connection: Connection, kind: type[_E]) -> _E:
         if isinstance(event, events.ServerError) and not is_benign(event.code, event.message):
             words = f"{event.message} ({event.param})" if event.param else event.message
             raise from_codes(event.code, event.type, words)
+        connection.early.append(event)
 
 
 def _compared(updated: events.SessionUpdated, requested: Requested) -> events.SessionUpdated:

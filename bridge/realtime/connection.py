@@ -9,6 +9,7 @@ What comes at once is read in slices: between two of them the event loop goes ro
 from the network. A server that sends without end, or very many small frames, costs the worker's other calls nothing.
 """
 
+from collections import deque
 from collections.abc import Callable
 from time import monotonic, perf_counter
 from typing import Any, NoReturn
@@ -18,12 +19,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
-from bridge.realtime.events import SessionCreated
+from bridge.realtime.events import Event, SessionCreated
 from bridge.realtime.masked import Masking
 
 SLICE_S = 0.004
 PIECE = 1024
 """Bytes between two looks at the clock: some ms of the smallest frames that there are."""
+MOST_EARLY = 64
 LAST_S = 0.05
 """For what had come before the connection was lost."""
 
@@ -46,6 +48,8 @@ class Connection(ClientConnection):
         """When it was made: a server counts a connection's time from here, however long it waited for its call."""
         self.created: SessionCreated | None = None
         """What the server said of the session before we asked for anything."""
+        self.early: deque[Event] = deque(maxlen=MOST_EARLY)
+        """What came while the session was being set up: the call hears of it as soon as it listens."""
         self._hear: Callable[[bytes], None] | None = None
         self._queued = 0
         """Messages that have begun to come and are the library's."""

@@ -139,7 +139,7 @@ class ResponseDone:
 
 @dataclass(frozen=True, slots=True)
 class ItemDone:
-    """The model finished one item of a response. The last four fields are those of a function call."""
+    """The model finished one item of a response. `call_id` to `arguments` are those of a function call."""
 
     response_id: str
     item_id: str
@@ -148,6 +148,8 @@ class ItemDone:
     call_id: str = ""
     name: str = ""
     arguments: str = ""
+    label: str = ""
+    """Of the MCP server that was called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,9 @@ _ALIASES = {
     "response.text.delta": "response.output_text.delta",
     "response.text.done": "response.output_text.done",
     "response.cancelled": "response.done",
+    "mcp_call.failed": "response.mcp_call.failed",
+    "mcp_call.completed": "response.mcp_call.completed",
+    "mcp_call.in_progress": "response.mcp_call.in_progress",
     "conversation.item.created": "conversation.item.added",
 }
 
@@ -257,7 +262,6 @@ _IGNORED_PREFIXES = (
     "response.content_part.",
     "response.function_call_arguments.",  # output_item.done says the same, and only once it is whole
     "response.mcp_call",
-    "response.output_item.added",
     "response.output_text.",
 )
 
@@ -300,6 +304,14 @@ def _session_created(raw: dict[str, Any]) -> Event:
     return SessionCreated(id_of(session, "id"), id_of(session, "model"), number_of(session, "expires_at"))
 
 
+def _item_added(raw: dict[str, Any]) -> Event:
+    """Of a response: only those of MCP servers matter, for their labels. Others are told of by their sound or end."""
+    item = object_of(raw, "item")
+    if not id_of(item, "type").startswith("mcp_"):
+        return Ignored("response.output_item.added")
+    return ItemAdded(needed(item, "id"), id_of(item, "server_label"))
+
+
 def _error(raw: dict[str, Any]) -> Event:
     error = object_of(raw, "error")
     kind, code, param, event_id = (id_of(error, key) for key in ("type", "code", "param", "event_id"))
@@ -332,7 +344,8 @@ def _item_done(raw: dict[str, Any]) -> Event:
         response_id=needed(raw, "response_id"),
         item_id=id_of(item, "id"),
         kind=id_of(item, "type"),
-        status=id_of(item, "status"),
+        status="failed" if item.get("error") else id_of(item, "status"),
+        label=id_of(item, "server_label"),
         call_id=id_of(item, "call_id"),
         name=id_of(item, "name"),
         arguments=text_of(item, "arguments", longest=None),
@@ -371,6 +384,7 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     ),
     "response.created": lambda raw: ResponseCreated(needed(object_of(raw, "response"), "id")),
     "response.done": _response_done,
+    "response.output_item.added": _item_added,
     "response.output_item.done": _item_done,
     "response.output_audio.delta": _audio_delta,
     "response.output_audio.done": lambda raw: AudioDone(needed(raw, "item_id")),

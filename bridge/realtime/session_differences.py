@@ -77,14 +77,16 @@ class Requested:
         self._unanswered: dict[str, Values] = {}
         """By event id."""
 
-    def sent(self, frame: bytes) -> None:
-        """A control frame as it was written."""
+    def sent(self, frame: bytes) -> str:
+        """A control frame as it was written. Returns its event id, if it is an update."""
         if _UPDATE not in frame[:64]:
-            return
+            return ""
         told: Any = json.loads(frame)
-        self._unanswered[str(told.get("event_id"))] = values_of(object_of(told, "session"))
+        event_id = str(told.get("event_id"))
+        self._unanswered[event_id] = values_of(object_of(told, "session"))
         if len(self._unanswered) > MOST_UNANSWERED:  # this server does not answer each of them
             del self._unanswered[next(iter(self._unanswered))]
+        return event_id
 
     def refused(self, event_id: str) -> None:
         """The server did not do what this frame asks for."""

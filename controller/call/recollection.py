@@ -40,6 +40,8 @@ class _Turn:
     arguments: str = field(default="", repr=False)
     at: datetime = datetime.min.replace(tzinfo=UTC)
     """When it was over."""
+    item: str = ""
+    """Of a turn of the caller."""
 
     @property
     def size(self) -> int:
@@ -62,8 +64,8 @@ class Recollection:
         match event:
             case Said():
                 self.said(event)
-            case TurnMeasured() if spec.transcription is None:
-                self._add(_Turn("user", UNHEARD))
+            case TurnMeasured() if not spec.consultation:
+                self._spoke(event.item, event.first_frame_ms or 0.0, written=spec.transcription is not None)
             case DigitPressed() if event.digit not in spec.digit_actions:
                 self._key(event.digit)
             case ToolCalled() if event.tool_call not in self._tools:
@@ -76,9 +78,21 @@ class Recollection:
             return  # the caller heard nothing of it
         written = event.text != NOT_TRANSCRIBED
         if event.who == "caller":
-            self._add(_Turn("user", event.text if written else UNHEARD), event.ago_ms)
+            self._forget_unheard(event.item)
+            self._add(_Turn("user", event.text if written else UNHEARD, item=event.item), event.ago_ms)
         elif event.text:
             self._add(_Turn("assistant", event.text if written else UNWRITTEN), event.ago_ms)
+
+    def _spoke(self, item: str, ago_ms: float, *, written: bool) -> None:
+        """A turn of which the transcript never comes, or not yet: until then it is known that the caller spoke."""
+        if not written or (item and all(turn.item != item for turn in self._turns)):
+            self._add(_Turn("user", UNHEARD, item=item), round(ago_ms))
+
+    def _forget_unheard(self, item: str) -> None:
+        """What was said in this turn is known now."""
+        for turn in [turn for turn in self._turns if item and turn.item == item and turn.text == UNHEARD]:
+            self._turns.remove(turn)
+            self._size -= turn.size
 
     def answered(self, tool_call: str, output: str) -> None:
         """What the model got to read. The first answer counts."""

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bridge.contract import AiWarning, Failed, Provider, Ready, Reconnected, Said, Transcription
+from bridge.contract import AiWarning, Failed, McpServer, Provider, Ready, Reconnected, Said, Transcription
 from bridge.signals import Ticked
 from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Alter, Delivery, Drop, Fault, Script, Stall, before, error, refuse
+from demo.realtime.faults import Alter, Delivery, Drop, Fault, Script, Send, Stall, after, before, error, refuse
 from demo.realtime.reply import Say
 from demo.realtime.server import StandIn
 from tests.integration.session_rig import Rig, call
@@ -141,6 +141,8 @@ async def test_a_server_that_does_not_answer_twice_is_taken_at_its_first_word(
         assert [each.code for each in differing(rig)] == ["voice"]
         await served.wait_sent("session.updated", 2)
         assert server.attempts == 1
+        served._wire.emit("session.updated", session=served.config | {"model": "gpt-realtime-1.5"})
+        await rig.until(lambda: len(differing(rig)) == 2)  # what follows is held against it as before
 
 
 @ESSENTIAL
@@ -197,3 +199,28 @@ async def test_a_refused_renewal_leaves_the_call_on_its_line() -> None:
         assert back.planned
         assert server.attempts == 5
         assert rig.of(Failed) == []
+
+
+async def test_what_comes_while_the_session_is_set_up_is_not_lost() -> None:
+    """A provider that can't list the tools of an MCP server may say so before, between and after its answers."""
+
+    def item(number: int) -> tuple[Send, Send]:
+        added = {"id": f"m{number}", "type": "mcp_list_tools", "server_label": "crm"}
+        return (
+            Send({"type": "conversation.item.added", "item": added}),
+            Send({"type": "mcp_list_tools.failed", "item_id": f"m{number}"}),
+        )
+
+    def cedar(session: dict[str, Any]) -> None:
+        session["audio"]["output"]["voice"] = "cedar"
+
+    mcp = (McpServer(server_label="crm", server_url="https://example.com/mcp", allowed_tools=("find",)),)
+    moments = [
+        before("session.updated", *item(1)),
+        after("session.updated", *item(2)),
+        after("session.updated", *item(3), nth=2),
+    ]
+    async with StandIn(faults=[altered(cedar), *moments]) as server, call(server, mcp=mcp) as (rig, _):
+        await rig.wait(AiWarning, 4)
+        failed = [(each.kind, each.code) for each in rig.of(AiWarning) if each.kind != "session_differs"]
+        assert failed == [("mcp_list_tools_failed", "crm")] * 3

@@ -1,9 +1,21 @@
 """MCP servers that fail, and events that are none: told with a label, and not one by one."""
 
+import json
+from typing import Any
+
+from bridge.ai_warnings import EACH
 from bridge.contract import AiWarning, McpServer
+from bridge.conversation import MOST_MCP_ITEMS
 from bridge.realtime import events
 from bridge.signals import Closing
+from bridge.turns import ANSWER_S
 from tests.unit.bridge.stage import Stage
+
+ERROR = {"type": "http_error", "code": 502, "message": "Bad gateway"}
+
+
+def item(item_id: str, label: str, **more: Any) -> dict[str, Any]:
+    return {"id": item_id, "type": "mcp_call", "server_label": label, "name": "find", "arguments": "{}"} | more
 
 
 def server(label: str) -> McpServer:
@@ -18,6 +30,36 @@ def test_a_server_that_fails_is_named_and_the_model_goes_on() -> None:
     assert told == [("mcp_list_tools_failed", "shop"), ("mcp_call_failed", "crm"), ("mcp_call_failed", "")]
     stage.reply("r1", "i1", 200, "I am here.")
     assert stage.ended == []
+
+
+def test_each_failure_is_told_once_however_many_events_tell_it() -> None:
+    """Some servers tell a failed call by an event, some by its item, OpenAI by both."""
+    stage = Stage(mcp=(server("crm"), server("shop")))
+    wire = [
+        {"type": "response.created", "response": {"id": "r1"}},
+        {"type": "response.output_item.added", "response_id": "r1", "item": item("m1", "shop")},
+        {"type": "mcp_call.failed", "item_id": "m1"},
+        {"type": "response.mcp_call.failed", "item_id": "m1"},
+        {"type": "response.output_item.done", "response_id": "r1", "item": item("m1", "shop", error=ERROR)},
+        {"type": "response.output_item.done", "response_id": "r1", "item": item("m2", "crm", error=ERROR)},
+        {"type": "response.output_item.done", "response_id": "r1", "item": item("m3", "crm", output="fine")},
+        {"type": "response.done", "response": {"id": "r1", "status": "completed"}},
+    ]
+    stage.feed(*(events.parse(json.dumps(each)) for each in wire))
+    assert [(each.kind, each.code) for each in stage.told_of(AiWarning)] == [
+        ("mcp_call_failed", "shop"),
+        ("mcp_call_failed", "crm"),
+    ]
+    stage.wait(ANSWER_S)
+    assert len(stage.creates) == 1  # the model goes on
+
+
+def test_thousands_of_items_cost_no_memory() -> None:
+    stage = Stage(mcp=(server("crm"), server("shop")))
+    for number in range(5000):
+        stage.feed(events.ItemAdded(f"m{number}", "crm"), events.McpFailed(f"x{number}", call=True))
+    assert len(stage.conversation._mcp_items) <= MOST_MCP_ITEMS
+    assert len(stage.told_of(AiWarning)) == EACH
 
 
 def test_failures_are_read_off_the_wire() -> None:

@@ -1,5 +1,8 @@
 """What was said, when its transcript fails, comes late, or never; and sound without words, words without sound."""
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +10,9 @@ from bridge.contract import NOT_TRANSCRIBED, AiWarning, Said, Transcription
 from bridge.memory import UNWRITTEN, Memory
 from bridge.realtime import events
 from bridge.signals import Closing
-from tests.unit.bridge.stage import Stage
+from controller.call.recollection import Recollection
+from controller.call.record import Record
+from tests.unit.bridge.stage import Stage, make_spec
 
 
 def turn(stage: Stage, item: str, seconds: float = 1.0) -> None:
@@ -47,6 +52,31 @@ def test_a_turn_of_which_the_text_never_comes_is_told_at_the_end() -> None:
     assert (said.item, said.text, said.ago_ms) == ("u1", NOT_TRANSCRIBED, 4000)
 
 
+def test_transcripts_that_never_come_are_told_while_the_call_goes_on() -> None:
+    """Neither a text nor a failure: the cause is told as loudly, and a last turn that is just being written is none."""
+    stage = Stage(transcription=Transcription())
+    for number in range(4):
+        turn(stage, f"u{number}")
+        stage.now += 9
+    first = stage.told_of(AiWarning)
+    assert [(each.kind, each.code) for each in first] == [("transcription_failed", "missing")]
+    stage.feed(events.CallerTranscribed("u1", "yes", {}))
+    stage.feed(Closing())
+    assert [each.times for each in stage.told_of(AiWarning)] == [1, 2]
+    assert told(stage) == [
+        ("caller", "u1", "yes"),
+        *(("caller", f"u{number}", NOT_TRANSCRIBED) for number in (0, 2, 3)),
+    ]
+
+
+def test_without_transcription_none_is_missing() -> None:
+    stage = Stage()
+    for number in range(4):
+        turn(stage, f"u{number}", 30.0)
+    stage.feed(Closing())
+    assert (stage.told_of(AiWarning), told(stage)) == ([], [])
+
+
 @given(st.permutations(["u0", "u1", "u2", "u3"]), st.lists(st.floats(0, 5), min_size=4, max_size=4))
 def test_what_comes_out_of_order_can_be_put_in_order(order: list[str], delays: list[float]) -> None:
     stage = Stage()
@@ -58,6 +88,52 @@ def test_what_comes_out_of_order_can_be_put_in_order(order: list[str], delays: l
         stage.feed(events.CallerTranscribed(item, item, {}))
         over.append((stage.now - stage.told_of(Said)[-1].ago_ms / 1000, item))
     assert [item for _, item in sorted(over)] == ["u0", "u1", "u2", "u3"]
+
+
+@pytest.mark.parametrize("late_s", [0.5, 4.0])
+def test_an_interrupted_reply_whose_words_come_late_is_before_the_interruption(late_s: float) -> None:
+    """In the record, in the events' `spoken_at`, and in what another worker would be told."""
+    stage = Stage(transcription=Transcription())
+    stage.feed(events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 3000, "one two three four five six seven eight nine ten")
+    stage.play(1000)
+    turn(stage, "u1")
+    stage.feed(events.CallerTranscribed("u1", "stop", {}))
+    stage.now += late_s
+    stage.feed(events.TranscriptDone("r1", "i1", "one two three four five six seven eight nine ten"))
+    stage.feed(events.AudioDone("i1"), events.ResponseDone("r1", "cancelled"))
+    assert told(stage) == [("caller", "u1", "stop"), ("agent", "i1", "one two three")]
+    record, recollection = Record(), Recollection()
+    begin = datetime(2026, 11, 30, tzinfo=UTC)
+    for at, event in [(1.0, stage.told_of(Said)[0]), (1.0 + late_s, stage.told_of(Said)[1])]:
+        record.take(event, begin + timedelta(seconds=at))
+        recollection.take(event, make_spec(), begin + timedelta(seconds=at))
+    assert [each.who for each in record.transcript] == ["agent", "caller"]
+    assert [each.role for each in recollection.turns()] == ["assistant", "user"]
+
+
+def test_a_reply_whose_words_come_after_the_callers_next_turn_is_before_it() -> None:
+    stage = Stage(transcription=Transcription())
+    stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 400)))
+    stage.feed(events.AudioDone("i1"))
+    stage.play(600)
+    turn(stage, "u1", 2.0)
+    stage.feed(events.CallerTranscribed("u1", "yes", {}))
+    stage.feed(events.TranscriptDone("r1", "i1", "Good morning."), events.ResponseDone("r1", "completed"))
+    caller, agent = stage.told_of(Said)
+    assert (caller.text, agent.text) == ("yes", "Good morning.")
+    assert agent.ago_ms == 2220  # 220 ms were played after it
+
+
+def test_sound_that_goes_on_after_a_pause_ends_when_it_ends() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 400, "one two")
+    stage.play(2000)
+    stage.speak("r1", "i1", 400, " three four")
+    stage.play(400)
+    stage.feed(events.AudioDone("i1"), events.TranscriptDone("r1", "i1", "one two three four"))
+    assert [(each.text, each.ago_ms) for each in stage.told_of(Said)] == [("one two three four", 20)]
 
 
 def test_sound_without_words_is_marked() -> None:

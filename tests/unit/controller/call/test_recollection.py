@@ -54,8 +54,27 @@ def test_what_was_said_to_somebody_else_is_nothing_that_the_caller_knows() -> No
     assert told(after(said("agent", "Hello."), aside)) == [("assistant", "Hello.")]
 
 
+def test_a_turn_whose_transcript_has_not_come_is_known_and_its_words_take_its_place() -> None:
+    """The worker may be lost before the words come: the next one knows at least that the caller spoke."""
+    made, measured = after(), TURN.model_copy(update={"item": "u1", "first_frame_ms": 500.0})
+    made.take(said("agent", "Hello."), WRITTEN, AT)
+    made.take(measured, WRITTEN, AT + timedelta(seconds=1.5))
+    made.take(said("agent", "It is noon."), WRITTEN, AT + timedelta(seconds=3))
+    assert told(made) == [("assistant", "Hello."), ("user", UNHEARD), ("assistant", "It is noon.")]
+    late = said("caller", "what time is it").model_copy(update={"item": "u1", "ago_ms": 4000})
+    made.take(late, WRITTEN, AT + timedelta(seconds=5))
+    whole = [("assistant", "Hello."), ("user", "what time is it"), ("assistant", "It is noon.")]
+    assert told(made) == whole
+    made.take(measured, WRITTEN, AT + timedelta(seconds=6))
+    made.take(measured, WRITTEN.model_copy(update={"consultation": True}), AT + timedelta(seconds=6))
+    assert told(made) == whole
+
+
 def test_without_transcripts_it_is_known_that_the_caller_spoke() -> None:
-    assert told(after(said("agent", "Hello."), TURN, spec=SPEC)) == [("assistant", "Hello."), ("user", UNHEARD)]
+    made = Recollection()
+    made.take(said("agent", "Hello."), SPEC, AT)
+    made.take(TURN, SPEC, AT + timedelta(seconds=1))
+    assert told(made) == [("assistant", "Hello."), ("user", UNHEARD)]
 
 
 def test_keys_are_one_text_and_those_of_the_controller_are_not_told() -> None:
@@ -81,7 +100,7 @@ def test_only_the_latest_is_kept() -> None:
 def test_a_late_transcript_stands_where_it_was_said_and_a_missing_one_is_marked() -> None:
     made = Recollection()
     late = said("caller", "what time is it").model_copy(update={"ago_ms": 2500})
-    missing = said("caller", contract.NOT_TRANSCRIBED)
+    missing = said("caller", contract.NOT_TRANSCRIBED).model_copy(update={"item": "another"})
     for second, event in enumerate([said("agent", "Hello."), missing, said("agent", "It is noon."), late]):
         made.take(event, WRITTEN, AT + timedelta(seconds=second))
     assert [text for _, text in told(made)] == ["Hello.", "what time is it", UNHEARD, "It is noon."]
