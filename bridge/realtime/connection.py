@@ -6,12 +6,13 @@ event loop later. Whatever is not one whole message, or comes while nobody liste
 follows it behind it, so that the order is kept.
 
 What comes at once is read in slices: between two of them the event loop goes round, and meanwhile nothing more is taken
-from the network. A server that sends without end, or very many small frames, costs the worker's other calls nothing.
+from the network. Connections that need many of them take turns (`read_queue`). Servers that send without end, or very
+many small frames, cost the worker's other calls nothing, however many they are.
 """
 
 from collections import deque
 from collections.abc import Callable
-from time import monotonic, perf_counter
+from time import monotonic, thread_time
 from typing import Any, NoReturn
 
 from websockets.asyncio.client import ClientConnection
@@ -21,12 +22,16 @@ from websockets.protocol import State
 
 from bridge.realtime.events import Event, SessionCreated
 from bridge.realtime.masked import Masking
+from bridge.realtime.read_queue import read_queue
 
 SLICE_S = 0.004
+"""Of the core's time: what others take of it in between is none of a slice's."""
+SHORT_SLICE_S = 0.001
+"""The first one of a connection while others wait for their turns."""
 PIECE = 1024
 """Bytes between two looks at the clock: some ms of the smallest frames that there are."""
 MOST_EARLY = 64
-LAST_S = 0.05
+LAST_S = 0.01
 """For what had come before the connection was lost."""
 
 _OPEN, _TEXT = State.OPEN, Opcode.TEXT
@@ -99,10 +104,11 @@ class Connection(ClientConnection):
         """asyncio's callback."""
         waits = bool(self._unread)
         self._unread += data
-        if not waits and self._read(SLICE_S):
+        others = read_queue()
+        if not waits and self._read(SHORT_SLICE_S if others else SLICE_S):
             if not self.transport.is_closing():
                 self.transport.pause_reading()
-            self.loop.call_soon(self._next_slice)
+            others.add(self._next_slice)
 
     def eof_received(self) -> None:
         """asyncio's callback."""
@@ -114,20 +120,22 @@ class Connection(ClientConnection):
         self._read_rest()
         super().connection_lost(exc)
 
-    def _next_slice(self) -> None:
+    def _next_slice(self) -> bool:
+        """Whether more waits."""
         if self._read(SLICE_S):
-            self.loop.call_soon(self._next_slice)
-        elif not self.transport.is_closing():
+            return True
+        if not self.transport.is_closing():
             self.transport.resume_reading()
+        return False
 
     def _read(self, seconds: float) -> bool:
         """For so long at most. Returns whether more waits."""
-        until = perf_counter() + seconds
+        until = thread_time() + seconds
         while self._unread:
             piece = bytes(self._unread[:PIECE])
             del self._unread[:PIECE]
             super().data_received(piece)
-            if perf_counter() >= until:
+            if thread_time() >= until:
                 break
         return bool(self._unread)
 

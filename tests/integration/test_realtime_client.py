@@ -172,6 +172,34 @@ async def test_what_comes_at_once_is_read_in_slices(monkeypatch: pytest.MonkeyPa
         await closed(client)
 
 
+async def test_connections_on_which_very_much_comes_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round of the event loop is one slice, and not one for each server that sends without end."""
+    monkeypatch.setattr("bridge.realtime.connection.SLICE_S", 0.0)
+    monkeypatch.setattr("bridge.realtime.connection.SHORT_SLICE_S", 0.0)
+    heard: list[tuple[int, RealtimeClient]] = []
+    rounds = 0
+
+    async def read(client: RealtimeClient) -> None:
+        await client.receive(lambda _: heard.append((rounds, client)))
+
+    async with serving() as server:
+        clients = [await open_client(provider(server.url), b"{}") for _ in range(4)]
+        reading = [asyncio.create_task(read(client)) for client in clients]
+        await asyncio.sleep(0)
+        for connection in server.connections:
+            connection.transport.write(b"\x81\x00" * 4000)
+        async with asyncio.timeout(60):
+            while len(heard) < 4 * 4000:
+                rounds += 1
+                await asyncio.sleep(0)
+        for client in clients:
+            await closed(client)
+        await asyncio.wait(reading)
+    served = [{client for at, client in heard if at == each} for each in {at for at, _ in heard}]
+    assert len(served) >= 4 * 4000 * 2 // PIECE - 4
+    assert sum(len(each) > 2 for each in served) <= 2  # as the first pieces come
+
+
 async def test_a_fault_of_whoever_listens_is_told_to_whoever_reads() -> None:
     async with serving() as server:
         client = await open_client(provider(server.url), b"{}")
