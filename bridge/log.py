@@ -5,9 +5,13 @@ name ends in `_pii` hold what a caller said or is called from, and are dropped u
 exception says. Libraries are heard from WARNING on. VOICEAI_LOG=debug shows more of ours.
 
 Lines are written by a thread: a terminal stopped with Ctrl-S, or a full pipe, must not stop the sound.
+
+Controller and workers write to one pipe, which keeps a write of up to 4096 bytes in one piece (POSIX, PIPE_BUF). So
+each text of a line is cut at `LONGEST_TEXT`: a long one of a model or a caller would be torn by other processes' lines.
 """
 
 import atexit
+import json
 import logging
 import os
 import queue
@@ -24,6 +28,8 @@ PII_SUFFIX = "_pii"
 WAITING_LINES = 10_000
 """Beyond these the newest are dropped, and counted."""
 FLUSH_SECONDS = 1.0
+LONGEST_TEXT = 2500
+"""Bytes of one text in a line, as JSON."""
 CHAIN = 8
 """So many exceptions of one traceback are told: of a group, and what they came from."""
 
@@ -102,13 +108,33 @@ def drop_personal(_: object, __: str, event: MutableMapping[str, Any]) -> Mutabl
     return event
 
 
+def shorten(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: long texts are cut, and end with how long they were. An exception is told whole."""
+    for key, value in event.items():
+        if isinstance(value, str) and _too_long(value):
+            kept = value[:LONGEST_TEXT]
+            while _too_long(kept):
+                kept = kept[: len(kept) * 3 // 4]
+            event[key] = f"{kept}… ({len(value)} characters)"
+    return event
+
+
+def _too_long(text: str) -> bool:
+    if 6 * len(text) <= LONGEST_TEXT:  # no character takes more bytes
+        return False
+    return (
+        len(text) > LONGEST_TEXT
+        or len(json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace")) > LONGEST_TEXT
+    )
+
+
 def _processors(*, personal: bool) -> list[Processor]:
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    return before if personal else [*before, drop_personal]
+    return [*before, shorten] if personal else [*before, drop_personal, shorten]
 
 
 def _renderers(*, people: bool, personal: bool) -> list[Processor]:

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import logging
+import select
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -83,6 +84,24 @@ def test_a_log_that_can_t_be_written_for_a_while_goes_on_afterwards(number: int)
     told = disk.held.decode().splitlines()
     assert json.loads(told[-2])["event"] == "well again"
     assert told[-1].startswith("1 log lines were dropped")
+
+
+@pytest.mark.parametrize("character", ["x", "é", "😀", "\x01", '"', "\\", "\ud83d"])
+@pytest.mark.parametrize("length", [1, 400, 2000, 40_000])
+def test_a_line_is_never_longer_than_a_pipe_takes_at_once(
+    character: str, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEAI_LOG_PII", "1")
+    raw = io.BytesIO()
+    writer = logs.set_up(io.TextIOWrapper(raw, encoding="utf-8"))
+    structlog.get_logger().info(
+        "said", call="3f0f6a54-6a2c-4c73-9d0a-2f6f6c1d9e11", text_pii=character * length, at="x" * 300
+    )
+    writer.close()
+    assert len(raw.getvalue()) <= select.PIPE_BUF
+    (line,) = (json.loads(each) for each in raw.getvalue().splitlines())
+    assert line["text_pii"] == character * length or line["text_pii"].endswith(f"… ({length} characters)")
+    assert line["text_pii"].startswith(character * min(length, 200))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
