@@ -161,12 +161,16 @@ class Speak(Shape):
 
 
 class WrapUp(Shape):
-    """Say this and then end: answered by `Finished` once it has been played, whatever the caller says meanwhile."""
+    """Say this and then end: answered by `Finished` once it has been played, whatever the caller says meanwhile.
+
+    `after_silence`: say it once the other side, a machine with its announcement, has been silent for a while.
+    """
 
     type: Literal["wrap_up"] = "wrap_up"
     call: str
     text: str
     why: str
+    after_silence: bool = False
 
 
 class Hold(Shape):

@@ -34,6 +34,7 @@ connection ends, and is made again).
 
 from bridge.agent import Agent
 from bridge.ai_warnings import AiWarnings
+from bridge.announcement import Announcement
 from bridge.caller import Caller
 from bridge.cast import Cast
 from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, Switch, WrapUp
@@ -105,6 +106,7 @@ class Conversation:
         turns, tools, responses, greeting = self.turns, self.tools, self.responses, self.greeting
         doubts, ears, cuts, farewell = self.doubts, self.ears, self.interruptions, self.farewell
         orders = self.orders = Orders(spec, out, playout, ears, farewell, responses, tools, turns, cuts)
+        self._announcement = Announcement(out, orders, turns)
         tail = self._tail = Tail(out, playout, responses, tools, doubts)
         caller = self._caller = Caller(
             call, spec, out, playout, ears, doubts, turns, responses, cuts, tools, tail, orders, farewell, greeting
@@ -218,7 +220,7 @@ class Conversation:
                 self.orders.speak(what)
             case WrapUp():
                 self.doubts.settle()
-                self.orders.wrap_up(what)
+                self._wrap_up(what, now)
             case Hold():
                 self.doubts.settle()
                 self.orders.hold(what)
@@ -264,6 +266,12 @@ class Conversation:
         busy = self.turns.callers or self.tools.unsettled or self.greeting.watching or self.closed
         busy = busy or self.farewell.active or self._digits.collecting
         return not busy and self.responses.at_rest and self._playout.idle
+
+    def _wrap_up(self, order: WrapUp, now: float) -> None:
+        if order.after_silence:
+            self._announcement.wait(order, now)
+        else:
+            self.orders.wrap_up(order)
 
     def _first_words(self, now: float) -> None:
         speaking, muted, ending = self.turns.speaking, self.orders.agent_muted, self.farewell.firm
@@ -349,6 +357,8 @@ class Conversation:
                 self._caller_idle()
             case Timer.LAST:
                 self.farewell.bound_reached()
+            case Timer.SILENCE:
+                self._announcement.looked(now)
             case Timer.END:
                 self.farewell.tail_reached()
 

@@ -55,7 +55,7 @@ class CallerSound:
         self._frames = 0
 
     def heard(self, pcm: bytes, now: float) -> None:
-        """A frame of the caller, as the server gets it."""
+        """A frame of the caller, whether the server gets it or silence in its place."""
         self._frames += 1
         if self._frames % EVERY == 0 and power(pcm) >= _SOUND:
             self.last_at = now

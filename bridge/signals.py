@@ -45,6 +45,8 @@ class Timer(Enum):
     """Nobody has said anything for long."""
     LAST = "last"
     """The bound of last words: to be generated, then to be played."""
+    SILENCE = "silence"
+    """A look at whether an announcement is over."""
     END = "end"
     """The last frames of the last words are on their way to the caller's ear."""
 

@@ -55,10 +55,10 @@ class Upstream:
         milliseconds = len(pcm) / BYTES_PER_MS
         if not self.uplink.started or not self.uplink.accept(milliseconds / 1000, now):
             return
-        if self._orders.deaf:
-            pcm = bytes(len(pcm))
         if self._sound.wanted:
             self._sound.heard(pcm, now)
+        if self._orders.deaf:
+            pcm = bytes(len(pcm))
         self.gap.keep(pcm, now)
         if self.client is not None and self.client.send_audio(audio_append(pcm)):
             self._appended.add(milliseconds, now)

@@ -13,12 +13,12 @@ GO_ON = (
 GREET_AND_ANSWER = (
     "The caller spoke before they heard your greeting. Begin with exactly this greeting, word for word, in its own "
     'language: "{}" Then answer, in the same turn, what the caller asked or wanted. If they only said hello or who '
-    "they are, say nothing after the greeting."
+    "they are, say nothing after the greeting. If a tool is meant for what you heard, call it instead of speaking."
 )
 FINISH_GREETING = (
     'Your greeting is: "{}" You stopped after "{}", because the caller said a word or two. If that was just a hello, a '
     "yes or a sound, say the rest of the greeting, word for word, and nothing else. If they asked or wanted something, "
-    "answer that instead."
+    "answer that instead; if a tool is meant for what you heard, call it instead."
 )
 CALLER_SPOKE_UP = "The caller spoke up during your goodbye. You are not hanging up: go on with the conversation."
 

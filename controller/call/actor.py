@@ -324,8 +324,8 @@ class CallActor:
                 await self._workers.send(self.id, contract.Hold(call=self.id, on=False, note=note))
             case m.OrderAi(order):
                 await self._workers.send(self.id, order)
-            case m.SayLast(text, why):
-                await self._workers.send(self.id, contract.WrapUp(call=self.id, text=text, why=why))
+            case m.SayLast(text, why, late):
+                await self._workers.send(self.id, contract.WrapUp(call=self.id, text=text, why=why, after_silence=late))
 
     def _greeted(self) -> None:
         call, lost_at, self._lost_at = self.call, self._lost_at, None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+from bridge.contract import SessionSpec
 from controller import limits, routing, templates
 from controller.call import messages as m
 from controller.call import view
@@ -16,6 +17,7 @@ from controller.capacity import Slot
 from controller.config import Config
 from controller.config_agents import Action, Agent
 from controller.outbound.entry import Entry
+from controller.tools import offer
 
 
 def inbound(
@@ -128,7 +130,7 @@ def outbound(config: Config, entry: Entry) -> Plan:
         call=entry.id,
         direction="outbound",
         leg=m.Ids(entry.id).callee,
-        spec=routing.session_spec(config, order.agent, order.variables),
+        spec=_spec(config, order.agent, order.variables, detects=order.answer_detection),
         variables=_variables(entry.id, order.agent, shown or ""),
         trunk=order.trunk,
         given=order.variables,
@@ -149,6 +151,12 @@ def outbound(config: Config, entry: Entry) -> Plan:
     )
 
 
+def _spec(config: Config, agent: str, variables: Mapping[str, str], *, detects: bool) -> SessionSpec:
+    """`detects`: it is for the agent to find out who has answered."""
+    spec = routing.session_spec(config, agent, variables)
+    return spec.model_copy(update={"tools": offer.with_voicemail(config, spec.tools)}) if detects else spec
+
+
 def recast(
     config: Config, plan: Plan, *, agent_name: str | None, instructions: str | None, variables: Mapping[str, str]
 ) -> Plan:
@@ -164,7 +172,9 @@ def recast(
         agent = config.agents[name]
         plan = replace(
             plan,
-            spec=routing.session_spec(config, name, given).model_copy(update={"recording": plan.spec.recording}),
+            spec=_spec(config, name, given, detects=plan.answer_detection).model_copy(
+                update={"recording": plan.spec.recording}
+            ),
             given=given,
             on_ai_failure=_rescues(config, agent, plan.trunk),
             digits=_digits(config, agent, plan.trunk),

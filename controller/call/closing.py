@@ -15,21 +15,22 @@ if TYPE_CHECKING:
     from controller.call.machine import Call
 
 LAST_WORDS_LIMIT = 20.0  # seconds
-MESSAGE_LIMIT = 90.0  # seconds, for what is left with a machine
+MESSAGE_LIMIT = 120.0  # seconds, for what is left with a machine, and for the end of its announcement
 LENGTH = "max_call_s"
 
 
 def begin(call: "Call", why: str, words: str | None = None) -> list[m.Command]:
-    """`words`: instead of the agent's `wrap_up`."""
+    """`words`: for a machine, instead of the agent's `wrap_up`."""
     resumed = tools.end_hold(call, State.CLOSING, respond=False)
     call.state, call.due = State.CLOSING, None
     heard = orders.heard_again(call)
     limit = LAST_WORDS_LIMIT if words is None else MESSAGE_LIMIT
-    return [*resumed, *heard, m.SayLast(words or call.plan.wrap_up, why), m.StartTimer("last", limit)]
+    last = m.SayLast(words or call.plan.wrap_up, why, after_silence=words is not None)
+    return [*resumed, *heard, last, m.StartTimer("last", limit)]
 
 
 def leave_message(call: "Call") -> list[m.Command]:
-    """With a machine, in full, whatever it says meanwhile; then the call ends."""
+    """With a machine, in full, once its announcement is over; then the call ends."""
     return begin(call, "voicemail", call.plan.voicemail)
 
 

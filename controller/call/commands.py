@@ -302,10 +302,11 @@ class OrderAi:
 
 @dataclass(frozen=True, slots=True)
 class SayLast:
-    """Say this and then nothing more. Ends with `LastSaid`."""
+    """Say this and then nothing more. Ends with `LastSaid`. `after_silence`: once the other side has finished."""
 
     text: str
     why: str
+    after_silence: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Who has answered our call, a person or a machine? And what is left with a machine. Rows of the call's table. [pure]
 
-Asterisk's `AMD()` listens: the channel leaves our app for a context of the dialplan (asterisk/extensions.conf) and
-comes back with the answer. Where there is a message to leave, the dialplan also waits until the machine has finished
-talking. Without that context the call goes on as if a person had answered. An agent that has the tool `voicemail` may
-find out by itself, and later.
+Asterisk's `AMD()` listens first: the channel leaves our app for a context of the dialplan (asterisk/extensions.conf)
+and comes back with a verdict. It counts seconds of sound and silence, so it takes receptionists, call screeners and
+people who wait for the first word for machines. No call is ended by it: the agent speaks in any case, is told of the
+doubt, and has the tool `voicemail`, which decides. Without that context the call goes on as after the verdict "human".
 """
 
 from datetime import datetime
@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from controller.call.machine import Call
 
 CONTEXT = "voiceai-answered"
-LIMIT = 45.0
-"""Seconds: the greeting of a machine takes 25 at most (extensions.conf), AMD() 5 (amd.conf)."""
+EXTENSION = "detect"
+LIMIT = 20.0
+"""Seconds: AMD() takes 7 (amd.conf)."""
+SILENT = (
+    "Nobody has said a word since this call was answered. It may be a person who waits for you to speak first: do so. "
+    "Use the tool `voicemail` only if you then hear a recorded announcement, a voice mailbox or its tone."
+)
+TALKATIVE = (
+    "Whoever has answered this call talks, or talked, for long without a pause. It may be a recorded announcement of a "
+    "voice mailbox: if you hear that, use the tool `voicemail` at once and say nothing. It may as well be a person, a "
+    "receptionist, an assistant that asks who is calling, or a menu: then talk as usual, once they have finished."
+)
 SETTLED = "The call is ended."
 
 
@@ -30,17 +40,18 @@ def answered(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]
     if not call.plan.answer_detection:
         return [m.StopTimer("dial"), *setup.connect(call)]
     call.state = State.DETECTING
-    extension = "message" if call.plan.voicemail else "detect"
-    return [m.StopTimer("dial"), m.StartTimer("detect", LIMIT), m.Detect(call.plan.leg, CONTEXT, extension)]
+    return [m.StopTimer("dial"), m.StartTimer("detect", LIMIT), m.Detect(call.plan.leg, CONTEXT, EXTENSION)]
 
 
 def told(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]:
-    """Back from the dialplan. AMD() says HUMAN, MACHINE, NOTSURE or HANGUP."""
+    """Back from the dialplan. AMD() says HUMAN, MACHINE, NOTSURE or HANGUP, and why (`INITIALSILENCE-2000-2000`)."""
     if what.channel != call.plan.leg:
         return []
-    call.machine = "MACHINE" in what.args
-    if call.machine and not call.plan.voicemail:
-        return call.end(now, detail="an answering machine; there is no message for it (agents.<name>.voicemail)")
+    _, status, cause, *_ = (*what.args, "", "", "")
+    if status == "MACHINE":
+        kind = cause.partition("-")[0]
+        call.doubt = SILENT if kind == "INITIALSILENCE" else TALKATIVE
+        call.detail = f"AMD() took whoever answered for a machine ({kind or 'no cause'}); the agent had to find out"
     return [m.StopTimer("detect"), *setup.connect(call)]
 
 

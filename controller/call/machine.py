@@ -90,6 +90,8 @@ class Call:
         self.sounds = 0
         self.counters: Counters | None = None
         self.machine = False
+        self.doubt: str | None = None
+        """What the agent is to know of whoever has answered, until it is told."""
         self.ai_ready = False
         self.media_entered = False
         self.media_flowing = False

@@ -265,8 +265,6 @@ def _join_when_both(call: "Call") -> list[m.Command]:
     legs = (call.media,) if moving.joined else (call.plan.leg, call.media)
     commands = [*stopped, m.Join(call.ids.bridge, legs), *_as_before(call)]
     commands += [_told(call, text, respond=False) for text in moving.news]
-    if call.machine:
-        return [*commands, *closing.leave_message(call)]
     return [*commands, m.GreetCaller(), *closing.if_due(call)]
 
 

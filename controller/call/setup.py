@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bridge.contract import Inform
 from controller.call import closing, rehome
 from controller.call import messages as m
 from controller.call.outcome import Outcome, of_unanswered
@@ -103,12 +104,17 @@ def join_when_both(call: "Call") -> list[m.Command]:
         return []
     call.state = State.TALKING
     joined = m.Join(call.ids.bridge, (call.plan.leg, call.media))
-    if call.machine:
-        return [m.StopTimer("media"), joined, *closing.leave_message(call)]
-    greet = [m.GreetCaller()] if call.ai_ready else []
+    greet = first_words(call) if call.ai_ready else []
     return [m.StopTimer("media"), joined, *greet, *closing.if_due(call)]
 
 
 def ready_late(call: "Call", _: m.AiReady, __: datetime) -> list[m.Command]:
     was, call.ai_ready = call.ai_ready, True
-    return [m.GreetCaller()] if call.state is State.TALKING and not was else []
+    return first_words(call) if call.state is State.TALKING and not was else []
+
+
+def first_words(call: "Call") -> list[m.Command]:
+    """The agent hears the caller and begins to speak."""
+    doubt, call.doubt = call.doubt, None
+    told = [m.OrderAi(Inform(call=call.plan.call, text=doubt))] if doubt else []
+    return [*told, m.GreetCaller()]

@@ -25,6 +25,12 @@ def tools(config: Config, agent: Agent) -> tuple[FunctionTool, ...]:
     )
 
 
+def with_voicemail(config: Config, offered: tuple[FunctionTool, ...]) -> tuple[FunctionTool, ...]:
+    """For calls in which it is to be found out who has answered."""
+    named = any(tool.name == "voicemail" for tool in offered)
+    return offered if named else (*offered, _voicemail(config))
+
+
 def without_destination(config: Config) -> list[str]:
     """The agents whose tool `transfer` is not offered: there is nowhere to transfer to."""
     return [name for name, agent in config.agents.items() if "transfer" in agent.tools and not _transfers(config)]
@@ -147,8 +153,10 @@ def _voicemail(config: Config) -> FunctionTool:
         name="voicemail",
         description=(
             "Ends a call that was answered by a machine instead of a person, and leaves the message that is meant for "
-            "that, if there is one. Use it when you hear a recorded announcement, a voice mailbox or the request to "
-            "speak after the tone; wait for the tone, say nothing yourself. Never while you talk with a person."
+            "that, if there is one, once the machine has finished. Use it as soon as you surely hear a voice mailbox: "
+            "a recorded announcement that nobody can come to the telephone, or the request to speak after the tone. "
+            "Say nothing yourself. Never while you talk with a person, and not for a menu or for an assistant that "
+            "asks who is calling: answer that."
         ),
         parameters=_object({}, []),
     )

@@ -18,11 +18,10 @@ def detecting(voicemail: str | None = None) -> Call:
     plan = Plan(CALL, "outbound", IDS.callee, SPEC, {}, target=TARGET, answer_detection=True, voicemail=voicemail)
     call = Call(plan, NOW)
     call.start()
-    extension = "message" if voicemail else "detect"
     assert feed(call, m.AiReady(), m.LegEntered(IDS.callee)) == [
         m.StopTimer("dial"),
         m.StartTimer("detect", detection.LIMIT),
-        m.Detect(IDS.callee, "voiceai-answered", extension),
+        m.Detect(IDS.callee, "voiceai-answered", "detect"),
     ]
     assert call.state is State.DETECTING
     return call
@@ -32,37 +31,58 @@ def back(*args: str) -> m.LegEntered:
     return m.LegEntered(IDS.callee, ("answered", *args))
 
 
-@pytest.mark.parametrize("verdict", ["HUMAN", "NOTSURE", "HANGUP", ""])
+VERDICTS = {
+    ("HUMAN", "HUMAN-800-800"): None,
+    ("NOTSURE", "TOOLONG-7000"): None,
+    ("HANGUP", ""): None,
+    ("",): None,
+    (): None,
+    ("MACHINE", "INITIALSILENCE-2000-2000"): detection.SILENT,
+    ("MACHINE", "LONGGREETING-4500-4500"): detection.TALKATIVE,
+    ("MACHINE", "MAXWORDS-4-3"): detection.TALKATIVE,
+    ("MACHINE", "MAXWORDLENGTH-5000"): detection.TALKATIVE,
+    ("MACHINE",): detection.TALKATIVE,
+}
+
+
+@pytest.mark.parametrize(("verdict", "doubt"), VERDICTS.items())
 @pytest.mark.parametrize("voicemail", [None, WORDS])
-def test_whoever_is_no_machine_is_greeted(verdict: str, voicemail: str | None) -> None:
+def test_no_verdict_ends_a_call_and_the_agent_is_told_of_a_doubt(
+    verdict: tuple[str, ...], doubt: str | None, voicemail: str | None
+) -> None:
     call = detecting(voicemail)
     assert feed(call, m.LegGone(IDS.callee)) == []  # it left our app for the dialplan
-    assert m.OpenMedia(IDS.media) in feed(call, back(verdict))
-    assert feed(call, m.LegEntered(IDS.media), m.MediaFlowing())[-1] == m.GreetCaller()
+    assert m.OpenMedia(IDS.media) in feed(call, back(*verdict))
+    commands = feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
+    told = [each.order for each in commands if isinstance(each, m.OrderAi)]
+    assert told == ([contract.Inform(call=CALL, text=doubt)] if doubt else [])
+    assert commands[-1] == m.GreetCaller()
+    assert call.state is State.TALKING
     feed(call, m.HangUpAsked("ops"))
     assert call.outcome is Outcome.ANSWERED
+    assert ("AMD()" in (call.detail or "")) == (doubt is not None)
 
 
-def test_a_machine_for_which_there_is_nothing_is_hung_up_on() -> None:
+def test_an_agent_that_is_ready_later_is_told_then_and_once() -> None:
     call = detecting()
-    assert m.HangUp(IDS.callee) in feed(call, back("MACHINE"))
-    assert (call.outcome, call.ended_by) == (Outcome.MACHINE, "system")
+    feed(call, m.WorkerLost("killed"), back("MACHINE", "INITIALSILENCE-2000-2000"))
+    feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
+    commands = feed(call, m.AiReady())
+    assert [type(each) for each in commands] == [m.OrderAi, m.GreetCaller]
+    assert call.doubt is None
 
 
-def test_a_machine_gets_its_message_and_nothing_else() -> None:
+def test_the_agent_decides_after_a_doubt() -> None:
     call = detecting(WORDS)
-    feed(call, back("MACHINE"))
-    commands = feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
-    assert m.SayLast(WORDS, "voicemail") in commands
-    assert m.GreetCaller() not in commands
-    assert call.state is State.CLOSING
+    feed(call, back("MACHINE", "LONGGREETING-4500-4500"), m.LegEntered(IDS.media), m.MediaFlowing())
+    assert m.SayLast(WORDS, "voicemail", after_silence=True) in feed(call, m.VoicemailTool("t1"))
     feed(call, m.LastSaid("voicemail"))
     assert call.outcome is Outcome.MACHINE
 
 
 def test_without_the_context_the_call_goes_on() -> None:
     call = detecting(WORDS)
-    failed = m.CommandFailed(m.Detect(IDS.callee, "voiceai-answered", "message"), "no context")
+    failed = m.CommandFailed(m.Detect(IDS.callee, "voiceai-answered", "detect"), "no context")
     assert m.OpenMedia(IDS.media) in feed(call, failed)
     assert call.detail == "no context"
 
@@ -95,7 +115,7 @@ def test_an_agent_that_recognises_a_machine() -> None:
     call = outbound_talking(WORDS)
     answer, *rest = feed(call, m.VoicemailTool("t1"))
     assert answer == m.AnswerAiTool("t1", detection.SETTLED, True, False)
-    assert m.SayLast(WORDS, "voicemail") in rest
+    assert m.SayLast(WORDS, "voicemail", after_silence=True) in rest
     call = outbound_talking(None)
     assert m.HangUp(IDS.callee) in feed(call, m.VoicemailTool("t1"))
     assert (call.outcome, call.ended_by) == (Outcome.MACHINE, "agent")
