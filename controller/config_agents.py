@@ -100,7 +100,7 @@ class Recordings(Section):
 
 class Voicemail(Section):
     message: SomeText
-    """Said to the machine in full, then the call ends. `{{name}}` is filled from the call's variables."""
+    """Said in full once the machine has finished, then the call ends. `{{name}}` is filled from the call's variables."""
 
 
 class HttpTool(Section):
@@ -202,7 +202,7 @@ class Agent(Section):
     """Seconds for which the caller's or callee's telephone may keep the call on hold. The agent is paused and costs
     nothing; then the call ends. null: no limit."""
     voicemail: Voicemail | None = None
-    """What is left with an answering machine that took our call. null: it is hung up on."""
+    """What is left with an answering machine that took our call, by the tool `voicemail`. null: nothing."""
     recording: Recordings | None = None
     """null: nothing is recorded."""
     answer_deadline_s: float = Field(4.0, gt=0, le=60)
