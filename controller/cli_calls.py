@@ -41,7 +41,7 @@ def call(
     agent: Annotated[str | None, typer.Option(help="Which agent talks.")] = None,
     caller_id: Annotated[str | None, typer.Option(help="Shown to who is called.")] = None,
     var: Annotated[list[str] | None, typer.Option(help="name=text for the agent's {{name}}; may be repeated.")] = None,
-    detect: Annotated[bool, typer.Option("--detect", help="Have the agent find out whether a machine answers.")] = False,
+    detect: Annotated[bool, typer.Option("--detect", help="The agent finds out whether a machine answers.")] = False,
     priority: Annotated[int, typer.Option(help="Higher comes first.")] = 0,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show what happens, until the call ends.")] = False,
     as_json: Json = False,

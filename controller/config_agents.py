@@ -100,7 +100,7 @@ class Recordings(Section):
 
 class Voicemail(Section):
     message: SomeText
-    """Said in full once the machine has finished, then the call ends. `{{name}}` is filled from the call's variables."""
+    """Said in full once the machine has finished, then the call ends. Variables of the call fill `{{name}}`."""
 
 
 class HttpTool(Section):

@@ -66,7 +66,7 @@ class PlaceCall(Body):
     timeout: float | None = Field(None, gt=0, le=300)
     """Seconds it may ring; the trunk's own if not given."""
     answer_detection: bool = False
-    """Hear whoever answers out, a few seconds, and give the agent the tool `voicemail`, which ends calls of machines."""
+    """Whoever answers is heard out for a few seconds, and the agent has the tool `voicemail` for machines."""
     webhook: WebhookUrl | None = None
     """Told what happens in this call, signed; needs `call_webhooks` in the config."""
     priority: int = Field(0, ge=-1000, le=1000)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CONTEXT = "voiceai-answered"
 EXTENSION = "detect"
 LIMIT = 20.0
-"""Seconds: AMD() takes 7 (amd.conf)."""
+"""Seconds: AMD() takes 6 (amd.conf)."""
 SILENT = (
     "Nobody has said a word since this call was answered. It may be a person who waits for you to speak first: do so. "
     "Use the tool `voicemail` only if you then hear a recorded announcement, a voice mailbox or its tone."

@@ -18,8 +18,8 @@ from tests.peers.greetings import FROM_THE_ISSUE, Greeting
 
 MESSAGE = Say("Please call us back.", 2.0, 880)
 WITH_MESSAGE = {"voicemail": {"message": "Please call {{name}} back."}}
-ANNOUNCEMENT = 8.0
-"""Seconds without a pause: AMD() says "machine" after 4.5 (amd.conf), and the agent hears the rest."""
+ANNOUNCEMENT = 7.0
+"""Seconds without a pause: AMD() says "machine" after 2.5 (amd.conf), and the agent hears the rest."""
 SCREENER = Greeting("screener", "Please state your name and why you are calling.", "en-us", 150)
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 from bridge import contract
-from controller.call import detection, reports
+from controller.call import births, detection, reports
 from controller.call import messages as m
 from controller.call.machine import Call
 from controller.call.outcome import Outcome
 from controller.call.plan import Plan, State
+from controller.outbound.entry import Entry, Order, Status
 from tests.unit.controller.call.test_machine import CALL, IDS, NOW, SPEC, TARGET, feed, talking
 from tests.unit.controller.configs import config
 
@@ -33,12 +34,12 @@ def back(*args: str) -> m.LegEntered:
 
 VERDICTS = {
     ("HUMAN", "HUMAN-800-800"): None,
-    ("NOTSURE", "TOOLONG-7000"): None,
+    ("NOTSURE", "TOOLONG-6000"): None,
     ("HANGUP", ""): None,
     ("",): None,
     (): None,
     ("MACHINE", "INITIALSILENCE-2000-2000"): detection.SILENT,
-    ("MACHINE", "LONGGREETING-4500-4500"): detection.TALKATIVE,
+    ("MACHINE", "LONGGREETING-2500-2500"): detection.TALKATIVE,
     ("MACHINE", "MAXWORDS-4-3"): detection.TALKATIVE,
     ("MACHINE", "MAXWORDLENGTH-5000"): detection.TALKATIVE,
     ("MACHINE",): detection.TALKATIVE,
@@ -74,7 +75,7 @@ def test_an_agent_that_is_ready_later_is_told_then_and_once() -> None:
 
 def test_the_agent_decides_after_a_doubt() -> None:
     call = detecting(WORDS)
-    feed(call, back("MACHINE", "LONGGREETING-4500-4500"), m.LegEntered(IDS.media), m.MediaFlowing())
+    feed(call, back("MACHINE", "LONGGREETING-2500-2500"), m.LegEntered(IDS.media), m.MediaFlowing())
     assert m.SayLast(WORDS, "voicemail", after_silence=True) in feed(call, m.VoicemailTool("t1"))
     feed(call, m.LastSaid("voicemail"))
     assert call.outcome is Outcome.MACHINE
@@ -134,3 +135,15 @@ def test_the_tool_becomes_an_input() -> None:
     spec = SPEC.model_copy(update={"tools": (contract.FunctionTool(name="voicemail", description="d", parameters={}),)})
     called = contract.ToolCalled(call=CALL, tool_call="t1", name="voicemail", arguments={"x": 1})
     assert reports.inputs_of(loaded, Plan(CALL, "outbound", "leg", spec, {}), called) == [m.VoicemailTool("t1")]
+
+
+@pytest.mark.parametrize("detects", [True, False])
+@pytest.mark.parametrize("named", [True, False])
+def test_calls_with_detection_have_the_tool(detects: bool, named: bool) -> None:
+    loaded = config(agents__reception__tools=["hang_up", *(["voicemail"] if named else [])])
+    order = Order("+4930123456", "main", "reception", "ops", answer_detection=detects)
+    plan = births.outbound(loaded, Entry(1, CALL, Status.QUEUED, order, NOW, NOW, NOW))
+    tools = [each.name for each in plan.spec.tools]
+    assert tools.count("voicemail") == int(detects or named)
+    later = births.recast(loaded, plan, agent_name="reception", instructions=None, variables={})
+    assert [each.name for each in later.spec.tools] == tools
