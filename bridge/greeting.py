@@ -203,9 +203,11 @@ class Greeting:
         """All of it has been handed to Asterisk, or nothing more will come of it."""
         if words is None:
             return True
-        accounts = [self._playout.heard(item_id) for item_id in words.items]
-        played = all(each is None or each.heard_ms >= each.received_ms for each in accounts)
-        return not self._responses.pending(words.opening) and (played or self._broken(words))
+        return not self._responses.pending(words.opening) and all(map(self._played, words.items))
+
+    def _played(self, item_id: str) -> bool:
+        account = self._playout.heard(item_id)
+        return account is None or account.heard_ms >= account.received_ms or self._playout.was_cut(item_id)
 
     def _broken(self, words: _Words) -> bool:
         return any(self._playout.was_cut(item_id) for item_id in words.items)

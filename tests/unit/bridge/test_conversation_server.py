@@ -27,6 +27,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "greets": {"greeting": "Good morning."},
     "protected": {"greeting": "Good morning.", "protect_greeting": True},
+    "recorded": {"consent": "We record.", "greeting": "Good morning."},
     "patient": {"min_speech_ms": 200, "greeting": "Good morning."},
     "semantic": {"turn_detection": SemanticVad(type="semantic_vad"), "playout_delay_ms": 60},
     "deaf": {"turn_detection": MUTE_VAD},
@@ -57,6 +58,7 @@ SERVER = {
 ORDERS: dict[str, signals.Input] = {
     "say": Speak(call="call", text="Please hold."),
     "instruct": Speak(call="call", text="Say that it takes longer.", exact=False),
+    "message": WrapUp(call="call", text="Call us back.", why="voicemail", after_silence=True),
     "wrap up": WrapUp(call="call", text="Time is up.", why="max_length"),
     "wrap up, silent": WrapUp(call="call", text="", why="cost"),
     "hold": Hold(call="call", on=True),
@@ -155,7 +157,7 @@ def test_nothing_that_happens_breaks_a_rule_and_everything_comes_to_rest(agent: 
         act(wired, action)
     settle(wired)
     check(wired)
-    if {"wrap up", "wrap up, silent"} & set(script):
+    if {"message", "wrap up", "wrap up, silent"} & set(script):
         assert len(wired.told_of(Finished)) == 1
     wired.feed(Closing())
     told = len(wired.told)

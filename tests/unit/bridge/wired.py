@@ -77,7 +77,8 @@ class Wired(Stage):
     def feed(self, *what: events.Event | signals.Input) -> None:
         farewell = self.conversation.farewell
         for each in what:
-            barge_in = isinstance(each, events.SpeechStarted) and self.cuts_at_once and not farewell.firm
+            cuts = self.cuts_at_once and not self.conversation.ears.protected
+            barge_in = isinstance(each, events.SpeechStarted) and cuts and not farewell.firm
             if barge_in or (isinstance(each, Hold) and each.on and not farewell.firm):
                 self.muted |= set(self.response_of.values()) | {self.known_active} - {""}
         super().feed(*what)
