@@ -14,7 +14,7 @@ from tests.e2e.house import house
 from tests.peers.greetings import GREETINGS
 
 AT_ONCE = 6
-MOST_DOUBTED = 3
+MOST_DOUBTED = 4
 """People whom AMD() takes for machines. It costs them nothing: the agent speaks."""
 
 
