@@ -42,6 +42,7 @@ from bridge.contract_events import MediaGone as MediaGone
 from bridge.contract_events import Ready as Ready
 from bridge.contract_events import Reconnected as Reconnected
 from bridge.contract_events import Recorded as Recorded
+from bridge.contract_events import RecordingState as RecordingState
 from bridge.contract_events import Said as Said
 from bridge.contract_events import Scene as Scene
 from bridge.contract_events import Scenes as Scenes
@@ -220,12 +221,12 @@ class Switch(Shape):
 class Record(Shape):
     """Begin a recording (as `recording` says), pause it (silence in the file), go on, or complete it (`Recorded`).
 
-    What makes no sense at the moment changes nothing.
+    `tell` changes nothing, nor does what makes no sense at the moment. Answered by `RecordingState`.
     """
 
     type: Literal["record"] = "record"
     call: str
-    action: Literal["start", "pause", "resume", "stop"]
+    action: Literal["start", "pause", "resume", "stop", "tell"]
     recording: Recording | None = None
 
 

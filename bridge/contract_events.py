@@ -262,6 +262,14 @@ class Recorded(Shape):
     seconds: float
 
 
+class RecordingState(Shape):
+    """Answers each `Record`: what the recording of this call is now."""
+
+    type: Literal["recording_state"] = "recording_state"
+    call: str
+    state: Literal["on", "paused", "off"]
+
+
 class Finished(Shape):
     """What was to be said last (`WrapUp`, the end of the idle ladder) has been played: hang up."""
 
@@ -356,6 +364,7 @@ CallEvent = (
     | Reconnected
     | AiWarning
     | Recorded
+    | RecordingState
     | Finished
     | Ended
 )

@@ -8,6 +8,7 @@ passes.
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal
 
 import structlog
 
@@ -28,7 +29,7 @@ class Recorded:
         call: str,
         recordings: Recordings,
         wanted: contract.Recording | None,
-        tell: Callable[[contract.Recorded], None],
+        tell: Callable[[contract.Recorded | contract.RecordingState], None],
         consented: Callable[[], bool] = lambda: True,
     ) -> None:
         self._sink = sink
@@ -57,6 +58,13 @@ class Recorded:
                 task = asyncio.create_task(self._complete(recording), name=f"recording of {self._call}")
                 self._completing.add(task)
                 task.add_done_callback(self._completing.discard)
+        self._tell(contract.RecordingState(call=self._call, state=self._state))
+
+    @property
+    def _state(self) -> Literal["on", "paused", "off"]:
+        if self._recording is None:
+            return "off"
+        return "paused" if self._recording.paused else "on"
 
     async def close(self) -> None:
         """The call is over: returns when all is told. Bounded by `recording.CLOSE_SECONDS`."""

@@ -18,7 +18,7 @@ other leg in its name is nobody's, and hung up by the reconcile.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from bridge import contract
 from controller.call import births, caller_hold, closing, inbound_audio, stored_call, transferred
@@ -163,6 +163,9 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     return Adopted(call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot"))
 
 
+_RECORDING: Mapping[str, Literal["pause", "stop", "tell"]] = {"paused": "pause", "off": "stop", "on": "tell"}
+
+
 def _legs_as_stored(call: Call, state: State) -> list[m.Command]:
     """Whoever is with the caller is in the bridge, and the agent, unless it is on its way somewhere else. The earlier
     controller may have been killed between two requests to Asterisk: nobody else would move them."""
@@ -176,7 +179,8 @@ def _legs_as_stored(call: Call, state: State) -> list[m.Command]:
 def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[m.Command]:
     """Makes worker and caller's leg what the stored call says. The earlier controller may have ordered something in the
     moment before it was killed that it had no time to store, or had no time to order. What is so already is not changed
-    by it. A recording that was paused or stopped in that moment stays so. `known`: the config has the stored agent."""
+    by it. A recording that was paused or stopped in that moment stays so, and the worker tells. `known`: the config has
+    the stored agent."""
     if not call.session_open or call.media_lost:
         return []
     if state is State.TRANSFERRED:
@@ -187,8 +191,8 @@ def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[m.Command
     ]
     if known and state is not State.CONSULTING:
         orders.append(contract.Switch(call=id_, spec=call.plan.spec, again=True))
-    if call.recording != "on":
-        orders.append(contract.Record(call=id_, action="pause" if call.recording == "paused" else "stop"))
+    if call.plan.recording is not None:
+        orders.append(contract.Record(call=id_, action=_RECORDING[call.recording]))
     commands: list[m.Command] = [
         m.StartMusic(call.plan.leg) if call.music else m.StopMusic(call.plan.leg),
         *map(m.OrderAi, orders),

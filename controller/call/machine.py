@@ -267,6 +267,7 @@ _ALWAYS: dict[type, Handler] = {
     m.CommandFailed: rescue.command_failed,
     m.HangUpAsked: ending.hang_up,
     m.Conversed: tools.conversed,
+    m.RecordingTold: orders.recording_told,
     m.ToolRefused: tools.refused,
     m.WaitTool: tools.wait,
     m.ToolDone: tools.done,

@@ -75,6 +75,7 @@ from controller.call.messages_verbs import ParticipantAsked as ParticipantAsked
 from controller.call.messages_verbs import ParticipantDropped as ParticipantDropped
 from controller.call.messages_verbs import RecordAction as RecordAction
 from controller.call.messages_verbs import RecordAsked as RecordAsked
+from controller.call.messages_verbs import RecordingTold as RecordingTold
 from controller.call.messages_verbs import ResumeAsked as ResumeAsked
 from controller.call.messages_verbs import SayAsked as SayAsked
 from controller.call.messages_verbs import Side as Side

@@ -68,6 +68,13 @@ class SwitchAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingTold:
+    """What the recording is, by the worker that has it."""
+
+    state: Literal["on", "paused", "off"]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordAsked:
     action: RecordAction
     by: str
@@ -97,6 +104,7 @@ Verb = (
     | SayAsked
     | SwitchAsked
     | RecordAsked
+    | RecordingTold
     | ParticipantAsked
     | ParticipantDropped
 )

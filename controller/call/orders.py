@@ -57,6 +57,12 @@ def record(call: "Call", what: m.RecordAsked, _: datetime) -> list[m.Command]:
     return _order(call, contract.Record(call=call.plan.call, action=what.action, recording=wanted))
 
 
+def recording_told(call: "Call", what: m.RecordingTold, _: datetime) -> list[m.Command]:
+    """It is as we think, unless an earlier controller was killed in the moment after an order."""
+    call.recording = what.state
+    return []
+
+
 def heard_again(call: "Call") -> list[m.Command]:
     """Nobody is muted any more: what comes now must be heard."""
     if not call.muted:

@@ -41,6 +41,8 @@ def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[m.I
             return [m.Conversed(), m.DigitPressed(event.digit)]
         case contract.ToolCalled():
             return [_tool(config, plan, event)]
+        case contract.RecordingState():
+            return [m.RecordingTold(event.state)]
         case contract.Finished():
             return [m.LastSaid(event.why)]
         case contract.Ended():

@@ -134,6 +134,37 @@ async def test_a_transfer_under_way_is_called_off(asterisk: Asterisk, tmp_path: 
         await running.ended(call)
 
 
+async def test_killed_as_the_target_answers(asterisk: Asterisk, tmp_path: Path) -> None:
+    """The agent is on its way to the target, or with it, and the store has nothing of that: it is back with the caller,
+    with its own instructions."""
+    port = free_udp_port()
+    async with (
+        house(asterisk, tmp_path, brain, trunk=SIP_ALLOWED) as running,
+        running.callee(port) as target,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        await running.api("POST", f"/v1/calls/{call}/transfer", to=f"sip:t@127.0.0.1:{port}", kind="attended")
+        await target.wait("called")
+        await target.command("answer")
+        await running.service.logged("call state", call=call, state="consulting")
+        await running.kill_the_controller()
+        await running.start_again()
+        await target.wait("left")
+        await phone.rtp.quiet(0.6)
+        await is_answered(phone)
+        session = await running.stand_in.session()
+        told = [
+            each["session"]["instructions"]
+            for each in session.client_events("session.update")
+            if "instructions" in each["session"]
+        ]
+        assert told[-1] == "Be brief."
+        await phone.hang_up()
+        await running.ended(call)
+
+
 async def test_a_worker_that_dies_meanwhile_is_replaced(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
         house(asterisk, tmp_path, brain, bridge={"workers": 1}) as running,

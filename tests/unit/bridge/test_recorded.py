@@ -19,7 +19,7 @@ from tests.unit.bridge.test_recording import CALL, FRAME, Clock, idle, thread
 __all__ = ["thread"]
 
 LEG: Any = object()
-Action = Literal["start", "pause", "resume", "stop"]
+Action = Literal["start", "pause", "resume", "stop", "tell"]
 
 
 class Session:
@@ -52,6 +52,8 @@ class Rig:
     folder: Path
     thread: DiskThread
     told: list[contract.Recorded] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    """Answers to orders."""
     clock: Clock = field(default_factory=Clock)
     session: Session = field(default_factory=Session)
 
@@ -60,8 +62,14 @@ class Rig:
     def sink(self, *, recorded: bool) -> Recorded:
         wanted = self.wanted if recorded else None
         recordings = Recordings(self.thread, clock=self.clock)
-        self.made = Recorded(self.session, CALL, recordings, wanted, self.told.append, lambda: self.consented)
+        self.made = Recorded(self.session, CALL, recordings, wanted, self._tell, lambda: self.consented)
         return self.made
+
+    def _tell(self, event: contract.Recorded | contract.RecordingState) -> None:
+        if isinstance(event, contract.Recorded):
+            self.told.append(event)
+        else:
+            self.states.append(event.state)
 
     @property
     def wanted(self) -> contract.Recording:
@@ -160,6 +168,16 @@ async def test_stop_completes_the_file_and_start_begins_another(rig: Rig) -> Non
         (f"{CALL}-2.wav", 1),
         (f"{CALL}.wav", 2),
     ]
+
+
+async def test_each_order_is_answered_with_what_the_recording_is(rig: Rig) -> None:
+    """So that the next controller knows of an order that the last one had no time to store."""
+    rig.sink(recorded=False).media_connected(LEG)
+    orders: tuple[Action, ...] = ("tell", "start", "tell", "pause", "start", "tell", "resume", "stop", "tell")
+    for order in orders:
+        rig.order(order)
+    assert rig.states == ["off", "on", "on", "paused", "paused", "paused", "on", "off", "off"]
+    await rig.made.close()
 
 
 async def test_what_was_stopped_is_told_while_the_call_goes_on(rig: Rig) -> None:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ from tests.unit.controller.call.test_live_control import ANN, FILES, VERBS
 from tests.unit.controller.call.test_machine import IDS, INPUTS, NOW, feed
 from tests.unit.controller.configs import config
 
-SETTINGS = config(agents__reception__max_call_s=600)
+SETTINGS = config(agents__reception__max_call_s=600, agents__reception__recording={"path": "/srv/calls"})
 PLAN = replace(ANN, spec=ANN.spec.model_copy(update={"agent": "reception"}), max_call=600.0)
 
 
@@ -175,18 +175,22 @@ def test_tones_of_an_earlier_controller_are_stopped() -> None:
 @pytest.mark.parametrize(
     ("inputs", "music", "paused", "muted", "recording"),
     [
-        ((), False, m.ResumeAi(), [], []),
-        ((m.HoldAsked("ops"),), True, m.PauseAi(), [], []),
-        ((m.SipHold("leg", on=True),), False, m.PauseAi(), [], []),
-        ((m.SipHold("leg", on=True), m.SipHold("leg", on=False)), False, m.ResumeAi(), [], []),
-        ((m.MuteAsked("caller", on=True, by="ops"),), False, m.ResumeAi(), ["caller"], []),
-        ((m.RecordAsked("pause", "ops"),), False, m.ResumeAi(), [], ["pause"]),
-        ((m.RecordAsked("pause", "ops"), m.RecordAsked("stop", "ops")), False, m.ResumeAi(), [], ["stop"]),
-        ((m.RecordAsked("pause", "ops"), m.RecordAsked("resume", "ops")), False, m.ResumeAi(), [], []),
+        ((), False, m.ResumeAi(), [], "tell"),
+        ((m.HoldAsked("ops"),), True, m.PauseAi(), [], "tell"),
+        ((m.SipHold("leg", on=True),), False, m.PauseAi(), [], "tell"),
+        ((m.SipHold("leg", on=True), m.SipHold("leg", on=False)), False, m.ResumeAi(), [], "tell"),
+        ((m.MuteAsked("caller", on=True, by="ops"),), False, m.ResumeAi(), ["caller"], "tell"),
+        ((m.RecordAsked("pause", "ops"),), False, m.ResumeAi(), [], "pause"),
+        ((m.RecordAsked("pause", "ops"), m.RecordAsked("stop", "ops")), False, m.ResumeAi(), [], "stop"),
+        ((m.RecordAsked("pause", "ops"), m.RecordAsked("resume", "ops")), False, m.ResumeAi(), [], "tell"),
     ],
 )
 def test_the_worker_is_told_what_the_store_says(
-    inputs: tuple[m.Input, ...], music: bool, paused: m.Command, muted: list[str], recording: list[m.RecordAction]
+    inputs: tuple[m.Input, ...],
+    music: bool,
+    paused: m.Command,
+    muted: list[str],
+    recording: Literal["pause", "stop", "tell"],
 ) -> None:
     """What was ordered in the moment before a kill may not be stored: the agent would be paused for ever, another one,
     or not in the bridge. Or it was stored and not ordered yet: nobody would have greeted the caller."""
@@ -197,7 +201,7 @@ def test_the_worker_is_told_what_the_store_says(
     orders: list[contract.Order | contract.Record] = [
         contract.Mute(call=id_, caller="caller" in muted, agent="agent" in muted),
         contract.Switch(call=id_, spec=found.call.plan.spec, again=True),
-        *(contract.Record(call=id_, action=each) for each in recording),
+        contract.Record(call=id_, action=recording),
     ]
     assert found.undo == (
         m.RestoreBridge(IDS.bridge, (leg, call.media)),
@@ -206,6 +210,15 @@ def test_the_worker_is_told_what_the_store_says(
         paused,
         m.OrderAi(contract.Greet(call=id_)),
     )
+
+
+@pytest.mark.parametrize("state", ["on", "paused", "off"])
+def test_the_recording_is_what_its_worker_says(state: Literal["on", "paused", "off"]) -> None:
+    """It was paused in the moment before a kill, and the store does not know: it stays paused, and is shown so."""
+    call = known(talking(replace(PLAN, spec=PLAN.spec.model_copy(update={"recording": FILES})))).call
+    assert call.recording == "on"
+    feed(call, m.RecordingTold(state))
+    assert call.recording == state
 
 
 def test_who_is_with_the_caller_is_in_the_bridge() -> None:
