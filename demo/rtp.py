@@ -1,6 +1,6 @@
 """A telephone's end of an RTP stream: G.711 in 20 ms packets, paced by absolute deadlines.
 
-Owns one UDP socket. Sends silence whenever there is nothing to say, as telephones do, and keeps every packet it
+Owns its UDP sockets. Sends silence whenever there is nothing to say, as telephones do, and keeps every packet it
 receives with the time at which the kernel saw it, so that a busy Python does not blur what is measured.
 Refuses to know SIP: it is told where to send to.
 
@@ -54,6 +54,8 @@ class RtpEnd:
         self._speech: deque[Samples] = deque()
         self._digits: deque[bytes | None] = deque()
         self._changed = asyncio.Event()
+        self._sockets: list[socket.socket] = []
+        """One; two while the sound moves from one port to another."""
         self._said_until = 0.0
         self._pace: asyncio.Task[None] | None = None
         self._impairment: Impairment | None = None
@@ -63,21 +65,39 @@ class RtpEnd:
         self._source = random.getrandbits(32)
 
     async def __aenter__(self) -> Self:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.setsockopt(socket.SOL_SOCKET, TIMESTAMPS, 1)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self._socket.bind((self.host, 0))
-        self.port = self._socket.getsockname()[1]
-        asyncio.get_running_loop().add_reader(self._socket, self._receive)
+        self.open_port()
+        self.use_port()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
-        asyncio.get_running_loop().remove_reader(self._socket)
-        self._socket.close()
+        while self._sockets:
+            self._close(self._sockets[0])
+
+    def open_port(self) -> int:
+        """One more port, at which sound is received from now on. Put it into the SDP, and then `use_port`."""
+        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sockets.append(opened)
+        opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, TIMESTAMPS, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        opened.bind((self.host, 0))
+        asyncio.get_running_loop().add_reader(opened, self._receive, opened)
+        return int(opened.getsockname()[1])
+
+    def use_port(self) -> None:
+        """From now on all is sent from the port that was opened last. At the one before it sound is still received."""
+        self._origin = self._sockets[-1]
+        self.port = self._origin.getsockname()[1]
+        for old in self._sockets[:-2]:
+            self._close(old)
+
+    def _close(self, old: socket.socket) -> None:
+        self._sockets.remove(old)
+        asyncio.get_running_loop().remove_reader(old)
+        old.close()
 
     # ---------------------------------------------------------------- speaking
 
@@ -165,15 +185,15 @@ class RtpEnd:
         self._sequence = self._sequence + 1 & 0xFFFF
         packet = HEADER.pack(0x80, payload_type, self._sequence, stamp, self._source) + payload
         if self._impairment is None:
-            self._put_on_wire(packet)
+            self._put_on_wire(packet, self._origin)
             return
         loop = asyncio.get_running_loop()
         for arrival in self._impairment.arrivals(loop.time()):
-            self._under_way.append(loop.call_at(arrival, self._put_on_wire, packet))
+            self._under_way.append(loop.call_at(arrival, self._put_on_wire, packet, self._origin))
 
-    def _put_on_wire(self, packet: bytes) -> None:
+    def _put_on_wire(self, packet: bytes, origin: socket.socket) -> None:
         try:
-            self._socket.sendto(packet, self._target)
+            origin.sendto(packet, self._target)
         except OSError:
             return  # the far end has closed its port (ICMP): a telephone goes on regardless
 
@@ -230,10 +250,10 @@ class RtpEnd:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _receive(self) -> None:
+    def _receive(self, source: socket.socket) -> None:
         while True:
             try:
-                packet, extras, _, _ = self._socket.recvmsg(2048, socket.CMSG_SPACE(TIMESPEC.size))
+                packet, extras, _, _ = source.recvmsg(2048, socket.CMSG_SPACE(TIMESPEC.size))
             except BlockingIOError:
                 break
             except OSError:

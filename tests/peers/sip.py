@@ -14,9 +14,17 @@ REFUSING = SCENARIOS / "refusing.xml"
 STORM = SCENARIOS / "storm.xml"
 
 
-def caller(sip: str, folder: Path, number: str = "5001", *, codec: Codec = "PCMU", scenario: Path = CALLER) -> Phone:
+def caller(
+    sip: str,
+    folder: Path,
+    number: str = "5001",
+    *,
+    codec: Codec = "PCMU",
+    scenario: Path = CALLER,
+    user: str = "4930123456",
+) -> Phone:
     """Calls in over the trunk: the carrier is known by its address. `sip`: Asterisk's host:port."""
-    return Phone(sip, number, codec=codec, scenario=scenario, trace=_trace(folder, scenario))
+    return Phone(sip, number, codec=codec, scenario=scenario, user=user, trace=_trace(folder, scenario))
 
 
 def callee(sip: str, folder: Path, port: int) -> Phone:
