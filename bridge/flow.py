@@ -5,8 +5,9 @@ caller whose telephone sends nothing in pauses, and where it drops what the call
 the controller can find out: it is told when sound ceases, and when it is back.
 """
 
-CEASED_S = 0.4
-"""Without a frame for so long. A key takes 160 ms, a stall of the network seldom more than 200."""
+CEASED_S = 0.14
+"""Without a frame for so long: more than two packets of 60 ms. A key takes 160 ms, a stall of the network may take more:
+to look is cheap, and a server may wait for no more than 300 ms of silence until it takes the caller's turn for over."""
 AGAIN_S = 10.0
 """It is told again while it lasts: another controller may have taken over."""
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 TIMER = "caller audio"
 COMPANY = "company audio"
-FIRST_S = 0.2
-NEXT_S = 0.6
+LOOKS_S = (0.05, 0.1, 0.6)
+"""Between one look at the leg that the agent hears and the next; the last one again and again. Two in a quarter of a
+second: a server that waits for 300 ms of silence must not take what Asterisk drops for the end of the caller's turn."""
 COMPANY_S = 2.0
 SOUND_BYTES_PER_S = 500
 """Less than any codec sends while there is sound; keys (200) and comfort noise are below."""
@@ -46,6 +47,8 @@ class InboundAudio:
     """What a call knows of it."""
 
     ceased: bool = False
+    looks: int = 0
+    """At the leg, since sound ceased."""
     losses: int = 0
     """Of the agent, when sound ceased: what an agent that is lost has told does not hold for the next one."""
     counted: dict[str, tuple[m.RtpCounted, datetime]] = field(default_factory=dict)
@@ -69,19 +72,20 @@ def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
         case m.CallerAudio(flowing=False) if audio.ceased and audio.losses == call.losses:
             return []  # told again
         case m.CallerAudio(flowing):
-            audio.ceased, audio.losses = not flowing, call.losses
+            audio.ceased, audio.losses, audio.looks = not flowing, call.losses, 0
             audio.counted.clear()
             if flowing:
                 audio.in_vain = 0
                 return [m.StopTimer(TIMER)]
-            return _look(call, FIRST_S)
+            return _look(call)
         case m.TimeUp("caller audio"):
-            return _look(call, NEXT_S)
+            return _look(call)
         case m.TimeUp():
             return _look_at_company(call)
         case m.SipHold(channel, on):
             audio.counted.pop(channel, None)
-            return [] if on or not audio.ceased else _look(call, FIRST_S)
+            audio.looks = 0
+            return [] if on or not audio.ceased else _look(call)
         case m.RtpCounted():
             return _counted(call, what, now)
     return []
@@ -92,11 +96,13 @@ def company_joined() -> list[m.Command]:
     return [m.StartTimer(COMPANY, COMPANY_S)]
 
 
-def _look(call: "Call", again_s: float) -> list[m.Command]:
+def _look(call: "Call") -> list[m.Command]:
     audio, heard = call.inbound, _heard(call)
     if not audio.ceased or audio.losses != call.losses or heard is None:
         audio.ceased = False
         return []
+    again_s = LOOKS_S[min(audio.looks, len(LOOKS_S) - 1)]
+    audio.looks += 1
     return [m.StartTimer(TIMER, again_s), m.CountRtp(heard[1])]
 
 

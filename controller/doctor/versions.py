@@ -50,7 +50,7 @@ BUGS = (
 LATE_SINCE = (20, 6, 0)
 LATE = (
     "drops RTP whose sequence numbers go back (Debian's 2016_opus_plc.patch): packets out of order are lost, and a "
-    "caller whose numbers jump back is not heard for most of a second, until they join their bridge anew"
+    "caller whose numbers jump back is not heard for a quarter of a second, until they join their bridge anew"
 )
 LATE_FIX = "Use a build without that patch, such as our image's (docs/asterisk.md)."
 REBUILT = "voiceai"

@@ -53,7 +53,8 @@ class Tally:
         gaps = [round(each * 1000) for each in sorted(self.gaps)[-5:]]
         return (
             f"{self.turns} turns, {self.answers} answers, {self.moves} moves, {self.holds} holds; "
-            f"{len(self.deaf)} times deaf, longest {worst} s; {self.lost} packets lost, {sum(self.gaps):.1f} s of silence, longest {gaps} ms"
+            f"{len(self.deaf)} times deaf, longest {worst} s; "
+            f"{self.lost} packets lost, {sum(self.gaps):.1f} s of silence, longest {gaps} ms"
         )
 
 
@@ -190,10 +191,8 @@ def heard_badly(spoken: Spoken) -> list[str]:
 def of_record(call: LossyCall, record: Mapping[str, Any]) -> list[str]:
     """The transcript holds all that was said, once each and in order."""
     wanted = [
-        *(
-            (("caller", each.line.key, False) if isinstance(each, Said) else ("agent", each.text, each.cut))
-            for each in call.events
-        )
+        ("caller", each.line.key, False) if isinstance(each, Said) else ("agent", each.text, each.cut)
+        for each in call.events
     ]
     told = [(each["who"], each["text"], each["interrupted"]) for each in record["transcript"]]
     found = [f"{call.caller}: {record[name]!r} is {name}" for name in ("ended_at", "answered_at") if not record[name]]

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from bridge.contract import ServerVad
+from bridge.flow import CEASED_S
 from controller.call import inbound_audio, milestones
 from controller.call import messages as m
 from controller.call.changes import changes, standing
-from controller.call.inbound_audio import COMPANY, TIMER
+from controller.call.inbound_audio import COMPANY, COMPANY_S, LOOKS_S, TIMER
 from controller.call.machine import Call
 from controller.call.plan import State
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, TARGET, feed, talking
@@ -54,15 +56,26 @@ class Line:
         return sum(isinstance(each, m.Rejoin) for each in self.commands)
 
 
-def test_sound_that_is_received_and_not_heard_is_mended_within_a_second() -> None:
+def test_sound_that_is_received_and_not_heard_is_mended_before_the_turn_is_taken_for_over() -> None:
     line = Line()
-    assert line.tell(m.CallerAudio(flowing=False)) == [m.StartTimer(TIMER, 0.2), m.CountRtp(CALLER)]
+    assert line.tell(m.CallerAudio(flowing=False)) == [m.StartTimer(TIMER, LOOKS_S[0]), m.CountRtp(CALLER)]
     assert line.count() == []
-    line.now += timedelta(seconds=0.2)
-    line.received += round(SOUND * 0.2)
-    assert line.tell(m.TimeUp(TIMER)) == [m.StartTimer(TIMER, 0.6), m.CountRtp(CALLER)]
+    line.now += timedelta(seconds=LOOKS_S[0])
+    line.received += round(SOUND * LOOKS_S[0])
+    assert line.tell(m.TimeUp(TIMER)) == [m.StartTimer(TIMER, LOOKS_S[1]), m.CountRtp(CALLER)]
     assert line.count() == [REJOIN]
     assert line.tell(m.CallerAudio(flowing=True)) == [m.StopTimer(TIMER)]
+    turn_over_s = ServerVad().silence_duration_ms / 1000
+    assert CEASED_S + LOOKS_S[0] <= turn_over_s - 0.1, "which is for ticks, the link, and four requests"
+
+
+def test_looks_are_less_frequent_while_nothing_comes_and_frequent_again_when_it_ceases_anew() -> None:
+    line = Line()
+    for _ in range(2):
+        line.cease()
+        timers = [line.tell(m.TimeUp(TIMER))[0] for _ in range(4)]
+        assert timers == [m.StartTimer(TIMER, each) for each in (*LOOKS_S[1:], LOOKS_S[-1], LOOKS_S[-1])]
+        line.tell(m.CallerAudio(flowing=True))
 
 
 @pytest.mark.parametrize("rate", [0, 50, KEYS])
@@ -178,7 +191,7 @@ def test_where_others_are_in_the_bridge_a_jump_of_the_numbers_is_enough(lost: in
     """The worker hears a mix, which never ceases."""
     line = Line()
     line.tell(m.ParticipantAsked("party", TARGET, "ops"))
-    assert m.StartTimer(COMPANY, 2.0) in line.tell(m.LegEntered("party"))
+    assert m.StartTimer(COMPANY, COMPANY_S) in line.tell(m.LegEntered("party"))
     assert line.tell(m.TimeUp(COMPANY))[1:] == [m.CountRtp(CALLER), m.CountRtp("party")]
     line.tell(m.RtpCounted("party", 1000, 0, source=1))
     line.now += timedelta(seconds=2)
