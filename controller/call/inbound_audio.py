@@ -8,8 +8,9 @@ that joins its bridge anew gets a new path, which takes what comes.
     it comes again                  nothing is asked any more
     packets of sound are received   it joins its bridge anew; again after a pause that grows while this does not help
     none are, or hardly any         the caller holds the line, or sends nothing in pauses: it is looked at again
-    others are in the bridge        a mix comes to the worker whatever is dropped: legs are looked at every two seconds,
-                                    and join anew after their numbers have jumped
+    others are in the bridge        a mix comes to the worker whatever is dropped, and nothing once the agent has left:
+                                    legs are looked at every second or two, and join anew after their numbers jumped
+    a supervisor whispers           so does theirs
 
 Keys that are held down, and comfort noise, are packets as well, but few bytes.
 """
@@ -29,7 +30,8 @@ COMPANY = "company audio"
 LOOKS_S = (0.05, 0.1, 0.6)
 """Between one look at the leg that the agent hears and the next; the last one again and again. Two in a quarter of a
 second: a server that waits for 300 ms of silence must not take what Asterisk drops for the end of the caller's turn."""
-COMPANY_S = 2.0
+COMPANY_S, PEOPLE_S = 1.0, 2.0
+"""Between looks at the legs of several people: with an agent among them, and without."""
 SOUND_BYTES_PER_S = 500
 """Less than any codec sends while there is sound; keys (200) and comfort noise are below."""
 JUMPED = 30_000
@@ -58,6 +60,8 @@ class InboundAudio:
     """In a row."""
     at: list[datetime] = field(default_factory=list)
     """When, in the last minute."""
+    watching: bool = False
+    """The legs of several people are looked at."""
 
 
 def concerned(what: m.Input) -> bool:
@@ -81,7 +85,8 @@ def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
         case m.TimeUp("caller audio"):
             return _look(call)
         case m.TimeUp():
-            return _look_at_company(call)
+            audio.watching = False
+            return list(map(m.CountRtp, _people(call)))
         case m.SipHold(channel, on):
             audio.counted.pop(channel, None)
             audio.looks = 0
@@ -91,9 +96,12 @@ def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
     return []
 
 
-def company_joined() -> list[m.Command]:
-    """From now on the worker hears a mix."""
-    return [m.StartTimer(COMPANY, COMPANY_S)]
+def watched(call: "Call") -> list[m.Command]:
+    """After each input: whether there are several people whose legs are to be looked at from now on."""
+    if call.inbound.watching or not _people(call):
+        return []
+    call.inbound.watching = True
+    return [m.StartTimer(COMPANY, PEOPLE_S if call.state is State.TRANSFERRED else COMPANY_S)]
 
 
 def _look(call: "Call") -> list[m.Command]:
@@ -106,11 +114,15 @@ def _look(call: "Call") -> list[m.Command]:
     return [m.StartTimer(TIMER, again_s), m.CountRtp(heard[1])]
 
 
-def _look_at_company(call: "Call") -> list[m.Command]:
-    if not call.company or _heard(call) is None:
-        return []
-    legs = [call.plan.leg, *sorted(call.company)]
-    return [m.StartTimer(COMPANY, COMPANY_S), *map(m.CountRtp, legs)]
+def _people(call: "Call") -> dict[str, str]:
+    """The bridge of each leg from which nothing that the worker hears, or fails to hear, could tell."""
+    found = {}
+    if call.company and (_heard(call) is not None or call.state is State.TRANSFERRED):
+        found = dict.fromkeys((call.plan.leg, *sorted(call.company)), call.ids.bridge)
+    watcher = call.supervision
+    if watcher is not None and (watcher.state, watcher.mode) == ("on", "whisper") and call.company:
+        found.setdefault(watcher.channel, call.ids.supervision)
+    return found
 
 
 def _heard(call: "Call") -> tuple[str, str] | None:
@@ -130,16 +142,17 @@ def _counted(call: "Call", what: m.RtpCounted, now: datetime) -> list[m.Command]
     if what.received is None:  # no telephone of ours to look at
         return [m.StopTimer(TIMER)] if audio.ceased else []
     away = what.channel in call.caller_hold.legs or (call.music and what.channel == call.plan.leg)
-    if before is None or heard is None or away:
+    bridge = heard[0] if heard is not None and what.channel == heard[1] else _people(call).get(what.channel)
+    if before is None or bridge is None or away:
         return []
-    dropped = audio.ceased and what.channel == heard[1] and _sound(before, what, now)
-    if not (dropped or (call.company and _jumped(before[0], what))) or not _may(audio, now):
+    dropped = audio.ceased and heard is not None and what.channel == heard[1] and _sound(before, what, now)
+    jumped = what.channel in _people(call) and _jumped(before[0], what)
+    if not (dropped or jumped) or not _may(audio, now):
         return []
     audio.rejoined += 1
     audio.in_vain += 1
     audio.at.append(now)
     audio.counted.pop(what.channel)
-    bridge = heard[0] if what.channel == heard[1] else call.ids.bridge
     return [m.Rejoin(bridge, what.channel)]
 
 

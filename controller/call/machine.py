@@ -143,7 +143,8 @@ class Call:
     def handle(self, what: m.Input, now: datetime) -> list[m.Command]:
         """What to do about an input, in order. Never raises for an input that comes late or twice."""
         commands = self._react(what, now)
-        return [*transferred.watched(self, now), *caller_hold.applied(self, commands, now)]
+        commands = [*transferred.watched(self, now), *caller_hold.applied(self, commands, now)]
+        return [*commands, *inbound_audio.watched(self)]
 
     def _react(self, what: m.Input, now: datetime) -> list[m.Command]:
         if self.state is State.ENDED or (isinstance(what, m.Tool) and not self._opened(what.tool_call)):

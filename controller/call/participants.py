@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bridge import contract
-from controller.call import inbound_audio
 from controller.call import messages as m
 from controller.call.outcome import Outcome, of_failed, of_unanswered
 from controller.call.plan import RING_GRACE, Participant, State
@@ -93,7 +92,6 @@ def _answered(call: "Call", found: Participant) -> list[m.Command]:
     return [
         *stopped,
         joined,
-        *inbound_audio.company_joined(),
         *_tell(call, "Another person has joined the call. They and the caller both hear you."),
     ]
 

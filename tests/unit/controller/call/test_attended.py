@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import contract
+from controller.call import inbound_audio
 from controller.call import messages as m
 from controller.call.machine import Call
 from controller.call.outcome import Outcome
@@ -100,6 +101,7 @@ def test_the_target_accepts(what: m.Input) -> None:
         m.HangUp(IDS.media),
         m.DestroyBridge(ROOM),
         m.CloseAi("transferred"),
+        m.StartTimer(inbound_audio.COMPANY, inbound_audio.PEOPLE_S),
     ]
     assert call.state is State.TRANSFERRED
 
@@ -328,6 +330,7 @@ def test_a_supervisor_takes_over_and_the_agent_leaves_when_they_are_in() -> None
         m.StopTimer("supervisor"),
         m.Join(IDS.bridge, (SUPERVISOR,), IDS.media),
         m.ConfirmJoin(SUPERVISOR),
+        m.StartTimer(inbound_audio.COMPANY, inbound_audio.COMPANY_S),
     ]
     assert m.HangUp(IDS.media) in feed(call, m.LegJoined(SUPERVISOR))
     assert call.state is State.TRANSFERRED

@@ -10,7 +10,7 @@ from bridge.flow import CEASED_S
 from controller.call import inbound_audio, milestones
 from controller.call import messages as m
 from controller.call.changes import changes, standing
-from controller.call.inbound_audio import COMPANY, COMPANY_S, LOOKS_S, TIMER
+from controller.call.inbound_audio import COMPANY, COMPANY_S, LOOKS_S, PEOPLE_S, TIMER
 from controller.call.machine import Call
 from controller.call.plan import State
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, TARGET, feed, talking
@@ -192,7 +192,7 @@ def test_where_others_are_in_the_bridge_a_jump_of_the_numbers_is_enough(lost: in
     line = Line()
     line.tell(m.ParticipantAsked("party", TARGET, "ops"))
     assert m.StartTimer(COMPANY, COMPANY_S) in line.tell(m.LegEntered("party"))
-    assert line.tell(m.TimeUp(COMPANY))[1:] == [m.CountRtp(CALLER), m.CountRtp("party")]
+    assert line.tell(m.TimeUp(COMPANY))[:2] == [m.CountRtp(CALLER), m.CountRtp("party")]
     line.tell(m.RtpCounted("party", 1000, 0, source=1))
     line.now += timedelta(seconds=2)
     found = line.tell(m.RtpCounted("party", 17_000, lost, source=source))
@@ -200,6 +200,34 @@ def test_where_others_are_in_the_bridge_a_jump_of_the_numbers_is_enough(lost: in
     line.tell(m.ParticipantDropped("party", "ops"))
     line.tell(m.LegGone("party"))
     assert line.tell(m.TimeUp(COMPANY)) == []
+
+
+@pytest.mark.parametrize("leg", [CALLER, TO])
+def test_people_among_themselves_are_watched_as_well(leg: str) -> None:
+    """Asterisk translates where their codecs differ."""
+    line = Line()
+    line.tell(m.TransferAsked(TARGET, "ops"))
+    assert m.StartTimer(COMPANY, PEOPLE_S) in line.tell(m.LegEntered(TO))
+    assert line.call.state is State.TRANSFERRED
+    line.tell(m.LegGone(IDS.media))
+    assert line.tell(m.TimeUp(COMPANY)) == [m.CountRtp(CALLER), m.CountRtp(TO), m.StartTimer(COMPANY, PEOPLE_S)]
+    line.tell(m.RtpCounted(leg, 1000, source=1))
+    line.now += timedelta(seconds=2)
+    assert line.tell(m.RtpCounted(leg, 17_000, lost=64_000, source=1)) == [m.Rejoin(IDS.bridge, leg)]
+    line.tell(m.LegGone(TO))
+    assert line.tell(m.TimeUp(COMPANY)) == []
+
+
+def test_a_supervisor_who_whispers_is_watched_in_their_own_bridge() -> None:
+    line, leg = Line(), IDS.supervisor(1)
+    line.tell(m.TransferAsked(TARGET, "ops"))
+    line.tell(m.LegEntered(TO))
+    line.tell(m.SuperviseAsked(leg, TARGET, "whisper", "ops"))
+    line.tell(m.LegEntered(leg))
+    assert m.CountRtp(leg) in line.tell(m.TimeUp(COMPANY))
+    line.tell(m.RtpCounted(leg, 1000, source=1))
+    line.now += timedelta(seconds=2)
+    assert line.tell(m.RtpCounted(leg, 17_000, source=2)) == [m.Rejoin(IDS.supervision, leg)]
 
 
 def test_it_is_told_and_counted() -> None:

@@ -215,7 +215,7 @@ def test_somebody_joins_and_the_model_is_told() -> None:
     assert dial == m.Dial(PARTY, TARGET, {"VOICEAI_CALL": CALL})
     assert timer == m.StartTimer(PARTY, 35.0)
     assert view_of(call, Record()).participants[0].state == "ringing"
-    stopped, join, _, told = feed(call, m.LegEntered(PARTY))
+    stopped, join, told, _ = feed(call, m.LegEntered(PARTY))
     assert (stopped, join) == (m.StopTimer(PARTY), m.Join(IDS.bridge, (PARTY,)))
     assert isinstance(told, m.OrderAi)
     assert isinstance(told.order, contract.Inform)

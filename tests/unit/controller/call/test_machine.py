@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.contract import Counters, Provider, SessionSpec
+from controller.call import inbound_audio
 from controller.call import messages as m
 from controller.call.machine import Call
 from controller.call.outcome import Outcome, of_unanswered
@@ -218,6 +219,7 @@ def test_the_target_answers_and_the_agent_leaves() -> None:
         m.Join(IDS.bridge, (IDS.target(1),), IDS.media),
         m.HangUp(IDS.media),
         m.CloseAi("transferred"),
+        m.StartTimer(inbound_audio.COMPANY, inbound_audio.PEOPLE_S),
     ]
     feed(call, m.MediaLost("closed"), OVER, m.LegGone(IDS.media))
     assert call.state is State.TRANSFERRED

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.call import caps, transferred
+from controller.call import caps, inbound_audio, transferred
 from controller.call import messages as m
 from controller.call.adoption import adopted, kept, legs_of
 from controller.call.machine import Call
@@ -50,7 +50,7 @@ def test_it_ends_after_its_time_and_a_tone_for_both(longest: float, warned: floa
 
 def test_without_a_limit_there_is_no_timer() -> None:
     _, commands = moved(None)
-    assert not [each for each in commands if isinstance(each, m.StartTimer)]
+    assert [each.timer for each in commands if isinstance(each, m.StartTimer)] == [inbound_audio.COMPANY]
 
 
 def test_whoever_takes_the_agents_place_is_limited() -> None:
