@@ -128,13 +128,24 @@ def jumps(found: Sequence[Piece], least: float) -> list[Jump]:
 
 def silences(heard: Samples, least: float) -> list[tuple[float, float]]:
     """Between its first and its last sound: from when on it was silent, and for how long, in seconds."""
-    blocks = heard[: len(heard) // STEP * STEP].reshape(-1, STEP).astype(np.float64)
-    loud = np.flatnonzero(np.sqrt(np.mean(blocks**2, axis=1)) > QUIET) if len(blocks) else np.zeros(0, int)
+    loud = _loud(heard)
     gaps = np.diff(loud) - 1
     return [
         (float(loud[each] + 1) * STEP / RATE, float(gaps[each]) * STEP / RATE)
         for each in np.flatnonzero(gaps * STEP >= least * RATE)
     ]
+
+
+def extent(heard: Samples) -> float:
+    """Seconds from the first sound to the end of the last."""
+    loud = _loud(heard)
+    return float(loud[-1] - loud[0] + 1) * STEP / RATE if len(loud) else 0.0
+
+
+def _loud(heard: Samples) -> npt.NDArray[np.int64]:
+    """Which pieces of `STEP` are."""
+    blocks = heard[: len(heard) // STEP * STEP].reshape(-1, STEP).astype(np.float64)
+    return np.flatnonzero(np.sqrt(np.mean(blocks**2, axis=1)) > QUIET) if len(blocks) else np.zeros(0, np.int64)
 
 
 def clipped(heard: Samples) -> int:

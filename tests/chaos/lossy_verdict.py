@@ -11,7 +11,7 @@ from typing import Any
 from demo.sound import FRAME_SECONDS, RATE
 from tests.chaos.lossy_brain import EDGE
 from tests.chaos.lossy_caller import LossyCall, Said, Spoken
-from tests.chaos.lossy_sound import PIECE, Piece, clipped, jumps, pieces, silences
+from tests.chaos.lossy_sound import PIECE, Piece, clipped, extent, jumps, pieces, silences
 from tests.chaos.machine_load import Sample, busy_machine
 
 BURST = 0.1
@@ -20,6 +20,8 @@ DEAF = 1.5
 """Seconds from a move of the media until the server hears the caller."""
 HOLE = 0.03
 """Seconds in the agent's sound, which no network has harmed."""
+MORE = 0.1
+"""Seconds of sound besides what the agent was to say."""
 AGAIN = 0.5
 """How alike a second place may be to a piece: more is an echo."""
 SPREAD = 0.15
@@ -180,6 +182,8 @@ def heard_badly(spoken: Spoken) -> list[str]:
     told += [f"a piece at {each.at / RATE:.1f} s is not it" for each in inner]
     if full := clipped(spoken.heard):
         told.append(f"{full} samples at full scale")
+    if (more := extent(spoken.heard) - len(spoken.reference) / RATE) > MORE:
+        told.append(f"{more:.2f} s more than it")
     if not spoken.cut and (placed[0].at > 0 or placed[-1].at < found[-1].at):
         told.append(f"only {placed[0].at / RATE:.1f} to {(placed[-1].at + PIECE) / RATE:.1f} s were heard")
     return told
