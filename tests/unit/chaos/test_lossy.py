@@ -1,4 +1,4 @@
-"""The measures of the lossy network: what was put in, left out, doubled, clipped or never came is seen, and nothing else."""
+"""The lossy network's measures: what was put in, left out, doubled, clipped or never came is seen, and nothing else."""
 
 import numpy as np
 import pytest
@@ -97,7 +97,8 @@ def test_what_is_wrong_with_an_answer_is_told(heard: Samples, told: str) -> None
 
 
 def test_silence_is_measured_between_sounds() -> None:
-    assert silences(padded(hushed(1.0, 0.1)), 0.05) == [(pytest.approx(1.5, abs=0.01), pytest.approx(0.1, abs=0.01))]
+    ((at, seconds),) = silences(padded(hushed(1.0, 0.1)), 0.05)
+    assert (at, seconds) == (pytest.approx(1.5, abs=0.01), pytest.approx(0.1, abs=0.01))
 
 
 def test_a_record_holds_all_once_and_in_order() -> None:
