@@ -6,7 +6,7 @@ the controller can find out: it is told when sound ceases, and when it is back.
 """
 
 CEASED_S = 0.14
-"""Without a frame for so long: more than two packets of 60 ms. A key takes 160 ms, a stall of the network may take more:
+"""Without a frame for so long: more than two packets of 60 ms. A key takes 160 ms, a stall of the network often more:
 to look is cheap, and a server may wait for no more than 300 ms of silence until it takes the caller's turn for over."""
 AGAIN_S = 10.0
 """It is told again while it lasts: another controller may have taken over."""

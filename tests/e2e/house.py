@@ -58,9 +58,9 @@ class House:
     def caller(self, number: str = "5001", *, codec: Codec = "PCMU", scenario: Path = CALLER) -> Phone:
         return telephones.caller(self.sip, self.folder, number, codec=codec, scenario=scenario)
 
-    def callee(self, port: int | None = None) -> Phone:
+    def callee(self, port: int | None = None, codec: Codec = "PCMU") -> Phone:
         """At the carrier's port, or at another, which is dialled as `sip:…@127.0.0.1:port` (`SIP_ALLOWED`)."""
-        return telephones.callee(self.sip, self.folder, port or self.asterisk.trunk_port)
+        return telephones.callee(self.sip, self.folder, port or self.asterisk.trunk_port, codec)
 
     def refusing(self, status: str) -> Phone:
         return telephones.refusing(self.sip, self.folder, self.asterisk.trunk_port, status)

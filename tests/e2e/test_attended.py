@@ -11,6 +11,7 @@ from pathlib import Path
 
 from demo.phone import Phone
 from demo.realtime import CallTool, Reply, Say, Turn
+from demo.rtp import Codec
 from demo.sound import is_tone, tone
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, House, house
@@ -50,10 +51,12 @@ class Consultant:
 
 
 @asynccontextmanager
-async def consulting(running: House, number: str, how: str) -> AsyncIterator[tuple[str, Phone, Phone]]:
+async def consulting(
+    running: House, number: str, how: str, codec: Codec = "PCMU"
+) -> AsyncIterator[tuple[str, Phone, Phone]]:
     """The call, the caller's telephone, and the target's, which has just heard the agent. Ends with the call."""
     port = free_udp_port()
-    async with running.callee(port) as target, running.caller(number) as phone:
+    async with running.callee(port, codec) as target, running.caller(number) as phone:
         await greeted(phone)
         calls = (await running.api("GET", "/v1/calls?state=active"))["calls"]
         call = str(next(each["id"] for each in calls if each["callee"] == number))

@@ -27,9 +27,9 @@ def caller(
     return Phone(sip, number, codec=codec, scenario=scenario, user=user, trace=_trace(folder, scenario))
 
 
-def callee(sip: str, folder: Path, port: int) -> Phone:
+def callee(sip: str, folder: Path, port: int, codec: Codec = "PCMU") -> Phone:
     """Waits for one call on the carrier's port, rings, and answers when told to."""
-    return Phone(sip, scenario=CALLEE, port=port, trace=_trace(folder, CALLEE))
+    return Phone(sip, scenario=CALLEE, port=port, codec=codec, trace=_trace(folder, CALLEE))
 
 
 def refusing(sip: str, folder: Path, port: int, status: str) -> Phone:
