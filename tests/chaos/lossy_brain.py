@@ -7,6 +7,7 @@ that was not heard whole, also which part was. What is no turn of anybody's is i
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from demo.realtime import Reply, Say, Turn
@@ -43,20 +44,26 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One turn as the server took it: when, its sound, and where the pieces of the line are in it."""
+    """One turn as the server took it: when, its words, its sound, and where the pieces of the line are in it."""
 
     at: float
+    text: str
     heard: Samples
     found: list[Piece]
 
     @property
     def first(self) -> float:
         """From which second of the line on it was heard."""
-        return min(each.at for each in self.found if each.place is not None) / RATE
+        return _span(self.found)[0]
 
     @property
     def last(self) -> float:
-        return (max(each.at for each in self.found if each.place is not None) + PIECE) / RATE
+        return _span(self.found)[1]
+
+
+def _span(found: Sequence[Piece]) -> tuple[float, float]:
+    placed = [each.at for each in found if each.place is not None]
+    return placed[0] / RATE, (placed[-1] + PIECE) / RATE
 
 
 @dataclass
@@ -79,11 +86,9 @@ class LossyBrain:
         if line is None:
             self.strange.append(f"{len(heard) / RATE:.2f} s of sound at {at:.2f} that nobody has said")
             return "something"
-        arrival = Arrival(at, heard, found)
-        self.arrived.setdefault(line.key, []).append(arrival)
-        if arrival.first <= EDGE and arrival.last >= line.seconds - EDGE:
-            return line.key
-        return f"{line.key}, {arrival.first:.1f} to {arrival.last:.1f}"
+        text = _words(line, found)
+        self.arrived.setdefault(line.key, []).append(Arrival(at, text, heard, found))
+        return text
 
     async def reply(self, turn: Turn) -> Reply:
         self.replies += 1
@@ -94,6 +99,12 @@ class LossyBrain:
         if line is None:
             return (Say(GO_ON, pcm=wide(noise(GO_ON, GO_ON_S))),)
         return (Say(line.answer, pcm=wide(line.answer_sound)),)
+
+
+def _words(line: Line, found: Sequence[Piece]) -> str:
+    first, last = _span(found)
+    whole = first <= EDGE and last >= line.seconds - EDGE
+    return line.key if whole else f"{line.key}, {first:.1f} to {last:.1f}"
 
 
 def _recognised(pcm: bytes, lines: list[Line]) -> tuple[Samples, Line | None, list[Piece]]:

@@ -12,7 +12,7 @@ import numpy as np
 from demo.sound import RATE, Samples
 from tests.chaos.lossy_caller import LossyCall, Said, Spoken
 from tests.chaos.lossy_sound import PIECE, clipped, jumps, narrow, pieces
-from tests.chaos.lossy_verdict import AGAIN, BURST, DEAF, HOLE, heard_badly
+from tests.chaos.lossy_verdict import BURST, DEAF, HOLE, heard_badly
 
 FILE_RATE = 24_000
 MARGIN = 1.0
@@ -86,7 +86,7 @@ def _left(file: File, said: Said, zero: float) -> list[str]:
         return [f"{where} is not in it"]
     off = [each.shift / RATE - MARGIN for each in placed]
     told = [] if all(abs(each) < ALIGNED for each in off) else [f"{min(off):+.2f} to {max(off):+.2f} s from its place"]
-    told += [f"{each.at / RATE:.1f} s is there twice" for each in found if each.again > AGAIN][:1]
+    told += [f"{each.at / RATE:.1f} s is there twice" for each in found if each.twice][:1]
     told += [f"{full} samples at full scale" for full in [clipped(heard)] if full]
     lost = len(found) - len(placed)
     if lost * PIECE / RATE > (DEAF if said.moved else BURST + 0.1):

@@ -22,6 +22,8 @@ PIECE = RATE // 10
 NEAR = RATE // 4
 """So far from where the piece before it says a piece is looked for."""
 ALIKE = 0.55
+AGAIN = 0.5
+"""How alike a second place may be to a piece."""
 SAME = PIECE // 50
 """Samples around the best place at which noise is like itself."""
 QUIET = 60
@@ -54,12 +56,12 @@ def narrow(pcm: bytes | bytearray | Samples) -> Samples:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A tenth of a second of a sound, from `at` on. `place`: where it was heard, None: nowhere; `again`: how alike the
-    second best place near it is."""
+    """A tenth of a second of a sound, from `at` on. `place`: where it was heard, None: nowhere; `twice`: at two places
+    near each other, and not half of it here and half of it there."""
 
     at: int
     place: int | None
-    again: float = 0.0
+    twice: bool = False
 
     @property
     def shift(self) -> int:
@@ -81,10 +83,22 @@ def pieces(heard: Samples, reference: Samples) -> list[Piece]:
         if not len(alike) or alike[best] < ALIKE:
             found.append(Piece(at, None))
             continue
-        others = np.concatenate([alike[: max(0, best - SAME)], alike[best + SAME :]])
-        found.append(Piece(at, start + best, float(others.max(initial=0.0))))
+        twice = _again(alike) > AGAIN and _twice(window, reference[at : at + PIECE])
+        found.append(Piece(at, start + best, twice))
         shift = found[-1].shift
     return found
+
+
+def _again(alike: npt.NDArray[np.float64]) -> float:
+    """How alike the second best place is."""
+    best = int(np.argmax(alike))
+    return float(np.concatenate([alike[: max(0, best - SAME)], alike[best + SAME :]]).max(initial=0.0))
+
+
+def _twice(window: Samples, piece: Samples) -> bool:
+    """Most parts of it are: where a piece is torn apart, each part still has one place."""
+    parts = [piece[at : at + PIECE // 4] for at in range(0, PIECE, PIECE // 4)]
+    return sum(_again(_alike(window, part)) > AGAIN for part in parts) >= 3
 
 
 def _first_shift(heard: Samples, reference: Samples) -> int | None:

@@ -22,8 +22,6 @@ HOLE = 0.03
 """Seconds in the agent's sound, which no network has harmed."""
 MORE = 0.1
 """Seconds of sound besides what the agent was to say."""
-AGAIN = 0.5
-"""How alike a second place may be to a piece: more is an echo."""
 SPREAD = 0.15
 """Seconds around a gap in which lost packets may be what it is made of: they travel, and wait."""
 
@@ -148,7 +146,7 @@ def _fault(said: Said, at: float, seconds: float, text: str) -> Fault:
 
 def _distorted(found: Sequence[Piece], least: float = BURST) -> list[str]:
     leaps = [each for each in jumps(found, least) if each.seconds < 0]
-    doubled = [each for each in found if each.again > AGAIN]
+    doubled = [each for each in found if each.twice]
     return [
         *(f"{-each.seconds * 1000:.0f} ms are left out at {each.at:.1f} s" for each in leaps),
         *(f"{each.at / RATE:.1f} s is heard twice" for each in doubled[:1]),
@@ -194,10 +192,7 @@ def heard_badly(spoken: Spoken) -> list[str]:
 
 def of_record(call: LossyCall, record: Mapping[str, Any]) -> list[str]:
     """The transcript holds all that was said, once each and in order."""
-    wanted = [
-        ("caller", each.line.key, False) if isinstance(each, Said) else ("agent", each.text, each.cut)
-        for each in call.events
-    ]
+    wanted = [each for event in call.events for each in _wanted(event)]
     told = [(each["who"], each["text"], each["interrupted"]) for each in record["transcript"]]
     found = [f"{call.caller}: {record[name]!r} is {name}" for name in ("ended_at", "answered_at") if not record[name]]
     if record["ended_by"] != "caller":
@@ -210,6 +205,15 @@ def of_record(call: LossyCall, record: Mapping[str, Any]) -> list[str]:
             found.append(f"{call.caller}: {who} said {text!r}; written down at {place}: {told[place : place + 2]}")
             return found
     return found + [f"{call.caller}: nobody said {each}" for each in told[place:]]
+
+
+def _wanted(event: Said | Spoken) -> list[tuple[str, str, bool]]:
+    """Who said what, as far as the server and the caller heard it; True: of this only a part, or nothing."""
+    if isinstance(event, Spoken):
+        return [("agent", event.text, event.cut)]
+    texts = [("caller", each.text, False) for each in sorted(event.arrived, key=lambda each: each.at)]
+    answered = ("agent", event.line.answer, True)
+    return [each for text in texts for each in (text, answered)][:-1]
 
 
 def _same(told: str, text: str, cut: bool) -> bool:

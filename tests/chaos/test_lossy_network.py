@@ -49,6 +49,7 @@ async def test_an_hour_through_a_lossy_network(own_asterisk: Asterisk, tmp_path:
     async with house(
         *(own_asterisk, tmp_path, lambda: brain), faults=[Delivery(pace=4)], bridge=BRIDGE, agent=agent, keep=False
     ) as running:
+        await running.service.logged("worker registered", nth=2)
         before = await hostile_verdict.State.of(running)
         load = MachineLoad(list(before.pids.values()))
         watching = asyncio.create_task(load.watch())

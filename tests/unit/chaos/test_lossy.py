@@ -17,7 +17,7 @@ QUIET = np.zeros(RATE // 2, np.int16)
 
 def said(*heard: Samples, moved: float | None = None, lost: tuple[float, ...] = ()) -> Said:
     """It was said from 100 s on; the server took these sounds for turns."""
-    arrived = [Arrival(105.0, each, pieces(each, LINE.sound)) for each in heard]
+    arrived = [Arrival(105.0, LINE.key, each, pieces(each, LINE.sound)) for each in heard]
     return Said(LINE, 100.0, 104.0, lost, arrived, None if moved is None else Moved(100.0 + moved, MOVE))
 
 
@@ -103,7 +103,7 @@ def test_silence_is_measured_between_sounds() -> None:
 
 
 def test_a_record_holds_all_once_and_in_order() -> None:
-    call = LossyCall("49301", 99.0, events=[spoken(QUIET), said(), spoken(QUIET, cut=True)])
+    call = LossyCall("49301", 99.0, events=[spoken(QUIET), said(padded(LINE.sound)), spoken(QUIET, cut=True)])
     rows = [("agent", LINE.answer, False), ("caller", LINE.key, False), ("agent", "Answer to", True)]
 
     def told(*rows: tuple[str, str, bool]) -> list[str]:
