@@ -55,7 +55,7 @@ class Said:
     lost: tuple[float, ...]
     """Packets of it that the network has lost."""
     arrived: list[Arrival]
-    moved: Moved | None
+    moved: tuple[Moved, ...]
 
 
 @dataclass(slots=True)
@@ -136,22 +136,22 @@ class LossyCaller:
 
     async def _turn(self, call: LossyCall, moving: MovingPhone, move: Move | None, hold: Hold | None) -> bool:
         """The caller speaks, and is answered. False: nobody answers any more."""
-        rtp, line, moved = moving.phone.rtp, self._plan.line(), None
+        rtp, line, before = moving.phone.rtp, self._plan.line(), len(call.moves)
         self._brain.expect(self._number, line)
         if hold is not None and hold.moment == "pause":
-            moved = await self._hold(call, moving, hold)
+            await self._hold(call, moving, hold)
         if move is not None and move.moment in ("before", "pause"):
-            moved = await self._move(call, moving, move)
+            await self._move(call, moving, move)
             await asyncio.sleep(1.0 if move.moment == "pause" else 0)
         first = len(rtp.sent)
         rtp.say(line.sound)
         if move is not None and move.moment == "said":
             await asyncio.sleep(line.seconds * self._plan.share())
-            moved = await self._move(call, moving, move)
+            await self._move(call, moving, move)
         ended = await rtp.spoken()
         began = next(frame.at for frame in rtp.sent[first:] if frame.loud) - FRAME_SECONDS
         lost = tuple(each for each in self._network.lost_at if began < each < ended + FRAME_SECONDS)
-        said = Said(line, began, ended, lost, [], moved)
+        said = Said(line, began, ended, lost, [], tuple(call.moves[before:]))
         call.events.append(said)
         cut = hold if hold is not None and hold.moment == "answered" else None
         heard = await self._answer(call, moving, line, ended, move, cut)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from demo.sound import RATE, Samples
+from demo.sound import FRAME_SECONDS, RATE, Samples
 from tests.chaos.lossy_caller import LossyCall, Said, Spoken
-from tests.chaos.lossy_sound import PIECE, clipped, jumps, narrow, pieces
+from tests.chaos.lossy_sound import absent, clipped, jumps, narrow, pieces
 from tests.chaos.lossy_verdict import BURST, DEAF, HOLE, heard_badly
 
 FILE_RATE = 24_000
@@ -88,9 +88,9 @@ def _left(file: File, said: Said, zero: float) -> list[str]:
     told = [] if all(abs(each) < ALIGNED for each in off) else [f"{min(off):+.2f} to {max(off):+.2f} s from its place"]
     told += [f"{each.at / RATE:.1f} s is there twice" for each in found if each.twice][:1]
     told += [f"{full} samples at full scale" for full in [clipped(heard)] if full]
-    lost = len(found) - len(placed)
-    if lost * PIECE / RATE > (DEAF if said.moved else BURST + 0.1):
-        told.append(f"{lost * PIECE / RATE:.1f} s of it are missing")
+    lost = len(absent(heard, said.line.sound, found)) - len(said.lost)
+    if lost * FRAME_SECONDS > (DEAF if said.moved else BURST):
+        told.append(f"{lost * 20} ms of it are missing, besides the {len(said.lost)} packets that were lost")
     return [f"{where}: {each}" for each in told]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from demo.sound import RATE, Samples, likeness
+from demo.sound import FRAME_SAMPLES, RATE, Samples, likeness
 
 BAND = 300, 3200
 LOUDNESS = 2500
@@ -87,6 +87,19 @@ def pieces(heard: Samples, reference: Samples) -> list[Piece]:
         found.append(Piece(at, start + best, twice))
         shift = found[-1].shift
     return found
+
+
+def absent(heard: Samples, reference: Samples, found: Sequence[Piece]) -> list[int]:
+    """Which packets of 20 ms of `reference` were not heard anywhere near their place. `found`: its `pieces`."""
+    shift, missing = next((each.shift for each in found if each.place is not None), 0), []
+    for number in range(len(reference) // FRAME_SAMPLES):
+        at = number * FRAME_SAMPLES
+        piece = found[min(at // PIECE, len(found) - 1)]
+        shift = piece.shift if piece.place is not None else shift
+        window = heard[max(0, at + shift - NEAR // 2) : max(0, at + shift + FRAME_SAMPLES + NEAR // 2)]
+        if _alike(window, reference[at : at + FRAME_SAMPLES]).max(initial=0.0) < ALIKE:
+            missing.append(number)
+    return missing
 
 
 def _again(alike: npt.NDArray[np.float64]) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from demo.sound import FRAME_SECONDS, RATE
 from tests.chaos.lossy_brain import EDGE
-from tests.chaos.lossy_caller import LossyCall, Said, Spoken
+from tests.chaos.lossy_caller import LossyCall, Moved, Said, Spoken
 from tests.chaos.lossy_sound import PIECE, Piece, clipped, extent, jumps, pieces, silences
 from tests.chaos.machine_load import Sample, busy_machine
 
@@ -83,18 +83,18 @@ def of_turn(said: Said, tally: Tally) -> list[Fault]:
         return [Fault(said.began, said.ended, f"{where} never came to the server")]
     found = []
     gaps = missing(said)
-    deaf = _deafness(said, gaps)
-    if deaf is not None:
-        tally.deaf.append(deaf[1])
-    tally.gaps += [seconds for at, seconds in gaps if deaf is None or at != deaf[0]]
-    if deaf is not None and deaf[1] > DEAF:
-        found.append(_fault(said, *deaf, f"{where}: the server was deaf for {deaf[1]:.2f} s after a move"))
+    deaf = dict(each for moved in said.moved for each in [_deafness(said, moved, gaps)] if each is not None)
+    tally.deaf += deaf.values()
+    tally.gaps += [seconds for at, seconds in gaps if at not in deaf]
+    for at, seconds in deaf.items():
+        if seconds > DEAF:
+            found.append(_fault(said, at, seconds, f"{where}: the server was deaf for {seconds:.2f} s after a move"))
     if len(said.arrived) > 1:
         ends = [f"{each.first:.1f}-{each.last:.1f}" for each in said.arrived]
         found.append(Fault(said.began, said.ended, f"{where} was cut: {ends}, moved {_moved_at(said)}"))
     for at, seconds in gaps:
         lost = sum(abs(each - said.began - at - seconds / 2) < seconds / 2 + SPREAD for each in said.lost)
-        if (deaf is None or at != deaf[0]) and seconds > BURST + lost * FRAME_SECONDS:
+        if at not in deaf and seconds > BURST + lost * FRAME_SECONDS:
             text = f"{seconds * 1000:.0f} ms of silence at {at:.2f} s, where {lost} packets were lost"
             found.append(_fault(said, at, seconds, f"{where}: {text}, moved {_moved_at(said)}"))
     for arrival in said.arrived:
@@ -120,11 +120,9 @@ def missing(said: Said) -> list[tuple[float, float]]:
     return sorted(found)
 
 
-def _deafness(said: Said, gaps: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
+def _deafness(said: Said, by: Moved, gaps: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
     """The gap that a move has made, by its place in the turn; seconds since the move. None: there is none."""
-    if said.moved is None:
-        return None
-    moved = said.moved.at - said.began
+    moved = by.at - said.began
     if moved <= 0:
         late = [each for each in gaps if each[0] < 0.05 and each[1] > BURST]
         return (late[0][0], late[0][1] - moved) if late else None
@@ -134,10 +132,8 @@ def _deafness(said: Said, gaps: Sequence[tuple[float, float]]) -> tuple[float, f
 
 
 def _moved_at(said: Said) -> str:
-    if said.moved is None:
-        return "never"
-    kind = "after a hold" if said.moved.after_hold else said.moved.move.moment
-    return f"at {said.moved.at - said.began:.2f} ({kind}) by {said.moved.move.sequence}"
+    kinds = [(each, "after a hold" if each.after_hold else each.move.moment) for each in said.moved]
+    return ", ".join(f"at {each.at - said.began:.2f} ({kind}) by {each.move.sequence}" for each, kind in kinds)
 
 
 def _fault(said: Said, at: float, seconds: float, text: str) -> Fault:

@@ -18,7 +18,7 @@ QUIET = np.zeros(RATE // 2, np.int16)
 def said(*heard: Samples, moved: float | None = None, lost: tuple[float, ...] = ()) -> Said:
     """It was said from 100 s on; the server took these sounds for turns."""
     arrived = [Arrival(105.0, LINE.key, each, pieces(each, LINE.sound)) for each in heard]
-    return Said(LINE, 100.0, 104.0, lost, arrived, None if moved is None else Moved(100.0 + moved, MOVE))
+    return Said(LINE, 100.0, 104.0, lost, arrived, () if moved is None else (Moved(100.0 + moved, MOVE),))
 
 
 def faults(turn: Said) -> list[str]:
