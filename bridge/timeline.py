@@ -4,8 +4,8 @@ Owns where a piece belongs. A side's pieces come in order, but not evenly: none 
 none while this process stalled, then several at once. A piece can't have been spoken later than it came, nor later
 than the piece behind it allows; the latest moment that satisfies all that came within `HORIZON_S` is its place. So a
 lump is laid back into the gap that it left, a real gap stays silent, and jitter moves nothing. Sound is joined
-without a seam while it is no more than `SLACK_S` before and `LAG_S` behind its place: neither side can drift away
-from the clock.
+without a seam while it is no more than `SLACK_S` before and `LAG_S` behind its place, but for whole pieces that were
+lost: neither side can drift away from the clock.
 
 The caller's piece ends when it comes (it was spoken before); the agent's begins when it is handed over.
 Refuses to read a clock, and to write anything.
@@ -21,8 +21,12 @@ SAMPLE_BYTES = 2
 HORIZON_S = 0.3
 """What comes later than this has missed its place and is left out, unless this process itself stood still.
 Blocks are given out so long after their time."""
-SLACK_S = 0.02
-"""So much before its place sound is joined to what is before it."""
+SLACK_S = 0.07
+"""So much before its place sound is joined to what is before it, with silence between for the pieces that were lost."""
+LOST = 0.1
+"""A piece is taken for lost when nothing came for its length; of which so much may be wanting."""
+CALM_S = 0.00005
+"""By so much for each piece it is forgotten how soon sound can come."""
 LAG_S = 0.04
 """So much behind its place sound may be, rather than be left out."""
 BLOCK_S = 0.2
@@ -35,6 +39,7 @@ RECOVERY_S = 0.04
 _HORIZON = round(HORIZON_S * RATE)
 _SLACK = round(SLACK_S * RATE)
 _LAG = round(LAG_S * RATE)
+_CALM = round(CALM_S * RATE)
 _BLOCK = round(BLOCK_S * RATE)
 
 
@@ -48,6 +53,8 @@ class Track:
         self._placed = bytearray()
         self._settled = 0
         """Where `_placed` begins: what is before it was given out."""
+        self._soonest = 0
+        """By how much sound that came without delay was laid before its place lately (negative: behind it)."""
         self._sound_end = -1
         """Where the last sound ended. If that is still the end of all, what comes next may be joined to it."""
 
@@ -60,23 +67,34 @@ class Track:
         """All from where the last block ended up to `upto`, with silence where there was nothing."""
         for start in self._starts():
             end = self._settled + len(self._placed) // SAMPLE_BYTES
-            gap = start - end
-            if 0 < gap <= _SLACK and end == self._sound_end:
-                gap = 0
+            samples = len(self._pieces[0][1]) // SAMPLE_BYTES
+            gap = max(self._place(start, samples), self._settled) - end
             if end + gap >= upto:
                 break
             _, pcm = self._pieces.popleft()
-            samples = len(pcm) // SAMPLE_BYTES
             if gap < -_LAG:
                 self.late += samples
                 continue
             self._placed += bytes(max(0, gap) * SAMPLE_BYTES) + pcm
             self._sound_end = end + max(0, gap) + samples
+            self._soonest = min(self._soonest + _CALM, start - self._sound_end + samples)
         wanted = max(0, upto - self._settled) * SAMPLE_BYTES
         block = bytes(self._placed[:wanted]).ljust(wanted, b"\0")
         del self._placed[:wanted]
         self._settled = max(upto, self._settled)
         return block
+
+    def _place(self, start: int, samples: int) -> int:
+        """Of the next piece, which is so long and belongs at `start`: behind the last one, or what was lost."""
+        gap = start - self._sound_end
+        if self._sound_end < 0 or gap > _SLACK:
+            self._soonest = 0
+            return start
+        if gap <= 0:
+            return start
+        late = gap - max(self._soonest, -3 * samples // 4)
+        lost = int(late / samples + LOST)
+        return self._sound_end + max(lost, gap // (2 * samples)) * samples
 
     def _starts(self) -> list[int]:
         """The latest place of each piece, found from the last to the first."""

@@ -1,5 +1,7 @@
 """bridge.timeline: each sample at its time, whatever way the pieces came. Positions in ms; a piece is 20 ms."""
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.timeline import BLOCK_S, HORIZON_S, LAG_S, RATE, Timeline
+from demo.impairment import Impairment
 
 START = 1000.0
 FRAME = RATE // 50
@@ -61,6 +64,40 @@ def test_the_caller_was_heard_until_now_and_the_agent_is_heard_from_now() -> Non
     assert len(stereo) == RATE
     assert spans(stereo[:, 0]) == [(1, 480, 500)]
     assert spans(stereo[:, 1]) == [(2, 500, 520)]
+
+
+def wrong_silences(loss: float, jitter_ms: float) -> tuple[int, int, list[float]]:
+    """Packets that were lost, and how far silence between two that came is from the length of those lost between; the
+    places of all, in ms behind the best that they could have."""
+    bench, network, sent, lost = Bench(), Impairment(seed=7, loss=loss, jitter_ms=jitter_ms), {}, 0
+    for n in range(750):
+        arrivals = network.arrivals(0.1 + 0.02 * n)
+        lost += not arrivals
+        for at in arrivals:
+            sent[n + 1] = 20 * n + 80
+            bench.caller(n + 1, at * 1000)
+    found = spans(bench.finish(20_000)[:, 0])
+    assert [value for value, _, _ in found] == list(sent), "all of it, once, in order"
+    assert {round(end - since, 1) for _, since, end in found} == {20.0}, "nothing is torn"
+    late = [float(since - sent[value]) for value, since, _ in found]
+    return lost, sum(abs(after - before) > 1 for before, after in pairwise(late)), late
+
+
+@pytest.mark.parametrize("jitter_ms", [0, 5, 10])
+@pytest.mark.parametrize("loss", [0.02, 0.1])
+def test_a_lost_packet_is_silence_of_its_length_in_its_place(loss: float, jitter_ms: float) -> None:
+    """Not left out, so that all behind it moves, nor made good at the next one."""
+    lost, wrong, late = wrong_silences(loss, jitter_ms)
+    assert lost > 10
+    assert wrong <= lost / 20
+    assert -0.1 <= min(late) <= max(late) <= jitter_ms + 1
+
+
+@pytest.mark.parametrize("jitter_ms", [20, 40, 80])
+def test_with_jitter_longer_than_a_packet_sound_stays_near_its_place(jitter_ms: float) -> None:
+    """Which one is missing, nobody can tell."""
+    _, _, late = wrong_silences(0.02, jitter_ms)
+    assert -20.1 <= min(late) <= max(late) <= jitter_ms + 20
 
 
 def test_even_frames_are_joined_without_a_seam() -> None:
