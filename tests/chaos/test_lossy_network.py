@@ -65,7 +65,7 @@ async def test_an_hour_through_a_lossy_network(own_asterisk: Asterisk, tmp_path:
         faults += [f"the server heard {each}" for each in brain.strange]
         after = await hostile_verdict.State.of(running)
         faults += after.faults_since(before, starved=False)
-        faults += hostile_verdict.in_log(running.service.lines, running.service.log)
+        faults += hostile_verdict.in_log(running.service.lines, running.service.log, before.lines)
         assert faults == [], "\n".join(faults)
 
 
