@@ -251,11 +251,11 @@ class Conversation:
             case LineLost():
                 self.doubts.settle()
                 self._agent.response_over(self.outage.lost())
-            case LineBack(provider, updated):
+            case LineBack(provider, updated, refused):
                 self.meter.provider = provider
                 self.turns.appended.restart()
                 self.setbacks.connected()
-                self._session.connected(updated)
+                self._session.connected(updated, refused)
                 self.outage.back()
             case Closing():
                 self._close(now)
@@ -359,6 +359,8 @@ class Conversation:
                 self.farewell.bound_reached()
             case Timer.SILENCE:
                 self._announcement.looked(now)
+            case Timer.SESSION:
+                self._session.overdue()
             case Timer.END:
                 self.farewell.tail_reached()
 

@@ -9,7 +9,10 @@ from bridge.ai_warnings import AiWarnings
 from bridge.ears import Ears
 from bridge.realtime.events import SessionUpdated
 from bridge.realtime.session_differences import Difference, summary
-from bridge.signals import EndSession, Outbox
+from bridge.signals import CancelTimer, EndSession, Outbox, StartTimer, Timer
+
+AGAIN_S = 2.0
+"""For the answer, when a session that is in use is asked for again."""
 
 
 class EffectiveSession:
@@ -21,22 +24,33 @@ class EffectiveSession:
         self._warnings = warnings
         self._asked_again = False
         """On this connection."""
+        self._wrong = ""
+        """What was not as asked for when it was asked for again."""
 
-    def connected(self, updated: SessionUpdated | None) -> None:
-        """Another connection, and what its server made of our wishes."""
+    def connected(self, updated: SessionUpdated | None, refused: tuple[Difference, ...] = ()) -> None:
+        """Another connection, and what its server made of our wishes. `refused`: what others made of them."""
         self._asked_again = False
+        self._out.add(CancelTimer(Timer.SESSION))
         self._heed(updated.differences if updated else ())
+        self._warn(refused)
 
     def updated(self, updated: SessionUpdated) -> None:
         """`session.updated` on the present connection."""
         essential = [each for each in updated.differences if each.essential]
+        self._wrong = summary(essential)
         if not essential:
+            self._out.add(CancelTimer(Timer.SESSION))
             self._heed(updated.differences)
         elif not self._asked_again:
             self._asked_again = True
             self._ears.repeat()
+            self._out.add(StartTimer(Timer.SESSION, AGAIN_S))
         else:
-            self._out.add(EndSession("config", f"the session is not as asked for: {summary(essential)}"))
+            self.overdue()
+
+    def overdue(self) -> None:
+        """It was asked for again, and is no better."""
+        self._out.add(EndSession("config", f"the session is not as asked for: {self._wrong}"))
 
     def _heed(self, differences: tuple[Difference, ...]) -> None:
         names = {each.name for each in differences}
@@ -44,5 +58,8 @@ class EffectiveSession:
             interrupts="turn_detection.interrupt_response" not in names,
             answers="turn_detection.create_response" not in names,
         )
+        self._warn(differences)
+
+    def _warn(self, differences: tuple[Difference, ...]) -> None:
         for each in differences:
             self._warnings.warn("session_differs", (each.name,), str(each))

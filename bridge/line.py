@@ -23,8 +23,16 @@ from bridge.limited_warnings import FEW, LimitedWarnings
 from bridge.realtime import events
 from bridge.realtime.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.dialects import max_session_s
-from bridge.realtime.failures import AccountRefused, ConfigRefused, ConnectionLost, ProviderError, RateLimited
+from bridge.realtime.failures import (
+    AccountRefused,
+    ConfigRefused,
+    ConnectionLost,
+    ProviderError,
+    RateLimited,
+    SessionRefused,
+)
 from bridge.realtime.retries import Pace, Retries, renewal_due_s
+from bridge.realtime.session_differences import Difference
 
 REST_POLL_S = 0.05
 
@@ -33,7 +41,8 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a connection came about. `gap_ms`: since the last one was lost, or since the call was prepared."""
+    """How a connection came about. `gap_ms`: since the last one was lost, or since the call was prepared. `refused`:
+    why sessions of other providers were not taken."""
 
     provider: Provider
     first: bool
@@ -41,6 +50,7 @@ class Opening:
     attempts: int
     gap_ms: int
     reason: str
+    refused: tuple[Difference, ...] = ()
 
 
 class Face(Protocol):
@@ -142,6 +152,7 @@ class Line:
             gap_ms = round((monotonic() - began) * 1000)
             return spare, Opening(spare.provider, False, False, 1, gap_ms, str(lost))
         attempts, error = 0, lost
+        refused: list[Difference] = []
         while True:
             if error is not None:
                 delay = self._charge(error, monotonic() - away)
@@ -157,9 +168,11 @@ class Line:
                 client = await self._connect(self._asked, patient=lost is None and attempts == 1)
             except ProviderError as refused_by:
                 error = refused_by
+                refused += refused_by.differences if isinstance(refused_by, SessionRefused) else ()
                 continue
             gap_ms = round((monotonic() - began) * 1000)
-            return client, Opening(client.provider, lost is None, False, attempts, gap_ms, str(lost or ""))
+            how = lost is None, False, attempts, gap_ms, str(lost or "")
+            return client, Opening(client.provider, *how, tuple(refused))
 
     def _charge(self, error: ProviderError, away_s: float) -> float | None:
         """Write a failure down to the provider that was asked. Returns the seconds to wait; None: nobody is left."""

@@ -209,7 +209,7 @@ class Session:
             self._tell(ready)
         else:
             self._reconnected(opening)
-        self._feed(signals.LineBack(opening.provider, client.updated))
+        self._feed(signals.LineBack(opening.provider, client.updated, opening.refused))
         self._upstream.catch_up(client, missed)
         if self._greet_due:
             self.greet()

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from bridge.contract import CallEvent, Order, Provider
 from bridge.realtime.events import SessionUpdated
+from bridge.realtime.session_differences import Difference
 
 
 class Timer(Enum):
@@ -47,6 +48,8 @@ class Timer(Enum):
     """The bound of last words: to be generated, then to be played."""
     SILENCE = "silence"
     """A look at whether an announcement is over."""
+    SESSION = "session"
+    """The server has not put right a session that is not as asked for."""
     END = "end"
     """The last frames of the last words are on their way to the caller's ear."""
 
@@ -108,10 +111,11 @@ class LineLost:
 @dataclass(frozen=True, slots=True)
 class LineBack:
     """There is a connection again, to `provider`, and it has been told of the conversation so far. `updated`: what its
-    server made of our set-up."""
+    server made of our set-up. `refused`: for what the sessions of other providers were not taken."""
 
     provider: Provider
     updated: SessionUpdated | None = None
+    refused: tuple[Difference, ...] = ()
 
 
 Input = LineLost | LineBack | Greet | Order | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing

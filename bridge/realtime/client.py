@@ -35,13 +35,14 @@ from bridge.realtime.failures import (
     ConfigRefused,
     ConnectionLost,
     ProviderError,
+    SessionRefused,
     from_close,
     from_codes,
     from_status,
     is_benign,
 )
 from bridge.realtime.retry_hints import seconds_of_header
-from bridge.realtime.session_differences import Requested, summary
+from bridge.realtime.session_differences import Requested
 from bridge.upgrade import Upgrade
 
 OPEN_S = 10.0
@@ -187,14 +188,14 @@ async def configure(
 
 
 async def _agreed(connection: Connection, setup: bytes, requested: Requested) -> events.SessionUpdated:
-    """Ask for the session, and once more if it is not the right one. Raises ConfigRefused if no call can do with it."""
+    """Ask for the session, and once more if it is not the right one. Raises SessionRefused if it stays unusable."""
     updated = await _asked(connection, setup, requested)
     if any(each.again for each in updated.differences):
         with contextlib.suppress(TimeoutError, ConfigRefused, ConnectionLost):
             async with asyncio.timeout(AGAIN_S):
                 updated = await _asked(connection, setup, requested)
-    if essential := [each for each in updated.differences if each.essential]:
-        raise ConfigRefused(f"the session is not as asked for: {summary(essential)}")
+    if essential := tuple(each for each in updated.differences if each.essential):
+        raise SessionRefused(essential)
     return updated
 
 

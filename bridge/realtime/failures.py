@@ -10,6 +10,7 @@ import re
 from typing import ClassVar, Literal
 
 from bridge.realtime.retry_hints import is_rate_limit, seconds_of
+from bridge.realtime.session_differences import Difference, summary
 
 BENIGN_CODES = frozenset(
     {
@@ -76,6 +77,14 @@ class ConfigRefused(ProviderError):
 
 class ModelRefused(ConfigRefused):
     """There is no such model there, or not for clients like us: fatal at any moment, not only while configuring."""
+
+
+class SessionRefused(ConfigRefused):
+    """The server makes another session of what was asked for, and no call can do with it."""
+
+    def __init__(self, differences: tuple[Difference, ...]) -> None:
+        super().__init__(f"the session is not as asked for: {summary(differences)}")
+        self.differences = differences
 
 
 class AccountRefused(ProviderError):

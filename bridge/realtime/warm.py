@@ -92,7 +92,9 @@ class WarmLines:
                 return await configure(warm, provider, setup, timeout=min(ANSWER_S, timeout * ANSWER_SHARE))
             except ConnectionLost:
                 pool.discard()
-        return await open_client(provider, setup, timeout=max(0.0, until - monotonic()), proxy=proxy)
+        client = await open_client(provider, setup, timeout=max(0.0, until - monotonic()), proxy=proxy)
+        pool.back()
+        return client
 
     async def run(self) -> None:
         """Keep them open, and close them all at the end."""
@@ -144,6 +146,8 @@ class _Pool:
         self._wanted = asyncio.Event()
         self._failures = 0
         """In a row."""
+        self._told = False
+        """That there is none."""
 
     def take(self) -> Connection | None:
         """The oldest that is alive; and the wish for a new one in its place."""
@@ -161,6 +165,12 @@ class _Pool:
             line.transport.abort()
         self.lines.clear()
         self._wanted.set()
+
+    def back(self) -> None:
+        """A call has just got a connection: a provider that was away is there again."""
+        if self._failures:
+            self._failures = 0
+            self._wanted.set()
 
     def end(self) -> None:
         """Another provider takes its place."""
@@ -198,7 +208,7 @@ class _Pool:
                 line = await open_line(self.provider, proxy=self._proxy)
             except ProviderError as error:
                 return self._failed(error)
-            self._failures = 0
+            self._failures, self._told = 0, False
             self.lines.append(line)
         now = monotonic()
         oldest = min((line.opened_at for line in self.lines), default=now)
@@ -206,7 +216,8 @@ class _Pool:
 
     def _failed(self, error: ProviderError) -> float:
         """Told once; returns how long to wait before the next try."""
-        if not self._failures:
+        if not self._told:
+            self._told = True
             _log.warning("no warm connection, tried again", provider=self.provider.name, error=str(error))
         self._failures += 1
         return float(min(self._retry_s * 2 ** min(self._failures - 1, 10), max(LONGEST_RETRY_S, self._retry_s)))

@@ -89,6 +89,7 @@ async def test_another_provider_is_taken(change: Change, told: str) -> None:
         await rig.until(lambda: rig.arrived_ms() >= 400)
         assert (server.attempts, other.attempts) == (1, 1)
         assert rig.of(Failed) == []
+        assert [each.detail for each in differing(rig)] == [told]  # it is known why
 
 
 @ESSENTIAL

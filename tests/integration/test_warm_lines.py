@@ -181,6 +181,17 @@ async def test_a_worker_of_many_providers_keeps_those_that_were_asked_for_last()
             await client.close()
 
 
+async def test_a_provider_that_is_back_is_known_as_soon_as_a_call_gets_through() -> None:
+    async with StandIn(ToneBrain([]), faults={1: [refuse(503)]}) as server, kept(1, retry_s=60.0) as warm:
+        provider = provider_of(server)
+        first = await warm.open(provider, setup_of(provider))
+        await until(lambda: server.attempts == 2)
+        second = await warm.open(provider, setup_of(provider))
+        await until(lambda: len(warm) == 1)
+        await first.close()
+        await second.close()
+
+
 async def test_a_provider_that_is_away_does_not_keep_another_one_waiting_and_is_told_of_once() -> None:
     async with (
         StandIn(ToneBrain([]), faults={number: [refuse(503)] for number in range(1, 90)}) as away,
