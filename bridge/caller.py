@@ -190,7 +190,10 @@ class Caller:
         if self._turns.answer_missed() and not self._farewell.firm:
             self._out.add(Note("the server did not answer the caller, asking for it"))
             self._orders.rule()
-            self._responses.want(Wish())
+            if self._greeting.pending:
+                self._responses.flush()
+            else:
+                self._responses.want(Wish())
 
     # ------------------------------------------------------------ inside
 

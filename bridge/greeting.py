@@ -110,6 +110,11 @@ class Greeting:
             self._finish()
         self._ears.changed()
 
+    @property
+    def pending(self) -> bool:
+        """First words are still to be generated: no other ones are needed to break the silence."""
+        return self._responses.pending("consent") or self._responses.pending("greeting")
+
     def sound(self, item_id: str) -> None:
         """Sound was queued."""
         granted = self._responses.granted
@@ -130,6 +135,8 @@ class Greeting:
             self._ears.changed()
             if speaking and not self._ears.protected:
                 return True
+        if self._cut_ms is not None and not speaking:  # a hold, or a lost line: nobody told that they stopped
+            self.caller_stopped(0.0)
         if self._cut_ms is None and not self._ears.deaf and self._said(self._greeting):
             self._ears.protected = False
             if not speaking:  # else it is decided when the caller stops

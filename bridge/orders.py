@@ -176,7 +176,7 @@ class Orders:
             self._responses.want(Wish(items={self._tell(note)}))
         elif again:
             self._responses.want(again)
-        elif was and self.waiting and not self._tools.unsettled:
+        elif was and self.waiting and not self._tools.unsettled and not self._responses.pending("greeting"):
             self._responses.want(Wish())
         self.waiting = False
         self._responses.flush()

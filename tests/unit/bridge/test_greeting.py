@@ -1,5 +1,6 @@
 """The first words of a call: what becomes of consent and greeting when the caller speaks before they were heard."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -156,6 +157,38 @@ def test_words_again_and_again_do_not_keep_the_greeting_away() -> None:
     stage.play(WHOLE_MS + 200)
     assert stage.asked() == ["greeting"] * 3
     assert stage.heard_in_full(WHOLE_MS)
+
+
+def held(stage: Opening) -> None:
+    stage.feed(Hold(call="call", on=True))
+    stage.play(2000)
+    stage.feed(Hold(call="call", on=False))
+
+
+def cut_off(stage: Opening) -> None:
+    stage.feed(LineLost())
+    stage.play(600)
+    stage.feed(BACK)
+    stage.play(6000)
+
+
+@pytest.mark.parametrize("trouble", [held, cut_off])
+def test_a_word_whose_end_nobody_tells(trouble: Callable[[Opening], None]) -> None:
+    """The greeting is said again then, once, and not much later in the call."""
+    stage = Opening()
+    stage.feed(Greet())
+    stage.respond()
+    stage.play(100)
+    stage.feed(events.SpeechStarted("u", 0))
+    stage.play(200)
+    trouble(stage)
+    stage.respond()
+    stage.play(WHOLE_MS + 200)
+    assert stage.asked() == ["greeting", "greeting"]
+    assert stage.heard_in_full(WHOLE_MS)
+    stage.word(0.4)
+    stage.play(100)
+    assert stage.asked() == ["greeting", "greeting"]
 
 
 def test_a_caller_who_interrupts_later_is_answered_by_the_server() -> None:
