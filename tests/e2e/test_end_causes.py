@@ -1,11 +1,20 @@
 """Who has ended a call that came in, and by which cause: told although the leg has left our app by then."""
 
+import logging
+import re
 from pathlib import Path
+from uuid import uuid4
 
-from demo.realtime import ToneBrain
+import httpx
+import pytest
+
+from demo.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
+from tests.e2e.test_hostile_callers import RawCaller, raw_caller
 from tests.e2e.test_inbound import GREETING, greeted
+
+log = logging.getLogger(__name__)
 
 
 async def test_a_bye_is_the_callers_and_its_cause_is_known(asterisk: Asterisk, tmp_path: Path) -> None:
@@ -16,3 +25,74 @@ async def test_a_bye_is_the_callers_and_its_cause_is_known(asterisk: Asterisk, t
             await phone.hang_up()
         ended = await running.ended(first)
         assert (ended["ended_by"], ended["cause"]) == ("caller", 16)
+
+
+def asked(asterisk: Asterisk) -> httpx.AsyncClient:
+    """ARI as another program uses it."""
+    auth = (asterisk.ari_username, asterisk.ari_password)
+    return httpx.AsyncClient(base_url=asterisk.ari_url, auth=auth, timeout=5)
+
+
+async def answered(caller: RawCaller, call: str) -> str:
+    """The tag of the answer, once the caller has confirmed it."""
+    caller.send("INVITE", "5001", b"", call)
+    answer = await caller.final(call)
+    tag = re.search(rb"\r\nTo:[^\r]*(;tag=[^;\r]+)", answer, re.IGNORECASE)
+    assert tag is not None, answer
+    caller.send("ACK", "5001", b"", call, tag[1].decode())
+    return tag[1].decode()
+
+
+async def test_a_channel_that_another_program_hangs_up(asterisk: Asterisk, tmp_path: Path) -> None:
+    async with house(asterisk, tmp_path, ToneBrain([GREETING])) as running, running.caller() as phone:
+        await greeted(phone)
+        call = await running.call_id()
+        channel = (await running.service.logged("call arrived"))["channel"]
+        async with asked(asterisk) as ari:
+            assert (await ari.delete(f"/channels/{channel}")).status_code == 204
+        ended = await running.ended(call)
+        assert (ended["outcome"], ended["ended_by"], ended["cause"]) == ("answered", "asterisk", 16)
+        await phone.wait("left")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+async def test_a_session_timer_that_ends(asterisk: Asterisk, tmp_path: Path) -> None:
+    """The caller has promised to refresh the session (RFC 4028) and does not. 90 s is the least that can be asked for."""
+    async with (
+        house(asterisk, tmp_path, ToneBrain([GREETING])) as running,
+        raw_caller(asterisk.sip_port) as caller,
+    ):
+        caller.headers = (b"Supported: timer", b"Session-Expires: 90;refresher=uac")
+        await answered(caller, str(uuid4()))
+        ended = await running.ended(await running.call_id(), timeout=120)
+        log.info("session timer: ended_by %s, cause %s, %s", ended["ended_by"], ended["cause"], ended["detail"])
+        assert (ended["outcome"], ended["ended_by"]) == ("answered", "asterisk")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("calls", [20, pytest.param(500, marks=pytest.mark.slow)])
+async def test_subscriptions_end_with_their_callers(asterisk: Asterisk, tmp_path: Path, calls: int) -> None:
+    most = 0
+    async with (
+        house(asterisk, tmp_path, ToneBrain(forever=Say("Hello.", 0.2))) as running,
+        raw_caller(asterisk.sip_port) as caller,
+        asked(asterisk) as ari,
+    ):
+
+        async def subscribed() -> list[str]:
+            found = (await ari.get(f"/applications/{asterisk.ari_app}")).json()
+            return [*found["channel_ids"], *found["bridge_ids"]]
+
+        for _ in range(calls):
+            call = str(uuid4())
+            tag = await answered(caller, call)
+            caller.send("BYE", "5001", b"", call, tag)
+            await caller.final(call)
+            most = max(most, len(await subscribed()))
+        await running.service.logged("call ended", 30, nth=calls)
+        await running.nothing_left()
+        left = await subscribed()
+    log.info("%d calls: at most %d channels and bridges subscribed to, %d at the end", calls, most, len(left))
+    assert left == []
+    assert most <= 20, "calls that have not ended yet, each with a caller, a media leg and a bridge"

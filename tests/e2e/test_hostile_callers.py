@@ -13,6 +13,7 @@ from controller.doctor import command_line
 from demo.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
+from tests.e2e.test_inbound import greeted
 
 PROMPT = "{{caller_name}}|{{caller}}|{{called}}|{{trunk}}|{{order}}|{{vip}}|{{language}}"
 
@@ -67,6 +68,13 @@ class RawCaller(asyncio.DatagramProtocol):
                 ours = call.encode() in answer  # what is sent again of an earlier call is not
                 if ours and answer.startswith(b"SIP/2.0") and not answer.startswith(b"SIP/2.0 1"):
                     return answer
+
+    async def provisional(self, call: str, status: bytes) -> None:
+        async with asyncio.timeout(10):
+            while True:
+                answer = await self.answers.get()
+                if call.encode() in answer and answer.startswith(b"SIP/2.0 " + status):
+                    return
 
 
 @asynccontextmanager
@@ -158,3 +166,32 @@ async def test_numbers_at_the_door(asterisk: Asterisk, tmp_path: Path) -> None:
         assert await told(running, caller, b'"Anonymous"') == "||5001|main|||"
         calls = (await running.api("GET", "/v1/calls"))["calls"]
         assert [each["caller"] for each in calls] == [None, None, "+493099"]
+
+
+async def test_a_restart_while_a_call_rings_that_asterisk_can_not_list(asterisk: Asterisk, tmp_path: Path) -> None:
+    """In a dialplan without our guard. Another caller hangs up while no controller runs: no ghost, no paid session."""
+    for priority, line in ((1, "Ringing()"), (2, f"Stasis({asterisk.ari_app})")):
+        asterisk.rx(f"dialplan add extension _5096!,{priority},{line} into from-trunk replace")
+    try:
+        async with (
+            house(asterisk, tmp_path, ToneBrain([Say("Hello.", 0.2)]), bridge={"workers": 1}) as running,
+            raw_caller(asterisk.sip_port) as caller,
+        ):
+            async with running.caller() as phone:
+                await greeted(phone)
+                call = await running.call_id()
+                hidden = str(uuid4())
+                caller.send("INVITE", "5096%FF", b"", hidden)
+                await caller.provisional(hidden, b"180")
+                await running.kill_the_controller()
+                await phone.hang_up()
+            await running.start_again()
+            assert not (await caller.final(hidden)).startswith(b"SIP/2.0 2"), "hung up, and not answered"
+            caller.send("ACK", "5096%FF", b"", hidden)
+            assert (await running.ended(call, timeout=30))["outcome"] == "answered"
+            await running.stand_in.sessions[0].wait_for(lambda seen: seen.closed)
+            assert len(running.stand_in.sessions) == 1
+            assert (await running.api("GET", "/v1/calls?state=active"))["calls"] == []
+            assert await told(running, caller, b'"Ann"')  # and callers are received
+    finally:
+        asterisk.rx("dialplan remove extension _5096!@from-trunk")
