@@ -222,6 +222,7 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way:
         way.through = True
         return Connection(*given, **named)
 
+    by_tls: dict[str, Any] = {"proxy_ssl": _tls()} if urlsplit(way.proxy or "").scheme == "https" else {}
     connection = await Upgrade(
         url,
         additional_headers=headers,
@@ -235,6 +236,7 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way:
         max_queue=None,
         proxy=way.proxy,
         ssl=_tls() if urlsplit(url).scheme == "wss" else None,
+        **by_tls,
         create_connection=cast(type[Connection], connected),
     )
     return cast(Connection, connection)
