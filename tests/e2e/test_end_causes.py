@@ -1,7 +1,11 @@
 """Who has ended a call that came in, and by which cause: told although the leg has left our app by then."""
 
+import asyncio
+import itertools
 import logging
 import re
+import socket
+import struct
 from pathlib import Path
 from uuid import uuid4
 
@@ -33,14 +37,25 @@ def asked(asterisk: Asterisk) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=asterisk.ari_url, auth=auth, timeout=5)
 
 
-async def answered(caller: RawCaller, call: str) -> str:
-    """The tag of the answer, once the caller has confirmed it."""
+async def answered(caller: RawCaller, call: str) -> tuple[str, int]:
+    """The tag of the answer, once the caller has confirmed it, and where Asterisk wants the sound."""
     caller.send("INVITE", "5001", b"", call)
     answer = await caller.final(call)
     tag = re.search(rb"\r\nTo:[^\r]*(;tag=[^;\r]+)", answer, re.IGNORECASE)
     assert tag is not None, answer
     caller.send("ACK", "5001", b"", call, tag[1].decode())
-    return tag[1].decode()
+    port = re.search(rb"m=audio (\d+)", answer)
+    assert port is not None, answer
+    return tag[1].decode(), int(port[1])
+
+
+async def send_sound(port: int) -> None:
+    """A packet now and then: without any Asterisk hangs up for that."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in itertools.count():
+            header = struct.pack("!BBHII", 0x80, 0, number % 65536, number * 160 % 2**32, 1)
+            sender.sendto(header + bytes([0xFF]) * 160, ("127.0.0.1", port))
+            await asyncio.sleep(0.1)
 
 
 async def test_a_channel_that_another_program_hangs_up(asterisk: Asterisk, tmp_path: Path) -> None:
@@ -64,10 +79,15 @@ async def test_a_session_timer_that_ends(asterisk: Asterisk, tmp_path: Path) -> 
         raw_caller(asterisk.sip_port) as caller,
     ):
         caller.headers = (b"Supported: timer", b"Session-Expires: 90;refresher=uac")
-        await answered(caller, str(uuid4()))
-        ended = await running.ended(await running.call_id(), timeout=120)
+        _, port = await answered(caller, str(uuid4()))
+        speaking = asyncio.create_task(send_sound(port))
+        try:
+            ended = await running.ended(await running.call_id(), timeout=120)
+        finally:
+            speaking.cancel()
         log.info("session timer: ended_by %s, cause %s, %s", ended["ended_by"], ended["cause"], ended["detail"])
         assert (ended["outcome"], ended["ended_by"]) == ("answered", "asterisk")
+        assert ended["cause"] != 44, "no time-out of RTP"
 
 
 @pytest.mark.timeout(600)
@@ -86,7 +106,7 @@ async def test_subscriptions_end_with_their_callers(asterisk: Asterisk, tmp_path
 
         for _ in range(calls):
             call = str(uuid4())
-            tag = await answered(caller, call)
+            tag, _ = await answered(caller, call)
             caller.send("BYE", "5001", b"", call, tag)
             await caller.final(call)
             most = max(most, len(await subscribed()))
