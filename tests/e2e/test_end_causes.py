@@ -73,7 +73,7 @@ async def test_a_channel_that_another_program_hangs_up(asterisk: Asterisk, tmp_p
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 async def test_a_session_timer_that_ends(asterisk: Asterisk, tmp_path: Path) -> None:
-    """The caller has promised to refresh the session (RFC 4028) and does not. 90 s is the least that can be asked for."""
+    """The caller has promised to refresh the session (RFC 4028) and does not; 90 s is the least."""
     async with (
         house(asterisk, tmp_path, ToneBrain([GREETING])) as running,
         raw_caller(asterisk.sip_port) as caller,
