@@ -23,6 +23,8 @@ Place = tuple[str | int, ...]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 LARGEST = 2000
 """Subschemas, each counted as often as it is referred to."""
+MOST_TEXT = 100_000
+"""Characters of its JSON: every session of the AI is told, and paid for, all of it."""
 DEEPEST = 64
 MOST_ERRORS = 50
 
@@ -41,6 +43,13 @@ _PLAIN = frozenset(
     + ("$ref", "$schema")
 )
 _KNOWN = _PLAIN | {*_MAPS, *_LISTS, *_SINGLE, *_SINGLE_TOO}
+_BOUNDS = (
+    ("minimum", "maximum"),
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+    ("minProperties", "maxProperties"),
+    ("minContains", "maxContains"),
+)
 _OTHER_DRAFTS = {
     "id": "draft 4's; leave it out",
     "nullable": 'OpenAPI\'s: write `type: [string, "null"]`',
@@ -72,9 +81,14 @@ def problems(schema: Mapping[str, Any]) -> list[Problem]:
     """All that is wrong with it; what depends on something that is wrong is not looked at."""
     try:
         plain = json.loads(json.dumps(schema, allow_nan=False))  # dates and the like are no JSON; numbers as keys are
-        json.dumps(plain, ensure_ascii=False).encode()
+        text = json.dumps(plain, ensure_ascii=False)
+        text.encode()
     except (TypeError, ValueError, RecursionError):
         return [Problem((), "has a value that JSON does not have", "put dates, times and odd numbers in quotes")]
+    if len(text) > MOST_TEXT:
+        return [
+            Problem((), "is too large", f"{MOST_TEXT} characters of JSON at most: long lists are for the tool itself")
+        ]
     if plain.get("$schema", DRAFT) not in (DRAFT, DRAFT + "#"):
         return [Problem(("$schema",), "is another draft of JSON Schema", f"leave it out, or write {DRAFT}")]
     try:
@@ -128,10 +142,24 @@ def _node(place: Place, schema: Mapping[str, Any]) -> Iterator[Problem]:
     pattern = schema.get("pattern")
     if isinstance(pattern, str) and (told := patterns.problem(pattern)):
         yield Problem((*place, "pattern"), told)
+    yield from _fitting_nothing(place, schema)
     kinds = schema.get("type")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if place and "array" in kinds and not {"items", "prefixItems"} & schema.keys():
         yield Problem(place, "is an array without `items`", "OpenAI refuses it; say what the array holds")
+
+
+def _fitting_nothing(place: Place, schema: Mapping[str, Any]) -> Iterator[Problem]:
+    values = schema.get("enum")
+    if isinstance(values, list):
+        if not values:
+            yield Problem((*place, "enum"), "is empty: nothing would ever fit", "list the values, or leave it out")
+        elif len({json.dumps(each, sort_keys=True) for each in values}) < len(values):
+            yield Problem((*place, "enum"), "has a value twice", "OpenAI refuses it")
+    for low, high in _BOUNDS:
+        least, most = schema.get(low), schema.get(high)
+        if isinstance(least, int | float) and isinstance(most, int | float) and least > most:
+            yield Problem((*place, low), f"is more than `{high}`: nothing would ever fit")
 
 
 def _top(schema: Mapping[str, Any]) -> Iterator[Problem]:

@@ -83,7 +83,8 @@ def serve(
         err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
         status = 1
     except OSError as error:
-        err.print(f"voiceai can't listen on {loaded.api.listen}: {error.strerror}. Change `api.listen`.")
+        told = f"voiceai can't listen on {loaded.api.listen}: {error.strerror}. Change `api.listen`."
+        err.print(told, markup=False, highlight=False, soft_wrap=True)
         status = 1
     raise typer.Exit(status)
 

@@ -83,8 +83,8 @@ class StoreLock:
         """The same for all who have this store: whoever holds its lock knows that none of the others runs."""
 
     async def acquire(self) -> None:
-        self._lock_file()
         try:
+            self._lock_file()
             if not self._url.startswith("sqlite"):
                 await self._lock_database()
         except BaseException:
@@ -137,8 +137,11 @@ class StoreLock:
         name = found if isinstance(found, str) and len(found) == 32 else secrets.token_hex(16)
         self.store = f"{name}-{os.fstat(self._file).st_ino}"  # a copy of the folder is another store
         written = json.dumps({**asdict(self._us), "store": name}).encode()
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, written, 0)
+        try:
+            os.pwrite(self._file, written, 0)
+            os.ftruncate(self._file, len(written))
+        except OSError as error:  # a full disk, or no regular file
+            raise StoreError(f"the lock file {self._path} can't be written: {error.strerror}") from error
 
     def _read(self) -> dict[str, Any]:
         assert self._file is not None

@@ -106,10 +106,10 @@ def link_token(beside: Callable[[str], Path]) -> str:
     by its owner only; where no file can be written it is good for this life alone."""
     path = beside("voiceai.link-token")
     try:
-        found = path.read_text().strip()
-        if len(found) >= 32:
+        found = path.read_text().strip() if path.is_file() else ""
+        if len(found) >= 32 and found.isascii() and found.isprintable():
             return found
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         pass
     made = secrets.token_urlsafe(32)
     try:

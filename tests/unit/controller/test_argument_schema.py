@@ -31,6 +31,7 @@ def chain(levels: int) -> dict[str, Any]:
         of(a={"default": {"$ref": "#/nowhere"}, "examples": [{"id": 1}], "const": {"$ref": "x"}}),  # data, no schema
         of(a={"anyOf": [{"type": "string"}, {"type": "integer"}]}) | {"additionalProperties": False},
         {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"},
+        of(a={"enum": [1, "1", None, True, [1]], "minimum": 1, "maximum": 1}),
         chain(5),
     ],
 )
@@ -44,6 +45,11 @@ def test_taken(schema: dict[str, Any]) -> None:
         (of(a={"$ref": "#/$defs/missing"}), "properties.a.$ref", "leads to nothing"),
         (of(a={"$ref": "#nowhere"}), "properties.a.$ref", "leads to nothing"),
         (of(a={"$ref": "#/type"}), "properties.a.$ref", "leads to nothing"),
+        (of(a={"enum": []}), "properties.a.enum", "is empty"),
+        (of(a={"anyOf": [{"enum": ["x", 1, "x"]}]}), "properties.a.anyOf.0.enum", "twice"),
+        (of(a={"type": "integer", "minimum": 5, "maximum": 4.5}), "properties.a.minimum", "more than `maximum`"),
+        (of(a={"items": {"minLength": 2, "maxLength": 1}}), "properties.a.items.minLength", "nothing would ever fit"),
+        (of(a={"enum": [f"value {n}" for n in range(9000)]}), "", "too large"),
         (of(a={"$ref": ""}), "properties.a.$ref", "elsewhere"),
         (of(a={"$ref": "https://example.com/schema"}), "properties.a.$ref", "elsewhere"),
         (of(a={"$ref": "file:///etc/passwd"}), "properties.a.$ref", "elsewhere"),

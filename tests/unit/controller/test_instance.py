@@ -12,6 +12,7 @@ import pytest
 from controller.config_store import Store
 from controller.instance import AlreadyRunning, Holder, StoreLock
 from controller.store.database import StoreError
+from controller.survivors import link_token
 
 US = Holder(os.getpid(), "here", "2026-01-01T00:00:00+00:00", "127.0.0.1:8080", "voiceai")
 SQLITE = "sqlite+aiosqlite:///x"
@@ -91,6 +92,29 @@ async def test_a_lock_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="lock file"):
         await lock_at(tmp_path / "file" / "voiceai.lock").acquire()
+
+
+@pytest.mark.parametrize("kind", ["full disk", "pipe"])
+async def test_a_lock_that_cannot_be_written_is_said_of_the_lock(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "voiceai.lock"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/full")
+    with pytest.raises(StoreError, match="the lock file .* can't be written"):
+        await lock_at(path).acquire()
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe" * 40, b"short", b"", "ü".encode() * 40, None])
+def test_a_link_token_that_is_none_is_made_anew(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "voiceai.link-token"
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content)
+    made = link_token(tmp_path.joinpath)
+    assert len(made) >= 32
+    assert link_token(tmp_path.joinpath) == made
 
 
 def test_each_way_to_a_store_leads_to_one_lock(tmp_path: Path) -> None:
