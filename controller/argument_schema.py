@@ -86,9 +86,7 @@ def problems(schema: Mapping[str, Any]) -> list[Problem]:
     except (TypeError, ValueError, RecursionError):
         return [Problem((), "has a value that JSON does not have", "put dates, times and odd numbers in quotes")]
     if len(text) > MOST_TEXT:
-        return [
-            Problem((), "is too large", f"{MOST_TEXT} characters of JSON at most: long lists are for the tool itself")
-        ]
+        return [Problem((), "is too large", f"{MOST_TEXT} characters of JSON at most: a long list is the tool's own")]
     if plain.get("$schema", DRAFT) not in (DRAFT, DRAFT + "#"):
         return [Problem(("$schema",), "is another draft of JSON Schema", f"leave it out, or write {DRAFT}")]
     try:
