@@ -324,7 +324,7 @@ class Session:
         try:
             for effect in self._conversation.handle(what, self._clock()):
                 self._do(effect)
-        except Exception as error:
+        except Exception as error:  # the top of what happens in a call: `run` logs it and ends this call
             if self._crash is None:
                 self._crash = error
                 self._shut("fault in the worker")

@@ -180,7 +180,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         response = await handler(request)
     except web.HTTPException as answer:
         response = _response(_of_http(answer), request)
-    except Exception as fault:
+    except Exception as fault:  # the top of a request: it is answered with 500, and nothing else is touched
         gone = malformed("Who asked has gone.") if _gone(fault, request) else None
         response = _response(gone or refusal_of(fault) or _fault(fault, request), request)
     _note(request, response.status, started)

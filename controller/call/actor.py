@@ -123,7 +123,7 @@ class CallActor:
         try:
             async with self._limit:
                 await self._work()
-        except Exception:
+        except Exception:  # the top of this call's task: the call is torn down, others are not touched
             if not self._limit.expired():
                 self._log.exception("call failed: an error of ours ended it")
         finally:

@@ -349,7 +349,7 @@ class Arrivals:
         """The top of a caller's own task: nobody is left ringing because of an error of ours."""
         try:
             begin()
-        except Exception:
+        except Exception:  # the top of this caller's own task
             log.exception("caller refused: an error of ours", call=caller.arrival.call)
             self._refuse(caller, "busy", "congestion", "An error of ours.")
 

@@ -129,7 +129,7 @@ class Records:
         except StoreError:
             raise
         except Exception as error:  # what can't be written must not hold up what comes after it
-            await self._singly(events, repr(error))
+            await self._singly(events, type(error).__name__)  # what it says may quote a number
 
     async def _singly(self, events: list[shapes.AnyEvent], reason: str) -> None:
         if len(events) > 1:

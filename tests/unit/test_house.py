@@ -130,6 +130,18 @@ def test_modules_say_what_they_own_and_stay_short(path: Path) -> None:
             assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_whoever_catches_everything_says_why_or_raises_it_again(path: Path) -> None:
+    text = path.read_text()
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        everything = node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")
+        raises = isinstance(node.body[-1], ast.Raise)
+        assert not everything or raises or "  # " in lines[node.lineno - 1], f"line {node.lineno}: why is it right?"
+
+
 def test_the_rules_can_be_broken() -> None:
     """The checks themselves: each rule refuses what it is there to refuse."""
     assert forbidden("bridge.worker", "controller.app")
