@@ -90,9 +90,9 @@ class Hub:
         if len(self._readers) >= MOST_READERS:
             raise TooManyReaders
         gap = False
-        kept: tuple[Notice, ...] = tuple(self._ring) if wanted.call is not None else ()
+        kept = self._ring.of_call(wanted.call) if wanted.call is not None else ()
         if last_id is not None:
-            found = self._ring.after(last_id)
+            found = self._ring.after(last_id, wanted.call)
             gap, kept = found.gap, found.notices
         reader = Reader(wanted, tuple(each for each in kept if each in wanted), gap)
         if self._closed:
@@ -105,11 +105,11 @@ class Hub:
 
     def knows(self, call: str) -> bool:
         """Something is kept of this call."""
-        return any(each.call == call for each in self._ring)
+        return bool(self._ring.of_call(call))
 
     def over(self, call: str) -> bool:
         """The end of this call is kept: nothing more comes of it."""
-        return any(each.final for each in self._ring if each.call == call)
+        return any(each.final for each in self._ring.of_call(call))
 
     def close(self) -> None:
         """Readers get what waits for them, and then nothing more."""

@@ -1,11 +1,12 @@
 """The latest events, for readers who come back: kept in memory, bounded by number and by size. [pure]
 
 Owns what a `Last-Event-ID` means: the place after which somebody wants to read on, and whether that place is still
-kept. An id of another process, or one that never was, is a place that is not kept.
+kept. An id of another process, or one that never was, is a place that is not kept. Readers of one call, of whom there
+may be many, cost what is kept of that call and not what is kept of all.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.events.making import Notice
@@ -28,6 +29,7 @@ class Ring:
         self._most = most
         self._most_bytes = most_bytes
         self._kept: deque[Notice] = deque()
+        self._by_call: dict[str, deque[Notice]] = {}
         self._bytes = 0
         self._forgotten = 0
 
@@ -41,17 +43,27 @@ class Ring:
         """In their order."""
         self._bytes += len(notice.full)
         self._kept.append(notice)
+        self._by_call.setdefault(notice.call, deque()).append(notice)
         while len(self._kept) > self._most or self._bytes > self._most_bytes:
             gone = self._kept.popleft()
             self._bytes -= len(gone.full)
             self._forgotten = gone.order
+            of_call = self._by_call[gone.call]
+            of_call.popleft()
+            if not of_call:
+                del self._by_call[gone.call]
 
-    def after(self, last_id: str) -> Kept:
-        """Everything kept that came after the event of that id."""
+    def of_call(self, call: str) -> Sequence[Notice]:
+        """Everything kept of one call, oldest first."""
+        return tuple(self._by_call.get(call, ()))
+
+    def after(self, last_id: str, call: str | None = None) -> Kept:
+        """Everything kept that came after the event of that id. `call`: of one call only."""
         place = self._place(last_id)
+        kept = tuple(self._kept) if call is None else self.of_call(call)
         if place is None:
-            return Kept(True, tuple(self._kept))
-        return Kept(place < self._forgotten, tuple(each for each in self._kept if each.order > place))
+            return Kept(True, tuple(kept))
+        return Kept(place < self._forgotten, tuple(each for each in kept if each.order > place))
 
     def _place(self, last_id: str) -> int | None:
         epoch, dash, number = last_id.rpartition("-")

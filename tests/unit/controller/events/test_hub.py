@@ -7,6 +7,7 @@ import pytest
 from controller.events import hub as hubs
 from controller.events.filters import Wanted
 from controller.events.hub import Hub, TooManyReaders
+from controller.events.making import Notice
 from tests.unit.controller.events.notices import EPOCH, notices
 
 
@@ -43,6 +44,27 @@ async def test_a_reader_comes_back() -> None:
         assert (list(reader.missed), reader.gap) == (events[3:], False)
     with hub.reader(Wanted(call="call0"), "of-another-process-7") as reader:
         assert (list(reader.missed), reader.gap) == ([events[0], events[2], events[4]], True)
+
+
+async def test_readers_of_one_call_look_at_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may open hundreds of them a second, and ten thousand events are kept."""
+    hub, events = Hub(EPOCH), notices(60, calls=30)
+    for notice in events:
+        hub.publish(notice)
+    looked: list[str] = []
+
+    def call(notice: Notice) -> str:
+        looked.append(notice.event.data.call)
+        return looked[-1]
+
+    monkeypatch.setattr(Notice, "call", property(call))
+    for last_id in (None, events[5].event.id, "none-1"):
+        with hub.reader(Wanted(call="call7"), last_id) as reader:
+            assert events[37] in reader.missed
+        assert hub.knows("call7")
+        assert not hub.over("call7")
+        assert not hub.knows("nobody")
+    assert set(looked) == {"call7"}
 
 
 async def test_a_reader_that_falls_behind_is_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,20 @@ def test_reading_on(count: int, most: int, place: int) -> None:
     assert list(kept.notices) == (held if kept.gap else wanted)
 
 
+@given(count=st.integers(0, 60), most=st.integers(1, 30), place=st.integers(0, 70))
+def test_reading_on_in_one_call_is_a_part_of_reading_on_in_all(count: int, most: int, place: int) -> None:
+    ring = Ring(EPOCH, most)
+    for notice in EVENTS[:count]:
+        ring.add(notice)
+    of_all = ring.after(f"{EPOCH}-{place}")
+    for call in ("call0", "call1", "call2", "nobody"):
+        of_one = ring.after(f"{EPOCH}-{place}", call)
+        assert of_one.gap == of_all.gap
+        assert list(of_one.notices) == [each for each in of_all.notices if each.call == call]
+        assert list(ring.of_call(call)) == [each for each in ring if each.call == call]
+    assert set(ring._by_call) == {each.call for each in ring}
+
+
 @pytest.mark.parametrize(
     "asked", ["", "e", "e-", "-1", "other-3", "e-x", "e--3", "e-+3", "e-3.0", "e-\u0663", "3", "e-" + "9" * 5000]
 )
