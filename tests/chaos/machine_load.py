@@ -32,6 +32,10 @@ class Sample:
     waited: float
     others: float
     late: float = 0.0
+    test_waited: float = 0.0
+    """Likewise, by a thread of the test itself: telephones and the innocent callers' model."""
+    test_used: float = 0.0
+    """Share of one core that the test used, which is in `others`."""
 
 
 def busy_machine(samples: Iterable[Sample], since: float, until: float, waited_s: float = WAITED) -> bool:
@@ -40,6 +44,15 @@ def busy_machine(samples: Iterable[Sample], since: float, until: float, waited_s
     waited = max((max(each.waited, each.late) for each in near), default=0.0)
     others = max((each.others for each in near), default=0.0)
     return waited >= waited_s and others >= OTHERS
+
+
+def starved_test(samples: Iterable[Sample], since: float, until: float) -> bool:
+    """Whether the test itself stood still for half of that time or longer, because neither it nor ours had the cores:
+    then it can't say what was heard. [pure]"""
+    within = [each for each in samples if since < each.at < until + MARGIN]
+    waited = sum(each.test_waited for each in within)
+    others = sum(each.others - each.test_used for each in within)
+    return bool(within) and waited >= (until - since) / 2 and others / len(within) >= OTHERS
 
 
 @dataclass
@@ -51,17 +64,27 @@ class MachineLoad:
 
     async def watch(self) -> None:
         """Until cancelled."""
+        me = [os.getpid()]
         before, used, ours = _waits(self.pids), _used(), _used_by(self.pids)
+        test_before, test = _waits(me), _used_by(me)
         at = time.time()
         while True:
             await asyncio.sleep(EVERY)
             now, waits = time.time(), _waits(self.pids)
             all_used, our_use = _used(), _used_by(self.pids)
             took = max(now - at, 0.01)
-            waited = max((waits[each] - before.get(each, waits[each]) for each in waits), default=0.0)
+            test_waits, test_use = _waits(me), _used_by(me)
             others = (all_used - used - (our_use - ours)) / took
-            self.samples.append(Sample(now, waited, others, max(0.0, took - 1.5 * EVERY)))
+            late, test_used = max(0.0, took - 1.5 * EVERY), (test_use - test) / took
+            test_waited = _longest(test_before, test_waits)
+            self.samples.append(Sample(now, _longest(before, waits), others, late, test_waited, test_used))
             before, used, ours, at = waits, all_used, our_use, now
+            test_before, test = test_waits, test_use
+
+
+def _longest(before: Mapping[tuple[int, str], float], waits: Mapping[tuple[int, str], float]) -> float:
+    """Seconds, of the thread that waited longest."""
+    return max((waits[each] - before.get(each, waits[each]) for each in waits), default=0.0)
 
 
 def _waits(pids: Iterable[int]) -> Mapping[tuple[int, str], float]:

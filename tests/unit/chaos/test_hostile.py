@@ -10,7 +10,7 @@ from tests.chaos import hostile_dialogs, hostile_frames, hostile_sip, hostile_st
 from tests.chaos import hostile_values as odd
 from tests.chaos.callers import Visit
 from tests.chaos.hearing import Heard, Hole
-from tests.chaos.machine_load import Sample, busy_machine
+from tests.chaos.machine_load import Sample, busy_machine, starved_test
 
 BUSY, QUIET = Sample(10.0, waited=0.05, others=1.5), Sample(10.0, waited=0.01, others=1.5)
 OURS = Sample(10.0, waited=0.5, others=0.1)
@@ -21,13 +21,30 @@ def test_only_the_work_of_others_excuses_a_gap(sample: Sample, excused: bool) ->
     assert busy_machine([sample], 9.9, 10.0) is excused
 
 
+@pytest.mark.parametrize(
+    ("test_waited", "others", "test_used", "excused"),
+    [(0.08, 1.5, 0.2, True), (0.04, 1.5, 0.2, False), (0.08, 0.3, 0.0, False), (0.08, 1.0, 0.8, False)],
+)
+def test_a_test_that_stood_still_for_others_cannot_tell_what_was_heard(
+    test_waited: float, others: float, test_used: float, excused: bool
+) -> None:
+    samples = [Sample(10 + n / 10, 0.0, others, 0.0, test_waited, test_used) for n in range(40)]
+    assert starved_test(samples, 10.0, 13.5) is excused
+    deaf = hostile_verdict.of_innocents([visit(first=0.0, began=10.0, ended=13.5)], samples)
+    assert deaf == ([] if excused else ["49 never heard the agent"])
+    assert not starved_test(samples, 20.0, 21.0)
+    assert not starved_test([], 10.0, 11.0)
+
+
 def test_a_busy_machine_at_another_time_excuses_nothing() -> None:
     assert not busy_machine([BUSY], 12.0, 12.1)
     assert not busy_machine([], 9.9, 10.0)
 
 
-def visit(outcome: str = "done", first: float = 1.0, holes: tuple[Hole, ...] = ()) -> Visit:
-    return Visit("49", 0.0, 10.0, outcome, Heard(first, 9.9, holes, 0.02))
+def visit(
+    outcome: str = "done", first: float = 1.0, holes: tuple[Hole, ...] = (), began: float = 0.0, ended: float = 10.0
+) -> Visit:
+    return Visit("49", began, ended, outcome, Heard(first, 9.9, holes, 0.02))
 
 
 def test_what_innocent_callers_may_complain_of() -> None:
