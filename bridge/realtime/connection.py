@@ -12,7 +12,7 @@ many small frames, cost the worker's other calls nothing, however many they are.
 
 from collections import deque
 from collections.abc import Callable
-from time import monotonic, thread_time
+from time import monotonic, perf_counter, thread_time
 from typing import Any, NoReturn
 
 from websockets.asyncio.client import ClientConnection
@@ -25,14 +25,13 @@ from bridge.realtime.masked import Masking
 from bridge.realtime.read_queue import read_queue
 
 SLICE_S = 0.004
-"""Of the core's time: what others take of it in between is none of a slice's."""
 SHORT_SLICE_S = 0.001
 """The first one of a connection while others wait for their turns."""
 PIECE = 1024
 """Bytes between two looks at the clock: some ms of the smallest frames that there are."""
 MOST_EARLY = 64
 LAST_S = 0.01
-"""For what had come before the connection was lost."""
+"""For what had come before the connection was lost. Of the core's time: what other programs take of it does not count."""
 
 _OPEN, _TEXT = State.OPEN, Opcode.TEXT
 _BEGINS = (Opcode.TEXT, Opcode.BINARY)
@@ -128,20 +127,20 @@ class Connection(ClientConnection):
             self.transport.resume_reading()
         return False
 
-    def _read(self, seconds: float) -> bool:
+    def _read(self, seconds: float, clock: Callable[[], float] = perf_counter) -> bool:
         """For so long at most. Returns whether more waits."""
-        until = thread_time() + seconds
+        until = clock() + seconds
         while self._unread:
             piece = bytes(self._unread[:PIECE])
             del self._unread[:PIECE]
             super().data_received(piece)
-            if thread_time() >= until:
+            if clock() >= until:
                 break
         return bool(self._unread)
 
     def _read_rest(self) -> None:
         """What had come before the end, as far as it is soon read."""
-        self._read(LAST_S)
+        self._read(LAST_S, thread_time)
         self._unread.clear()
 
     # ------------------------------------------------------------ messages
