@@ -31,7 +31,7 @@ PIECE = 1024
 """Bytes between two looks at the clock: some ms of the smallest frames that there are."""
 MOST_EARLY = 64
 LAST_S = 0.01
-"""For what had come before the connection was lost. Of the core's time: what other programs take of it does not count."""
+"""For what had come before the connection was lost. Of the core's time: what other programs take does not count."""
 
 _OPEN, _TEXT = State.OPEN, Opcode.TEXT
 _BEGINS = (Opcode.TEXT, Opcode.BINARY)
