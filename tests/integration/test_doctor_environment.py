@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -155,3 +157,12 @@ def test_which_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "socks4://proxy.example")
     with pytest.raises(BadProxy, match="python-socks"):
         proxy_for("wss://other.example/")
+
+
+def test_a_key_log_that_can_t_be_written_is_ignored_and_told(tmp_path: Path) -> None:
+    """Only in a process of its own: libraries make TLS contexts while they are imported."""
+    env = os.environ | {"SSLKEYLOGFILE": str(tmp_path / "missing" / "keys")}
+    command = (sys.executable, "-c", "from controller.cli import app; app()", "check-config", "-c", "/missing")
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert "SSLKEYLOGFILE is ignored" in done.stderr
