@@ -5,7 +5,7 @@ names: a path comes from the store, never from a request.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -47,6 +47,15 @@ log = structlog.get_logger()
 _KINDS = {".wav": "audio/wav", ".ogg": "audio/ogg"}
 _MEDIA: dict[export.Format, str] = {"csv": "text/csv", "json": "application/x-ndjson", "cdr": "text/csv"}
 WRITE_SECONDS = 30.0
+
+
+def shown(rows: Iterable[Any]) -> Iterator[PastCall]:
+    """A row that is damaged is logged and left out: it hides no other call."""
+    for row in rows:
+        try:
+            yield PastCall.of(row)
+        except (TypeError, ValueError):  # pydantic's errors are of the latter
+            log.error("a call of the past can't be read in the store; it is left out", call=str(row.call))
 
 
 def sound_folders(config: Config) -> tuple[Path, ...]:
@@ -116,7 +125,7 @@ class HistoryResources:
         query: HistoryQuery = asked.query
         rows = await self._history.page(self._sought(asked), before=query.before, limit=query.limit)
         more = rows[-1].number if len(rows) == query.limit else None
-        return HistoryPage(calls=tuple(map(PastCall.of, rows)), next=more)
+        return HistoryPage(calls=tuple(shown(rows)), next=more)
 
     async def show(self, asked: Asked) -> PastCallDetail:
         kept = await self._kept(asked)

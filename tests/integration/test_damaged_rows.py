@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
+from controller.api.history import shown
 from controller.api.sessions import Sessions
 from controller.call.room import Room, today
 from controller.call.spending import Spending
 from controller.cost import Prices
 from controller.live_book import LiveBook
 from controller.outbound.entry import Attempt, Status
+from controller.records.history import History, Sought
 from controller.store.database import Database, StoreError
 from controller.store.tables_api import sessions as sessions_table
+from controller.store.tables_records import calls as calls_table
 from controller.usage_book import UsageBook
 from tests.integration.outbound_stage import FakeControl, office
 from tests.peers.stores import on_postgresql
@@ -151,6 +154,19 @@ async def test_a_damaged_session_of_the_console_ends_and_the_others_go_on(tmp_pa
         async with database.reading() as store:
             left = (await store.execute(text("SELECT hash FROM console_sessions"))).scalars().all()
         assert list(left) == ["good"]
+
+
+@pytest.mark.parametrize("damage", ["direction=x'ff00'", "started_at='never'", "turns='many'", "cost='dear'"])
+async def test_a_damaged_call_of_the_past_hides_no_other(tmp_path: Path, damage: str) -> None:
+    async with Database(url(tmp_path)) as database:
+        for call in ("good", "bad"):
+            row = {"call": call, "attempt": 1, "direction": "inbound", "agent": "reception", "started_at": NOW}
+            async with database.writing() as store:
+                await store.execute(insert(calls_table).values(**row, turns=1, cost=0.5))
+        await done_to(database, f"UPDATE calls SET {damage} WHERE call='bad'")
+        rows = await History(database).page(Sought(), before=None, limit=10)
+    assert len(rows) == 2
+    assert [call.id for call in shown(rows)] == ["good"]
 
 
 @pytest.mark.parametrize("kept", ["x'fffe00'", "CAST(x'7bff' AS TEXT)", "'{\"version\"'", "'null'", "4711"])
