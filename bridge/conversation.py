@@ -159,6 +159,8 @@ class Conversation:
         self._idle.heed(quiet=self._listening and self.at_rest and self.orders.talking)
         effects = self._out.take()
         told = sum(isinstance(each, Emit | Note) for each in effects)
+        if isinstance(what, events.ServerError):
+            told = max(told, 1)  # one that has been logged before is only counted, and costs time all the same
         if told and isinstance(what, events.Event) and not self._budget.spend(told, now):
             effects.append(EndSession("transient", TOO_MUCH))
         return effects
