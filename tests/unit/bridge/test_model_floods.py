@@ -36,7 +36,7 @@ def test_a_server_that_makes_us_tell_without_end_loses_its_connection(event: obj
             stage.feed(event(number))
     assert {each.message for each in stage.ended} == {TOO_MUCH}
     assert {each.kind for each in stage.ended} == {"transient"}
-    assert event_budget.BURST <= len(stage.told) + len(stage.notes) < 1.2 * event_budget.BURST
+    assert len(stage.told) + len(stage.notes) < 1.2 * event_budget.BURST
 
 
 def test_a_talkative_call_of_hours_is_none_of_them() -> None:
