@@ -375,7 +375,7 @@ class Registry:
     def owned(self, name: str) -> bool:
         call = self._by_leg.get(name) or m.Ids.call_of(name)
         if call in self._adopted and call in self._live:
-            return self._live[call].owned.claims(name)
+            return self._live[call].owned.claims(name.removesuffix(";2"))  # the far half of a Local leg
         return call in self._live or self._arrivals.asks(name)
 
     def left(self, call: str, channel: str) -> None:

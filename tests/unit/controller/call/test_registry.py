@@ -173,3 +173,16 @@ async def test_an_event_that_breaks_us_is_told_and_its_caller_is_hung_up(monkeyp
             registry.take(ari_events.StasisStart(LEG))
     assert hung_up == [CALLER]
     assert [line["event_type"] for line in logs] == ["StasisStart"]
+
+
+async def test_the_far_half_of_a_local_leg_of_a_call_that_was_taken_over_is_no_orphan() -> None:
+    """It is of the dialplan, and its hang-up would take the person away from the caller."""
+    target = IDS.target(1)
+    async with asyncio.TaskGroup() as tasks:
+        registry = made(tasks)
+        owned = SimpleNamespace(claims=lambda name: name == target)
+        registry._live[CALL] = cast(CallActor, SimpleNamespace(owned=owned))
+        registry._adopted.add(CALL)
+        assert registry.owned(target)
+        assert registry.owned(f"{target};2")
+        assert not registry.owned(f"{IDS.target(2)};2")
