@@ -9,6 +9,7 @@ import pytest
 
 from bridge import contract
 from controller.ari.errors import BadArgument, Refused, TimedOut, Unauthorized, Unavailable
+from controller.ari.resources import Bridge
 from controller.ari.rest import Ari
 from controller.call import actor as actors
 from controller.call import messages as m
@@ -41,7 +42,7 @@ class FakeAri:
         """Until then no operation is answered."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def operation(*arguments: Any, **_: Any) -> bool | None:
+        async def operation(*arguments: Any, **_: Any) -> bool | Bridge:
             self.done.append((name, arguments))
             if self.stands is not None:
                 await self.stands.wait()
@@ -49,6 +50,8 @@ class FakeAri:
                 raise self.fails[name]
             if name == "add_channel" and self.refused_joins & set(arguments):
                 raise Refused(name, 422, "not in our app")
+            if name == "bridge":
+                return Bridge(arguments[0], "softmix", "mixing")
             return name != "hangup" or arguments[0] not in self.absent
 
         return operation
@@ -64,6 +67,9 @@ class FakeWorkers:
         self.told = asyncio.Event()
         self.failed: list[str] = []
         self._worker = Worker("w1", 1, "127.0.0.1", 9092, 10, None)
+
+    def all(self) -> list[Worker]:
+        return []
 
     def media_failed(self, _: str, reason: str) -> str | None:
         self.failed.append(reason)
