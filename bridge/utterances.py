@@ -24,7 +24,7 @@ from bridge.strict_json import well_formed
 
 SPOKEN_MS = 60
 """What a character of text takes to be said, roughly (English: 12 to 17 a second)."""
-FASTEST_MS = 25
+FASTEST_MS = 10
 """What a character takes at least, however fast the agent speaks: what is beyond was not said."""
 SLACK_MS = 500
 WORDLESS_MS = 300

@@ -33,7 +33,7 @@ LOUD = 3000
 SILENCE = bytes(FRAME)
 EDGE_S = 0.2
 
-HELLO = "Hello, this is the town hall."
+HELLO = "Hello, this is the town hall, what can I do for you?"
 GOODBYE = "I have to hang up now, goodbye and thank you."
 GREETING = Say(HELLO, 0.6, 440)
 STORY = Say("one two three four five six seven eight nine ten eleven twelve", 1.2, 1000)
