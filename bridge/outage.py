@@ -62,7 +62,7 @@ class Outage:
         if wish is not None and wish.opening == "greeting":
             wish = wish if self._mostly_unsaid(cut) else None
         if wish is not None and wish.instructions:
-            self._responses.want(wish)
+            self._responses.want(wish, first=True)
         elif wish is not None or due:
             self._go_on = True
         self._utterances.line_lost(cut)
