@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 ASTERISK = "asterisk"
 """It has hung up the call by itself, or somebody has told it to who is not this controller."""
-_WHY_ASTERISK = {44: "Asterisk has hung up; most likely no sound came from the telephone any more (rtp_timeout)"}
+NORMAL, NO_RESPONSE, NO_CIRCUIT = 16, 18, 44
+"""Q.850. A BYE that gives no reason is the normal end (RFC 3398)."""
+_WHY_ASTERISK = {
+    NO_CIRCUIT: "Asterisk has hung up; most likely no sound came from the telephone any more (rtp_timeout)",
+    NO_RESPONSE: "Asterisk has hung up; most likely the telephone did not refresh the session in time (session timer)",
+}
 
 
 def hang_up(call: "Call", what: m.HangUpAsked, now: datetime) -> list[m.Command]:
@@ -23,7 +28,10 @@ def hang_up(call: "Call", what: m.HangUpAsked, now: datetime) -> list[m.Command]
 def leg_hung_up(call: "Call", what: m.LegHungUp, _: datetime) -> list[m.Command]:
     """StasisEnd follows, which ends the call; it tells neither the cause nor who it was."""
     if what.channel == call.plan.leg and call.state is not State.ENDING:
-        call.cause, call.hung_up_by_asterisk = what.cause, what.soft
+        expired = what.cause == NO_RESPONSE and call.answered_at is not None
+        call.cause, call.hung_up_by_asterisk = what.cause, what.soft or expired
+        if expired:
+            call.detail = call.detail or _WHY_ASTERISK[NO_RESPONSE]
     return []
 
 
@@ -37,7 +45,7 @@ def far_end(call: "Call") -> str:
 def cause_known(call: "Call", what: m.LegGone, _: datetime) -> list[m.Command]:
     """StasisEnd ends the call; ChannelDestroyed, which knows the cause, comes a moment later."""
     if what.channel == call.plan.leg and call.cause is None:
-        call.cause = what.cause
+        call.cause = NORMAL if what.cause == 0 and call.answered_at is not None else what.cause
         if call.ended_by == ASTERISK:
             call.detail = call.detail or _WHY_ASTERISK.get(what.cause or 0)
     return []

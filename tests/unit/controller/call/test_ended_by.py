@@ -24,6 +24,9 @@ LEFT = m.LegGone(CALLER, in_dialplan=True)
         ([m.LegHungUp(CALLER, soft=True), LEFT], "asterisk", None),
         ([m.LegHungUp(IDS.media, soft=True), LEFT, m.LegGone(CALLER, 16)], "caller", 16),
         ([LEFT], "caller", None),
+        ([m.LegHungUp(CALLER), LEFT, m.LegGone(CALLER, 0)], "caller", 16),  # a BYE without a reason
+        ([m.LegHungUp(CALLER, 18), LEFT, m.LegGone(CALLER, 18, 408)], "asterisk", 18),  # the session timer
+        ([m.LegHungUp(CALLER, 31), LEFT, m.LegGone(CALLER, 31, 480)], "caller", 31),
     ],
 )
 def test_the_end_of_a_callers_leg_says_who_and_why(told: list[m.Input], by: str, cause: int | None) -> None:
@@ -32,6 +35,7 @@ def test_the_end_of_a_callers_leg_says_who_and_why(told: list[m.Input], by: str,
     assert call.state is State.ENDING
     assert (call.outcome, call.ended_by, call.cause) == (Outcome.ANSWERED, by, cause)
     assert ("rtp_timeout" in (call.detail or "")) is (cause == 44)
+    assert ("session timer" in (call.detail or "")) is (by == "asterisk" and cause == 18)
 
 
 def test_a_hang_up_of_ours_stays_ours() -> None:
