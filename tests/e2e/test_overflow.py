@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from demo.phone import PhoneError
+from demo.phone import Phone, PhoneError
 from demo.realtime import Say, ToneBrain
 from demo.sound import is_tone
 from tests.e2e.conftest import Asterisk
@@ -25,6 +27,13 @@ def routes(*overflow: Any, **keys: Any) -> list[dict[str, Any]]:
     return [{"to": "*", "agent": "reception", "overflow": list(overflow), **keys}]
 
 
+@asynccontextmanager
+async def answered(phone: Phone) -> AsyncIterator[None]:
+    """The next one calls only then: of two who call at once either may be first."""
+    await phone.answered()
+    yield
+
+
 async def waits(running: House, nth: int) -> str:
     """The id of the nth caller who was put in line."""
     return str((await running.service.logged("call arrived", waits=True, nth=nth))["call"])
@@ -34,13 +43,18 @@ async def test_those_who_wait_are_served_in_order(asterisk: Asterisk, tmp_path: 
     line = {"wait": {"max_waiting": 2, "max_wait_s": 60, "announce_s": 5}}
     brain = ToneBrain(forever=GREETING)
     async with house(asterisk, tmp_path, brain, agent=ONE_AT_A_TIME, routes=routes(line)) as running:
-        async with running.caller() as first, running.caller() as second, running.caller() as third:
-            await first.answered()
+        async with (
+            running.caller() as first,
+            answered(first),
+            running.caller() as second,
+            answered(second),
+            running.caller() as third,
+        ):
             await first.rtp.hears(lambda heard: bool(len(heard)))
             one = await waits(running, 1)
             two = await waits(running, 2)
+            await third.answered()
             for phone in (second, third):
-                await phone.answered()
                 await phone.rtp.sound(timeout=10)  # music
             async with running.caller() as fourth:
                 with pytest.raises(PhoneError, match="486"):
@@ -61,9 +75,9 @@ async def test_the_place_in_the_line_is_said(asterisk: Asterisk, tmp_path: Path)
     async with (
         house(asterisk, tmp_path, ToneBrain(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(line)) as running,
         running.caller() as first,
+        answered(first),
         running.caller() as second,
     ):
-        await first.answered()
         await second.answered()
         call = await waits(running, 1)
         said = await running.service.logged("sound for the caller", call=call)
@@ -82,9 +96,9 @@ async def test_without_room_the_dialplan_goes_on(asterisk: Asterisk, tmp_path: P
     async with (
         house(asterisk, tmp_path, ToneBrain(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(*steps)) as running,
         running.caller() as first,
+        answered(first),
         running.caller() as second,
     ):
-        await first.answered()
         await second.answered()
         await second.rtp.hears(lambda heard: is_tone(heard, 620))  # of 6001
         there = [line.split("!") for line in asterisk.rx("core show channels concise").splitlines() if "!" in line]
