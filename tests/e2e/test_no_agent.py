@@ -11,6 +11,7 @@ from demo.sound import is_tone, tone
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_inbound import GREETING, greeted
+from tests.e2e.test_overflow import answered
 from tests.e2e.test_transfer import TARGET
 
 ONE = {"capacity": 1}
@@ -29,6 +30,7 @@ async def test_a_colleague_takes_the_call(asterisk: Asterisk, tmp_path: Path, st
         ) as running,
         running.callee() as colleague,
         running.caller() as first,
+        answered(first),
         running.caller() as second,
     ):
         await greeted(first)
@@ -53,6 +55,7 @@ async def test_a_route_may_say_busy(asterisk: Asterisk, tmp_path: Path) -> None:
             asterisk, tmp_path, ToneBrain(forever=GREETING), bridge=ONE, agent=RESCUED, routes=route("busy")
         ) as running,
         running.caller() as first,
+        answered(first),
         running.caller() as second,
     ):
         await greeted(first)
