@@ -290,7 +290,6 @@ class Leg(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > BACKLOG_BYTES:
             self._drop()
             return pcm is not None
-        self._warnings = LimitedWarnings(log)
         self._dropped_in_a_row = 0
         self.counters.frames_out += 1
         if self._converter is not None:

@@ -28,7 +28,7 @@ class Sound:
         self._transport.close()
 
     async def speak(self, port: int) -> None:
-        """50 packets a second, more in a flood of keys."""
+        """50 packets a second, more in a flood of events."""
         chance = self._chance
         sequence, stamp = chance.getrandbits(16), chance.getrandbits(32)
         while True:
@@ -37,7 +37,7 @@ class Sound:
             if oddity < 0.01:
                 sequence, stamp = chance.getrandbits(16), chance.getrandbits(32)
             if oddity < 0.03:
-                self._flood_of_keys(port, sequence, stamp)
+                self._flood_of_events(port, sequence, stamp)
             payload = chance.randbytes(160) if oddity < 0.3 else b"\xff" * 160
             packet = RTP.pack(0x80, 0, sequence, stamp, 7) + payload
             if oddity > 0.95:
@@ -80,11 +80,16 @@ class Sound:
         )
         return packet[: chance.choice([3, 12, 1400])]
 
-    def _flood_of_keys(self, port: int, sequence: int, stamp: int) -> None:
+    def _flood_of_events(self, port: int, sequence: int, stamp: int) -> None:
+        """At most one of them is a key: keys that have to wait for the one before let Asterisk's thread of this channel
+        use a core (docs/asterisk.md, "Keys that claim to be long"), which is the subject of test_long_keys.py."""
         chance = self._chance
         for number in range(chance.choice([1, 10, 200])):
-            event = struct.pack(
-                "!BBH", chance.choice([1, 10, 11, 16, 255]), chance.getrandbits(8), chance.getrandbits(16)
+            code = (
+                chance.choice([1, 10, 11])
+                if number == 0 and chance.random() < 0.1
+                else chance.choice([16, 17, 99, 255])
             )
+            event = struct.pack("!BBH", code, chance.getrandbits(8), chance.randrange(800))
             header = RTP.pack(0x80, 101, sequence + number & 0xFFFF, stamp + number & 0xFFFFFFFF, 7)
             self._transport.sendto(header + event, ("127.0.0.1", port))

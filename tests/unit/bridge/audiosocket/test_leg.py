@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.audiosocket import leg as leg_module
 from bridge.audiosocket import wire
@@ -201,6 +202,18 @@ async def test_late_sound_is_dropped_and_not_delayed(rig: Rig) -> None:
     assert [write[3] for write in rig.transport.writes[1:]] == [1, 2, 6, 7, 8]
     assert rig.leg.counters.dropped_frames == 3
     assert not rig.transport.end
+
+
+async def test_a_peer_that_stalls_again_and_again_is_one_line_and_a_total(rig: Rig) -> None:
+    with capture_logs() as logs:
+        for _ in range(40):
+            rig.transport.waiting = BACKLOG_BYTES + 1
+            rig.tick()
+            rig.transport.waiting = 0
+            rig.tick()
+        rig.leg.close("enough")
+    told = [line for line in logs if line["event"].startswith("media leg does not take its sound")]
+    assert [line.get("total") for line in told] == [None, 40]
 
 
 async def test_a_peer_that_takes_nothing_is_cut_off(rig: Rig) -> None:
