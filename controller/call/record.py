@@ -12,6 +12,8 @@ from typing import Literal
 from bridge import contract
 
 UTTERANCES = 2000
+CHARACTERS = 1_000_000
+"""Of them all: 20 hours of talk."""
 TURNS = 1000
 RECORDINGS = 100
 
@@ -72,7 +74,8 @@ class Sound:
 
 class Record:
     def __init__(self) -> None:
-        self.transcript: deque[Utterance] = deque(maxlen=UTTERANCES)
+        self.transcript: deque[Utterance] = deque()
+        self._characters = 0
         self.turns: deque[Turn] = deque(maxlen=TURNS)
         self.barge_ins: deque[BargeIn] = deque(maxlen=TURNS)
         self.recordings: deque[Sound] = deque(maxlen=RECORDINGS)
@@ -91,7 +94,7 @@ class Record:
             case contract.Said():
                 cut = event.interrupted, event.heard_ms
                 over_at = at - timedelta(milliseconds=event.ago_ms)
-                self._insert(Utterance(over_at, who_said(event), event.text, *cut, event.consultation))
+                self.insert(Utterance(over_at, who_said(event), event.text, *cut, event.consultation))
             case contract.TurnMeasured():
                 self.turn_count += 1
                 told = event.stopped_to_told_ms
@@ -101,12 +104,15 @@ class Record:
             case contract.Recorded():
                 self.recordings.append(Sound(event.path, event.seconds))
 
-    def _insert(self, said: Utterance) -> None:
+    def insert(self, said: Utterance) -> None:
         """In the order in which it was said: what was written down late is not what was said last."""
         later: list[Utterance] = []
         while self.transcript and self.transcript[-1].at > said.at:
             later.append(self.transcript.pop())
         self.transcript.extend((said, *reversed(later)))
+        self._characters += len(said.text)
+        while len(self.transcript) > UTTERANCES or self._characters > CHARACTERS:
+            self._characters -= len(self.transcript.popleft().text)
 
     def first_frame(self) -> Spread | None:
         """How long callers waited for the first sound; None before the first turn."""

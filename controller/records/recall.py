@@ -9,7 +9,7 @@ from controller.records.history import Kept
 def recall(kept: Kept, record: Record, recollection: Recollection) -> None:
     """Into both, as if this controller had been there. Of tools only their cost is known."""
     for row in kept.parts["call_words"]:
-        record.transcript.append(Utterance(row.at, row.who, row.text, row.interrupted, row.heard_ms, row.consultation))
+        record.insert(Utterance(row.at, row.who, row.text, row.interrupted, row.heard_ms, row.consultation))
         if row.who in ("caller", "agent"):
             said = Said(call=row.call, who=row.who, text=row.text, item="", consultation=row.consultation)
             recollection.said(said)

@@ -89,4 +89,4 @@ def in_log(lines: Sequence[Mapping[str, Any]], log: Path, before: int, starved: 
     found = [str(each["exception"])[-1500:] for each in lines if "Traceback" in str(each.get("exception", ""))]
     found += [str(each) for each in lines if each["event"] in FAULTS]
     found += [f"{len(started)} workers were started"] if started else []
-    return found + [raw[:300] for raw in log.read_text(errors="replace").splitlines() if not raw.startswith("{")]
+    return found + [raw[:300] for raw in log.read_text(errors="replace").split("\n") if raw and not raw.startswith("{")]

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from bridge import contract
-from controller.call.record import TURNS, UTTERANCES, BargeIn, Record, Sound, Spread, Turn, Utterance
+from controller.call.record import CHARACTERS, TURNS, UTTERANCES, BargeIn, Record, Sound, Spread, Turn, Utterance
 from controller.call.spending import PER_CALL, PER_DAY, Reached, Spending
 from controller.config import Limits
 from controller.cost import Prices
@@ -48,6 +48,15 @@ def test_what_is_said_to_the_target_of_a_transfer_is_not_the_callers() -> None:
     record.take(contract.Said(call=CALL, who="caller", text="Put them through.", item="i", consultation=True), AT)
     record.take(contract.Said(call=CALL, who="agent", text="Thanks.", item="j", heard_ms=9, consultation=True), AT)
     assert [(each.who, each.consultation) for each in record.transcript] == [("target", True), ("agent", True)]
+
+
+def test_a_server_that_makes_up_words_does_not_fill_the_memory() -> None:
+    record = Record()
+    for number in range(100):
+        record.take(contract.Said(call=CALL, who="agent", text=f"{number:2}" * 16_000, item="i"), AT)
+    kept = sum(len(each.text) for each in record.transcript)
+    assert CHARACTERS - 32_000 < kept <= CHARACTERS
+    assert record.transcript[-1].text.startswith("99")
 
 
 def test_a_call_without_end_is_bounded() -> None:
