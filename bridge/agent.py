@@ -113,9 +113,11 @@ class Agent:
         self._meter.response(done.usage)
         stuck = done.response_id == self._responses.stuck
         interrupted = self._responses.is_muted(done.response_id) and not stuck
-        if not self._responses.done(done.response_id):
+        if not self._responses.done(done.response_id, failed=done.status == "failed"):
             return
         last = self._responses.granted is not None and self._responses.granted is self._farewell.wish
+        if done.status in ("incomplete", "failed"):
+            self._utterances.broken_off(done.response_id)
         said = self._utterances.words_of(done.response_id)
         self.response_over(done.response_id)
         rest = None

@@ -31,13 +31,15 @@ class AiWarnings:
         self._seen: Counter[tuple[AiWarningKind, str]] = Counter()
         self._untold: Counter[tuple[AiWarningKind, str]] = Counter()
 
-    def warn(self, kind: AiWarningKind, codes: Iterable[str] = (), detail: str = "") -> None:
-        """The first of `codes` that is one counts. `detail`: for the log; nothing that a caller said."""
+    def warn(self, kind: AiWarningKind, codes: Iterable[str] = (), detail: str = "", *, again: bool = False) -> None:
+        """The first of `codes` that is one counts. `detail`: for the log; nothing that a caller said. `again`: it goes
+        on with what was told before, and is only counted."""
         code = next((each for each in codes if _CODE.fullmatch(each)), "")
         if (kind, code) not in self._seen and sum(seen == kind for seen, _ in self._seen) >= CODES:
             code = "other"
+        again = again and (kind, code) in self._seen
         self._seen[kind, code] += 1
-        if self._seen[kind, code] > (1 if kind in ONCE else EACH):
+        if again or self._seen[kind, code] > (1 if kind in ONCE else EACH):
             self._untold[kind, code] += 1
         else:
             self._tell(kind, code, detail[:LONGEST_DETAIL])

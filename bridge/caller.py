@@ -15,13 +15,15 @@ from bridge.orders import Orders
 from bridge.playout import Playout
 from bridge.recent_ids import RecentIds
 from bridge.responses import Responses, State, Wish
-from bridge.signals import Emit, Note, Outbox
+from bridge.signals import CancelTimer, Emit, Note, Outbox, StartTimer, Timer
 from bridge.tail import Tail
 from bridge.tools import ToolCalls
 from bridge.turns import Turns
 
 UNWRITTEN = 64
 """Turns of which the text may still come."""
+FAILED_S = 2.0
+"""After a failure: the text may come all the same."""
 LATE_S = 15.0
 """A text that has not come by then is told to be missing. It is still taken when it comes."""
 
@@ -52,6 +54,10 @@ class Caller:
         """Whether a turn was begun in a consultation, by item."""
         self._ended_at: dict[str, float] = {}
         """When a turn was over of which the text has not come, by item."""
+        self._written = RecentIds()
+        """Turns whose text was told."""
+        self._failed = RecentIds()
+        """Turns that could not be written down."""
         self._late = RecentIds()
         """Turns whose text is told to be missing."""
         self._out = out
@@ -93,6 +99,7 @@ class Caller:
         """`speech_started`."""
         self._begun_in[item_id] = self._consultation
         self._ended_at.pop(item_id, None)
+        self._written.discard(item_id)
         if len(self._begun_in) > UNWRITTEN:
             del self._begun_in[next(iter(self._begun_in))]
         if self._orders.on_hold:
@@ -111,13 +118,22 @@ class Caller:
         self._take_the_word()
 
     def ended(self, item_id: str, now: float) -> None:
-        """The caller's turn is over; its text comes later."""
+        """The caller's turn is over; its text comes later, mostly."""
+        if item_id in self._written:
+            return
         self._ended_at[item_id] = now
         while len(self._ended_at) > UNWRITTEN:
             del self._ended_at[next(iter(self._ended_at))]
 
+    def is_written(self, item_id: str) -> bool:
+        """The text of this turn was told."""
+        return bool(item_id) and item_id in self._written
+
     def said(self, item_id: str, text: str, now: float) -> None:
         """The text of a turn is known."""
+        self._out.add(CancelTimer(Timer.WORDS, item_id))
+        if text and text != NOT_TRANSCRIBED:
+            self._written.add(item_id)
         consultation = self._begun_in.pop(item_id, self._consultation)
         ended = self._ended_at.pop(item_id, now)
         if text:
@@ -132,21 +148,34 @@ class Caller:
             self._out.add(Emit(said))
 
     def not_transcribed(self, item_id: str, now: float) -> None:
-        """There will be no text of a turn: it was said all the same."""
-        if not item_id or item_id in self._begun_in or item_id in self._ended_at:
+        """There will be no text of a turn, most likely: it was said all the same."""
+        known = item_id in self._begun_in or item_id in self._ended_at
+        if not item_id:
+            self.said(item_id, NOT_TRANSCRIBED, now)
+        elif known and item_id not in self._failed:
+            self._failed.add(item_id)
+            self._ended_at.setdefault(item_id, now)
+            self._out.add(StartTimer(Timer.WORDS, FAILED_S, item_id))
+
+    def unwritten(self, item_id: str, now: float) -> None:
+        """The text of a turn that could not be written down has not come since."""
+        if item_id in self._failed and item_id in self._ended_at:
             self.said(item_id, NOT_TRANSCRIBED, now)
 
     def missing(self, now: float) -> int:
         """Turns whose text should have come long ago, and which were not counted before."""
-        late = [item for item, ended in self._ended_at.items() if now - ended >= LATE_S and item not in self._late]
+        told = self._late, self._failed
+        waited = [item for item, ended in self._ended_at.items() if now - ended >= LATE_S]
+        late = [item for item in waited if not any(item in each for each in told)]
         for item in late if self._writes else ():
             self._late.add(item)
         return len(late) if self._writes else 0
 
     def close(self, now: float) -> None:
         """The call ends: texts that have not come never will."""
-        for item_id in list(self._ended_at) if self._writes else ():
-            self.not_transcribed(item_id, now)
+        for item_id in list(self._ended_at):
+            if self._writes or item_id in self._failed:
+                self.said(item_id, NOT_TRANSCRIBED, now)
 
     def lasted(self) -> None:
         """The speech that was in doubt has lasted long enough."""

@@ -114,7 +114,7 @@ class Conversation:
         said = self.utterances
         outage = self.outage = Outage(spec, playout, responses, tools, turns, said, orders.rule)
         meter = self.meter = Meter(call, spec, out)
-        setbacks = self.setbacks = Setbacks(spec, out, responses, tools, self.warnings)
+        setbacks = self.setbacks = Setbacks(spec, out, responses, tools, turns, self.warnings)
         self._agent = Agent(
             playout,
             responses,
@@ -291,6 +291,8 @@ class Conversation:
     # ------------------------------------------------------------ the caller speaks
 
     def _caller_said(self, heard: events.CallerTranscribed, now: float) -> None:
+        if self._caller.is_written(heard.item_id):
+            return  # told twice
         if self.turns.written_down(heard.item_id):
             self._caller.stop_missed(now)
         self.meter.transcription(heard.usage)
@@ -361,6 +363,9 @@ class Conversation:
                 self.farewell.bound_reached()
             case Timer.SILENCE:
                 self._announcement.looked(now)
+            case Timer.WORDS:
+                self._caller.unwritten(subject, now)
+                self.utterances.wordless(subject)
             case Timer.SESSION:
                 self._session.overdue()
             case Timer.END:

@@ -11,6 +11,8 @@ from bridge.realtime.events import SessionUpdated
 from bridge.realtime.session_differences import Difference, summary
 from bridge.signals import CancelTimer, EndSession, Outbox, StartTimer, Timer
 
+MOST_TIMES = 5
+"""A session that turns wrong again and again on one connection stays wrong."""
 AGAIN_S = 2.0
 """For the answer, when a session that is in use is asked for again."""
 
@@ -23,13 +25,15 @@ class EffectiveSession:
         self._ears = ears
         self._warnings = warnings
         self._asked_again = False
-        """On this connection."""
+        """And it has not been put right since."""
+        self._times = 0
+        """It was asked for again on this connection."""
         self._wrong = ""
         """What was not as asked for when it was asked for again."""
 
     def connected(self, updated: SessionUpdated | None, refused: tuple[Difference, ...] = ()) -> None:
         """Another connection, and what its server made of our wishes. `refused`: what others made of them."""
-        self._asked_again = False
+        self._asked_again, self._times = False, 0
         self._out.add(CancelTimer(Timer.SESSION))
         self._heed(updated.differences if updated else ())
         self._warn(refused)
@@ -39,10 +43,12 @@ class EffectiveSession:
         essential = [each for each in updated.differences if each.essential]
         self._wrong = summary(essential)
         if not essential:
+            self._asked_again = False
             self._out.add(CancelTimer(Timer.SESSION))
             self._heed(updated.differences)
-        elif not self._asked_again:
+        elif not self._asked_again and self._times < MOST_TIMES:
             self._asked_again = True
+            self._times += 1
             self._ears.repeat()
             self._out.add(StartTimer(Timer.SESSION, AGAIN_S))
         else:

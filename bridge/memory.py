@@ -183,7 +183,8 @@ class Memory:
         elif entry.role != "user":
             return  # nobody else is transcribed
         elif not text:
-            self._forget(entry)  # noise: nothing was said
+            if entry.text == UNHEARD:
+                self._forget(entry)  # noise: nothing was said
         else:
             before, entry.text = entry.size, text
             self._grown(entry.size - before)

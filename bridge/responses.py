@@ -37,6 +37,8 @@ REQUEST_S = 5.0
 STUCK_S = 15.0
 CANCEL_S = 3.0
 RETRY_S = 1.0
+DOUBT_S = 0.5
+"""Nothing came of a request for so long after an error that names none: the error was about it."""
 REMEMBERED = 128
 """Ids of responses that are over or muted: stragglers come within a second, a session has hundreds."""
 
@@ -72,6 +74,8 @@ class Wish:
     tool_choice: str | None = None
     items: set[str] = field(default_factory=set)
     attempts: int = 0
+    unheard: bool = False
+    """It was asked for before, and nothing came of that; it still may."""
 
 
 class Responses:
@@ -93,8 +97,12 @@ class Responses:
         self._request_id = ""
         self._wishes: list[Wish] = []
         self._backing_off = False
+        self._doubted = False
+        """The server has told an error, perhaps about the request."""
         self._cancel_sent = False
         self._progress_at = 0.0
+        self._announces = False
+        """The server tells the beginning of a response."""
         self._known: dict[str, None] = {}
         self._over: dict[str, None] = {}
         self._muted: dict[str, None] = {}
@@ -128,7 +136,7 @@ class Responses:
         wish = self.granted = self._wishes.pop(0)
         wish.attempts += 1
         self._request_id = self._out.new_id("create")
-        self.state = State.REQUESTED
+        self.state, self._doubted = State.REQUESTED, False
         frame = response_create(self._request_id, wish.instructions, wish.tool_choice)
         self._out.add(Send(frame), StartTimer(Timer.REQUEST, REQUEST_S))
 
@@ -184,14 +192,14 @@ class Responses:
         if self.response_id:
             self._remember(self._over, self.response_id)
         self._idle()
-        self.granted, self._request_id, self._backing_off = None, "", False
+        self.granted, self._request_id, self._backing_off, self._announces = None, "", False, False
         self._out.add(CancelTimer(Timer.RETRY))
         for wish in self._wishes:
             wish.items.clear()
-            wish.attempts = 0
+            wish.attempts, wish.unheard = 0, False
         if cut is not None:
             cut.items.clear()
-            cut.attempts = 0
+            cut.attempts, cut.unheard = 0, False
         return cut
 
     def line_back(self) -> None:
@@ -215,14 +223,15 @@ class Responses:
         if response_id == self.response_id:
             self._progress_at = now
         elif response_id not in self._over and (self.state is State.REQUESTED or not self.response_id):
-            return self.created(response_id, now)
+            return self.created(response_id, now, announced=False)
         return ""
 
-    def created(self, response_id: str, now: float) -> str:
+    def created(self, response_id: str, now: float, *, announced: bool = True) -> str:
         """`response.created`, or the first event of a response that was not announced.
 
         Returns the id of the response that must have ended unannounced, since there is only one at a time; or "".
         """
+        self._announces = self._announces or announced
         self._remember(self._known, response_id)
         if response_id == self.response_id or response_id in self._over:
             return ""
@@ -239,9 +248,15 @@ class Responses:
         self._out.add(CancelTimer(Timer.REQUEST), CancelTimer(Timer.CANCEL), StartTimer(Timer.PROGRESS, STUCK_S))
         return lost
 
-    def done(self, response_id: str) -> bool:
-        """`response.done`. False: it was over already."""
+    def done(self, response_id: str, *, failed: bool = False) -> bool:
+        """`response.done`. False: it was over already, or it is none of those that there were: a server that announces
+        its responses may have cancelled one before it began. That one could not begin (`failed`) is ours to mend."""
         fresh = response_id not in self._over
+        begun = self.state in (State.ACTIVE, State.CANCELLING)
+        none = self.response_id if begun else self._announces and not failed
+        if fresh and none and response_id not in self._known:
+            self._remember(self._over, response_id)
+            return False
         self._remember(self._known, response_id)
         self._remember(self._over, response_id)
         unannounced = fresh and not self.response_id and self.state is not State.IDLE
@@ -261,10 +276,19 @@ class Responses:
             self._out.add(CancelTimer(Timer.REQUEST))
             if active:
                 self._out.add(StartTimer(Timer.PROGRESS, STUCK_S))
+        elif wish.unheard and active:
+            self.granted = wish  # what is running is what was asked for before
+            return True
         elif not wish.items and not wish.must:
             return True  # the server's own response has seen all that we wanted answered
         self._again(wish)
         return True
+
+    def doubt(self) -> None:
+        """An error that names no frame of ours, and that whatever we have asked for may have caused."""
+        if self.state is State.REQUESTED:
+            self._doubted = True
+            self._out.add(StartTimer(Timer.REQUEST, DOUBT_S))
 
     # ------------------------------------------------------------ interruptions
 
@@ -307,7 +331,11 @@ class Responses:
         if self.state is not State.REQUESTED or not self.granted:
             return
         wish, self.granted, self._request_id = self.granted, None, ""
-        self.state = State.IDLE
+        self.state, wish.unheard = State.IDLE, True
+        if self._doubted:
+            wish.attempts -= 1
+            self._again(wish)
+            return
         self._out.add(Note("response.create was not taken up", {"attempts": wish.attempts}))
         if wish.attempts >= ATTEMPTS:
             self._wishes.insert(0, wish)  # for the next line

@@ -11,6 +11,7 @@ asked for again, not something else.
     failed without sound                      asked for again after a pause; `ATTEMPTS` in a row end the connection
     refused by a rate limit                   asked for again after the wait that the server names, on this connection;
                                               more than `RATE_WAIT_S` in all ends it, and another provider is taken
+    a rate limit that names no request        the same, if nothing comes of our request or of the server's own answer
 """
 
 from bridge import wording
@@ -23,6 +24,7 @@ from bridge.recent_ids import RecentIds
 from bridge.responses import ATTEMPTS, RETRY_S, Responses, Wish
 from bridge.signals import EndSession, Outbox
 from bridge.tools import ToolCalls
+from bridge.turns import Turns
 
 MOST_CUTS = 5
 RATE_WAIT_S = 30.0
@@ -30,14 +32,23 @@ RATE_MARGIN_S = 0.1
 """Later than the server names: its clock and ours differ by the way between them."""
 RATE_UNTOLD_S = 1.0
 """The first wait where the server names none; the next ones are twice as long each."""
+RATE_AGAIN_S = 0.5
+"""A wait that was named and was too short is made so long, the next ones twice as long each."""
 
 
 class Setbacks:
     """See the module. `now`: seconds of a monotonic clock."""
 
     def __init__(
-        self, spec: SessionSpec, out: Outbox, responses: Responses, tools: ToolCalls, warnings: AiWarnings
+        self,
+        spec: SessionSpec,
+        out: Outbox,
+        responses: Responses,
+        tools: ToolCalls,
+        turns: Turns,
+        warnings: AiWarnings,
     ) -> None:
+        self._turns = turns
         self._out = out
         self._responses = responses
         self._tools = tools
@@ -65,11 +76,11 @@ class Setbacks:
         error = from_codes(done.error_code, done.error_type, done.error_message)
         codes = done.error_code, done.error_type, done.reason
         if isinstance(error, RateLimited):
-            self._warnings.warn("rate_limited", codes, str(error))
+            self._warnings.warn("rate_limited", codes, str(error), again=self._limits > 0)
             self._limited(error, now)
         else:
             self._failures += 1
-            self._warnings.warn("response_failed", codes, str(error))
+            self._warnings.warn("response_failed", codes, str(error), again=self._failures > 1)
             hopeless = isinstance(error, AccountRefused | ModelRefused)
             if hopeless or self._failures >= ATTEMPTS:
                 self._out.add(EndSession(error.kind if hopeless else "transient", str(error)))
@@ -104,8 +115,11 @@ class Setbacks:
         failure = from_codes(error.code, error.type, error.message)
         limited = failure if isinstance(failure, RateLimited) else None
         if limited:
-            self._warnings.warn("rate_limited", (error.code, error.type), str(failure))
+            self._warnings.warn("rate_limited", (error.code, error.type), str(failure), again=self._limits > 0)
             self._limited(limited, now)
+            if not error.event_id:  # perhaps our request, or the server's own answer, is what it refuses
+                self._responses.doubt()
+                self._turns.doubt()
         active = error.code == "conversation_already_has_active_response"
         refused = self._responses.refused(error.event_id, active=active, counts=limited is None)
         if limited:
@@ -130,8 +144,10 @@ class Setbacks:
         """Wait as long as the server wants, on this connection; or give it up, if that is too long for a caller."""
         self._limits += 1
         since = self._limited_since = now if self._limited_since is None else self._limited_since
-        untold = RATE_UNTOLD_S * 2 ** min(self._limits - 1, 10)
-        wait_s = (untold if error.retry_s is None else error.retry_s) + RATE_MARGIN_S
+        doubled = 2 ** min(self._limits - 1, 10)
+        again_s = RATE_AGAIN_S * doubled / 2 if self._limits > 1 else 0.0
+        told_s = RATE_UNTOLD_S * doubled if error.retry_s is None else max(error.retry_s, again_s)
+        wait_s = told_s + RATE_MARGIN_S
         if now + wait_s - since > RATE_WAIT_S + RATE_MARGIN_S:
             self._out.add(EndSession("transient", str(error), again=False))
         else:

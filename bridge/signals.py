@@ -16,7 +16,8 @@ from bridge.realtime.session_differences import Difference
 
 
 class Timer(Enum):
-    """What a conversation waits for. One of each at most, except `TOOL` and `FILLER`: one per call of a tool."""
+    """What a conversation waits for. One of each at most; of `TOOL` and `FILLER` one per call of a tool, of `WORDS` one
+    per item."""
 
     REQUEST = "request"
     """Our `response.create` has not been taken up."""
@@ -50,6 +51,8 @@ class Timer(Enum):
     """A look at whether an announcement is over."""
     SESSION = "session"
     """The server has not put right a session that is not as asked for."""
+    WORDS = "words"
+    """What was said may still be written down: by the item of it."""
     END = "end"
     """The last frames of the last words are on their way to the caller's ear."""
 

@@ -13,6 +13,7 @@ from bridge.appended import Appended
 from bridge.contract import SemanticVad, ServerVad, SessionSpec, TurnMeasured
 from bridge.levels import CallerSound
 from bridge.playout import Playout
+from bridge.responses import DOUBT_S
 from bridge.signals import CancelTimer, Emit, Outbox, StartTimer, Timer
 
 ANSWER_S = 5.0
@@ -126,6 +127,11 @@ class Turns:
         """The server did not answer in time. False: nobody waits for it any more."""
         missed, self.answer_due = self.answer_due, False
         return missed
+
+    def doubt(self) -> None:
+        """The server has told an error, perhaps instead of its answer."""
+        if self.answer_due:
+            self._out.add(StartTimer(Timer.ANSWER, DOUBT_S))
 
     def line_lost(self) -> None:
         """No server hears the caller any more, and none answers."""

@@ -37,6 +37,8 @@ class Uplink:
         self.started = False
         self.late_frames = 0
         self.filled_frames = 0
+        self.left_out_s = 0.0
+        """Time that the server was never sent, because it was too long ago."""
 
     def start(self, now: float) -> None:
         """From now on the server listens."""
@@ -58,7 +60,9 @@ class Uplink:
         known, self._ticked = min(now, self._ticked + FRAME_S), now
         passed, self.known = known - self.known, known
         behind = known - LAG_S - self._covered
-        self._covered += max(0.0, behind - LONGEST_S)
+        left_out_s = max(0.0, behind - LONGEST_S)
+        self._covered += left_out_s
+        self.left_out_s += left_out_s
         count = min(AT_ONCE, 1 + round(passed / FRAME_S), max(0, int(behind / FRAME_S + 1e-6)))
         self._covered += count * FRAME_S
         self.filled_frames += count

@@ -19,14 +19,20 @@ from bridge.ai_warnings import AiWarnings
 from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
 from bridge.playout import BYTES_PER_MS, Playout
 from bridge.realtime.fields import LONGEST_TEXT
-from bridge.signals import Emit, Outbox
+from bridge.signals import CancelTimer, Emit, Outbox, StartTimer, Timer
 from bridge.strict_json import well_formed
 
 SPOKEN_MS = 60
 """What a character of text takes to be said, roughly (English: 12 to 17 a second)."""
 FASTEST_MS = 10
 """What a character takes at least, however fast the agent speaks: what is beyond was not said."""
+FASTER = 2.5
+"""So many times as fast as so far, or as `SPOKEN_MS`, no agent becomes in one call."""
+BROKEN_OFF_MS = SPOKEN_MS / 2
+"""The same as `FASTEST_MS`, where the server stopped in the middle: of words and sound there is seldom as much."""
 SLACK_MS = 500
+WORDS_S = 2.0
+"""Words may come so long after the response is over."""
 WORDLESS_MS = 300
 """An interrupted item of which so much was heard has words."""
 MOST_PARTS = 64
@@ -61,6 +67,8 @@ class _Utterance:
     stopped: bool = False
     """Not all of its sound was made."""
     line_lost: bool = False
+    waits: bool | None = None
+    """For its words; None: not yet, False: not any more."""
     ended_at: float | None = None
     """When the last of its sound was heard, or it was cut."""
 
@@ -92,8 +100,10 @@ class Utterances:
         self._warnings = warnings
         self._open: dict[str, _Utterance] = {}
         self._reported: dict[str, None] = {}
-        self._latest: deque[tuple[str, str]] = deque(maxlen=LATEST)
-        """Response and text of what was reported last."""
+        self._latest: deque[tuple[str, str, int]] = deque(maxlen=LATEST)
+        """Response, text and length of what was reported last."""
+        self._broken: dict[str, None] = {}
+        """Responses that stopped in the middle."""
         self._learned = (0, 0)
         """Characters and milliseconds of what was said in full."""
         self.now = 0.0
@@ -145,6 +155,12 @@ class Utterances:
                 if utterance.text and utterance.cut_ms is None:
                     self._warnings.warn("transcript_without_audio", detail="words without sound: not said")
 
+    def broken_off(self, response_id: str) -> None:
+        """The server stopped in the middle of this response."""
+        self._broken = {response_id: None}
+        for utterance in self._open.values():
+            utterance.stopped = utterance.stopped or utterance.response_id == response_id
+
     def line_lost(self, response_id: str) -> None:
         """The rest of this response will never come."""
         for utterance in self._open.values():
@@ -172,8 +188,15 @@ class Utterances:
         """Report the rest with the words known by now."""
         for utterance in list(self._open.values()):
             if utterance.generated:
+                utterance.waits = False
                 self._report(utterance)
         self._open.clear()
+
+    def wordless(self, item_id: str) -> None:
+        """The words of an item have not come in time."""
+        if (utterance := self._open.get(item_id)) and utterance.waits:
+            utterance.waits = False
+            self._report(utterance)
 
     def items_of(self, response_id: str) -> list[str]:
         """The items of a response that are not reported yet."""
@@ -181,9 +204,15 @@ class Utterances:
 
     def words_of(self, response_id: str) -> str:
         """All that was said in a response so far, played or not."""
-        reported = [text for response, text in self._latest if response == response_id]
-        waiting = [each.text for each in self._open.values() if each.response_id == response_id and each.generated]
-        return " ".join(filter(None, (*reported, *waiting)))
+        parts = [(text, ms) for response, text, ms in self._latest if response == response_id]
+        parts += [
+            (each.text, each.generated // BYTES_PER_MS)
+            for each in self._open.values()
+            if each.response_id == response_id and each.generated
+        ]
+        if response_id in self._broken:
+            parts = [(self._sounded(text, ms, BROKEN_OFF_MS), ms) for text, ms in parts]
+        return " ".join(filter(None, (text for text, _ in parts)))
 
     def saying(self) -> str:
         """The words that are being played, as far as they were heard by now."""
@@ -207,7 +236,17 @@ class Utterances:
         if utterance.cut_ms is not None and utterance.complete:
             self._report(utterance)
 
+    def _waits(self, utterance: _Utterance) -> bool:
+        """Without a word it is reported a little later."""
+        if utterance.waits is None and not utterance.text:
+            utterance.waits = True
+            self._out.add(StartTimer(Timer.WORDS, WORDS_S, utterance.item_id))
+        return bool(utterance.waits) and not utterance.text
+
     def _report(self, utterance: _Utterance) -> None:
+        if self._waits(utterance):
+            return
+        self._out.add(*([CancelTimer(Timer.WORDS, utterance.item_id)] if utterance.waits else []))
         del self._open[utterance.item_id]
         self._reported[utterance.item_id] = None
         while len(self._reported) > REMEMBERED:
@@ -221,8 +260,7 @@ class Utterances:
         text = utterance.text
         if interrupted:
             text = cut_text(text, heard_ms, self._whole_ms(utterance))
-        elif len(text) * FASTEST_MS > heard_ms + SLACK_MS:
-            text = cut_text(text, heard_ms, self._spoken_ms(utterance))
+        elif text != (text := self._sounded(text, heard_ms, BROKEN_OFF_MS if utterance.stopped else self._fastest_ms)):
             self._warnings.warn("transcript_without_audio", ("too_long",), "cut where the sound ends")
         elif len(text) and heard_ms:
             self._learned = (self._learned[0] + len(text), self._learned[1] + heard_ms)
@@ -230,7 +268,7 @@ class Utterances:
             text = NOT_TRANSCRIBED
             self._warnings.warn("audio_without_transcript", detail="the agent's sound came without its words")
         if heard_ms:
-            self._latest.append((utterance.response_id, text))
+            self._latest.append((utterance.response_id, text, heard_ms))
             said = Said(
                 call=self._call,
                 who="agent",
@@ -243,6 +281,28 @@ class Utterances:
             )
             self._out.add(Emit(said))
 
+    @property
+    def _fastest_ms(self) -> float:
+        """What a character takes at least."""
+        return max(FASTEST_MS, min(self._pace, SPOKEN_MS) / FASTER) if self._known_pace else FASTEST_MS
+
+    @property
+    def _known_pace(self) -> bool:
+        return self._learned[0] >= LEARNED_FROM
+
+    @property
+    def _pace(self) -> float:
+        """Milliseconds of a character."""
+        characters, milliseconds = self._learned
+        return milliseconds / characters if self._known_pace else SPOKEN_MS
+
+    def _sounded(self, text: str, heard_ms: int, fastest_ms: float) -> str:
+        """The part of a text for which there was time."""
+        if len(text) * fastest_ms <= heard_ms + SLACK_MS:
+            return text
+        pace = self._pace if self._pace >= fastest_ms else SPOKEN_MS
+        return cut_text(text, heard_ms, max(heard_ms, round(len(text) * pace)))
+
     def _whole_ms(self, utterance: _Utterance) -> int:
         """How long all of its words take."""
         generated_ms = utterance.generated // BYTES_PER_MS
@@ -250,10 +310,8 @@ class Utterances:
 
     def _spoken_ms(self, utterance: _Utterance) -> int:
         """Of one whose sound says nothing about its words, or not yet."""
-        characters, milliseconds = self._learned
-        pace = milliseconds / characters if characters >= LEARNED_FROM else SPOKEN_MS
         generated_ms = utterance.generated // BYTES_PER_MS
-        return max(generated_ms + utterance.line_lost, round(len(utterance.text) * pace))
+        return max(generated_ms + utterance.line_lost, round(len(utterance.text) * self._pace))
 
 
 def cut_text(text: str, heard_ms: int, generated_ms: int) -> str:

@@ -41,7 +41,7 @@ from bridge.realtime.failures import (
     from_status,
     is_benign,
 )
-from bridge.realtime.retry_hints import seconds_of_header
+from bridge.realtime.retry_hints import HEADERS, seconds_of_headers
 from bridge.realtime.session_differences import Requested
 from bridge.upgrade import Upgrade
 
@@ -161,7 +161,7 @@ async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: Proxy
     connection: Connection | None = None
     way = Way()
     try:
-        with _mapped(way):
+        with _mapped(way, provider.api_key.get_secret_value()):
             async with asyncio.timeout(timeout):
                 connection = await _connect(provider, timeout, proxy, way)
                 connection.created = await _await_event(connection, events.SessionCreated)
@@ -292,24 +292,24 @@ def _from_closed(closed: ConnectionClosed) -> ProviderError:
 
 
 @contextlib.contextmanager
-def _mapped(way: Way | None = None) -> Iterator[None]:
-    """The library's and the system's exceptions never leave this module."""
+def _mapped(way: Way | None = None, key: str = "") -> Iterator[None]:
+    """The library's and the system's exceptions never leave this module, nor does the `key` that a server repeats."""
     try:
         yield
     except (ConnectionClosed, InvalidHandshake, ProxyError, InvalidURI, BadProxy, OSError) as error:  # and TimeoutError
-        raise _failure(error, way or Way()) from error
+        raise _failure(error, way or Way(), key) from error
 
 
-def _failure(error: Exception, way: Way) -> ProviderError:
+def _failure(error: Exception, way: Way, key: str) -> ProviderError:
     if (fault := way.fault(error)) is not None:
         return ConfigRefused(str(fault)) if fault.lasting else ConnectionLost(str(fault))
     match error:
         case ConnectionClosed():
             return _from_closed(error)
         case InvalidStatus(response=response):
-            names = ("Retry-After", "retry-after-ms")
-            told = {name: response.headers[name] for name in names if len(response.headers.get_all(name)) == 1}
-            return from_status(response.status_code, seconds_of_header(told))
+            told = {name: response.headers[name] for name in HEADERS if len(response.headers.get_all(name)) == 1}
+            body = bytes(response.body or b"").replace(key.encode() or b"\0", "…".encode())
+            return from_status(response.status_code, seconds_of_headers(told), body)
         case InvalidURI():
             return ConfigRefused(f"not a websocket URL: {error}")
         case BadProxy():

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.realtime import fields
-from bridge.realtime.fields import LONGEST_ID, Wrong, id_of, needed, number_of, object_of, piece_of, text_of
+from bridge.realtime.fields import LONGEST_ID, Wrong, code_of, id_of, needed, number_of, object_of, piece_of, text_of
 from bridge.realtime.session_differences import Difference
 from bridge.realtime.session_values import Values, values_of
 from bridge.realtime.usage import of_response, of_transcription
@@ -314,8 +314,8 @@ def _item_added(raw: dict[str, Any]) -> Event:
 
 def _error(raw: dict[str, Any]) -> Event:
     error = object_of(raw, "error")
-    kind, code, param, event_id = (id_of(error, key) for key in ("type", "code", "param", "event_id"))
-    return ServerError(kind, code, text_of(error, "message"), param, event_id)
+    kind, param, event_id = (id_of(error, key) for key in ("type", "param", "event_id"))
+    return ServerError(kind, code_of(error, "code"), text_of(error, "message"), param, event_id)
 
 
 def _response_done(raw: dict[str, Any]) -> Event:
@@ -327,7 +327,7 @@ def _response_done(raw: dict[str, Any]) -> Event:
         status=id_of(response, "status") or "completed",
         reason=id_of(details, "reason"),
         error_type=id_of(error, "type"),
-        error_code=id_of(error, "code"),
+        error_code=code_of(error, "code"),
         error_message=text_of(error, "message"),
         usage=of_response(object_of(response, "usage")),
     )
@@ -380,7 +380,7 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     ),
     "conversation.item.input_audio_transcription.completed": _caller_transcribed,
     "conversation.item.input_audio_transcription.failed": lambda raw: TranscriptionFailed(
-        id_of(raw, "item_id"), *(id_of(object_of(raw, "error"), key) for key in ("code", "type", "message"))
+        id_of(raw, "item_id"), *(code_of(object_of(raw, "error"), key) for key in ("code", "type", "message"))
     ),
     "response.created": lambda raw: ResponseCreated(needed(object_of(raw, "response"), "id")),
     "response.done": _response_done,

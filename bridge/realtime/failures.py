@@ -9,8 +9,10 @@ Sources: OpenAI "Error codes" and Realtime guides; close codes RFC 6455 §7.4.1 
 import re
 from typing import ClassVar, Literal
 
+from bridge.realtime.fields import code_of, id_of, object_of, text_of
 from bridge.realtime.retry_hints import is_rate_limit, seconds_of
 from bridge.realtime.session_differences import Difference, summary
+from bridge.strict_json import BadJson, parse
 
 BENIGN_CODES = frozenset(
     {
@@ -57,7 +59,10 @@ _RATE_CODES = frozenset(
     }
 )
 _BETA_CLOSE = 4000
+_LATE = (408, 425)
+"""Statuses that mean: at another time."""
 MOST_WORDS = 512
+MOST_BODY = 16 * 1024
 _QUOTED = re.compile(r"(?<!\w)(['\"])(.*?)\1(?!\w)", re.DOTALL)
 _NAME = re.compile(r"[\w.\[\]-]{1,64}")
 _NUMBERS = re.compile(r"\+?\d{6,}")
@@ -129,7 +134,7 @@ def from_codes(code: str, kind: str, message: str) -> ProviderError:
     words = f"{code or kind}: {without_quotes(message)[:MOST_WORDS]}"
     if code in _ACCOUNT_CODES or kind in _ACCOUNT_CODES:
         return AccountRefused(words)
-    if code in _RATE_CODES or kind in _RATE_CODES:
+    if code in _RATE_CODES or kind in _RATE_CODES or is_rate_limit(f"{_words(code)} {_words(kind)}"):
         return RateLimited(words, seconds_of(message))
     if code == "session_expired":
         return SessionExpired(words)
@@ -137,21 +142,45 @@ def from_codes(code: str, kind: str, message: str) -> ProviderError:
         return ModelRefused(words)
     if code in _CONFIG_CODES or kind in _CONFIG_CODES:
         return ConfigRefused(words)
-    return RateLimited(words, seconds_of(message)) if is_rate_limit(message) else ConnectionLost(words)
+    retry_s = seconds_of(message)
+    limited = is_rate_limit(message) or retry_s is not None  # whoever names a wait is busy, whatever it calls that
+    return RateLimited(words, retry_s) if limited else ConnectionLost(words)
 
 
-def from_status(status: int, retry_s: float | None = None) -> ProviderError:
-    """The HTTP answer to the websocket upgrade. `retry_s`: its `Retry-After`."""
-    words = f"the server answered the websocket upgrade with HTTP {status}"
-    if status in (401, 402, 403):
+def from_status(status: int, retry_s: float | None = None, body: bytes = b"") -> ProviderError:
+    """The HTTP answer to the websocket upgrade. `retry_s`: the wait that its headers ask for."""
+    code, kind, message = _told(body)
+    why = f": {code or kind or 'error'}: {without_quotes(message)[:MOST_WORDS]}" if message else ""
+    words = f"the server answered the websocket upgrade with HTTP {status}{why}"
+    if status in (401, 402, 403) or code in _ACCOUNT_CODES or kind in _ACCOUNT_CODES:
         return AccountRefused(words)
-    if status == 429 or (status == 503 and retry_s is not None):
+    retry_s = seconds_of(message) if retry_s is None else retry_s
+    if status == 429 or (status >= 500 and retry_s is not None):
         return RateLimited(words, retry_s)
     if 300 <= status < 400:
         return ConfigRefused(f"{words}, a redirect, which is not followed: give the provider's `url` as it is now")
-    if 400 <= status < 500:
+    if 400 <= status < 500 and status not in _LATE:
         return ConfigRefused(words)
     return ConnectionLost(words)
+
+
+def _told(body: bytes) -> tuple[str, str, str]:
+    """Code, type and message of the body of a refusal. Of a page for people nothing."""
+    text = body[:MOST_BODY].decode("utf-8", "replace").strip()
+    try:
+        told = parse(text)
+    except BadJson:
+        return "", "", "" if "<" in text else " ".join(text.split())
+    told = told[0] if isinstance(told, list) and told else told
+    if not isinstance(told, dict):
+        return "", "", ""
+    error = object_of(told, "error") or told
+    return code_of(error, "code"), id_of(error, "type"), text_of(error, "message") or text_of(told, "error")
+
+
+def _words(code: str) -> str:
+    """`RateLimitReached` as `Rate_Limit_Reached`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", code)
 
 
 def from_close(code: int, reason: str) -> ProviderError:

@@ -58,6 +58,12 @@ def id_of(raw: Mapping[str, Any], key: str) -> str:
     return text_of(raw, key, LONGEST_ID)
 
 
+def code_of(raw: Mapping[str, Any], key: str) -> str:
+    """An optional code: a short name, or with some servers a number."""
+    value = raw.get(key)
+    return str(value) if type(value) is int and abs(value) <= LARGEST_NUMBER else id_of(raw, key)
+
+
 def needed(raw: Mapping[str, Any], key: str) -> str:
     """An id without which the event means nothing."""
     value = raw.get(key)

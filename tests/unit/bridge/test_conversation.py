@@ -203,7 +203,7 @@ def test_speech_without_end_does_not_silence_the_agent_for_ever() -> None:
     assert "did not say that the caller stopped" in stage.notes[0].text
     stage.wait(5)  # the server does not answer either
     assert len(stage.creates) == 1
-    stage.reply("r1", "i1", 100)
+    stage.reply("r1", "i1", 100, "Yes?")
     stage.play(200)
     assert not stage.timers
     assert stage.conversation.at_rest

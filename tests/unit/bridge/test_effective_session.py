@@ -62,3 +62,13 @@ def test_a_server_that_does_not_answer_by_itself_is_asked_at_once() -> None:
     before = len(stage.creates)
     stage.caller_turn()
     assert len(stage.creates) == before
+
+
+def test_one_that_turns_wrong_again_later_is_put_right_again() -> None:
+    stage = Stage()
+    for _ in range(5):
+        stage.feed(updated(DEAF), updated())
+        stage.wait(60)
+    assert (stage.ended, len(stage.sent_of("session.update"))) == ([], 5)
+    stage.feed(updated(DEAF))
+    assert [each.kind for each in stage.ended] == ["config"]

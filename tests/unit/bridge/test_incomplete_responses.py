@@ -215,3 +215,113 @@ def test_last_words_take_the_place_of_an_idle_goodbye_that_is_being_said(played_
     stage.reply("r2", "i2", 400)
     stage.play(900)
     assert [each.why for each in stage.told_of(Finished)] == ["max_length"]
+
+
+# ---------------------------------------------------------------- what others do
+
+
+CONSENT = "This call is recorded for quality and training, and is kept for ninety days."
+
+
+@pytest.mark.parametrize("played_first", [True, False])
+def test_words_that_run_ahead_of_the_sound_were_not_said(played_first: bool) -> None:
+    """The server had written all of the consent and said a bit of it: nothing may be recorded yet."""
+    stage = Stage(consent=CONSENT, greeting="Hello there.")
+    stage.feed(Greet(), events.ResponseCreated("r1"))
+    stage.speak("r1", "i1", 600, CONSENT, done=True)
+    if played_first:
+        stage.play(1000)
+    stage.feed(events.ResponseDone("r1", "incomplete", "content_filter"))
+    stage.play(1000)
+    assert not stage.conversation.greeting.consented
+    assert instructions(stage)[1].endswith('"is recorded for quality and training, and is kept for ninety days."')
+    stage.reply("r2", "i2", 4000, "is recorded for quality and training, and is kept for ninety days.")
+    stage.play(4200)
+    assert stage.conversation.greeting.consented
+    assert "Hello there." in instructions(stage)[2]
+
+
+def refuse(hint: str, event_id: str = "") -> events.ServerError:
+    return events.ServerError("tokens", "rate_limit_exceeded", LIMITED.format(hint), "", event_id)
+
+
+@pytest.mark.parametrize(("hint", "by"), [("6ms", 0.7), ("2s", 2.2)])
+def test_a_rate_limit_that_names_no_request_is_about_the_one_of_which_nothing_came(hint: str, by: float) -> None:
+    stage = Stage(greeting="Hello.")
+    stage.feed(Greet(), refuse(hint))
+    stage.wait(by)
+    assert len(stage.creates) == 2
+    stage.reply("r1", "i1", 400, "Hello.")
+    stage.wait(20)
+    assert (len(stage.creates), stage.ended) == (2, [])
+
+
+@pytest.mark.parametrize("must", [True, False])
+def test_a_request_that_was_only_slow_is_not_made_twice(must: bool) -> None:
+    stage = Stage(greeting="Hello." if must else None)
+    stage.feed(Greet() if must else events.SpeechStarted("u", 0))
+    if not must:
+        stage.caller_turn()
+        stage.wait(5)
+    stage.feed(refuse("6ms"))
+    stage.wait(0.7)
+    second = stage.creates[1]["event_id"]
+    stage.feed(events.ResponseCreated("r1"))  # of the first request
+    stage.feed(events.ServerError("", "conversation_already_has_active_response", "", "", second))
+    stage.speak("r1", "i1", 400, "Hello.", done=True)
+    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.wait(20)
+    assert len(stage.creates) == 2
+
+
+@pytest.mark.parametrize(("hint", "by"), [("6ms", 0.7), ("2s", 2.3)])
+def test_a_rate_limit_instead_of_the_servers_own_answer(hint: str, by: float) -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.feed(refuse(hint))
+    stage.wait(by)
+    assert len(stage.creates) == 1
+
+
+def test_an_answer_that_comes_after_the_rate_limit_all_the_same_is_the_only_one() -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.feed(refuse("2s"))
+    stage.wait(1)
+    stage.reply("r1", "i1", 400, "Yes.")
+    stage.wait(20)
+    assert stage.creates == []
+
+
+def test_a_hint_that_is_always_too_short_is_not_believed_for_ever() -> None:
+    stage = Stage(greeting="Hello.")
+    stage.feed(Greet())
+    for number in range(100):
+        if stage.ended:
+            break
+        limited(stage, number, "6ms")
+        stage.wait(0.02)
+        while len(stage.creates) == number + 1 and stage.timers:
+            stage.wait(0.1)
+    assert len(stage.creates) <= 9
+    assert not stage.ended[0].again
+    assert stage.now <= 131
+    assert len(warned(stage)) == 1
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled", "incomplete"])
+@pytest.mark.parametrize("begun", [True, False])
+def test_the_end_of_a_response_that_nobody_has_seen_ends_no_other_one(status: str, begun: bool) -> None:
+    stage = Stage(idle=Idle(after_s=3, prompts=(), goodbye="Bye now."))
+    stage.feed(Greet())
+    stage.caller_turn()
+    stage.reply("r0", "i0", 400, "Hello.")
+    stage.play(3700)
+    stage.feed(*[events.ResponseCreated("r2")] * begun, events.ResponseDone("x", status))
+    stage.play(100)
+    stage.feed(events.ResponseCreated("r2"))
+    stage.speak("r2", "i2", 400, "Bye now.", done=True)
+    stage.feed(events.ResponseDone("r2", "completed"))
+    stage.play(1500)
+    assert [text.count("Bye now.") for text in instructions(stage)] == [1]
+    assert [each.why for each in stage.told_of(Finished)] == ["idle"]

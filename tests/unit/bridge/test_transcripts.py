@@ -140,8 +140,9 @@ def test_sound_without_words_is_marked() -> None:
     stage = Stage()
     stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 400)))
     stage.feed(events.AudioDone("i1"), events.ResponseDone("r1", "completed"))
-    stage.play(600)
+    stage.play(2600)
     assert told(stage) == [("agent", "i1", NOT_TRANSCRIBED)]
+    assert 2000 <= stage.told_of(Said)[0].ago_ms <= 2200
     assert [each.kind for each in stage.told_of(AiWarning)] == ["audio_without_transcript"]
     memory = Memory()
     memory.heard(events.AudioDelta("r1", "i1", 0, b"\1\2"))
@@ -164,3 +165,80 @@ def test_words_beyond_the_end_of_the_sound_were_not_heard() -> None:
     (said,) = stage.told_of(Said)
     assert said.text.startswith("one")
     assert len(said.text) < 40
+
+
+@pytest.mark.parametrize("again", ["yes", "no", ""])
+def test_a_text_that_comes_twice_is_told_once(again: str) -> None:
+    stage = Stage(transcription=Transcription())
+    turn(stage, "u1")
+    stage.feed(events.CallerTranscribed("u1", "yes", {"transcription_ms": 1000}))
+    turn(stage, "u2")
+    stage.feed(events.CallerTranscribed("u1", again, {"transcription_ms": 1000}), failed("u1"))
+    stage.wait(20)
+    stage.feed(events.CallerTranscribed("u2", "no", {}), Closing())
+    assert told(stage) == [("caller", "u1", "yes"), ("caller", "u2", "no")]
+    assert stage.conversation.meter.sums["transcription_ms"] == 1000
+
+
+def test_a_text_that_comes_after_a_failure_takes_its_place() -> None:
+    stage = Stage(transcription=Transcription())
+    turn(stage, "u1")
+    stage.feed(failed("u1"), failed("u1"))
+    stage.wait(1)
+    stage.feed(events.CallerTranscribed("u1", "yes", {}))
+    stage.wait(20)
+    stage.feed(Closing())
+    (said,) = stage.told_of(Said)
+    assert (said.text, said.ago_ms) == ("yes", 1000)
+
+
+def test_a_text_that_comes_before_the_end_of_its_turn_is_not_missing() -> None:
+    stage = Stage(transcription=Transcription())
+    stage.feed(events.SpeechStarted("u1", 0), events.CallerTranscribed("u1", "yes", {}))
+    stage.feed(events.SpeechStopped("u1", 0))
+    stage.now += 20
+    turn(stage, "u2")
+    stage.feed(events.CallerTranscribed("u2", "no", {}), Closing())
+    assert told(stage) == [("caller", "u1", "yes"), ("caller", "u2", "no")]
+    assert stage.told_of(AiWarning) == []
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_words_of_the_agent_that_come_after_the_end_of_the_response_are_taken(cut: bool) -> None:
+    """Before what the caller said then, in the order of moments."""
+    stage = Stage(transcription=Transcription())
+    stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 3000)))
+    if not cut:
+        stage.feed(events.ResponseDone("r1", "completed"))
+    stage.play(1000 if cut else 3000)
+    turn(stage, "u1")
+    stage.feed(events.ResponseDone("r1", "cancelled"), events.CallerTranscribed("u1", "stop", {}))
+    stage.feed(events.TranscriptDone("r1", "i1", "one two three four five six seven eight nine ten"))
+    stage.feed(Closing())
+    caller, agent = stage.told_of(Said)
+    assert (agent.text, caller.text) == (
+        "one two three" if cut else "one two three four five six seven eight nine ten",
+        "stop",
+    )
+    assert agent.ago_ms >= caller.ago_ms + 1000
+    assert [each.kind for each in stage.told_of(AiWarning)] == []
+
+
+def test_words_beyond_the_sound_are_known_by_the_agents_pace() -> None:
+    stage = Stage()
+    stage.reply("r1", "i1", 3600, "word " * 12)
+    stage.play(3800)
+    stage.reply("r2", "i2", 1000, "word " * 20)
+    stage.play(1200)
+    first, second = stage.told_of(Said)
+    assert len(first.text) == 59
+    assert 10 <= len(second.text) <= 20
+
+
+@pytest.mark.parametrize("reply_ms", [1000, 3600])
+def test_an_agent_who_speaks_fast_keeps_its_words(reply_ms: int) -> None:
+    stage = Stage()
+    for number in range(3):
+        stage.reply(f"r{number}", f"i{number}", reply_ms, "word " * 20)
+        stage.play(reply_ms + 200)
+    assert [len(each.text) for each in stage.told_of(Said)] == [99] * 3

@@ -190,7 +190,7 @@ def test_a_hold_gives_up_the_goodbye_of_the_idle_ladder(cut: bool) -> None:
 @pytest.mark.parametrize("stops", [True, False])
 def test_a_hold_makes_a_doubt_needless(stops: bool) -> None:
     stage = Stage(min_speech_ms=200)
-    stage.reply("r1", "i1", 5000)
+    stage.reply("r1", "i1", 5000, "one two")
     stage.play(100)
     stage.feed(SPEECH)
     assert stage.running(Timer.COUNTS)
@@ -200,7 +200,7 @@ def test_a_hold_makes_a_doubt_needless(stops: bool) -> None:
     stage.feed(*[SILENCE] * stops, OFF)
     assert len(stage.creates) == 1
     assert stage.conversation.doubts.false_barge_ins == 0
-    stage.reply("r2", "i2", 100)
+    stage.reply("r2", "i2", 100, "Yes?")
     stage.play(300)
     assert not stage.timers
 

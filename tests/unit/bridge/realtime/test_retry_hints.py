@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.realtime import failures
 from bridge.realtime.failures import AccountRefused, ConnectionLost, RateLimited
-from bridge.realtime.retry_hints import LONGEST_S, seconds_of, seconds_of_header
+from bridge.realtime.retry_hints import LONGEST_S, seconds_of, seconds_of_headers
 
 LIMIT = "Rate limit reached for gpt-realtime in organization org-x on tokens per min (TPM): Limit 40000, Used 39500, "
 
@@ -64,7 +64,7 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
     ],
 )
 def test_the_wait_is_read_from_the_header(headers: dict[str, str], seconds: float | None) -> None:
-    assert seconds_of_header(headers, NOW) == seconds
+    assert seconds_of_headers(headers, NOW) == seconds
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,100 @@ def test_a_used_up_quota_is_no_rate_limit() -> None:
     assert isinstance(failures.from_codes("insufficient_quota", "", "rate limit, try again in 1s"), AccountRefused)
     assert isinstance(failures.from_codes("server_error", "", "Sorry."), ConnectionLost)
     assert isinstance(failures.from_close(1013, "rate limit reached, try again in 5s"), RateLimited)
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Please try again in 1m3.2s.", 63.2),
+        ("Please try again in 6ms.", 0.006),
+        ("Please try again in 2h", 7200),
+        ("Please try again in 350us", 0.00035),
+        ("Please try again in 350 \u00b5s", 0.00035),
+        ("Please try again in .5s", 0.5),
+        ("Try again in 1,5 s", 1.5),
+        ("Try again in 1,500 ms", 1.5),
+        ("Please try again in 00:01:07", 67),
+        ("Please try again in 999999999999s", LONGEST_S),
+        ('{"retry_after": 3.5}', 3.5),
+        ("retry_after_ms=1500", 1.5),
+        ("Rate limit reached, back off 7s", 7),
+        ("Next request allowed in 4s", 4),
+        ("Please try again after 2026-11-30", None),
+        ("Please try again at 12:30", None),
+    ],
+)
+def test_other_ways_of_saying_it(message: str, seconds: float | None) -> None:
+    assert seconds_of(message) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "1m3.2s"}, 63.2),
+        ({"Retry-After": "6ms"}, 0.006),
+        ({"Retry-After": "-3"}, 0),
+        ({"retry-after-ms": "soon", "Retry-After": "4"}, 4),
+        ({"x-ratelimit-reset-requests": "2s", "x-ratelimit-reset-tokens": "6m0s"}, 360),
+        (
+            {
+                "x-ratelimit-reset-requests": "2s",
+                "x-ratelimit-remaining-requests": "0",
+                "x-ratelimit-reset-tokens": "6m0s",
+                "x-ratelimit-remaining-tokens": "900",
+            },
+            2,
+        ),
+        ({"x-ratelimit-reset": str(round(NOW.timestamp()) + 9)}, 9),
+    ],
+)
+def test_other_headers(headers: dict[str, str], seconds: float) -> None:
+    assert seconds_of_headers(headers, NOW) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        ("RateLimitReached", "Please retry after 12 seconds", 12),
+        ("TooManyRequests", "", None),
+        ("RATE_LIMIT_EXCEEDED", "", None),
+        ("server_overloaded", "We are busy. Please try again in 3s.", 3),
+    ],
+)
+def test_other_codes(code: str, message: str, expected: float | None) -> None:
+    limited = failures.from_codes(code, "", message)
+    assert isinstance(limited, RateLimited)
+    assert limited.retry_s == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "header_s", "body", "expected", "seconds"),
+    [
+        (
+            429,
+            None,
+            '{"error": {"code": "rate_limit_exceeded", "message": "Please try again in 6ms."}}',
+            "limited",
+            0.006,
+        ),
+        (429, 9.0, '{"error": {"code": "rate_limit_exceeded", "message": "Please try again in 6ms."}}', "limited", 9),
+        (429, None, '{"error": {"code": "insufficient_quota", "message": "You exceeded your quota"}}', "account", None),
+        (429, None, '[{"error": {"code": 429, "message": "Retry after 3 seconds"}}]', "limited", 3),
+        (429, None, '{"error": "try again in 2s"}', "limited", 2),
+        (429, None, "Too many requests, try again in 4s", "limited", 4),
+        (429, None, "<html>try again in 4s</html>", "limited", None),
+        (429, None, "[[[[", "limited", None),
+        (429, None, "", "limited", None),
+        (503, None, "Busy. Retry after 2s", "limited", 2),
+        (529, 3.0, "", "limited", 3),
+        (503, None, "", "lost", None),
+        (408, None, "", "lost", None),
+    ],
+)
+def test_a_refused_upgrade_tells_in_its_body_what_and_how_long(
+    status: int, header_s: float | None, body: str, expected: str, seconds: float | None
+) -> None:
+    kinds = {"limited": RateLimited, "account": AccountRefused, "lost": ConnectionLost}
+    refused = failures.from_status(status, header_s, body.encode())
+    assert type(refused) is kinds[expected]
+    assert getattr(refused, "retry_s", None) == (None if seconds is None else pytest.approx(seconds))
