@@ -21,6 +21,7 @@ from uuid import uuid4
 import httpx
 from pydantic import ValidationError
 
+from bridge.proxies import BadProxy, ProxyFault, socks_for
 from bridge.trust import LOOPBACK
 from controller.api.answers import (
     Answer,
@@ -40,6 +41,7 @@ from controller.api.models_history import Forgotten, HistoryPage, PastCallDetail
 from controller.api.problems import ProblemAnswer
 from controller.api.trace import TraceAnswer
 from controller.api.workers import WorkerAnswer, WorkerPage
+from controller.socks import ThroughSocksBlocking
 
 TIMEOUT_SECONDS = 15.0
 SILENCE_SECONDS = 45.0
@@ -83,6 +85,9 @@ class Client:
         headers = {"Authorization": f"Bearer {token}"}
         self.url, self.token = url.rstrip("/"), token
         with _made(self.url):
+            proxy = socks_for(self.url)
+            if proxy is not None and transport is None:
+                transport = ThroughSocksBlocking(proxy, tls=httpx.create_ssl_context())
             self._http = httpx.Client(
                 base_url=self.url,
                 headers=headers,
@@ -284,7 +289,7 @@ class Client:
             try:
                 answer = self._http.request(method, path, **more)
                 break
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, ProxyFault) as error:
                 if not left:
                     raise _unreachable(self.url, error) from error
                 time.sleep(0.2)
@@ -299,7 +304,7 @@ class Client:
                     answer.read()
                     raise _problem(answer)
                 yield from answer.iter_bytes()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ProxyFault) as error:
             raise _unreachable(self.url, error) from error
 
     def _stream(self, path: str, query: Mapping[str, Any], last_id: str | None) -> Iterator[StreamEvent]:
@@ -311,7 +316,7 @@ class Client:
                     answer.read()
                     raise _problem(answer)
                 yield from _events(answer.iter_lines())
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ProxyFault) as error:
             raise _unreachable(self.url, error) from error
 
 
@@ -346,11 +351,8 @@ def _made(url: str) -> Iterator[None]:
     """What httpx raises before it asks anybody. Nothing of the token is told."""
     try:
         yield
-    except ImportError:
-        raise Unusable(
-            "the environment (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY) names a SOCKS proxy, for which the package socksio "
-            "is missing: unset it for voiceai, or add the host to NO_PROXY"
-        ) from None
+    except BadProxy as error:
+        raise Unusable(str(error)) from None
     except UnicodeError:
         raise Unusable("the URL or the token has letters that can't be sent: set it anew (--url, --token)") from None
     except OSError as error:
@@ -366,7 +368,7 @@ def _made(url: str) -> Iterator[None]:
         ) from None
 
 
-def _unreachable(url: str, error: httpx.HTTPError) -> Unreachable:
+def _unreachable(url: str, error: Exception) -> Unreachable:
     return Unreachable(f"voiceai is not answering at {url}: {error or type(error).__name__}")
 
 

@@ -18,6 +18,7 @@ Reason = Literal[
     "private_address",  # the host is not listed in `allowed_hosts`
     "refused",  # nobody listens at the port
     "unreachable",  # no way to the address, or nobody there answers
+    "proxy",  # the SOCKS proxy of the environment does not let us through
     "tls",  # the certificate is not trusted, or no TLS is spoken
     "timeout",  # connected, and no answer in time
     "reset",  # the connection ended before the answer did

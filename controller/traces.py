@@ -9,8 +9,11 @@ Source: OpenTelemetry specification, trace SDK and OTLP 1.x.
 import random
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
+import requests
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -19,6 +22,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
+from bridge.proxies import is_socks
+from bridge.trust import LOOPBACK
 from controller.spans import Span
 
 WAITING = 4096
@@ -31,7 +36,7 @@ class TraceSender:
     """`send` never waits; `close` does, until the collector has what is left, or for `PATIENCE`: not in the loop."""
 
     def __init__(self, url: str, headers: Mapping[str, str], service: str) -> None:
-        exporter = OTLPSpanExporter(url, headers=dict(headers), timeout=PATIENCE)
+        exporter = OTLPSpanExporter(url, headers=dict(headers), timeout=PATIENCE, session=_Session())
         self._ids = _Ids()
         self._provider = TracerProvider(
             id_generator=self._ids, resource=Resource.create({"service.name": service}), shutdown_on_exit=False
@@ -54,6 +59,18 @@ class TraceSender:
 
     def close(self) -> None:
         self._provider.shutdown()
+
+
+class _Session(requests.Session):
+    """requests takes a SOCKS proxy of the environment for an error, as it lacks a package, and asks any proxy for this
+    machine, too."""
+
+    def merge_environment_settings(self, url: Any, *given: Any, **named: Any) -> dict[str, Any]:
+        """requests' own, at each request."""
+        settings = super().merge_environment_settings(url, *given, **named)
+        here = urlsplit(str(url)).hostname in LOOPBACK
+        used = {} if here else {scheme: by for scheme, by in settings["proxies"].items() if not is_socks(by)}
+        return {**settings, "proxies": used}
 
 
 class _Ids(IdGenerator):

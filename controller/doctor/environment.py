@@ -12,20 +12,18 @@ from controller.doctor.findings import Finding, failure, ok, warning
 
 CHECK = "certificate store"
 PROXY_FIX = (
-    "Unset the variable for voiceai, correct it (http://host:port), add the server's name to NO_PROXY, or, for SOCKS, "
-    "`pip install 'python-socks[asyncio]'`."
+    "Unset the variable for voiceai, correct it (http://host:port, socks5h://user:password@host:port), or add the "
+    "server's name to NO_PROXY."
 )
 
 
 def proxies(env: Mapping[str, str]) -> list[Finding]:
     """Of those that are used the providers' checks tell."""
     names = {name.upper() for name, value in env.items() if value}
-    unused = sorted(names & {"ALL_PROXY", "HTTP_PROXY"})
-    if not unused or names & {"HTTPS_PROXY", "WSS_PROXY", "SOCKS_PROXY"}:
+    if "HTTP_PROXY" not in names or names & {"HTTPS_PROXY", "WSS_PROXY", "SOCKS_PROXY", "ALL_PROXY"}:
         return []
     fix = "If they have to go by a proxy, set HTTPS_PROXY (http://host:port); if not, nothing needs to be done."
-    told = f"{' and '.join(unused)} {'are' if len(unused) > 1 else 'is'} set, and workers go to wss:// without"
-    return [warning("proxy", told, fix)]
+    return [warning("proxy", "HTTP_PROXY is set, and workers go to wss:// without", fix)]
 
 
 def certificate_store(env: Mapping[str, str]) -> list[Finding]:

@@ -4,16 +4,18 @@ import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from bridge.proxies import BadProxy, proxy_for, shown
+from bridge.proxies import BadProxy, ProxyFault, is_socks, proxy_for, shown
 from controller.config import Config
 from controller.config_agents import AiProvider
 from controller.doctor import environment
 from controller.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.request_failure import of_error
+from controller.socks import ThroughSocks
 
 SWITCHED_OFF = {
     "gpt-realtime": date(2027, 1, 20),
@@ -72,14 +74,10 @@ async def _asked(check: str, provider: AiProvider, today: date) -> list[Finding]
     proxy = None
     try:
         proxy = proxy_for(provider.url)
-        async with httpx.AsyncClient(
-            timeout=TIMEOUT, trust_env=False, proxy=proxy, verify=ssl.create_default_context()
-        ) as http:
+        async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, **_towards(proxy)) as http:
             answer = await http.get(model_url(provider.url, provider.model), headers=headers)
-    except BadProxy as error:
+    except (BadProxy, ProxyFault) as error:
         return [failure(check, f"can't be reached: {error}", environment.PROXY_FIX)]
-    except (ImportError, httpx.UnsupportedProtocol):  # a kind of proxy that only websockets knows
-        return [skipped(check, "not asked: the doctor can't use the proxy of the environment, which workers can")]
     except httpx.RequestError as error:
         if proxy is not None:
             return [
@@ -95,6 +93,14 @@ async def _asked(check: str, provider: AiProvider, today: date) -> list[Finding]
         return [failure(check, "its address, or that of the proxy on the way, is no address", fix)]
     found = list(_answered(check, provider.model, answer, today))
     return [replace(each, told=f"{each.told} (by the proxy {shown(proxy)})") for each in found] if proxy else found
+
+
+def _towards(proxy: str | None) -> dict[str, Any]:
+    """What an httpx client needs to know to get there as workers do."""
+    tls = ssl.create_default_context()
+    if proxy is None or not is_socks(proxy):
+        return {"proxy": proxy, "verify": tls}
+    return {"transport": ThroughSocks(proxy, tls=tls, limits=httpx.Limits())}
 
 
 def _why(error: httpx.RequestError) -> str:

@@ -13,7 +13,7 @@ import structlog
 import yaml
 from typer.testing import CliRunner, Result
 
-from bridge.proxies import BadProxy, proxy_for
+from bridge.proxies import proxy_for
 from bridge.realtime.client import open_client
 from bridge.realtime.failures import ConfigRefused
 from controller.cli import app
@@ -49,10 +49,23 @@ def findings(result: Result) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize(
     ("env", "check", "words"),
     [
-        ({"ALL_PROXY": "socks5://127.0.0.1:9"}, "proxy", "ALL_PROXY is set"),
-        ({"all_proxy": "nonsense"}, "proxy", "ALL_PROXY is set"),
-        ({"SOCKS_PROXY": "http://127.0.0.1:9"}, "provider openai", "SOCKS"),
-        ({"https_proxy": "socks5h://user:hidden@127.0.0.1:9"}, "provider openai", "SOCKS"),
+        ({"HTTP_PROXY": "http://127.0.0.1:9"}, "proxy", "HTTP_PROXY is set"),
+        (
+            {"ALL_PROXY": "socks5://127.0.0.1:9"},
+            "provider openai",
+            "the proxy socks5://127.0.0.1:9 (ALL_PROXY) can't be",
+        ),
+        ({"all_proxy": "nonsense"}, "provider openai", "no proxy's URL"),
+        (
+            {"SOCKS_PROXY": "http://127.0.0.1:9"},
+            "provider openai",
+            "the proxy socks5h://127.0.0.1:9 (SOCKS_PROXY) can't",
+        ),
+        (
+            {"https_proxy": "socks5h://user:hidden@127.0.0.1:9"},
+            "provider openai",
+            "socks5h://127.0.0.1:9 (https_proxy)",
+        ),
         ({"HTTPS_PROXY": "ftp://127.0.0.1:9"}, "provider openai", "no proxy's URL"),
         ({"HTTPS_PROXY": "nonsense"}, "provider openai", "no proxy's URL"),
         ({"HTTPS_PROXY": "http://127.0.0.1:99999"}, "provider openai", "no proxy's URL"),
@@ -105,7 +118,8 @@ def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("env", "words"),
     [
-        ({"ALL_PROXY": "socks5://127.0.0.1:9"}, "SOCKS"),
+        ({"ALL_PROXY": "socks5://127.0.0.1:9"}, "the proxy socks5://127.0.0.1:9 (ALL_PROXY) can't be reached"),
+        ({"ALL_PROXY": "socks5://127.0.0.1:port"}, "(ALL_PROXY) is no proxy's URL"),
         ({"ALL_PROXY": "ftp://127.0.0.1:9"}, "proxy"),
         ({"SSL_CERT_FILE": "/nowhere"}, "SSL_CERT_FILE"),
         ({"VOICEAI_URL": "http://[::1"}, "no URL"),
@@ -136,7 +150,7 @@ def test_a_controller_on_this_machine_is_reached_whatever_proxy_there_is() -> No
 # ---------------------------------------------------------------- workers
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "ftp://x:hidden@y", "http://[::1", "http://h:port", "x"])
+@pytest.mark.parametrize("proxy", ["socks5://x:hidden@y:z", "ftp://x:hidden@y", "http://[::1", "http://h:port", "x"])
 async def test_a_worker_takes_an_odd_proxy_for_a_fault_of_the_config(
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,8 +169,7 @@ def test_which_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "api.openai.com")
     assert proxy_for("wss://api.openai.com/v1/realtime") is None
     monkeypatch.setenv("HTTPS_PROXY", "socks4://proxy.example")
-    with pytest.raises(BadProxy, match="python-socks"):
-        proxy_for("wss://other.example/")
+    assert proxy_for("wss://other.example/") == "socks4://proxy.example:1080"
 
 
 def test_a_key_log_that_can_t_be_written_is_ignored_and_told(tmp_path: Path) -> None:

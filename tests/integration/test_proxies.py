@@ -1,54 +1,24 @@
 """The way to the AI by a proxy: through it, and what is told where it does not let us through. Workers and doctor."""
 
 import asyncio
-import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
-from websockets.asyncio.server import ServerConnection, serve
 
-from bridge.contract import Provider
 from bridge.proxies import proxy_for, shown
 from bridge.realtime import client
 from bridge.realtime.failures import ConfigRefused, ConnectionLost, ProviderError
 from controller.doctor import environment, tls
-from controller.doctor.findings import Finding
 from controller.doctor.provider import live
-from tests.peers.certificates import Certificate, certificate
+from tests.integration.proxy_rig import USER, certificates, made, opened, realtime, refused, shows, trusted
+from tests.peers.certificates import Certificate
 from tests.peers.proxy import proxy
 from tests.unit.controller.configs import SMALL, config
 
-USER = "agent:hidd3n"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Certificate]:
-    folder = tmp_path_factory.mktemp("certificates")
-    return {name: certificate(folder, name, days=100) for name in ("ai.example", "localhost")}
-
-
-def shows(one: Certificate) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(one.certificate, one.key)
-    return context
-
-
-@pytest.fixture(autouse=True)
-def trusted(monkeypatch: pytest.MonkeyPatch, made: dict[str, Certificate]) -> Iterator[ssl.SSLContext]:
-    """What the server of these tests shows; its certificate is believed, and no proxy is named yet."""
-    for name in ("http_proxy", "https_proxy", "wss_proxy", "ws_proxy", "socks_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setenv("SSL_CERT_FILE", made["ai.example"].certificate)
-    client._tls.cache_clear()
-    yield shows(made["ai.example"])
-    client._tls.cache_clear()
+__all__ = ["made", "trusted"]
 
 
 def joined(path: Path, *certificates: str) -> str:
@@ -56,38 +26,7 @@ def joined(path: Path, *certificates: str) -> str:
     return str(path)
 
 
-@asynccontextmanager
-async def realtime(trusted: ssl.SSLContext) -> AsyncIterator[int]:
-    async def talk(connection: ServerConnection) -> None:
-        session = {"id": "s", "model": "m"}
-        await connection.send(json.dumps({"type": "session.created", "session": session}))
-        await connection.recv()
-        await connection.send(json.dumps({"type": "session.updated", "session": session}))
-        await connection.wait_closed()
-
-    async with serve(talk, "127.0.0.1", 0, ssl=trusted) as there:
-        yield next(iter(there.sockets)).getsockname()[1]
-
-
-async def opened(url: str = "wss://ai.example/v1/realtime", timeout: float = 5.0) -> None:
-    provider = Provider(url=url, api_key=SecretStr("sk"), model="m")
-    await (await client.open_client(provider, b"{}", timeout=timeout)).close()
-
-
-async def refused(timeout: float = 5.0) -> ProviderError:
-    with pytest.raises(ProviderError) as told:
-        await opened(timeout=timeout)
-    assert "hidd3n" not in str(told.value)
-    return told.value
-
-
-async def certificates() -> Finding:
-    found = await tls.certificates([tls.Door("certificate of openai", "wss://ai.example/v1/realtime")])
-    assert "hidd3n" not in str(found)
-    return found[0]
-
-
-@pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "WSS_PROXY", "wss_proxy"])
+@pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "WSS_PROXY", "wss_proxy", "ALL_PROXY", "all_proxy"])
 async def test_workers_and_doctor_go_by_the_proxy(
     variable: str, trusted: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +146,7 @@ async def test_a_server_that_needs_no_proxy(trusted: ssl.SSLContext, monkeypatch
     ("env", "told"),
     [
         ({"HTTP_PROXY": "http://p:1"}, ["HTTP_PROXY is set"]),
-        ({"http_proxy": "http://p:1", "all_proxy": "http://p:1"}, ["ALL_PROXY and HTTP_PROXY are set"]),
+        ({"http_proxy": "http://p:1", "all_proxy": "http://p:1"}, []),
         ({"http_proxy": "http://p:1", "https_proxy": "http://p:1"}, []),
         ({"HTTP_PROXY": ""}, []),
     ],
@@ -225,6 +164,7 @@ def test_proxies_that_are_not_used(env: dict[str, str], told: list[str]) -> None
         ("http://u:p%40ss@Proxy.Example:3128/", "http://proxy.example:3128 (https_proxy)"),
         ("https://u:p@proxy.example", "https://proxy.example:443 (https_proxy)"),
         ("http://u:p@[::1]:3128", "http://[::1]:3128 (https_proxy)"),
+        ("socks5h://u:p@proxy.example:9050", "socks5h://proxy.example:9050 (https_proxy)"),
     ],
 )
 def test_how_a_proxy_is_shown(proxy_url: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pydantic import SecretStr
@@ -41,7 +42,11 @@ async def collector(got: list[ExportTraceServiceRequest], keys: list[str]) -> As
         yield f"http://127.0.0.1:{server.port}/v1/traces"
 
 
-async def test_a_call_is_a_trace_of_its_own_id() -> None:
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:9", "socks5h://127.0.0.1:9"])
+async def test_a_call_is_a_trace_of_its_own_id(proxy: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy is asked for this machine."""
+    if proxy is not None:
+        monkeypatch.setenv("ALL_PROXY", proxy)
     got: list[ExportTraceServiceRequest] = []
     keys: list[str] = []
     async with collector(got, keys) as url:

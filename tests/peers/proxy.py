@@ -1,8 +1,12 @@
-"""A proxy for tests: HTTP CONNECT, or SOCKS 5 and 4. Whatever server is asked for, it leads to `target`."""
+"""A proxy for tests: HTTP CONNECT, or SOCKS 5 (RFC 1928, 1929), 4 and 4A. Whatever server is asked for, it leads to
+`target`.
+"""
 
 import asyncio
 import base64
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,12 +21,27 @@ class Proxy:
     user: str | None = None
     asked: list[str] = field(default_factory=list)
     port: int = 0
+    reply: int = 0
+    """By SOCKS: the code of its answers, if it is not that of success."""
+    method: int | None = None
+    """By SOCKS 5: how it wants to know its clients, whatever they offer."""
+    gone_after: int | None = None
+    """By SOCKS: it closes the connection instead of this answer of its own (0: the first)."""
+    carried: set[asyncio.StreamWriter] = field(default_factory=set)
+    _said: int = 0
+
+    def cut(self) -> None:
+        """Resets all connections that it carries."""
+        for writer in self.carried:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await reader.readexactly(1)
         if first == b"\x16":  # TLS
             writer.write(b"HTTP/1.1 400 Told\r\n\r\n")
             return
+        self._said = 0
         serve = {b"\x05": self._socks5, b"\x04": self._socks4}.get(first, self._http)
         if await serve(reader, writer):
             await self._carry(reader, writer)
@@ -38,13 +57,25 @@ class Proxy:
         writer.write(f"HTTP/1.1 {status} Told\r\n\r\n".encode())
         return status == 200
 
+    async def _say(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
+        """In as many pieces as it has bytes."""
+        if self.gone_after == self._said:
+            raise EOFError
+        self._said += 1
+        for each in answer:
+            writer.write(bytes((each,)))
+            await writer.drain()
+            await asyncio.sleep(0.002)
+
     async def _socks5(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         (count,) = await reader.readexactly(1)
         offered = await reader.readexactly(count)
-        if self.user is not None and 2 not in offered:
-            writer.write(b"\x05\xff")
+        if self.status == 0:
+            await reader.read()
+        if self.method is not None or (self.user is not None and 2 not in offered):
+            await self._say(writer, bytes((5, 0xFF if self.method is None else self.method)))
             return False
-        writer.write(b"\x05\x02" if self.user is not None else b"\x05\x00")
+        await self._say(writer, b"\x05\x02" if self.user is not None else b"\x05\x00")
         if self.user is not None and not await self._known(reader, writer):
             return False
         _, _, _, kind = await reader.readexactly(4)
@@ -52,28 +83,33 @@ class Proxy:
         host = await reader.readexactly(length)
         self.asked.append(host.decode() if kind == 3 else host.hex())
         await reader.readexactly(2)
-        writer.write(bytes((5, 0 if self.status == 200 else 5, 0, 1)) + bytes(6))
-        return self.status == 200
+        # RFC 1928 §6: with the address that it is bound to, of the same kind
+        bound = bytes((1,)) + bytes(6) if kind != 3 else b"\x03\x0bproxy.local" + bytes(2)
+        await self._say(writer, bytes((5, self.reply, 0)) + bound)
+        return self.reply == 0
 
     async def _known(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         name = await reader.readexactly((await reader.readexactly(2))[1])
         password = await reader.readexactly((await reader.readexactly(1))[0])
         good = f"{name.decode()}:{password.decode()}" == self.user
-        writer.write(b"\x01\x00" if good else b"\x01\x01")
+        await self._say(writer, b"\x01\x00" if good else b"\x01\x01")
         return good
 
     async def _socks4(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readexactly(7)
-        await reader.readuntil(b"\0")
+        user = (await reader.readuntil(b"\0"))[:-1].decode()
         self.asked.append((await reader.readuntil(b"\0"))[:-1].decode() if head[3:6] == bytes(3) else head[3:].hex())
-        writer.write(bytes((0, 90 if self.status == 200 else 91)) + bytes(6))
-        return self.status == 200
+        granted = self.reply == 0 and user == (self.user or "").partition(":")[0]
+        await self._say(writer, bytes((0, 90 if granted else self.reply or 93)) + bytes(6))
+        return granted
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, away = await asyncio.open_connection("127.0.0.1", self.target)
+        self.carried.add(writer)
         try:
             await asyncio.gather(_pipe(reader, away), _pipe(there, writer))
         finally:
+            self.carried.discard(writer)
             away.close()
 
 
