@@ -149,7 +149,8 @@ def shown(proxy: str) -> str:
     parts = parse_proxy(proxy)
     host = f"[{parts.host}]" if ":" in parts.host else parts.host
     address = proxy.partition("://")[2]
-    names = [name for name, value in sorted(os.environ.items()) if _complete(value).partition("://")[2] == address]
+    same = (address, address.removesuffix(f":{_PORT}"))
+    names = [name for name, value in sorted(os.environ.items()) if _complete(value).partition("://")[2] in same]
     named = [name for name in names if name.lower().endswith("_proxy")]
     return f"{parts.scheme}://{host}:{parts.port}" + (f" ({named[-1]})" if named else "")
 

@@ -10,6 +10,7 @@ Refuses to know what the events mean, and to connect again: that is the session'
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,7 +29,7 @@ from websockets.exceptions import (
 from websockets.protocol import State
 
 from bridge.contract import Provider
-from bridge.proxies import BadProxy, Way, proxy_for
+from bridge.proxies import BadProxy, Way, is_socks, proxy_for
 from bridge.realtime import dialects, events
 from bridge.realtime.connection import Connection
 from bridge.realtime.failures import (
@@ -239,6 +240,8 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way:
         **by_tls,
         create_connection=cast(type[Connection], connected),
     )
+    if way.proxy is not None and is_socks(way.proxy):  # python-socks makes the socket, for which asyncio does not do it
+        connection.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return cast(Connection, connection)
 
 

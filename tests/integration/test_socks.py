@@ -1,6 +1,7 @@
 """Connections that go out by a SOCKS proxy: to the AI, and those of the doctor. In the same words, those of tools."""
 
 import asyncio
+import socket
 import ssl
 from datetime import date
 from typing import Any
@@ -194,6 +195,8 @@ async def test_a_conversation_that_the_proxy_cuts(trusted: ssl.SSLContext, monke
     async with realtime(trusted) as port, proxy(port) as by:
         monkeypatch.setenv("HTTPS_PROXY", f"socks5h://127.0.0.1:{by.port}")
         talking = await connected()
+        at = talking._connection.transport.get_extra_info("socket")
+        assert at.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0  # a frame does not wait for the next one
         hearing = asyncio.create_task(talking.receive(lambda event: None))
         await asyncio.sleep(0.05)
         by.cut()
@@ -240,6 +243,13 @@ def test_which(env: dict[str, str], url: str, used: str | None, monkeypatch: pyt
     assert socks_for(url) == (used if used and used.startswith("socks") else None)
     if used:
         assert "_proxy)" in shown(used)
+
+
+def test_how_the_proxy_of_its_own_variable_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOCKS_PROXY", "http://u:p@proxy.example")
+    used = proxy_for(URL)
+    assert used == "socks5h://u:p@proxy.example:1080"
+    assert shown(used) == "socks5h://proxy.example:1080 (SOCKS_PROXY)"
 
 
 @pytest.mark.parametrize(
