@@ -5,6 +5,9 @@ Decides for each packet whether and when it arrives. Refuses to send anything: `
 
 import random
 
+ORDERED_S = 1e-6
+"""Between packets that arrive together: timers for one and the same moment are called in any order."""
+
 
 class Impairment:
     """Shares are 0 to 1, times are milliseconds.
@@ -35,7 +38,7 @@ class Impairment:
         self._reorder, self._reorder_by = reorder, reorder_ms / 1000
         self._duplicate = duplicate
         self._losing = False
-        self._last = 0.0
+        self._last = -1.0
         """When the packet that was sent last arrives, in order."""
         self.packets = 0
         self.lost = 0
@@ -45,7 +48,7 @@ class Impairment:
         self.packets += 1
         chance = self._random.random()
         self._losing = chance >= self._loss_ends if self._losing else chance < self._loss_begins
-        self._last = max(self._last, now + self._delay + self._random.random() * self._jitter)
+        self._last = max(self._last + ORDERED_S, now + self._delay + self._random.random() * self._jitter)
         held_back = self._random.random() * self._reorder_by if self._random.random() < self._reorder else 0.0
         twice = self._random.random() < self._duplicate
         if self._losing:

@@ -29,7 +29,7 @@ def test_loss_is_as_asked_for(loss: float, run: float) -> None:
 
 def test_jitter_keeps_the_order_and_reordering_does_not() -> None:
     queued = [at for (at,) in arrivals(Impairment(delay_ms=100, jitter_ms=70), 500)]
-    assert queued == sorted(queued)
+    assert queued == sorted(set(queued))  # timers for one moment come in any order
     assert min(at - number * 0.02 for number, at in enumerate(queued)) >= 0.1
     overtaken = [at for (at,) in arrivals(Impairment(reorder=0.5), 500)]
     assert overtaken != sorted(overtaken)
