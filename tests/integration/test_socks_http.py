@@ -81,6 +81,32 @@ async def test_encrypted_to_the_server_behind_the_proxy(
             assert (await run("https://ai.example/"))["output"] == "hello"
 
 
+async def test_a_server_behind_the_proxy_that_is_silent(
+    monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]
+) -> None:
+    """The proxy is named, and not blamed; nothing stays open."""
+    gone = asyncio.Event()
+
+    async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4096):
+            pass
+        gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(keep_silent, "127.0.0.1", 0) as there, proxy() as by:
+        by.target = there.sockets[0].getsockname()[1]
+        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{by.port}")
+        for url, reason, words in (
+            ("https://shop.example/", "tls", "no TLS handshake within 0.3 s"),
+            ("http://shop.example/", "timeout", "no answer within 0.3 s"),
+        ):
+            gone.clear()
+            ran = await run(url, timeout_s=0.3)
+            assert ran["reason"] == reason
+            assert ran["detail"] == f"{words} by the proxy socks5://127.0.0.1:{by.port} (ALL_PROXY)"
+            await asyncio.wait_for(gone.wait(), 5)
+
+
 @pytest.mark.parametrize("scheme", ["socks5", "socks4"])
 async def test_a_server_with_several_addresses(
     scheme: str, monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]
