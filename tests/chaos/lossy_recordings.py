@@ -12,7 +12,7 @@ import numpy as np
 from demo.sound import FRAME_SECONDS, RATE, Samples
 from tests.chaos.lossy_caller import LossyCall, Said, Spoken
 from tests.chaos.lossy_sound import absent, clipped, jumps, narrow, pieces
-from tests.chaos.lossy_verdict import BURST, DEAF, HOLE, heard_badly
+from tests.chaos.lossy_verdict import BURST, DEAF, HOLE, Fault, heard_badly
 
 FILE_RATE = 24_000
 MARGIN = 1.0
@@ -39,20 +39,24 @@ class File:
         return narrow(np.concatenate([np.zeros(max(0, -first), np.int16), frames[:, side]]))
 
 
-def of_recording(path: Path, call: LossyCall) -> list[str]:
-    """What is wrong with it; times are seconds of the file."""
+def of_recording(path: Path, call: LossyCall) -> list[Fault]:
+    """What is wrong with it; times in the texts are seconds of the file."""
     with wave.open(str(path), "rb") as opened:
         file = File(opened)
         if (opened.getnchannels(), opened.getframerate(), opened.getsampwidth()) != (2, FILE_RATE, 2):
-            return [f"{path}: {opened.getparams()}"]
+            return [_of_all(call, f"{path}: {opened.getparams()}")]
         zero = _zero(file, call)
         if zero is None:
-            return [f"{path}: the greeting is not in it"]
-        found = _sides(file, call, zero)
+            return [_of_all(call, f"{path}: the greeting is not in it")]
+        found = _sides(file, call, zero, f"{call.caller} {path.name}")
         length = call.ended - call.answered
         if abs(file.seconds - length) > LENGTH:
-            found.append(f"{file.seconds:.1f} s long, and the call was {length:.1f} s")
-    return [f"{call.caller} {path.name}: {each}" for each in found]
+            found.append(_of_all(call, f"{path}: {file.seconds:.1f} s long, and the call was {length:.1f} s"))
+    return found
+
+
+def _of_all(call: LossyCall, text: str) -> Fault:
+    return Fault(call.answered, call.answered, text)
 
 
 def _zero(file: File, call: LossyCall) -> float | None:
@@ -66,13 +70,16 @@ def _zero(file: File, call: LossyCall) -> float | None:
     return greeting.since + (heard[0].place - kept[0].place) / RATE
 
 
-def _sides(file: File, call: LossyCall, zero: float) -> list[str]:
+def _sides(file: File, call: LossyCall, zero: float, where: str) -> list[Fault]:
     found = []
     for event in call.events:
         if isinstance(event, Said):
-            found += _left(file, event, zero)
+            until, told = event.ended, _left(file, event, zero)
+            since = event.began
         else:
-            found += _right(file, event, zero)
+            since, until = event.since, event.since + len(event.heard) / RATE
+            told = _right(file, event, zero)
+        found += [Fault(since, until, f"{where}: {each}") for each in told]
     return found
 
 

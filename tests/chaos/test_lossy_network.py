@@ -72,7 +72,7 @@ async def test_an_hour_through_a_lossy_network(own_asterisk: Asterisk, tmp_path:
 async def judged(running: House, calls: list[LossyCall], load: MachineLoad) -> list[str]:
     tally = lossy_verdict.Tally()
     sound = [fault for call in calls for fault in lossy_verdict.of_call(call, tally)]
-    faults = lossy_verdict.unexcused(sound, load.samples)
+    faults: list[str] = []
     past = await verdict.written_down(running)
     recordings = 0
     for call in calls:
@@ -85,7 +85,8 @@ async def judged(running: House, calls: list[LossyCall], load: MachineLoad) -> l
         paths = sorted((running.folder / "calls").glob(f"{record['id']}*"))
         recordings += len(paths)
         faults += [f"{call.caller} has {len(paths)} recordings"] if len(paths) != 1 else []
-        faults += await asyncio.to_thread(lossy_recordings.of_recording, paths[0], call) if paths else []
+        sound += await asyncio.to_thread(lossy_recordings.of_recording, paths[0], call) if paths else []
     log.warning("calls", calls=len(calls), recordings=recordings, tally=str(tally))
-    log.warning("excused by a busy machine", faults=len(sound) - len(lossy_verdict.unexcused(sound, load.samples)))
-    return faults
+    heard = lossy_verdict.unexcused(sound, load.samples)
+    log.warning("excused by a busy machine", faults=len(sound) - len(heard))
+    return faults + heard
