@@ -84,6 +84,7 @@ class CallActor:
         self._warnings = LimitedWarnings(self._log)
         self._overflowed = False
         self._left = False
+        self.torn_down = False  # or about to be: its task is not to be cancelled any more
         self._limit = asyncio.Timeout(None)  # of the work on inputs: over at once when the queue overflows
         self._lost_at: datetime | None = None  # the agent's worker, if no other has taken over since
         standing = adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ()
@@ -130,6 +131,7 @@ class CallActor:
             self._timers.stop_all()
             self._http_tools.cancel()
             if not self._left:
+                self.torn_down = True
                 self.call.abandon(_now(), "its event queue was full" if self._overflowed else None)
                 await asyncio.shield(self._tear_down())
             self._warnings.close()

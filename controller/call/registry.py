@@ -351,10 +351,10 @@ class Registry:
         """No new calls; returns when those that live have ended (`drain.finish`)."""
         self.room.draining = True
         await drain.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
-        for actor in self._live.values():
+        for call, actor in self._live.items():
             actor.owned.give_up()
-        for call in self._live:
-            self._running[call].cancel()  # what it holds is removed all the same (`CallActor.run`)
+            if not actor.torn_down:
+                self._running[call].cancel()  # what it holds is removed all the same (`CallActor.run`)
         await ended(list(self._running.values()), TEARDOWN_TIMEOUT + 1)
 
     def leave(self) -> None:
