@@ -31,6 +31,8 @@ HEARTBEAT_SECONDS = 15.0
 WRITE_SECONDS = 30.0
 """A client that takes nothing for so long is let go."""
 RETRY_MS = 2000
+PIECE = 50
+"""Events that are written at once to who reads on from an old place; calls go on between two pieces."""
 LONGEST_ID = 100
 
 STREAM_HEADERS = {
@@ -184,7 +186,9 @@ class EventResources:
                     if not any(each.type in types for each in reader.missed):
                         return web.Response(status=HTTPStatus.NO_CONTENT)
                 await response.prepare(request)
-                await _tell(response, reader, types, form, last_id or "", ends=call is not None)
+                await _open(response, reader, last_id or "")
+                if not await self._missed(response, reader, types, form, ends=call is not None):
+                    await _tell(response, reader, types, form, ends=call is not None)
                 await response.write_eof()
         except TooManyReaders:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
@@ -193,6 +197,23 @@ class EventResources:
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+    async def _missed(
+        self, response: web.StreamResponse, reader: Reader, types: frozenset[str], form: Form, *, ends: bool
+    ) -> bool:
+        """What happened before. Many may ask for all that is kept, again and again: one piece for one of them in each
+        round of the event loop. True: that was all, the call is over."""
+        missed, turn = reader.missed, self._events.hub.turn
+        for start in range(0, len(missed), PIECE):
+            async with turn:
+                piece = missed[start : start + PIECE]
+                text = b"".join(_line(notice, form) for notice in piece if notice.type in types)
+                await asyncio.sleep(0)
+            if text:
+                await _write(response, text)
+            if ends and any(notice.final for notice in piece):
+                return True
+        return False
 
     # ------------------------------------------------------------ dead letters
 
@@ -223,34 +244,34 @@ class EventResources:
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
-async def _tell(
-    response: web.StreamResponse, reader: Reader, types: frozenset[str], form: Form, last_id: str, *, ends: bool
-) -> None:
-    """Until the call has ended (if it is the stream's end), the client falls behind or goes, or the process stops."""
+async def _open(response: web.StreamResponse, reader: Reader, last_id: str) -> None:
     opening = f"retry: {RETRY_MS}\n\n".encode()
     if reader.gap:
         oldest = reader.missed[0].event.id if reader.missed else None
         opening += _special("gap", {"asked": last_id[:LONGEST_ID], "oldest": oldest})
     await _write(response, opening)
-    news: Sequence[Notice] = reader.missed
+
+
+async def _tell(response: web.StreamResponse, reader: Reader, types: frozenset[str], form: Form, *, ends: bool) -> None:
+    """Until the call has ended (if it is the stream's end), the client falls behind or goes, or the process stops."""
     while True:
+        news: Sequence[Notice] = await reader.read(HEARTBEAT_SECONDS)
         for notice in news:
             if notice.type in types:
-                await _write(response, b"id: %b\nevent: %b\ndata: %b\n\n" % _parts(notice, form))
+                await _write(response, _line(notice, form))
         if ends and any(notice.final for notice in news):
             return
         if not news and reader.closed:
             if reader.overflowed:
                 await _write(response, _special("overflow", {}))
             return
-        news = await reader.read(HEARTBEAT_SECONDS)
-        if not news and not reader.closed:
+        if not news:
             await _write(response, b": still here\n\n")
 
 
-def _parts(notice: Notice, form: Form) -> tuple[bytes, bytes, bytes]:
-    """None of them can hold a line end: JSON escapes it."""
-    return notice.event.id.encode(), notice.type.encode(), form(notice)
+def _line(notice: Notice, form: Form) -> bytes:
+    """None of its parts can hold a line end: JSON escapes it."""
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (notice.event.id.encode(), notice.type.encode(), form(notice))
 
 
 def _full(notice: Notice) -> bytes:

@@ -71,6 +71,8 @@ class Hub:
         self._closed = False
         self.overflows = 0
         """Readers that fell behind."""
+        self.turn = asyncio.Lock()
+        """Of those who read on from an old place: so that a piece for one of them is all that is made at once."""
 
     @property
     def readers(self) -> int:
@@ -86,7 +88,7 @@ class Hub:
     @contextmanager
     def reader(self, wanted: Wanted, last_id: str | None) -> Iterator[Reader]:
         """`last_id`: of the last event that it has read. Without one, all that is kept of the one call that it wants,
-        or, of all calls, what happens from now on. Raises TooManyReaders."""
+        or, of all calls, what happens from now on. What it has missed is of any type. Raises TooManyReaders."""
         if len(self._readers) >= MOST_READERS:
             raise TooManyReaders
         gap = False
@@ -94,7 +96,7 @@ class Hub:
         if last_id is not None:
             found = self._ring.after(last_id, wanted.call)
             gap, kept = found.gap, found.notices
-        reader = Reader(wanted, tuple(each for each in kept if each in wanted), gap)
+        reader = Reader(wanted, tuple(kept), gap)
         if self._closed:
             reader.close()
         self._readers.add(reader)
@@ -105,11 +107,11 @@ class Hub:
 
     def knows(self, call: str) -> bool:
         """Something is kept of this call."""
-        return bool(self._ring.of_call(call))
+        return self._ring.knows(call)
 
     def over(self, call: str) -> bool:
         """The end of this call is kept: nothing more comes of it."""
-        return any(each.final for each in self._ring.of_call(call))
+        return self._ring.over(call)
 
     def close(self) -> None:
         """Readers get what waits for them, and then nothing more."""

@@ -8,6 +8,7 @@ may be many, cost what is kept of that call and not what is kept of all.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from controller.events.making import Notice
 
@@ -31,6 +32,8 @@ class Ring:
         self._most_bytes = most_bytes
         self._kept: deque[Notice] = deque()
         self._by_call: dict[str, deque[Notice]] = {}
+        self._over: set[str] = set()
+        """Calls of which the end is kept."""
         self._bytes = 0
         self._forgotten = 0
 
@@ -45,6 +48,8 @@ class Ring:
         self._bytes += len(notice.full)
         self._kept.append(notice)
         self._by_call.setdefault(notice.call, deque()).append(notice)
+        if notice.final:
+            self._over.add(notice.call)
         while len(self._kept) > self._most or self._bytes > self._most_bytes:
             gone = self._kept.popleft()
             self._bytes -= len(gone.full)
@@ -53,18 +58,32 @@ class Ring:
             of_call.popleft()
             if not of_call:
                 del self._by_call[gone.call]
+            if gone.final and not any(each.final for each in of_call):
+                self._over.discard(gone.call)
 
     def of_call(self, call: str) -> Sequence[Notice]:
         """Everything kept of one call, oldest first."""
         return tuple(self._by_call.get(call, ()))
 
+    def knows(self, call: str) -> bool:
+        """Something is kept of this call."""
+        return call in self._by_call
+
+    def over(self, call: str) -> bool:
+        """The end of this call is kept."""
+        return call in self._over
+
     def after(self, last_id: str, call: str | None = None) -> Kept:
         """Everything kept that came after the event of that id. `call`: of one call only."""
         place = self._place(last_id)
-        kept = tuple(self._kept) if call is None else self.of_call(call)
+        kept = self._kept if call is None else self._by_call.get(call, ())
         if place is None:
             return Kept(True, tuple(kept))
-        return Kept(place < self._forgotten, tuple(each for each in kept if each.order > place))
+        if call is None:  # of all of them none is missing in between
+            later = tuple(islice(kept, max(0, place - self._forgotten), None))
+        else:
+            later = tuple(each for each in kept if each.order > place)
+        return Kept(place < self._forgotten, later)
 
     def _place(self, last_id: str) -> int | None:
         epoch, dash, number = last_id.rpartition("-")

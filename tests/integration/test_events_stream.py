@@ -149,6 +149,43 @@ async def test_a_client_comes_back_where_it_left_off(tmp_path: Path) -> None:
             assert types(await stream.take(4)) == ["call.said"] * 3 + ["call.ended"]
 
 
+async def test_who_asks_for_all_that_is_kept_holds_up_nobody(tmp_path: Path) -> None:
+    """Several at once, each from a place that never was; what happens meanwhile comes behind, once and in order."""
+    rounds, over = [0], asyncio.Event()
+
+    async def others() -> None:
+        while not over.is_set():
+            rounds[0] += 1
+            await asyncio.sleep(0)
+
+    async def follow(last_id: str) -> list[str | None]:
+        async with there.stream(last_id=last_id) as stream:
+            told = await stream.take(2005)
+        assert (told[0].event, told[0].data["oldest"]) == ("gap", told[1].id)
+        return [each.id for each in told[1:]]
+
+    async with house(tmp_path) as there:
+        begin(there.events, "a")
+        for _ in range(20):
+            say(there.events, "a", times=100)
+            await asyncio.sleep(0)
+        await eventually(lambda: len(list(there.events.hub._ring)) == 2001)
+        asked = "-1", "9" * 400, "0", "0123456789abcdef-7", f"{there.events.hub._ring._epoch}-{10**17}"
+        readers = [asyncio.create_task(follow(each)) for each in asked]
+        busy = asyncio.create_task(others())
+        await eventually(lambda: there.events.hub.readers == len(asked))
+        before = rounds[0]
+        say(there.events, "a", times=3)
+        async with asyncio.timeout(30):
+            got = await asyncio.gather(*readers)
+        over.set()
+        await busy
+        kept = [each.event.id for each in there.events.hub._ring]
+        assert got == [kept] * len(asked)
+        assert len(set(kept)) == 2004
+        assert rounds[0] - before > 2001 // streams.PIECE * len(asked) * 0.8
+
+
 @pytest.mark.parametrize("asked", ["of-another-process-17", "nonsense", "\u00fc"])
 async def test_an_id_that_is_not_kept_is_told_as_a_gap(tmp_path: Path, asked: str) -> None:
     async with house(tmp_path) as there:
