@@ -157,7 +157,7 @@ class CallActor:
     async def _take(self, what: m.Input) -> None:
         if isinstance(what, m.TimeUp) and not self._timers.is_due(what.timer):
             return  # stopped after it had fired
-        self.legs.happened(what)
+        self.legs.happened(what, asyncio.get_running_loop().time())
         match what:
             case m.LegEntered(channel):
                 self.owned.entered(channel)
@@ -242,7 +242,7 @@ class CallActor:
             case m.StopTone(playback):
                 await ari.stop_playback(playback)
             case m.SendAway(channel, context, extension):
-                await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
+                await dialplan.send_on(ari, channel, self.call.origin, context, extension)
                 self.owned.release(channel)
             case m.StartMusic(channel) | m.StopMusic(channel):
                 await (ari.start_moh if isinstance(command, m.StartMusic) else ari.stop_moh)(channel)
@@ -257,7 +257,7 @@ class CallActor:
             case m.CreateBridge() | m.Dial() | m.OpenMedia() | m.Snoop():
                 await self._make(command)
             case m.Refer(channel, to, leg, trunk):
-                self.legs.refer(leg, trunk)
+                self.legs.refer(leg, trunk, to)
                 await dialplan.refer(ari, channel, to)
             case m.DestroyBridge(bridge):
                 await self.owned.destroy_bridge(bridge)

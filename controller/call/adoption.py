@@ -126,6 +126,9 @@ def legs_of(call: Call) -> Iterator[tuple[str, str]]:
         for each in dialled
         if each.channel in call.company and each.target.trunk is not None
     )
+    watched = call.supervision
+    if watched is not None and watched.state == "on" and watched.target.trunk is not None:
+        yield watched.channel, watched.target.trunk
 
 
 def outbound_with_agent(found: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ from controller import limits, routing
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
 from controller.background import Tasks
-from controller.call import births, loops, milestones, view
+from controller.call import births, dialplan, loops, milestones, view
 from controller.call import messages as m
 from controller.call.actor import CallActor
 from controller.call.arrival_facts import (
@@ -236,16 +236,22 @@ class Arrivals:
             log.warning("could not hang up a channel", channel=channel, reason=str(error))
 
     def _send_away(self, caller: _Caller, place: str) -> None:
+        self._tasks.create_task(self._sent_away(caller, place), name="send a caller on")
+
+    async def _sent_away(self, caller: _Caller, place: str) -> None:
+        """The dialplan may lead back to us, and here is still no room: not again and again."""
         extension, _, context = place.partition("@")
+        origin = await dialplan.marked(self._ari, caller.leg, caller.marked_by)
+        if (looped := loops.refusal(origin, self._config.transfer.max_hops)) is not None:
+            log.warning("caller refused", call=caller.arrival.call, reason=looped)
+            self._refuse(caller, "busy", "busy", looped)
+            return
         log.info("no room: the dialplan goes on", call=caller.arrival.call, context=context)
         self._observe(milestones.CallerRefused("busy"))
-        self._tasks.create_task(self._continue(caller.leg, context, extension), name="send a caller on")
-
-    async def _continue(self, channel: str, context: str, extension: str) -> None:
         try:
-            await self._ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
+            await dialplan.send_on(self._ari, caller.leg, origin, context, extension)
         except AriError as error:
-            log.warning("could not send a caller on", channel=channel, reason=str(error))
+            log.warning("could not send a caller on", channel=caller.leg, reason=str(error))
 
     # ------------------------------------------------------------ the line
 

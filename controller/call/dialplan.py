@@ -39,15 +39,25 @@ def formats_of(dial: str, channel: str, leg: str) -> Formats:
 
 
 async def origin_of(ari: Ari, plan: Plan) -> loops.Origin:
-    """Of a caller: what is known of them, and what their channel is marked with. One that is gone is marked with
-    nothing: the call finds out by itself."""
-    if plan.marked_by is None:
-        return plan.origin
+    """Of a caller: what is known of them, and what their channel is marked with."""
+    return loops.merged(plan.origin, await marked(ari, plan.leg, plan.marked_by))
+
+
+async def marked(ari: Ari, channel: str, marked_by: str | None) -> loops.Origin:
+    """One that is gone is marked with nothing: the call finds out by itself."""
+    if marked_by is None:
+        return loops.Origin()
     try:
-        mark = await ari.get_variable(plan.leg, plan.marked_by)
+        return loops.read(await ari.get_variable(channel, marked_by))
     except AriError:
-        return plan.origin
-    return loops.merged(plan.origin, loops.read(mark))
+        return loops.Origin()
+
+
+async def send_on(ari: Ari, channel: str, origin: loops.Origin, context: str, extension: str) -> None:
+    """Out of our app, for good: into the dialplan, which may lead back to us. Raises AriError."""
+    hops = loops.merged(origin, loops.Origin(origin.hops + 1)).hops
+    await ari.set_variable(channel, loops.SENT_ON, str(hops))
+    await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
 
 
 async def refer(ari: Ari, channel: str, to: str) -> None:

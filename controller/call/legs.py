@@ -5,12 +5,15 @@ when we have removed it, or at the latest when the call is over: nothing else is
 The call's own leg has its line with the call itself (`capacity.Slot`); here it is only told of.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from controller.call import messages as m
-from controller.call.loops import Origin, RingingLeg
+from controller.call.loops import JUST_ANSWERED, Origin, RingingLeg
+
+if TYPE_CHECKING:
+    from controller.call.actor import CallActor
 
 
 class Lines(Protocol):
@@ -39,17 +42,20 @@ class Legs:
         self._lines = lines
         self._trunks: dict[str, str] = {}
         self._ringing: dict[str, m.Target] = {}
-        self._referred: set[str] = set()
+        self._answered: dict[str, tuple[m.Target, float]] = {}
+        """A moment ago, and when."""
+        self._referred: dict[str, str] = {}
+        """To which number or address."""
 
     def dial(self, channel: str, target: m.Target) -> None:
         """Before Asterisk is asked to. Raises `limits.Busy`: it must not be dialled."""
         self._take(channel, target.trunk)
         self._ringing[channel] = target
 
-    def refer(self, channel: str, trunk: str | None) -> None:
+    def refer(self, channel: str, trunk: str | None, to: str = "") -> None:
         """The far end is asked to dial: a line without a leg of ours on it. Raises `limits.Busy`."""
         self._take(channel, trunk)
-        self._referred.add(channel)
+        self._referred[channel] = to
 
     def adopt(self, channel: str, trunk: str) -> None:
         """One that an earlier controller has dialled, and that is up."""
@@ -62,10 +68,12 @@ class Legs:
             self._lines.dial(channel, trunk, own=channel == self._own)
             self._trunks[channel] = trunk
 
-    def happened(self, what: m.Input) -> None:
+    def happened(self, what: m.Input, now: float = 0.0) -> None:
+        """`now`: of any clock that does not go back, the same as for `ringing`."""
         match what:
             case m.LegEntered(channel):
-                self._ringing.pop(channel, None)
+                if (target := self._ringing.pop(channel, None)) is not None:
+                    self._answered[channel] = target, now
                 if channel in self._trunks:
                     self._lines.answered(channel)
             case m.LegReturned() | m.CommandFailed(command=m.Refer()):
@@ -76,22 +84,26 @@ class Legs:
 
     def over(self, channel: str) -> None:
         self._ringing.pop(channel, None)
-        self._referred.discard(channel)
+        self._referred.pop(channel, None)
+        self._answered.pop(channel, None)
         if self._trunks.pop(channel, None) is not None:
             self._lines.over(channel)
 
     def all_over(self) -> None:
-        for channel in list(self._trunks):
+        for channel in {*self._trunks, *self._ringing, *self._referred, *self._answered}:
             self.over(channel)
 
     def up(self) -> Mapping[str, str]:
         """The trunk of each leg, the call's own included if we have dialled it."""
         return MappingProxyType(self._trunks)
 
-    def ringing(self, origin: Origin) -> Iterator[RingingLeg]:
-        """Those that are being called, for a call with that origin."""
-        for channel, target in self._ringing.items():
+    def ringing(self, origin: Origin, now: float = 0.0) -> Iterator[RingingLeg]:
+        """Those that are being called, or were answered a moment ago, for a call with that origin."""
+        just = {channel: target for channel, (target, at) in self._answered.items() if now - at < JUST_ANSWERED}
+        for channel, target in (self._ringing | just).items():
             yield RingingLeg(target.shown, target.caller_id or "", self.origin_of(channel, origin))
+        for channel, to in self._referred.items():
+            yield RingingLeg(to, "", self.origin_of(channel, origin))
 
     def origin_of(self, channel: str, origin: Origin) -> Origin:
         """What a leg carries. Behind the call's own leg is the agent; others are for the people in the call."""
@@ -100,3 +112,8 @@ class Legs:
     def others(self) -> Iterator[str]:
         """The trunk of each leg beside the call's own."""
         return (trunk for channel, trunk in self._trunks.items() if channel != self._own)
+
+
+def all_ringing(calls: "Iterable[CallActor]", now: float) -> Iterator[RingingLeg]:
+    for each in calls:
+        yield from each.legs.ringing(each.call.origin, now)

@@ -1,9 +1,10 @@
 """Calls of ours that come back to us: how legs are marked, and how a caller is known to be such a leg. [pure]
 
 A leg that we dial carries a count: how often its caller has been sent on by voiceai, and whether the other end of it is
-an agent. It is a SIP header, or for a Local channel an inherited channel variable. Trunks may remove it, so a caller is
-also compared with the legs that ring at this moment: to the same number, or with the same caller id. Who calls from
-elsewhere at the same moment may be taken for such a leg; all that happens is that one hop too many is counted.
+an agent. It is a SIP header, or for a Local channel an inherited channel variable; a caller whom we send into the
+dialplan carries the variable. Trunks may remove it, so a caller is also compared with the legs that ring at this
+moment, were answered a moment ago, or are asked for by REFER: to the same number, or with the same caller id. Who calls
+from elsewhere at the same moment may be taken for such a leg; all that happens is that one hop too many is counted.
 """
 
 import re
@@ -11,7 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 HEADER, VARIABLE = "X-Voiceai-Hops", "VOICEAI_HOPS"
+SENT_ON = f"__{VARIABLE}"
+"""The variable as it is set: what is dialled from there inherits it."""
 MOST = 99
+JUST_ANSWERED = 5.0
+"""Seconds for which a leg that was answered is compared, too: an exchange may answer first, and dial then."""
 _MARK = re.compile(r"([0-9]{1,2})(;agent)?", re.ASCII)
 _SIGNIFICANT = 6
 """Digits that two ways to write one number have in common at the end, at least."""
@@ -37,20 +42,25 @@ class RingingLeg:
 def marks(origin: Origin, dial: str) -> dict[str, str]:
     """Channel variables for a leg that is dialled as `dial`, and carries `origin`."""
     text = f"{origin.hops};agent" if origin.agent else str(origin.hops)
-    return {f"PJSIP_HEADER(add,{HEADER})" if dial.startswith("PJSIP/") else f"__{VARIABLE}": text}
+    return {f"PJSIP_HEADER(add,{HEADER})" if dial.startswith("PJSIP/") else SENT_ON: text}
 
 
 def where_marked(channel_name: str) -> str | None:
     """The variable that tells the mark of a caller's channel; None: it can't have one."""
     if channel_name.startswith("PJSIP/"):
-        # By EVAL, since to read a header that is not there is an error.
-        return f"EVAL(${{PJSIP_HEADER(read,{HEADER})}})"
+        # By EVAL, since to read a header that is not there is an error. What it reads is not evaluated again.
+        return f"EVAL(${{PJSIP_HEADER(read,{HEADER})}}|${{{VARIABLE}}})"
     return VARIABLE if channel_name.startswith("Local/") else None
 
 
 def read(mark: str | None) -> Origin:
-    """What is not one of ours is none."""
-    match = _MARK.fullmatch((mark or "").strip())
+    """Of all that `where_marked` names. What is not one of ours is none, and takes nothing from the other."""
+    header, _, variable = (mark or "").rpartition("|")
+    return merged(_read(header), _read(variable))
+
+
+def _read(mark: str) -> Origin:
+    match = _MARK.fullmatch(mark.strip())
     return Origin(int(match[1]), match[2] is not None) if match else Origin()
 
 

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 
 import structlog
@@ -25,6 +24,7 @@ from controller.call.adoption import Adopted, kept, legs_of
 from controller.call.arrivals import Arrivals
 from controller.call.ended_calls import EndedCalls
 from controller.call.errand import Errand
+from controller.call.legs import all_ringing
 from controller.call.plan import Plan, State
 from controller.call.reconcile import is_caller
 from controller.call.room import Room, today
@@ -270,7 +270,7 @@ class Registry:
 
     def begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
         if plan.direction == "inbound":
-            ringing = chain.from_iterable(each.legs.ringing(each.call.origin) for each in self._live.values())
+            ringing = all_ringing(self._live.values(), asyncio.get_running_loop().time())
             plan = replace(plan, origin=loops.recognised(plan.callee or "", plan.caller or "", ringing))
         actor = self._actor_of(plan, errand)
         self.room.reserve(plan)

@@ -4,12 +4,19 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
+from demo.phone import Phone, PhoneError
 from demo.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import SIP_ALLOWED, house
+from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.test_adoption import adopted, is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.e2e.test_supervisor import watched
 
 STOPPED_S = 6.5
 """Longer than a request may take."""
@@ -35,9 +42,93 @@ async def test_who_answers_when_nobody_waits_any_more_is_let_go_at_once(own_aste
         await late.wait("called", timeout=20)
         began = time.monotonic()
         await late.command("answer")
-        await late.wait("left", "cancelled", timeout=20)  # cancelled: we were faster
+        await late.wait("left", "cancelled", "aborted", timeout=20)  # CANCEL was faster, or crossed the answer
         assert time.monotonic() - began < SILENCE_S
         (found,) = (await running.only_call())["participants"]
         assert found["state"] == "failed"
         await phone.hang_up()
-        await running.ended(call)
+        await running.ended(call, timeout=20)  # a leg that may still be dialled is asked for ten seconds long
+
+
+@asynccontextmanager
+async def stopped(asterisk: Asterisk, seconds: float) -> AsyncIterator[None]:
+    os.kill(asterisk.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        yield
+        await asyncio.sleep(began + seconds - time.monotonic())
+    finally:
+        os.kill(asterisk.pid, signal.SIGCONT)
+
+
+async def ask(running: House, call: str, what: str, port: int) -> None:
+    to = f"sip:t@127.0.0.1:{port}"
+    if what == "attended":
+        await running.api("POST", f"/v1/calls/{call}/transfer", to=to, kind="attended")
+    elif what == "blind":
+        await running.api("POST", f"/v1/calls/{call}/transfer", to=to)
+    else:
+        await running.api("POST", f"/v1/calls/{call}/supervise", to="ada", mode=what)
+
+
+async def is_called(phone: Phone) -> bool:
+    """Asterisk may not have read the request of a controller that was killed."""
+    try:
+        await phone.wait("called", timeout=8)
+    except PhoneError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("what", "killed", "seconds"),
+    [
+        ("attended", True, 6.5),
+        ("attended", True, 8.0),
+        ("attended", False, 8.0),
+        ("blind", True, 8.0),
+        ("listen", True, 6.5),
+        ("listen", True, 8.0),
+        ("take_over", False, 6.5),
+        ("take_over", True, 8.0),
+    ],
+)
+async def test_also_where_the_controller_is_another_one_then(
+    own_asterisk: Asterisk, tmp_path: Path, what: str, killed: bool, seconds: float
+) -> None:
+    """The leg is one that the next controller has never asked for, and that nobody has written down, perhaps."""
+    port = free_udp_port()
+    async with (
+        house(
+            *(own_asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY)),
+            trunk=SIP_ALLOWED,
+            more=watched(port),
+        ) as running,
+        running.callee(port) as late,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        starting: asyncio.Task[None] | None = None
+        async with stopped(own_asterisk, seconds):
+            await ask(running, call, what, port)
+            if killed:
+                await asyncio.sleep(2.0 if seconds < 7 else 6.0)  # before, and after the request has given up
+                await running.kill_the_controller()
+                starting = asyncio.create_task(running.start_again())
+        if starting is not None:
+            await starting
+            await adopted(running, call)
+        if not killed or await is_called(late):
+            await late.wait("called", timeout=20)
+            began = time.monotonic()
+            await late.command("answer")
+            await late.wait("left", "cancelled", "aborted", timeout=20)
+            assert time.monotonic() - began < SILENCE_S
+        await phone.rtp.quiet(0.6, timeout=20)
+        await is_answered(phone)
+        shown = await running.api("GET", f"/v1/calls/{call}")
+        assert shown["state"] == "talking"
+        assert (shown["supervision"] or {"state": "ended"})["state"] in ("ended", "failed")
+        await phone.hang_up()
+        await running.ended(call, timeout=20)  # a leg that may still be dialled is asked for ten seconds long

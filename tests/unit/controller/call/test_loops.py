@@ -1,16 +1,20 @@
 """Calls of ours that come back: known by their mark, or by the leg that rings; refused in order."""
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.call import loops
+from controller.ari.rest import Ari
+from controller.call import dialplan, loops
 from controller.call import messages as m
 from controller.call.legs import Legs, Unlimited
 from controller.call.loops import Origin, RingingLeg
 from controller.call.machine import Call
 from controller.call.outcome import Outcome
 from controller.call.plan import Plan, State
+from tests.unit.controller.call.test_actor import FakeAri
 from tests.unit.controller.call.test_machine import CALL, CALLER, NOW, SPEC
 
 LEG = RingingLeg("+493055501", "Reception <+4930123456>", Origin(2))
@@ -28,6 +32,13 @@ def test_what_a_leg_is_marked_with_is_read_again(origin: Origin, dial: str) -> N
 @given(st.none() | st.text(max_size=20))
 def test_any_header_can_be_read(text: str | None) -> None:
     assert 0 <= loops.read(text).hops <= loops.MOST
+
+
+async def test_whoever_is_sent_into_the_dialplan_is_counted() -> None:
+    ari = FakeAri()
+    await dialplan.send_on(cast(Ari, ari), "c1", Origin(1, agent=True), "queue", "600")
+    assert [name for name, _ in ari.done] == ["set_variable", "continue_in_dialplan"]
+    assert ari.done[0][1] == ("c1", "__VOICEAI_HOPS", "2")
 
 
 def test_where_the_mark_stands() -> None:
@@ -63,7 +74,7 @@ def test_a_caller_is_compared_with_the_legs_that_ring(
     assert loops.recognised(called, caller, legs) == origin
 
 
-def test_only_legs_that_ring_are_compared() -> None:
+def test_only_legs_that_ring_or_have_just_answered_are_compared() -> None:
     legs = Legs("own", Unlimited())
     for channel in ("own", "target"):
         legs.dial(channel, m.Target("PJSIP/1@t", "1", caller_id="2", trunk="t"))
@@ -71,9 +82,39 @@ def test_only_legs_that_ring_are_compared() -> None:
         RingingLeg("1", "2", Origin(2, agent=True)),
         RingingLeg("1", "2", Origin(2)),
     ]
-    legs.happened(m.LegEntered("own"))
+    legs.happened(m.LegEntered("own"), 100.0)
     legs.over("target")
-    assert list(legs.ringing(Origin(1))) == []
+    assert list(legs.ringing(Origin(1), 104.0)) == [RingingLeg("1", "2", Origin(2, agent=True))]
+    assert list(legs.ringing(Origin(1), 106.0)) == []
+    legs.over("own")
+    assert list(legs.ringing(Origin(1), 100.0)) == []
+
+
+def test_whom_the_far_end_is_asked_to_call_is_compared_until_it_has_said_what_came_of_it() -> None:
+    legs = Legs("own", Unlimited())
+    legs.refer("refer-1", None, "sip:5001@127.0.0.1:5060")
+    assert loops.recognised("5001", "+49171555", legs.ringing(Origin(2))) == Origin(3)
+    legs.happened(m.LegReturned("own", "SUCCESS", 200))
+    assert list(legs.ringing(Origin(2))) == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "origin"),
+    [
+        ("2", Origin(2)),
+        ("2;agent", Origin(2, agent=True)),
+        ("2|", Origin(2)),
+        ("|3", Origin(3)),
+        ("1;agent|3", Origin(3, agent=True)),
+        ("0|3", Origin(3)),
+        ("${MATH(1+8,i)}|2", Origin(2)),
+        ("9|9|1", Origin(1)),
+        ("1, 1|1", Origin(1)),
+        ("|", Origin()),
+    ],
+)
+def test_a_header_takes_nothing_from_the_count_of_those_who_were_sent_on(mark: str, origin: Origin) -> None:
+    assert loops.read(mark) == origin
 
 
 @pytest.mark.parametrize(("origin", "why"), [(Origin(4), "circle"), (Origin(0, agent=True), "two agents")])

@@ -111,6 +111,23 @@ def test_the_next_controller_counts_the_minutes_of_what_is_up() -> None:
     assert list(legs_of(talking())) == []
 
 
+@pytest.mark.parametrize("mode", ["listen", "take_over"])
+def test_also_those_of_a_supervisor(mode: m.SupervisionMode) -> None:
+    """Whose leg is ended by a cap, after a restart as before."""
+    call = limited(talking())
+    ear = IDS.supervisor(1)
+    feed(call, m.SuperviseAsked(ear, OVER_TRUNK, mode, "ops"))
+    assert list(legs_of(call)) == []
+    feed(call, m.LegEntered(ear), m.LegJoined(ear))
+    assert list(legs_of(call)) == [(ear, "main")]
+    found = adopted(config(FULL), call.plan.call, kept(call, frozenset({CALLER, ear})), NOW)
+    assert found is not None
+    assert list(legs_of(found.call)) == [(ear, "main")]
+    over = caps.inputs_of(found.call, dict(legs_of(found.call)), lambda _: "trunks.main.minutes_per_day")
+    taken = m.WrapUpDue("trunks.main.minutes_per_day")
+    assert over == [taken if mode == "take_over" else m.SupervisionEnded("system: trunks.main.minutes_per_day")]
+
+
 # ---------------------------------------------------------------- the caps of a day
 
 
