@@ -5,13 +5,14 @@ file with any error changes nothing. What stands in environment variables is as 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import structlog
 
 from controller.api.access import Doorkeeper
 from controller.config import Config
+from controller.config_api import Token
 from controller.config_errors import ConfigErrors
 
 log = structlog.get_logger()
@@ -46,7 +47,7 @@ class ConfigReload:
                 log.warning("the config file has changes that count after a restart only", keys=waiting)
             if (before.api.tokens, before.api.rate) == (fresh.api.tokens, fresh.api.rate):
                 return "same"
-            return self._exchange()
+            return self._exchange({each.name: each for each in before.api.tokens})
 
     def _refuse(self, errors: ConfigErrors) -> None:
         log.error("the config file has errors: nothing was changed", file=errors.source, errors=len(errors.errors))
@@ -55,12 +56,19 @@ class ConfigReload:
                 "in the config file", key=each.path or "(the file)", line=each.line, wrong=each.message, fix=each.hint
             )
 
-    def _exchange(self) -> Literal["changed"]:
-        keeper, was = self._doorkeeper, {name for name, _ in self._doorkeeper.credentials}
+    def _exchange(self, was: Mapping[str, Token]) -> Literal["changed"]:
+        keeper, are = self._doorkeeper, {each.name: each for each in self._config.api.tokens}
+        old = dict(keeper.credentials)
         keeper.replace(self._config.api.tokens, self._config.api.rate)
-        ended = keeper.sessions.keep(keeper.credentials)
-        are = {name for name, _ in keeper.credentials}
-        told = {"new": sorted(are - was), "gone": sorted(was - are), "sessions_ended": ended}
+        ended, new = keeper.sessions.keep(keeper.credentials), dict(keeper.credentials)
+        both = sorted(was.keys() & are.keys())
+        told = {
+            "new": sorted(are.keys() - was.keys()),
+            "gone": sorted(was.keys() - are.keys()),
+            "other_secret": [name for name in both if old.get(name) != new.get(name)],
+            "other_scopes": [name for name in both if was[name].scopes != are[name].scopes],
+            "sessions_ended": ended,
+        }
         log.warning("the tokens of the config file were read again", tokens=len(are), **told)
         return "changed"
 

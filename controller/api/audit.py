@@ -26,6 +26,7 @@ from controller.api.bodies import Body
 from controller.api.operations import DEED, OPERATION, Asked, Operation
 from controller.api.pace import Bucket
 from controller.api.problems import REQUEST_ID, USER
+from controller.store.cells import fields_in, moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database, StoreError
 from controller.store.tables_api import audit as table
 
@@ -261,4 +262,19 @@ class AuditResources:
     async def list(self, asked: Asked) -> AuditPage:
         rows = await self._trail.page(asked.query)
         more = rows[-1].number if len(rows) == asked.query.limit else None
-        return AuditPage(deeds=tuple(map(DeedAnswer.model_validate, rows)), next=more)
+        return AuditPage(deeds=tuple(map(_told, rows)), next=more)
+
+
+def _told(row: Any) -> DeedAnswer:
+    """A damaged line, too, as far as it can be read."""
+    return DeedAnswer(
+        number=row.number,
+        at=moment_in(row.at) or datetime.fromtimestamp(0, UTC),
+        by=text_in(row.by),
+        operation=text_in(row.operation),
+        call=text_or_none_in(row.call),
+        asked=fields_in(row.asked),
+        status=whole_in(row.status),
+        request_id=text_in(row.request_id),
+        source=text_or_none_in(row.source),
+    )

@@ -97,13 +97,14 @@ class Legs:
         """The trunk of each leg, the call's own included if we have dialled it."""
         return MappingProxyType(self._trunks)
 
-    def ringing(self, origin: Origin, now: float = 0.0) -> Iterator[RingingLeg]:
-        """Those that are being called, or were answered a moment ago, for a call with that origin."""
+    def ringing(self, origin: Origin, now: float = 0.0, caller: str = "") -> Iterator[RingingLeg]:
+        """Those that are being called, or were answered a moment ago, for a call with that origin. `caller`: whom
+        Asterisk shows on a leg without a caller id of its own."""
         just = {channel: target for channel, (target, at) in self._answered.items() if now - at < JUST_ANSWERED}
         for channel, target in (self._ringing | just).items():
-            yield RingingLeg(target.shown, target.caller_id or "", self.origin_of(channel, origin))
+            yield RingingLeg(target.shown, target.caller_id or caller, self.origin_of(channel, origin))
         for channel, to in self._referred.items():
-            yield RingingLeg(to, "", self.origin_of(channel, origin))
+            yield RingingLeg(to, caller, self.origin_of(channel, origin))
 
     def origin_of(self, channel: str, origin: Origin) -> Origin:
         """What a leg carries. Behind the call's own leg is the agent; others are for the people in the call."""
@@ -116,4 +117,4 @@ class Legs:
 
 def all_ringing(calls: "Iterable[CallActor]", now: float) -> Iterator[RingingLeg]:
     for each in calls:
-        yield from each.legs.ringing(each.call.origin, now)
+        yield from each.legs.ringing(each.call.origin, now, each.call.plan.caller or "")

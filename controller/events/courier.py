@@ -32,6 +32,7 @@ AWAY_SECONDS = 2.0
 FAULT_SECONDS = 60.0
 
 NO_RECEIVER = "is no longer in the config"
+DAMAGED = "its row in the store is damaged"
 
 
 def _now() -> datetime:
@@ -119,6 +120,9 @@ class Courier:
             self.wake()
 
     async def _attempt(self, entry: Entry) -> Settled:
+        if entry.damaged:
+            log.error("webhook given up: its row in the store is damaged", number=entry.number)
+            return Settled(entry, GiveUp(DAMAGED), _now())
         receiver = self._receivers.named(entry.receiver, entry.url)
         if receiver is None:
             return Settled(entry, GiveUp(NO_RECEIVER), _now())

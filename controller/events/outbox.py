@@ -5,9 +5,10 @@ becomes due in the same transaction that delivers it or gives it up. So order an
 Each method is one short transaction, and raises StoreError. What is delivered is deleted.
 """
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, select, tuple_, update
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.events.patience import Again, Done, GiveUp
 from controller.events.receivers import OF_CALL
+from controller.store.cells import moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database
 from controller.store.tables_events import webhook_outbox as table
 from controller.store.tables_outbound import outbound_calls
@@ -23,6 +25,8 @@ Lane = tuple[str, str]
 """Receiver and call."""
 
 LONGEST_REASON = 200
+EPOCH = datetime.fromtimestamp(0, UTC)
+"""In place of a moment that can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Entry:
     body: bytes = field(repr=False)
     since: datetime
     attempts: int
+    damaged: bool = False
+    """Its row can't be read as it was written."""
 
     @property
     def lane(self) -> Lane:
@@ -112,7 +118,9 @@ class Outbox:
                 await connection.execute(delete(table).where(table.c.number.in_(done)))
             for each in settled:
                 await _settle(connection, each)
-            if free:
+            if any(each.entry.damaged for each in settled):
+                await _promote(connection, None, now)  # nobody knows what waits behind it
+            elif free:
                 await _promote(connection, free, now)
             for told in (each for each in ops if isinstance(each, Told)):
                 await _unmark(connection, told)
@@ -192,10 +200,11 @@ async def _unmark(connection: AsyncConnection, told: Told) -> None:
     await connection.execute(update(outbound_calls).where(outbound_calls.c.id == told.call, same).values(untold=False))
 
 
-async def _promote(connection: AsyncConnection, lanes: Collection[Lane], now: datetime) -> None:
-    """The first living entry of each lane becomes due, if it was behind another one."""
-    these = tuple_(table.c.receiver, table.c.call).in_(list(lanes))
-    alive = select(func.min(table.c.number)).where(these, table.c.dead_at.is_(None))
+async def _promote(connection: AsyncConnection, lanes: Collection[Lane] | None, now: datetime) -> None:
+    """The first living entry of each lane becomes due, if it was behind another one. `lanes` None: of all."""
+    alive = select(func.min(table.c.number)).where(table.c.dead_at.is_(None))
+    if lanes is not None:
+        alive = alive.where(tuple_(table.c.receiver, table.c.call).in_(list(lanes)))
     first = table.c.number.in_(alive.group_by(table.c.receiver, table.c.call))
     await connection.execute(update(table).where(first, table.c.due_at.is_(None)).values(due_at=now))
 
@@ -221,18 +230,32 @@ def _row(draft: Draft) -> dict[str, Any]:
 
 
 def _entry(row: Row[Any]) -> Entry:
-    return Entry(row.number, row.event, row.call, row.receiver, row.url, row.body.encode(), row.since, row.attempts)
+    """One that is damaged is given up, and what waits behind it goes on."""
+    body, attempts, since = text_in(row.body).encode(errors="replace"), whole_in(row.attempts), moment_in(row.since)
+    names = text_in(row.event), text_in(row.call), text_in(row.receiver), text_or_none_in(row.url)
+    as_written = since is not None and attempts == row.attempts and body.startswith(b"{") and _is_json(body)
+    sound = as_written and names == (row.event, row.call, row.receiver, row.url) and names[0].isprintable()
+    return Entry(row.number, *names, body, since or EPOCH, attempts, damaged=not sound)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _letter(row: Row[Any]) -> DeadLetter:
+    """A damaged one, too, as far as it can be read: who looks can discard it."""
     return DeadLetter(
         row.number,
-        row.event,
-        row.type,
-        row.call,
-        row.receiver,
-        row.accepted_at,
-        row.dead_at,
-        row.attempts,
-        row.reason or "",
+        text_in(row.event),
+        text_in(row.type),
+        text_in(row.call),
+        text_in(row.receiver),
+        moment_in(row.accepted_at, row.since, row.dead_at) or EPOCH,
+        moment_in(row.dead_at, row.since, row.accepted_at) or EPOCH,
+        whole_in(row.attempts),
+        text_in(row.reason),
     )

@@ -1,7 +1,12 @@
 """Calls that are sent back to us end after a few hops, two agents do not talk, and a transferred call ends."""
 
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -9,6 +14,7 @@ from demo.realtime import ToneBrain
 from demo.sound import has_tone
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
+from tests.e2e.test_hostile_callers import raw_caller
 from tests.e2e.test_inbound import GREETING, greeted
 
 OURSELVES = {"allow": [r"[0-9]{4,15}", r"sip:[0-9]+@127\.0\.0\.1:[0-9]{4,5}"]}
@@ -53,3 +59,93 @@ async def test_two_agents_and_the_longest_transfer(asterisk: Asterisk, tmp_path:
             await phone.wait("left", timeout=15)
             shown = await running.ended(call)
             assert (shown["outcome"], shown["ended_by"], shown["detail"]) == ("answered", "system", "transfer.max_s")
+
+
+ONE_CALL = {"max_calls": 1}
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "after a wait"])
+async def test_who_is_sent_into_a_dialplan_that_leads_back_is_not_sent_for_ever(
+    asterisk: Asterisk, tmp_path: Path, waits: bool
+) -> None:
+    back = {"context": "5001@from-trunk"}
+    steps = [{"wait": {"max_wait_s": 1}}, back] if waits else [back]
+    more = {"transfer": {"contexts": {"from-trunk": {"extensions": ["5001"]}}}}
+    routes = [{"to": "*", "agent": "reception", "overflow": steps}]
+    async with (
+        house(asterisk, tmp_path, ToneBrain([GREETING]), agent=ONE_CALL, routes=routes, more=more) as running,
+        running.caller("5001") as first,
+    ):
+        await greeted(first)
+        async with running.caller("5001") as second:
+            await second.wait("left", "refused", timeout=30)
+            await asyncio.sleep(0.5)
+            lines = [str(line["event"]) for line in running.service.lines]
+            if waits:
+                calls = (await running.api("GET", "/v1/calls"))["calls"]
+                circle = [each for each in calls if "circle" in (each["detail"] or "")]
+                assert (len(calls), len(circle)) == (6, 1)
+            else:
+                assert lines.count("no room: the dialplan goes on") == 4
+        await first.hang_up()
+        await running.ended(await running.call_id())
+
+
+async def test_the_header_of_a_caller_is_data(asterisk: Asterisk, tmp_path: Path) -> None:
+    """Asterisk evaluates the expression that reads it, and not what it reads."""
+    async with (
+        house(asterisk, tmp_path, ToneBrain([GREETING])) as running,
+        raw_caller(asterisk.sip_port) as raw,
+    ):
+        for number, text in enumerate((b"${LEN(123456789)}", b"${EVAL(9)}|9", b"9|9", b"9" * 3000, b"\xff;agent")):
+            raw.headers = (b"X-Voiceai-Hops: " + text,)
+            call = uuid4().hex
+            raw.send("INVITE", "5001", b'"Bob"', call)
+            answer = await raw.final(call)
+            assert answer.startswith(b"SIP/2.0 200"), (text, answer[:60])
+            tag = re.search(rb"\r\nTo: [^\r]*(;tag=[^\r;]+)", answer)
+            assert tag is not None
+            raw.send("ACK", "5001", b'"Bob"', call, tag[1].decode())
+            raw.send("BYE", "5001", b'"Bob"', call, tag[1].decode())
+            ours = str((await running.service.logged("call arrived", nth=number + 1))["call"])
+            assert (await running.ended(ours))["outcome"] == "answered"
+
+
+@asynccontextmanager
+async def exchange(asterisk: Asterisk) -> AsyncIterator[str]:
+    """A dialplan that answers first, and then dials us anew, without what a channel of ours carries."""
+    back = f"Dial(PJSIP/trunk/sip:5001@127.0.0.1:{asterisk.sip_port})"
+    for number, does in enumerate(("Answer()", "Wait(0.3)", back), 1):
+        asterisk.rx(f"dialplan add extension 7001,{number},{does} into test-targets")
+    try:
+        yield "7001@test-targets"
+    finally:
+        asterisk.rx("dialplan remove extension 7001@test-targets")
+
+
+async def test_an_agent_is_known_behind_an_exchange_that_answers_first(asterisk: Asterisk, tmp_path: Path) -> None:
+    line = {**OURSELVES, "endpoint": "Local/{number}@test-targets"}
+    async with (
+        exchange(asterisk),
+        house(asterisk, tmp_path, lambda: ToneBrain([GREETING]), trunk=line) as running,
+    ):
+        placed = await running.api("POST", "/v1/calls", to="7001")
+        refused = await running.call_id()
+        assert "two agents" in (await running.ended(refused))["detail"]
+        await running.ended(placed["id"], timeout=20)
+
+
+async def test_a_circle_over_an_exchange_that_answers_first_ends(asterisk: Asterisk, tmp_path: Path) -> None:
+    keys: dict[str, Any] = {
+        "agent": {"on_ai_failure": [{"transfer": "7001@test-targets"}, "hang_up"]},
+        "more": {"transfer": {"contexts": {"test-targets": {"extensions": ["7001"]}}}},
+    }
+    async with (
+        exchange(asterisk),
+        house(asterisk, tmp_path, ToneBrain([GREETING]), trunk=OURSELVES, api_key="sk-wrong", **keys) as running,
+        running.caller("5001") as phone,
+    ):
+        await phone.wait("left", timeout=20)
+        calls = (await running.api("GET", "/v1/calls"))["calls"]
+        assert len(calls) == 5
+        assert sum("circle" in (each["detail"] or "") for each in calls) == 1

@@ -61,6 +61,17 @@ async def test_a_token_that_is_gone_opens_nothing_and_a_new_one_does(rig: Rig) -
     assert await rig.reload.run() == "same"
 
 
+async def test_a_name_with_another_secret_or_other_scopes_is_told(rig: Rig) -> None:
+    other = "ada-Hunter2-9876543210"
+    rig.write(token("ada", other), token("ben", BEN, "call"))
+    with capture_logs() as logs:
+        assert await rig.reload.run() == "changed"
+    assert [rig.known(each) for each in (ADA, other, BEN)] == [False, True, True]
+    told = {name: logs[0][name] for name in ("new", "gone", "other_secret", "other_scopes")}
+    assert told == {"new": [], "gone": [], "other_secret": ["ada"], "other_scopes": ["ben"]}
+    assert "Hunter2" not in str(logs)
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -94,6 +94,10 @@ def test_whom_the_far_end_is_asked_to_call_is_compared_until_it_has_said_what_ca
     legs = Legs("own", Unlimited())
     legs.refer("refer-1", None, "sip:5001@127.0.0.1:5060")
     assert loops.recognised("5001", "+49171555", legs.ringing(Origin(2))) == Origin(3)
+    legs.dial("target", m.Target("Local/7001@x", "7001@x"))
+    same = legs.ringing(Origin(2), 0.0, "+49171555")
+    assert loops.recognised("5001", "0171555", same) == Origin(3), "who calls again, or is called by nobody else"
+    legs.over("target")
     legs.happened(m.LegReturned("own", "SUCCESS", 200))
     assert list(legs.ringing(Origin(2))) == []
 
