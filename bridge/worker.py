@@ -26,7 +26,7 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract, notify, priority
 from bridge import log as logs
-from bridge.audiosocket.server import AudioSocketServer
+from bridge.audiosocket.server import AudioSocketServer, CantListen
 from bridge.clock import Ticker
 from bridge.counts import Counts, Now
 from bridge.diskthread import DiskThread
@@ -307,8 +307,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     try:
         run(serve(options, token))
-    except OSError as fault:
+    except CantListen as fault:
         log.error("worker can't listen", listen=options.listen, fault=str(fault))
+        return 1
+    except OSError as fault:
+        log.error("worker can't go on", fault=str(fault))
         return 1
     return 0
 

@@ -67,6 +67,7 @@ def serve(
 
     Exit status 4: another controller runs on the same store or serves the same Stasis app; nothing was touched.
     """
+    from controller.api.listening import CantListen
     from controller.app import EXIT_RUNNING
     from controller.app import serve as run
     from controller.instance import AlreadyRunning
@@ -82,9 +83,12 @@ def serve(
     except StoreError as error:
         err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
         status = 1
-    except OSError as error:
+    except CantListen as error:
         told = f"voiceai can't listen on {loaded.api.listen}: {error.strerror}. Change `api.listen`."
         err.print(told, markup=False, highlight=False, soft_wrap=True)
+        status = 1
+    except OSError as error:
+        err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
         status = 1
     raise typer.Exit(status)
 

@@ -23,7 +23,7 @@ import structlog
 from bridge.audiosocket.leg import Leg, Sink
 from bridge.clock import Ticker
 
-__all__ = ["AudioSocketServer", "Leg", "NoFreePort", "Sink"]
+__all__ = ["AudioSocketServer", "CantListen", "Leg", "NoFreePort", "Sink"]
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 HANDSHAKE_TIMEOUT = 1.0
@@ -52,7 +52,11 @@ RATE_FIX = (
 log = structlog.get_logger(__name__)
 
 
-class NoFreePort(OSError):
+class CantListen(OSError):
+    """The host is not ours, or unknown."""
+
+
+class NoFreePort(CantListen):
     """None of the ports could be listened on."""
 
 
@@ -110,7 +114,7 @@ class AudioSocketServer:
     async def start(self, host: str, ports: Iterable[int]) -> tuple[str, int]:
         """Listen on the first free port; 0 lets the system choose. Returns (host, port) as bound.
 
-        Raises NoFreePort when all are taken, OSError for a host that is not ours.
+        Raises NoFreePort when all are taken, CantListen for a host that is not ours.
         """
         ports = list(ports)
         for port in ports:
@@ -118,7 +122,7 @@ class AudioSocketServer:
                 self._server = await asyncio.get_running_loop().create_server(self._leg, host, port, backlog=BACKLOG)
             except OSError as fault:
                 if fault.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    raise
+                    raise CantListen(fault.errno, fault.strerror or str(fault)) from fault
                 continue
             bound: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
             log.info("listening for AudioSocket", host=bound[0], port=bound[1])

@@ -23,6 +23,10 @@ AT_ONCE = 32
 TOLD_EVERY = 30.0  # seconds
 
 
+class CantListen(OSError):
+    """The address is taken, not ours, or unknown."""
+
+
 class _OutOfFiles(logging.Filter):
     """For asyncio's log: it tells of each attempt to accept a connection without a file for it."""
 
@@ -54,7 +58,14 @@ async def serve(
 
 
 async def listen(host: str, port: int) -> list[socket.socket]:
-    """One for each address of `host`. Raises OSError where one is taken; then none is kept."""
+    """One for each address of `host`. Raises CantListen where one is taken; then none is kept."""
+    try:
+        return await _listen(host, port)
+    except OSError as error:
+        raise CantListen(error.errno, error.strerror or str(error)) from error
+
+
+async def _listen(host: str, port: int) -> list[socket.socket]:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []

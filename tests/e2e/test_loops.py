@@ -112,13 +112,14 @@ async def test_the_header_of_a_caller_is_data(asterisk: Asterisk, tmp_path: Path
 
 
 @asynccontextmanager
-async def exchange(asterisk: Asterisk) -> AsyncIterator[str]:
-    """A dialplan that answers first, and then dials us anew, without what a channel of ours carries."""
+async def exchange(asterisk: Asterisk, shows: str = "${CALLERID(num)}") -> AsyncIterator[None]:
+    """A dialplan that answers first, and then dials us anew, without what a channel of ours carries. `shows`: as whom
+    it calls, which is as a rule the one who has called it."""
     back = f"Dial(PJSIP/trunk/sip:5001@127.0.0.1:{asterisk.sip_port})"
-    for number, does in enumerate(("Answer()", "Wait(0.3)", back), 1):
+    for number, does in enumerate(("Answer()", "Wait(0.3)", f"Set(CALLERID(num)={shows})", back), 1):
         asterisk.rx(f"dialplan add extension 7001,{number},{does} into test-targets")
     try:
-        yield "7001@test-targets"
+        yield
     finally:
         asterisk.rx("dialplan remove extension 7001@test-targets")
 
@@ -126,7 +127,7 @@ async def exchange(asterisk: Asterisk) -> AsyncIterator[str]:
 async def test_an_agent_is_known_behind_an_exchange_that_answers_first(asterisk: Asterisk, tmp_path: Path) -> None:
     line = {**OURSELVES, "endpoint": "Local/{number}@test-targets"}
     async with (
-        exchange(asterisk),
+        exchange(asterisk, "+493055501"),
         house(asterisk, tmp_path, lambda: ToneBrain([GREETING]), trunk=line) as running,
     ):
         placed = await running.api("POST", "/v1/calls", to="7001")
