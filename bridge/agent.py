@@ -14,7 +14,7 @@ from bridge.outage import Outage
 from bridge.playout import Playout
 from bridge.realtime import events
 from bridge.recent_ids import RecentIds
-from bridge.responses import Responses, Wish
+from bridge.responses import DOUBT_S, Responses, Wish
 from bridge.setbacks import Setbacks
 from bridge.tail import Tail
 from bridge.tools import ToolCalls
@@ -115,7 +115,8 @@ class Agent:
         interrupted = self._responses.is_muted(done.response_id) and not stuck
         if not self._responses.done(done.response_id, failed=done.status == "failed"):
             return
-        last = self._responses.granted is not None and self._responses.granted is self._farewell.wish
+        asked = self._responses.granted is not None
+        last = asked and self._responses.granted is self._farewell.wish
         if done.status in ("incomplete", "failed"):
             self._utterances.broken_off(done.response_id)
         said = self._utterances.words_of(done.response_id)
@@ -126,6 +127,9 @@ class Agent:
         elif done.status == "incomplete":
             rest = self._setbacks.incomplete(done, "" if interrupted else said)
         elif stuck or not (interrupted or done.status == "cancelled"):
+            self._setbacks.check(done.response_id)
+        elif not (interrupted or self._turns.callers or done.response_id in self._setbacks.productive) and asked:
+            self._responses.back_off(DOUBT_S)  # we did not cancel it; perhaps the server has just heard the caller
             self._setbacks.check(done.response_id)
         if done.response_id in self._remote:
             self._remote.discard(done.response_id)

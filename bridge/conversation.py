@@ -235,7 +235,7 @@ class Conversation:
             case events.CallerIdle():
                 self._idle.server_prompted()
             case events.McpFailed():
-                self._mcp_failed(what, now)
+                self._mcp_failed(what, now, what.label)
             case events.RemoteTool(over):
                 self._agent.remote_tool(over=over, now=now)
             case ToolAnswered(call_id, output, respond):
@@ -297,6 +297,8 @@ class Conversation:
             self._caller.stop_missed(now)
         self.meter.transcription(heard.usage)
         text = heard.transcript.strip()
+        if not text:
+            self.turns.was_noise(heard.item_id)
         self.doubts.transcribed(heard.item_id, text)
         self._caller.said(heard.item_id, text, now)
 
@@ -325,7 +327,7 @@ class Conversation:
     def _not_transcribed(self, failed: events.TranscriptionFailed, now: float) -> None:
         if self.turns.written_down(failed.item_id):
             self._caller.stop_missed(now)
-        why = f"{without_quotes(failed.message)}; {TRANSCRIPTION_HINT}"
+        why = f"{without_quotes(failed.message) or 'no message'}; {TRANSCRIPTION_HINT}"
         self.warnings.warn("transcription_failed", (failed.code, failed.type), why)
         self._caller.not_transcribed(failed.item_id, now)
 

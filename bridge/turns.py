@@ -118,6 +118,11 @@ class Turns:
         """All the words of a turn have come. Whether it is one whose end the server has not told."""
         return self.speaking and bool(item_id) and item_id == self._item
 
+    def was_noise(self, item_id: str) -> None:
+        """Nothing was said in this turn."""
+        if item_id == self._stopped_item:
+            self._stopped_item = ""
+
     def answered(self) -> None:
         """A response has begun."""
         self.answer_due = False

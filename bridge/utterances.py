@@ -31,7 +31,7 @@ FASTER = 2.5
 BROKEN_OFF_MS = SPOKEN_MS / 2
 """The same as `FASTEST_MS`, where the server stopped in the middle: of words and sound there is seldom as much."""
 SLACK_MS = 500
-WORDS_S = 2.0
+WORDS_S = 5.0
 """Words may come so long after the response is over."""
 WORDLESS_MS = 300
 """An interrupted item of which so much was heard has words."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.realtime import fields
+from bridge.realtime.event_names import ALIASES, IGNORED_PREFIXES
 from bridge.realtime.fields import LONGEST_ID, Wrong, code_of, id_of, needed, number_of, object_of, piece_of, text_of
 from bridge.realtime.session_differences import Difference
 from bridge.realtime.session_values import Values, values_of
@@ -88,6 +89,7 @@ class McpFailed:
 
     item_id: str
     call: bool
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,34 +238,7 @@ Event = (
     | Malformed
 )
 
-_ALIASES = {
-    "response.audio.delta": "response.output_audio.delta",
-    "response.audio.done": "response.output_audio.done",
-    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
-    "response.audio_transcript.done": "response.output_audio_transcript.done",
-    "response.text.delta": "response.output_text.delta",
-    "response.text.done": "response.output_text.done",
-    "response.cancelled": "response.done",
-    "mcp_call.failed": "response.mcp_call.failed",
-    "mcp_call.completed": "response.mcp_call.completed",
-    "mcp_call.in_progress": "response.mcp_call.in_progress",
-    "conversation.item.created": "conversation.item.added",
-}
-
 MOST_COMMAS = 100_000  # in one frame: some 10 ms of decoding, for which all calls of the worker wait
-
-_IGNORED_PREFIXES = (
-    "conversation.created",
-    "conversation.item.",
-    "input_audio_buffer.",
-    "mcp_list_tools.",
-    "output_audio_buffer.",
-    "rate_limits.updated",
-    "response.content_part.",
-    "response.function_call_arguments.",  # output_item.done says the same, and only once it is whole
-    "response.mcp_call",
-    "response.output_text.",
-)
 
 
 def base64(pcm: bytes) -> bytes:
@@ -283,10 +258,10 @@ def parse(frame: str | bytes) -> Event:
     if not isinstance(kind, str):
         return Malformed("", "not an object with a type")
     kind = well_formed(kind[:LONGEST_ID])
-    name = _ALIASES.get(kind, kind)
+    name = ALIASES.get(kind, kind)
     build = _BUILDERS.get(name)
     if build is None:
-        return Ignored(name) if name.startswith(_IGNORED_PREFIXES) else Unknown(name)
+        return Ignored(name) if name.startswith(IGNORED_PREFIXES) else Unknown(name)
     try:
         return build(raw)
     except Wrong as wrong:
@@ -310,6 +285,19 @@ def _item_added(raw: dict[str, Any]) -> Event:
     if not id_of(item, "type").startswith("mcp_"):
         return Ignored("response.output_item.added")
     return ItemAdded(needed(item, "id"), id_of(item, "server_label"))
+
+
+def _conversation_item(raw: dict[str, Any]) -> Event:
+    item = object_of(raw, "item")
+    kind, label = id_of(item, "type"), id_of(item, "server_label")
+    if kind in ("mcp_call", "mcp_list_tools") and _status(item) == "failed":
+        return McpFailed(id_of(item, "id"), kind == "mcp_call", label)
+    added = not str(raw.get("type")).endswith(".done")
+    return ItemAdded(needed(item, "id"), label) if added else Ignored("conversation.item.done")
+
+
+def _status(item: Mapping[str, Any]) -> str:
+    return "failed" if item.get("error") else id_of(item, "status")
 
 
 def _error(raw: dict[str, Any]) -> Event:
@@ -344,7 +332,7 @@ def _item_done(raw: dict[str, Any]) -> Event:
         response_id=needed(raw, "response_id"),
         item_id=id_of(item, "id"),
         kind=id_of(item, "type"),
-        status="failed" if item.get("error") else id_of(item, "status"),
+        status=_status(item),
         label=id_of(item, "server_label"),
         call_id=id_of(item, "call_id"),
         name=id_of(item, "name"),
@@ -375,9 +363,8 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "response.mcp_call.completed": lambda _: RemoteTool(over=True),
     "response.mcp_call.failed": lambda raw: McpFailed(id_of(raw, "item_id"), call=True),
     "mcp_list_tools.failed": lambda raw: McpFailed(id_of(raw, "item_id"), call=False),
-    "conversation.item.added": lambda raw: ItemAdded(
-        needed(object_of(raw, "item"), "id"), id_of(object_of(raw, "item"), "server_label")
-    ),
+    "conversation.item.added": _conversation_item,
+    "conversation.item.done": _conversation_item,
     "conversation.item.input_audio_transcription.completed": _caller_transcribed,
     "conversation.item.input_audio_transcription.failed": lambda raw: TranscriptionFailed(
         id_of(raw, "item_id"), *(code_of(object_of(raw, "error"), key) for key in ("code", "type", "message"))

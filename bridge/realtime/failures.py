@@ -131,7 +131,7 @@ def without_quotes(message: str) -> str:
 
 def from_codes(code: str, kind: str, message: str) -> ProviderError:
     """An `error` event, or the error of a failed response. Account trouble is told by either code or type."""
-    words = f"{code or kind}: {without_quotes(message)[:MOST_WORDS]}"
+    words = f"{code or kind or 'an error without a code'}: {without_quotes(message)[:MOST_WORDS] or 'no message'}"
     if code in _ACCOUNT_CODES or kind in _ACCOUNT_CODES:
         return AccountRefused(words)
     if code in _RATE_CODES or kind in _RATE_CODES or is_rate_limit(f"{_words(code)} {_words(kind)}"):

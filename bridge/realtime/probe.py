@@ -48,6 +48,7 @@ async def probe(spec: SessionSpec, timeout: float) -> Probe:
 async def _mcp_failures(client: RealtimeClient, servers: int) -> tuple[str, ...]:
     labels: dict[str, str] = {}
     failed: list[str] = []
+    told_of: set[str] = set()
     listed = 0
     told = asyncio.Event()
 
@@ -56,8 +57,9 @@ async def _mcp_failures(client: RealtimeClient, servers: int) -> tuple[str, ...]
         match event:
             case events.ItemAdded(item_id, label):
                 labels[item_id] = label
-            case events.McpFailed(item_id, call=False):
-                failed.append(labels.get(item_id) or "?")
+            case events.McpFailed(item_id, False, label) if not item_id or item_id not in told_of:
+                told_of.add(item_id)
+                failed.append(label or labels.get(item_id) or "?")
             case events.Ignored("mcp_list_tools.completed"):
                 listed += 1
         if listed + len(failed) >= servers:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bridge import contract
 from bridge.contract import Said, ToolCalled
 from bridge.memory import Memory
-from bridge.realtime import events
+from bridge.realtime import event_names, events
 from bridge.realtime.fields import LONGEST_TEXT
 from bridge.strict_json import MOST_CHARACTERS, well_formed
 from tests.unit.bridge.stage import Stage
@@ -21,7 +21,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
-KINDS = (*events._BUILDERS, *events._ALIASES, "response.content_part.added", "never.heard.of", "\ud83d")
+KINDS = (*events._BUILDERS, *event_names.ALIASES, "response.content_part.added", "never.heard.of", "\ud83d")
 PARTS = {"session": JSON, "response": JSON, "item": JSON, "error": JSON, "usage": JSON, "part": JSON}
 NAMES = (
     "item_id",

@@ -165,7 +165,7 @@ def test_many_warnings_of_one_kind_become_a_total() -> None:
     for number in range(12):
         stage.caller_turn()
         stopped(stage, number, "It is")
-        stage.feed(events.ResponseCreated(f"x{number}"), events.ResponseDone(f"x{number}", "cancelled"))
+        stage.reply(f"x{number}", f"y{number}", 100, "nine.")
     stage.feed(Closing())
     assert [each.times for each in stage.told_of(AiWarning)] == [1, 1, 1, 1, 1, 7]
 
@@ -325,3 +325,33 @@ def test_the_end_of_a_response_that_nobody_has_seen_ends_no_other_one(status: st
     stage.play(1500)
     assert [text.count("Bye now.") for text in instructions(stage)] == [1]
     assert [each.why for each in stage.told_of(Finished)] == ["idle"]
+
+
+@pytest.mark.parametrize("opening", ["consent", "greeting"])
+def test_first_words_that_the_server_cancels_by_itself_are_said(opening: str) -> None:
+    stage = Stage(**{opening: "Hello there."})
+    stage.feed(Greet(), events.ResponseCreated("r1"), events.ResponseDone("r1", "cancelled", "client_cancelled"))
+    stage.wait(1)
+    assert [text.count("Hello there.") for text in instructions(stage)] == [1, 1]
+    stage.reply("r2", "i2", 800, "Hello there.")
+    stage.play(1000)
+    assert len(stage.creates) == 2
+
+
+def test_a_response_cancelled_for_a_caller_who_is_told_of_later_is_not_asked_for_again() -> None:
+    stage = Stage()
+    stage.caller_turn()
+    stage.wait(5)
+    stage.feed(events.ResponseCreated("r1"), events.ResponseDone("r1", "cancelled", "turn_detected"))
+    stage.feed(events.SpeechStarted("u2", 0))
+    stage.wait(2)
+    stage.feed(events.SpeechStopped("u2", 0))
+    stage.reply("r2", "i2", 200, "Yes.")
+    stage.wait(20)
+    assert len(stage.creates) == 1
+
+
+def test_a_failure_without_a_word_is_told_in_words() -> None:
+    stage = Stage()
+    stage.feed(events.ResponseCreated("r1"), events.ResponseDone("r1", "failed"))
+    assert [each.detail for each in stage.told_of(AiWarning)] == ["an error without a code: no message"]

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from bridge.ai_warnings import EACH
 from bridge.contract import AiWarning, McpServer
 from bridge.conversation import MOST_MCP_ITEMS
@@ -52,6 +54,18 @@ def test_each_failure_is_told_once_however_many_events_tell_it() -> None:
     ]
     stage.wait(ANSWER_S)
     assert len(stage.creates) == 1  # the model goes on
+
+
+@pytest.mark.parametrize("moment", ["added", "created", "done"])
+@pytest.mark.parametrize(("kind", "told"), [("mcp_list_tools", "list_tools_failed"), ("mcp_call", "call_failed")])
+@pytest.mark.parametrize("failed", [{"error": ERROR}, {"error": "no"}, {"status": "failed"}])
+def test_a_failure_that_only_an_item_of_the_conversation_tells(
+    moment: str, kind: str, told: str, failed: dict[str, Any]
+) -> None:
+    stage = Stage(mcp=(server("crm"), server("shop")))
+    whole = {"type": f"conversation.item.{moment}", "item": item("m1", "shop", **failed) | {"type": kind}}
+    stage.feed(events.parse(json.dumps(whole)), events.parse(json.dumps(whole)))
+    assert [(each.kind, each.code) for each in stage.told_of(AiWarning)] == [(f"mcp_{told}", "shop")]
 
 
 def test_thousands_of_items_cost_no_memory() -> None:
