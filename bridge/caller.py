@@ -54,6 +54,7 @@ class Caller:
         """Whether a turn was begun in a consultation, by item."""
         self._ended_at: dict[str, float] = {}
         """When a turn was over of which the text has not come, by item."""
+        self._started = RecentIds()
         self._written = RecentIds()
         """Turns whose text was told."""
         self._failed = RecentIds()
@@ -99,7 +100,9 @@ class Caller:
         """`speech_started`."""
         self._begun_in[item_id] = self._consultation
         self._ended_at.pop(item_id, None)
-        self._written.discard(item_id)
+        if item_id in self._started:
+            self._written.discard(item_id)  # this server has one name for several turns
+        self._started.add(item_id)
         if len(self._begun_in) > UNWRITTEN:
             del self._begun_in[next(iter(self._begun_in))]
         if self._orders.on_hold:

@@ -255,3 +255,12 @@ def test_a_cough_is_no_turn_of_which_the_text_is_missing() -> None:
     for event in stage.told:
         recollection.take(event, make_spec(transcription=Transcription()))
     assert [each.text for each in recollection.turns()] == ["[the caller spoke; no transcript]"]
+
+
+def test_a_turn_whose_text_comes_before_its_beginning_is_told_once() -> None:
+    stage = Stage(transcription=Transcription())
+    stage.feed(events.CallerTranscribed("u1", "yes", {}), events.SpeechStopped("u1", 0))
+    turn(stage, "u1")
+    stage.wait(20)
+    stage.feed(Closing())
+    assert told(stage) == [("caller", "u1", "yes")]
