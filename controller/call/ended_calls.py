@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from controller.call import view
 
 MOST = 1000
-MOST_CHARACTERS = 8_000_000
+MOST_CHARACTERS = 4_000_000
 """A call of an hour has 50,000; a server that makes up words can say a million in one."""
 
 
