@@ -64,7 +64,7 @@ class ConsoleSession(Section):
 
 
 class Connections(Section):
-    """To the API's port; whoever asks nothing makes room for others."""
+    """To the API's port; whoever asks nothing makes room for others. Workers' links have 32 places besides."""
 
     total: int = Field(512, ge=10, le=100_000)
     per_address: int = Field(256, ge=5, le=100_000)
@@ -89,7 +89,8 @@ class Api(Section):
     """How often each token may ask."""
     console_session: ConsoleSession = Field(default_factory=ConsoleSession)
     streams_per_token: int = Field(50, ge=1, le=200)
-    """Event streams that one token may hold open at once; all of them together may be 200, and 100 of who speaks."""
+    """Event streams that one token may hold open at once, and as many downloads; all streams together may be 200, and
+    100 of who speaks."""
     connections: Connections = Field(default_factory=Connections)
     audit_days: float = Field(365.0, gt=0, le=36500)
     """How long it is kept who did what (GET /v1/audit)."""

@@ -5,7 +5,7 @@ import math
 from time import monotonic
 
 import structlog
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode, hdrs, web
 from pydantic import ValidationError
 
 from bridge import contract
@@ -26,7 +26,9 @@ def holder_of(admission: WorkerAdmission, request: web.Request) -> Holder:
         raise web.HTTPTooManyRequests(text="too many wrong link tokens from this address", headers=headers)
     if holder is None:
         log.warning("worker refused: wrong link token", remote=request.remote)
-        raise web.HTTPUnauthorized(text="wrong link token")
+        shown = ', error="invalid_token"' if hdrs.AUTHORIZATION in request.headers else ""  # for the audit log
+        headers = {hdrs.WWW_AUTHENTICATE: f'Bearer realm="voiceai"{shown}'}
+        raise web.HTTPUnauthorized(text="wrong link token", headers=headers)
     return holder
 
 
@@ -50,5 +52,6 @@ async def refuse(
 ) -> web.WebSocketResponse:
     """Tells both sides why."""
     log.error("worker refused", worker=hello.worker, remote=remote, reason=reason)
-    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=reason.encode()[:REASON_BYTES])
+    told = reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")  # no half of a character
+    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=told.encode())
     return socket

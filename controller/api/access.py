@@ -13,7 +13,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -76,7 +76,7 @@ class Doorkeeper:
         self._strangers = Strangers() if strangers is None else strangers
         self.sessions = Sessions() if sessions is None else sessions
         self._most_streams = most_streams
-        self._streams: Counter[str] = Counter()
+        self._streams: Counter[tuple[str, Lasts]] = Counter()
 
     @classmethod
     def of(cls, api: Api, sessions: Sessions) -> "Doorkeeper":
@@ -143,7 +143,7 @@ class Doorkeeper:
                 raise lacking(scopes)
             if lasts == "moment":
                 return await handler(request)
-            with self._streaming(user) if lasts == "stream" else nullcontext():
+            with self._open(user, lasts):
                 return await self._while_allowed(user, request, handler)
 
         return guarded
@@ -155,16 +155,17 @@ class Doorkeeper:
         return next((user for user in self._users if session and user.credential == session.credential), None)
 
     @contextmanager
-    def _streaming(self, user: User) -> Iterator[None]:
-        """Raises Problem 503."""
-        if self._streams[user.name] >= self._most_streams:
-            detail = f"This token has {self._most_streams} streams open (api.streams_per_token)."
+    def _open(self, user: User, lasts: Lasts) -> Iterator[None]:
+        """Raises Problem 503. Whoever takes a download slowly holds a connection as long as a stream does."""
+        mine = user.name, lasts
+        if self._streams[mine] >= self._most_streams:
+            detail = f"This token has {self._most_streams} {lasts}s open (api.streams_per_token)."
             raise Problem("too-many-streams", detail, headers={RETRY_AFTER: "10"})
-        self._streams[user.name] += 1
+        self._streams[mine] += 1
         try:
             yield
         finally:
-            self._streams[user.name] -= 1
+            self._streams[mine] -= 1
 
     async def _while_allowed(self, user: User, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The answer, cut off within `CHECK_SECONDS` after `user` may not ask any more."""

@@ -1,9 +1,9 @@
 """How many connections the API's server has: in total, and by address.
 
 Owns the caps. Where there is no room, a connection without a request under way makes room: of the same address if that
-one has too many, otherwise of the address that has the most. Where all are at work, the new one is closed at once. So
+one has too many, otherwise of the address that has the most. Where all are at work, the new one gets 503 at most. So
 nobody is kept out by connections that ask nothing, or never finish asking. Whoever does not take an answer is let go by
-the kernel.
+the kernel. A few places more are for the links of workers: calls need them, and they come from where proxies are, too.
 """
 
 import asyncio
@@ -13,8 +13,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
+from bridge import contract
+from controller.api.pace import RETRY_AFTER
 from controller.api.strangers import network_of
 from controller.config_api import Connections
 
@@ -23,6 +26,8 @@ log = structlog.get_logger()
 UNTAKEN_SECONDS = 30.0
 """How long an answer may lie in the client's way without anything of it being taken."""
 TELL_EVERY = 60.0
+SPARE = 32
+"""Places besides, in which nothing but the link of a worker may be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,20 @@ class ConnectionCaps:
         self._caps = caps
         self._known: dict[web.RequestHandler, _Known] = {}
         self._count: Counter[str] = Counter()
+        self._spare: dict[web.RequestHandler, asyncio.Transport] = {}
         self._told_at = -TELL_EVERY
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._known) + len(self._spare)
+
+    @web.middleware
+    async def gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The outermost middleware."""
+        if request.protocol not in self._spare or request.path == contract.LINK_PATH:
+            return await handler(request)
+        response = web.Response(status=503, headers={RETRY_AFTER: "5", hdrs.CONNECTION: "close"})
+        response.force_close()
+        return response
 
     def watch(self, server: web.Server) -> None:
         """aiohttp has no other place where a connection is told of before it asks."""
@@ -71,8 +86,16 @@ class ConnectionCaps:
         if room:
             self._known[handler] = _Known(network, transport)
             self._count[network] += 1
+        elif len(self._spare) < SPARE or self._closed_spare():
+            self._spare[handler] = transport
         else:
             transport.abort()
+
+    def _closed_spare(self) -> bool:
+        found = next((each for each in self._spare if not _at_work(each)), None)
+        if found is not None:
+            self._spare.pop(found).abort()
+        return found is not None
 
     def _closed(self, network: str | None) -> bool:
         """Has one that asks nothing made room? `network`: it must be of that one."""
@@ -87,6 +110,7 @@ class ConnectionCaps:
         return True
 
     def _forget(self, handler: web.RequestHandler) -> None:
+        self._spare.pop(handler, None)
         known = self._known.pop(handler, None)
         if known is None:
             return

@@ -93,7 +93,7 @@ class HistoryResources:
             ),
             Operation(
                 *("export_history", "GET", "/v1/history/export", "Calls of the past as a file", self.export),
-                **common | {"query": ExportQuery, "problems": ("store-away",), "audited": "always"},
+                **common | {"query": ExportQuery, "problems": ("store-away", "too-many-streams"), "audited": "always"},
                 media="text/csv",
                 other_media=("application/x-ndjson",),
             ),
@@ -116,7 +116,7 @@ class HistoryResources:
                 *("get_recording", "GET", sound, "The sound of a call", self.sound),
                 **common
                 | {"scopes": ("recordings",), "audited": "always"}
-                | {"query": AttemptQuery, "problems": ("unknown-call", "not-found", "store-away")}
+                | {"query": AttemptQuery, "problems": ("unknown-call", "not-found", "store-away", "too-many-streams")}
                 | {"media": "audio/wav", "also": {HTTPStatus.PARTIAL_CONTENT: None}},
             ),
         )

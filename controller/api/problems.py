@@ -126,7 +126,9 @@ def malformed(detail: str, *errors: Mapping[str, str]) -> Problem:
 def _of_http(answer: web.HTTPException) -> Problem:
     """What aiohttp itself refuses: unknown paths, other methods, too large bodies."""
     kept: dict[str, str] = {
-        name: answer.headers[name] for name in (hdrs.ALLOW, hdrs.RETRY_AFTER) if name in answer.headers
+        name: answer.headers[name]
+        for name in (hdrs.ALLOW, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
+        if name in answer.headers
     }
     match answer.status:
         case HTTPStatus.NOT_FOUND:

@@ -133,6 +133,7 @@ class ApiServer:
         caps: Connections | None = None,
     ) -> None:
         self.connections = ConnectionCaps(caps or Connections())
+        app.middlewares.insert(0, self.connections.gate)
         self._runner = web.AppRunner(
             app,
             access_log=None,

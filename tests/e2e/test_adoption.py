@@ -7,12 +7,16 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from controller.call.reconcile import ORPHAN_GRACE
 from demo.phone import Phone
 from demo.realtime import CallTool, Say, ToneBrain
-from demo.sound import is_tone, tone
+from demo.sound import has_tone, is_tone, tone
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, House, house
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing
@@ -183,4 +187,39 @@ async def test_a_worker_that_dies_meanwhile_is_replaced(asterisk: Asterisk, tmp_
         told: Any = (await running.stand_in.session(1)).client_events("conversation.item.create")
         assert any(REPLY.text in str(each) for each in told), "the new session knows what was said"
         await phone.hang_up()
+        await running.ended(call)
+
+
+@pytest.mark.parametrize("who", ["transferred", "participant", "called"])
+async def test_legs_in_the_dialplan_are_nobodys_orphans(asterisk: Asterisk, tmp_path: Path, who: str) -> None:
+    """Each has two halves, both in our app's list; the next controller knows of one, and hangs up neither."""
+    line = {**SIP_ALLOWED, "endpoint": "Local/{number}@test-targets/n"} if who == "called" else SIP_ALLOWED
+    more = {"transfer": {"contexts": {"test-targets": {"extensions": ["6[0-9]{3}"]}}}}
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(house(asterisk, tmp_path, brain, trunk=line, more=more))
+        phone: Phone | None = None
+        if who == "called":
+            call = str((await running.api("POST", "/v1/calls", to="6001"))["id"])
+            await running.service.logged("call state", call=call, state="talking")
+        else:
+            phone = await stack.enter_async_context(running.caller())
+            await greeted(phone)
+            call = await running.call_id()
+            what = "transfer" if who == "transferred" else "participants"
+            await running.api("POST", f"/v1/calls/{call}/{what}", to="6001@test-targets")
+            await phone.rtp.hears(lambda samples: has_tone(samples, 620))
+        state = "transferred" if who == "transferred" else "talking"
+        await running.service.logged("call state", call=call, state=state)
+        await asyncio.sleep(0.3)  # the book of live calls is written beside the call
+        await running.kill_the_controller()
+        await running.start_again()
+        await adopted(running, call)
+        await asyncio.sleep(ORPHAN_GRACE + 3)
+        assert (await running.api("GET", f"/v1/calls/{call}"))["state"] == state
+        assert not [each for each in running.service.lines if "orphan" in str(each["event"])]
+        if phone is not None:
+            await phone.rtp.hears(lambda samples: has_tone(samples, 620), seconds=1.0)
+            await phone.hang_up()
+        else:
+            await running.api("POST", f"/v1/calls/{call}/hangup")
         await running.ended(call)

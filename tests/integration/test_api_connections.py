@@ -7,13 +7,18 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from bridge import contract
 from controller.api import connections
+from controller.api.access import Doorkeeper
+from controller.api.problems import answer_problems
 from controller.api.server import ApiServer
-from controller.config_api import Connections
+from controller.config_api import Connections, Token
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
@@ -38,7 +43,7 @@ class Rig:
 
     async def answers(self, address: str = "127.0.0.1") -> bool:
         reader = await self.open(HEAD + b"Connection: close\r\n\r\n", address)
-        return await rest(reader) != b""
+        return (await rest(reader)).startswith(b"HTTP/1.1 200")
 
 
 async def rest(reader: asyncio.StreamReader) -> bytes:
@@ -64,6 +69,7 @@ async def rig(total: int = 10, per_address: int = 10) -> AsyncIterator[Rig]:
         return web.Response(text="done")
 
     app.router.add_get("/", quick)
+    app.router.add_get(contract.LINK_PATH, slow)
     app.router.add_get("/slow", slow)
     async with server:
         try:
@@ -92,6 +98,52 @@ async def test_those_at_work_stay_and_a_new_one_is_refused() -> None:
         for reader in working:
             assert b"done" in await asyncio.wait_for(reader.readuntil(b"done"), 10)
         assert await it.answers(), "kept alive, and idle"
+
+
+async def test_the_links_of_workers_have_places_besides() -> None:
+    """They come from this machine, as what a proxy hands on does."""
+    async with rig() as it:
+        for _ in range(10):
+            await it.at_work()
+        for sent in (b"", HEAD, HEAD + b"X: y"):
+            for _ in range(40):
+                await it.open(sent)
+        link = await it.open(HEAD.replace(b"/ ", contract.LINK_PATH.encode() + b" ", 1) + b"\r\n")
+        async with asyncio.timeout(10):
+            await it.begun.acquire()
+        for _ in range(100):
+            await it.open()
+        assert not await it.answers()
+        assert len(it.server.connections) <= 10 + connections.SPARE
+        it.go.set()
+        assert b"done" in await asyncio.wait_for(link.readuntil(b"done"), 10)
+
+
+async def test_one_token_holds_so_many_downloads_too() -> None:
+    go, keeper = asyncio.Event(), Doorkeeper([Token(name="a", token=SecretStr("x"), scopes=("read",))], most_streams=2)
+
+    async def slow(_: web.Request) -> web.Response:
+        await go.wait()
+        return web.Response(text="sound")
+
+    app = web.Application(middlewares=[answer_problems])
+    app.router.add_get("/sound", keeper.let_in(("read",), slow, "download"))
+    app.router.add_get("/live", keeper.let_in(("read",), slow, "stream"))
+    app.router.add_get("/now", keeper.let_in(("read",), slow))
+    headers = {"Authorization": "Bearer x"}
+    async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as it:
+
+        async def ask(path: str) -> int:
+            async with it.get(path, headers=headers) as answer:
+                return answer.status
+
+        asked = [asyncio.create_task(ask(path)) for path in ("/sound", "/live", "/now") for _ in range(2)]
+        while keeper._streams.total() < 4:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        assert [await ask("/sound"), await ask("/live")] == [503, 503]
+        go.set()
+        assert await asyncio.gather(*asked) == [200] * 6
+        assert await ask("/sound") == 200
 
 
 async def test_one_address_has_its_share_and_the_others_have_the_rest() -> None:

@@ -1,0 +1,132 @@
+"""Whoever dials /link with a wrong token or an odd hello: refused in order, told, and nobody else notices."""
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from bridge import contract
+from controller.worker_admission import WorkerAdmission
+from controller.workers import Workers
+from tests.integration.api_stage import stage
+from tests.integration.test_workers_link import TOKEN, Rig, http, join, rig
+
+__all__ = ["http", "rig"]
+
+HELLO: dict[str, Any] = {
+    "type": "hello",
+    "version": contract.VERSION,
+    "worker": "w9",
+    "boot": "b" * 32,
+    "pid": 1,
+    "host": "127.0.0.1",
+    "port": 9092,
+    "capacity": 1,
+    "calls": [],
+}
+ODD: list[Any] = [
+    HELLO | {"host": "é" * 200},
+    HELLO | {"host": "x" + "é" * 200},
+    HELLO | {"host": "127.0.0.1\r\nx"},
+    HELLO | {"host": "\u202e127.0.0.1"},
+    HELLO | {"host": "::ffff:10.0.0.1"},
+    HELLO | {"host": "127.0.0.1%lo"},
+    HELLO | {"host": "0x7f.1"},
+    HELLO | {"worker": "w\n9"},
+    HELLO | {"worker": "\u0000"},
+    HELLO | {"port": 0},
+    HELLO | {"capacity": -1},
+    HELLO | {"capacity": 10**30},
+    HELLO | {"calls": [None]},
+    HELLO | {"calls": "abc"},
+    HELLO | {"more": 1},
+    HELLO | {"version": "5"},
+    [HELLO],
+    {"type": "hello"},
+    None,
+]
+RAW: list[Any] = [
+    "[" * 100_000,
+    '{"type":"hello","host":"\\ud83d"}',
+    b"\xff\xfe",
+    b"",
+    "x" * (3 * contract.MAX_EVENT_BYTES),
+    json.dumps(HELLO | {"calls": ["c" * 1000] * 1000}),
+]
+
+
+@pytest.mark.parametrize("first", [*map(json.dumps, ODD), *RAW[:-1]], ids=lambda first: str(first)[:40])
+async def test_an_odd_hello_is_refused_in_order(rig: Rig, http: aiohttp.ClientSession, first: str | bytes) -> None:
+    """Each close is one that a websocket library can read."""
+    good = await join(rig, http)
+    socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
+    await (socket.send_bytes(first) if isinstance(first, bytes) else socket.send_str(first))
+    async with asyncio.timeout(10):
+        message = await socket.receive()
+    assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED), message
+    assert isinstance(message.extra, str | None)
+    assert [each.name for each in rig.workers.all()] == ["w1"]
+    await rig.workers.tell(rig.workers.all()[0], contract.Retire(seconds=1))
+    assert isinstance(contract.decode_command(await good.receive_str(timeout=10)), contract.Retire)
+
+
+async def test_calls_that_nobody_knows_are_closed_and_cost_nobody_anything(
+    rig: Rig, http: aiohttp.ClientSession
+) -> None:
+    socket = await http.ws_connect(rig.url, headers={"Authorization": f"Bearer {TOKEN}"})
+    await socket.send_str(json.dumps(HELLO | {"calls": [f"c{number}" for number in range(1000)]}))
+    assert isinstance(contract.decode_command(await socket.receive_str(timeout=10)), contract.Welcome)
+    for _ in range(1000):
+        assert isinstance(contract.decode_command(await socket.receive_str(timeout=10)), contract.Close)
+    assert rig.workers.all()[0].calls == set()
+
+
+HEADS: dict[str, bytes] = {
+    "no token": b"",
+    "another kind": b"Authorization: Basic eDp5\r\n",
+    "empty": b"Authorization: Bearer \r\n",
+    "no text": b"Authorization: Bearer \xff\xfe\r\n",
+    "of a name": b"Authorization: Bearer w1:" + b"0" * 64 + b"\r\n",
+    "very long": b"Authorization: Bearer " + b"x" * 7000 + b"\r\n",
+    "twice": b"Authorization: Bearer a\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS.keys())
+async def test_wrong_tokens_are_in_the_audit_log_with_their_address(head: bytes) -> None:
+    from aiohttp import web
+
+    workers = Workers(WorkerAdmission("secret", shared=TOKEN), lambda _: None, lambda _: None)
+    async with stage(web.get(contract.LINK_PATH, workers.endpoint), store=True) as it:
+        assert it.kept is not None
+        reader, writer = await asyncio.open_connection("127.0.0.1", it.port)
+        upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        writer.write(b"GET /link HTTP/1.1\r\nHost: x\r\n" + head + upgrade + key + b"\r\n")
+        async with asyncio.timeout(10):
+            answer = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        assert answer.split()[1] == b"401"
+        assert b'WWW-Authenticate: Bearer realm="voiceai"' in answer
+        await it.kept.trail.drain()
+        async with it.request("GET", "/v1/audit?by=") as told:
+            deeds = (await told.json())["deeds"]
+        wrong = [(each["operation"], each["status"], each["source"]) for each in deeds]
+        assert wrong == ([] if not head else [("/link", 401, "127.0.0.1")])
+        assert "x" * 100 not in str(deeds)
+
+
+async def test_guesses_are_slowed_down(rig: Rig) -> None:
+    url = urlsplit(rig.url)
+    statuses = []
+    for number in range(25):
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        writer.write(f"GET /link HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer w1:{number:064x}\r\n\r\n".encode())
+        async with asyncio.timeout(10):
+            statuses.append((await reader.readline()).split()[1])
+        writer.close()
+    assert statuses[0] == b"401"
+    assert statuses[-1] == b"429"
