@@ -1,15 +1,20 @@
 """A trunk's limits count every leg that is dialled over it, and each line is free again when its channel is gone."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from demo.phone import PhoneError
 from demo.realtime import ToneBrain
-from tests.e2e.conftest import Asterisk
+from demo.sound import has_tone
+from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.test_adoption import adopted
 from tests.e2e.test_inbound import GREETING, greeted
+from tests.e2e.test_supervisor import supervised, watched
 from tests.e2e.test_transfer import TARGET
+from tests.e2e.test_transfer_matrix import id_of
 
 
 async def transfer_that_fails(running: House, call: str, nth: int) -> dict[str, str]:
@@ -83,3 +88,45 @@ async def test_the_minutes_of_the_day_are_used_up_and_stay_so(asterisk: Asterisk
         await running.service.logged("queued calls wait for tomorrow", trunk="main")
         waiting = await running.api("GET", f"/v1/calls/{second['id']}")
         assert (waiting["state"], waiting["queue"]["attempts"]) == ("queued", [])
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["", "by the next controller"])
+async def test_minutes_that_are_used_up_end_what_is_up(asterisk: Asterisk, tmp_path: Path, killed: bool) -> None:
+    """A call without an agent, after a warning tone for both; and whoever only listens, at once."""
+    target_at, ear_at = free_udp_port(), free_udp_port()
+    async with (
+        house(
+            *(asterisk, tmp_path, lambda: ToneBrain([GREETING])),
+            trunk={"minutes_per_day": 0.2, **SIP_ALLOWED},
+            more=watched(ear_at),
+        ) as running,
+        running.callee(target_at) as target,
+        running.callee(ear_at) as ear,
+        running.caller("5001") as moved,
+        running.caller("5002") as heard,
+    ):
+        await greeted(moved)
+        await greeted(heard)
+        one, two = await id_of(running, "5001"), await id_of(running, "5002")
+        await supervised(running, two, ear, "listen")
+        await running.api("POST", f"/v1/calls/{one}/transfer", to=f"sip:t@127.0.0.1:{target_at}")
+        await target.wait("called")
+        await target.command("answer")
+        await running.service.logged("call state", call=one, state="transferred")
+        if killed:
+            await asyncio.sleep(0.3)  # the book of live calls is written beside the call
+            await running.kill_the_controller()
+            await running.start_again()
+            await adopted(running, one)
+        await asyncio.gather(
+            ear.wait("left", timeout=25),
+            moved.rtp.hears(lambda samples: has_tone(samples, 1400, 0.2), timeout=25),
+            target.rtp.hears(lambda samples: has_tone(samples, 1400, 0.2), timeout=25),
+        )
+        shown = await running.api("GET", f"/v1/calls/{two}")
+        assert (shown["state"], shown["supervision"]["state"]) == ("talking", "left")
+        await asyncio.gather(moved.wait("left", timeout=40), target.wait("left", timeout=40))
+        ended = await running.ended(one)
+        assert (ended["ended_by"], ended["detail"]) == ("system", "trunks.<name>.minutes_per_day")
+        await heard.hang_up()
+        await running.ended(two)

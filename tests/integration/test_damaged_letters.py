@@ -16,8 +16,11 @@ from controller.events import patience
 from controller.events.service import Events
 from controller.store.database import Database
 from tests.integration.api_stage import stage
+from tests.integration.test_api_history import past
+from tests.integration.test_records import IDS
 from tests.integration.webhook_rig import begin, end, events, eventually, hook, receiver, say, told_to
 from tests.peers.stores import on_postgresql, store_at
+from tests.unit.controller.views import CALL
 
 OUTBOX = (
     "body=x'ff00'",
@@ -153,3 +156,48 @@ async def test_a_damaged_line_of_the_audit_log_hides_no_other(tmp_path: Path, da
             told = await answered.json()
         assert len(told["deeds"]) == 3
         assert {"r0", "r2"} <= {each["request_id"] for each in told["deeds"]}
+
+
+PAST = (
+    "started_at='never'",
+    "ended_at='never'",
+    "answered_at=x'ff'",
+    "caller=x'ff00'",
+    "callee=CAST(x'ff' AS TEXT)",
+    "outcome=x'ff'",
+    "cost='dear'",
+    "agent=x'ff'",
+    "started_at='9999-12-31 23:59:59', ended_at='0001-01-01 00:00:00'",
+)
+PARTS = ("call_words", "call_turns", "call_tools", "call_legs", "call_usage", "call_recordings", "call_events")
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "cdr"])
+@pytest.mark.parametrize("damage", PAST)
+async def test_an_export_goes_on_behind_a_damaged_call(tmp_path: Path, damage: str, form: str) -> None:
+    async with past(tmp_path) as (it, desk):
+        await done_to(desk.database, f"UPDATE calls SET {damage} WHERE call='{IDS[0]}'")
+        async with it.request("GET", f"/v1/history/export?format={form}") as answered:
+            assert answered.status == 200
+            told = await answered.text()
+    assert CALL in told
+    assert IDS[1] in told
+    assert told.endswith("\n")
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_damaged_part_of_a_call_is_that_call_s_own(tmp_path: Path, part: str) -> None:
+    """Also for a forgetting, and for what is kept no longer."""
+    async with past(tmp_path) as (it, desk):
+        await done_to(
+            desk.database,
+            f"UPDATE {part} SET at='never' WHERE call='{IDS[0]}'"
+            if part != "call_legs"
+            else f"UPDATE call_legs SET began_at='never' WHERE call='{IDS[0]}'",
+        )
+        async with it.request("GET", f"/v1/history/{CALL}") as answered:
+            assert answered.status == 200
+        async with it.request("GET", f"/v1/history/{IDS[0]}") as answered:
+            assert answered.status in (200, 500)
+        async with it.request("GET", "/v1/history") as answered:
+            assert len((await answered.json())["calls"]) == 3
