@@ -22,6 +22,8 @@ from bridge.turns import Turns
 
 UNWRITTEN = 64
 """Turns of which the text may still come."""
+WORDS_S = 5.0
+"""A text is waited for so long before the connection is exchanged."""
 FAILED_S = 2.0
 """After a failure: the text may come all the same."""
 LATE_S = 15.0
@@ -57,6 +59,8 @@ class Caller:
         self._started = RecentIds()
         self._written = RecentIds()
         """Turns whose text was told."""
+        self._awaited: set[str] = set()
+        """Turns whose text is likely to come soon."""
         self._failed = RecentIds()
         """Turns that could not be written down."""
         self._late = RecentIds()
@@ -127,6 +131,18 @@ class Caller:
         self._ended_at[item_id] = now
         while len(self._ended_at) > UNWRITTEN:
             del self._ended_at[next(iter(self._ended_at))]
+        if self._writes and len(self._awaited) < UNWRITTEN:
+            self._awaited.add(item_id)
+            self._out.add(StartTimer(Timer.WORDS, WORDS_S, item_id))
+
+    def line_lost(self) -> None:
+        """Texts that are still to come were to come on it."""
+        self._awaited.clear()
+
+    @property
+    def awaits_words(self) -> bool:
+        """Another connection would not bring them."""
+        return bool(self._awaited)
 
     def is_written(self, item_id: str) -> bool:
         """The text of this turn was told."""
@@ -135,6 +151,7 @@ class Caller:
     def said(self, item_id: str, text: str, now: float) -> None:
         """The text of a turn is known."""
         self._out.add(CancelTimer(Timer.WORDS, item_id))
+        self._awaited.discard(item_id)
         if text and text != NOT_TRANSCRIBED:
             self._written.add(item_id)
         consultation = self._begun_in.pop(item_id, self._consultation)
@@ -161,7 +178,8 @@ class Caller:
             self._out.add(StartTimer(Timer.WORDS, FAILED_S, item_id))
 
     def unwritten(self, item_id: str, now: float) -> None:
-        """The text of a turn that could not be written down has not come since."""
+        """The text of a turn has not come in time; that it could not be written down was told before, or was not."""
+        self._awaited.discard(item_id)
         if item_id in self._failed and item_id in self._ended_at:
             self.said(item_id, NOT_TRANSCRIBED, now)
 

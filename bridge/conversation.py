@@ -156,7 +156,7 @@ class Conversation:
         self.utterances.now = now
         self._on(what, now)
         self.watching = self.interruptions.watching or self.turns.watching or self.greeting.watching
-        self._idle.heed(quiet=self._listening and self.at_rest and self.orders.talking)
+        self._idle.heed(quiet=self._listening and self._quiet and self.orders.talking)
         effects = self._out.take()
         told = sum(isinstance(each, Emit | Note) for each in effects)
         if isinstance(what, events.ServerError):
@@ -253,6 +253,7 @@ class Conversation:
             case LineLost():
                 self.doubts.settle()
                 self._agent.response_over(self.outage.lost())
+                self._caller.line_lost()
             case LineBack(provider, updated, refused):
                 self.meter.provider = provider
                 self.turns.appended.restart()
@@ -264,7 +265,12 @@ class Conversation:
 
     @property
     def at_rest(self) -> bool:
-        """Nobody speaks, nobody is about to, and nothing is open: another server may take over unnoticed."""
+        """All is quiet, and written down: another server may take over unnoticed."""
+        return self._quiet and not (self._caller.awaits_words or self.utterances.awaits_words)
+
+    @property
+    def _quiet(self) -> bool:
+        """Nobody speaks, nobody is about to, and nothing is open."""
         busy = self.turns.callers or self.tools.unsettled or self.greeting.watching or self.closed
         busy = busy or self.farewell.active or self._digits.collecting
         return not busy and self.responses.at_rest and self._playout.idle

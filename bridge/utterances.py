@@ -192,6 +192,11 @@ class Utterances:
                 self._report(utterance)
         self._open.clear()
 
+    @property
+    def awaits_words(self) -> bool:
+        """Another connection would not bring them."""
+        return any(each.waits for each in self._open.values())
+
     def wordless(self, item_id: str) -> None:
         """The words of an item have not come in time."""
         if (utterance := self._open.get(item_id)) and utterance.waits:

@@ -73,20 +73,22 @@ class Recollection:
                 self._tools[event.tool_call] = turn = _Turn("tool", None, event.name, arguments)
                 self._add(turn)
 
-    def said(self, event: Said) -> None:
+    def said(self, event: Said, at: datetime | None = None) -> None:
+        """`at`: when it was over; None: `event.ago_ms` before the last event."""
+        at = self._now - timedelta(milliseconds=event.ago_ms) if at is None else at
         if event.consultation:
             return  # the caller heard nothing of it
         written = event.text != NOT_TRANSCRIBED
         if event.who == "caller":
             self._forget_unheard(event.item)
-            self._add(_Turn("user", event.text if written else UNHEARD, item=event.item), event.ago_ms)
+            self._add(_Turn("user", event.text if written else UNHEARD, item=event.item), at)
         elif event.text:
-            self._add(_Turn("assistant", event.text if written else UNWRITTEN), event.ago_ms)
+            self._add(_Turn("assistant", event.text if written else UNWRITTEN), at)
 
     def _spoke(self, item: str, ago_ms: float, *, written: bool) -> None:
         """A turn of which the transcript never comes, or not yet: until then it is known that the caller spoke."""
         if not written or (item and all(turn.item != item for turn in self._turns)):
-            self._add(_Turn("user", UNHEARD, item=item), round(ago_ms))
+            self._add(_Turn("user", UNHEARD, item=item), self._now - timedelta(milliseconds=ago_ms))
 
     def _forget_unheard(self, item: str) -> None:
         """What was said in this turn is known now."""
@@ -112,9 +114,9 @@ class Recollection:
         else:
             self._add(_Turn("user", KEYS + digit))
 
-    def _add(self, turn: _Turn, ago_ms: int = 0) -> None:
+    def _add(self, turn: _Turn, at: datetime | None = None) -> None:
         """In the order in which it was said, whenever it is told."""
-        turn.at = self._now - timedelta(milliseconds=ago_ms)
+        turn.at = self._now if at is None else at
         later: list[_Turn] = []
         while self._turns and self._turns[-1].at > turn.at:
             later.append(self._turns.pop())

@@ -12,7 +12,7 @@ def recall(kept: Kept, record: Record, recollection: Recollection) -> None:
         record.insert(Utterance(row.at, row.who, row.text, row.interrupted, row.heard_ms, row.consultation))
         if row.who in ("caller", "agent"):
             said = Said(call=row.call, who=row.who, text=row.text, item="", consultation=row.consultation)
-            recollection.said(said)
+            recollection.said(said, row.at)
     for row in kept.parts["call_turns"]:
         record.turns.append(Turn(row.at, row.turn, row.stopped_to_told_ms, row.first_delta_ms, row.first_frame_ms))
     record.turn_count = len(kept.parts["call_turns"])

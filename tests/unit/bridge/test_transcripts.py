@@ -264,3 +264,30 @@ def test_a_turn_whose_text_comes_before_its_beginning_is_told_once() -> None:
     stage.wait(20)
     stage.feed(Closing())
     assert told(stage) == [("caller", "u1", "yes")]
+
+
+def test_a_connection_is_not_exchanged_while_words_are_likely_to_come() -> None:
+    stage = Stage(transcription=Transcription())
+    turn(stage, "u1")
+    stage.reply("r1", "i1", 400, "Yes.")
+    stage.play(600)
+    assert not stage.conversation.at_rest
+    stage.feed(events.CallerTranscribed("u1", "yes", {}))
+    assert stage.conversation.at_rest
+    turn(stage, "u2")
+    stage.reply("r2", "i2", 400)
+    stage.play(600)
+    stage.feed(events.CallerTranscribed("u2", "no", {}))
+    assert not stage.conversation.at_rest
+    stage.feed(events.TranscriptDone("r2", "i2", "No?"))
+    assert stage.conversation.at_rest
+
+
+@pytest.mark.parametrize("how", ["failed", "never"])
+def test_words_that_do_not_come_do_not_keep_a_connection(how: str) -> None:
+    stage = Stage(transcription=Transcription())
+    turn(stage, "u1")
+    stage.reply("r1", "i1", 400)
+    stage.feed(*[failed("u1")] * (how == "failed"))
+    stage.play(6000)
+    assert stage.conversation.at_rest

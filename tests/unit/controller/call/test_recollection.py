@@ -1,9 +1,13 @@
 """What a session that takes a call over is told: as heard, in order, within bounds."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge import contract
 from controller.call.recollection import CHARACTERS, OPEN, TURNS, UNHEARD, Recollection
+from controller.call.record import Record
+from controller.records.history import Kept
+from controller.records.recall import recall
 from tests.unit.controller.call.test_machine import CALL, SPEC
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
@@ -104,3 +108,29 @@ def test_a_late_transcript_stands_where_it_was_said_and_a_missing_one_is_marked(
     for second, event in enumerate([said("agent", "Hello."), missing, said("agent", "It is noon."), late]):
         made.take(event, WRITTEN, AT + timedelta(seconds=second))
     assert [text for _, text in told(made)] == ["Hello.", "what time is it", UNHEARD, "It is noon."]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Of the store."""
+
+    at: datetime
+    who: str
+    text: str
+    call: str = "c1"
+    interrupted: bool = False
+    heard_ms: int | None = None
+    consultation: bool = False
+
+
+def test_what_is_written_down_late_after_a_restart_stands_in_its_place() -> None:
+    now = datetime.now(UTC)
+    words = [Row(now - timedelta(seconds=ago), who, who) for ago, who in [(30, "agent"), (20, "caller"), (3, "agent")]]
+    parts = {"call_words": words, "call_turns": [], "call_usage": []}
+    record, recollection = Record(), Recollection()
+    recall(Kept(call=None, attempts=(), parts=parts), record, recollection)  # type: ignore[arg-type]
+    late = contract.Said(call="c1", who="caller", text="late", item="u2", ago_ms=10_000)
+    record.take(late, now)
+    recollection.take(late, SPEC, now)
+    assert [each.text for each in record.transcript] == ["agent", "caller", "late", "agent"]
+    assert [each.text for each in recollection.turns()] == ["agent", "caller", "late", "agent"]
