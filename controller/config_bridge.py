@@ -23,7 +23,7 @@ class Bridge(Section):
     workers: WorkerCount = "auto"
     """How many to start on this machine; `auto`: one less than there are cores. 0: only workers on other machines."""
     listen: SomeText = "127.0.0.1"
-    """Where the local workers wait for Asterisk's AudioSocket connections, which have no encryption and no password."""
+    """Where the local workers wait for Asterisk's AudioSocket connections, which have no encryption."""
     ports: PortsInRow = Field(default="9092-9099", validate_default=True)
     """Each local worker takes the first one that is free."""
     advertise: SomeText = "127.0.0.1"

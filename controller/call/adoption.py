@@ -95,7 +95,7 @@ def kept(call: Call, standing: frozenset[str], worker: Worker | None = None) -> 
         "participants": [_leg(each) for each in call.participants.values() if each.state == "joined"],
         "transfer": _leg(call.transfer) if call.transfer else None,
         "transferred_at": call.transferred_at.isoformat() if call.transferred_at else None,
-        "hops": call.origin.hops,
+        "hops": call.origin.most,
         "caller_hold": {leg: since.isoformat() for leg, since in call.caller_hold.legs.items()},
         "worker_boot": (worker.boot or None) if worker is not None else None,
         "open_tools": sorted(call.open_tools),

@@ -88,6 +88,7 @@ class Arrivals:
         self._names = routing.channel_variables(config)
         self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
         """Those for whom a look-up is under way, or a worker, by channel."""
+        self._leaving: set[str] = set()  # channels of those who are being sent into the dialplan
         self._line: dict[str, CallActor] = {}
         """Those who wait, by call, in the order in which they came."""
         self._told: dict[str, int] = {}
@@ -171,7 +172,7 @@ class Arrivals:
 
     def asks(self, channel: str) -> bool:
         """A caller who has no call yet, and is nobody's orphan."""
-        return channel in self._asking
+        return channel in self._asking or channel in self._leaving
 
     def asking(self) -> Iterator[Slot]:
         """What those will take up for whom a look-up is under way."""
@@ -236,7 +237,9 @@ class Arrivals:
             log.warning("could not hang up a channel", channel=channel, reason=str(error))
 
     def _send_away(self, caller: _Caller, place: str) -> None:
-        self._tasks.create_task(self._sent_away(caller, place), name="send a caller on")
+        self._leaving.add(caller.leg)
+        task = self._tasks.create_task(self._sent_away(caller, place), name="send a caller on")
+        task.add_done_callback(lambda _: self._leaving.discard(caller.leg))
 
     async def _sent_away(self, caller: _Caller, place: str) -> None:
         """The dialplan may lead back to us, and here is still no room: not again and again."""

@@ -55,8 +55,7 @@ async def marked(ari: Ari, channel: str, marked_by: str | None) -> loops.Origin:
 
 async def send_on(ari: Ari, channel: str, origin: loops.Origin, context: str, extension: str) -> None:
     """Out of our app, for good: into the dialplan, which may lead back to us. Raises AriError."""
-    hops = loops.merged(origin, loops.Origin(origin.hops + 1)).hops
-    await ari.set_variable(channel, loops.SENT_ON, str(hops))
+    await ari.set_variable(channel, loops.SENT_ON, str(origin.onward().hops))
     await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
 
 

@@ -108,7 +108,7 @@ class Legs:
 
     def origin_of(self, channel: str, origin: Origin) -> Origin:
         """What a leg carries. Behind the call's own leg is the agent; others are for the people in the call."""
-        return Origin(origin.hops + 1, agent=channel == self._own)
+        return origin.onward(agent=channel == self._own)
 
     def others(self) -> Iterator[str]:
         """The trunk of each leg beside the call's own."""

@@ -24,10 +24,20 @@ _SIGNIFICANT = 6
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Of a caller: `hops` is how often voiceai has sent them on, `agent` says that it is an agent who calls."""
+    """Of a caller: `hops` is how often voiceai has sent them on, `agent` says that it is an agent who calls. `claimed`:
+    what their SIP header says of the first. Anybody can write that, so it counts for their own call only."""
 
     hops: int = 0
     agent: bool = False
+    claimed: int = 0
+
+    @property
+    def most(self) -> int:
+        return max(self.hops, self.claimed)
+
+    def onward(self, *, agent: bool = False) -> "Origin":
+        """Of a leg that is dialled for them."""
+        return Origin(min(self.hops + 1, MOST), agent, min(self.claimed + 1, MOST) if self.claimed else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ class RingingLeg:
 
 def marks(origin: Origin, dial: str) -> dict[str, str]:
     """Channel variables for a leg that is dialled as `dial`, and carries `origin`."""
-    text = f"{origin.hops};agent" if origin.agent else str(origin.hops)
+    text = f"{origin.most};agent" if origin.agent else str(origin.most)
     return {f"PJSIP_HEADER(add,{HEADER})" if dial.startswith("PJSIP/") else SENT_ON: text}
 
 
@@ -56,7 +66,8 @@ def where_marked(channel_name: str) -> str | None:
 def read(mark: str | None) -> Origin:
     """Of all that `where_marked` names. What is not one of ours is none, and takes nothing from the other."""
     header, _, variable = (mark or "").rpartition("|")
-    return merged(_read(header), _read(variable))
+    claimed = _read(header)
+    return merged(_read(variable), Origin(0, claimed.agent, claimed.hops))
 
 
 def _read(mark: str) -> Origin:
@@ -75,15 +86,15 @@ def recognised(called: str, caller: str, ringing: Iterable[RingingLeg]) -> Origi
 
 
 def merged(one: Origin, other: Origin) -> Origin:
-    return Origin(min(max(one.hops, other.hops), MOST), one.agent or other.agent)
+    return Origin(max(one.hops, other.hops), one.agent or other.agent, max(one.claimed, other.claimed))
 
 
 def refusal(origin: Origin, longest: int) -> str | None:
     """Why a call with this origin does not begin; None: it does."""
     if origin.agent:
         return "The caller is an agent of voiceai: two agents would talk with each other."
-    if origin.hops > longest:
-        return f"The call has been sent on by voiceai {origin.hops} times, and goes in a circle (transfer.max_hops)."
+    if origin.most > longest:
+        return f"The call has been sent on by voiceai {origin.most} times, and goes in a circle (transfer.max_hops)."
     return None
 
 

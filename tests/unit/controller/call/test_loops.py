@@ -1,5 +1,6 @@
 """Calls of ours that come back: known by their mark, or by the leg that rings; refused in order."""
 
+import asyncio
 from typing import cast
 
 import pytest
@@ -15,23 +16,41 @@ from controller.call.machine import Call
 from controller.call.outcome import Outcome
 from controller.call.plan import Plan, State
 from tests.unit.controller.call.test_actor import FakeAri
+from tests.unit.controller.call.test_arrivals import Stage
 from tests.unit.controller.call.test_machine import CALL, CALLER, NOW, SPEC
+from tests.unit.controller.configs import SMALL, config
 
 LEG = RingingLeg("+493055501", "Reception <+4930123456>", Origin(2))
 OF_AGENT = RingingLeg("+493055501", "+4930123456", Origin(1, agent=True))
 
 
 @given(
-    st.builds(Origin, st.integers(0, loops.MOST), st.booleans()), st.sampled_from(["PJSIP/1@t", "Local/1@c/n", "X/1"])
+    st.builds(Origin, st.integers(0, loops.MOST), st.booleans(), st.integers(0, loops.MOST)),
+    st.sampled_from(["PJSIP/1@t", "Local/1@c/n", "X/1"]),
 )
 def test_what_a_leg_is_marked_with_is_read_again(origin: Origin, dial: str) -> None:
     ((_, text),) = loops.marks(origin, dial).items()
-    assert loops.read(text) == origin
+    by_header, by_variable = loops.read(f"{text}|"), loops.read(text)
+    assert (by_header.most, by_header.hops, by_header.agent) == (origin.most, 0, origin.agent)
+    assert (by_variable.hops, by_variable.agent) == (origin.most, origin.agent)
 
 
 @given(st.none() | st.text(max_size=20))
 def test_any_header_can_be_read(text: str | None) -> None:
-    assert 0 <= loops.read(text).hops <= loops.MOST
+    assert 0 <= loops.read(text).most <= loops.MOST
+
+
+def test_what_a_header_claims_counts_for_that_call_only() -> None:
+    """Somebody calls as another one, and claims to have been sent on: the own call of that one is no circle."""
+    forged = loops.read("3|")
+    assert loops.refusal(forged, 3) is None
+    legs = Legs("own", Unlimited())
+    legs.dial("target", m.Target("Local/6000@x", "6000@x"))
+    assert legs.origin_of("target", forged) == Origin(1, claimed=4)
+    assert loops.marks(legs.origin_of("target", forged), "PJSIP/1@t")["PJSIP_HEADER(add,X-Voiceai-Hops)"] == "4"
+    victim = loops.recognised("5001", "+493012345", legs.ringing(forged, 0.0, "+493012345"))
+    assert victim == Origin(1)
+    assert loops.refusal(loops.read("4|"), 3) is not None
 
 
 async def test_whoever_is_sent_into_the_dialplan_is_counted() -> None:
@@ -107,9 +126,9 @@ def test_whom_the_far_end_is_asked_to_call_is_compared_until_it_has_said_what_ca
     [
         ("2", Origin(2)),
         ("2;agent", Origin(2, agent=True)),
-        ("2|", Origin(2)),
+        ("2|", Origin(claimed=2)),
         ("|3", Origin(3)),
-        ("1;agent|3", Origin(3, agent=True)),
+        ("1;agent|3", Origin(3, agent=True, claimed=1)),
         ("0|3", Origin(3)),
         ("${MATH(1+8,i)}|2", Origin(2)),
         ("9|9|1", Origin(1)),
@@ -147,3 +166,35 @@ def test_a_loop_through_a_trunk_that_removes_the_mark_is_bounded() -> None:
             break
         ringing.append(RingingLeg("03055501", "+4930123456", Origin(origin.hops + 1)))
     assert len(ringing) == 4
+
+
+@pytest.mark.parametrize(
+    ("mark", "sent"), [(None, "1"), ("", "1"), ("|2", "3"), ("9|2", None), ("|4", None), ("9|", None)]
+)
+async def test_a_caller_without_room_is_sent_on_so_often_and_is_nobody_s_orphan_meanwhile(
+    mark: str | None, sent: str | None
+) -> None:
+    done: list[tuple[str, ...]] = []
+
+    class Sending(Stage):
+        async def get_variable(self, channel: str, name: str) -> str | None:
+            return mark if "Hops" in name else await super().get_variable(channel, name)
+
+        async def set_variable(self, channel: str, name: str, value: str) -> None:
+            assert self.arrivals.asks(channel)
+            done.append((name, value))
+
+        async def continue_in_dialplan(self, channel: str, **where: object) -> None:
+            done.append(("continue", str(where["context"])))
+
+    steps = {"routes": [{"to": "*", "agent": "reception", "overflow": [{"context": "600@queue"}]}]}
+    more = {"transfer": {"contexts": {"queue": {"extensions": ["600"]}}}}
+    async with asyncio.TaskGroup() as tasks:
+        stage = Sending(config(SMALL, **steps, **more), tasks)
+        stage.free = False
+        await stage.caller("c1")
+    assert not stage.arrivals.asks("c1")
+    if sent is None:
+        assert (done, stage.hung_up) == ([], ["c1 busy"])
+    else:
+        assert done == [("__VOICEAI_HOPS", sent), ("continue", "queue")]
