@@ -80,9 +80,10 @@ def applied(call: "Call", commands: list[m.Command], now: datetime) -> list[m.Co
     held.notes += [each.note for each in commands if isinstance(each, m.ResumeAi) and each.note]
     kept: list[m.Command] = [each for each in commands if not isinstance(each, m.ResumeAi)]
     if held.paused_at is not None:
-        return kept
+        return [each for each in kept if not isinstance(each, m.PauseAi)]
     held.paused_at = now
-    return [m.PauseAi(), *kept, *(m.StartTimer(LIMIT, left) for left in remaining(call, now).values())]
+    paused: list[m.Command] = [] if call.paused else [m.PauseAi()]  # or it is so already
+    return [*paused, *kept, *(m.StartTimer(LIMIT, left) for left in remaining(call, now).values())]
 
 
 def remaining(call: "Call", now: datetime) -> dict[str, float]:

@@ -497,7 +497,7 @@ class Hands:
         if state not in (State.REHOMING, State.ENDING, State.ENDED):
             assert not self.tones
         if state in (State.TALKING, State.CLOSING):
-            assert not self.paused
+            assert self.paused is (self.call.caller_hold.paused_at is not None)
         if state is State.HOLDING:
             assert self.music
             assert self.paused
