@@ -82,8 +82,12 @@ def applied(call: "Call", commands: list[m.Command], now: datetime) -> list[m.Co
     if held.paused_at is not None:
         return [each for each in kept if not isinstance(each, m.PauseAi)]
     held.paused_at = now
-    paused: list[m.Command] = [] if call.paused else [m.PauseAi()]  # or it is so already
-    return [*paused, *kept, *(m.StartTimer(LIMIT, left) for left in remaining(call, now).values())]
+    paused = call.paused or any(isinstance(each, m.PauseAi) for each in kept)
+    return [
+        *([] if paused else [m.PauseAi()]),
+        *kept,
+        *(m.StartTimer(LIMIT, left) for left in remaining(call, now).values()),
+    ]
 
 
 def remaining(call: "Call", now: datetime) -> dict[str, float]:
