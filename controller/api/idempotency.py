@@ -108,6 +108,9 @@ class Idempotency:
             return now
         if found.fingerprint != fingerprint:
             raise Problem("key-reused")
+        if not _is_sound(found):
+            log.error("an answer kept for an idempotency key can't be read in the store")
+            raise Problem("outcome-unknown", "Look whether it was done before you ask again with another key.")
         if found.status is None and repeatable:
             claimed: datetime = found.at
             return claimed
@@ -135,6 +138,13 @@ def _is(name: tuple[str, str]) -> Any:
 def _fingerprint(request: web.Request, body: bytes) -> str:
     """Of what was sent, byte by byte: whoever sends it again sends the same."""
     return hashlib.sha256(f"{request.method} {request.path}\n".encode("utf-8", "surrogatepass") + body).hexdigest()
+
+
+def _is_sound(found: Row[Any]) -> bool:
+    """As it was written. A row that is not is that key's own trouble."""
+    told = found.status is None or (isinstance(found.status, int) and 200 <= found.status <= 599)
+    texts = isinstance(found.body, str | None) and isinstance(found.location, str | None)
+    return isinstance(found.at, datetime) and told and texts and (found.location or "").isprintable()
 
 
 def _again(earlier: Row[Any]) -> web.Response:

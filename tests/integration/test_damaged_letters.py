@@ -201,3 +201,33 @@ async def test_a_damaged_part_of_a_call_is_that_call_s_own(tmp_path: Path, part:
             assert answered.status in (200, 500)
         async with it.request("GET", "/v1/history") as answered:
             assert len((await answered.json())["calls"]) == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "status='x'",
+        "status=1e300",
+        "status=-1",
+        "body=x'ff'",
+        "location=x'0d0a'",
+        "location='/v1' || char(13, 10) || 'X: y'",
+        "at='x', status=NULL",
+        "fingerprint=x'ff'",
+    ],
+)
+async def test_a_damaged_answer_is_its_key_s_own(damage: str) -> None:
+    async with stage(store=True) as it:
+        assert it.kept is not None
+
+        async def ask(key: str) -> int:
+            headers = {"Idempotency-Key": key}
+            async with it.request("POST", "/v1/calls", json={"to": "+4930123"}, headers=headers) as answered:
+                assert "X" not in answered.headers
+                return int(answered.status)
+
+        assert await ask("bad") == 202
+        await done_to(it.kept.database, f"UPDATE idempotency SET {damage} WHERE key='bad'")
+        assert await ask("bad") in (409, 422)
+        assert await ask("good") == 202
+        assert len(it.calls.asked) == 2
