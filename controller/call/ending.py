@@ -22,7 +22,7 @@ _WHY_ASTERISK = {
 
 
 def hang_up(call: "Call", what: m.HangUpAsked, now: datetime) -> list[m.Command]:
-    return call.end(now, by=what.by)
+    return call.end(now, by=what.by, detail=what.detail)
 
 
 def leg_hung_up(call: "Call", what: m.LegHungUp, _: datetime) -> list[m.Command]:

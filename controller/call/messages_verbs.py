@@ -19,6 +19,7 @@ RecordAction = Literal["start", "pause", "resume", "stop"]
 @dataclass(frozen=True, slots=True)
 class HangUpAsked:
     by: str
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from controller.call.plan import Plan, State
 from controller.call.reconcile import is_caller
 from controller.call.room import Room, today
 from controller.call.spending import PER_CALL, PER_DAY, Spending
+from controller.call.talking_agents import WHY, TalkingAgents
 from controller.call.verbs import Verbs
 from controller.capacity import Slot
 from controller.config import Config
@@ -68,6 +69,7 @@ class Registry:
         self.room = Room(config, workers, self._spending, self._slots)
         self._arrivals = Arrivals(config, ari, tools, tasks, self, observe)
         self._observe = observe
+        self._talking_agents = TalkingAgents()
         self._live: dict[str, CallActor] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._left = False
@@ -84,8 +86,7 @@ class Registry:
         """Legs of ours whose StasisStart was told, and whose end was not yet."""
         self._received: set[str] = set()
         """Callers whom a reconcile has found; their StasisStart may still come."""
-        self.frozen = False
-        """Asterisk answers, but acts on no channel (`pulse`)."""
+        self.frozen = False  # Asterisk answers, but acts on no channel (`pulse`)
 
     @property
     def live(self) -> int:
@@ -184,19 +185,18 @@ class Registry:
                 story.tell(event)
         for what in reports.inputs_of(self._config, actor.call.plan, event):
             actor.put(what)
+        for each in self._talking_agents.told(event, asyncio.get_running_loop().time()):
+            if each in self._live:
+                self._live[each].put(m.HangUpAsked("system", WHY))
 
     def _used(self, actor: CallActor, event: contract.Used) -> None:
         if self._spending.news_of_price(event.model):
-            log.warning(
-                "a model without a price: what it costs is not counted; give it one in `prices`", model=event.model
-            )
+            story.without_price(event.model)
         reached = self._spending.used(event, actor.record, today())
         if reached is None:
             return
         if reached.everybody or reached.limit == PER_CALL:  # of the day it is told once, not once for each call
-            log.warning(
-                "a spend limit is reached", call=actor.id, limit=reached.limit, cost=round(actor.record.cost, 4)
-            )
+            story.limit_reached(actor.id, reached.limit, actor.record.cost)
         for each in list(self._live.values()) if reached.everybody else [actor]:
             if each.record.limit is None:
                 each.record.limit = reached.limit

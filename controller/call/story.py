@@ -38,6 +38,14 @@ def tell(event: contract.CallEvent) -> None:
             log.info("digit", call=event.call, digit_pii=event.digit)
 
 
+def without_price(model: str) -> None:
+    log.warning("a model without a price: what it costs is not counted; give it one in `prices`", model=model)
+
+
+def limit_reached(call: str, limit: str, cost: float) -> None:
+    log.warning("a spend limit is reached", call=call, limit=limit, cost=round(cost, 4))
+
+
 def ended(call: Call, talked_s: float, cost: float) -> None:
     counted = call.counters.model_dump() if call.counters else {}
     log.info(

@@ -4,16 +4,17 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 
-from demo.realtime import ToneBrain
+from demo.realtime import Reply, Say, ToneBrain, Turn
 from demo.sound import has_tone
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.house import caller_heard, house
 from tests.e2e.test_hostile_callers import raw_caller
 from tests.e2e.test_inbound import GREETING, greeted
 
@@ -134,6 +135,42 @@ async def test_an_agent_is_known_behind_an_exchange_that_answers_first(asterisk:
         refused = await running.call_id()
         assert "two agents" in (await running.ended(refused))["detail"]
         await running.ended(placed["id"], timeout=20)
+
+
+class Talker:
+    """Says its phrases in turn, and understands those of the other by their tone."""
+
+    WORDS: ClassVar[dict[int, str]] = {
+        440: "Hello, this is the reception of Miller and Sons.",
+        560: "Could you please tell me your customer number?",
+        700: "Good day, I am calling on behalf of the clinic.",
+        900: "May I ask whether Tuesday at nine would suit you?",
+    }
+
+    def __init__(self, *tones: int) -> None:
+        self._tones = cycle(tones)
+
+    async def hear(self, pcm: bytes) -> str:
+        heard = caller_heard(pcm)
+        return next((text for hz, text in self.WORDS.items() if has_tone(heard, hz, 0.2)), "some noise")
+
+    async def reply(self, _: Turn) -> Reply:
+        hz = next(self._tones)
+        return (Say(self.WORDS[hz], 1.2, hz),)
+
+
+async def test_two_agents_whom_no_number_betrays_are_known_by_their_words(asterisk: Asterisk, tmp_path: Path) -> None:
+    line = {**OURSELVES, "endpoint": "Local/{number}@test-targets"}
+    talkers = cycle([Talker(440, 560), Talker(700, 900)])
+    async with (
+        exchange(asterisk, "+49301"),
+        house(asterisk, tmp_path, lambda: next(talkers), trunk=line) as running,
+    ):
+        placed = await running.api("POST", "/v1/calls", to="7001")
+        other = await running.call_id()
+        for call in (placed["id"], other):
+            ended = await running.ended(call, timeout=40)
+            assert (ended["ended_by"], ended["detail"]) == ("system", "Two agents of voiceai talk with each other.")
 
 
 async def test_a_circle_over_an_exchange_that_answers_first_ends(asterisk: Asterisk, tmp_path: Path) -> None:

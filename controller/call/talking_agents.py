@@ -1,0 +1,83 @@
+"""Two agents of ours who talk with each other, known by their words: what the one says, the other one's caller is heard
+to say, and the other way round. [pure]
+
+`loops` knows such calls before they begin, by a mark or by numbers. Where a network has changed all of these, this is
+what is left. Nobody repeats, several times and word for word, what an agent in another call has just said, who repeats
+them: so it takes `MATCHES` times in each direction, of `RUN` words in a row, within `SECONDS`.
+"""
+
+import re
+from collections import Counter, deque
+from typing import NamedTuple
+
+from bridge import contract
+
+WHY = "Two agents of voiceai talk with each other."
+MATCHES, RUN, SECONDS = 2, 5, 30.0
+LONGEST = 100
+"""Words of one utterance."""
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
+"""Where words are not parted, each sign stands for one."""
+
+_Run = tuple[str, ...]
+_OTHER = {"agent": "caller", "caller": "agent"}
+
+
+class _Said(NamedTuple):
+    at: float
+    call: str
+    who: str
+    runs: frozenset[_Run]
+
+
+class TalkingAgents:
+    def __init__(self) -> None:
+        self._lately: deque[_Said] = deque()
+        self._by_run: dict[tuple[str, _Run], Counter[str]] = {}
+        """By who said it: in which calls, and how often."""
+        self._matches: Counter[tuple[str, str]] = Counter()
+        """By the call of the agent and the call of the caller: how often the one repeated the other."""
+
+    def told(self, event: contract.CallEvent, now: float) -> tuple[str, ...]:
+        """The two calls, if it is certain now. `now`: of a clock that does not go back."""
+        if isinstance(event, contract.Ended):
+            self._over(event.call)
+        if not isinstance(event, contract.Said) or event.consultation:
+            return ()
+        self._forget(now - SECONDS)
+        said = _Said(now, event.call, event.who, _runs(event.text))
+        found = Counter(call for run in said.runs for call in self._by_run.get((_OTHER[event.who], run), ()))
+        self._keep(said)
+        for other in found:
+            if other == event.call:
+                continue
+            pair = (event.call, other) if event.who == "agent" else (other, event.call)
+            self._matches[pair] += 1
+            if min(self._matches[pair], self._matches[pair[::-1]]) >= MATCHES:
+                return event.call, other
+        return ()
+
+    def _over(self, call: str) -> None:
+        for pair in [each for each in self._matches if call in each]:
+            del self._matches[pair]
+
+    def _keep(self, said: _Said) -> None:
+        self._lately.append(said)
+        for run in said.runs:
+            self._by_run.setdefault((said.who, run), Counter())[said.call] += 1
+
+    def _forget(self, before: float) -> None:
+        while self._lately and self._lately[0].at < before:
+            gone = self._lately.popleft()
+            for run in gone.runs:
+                calls = self._by_run[gone.who, run]
+                calls[gone.call] -= 1
+                if not calls[gone.call]:
+                    del calls[gone.call]
+                if not calls:
+                    del self._by_run[gone.who, run]
+
+
+def _runs(text: str) -> frozenset[_Run]:
+    words = _WORD.findall(text.casefold())[:LONGEST]
+    return frozenset(tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1))
