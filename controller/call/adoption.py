@@ -83,6 +83,7 @@ def kept(call: Call, standing: frozenset[str], worker: Worker | None = None) -> 
             "callee": plan.callee,
             "webhook": plan.webhook,
             "attempt": plan.attempt,
+            "answer_detection": plan.answer_detection,
         },
         "state": call.state.value,
         "back_to": call.rehoming.back_to.value if call.rehoming else None,
@@ -233,7 +234,8 @@ def _standing(call: Call) -> frozenset[str]:
 def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
     name = found["agent"] if found["agent"] in config.agents else next(iter(config.agents))
     same = {each: found[each] for each in ("direction", "leg", "trunk", "caller", "callee", "webhook", "attempt")}
-    plan = births.taken_over(config, name, call=id_, given=found["given"], **same)
+    detects = found.get("answer_detection", False)
+    plan = births.taken_over(config, name, call=id_, given=found["given"], answer_detection=detects, **same)
     return births.recast(config, plan, agent_name=None, instructions=found["instructions"], variables={})
 
 
@@ -243,7 +245,7 @@ def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, l
         case State.TRANSFERRING | State.CONSULTING:
             return state, [m.TransferCancelled(by="system")]
         case State.CLOSING:
-            return State.TALKING, [m.WrapUpDue(closing.LENGTH)]
+            return State.TALKING, [m.WrapUpDue(closing.VOICEMAIL if call.machine else closing.LENGTH)]
         case State.REHOMING:
             call.session_open = True  # as far as anybody knows; it is given up at once
             return State(found["back_to"] or State.TALKING), [m.WorkerLost("it was lost before the controller was")]

@@ -71,6 +71,7 @@ def taken_over(
     callee: str | None,
     webhook: str | None,
     attempt: int,
+    answer_detection: bool = False,
 ) -> Plan:
     """Of a call that an earlier controller began. What belongs to its beginning is not in it."""
     agent = config.agents[agent_name]
@@ -78,7 +79,7 @@ def taken_over(
         call=call,
         direction=direction,
         leg=leg,
-        spec=routing.session_spec(config, agent_name, given),
+        spec=_spec(config, agent_name, given, detects=answer_detection),
         variables={},
         given=given,
         recording=routing.recording_of(agent),
@@ -93,6 +94,8 @@ def taken_over(
         wrap_up=templates.fill(agent.wrap_up, given),
         webhook=webhook,
         attempt=attempt,
+        answer_detection=answer_detection,
+        voicemail=_message(agent, given) if direction == "outbound" else None,
     )
 
 
@@ -140,7 +143,7 @@ def outbound(config: Config, entry: Entry) -> Plan:
         target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout, trunk=order.trunk),
         webhook=order.webhook,
         answer_detection=order.answer_detection,
-        voicemail=templates.fill(agent.voicemail.message, order.variables) if agent.voicemail else None,
+        voicemail=_message(agent, order.variables),
         attempt=len(entry.attempts) + 1,
         on_ai_failure=_rescues(config, agent, order.trunk),
         digits=_digits(config, agent, order.trunk),
@@ -155,6 +158,11 @@ def _spec(config: Config, agent: str, variables: Mapping[str, str], *, detects: 
     """`detects`: it is for the agent to find out who has answered."""
     spec = routing.session_spec(config, agent, variables)
     return spec.model_copy(update={"tools": offer.with_voicemail(config, spec.tools)}) if detects else spec
+
+
+def _message(agent: Agent, given: Mapping[str, str]) -> str | None:
+    """What is left with a machine."""
+    return templates.fill(agent.voicemail.message, given) if agent.voicemail else None
 
 
 def recast(
@@ -180,6 +188,7 @@ def recast(
             digits=_digits(config, agent, plan.trunk),
             max_hold=agent.caller_hold_s,
             wrap_up=templates.fill(agent.wrap_up, given),
+            voicemail=_message(agent, given) if plan.direction == "outbound" else None,
         )
     if instructions is None:
         return plan

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LAST_WORDS_LIMIT = 20.0  # seconds
 MESSAGE_LIMIT = 120.0  # seconds, for what is left with a machine, and for the end of its announcement
 LENGTH = "max_call_s"
+VOICEMAIL = "voicemail"
 
 
 def begin(call: "Call", why: str, words: str | None = None) -> list[m.Command]:
@@ -31,11 +32,11 @@ def begin(call: "Call", why: str, words: str | None = None) -> list[m.Command]:
 
 def leave_message(call: "Call") -> list[m.Command]:
     """With a machine, in full, once its announcement is over; then the call ends."""
-    return begin(call, "voicemail", call.plan.voicemail)
+    return begin(call, VOICEMAIL, call.plan.voicemail)
 
 
 def due(call: "Call", what: m.WrapUpDue, _: datetime) -> list[m.Command]:
-    return begin(call, what.why)
+    return leave_message(call) if what.why == VOICEMAIL else begin(call, what.why)
 
 
 def later(call: "Call", what: m.WrapUpDue, _: datetime) -> list[m.Command]:

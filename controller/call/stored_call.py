@@ -60,6 +60,8 @@ class _Plan(_Part):
     callee: str | None
     webhook: str | None
     attempt: int
+    # Of releases since: not in older rows.
+    answer_detection: bool = False
 
 
 class _Target(_Part):

@@ -129,6 +129,33 @@ def supervised(mode: m.SupervisionMode, *inputs: m.Input) -> Call:
     return call
 
 
+def called(state: State = State.TALKING) -> Call:
+    """Of a call that we placed, which was to find out who answers."""
+    plan = replace(PLAN, direction="outbound", answer_detection=True, given={"name": "Ann"}, voicemail="Call us, Ann.")
+    call = talking()
+    call.plan, call.state = plan, state
+    return call
+
+
+def test_an_agent_that_was_to_find_out_who_has_answered_still_is_and_knows_its_message() -> None:
+    settings = config(agents__reception__voicemail={"message": "Call us, {{name}}."})
+    written = json.loads(json.dumps(kept(called(), frozenset())))
+    found = adopted(settings, PLAN.call, written, NOW)
+    assert found is not None
+    plan = found.call.plan
+    assert (plan.answer_detection, plan.voicemail) == (True, "Call us, Ann.")
+    assert "voicemail" in {tool.name for tool in plan.spec.tools}
+    commands = feed(found.call, m.VoicemailTool("t1"))
+    assert m.SayLast("Call us, Ann.", "voicemail", after_silence=True) in commands
+
+    told_by_now = called(State.CLOSING)
+    told_by_now.machine = True
+    found = adopted(settings, PLAN.call, json.loads(json.dumps(kept(told_by_now, frozenset()))), NOW)
+    assert found is not None
+    commands = [each for what in found.first for each in feed(found.call, what)]
+    assert m.SayLast("Call us, Ann.", "voicemail", after_silence=True) in commands
+
+
 def test_a_supervisor_who_listens_goes_on_and_can_be_let_go() -> None:
     call = supervised("listen", m.LegEntered(IDS.supervisor(1)), m.HoldAsked("ops"), m.ResumeAsked("ops"))
     found = known(call)

@@ -24,12 +24,16 @@ def written() -> dict[str, Any]:
     return row
 
 
+LATER_OF_THE_PLAN = {"answer_detection"}
+
+
 def test_what_is_written_can_be_read() -> None:
     assert checked(written()) == written()
 
 
 def test_a_row_of_a_release_before_there_were_versions() -> None:
     row = {field: value for field, value in written().items() if field not in LATER}
+    row["plan"] = {field: value for field, value in row["plan"].items() if field not in LATER_OF_THE_PLAN}
     assert checked(row) == row
 
 
@@ -55,7 +59,7 @@ def test_a_field_that_is_missing_or_of_another_kind(field: str) -> None:
     assert len(believed) <= 3, f"{field} takes {believed}"
 
 
-@pytest.mark.parametrize("field", sorted(written()["plan"]))
+@pytest.mark.parametrize("field", sorted(written()["plan"].keys() - LATER_OF_THE_PLAN))
 def test_the_same_of_its_plan(field: str) -> None:
     row = written()
     del row["plan"][field]
