@@ -7,9 +7,10 @@ Sources: RFC 3323 and RFC 3325 (Privacy, anonymous.invalid), draft-ietf-sip-priv
 """
 
 import re
+import unicodedata
 
 PRESENTATION = "CALLERID(num-pres)"
-PRIVACY_HEADER = "EVAL(${CALLERID(num-pres)};${PJSIP_HEADER(read,Privacy)})"
+PRIVACY_HEADER = "EVAL(${CALLERID(num-pres)};${PJSIP_HEADER(read,Privacy)};${PJSIP_HEADER(read,Privacy,2)})"
 """Both in one request. By EVAL, since to read a header that is not there is an error."""
 REMOTE_PARTY = "EVAL(${PJSIP_HEADER(read,Remote-Party-ID)})"
 FROM = "EVAL(${CHANNEL(pjsip,remote_uri)})"
@@ -17,27 +18,36 @@ FROM = "EVAL(${CHANNEL(pjsip,remote_uri)})"
 _HIDING = frozenset(("id", "user", "header"))
 _REMOTE_PRIVACY = re.compile(r";\s*privacy\s*=\s*\"?(full|name|uri)\b", re.IGNORECASE)
 _NOWHERE = re.compile(r"@[^@>;?]*\.invalid\b", re.IGNORECASE)
-_GAPS = re.compile(r"[\s().+_/-]")
+_GAPS = re.compile(r"[\s().+_/-]+")
 _WORDS = frozenset(
-    (
-        *(
-            "",
-            "anonymous",
-            "unknown",
-            "unavailable",
-            "restricted",
-            "private",
-            "withheld",
-            "blocked",
-            "asterisk",
-            "none",
-        ),
-        *("anonym", "anonyme", "anonimo", "privat", "null", "nobody", "notavailable", "outofarea", "unbekannt"),
-        *("privatenumber", "withheldnumber", "unknownnumber", "unknowncaller", "nonumber", "blockednumber"),
-        *("anonymouscaller", "idunavailable", "numberunavailable", "hidden", "hiddennumber", "noid", "nocallerid"),
+    re.findall(
+        r"[a-z]+",
+        """
+    anonymous anonymus anonym anonyme anonimo anonima unknown unavailable restricted private withheld blocked hidden
+    undisclosed suppressed undefined unidentified none null nil nobody asterisk o p na noid nocid nocallerid nonumber
+    outofarea
+    unbekannt unterdruckt unterdrueckt privat prive privee inconnu inconnue masque masquee indisponible
+    oculto oculta privado privada desconocido desconocida desconhecido desconhecida restringido restrito
+    sconosciuto sconosciuta nascosto riservato privato privata verborgen onbekend geheim afgeschermd skjult ukjent
+    ukendt hemligt dolt okand salainen tuntematon zastrzezony nieznany skryte nezname rejtett ismeretlen gizli
+    bilinmeyen bilinmiyor ozel notavailable
+    """,
     )
 )
-_ON_KEYS = frozenset(("266696687", "86282452253"))
+"""Without accents. `o` and `p` are what Caller ID has for "out of area" and "private"."""
+_BESIDE = frozenset(
+    re.findall(
+        r"[a-z]+",
+        """
+    number num no nr n caller callerid call id cid user name not line nummer rufnummer numero numara numara arayan
+    appel appelant chiamante nombre numer cislo szam
+    """,
+    )
+)
+"""Words that may stand beside one of those."""
+_AVAILABLE = re.compile(r"(?:id|number|callerid|no|un)*(?:not|un)available")
+_NAMES = frozenset(("anonymous", "anonym", "anonyme", "anonimo"))
+_ON_KEYS = frozenset(("266696687", "1266696687", "86282452253"))
 """ANONYMOUS and UNAVAILABLE: no numbers that there are."""
 _ON_KEYS_BEHIND_PLUS = frozenset(("7378742833", "8656696", "2562533", "7748283"))
 """RESTRICTED, UNKNOWN, BLOCKED, PRIVATE: without a plus, numbers in some towns."""
@@ -45,11 +55,34 @@ _ON_KEYS_BEHIND_PLUS = frozenset(("7378742833", "8656696", "2562533", "7748283")
 
 def stands_for_none(text: str) -> bool:
     """What a caller's number says is that there is none: a word, or nothing that could be dialled."""
-    compact = _GAPS.sub("", text).lower()
-    if compact in _WORDS or not any(sign.isalnum() or sign in "*#" for sign in compact):
+    told = text.partition("@")[0]
+    words = [each for each in _GAPS.split(_bare(told)) if each]
+    compact = "".join(words)
+    if not compact.strip("0") or not any(sign.isalnum() or sign in "*#" for sign in compact):
+        return True
+    if _is_word(compact) or (any(map(_is_word, words)) and all(each in _BESIDE or _is_word(each) for each in words)):
         return True
     digits = re.sub("^00", "", compact)
-    return digits in _ON_KEYS or (text.startswith(("+", "00")) and digits in _ON_KEYS_BEHIND_PLUS)
+    return digits in _ON_KEYS or (told.startswith(("+", "00")) and digits in _ON_KEYS_BEHIND_PLUS)
+
+
+def named_so(name: str) -> bool:
+    """RFC 3323, 4.1: the display name by which a telephone asks for privacy, whatever number stands beside it."""
+    return _bare(name).strip() in _NAMES
+
+
+def _is_word(compact: str) -> bool:
+    """Also with what a carrier counts behind it, and run together with a word beside it."""
+    bare = compact.rstrip("0123456789") or compact
+    if bare in _WORDS or _AVAILABLE.fullmatch(bare):
+        return bare == compact or len(bare) > 3
+    return any(bare.removesuffix(each) in _WORDS for each in ("number", "caller", "callerid") if bare.endswith(each))
+
+
+def _bare(text: str) -> str:
+    """In small letters without accents."""
+    letters = unicodedata.normalize("NFKD", text.lower())
+    return "".join(sign for sign in letters if not unicodedata.combining(sign)).replace("\u0131", "i")
 
 
 def asked_for(presentation: str, privacy: str = "", remote_party: str = "", sender: str = "") -> bool:

@@ -45,7 +45,12 @@ def arrival_of(config: Config, channel: Channel, args: Sequence[str]) -> routing
         to_sent=numbers.plain(called),
         caller_sent=numbers.plain(caller),
     )
-    return without_caller(arrival) if withheld.stands_for_none(arrival.caller) else arrival
+    none = any(map(withheld.stands_for_none, (caller, arrival.caller)))
+    return without_caller(arrival) if none or _hides_behind_name(config, arrival) else arrival
+
+
+def _hides_behind_name(config: Config, arrival: routing.Arrival) -> bool:
+    return withheld.named_so(arrival.caller_name) and may_be_private(config, arrival)
 
 
 def without_caller(arrival: routing.Arrival) -> routing.Arrival:

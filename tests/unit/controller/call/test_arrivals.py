@@ -370,7 +370,7 @@ async def test_a_caller_who_leaves_meanwhile_has_no_call() -> None:
     assert stage.begun == []
 
 
-PRIVACY = "EVAL(${CALLERID(num-pres)};${PJSIP_HEADER(read,Privacy)})"
+PRIVACY = "EVAL(${CALLERID(num-pres)};${PJSIP_HEADER(read,Privacy)};${PJSIP_HEADER(read,Privacy,2)})"
 REMOTE = "EVAL(${PJSIP_HEADER(read,Remote-Party-ID)})"
 FROM = "EVAL(${CHANNEL(pjsip,remote_uri)})"
 
@@ -385,6 +385,7 @@ FROM = "EVAL(${CHANNEL(pjsip,remote_uri)})"
         ("+4930", {PRIVACY: "allowed_not_screened;user; ID"}, False),
         ("+4930", {PRIVACY: "prohib_passed_screen;"}, False),
         ("+4930", {PRIVACY: "unavailable;"}, False),
+        ("+4930", {PRIVACY: "allowed;critical;id"}, False),
         ("+4930", {REMOTE: '"R" <sip:+4930888@x>;party=calling;privacy=full;screen=yes'}, False),
         ("c8oqz", {FROM: "<sip:c8oqz@anonymous.invalid>"}, False),
         *((word, {}, False) for word in ("anonymous", "Restricted", "UNAVAILABLE", "unknown", "", "-", "+266696687")),
@@ -405,6 +406,22 @@ async def test_withheld_is_withheld(number: str, told: dict[str, str], kept: boo
     assert len({plan.spec.agent for plan in plans}) == (1 if kept else 2)
     if not kept:
         assert {plan.spec.instructions for plan in plans} == {""}
+
+
+async def test_letters_on_keys_are_no_number_of_the_trunks_country() -> None:
+    """266696687 is read as +49266696687 in Germany."""
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(config(trunks__main__country_code="49"), tasks)
+        await stage.caller("1", "266696687")
+    assert stage.begun[0].call.plan.caller is None
+
+
+@pytest.mark.parametrize("shown", [False, True])
+async def test_who_is_named_anonymous_withholds_their_number(shown: bool) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(config(trunks__main__show_withheld=shown), tasks)
+        await stage.caller("1", "+4930555", name="Anonymous")
+    assert stage.begun[0].call.plan.caller == ("+4930555" if shown else None)
 
 
 async def test_a_trunk_may_show_withheld_numbers() -> None:
