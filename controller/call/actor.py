@@ -18,7 +18,7 @@ from bridge.limited_warnings import LimitedWarnings
 from controller import limits
 from controller.ari.bridges import join
 from controller.ari.rest import Ari, AriError, NotFound
-from controller.call import dialplan, ending, loops, milestones, rtp, trace, view
+from controller.call import dialplan, ending, milestones, rtp, trace, view
 from controller.call import messages as m
 from controller.call.adoption import Adopted
 from controller.call.changes import changes, standing
@@ -286,12 +286,13 @@ class CallActor:
             case m.CreateBridge(bridge):
                 await ari.create_bridge(bridge, name=f"{ari.app} {self.id}")
             case m.Dial(channel, target, variables):
+                origin = self.legs.origin_of(channel, self.call.origin)
                 await ari.originate(
                     target.dial,
                     channel_id=channel,
                     caller_id=target.caller_id,
                     timeout=target.timeout,
-                    variables={**variables, **loops.marks(self.legs.origin_of(channel, self.call.origin), target.dial)},
+                    variables={**variables, **dialplan.marks(origin, target.dial)},
                     **dialplan.formats_of(target.dial, channel, leg),
                 )
             case m.Snoop(channel, snoop, whisper):

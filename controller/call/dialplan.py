@@ -19,6 +19,8 @@ from controller.call.plan import Plan
 log = structlog.get_logger()
 
 CONTEXT = "voiceai-refer"
+NO_FORWARDING = "voiceai-no-forwarding"
+"""A context that no dialplan has."""
 RETURNED = "referred"
 """The first argument with which a leg comes back; then TRANSFERSTATUS and TRANSFERSTATUSPROTOCOL."""
 
@@ -36,6 +38,14 @@ def formats_of(dial: str, channel: str, leg: str) -> Formats:
     if not dial.startswith("Local/"):
         return {}
     return {"formats": MEDIA_FORMAT} if channel == leg else {"originator": leg}
+
+
+def marks(origin: loops.Origin, dial: str) -> dict[str, str]:
+    """Variables of a leg that is dialled. Its telephone may answer with a redirection (3xx): Asterisk would then call
+    its Contact's user in the trunk's context, as a caller who comes in, or out again at whatever price. It is pointed
+    to a context that there is not. What a dialplan dials is its own to decide."""
+    forwarding = {} if dial.startswith("Local/") else {"FORWARD_CONTEXT": NO_FORWARDING}
+    return loops.marks(origin, dial) | forwarding
 
 
 async def origin_of(ari: Ari, plan: Plan) -> loops.Origin:

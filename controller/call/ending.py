@@ -1,6 +1,6 @@
 """The end, from the moment when it is decided until nothing is left. Rows of the call's table. [pure]"""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from controller.call import messages as m
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 ASTERISK = "asterisk"
 """It has hung up the call by itself, or somebody has told it to who is not this controller."""
-NORMAL, NO_RESPONSE, NO_CIRCUIT = 16, 18, 44
-"""Q.850. A BYE that gives no reason is the normal end (RFC 3398)."""
+NORMAL, NO_RESPONSE, NO_CIRCUIT, INTERWORKING = 16, 18, 44, 127
+"""Q.850. A BYE or a CANCEL that gives no reason is the normal end (RFC 3398)."""
+SHORTEST_SESSION = timedelta(seconds=50)
+"""Asterisk hangs up 60 s after the last refresh at the earliest (RFC 4028: Session-Expires is 90 s at least). Who hangs
+up before with the same cause has given it in a Reason."""
 _WHY_ASTERISK = {
     NO_CIRCUIT: "Asterisk has hung up; most likely no sound came from the telephone any more (rtp_timeout)",
     NO_RESPONSE: "Asterisk has hung up; most likely the telephone did not refresh the session in time (session timer)",
@@ -25,11 +28,12 @@ def hang_up(call: "Call", what: m.HangUpAsked, now: datetime) -> list[m.Command]
     return call.end(now, by=what.by, detail=what.detail)
 
 
-def leg_hung_up(call: "Call", what: m.LegHungUp, _: datetime) -> list[m.Command]:
+def leg_hung_up(call: "Call", what: m.LegHungUp, now: datetime) -> list[m.Command]:
     """StasisEnd follows, which ends the call; it tells neither the cause nor who it was."""
     if what.channel == call.plan.leg and call.state is not State.ENDING:
-        expired = what.cause == NO_RESPONSE and call.answered_at is not None
-        call.cause, call.hung_up_by_asterisk = what.cause, what.soft or expired
+        talked = now - call.answered_at if call.answered_at is not None else timedelta()
+        expired = what.cause == NO_RESPONSE and talked >= SHORTEST_SESSION
+        call.cause, call.hung_up_by_asterisk = _q850(call, what.cause), what.soft or expired
         if expired:
             call.detail = call.detail or _WHY_ASTERISK[NO_RESPONSE]
     return []
@@ -45,10 +49,17 @@ def far_end(call: "Call") -> str:
 def cause_known(call: "Call", what: m.LegGone, _: datetime) -> list[m.Command]:
     """StasisEnd ends the call; ChannelDestroyed, which knows the cause, comes a moment later."""
     if what.channel == call.plan.leg and call.cause is None:
-        call.cause = NORMAL if what.cause == 0 and call.answered_at is not None else what.cause
+        call.cause = _q850(call, what.cause)
         if call.ended_by == ASTERISK:
             call.detail = call.detail or _WHY_ASTERISK.get(what.cause or 0)
     return []
+
+
+def _q850(call: "Call", cause: int | None) -> int | None:
+    """Of who ends a call without giving a reason: a BYE is told as 0, a CANCEL as Asterisk's word for its own 487."""
+    bye = cause == 0 and call.answered_at is not None
+    cancel = cause == INTERWORKING and call.plan.direction == "inbound" and call.answered_at is None
+    return NORMAL if bye or cancel else cause
 
 
 def session_over(call: "Call", what: m.SessionOver, _: datetime) -> list[m.Command]:

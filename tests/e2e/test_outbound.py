@@ -1,5 +1,6 @@
 """Calls that we place: answered and carried like any other, or ended with an outcome that says why not."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -47,6 +48,7 @@ async def test_answered(asterisk: Asterisk, tmp_path: Path) -> None:
         ("503 Service Unavailable", "congestion"),
         ("404 Not Found", "invalid_number"),
         ("480 Temporarily Unavailable", "no_answer"),
+        ("302 Moved Temporarily", "redirected"),
     ],
 )
 async def test_refused(asterisk: Asterisk, tmp_path: Path, status: str, outcome: str) -> None:
@@ -55,6 +57,9 @@ async def test_refused(asterisk: Asterisk, tmp_path: Path, status: str, outcome:
         await phone.wait("refused")
         ended = await running.ended(call)
         assert (ended["outcome"], ended["answered_at"]) == (outcome, None)
+        if outcome == "redirected":  # Asterisk would call callee@from-trunk, which is an agent of ours
+            await asyncio.sleep(0.5)
+            await running.only_call()
 
 
 async def test_nobody_answers(asterisk: Asterisk, tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def callee(sip: str, folder: Path, port: int, codec: Codec = "PCMU") -> Phone:
 
 
 def refusing(sip: str, folder: Path, port: int, status: str) -> Phone:
-    """Refuses one call on the carrier's port with a SIP status such as "603 Decline"."""
+    """Refuses one call on the carrier's port with a SIP status such as "603 Decline". Its Contact, which a 3xx
+    redirects to, names it as `callee`."""
     scenario = folder / f"refusing-{status[:3]}.xml"
     scenario.write_text(REFUSING.read_text().replace("486 Busy Here", status))
     return Phone(sip, scenario=scenario, port=port, trace=_trace(folder, REFUSING))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.call.dialplan import Formats, formats_of
+from controller.call.dialplan import Formats, formats_of, marks
+from controller.call.loops import Origin
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,9 @@ def test_a_local_channel_has_the_sound_of_the_call_or_of_the_media_leg(
     dial: str, channel: str, expected: Formats
 ) -> None:
     assert formats_of(dial, channel, "leg") == expected
+
+
+def test_where_a_telephone_redirects_to_is_not_dialled_unless_the_dialplan_dials() -> None:
+    """Asterisk would call `Local/<user of the Contact>@<context of the trunk>`: a caller for an agent of ours."""
+    assert marks(Origin(1), "PJSIP/4930123456@trunk")["FORWARD_CONTEXT"] == "voiceai-no-forwarding"
+    assert "FORWARD_CONTEXT" not in marks(Origin(1), "Local/9001@internal/n")

@@ -1,6 +1,7 @@
 """Who has ended a call, and by which cause, as Asterisk tells it before, with and after the end of the leg."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,7 @@ from controller.call import messages as m
 from controller.call.asterisk_inputs import input_of
 from controller.call.outcome import Outcome
 from controller.call.plan import State
-from tests.unit.controller.call.test_machine import CALLER, IDS, feed, talking
+from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound, talking
 
 LEFT = m.LegGone(CALLER, in_dialplan=True)
 
@@ -31,11 +32,26 @@ LEFT = m.LegGone(CALLER, in_dialplan=True)
 )
 def test_the_end_of_a_callers_leg_says_who_and_why(told: list[m.Input], by: str, cause: int | None) -> None:
     call = talking()
-    feed(call, *told)
+    for what in told:
+        call.handle(what, NOW + timedelta(seconds=60))
     assert call.state is State.ENDING
     assert (call.outcome, call.ended_by, call.cause) == (Outcome.ANSWERED, by, cause)
     assert ("rtp_timeout" in (call.detail or "")) is (cause == 44)
     assert ("session timer" in (call.detail or "")) is (by == "asterisk" and cause == 18)
+
+
+def test_a_cause_of_the_session_timer_before_any_session_can_expire_is_the_callers_reason() -> None:
+    call = talking()
+    feed(call, m.LegHungUp(CALLER, 18), LEFT, m.LegGone(CALLER, 18, 408))
+    assert (call.ended_by, call.cause, call.detail) == ("caller", 18, None)
+
+
+@pytest.mark.parametrize(("cause", "told"), [(127, 16), (31, 31)])
+def test_a_caller_who_gives_up_while_it_rings_ends_it_normally_unless_they_say_otherwise(cause: int, told: int) -> None:
+    call = inbound()
+    call.start()
+    feed(call, m.LegHungUp(CALLER, cause), LEFT, m.LegGone(CALLER, cause, 487))
+    assert (call.outcome, call.ended_by, call.cause) == (Outcome.CANCELLED, "caller", told)
 
 
 def test_a_hang_up_of_ours_stays_ours() -> None:
