@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 TIMER = "caller audio"
 COMPANY = "company audio"
-LOOKS_S = (0.05, 0.1, 0.6)
+LOOKS_S = (0.05, 0.1, 0.25, 0.6)
 """Between one look at the leg that the agent hears and the next; the last one again and again. Two in a quarter of a
-second: a server that waits for 300 ms of silence must not take what Asterisk drops for the end of the caller's turn."""
+second: a server that waits for 300 ms of silence must not take what Asterisk drops for the end of the caller's turn.
+The third is for a second jump right after the first, which waits for `PAUSES_S`."""
 COMPANY_S, PEOPLE_S = 1.0, 2.0
 """Between looks at the legs of several people: with an agent among them, and without."""
 SOUND_BYTES_PER_S = 500

@@ -50,7 +50,8 @@ BUGS = (
 LATE_SINCE = (20, 6, 0)
 LATE = (
     "drops RTP whose sequence numbers go back (Debian's 2016_opus_plc.patch): packets out of order are lost, and a "
-    "caller whose numbers jump back is not heard for a quarter of a second, until they join their bridge anew"
+    "caller whose numbers jump back is not heard for about 0.2 s (0.6 s if they jump twice), until they join their "
+    "bridge anew"
 )
 LATE_FIX = "Use a build without that patch, such as our image's (docs/asterisk.md)."
 REBUILT = "voiceai"

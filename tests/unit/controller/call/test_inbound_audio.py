@@ -73,7 +73,7 @@ def test_looks_are_less_frequent_while_nothing_comes_and_frequent_again_when_it_
     line = Line()
     for _ in range(2):
         line.cease()
-        timers = [line.tell(m.TimeUp(TIMER))[0] for _ in range(4)]
+        timers = [line.tell(m.TimeUp(TIMER))[0] for _ in range(5)]
         assert timers == [m.StartTimer(TIMER, each) for each in (*LOOKS_S[1:], LOOKS_S[-1], LOOKS_S[-1])]
         line.tell(m.CallerAudio(flowing=True))
 
