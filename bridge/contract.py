@@ -218,6 +218,13 @@ class Switch(Shape):
     again: bool = False
 
 
+class Rejoined(Shape):
+    """The caller's leg joins its bridge anew: a key that is down is told now, and again when it ends."""
+
+    type: Literal["rejoined"] = "rejoined"
+    call: str
+
+
 class Record(Shape):
     """Begin a recording (as `recording` says), pause it (silence in the file), go on, or complete it (`Recorded`).
 
@@ -252,7 +259,7 @@ class Watch(Shape):
     seconds: float
 
 
-Order = Speak | WrapUp | Hold | Inform | Mute | Switch
+Order = Speak | WrapUp | Hold | Inform | Mute | Switch | Rejoined
 """What a session is told while it goes on."""
 
 ToCall = Prepare | ExpectMedia | Greet | AnswerTool | Order | Record | Close

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from bridge.spec import Shape
 
-VERSION = 6
+VERSION = 7
 """Of the link. A worker and a controller with different versions refuse each other at `Hello`."""
 
 

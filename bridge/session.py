@@ -23,6 +23,7 @@ import structlog
 from bridge import cast, contract, signals
 from bridge.conversation import Conversation
 from bridge.flight import Flight
+from bridge.keys import Keys
 from bridge.leg_counts import Leg, LegCounts
 from bridge.limited_warnings import LimitedWarnings
 from bridge.line import Line, Opening
@@ -71,6 +72,7 @@ class Session:
         turns = self._conversation.turns
         self._upstream = Upstream(self._conversation.orders, turns.appended, turns.caller_sound, self._flow_changed)
         self._uplink, self._gap = self._upstream.uplink, self._upstream.gap
+        self._keys = Keys()
         self._memory = Memory()
         self._flight = Flight()
         self._line = Line(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
@@ -142,6 +144,9 @@ class Session:
 
     def order(self, order: contract.Order) -> None:
         """What the controller wants of the agent."""
+        if isinstance(order, contract.Rejoined):
+            self._keys.rejoined()
+            return
         if cast.is_so(order, self._spec):
             return
         self._log.info("ordered", order=order.type)
@@ -267,12 +272,15 @@ class Session:
 
     def caller_audio(self, pcm: bytes) -> None:
         """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
+        self._keys.sound()
         self._upstream.caller_audio(pcm, self._clock())
 
     def _flow_changed(self, flowing: bool) -> None:
         self._tell(contract.CallerAudio(call=self.call, flowing=flowing))
 
     def caller_digit(self, digit: str) -> None:
+        if self._keys.again(digit):
+            return
         unheard = self._conversation.orders.caller_muted
         if self._uplink.started and not self._conversation.closed and not unheard:
             self._feed(signals.Digit(digit))

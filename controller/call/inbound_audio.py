@@ -12,13 +12,16 @@ that joins its bridge anew gets a new path, which takes what comes.
                                     legs are looked at every second or two, and join anew after their numbers jumped
     a supervisor whispers           so does theirs
 
-Keys that are held down, and comfort noise, are packets as well, but few bytes.
+Keys that are held down, and comfort noise, are packets as well, but few bytes. Not so a key that is sent by SIP INFO:
+its caller's leg joins anew if it lasts longer than 0.2 s, and the worker is told, since Asterisk then tells the key
+twice.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bridge import contract
 from controller.call import messages as m
 from controller.call.plan import State
 
@@ -154,7 +157,8 @@ def _counted(call: "Call", what: m.RtpCounted, now: datetime) -> list[m.Command]
     audio.in_vain += 1
     audio.at.append(now)
     audio.counted.pop(what.channel)
-    return [m.Rejoin(bridge, what.channel)]
+    told = [m.OrderAi(contract.Rejoined(call=call.plan.call))] if dropped else []
+    return [*told, m.Rejoin(bridge, what.channel)]
 
 
 def _sound(before: tuple[m.RtpCounted, datetime], now_counted: m.RtpCounted, now: datetime) -> bool:

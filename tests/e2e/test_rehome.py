@@ -3,12 +3,14 @@
 Figures (the gap that the caller had) are logged: `pytest --log-cli-level=INFO`.
 """
 
+import asyncio
 import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,8 @@ from demo.sound import Frame, is_tone, tone
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing, items
+from tests.e2e.test_first_words import CONSENT, LOST, Reader, longest
+from tests.e2e.test_first_words import GREETING as FIRST
 from tests.e2e.test_inbound import greeted
 
 log = logging.getLogger(__name__)
@@ -96,6 +100,29 @@ async def test_a_call_goes_on_with_another_worker(asterisk: Asterisk, tmp_path: 
         ended = await running.ended(call)
         assert (ended["outcome"], ended["ended_by"]) == ("answered", "caller")
         assert [said["who"] for said in ended["transcript"]] == ["agent", "caller", "agent", "agent", "caller", "agent"]
+
+
+@pytest.mark.parametrize(("recorded", "at"), [(False, 0.8), (True, 0.5), (True, 1.5)])
+async def test_first_words_that_a_lost_worker_was_saying_are_said_in_full_by_the_next_one(
+    asterisk: Asterisk, tmp_path: Path, recorded: bool, at: float
+) -> None:
+    """`at`: seconds since the caller heard something: in the greeting, in the consent, in the greeting after it."""
+    agent: dict[str, Any] = {"greeting": FIRST.text}
+    if recorded:
+        agent["recording"] = {"path": str(tmp_path / "calls"), "consent": CONSENT.text}
+    async with house(asterisk, tmp_path, Reader, agent=agent, bridge=TWO) as running, running.caller() as phone:
+        await phone.answered()
+        await phone.rtp.sound()
+        await asyncio.sleep(at)
+        call = await running.call_id()
+        os.kill((await worker_of(running, call))[1], signal.SIGKILL)
+        await running.service.logged("session ready", call=call, nth=2)
+        await phone.rtp.hears(lambda samples: is_tone(samples, FIRST.hz))
+        await phone.rtp.quiet(1.0)
+        assert longest(phone, FIRST.hz) >= FIRST.seconds - LOST
+        assert not recorded or longest(phone, CONSENT.hz) >= CONSENT.seconds - LOST
+        await phone.hang_up()
+        await running.ended(call)
 
 
 async def test_the_only_worker_is_killed_and_the_next_one_takes_over(asterisk: Asterisk, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bridge import contract
 from bridge.contract import ServerVad
 from bridge.flow import CEASED_S
 from controller.call import inbound_audio, milestones
@@ -13,9 +14,10 @@ from controller.call.changes import changes, standing
 from controller.call.inbound_audio import COMPANY, COMPANY_S, LOOKS_S, PEOPLE_S, TIMER
 from controller.call.machine import Call
 from controller.call.plan import State
-from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, TARGET, feed, talking
+from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, NOW, TARGET, feed, talking
 
-REJOIN = m.Rejoin(IDS.bridge, CALLER)
+REJOIN = [m.OrderAi(contract.Rejoined(call=CALL)), m.Rejoin(IDS.bridge, CALLER)]
+"""The worker is told: a key that is down comes twice."""
 TO = IDS.target(1)
 SOUND, KEYS = 8000, 200
 """Bytes in a second."""
@@ -63,7 +65,7 @@ def test_sound_that_is_received_and_not_heard_is_mended_before_the_turn_is_taken
     line.now += timedelta(seconds=LOOKS_S[0])
     line.received += round(SOUND * LOOKS_S[0])
     assert line.tell(m.TimeUp(TIMER)) == [m.StartTimer(TIMER, LOOKS_S[1]), m.CountRtp(CALLER)]
-    assert line.count() == [REJOIN]
+    assert line.count() == REJOIN
     assert line.tell(m.CallerAudio(flowing=True)) == [m.StopTimer(TIMER)]
     turn_over_s = ServerVad().silence_duration_ms / 1000
     assert CEASED_S + LOOKS_S[0] <= turn_over_s - 0.1, "which is for ticks, the link, and four requests"
@@ -101,7 +103,7 @@ def test_packets_of_another_source_count_from_nothing() -> None:
     line.now += timedelta(seconds=0.2)
     line.received = 1600
     line.tell(m.TimeUp(TIMER))
-    assert line.count(source=2) == [REJOIN]
+    assert line.count(source=2) == REJOIN
 
 
 def test_where_it_does_not_help_it_is_tried_more_and_more_seldom() -> None:
