@@ -158,8 +158,10 @@ class Orders:
             self._farewell.abandon()
             self._responses.forget(last_words=True)
         self._set_deaf(True)
+        running_id = self._responses.response_id
         cut = self._interruptions.silence()
-        heard_ms = sum(part.before_ms + part.heard_ms for part in cut)
+        own = running_id if running else cut[-1].response_id if cut else ""  # the consent may be cut as well
+        heard_ms = sum(part.before_ms + part.heard_ms for part in cut if part.response_id == own)
         if greeting and heard_ms * 2 < len(self.spec.greeting or "") * SPOKEN_MS and (cut or running):
             self._again = greeting
         self._out.add(CancelTimer(Timer.TAIL), CancelTimer(Timer.SPEECH))

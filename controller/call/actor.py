@@ -281,18 +281,17 @@ class CallActor:
         self.owned.made(made)
 
     async def _ask_for(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
-        ari, leg = self._ari, self.call.plan.leg
+        ari, leg, before = self._ari, self.call.plan.leg, self.call.origin
         match command:
             case m.CreateBridge(bridge):
                 await ari.create_bridge(bridge, name=f"{ari.app} {self.id}")
             case m.Dial(channel, target, variables):
-                origin = self.legs.origin_of(channel, self.call.origin)
                 await ari.originate(
                     target.dial,
                     channel_id=channel,
                     caller_id=target.caller_id,
                     timeout=target.timeout,
-                    variables={**variables, **dialplan.marks(origin, target.dial)},
+                    variables={**variables, **dialplan.marks(self.legs.origin_of(channel, before), target.dial)},
                     **dialplan.formats_of(target.dial, channel, leg),
                 )
             case m.Snoop(channel, snoop, whisper):

@@ -54,7 +54,7 @@ class Opening(Stage):
             return "greet and answer"
         if "say the rest" in words:
             return "rest"
-        for kind, text in (("consent", CONSENT), ("greeting", GREETING)):
+        for kind, text in (("consent", CONSENT), ("greeting", GREETING), ("greeting", "Good day!")):
             if text in words:
                 return kind
         return "other" if words else "answer"
@@ -310,6 +310,19 @@ def unheard(stage: Opening) -> None:
     stage.feed(Mute(call="call", caller=False, agent=True))
     stage.play(3000)
     stage.feed(Mute(call="call", caller=False, agent=False))
+
+
+def test_a_hold_during_the_consent_does_not_cost_the_greeting_that_was_to_follow() -> None:
+    stage = recorded(greeting="Good day!")
+    opened(stage)
+    stage.play(1000)
+    on_hold(stage)
+    for _ in range(6):
+        if stage.conversation.responses.state.name == "REQUESTED":
+            stage.respond(1500)
+        stage.play(800)
+    assert stage.conversation.greeting.consented
+    assert stage.asked()[2:] == ["consent", "greeting"]
 
 
 @pytest.mark.parametrize("trouble", [on_hold, without_line, unheard])
