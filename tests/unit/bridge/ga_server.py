@@ -14,6 +14,9 @@ from bridge.realtime import events
 RACES = ("conversation_already_has_active_response", "response_cancel_not_active")
 
 
+LIMITED = events.ServerError("tokens", "rate_limit_exceeded", "Please try again in 6ms.", "", "")
+
+
 class Violation(AssertionError):
     """The client did what a server does not forgive."""
 
@@ -42,6 +45,8 @@ class GaServer:
         self.speaking = ""
         """The item of what the caller says."""
         self.refused: list[str] = []
+        self.limited = False
+        """The next request is refused, without saying so."""
         self.asked: list[dict[str, Any]] = []
         self.count = first
         """Of ids; an item's sound has its number as value."""
@@ -69,6 +74,9 @@ class GaServer:
             case "response.create":
                 if self.active:
                     return self._refuse(frame, RACES[0])
+                if self.limited:
+                    self.limited = False
+                    return [LIMITED]
                 self.asked.append(frame["response"])
                 return self.begin()
             case "response.cancel":
@@ -147,6 +155,21 @@ class GaServer:
         told.append(events.ResponseDone(self.active, status, error_code="server_error" if status == "failed" else ""))
         self.active = ""
         return told
+
+    def end_before_words(self) -> list[events.Event]:
+        """The same; the words of its last item come after it."""
+        told = self.end()
+        words = [each for each in told if isinstance(each, events.TranscriptDone)]
+        return [each for each in told if each not in words] + words
+
+    def end_unseen(self) -> list[events.Event]:
+        """Of a response that was cancelled before it had begun."""
+        return [events.ResponseDone(self._new("r"), "cancelled")]
+
+    def limit(self) -> list[events.Event]:
+        """The next request."""
+        self.limited = True
+        return []
 
     def sound(self, length: int) -> list[events.Event]:
         """Some of the item that is being said."""

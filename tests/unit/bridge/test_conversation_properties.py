@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bridge.contract import BargedIn, Finished, Hold, Inform, Said, Speak, ToolCalled, WrapUp
 from bridge.playout import BYTES_PER_MS
 from bridge.realtime import events
+from bridge.realtime.session_differences import Difference
 from bridge.responses import State
 from bridge.signals import Closing, Digit, Drained, Greet, LineBack, LineLost, Ticked, ToolAnswered
 from tests.unit.bridge.stage import Stage, make_spec
@@ -23,6 +24,8 @@ PATIENT = settings(deadline=None, max_examples=300, suppress_health_check=[Healt
 
 RESPONSES = st.integers(0, 3)
 ITEMS = st.integers(0, 5)
+HINTS = st.sampled_from(["", "try again in 6ms", "try again in 3s", "try again in 2h"])
+DEAF = Difference("turn_detection", "server_vad", "off", essential=True, again=True)
 SIZES = st.sampled_from([0, 1, 47, 959, 960, 961, 4800, 9601])
 
 
@@ -77,6 +80,12 @@ NOISE = st.one_of(
     st.sampled_from([HOLD, HOLD.model_copy(update={"on": False}), SPEAK, WRAP_UP, INFORM, LineLost(), BACK]),
     st.sampled_from([events.RemoteTool(over=False), events.RemoteTool(over=True), events.CallerIdle()]),
     st.builds(lambda r: events.ItemDone(f"r{r}", "m", "mcp_call", "completed"), RESPONSES),
+    st.builds(lambda hint: events.ServerError("tokens", "rate_limit_exceeded", hint, "", ""), HINTS),
+    st.builds(lambda hint: events.ResponseDone("x99", "failed", "", "tokens", "rate_limit_exceeded", hint), HINTS),
+    st.builds(lambda n, s: events.ResponseDone(f"x9{n}", s), ITEMS, st.sampled_from(["completed", "cancelled"])),
+    st.builds(lambda text: events.CallerTranscribed("u", text, {}), st.sampled_from(["", "yes"])),
+    st.just(events.TranscriptionFailed("u", "x")),
+    st.builds(lambda found: events.SessionUpdated("s", "m", None, {}, found), st.sampled_from([(), (DEAF,)])),
     st.integers(1, 200),  # so many ticks
     st.floats(0.1, 20),  # so many seconds without ticks
 )
@@ -141,7 +150,7 @@ class Witness(Stage):
             assert left_ms == min(played, received) // BYTES_PER_MS
         for said in self.told_of(Said):
             assert (said.heard_ms or 0) <= self.received[said.item] // BYTES_PER_MS
-        assert max(Counter(said.item for said in self.told_of(Said)).values(), default=1) == 1
+        assert max(Counter(said.item for said in self.told_of(Said) if said.who == "agent").values(), default=1) == 1
         assert all(barge.cut_ms >= 0 for barge in self.told_of(BargedIn))
         assert max(Counter(call for call, _ in self.outputs).values(), default=1) == 1
         assert max(Counter(event.tool_call for event in self.told_of(ToolCalled)).values(), default=1) == 1

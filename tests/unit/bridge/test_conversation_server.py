@@ -15,7 +15,7 @@ from bridge import signals
 from bridge.contract import Finished, FunctionTool, Hold, Idle, Inform, Said, SemanticVad, ServerVad, Speak, WrapUp
 from bridge.responses import State
 from bridge.signals import Closing, Digit, Greet, Timer
-from tests.unit.bridge.ga_server import RACES
+from tests.unit.bridge.ga_server import LIMITED, RACES
 from tests.unit.bridge.stage import HANG_UP, LOOK_UP
 from tests.unit.bridge.wired import Wired
 
@@ -48,6 +48,11 @@ SERVER = {
     "remote": lambda wired: wired.server.remote(),
     "end": lambda wired: wired.server.end(),
     "fail": lambda wired: wired.server.end("failed"),
+    "end, late words": lambda wired: wired.server.end_before_words(),
+    "end, unseen": lambda wired: wired.server.end_unseen(),
+    "cancel": lambda wired: wired.server.end("cancelled"),
+    "limit": lambda wired: wired.server.limit(),
+    "limited": lambda _: [LIMITED],
     "cut short": lambda wired: wired.server.end("incomplete"),
     "speak": lambda wired: wired.server.speak(),
     "hush": lambda wired: wired.server.hush(),
@@ -97,6 +102,7 @@ PLOTS = (
     ["item", "sound", "deliver", "deliver", "deliver", "deliver", "deliver", "play", "play"],
     ["sound", "sound", "part", "sound", *FLOW, *FLOW],
     ["end", *FLOW],
+    ["limit", "hush", "greet", "take", "take", "deliver", "deliver", "play long"],
     ["speak", *FLOW],
     ["speak", "deliver", "play", "hush", *FLOW],
     ["look up", "slow tool", *FLOW, "end", *FLOW, "answer", "take", "take"],
