@@ -30,11 +30,14 @@ from bridge.realtime.failures import (
     ProviderError,
     RateLimited,
     SessionRefused,
+    wait_of,
 )
 from bridge.realtime.retries import Pace, Retries, renewal_due_s
 from bridge.realtime.session_differences import Difference
 
 REST_POLL_S = 0.05
+LONGEST_RENEWAL_PAUSE_S = 60.0
+"""For a provider that is rate limited: five minutes are left."""
 
 _log = structlog.get_logger()
 
@@ -180,8 +183,8 @@ class Line:
         self._warnings.warning("no line to the AI", by=("provider", "kind"), **told)
         limit = error if isinstance(error, RateLimited) else None
         wait_s, waited = (limit.retry_s, limit.waited) if limit else (None, False)
-        refused = error.kind != "transient"
-        return self._retries.failed(self._asked, away_s, refused=refused, wait_s=wait_s, waited=waited)
+        refused, limited = error.kind != "transient", limit is not None
+        return self._retries.failed(self._asked, away_s, refused=refused, limited=limited, wait_s=wait_s, waited=waited)
 
     async def _pause(self, seconds: float) -> None:
         """Shorter if another provider is wanted meanwhile."""
@@ -279,7 +282,8 @@ class Line:
                 told = {"provider": provider.name, "error": str(error)}
                 self._warnings.warning("the line cannot be renewed yet", by=("provider",), **told)
                 before, provider = provider, self._provider_after(provider, client, error)
-                await self._pause(self._pace.renew_pause_s if provider == before else 0.0)
+                asked_s = min(wait_of(error), LONGEST_RENEWAL_PAUSE_S)
+                await self._pause(max(self._pace.renew_pause_s, asked_s) if provider == before else 0.0)
                 continue
             await self._rest()
             if spare.alive and not self._moved.is_set():

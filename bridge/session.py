@@ -41,7 +41,6 @@ LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
 
 _SETUP = b'{"type": "session.update"'
-_ALARMING = (contract.Failed, contract.AiWarning)
 
 _log = structlog.get_logger()
 
@@ -372,7 +371,7 @@ class Session:
             return
         self._told_end = isinstance(event, contract.Ended)
         text, fields = line_of(event)
-        write = self._log.warning if isinstance(event, _ALARMING) else self._log.debug
+        write = self._log.warning if isinstance(event, contract.Failed) else self._log.debug
         if isinstance(event, contract.Reconnected):
             write = self._warnings.warning
         write(text, **fields)  # the controller logs the same, from the event

@@ -110,6 +110,11 @@ class RateLimited(ProviderError):
         self.waited = waited
 
 
+def wait_of(error: ProviderError) -> float:
+    """How long the server wants to be left alone, in seconds, as far as it says so."""
+    return (error.retry_s or 0.0) if isinstance(error, RateLimited) else 0.0
+
+
 class SessionExpired(ProviderError):
     """The connection reached its 60 minutes."""
 

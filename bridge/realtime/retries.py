@@ -43,6 +43,9 @@ class Pace:
     """No further try of a provider that has been away for so long."""
     rate_wait_s: float = 30.0
     """Likewise, of one that is rate limited and says when it may be asked again."""
+    rate_untold_s: float = 1.0
+    """The first wait for one that is rate limited and names none, if no other is left; the next ones are twice as long
+    each."""
     renew_s: float | None = None
     """Age at which a connection is renewed; None: five minutes before the provider's limit."""
     renew_pause_s: float = 10.0
@@ -69,10 +72,17 @@ class Retries:
         return self._providers[self._current]
 
     def failed(
-        self, provider: Provider, away_s: float, *, refused: bool, wait_s: float | None = None, waited: bool = False
+        self,
+        provider: Provider,
+        away_s: float,
+        *,
+        refused: bool,
+        limited: bool = False,
+        wait_s: float | None = None,
+        waited: bool = False,
     ) -> float | None:
-        """`provider` did not work, or was lost. `away_s`: how long it has been away. `wait_s`: how long it wants to be
-        left alone; `waited`: that was done and was of no use.
+        """`provider` did not work, or was lost. `away_s`: how long it has been away. `limited`: by a rate limit;
+        `wait_s`: how long it wants to be left alone; `waited`: that was done and was of no use.
 
         Returns the seconds to wait before trying `self.provider`, which may be another one now; None: there is none
         left. A provider that was asked before this list began is nobody here: its failure costs the others nothing.
@@ -81,19 +91,26 @@ class Retries:
             if refused and provider in self._providers:
                 self._refused.add(self._providers.index(provider))
             return 0.0
+        other = self._other
+        if limited and wait_s is None and other is None:
+            wait_s = self._pace.rate_untold_s * 2.0**self._repeats
         if refused:
             self._refused.add(self._current)
         elif not waited and self._repeats < len(self._pace.delays) and self._worth_it(away_s, wait_s):
             self._repeats += 1
             return max(self._pace.delays[self._repeats - 1], wait_s or 0.0)
         self._tried.add(self._current)
+        if other is None:
+            return None
+        self._current, self._repeats = other, 0
+        return 0.0
+
+    @property
+    def _other(self) -> int | None:
+        """The next one that is worth a try."""
         count = len(self._providers)
-        for step in range(1, count):
-            other = (self._current + step) % count
-            if other not in self._refused | self._tried:
-                self._current, self._repeats = other, 0
-                return 0.0
-        return None
+        places = ((self._current + step) % count for step in range(1, count))
+        return next((place for place in places if place not in self._refused | self._tried), None)
 
     def _worth_it(self, away_s: float, wait_s: float | None) -> bool:
         if wait_s is None:

@@ -28,7 +28,7 @@ from bridge.realtime.client import (
 )
 from bridge.realtime.connection import Connection
 from bridge.realtime.dialects import max_session_s
-from bridge.realtime.failures import ConnectionLost, ProviderError
+from bridge.realtime.failures import ConnectionLost, ProviderError, wait_of
 
 MAX_AGE_S = 50 * 60.0
 """Of the 60 minutes that OpenAI gives a connection ten are left for the call; its renewal comes before they end."""
@@ -37,6 +37,8 @@ MAX_AGE_SHARE = 5 / 6
 RETRY_S = 5.0
 """After a connection that could not be had; then twice as long each time. The calls themselves find out sooner."""
 LONGEST_RETRY_S = 60.0
+LONGEST_WAIT_S = 600.0
+"""For a provider that is rate limited and says how long."""
 ANSWER_S = 2.0
 """A warm connection needs one round trip. If it takes longer, a new one is made in the time that is left."""
 ANSWER_SHARE = 1 / 4
@@ -220,7 +222,8 @@ class _Pool:
             self._told = True
             _log.warning("no warm connection, tried again", provider=self.provider.name, error=str(error))
         self._failures += 1
-        return float(min(self._retry_s * 2 ** min(self._failures - 1, 10), max(LONGEST_RETRY_S, self._retry_s)))
+        pause_s = float(min(self._retry_s * 2 ** min(self._failures - 1, 10), max(LONGEST_RETRY_S, self._retry_s)))
+        return max(pause_s, min(wait_of(error), LONGEST_WAIT_S))
 
     async def _close(self, lines: list[Connection]) -> None:
         await asyncio.gather(*(close_line(line) for line in lines))

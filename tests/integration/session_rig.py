@@ -52,7 +52,9 @@ class Rig:
     def __init__(self, server: StandIn, timeout: float = 5.0, renew_s: float | None = None, **spec: Any) -> None:
         provider = Provider(url=server.url, api_key=SecretStr("sk-test"), model="gpt-realtime-2.1-mini")
         whole = {"agent": "a", "provider": provider, "instructions": "i", "tools": (HANG_UP,)} | spec
-        pace = Pace(open_s=timeout, reopen_s=timeout, delays=DELAYS, renew_s=renew_s, renew_pause_s=0.1)
+        pace = Pace(
+            open_s=timeout, reopen_s=timeout, delays=DELAYS, renew_s=renew_s, renew_pause_s=0.1, rate_untold_s=0.01
+        )
         self.session = Session(SessionSpec(**whole), CALL, self._told, pace=pace, clock=self._clock)
         self.leg = Leg(self.session)
         self.told: list[CallEvent] = []

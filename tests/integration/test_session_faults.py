@@ -11,7 +11,21 @@ from bridge.contract import AiWarning, Ended, Failed, Ready, Reconnected
 from bridge.limited_warnings import FEW
 from bridge.session import Session
 from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Close, Delivery, Drop, Script, Send, Skip, Stall, after, answer, before, error, refuse
+from demo.realtime.faults import (
+    Close,
+    Delivery,
+    Drop,
+    Refuse,
+    Script,
+    Send,
+    Skip,
+    Stall,
+    after,
+    answer,
+    before,
+    error,
+    refuse,
+)
 from demo.realtime.reply import Fail, Incomplete, Say
 from demo.realtime.server import StandIn
 from tests.integration.session_rig import Rig, call
@@ -216,3 +230,26 @@ async def test_a_server_that_repeats_itself_writes_few_lines_and_totals() -> Non
     totals = [line["total"] for line in warned if "total" in line]
     assert len(totals) == 2
     assert min(totals) >= 11
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ('{"error": {"code": "rate_limit_exceeded", "message": "Please try again in 2h"}}', "transient"),
+        ('{"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}', "account"),
+    ],
+)
+async def test_a_refused_upgrade_says_in_its_body_that_there_is_no_use_in_trying_again(body: str, kind: str) -> None:
+    async with StandIn(faults=[Refuse(429, body)]) as server:
+        rig = Rig(server)
+        rig.task = asyncio.create_task(rig.session.run())
+        assert (await rig.wait(Failed)).kind == kind
+        assert server.attempts == 1
+        await rig.end()
+
+
+async def test_a_refused_upgrade_says_in_its_body_how_long_to_wait() -> None:
+    body = '{"error": {"code": "rate_limit_exceeded", "message": "Please try again in 0m0.4s."}}'
+    async with StandIn(faults={0: [Refuse(429, body)]}) as server, call(server) as (rig, _):
+        assert rig.of(Ready)[0].took_ms >= 400
+        assert server.attempts == 2

@@ -15,7 +15,7 @@ from bridge.realtime.failures import ConnectionLost
 from bridge.realtime.frames import session_update
 from bridge.realtime.warm import MOST_PROVIDERS, WarmLines
 from demo.realtime import StandIn, ToneBrain
-from demo.realtime.faults import Close, Freeze, Script, Stall, before, refuse
+from demo.realtime.faults import Close, Freeze, Refuse, Script, Stall, before, refuse
 
 
 def provider_of(server: StandIn, model: str = "gpt-realtime-2.1-mini") -> Provider:
@@ -190,6 +190,16 @@ async def test_a_provider_that_is_back_is_known_as_soon_as_a_call_gets_through()
         await until(lambda: len(warm) == 1)
         await first.close()
         await second.close()
+
+
+async def test_a_provider_that_wants_to_be_left_alone_is() -> None:
+    limited = Refuse(429, '{"error": {"code": "rate_limit_exceeded", "message": "Please try again in 30s."}}')
+    async with StandIn(ToneBrain([]), faults={1: [limited]}) as server, kept(1, retry_s=0.01) as warm:
+        first = await warm.open(provider_of(server), setup_of(provider_of(server)))
+        await until(lambda: server.attempts == 2)
+        await asyncio.sleep(0.3)
+        assert (server.attempts, len(warm)) == (2, 0)
+        await first.close()
 
 
 async def test_a_provider_that_is_away_does_not_keep_another_one_waiting_and_is_told_of_once() -> None:

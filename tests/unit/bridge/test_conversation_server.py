@@ -5,6 +5,7 @@ and the tools do as they like. Afterwards everything comes to rest, and what the
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from bridge import signals
 from bridge.contract import Finished, FunctionTool, Hold, Idle, Inform, Said, SemanticVad, ServerVad, Speak, WrapUp
+from bridge.realtime import events
 from bridge.responses import State
 from bridge.signals import Closing, Digit, Greet, Timer
 from tests.unit.bridge.ga_server import LIMITED, RACES
@@ -34,7 +36,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "idle": {"idle": Idle(after_s=3, prompts=("Hello?",), goodbye="Bye."), "min_speech_ms": 100},
 }
 
-SERVER = {
+SERVER: dict[str, Callable[[Wired], list[events.Event]]] = {
     "begin": lambda wired: wired.server.begin(),
     "sound": lambda wired: wired.server.sound(9601),
     "bit": lambda wired: wired.server.sound(47),

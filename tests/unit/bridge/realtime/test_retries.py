@@ -87,3 +87,13 @@ def test_without_progress_it_ends(count: int, refusals: list[bool]) -> None:
 )
 def test_when_a_connection_is_renewed(limit: float, age: float, told: float | None, due: float) -> None:
     assert renewal_due_s(limit, age, told) == due
+
+
+def test_a_rate_limit_without_a_hint_is_waited_for_if_nobody_else_is_left() -> None:
+    budget = retries(2)
+    assert budget.failed(budget.provider, 0, refused=False, limited=True) == PACE.delays[0]
+    for _ in range(4):
+        budget.failed(budget.provider, 0, refused=False, limited=True)
+    assert budget.provider.name == "1"
+    waits = [budget.failed(budget.provider, away, refused=False, limited=True) for away in (0, 1, 3, 7, 15)]
+    assert waits == [1.0, 2.0, 4.0, 8.0, None]
