@@ -194,12 +194,17 @@ async def test_a_provider_that_is_back_is_known_as_soon_as_a_call_gets_through()
 
 async def test_a_provider_that_wants_to_be_left_alone_is() -> None:
     limited = Refuse(429, '{"error": {"code": "rate_limit_exceeded", "message": "Please try again in 30s."}}')
-    async with StandIn(ToneBrain([]), faults={1: [limited]}) as server, kept(1, retry_s=0.01) as warm:
-        first = await warm.open(provider_of(server), setup_of(provider_of(server)))
-        await until(lambda: server.attempts == 2)
+    faults = {number: [limited] for number in range(2, 90)}
+    async with StandIn(ToneBrain([]), faults=faults) as server, kept(1, retry_s=0.01) as warm:
+        provider = provider_of(server)
+        first = await warm.open(provider, setup_of(provider))
+        await until(lambda: len(warm) == 1)
+        second = await warm.open(provider, setup_of(provider))
+        await until(lambda: server.attempts == 3)
         await asyncio.sleep(0.3)
-        assert (server.attempts, len(warm)) == (2, 0)
+        assert (server.attempts, len(warm)) == (3, 0)
         await first.close()
+        await second.close()
 
 
 async def test_a_provider_that_is_away_does_not_keep_another_one_waiting_and_is_told_of_once() -> None:
