@@ -1,0 +1,58 @@
+"""A thousand wishes into one call while Asterisk answers nothing: that call ends, completely, and no other one does."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import httpx
+
+from demo.realtime import ToneBrain
+from tests.e2e.conftest import Asterisk
+from tests.e2e.house import house
+from tests.e2e.test_adoption import is_answered
+from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.e2e.test_transfer_matrix import id_of
+
+FAST = {
+    "name": "fast",
+    "token": "fast-0123456789abcdef",
+    "scopes": ["admin"],
+    "rate": {"per_second": 10000, "burst": 100000},
+}
+
+
+async def test_a_flood_of_wishes_costs_its_call(own_asterisk: Asterisk, tmp_path: Path) -> None:
+    async with (
+        house(own_asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY), tokens=[FAST]) as running,
+        running.caller("5001") as flooded,
+        running.caller("5002") as other,
+    ):
+        await asyncio.gather(greeted(flooded), greeted(other))
+        one, two = await id_of(running, "5001"), await id_of(running, "5002")
+        headers = {"Authorization": f"Bearer {FAST['token']}"}
+        statuses: list[int] = []
+        async with httpx.AsyncClient(base_url=running.service.api.base_url, headers=headers, timeout=20) as api:
+
+            async def flood() -> None:
+                for _ in range(80):
+                    answer = await api.post(f"/v1/calls/{one}/dtmf", json={"digits": "1"})
+                    statuses.append(answer.status_code)
+
+            os.kill(own_asterisk.pid, signal.SIGSTOP)
+            try:
+                async with asyncio.timeout(4.5):
+                    await asyncio.gather(*(flood() for _ in range(16)))
+            except TimeoutError:
+                pass
+            finally:
+                os.kill(own_asterisk.pid, signal.SIGCONT)
+        await running.service.logged("call ended: its event queue is full", call=one, timeout=1)
+        await flooded.wait("left", timeout=20)
+        ended = await running.ended(one, timeout=20)
+        assert (ended["outcome"], ended["ended_by"]) == ("failed", "system")
+        assert 500 not in statuses
+        await other.rtp.quiet(0.6)
+        await is_answered(other)
+        await other.hang_up()
+        await running.ended(two)
