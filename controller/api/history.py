@@ -38,7 +38,7 @@ from controller.api.problems import Problem
 from controller.config import Config
 from controller.config_records import Records
 from controller.records import export
-from controller.records.history import History, Kept, Sought
+from controller.records.history import History, Kept, Sought, TooManySearches
 from controller.records.numbers import names_of
 from controller.records.shelf import Shelf
 
@@ -61,6 +61,9 @@ def shown(rows: Iterable[Any]) -> Iterator[PastCall]:
 def sound_folders(config: Config) -> tuple[Path, ...]:
     """Where the agents' recordings are."""
     return tuple({Path(each.recording.path) for each in config.agents.values() if each.recording})
+
+
+LATER: dict[str, str] = {hdrs.RETRY_AFTER: "2"}
 
 
 class HistoryResources:
@@ -123,7 +126,10 @@ class HistoryResources:
 
     async def list(self, asked: Asked) -> HistoryPage:
         query: HistoryQuery = asked.query
-        rows = await self._history.page(self._sought(asked), before=query.before, limit=query.limit)
+        try:
+            rows = await self._history.page(self._sought(asked), before=query.before, limit=query.limit)
+        except TooManySearches:
+            raise Problem("too-many-requests", "Many search in the past at this moment.", headers=LATER) from None
         more = rows[-1].number if len(rows) == query.limit else None
         return HistoryPage(calls=tuple(shown(rows)), next=more)
 

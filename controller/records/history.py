@@ -1,8 +1,10 @@
 """Records read: the calls of the past, and one of them with all that is kept of it.
 
-Owns the SQL that reads. Raises StoreError.
+Owns the SQL that reads, and the turns in which it is done: to search in all that was said takes a while, and who
+searches again and again keeps nobody else from the store. Raises StoreError.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +25,12 @@ from controller.store.tables_records import (
 )
 
 PAGE = 500
+MOST_WAITING = 16
+"""Pages that are read in turns; more are refused."""
+
+
+class TooManySearches(Exception):
+    """As many as may wait do so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +65,23 @@ class Kept:
 class History:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._turn = asyncio.Lock()
+        self._waiting = 0
 
-    async def page(self, sought: Sought, *, before: int | None, limit: int) -> Sequence[Row[Any]]:
-        """Newest first; only those with a `number` less than `before`."""
+    async def page(
+        self, sought: Sought, *, before: int | None, limit: int, patient: bool = False
+    ) -> Sequence[Row[Any]]:
+        """Newest first; only those with a `number` less than `before`. Raises TooManySearches, unless `patient`."""
+        if self._waiting >= MOST_WAITING and not patient:
+            raise TooManySearches
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await self._page(sought, before, limit)
+        finally:
+            self._waiting -= 1
+
+    async def _page(self, sought: Sought, before: int | None, limit: int) -> Sequence[Row[Any]]:
         wanted = select(calls).where(*_conditions(sought)).order_by(calls.c.number.desc()).limit(limit)
         if before is not None:
             wanted = wanted.where(calls.c.number < before)
@@ -69,7 +91,7 @@ class History:
     async def everything(self, sought: Sought) -> AsyncIterator[Row[Any]]:
         """Newest first, however many. Each page is a transaction of its own."""
         before: int | None = None
-        while page := await self.page(sought, before=before, limit=PAGE):
+        while page := await self.page(sought, before=before, limit=PAGE, patient=True):
             for row in page:
                 yield row
             before = page[-1].number

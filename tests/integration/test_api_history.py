@@ -25,6 +25,7 @@ from controller.cli import app
 from controller.config_records import Records as Settings
 from controller.outbound.entry import Order
 from controller.outbound.queue import Queue
+from controller.records.history import MOST_WAITING
 from controller.store.database import Database
 from controller.store.tables import metadata
 from controller.store.tables_api import idempotency
@@ -296,3 +297,36 @@ async def test_in_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert (await voiceai(it, "export", "--format", "cdr", "--since", "2020-01-01")).output.count("\n") == 3
         assert (await voiceai(it, "forget", "+4930123", "--yes")).exit_code == 1  # two files are elsewhere
         assert "0 calls" in (await voiceai(it, "forget", "+4930123", "--yes")).output
+
+
+async def test_who_searches_again_and_again_keeps_nobody_from_the_store(tmp_path: Path) -> None:
+    """One reads at a time, some wait, and the rest is told to come again."""
+    async with past(tmp_path) as (it, desk):
+        slow, reading = asyncio.Event(), [0, 0]
+        page = desk.history._page
+
+        async def slowly(*arguments: Any) -> Any:
+            reading[0] += 1
+            reading[1] = max(reading)
+            await slow.wait()
+            reading[0] -= 1
+            return await page(*arguments)
+
+        desk.history._page = slowly  # type: ignore[method-assign,assignment]
+
+        async def search() -> tuple[int, str | None]:
+            async with it.request("GET", "/v1/history?text=card") as answer:
+                return answer.status, answer.headers.get("Retry-After")
+
+        asked = [asyncio.create_task(search()) for _ in range(60)]
+        async with asyncio.timeout(10):
+            while sum(each.done() for each in asked) < 60 - MOST_WAITING:  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.01)
+            async with desk.database.writing():
+                pass
+        slow.set()
+        answers = await asyncio.gather(*asked)
+        assert answers.count((429, "2")) == 60 - MOST_WAITING
+        assert answers.count((200, None)) == MOST_WAITING
+        assert reading[1] == 1
+        assert (await search())[0] == 200
