@@ -17,6 +17,7 @@ from typing import Any
 from bridge.realtime import fields
 from bridge.realtime.event_names import ALIASES, IGNORED_PREFIXES
 from bridge.realtime.fields import LONGEST_ID, Wrong, code_of, id_of, needed, number_of, object_of, piece_of, text_of
+from bridge.realtime.retry_hints import with_wait
 from bridge.realtime.session_differences import Difference
 from bridge.realtime.session_values import Values, values_of
 from bridge.realtime.usage import of_response, of_transcription
@@ -303,7 +304,11 @@ def _status(item: Mapping[str, Any]) -> str:
 def _error(raw: dict[str, Any]) -> Event:
     error = object_of(raw, "error")
     kind, param, event_id = (id_of(error, key) for key in ("type", "param", "event_id"))
-    return ServerError(kind, code_of(error, "code"), text_of(error, "message"), param, event_id)
+    return ServerError(kind, code_of(error, "code"), _message(error), param, event_id)
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    return with_wait(text_of(error, "message"), error)
 
 
 def _response_done(raw: dict[str, Any]) -> Event:
@@ -316,7 +321,7 @@ def _response_done(raw: dict[str, Any]) -> Event:
         reason=id_of(details, "reason"),
         error_type=id_of(error, "type"),
         error_code=code_of(error, "code"),
-        error_message=text_of(error, "message"),
+        error_message=_message(error),
         usage=of_response(object_of(response, "usage")),
     )
 

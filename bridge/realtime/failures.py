@@ -10,7 +10,7 @@ import re
 from typing import ClassVar, Literal
 
 from bridge.realtime.fields import code_of, id_of, object_of, text_of
-from bridge.realtime.retry_hints import is_rate_limit, seconds_of
+from bridge.realtime.retry_hints import is_rate_limit, seconds_of, with_wait
 from bridge.realtime.session_differences import Difference, summary
 from bridge.strict_json import BadJson, parse
 
@@ -180,7 +180,8 @@ def _told(body: bytes) -> tuple[str, str, str]:
     if not isinstance(told, dict):
         return "", "", ""
     error = object_of(told, "error") or told
-    return code_of(error, "code"), id_of(error, "type"), text_of(error, "message") or text_of(told, "error")
+    message = text_of(error, "message") or text_of(told, "error")
+    return code_of(error, "code"), id_of(error, "type"), with_wait(message, error)
 
 
 def _words(code: str) -> str:

@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
+
+from bridge.strict_json import well_formed
 
 LONGEST_S = 86_400.0
 EPOCH_S = 1e9
@@ -31,6 +34,8 @@ _ASKED = re.compile(
 )
 _DURATION = re.compile(_AMOUNTS, re.IGNORECASE)
 _RATE = re.compile(r"rate[ _-]?limit|too[ _-]?many[ _-]?requests|\b429\b", re.IGNORECASE)
+_FIELDS = ("retry_after_ms", "retry-after-ms", "retry_after", "retry-after", "retryAfter")
+LONGEST_FIELD = 16
 _OF_WHAT = ("", "-requests", "-tokens", "-input-tokens", "-output-tokens")
 HEADERS = (
     "retry-after-ms",
@@ -56,6 +61,17 @@ def seconds_of(message: str) -> float | None:
         parts = [float(part) for part in reversed(found["clock"].split(":"))]
         return _bounded(sum(part * 60**place for place, part in enumerate(parts)))
     return _bounded(_number(found["bare"]) if found["bare"] else _number(found["ms"]) / 1000)
+
+
+def with_wait(message: str, error: Mapping[str, Any]) -> str:
+    """The words of an error, with the wait that a field of it names."""
+    for key in _FIELDS:
+        told = error.get(key)
+        if isinstance(told, str):
+            return f"{message} ({key}: {well_formed(told[:LONGEST_FIELD])})".strip()
+        if isinstance(told, int | float) and not isinstance(told, bool) and 0 <= told <= EPOCH_S:
+            return f"{message} ({key}: {told:.3f})".strip()
+    return message
 
 
 def seconds_of_headers(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

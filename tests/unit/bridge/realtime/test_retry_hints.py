@@ -1,12 +1,14 @@
 """How long a server wants to be left alone, in the words of several of them."""
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.realtime import failures
+from bridge.realtime import events, failures
 from bridge.realtime.failures import AccountRefused, ConnectionLost, RateLimited
 from bridge.realtime.retry_hints import LONGEST_S, seconds_of, seconds_of_headers
 
@@ -185,3 +187,38 @@ def test_a_refused_upgrade_tells_in_its_body_what_and_how_long(
     refused = failures.from_status(status, header_s, body.encode())
     assert type(refused) is kinds[expected]
     assert getattr(refused, "retry_s", None) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("field", "seconds"),
+    [
+        ({"retry_after_ms": 1500}, 1.5),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry_after": 2.5}, 2.5),
+        ({"retry_after": "1m3.2s"}, 63.2),
+        ({"retry_after": "20"}, 20),
+        ({"retryAfter": 3}, 3),
+        ({"retry_after": None}, None),
+        ({"retry_after": [1]}, None),
+        ({"retry_after": True}, None),
+        ({"retry_after": float("nan")}, None),
+        ({"retry_after": 1e300}, None),
+    ],
+)
+@pytest.mark.parametrize("message", ["Slow down", "", None])
+def test_a_field_of_the_error_may_name_the_wait(
+    message: str | None, field: dict[str, Any], seconds: float | None
+) -> None:
+    error = {"type": "tokens", "code": "rate_limit_exceeded", "message": message} | field
+    told = events.parse(json.dumps({"type": "error", "error": error}))
+    assert isinstance(told, events.ServerError)
+    limited = failures.from_codes(told.code, told.type, told.message)
+    assert isinstance(limited, RateLimited)
+    assert limited.retry_s == (None if seconds is None else pytest.approx(seconds))
+    details = {"type": "failed", "error": error}
+    done = events.parse(json.dumps({"type": "response.done", "response": {"id": "r", "status_details": details}}))
+    assert isinstance(done, events.ResponseDone)
+    assert done.error_message == told.message
+    refused = failures.from_status(429, None, json.dumps({"error": error}).encode())
+    assert isinstance(refused, RateLimited)
+    assert refused.retry_s == limited.retry_s
