@@ -97,12 +97,12 @@ class Responses:
         self._request_id = ""
         self._wishes: list[Wish] = []
         self._backing_off = False
-        self._doubted = False
-        """The server has told an error, perhaps about the request."""
+        self._refused: Wish | None = None
+        """The wish whose request was refused last."""
+        self._doubted = False  # the server has told an error, perhaps about the request
         self._cancel_sent = False
         self._progress_at = 0.0
-        self._announces = False
-        """The server tells the beginning of a response."""
+        self._announces = False  # the server tells the beginning of a response
         self._known: dict[str, None] = {}
         self._over: dict[str, None] = {}
         self._muted: dict[str, None] = {}
@@ -112,8 +112,8 @@ class Responses:
 
     def pending(self, opening: Opening) -> bool:
         """These of the first words are still to be generated, or being generated."""
-        running = self.state is not State.IDLE and self.granted is not None and self.granted.opening == opening
-        return running or any(wish.opening == opening for wish in self._wishes)
+        running = [self.granted] if self.granted and self.state is not State.IDLE else []
+        return any(wish.opening == opening for wish in (*running, *self._wishes))
 
     # ------------------------------------------------------------ wishes
 
@@ -134,6 +134,7 @@ class Responses:
         if self.suspended or self.state is not State.IDLE or self.hold or self._backing_off or not self._wishes:
             return
         wish = self.granted = self._wishes.pop(0)
+        self._refused = None
         wish.attempts += 1
         self._request_id = self._out.new_id("create")
         self.state, self._doubted = State.REQUESTED, False
@@ -238,7 +239,7 @@ class Responses:
         lost = self.response_id
         if lost:
             self._remember(self._over, lost)
-        if self.state is not State.REQUESTED:
+        if self.state is not State.REQUESTED and not self._begins_all_the_same():
             self.granted = None
             self._wishes = [wish for wish in self._wishes if wish.items or wish.must]
         self.response_id = response_id
@@ -271,6 +272,7 @@ class Responses:
             return False
         wish, self.granted, self._request_id = self.granted, None, ""
         wish.attempts -= not counts
+        self._refused = None if active else wish
         if self.state is State.REQUESTED:
             self.state = State.ACTIVE if active else State.IDLE
             self._out.add(CancelTimer(Timer.REQUEST))
@@ -370,6 +372,13 @@ class Responses:
         return lost
 
     # ------------------------------------------------------------ inside
+
+    def _begins_all_the_same(self) -> bool:
+        """A response for the request that was refused a moment ago: whoever tells both means one."""
+        if self.state is State.IDLE and not self.hold and self._wishes and self._wishes[0] is self._refused:
+            self.granted = self._wishes.pop(0)
+            return True
+        return False
 
     def _again(self, wish: Wish) -> None:
         if wish.attempts < ATTEMPTS:

@@ -355,3 +355,27 @@ def test_a_failure_without_a_word_is_told_in_words() -> None:
     stage = Stage()
     stage.feed(events.ResponseCreated("r1"), events.ResponseDone("r1", "failed"))
     assert [each.detail for each in stage.told_of(AiWarning)] == ["an error without a code: no message"]
+
+
+def test_a_refusal_that_is_told_twice_is_one() -> None:
+    """As an error that names the request, and as a response that failed."""
+    stage = Stage(greeting="Hello.")
+    stage.feed(Greet())
+    stage.feed(refuse("700ms", stage.creates[0]["event_id"]))
+    limited(stage, 1, "700ms")
+    stage.wait(4)
+    assert [text.count("Hello.") for text in instructions(stage)] == [1, 1]
+    stage.reply("r2", "i2", 400, "Hello.")
+    stage.play(1000)
+    stage.wait(20)
+    assert len(stage.creates) == 2
+
+
+def test_an_answer_of_the_server_during_a_refusal_is_no_greeting() -> None:
+    stage = Stage()
+    stage.feed(Speak(call="call", text="Please hold."))
+    stage.feed(refuse("2s", stage.creates[0]["event_id"]))
+    stage.caller_turn()
+    stage.reply("r1", "i1", 400, "Yes.")
+    stage.play(3000)
+    assert [text.count("Please hold.") for text in instructions(stage)] == [1, 1]
