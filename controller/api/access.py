@@ -26,6 +26,7 @@ from controller.api.pace import RETRY_AFTER, Bucket
 from controller.api.problems import PACE, USER, Problem
 from controller.api.sessions import Credential, Sessions, hash_of
 from controller.api.strangers import Strangers
+from controller.api.worked import Worked
 from controller.config_api import Api, Pace, Scope, Token, granted
 
 CHECK_SECONDS = 0.5
@@ -44,14 +45,30 @@ class User:
     scopes: frozenset[Scope]
     pace: tuple[float, int]
     bucket: Bucket = field(compare=False)
+    reads: "Reads" = field(compare=False, default_factory=lambda: Reads())
 
     @property
     def credential(self) -> Credential:
         return self.name, self.digest.hex()
 
 
+class Reads:
+    """Those of one token that are under way, and those that wait for their turn."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.turn = asyncio.Semaphore(READ_AT_ONCE)
+
+
 SESSION = web.RequestKey("session", str)
 """The hash of the session's id, for who has come with a cookie."""
+READ_AT_ONCE, MOST_READS = 2, 200
+"""Reading requests of one token that are answered at once, and that there may be: a page of a thousand calls takes the
+event loop for a twentieth of a second."""
+REQUEST_SECONDS = 0.005
+"""Work that one request of a token's pace stands for. What takes longer counts as several."""
+OVERDRAWN = 10
+"""Requests; those that were let in already wait no longer when the token has done so much more than it may."""
 BEGUN = web.RequestKey("begun", bool)
 """The answer is on its way."""
 
@@ -142,7 +159,7 @@ class Doorkeeper:
             if not user.scopes.issuperset(scopes):
                 raise lacking(scopes)
             if lasts == "moment":
-                return await handler(request)
+                return await self._answered(user, request, handler)
             with self._open(user, lasts):
                 return await self._while_allowed(user, request, handler)
 
@@ -153,6 +170,30 @@ class Doorkeeper:
     def _of_session(self, hash_: str) -> User | None:
         session = self.sessions.use(hash_, datetime.now(UTC))
         return next((user for user in self._users if session and user.credential == session.credential), None)
+
+    async def _answered(self, user: User, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Raises Problem 429 for a token whose requests were more work than its pace allows."""
+        if request.method not in ("GET", "HEAD"):
+            return await self._charged(user, request, handler)
+        if user.reads.count >= MOST_READS:
+            raise Problem("too-many-requests", headers={RETRY_AFTER: "1"})
+        user.reads.count += 1
+        try:
+            async with user.reads.turn:
+                await asyncio.sleep(0)  # whoever else has come in this round waits: so many in each round of the loop
+                if user.bucket.level < -OVERDRAWN:
+                    wait = math.ceil(-user.bucket.level / user.bucket.per_second)
+                    raise Problem("too-many-requests", headers={RETRY_AFTER: str(max(1, wait))})
+                return await self._charged(user, request, handler)
+        finally:
+            user.reads.count -= 1
+
+    async def _charged(self, user: User, request: web.Request, handler: Handler) -> web.StreamResponse:
+        work: Worked[web.StreamResponse] = Worked(handler(request), time.thread_time)
+        try:
+            return await work
+        finally:
+            user.bucket.level -= max(0.0, work.seconds / REQUEST_SECONDS - 1)
 
     @contextmanager
     def _open(self, user: User, lasts: Lasts) -> Iterator[None]:
