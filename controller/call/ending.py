@@ -33,7 +33,8 @@ def leg_hung_up(call: "Call", what: m.LegHungUp, now: datetime) -> list[m.Comman
     if what.channel == call.plan.leg and call.state is not State.ENDING:
         talked = now - call.answered_at if call.answered_at is not None else timedelta()
         expired = what.cause == NO_RESPONSE and talked >= SHORTEST_SESSION
-        call.cause, call.hung_up_by_asterisk = _q850(call, what.cause), what.soft or expired
+        bye = 0 if call.answered_at is not None and not what.soft else None
+        call.cause, call.hung_up_by_asterisk = _q850(call, what.cause or bye), what.soft or expired
         if expired:
             call.detail = call.detail or _WHY_ASTERISK[NO_RESPONSE]
     return []

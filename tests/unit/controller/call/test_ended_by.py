@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from bridge.contract import Counters
 from controller.ari import events
 from controller.call import messages as m
 from controller.call.asterisk_inputs import input_of
 from controller.call.outcome import Outcome
 from controller.call.plan import State
-from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound, talking
+from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound, talking, transferring
 
 LEFT = m.LegGone(CALLER, in_dialplan=True)
 
@@ -38,6 +39,15 @@ def test_the_end_of_a_callers_leg_says_who_and_why(told: list[m.Input], by: str,
     assert (call.outcome, call.ended_by, call.cause) == (Outcome.ANSWERED, by, cause)
     assert ("rtp_timeout" in (call.detail or "")) is (cause == 44)
     assert ("session timer" in (call.detail or "")) is (by == "asterisk" and cause == 18)
+
+
+def test_a_caller_who_hangs_up_after_a_transfer_ends_it_normally() -> None:
+    """Nothing is left to wait for: the call is over before Asterisk tells the cause."""
+    call = transferring()
+    feed(call, m.LegEntered(IDS.target(1)), m.SessionOver("transferred", Counters()))
+    assert call.state is State.TRANSFERRED
+    feed(call, m.LegHungUp(CALLER), LEFT)
+    assert (call.ended_by, call.cause) == ("caller", 16)
 
 
 def test_a_cause_of_the_session_timer_before_any_session_can_expire_is_the_callers_reason() -> None:
