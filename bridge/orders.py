@@ -161,8 +161,12 @@ class Orders:
         running_id = self._responses.response_id
         cut = self._interruptions.silence()
         own = running_id if running else cut[-1].response_id if cut else ""  # the consent may be cut as well
-        heard_ms = sum(part.before_ms + part.heard_ms for part in cut if part.response_id == own)
-        if greeting and heard_ms * 2 < len(self.spec.greeting or "") * SPOKEN_MS and (cut or running):
+        parts = [part for part in cut if part.response_id == own]
+        heard_ms = sum(part.before_ms + part.heard_ms for part in parts)
+        whole_ms = sum(part.before_ms + part.received_ms for part in parts)
+        if running or not parts:
+            whole_ms = max(whole_ms, len(self.spec.greeting or "") * SPOKEN_MS)
+        if greeting and heard_ms * 2 < whole_ms and (cut or running):
             self._again = greeting
         self._out.add(CancelTimer(Timer.TAIL), CancelTimer(Timer.SPEECH))
         self._turns.line_lost()

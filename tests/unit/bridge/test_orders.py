@@ -329,6 +329,16 @@ def test_a_greeting_that_a_hold_cut_early_is_said_again(heard_ms: int, again: bo
     assert ("bakery" in instructions(stage)[1]) == again
 
 
+def test_how_much_of_a_greeting_was_heard_before_a_hold_is_measured_by_its_sound() -> None:
+    """And not by its text, once all of its sound is there."""
+    stage = Stage(greeting="Hello.")
+    stage.feed(Greet())
+    stage.reply("r1", "i1", 3000)
+    stage.play(1000)
+    stage.feed(ON, OFF)
+    assert "Hello." in instructions(stage)[1]
+
+
 def test_a_greeting_that_was_heard_before_the_hold_is_not_said_again() -> None:
     stage = Stage(greeting="Good day!")
     stage.feed(Greet())
