@@ -254,6 +254,7 @@ class Conversation:
                 self.doubts.settle()
                 self._agent.response_over(self.outage.lost())
                 self._caller.line_lost()
+                self.utterances.no_more_words()
             case LineBack(provider, updated, refused):
                 self.meter.provider = provider
                 self.turns.appended.restart()

@@ -192,6 +192,11 @@ class Utterances:
                 self._report(utterance)
         self._open.clear()
 
+    def no_more_words(self) -> None:
+        """Those that are waited for were to come on a line that is gone."""
+        for utterance in [each for each in self._open.values() if each.waits]:
+            self.wordless(utterance.item_id)
+
     @property
     def awaits_words(self) -> bool:
         """Another connection would not bring them."""

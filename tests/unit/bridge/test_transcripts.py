@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bridge.contract import NOT_TRANSCRIBED, AiWarning, Said, Transcription
 from bridge.memory import UNWRITTEN, Memory
 from bridge.realtime import events
-from bridge.signals import Closing
+from bridge.signals import Closing, LineLost
 from controller.call.recollection import Recollection
 from controller.call.record import Record
 from tests.unit.bridge.stage import Stage, make_spec
@@ -291,3 +291,13 @@ def test_words_that_do_not_come_do_not_keep_a_connection(how: str) -> None:
     stage.feed(*[failed("u1")] * (how == "failed"))
     stage.play(6000)
     assert stage.conversation.at_rest
+
+
+def test_words_that_were_to_come_on_a_lost_line_are_not_waited_for() -> None:
+    """The next connection is told at once that the agent spoke."""
+    stage = Stage(transcription=Transcription())
+    stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 3000)))
+    stage.play(1000)
+    stage.feed(events.SpeechStarted("u1", 0))
+    stage.feed(LineLost())
+    assert told(stage) == [("agent", "i1", NOT_TRANSCRIBED)]
