@@ -9,6 +9,7 @@ Sources: RFC 3323 and RFC 3325 (Privacy, anonymous.invalid), draft-ietf-sip-priv
 import re
 import unicodedata
 
+CALLER_ID = "CALLERID(all)"
 PRESENTATION = "CALLERID(num-pres)"
 PRIVACY_HEADER = "EVAL(${CALLERID(num-pres)};${PJSIP_HEADER(read,Privacy)};${PJSIP_HEADER(read,Privacy,2)})"
 """Both in one request. By EVAL, since to read a header that is not there is an error."""

@@ -46,11 +46,7 @@ def arrival_of(config: Config, channel: Channel, args: Sequence[str]) -> routing
         caller_sent=numbers.plain(caller),
     )
     none = any(map(withheld.stands_for_none, (caller, arrival.caller)))
-    return without_caller(arrival) if none or _hides_behind_name(config, arrival) else arrival
-
-
-def _hides_behind_name(config: Config, arrival: routing.Arrival) -> bool:
-    return withheld.named_so(arrival.caller_name) and may_be_private(config, arrival)
+    return without_caller(arrival) if none else arrival
 
 
 def without_caller(arrival: routing.Arrival) -> routing.Arrival:
@@ -71,8 +67,10 @@ def unrouted(config: Config, arrival: routing.Arrival, now: datetime) -> dict[st
 
 
 async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
-    """By how Asterisk may present the number, and by the headers of SIP. In doubt: yes, or a caller's number could be
-    shown since their wish can't be read."""
+    """By the name, by how Asterisk may present the number, and by the headers of SIP. In doubt: yes, or a caller's
+    number could be shown since their wish can't be read."""
+    if withheld.named_so(caller_text.name(channel.caller_name)):
+        return True
     sip = channel.name.startswith("PJSIP/")
     names = (withheld.PRIVACY_HEADER, withheld.REMOTE_PARTY, withheld.FROM) if sip else (withheld.PRESENTATION,)
     try:
@@ -83,6 +81,18 @@ async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
         return True
     presentation, _, privacy = told[0].partition(";")
     return withheld.asked_for(presentation, privacy, *told[1:])
+
+
+async def as_wished(ari: Ari, arrival: routing.Arrival, channel: Channel) -> routing.Arrival:
+    """Without the number of who withholds it, and hidden from Asterisk, too: it would write it into its records."""
+    if not await wants_privacy(ari, arrival.call, channel):
+        return arrival
+    try:
+        async with asyncio.timeout(READ_S):
+            await ari.set_variable(channel.id, withheld.CALLER_ID, "")
+    except (TimeoutError, AriError) as error:
+        log.warning("a withheld number may stand in Asterisk's records", call=arrival.call, reason=str(error))
+    return without_caller(arrival)
 
 
 async def _told(ari: Ari, channel: str, name: str) -> str:

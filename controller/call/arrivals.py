@@ -24,13 +24,12 @@ from controller.call import messages as m
 from controller.call.actor import CallActor
 from controller.call.arrival_facts import (
     arrival_of,
+    as_wished,
     channel_variables,
     may_be_private,
     refused_view,
     unrouted,
     variables_found,
-    wants_privacy,
-    without_caller,
 )
 from controller.call.leg_watch import watch
 from controller.call.plan import Plan, State, Waiting
@@ -112,8 +111,8 @@ class Arrivals:
         try:
             given = await channel_variables(self._ari, arrival.call, caller.leg, self._names)
             arrival = replace(arrival, variables={**arrival.variables, **given})
-            if private is not None and await wants_privacy(self._ari, arrival.call, private):
-                arrival = without_caller(arrival)
+            if private is not None:
+                arrival = await as_wished(self._ari, arrival, private)
         finally:
             self._asking.pop(caller.leg, None)
         told = replace(caller, arrival=arrival)

@@ -147,6 +147,11 @@ async def test_names_are_data(asterisk: Asterisk, tmp_path: Path) -> None:
             asterisk.rx(f"dialplan remove extension {number}@from-trunk")
 
 
+def cdr_of(asterisk: Asterisk) -> str:
+    """Asterisk's own call records."""
+    return "".join(path.read_text() for path in Path(asterisk.settings["ASTERISK_HOME"]).rglob("calls.csv"))
+
+
 async def test_numbers_at_the_door(asterisk: Asterisk, tmp_path: Path) -> None:
     """What is no text is refused and blinds nobody; parameters are no part of a number; withheld is withheld."""
     async with (
@@ -160,12 +165,16 @@ async def test_numbers_at_the_door(asterisk: Asterisk, tmp_path: Path) -> None:
             caller.send("ACK", number, b"", call)
         assert await told(running, caller, b'"Ann"', "5001;npdi;rn=+49123") == '"Ann"|+493099|5001|main|||'
         caller.headers = (b"Privacy: id", b"P-Asserted-Identity: <sip:+493077@127.0.0.1>")
+        caller.sender = "+4915112345"
         assert await told(running, caller, b'"Ann"') == "||5001|main|||"
         caller.headers = ()
         caller.sender = "anonymous"
         assert await told(running, caller, b'"Anonymous"') == "||5001|main|||"
         calls = (await running.api("GET", "/v1/calls"))["calls"]
         assert [each["caller"] for each in calls] == [None, None, "+493099"]
+        await running.nothing_left()
+        assert "+493099" in (records := cdr_of(asterisk))
+        assert "15112345" not in records
 
 
 async def test_a_restart_while_a_call_rings_that_asterisk_can_not_list(asterisk: Asterisk, tmp_path: Path) -> None:

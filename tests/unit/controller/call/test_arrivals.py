@@ -45,6 +45,7 @@ class Stage:
         self.asked: list[str] = []
         self.told: Answer | Exception = Answer(True, '{"customer": "Zoe", "nested": {}, "vip": 1}')
         self.read: list[str] = []
+        self.set: list[tuple[str, str, str]] = []
         self.observed: list[Any] = []
         self.settle = 20
         self.variables: dict[str, str] | None = {}
@@ -96,6 +97,9 @@ class Stage:
         if self.variables is None:
             raise Unavailable("get_variable", None, "no answer")
         return self.variables.get(name)
+
+    async def set_variable(self, channel: str, name: str, value: str) -> None:
+        self.set.append((channel, name, value))
 
     async def caller(self, channel: str, number: str = "+4930", *args: str, name: str = "", to: str = "5001") -> None:
         where = "PJSIP/trunk-00000001"
@@ -422,6 +426,7 @@ async def test_who_is_named_anonymous_withholds_their_number(shown: bool) -> Non
         stage = Stage(config(trunks__main__show_withheld=shown), tasks)
         await stage.caller("1", "+4930555", name="Anonymous")
     assert stage.begun[0].call.plan.caller == ("+4930555" if shown else None)
+    assert stage.set == ([] if shown else [("1", "CALLERID(all)", "")]), "Asterisk would write it into its records"
 
 
 async def test_a_trunk_may_show_withheld_numbers() -> None:
