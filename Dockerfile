@@ -10,6 +10,7 @@ RUN /opt/voiceai/bin/pip install --no-cache-dir --require-hashes -r requirements
 COPY pyproject.toml README.md LICENSE ./
 COPY bridge/ bridge/
 COPY controller/ controller/
+COPY simulator/ simulator/
 COPY demo/ demo/
 RUN /opt/voiceai/bin/pip install --no-cache-dir --no-deps .
 

@@ -91,7 +91,7 @@ audit: .venv/.installed
 
 reference: .venv/.installed
 	$(BIN)/python -m controller.config >config.schema.json
-	$(BIN)/python -m controller.reference
+	$(BIN)/python -m docs.reference
 
 fuzz: .venv/.installed
 	$(BIN)/pytest -n 2 --hypothesis-profile explore tests/unit

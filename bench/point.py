@@ -16,7 +16,7 @@ from bench.callers import Caller, Callers
 from bench.provider import Provider
 from bench.results import Seen, summary, within_service_level
 from bridge import contract
-from demo.ports import free_port
+from simulator.ports import free_port
 from tests.peers.controller import TOKEN, ControllerPeer
 
 LEFT_SECONDS = 2.0

@@ -11,7 +11,7 @@ from bench import processes
 from bench.callers import Caller, Callers
 from bench.provider import Provider
 from bench.results import Seen, summary
-from demo.ports import free_port
+from simulator.ports import free_port
 
 ECHO_SECONDS = 8.0
 SETTLE_SECONDS = 4.0

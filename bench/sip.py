@@ -22,9 +22,9 @@ import soundfile
 from bench import processes
 from bench.provider import Provider
 from bench.results import Seen, rank, spread
-from demo.phone import Phone
-from demo.ports import free_port
-from demo.stage import ROOT, Asterisk, Service, asterisk
+from simulator.phone.phone import Phone
+from simulator.ports import free_port
+from simulator.services import ROOT, Asterisk, Service, asterisk
 
 SCENARIO = Path(__file__).parent / "sipp" / "talker.xml"
 CALLS_PER_SECOND = 10

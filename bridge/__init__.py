@@ -2,6 +2,6 @@
 
 import os
 
-from bridge.tls_key_log import ignore_unwritable
+from bridge.common.tls_key_log import ignore_unwritable
 
 ignore_unwritable(os.environ)

@@ -17,61 +17,62 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from bridge import contract, notify
-from bridge.trust import of_ours, towards
-from controller import rolling, routing, signals, survivors, worker_admission
-from controller.api import exposition
-from controller.api.access import Doorkeeper
+from bridge import contract
+from bridge.common import process_signals as signals, systemd as notify
+from bridge.common.background_tasks import BackgroundTasks, all_done, cancelled, every
+from bridge.common.shutdown_deadline import ShutdownDeadline
+from bridge.common.tls import of_ours, towards
+from controller.api import metrics as exposition
 from controller.api.audit import Trail
-from controller.api.configuration import ConfigResources
-from controller.api.events import EventResources
-from controller.api.history import HistoryResources, sound_folders
+from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.sessions import Sessions
+from controller.api.config_reload import ConfigReload, Read
+from controller.api.console import files
+from controller.api.console.session import SessionResources, choices_of
 from controller.api.listening import listen as bound
-from controller.api.scenes import SceneResources
+from controller.api.readiness import warnings_of
+from controller.api.resources.call_trace import TraceResources
+from controller.api.resources.configuration import ConfigResources
+from controller.api.resources.events import EventResources
+from controller.api.resources.history import HistoryResources, sound_folders
+from controller.api.resources.live_status import SceneResources
+from controller.api.resources.workers import WorkerResources
 from controller.api.server import ApiServer, Kept, make_app
-from controller.api.sessions import Sessions
-from controller.api.trace import TraceResources
-from controller.api.workers import WorkerResources
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari, AriError
-from controller.asterisk_link import AsteriskLink, claim
-from controller.background import BackgroundTasks, all_done, cancelled, every
-from controller.call import milestones
-from controller.call.closing import LAST_WORDS_LIMIT
-from controller.call.reconcile import Reconciler
-from controller.call.registry import Registry
-from controller.call.trace import Traces
-from controller.canary import Canary
-from controller.canary import Counts as CanaryCounts
+from controller.calls.admission.usage_store import UsageBook
+from controller.calls.machine.rows.wrap_up import LAST_WORDS_LIMIT
+from controller.calls.outbound.dialer import Dialer
+from controller.calls.outbound.metrics import Depth, SuspendedTrunks
+from controller.calls.outbound.queue import Queue
+from controller.calls.outbound.service import Orders
+from controller.calls.planning import routing
+from controller.calls.reporting import lifecycle as milestones
+from controller.calls.runtime.asterisk_link import AsteriskLink, claim
+from controller.calls.runtime.reconcile import Reconciler
+from controller.calls.runtime.registry import Registry
+from controller.calls.runtime.snapshot_store import LiveBook
+from controller.calls.runtime.takeover import adopt_calls
+from controller.calls.tools import definitions as offer
+from controller.calls.tools.http import HttpTools
 from controller.config import Config
-from controller.config_reload import ConfigReload, Read
-from controller.console import files
-from controller.console.session import SessionResources, choices_of
-from controller.cost import Prices, Tariff
-from controller.events.service import Events
-from controller.instance import Holder, StoreLock
-from controller.live_book import LiveBook
-from controller.media_checks import MediaChecks
-from controller.metrics import Metrics, Present
-from controller.outbound.depth import Depth, SuspendedTrunks
-from controller.outbound.dialer import Dialer
-from controller.outbound.orders import Orders
-from controller.outbound.queue import Queue
-from controller.readiness import warnings_of
-from controller.records.history import History
-from controller.records.journal import Journal
-from controller.records.shelf import Shelf
-from controller.records.writer import Records
-from controller.recovery import adopt_calls
-from controller.scenery import Scenery
-from controller.shutdown_deadline import ShutdownDeadline
+from controller.config.prices import Prices, Tariff
+from controller.events.pipeline import Events
+from controller.events.records.history import History
+from controller.events.records.repository import Shelf
+from controller.events.records.spool import Journal
+from controller.events.records.writer import Records
 from controller.store.database import Database, StoreError
-from controller.supervisor import Supervisor, workers_of
-from controller.tools import offer
-from controller.tools.http import HttpTools
-from controller.tracing import Tracing
-from controller.usage_book import UsageBook
-from controller.workers import Workers
+from controller.store.instance import Holder, StoreLock
+from controller.telemetry.call_trace import Traces
+from controller.telemetry.call_tracing import Tracing
+from controller.telemetry.canary import Canary, Counts as CanaryCounts
+from controller.telemetry.live_status import Scenery
+from controller.telemetry.media_checks import MediaChecks
+from controller.telemetry.metrics import Metrics, Present
+from controller.workers import reattach as survivors, rolling_restart as rolling, worker_admission
+from controller.workers.pool import Workers
+from controller.workers.supervisor import Supervisor, workers_of
 
 log = structlog.get_logger()
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import soxr
 
-from demo.phone import Phone
-from demo.sound import RATE, Samples, Stretch
-from demo.speech import RATE as SPEECH_RATE
-from demo.speech import Speaker
+from simulator.audio.sound import RATE, Samples, Stretch
+from simulator.audio.speech import RATE as SPEECH_RATE, Speaker
+from simulator.phone.phone import Phone
 
 QUESTION = "what are your opening hours"
 LONG_QUESTION = "tell me about your company"

@@ -17,14 +17,14 @@ from typing import Any
 
 from rich.console import Console
 
-from demo import recording
 from demo.caller import SAID, Caller, CallerError, samples
-from demo.phone import CALLEE, Phone, PhoneError
-from demo.ports import free_port
-from demo.sound import compare
-from demo.speech import Speaker
-from demo.stage import ROOT, Asterisk, Service, StageError, asterisk, stand_in
-from demo.story import Story
+from demo.printer import Story
+from simulator.audio.sound import compare
+from simulator.audio.speech import Speaker
+from simulator.phone import recording
+from simulator.phone.phone import CALLEE, Phone, PhoneError
+from simulator.ports import free_port
+from simulator.services import ROOT, Asterisk, Service, StageError, asterisk, stand_in
 
 EXTENSION = "5001"
 COLLEAGUE = "+4930555123"

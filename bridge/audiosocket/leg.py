@@ -18,9 +18,9 @@ import structlog
 
 from bridge.audiosocket import wire
 from bridge.audiosocket.check import MediaCheck
-from bridge.audiosocket.rates import OUR_RATE, Converter
-from bridge.clock import Cadence, Ticker
-from bridge.limited_warnings import LimitedWarnings
+from bridge.audiosocket.resampler import OUR_RATE, Converter
+from bridge.audiosocket.ticker import Cadence, Ticker
+from bridge.common.limited_warnings import LimitedWarnings
 
 FRAME_BYTES = wire.frame_bytes(OUR_RATE)
 BACKLOG_BYTES = 3 * (wire.HEADER_BYTES + FRAME_BYTES)

@@ -21,7 +21,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 import structlog
 
 from bridge.audiosocket.leg import Leg, Sink
-from bridge.clock import Ticker
+from bridge.audiosocket.ticker import Ticker
 
 __all__ = ["AudioSocketServer", "CantListen", "Leg", "NoFreePort", "Sink"]
 

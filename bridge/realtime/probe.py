@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bridge.contract import SessionSpec
-from bridge.ears import Ears
-from bridge.realtime import events
-from bridge.realtime.client import RealtimeClient, open_client
-from bridge.realtime.failures import ProviderError
-from bridge.signals import Outbox
+from bridge.realtime.conversation.effects import Outbox
+from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol.errors import ProviderError
+from bridge.realtime.transport.client import RealtimeClient, open_client
 
 LIST_TOOLS_S = 4.0
 """For the provider to ask the MCP servers."""

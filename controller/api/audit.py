@@ -20,15 +20,15 @@ from aiohttp.typedefs import Handler, Middleware
 from pydantic import BaseModel, Field
 from sqlalchemy import delete, insert, select
 
-from controller.api.access import SESSION
-from controller.api.answers import Answer, Moment
-from controller.api.bodies import Body
-from controller.api.operations import DEED, OPERATION, Asked, Operation
-from controller.api.pace import Bucket
+from controller.api.auth.authenticator import SESSION
+from controller.api.auth.rate_limit import Bucket
+from controller.api.models.calls import Answer, Moment
+from controller.api.operation import DEED, OPERATION, Asked, Operation
 from controller.api.problems import REQUEST_ID, USER
+from controller.api.request_body import Body
 from controller.store.cells import fields_in, moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database, StoreError
-from controller.store.tables_api import audit as table
+from controller.store.tables.api import audit as table
 
 log = structlog.get_logger()
 

@@ -17,9 +17,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from bridge import contract
-from controller.api.pace import RETRY_AFTER
-from controller.api.strangers import network_of
-from controller.config_api import Connections
+from controller.api.auth.rate_limit import RETRY_AFTER
+from controller.api.auth.throttle import network_of
+from controller.config.models.api import Connections
 
 log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from controller.api.problems import Problem, malformed, refusal_of
 from controller.store.database import Database, StoreError
-from controller.store.tables_api import idempotency as kept
+from controller.store.tables.api import idempotency as kept
 
 log = structlog.get_logger()
 

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from controller.api.access import in_words
+from controller.api.auth.authenticator import in_words
+from controller.api.auth.rate_limit import LEFT, POLICY, RETRY_AFTER
 from controller.api.idempotency import HEADER
-from controller.api.operations import STREAM, Operation
-from controller.api.pace import LEFT, POLICY, RETRY_AFTER
+from controller.api.operation import STREAM, Operation
 from controller.api.problems import TITLES, ProblemAnswer
 from controller.events import openapi as events
 

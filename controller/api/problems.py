@@ -18,8 +18,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ConfigDict
 
-from controller import limits, routing
-from controller.call import view
+from controller.calls.planning import routing
+from controller.calls.reporting import view
+from controller.dialing import numbers as limits
 from controller.store.database import StoreError
 
 log = structlog.get_logger()

@@ -15,21 +15,21 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from controller.api import documents
-from controller.api.access import Doorkeeper, note_begun
 from controller.api.audit import AuditResources, Trail, begun, noting
-from controller.api.bodies import LARGEST
+from controller.api.auth.authenticator import Doorkeeper, note_begun
 from controller.api.connections import ConnectionCaps
 from controller.api.idempotency import Idempotency
 from controller.api.listening import BACKLOG, listen, serve
-from controller.api.live import LiveResources
-from controller.api.operations import Operation, routes
+from controller.api.operation import Operation, routes
 from controller.api.problems import answer_problems, mark
-from controller.api.queueing import QueueResources
-from controller.api.resources import Resources
-from controller.call.view import Calls
-from controller.config_api import Connections
-from controller.outbound.orders import Ordering
+from controller.api.request_body import LARGEST
+from controller.api.resources import documents
+from controller.api.resources.calls import Resources
+from controller.api.resources.live_calls import LiveResources
+from controller.api.resources.queue import QueueResources
+from controller.calls.outbound.service import Ordering
+from controller.calls.reporting.view import Calls
+from controller.config.models.api import Connections
 from controller.store.database import Database
 
 log = structlog.get_logger()

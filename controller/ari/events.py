@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bridge.strict_json import well_formed
+from bridge.common.strict_json import well_formed
 from controller.ari import resources
 from controller.ari.resources import BadShape, Bridge, Channel, Json, Playback, Recording
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from bridge.strict_json import well_formed
+from bridge.common.strict_json import well_formed
 
 Json = dict[str, Any]
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import httpx
 
-from bridge.strict_json import well_formed
+from bridge.common.strict_json import well_formed
 from controller.ari.errors import AriError, BadAnswer, BadArgument, TimedOut, Unavailable, refusal
 from controller.ari.resources import BadShape, Json
 

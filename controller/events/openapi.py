@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from controller.events import signing
-from controller.events.shapes import KINDS, Event
+from controller.events.schemas import KINDS, Event
+from controller.events.webhooks import signing
 
 _PREFIX = "event."
 _HEADERS = {

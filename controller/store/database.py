@@ -25,7 +25,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from controller.store import migrations
 from controller.store.health import StoreHealth
-from controller.store.tables import parsed_json
+from controller.store.tables.base import parsed_json
 
 log = structlog.get_logger()
 

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from demo.phone import Phone, PhoneError
-from demo.realtime import Say
-from demo.sound import tone
+from simulator.audio.sound import tone
+from simulator.phone.phone import Phone, PhoneError
+from simulator.realtime import Say
 from tests.chaos.hearing import Heard, heard
 from tests.chaos.plan import Talk
 

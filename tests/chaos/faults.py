@@ -20,8 +20,8 @@ import aiohttp
 import httpx
 from aiohttp import web
 
-from demo.realtime import Drop, Send, Stall
-from demo.realtime.session import Session
+from simulator.realtime import Drop, Send, Stall
+from simulator.realtime.session import Session
 from tests.chaos.plan import FOR_ALL, Fault, Strike
 from tests.e2e.house import House
 from tests.integration.webhook_rig import Receiver

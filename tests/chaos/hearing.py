@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from demo.sound import FRAME_SECONDS, LOUD_DBFS, RATE, Frame
+from simulator.audio.sound import FRAME_SECONDS, LOUD_DBFS, RATE, Frame
 
 AUDIBLE = 0.06
 """Seconds. A shorter hole is not noticed in speech."""
@@ -64,7 +64,7 @@ def _missing(sooner: Frame, later: Frame) -> float:
 
 
 def tonal(frames: Sequence[Frame], hz: float) -> npt.NDArray[np.bool_]:
-    """Which frames hold that tone, and hardly anything else (as `demo.sound.is_tone`, for many at once)."""
+    """Which frames hold that tone, and hardly anything else (as `simulator.audio.sound.is_tone`, for many at once)."""
     if not frames:
         return np.zeros(0, np.bool_)
     waves = np.stack([frame.samples for frame in frames]).astype(np.float64)

@@ -9,9 +9,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from tests.chaos import hostile_dialogs as dialogs
-from tests.chaos import hostile_sip as sip
-from tests.chaos import hostile_values as odd
+from tests.chaos import hostile_dialogs as dialogs, hostile_sip as sip, hostile_values as odd
 from tests.chaos.hostile_sound import Sound
 
 ANSWER_SECONDS = 8.0

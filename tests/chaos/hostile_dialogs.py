@@ -8,8 +8,7 @@ RFC 3515 (REFER).
 import random
 from collections.abc import Callable
 
-from tests.chaos import hostile_sip as sip
-from tests.chaos import hostile_values as odd
+from tests.chaos import hostile_sip as sip, hostile_values as odd
 
 SDP = "Content-Type: application/sdp"
 HOLDS = ("sendonly", "inactive", "recvonly", "sendrecv")

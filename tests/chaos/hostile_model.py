@@ -19,10 +19,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
-from demo.realtime import Close, Delivery, Drop, Refuse, Say, Send, Session, Stall, StandIn, ToneBrain
-from demo.realtime.faults import Action, Script
-from tests.chaos import hostile_frames as raw
-from tests.chaos import hostile_values as odd
+from simulator.realtime import Close, Delivery, Drop, Refuse, Say, Send, Session, Stall, StandIn, ToneBrain
+from simulator.realtime.faults import Action, Script
+from tests.chaos import hostile_frames as raw, hostile_values as odd
 from tests.chaos.hostile_stories import STORIES
 
 log = structlog.get_logger()

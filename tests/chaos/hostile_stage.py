@@ -14,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from controller.config_api import Scope
-from demo.stage import ROOT
+from controller.config.models.api import Scope
+from simulator.services import ROOT
 from tests.chaos.hostile_actors import Where
 from tests.chaos.hostile_api import AGENT
 from tests.chaos.hostile_model import TOOLS

@@ -10,8 +10,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from demo.realtime import Reply, Say, Turn
-from demo.sound import RATE, Samples
+from simulator.audio.sound import RATE, Samples
+from simulator.realtime import Reply, Say, Turn
 from tests.chaos.lossy_sound import PIECE, Piece, narrow, noise, pieces, wide
 
 GREETING, GO_ON = "Hello.", "To go on."

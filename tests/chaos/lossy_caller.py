@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from demo.phone import Phone, PhoneError
-from demo.rtp import RtpEnd
-from demo.sound import FRAME_SECONDS, Samples, timeline, tone
+from simulator.audio.sound import FRAME_SECONDS, Samples, timeline, tone
+from simulator.phone.phone import Phone, PhoneError
+from simulator.phone.rtp import RtpEnd
 from tests.chaos.lossy_brain import GO_ON, GO_ON_S, GREETING, GREETING_S, Arrival, Line, LossyBrain
 from tests.chaos.lossy_phone import LossyNetwork, MovingPhone, scenario
 from tests.chaos.lossy_plan import Hold, Move, Plan

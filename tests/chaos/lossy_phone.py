@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from demo.impairment import Impairment
-from demo.phone import Phone
+from simulator.phone.impairment import Impairment
+from simulator.phone.phone import Phone
 from tests.chaos.lossy_plan import Move
 from tests.peers.sip import HOLDING
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from demo.sound import FRAME_SECONDS, RATE, Samples
+from simulator.audio.sound import FRAME_SECONDS, RATE, Samples
 from tests.chaos.lossy_caller import LossyCall, Said, Spoken
 from tests.chaos.lossy_sound import absent, clipped, jumps, narrow, pieces
 from tests.chaos.lossy_verdict import BURST, DEAF, HOLE, Fault, heard_badly

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from demo.sound import FRAME_SAMPLES, RATE, Samples, likeness
+from simulator.audio.sound import FRAME_SAMPLES, RATE, Samples, likeness
 
 BAND = 300, 3200
 LOUDNESS = 2500

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo.sound import FRAME_SECONDS, RATE
+from simulator.audio.sound import FRAME_SECONDS, RATE
 from tests.chaos.lossy_brain import EDGE
 from tests.chaos.lossy_caller import LossyCall, Moved, Said, Spoken
 from tests.chaos.lossy_sound import PIECE, Piece, clipped, extent, jumps, pieces, silences

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from demo.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.peers.sip import STORM

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from demo.realtime import Delivery, ToneBrain
+from simulator.realtime import Delivery, ToneBrain
 from tests.chaos import verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.faults import Saboteur, Struck, events

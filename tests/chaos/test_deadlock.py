@@ -1,7 +1,7 @@
 """Asterisk is really deadlocked, by a worker that speaks only when spoken to: readiness says so, and when it is over.
 
 No worker of ours is like that. One of somebody else's making, or on a machine that our supervisor does not reach, may
-be; ARI's own answers prove nothing then (`controller.pulse`).
+be; ARI's own answers prove nothing then (`controller.telemetry.asterisk_health`).
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from bridge import contract
-from demo.realtime import ToneBrain
+from simulator.realtime import ToneBrain
 from tests.chaos import verdict
 from tests.chaos.sipp import short_calls
 from tests.chaos.test_freeze import STORY, settled, sip_answers

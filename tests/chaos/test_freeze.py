@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import structlog
 
-from demo.realtime import Delivery, Say, ToneBrain
-from demo.sound import is_tone
+from simulator.audio.sound import is_tone
+from simulator.realtime import Delivery, Say, ToneBrain
 from tests.chaos.callers import HELLO
 from tests.chaos.faults import lives
 from tests.chaos.sipp import short_calls

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from demo.realtime import Delivery, ToneBrain
+from simulator.realtime import Delivery, ToneBrain
 from tests.chaos import hostile_stage, hostile_verdict, verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.hostile_actors import Where

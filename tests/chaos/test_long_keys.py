@@ -14,9 +14,8 @@ import pytest
 import structlog
 
 from bench import processes
-from demo.realtime import Delivery, ToneBrain
-from tests.chaos import hostile_sip as sip
-from tests.chaos import hostile_verdict
+from simulator.realtime import Delivery, ToneBrain
+from tests.chaos import hostile_sip as sip, hostile_verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.hostile_caller import Line
 from tests.chaos.hostile_sound import RTP, Sound

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from demo.realtime import Delivery
+from simulator.realtime import Delivery
 from tests.chaos import hostile_verdict, lossy_recordings, lossy_verdict, verdict
 from tests.chaos.lossy_brain import GREETING, LossyBrain
 from tests.chaos.lossy_caller import LossyCall, LossyCaller, Pace

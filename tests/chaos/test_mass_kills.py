@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.realtime import Delivery, ToneBrain
+from simulator.realtime import Delivery, ToneBrain
 from tests.chaos import verdict
 from tests.chaos.callers import STORY, Crowd, Visit
 from tests.chaos.faults import Saboteur, Struck

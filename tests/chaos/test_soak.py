@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench import processes
-from demo.realtime import Delivery, ToneBrain
+from simulator.realtime import Delivery, ToneBrain
 from tests.chaos import verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.flatness import Reading, Trend, trends

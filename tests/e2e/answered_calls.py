@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from demo.ports import free_port
-from demo.realtime import Say, ToneBrain
-from demo.sound import is_tone
+from simulator.audio.sound import is_tone
+from simulator.ports import free_port
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.house import SIP_ALLOWED, House
 from tests.peers.greetings import Greeting
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.ports import free_port
+from simulator.ports import free_port
 
 SCRIPT = Path(__file__).parents[2] / "asterisk" / "asterisk"
 START_TIMEOUT = 600.0  # seconds: the first start on a machine has to fetch Asterisk

@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
-from demo.ports import free_port
+from simulator.ports import free_port
 from tests.e2e.conftest import Asterisk
 
 Settings = dict[str, Any]
 KEY = "sk-doctor-secret"
-VOICEAI = "from controller.cli import main; main()"
+VOICEAI = "from controller.cli.main import main; main()"
 
 
 def settings_of(asterisk: Asterisk, folder: Path) -> Settings:

@@ -19,13 +19,13 @@ import httpx
 import numpy as np
 import soxr
 
-from demo.phone import CALLER, Phone
-from demo.ports import free_port
-from demo.realtime import Brain, StandIn
-from demo.realtime.faults import Script
-from demo.rtp import Codec
-from demo.sound import RATE, Samples
-from demo.stage import Service
+from simulator.audio.sound import RATE, Samples
+from simulator.phone.phone import CALLER, Phone
+from simulator.phone.rtp import Codec
+from simulator.ports import free_port
+from simulator.realtime import Brain, StandIn
+from simulator.realtime.faults import Script
+from simulator.services import Service
 from tests.e2e.conftest import Asterisk
 from tests.peers import sip as telephones
 from tests.peers.stores import store_at
@@ -208,5 +208,5 @@ async def house(
 
 
 def caller_heard(pcm: bytes | bytearray) -> Samples:
-    """What reached the Realtime server, 24 kHz, as 8 kHz samples for the measures of demo/sound.py."""
+    """What reached the Realtime server, 24 kHz, as 8 kHz samples for the measures of simulator/audio/sound.py."""
     return np.asarray(soxr.resample(np.frombuffer(pcm, "<i2"), 24000, RATE), np.int16)

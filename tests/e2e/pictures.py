@@ -8,9 +8,9 @@ import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
 from demo.caller import samples
-from demo.phone import Phone
-from demo.realtime import Reply, Say, ToneBrain, Turn
-from demo.speech import Speaker
+from simulator.audio.speech import Speaker
+from simulator.phone.phone import Phone
+from simulator.realtime import Reply, Say, ToneBrain, Turn
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, house
 from tests.e2e.test_console import PAINTED, visitor

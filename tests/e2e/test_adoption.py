@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from controller.call.reconcile import ORPHAN_GRACE
-from demo.phone import Phone
-from demo.realtime import CallTool, Say, ToneBrain
-from demo.sound import has_tone, is_tone, tone
+from controller.calls.runtime.reconcile import ORPHAN_GRACE
+from simulator.audio.sound import has_tone, is_tone, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import CallTool, Say, ToneBrain
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, House, house
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing

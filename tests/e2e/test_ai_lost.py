@@ -15,11 +15,24 @@ import pytest
 from aiohttp import web
 
 from controller.api.server import ApiServer
-from demo.phone import Phone
-from demo.realtime import CallTool, Close, Drop, Fail, Freeze, Refuse, Say, Session, StandIn, ToneBrain, after, before
-from demo.realtime.faults import Script
-from demo.realtime.reply import Part, Reply
-from demo.sound import FRAME_SAMPLES, RATE, is_tone, purity, tone
+from simulator.audio.sound import FRAME_SAMPLES, RATE, is_tone, purity, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import (
+    CallTool,
+    Close,
+    Drop,
+    Fail,
+    Freeze,
+    Refuse,
+    Say,
+    Session,
+    StandIn,
+    ToneBrain,
+    after,
+    before,
+)
+from simulator.realtime.faults import Script
+from simulator.realtime.reply import Part, Reply
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import LATE

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from demo.phone import Phone
-from demo.realtime import CallTool, Say, ToneBrain
-from demo.realtime.reply import Reply, Turn
-from demo.sound import is_tone, tone
+from simulator.audio.sound import is_tone, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import CallTool, Say, ToneBrain
+from simulator.realtime.reply import Reply, Turn
 from tests.e2e.answered_calls import AGENT, TRUNK, answer_all, brain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house

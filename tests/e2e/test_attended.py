@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from demo.phone import Phone
-from demo.realtime import CallTool, Reply, Say, Turn
-from demo.rtp import Codec
-from demo.sound import is_tone, tone
+from simulator.audio.sound import is_tone, tone
+from simulator.phone.phone import Phone
+from simulator.phone.rtp import Codec
+from simulator.realtime import CallTool, Reply, Say, Turn
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, House, house
 from tests.e2e.test_call_control import heard_reply, is_music

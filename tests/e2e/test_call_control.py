@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 
 from controller.api.server import ApiServer
-from demo.phone import Phone
-from demo.realtime import CallTool, Say, ToneBrain
-from demo.sound import Samples, has_tone, is_tone, level, purity, tone
+from simulator.audio.sound import Samples, has_tone, is_tone, level, purity, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import CallTool, Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_inbound import GREETING, REPLY, greeted

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.phone import Phone
-from demo.realtime import ToneBrain
-from demo.sound import is_tone, level, tone
+from simulator.audio.sound import is_tone, level, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, caller_heard, house
 from tests.e2e.test_inbound import GREETING, REPLY

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo.impairment import Impairment
-from demo.phone import Phone
-from demo.realtime import Say, Session, ToneBrain
-from demo.sound import tone
+from simulator.audio.sound import tone
+from simulator.phone.impairment import Impairment
+from simulator.phone.phone import Phone
+from simulator.realtime import Say, Session, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from demo.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import GREETING

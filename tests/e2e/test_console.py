@@ -10,9 +10,9 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from demo.phone import Phone
-from demo.realtime import Say, ToneBrain
-from demo.sound import has_tone, is_tone, tone
+from simulator.audio.sound import has_tone, is_tone, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, House, house
 from tests.e2e.test_call_control import is_music

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo.sound import level
+from simulator.audio.sound import level
 from tests.e2e.conftest import run
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from bridge.trust import of_ours
+from bridge.common.tls import of_ours
 from controller.ari.link import Link, LinkUp
-from demo.ports import free_port
+from simulator.ports import free_port
 from tests.e2e.conftest import SCRIPT, Asterisk, free_udp_port
 from tests.e2e.doctor_stage import doctor, settings_of
 from tests.peers.certificates import certificate

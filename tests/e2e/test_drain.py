@@ -4,8 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-from demo.realtime import Say, ToneBrain
-from demo.sound import is_tone
+from simulator.audio.sound import is_tone
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_inbound import GREETING, REPLY, greeted

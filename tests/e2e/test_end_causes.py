@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from demo.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_hostile_callers import RawCaller, raw_caller

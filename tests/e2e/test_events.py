@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from controller.events import shapes
-from demo.realtime import CallTool, Say, ToneBrain
-from demo.sound import tone
+from controller.events import schemas as shapes
+from simulator.audio.sound import tone
+from simulator.realtime import CallTool, Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import GREETING, REPLY, greeted

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from demo.phone import Phone
-from demo.realtime import Delivery, Say, ToneBrain
-from demo.realtime.reply import Reply, Turn
-from demo.sound import RATE, is_tone, tone
+from simulator.audio.sound import RATE, is_tone, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import Delivery, Say, ToneBrain
+from simulator.realtime.reply import Reply, Turn
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_outbound import place

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from demo.realtime import ToneBrain
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_adoption import is_answered

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from demo.phone import CALLER, Phone
-from demo.realtime import CallTool, Say, ToneBrain
-from demo.sound import tone
+from simulator.audio.sound import tone
+from simulator.phone.phone import CALLER, Phone
+from simulator.realtime import CallTool, Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_events import written_down

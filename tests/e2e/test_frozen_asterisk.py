@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from demo.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.realtime import CallTool, Refuse, Say, Stall, ToneBrain, before
-from demo.sound import tone
+from simulator.audio.sound import tone
+from simulator.realtime import CallTool, Refuse, Say, Stall, ToneBrain, before
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_inbound import GREETING, assert_clean, greeted

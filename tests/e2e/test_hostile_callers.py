@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
-from controller.doctor import command_line
-from demo.realtime import Say, ToneBrain
+from controller.cli.doctor import asterisk_cli as command_line
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import greeted

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo.phone import Phone
-from demo.ports import free_port
-from demo.realtime import Say, ToneBrain
-from demo.rtp import Codec
-from demo.sound import FRAME_SAMPLES, Frame, Samples, Stretch, has_tone, is_tone, purity, stretches, tone
+from simulator.audio.sound import FRAME_SAMPLES, Frame, Samples, Stretch, has_tone, is_tone, purity, stretches, tone
+from simulator.phone.phone import Phone
+from simulator.phone.rtp import Codec
+from simulator.ports import free_port
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, caller_heard, house
 from tests.peers.tap import TAP_HOST, Tap

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.phone import Phone, PhoneError
-from demo.realtime import ToneBrain
+from simulator.phone.phone import Phone, PhoneError
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, House, house
 from tests.e2e.test_adoption import adopted, is_answered

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from demo.phone import Phone
-from demo.realtime import Say, ToneBrain
-from demo.realtime.session import Session
-from demo.sound import has_tone, is_tone, level, tone
+from simulator.audio.sound import has_tone, is_tone, level, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import Say, ToneBrain
+from simulator.realtime.session import Session
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, caller_heard, house
 from tests.e2e.test_call_control import heard_reply, is_music

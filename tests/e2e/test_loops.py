@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from demo.realtime import Reply, Say, ToneBrain, Turn
-from demo.sound import has_tone
+from simulator.audio.sound import has_tone
+from simulator.realtime import Reply, Say, ToneBrain, Turn
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import caller_heard, house
 from tests.e2e.test_hostile_callers import raw_caller

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from demo.phone import PhoneError
-from demo.realtime import ToneBrain
-from demo.sound import is_tone, tone
+from simulator.audio.sound import is_tone, tone
+from simulator.phone.phone import PhoneError
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_inbound import GREETING, greeted

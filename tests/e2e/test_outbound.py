@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from demo.realtime import ToneBrain
-from demo.sound import tone
+from simulator.audio.sound import tone
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import GREETING, REPLY, assert_clean, greeted

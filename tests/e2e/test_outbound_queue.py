@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from demo.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import GREETING, greeted

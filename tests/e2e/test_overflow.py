@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from demo.phone import Phone, PhoneError
-from demo.realtime import Say, ToneBrain
-from demo.sound import is_tone
+from simulator.audio.sound import is_tone
+from simulator.phone.phone import Phone, PhoneError
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.peers.sip import STORM

@@ -14,9 +14,9 @@ import pytest
 import soundfile
 from prometheus_client.parser import text_string_to_metric_families
 
-from demo.phone import Phone
-from demo.realtime import Say, ToneBrain
-from demo.sound import FRAME_SECONDS, tone
+from simulator.audio.sound import FRAME_SECONDS, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import GREETING, greeted

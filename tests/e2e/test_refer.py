@@ -5,8 +5,8 @@ from pathlib import Path
 
 import httpx
 
-from demo.phone import Phone
-from demo.realtime import ToneBrain
+from simulator.phone.phone import Phone
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_call_control import heard_reply, is_music

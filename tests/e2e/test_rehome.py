@@ -14,15 +14,14 @@ from typing import Any
 
 import pytest
 
-from demo.phone import Phone
-from demo.realtime import Say, ToneBrain
-from demo.realtime.reply import Part
-from demo.sound import Frame, is_tone, tone
+from simulator.audio.sound import Frame, is_tone, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import Say, ToneBrain
+from simulator.realtime.reply import Part
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing, items
-from tests.e2e.test_first_words import CONSENT, LOST, Reader, longest
-from tests.e2e.test_first_words import GREETING as FIRST
+from tests.e2e.test_first_words import CONSENT, GREETING as FIRST, LOST, Reader, longest
 from tests.e2e.test_inbound import greeted
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from controller.app import EXIT_RUNNING
-from demo.ports import free_port
-from demo.realtime import ToneBrain
+from simulator.ports import free_port
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_adoption import is_answered

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from demo.realtime import CallTool, ToneBrain
-from demo.sound import tone
+from simulator.audio.sound import tone
+from simulator.realtime import CallTool, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import GREETING, REPLY, greeted

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from demo.phone import Phone
-from demo.realtime import Say, ToneBrain
+from simulator.phone.phone import Phone
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import LATE

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from demo.realtime import ToneBrain
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 

@@ -8,8 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from demo.realtime import CallTool, Say, ToneBrain
-from demo.sound import tone
+from simulator.audio.sound import tone
+from simulator.realtime import CallTool, Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.doctor_stage import VOICEAI
 from tests.e2e.house import House, house

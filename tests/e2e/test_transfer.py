@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from demo.phone import Phone
-from demo.realtime import CallTool, Say, ToneBrain
-from demo.sound import has_tone, is_tone, tone
+from simulator.audio.sound import has_tone, is_tone, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import CallTool, Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import GREETING, REPLY, assert_clean, greeted

@@ -8,9 +8,9 @@ import asyncio
 import random
 from pathlib import Path
 
-from demo.phone import Phone
-from demo.realtime import ToneBrain
-from demo.sound import is_tone, tone
+from simulator.audio.sound import is_tone, tone
+from simulator.phone.phone import Phone
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, House, house
 from tests.e2e.test_call_control import heard_reply

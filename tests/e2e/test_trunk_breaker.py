@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_outbound_queue import all_ended, order

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.phone import PhoneError
-from demo.realtime import ToneBrain
-from demo.sound import has_tone
+from simulator.audio.sound import has_tone
+from simulator.phone.phone import PhoneError
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import SIP_ALLOWED, House, house
 from tests.e2e.test_adoption import adopted

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from demo.realtime import ToneBrain
+from simulator.realtime import ToneBrain
 from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import GREETING, greeted

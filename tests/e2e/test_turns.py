@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo.phone import Phone
-from demo.realtime import CallTool, Delivery, Fault, Say, Send, Session, ToneBrain, after
-from demo.rtp import RtpEnd
-from demo.sound import RATE, Stretch, is_tone, purity, tone
+from simulator.audio.sound import RATE, Stretch, is_tone, purity, tone
+from simulator.phone.phone import Phone
+from simulator.phone.rtp import RtpEnd
+from simulator.realtime import CallTool, Delivery, Fault, Say, Send, Session, ToneBrain, after
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import house
 from tests.e2e.test_inbound import assert_clean

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from demo.phone import Phone
-from demo.realtime import Say, ToneBrain
+from simulator.phone.phone import Phone
+from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 

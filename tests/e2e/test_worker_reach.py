@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from demo.ports import free_port
-from demo.realtime import Say, ToneBrain
-from demo.stage import end
+from simulator.ports import free_port
+from simulator.realtime import Say, ToneBrain
+from simulator.services import end
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
 from tests.e2e.test_inbound import greeted

@@ -12,19 +12,20 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bridge import contract, signals
+from bridge import contract
 from bridge.audiosocket import wire
-from bridge.realtime import events as realtime
-from controller import limits
-from controller.api import bodies
-from controller.api.models_live import AddParticipant, RecordCall, Say
-from controller.api.models_transfer import TransferCall
+from bridge.realtime.conversation import effects as signals
+from bridge.realtime.protocol import server_events as realtime
+from controller.api import request_body as bodies
+from controller.api.models.live_calls import AddParticipant, RecordCall, Say
+from controller.api.models.transfers import TransferCall
 from controller.api.problems import Problem
 from controller.ari import events as ari
+from controller.calls.tools import request
 from controller.config import parse as parse_config
-from controller.config_agents import HttpTool
-from controller.config_errors import ConfigErrors
-from controller.tools import request
+from controller.config.errors import ConfigErrors
+from controller.config.models.agents import HttpTool
+from controller.dialing import numbers as limits
 from tests.fuzz import seeds
 from tests.unit.bridge.stage import Stage
 from tests.unit.controller.configs import ENV, config

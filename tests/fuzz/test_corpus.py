@@ -4,10 +4,10 @@ import pytest
 
 from bridge import contract
 from bridge.audiosocket import wire
-from bridge.realtime import events as realtime
-from controller.api.bodies import Body, PlaceCall, body_of
-from controller.api.models_live import Say
-from controller.api.models_transfer import TransferCall
+from bridge.realtime.protocol import server_events as realtime
+from controller.api.models.live_calls import Say
+from controller.api.models.transfers import TransferCall
+from controller.api.request_body import Body, PlaceCall, body_of
 from controller.ari import events as ari
 from tests.fuzz import corpus, seeds
 from tests.fuzz.targets import TARGETS

@@ -13,16 +13,16 @@ import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
 
-from controller.api.access import Doorkeeper
 from controller.api.audit import Trail
-from controller.api.operations import Operation
+from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.throttle import Strangers
+from controller.api.operation import Operation
 from controller.api.server import ApiServer, Kept, make_app
-from controller.api.strangers import Strangers
-from controller.call import view
-from controller.config_api import Pace, Scope, Token
-from controller.outbound.entry import Status
-from controller.outbound.orders import Summary, Wish
-from controller.outbound.trunk_breaker import SuspendedTrunk
+from controller.calls.outbound.entry import Status
+from controller.calls.outbound.service import Summary, Wish
+from controller.calls.outbound.trunk_breaker import SuspendedTrunk
+from controller.calls.reporting import view
+from controller.config.models.api import Pace, Scope, Token
 from controller.store.database import Database
 from tests.peers.stores import store_at
 

@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from bridge import contract
 from bridge.audiosocket import wire
 from bridge.audiosocket.server import AudioSocketServer
-from bridge.memory import LINE_DROPPED
-from bridge.realtime.retries import Pace
-from bridge.session import Session
-from demo.realtime.faults import Delivery, Script
-from demo.realtime.reply import Reply, Say, Turn, tone
-from demo.realtime.server import StandIn
-from demo.realtime.session import Session as Served
+from bridge.realtime.conversation.history import LINE_DROPPED
+from bridge.realtime.session import Session
+from bridge.realtime.transport.retry import Pace
+from simulator.realtime.faults import Delivery, Script
+from simulator.realtime.reply import Reply, Say, Turn, tone
+from simulator.realtime.server import StandIn
+from simulator.realtime.session import Session as Served
 from tests.openai_shapes import check_client
 from tests.peers.audiosocket import AsteriskPeer
 

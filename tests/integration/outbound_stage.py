@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from controller import limits
-from controller.call import view
+from controller.calls.outbound.attempt import Errand
+from controller.calls.outbound.dialer import Dialer
+from controller.calls.outbound.entry import Entry, Status
+from controller.calls.outbound.queue import Queue
+from controller.calls.outbound.service import Orders, Wish
+from controller.calls.reporting import view
 from controller.config import Config
-from controller.outbound.dialer import Dialer
-from controller.outbound.entry import Entry, Status
-from controller.outbound.errand import Errand
-from controller.outbound.orders import Orders, Wish
-from controller.outbound.queue import Queue
+from controller.dialing import numbers as limits
 from controller.store.database import Database
 from tests.peers.stores import store_at
 from tests.unit.controller.configs import config

@@ -14,12 +14,12 @@ from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.contract import Provider
-from bridge.realtime import client
-from bridge.realtime.failures import ProviderError
-from controller.config_agents import HttpTool
-from controller.doctor import tls
-from controller.doctor.findings import Finding
-from controller.tools.http import HttpTools
+from bridge.realtime.protocol.errors import ProviderError
+from bridge.realtime.transport import client
+from controller.calls.tools.http import HttpTools
+from controller.cli.doctor import tls
+from controller.cli.doctor.findings import Finding
+from controller.config.models.agents import HttpTool
 from tests.peers.certificates import Certificate, certificate
 
 USER = "agent:hidd3n"

@@ -9,13 +9,13 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from controller.call import milestones
-from controller.config_records import Records as Settings
-from controller.events.making import Maker
-from controller.records.history import History
-from controller.records.journal import Journal
-from controller.records.shelf import Shelf
-from controller.records.writer import Records
+from controller.calls.reporting import lifecycle as milestones
+from controller.config.models.records import Records as Settings
+from controller.events.factory import Maker
+from controller.events.records.history import History
+from controller.events.records.repository import Shelf
+from controller.events.records.spool import Journal
+from controller.events.records.writer import Records
 from controller.store.database import Database
 from tests.peers.stores import store_at
 from tests.unit.controller.events.test_making import STORY

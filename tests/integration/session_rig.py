@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 from pydantic import SecretStr
 
 from bridge.contract import CallEvent, Ended, FunctionTool, Provider, Ready, SessionSpec
-from bridge.realtime.retries import Pace
-from bridge.session import Session
-from demo.realtime.reply import tone
-from demo.realtime.server import StandIn
-from demo.realtime.session import Session as Served
+from bridge.realtime.session import Session
+from bridge.realtime.transport.retry import Pace
+from simulator.realtime.reply import tone
+from simulator.realtime.server import StandIn
+from simulator.realtime.session import Session as Served
 
 FRAME = 960
 DELAYS = (0.01, 0.02, 0.03, 0.04)

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from controller import limits, routing
-from controller.api.live import VERBS
-from controller.call import view
-from controller.call.record import BargeIn, Sound, Spread, Turn, Utterance
-from controller.outbound.orders import Wish
+from controller.api.resources.live_calls import VERBS
+from controller.calls.outbound.service import Wish
+from controller.calls.planning import routing
+from controller.calls.reporting import view
+from controller.calls.reporting.call_log import BargeIn, Sound, Spread, Turn, Utterance
+from controller.dialing import numbers as limits
 from tests.integration.api_stage import ADMIN, STARTED, stage
 
 PLACE = "/v1/calls"

@@ -4,10 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.api.configuration import STARS, ConfigResources, shown
+from controller.api.resources.configuration import STARS, ConfigResources, shown
 from controller.config import parse
 from tests.integration.api_stage import stage
 

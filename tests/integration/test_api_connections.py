@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 
 from bridge import contract
 from controller.api import connections
-from controller.api.access import Doorkeeper
+from controller.api.auth.authenticator import Doorkeeper
 from controller.api.problems import answer_problems
 from controller.api.server import ApiServer
-from controller.config_api import Connections, Token
+from controller.config.models.api import Connections, Token
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 

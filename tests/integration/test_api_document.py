@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from controller.api.events import EventResources
-from controller.api.history import HistoryResources
-from controller.config_records import Records
+from controller.api.resources.events import EventResources
+from controller.api.resources.history import HistoryResources
+from controller.config.models.records import Records
 from tests.integration import records_rig, webhook_rig
 from tests.integration.api_stage import ADMIN, STARTED, stage
 from tests.integration.webhook_rig import told_to

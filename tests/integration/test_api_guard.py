@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bridge.contract import Counters
-from controller.api.events import EventResources
+from controller.api.auth.throttle import Strangers
 from controller.api.problems import TITLES
-from controller.api.strangers import Strangers
-from controller.call import view
+from controller.api.resources.events import EventResources
+from controller.calls.reporting import view
 from tests.integration import webhook_rig
 from tests.integration.api_stage import ADMIN, stage
 from tests.integration.webhook_rig import told_to

@@ -19,18 +19,18 @@ from sqlalchemy import insert, select
 from typer.testing import CliRunner, Result
 
 from bridge import contract
-from controller import cli_api
-from controller.api.history import HistoryResources
-from controller.call import milestones
-from controller.cli import app
-from controller.config_records import Records as Settings
-from controller.outbound.entry import Order
-from controller.outbound.queue import Queue
-from controller.records.history import MOST_WAITING, Sought, TooManySearches
+from controller.api.resources.history import HistoryResources
+from controller.calls.outbound.entry import Order
+from controller.calls.outbound.queue import Queue
+from controller.calls.reporting import lifecycle as milestones
+from controller.cli import connection as cli_api
+from controller.cli.main import app
+from controller.config.models.records import Records as Settings
+from controller.events.records.history import MOST_WAITING, Sought, TooManySearches
 from controller.store.database import Database
-from controller.store.tables import metadata
-from controller.store.tables_api import idempotency
-from controller.store.tables_events import webhook_outbox
+from controller.store.tables.api import idempotency
+from controller.store.tables.base import metadata
+from controller.store.tables.events import webhook_outbox
 from tests.integration.api_stage import ADMIN, Stage, stage
 from tests.integration.records_rig import CALL, Desk, desk, story_of
 from tests.integration.test_records import IDS

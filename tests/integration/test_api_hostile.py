@@ -5,11 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from structlog.testing import capture_logs
 
-from controller.api import bodies, server
+from controller.api import request_body as bodies, server
 from tests.integration.api_stage import ADMIN, stage
 
 PLACE = "/v1/calls"

@@ -11,13 +11,13 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from controller import limits
 from controller.api import audit as audits
 from controller.api.audit import masked
 from controller.api.idempotency import KEPT
-from controller.config_api import Pace, Token
+from controller.config.models.api import Pace, Token
+from controller.dialing import numbers as limits
 from controller.store.database import StoreError
-from controller.store.tables_api import idempotency
+from controller.store.tables.api import idempotency
 from tests.integration.api_stage import Stage, stage
 
 PLACE, BODY = "/v1/calls", {"to": "+4930123", "variables": {"b": "1", "a": "2"}}

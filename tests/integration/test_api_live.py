@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from controller.api.live import VERBS
-from controller.call import view
-from controller.call.view import ParticipantView
+from controller.api.resources.live_calls import VERBS
+from controller.calls.reporting import view
+from controller.calls.reporting.view import ParticipantView
 from tests.integration.api_stage import stage
 from tests.integration.test_api_hostile import problem
 

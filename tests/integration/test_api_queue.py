@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from controller.call import view
-from controller.outbound.entry import Status
-from controller.outbound.trunk_breaker import SuspendedTrunk
+from controller.calls.outbound.entry import Status
+from controller.calls.outbound.trunk_breaker import SuspendedTrunk
+from controller.calls.reporting import view
 from controller.store.database import StoreError
 from tests.integration.api_stage import STARTED, stage
 

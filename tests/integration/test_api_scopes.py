@@ -12,15 +12,15 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from controller.api.access import Doorkeeper
-from controller.api.operations import Asked, Operation, routes
+from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.throttle import Strangers
+from controller.api.operation import Asked, Operation, routes
 from controller.api.problems import answer_problems
 from controller.api.server import ApiServer
-from controller.api.strangers import Strangers
-from controller.call import view
-from controller.call.record import Utterance
-from controller.config_api import Pace, Scope, Token
-from controller.reference.__main__ import operations
+from controller.calls.reporting import view
+from controller.calls.reporting.call_log import Utterance
+from controller.config.models.api import Pace, Scope, Token
+from docs.reference.__main__ import operations
 from tests.integration.api_stage import STARTED, stage
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 from pydantic import SecretStr
 
-from controller.api import access
-from controller.api.worked import Worked
-from controller.config_api import Pace, Token
+from controller.api.auth import authenticator as access
+from controller.api.work_time import Worked
+from controller.config.models.api import Pace, Token
 from tests.integration.api_stage import stage
 
 READER, OTHER = "slow-0123456789", "other-0123456789"

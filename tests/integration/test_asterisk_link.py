@@ -11,12 +11,11 @@ import pytest
 from aiohttp import WSMsgType, web
 from pydantic import SecretStr
 
-from controller import asterisk_link
-from controller.ari import lease
-from controller.ari import link as links
+from controller.ari import lease, link as links
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari
-from controller.asterisk_link import AsteriskLink
+from controller.calls.runtime import asterisk_link
+from controller.calls.runtime.asterisk_link import AsteriskLink
 
 WITHIN = 5.0
 

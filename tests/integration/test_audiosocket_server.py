@@ -11,10 +11,9 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from bridge.audiosocket import leg as leg_module
-from bridge.audiosocket import wire
+from bridge.audiosocket import leg as leg_module, wire
 from bridge.audiosocket.server import AudioSocketServer, Leg, NoFreePort
-from bridge.clock import Ticker
+from bridge.audiosocket.ticker import Ticker
 from tests.peers.audiosocket import PATIENCE, AsteriskPeer
 
 FRAME = bytes(range(240)) * 4

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from controller.api.audit import Deed, Trail
 from controller.store.database import Database
-from controller.store.tables_api import audit
+from controller.store.tables.api import audit
 from tests.peers.stores import store_at
 
 LINES = 5

@@ -15,7 +15,8 @@ import typer
 import yaml
 
 from bridge import contract
-from controller import app, cli
+from controller import app
+from controller.cli import main as cli
 from tests.peers.stores import store_at
 from tests.unit.controller.configs import ENV, SMALL, with_
 
@@ -53,7 +54,7 @@ async def served(folder: Path, listen: str, **changes: Any) -> tuple[int | None,
     file = folder / "config.yaml"
     keys = {"api__listen": listen, "store": {"url": store_at(folder)}, **changes}
     file.write_text(yaml.safe_dump(with_(SMALL, **keys), sort_keys=False))
-    start = "from controller.cli import main; main()"
+    start = "from controller.cli.main import main; main()"
     return await ran("-c", start, "serve", "-c", str(file), **ENV)
 
 

@@ -19,20 +19,21 @@ import structlog
 from aiohttp import web
 from typer.testing import CliRunner, Result
 
-from controller import cli_api, limits
 from controller.api.audit import AuditResources
-from controller.api.events import EventResources
-from controller.api.history import HistoryResources
+from controller.api.client import ApiProblem, Client, Unreachable
+from controller.api.resources.call_trace import TraceResources
+from controller.api.resources.events import EventResources
+from controller.api.resources.history import HistoryResources
+from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
-from controller.api.trace import TraceResources
-from controller.api.workers import WorkerResources
-from controller.call import milestones, view
-from controller.call.trace import Traces
-from controller.cli import app
-from controller.client import ApiProblem, Client, Unreachable
-from controller.config_records import Records
-from controller.outbound.trunk_breaker import SuspendedTrunk
-from controller.workers import UnknownWorker, Worker
+from controller.calls.outbound.trunk_breaker import SuspendedTrunk
+from controller.calls.reporting import lifecycle as milestones, view
+from controller.cli import connection as cli_api
+from controller.cli.main import app
+from controller.config.models.records import Records
+from controller.dialing import numbers as limits
+from controller.telemetry.call_trace import Traces
+from controller.workers.pool import UnknownWorker, Worker
 from tests.integration import test_events_stream as live
 from tests.integration.api_stage import ADMIN, STARTED, Stage, stage
 from tests.integration.webhook_rig import begin, end, eventually, hook, receiver, say
@@ -277,7 +278,7 @@ def test_a_stream_of_events() -> None:
 
 
 def test_the_view_of_a_call_reads_back_what_the_api_wrote() -> None:
-    from controller.api.answers import CallAnswer
+    from controller.api.models.calls import CallAnswer
     from tests.integration.api_stage import call_view
 
     full = CallAnswer.of(call_view(transfer=view.TransferView("1", "ops", "ringing", None), muted=("caller",)))
@@ -352,7 +353,7 @@ async def test_all_calls_are_watched_until_the_interrupt_key(tmp_path: Path) -> 
     async with live.house(tmp_path) as there:
         there.stage.calls.add(caller="+4930777")
         env = {**os.environ, "VOICEAI_URL": f"http://127.0.0.1:{there.stage.port}", "VOICEAI_API_TOKEN": ADMIN}
-        command = (sys.executable, "-c", "from controller.cli import app; app()", "watch")
+        command = (sys.executable, "-c", "from controller.cli.main import app; app()", "watch")
         pipe = asyncio.subprocess.PIPE
         lines = await asyncio.create_subprocess_exec(*command, "--json", stdout=pipe, env=env)
         board = await asyncio.create_subprocess_exec(*command, stdout=pipe, env=env)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from controller.api.access import Doorkeeper
-from controller.api.cookie import NAME
-from controller.config_api import Pace, Token
-from controller.console import files
-from controller.console.session import PATH, Choices, SessionResources
+from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.cookie import NAME
+from controller.api.console import files
+from controller.api.console.session import PATH, Choices, SessionResources
+from controller.config.models.api import Pace, Token
 from tests.integration.api_stage import ADMIN, TOKENS, Stage, stage
 
 CHOICES = Choices(agents=("reception",), trunks=("main",), targets=("sales",), supervisors=("ada",))

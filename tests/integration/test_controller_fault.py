@@ -15,22 +15,22 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from bridge.common.background_tasks import BackgroundTasks
 from controller import app as apps
 from controller.app import EXIT_FAILED, Controller
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari
-from controller.asterisk_link import AsteriskLink
-from controller.background import BackgroundTasks
-from controller.call import messages as m
-from controller.call.actor import CallActor
-from controller.call.adoption import kept
-from controller.call.plan import Plan, State
-from controller.call.reconcile import Reconciler
-from controller.call.timers import Timers
-from controller.cost import Prices
-from controller.instance import StoreLock
-from controller.metrics import Metrics
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Plan, State
+from controller.calls.runtime.actor import CallActor
+from controller.calls.runtime.asterisk_link import AsteriskLink
+from controller.calls.runtime.reconcile import Reconciler
+from controller.calls.runtime.recovery import kept
+from controller.calls.runtime.timers import Timers
+from controller.config.prices import Prices
 from controller.store.database import Database
+from controller.store.instance import StoreLock
+from controller.telemetry.metrics import Metrics
 from tests.unit.controller.call.test_actor import OPENING, FakeAri, FakeWorkers
 from tests.unit.controller.call.test_machine import CALL, CALLER, SPEC
 from tests.unit.controller.configs import SMALL, config
@@ -86,9 +86,9 @@ async def controller(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: A
     monkeypatch.setattr(Reconciler, "run", lambda _: asyncio.Event().wait())
     lock = cast(StoreLock, SimpleNamespace(lost=asyncio.Event().wait))
     lease = cast(Lease, FakeAri())
-    monkeypatch.setattr("controller.call.actor.TEARDOWN_TIMEOUT", 0.2)
-    monkeypatch.setattr("controller.call.registry.TEARDOWN_TIMEOUT", 0.2)
-    monkeypatch.setattr("controller.call.drain.HANG_UP", 0.1)
+    monkeypatch.setattr("controller.calls.runtime.actor.TEARDOWN_TIMEOUT", 0.2)
+    monkeypatch.setattr("controller.calls.runtime.registry.TEARDOWN_TIMEOUT", 0.2)
+    monkeypatch.setattr("controller.calls.runtime.shutdown.HANG_UP", 0.1)
     async with Database(url) as database, BackgroundTasks(metrics.registry) as tasks:
         running = Running(Controller(made, cast(Ari, ari), tasks, prices, metrics, database, lock, lease), ari)
         monkeypatch.setattr(running.controller.registry, "_workers", FakeWorkers())

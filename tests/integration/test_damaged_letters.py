@@ -10,10 +10,9 @@ from aiohttp import web
 from sqlalchemy import text
 
 from controller.api.audit import Deed
-from controller.api.events import EventResources
-from controller.events import courier as couriers
-from controller.events import patience
-from controller.events.service import Events
+from controller.api.resources.events import EventResources
+from controller.events.pipeline import Events
+from controller.events.webhooks import delivery as couriers, retry_policy as patience
 from controller.store.database import Database
 from tests.integration.api_stage import stage
 from tests.integration.test_api_history import past

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from controller.api.history import shown
-from controller.api.sessions import Sessions
-from controller.call.room import Room, today
-from controller.call.spending import Spending
-from controller.cost import Prices
-from controller.live_book import LiveBook
-from controller.outbound.entry import Attempt, Status
-from controller.records.history import History, Sought
+from controller.api.auth.sessions import Sessions
+from controller.api.resources.history import shown
+from controller.calls.admission.control import Room, today
+from controller.calls.admission.spending import Spending
+from controller.calls.admission.usage_store import UsageBook
+from controller.calls.outbound.entry import Attempt, Status
+from controller.calls.runtime.snapshot_store import LiveBook
+from controller.config.prices import Prices
+from controller.events.records.history import History, Sought
 from controller.store.database import Database, StoreError
-from controller.store.tables_api import sessions as sessions_table
-from controller.store.tables_records import calls as calls_table
-from controller.usage_book import UsageBook
+from controller.store.tables.api import sessions as sessions_table
+from controller.store.tables.records import calls as calls_table
 from tests.integration.outbound_stage import FakeControl, office
 from tests.peers.stores import on_postgresql
 from tests.unit.controller.configs import FULL, config

@@ -13,11 +13,11 @@ import structlog
 import yaml
 from typer.testing import CliRunner, Result
 
-from bridge.proxies import proxy_for
-from bridge.realtime.client import open_client
-from bridge.realtime.failures import ConfigRefused
-from controller.cli import app
-from controller.config_agents import AiProvider
+from bridge.common.proxies import proxy_for
+from bridge.realtime.protocol.errors import ConfigRefused
+from bridge.realtime.transport.client import open_client
+from controller.cli.main import app
+from controller.config.models.agents import AiProvider
 from tests.unit.controller.configs import SMALL, with_
 
 PROVIDER = "wss://127.0.0.2:9/v1/realtime"
@@ -111,7 +111,7 @@ def test_a_check_that_breaks_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("controller.doctor.host.files", broken)
+    monkeypatch.setattr("controller.cli.doctor.host.files", broken)
     assert "ZeroDivisionError" in findings(doctor(tmp_path, {}))["open files"]["told"]
 
 
@@ -175,7 +175,7 @@ def test_which_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_key_log_that_can_t_be_written_is_ignored_and_told(tmp_path: Path) -> None:
     """Only in a process of its own: libraries make TLS contexts while they are imported."""
     env = os.environ | {"SSLKEYLOGFILE": str(tmp_path / "missing" / "keys")}
-    command = (sys.executable, "-c", "from controller.cli import app; app()", "check-config", "-c", "/missing")
+    command = (sys.executable, "-c", "from controller.cli.main import app; app()", "check-config", "-c", "/missing")
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
     assert "SSLKEYLOGFILE is ignored" in done.stderr

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from controller.doctor import provider
+from controller.cli.doctor import provider
 from tests.unit.controller.configs import SMALL, config
 
 KEY = "sk-doctor-secret"

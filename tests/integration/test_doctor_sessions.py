@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from controller.doctor import sessions
-from controller.doctor.findings import Finding, Verdict
-from demo.realtime.faults import Alter, Fault, Send, after, before, refuse
-from demo.realtime.server import StandIn
+from controller.cli.doctor import sessions
+from controller.cli.doctor.findings import Finding, Verdict
+from simulator.realtime.faults import Alter, Fault, Send, after, before, refuse
+from simulator.realtime.server import StandIn
 from tests.unit.controller.configs import SMALL, config
 
 KEY = "sk-doctor-secret"

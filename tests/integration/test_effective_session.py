@@ -8,11 +8,11 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.contract import AiWarning, Failed, McpServer, Provider, Ready, Reconnected, Said, Transcription
-from bridge.signals import Ticked
-from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Alter, Delivery, Drop, Fault, Script, Send, Stall, after, before, error, refuse
-from demo.realtime.reply import Say
-from demo.realtime.server import StandIn
+from bridge.realtime.conversation.effects import Ticked
+from simulator.realtime.faults import Alter, Delivery, Drop, Fault, Script, Send, Stall, after, before, error, refuse
+from simulator.realtime.model import ToneBrain
+from simulator.realtime.reply import Say
+from simulator.realtime.server import StandIn
 from tests.integration.session_rig import Rig, call
 
 AT_ONCE = Delivery(pace=0)
@@ -131,7 +131,7 @@ async def test_the_rest_is_told_once_a_call_with_both_values() -> None:
 async def test_a_server_that_does_not_answer_twice_is_taken_at_its_first_word(
     answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.realtime.client.AGAIN_S", 0.2)
+    monkeypatch.setattr("bridge.realtime.transport.client.AGAIN_S", 0.2)
 
     def cedar(session: dict[str, Any]) -> None:
         session["audio"]["output"]["voice"] = "cedar"

@@ -12,11 +12,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from controller.api import events as streams
-from controller.api.events import EventResources
-from controller.events import hub as hubs
-from controller.events import patience
-from controller.events.service import Events
+from controller.api.resources import events as streams
+from controller.api.resources.events import EventResources
+from controller.events import stream as hubs
+from controller.events.pipeline import Events
+from controller.events.webhooks import retry_policy as patience
 from tests.integration import api_stage, webhook_rig
 from tests.integration.api_stage import Stage, stage
 from tests.integration.webhook_rig import begin, end, eventually, hook, say, told_to

@@ -11,7 +11,7 @@ from asyncio.subprocess import Process
 import pytest
 
 from bridge import contract
-from bridge.guard import Guard
+from bridge.worker.watchdog import Guard
 
 PATIENCE = 60.0
 
@@ -32,7 +32,7 @@ async def starts(guard: Process) -> int:
 
 async def test_a_worker_that_stands_still_is_killed_and_the_next_one_begins() -> None:
     guard = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bridge.guard", "--controller", "ws://127.0.0.1:9/link", "--ports", "0"),
+        *(sys.executable, "-m", "bridge.worker.watchdog", "--controller", "ws://127.0.0.1:9/link", "--ports", "0"),
         *("--name", "guarded", "--drain", "0"),
         env={**os.environ, contract.TOKEN_ENV: "a-long-enough-token", "VOICEAI_LOG": "json"},
         stderr=asyncio.subprocess.PIPE,
@@ -56,7 +56,7 @@ async def test_a_worker_that_stands_still_is_killed_and_the_next_one_begins() ->
 
 async def guard_of(*argv: str, **environment: str) -> Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bridge.guard", *argv),
+        *(sys.executable, "-m", "bridge.worker.watchdog", *argv),
         env={**os.environ, contract.TOKEN_ENV: "a-long-enough-token", "VOICEAI_LOG": "json", **environment},
         stderr=asyncio.subprocess.PIPE,
     )

@@ -10,12 +10,12 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from bridge import contract
-from bridge.worker import Worker
-from controller.worker_admission import WorkerAdmission
-from controller.workers import Workers
-from demo.realtime.faults import Send, after
-from demo.realtime.observed import Observed
-from demo.realtime.server import StandIn
+from bridge.worker.process import Worker
+from controller.workers.pool import Workers
+from controller.workers.worker_admission import WorkerAdmission
+from simulator.realtime.faults import Send, after
+from simulator.realtime.observer import Observed
+from simulator.realtime.server import StandIn
 from tests.integration.test_worker_link import OPTIONS, PATIENCE
 from tests.peers.audiosocket import AsteriskPeer
 

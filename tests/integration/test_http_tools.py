@@ -11,8 +11,8 @@ import structlog
 from aiohttp import web
 
 from controller.api.server import ApiServer
-from controller.config_agents import HttpTool
-from controller.tools.http import CUT, LARGEST_ANSWER, Answer, HttpTools
+from controller.calls.tools.http import CUT, LARGEST_ANSWER, Answer, HttpTools
+from controller.config.models.agents import HttpTool
 
 SECRET = "4930-secret"
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
@@ -104,7 +104,7 @@ async def test_a_name_is_looked_up_once_and_never_again(server: Server, monkeypa
         return await look_up(host, port, **more)
 
     monkeypatch.setattr(loop, "getaddrinfo", rebinding)
-    monkeypatch.setattr("controller.reach.public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr("bridge.common.address_guard.public", lambda address: address == "127.0.0.1")
     url = f"http://rebind.example:{server.port}/{{id}}?{{q}}"
     assert (await run(server, url=url, allowed_hosts=[])).ok
     assert asked.count("rebind.example") == 1

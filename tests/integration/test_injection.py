@@ -20,22 +20,24 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bridge import contract
-from controller.api.access import Doorkeeper
-from controller.api.operations import STREAM, Operation
+from controller.api.auth.authenticator import Doorkeeper
+from controller.api.operation import STREAM, Operation
 from controller.api.server import ApiServer, make_app, operations_of
 from controller.ari.rest import Ari
-from controller.call import births, reports, view
-from controller.call import messages as m
-from controller.call.actor import CallActor
-from controller.call.plan import Plan, State
-from controller.call.verbs import Verbs
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Plan, State
+from controller.calls.outbound.queue import Queue
+from controller.calls.outbound.service import Orders
+from controller.calls.planning import planner as births
+from controller.calls.reporting import view
+from controller.calls.runtime import worker_events as reports
+from controller.calls.runtime.actor import CallActor
+from controller.calls.runtime.call_control import Verbs
+from controller.calls.tools.http import HttpTools
 from controller.config import Config
-from controller.config_api import Pace, Token
-from controller.outbound.orders import Orders
-from controller.outbound.queue import Queue
+from controller.config.models.api import Pace, Token
 from controller.store.database import Database
-from controller.tools.http import HttpTools
-from controller.workers import Workers
+from controller.workers.pool import Workers
 from tests.peers.stores import store_at
 from tests.unit.controller.call.test_actor import OPENING, FakeTools, FakeWorkers
 from tests.unit.controller.call.test_machine import CALL, CALLER, OVER, SPEC

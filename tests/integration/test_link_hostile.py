@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from bridge import contract
-from controller.worker_admission import WorkerAdmission
-from controller.workers import Workers
+from controller.workers.pool import Workers
+from controller.workers.worker_admission import WorkerAdmission
 from tests.integration.api_stage import stage
 from tests.integration.test_workers_link import TOKEN, Rig, http, join, rig
 

@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 
 from bridge import contract
-from controller import media_checks
 from controller.ari.rest import Ari, AriError
-from controller.media_checks import MediaChecks
-from controller.worker import Worker
-from controller.worker_admission import WorkerAdmission
+from controller.telemetry import media_checks
+from controller.telemetry.media_checks import MediaChecks
+from controller.workers.worker import Worker
+from controller.workers.worker_admission import WorkerAdmission
 from tests.integration.test_worker_identity import door
 from tests.integration.test_worker_link import OPTIONS, running
 from tests.integration.test_workers_link import TOKEN, Rig, join
@@ -72,7 +72,7 @@ class Stage:
 async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     monkeypatch.setattr(media_checks, "ANSWER", 0.3)
     monkeypatch.setattr(media_checks, "LOOK", 0.02)
-    monkeypatch.setattr("controller.reachability.FIRST_DELAY", 0.05)
+    monkeypatch.setattr("controller.workers.reachability.FIRST_DELAY", 0.05)
     async with door(WorkerAdmission("secret", shared=TOKEN)) as rig:
         ari = FakeAri()
         stage = Stage(rig, ari, MediaChecks(rig.workers, cast(Ari, ari), lambda: True))

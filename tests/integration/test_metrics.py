@@ -9,12 +9,12 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from bridge import contract
-from controller.api import exposition
-from controller.api.access import Doorkeeper
+from controller.api import metrics as exposition
+from controller.api.auth.authenticator import Doorkeeper
 from controller.ari.rest import Ari, NotFound, TimedOut, Unavailable
-from controller.call import milestones
+from controller.calls.reporting import lifecycle as milestones
 from controller.config import Token
-from controller.metrics import Metrics, Present
+from controller.telemetry.metrics import Metrics, Present
 from tests.integration.api_stage import ADMIN, TOKENS, call_view, stage
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from controller import limits
-from controller.call import view
-from controller.outbound import dialer as dialers
-from controller.outbound.entry import Status
-from controller.outbound.queue import Queue
+from controller.calls.outbound import dialer as dialers
+from controller.calls.outbound.entry import Status
+from controller.calls.outbound.queue import Queue
+from controller.calls.reporting import view
+from controller.dialing import numbers as limits
 from controller.store.database import StoreError
 from tests.integration.outbound_stage import FakeControl, office
 

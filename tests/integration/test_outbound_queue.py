@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from controller.events.outbox import Outbox, Told
-from controller.outbound.decisions import Again, Over
-from controller.outbound.entry import Attempt, Entry, Order, Status
-from controller.outbound.orders import Wish
-from controller.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
+from controller.calls.outbound.entry import Attempt, Entry, Order, Status
+from controller.calls.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
+from controller.calls.outbound.retry_policy import Again, Over
+from controller.calls.outbound.service import Wish
+from controller.events.webhooks.outbox import Outbox, Told
 from controller.store.database import Database
 from tests.integration.outbound_stage import FakeControl, office
 from tests.peers.stores import store_at

@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from demo.ports import free_port
+from simulator.ports import free_port
 from tests.peers import sip
 
 REQUEST = (

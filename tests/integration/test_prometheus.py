@@ -14,24 +14,23 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
-from bridge.counts import Counts as BridgeCounts
-from bridge.counts import Now
-from bridge.exposition import Exposition
-from controller.api import exposition
-from controller.api.access import Doorkeeper
-from controller.canary import Counts as CanaryCounts
+from bridge.worker.metrics import Counts as BridgeCounts, Now
+from bridge.worker.metrics_server import Exposition
+from controller.api import metrics as exposition
+from controller.api.auth.authenticator import Doorkeeper
+from controller.calls.outbound.metrics import Depth
+from controller.calls.outbound.queue import Queue
 from controller.config import Token
-from controller.config_records import Records as Settings
-from controller.events.counts import Counts
-from controller.metrics import Metrics, Present
-from controller.outbound.depth import Depth
-from controller.outbound.queue import Queue
-from controller.records.journal import Journal
-from controller.records.shelf import Shelf
-from controller.records.writer import Records
-from controller.workers import Worker
-from demo.ports import free_port
+from controller.config.models.records import Records as Settings
+from controller.events.metrics import Counts
+from controller.events.records.repository import Shelf
+from controller.events.records.spool import Journal
+from controller.events.records.writer import Records
+from controller.telemetry.canary import Counts as CanaryCounts
+from controller.telemetry.metrics import Metrics, Present
+from controller.workers.pool import Worker
 from deploy.grafana import dashboard
+from simulator.ports import free_port
 from tests.integration.api_stage import TOKENS, stage
 
 CHECKOUT = Path(__file__).parents[2]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bridge.proxies import proxy_for, shown
-from bridge.realtime import client
-from bridge.realtime.failures import ConfigRefused, ConnectionLost, ProviderError
-from controller.doctor import environment, tls
-from controller.doctor.provider import live
+from bridge.common.proxies import proxy_for, shown
+from bridge.realtime.protocol.errors import ConfigRefused, ConnectionLost, ProviderError
+from bridge.realtime.transport import client
+from controller.cli.doctor import environment, tls
+from controller.cli.doctor.provider import live
 from tests.integration.proxy_rig import USER, certificates, made, opened, realtime, refused, shows, trusted
 from tests.peers.certificates import Certificate
 from tests.peers.proxy import proxy

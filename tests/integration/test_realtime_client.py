@@ -10,12 +10,12 @@ from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.contract import Provider
-from bridge.realtime import events
-from bridge.realtime.client import RealtimeClient, open_client
-from bridge.realtime.connection import PIECE
-from bridge.realtime.dialects import endpoint
-from bridge.realtime.failures import ConfigRefused, ConnectionLost
-from bridge.realtime.frames import audio_append
+from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol.client_events import audio_append
+from bridge.realtime.protocol.dialects import endpoint
+from bridge.realtime.protocol.errors import ConfigRefused, ConnectionLost
+from bridge.realtime.transport.client import RealtimeClient, open_client
+from bridge.realtime.transport.websocket import PIECE
 
 CREATED = json.dumps({"type": "session.created", "session": {"id": "sess_1", "model": "m"}})
 UPDATED = json.dumps({"type": "session.updated", "session": {"id": "sess_1", "model": "m"}})
@@ -142,7 +142,7 @@ async def test_the_order_is_kept_whenever_it_came_and_in_however_many_pieces() -
 
 
 async def test_what_comes_at_once_is_read_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.realtime.connection.SLICE_S", 0.0)
+    monkeypatch.setattr("bridge.realtime.transport.websocket.SLICE_S", 0.0)
     async with serving() as server:
         client = await open_client(provider(server.url), b"{}")
         got: list[str] = []
@@ -174,8 +174,8 @@ async def test_what_comes_at_once_is_read_in_slices(monkeypatch: pytest.MonkeyPa
 
 async def test_connections_on_which_very_much_comes_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A round of the event loop is one slice, and not one for each server that sends without end."""
-    monkeypatch.setattr("bridge.realtime.connection.SLICE_S", 0.0)
-    monkeypatch.setattr("bridge.realtime.connection.SHORT_SLICE_S", 0.0)
+    monkeypatch.setattr("bridge.realtime.transport.websocket.SLICE_S", 0.0)
+    monkeypatch.setattr("bridge.realtime.transport.websocket.SHORT_SLICE_S", 0.0)
     heard: list[tuple[int, RealtimeClient]] = []
     rounds = 0
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from controller.config_records import Records as Settings
-from controller.records import writer
-from controller.records.history import Sought
-from controller.records.journal import Journal, JournalFull
+from controller.config.models.records import Records as Settings
+from controller.events.records import writer
+from controller.events.records.history import Sought
+from controller.events.records.spool import Journal, JournalFull
 from controller.store.database import StoreError
-from controller.store.tables_records import PARTS, calls
+from controller.store.tables.records import PARTS, calls
 from tests.integration.records_rig import CALL, EVENTS_OF_A_CALL, Desk, desk, story_of
 from tests.integration.webhook_rig import eventually
 from tests.unit.controller.views import later
@@ -166,7 +166,7 @@ async def test_a_disk_that_is_full_loses_nothing_that_memory_can_hold(
     async with desk(tmp_path) as it:
         store = Away(it)
         with monkeypatch.context() as patch:
-            patch.setattr("controller.records.journal.os.write", full)
+            patch.setattr("controller.events.records.spool.os.write", full)
             it.tell(story_of(CALL))
             await eventually(lambda: len(tried) > 0 and it.journal.size == 0)
         store.away = False

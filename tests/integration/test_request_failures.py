@@ -14,15 +14,15 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from controller.call import messages as m
-from controller.call.arrival_facts import variables_found
-from controller.call.http_tool_tasks import HttpToolTasks
-from controller.config_agents import HttpTool
-from controller.events.post import Post
-from controller.events.receivers import Receiver
-from controller.metrics import Metrics
-from controller.request_failure import Reason
-from controller.tools.http import Answer, HttpTools
+from bridge.common.request_failure import Reason
+from controller.calls.machine import inputs as m
+from controller.calls.runtime.arrival_facts import variables_found
+from controller.calls.runtime.http_tool_tasks import HttpToolTasks
+from controller.calls.tools.http import Answer, HttpTools
+from controller.config.models.agents import HttpTool
+from controller.events.webhooks.http_sender import Post
+from controller.events.webhooks.receivers import Receiver
+from controller.telemetry.metrics import Metrics
 from tests.peers.certificates import certificate
 
 SECRET = "s3cret"

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from demo.impairment import Impairment
-from demo.rtp import Codec, RtpEnd
-from demo.sound import FRAME_SAMPLES, is_tone, purity, tone
+from simulator.audio.sound import FRAME_SAMPLES, is_tone, purity, tone
+from simulator.phone.impairment import Impairment
+from simulator.phone.rtp import Codec, RtpEnd
 
 
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])

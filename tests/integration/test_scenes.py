@@ -12,13 +12,13 @@ import aiohttp
 import pytest
 
 from bridge import contract
-from controller import scenery
-from controller.api.access import Doorkeeper
-from controller.api.cookie import NAME
-from controller.api.scenes import SceneResources
-from controller.api.sessions import Sessions, hash_of
-from controller.config_api import ConsoleSession, Token
-from controller.scenery import Scenery
+from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.cookie import NAME
+from controller.api.auth.sessions import Sessions, hash_of
+from controller.api.resources.live_status import SceneResources
+from controller.config.models.api import ConsoleSession, Token
+from controller.telemetry import live_status as scenery
+from controller.telemetry.live_status import Scenery
 from tests.integration.api_stage import Stage, stage
 
 

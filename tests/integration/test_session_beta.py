@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.contract import Provider, Reconnected, Said, SessionSpec
-from bridge.session import Session
+from bridge.realtime.session import Session
 from tests.integration.session_rig import CALL, Leg
 
 SOUND = b"\1\2" * 24 * 400

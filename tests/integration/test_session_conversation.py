@@ -16,10 +16,10 @@ from bridge.contract import (
     Transcription,
     TurnMeasured,
 )
-from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Delivery
-from demo.realtime.reply import CallTool, Part, Say, tone
-from demo.realtime.server import StandIn
+from simulator.realtime.faults import Delivery
+from simulator.realtime.model import ToneBrain
+from simulator.realtime.reply import CallTool, Part, Say, tone
+from simulator.realtime.server import StandIn
 from tests.integration.session_rig import Leg, Rig, call
 from tests.openai_shapes import check_client
 

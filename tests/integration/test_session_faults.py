@@ -6,12 +6,11 @@ from collections import Counter
 import pytest
 from structlog.testing import capture_logs
 
-from bridge import signals
+from bridge.common.limited_warnings import FEW
 from bridge.contract import AiWarning, Ended, Failed, Ready, Reconnected
-from bridge.limited_warnings import FEW
-from bridge.session import Session
-from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import (
+from bridge.realtime.conversation import effects as signals
+from bridge.realtime.session import Session
+from simulator.realtime.faults import (
     Close,
     Delivery,
     Drop,
@@ -26,8 +25,9 @@ from demo.realtime.faults import (
     error,
     refuse,
 )
-from demo.realtime.reply import Fail, Incomplete, Say
-from demo.realtime.server import StandIn
+from simulator.realtime.model import ToneBrain
+from simulator.realtime.reply import Fail, Incomplete, Say
+from simulator.realtime.server import StandIn
 from tests.integration.session_rig import Rig, call
 
 AT_ONCE = Delivery(pace=0)

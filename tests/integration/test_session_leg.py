@@ -6,7 +6,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from bridge.audiosocket.server import AudioSocketServer
-from bridge.clock import Ticker
+from bridge.audiosocket.ticker import Ticker
 from bridge.contract import (
     BargedIn,
     CallEvent,
@@ -20,11 +20,11 @@ from bridge.contract import (
     Said,
     SessionSpec,
 )
-from bridge.session import Session
-from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Delivery, Drop, Script, answer, refuse
-from demo.realtime.reply import Say, tone
-from demo.realtime.server import StandIn
+from bridge.realtime.session import Session
+from simulator.realtime.faults import Delivery, Drop, Script, answer, refuse
+from simulator.realtime.model import ToneBrain
+from simulator.realtime.reply import Say, tone
+from simulator.realtime.server import StandIn
 from tests.peers.audiosocket import AsteriskPeer
 
 

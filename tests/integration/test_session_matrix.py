@@ -13,11 +13,11 @@ import pytest
 
 from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer
-from bridge.clock import Ticker
-from bridge.realtime.retries import Pace
-from demo.realtime.faults import Action, Close, Drop, Freeze, Script, Stall, before, error, expired, refuse
-from demo.realtime.reply import CallTool, Reply
-from demo.realtime.session import Session as Served
+from bridge.audiosocket.ticker import Ticker
+from bridge.realtime.transport.retry import Pace
+from simulator.realtime.faults import Action, Close, Drop, Freeze, Script, Stall, before, error, expired, refuse
+from simulator.realtime.reply import CallTool, Reply
+from simulator.realtime.session import Session as Served
 from tests.integration.matrix_stage import GOODBYE, GREETING, HANG_UP, LAST, LOOK_UP, REPLY, STORY, Talk
 from tests.peers.audiosocket import AsteriskPeer
 

@@ -8,11 +8,11 @@ from pydantic import SecretStr
 
 from bridge import contract
 from bridge.contract import Finished, Hold, Mute, Provider, Reconnected, Said, Speak, Switch, WrapUp
-from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Delivery, Drop, Faults, after
-from demo.realtime.reply import Say, tone
-from demo.realtime.server import StandIn
-from demo.realtime.session import Session as Served
+from simulator.realtime.faults import Delivery, Drop, Faults, after
+from simulator.realtime.model import ToneBrain
+from simulator.realtime.reply import Say, tone
+from simulator.realtime.server import StandIn
+from simulator.realtime.session import Session as Served
 from tests.integration.session_rig import CALL, Rig, call
 from tests.integration.test_session_reconnect import finish, remembered
 

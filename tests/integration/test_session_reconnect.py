@@ -19,12 +19,24 @@ from bridge.contract import (
     ToolCalled,
     Transcription,
 )
-from bridge.memory import LINE_DROPPED, TAKEN_OVER, UNHEARD
-from demo.realtime.brain import ToneBrain
-from demo.realtime.faults import Close, Delivery, Drop, Script, Stall, after, answer, before, error, expired, refuse
-from demo.realtime.reply import CallTool, Fail, Say, tone
-from demo.realtime.server import StandIn
-from demo.realtime.session import Session as Served
+from bridge.realtime.conversation.history import LINE_DROPPED, TAKEN_OVER, UNHEARD
+from simulator.realtime.faults import (
+    Close,
+    Delivery,
+    Drop,
+    Script,
+    Stall,
+    after,
+    answer,
+    before,
+    error,
+    expired,
+    refuse,
+)
+from simulator.realtime.model import ToneBrain
+from simulator.realtime.reply import CallTool, Fail, Say, tone
+from simulator.realtime.server import StandIn
+from simulator.realtime.session import Session as Served
 from tests.integration.session_rig import CALL, FRAME, Rig, call
 from tests.openai_shapes import check_client
 

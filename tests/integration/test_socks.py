@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bridge.proxies import BadProxy, proxy_for, shown, socks_for
-from bridge.realtime.failures import ConfigRefused, ConnectionLost, ProviderError
-from controller.doctor import environment, tls
-from controller.doctor.provider import live
+from bridge.common.proxies import BadProxy, proxy_for, shown, socks_for
+from bridge.realtime.protocol.errors import ConfigRefused, ConnectionLost, ProviderError
+from controller.cli.doctor import environment, tls
+from controller.cli.doctor.provider import live
 from tests.integration.proxy_rig import (
     PUBLIC,
     URL,
@@ -141,7 +141,7 @@ async def test_a_proxy_that_does_not_let_us_through(
 ) -> None:
     """Workers, the doctor and a tool say it in the same words."""
     monkeypatch.setattr(tls, "SECONDS", 0.5)
-    monkeypatch.setattr("controller.doctor.provider.TIMEOUT", 0.5)
+    monkeypatch.setattr("controller.cli.doctor.provider.TIMEOUT", 0.5)
     async with proxy(**settings) as by:
         monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://{user}127.0.0.1:{by.port}")
         told = await refused(0.5)

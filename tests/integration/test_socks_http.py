@@ -8,10 +8,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from controller import client as commands
-from controller.cli import app
-from controller.events.post import Post
-from controller.events.receivers import Receiver
+from controller.api import client as commands
+from controller.cli.main import app
+from controller.events.webhooks.http_sender import Post
+from controller.events.webhooks.receivers import Receiver
 from tests.integration.proxy_rig import ANSWER, OTHER, PUBLIC, USER, as_hex, made, names, run, speaks, trusted
 from tests.peers.proxy import proxy
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from demo.realtime import CallTool, Delivery, Fail, Hang, Incomplete, Reply, Say, StandIn, ToneBrain, Write, tone
-from demo.realtime.reply import Part
+from simulator.realtime import CallTool, Delivery, Fail, Hang, Incomplete, Reply, Say, StandIn, ToneBrain, Write, tone
+from simulator.realtime.reply import Part
 from tests.openai_shapes import check_client, check_server
 from tests.peers.realtime import Client
 

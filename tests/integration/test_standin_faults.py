@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from demo.realtime import (
+from simulator.realtime import (
     CallTool,
     Close,
     Delivery,
@@ -31,7 +31,7 @@ from demo.realtime import (
     refuse,
     tone,
 )
-from demo.realtime.faults import Script
+from simulator.realtime.faults import Script
 from tests.peers.realtime import MODEL, Client
 
 AT_ONCE = Delivery(pace=0)

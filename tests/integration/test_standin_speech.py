@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo.realtime import Delivery, StandIn, g711
-from demo.realtime.receptionist import HOURS, PHRASES, DemoBrain
-from demo.speech import RATE, Recogniser, Speaker
+from simulator.audio import g711
+from simulator.audio.speech import RATE, Recogniser, Speaker
+from simulator.realtime import Delivery, StandIn
+from simulator.realtime.receptionist import HOURS, PHRASES, DemoBrain
 from tests.peers.realtime import Client
 
 pytestmark = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")

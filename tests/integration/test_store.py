@@ -15,8 +15,8 @@ from sqlalchemy import Connection, insert, select
 
 from controller.store import database as databases
 from controller.store.database import Database, StoreError
-from controller.store.tables import metadata
-from controller.store.tables_outbound import outbound_pauses
+from controller.store.tables.base import metadata
+from controller.store.tables.outbound import outbound_pauses
 from tests.peers.stores import on_postgresql, store_at
 
 
@@ -141,7 +141,7 @@ import asyncio, sys
 from datetime import UTC, datetime
 from sqlalchemy import insert, select
 from controller.store.database import Database, StoreError
-from controller.store.tables_outbound import outbound_pauses
+from controller.store.tables.outbound import outbound_pauses
 
 async def main(path, harm):
     async with Database(f"sqlite+aiosqlite:///{path}") as database:

@@ -14,27 +14,27 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import insert, select
 
-from controller import usage_book
 from controller.api import audit
 from controller.api.audit import Deed, Trail
-from controller.call.room import Room, today
-from controller.call.spending import Spending
-from controller.cost import Prices
-from controller.events import courier, ledger
-from controller.events.service import Events
-from controller.outbound import dialer as dialers
-from controller.outbound.dialer import Dialer
-from controller.outbound.entry import Status
-from controller.outbound.orders import Orders
-from controller.outbound.queue import Queue
-from controller.records import writer
-from controller.records.history import Sought
+from controller.calls.admission import usage_store as usage_book
+from controller.calls.admission.control import Room, today
+from controller.calls.admission.spending import Spending
+from controller.calls.admission.usage_store import UsageBook
+from controller.calls.outbound import dialer as dialers
+from controller.calls.outbound.dialer import Dialer
+from controller.calls.outbound.entry import Status
+from controller.calls.outbound.queue import Queue
+from controller.calls.outbound.service import Orders
+from controller.config.prices import Prices
+from controller.events.pipeline import Events
+from controller.events.records import writer
+from controller.events.records.history import Sought
+from controller.events.webhooks import delivery as courier, outbox_writer as ledger
 from controller.store import database as databases
 from controller.store.database import Database, StoreError
-from controller.store.tables_api import audit as audit_table
-from controller.store.tables_outbound import outbound_pauses
-from controller.store.tables_usage import spent_days
-from controller.usage_book import UsageBook
+from controller.store.tables.api import audit as audit_table
+from controller.store.tables.outbound import outbound_pauses
+from controller.store.tables.usage import spent_days
 from tests.integration.outbound_stage import FakeControl, Office
 from tests.integration.records_rig import desk, story_of
 from tests.integration.webhook_rig import assert_in_order, begin, end, eventually, hook, receiver, say, told_to

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller import instance
-from controller.instance import AlreadyRunning, Holder, StoreLock
+from controller.store import instance
+from controller.store.instance import AlreadyRunning, Holder, StoreLock
 from tests.peers.stores import Server
 
 US = Holder(os.getpid(), "here", "2026-01-01T00:00:00+00:00", "127.0.0.1:8080", "voiceai")

@@ -18,11 +18,11 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from bridge import contract
-from controller import supervisor as module
-from controller.supervisor import Supervisor, WorkerCommand
-from controller.survivors import Roll, Survivor
-from controller.worker_admission import WorkerAdmission
-from controller.workers import Workers
+from controller.workers import supervisor as module
+from controller.workers.pool import Workers
+from controller.workers.reattach import Roll, Survivor
+from controller.workers.supervisor import Supervisor, WorkerCommand
+from controller.workers.worker_admission import WorkerAdmission
 
 BEATING = """
 import asyncio, os, sys

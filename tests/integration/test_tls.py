@@ -13,14 +13,14 @@ from aiohttp import web
 from websockets.asyncio.client import connect
 
 from bridge import contract
-from bridge.link import ControlLink
-from bridge.trust import of_ours, towards
-from controller import config_files
+from bridge.common.tls import of_ours, towards
+from bridge.worker.control_link import ControlLink
 from controller.api.server import ApiServer
 from controller.ari.errors import Unavailable
 from controller.ari.rest import Ari
-from controller.worker_admission import WorkerAdmission
-from controller.workers import Workers
+from controller.config import files as config_files
+from controller.workers.pool import Workers
+from controller.workers.worker_admission import WorkerAdmission
 from tests.peers.certificates import Certificate, certificate
 from tests.unit.controller.configs import SMALL, config
 

@@ -12,11 +12,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from pydantic import SecretStr
 
 from controller.api.server import ApiServer
-from controller.config_traces import Traces
-from controller.spans import Span
-from controller.traces import TraceSender
-from controller.tracing import Tracing
-from demo.ports import free_port
+from controller.config.models.traces import Traces
+from controller.telemetry.call_tracing import Tracing
+from controller.telemetry.otel import TraceSender
+from controller.telemetry.spans import Span
+from simulator.ports import free_port
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
 BEGAN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

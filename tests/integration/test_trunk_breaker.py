@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from controller.call import milestones
-from controller.outbound.entry import Status
+from controller.calls.outbound.entry import Status
+from controller.calls.reporting import lifecycle as milestones
 from tests.integration.outbound_stage import FakeControl, Office, office
 from tests.integration.test_outbound_dialer import SECOND
 

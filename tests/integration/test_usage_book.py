@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from controller import usage_book
-from controller.call.room import Room, today
-from controller.call.spending import Spending
-from controller.capacity import Slot
+from controller.calls.admission import usage_store as usage_book
+from controller.calls.admission.capacity import Slot
+from controller.calls.admission.control import Room, today
+from controller.calls.admission.spending import Spending
+from controller.calls.admission.usage_store import UsageBook
 from controller.config import Config
-from controller.cost import Prices
-from controller.limits import Busy
+from controller.config.prices import Prices
+from controller.dialing.numbers import Busy
 from controller.store.database import Database
-from controller.usage_book import UsageBook
 from tests.unit.controller.configs import FULL, config
 from tests.unit.controller.test_workers_room import worker, workers
 

@@ -10,12 +10,12 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from bridge.contract import Provider, SessionSpec
-from bridge.realtime.client import open_client
-from bridge.realtime.failures import ConnectionLost
-from bridge.realtime.frames import session_update
-from bridge.realtime.warm import MOST_PROVIDERS, WarmLines
-from demo.realtime import StandIn, ToneBrain
-from demo.realtime.faults import Close, Freeze, Refuse, Script, Stall, before, refuse
+from bridge.realtime.protocol.client_events import session_update
+from bridge.realtime.protocol.errors import ConnectionLost
+from bridge.realtime.transport.client import open_client
+from bridge.realtime.transport.pool import MOST_PROVIDERS, WarmLines
+from simulator.realtime import StandIn, ToneBrain
+from simulator.realtime.faults import Close, Freeze, Refuse, Script, Stall, before, refuse
 
 
 def provider_of(server: StandIn, model: str = "gpt-realtime-2.1-mini") -> Provider:

@@ -12,12 +12,10 @@ import pytest
 import structlog
 from aiohttp import web
 
-from controller.events import courier as couriers
-from controller.events import ledger as ledgers
-from controller.events import patience
-from controller.events import service as services
-from controller.events.outbox import DeadLetter
-from controller.events.service import Events
+from controller.events import pipeline as services
+from controller.events.pipeline import Events
+from controller.events.webhooks import delivery as couriers, outbox_writer as ledgers, retry_policy as patience
+from controller.events.webhooks.outbox import DeadLetter
 from controller.store import database as databases
 from tests.integration.webhook_rig import (
     assert_in_order,

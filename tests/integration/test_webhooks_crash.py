@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from controller.events.courier import PER_RECEIVER
+from controller.events.webhooks.delivery import PER_RECEIVER
 from tests.integration.webhook_rig import assert_in_order, receiver
 
 ROOT = Path(__file__).parents[2]

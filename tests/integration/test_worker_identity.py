@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller import workers as module
-from controller.worker_admission import WorkerAdmission, digest
-from controller.workers import Workers
+from controller.workers import pool as module
+from controller.workers.pool import Workers
+from controller.workers.worker_admission import WorkerAdmission, digest
 from tests.integration.test_workers_link import Rig, join
 
 SHARED = "the-token-that-all-share"

@@ -13,10 +13,11 @@ from typing import Literal
 
 import pytest
 
-from bridge import contract, link
+from bridge import contract
 from bridge.audiosocket.server import Leg
-from bridge.sessions import Emit
-from bridge.worker import Options, Worker
+from bridge.worker import control_link as link
+from bridge.worker.process import Options, Worker
+from bridge.worker.sessions import Emit
 from tests.peers.audiosocket import AsteriskPeer
 from tests.peers.controller import TOKEN, ControllerPeer
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge import contract
-from bridge.worker import Worker
+from bridge.worker.process import Worker
 from tests.integration.test_worker_link import controller, prepared, worker
 from tests.peers.controller import ControllerPeer
 

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from bridge import contract
-from bridge.counts import Counts, Now
-from bridge.worker import Worker
-from demo.ports import free_port
+from bridge.worker.metrics import Counts, Now
+from bridge.worker.process import Worker
+from simulator.ports import free_port
 from tests.integration.test_worker_link import OPTIONS, PATIENCE, at, prepared, running
 from tests.peers.controller import ControllerPeer
 

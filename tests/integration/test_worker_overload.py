@@ -15,9 +15,9 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.worker import RESTED_BEATS, TIRED_BEATS, Worker
-from controller.worker_admission import WorkerAdmission
-from controller.workers import NoWorker, Workers
+from controller.workers.pool import NoWorker, Workers
+from controller.workers.worker import RESTED_BEATS, TIRED_BEATS, Worker
+from controller.workers.worker_admission import WorkerAdmission
 from tests.peers.audiosocket import AsteriskPeer
 from tests.peers.heavy_worker import CAPACITY
 

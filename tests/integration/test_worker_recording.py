@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bridge import contract
-from bridge.worker import Worker
+from bridge.worker.process import Worker
 from tests.integration.test_worker_link import OPTIONS, SPEC, TONE, arrived, at, media_of, running
 from tests.peers.controller import ControllerPeer
 

@@ -18,10 +18,10 @@ from pydantic import SecretStr
 
 from bridge.audiosocket import wire
 from bridge.audiosocket.server import AudioSocketServer
-from bridge.clock import Ticker
+from bridge.audiosocket.ticker import Ticker
 from bridge.contract import CallEvent, MediaConnected, Provider, SessionSpec
-from bridge.session import Session
-from demo.realtime.server import StandIn
+from bridge.realtime.session import Session
+from simulator.realtime.server import StandIn
 
 FRAME = 960
 SPEAKS_S = 3.0

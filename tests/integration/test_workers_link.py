@@ -10,10 +10,9 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller import workers
-from controller import workers as module
-from controller.worker_admission import WorkerAdmission
-from controller.workers import NoWorker, UnknownWorker, Workers, WorkerUnreachable
+from controller.workers import pool as module, pool as workers
+from controller.workers.pool import NoWorker, UnknownWorker, Workers, WorkerUnreachable
+from controller.workers.worker_admission import WorkerAdmission
 
 TOKEN = "a-long-enough-token"
 SPEC = contract.SessionSpec(

@@ -14,10 +14,10 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract
 from controller.api.server import ApiServer
-from controller.call import milestones
+from controller.calls.reporting import lifecycle as milestones
 from controller.config import Config
-from controller.events import signing
-from controller.events.service import Events
+from controller.events.pipeline import Events
+from controller.events.webhooks import signing
 from controller.store.database import Database
 from tests.peers.stores import store_at
 from tests.unit.controller.configs import SMALL, config

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from controller.call.milestones import Milestone
-from controller.outbound.dialer import Dialer
-from controller.outbound.entry import Entry, Status
-from controller.outbound.errand import Errand
-from controller.outbound.orders import Orders, Wish
-from controller.outbound.queue import Queue
-from controller.store.tables_outbound import outbound_calls
+from controller.calls.outbound.attempt import Errand
+from controller.calls.outbound.dialer import Dialer
+from controller.calls.outbound.entry import Entry, Status
+from controller.calls.outbound.queue import Queue
+from controller.calls.outbound.service import Orders, Wish
+from controller.calls.reporting.lifecycle import Milestone
+from controller.store.tables.outbound import outbound_calls
 from tests.integration.outbound_stage import FakeControl
 from tests.integration.webhook_rig import events, eventually, hook
 from tests.unit.controller.configs import config

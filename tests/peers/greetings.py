@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 import soxr
 
-from demo.sound import RATE, Samples, tone
-from demo.speech import RATE as SPEECH_RATE
-from demo.speech import Speaker
+from simulator.audio.sound import RATE, Samples, tone
+from simulator.audio.speech import RATE as SPEECH_RATE, Speaker
 
 Kind = Literal["person", "silence", "menu", "screener", "mailbox"]
 PAUSE_S = 0.7

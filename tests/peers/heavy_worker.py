@@ -14,8 +14,8 @@ from typing import Literal
 
 from bridge import contract
 from bridge.audiosocket.server import Leg
-from bridge.sessions import Emit, SessionFactory
-from bridge.worker import Options, serve
+from bridge.worker.process import Options, serve
+from bridge.worker.sessions import Emit, SessionFactory
 
 COST_S = 0.009
 """Of the 20 ms that a frame lasts: two calls are nine tenths of a core, three more than one."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from demo.realtime import StandIn
+from simulator.realtime import StandIn
 
 Frame = dict[str, Any]
 MODEL = "gpt-realtime-2.1-mini"

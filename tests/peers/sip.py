@@ -1,9 +1,12 @@
-"""Telephones for the tests: what carriers' customers and called people do. SIPp scenarios, see demo/phone.py."""
+"""Telephones for the tests: what carriers' customers and called people do.
+
+SIPp scenarios, see simulator/phone/phone.py.
+"""
 
 from pathlib import Path
 
-from demo.phone import CALLEE, CALLER, Phone
-from demo.rtp import Codec
+from simulator.phone.phone import CALLEE, CALLER, Phone
+from simulator.phone.rtp import Codec
 
 SCENARIOS = Path(__file__).parents[1] / "e2e" / "sipp"
 CANCELLING = SCENARIOS / "cancelling.xml"

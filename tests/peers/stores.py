@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from demo.ports import free_port
+from simulator.ports import free_port
 
 START_SECONDS = 30.0
 NOBODY = 65534

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from controller.events import patience
+from controller.events.webhooks import retry_policy as patience
 from tests.integration.webhook_rig import begin, end, events, eventually, hook, say, told_to
 
 CALLS, WORDS = 5, 40

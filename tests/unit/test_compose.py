@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge import contract, worker
+from bridge import contract
+from bridge.worker import process as worker
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from controller import config
-from controller.config_errors import ConfigErrors
+from controller.config.errors import ConfigErrors
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from controller.reference import licences
-from controller.reference.__main__ import LOCK, pages
-from controller.reference.words import default_of, kind_of, table
+from docs.reference import licences
+from docs.reference.__main__ import LOCK, pages
+from docs.reference.words import default_of, kind_of, table
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge import worker
+from bridge.worker import process as worker
 from controller.app import EXIT_REPLACED
-from controller.config_shutdown import Shutdown
+from controller.config.models.shutdown import Shutdown
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))

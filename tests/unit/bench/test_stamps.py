@@ -1,7 +1,6 @@
 """Stamped sound: what was put in is read out again, and nothing else is taken for it."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bench import stamps
 

@@ -8,8 +8,8 @@ own response is on its way to the client, and a `response.cancel` of one that ha
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.playout import BYTES_PER_MS
-from bridge.realtime import events
+from bridge.media.playout import BYTES_PER_MS
+from bridge.realtime.protocol import server_events as events
 
 RACES = ("conversation_already_has_active_response", "response_cancel_not_active")
 

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
-from bridge import signals
 from bridge.contract import CallEvent, FunctionTool, Provider, SessionSpec
-from bridge.conversation import Conversation
-from bridge.playout import BYTES_PER_MS, Playout
-from bridge.realtime import events
+from bridge.media.playout import BYTES_PER_MS, Playout
+from bridge.realtime.conversation import effects as signals
+from bridge.realtime.conversation.core import Conversation
+from bridge.realtime.protocol import server_events as events
 from tests.openai_shapes import check_client
 
 E = TypeVar("E")

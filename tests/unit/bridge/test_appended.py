@@ -1,10 +1,9 @@
 """Which moment of our clock a position in the appended sound belongs to."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.appended import EVEN_MS, REMEMBERED, Appended
+from bridge.media.input_clock import EVEN_MS, REMEMBERED, Appended
 
 
 def appended(*pieces: tuple[float, float]) -> Appended:

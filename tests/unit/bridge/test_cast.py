@@ -4,11 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.caller import UNWRITTEN
-from bridge.cast import needs_new_line
 from bridge.contract import (
     FunctionTool,
     Hold,
@@ -25,8 +22,10 @@ from bridge.contract import (
     Transcription,
     WrapUp,
 )
-from bridge.realtime import events
-from bridge.signals import Digit, Greet, Timer
+from bridge.realtime.conversation.effects import Digit, Greet, Timer
+from bridge.realtime.conversation.handoff import needs_new_line
+from bridge.realtime.conversation.user_speech import UNWRITTEN
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import LOOK_UP, Stage, make_spec
 
 BOOK = FunctionTool(name="book", description="Book a table.", parameters={"type": "object"})

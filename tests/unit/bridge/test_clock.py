@@ -5,10 +5,9 @@ from collections.abc import Callable
 from itertools import count, pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.clock import CATCH_UP, PERIOD, PHASES, SLOT, Cadence, Ticker, Timer
+from bridge.audiosocket.ticker import CATCH_UP, PERIOD, PHASES, SLOT, Cadence, Ticker, Timer
 
 START = 1000.0
 NEAREST_S = 0.008

@@ -5,9 +5,9 @@ from array import array
 import pytest
 
 from bridge.contract import DigitPressed, Hold, Said, SemanticVad, ServerVad, TurnMeasured
-from bridge.realtime import events
-from bridge.signals import Closing, Digit, Greet, LineBack, LineLost, Timer
-from bridge.turns import ENDLESS_S
+from bridge.realtime.conversation.effects import Closing, Digit, Greet, LineBack, LineLost, Timer
+from bridge.realtime.conversation.turns import ENDLESS_S
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage, make_spec
 
 SPEECH = events.SpeechStarted("u", 0)

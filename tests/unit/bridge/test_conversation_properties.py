@@ -7,15 +7,23 @@ playout's account. A server that makes sense, and forgives nothing, is in `test_
 from collections import Counter
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from bridge.contract import BargedIn, Finished, Hold, Inform, Said, Speak, ToolCalled, WrapUp
-from bridge.playout import BYTES_PER_MS
-from bridge.realtime import events
-from bridge.realtime.session_differences import Difference
-from bridge.responses import State
-from bridge.signals import Closing, Digit, Drained, Greet, LineBack, LineLost, Ticked, ToolAnswered
+from bridge.media.playout import BYTES_PER_MS
+from bridge.realtime.conversation.effects import (
+    Closing,
+    Digit,
+    Drained,
+    Greet,
+    LineBack,
+    LineLost,
+    Ticked,
+    ToolAnswered,
+)
+from bridge.realtime.conversation.responses import State
+from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol.session_differences import Difference
 from tests.unit.bridge.stage import Stage, make_spec
 
 PATIENT = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from bridge import signals
 from bridge.contract import Finished, FunctionTool, Hold, Idle, Inform, Said, SemanticVad, ServerVad, Speak, WrapUp
-from bridge.realtime import events
-from bridge.responses import State
-from bridge.signals import Closing, Digit, Greet, Timer
+from bridge.realtime.conversation import effects as signals
+from bridge.realtime.conversation.effects import Closing, Digit, Greet, Timer
+from bridge.realtime.conversation.responses import State
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.ga_server import LIMITED, RACES
 from tests.unit.bridge.stage import HANG_UP, LOOK_UP
 from tests.unit.bridge.wired import Wired

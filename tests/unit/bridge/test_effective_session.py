@@ -1,9 +1,9 @@
 """A session that is in use and turns out to be another one: asked for again once, then the connection is given up."""
 
 from bridge.contract import AiWarning
-from bridge.realtime import events
-from bridge.realtime.session_differences import Difference
-from bridge.signals import LineBack, Timer
+from bridge.realtime.conversation.effects import LineBack, Timer
+from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol.session_differences import Difference
 from tests.unit.bridge.stage import Stage
 
 DEAF = Difference("turn_detection", "server_vad", "off", essential=True, again=True)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bridge.effort import Meter
+from bridge.worker.process_stats import Meter
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others tell less")

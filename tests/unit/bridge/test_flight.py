@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bridge.contract import LineStep
-from bridge.flight import MOST, Flight
-from bridge.realtime import events
+from bridge.realtime.event_trace import MOST, Flight
+from bridge.realtime.protocol import server_events as events
 
 
 def flight() -> Flight:

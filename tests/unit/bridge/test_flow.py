@@ -1,6 +1,6 @@
 """Whether sound of the caller comes: told when it ceases, now and then while it does, and when it is back."""
 
-from bridge.flow import AGAIN_S, CEASED_S, Flow
+from bridge.media.audio_flow import AGAIN_S, CEASED_S, Flow
 
 
 def news(flow: Flow, begin: float, seconds: float) -> list[float]:

@@ -1,6 +1,6 @@
 """Sound while the line is down."""
 
-from bridge.gap import COMFORT_AFTER_S, LEVEL, PERIOD_FRAMES, Gap
+from bridge.media.reconnect_buffer import COMFORT_AFTER_S, LEVEL, PERIOD_FRAMES, Gap
 
 FRAME = bytes(960)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bridge.contract import Hold, Mute, SemanticVad, ServerVad, Speak, WrapUp
-from bridge.realtime import events
-from bridge.signals import Greet, LineBack, LineLost
+from bridge.realtime.conversation.effects import Greet, LineBack, LineLost
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage, make_spec
 
 CONSENT = "This call is recorded."

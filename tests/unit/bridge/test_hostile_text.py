@@ -4,15 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from bridge import contract
+from bridge.common.strict_json import MOST_CHARACTERS, well_formed
 from bridge.contract import Said, ToolCalled
-from bridge.memory import Memory
-from bridge.realtime import event_names, events
-from bridge.realtime.fields import LONGEST_TEXT
-from bridge.strict_json import MOST_CHARACTERS, well_formed
+from bridge.realtime.conversation.history import Memory
+from bridge.realtime.protocol import event_names, server_events as events
+from bridge.realtime.protocol.json_fields import LONGEST_TEXT
 from tests.unit.bridge.stage import Stage
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=12) | st.text("\ud83d\ude00\0a ", max_size=8)

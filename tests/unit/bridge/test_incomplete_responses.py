@@ -1,14 +1,13 @@
 """Responses that stop in the middle, or are refused by a rate limit: on stage."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.continuation import rest_of
 from bridge.contract import AiWarning, Finished, Idle, Speak, WrapUp
-from bridge.realtime import events
-from bridge.setbacks import MOST_CUTS, RATE_WAIT_S
-from bridge.signals import Closing, Greet
+from bridge.realtime.conversation.continuation import rest_of
+from bridge.realtime.conversation.effects import Closing, Greet
+from bridge.realtime.conversation.response_errors import MOST_CUTS, RATE_WAIT_S
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage
 
 LIMITED = "Rate limit reached. Please try again in {}."

@@ -3,8 +3,8 @@
 import pytest
 
 from bridge.contract import BargedIn, Said, ServerVad
-from bridge.realtime import events
-from bridge.utterances import cut_text
+from bridge.realtime.conversation.agent_transcript import cut_text
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage
 
 SPEECH = events.SpeechStarted("u", 0)

@@ -1,6 +1,6 @@
 """bridge.keys: a key that Asterisk tells twice, because its leg joined anew while it was down, was pressed once."""
 
-from bridge.keys import Keys
+from bridge.media.repeated_digits import Keys
 
 
 def pressed(story: str) -> str:

@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.ai_warnings import AiWarnings
 from bridge.contract import Provider, SessionSpec
-from bridge.levels import EVERY, Levels, dbfs, power
-from bridge.playout import FRAME_BYTES, Playout
-from bridge.signals import Outbox
-from bridge.utterances import Utterances
+from bridge.media.levels import EVERY, Levels, dbfs, power
+from bridge.media.playout import FRAME_BYTES, Playout
+from bridge.realtime.conversation.agent_transcript import Utterances
+from bridge.realtime.conversation.ai_warnings import AiWarnings
+from bridge.realtime.conversation.effects import Outbox
 
 
 def frame(amplitude: int) -> bytes:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from bridge.common.limited_warnings import FEW, MOST, LimitedWarnings
 from bridge.contract import AiWarning
-from bridge.limited_warnings import FEW, MOST, LimitedWarnings
-from bridge.realtime import events
-from bridge.signals import Closing
+from bridge.realtime.conversation.effects import Closing
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage
 
 

@@ -7,11 +7,11 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.contract import Provider
-from bridge.line import Line, Opening
-from bridge.realtime import events
-from bridge.realtime.client import Opener, RealtimeClient
-from bridge.realtime.failures import ConnectionLost, ProviderError
-from bridge.realtime.retries import Pace
+from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol.errors import ConnectionLost, ProviderError
+from bridge.realtime.transport.client import Opener, RealtimeClient
+from bridge.realtime.transport.reconnecting import Line, Opening
+from bridge.realtime.transport.retry import Pace
 
 PROVIDER = Provider(api_key=SecretStr("sk-test"))
 PACE = Pace(renew_s=0.01, delays=(0.0,))

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bridge.ai_warnings import EACH
 from bridge.contract import AiWarning, McpServer
-from bridge.conversation import MOST_MCP_ITEMS
-from bridge.realtime import events
-from bridge.signals import Closing
-from bridge.turns import ANSWER_S
+from bridge.realtime.conversation.ai_warnings import EACH
+from bridge.realtime.conversation.core import MOST_MCP_ITEMS
+from bridge.realtime.conversation.effects import Closing
+from bridge.realtime.conversation.turns import ANSWER_S
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage
 
 ERROR = {"type": "http_error", "code": 502, "message": "Bad gateway"}

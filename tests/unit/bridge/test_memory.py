@@ -3,12 +3,19 @@
 import json
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge.contract import Remembered, Said
-from bridge.memory import LINE_DROPPED, MAX_CALL_ID, MAX_CHARACTERS, MAX_ITEMS, TAKEN_OVER, UNHEARD, Memory
-from bridge.realtime import events, frames
+from bridge.realtime.conversation.history import (
+    LINE_DROPPED,
+    MAX_CALL_ID,
+    MAX_CHARACTERS,
+    MAX_ITEMS,
+    TAKEN_OVER,
+    UNHEARD,
+    Memory,
+)
+from bridge.realtime.protocol import client_events as frames, server_events as events
 from tests.openai_shapes import check_client
 
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from bridge import event_budget
 from bridge.contract import DigitPressed, Said, Used
-from bridge.conversation import TOO_MUCH
-from bridge.digits import MOST
-from bridge.playout import LONGEST_QUEUE, MOST_CHUNKS, Playout
-from bridge.realtime import events
-from bridge.realtime.fields import LONGEST_TEXT
-from bridge.signals import Digit, Greet, Timer
-from bridge.utterances import MOST_OPEN, MOST_PARTS
+from bridge.media.playout import LONGEST_QUEUE, MOST_CHUNKS, Playout
+from bridge.realtime.conversation import event_budget
+from bridge.realtime.conversation.agent_transcript import MOST_OPEN, MOST_PARTS
+from bridge.realtime.conversation.core import TOO_MUCH
+from bridge.realtime.conversation.dtmf import MOST
+from bridge.realtime.conversation.effects import Digit, Greet, Timer
+from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol.json_fields import LONGEST_TEXT
 from tests.unit.bridge.stage import Stage
 
 MANY = 5 * event_budget.BURST

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import notify
+from bridge.common import systemd as notify
 
 
 @pytest.fixture

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bridge.contract import NOT_TRANSCRIBED, CallEvent, Said, Transcription
-from bridge.memory import Memory
-from bridge.realtime import events
-from bridge.signals import Closing
-from controller.call.recollection import Recollection
-from controller.call.record import Record
+from bridge.realtime.conversation.effects import Closing
+from bridge.realtime.conversation.history import Memory
+from bridge.realtime.protocol import server_events as events
+from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.conversation_memory import Recollection
 from tests.unit.bridge.stage import Stage, make_spec
 
 SPEC = make_spec(transcription=Transcription())

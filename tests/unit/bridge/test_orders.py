@@ -3,9 +3,9 @@
 import pytest
 
 from bridge.contract import DigitPressed, Finished, FunctionTool, Hold, Idle, Speak, ToolCalled, Used, WrapUp
-from bridge.realtime import events
-from bridge.responses import STUCK_S
-from bridge.signals import Digit, Greet, Timer, TimerFired, ToolAnswered
+from bridge.realtime.conversation.effects import Digit, Greet, Timer, TimerFired, ToolAnswered
+from bridge.realtime.conversation.responses import STUCK_S
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage
 
 SPEECH, SILENCE = events.SpeechStarted("u", 0), events.SpeechStopped("u", 0)

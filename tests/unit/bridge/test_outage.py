@@ -1,14 +1,13 @@
 """A conversation whose line breaks: what is asked again, what is not, and that nothing hangs."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge import signals
 from bridge.contract import Said, ToolCalled
-from bridge.realtime import events
-from bridge.responses import State
-from bridge.signals import LineBack, LineLost, Timer
+from bridge.realtime.conversation import effects as signals
+from bridge.realtime.conversation.effects import LineBack, LineLost, Timer
+from bridge.realtime.conversation.responses import State
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage, make_spec
 
 BACK = LineBack(make_spec().provider)

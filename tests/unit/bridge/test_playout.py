@@ -3,11 +3,18 @@
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bridge.playout import FRAME_BYTES, HOLD_POPS, LONGEST_QUEUE, MOST_UNFINISHED, REMEMBERED_PARTS, Heard, Playout
+from bridge.media.playout import (
+    FRAME_BYTES,
+    HOLD_POPS,
+    LONGEST_QUEUE,
+    MOST_UNFINISHED,
+    REMEMBERED_PARTS,
+    Heard,
+    Playout,
+)
 
 MS = 48
 

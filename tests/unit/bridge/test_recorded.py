@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from bridge import contract
-from bridge.diskthread import DiskThread
-from bridge.recorded import Recorded
-from bridge.recording import Recordings
-from bridge.timeline import RATE
+from bridge.recording.disk import DiskThread
+from bridge.recording.mixer import RATE
+from bridge.recording.recorder import Recordings
+from bridge.recording.tap import Recorded
 from tests.unit.bridge.test_recording import CALL, FRAME, Clock, idle, thread
 
 __all__ = ["thread"]

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from bridge import contract, recording
-from bridge.diskthread import DiskThread
-from bridge.playout import FRAME_BYTES
-from bridge.recording import Recordings
-from bridge.soundfiles import Format, StereoFile
-from bridge.timeline import RATE
+from bridge import contract
+from bridge.media.playout import FRAME_BYTES
+from bridge.recording import recorder as recording
+from bridge.recording.disk import DiskThread
+from bridge.recording.files import Format, StereoFile
+from bridge.recording.mixer import RATE
+from bridge.recording.recorder import Recordings
 
 CALL = "00000000-0000-4000-8000-000000000001"
 FRAME = np.full(FRAME_BYTES // 2, 100, "<i2").tobytes()

@@ -1,9 +1,9 @@
 """One response at a time, whoever asks for it; and the recovery from each way in which one can go wrong."""
 
 from bridge.contract import AiWarning, ServerVad
-from bridge.realtime import events
-from bridge.responses import ATTEMPTS, CANCEL_S, REQUEST_S, STUCK_S, State
-from bridge.signals import Closing, Digit, Greet, Timer
+from bridge.realtime.conversation.effects import Closing, Digit, Greet, Timer
+from bridge.realtime.conversation.responses import ATTEMPTS, CANCEL_S, REQUEST_S, STUCK_S, State
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage
 
 BUSY = "conversation_already_has_active_response"

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bridge import contract, retention
-from bridge.diskthread import DiskThread
-from bridge.retention import DAY_SECONDS, Retention, sweep
+from bridge import contract
+from bridge.recording import retention
+from bridge.recording.disk import DiskThread
+from bridge.recording.retention import DAY_SECONDS, Retention, sweep
 
 NOW = 2_000_000_000.0
 UUID = "00000000-0000-4000-8000-00000000000{}"

@@ -10,13 +10,14 @@ from typing import Literal
 
 import pytest
 
-from bridge import contract, sessions
+from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, Leg
-from bridge.clock import Ticker
-from bridge.diskthread import DiskThread
-from bridge.recorded import Recorded
-from bridge.recording import Recordings
-from bridge.sessions import Emit, Sessions
+from bridge.audiosocket.ticker import Ticker
+from bridge.recording.disk import DiskThread
+from bridge.recording.recorder import Recordings
+from bridge.recording.tap import Recorded
+from bridge.worker import sessions
+from bridge.worker.sessions import Emit, Sessions
 
 MEDIA = "00000000-0000-4000-9000-000000000000"
 CALLS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(5)]

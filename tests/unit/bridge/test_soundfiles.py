@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from bridge.soundfiles import Format, create
-from bridge.timeline import RATE
+from bridge.recording.files import Format, create
+from bridge.recording.mixer import RATE
 
 BLOCK = RATE // 5
 
@@ -19,8 +19,8 @@ WRITER = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from bridge.soundfiles import create
-from bridge.timeline import RATE
+from bridge.recording.files import create
+from bridge.recording.mixer import RATE
 file = create(Path(sys.argv[1]), sys.argv[2])
 at = np.arange(int(sys.argv[3]) * RATE // 5)
 tone = (9000 * np.sin(2 * np.pi * 440 * at / RATE)).astype("<i2")

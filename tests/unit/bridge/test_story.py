@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from bridge.story import line_of
+from bridge.contract.log_lines import line_of
 
 SECRET = "4711"
 EVENTS: list[tuple[contract.CallEvent, str]] = [

@@ -5,10 +5,9 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.strict_json import MOST_CHARACTERS, MOST_DEPTH, BadJson, parse, well_formed, well_formed_value
+from bridge.common.strict_json import MOST_CHARACTERS, MOST_DEPTH, BadJson, parse, well_formed, well_formed_value
 
 TEXTS = st.text(st.characters(exclude_categories=())) | st.text("\ud83d\ude00\0a é", max_size=8)
 """Lone surrogates and NUL included."""

@@ -5,11 +5,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.timeline import BLOCK_S, HORIZON_S, LAG_S, RATE, Timeline
-from demo.impairment import Impairment
+from bridge.recording.mixer import BLOCK_S, HORIZON_S, LAG_S, RATE, Timeline
+from simulator.phone.impairment import Impairment
 
 START = 1000.0
 FRAME = RATE // 50

@@ -3,9 +3,9 @@
 import pytest
 
 from bridge.contract import ToolCalled
-from bridge.realtime import events
-from bridge.signals import ToolAnswered
-from bridge.tools import MOST_REFUSED, MOST_UNSETTLED, TOO_MANY
+from bridge.realtime.conversation.effects import ToolAnswered
+from bridge.realtime.conversation.tool_calls import MOST_REFUSED, MOST_UNSETTLED, TOO_MANY
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage
 
 

@@ -3,15 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge.contract import NOT_TRANSCRIBED, AiWarning, Said, Transcription
-from bridge.memory import UNWRITTEN, Memory
-from bridge.realtime import events
-from bridge.signals import Closing, LineLost
-from controller.call.recollection import Recollection
-from controller.call.record import Record
+from bridge.realtime.conversation.effects import Closing, LineLost
+from bridge.realtime.conversation.history import UNWRITTEN, Memory
+from bridge.realtime.protocol import server_events as events
+from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.conversation_memory import Recollection
 from tests.unit.bridge.stage import Stage, make_spec
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from bridge import wording
 from bridge.contract import Finished, Hold, Idle, Said, WrapUp
-from bridge.realtime import events
-from bridge.signals import Digit, Greet, Input, LineBack, LineLost, Timer, ToolAnswered
+from bridge.realtime.conversation import prompts as wording
+from bridge.realtime.conversation.effects import Digit, Greet, Input, LineBack, LineLost, Timer, ToolAnswered
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage, make_spec
 
 SPEECH, SILENCE = events.SpeechStarted("u", 0), events.SpeechStopped("u", 0)

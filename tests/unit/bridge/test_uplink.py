@@ -4,11 +4,10 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
-from bridge.clock import CATCH_UP
-from bridge.uplink import AHEAD_S, AT_ONCE, FRAME_S, LAG_S, LONGEST_S, Uplink
+from bridge.audiosocket.ticker import CATCH_UP
+from bridge.media.gap_filler import AHEAD_S, AT_ONCE, FRAME_S, LAG_S, LONGEST_S, Uplink
 
 HOUR = 3600.0
 BEHIND_S = LAG_S + 2 * FRAME_S

@@ -8,9 +8,9 @@ import sys
 import pytest
 from structlog.testing import capture_logs
 
-from bridge import worker
-from bridge.worker import advertised, metrics_place, parse, port_list
-from controller.supervisor import WorkerCommand
+from bridge.worker import process as worker
+from bridge.worker.process import advertised, metrics_place, parse, port_list
+from controller.workers.supervisor import WorkerCommand
 
 
 def test_the_command_line_of_a_supervisor() -> None:
@@ -66,7 +66,7 @@ def test_what_nobody_can_read_on_the_way_is_not_asked_about(url: str) -> None:
 
 
 def test_a_worker_runs_with_asterisk_before_all_else_if_it_is_asked_to() -> None:
-    script = "from bridge import priority; import os, threading\n"
+    script = "from bridge.worker import scheduling as priority; import os, threading\n"
     script += "done = priority.claim(); places = [os.sched_getscheduler(0)]\n"
     script += (
         "each = threading.Thread(target=lambda: places.append(os.sched_getscheduler(0))); each.start(); each.join()\n"
@@ -80,8 +80,8 @@ def test_a_worker_runs_with_asterisk_before_all_else_if_it_is_asked_to() -> None
 
 def test_who_may_not_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOICEAI_BRIDGE_TOKEN", "token")
-    monkeypatch.setattr("bridge.worker.logs.set_up", lambda: None)
-    monkeypatch.setattr("bridge.worker.priority.claim", lambda: False)
+    monkeypatch.setattr("bridge.worker.process.logs.set_up", lambda: None)
+    monkeypatch.setattr("bridge.worker.process.priority.claim", lambda: False)
     monkeypatch.setattr(worker, "run", lambda serving: serving.close())
     with capture_logs() as lines:
         assert worker.main(["--controller", "ws://127.0.0.1:1/link", "--realtime"]) == 0
@@ -125,7 +125,7 @@ def test_nonsense_ends_with_usage(argv: list[str]) -> None:
 
 def test_the_token_must_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VOICEAI_BRIDGE_TOKEN", raising=False)
-    monkeypatch.setattr("bridge.worker.logs.set_up", lambda: None)
+    monkeypatch.setattr("bridge.worker.process.logs.set_up", lambda: None)
     assert worker.main(["--controller", "ws://127.0.0.1:1/link"]) == 2
 
 

@@ -1,19 +1,19 @@
 """A conversation on stage with its memory, wired to a strict server: both directions are delayed at will.
 
-Does what `bridge.session` does between the two, without a socket, and keeps accounts of its own: each item's sound has
-a value by which its frames are known when they are played.
+Does what `bridge.realtime.session` does between the two, without a socket, and keeps accounts of its own: each
+item's sound has a value by which its frames are known when they are played.
 """
 
 import json
 from collections import Counter, deque
 from typing import Any
 
-from bridge import signals
 from bridge.contract import Hold, Said, ToolCalled
-from bridge.memory import Memory
-from bridge.playout import BYTES_PER_MS
-from bridge.realtime import events
-from bridge.signals import LineBack, LineLost, ToolAnswered
+from bridge.media.playout import BYTES_PER_MS
+from bridge.realtime.conversation import effects as signals
+from bridge.realtime.conversation.effects import LineBack, LineLost, ToolAnswered
+from bridge.realtime.conversation.history import Memory
+from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.ga_server import GaServer, Violation
 from tests.unit.bridge.stage import Stage, make_spec
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demo.sound import FRAME_SAMPLES, Frame, tone
+from simulator.audio.sound import FRAME_SAMPLES, Frame, tone
 from tests.chaos.hearing import heard, tonal
 
 HZ, OTHER = 880, 523

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import hostile_dialogs, hostile_frames, hostile_sip, hostile_stories, hostile_verdict
-from tests.chaos import hostile_values as odd
+from tests.chaos import (
+    hostile_dialogs,
+    hostile_frames,
+    hostile_sip,
+    hostile_stories,
+    hostile_values as odd,
+    hostile_verdict,
+)
 from tests.chaos.callers import Visit
 from tests.chaos.hearing import Heard, Hole
 from tests.chaos.machine_load import Sample, busy_machine, starved_test

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demo.sound import RATE, Samples
+from simulator.audio.sound import RATE, Samples
 from tests.chaos.lossy_brain import Arrival, Line
 from tests.chaos.lossy_caller import LossyCall, Moved, Said, Spoken
 from tests.chaos.lossy_plan import Move, Plan

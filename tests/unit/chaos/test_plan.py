@@ -2,8 +2,7 @@
 
 from itertools import islice, pairwise
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.chaos.plan import FIRST, REST, SHORT_REST, Fault, strikes, talks
 

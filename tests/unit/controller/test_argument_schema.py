@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.argument_schema import misfit, problems
+from controller.config.argument_schema import misfit, problems
 
 
 def of(**properties: Any) -> dict[str, Any]:

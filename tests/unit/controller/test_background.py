@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from controller import background
-from controller.background import BackgroundTasks, all_done, cancelled
+from bridge.common import background_tasks as background
+from bridge.common.background_tasks import BackgroundTasks, all_done, cancelled
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,11 @@
 """Limits of one caller: at once and in a minute, one for all who withhold their number."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.caller_limits import CallerLimits, caller_of, home_of
+from controller.calls.admission.caller_limits import CallerLimits, caller_of, home_of
 from controller.config import PerCaller, Trunk
-from controller.limits import Busy
+from controller.dialing.numbers import Busy
 
 BOTH = PerCaller(max_calls=2, calls_per_minute=3)
 

@@ -3,11 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller import caller_text
-from controller.caller_text import LONGEST_NAME, LONGEST_NUMBER, Quoted, name, number, variable
+from controller.calls.planning import caller_text
+from controller.calls.planning.caller_text import LONGEST_NAME, LONGEST_NUMBER, Quoted, name, number, variable
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.capacity import Capacity, Slot
-from controller.limits import Busy
+from controller.calls.admission.capacity import Capacity, Slot
+from controller.dialing.numbers import Busy
 from tests.unit.controller.configs import FULL, config
 
 IN = Slot("inbound", "main", "reception", "+4930")

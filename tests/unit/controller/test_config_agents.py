@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from bridge.contract import Idle, McpServer, Prepare, Recording, decode_command, encode
+from controller.calls.planning.routing import session_spec
 from controller.config import ConfigErrors, parse
-from controller.routing import session_spec
 from tests.unit.controller.configs import ENV, FULL, config, with_
 
 LOOK: dict[str, Any] = {

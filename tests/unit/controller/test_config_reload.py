@@ -8,12 +8,12 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
-from controller import cli
 from controller import config as configs
-from controller.api.access import Doorkeeper
+from controller.api.auth.authenticator import Doorkeeper
+from controller.api.config_reload import ConfigReload
 from controller.api.problems import Problem
-from controller.config_errors import ConfigErrors
-from controller.config_reload import ConfigReload
+from controller.cli import main as cli
+from controller.config.errors import ConfigErrors
 from tests.unit.controller.configs import ENV, SMALL, with_
 
 ADA, BEN = "ada-Hunter2-0123456789", "ben-Hunter2-0123456789"

@@ -1,10 +1,9 @@
 """The text of a config: variables, doubled keys, lines, and syntax errors that quote nothing."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.config_source import read
+from controller.config.source import read
 
 ENV = {"NAME": "value", "EMPTY": "", "TRICKY": "${NAME} $$ \\1"}
 

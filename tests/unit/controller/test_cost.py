@@ -3,11 +3,10 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge.contract import Used
-from controller.cost import PRICES, Day, Prices, Tariff
+from controller.config.prices import PRICES, Day, Prices, Tariff
 
 COUNTS = st.dictionaries(
     st.sampled_from(

@@ -2,13 +2,12 @@
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controller.config import ConfigErrors
-from controller.emergency import reaches_emergency
-from controller.limits import NotAllowed, check_number, destination
-from controller.tolls import why_denied
+from controller.dialing.emergency import reaches_emergency
+from controller.dialing.numbers import NotAllowed, check_number, destination
+from controller.dialing.toll_fraud import why_denied
 from tests.unit.controller.configs import FULL, config
 
 ANYTHING = (

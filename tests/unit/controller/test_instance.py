@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.config_store import Store
-from controller.instance import AlreadyRunning, Holder, StoreLock
+from controller.config.models.store import Store
 from controller.store.database import StoreError
-from controller.survivors import link_token
+from controller.store.instance import AlreadyRunning, Holder, StoreLock
+from controller.workers.reattach import link_token
 
 US = Holder(os.getpid(), "here", "2026-01-01T00:00:00+00:00", "127.0.0.1:8080", "voiceai")
 SQLITE = "sqlite+aiosqlite:///x"
@@ -20,7 +20,7 @@ SQLITE = "sqlite+aiosqlite:///x"
 HOLD = """
 import asyncio, sys, time
 from pathlib import Path
-from controller.instance import Holder, StoreLock
+from controller.store.instance import Holder, StoreLock
 lock = StoreLock("sqlite+aiosqlite:///x", Path(sys.argv[1]), Holder.of_us("127.0.0.1:1", "first"))
 asyncio.run(lock.acquire())
 print("held", flush=True)

@@ -3,12 +3,11 @@
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from controller.config import ConfigErrors, Trunk
-from controller.config_values import FORBIDDEN_IN_NUMBERS
-from controller.limits import (
+from controller.config.values import FORBIDDEN_IN_NUMBERS
+from controller.dialing.numbers import (
     Context,
     NotAllowed,
     Number,

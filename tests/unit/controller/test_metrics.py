@@ -9,21 +9,20 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
-from bridge.counts import Counts as WorkerCounts
-from bridge.counts import Now
-from controller.background import BackgroundTasks
-from controller.call import milestones
-from controller.canary import Counts as CanaryCounts
-from controller.config_records import Records as Settings
-from controller.events.counts import Counts
-from controller.metrics import Metrics, Present
-from controller.outbound.depth import Depth, SuspendedTrunks
-from controller.outbound.queue import Queue
-from controller.outbound.trunk_breaker import TrunkBreakers
-from controller.records.journal import Journal
-from controller.records.shelf import Shelf
-from controller.records.writer import Records
-from controller.workers import Worker
+from bridge.common.background_tasks import BackgroundTasks
+from bridge.worker.metrics import Counts as WorkerCounts, Now
+from controller.calls.outbound.metrics import Depth, SuspendedTrunks
+from controller.calls.outbound.queue import Queue
+from controller.calls.outbound.trunk_breaker import TrunkBreakers
+from controller.calls.reporting import lifecycle as milestones
+from controller.config.models.records import Records as Settings
+from controller.events.metrics import Counts
+from controller.events.records.repository import Shelf
+from controller.events.records.spool import Journal
+from controller.events.records.writer import Records
+from controller.telemetry.canary import Counts as CanaryCounts
+from controller.telemetry.metrics import Metrics, Present
+from controller.workers.pool import Worker
 from tests.unit.controller.views import CALL_VIEW
 
 CALL = "00000000-0000-4000-8000-000000000001"

@@ -1,12 +1,11 @@
 """Spellings of telephone numbers: what is one number, and what stays text."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller import numbers
-from controller.config_values import caller_id
-from controller.limits import NotAllowed, check_number, dial_string
+from controller.config.values import caller_id
+from controller.dialing import number_spellings as numbers
+from controller.dialing.numbers import NotAllowed, check_number, dial_string
 from tests.unit.controller.configs import config
 
 ONE = {

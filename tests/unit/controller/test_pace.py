@@ -1,9 +1,8 @@
 """How often a token may ask."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.api.pace import Bucket
+from controller.api.auth.rate_limit import Bucket
 
 
 def test_a_burst_and_then_the_pace() -> None:

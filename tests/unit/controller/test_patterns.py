@@ -4,7 +4,7 @@ from time import monotonic
 
 import pytest
 
-from controller import patterns
+from bridge.common import patterns
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from controller.reach import PrivateAddress, addresses, public
+from bridge.common.address_guard import PrivateAddress, addresses, public
 
 
 @pytest.mark.parametrize(

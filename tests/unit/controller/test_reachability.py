@@ -4,9 +4,9 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from controller.reachability import FIRST_DELAY, LAST_DELAY, Reachability
-from controller.worker import Worker
-from controller.worker_choice import choose, with_room
+from controller.workers.reachability import FIRST_DELAY, LAST_DELAY, Reachability
+from controller.workers.worker import Worker
+from controller.workers.worker_choice import choose, with_room
 
 
 def test_one_that_a_call_did_not_reach_is_checked_at_once_and_comes_back() -> None:

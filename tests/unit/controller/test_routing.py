@@ -7,13 +7,10 @@ from uuid import uuid4
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge.contract import Prepare, Retention, decode_command, encode
-from controller.config import Config, ConfigErrors
-from controller.doctor.routes import routes
-from controller.routing import (
+from controller.calls.planning.routing import (
     Arrival,
     Routed,
     UnknownAgent,
@@ -27,8 +24,10 @@ from controller.routing import (
     trunk_of,
     variables_of,
 )
-from controller.templates import fill
-from controller.tools import offer
+from controller.calls.tools import definitions as offer
+from controller.cli.doctor.routes import routes
+from controller.config import Config, ConfigErrors
+from controller.config.templates import fill
 from tests.unit.controller.configs import FULL, SMALL, config, with_
 
 AGENTS = {name: {"instructions": name} for name in ("exact", "local", "vip", "desk", "rest")}

@@ -7,7 +7,7 @@ import pytest
 
 STUCK = """
 import threading, time
-from controller.shutdown_deadline import ShutdownDeadline
+from bridge.common.shutdown_deadline import ShutdownDeadline
 
 deadline = ShutdownDeadline(4)
 deadline.set(60)

@@ -1,11 +1,10 @@
 """Whatever a SOCKS proxy answers: it lets us through, or there is one fault that names it."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.proxies import ProxyFault
-from controller.socks_handshake import after, as_it_is, handshake
+from bridge.common.proxies import ProxyFault
+from bridge.common.socks_handshake import after, as_it_is, handshake
 
 BOUND = b"\x01" + bytes(6)
 

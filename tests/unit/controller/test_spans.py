@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bridge import contract
-from controller.call import milestones
-from controller.call.machine import Call
-from controller.call.plan import Plan
-from controller.call.record import Record
-from controller.call.view import CallView, view_of
-from controller.spans import MOST, Span, Spans
+from controller.calls.machine.plan import Plan
+from controller.calls.machine.table import Call
+from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.view import CallView, view_of
+from controller.telemetry.spans import MOST, Span, Spans
 from tests.unit.controller.call.test_machine import CALL, CALLER, NOW, SPEC
 
 PLAN = Plan(CALL, "inbound", CALLER, SPEC, {})

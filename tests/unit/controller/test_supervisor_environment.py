@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.supervisor import environment
+from controller.workers.supervisor import environment
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,10 @@
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.template_sandbox import FILTERS, LONGEST
-from controller.templates import fill, problem
+from controller.config.template_sandbox import FILTERS, LONGEST
+from controller.config.templates import fill, problem
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,11 @@ import re
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from phonenumbers import PhoneNumberType
 
-from controller.limits import NotAllowed, check_number, destination, dial_string
-from controller.tolls import why_denied
+from controller.dialing.numbers import NotAllowed, check_number, destination, dial_string
+from controller.dialing.toll_fraud import why_denied
 from tests.unit.controller.configs import FULL, config
 
 EMERGENCY, COSTLY, ABROAD, UNKNOWN, HOMELESS, UNREAD = (

@@ -5,11 +5,10 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.config_agents import HttpTool
-from controller.tools.request import LONGEST_REASON, Unfit, request_of
+from controller.calls.tools.request import LONGEST_REASON, Unfit, request_of
+from controller.config.models.agents import HttpTool
 
 ANY: dict[str, Any] = {"type": "object", "properties": {"a": {}, "b": {}}, "required": ["a"]}
 

@@ -3,10 +3,9 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.usage import Usage, Use, UsedUp
+from controller.calls.admission.usage import Usage, Use, UsedUp
 from tests.unit.controller.configs import FULL, config
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.withheld import named_so, stands_for_none
+from controller.dialing.withheld_numbers import named_so, stands_for_none
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.worker import RESTED_BEATS, RESTED_BUSY, RESTED_MS, TIRED_BEATS, TIRED_BUSY, TIRED_MS, Worker
-from controller.worker_admission import WorkerAdmission
-from controller.workers import NoWorker, Workers
+from controller.workers.pool import NoWorker, Workers
+from controller.workers.worker import RESTED_BEATS, RESTED_BUSY, RESTED_MS, TIRED_BEATS, TIRED_BUSY, TIRED_MS, Worker
+from controller.workers.worker_admission import WorkerAdmission
 
 LATE, MIDDLING, PUNCTUAL = TIRED_MS + 1, (TIRED_MS + RESTED_MS) / 2, RESTED_MS - 1
 

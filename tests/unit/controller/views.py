@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from controller.call.view import CallView
+from controller.calls.reporting.view import CallView
 
 CALL = "00000000-0000-4000-8000-000000000001"
 STARTED = datetime(2026, 11, 22, 9, 30, 0, 5000, tzinfo=UTC)

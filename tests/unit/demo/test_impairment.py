@@ -2,7 +2,7 @@
 
 import pytest
 
-from demo.impairment import Impairment
+from simulator.phone.impairment import Impairment
 
 
 def arrivals(network: Impairment, packets: int) -> list[list[float]]:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from demo import ports
+from simulator import ports
 
 ROOT = Path(__file__).resolve().parents[3]
-TEN = "from demo.ports import free_port; print(*(free_port() for _ in range(10))); input()"
+TEN = "from simulator.ports import free_port; print(*(free_port() for _ in range(10))); input()"
 
 
 def test_two_processes_never_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "RANGE", range(ports.RANGE.start, ports.RANGE.start + 40))
-    narrowed = f"import demo.ports; demo.ports.RANGE = {ports.RANGE!r}; {TEN}"
+    narrowed = f"import simulator.ports; simulator.ports.RANGE = {ports.RANGE!r}; {TEN}"
     command = [sys.executable, "-c", narrowed]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demo.sound import (
+from simulator.audio.sound import (
     FRAME_SAMPLES,
     RATE,
     Frame,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from demo.story import Story
+from demo.printer import Story
 
 CALL = {"call": "c1"}
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.schema import SchemaItem
 
-from controller.store.tables import Moment
+from controller.store.tables.base import Moment
 
 revision = "0005"
 down_revision = "0004"

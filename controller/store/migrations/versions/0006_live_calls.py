@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from controller.store.tables import Moment
+from controller.store.tables.base import Moment
 
 revision = "0006"
 down_revision = "0005"

@@ -8,10 +8,9 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.audiosocket import leg as leg_module
-from bridge.audiosocket import wire
+from bridge.audiosocket import leg as leg_module, wire
 from bridge.audiosocket.leg import BACKLOG_BYTES, HALF_FRAME_TICKS, STUCK_FRAMES, Leg, Sink
-from bridge.clock import Cadence, Ticker
+from bridge.audiosocket.ticker import Cadence, Ticker
 
 CALL = "0e4b9b86-6f3a-4cde-9d0c-2f6a1f0b9a77"
 TONE = b"\x11\x22" * 480

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bridge.audiosocket import wire
-from bridge.audiosocket.rates import OUR_RATE, Converter
+from bridge.audiosocket.resampler import OUR_RATE, Converter
 
 SECONDS = 1
 

@@ -1,8 +1,7 @@
 """bridge.audiosocket.wire: real bytes of Asterisk 22, any cut of the stream, and what must be refused."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge.audiosocket import wire
 from bridge.audiosocket.wire import Audio, Decoder, Digit, Fault, Hangup, Message, RemoteProtocolError, Uuid

@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.contract import NoiseReduction, Provider, SemanticVad, ServerVad, SessionSpec, Transcription
-from bridge.realtime import frames
-from bridge.realtime.dialects import DIALECTS, dialect_of, endpoint, shaped
+from bridge.realtime.protocol import client_events as frames
+from bridge.realtime.protocol.dialects import DIALECTS, dialect_of, endpoint, shaped
 
 
 def provider(dialect: str, **more: Any) -> Provider:

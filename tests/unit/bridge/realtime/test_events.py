@@ -5,11 +5,10 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.realtime import events
-from bridge.realtime.session_values import values_of
+from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol.session_values import values_of
 from tests.openai_shapes import SERVER
 
 SESSION = {
@@ -304,7 +303,7 @@ def test_no_bytes_make_the_parser_raise(frame: bytes) -> None:
 def test_a_frame_of_very_many_values_is_not_decoded(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = '{"type": "rate_limits.updated", "rate_limits": [' + f"{value}," * events.MOST_COMMAS + f"{value}, 1]}}"
     late = "all calls of the worker would wait for it"
-    monkeypatch.setattr("bridge.realtime.fields.json.loads", lambda _: pytest.fail(late))
+    monkeypatch.setattr("bridge.realtime.protocol.json_fields.json.loads", lambda _: pytest.fail(late))
     assert events.parse(frame) == events.parse(frame.encode()) == events.Malformed("", "has too many values")
 
 

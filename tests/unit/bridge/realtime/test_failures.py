@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridge.realtime import failures
-from bridge.realtime.failures import (
+from bridge.realtime.protocol import errors as failures
+from bridge.realtime.protocol.errors import (
     AccountRefused,
     ConfigRefused,
     ConnectionLost,

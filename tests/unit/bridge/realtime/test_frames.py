@@ -6,19 +6,10 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.contract import (
-    FunctionTool,
-    NoiseReduction,
-    Provider,
-    SemanticVad,
-    ServerVad,
-    SessionSpec,
-    Transcription,
-)
-from bridge.realtime import frames
+from bridge.contract import FunctionTool, NoiseReduction, Provider, SemanticVad, ServerVad, SessionSpec, Transcription
+from bridge.realtime.protocol import client_events as frames
 from tests.openai_shapes import check_client
 
 

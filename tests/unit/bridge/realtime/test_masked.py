@@ -1,11 +1,10 @@
 """Text frames that we write without the library's layers: the library itself reads them back."""
 
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from bridge.realtime.masked import Masking
+from bridge.realtime.transport.masking import Masking
 
 masking = Masking()
 

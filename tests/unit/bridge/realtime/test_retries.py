@@ -1,12 +1,11 @@
 """Which provider is tried when, and when no more."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import SecretStr
 
 from bridge.contract import Provider
-from bridge.realtime.retries import PACE, Retries, renewal_due_s
+from bridge.realtime.transport.retry import PACE, Retries, renewal_due_s
 
 
 def retries(count: int = 1) -> Retries:

@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bridge.realtime import events, failures
-from bridge.realtime.failures import AccountRefused, ConnectionLost, RateLimited
-from bridge.realtime.retry_hints import LONGEST_S, seconds_of, seconds_of_headers
+from bridge.realtime.protocol import errors as failures, server_events as events
+from bridge.realtime.protocol.errors import AccountRefused, ConnectionLost, RateLimited
+from bridge.realtime.protocol.retry_hints import LONGEST_S, seconds_of, seconds_of_headers
 
 LIMIT = "Rate limit reached for gpt-realtime in organization org-x on tokens per min (TPM): Limit 40000, Used 39500, "
 

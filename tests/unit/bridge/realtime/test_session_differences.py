@@ -6,24 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import SecretStr
 
-from bridge.contract import (
-    FunctionTool,
-    McpServer,
-    NoiseReduction,
-    Provider,
-    SemanticVad,
-    SessionSpec,
-    Transcription,
-)
-from bridge.realtime import dialects, frames
-from bridge.realtime.session_differences import NOT_TOLD, Difference, Requested
-from bridge.realtime.session_values import values_of
-from demo.realtime import settings
-from demo.realtime.session_shapes import SessionUpdateBody
+from bridge.contract import FunctionTool, McpServer, NoiseReduction, Provider, SemanticVad, SessionSpec, Transcription
+from bridge.realtime.protocol import client_events as frames, dialects
+from bridge.realtime.protocol.session_differences import NOT_TOLD, Difference, Requested
+from bridge.realtime.protocol.session_values import values_of
+from simulator.realtime import session_config as settings
+from simulator.realtime.session_schema import SessionUpdateBody
 
 TOOLS = tuple(
     FunctionTool(name=name, description="d", parameters={"type": "object"}) for name in ("hang_up", "look_up")

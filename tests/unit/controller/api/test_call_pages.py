@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.api.call_pages import LONGEST_CURSOR, NotACursor, page_of
-from controller.call.view import CallView
+from controller.api.resources.call_pages import LONGEST_CURSOR, NotACursor, page_of
+from controller.calls.reporting.view import CallView
 from tests.unit.controller.views import STARTED, call_view, later
 
 SPAN = 50.0

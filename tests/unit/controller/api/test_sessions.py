@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from controller.api import sessions as module
-from controller.api.sessions import Sessions, hash_of
-from controller.config_api import ConsoleSession
+from controller.api.auth import sessions as module
+from controller.api.auth.sessions import Sessions, hash_of
+from controller.config.models.api import ConsoleSession
 from controller.store.database import Database, StoreError
-from controller.store.tables_api import sessions as table
+from controller.store.tables.api import sessions as table
 from tests.peers.stores import store_at
 
 NOW = datetime.now(UTC)

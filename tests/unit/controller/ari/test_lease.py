@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from controller import asterisk_link
 from controller.ari import lease
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari, Unauthorized
-from controller.instance import AlreadyRunning
+from controller.calls.runtime import asterisk_link
+from controller.store.instance import AlreadyRunning
 
 
 class Pbx:

@@ -1,8 +1,7 @@
 """What may be sent at all: ids, variable names, app arguments, URLs."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from controller.ari import transport
 from controller.ari.errors import BadArgument

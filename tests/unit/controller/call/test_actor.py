@@ -11,18 +11,18 @@ from bridge import contract
 from controller.ari.errors import BadArgument, Refused, TimedOut, Unauthorized, Unavailable
 from controller.ari.resources import Bridge
 from controller.ari.rest import Ari
-from controller.call import actor as actors
-from controller.call import messages as m
-from controller.call import owned, rehome
-from controller.call.actor import CallActor
-from controller.call.legs import Legs
-from controller.call.milestones import CallGreeted, CallRehomed, StateChanged
-from controller.call.outcome import Outcome
-from controller.call.plan import Plan, State
-from controller.call.supervise import WHY
-from controller.limits import Busy
-from controller.tools.http import Answer, HttpTools
-from controller.workers import Worker, Workers
+from controller.calls.admission.trunk_usage import Legs
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.rows import failover as rehome
+from controller.calls.machine.rows.supervision import WHY
+from controller.calls.reporting.lifecycle import CallGreeted, CallRehomed, StateChanged
+from controller.calls.runtime import actor as actors, owned_resources as owned
+from controller.calls.runtime.actor import CallActor
+from controller.calls.tools.http import Answer, HttpTools
+from controller.dialing.numbers import Busy
+from controller.workers.pool import Worker, Workers
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET
 
 OPENING: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), m.Conversed()]

@@ -6,17 +6,16 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge import contract
 from bridge.contract import Counters
-from controller.call import inbound_audio
-from controller.call import messages as m
-from controller.call.adoption import Adopted, adopted, kept
-from controller.call.machine import Call
-from controller.call.plan import Plan, State
-from controller.worker import Worker
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.rows import inbound_audio
+from controller.calls.machine.table import Call
+from controller.calls.runtime.recovery import Adopted, adopted, kept
+from controller.workers.worker import Worker
 from tests.unit.controller.call.test_attended import BEGUN, FAILS, MOVES, Rooms
 from tests.unit.controller.call.test_live_control import ANN, FILES, VERBS
 from tests.unit.controller.call.test_machine import IDS, INPUTS, NOW, feed

@@ -8,19 +8,21 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from controller import limits
 from controller.ari.errors import Unavailable
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari
-from controller.call import arrivals, births, view
-from controller.call import messages as m
-from controller.call.actor import CallActor
-from controller.call.machine import Call
-from controller.call.plan import Plan
-from controller.call.room import Room
-from controller.capacity import Capacity, Slot
+from controller.calls.admission.capacity import Capacity, Slot
+from controller.calls.admission.control import Room
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Plan
+from controller.calls.machine.table import Call
+from controller.calls.planning import planner as births
+from controller.calls.reporting import view
+from controller.calls.runtime import inbound as arrivals
+from controller.calls.runtime.actor import CallActor
+from controller.calls.tools.http import Answer, HttpTools
 from controller.config import Config
-from controller.tools.http import Answer, HttpTools
+from controller.dialing import numbers as limits
 from tests.unit.controller.call.test_machine import NOW
 from tests.unit.controller.configs import SMALL, config, with_
 

@@ -3,18 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge import contract
-from controller.call import inbound_audio
-from controller.call import messages as m
-from controller.call.machine import Call
-from controller.call.outcome import Outcome
-from controller.call.plan import Plan, Rescue, State
-from controller.call.record import Record
-from controller.call.view import view_of
-from controller.tools import consultation
+from controller.calls.machine import consultation, inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Plan, Rescue, State
+from controller.calls.machine.rows import inbound_audio
+from controller.calls.machine.table import Call
+from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.view import view_of
 from tests.unit.controller.call.test_live_control import ANN, VERBS, Floor, orders
 from tests.unit.controller.call.test_machine import (
     CALL,

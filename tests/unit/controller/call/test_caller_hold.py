@@ -6,17 +6,16 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from controller.call import caller_hold
-from controller.call import messages as m
-from controller.call.changes import changes, standing
-from controller.call.machine import Call
-from controller.call.milestones import ControlChanged
-from controller.call.outcome import Outcome
-from controller.call.plan import Plan, State
-from controller.call.record import Record
-from controller.call.view import view_of
-from tests.unit.controller.call.test_adoption import known
-from tests.unit.controller.call.test_adoption import talking as adoptable
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.rows import caller_hold
+from controller.calls.machine.table import Call
+from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.diff import changes, standing
+from controller.calls.reporting.lifecycle import ControlChanged
+from controller.calls.reporting.view import view_of
+from tests.unit.controller.call.test_adoption import known, talking as adoptable
 from tests.unit.controller.call.test_machine import CALL, CALLER, HUMAN, IDS, NOW, OVER, SORRY, SPEC, TARGET, feed
 
 HELD, BACK = m.SipHold(CALLER, on=True), m.SipHold(CALLER, on=False)

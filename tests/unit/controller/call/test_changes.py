@@ -1,10 +1,16 @@
 """What a call did between two looks at it, as milestones."""
 
-from controller.call import messages as m
-from controller.call.changes import changes, standing
-from controller.call.machine import Call
-from controller.call.milestones import CallAnswered, ControlChanged, ParticipantMoved, StateChanged, TransferMoved
-from controller.call.plan import Plan, State
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.table import Call
+from controller.calls.reporting.diff import changes, standing
+from controller.calls.reporting.lifecycle import (
+    CallAnswered,
+    ControlChanged,
+    ParticipantMoved,
+    StateChanged,
+    TransferMoved,
+)
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
 from tests.unit.controller.views import STARTED, later
 

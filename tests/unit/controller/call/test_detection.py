@@ -3,12 +3,14 @@
 import pytest
 
 from bridge import contract
-from controller.call import births, detection, reports
-from controller.call import messages as m
-from controller.call.machine import Call
-from controller.call.outcome import Outcome
-from controller.call.plan import Plan, State
-from controller.outbound.entry import Entry, Order, Status
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.rows import answer_detection as detection
+from controller.calls.machine.table import Call
+from controller.calls.outbound.entry import Entry, Order, Status
+from controller.calls.planning import planner as births
+from controller.calls.runtime import worker_events as reports
 from tests.unit.controller.call.test_machine import CALL, IDS, NOW, SPEC, TARGET, feed, talking
 from tests.unit.controller.configs import config
 

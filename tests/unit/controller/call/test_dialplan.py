@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.call.dialplan import Formats, formats_of, marks
-from controller.call.loops import Origin
+from controller.calls.machine.loops import Origin
+from controller.calls.runtime.dialplan import Formats, formats_of, marks
 
 
 @pytest.mark.parametrize(

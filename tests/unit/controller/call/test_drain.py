@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from controller.call import drain
-from controller.call import messages as m
-from controller.call.machine import Call
-from controller.call.plan import State
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import State
+from controller.calls.machine.table import Call
+from controller.calls.runtime import shutdown as drain
 from tests.unit.controller.call.test_machine import inbound
 
 BYE, OUT = m.WrapUpDue(drain.WHY), m.HangUpAsked(drain.WHY)

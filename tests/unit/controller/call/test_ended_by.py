@@ -7,10 +7,10 @@ import pytest
 
 from bridge.contract import Counters
 from controller.ari import events
-from controller.call import messages as m
-from controller.call.asterisk_inputs import input_of
-from controller.call.outcome import Outcome
-from controller.call.plan import State
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import State
+from controller.calls.runtime.asterisk_inputs import input_of
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound, talking, transferring
 
 LEFT = m.LegGone(CALLER, in_dialplan=True)

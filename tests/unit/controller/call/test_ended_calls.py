@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from unittest.mock import Mock
 
-from controller.call.ended_calls import MOST, MOST_CHARACTERS, EndedCalls
-from controller.call.record import Utterance
-from controller.call.view import CallDetail
+from controller.calls.reporting.call_log import Utterance
+from controller.calls.reporting.ended_calls import MOST, MOST_CHARACTERS, EndedCalls
+from controller.calls.reporting.view import CallDetail
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 

@@ -7,16 +7,15 @@ import pytest
 
 from bridge import contract
 from controller.ari.rest import Ari
-from controller.call import actor as actors
-from controller.call import drain
-from controller.call import messages as m
-from controller.call.actor import QUEUE_LIMIT, CallActor
-from controller.call.plan import Plan, State
-from controller.call.registry import Registry
-from controller.call.view import CallView
-from controller.cost import Prices
-from controller.tools.http import HttpTools
-from controller.workers import Workers
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Plan, State
+from controller.calls.reporting.view import CallView
+from controller.calls.runtime import actor as actors, shutdown as drain
+from controller.calls.runtime.actor import QUEUE_LIMIT, CallActor
+from controller.calls.runtime.registry import Registry
+from controller.calls.tools.http import HttpTools
+from controller.config.prices import Prices
+from controller.workers.pool import Workers
 from tests.unit.controller.call.test_actor import OPENING, FakeAri, FakeTools, FakeWorkers
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC, TARGET
 from tests.unit.controller.configs import SMALL, config

@@ -7,13 +7,14 @@ import pytest
 
 from bridge import contract
 from bridge.contract import ServerVad
-from bridge.flow import CEASED_S
-from controller.call import inbound_audio, milestones
-from controller.call import messages as m
-from controller.call.changes import changes, standing
-from controller.call.inbound_audio import COMPANY, COMPANY_S, LOOKS_S, PEOPLE_S, TIMER
-from controller.call.machine import Call
-from controller.call.plan import State
+from bridge.media.audio_flow import CEASED_S
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import State
+from controller.calls.machine.rows import inbound_audio
+from controller.calls.machine.rows.inbound_audio import COMPANY, COMPANY_S, LOOKS_S, PEOPLE_S, TIMER
+from controller.calls.machine.table import Call
+from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting.diff import changes, standing
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, NOW, TARGET, feed, talking
 
 REJOIN = [m.OrderAi(contract.Rejoined(call=CALL)), m.Rejoin(IDS.bridge, CALLER)]

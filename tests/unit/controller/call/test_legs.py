@@ -1,12 +1,11 @@
 """Lines over trunks: as many as there are legs, whatever the order of what happens, and none when the call is over."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.call import messages as m
-from controller.call.legs import Legs
-from controller.limits import Busy
+from controller.calls.admission.trunk_usage import Legs
+from controller.calls.machine import inputs as m
+from controller.dialing.numbers import Busy
 
 OWN, OTHERS = "own", ("one", "two", "three")
 MOST = 2

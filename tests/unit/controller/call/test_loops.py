@@ -4,17 +4,16 @@ import asyncio
 from typing import cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from controller.ari.rest import Ari
-from controller.call import dialplan, loops
-from controller.call import messages as m
-from controller.call.legs import Legs, Unlimited
-from controller.call.loops import Origin, RingingLeg
-from controller.call.machine import Call
-from controller.call.outcome import Outcome
-from controller.call.plan import Plan, State
+from controller.calls.admission.trunk_usage import Legs, Unlimited
+from controller.calls.machine import inputs as m, loops
+from controller.calls.machine.loops import Origin, RingingLeg
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.table import Call
+from controller.calls.runtime import dialplan
 from tests.unit.controller.call.test_actor import FakeAri
 from tests.unit.controller.call.test_arrivals import Stage
 from tests.unit.controller.call.test_machine import CALL, CALLER, NOW, SPEC

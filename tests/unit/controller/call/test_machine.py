@@ -4,15 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge.contract import Counters, Provider, SessionSpec
-from controller.call import inbound_audio
-from controller.call import messages as m
-from controller.call.machine import Call
-from controller.call.outcome import Outcome, of_unanswered
-from controller.call.plan import Plan, PlaySound, Rescue, State, TransferTo
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome, of_unanswered
+from controller.calls.machine.plan import Plan, PlaySound, Rescue, State, TransferTo
+from controller.calls.machine.rows import inbound_audio
+from controller.calls.machine.table import Call
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
 IDS = m.Ids(CALL)

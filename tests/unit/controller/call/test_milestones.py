@@ -6,11 +6,19 @@ import pytest
 
 from bridge import contract
 from controller.ari.rest import Ari
-from controller.call import messages as m
-from controller.call.actor import CallActor
-from controller.call.milestones import CallGreeted, CallRang, Milestone, StateChanged, Stepped, ToolAsked, ToolTimed
-from controller.call.plan import Plan, State
-from controller.workers import Workers
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Plan, State
+from controller.calls.reporting.lifecycle import (
+    CallGreeted,
+    CallRang,
+    Milestone,
+    StateChanged,
+    Stepped,
+    ToolAsked,
+    ToolTimed,
+)
+from controller.calls.runtime.actor import CallActor
+from controller.workers.pool import Workers
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
 
 TOOL = contract.FunctionTool(name="look_up", description="Look it up.", parameters={"type": "object"})

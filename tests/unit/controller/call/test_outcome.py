@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.call.outcome import Outcome, of_unanswered
+from controller.calls.machine.outcome import Outcome, of_unanswered
 
 DOCS = Path(__file__).parents[4] / "docs/outbound.md"
 OF_ASTERISK = {404: 1, 480: 19, 486: 17, 488: 58, 503: 34, 603: 21, 302: 23, 408: 18, 403: 21}

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge import contract
-from controller.call.recollection import CHARACTERS, OPEN, TURNS, UNHEARD, Recollection
-from controller.call.record import Record
-from controller.records.history import Kept
-from controller.records.recall import recall
+from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.conversation_memory import CHARACTERS, OPEN, TURNS, UNHEARD, Recollection
+from controller.events.records.history import Kept
+from controller.events.records.restore import recall
 from tests.unit.controller.call.test_machine import CALL, SPEC
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)

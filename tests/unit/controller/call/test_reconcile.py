@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from controller.ari.events import ChannelHold, ChannelUnhold, Event
 from controller.ari.resources import Application, Bridge, Channel
 from controller.ari.rest import Ari, AriError, BadAnswer, NotFound, Unauthorized, Unavailable
-from controller.call import reconcile
-from controller.call.reconcile import Reconciler, stasis_arguments
+from controller.calls.runtime import reconcile
+from controller.calls.runtime.reconcile import Reconciler, stasis_arguments
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS
 
 

@@ -5,11 +5,21 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from bridge import contract
-from controller.call.record import CHARACTERS, TURNS, UTTERANCES, BargeIn, Record, Sound, Spread, Turn, Utterance
-from controller.call.spending import PER_CALL, PER_DAY, Reached, Spending
+from controller.calls.admission.spending import PER_CALL, PER_DAY, Reached, Spending
+from controller.calls.reporting.call_log import (
+    CHARACTERS,
+    TURNS,
+    UTTERANCES,
+    BargeIn,
+    Record,
+    Sound,
+    Spread,
+    Turn,
+    Utterance,
+)
 from controller.config import Limits
-from controller.cost import Prices
-from controller.limits import Busy
+from controller.config.prices import Prices
+from controller.dialing.numbers import Busy
 
 CALL = "c"
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

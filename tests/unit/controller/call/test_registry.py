@@ -14,14 +14,14 @@ from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari
 from controller.ari.transport import reported_segment
-from controller.call import messages as m
-from controller.call.actor import CallActor
-from controller.call.legs import Legs
-from controller.call.record import Record
-from controller.call.registry import Registry
-from controller.cost import Prices
-from controller.tools.http import HttpTools
-from controller.workers import Workers
+from controller.calls.admission.trunk_usage import Legs
+from controller.calls.machine import inputs as m
+from controller.calls.reporting.call_log import Record
+from controller.calls.runtime.actor import CallActor
+from controller.calls.runtime.registry import Registry
+from controller.calls.tools.http import HttpTools
+from controller.config.prices import Prices
+from controller.workers.pool import Workers
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, outbound
 from tests.unit.controller.configs import FULL, SMALL, config
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from bridge import contract
-from controller.call import messages as m
-from controller.call import rehome
-from controller.call.machine import Call
-from controller.call.outcome import Outcome
-from controller.call.plan import Plan, State
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.rows import failover as rehome
+from controller.calls.machine.table import Call
 from tests.unit.controller.call.test_machine import (
     CALL,
     CALLER,

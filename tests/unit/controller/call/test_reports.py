@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from controller import routing
-from controller.call import births
-from controller.call import messages as m
-from controller.call.plan import Plan, PlaySound, TransferTo
-from controller.call.reports import inputs_of
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Plan, PlaySound, TransferTo
+from controller.calls.planning import planner as births, routing
+from controller.calls.runtime.worker_events import inputs_of
 from tests.unit.controller.configs import FULL, config
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"

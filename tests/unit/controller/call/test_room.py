@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from controller.call import room as rooms
-from controller.call.plan import Plan, Waiting
-from controller.call.room import RESERVED_S, Room
-from controller.call.spending import Spending
-from controller.call.view import NotReady
-from controller.capacity import Slot
-from controller.cost import Prices
-from controller.limits import NoAgent
-from controller.workers import Workers
+from controller.calls.admission import control as rooms
+from controller.calls.admission.capacity import Slot
+from controller.calls.admission.control import RESERVED_S, Room
+from controller.calls.admission.spending import Spending
+from controller.calls.machine.plan import Plan, Waiting
+from controller.calls.reporting.view import NotReady
+from controller.config.prices import Prices
+from controller.dialing.numbers import NoAgent
+from controller.workers.pool import Workers
 from tests.unit.controller.call.test_machine import CALLER, SPEC
 from tests.unit.controller.configs import SMALL, config
 from tests.unit.controller.test_workers_room import worker, workers

@@ -6,12 +6,12 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from bridge.limited_warnings import LimitedWarnings
+from bridge.common.limited_warnings import LimitedWarnings
 from controller.ari.errors import NotFound, Refused
 from controller.ari.resources import Bridge, RtpStatistics
 from controller.ari.rest import Ari
-from controller.call import messages as m
-from controller.call import rtp
+from controller.calls.machine import inputs as m
+from controller.calls.runtime import rtp
 
 
 class Pbx:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from controller.call import messages as m
-from controller.call import stored_call
-from controller.call.adoption import kept
-from controller.call.stored_call import Unreadable, checked
+from controller.calls.machine import inputs as m
+from controller.calls.runtime import stored_call
+from controller.calls.runtime.recovery import kept
+from controller.calls.runtime.stored_call import Unreadable, checked
 from tests.unit.controller.call.test_adoption import talking
 from tests.unit.controller.call.test_machine import IDS, TARGET, feed
 

@@ -5,14 +5,13 @@ from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge import contract
 from bridge.contract import Counters
-from controller.call import messages as m
-from controller.call.actor import CallActor
-from controller.call.talking_agents import SECONDS, WHY, TalkingAgents
+from controller.calls.machine import inputs as m
+from controller.calls.reporting.talking_agents import SECONDS, WHY, TalkingAgents
+from controller.calls.runtime.actor import CallActor
 from tests.unit.controller.call.test_machine import inbound
 from tests.unit.controller.call.test_registry import made
 

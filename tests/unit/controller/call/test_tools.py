@@ -2,10 +2,10 @@
 
 import pytest
 
-from controller.call import messages as m
-from controller.call.machine import Call
-from controller.call.outcome import Outcome
-from controller.call.plan import Plan, State
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.table import Call
 from tests.unit.controller.call.test_machine import CALL, CALLER, HUMAN, IDS, NOW, OVER, SORRY, SPEC, TARGET, feed
 
 DONE = m.ToolDone("r1", "found", True)

@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bridge import contract
-from controller.api.trace import TraceAnswer
+from controller.api.resources.call_trace import TraceAnswer
 from controller.ari.errors import NotFound, TimedOut
-from controller.call import diagnosis, milestones, view
-from controller.call import messages as m
-from controller.call.record import Spread, Utterance
-from controller.call.trace import KEPT, STEPS, Fact, Step, Trace, Traces, did, scrubbed, took
-from controller.doctor import bundle
+from controller.calls.machine import inputs as m
+from controller.calls.reporting import lifecycle as milestones, view
+from controller.calls.reporting.call_log import Spread, Utterance
+from controller.cli.doctor import report as bundle
+from controller.telemetry import diagnosis
+from controller.telemetry.call_trace import KEPT, STEPS, Fact, Step, Trace, Traces, did, scrubbed, took
 from tests.integration.api_stage import call_view
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

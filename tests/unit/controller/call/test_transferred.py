@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from controller.call import caps, inbound_audio, transferred
-from controller.call import messages as m
-from controller.call.adoption import adopted, kept, legs_of
-from controller.call.machine import Call
-from controller.call.outcome import Outcome
-from controller.call.plan import Plan, State
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.rows import daily_caps as caps, inbound_audio, transferred
+from controller.calls.machine.table import Call
+from controller.calls.runtime.recovery import adopted, kept, legs_of
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, OVER, TARGET, feed, inbound, outbound, talking
 from tests.unit.controller.configs import FULL, config
 

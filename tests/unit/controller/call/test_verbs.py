@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from bridge import contract
-from controller import limits
-from controller.call import messages as m
-from controller.call import view
-from controller.call.machine import Call
-from controller.call.plan import Participant, State, Supervision
-from controller.call.record import Record
-from controller.call.verbs import Verbs
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Participant, State, Supervision
+from controller.calls.machine.table import Call
+from controller.calls.reporting import view
+from controller.calls.reporting.call_log import Record
+from controller.calls.runtime.call_control import Verbs
+from controller.dialing import numbers as limits
 from tests.unit.controller.call.test_machine import CALL, IDS, TARGET, inbound
 from tests.unit.controller.configs import config
 

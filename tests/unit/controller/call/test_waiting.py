@@ -3,14 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.call import messages as m
-from controller.call.machine import Call
-from controller.call.outcome import Outcome
-from controller.call.plan import PlaySound, State, TransferTo, Waiting
-from controller.call.waiting import spoken
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import PlaySound, State, TransferTo, Waiting
+from controller.calls.machine.rows.waiting import spoken
+from controller.calls.machine.table import Call
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound
 
 LINE = Waiting(longest=60.0, announce=30.0, then=None)

@@ -7,9 +7,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.doctor import command_line, host, loopback, pbx, provider, tls, trunks, versions
-from controller.doctor.findings import Verdict, as_json, as_markdown, failure, healthy, ok, summary, warning
-from controller.doctor.loopback import Measured
+from controller.cli.doctor import (
+    asterisk as pbx,
+    asterisk_cli as command_line,
+    host,
+    loopback,
+    provider,
+    tls,
+    trunks,
+    versions,
+)
+from controller.cli.doctor.findings import Verdict, as_json, as_markdown, failure, healthy, ok, summary, warning
+from controller.cli.doctor.loopback import Measured
 from tests.unit.controller.configs import SMALL, config
 
 TODAY = date(2026, 11, 23)

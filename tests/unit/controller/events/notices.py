@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from bridge import contract
-from controller.call import milestones
-from controller.events.making import Maker, Notice
+from controller.calls.reporting import lifecycle as milestones
+from controller.events.factory import Maker, Notice
 from tests.unit.controller.views import STARTED, call_view
 
 EPOCH = "e"

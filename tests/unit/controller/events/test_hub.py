@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from controller.events import hub as hubs
-from controller.events.filters import Wanted
-from controller.events.hub import Hub, TooManyReaders
-from controller.events.making import Notice
+from controller.config.models.event_filters import Wanted
+from controller.events import stream as hubs
+from controller.events.factory import Notice
+from controller.events.stream import Hub, TooManyReaders
 from tests.unit.controller.events.notices import EPOCH, notices
 
 

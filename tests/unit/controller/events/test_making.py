@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from controller.call import milestones
-from controller.call.record import Spread
-from controller.events import shapes
-from controller.events.making import Maker, Notice
+from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting.call_log import Spread
+from controller.events import schemas as shapes
+from controller.events.factory import Maker, Notice
 from tests.unit.controller.views import CALL, STARTED, call_view, later
 
 SECRETS = ("+4930123", "5001", "my card is 1234", "+49555")

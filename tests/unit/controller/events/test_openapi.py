@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 
 from controller.events import openapi
-from controller.events.making import Notice
-from controller.events.shapes import KINDS, TYPES
+from controller.events.factory import Notice
+from controller.events.schemas import KINDS, TYPES
 from tests.unit.controller.events.test_making import STORY, told
 
 DOCUMENT: dict[str, Any] = {"webhooks": openapi.webhooks(), "components": {"schemas": openapi.schemas()}}

@@ -1,10 +1,19 @@
 """controller.events.patience: what comes after each attempt."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.events.patience import GONE, JITTER, LONGEST_WAIT, WAITS, Again, Attempt, Done, GiveUp, verdict
+from controller.events.webhooks.retry_policy import (
+    GONE,
+    JITTER,
+    LONGEST_WAIT,
+    WAITS,
+    Again,
+    Attempt,
+    Done,
+    GiveUp,
+    verdict,
+)
 
 DAY = 86400.0
 

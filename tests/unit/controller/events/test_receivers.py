@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from controller.call.view import WrongWebhook
-from controller.config_webhooks import CallWebhooks, Webhook
-from controller.events import receivers as all_receivers
-from controller.events.receivers import Receivers
+from controller.calls.reporting.view import WrongWebhook
+from controller.config.models.webhooks import CallWebhooks, Webhook
+from controller.events.webhooks import receivers as all_receivers
+from controller.events.webhooks.receivers import Receivers
 from tests.unit.controller.events.notices import notices
 
 SECRET = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")

@@ -1,12 +1,11 @@
 """controller.events.ring: reading on from any place gives exactly what came after it, or says that it can't."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.events.filters import Wanted, types_of
-from controller.events.ring import Ring
-from controller.events.shapes import TYPES
+from controller.config.models.event_filters import Wanted, types_of
+from controller.events.replay_buffer import Ring
+from controller.events.schemas import TYPES
 from tests.unit.controller.events.notices import EPOCH, notices
 
 EVENTS = notices(60, calls=3)

@@ -3,10 +3,9 @@
 import base64
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.events.signing import Forged, headers, key_of, verify
+from controller.events.webhooks.signing import Forged, headers, key_of, verify
 
 # The example that the reference libraries of Standard Webhooks test themselves with.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.outbound.decisions import Again, Over, after, due, lines, passed_on
-from controller.outbound.entry import Attempt, Entry, Order, Status
+from controller.calls.outbound.entry import Attempt, Entry, Order, Status
+from controller.calls.outbound.retry_policy import Again, Over, after, due, lines, passed_on
 from tests.unit.controller.configs import config
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.config_outbound import CallingHours, window_of
-from controller.outbound.hours import first_allowed
+from controller.calls.outbound.calling_hours import first_allowed
+from controller.config.models.trunks import CallingHours, window_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = ["mon-fri 09:00-20:00", "sat 10:00-16:00"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.outbound.trunk_breaker import Fault, TrunkBreakers, TrunkSuspended, fault_of
+from controller.calls.outbound.trunk_breaker import Fault, TrunkBreakers, TrunkSuspended, fault_of
 from tests.unit.controller.configs import config
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -9,10 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controller.records import export
+from controller.events.records import export
 from tests.unit.controller.views import CALL, STARTED
 
 

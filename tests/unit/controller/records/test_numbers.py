@@ -3,12 +3,11 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import SecretStr
 
-from controller.config_records import Records
-from controller.records.numbers import masked, names_of, pseudonym, written
+from controller.config.models.records import Records
+from controller.events.records.redaction import masked, names_of, pseudonym, written
 from tests.unit.controller.configs import SMALL, config, with_
 from tests.unit.controller.test_config import errors_of
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from controller.config_records import Records
-from controller.events import shapes
-from controller.records.rows import Put, redacted, rows
-from controller.store.tables_records import PARTS, calls
+from controller.config.models.records import Records
+from controller.events import schemas as shapes
+from controller.events.records.mapping import Put, redacted, rows
+from controller.store.tables.records import PARTS, calls
 from tests.unit.controller.events.test_making import STORY, told
 from tests.unit.controller.views import CALL, STARTED, later
 

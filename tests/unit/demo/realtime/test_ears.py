@@ -1,10 +1,9 @@
 """Voice activity detection: the same audio gives the same turns, however it is cut."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from demo.realtime.ears import BYTES_PER_MS, Detection, Ears, Started, Stopped
-from demo.realtime.reply import tone
+from simulator.realtime.reply import tone
+from simulator.realtime.vad import BYTES_PER_MS, Detection, Ears, Started, Stopped
 
 SPEECH = bytes(1000 * BYTES_PER_MS) + tone(0.5, 300) + bytes(1000 * BYTES_PER_MS)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from demo.realtime import g711
-from demo.realtime.reply import tone
+from simulator.audio import g711
+from simulator.realtime.reply import tone
 
 
 def test_known_codes() -> None:

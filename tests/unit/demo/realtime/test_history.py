@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from demo.realtime.history import History, Item, assistant_message, function_call, user_audio
-from demo.realtime.refusal import Refusal
-from demo.realtime.usage import usage
+from simulator.realtime.errors import Refusal
+from simulator.realtime.history import History, Item, assistant_message, function_call, user_audio
+from simulator.realtime.usage import usage
 
 
 def spoken(item_id: str, milliseconds: int) -> Item:

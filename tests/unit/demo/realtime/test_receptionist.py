@@ -2,10 +2,10 @@
 
 import pytest
 
-from demo.realtime import receptionist
-from demo.realtime.receptionist import PHRASES, answer_to
-from demo.realtime.reply import CallTool, Turn
-from demo.speech import nearest
+from simulator.audio.speech import nearest
+from simulator.realtime import receptionist
+from simulator.realtime.receptionist import PHRASES, answer_to
+from simulator.realtime.reply import CallTool, Turn
 
 
 def test_a_greeting_is_what_stands_between_the_quotation_marks() -> None:

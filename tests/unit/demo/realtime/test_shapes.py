@@ -6,12 +6,11 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from openai.types import realtime as theirs
 
-from demo.realtime import session_shapes, shapes
-from demo.realtime.refusal import Refusal, check
+from simulator.realtime import client_event_schema as shapes, session_schema as session_shapes
+from simulator.realtime.errors import Refusal, check
 from tests.openai_shapes import check_client
 
 PAIRS = [

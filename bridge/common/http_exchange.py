@@ -1,0 +1,165 @@
+"""Requests to the servers that the config names (tools, look-ups, webhooks): bounded in time and reach.
+
+Owns the connections. A host with private addresses is asked only where the config lists it: its name is looked up
+here, each address checked, and that address connected to, so that no second look-up can lead elsewhere. Refuses
+redirects, cookies, compression and the environment's proxies but those of SOCKS, which can be told the address that was
+checked; a name is theirs to look up only if the config lists it. Whatever goes wrong is one `RequestFailed`.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+
+from bridge.common import address_guard as reach
+from bridge.common.proxies import BadProxy, ProxyFault, Way, faulty, looks_names_up, socks_for
+from bridge.common.request_failure import Phase, RequestFailed, RequestFailure, of_error, of_timeout
+from bridge.common.socks import ThroughSocks
+
+_PHASES: tuple[tuple[str, Phase], ...] = (
+    ("connection.connect", "connect"),
+    ("connection.start_tls", "tls"),
+    ("http", "answer"),
+)
+"""By the beginning of the names of httpcore's trace events ("Extensions", request extensions, trace)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """To be sent. The URL may hold a secret, or what a model wrote."""
+
+    method: str
+    url: str = field(repr=False)
+    host: str
+    port: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    listed: bool
+    """The config says that the host may have private addresses."""
+    timeout_s: float
+
+
+class _Progress:
+    """How far one request has come."""
+
+    def __init__(self) -> None:
+        self.phase: Phase = "dns"
+        self.way = Way()
+        self._stream: Any = None
+        """The connection, which httpcore does not close if it is cancelled in the TLS handshake."""
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(".started"):
+            self.phase = next((phase for start, phase in _PHASES if event.startswith(start)), self.phase)
+        elif event == "connection.connect_tcp.complete":
+            self._stream = info["return_value"]
+
+    async def close(self) -> None:
+        if self.phase == "tls" and self._stream is not None:
+            await self._stream.aclose()
+
+
+class HttpExchange:
+    """`send` may be called any number of times at once; `close` when nothing is under way any more."""
+
+    def __init__(self, *, encrypted: bool = True, limits: httpx.Limits) -> None:
+        self._limits = limits
+        self._tls = httpx.create_ssl_context(verify=encrypted, trust_env=False)
+        self._direct = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=limits)
+        self._by_proxy: dict[str, ThroughSocks] = {}
+
+    async def close(self) -> None:
+        for transport in (self._direct, *self._by_proxy.values()):
+            await transport.aclose()
+
+    @asynccontextmanager
+    async def send(self, request: Request) -> AsyncIterator[httpx.Response]:
+        """The answer, with its body to be read inside, within the request's time. Raises RequestFailed, there too."""
+        progress = _Progress()
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                response = await self._answer(request, progress)
+                try:
+                    yield response
+                finally:
+                    await response.aclose()
+        except reach.PrivateAddress:
+            detail = "has a private address and is not in allowed_hosts"
+            raise RequestFailed(RequestFailure("private_address", detail)) from None
+        except (BadProxy, ProxyFault) as error:
+            raise RequestFailed(RequestFailure("proxy", str(error))) from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise RequestFailed(_too_late(progress, request.timeout_s)) from error
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            failure = of_error(error, progress.phase)
+            raise RequestFailed(replace(failure, detail=f"{failure.detail}{progress.way}")) from error
+
+    async def _answer(self, request: Request, progress: _Progress) -> httpx.Response:
+        unreached: httpx.ConnectError | ProxyFault | None = None
+        progress.way.proxy = proxy = socks_for(request.url)
+        if proxy is not None and request.listed and looks_names_up(proxy):
+            return await self._send(request, request.host, progress)
+        for address in await _looked_up(request, proxy):
+            try:
+                return await self._send(request, address, progress)
+            except httpx.ConnectError as error:  # nothing was sent yet: the next address may do
+                unreached = error
+            except ProxyFault as fault:
+                if not fault.server:
+                    raise
+                unreached = fault
+        raise unreached or RequestFailed(RequestFailure("dns", "has no address"))
+
+    def _transport(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
+        if proxy is None:
+            return self._direct
+        if proxy not in self._by_proxy:
+            self._by_proxy[proxy] = ThroughSocks(proxy, tls=self._tls, limits=self._limits)
+        return self._by_proxy[proxy]
+
+    async def _send(self, request: Request, address: str, progress: _Progress) -> httpx.Response:
+        url = httpx.URL(request.url)
+        progress.phase = "connect"
+        sent = httpx.Request(
+            request.method,
+            url.copy_with(host=address),
+            headers={
+                "Host": url.netloc.decode(),
+                "Accept-Encoding": "identity",
+                "User-Agent": "voiceai",
+                **request.headers,
+            },
+            content=request.body,
+            extensions={
+                "sni_hostname": request.host,
+                "timeout": httpx.Timeout(request.timeout_s).as_dict(),
+                "trace": progress.trace,
+            },
+        )
+        try:
+            return await self._transport(progress.way.proxy).handle_async_request(sent)
+        except BaseException:
+            await progress.close()
+            raise
+
+
+async def _looked_up(request: Request, proxy: str | None) -> list[str]:
+    """Here, whoever is asked then."""
+    try:
+        return await reach.addresses(request.host, request.port, listed=request.listed)
+    except socket.gaierror:
+        if proxy is None or not looks_names_up(proxy):
+            raise
+        detail = "has no address here, and the proxy is asked for those of allowed_hosts only"
+        raise RequestFailed(RequestFailure("dns", detail)) from None
+
+
+def _too_late(progress: _Progress, seconds: float) -> RequestFailure:
+    if progress.phase == "connect" and progress.way.proxy is not None:
+        return RequestFailure("proxy", str(faulty(progress.way.proxy, f"did not answer within {seconds:g} s")))
+    failure = of_timeout(progress.phase, seconds)
+    return replace(failure, detail=f"{failure.detail}{progress.way}") if progress.phase != "dns" else failure

@@ -1,0 +1,128 @@
+"""What is said to a SOCKS proxy before it leads to a server, and what its answers mean. Speaks with nobody itself.
+
+Whatever the proxy does instead of letting us through is a `bridge.common.proxies.ProxyFault`.
+
+Sources: RFC 1928 and 1929; "SOCKS: A protocol for TCP proxy across firewalls" and its 4A extension.
+"""
+
+import ipaddress
+from collections.abc import Generator, Iterable
+from typing import Any
+
+from socksio import (
+    SOCKS4ARequest,
+    SOCKS4Command,
+    SOCKS4Request,
+    SOCKS5AuthMethod,
+    SOCKS5AuthMethodsRequest,
+    SOCKS5Command,
+    SOCKS5CommandRequest,
+    SOCKS5UsernamePasswordRequest,
+)
+from websockets.proxy import Proxy, parse_proxy
+
+from bridge.common import proxies
+
+_NOTHING, _PASSWORD = 0, 2
+"""RFC 1928 §3: how we make ourselves known."""
+_NAME, _IPV6 = 3, 4
+"""RFC 1928 §5: kinds of addresses."""
+_LONGEST = 255
+"""Of a name."""
+_GRANTED = 90
+"""SOCKS 4."""
+
+Steps = Generator[bytes | int, bytes, None]
+"""Bytes are to be sent. A number is of bytes to be read, and not one more: the generator is sent these, or fewer where
+the connection has ended."""
+
+
+def after(steps: Steps, answer: bytes) -> bytes | int | None:
+    """The next step; None: the connection is the server's."""
+    try:
+        return steps.send(answer)
+    except StopIteration:
+        return None
+
+
+def handshake(proxy: str, host: str, port: int) -> Steps:
+    """`host`: an address, or a name that the proxy is to look up. Raises ProxyFault."""
+    at = parse_proxy(proxy)
+    if at.scheme.startswith("socks4"):
+        yield from _socks4(proxy, at, host, port)
+    else:
+        yield from _log_in(proxy, at)
+        yield from _socks5(proxy, host, port)
+
+
+def as_it_is(proxy: str, host: str) -> bool:
+    """The proxy is told this. False: it is a name, which is looked up here."""
+    return _kind(host) is not None or (len(host) <= _LONGEST and proxies.looks_names_up(proxy))
+
+
+def chosen(proxy: str, known: Iterable[tuple[Any, ...]]) -> str:
+    """Of what getaddrinfo knows. IPv4 first, as python-socks does it for workers."""
+    addresses = sorted((str(each[4][0]) for each in known), key=lambda each: _kind(each) or 0)
+    return addresses[0]
+
+
+def _log_in(proxy: str, at: Proxy) -> Steps:
+    ways = [SOCKS5AuthMethod.NO_AUTH_REQUIRED]
+    if at.password:
+        ways.append(SOCKS5AuthMethod.USERNAME_PASSWORD)
+    yield SOCKS5AuthMethodsRequest(ways).dumps()
+    yield from _expected(proxy, 5)
+    (way,) = yield from _read(proxy, 1)
+    if way == _PASSWORD and at.password:
+        name, password = (each.encode() for each in at.user_info or ("", ""))
+        yield SOCKS5UsernamePasswordRequest(name, password).dumps()
+        yield from _expected(proxy, 1)
+        if (yield from _read(proxy, 1)) != b"\x00":
+            raise proxies.faulty(proxy, proxies.WRONG_PASSWORD)
+    elif way != _NOTHING:
+        raise proxies.faulty(proxy, proxies.OTHER_LOGIN if at.password else proxies.WANTS_PASSWORD)
+
+
+def _socks5(proxy: str, host: str, port: int) -> Steps:
+    yield SOCKS5CommandRequest.from_address(SOCKS5Command.CONNECT, (host, port)).dumps()
+    yield from _expected(proxy, 5)
+    code, _ = yield from _read(proxy, 2)
+    if code != 0:
+        raise proxies.replied(proxy, code)
+    (kind,) = yield from _read(proxy, 1)
+    length = {_NAME: 0, _IPV6: 16}.get(kind, 4)
+    if kind == _NAME:
+        (length,) = yield from _read(proxy, 1)
+    yield from _read(proxy, length + 2)
+
+
+def _socks4(proxy: str, at: Proxy, host: str, port: int) -> Steps:
+    if _kind(host) == 6:
+        words = f"the proxy {proxies.shown(proxy)} can't be told an IPv6 address: it speaks SOCKS 4"
+        raise proxies.ProxyFault(words, server=True)
+    request = SOCKS4Request if _kind(host) else SOCKS4ARequest
+    yield request.from_address(SOCKS4Command.CONNECT, (host, port), (at.username or "").encode()).dumps()
+    yield from _expected(proxy, 0)
+    code, *_ = yield from _read(proxy, 7)
+    if code != _GRANTED:
+        raise proxies.replied(proxy, code)
+
+
+def _expected(proxy: str, version: int) -> Steps:
+    if (yield from _read(proxy, 1)) != bytes((version,)):
+        raise proxies.faulty(proxy, proxies.NO_SOCKS)
+
+
+def _read(proxy: str, size: int) -> Generator[bytes | int, bytes, bytes]:
+    answer = yield size
+    if len(answer) < size:
+        raise proxies.faulty(proxy, proxies.CLOSED)
+    return answer
+
+
+def _kind(host: str) -> int | None:
+    """4 or 6; None: a name."""
+    try:
+        return ipaddress.ip_address(host).version
+    except ValueError:
+        return None

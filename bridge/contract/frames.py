@@ -1,0 +1,90 @@
+"""A message of the link as one websocket text frame, and what can be said of a frame that can't be read. [pure]
+
+Part of the door between controller and bridge (`contract`), which names everything here again. Owns the last line of
+defence: whatever is in a message, either it becomes a frame that the other side can decode, or `Unsendable` is raised
+and nothing is sent. Both sides drop what they can't read (a dead letter): the link goes on, because a frame that was
+refused once is refused again.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from bridge.common.strict_json import well_formed_value
+
+MAX_EVENT_BYTES = 1 << 20
+"""Of one frame to the controller."""
+MAX_COMMAND_BYTES = 4 << 20
+"""Of one frame to a worker: a `Prepare` carries instructions and tools, which need far less."""
+MOST_DEPTH = 190
+"""The decoder reads 200 levels."""
+
+NEEDED = frozenset(
+    {"ready", "failed", "media_connected", "media_gone", "finished", "ended"}
+    | {"prepare", "greet", "wrap_up", "hold", "mute", "switch", "close"}
+)
+"""Without one of these its call would stand still, or go on as nobody wants: a call that loses one is ended. It does
+without any other: a tool that is not answered has its time-out."""
+
+_HEAD = re.compile(
+    r'\s*(?:\[\s*([0-9]{1,18})\s*,\s*)?\{\s*"type"\s*:\s*"([a-z_]{1,40})"(?:\s*,\s*"call"\s*:\s*"([0-9A-Za-z-]{1,64})")?'
+)
+
+
+class Unsendable(ValueError):
+    """A message that can't be put on the link. The text says why and holds nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is known of a frame that can't be decoded. `number` 0, empty `type` and `call`: it does not say."""
+
+    number: int = 0
+    type: str = ""
+    call: str = ""
+
+    @property
+    def needed(self) -> bool:
+        """Its call can't do without it."""
+        return bool(self.call) and self.type in NEEDED
+
+
+def frame_of(message: BaseModel, most_bytes: int, *, number: int | None = None) -> str:
+    """`number`: goes before the message. Raises Unsendable."""
+    text = _json(message)
+    if len(text) > most_bytes // 4 and len(text.encode()) > most_bytes - 32:
+        raise Unsendable(f"it is larger than {most_bytes} bytes")
+    return text if number is None else f"[{number},{text}]"
+
+
+def _json(message: BaseModel) -> str:
+    try:
+        text = message.model_dump_json()
+        if "\\u0000" not in text:
+            return text
+    except ValueError:  # half a character in some text, which no UTF-8 has; or too deep
+        pass
+    try:
+        told = well_formed_value(message.model_dump(mode="json"), MOST_DEPTH)
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        raise Unsendable("it can't be written as JSON, or is nested too deeply") from None
+
+
+def without_nul(frame: str | bytes) -> str | bytes:
+    """The same frame; where a text in it holds NUL, which no store takes, that is replaced."""
+    if ("\\u0000" if isinstance(frame, str) else b"\\u0000") not in frame:  # type: ignore[operator]
+        return frame
+    try:
+        return json.dumps(well_formed_value(json.loads(frame), MOST_DEPTH))
+    except (ValueError, RecursionError):
+        return frame  # it is no frame, and will be refused
+
+
+def head_of(frame: str | bytes) -> Head:
+    """Never raises. Both sides write the type first, then the call."""
+    start = frame[:400]
+    found = _HEAD.match(start if isinstance(start, str) else start.decode("utf-8", "replace"))
+    return Head(int(found[1] or 0), found[2], found[3] or "") if found else Head()

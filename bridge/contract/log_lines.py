@@ -1,0 +1,78 @@
+"""A call as its log tells it: one line for each thing that the controller is told. [pure]
+
+Owns the words. Texts are static; a caller's or agent's words, and digits (they may be a PIN), are only in fields
+that end in `_pii`, which the log leaves out unless it is told otherwise.
+"""
+
+from bridge import contract
+from bridge.realtime.protocol import server_events as events
+
+Line = tuple[str, dict[str, object]]
+DESCRIBED = ("input_format", "output_format", "voice", "turn_detection", "transcription")
+"""Values of a session that a line in the log tells."""
+
+
+def settings(updated: events.SessionUpdated) -> dict[str, object]:
+    """The fields of a session as the server has it."""
+    return {"model": updated.model} | {name: updated.values[name] for name in DESCRIBED if name in updated.values}
+
+
+def line_of(event: contract.CallEvent) -> Line:
+    """Static text and fields."""
+    match event:
+        case contract.Ready():
+            return "session ready", {"model": event.model, "session": event.session, "took_ms": event.took_ms}
+        case contract.Failed():
+            return "no AI session", {"kind": event.kind, "error": event.message}
+        case contract.MediaConnected():
+            return "media leg connected", {}
+        case contract.MediaFormat():
+            return "audio", {"rate": event.rate, "chunk": event.frame_bytes}
+        case contract.CallerAudio():
+            return "sound of the caller", {"flowing": event.flowing}
+        case contract.MediaGone():
+            return "media leg gone", {"reason": event.reason}
+        case contract.Said(who="caller"):
+            return "caller said", {"text_pii": event.text}
+        case contract.Said():
+            heard = {"heard_ms": event.heard_ms, "interrupted": event.interrupted}
+            return "agent said", {"text_pii": event.text, **heard}
+        case _:
+            return _rarer(event)
+
+
+def _rarer(event: contract.CallEvent) -> Line:
+    match event:
+        case contract.TurnMeasured():
+            return "turn", {
+                "turn": event.turn,
+                "stopped_to_told_ms": _rounded(event.stopped_to_told_ms),
+                "first_delta_ms": _rounded(event.first_delta_ms),
+                "first_frame_ms": _rounded(event.first_frame_ms),
+            }
+        case contract.BargedIn():
+            return "caller interrupted", {"heard_ms": event.heard_ms, "cut_ms": _rounded(event.cut_ms)}
+        case contract.DigitPressed():
+            return "digit", {"digit_pii": event.digit}
+        case contract.ToolCalled():
+            return "tool called", {"tool": event.name, "arguments_pii": str(event.arguments)}
+        case contract.Reconnected():
+            how = {"attempts": event.attempts, "gap_ms": event.gap_ms, "planned": event.planned}
+            return "line to the AI is back", {"provider": event.provider, "reason": event.reason, **how}
+        case contract.AiWarning():
+            told = {"kind": event.kind, "code": event.code, "detail": event.detail, "times": event.times}
+            return "the AI's side had a problem", told
+        case contract.Used():
+            return "used", {"provider": event.provider, "model": event.model, "kind": event.kind, **event.usage}
+        case contract.Recorded():
+            return "recorded", {"path": event.path, "seconds": event.seconds}
+        case contract.Finished():
+            return "said its last", {"why": event.why}
+        case contract.Ended():
+            return "session ended", {"reason": event.reason, **event.counters.model_dump()}
+        case _:
+            raise AssertionError(f"a call event without a line: {event.type}")
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 1)

@@ -1,0 +1,208 @@
+"""What the controller orders the agent to do: say something, say its last, be on hold, be told something. [pure]
+
+Owns the hold, and who may speak while it or the last words last. Texts go through the arbiter like every other
+response. On hold the agent is silent from the next frame on, exactly as after a barge-in, and the server hears
+silence; tools go on. Last words cut what the agent says at length, unless that is a goodbye already.
+
+    order                     unless                              ends
+    -----------------------   ---------------------------------   -----------------------------------------
+    Speak                     last words are said                 when it was said, or interrupted
+    WrapUp                    other firm last words are said      `Finished`, always
+    idle goodbye              -                                   `Finished`, or the caller speaks
+    Hold on                   firm last words are said            Hold off, WrapUp
+    Mute                      -                                   another Mute
+    Inform                    -                                   at once; a reaction comes like any response
+"""
+
+from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, WrapUp
+from bridge.media.playout import Playout
+from bridge.realtime.conversation import prompts as wording
+from bridge.realtime.conversation.agent_transcript import SPOKEN_MS
+from bridge.realtime.conversation.closing import Farewell
+from bridge.realtime.conversation.effects import CancelTimer, Outbox, Send, Timer
+from bridge.realtime.conversation.interruption import Interruptions
+from bridge.realtime.conversation.responses import Responses, State, Wish
+from bridge.realtime.conversation.tool_calls import ON_HOLD, ToolCalls
+from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.conversation.turns import Turns
+from bridge.realtime.protocol.client_events import message
+
+PATIENCE_MS = 4000
+"""Sound that is left and may be heard before last words."""
+
+
+class Orders:
+    """See the module."""
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        out: Outbox,
+        playout: Playout,
+        ears: Ears,
+        farewell: Farewell,
+        responses: Responses,
+        tools: ToolCalls,
+        turns: Turns,
+        interruptions: Interruptions,
+    ) -> None:
+        self.spec = spec
+        self._out = out
+        self._playout = playout
+        self._ears = ears
+        self._farewell = farewell
+        self._responses = responses
+        self._tools = tools
+        self._turns = turns
+        self._interruptions = interruptions
+        self.on_hold = False
+        self.waiting = False
+        """When the hold ends, the caller waits for an answer."""
+        self._again: Wish | None = None
+        """The greeting, where the hold began before half of it was heard."""
+        self.caller_muted = False
+        """The agent does not hear the caller."""
+        self.agent_muted = False
+        """The caller does not hear the agent."""
+
+    @property
+    def deaf(self) -> bool:
+        """The server hears silence."""
+        return self.on_hold or self.caller_muted
+
+    @property
+    def talking(self) -> bool:
+        """Caller and agent hear each other: who is silent now is silent by choice."""
+        return not (self.on_hold or self.caller_muted or self.agent_muted)
+
+    def rule(self) -> None:
+        """Requests wait while the caller has the word, or while the agent is to be silent."""
+        callers = self._turns.callers and not self._farewell.firm
+        self._responses.hold = callers or self.on_hold or self._farewell.over
+
+    @property
+    def refuses(self) -> bool:
+        """The running response must not be heard."""
+        granted = self._responses.granted
+        return self.on_hold or (self._farewell.firm and (granted is None or granted is not self._farewell.wish))
+
+    # ------------------------------------------------------------ speech
+
+    def speak(self, order: Speak) -> None:
+        """Something, between other things."""
+        if self._farewell.active or not order.text:
+            return
+        exact = "none" if order.exact else None
+        text = order.text if order.exact else ""
+        wish = Wish(instructions=wording.asked(order, self.spec), tool_choice=exact, must=True, text=text)
+        self._responses.want(wish)
+
+    def prompt(self, text: str) -> None:
+        """The caller is silent. What the caller says meanwhile makes it needless."""
+        self._responses.want(Wish(instructions=wording.exactly(text), tool_choice="none", text=text))
+
+    def wrap_up(self, order: WrapUp) -> None:
+        """The end is decided."""
+        if self._farewell.firm:
+            return
+        self.on_hold = False
+        self._farewell.begin(order.why, firm=True)
+        self._set_deaf(True)
+        self._responses.forget()
+        running = self._responses.state is State.ACTIVE
+        if not self._tools.holding and (running or self._playout.remaining_ms > PATIENCE_MS):
+            self._interruptions.silence()
+        self._last_words(order.text)
+
+    def goodbye(self, text: str, why: str) -> None:
+        """Unless the caller speaks up."""
+        self._farewell.begin(why, firm=False)
+        self._last_words(text)
+
+    def spoke_up(self) -> None:
+        """The caller does not want to be hung up on."""
+        if not self._farewell.active or self._farewell.firm or self._farewell.over:
+            return
+        self._farewell.abandon()
+        self._responses.forget(last_words=True)
+        self._tell(wording.CALLER_SPOKE_UP)
+
+    def _last_words(self, text: str) -> None:
+        self.rule()
+        if text:
+            words = wording.exactly(text)
+            wish = Wish(instructions=words, tool_choice="none", last_words=True, must=True, text=text)
+            self._farewell.wish = wish
+            self._responses.want(wish)
+        else:
+            self._farewell.said()
+
+    # ------------------------------------------------------------ hold
+
+    def hold(self, order: Hold) -> None:
+        """On or off; twice the same changes nothing, but a note is always told."""
+        if self._farewell.firm:
+            return
+        if order.on and not self.on_hold:
+            self._pause()
+        elif not order.on:
+            self._go_on(order.note)
+
+    def _pause(self) -> None:
+        running = self._responses.state in (State.REQUESTED, State.ACTIVE)
+        self.waiting = running or self._turns.callers or not self._playout.idle
+        granted = self._responses.granted
+        greeting = granted if self.waiting and granted and granted.opening == "greeting" else None
+        self.on_hold = True
+        if self._farewell.active:
+            self._farewell.abandon()
+            self._responses.forget(last_words=True)
+        self._set_deaf(True)
+        running_id = self._responses.response_id
+        cut = self._interruptions.silence()
+        own = running_id if running else cut[-1].response_id if cut else ""  # the consent may be cut as well
+        parts = [part for part in cut if part.response_id == own]
+        heard_ms = sum(part.before_ms + part.heard_ms for part in parts)
+        whole_ms = sum(part.before_ms + part.received_ms for part in parts)
+        if running or not parts:
+            whole_ms = max(whole_ms, len(self.spec.greeting or "") * SPOKEN_MS)
+        if greeting and heard_ms * 2 < whole_ms and (cut or running):
+            self._again = greeting
+        self._out.add(CancelTimer(Timer.TAIL), CancelTimer(Timer.SPEECH))
+        self._turns.line_lost()
+        self._tools.abandon(ON_HOLD)
+        self.rule()
+
+    def _go_on(self, note: str | None) -> None:
+        was, self.on_hold = self.on_hold, False
+        self._set_deaf(False)
+        self.rule()
+        again, self._again = self._again, None
+        if note:
+            self._responses.want(Wish(items={self._tell(note)}))
+        elif again:
+            self._responses.want(again)
+        elif was and self.waiting and not self._tools.unsettled and not self._responses.pending("greeting"):
+            self._responses.want(Wish())
+        self.waiting = False
+        self._responses.flush()
+
+    # ------------------------------------------------------------ the rest
+
+    def mute(self, order: Mute) -> None:
+        """Nobody is told: what is said goes on, and is heard or not."""
+        self.caller_muted, self.agent_muted = order.caller, order.agent
+
+    def inform(self, order: Inform) -> None:
+        item_id = self._tell(order.text)
+        if order.respond and not self._farewell.active:
+            self._responses.want(Wish(items={item_id}))
+
+    def _set_deaf(self, deaf: bool) -> None:
+        self._ears.deaf = deaf
+        self._ears.changed()
+
+    def _tell(self, text: str) -> str:
+        item_id = self._out.new_id("item")
+        self._out.add(Send(message(self._out.new_id("note"), item_id, "system", text)))
+        return item_id

@@ -1,0 +1,71 @@
+"""What follows when the session that the server says is in force is not the one that was asked for. [pure]
+
+Owns the reaction, on a connection that is in use: each difference is a warning, told once a call; an essential one is
+asked for again once, and ends the connection if it stays, so that another provider is taken. A server that does not
+interrupt or answer by itself, though it was asked to, is relieved of it: `ears` does so in its place.
+"""
+
+from bridge.realtime.conversation.ai_warnings import AiWarnings
+from bridge.realtime.conversation.effects import CancelTimer, EndSession, Outbox, StartTimer, Timer
+from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.protocol.server_events import SessionUpdated
+from bridge.realtime.protocol.session_differences import Difference, summary
+
+MOST_TIMES = 5
+"""A session that turns wrong again and again on one connection stays wrong."""
+AGAIN_S = 2.0
+"""For the answer, when a session that is in use is asked for again."""
+
+
+class EffectiveSession:
+    """See the module."""
+
+    def __init__(self, out: Outbox, ears: Ears, warnings: AiWarnings) -> None:
+        self._out = out
+        self._ears = ears
+        self._warnings = warnings
+        self._asked_again = False
+        """And it has not been put right since."""
+        self._times = 0
+        """It was asked for again on this connection."""
+        self._wrong = ""
+        """What was not as asked for when it was asked for again."""
+
+    def connected(self, updated: SessionUpdated | None, refused: tuple[Difference, ...] = ()) -> None:
+        """Another connection, and what its server made of our wishes. `refused`: what others made of them."""
+        self._asked_again, self._times = False, 0
+        self._out.add(CancelTimer(Timer.SESSION))
+        self._heed(updated.differences if updated else ())
+        self._warn(refused)
+
+    def updated(self, updated: SessionUpdated) -> None:
+        """`session.updated` on the present connection."""
+        essential = [each for each in updated.differences if each.essential]
+        self._wrong = summary(essential)
+        if not essential:
+            self._asked_again = False
+            self._out.add(CancelTimer(Timer.SESSION))
+            self._heed(updated.differences)
+        elif not self._asked_again and self._times < MOST_TIMES:
+            self._asked_again = True
+            self._times += 1
+            self._ears.repeat()
+            self._out.add(StartTimer(Timer.SESSION, AGAIN_S))
+        else:
+            self.overdue()
+
+    def overdue(self) -> None:
+        """It was asked for again, and is no better."""
+        self._out.add(EndSession("config", f"the session is not as asked for: {self._wrong}"))
+
+    def _heed(self, differences: tuple[Difference, ...]) -> None:
+        names = {each.name for each in differences}
+        self._ears.confirmed(
+            interrupts="turn_detection.interrupt_response" not in names,
+            answers="turn_detection.create_response" not in names,
+        )
+        self._warn(differences)
+
+    def _warn(self, differences: tuple[Difference, ...]) -> None:
+        for each in differences:
+            self._warnings.warn("session_differs", (each.name,), str(each))

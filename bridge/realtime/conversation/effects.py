@@ -1,0 +1,203 @@
+"""What goes into a conversation besides the server's events, and what comes out of it. [pure]
+
+Inputs say what happened, effects say what to do. `bridge.realtime.session` feeds the ones and carries out the others,
+in order; nothing else connects the conversation to the world. The controller's orders are inputs as they are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal
+
+from bridge.contract import CallEvent, Order, Provider
+from bridge.realtime.protocol.server_events import SessionUpdated
+from bridge.realtime.protocol.session_differences import Difference
+
+
+class Timer(Enum):
+    """What a conversation waits for. One of each at most; of `TOOL` and `FILLER` one per call of a tool, of `WORDS` one
+    per item."""
+
+    REQUEST = "request"
+    """Our `response.create` has not been taken up."""
+    PROGRESS = "progress"
+    """The running response has not moved."""
+    CANCEL = "cancel"
+    """The response that was cancelled is not over."""
+    RETRY = "retry"
+    """The pause before a failed response is asked for again."""
+    ANSWER = "answer"
+    """The caller stopped speaking and the server does not answer."""
+    STOPPED = "stopped"
+    """The caller has been speaking for very long: perhaps the server did not say that it stopped."""
+    DIGITS = "digits"
+    """The caller may press another digit."""
+    TAIL = "tail"
+    """The last frames of what was said are on their way to the caller's ear."""
+    SPEECH = "speech"
+    """The bound of waiting for speech to be played before a goodbye or transfer."""
+    TOOL = "tool"
+    """A tool has not been answered."""
+    FILLER = "filler"
+    """A tool is slow: something is to be said meanwhile."""
+    COUNTS = "counts"
+    """The caller's speech has lasted long enough to be an interruption."""
+    IDLE = "idle"
+    """Nobody has said anything for long."""
+    LAST = "last"
+    """The bound of last words: to be generated, then to be played."""
+    SILENCE = "silence"
+    """A look at whether an announcement is over."""
+    SESSION = "session"
+    """The server has not put right a session that is not as asked for."""
+    WORDS = "words"
+    """What was said may still be written down: by the item of it."""
+    END = "end"
+    """The last frames of the last words are on their way to the caller's ear."""
+
+
+# ---------------------------------------------------------------- inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """The caller listens: say the greeting, if there is one. `resumed`: go on with what was said before instead;
+    `said`: what the agent said then, as it was heard."""
+
+    resumed: bool = False
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """A 20 ms tick of the media leg is over. Fed only while `Conversation.watching`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The playout has just handed its last sound to Asterisk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """The caller pressed a key."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    """The result of a tool call; `output` is what the model reads."""
+
+    call_id: str
+    output: str
+    respond: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    timer: Timer
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The session is going to end: report what is unreported, then nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineLost:
+    """The connection to the AI broke; another one is being made. What is sent until `LineBack` is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineBack:
+    """There is a connection again, to `provider`, and it has been told of the conversation so far. `updated`: what its
+    server made of our set-up. `refused`: for what the sessions of other providers were not taken."""
+
+    provider: Provider
+    updated: SessionUpdated | None = None
+    refused: tuple[Difference, ...] = ()
+
+
+Input = LineLost | LineBack | Greet | Order | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
+
+# ---------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One control frame for the server."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell the controller."""
+
+    event: CallEvent
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Feed `TimerFired` in so many seconds; a running timer of the same name and subject is replaced."""
+
+    timer: Timer
+    seconds: float
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    """The timer is not needed any more; it need not be running."""
+
+    timer: Timer
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """The AI cannot go on, on this connection at least. `kind` as in `contract.Failed`."""
+
+    kind: Literal["config", "account", "transient"]
+    message: str
+    again: bool = True
+    """The same provider may be tried once more; False: only another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for the log: static text, fields. Personal data only in a field ending in `_pii`."""
+
+    text: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+Effect = Send | Emit | StartTimer | CancelTimer | EndSession | Note
+
+
+class Outbox:
+    """The effects of one `handle`, in order; shared by the parts of one conversation.
+
+    It also numbers our frames and items: the server names the frame in the error that it causes.
+    """
+
+    __slots__ = ("_count", "_effects")
+
+    def __init__(self) -> None:
+        self._effects: list[Effect] = []
+        self._count = 0
+
+    def new_id(self, prefix: str) -> str:
+        """Unique in this conversation, at most 32 characters."""
+        self._count += 1
+        return f"{prefix}_{self._count}"
+
+    def add(self, *effects: Effect) -> None:
+        self._effects.extend(effects)
+
+    def take(self) -> list[Effect]:
+        """All that was added since the last time."""
+        effects, self._effects = self._effects, []
+        return effects

@@ -1,0 +1,235 @@
+"""The conversation as it was heard, so that a new connection can be told of it. [pure]
+
+Owns a mirror of the server's conversation: the caller's turns (what was transcribed, or a marker), the agent's as far
+as they were heard, tool calls with their answers, digits and notes. It learns them from the server's events and from
+what the conversation sends and reports; no other file needs to know that it exists.
+
+A server cannot resume a session, so a new one is told everything again, as text: `replay`. What is not complete at
+that moment (a sentence that is still being played, a tool that still runs) is left out and told when it is complete,
+in its place: nothing that nobody heard is ever restored. Bounded; the oldest goes first.
+
+Refuses to decide when to connect, and whether the model should answer.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bridge.common.strict_json import MOST_CHARACTERS
+from bridge.contract import NOT_TRANSCRIBED, Remembered, Said
+from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol.client_events import function_call, message, tool_output
+
+MAX_ITEMS = 200
+MAX_CHARACTERS = 64 * 1024
+MAX_CALL_ID = 32
+"""Longer call ids are refused; servers that make longer ones get shorter ones back."""
+REMEMBERED_ELSEWHERE = 512
+
+UNHEARD = "[the caller spoke; no transcript]"
+UNWRITTEN = "[the agent spoke; no transcript]"
+LINE_DROPPED = (
+    "The line dropped for a moment and is back. The caller has heard everything above. "
+    "Go on with the conversation from there; do not greet again and do not mention the line unless asked."
+)
+TAKEN_OVER = (
+    "The call was interrupted for a few seconds and is back; the caller heard soft tones meanwhile. The caller has "
+    "heard everything above, and may have said something that you did not hear. Go on from there in a short sentence: "
+    "answer what is open, or ask the caller to repeat. Do not greet again."
+)
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """One turn, note, or call of a tool with its answer."""
+
+    role: Literal["user", "assistant", "system", "tool"]
+    item_id: str
+    """By which events and frames name it; of a call of a tool `_key_of` its call id."""
+    own_id: str
+    """By which we name it to another connection."""
+    text: str | None = None
+    """None: not complete yet. Of a tool: its answer."""
+    here: str = ""
+    """The id of its (last) item on the present connection; empty: that does not have it."""
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+    @property
+    def size(self) -> int:
+        return len(self.text or "") + len(self.arguments)
+
+
+class Memory:
+    """See the module. Methods that return frames want them sent now, in that order, if there is a connection."""
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+        self._by_item: dict[str, _Entry] = {}
+        self._elsewhere: dict[str, None] = {}
+        """Items of connections that are gone: the present one must not be asked about them."""
+        self._count = 0
+        self._size = 0
+
+    def __repr__(self) -> str:
+        return f"<Memory [{len(self._entries)} items, {self._size} characters]>"
+
+    # ------------------------------------------------------------ what happens
+
+    def heard(self, event: events.Event) -> None:
+        """An event of the server."""
+        match event:
+            case events.AudioDelta():
+                if event.item_id not in self._by_item and event.item_id not in self._elsewhere:
+                    self._add("assistant", event.item_id)
+            case events.SpeechStopped(item_id) if item_id and item_id not in self._by_item:
+                self._add("user", item_id, UNHEARD)
+            case events.CallerTranscribed(item_id, transcript):
+                self._transcribed(item_id, transcript.strip())
+            case events.ItemDone(kind="function_call", call_id=call_id) if event.status in ("completed", ""):
+                if call_id and _key_of(call_id) not in self._by_item:
+                    entry = self._add("tool", _key_of(call_id))
+                    entry.here, entry.call_id = event.item_id, call_id
+                    usable = 0 < len(event.arguments) <= MOST_CHARACTERS  # else the tool was not run
+                    entry.name, entry.arguments = event.name, event.arguments if usable else "{}"
+                    self._grown(entry.size)
+
+    def said(self, said: Said) -> list[bytes]:
+        """An utterance is complete: so much of it was heard."""
+        entry = self._by_item.get(said.item)
+        if said.who == "caller" or entry is None or entry.role != "assistant" or entry.text is not None:
+            return []
+        if not said.text:
+            self._forget(entry)
+            return []
+        entry.text = UNWRITTEN if said.text == NOT_TRANSCRIBED else said.text
+        self._grown(len(entry.text))
+        return [] if entry.here else self._tell(entry, self._before(entry))
+
+    def sent(self, frame: bytes) -> list[bytes]:
+        """A control frame that the conversation wants to send. Returns what makes sense to the present connection."""
+        told: dict[str, Any] = json.loads(frame)
+        match told["type"]:
+            case "conversation.item.create":
+                return self._created(told["item"], frame)
+            case "conversation.item.truncate" | "conversation.item.delete":
+                return self._cut(told, frame)
+            case _:
+                return [frame]
+
+    # ------------------------------------------------------------ connections
+
+    def restore(self, turns: Sequence[Remembered]) -> None:
+        """What was said before this session took the call over, and that it did."""
+        for turn in turns:
+            entry = self._add(turn.role, f"before_{self._count}", turn.text)
+            entry.here, entry.call_id = "", entry.own_id
+            entry.name, entry.arguments = turn.name, turn.arguments
+            self._grown(len(turn.arguments))
+        self._add("system", f"before_{self._count}", TAKEN_OVER).here = ""
+
+    def lost(self) -> None:
+        """The connection is gone, and with it all that the server knew."""
+        for entry in self._entries:
+            if entry.here:
+                self._elsewhere[entry.here] = None
+            entry.here = ""
+        while len(self._elsewhere) > REMEMBERED_ELSEWHERE:
+            del self._elsewhere[next(iter(self._elsewhere))]
+
+    def replay(self, *, dropped: bool) -> list[bytes]:
+        """All that is complete, for a new connection. `dropped`: the caller noticed, so the model is told as well."""
+        frames = [frame for entry in self._entries if entry.text is not None for frame in self._tell(entry, None)]
+        if dropped:
+            self._count += 1
+            frames.append(message(f"replay_{self._count}", f"line_{self._count}", "system", LINE_DROPPED))
+        return frames
+
+    # ------------------------------------------------------------ inside
+
+    def _created(self, item: dict[str, Any], frame: bytes) -> list[bytes]:
+        if item["type"] == "function_call_output":
+            entry = self._by_item.get(_key_of(item["call_id"]))
+            if entry is None or entry.text is not None:
+                return [frame]
+            known = bool(entry.here)
+            entry.text = item["output"]
+            self._grown(len(item["output"]))
+            if known:
+                entry.here = item["id"]
+                return [frame]
+            return self._tell(entry, self._before(entry))
+        if item["type"] == "message":
+            text = " ".join(part["text"] for part in item["content"])
+            entry = self._add(item["role"], item["id"], text)
+            entry.own_id = item["id"]
+        return [frame]
+
+    def _cut(self, told: dict[str, Any], frame: bytes) -> list[bytes]:
+        item_id = told["item_id"]
+        entry = self._by_item.get(item_id)
+        here = entry.here if entry else item_id
+        if told["type"] == "conversation.item.delete" and entry:
+            self._forget(entry)
+        return [] if item_id in self._elsewhere or not here else [frame]
+
+    def _transcribed(self, item_id: str, text: str) -> None:
+        entry = self._by_item.get(item_id)
+        if entry is None:
+            if text:
+                self._add("user", item_id, text)
+        elif entry.role != "user":
+            return  # nobody else is transcribed
+        elif not text:
+            if entry.text == UNHEARD:
+                self._forget(entry)  # noise: nothing was said
+        else:
+            before, entry.text = entry.size, text
+            self._grown(entry.size - before)
+
+    def _add(
+        self, role: Literal["user", "assistant", "system", "tool"], item_id: str, text: str | None = None
+    ) -> _Entry:
+        if (other := self._by_item.get(item_id)) is not None:
+            self._forget(other)  # the server has given an item of its own the id of one of ours
+        self._count += 1
+        entry = _Entry(role, item_id, f"memory_{self._count}", text, here=item_id)
+        self._entries.append(entry)
+        self._by_item[item_id] = entry
+        self._grown(entry.size)
+        return entry
+
+    def _grown(self, characters: int) -> None:
+        self._size += characters
+        while len(self._entries) > 1 and (len(self._entries) > MAX_ITEMS or self._size > MAX_CHARACTERS):
+            self._forget(self._entries[0])
+
+    def _forget(self, entry: _Entry) -> None:
+        if entry in self._entries:
+            self._entries.remove(entry)
+            self._size -= entry.size
+            del self._by_item[entry.item_id]
+
+    def _before(self, entry: _Entry) -> str:
+        """The item behind which this one belongs on the present connection."""
+        place = self._entries.index(entry) if entry in self._entries else 0
+        return next((each.here for each in reversed(self._entries[:place]) if each.here), "root")
+
+    def _tell(self, entry: _Entry, after: str | None) -> list[bytes]:
+        """The frames of a complete entry; from now on the connection has it."""
+        event_id = f"replay_{entry.own_id}"
+        entry.here = entry.own_id
+        if entry.role != "tool":
+            return [message(event_id, entry.own_id, entry.role, entry.text or "", after)]
+        call_id = entry.call_id if len(entry.call_id) <= MAX_CALL_ID else entry.own_id
+        entry.here = f"{entry.own_id}_out"
+        call = function_call(event_id, entry.own_id, call_id, entry.name, entry.arguments, after)
+        answer = tool_output(f"{event_id}_out", entry.here, call_id, entry.text or "")
+        return [call, answer]
+
+
+def _key_of(call_id: str) -> str:
+    """Call ids are the model's, and may be those of items."""
+    return f"call {call_id}"

@@ -1,0 +1,97 @@
+"""What a conversation does when the line to the AI breaks, and when it is back. [pure]
+
+Owns what is unfinished at that moment. Sound that was received goes on being played; the response that was being made
+ends where its sound ends, and what was heard of it is remembered. Tools that run go on running: their answers are
+told to the next connection. Requests wait. When the line is back:
+
+    at the loss                                        afterwards
+    ------------------------------------------------   ---------------------------------------------------
+    the greeting was not even half received            it is said again, from the start
+    a given text (a notice, last words) was cut off    it is said again
+    the model's own answer was asked for or cut off    it is asked to go on, once what it said is played
+    the caller had just stopped speaking               an answer is asked for
+    the caller was speaking                            the rest is heard; unanswered, an answer is asked for
+    nobody spoke                                       nothing
+
+Refuses to connect, and to tell the model what was: that is `transport.reconnecting`'s and
+`conversation.history`'s.
+"""
+
+from collections.abc import Callable
+
+from bridge.contract import SessionSpec
+from bridge.media.playout import Playout
+from bridge.realtime.conversation.agent_transcript import SPOKEN_MS, Utterances
+from bridge.realtime.conversation.responses import Responses, Wish
+from bridge.realtime.conversation.tool_calls import ToolCalls
+from bridge.realtime.conversation.turns import Turns
+
+
+class Outage:
+    """See the module. `lost` and `back` are called in turns, `quiet` whenever all sound has been played."""
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        playout: Playout,
+        responses: Responses,
+        tools: ToolCalls,
+        turns: Turns,
+        utterances: Utterances,
+        rule: Callable[[], None],
+    ) -> None:
+        self._greeting_ms = len(spec.greeting or "") * SPOKEN_MS
+        self._playout = playout
+        self._responses = responses
+        self._tools = tools
+        self._turns = turns
+        self._utterances = utterances
+        self._rule = rule
+        """Whether requests are to wait."""
+        self._go_on = False
+        """The caller waits for the rest, or for an answer."""
+        self._was_speaking = False
+
+    def lost(self) -> str:
+        """The line is gone. Returns the response that was being made, if any, which is over now like all others."""
+        cut = self._responses.response_id
+        speaking, due = self._turns.speaking, self._turns.answer_due
+        self._turns.line_lost()
+        self._responses.hold = False
+        self._was_speaking = self._was_speaking or speaking
+        wish = self._responses.line_lost()
+        if wish is not None and wish.opening == "greeting":
+            wish = wish if self._mostly_unsaid(cut) else None
+        if wish is not None and wish.instructions:
+            self._responses.want(wish, first=True)
+        elif wish is not None or due:
+            self._go_on = True
+        self._utterances.line_lost(cut)
+        return cut
+
+    def back(self) -> None:
+        """There is a line again, and it knows what was."""
+        if self._was_speaking:
+            self._was_speaking = False
+            self._turns.expect_answer()
+        self._rule()
+        self._responses.line_back()
+        self.quiet()
+
+    def quiet(self) -> None:
+        """If all sound has been played: ask for what the caller waits for."""
+        if not self._go_on or self._responses.suspended or not self._playout.idle:
+            return
+        self._go_on = False
+        if not self._tools.unsettled:  # their answers will be reacted to anyway
+            self._responses.want(Wish())
+
+    def _mostly_unsaid(self, response_id: str) -> bool:
+        """Less than half of the greeting has come. Then it is cut off, since it will be said from the start."""
+        items = self._utterances.items_of(response_id) if response_id else []
+        accounts = [self._playout.heard(item_id) for item_id in items]
+        if sum(each.received_ms for each in accounts if each) * 2 >= max(self._greeting_ms, 1):
+            return False
+        for part in self._playout.interrupt():
+            self._utterances.cut(part.item_id, part.before_ms + part.heard_ms)
+        return True

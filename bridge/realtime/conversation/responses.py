@@ -1,0 +1,399 @@
+"""Who may speak on the agent's side: the one arbiter of a session's responses. [pure]
+
+A server generates one response at a time and refuses a second `response.create`. It also starts responses by
+itself, when the caller stops speaking. This file owns the state, and the wishes that wait for their turn:
+
+    state        what happens                         next
+    ----------   ----------------------------------   -----------------------------------------------
+    IDLE         a wish, and nothing holds it back    REQUESTED (create sent)
+    IDLE         response.created                     ACTIVE (the server's own)
+    REQUESTED    response.created                     ACTIVE (taken for ours until the server objects)
+    REQUESTED    refused: one is already active       ACTIVE (an unknown one), the wish waits again
+    REQUESTED    refused otherwise, or no reaction    IDLE, the wish waits again, at most `ATTEMPTS` times
+    ACTIVE       our create is refused after all      ACTIVE (the server's own), the wish waits again
+    ACTIVE       cancel                               CANCELLING (cancel sent)
+    ACTIVE       the caller interrupts                CANCELLING (the server cancels by itself)
+    ACTIVE       no event of it for `STUCK_S`         CANCELLING (cancel sent)
+    CANCELLING   nothing for `CANCEL_S`               CANCELLING (cancel sent), and then IDLE, given up
+    any          response.done of it                  IDLE
+    any          the line is lost                     IDLE, wishes wait for the next line
+
+Wishes are held back while the caller speaks and while the server is expected to answer by itself: a create would
+collide. A response that the server starts satisfies each wish whose items it has seen (`item_added` before
+`created`), so that the model is not asked to answer the same thing twice.
+
+Sound of a response that was interrupted is muted by the response's id, never by a flag: the next one speaks.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Literal
+
+from bridge.realtime.conversation.effects import CancelTimer, EndSession, Note, Outbox, Send, StartTimer, Timer
+from bridge.realtime.protocol.client_events import response_cancel, response_create
+
+ATTEMPTS = 3
+REQUEST_S = 5.0
+STUCK_S = 15.0
+CANCEL_S = 3.0
+RETRY_S = 1.0
+DOUBT_S = 0.5
+"""Nothing came of a request for so long after an error that names none: the error was about it."""
+REMEMBERED = 128
+"""Ids of responses that are over or muted: stragglers come within a second, a session has hundreds."""
+
+
+Opening = Literal["", "consent", "greeting"]
+"""Which of the first words of a call."""
+
+
+class State(Enum):
+    """See the table above."""
+
+    IDLE = auto()
+    REQUESTED = auto()
+    ACTIVE = auto()
+    CANCELLING = auto()
+
+
+@dataclass(slots=True)
+class Wish:
+    """A response that we want. `items` are those of ours that it is to answer."""
+
+    opening: Opening = ""
+    last_words: bool = False
+    must: bool = False
+    """A given text: nothing that the server says by itself makes up for it."""
+    text: str = ""
+    """What is to be said, word for word."""
+    cuts: int = 0
+    """How often the server has stopped in the middle of it, and was asked to go on."""
+    for_tool: str = ""
+    """The call of a tool whose answer makes this needless."""
+    instructions: str | None = None
+    tool_choice: str | None = None
+    items: set[str] = field(default_factory=set)
+    attempts: int = 0
+    unheard: bool = False
+    """It was asked for before, and nothing came of that; it still may."""
+
+
+class Responses:
+    """See the module. All methods put what is to be done into the outbox."""
+
+    def __init__(self, out: Outbox) -> None:
+        self._out = out
+        self.state = State.IDLE
+        self.response_id = ""
+        """Of the running response; empty when none is, or when its id is not known yet."""
+        self.granted: Wish | None = None
+        """The wish that the requested or running response fulfils; None: the server's own response."""
+        self.stuck = ""
+        """The last response that was cancelled because it stood still."""
+        self.hold = False
+        """Set by the conversation while the caller has the word."""
+        self.suspended = False
+        """There is no line to the server."""
+        self._request_id = ""
+        self._wishes: list[Wish] = []
+        self._backing_off = False
+        self._refused: Wish | None = None
+        """The wish whose request was refused last."""
+        self._doubted = False  # the server has told an error, perhaps about the request
+        self._cancel_sent = False
+        self._progress_at = 0.0
+        self._announces = False  # the server tells the beginning of a response
+        self._known: dict[str, None] = {}
+        self._over: dict[str, None] = {}
+        self._muted: dict[str, None] = {}
+
+    def __repr__(self) -> str:
+        return f"<Responses [{self.state.name} {self.response_id}, {len(self._wishes)} waiting]>"
+
+    def pending(self, opening: Opening) -> bool:
+        """These of the first words are still to be generated, or being generated."""
+        running = [self.granted] if self.granted and self.state is not State.IDLE else []
+        return any(wish.opening == opening for wish in (*running, *self._wishes))
+
+    # ------------------------------------------------------------ wishes
+
+    def want(self, wish: Wish, *, first: bool = False) -> None:
+        """Ask for a response as soon as that is possible. Plain wishes that wait are joined into one. `first`: before
+        all others, since it goes on with what was being said."""
+        last = self._wishes[-1] if self._wishes else None
+        if last and not last.instructions and not wish.instructions:
+            last.items |= wish.items
+        elif first:
+            self._wishes.insert(0, wish)
+        else:
+            self._wishes.append(wish)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send the next `response.create`, if nothing is in its way."""
+        if self.suspended or self.state is not State.IDLE or self.hold or self._backing_off or not self._wishes:
+            return
+        wish = self.granted = self._wishes.pop(0)
+        self._refused = None
+        wish.attempts += 1
+        self._request_id = self._out.new_id("create")
+        self.state, self._doubted = State.REQUESTED, False
+        frame = response_create(self._request_id, wish.instructions, wish.tool_choice)
+        self._out.add(Send(frame), StartTimer(Timer.REQUEST, REQUEST_S))
+
+    def forget(self, *, for_tool: str = "", last_words: bool = False, opening: Opening = "") -> None:
+        """Wishes that wait: those for this call of a tool, for last words or for first ones; without either, all."""
+        every = not for_tool and not last_words and not opening
+        self._wishes = [
+            wish
+            for wish in self._wishes
+            if not (
+                every
+                or (for_tool and wish.for_tool == for_tool)
+                or (last_words and wish.last_words)
+                or (opening and wish.opening == opening)
+            )
+        ]
+
+    def patient(self, seconds: float, now: float) -> None:
+        """The running response has a reason to be quiet for so long: it waits for somebody else."""
+        self._progress_at = now + seconds
+
+    def back_off(self, seconds: float) -> None:
+        """No create for so long: the last response failed."""
+        self._backing_off = True
+        self._out.add(StartTimer(Timer.RETRY, seconds))
+
+    @property
+    def backing_off(self) -> bool:
+        """The server wants to be left alone for a while, and nothing is being said meanwhile."""
+        return self._backing_off and self.state is State.IDLE and bool(self._wishes)
+
+    def retry(self) -> None:
+        """The pause of `back_off` is over."""
+        self._backing_off = False
+        self.flush()
+
+    def item_added(self, item_id: str) -> None:
+        """The server has taken an item: each response created from now on has seen it."""
+        for wish in self._wishes:
+            wish.items.discard(item_id)
+        if self.granted and self.state is State.REQUESTED:
+            self.granted.items.discard(item_id)
+
+    # ------------------------------------------------------------ the line
+
+    def line_lost(self) -> Wish | None:
+        """The line is gone, and the running response with it. Returns what was asked for and not given in full.
+
+        What still waits has been seen by the next server before it is asked.
+        """
+        self.suspended = True
+        cut = self.granted or Wish() if self.state in (State.REQUESTED, State.ACTIVE) else None
+        if self.response_id:
+            self._remember(self._over, self.response_id)
+        self._idle()
+        self.granted, self._request_id, self._backing_off, self._announces = None, "", False, False
+        self._out.add(CancelTimer(Timer.RETRY))
+        for wish in self._wishes:
+            wish.items.clear()
+            wish.attempts, wish.unheard = 0, False
+        if cut is not None:
+            cut.items.clear()
+            cut.attempts, cut.unheard = 0, False
+        return cut
+
+    def line_back(self) -> None:
+        """There is a line again."""
+        self.suspended = False
+        self.flush()
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is being said, asked for or waiting to be."""
+        return self.state is State.IDLE and not self._wishes
+
+    # ------------------------------------------------------------ the server's side
+
+    def seen(self, response_id: str, now: float) -> str:
+        """An event of this response has come: it is alive, and it exists even if `created` never came.
+
+        Returns like `created`.
+        """
+        self._remember(self._known, response_id)
+        if response_id == self.response_id:
+            self._progress_at = now
+        elif response_id not in self._over and (self.state is State.REQUESTED or not self.response_id):
+            return self.created(response_id, now, announced=False)
+        return ""
+
+    def created(self, response_id: str, now: float, *, announced: bool = True) -> str:
+        """`response.created`, or the first event of a response that was not announced.
+
+        Returns the id of the response that must have ended unannounced, since there is only one at a time; or "".
+        """
+        self._announces = self._announces or announced
+        self._remember(self._known, response_id)
+        if response_id == self.response_id or response_id in self._over:
+            return ""
+        lost = self.response_id
+        if lost:
+            self._remember(self._over, lost)
+        if self.state is not State.REQUESTED and not self._begins_all_the_same():
+            self.granted = None
+            self._wishes = [wish for wish in self._wishes if wish.items or wish.must]
+        self.response_id = response_id
+        self.state = State.ACTIVE
+        self._progress_at = now
+        self._cancel_sent = False
+        self._out.add(CancelTimer(Timer.REQUEST), CancelTimer(Timer.CANCEL), StartTimer(Timer.PROGRESS, STUCK_S))
+        return lost
+
+    def done(self, response_id: str, *, failed: bool = False) -> bool:
+        """`response.done`. False: it was over already, or it is none of those that there were: a server that announces
+        its responses may have cancelled one before it began. That one could not begin (`failed`) is ours to mend."""
+        fresh = response_id not in self._over
+        begun = self.state in (State.ACTIVE, State.CANCELLING)
+        none = self.response_id if begun else self._announces and not failed
+        if fresh and none and response_id not in self._known:
+            self._remember(self._over, response_id)
+            return False
+        self._remember(self._known, response_id)
+        self._remember(self._over, response_id)
+        unannounced = fresh and not self.response_id and self.state is not State.IDLE
+        if response_id == self.response_id or unannounced:
+            self._idle()
+        return fresh
+
+    def refused(self, event_id: str, *, active: bool, counts: bool = True) -> bool:
+        """An `error` that names one of our frames. False: it was not the last `response.create`. `counts`: as one of
+        the attempts."""
+        if not event_id or event_id != self._request_id or not self.granted:
+            return False
+        wish, self.granted, self._request_id = self.granted, None, ""
+        wish.attempts -= not counts
+        self._refused = None if active else wish
+        if self.state is State.REQUESTED:
+            self.state = State.ACTIVE if active else State.IDLE
+            self._out.add(CancelTimer(Timer.REQUEST))
+            if active:
+                self._out.add(StartTimer(Timer.PROGRESS, STUCK_S))
+        elif wish.unheard and active:
+            self.granted = wish  # what is running is what was asked for before
+            return True
+        elif not wish.items and not wish.must:
+            return True  # the server's own response has seen all that we wanted answered
+        self._again(wish)
+        return True
+
+    def doubt(self) -> None:
+        """An error that names no frame of ours, and that whatever we have asked for may have caused."""
+        if self.state is State.REQUESTED:
+            self._doubted = True
+            self._out.add(StartTimer(Timer.REQUEST, DOUBT_S))
+
+    # ------------------------------------------------------------ interruptions
+
+    def interrupt(self, *, server_cancels: bool) -> None:
+        """The caller took the word: all responses up to now are muted, and the running one is cancelled by somebody."""
+        for response_id in self._known:
+            self._remember(self._muted, response_id)
+        if self.state is not State.ACTIVE:
+            return
+        if not server_cancels:
+            self.cancel()
+            return
+        self.state = State.CANCELLING
+        self._out.add(CancelTimer(Timer.PROGRESS), StartTimer(Timer.CANCEL, CANCEL_S))
+
+    def cancel(self, *, mute: bool = True) -> None:
+        """Stop the running response; what still comes of it is not to be heard, if `mute`."""
+        if self.state not in (State.ACTIVE, State.CANCELLING):
+            return
+        if mute:
+            self._remember(self._muted, self.response_id)
+        self.state = State.CANCELLING
+        self._cancel_sent = True
+        if self.response_id:
+            self._out.add(Send(response_cancel(self._out.new_id("cancel"), self.response_id)))
+        self._out.add(CancelTimer(Timer.PROGRESS), StartTimer(Timer.CANCEL, CANCEL_S))
+
+    def is_muted(self, response_id: str) -> bool:
+        """Nothing of this response is to be played."""
+        return response_id in self._muted
+
+    def is_over(self, response_id: str) -> bool:
+        """It has ended, or was given up."""
+        return response_id in self._over
+
+    # ------------------------------------------------------------ watchdogs
+
+    def request_expired(self) -> None:
+        """No reaction to our create."""
+        if self.state is not State.REQUESTED or not self.granted:
+            return
+        wish, self.granted, self._request_id = self.granted, None, ""
+        self.state, wish.unheard = State.IDLE, True
+        if self._doubted:
+            wish.attempts -= 1
+            self._again(wish)
+            return
+        self._out.add(Note("response.create was not taken up", {"attempts": wish.attempts}))
+        if wish.attempts >= ATTEMPTS:
+            self._wishes.insert(0, wish)  # for the next line
+            self._out.add(EndSession("transient", "the server does not react to response.create"))
+        else:
+            self._again(wish)
+
+    def progress_checked(self, now: float) -> None:
+        """The response may be stuck: then it is cancelled."""
+        if self.state is not State.ACTIVE:
+            return
+        quiet = now - self._progress_at
+        if quiet < STUCK_S and self.response_id:
+            self._out.add(StartTimer(Timer.PROGRESS, max(STUCK_S - quiet, 0.1)))
+            return
+        self.stuck = self.response_id
+        self._out.add(Note("response does not end, cancelled", {"response": self.stuck}))
+        self.cancel(mute=False)  # nobody interrupts it: what it still says is heard, and remembered as such
+
+    def cancel_expired(self) -> str:
+        """A cancelled response is not over. Returns its id when it is given up, so to be treated as done; or ""."""
+        if self.state is not State.CANCELLING:
+            return ""
+        if not self._cancel_sent:
+            self.cancel()
+            return ""
+        lost = self.response_id
+        self._out.add(Note("cancelled response never ended, given up", {"response": lost}))
+        self._remember(self._over, lost)
+        self._remember(self._muted, lost)  # it is not to speak into the next one
+        self._idle()
+        return lost
+
+    # ------------------------------------------------------------ inside
+
+    def _begins_all_the_same(self) -> bool:
+        """A response for the request that was refused a moment ago: whoever tells both means one."""
+        if self.state is State.IDLE and not self.hold and self._wishes and self._wishes[0] is self._refused:
+            self.granted = self._wishes.pop(0)
+            return True
+        return False
+
+    def _again(self, wish: Wish) -> None:
+        if wish.attempts < ATTEMPTS:
+            self._wishes.insert(0, wish)
+            self.flush()
+        else:
+            self._out.add(Note("response.create was refused, given up", {"attempts": wish.attempts}))
+
+    def _idle(self) -> None:
+        self.state = State.IDLE
+        self.response_id = ""
+        self._out.add(CancelTimer(Timer.PROGRESS), CancelTimer(Timer.CANCEL), CancelTimer(Timer.REQUEST))
+
+    @staticmethod
+    def _remember(ids: dict[str, None], response_id: str) -> None:
+        ids[response_id] = None
+        while len(ids) > REMEMBERED:
+            del ids[next(iter(ids))]

@@ -1,0 +1,91 @@
+"""How the server listens at the moment: may it interrupt, may it answer by itself? [pure]
+
+Owns the turn detection that is in force. The agent's own settings hold, except:
+
+    while                                         interrupts   answers
+    -------------------------------------------   ----------   -------------------
+    the first words were not heard (`greeting`)   as set       we ask it to
+    the consent, or the greeting, is protected    no           we ask it to
+    last words are said, or the call is held      no           no
+    short speech is not to count (`min_speech`)   we do        we ask it to
+
+The last row: whoever vetoes an interruption must be the one who cancels, since the server would have done so already.
+And a server that answers by itself would answer the cough that did not interrupt: with most of a reply generated
+long before it is played, nothing is active that would keep it from doing so.
+"""
+
+from bridge.contract import SessionSpec
+from bridge.realtime.conversation.effects import Outbox, Send
+from bridge.realtime.protocol.client_events import session_change, session_repeat, session_update, turn_detection_update
+
+
+class Ears:
+    """See the module. `opening`, `protected` and `deaf` are set by their owners, who call `changed` then."""
+
+    def __init__(self, spec: SessionSpec, out: Outbox) -> None:
+        self._spec = spec
+        self._out = out
+        self.opening = bool(spec.greeting or spec.consent)
+        """The first words have not been heard."""
+        self.protected = bool(spec.consent or (spec.greeting and spec.protect_greeting))
+        self.deaf = False
+        self._told = self._wanted
+        self.server_interrupts = self._wanted[0]
+        """The server cancels by itself when the caller speaks."""
+        self._answers = True
+        """It answers by itself when it was asked to."""
+        self.revision = 0
+        """Of the set-up: a connection that was set up with an earlier one has missed a change."""
+
+    @property
+    def _ours(self) -> bool:
+        return self._spec.min_speech_ms > 0
+
+    @property
+    def server_answers(self) -> bool:
+        """The server begins a response by itself when the caller stops."""
+        return self._wanted[1] and self._answers
+
+    @property
+    def we_answer(self) -> bool:
+        """The caller is to be answered, and it is for us to ask."""
+        neglected = self._wanted[1] and not self._answers
+        return neglected or ((self._ours or self.opening) and self._spec.turn_detection.create_response)
+
+    @property
+    def _wanted(self) -> tuple[bool, bool]:
+        knobs = self._spec.turn_detection
+        interrupts = knobs.interrupt_response and not (self._ours or self.deaf or self.protected)
+        return interrupts, knobs.create_response and not (self._ours or self.deaf or self.opening)
+
+    def setup(self) -> bytes:
+        """The `session.update` with which each connection begins."""
+        self._told = self._wanted
+        return session_update(self._out.new_id("setup"), self._spec, *self._wanted)
+
+    def adopt(self, spec: SessionSpec) -> None:
+        """Another agent listens and speaks from now on, on the same connection."""
+        before, self._spec = self._spec, spec
+        self._sent(session_change(self._out.new_id("setup"), before, spec, *self._wanted))
+
+    def changed(self) -> None:
+        """Something was set: tell the server, if it makes a difference to it."""
+        if self._told == self._wanted:
+            return
+        self._sent(turn_detection_update(self._out.new_id("setup"), self._spec, *self._wanted))
+
+    def confirmed(self, *, interrupts: bool = True, answers: bool = True) -> None:
+        """What we sent last is in force. False: but for this, whether the server was asked for it or not."""
+        self.server_interrupts = self._wanted[0] and interrupts
+        self._answers = answers
+
+    def repeat(self) -> None:
+        """Ask for everything again that can still be changed."""
+        self._sent(session_repeat(self._out.new_id("setup"), self._spec, *self._wanted))
+
+    def _sent(self, frame: bytes) -> None:
+        self._told = self._wanted
+        self.revision += 1
+        if not self._wanted[0]:
+            self.server_interrupts = False
+        self._out.add(Send(frame))

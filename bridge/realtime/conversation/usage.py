@@ -1,0 +1,58 @@
+"""What the AI has counted: tokens, and milliseconds of transcribed sound. [pure]
+
+Owns the sums of a session, and tells the controller of each response and each transcription as it comes, with the
+provider and the model that did the work: they change when a fall-back takes over. Prices are the controller's.
+"""
+
+from collections.abc import Mapping
+
+from bridge.contract import Provider, SessionSpec, Used
+from bridge.realtime.conversation.effects import Emit, Outbox
+
+
+class Meter:
+    """See the module. `sums` are named as in `realtime.events`."""
+
+    def __init__(self, call: str, spec: SessionSpec, out: Outbox) -> None:
+        self._call = call
+        self._out = out
+        self.adopt(spec)
+        self.provider: Provider = spec.provider
+        self.sums: dict[str, int] = {}
+
+    def adopt(self, spec: SessionSpec) -> None:
+        """Who transcribes from now on."""
+        self._transcriber = spec.transcription.model if spec.transcription else ""
+
+    def response(self, usage: Mapping[str, int]) -> None:
+        """A response is over."""
+        self._add(usage)
+        if usage:
+            used = Used(
+                call=self._call,
+                provider=self.provider.name,
+                model=self.provider.model,
+                kind="response",
+                usage=dict(usage),
+            )
+            self._out.add(Emit(used))
+
+    def transcription(self, usage: Mapping[str, int]) -> None:
+        """The caller's words were written down; billed by tokens or by time."""
+        self._add(usage)
+        if not usage:
+            return
+        milliseconds = usage.get("transcription_ms")
+        used = Used(
+            call=self._call,
+            provider=self.provider.name,
+            model=self._transcriber,
+            kind="transcription",
+            usage={name: count for name, count in usage.items() if name != "transcription_ms"},
+            seconds=None if milliseconds is None else milliseconds / 1000,
+        )
+        self._out.add(Emit(used))
+
+    def _add(self, usage: Mapping[str, int]) -> None:
+        for name, count in usage.items():
+            self.sums[name] = self.sums.get(name, 0) + count

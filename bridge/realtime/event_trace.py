@@ -1,0 +1,63 @@
+"""What went over the line to the AI, by kind and time, for whoever looks for what went wrong. [pure]
+
+Owns the bound. Keeps no content: neither sound nor words nor what tools are given. What comes several times in a row
+is one entry with a count.
+"""
+
+import re
+from collections import deque
+from dataclasses import dataclass
+
+from bridge.contract.events import LineStep
+from bridge.realtime.protocol import server_events as events
+
+MOST = 300
+
+_TYPE = re.compile(rb'\{\s*"type"\s*:\s*"([a-z_.]{1,60})"')
+_CODE = re.compile(r"[a-z0-9_]{1,60}")
+
+
+@dataclass(slots=True)
+class _Kept:
+    at: float
+    kind: str
+    sent: bool
+    times: int = 1
+
+
+class Flight:
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._kept: deque[_Kept] = deque(maxlen=MOST)
+
+    def begin(self, at: float) -> None:
+        """Seconds on the clock by which the rest is told."""
+        self._began = at
+
+    def heard(self, event: events.Event, at: float) -> None:
+        kind = type(event).__name__
+        if isinstance(event, events.ServerError) and event.code and _CODE.fullmatch(event.code):
+            kind = f"{kind} {event.code}"
+        self._note(kind, False, at)
+
+    def sent(self, frame: bytes, at: float) -> None:
+        found = _TYPE.match(frame)
+        self._note(found[1].decode() if found else "?", True, at)
+
+    def note(self, kind: str, at: float) -> None:
+        """Of the line itself: up, down."""
+        self._note(kind, False, at)
+
+    def _note(self, kind: str, sent: bool, at: float) -> None:
+        last = self._kept[-1] if self._kept else None
+        if last is not None and last.kind == kind and last.sent == sent:
+            last.times += 1
+        else:
+            self._kept.append(_Kept(at, kind, sent))
+
+    @property
+    def steps(self) -> tuple[LineStep, ...]:
+        return tuple(
+            LineStep(at_ms=round(1000 * (it.at - self._began)), kind=it.kind, sent=it.sent, times=it.times)
+            for it in self._kept
+        )

@@ -1,0 +1,398 @@
+"""One call in a worker: where the media leg, the line to the AI and the conversation meet.
+
+Owns the life of one call: it is the `Sink` of the media leg and the `Face` of the line, carries out what the
+conversation decides, runs its timers, reads the clock for it, and closes everything. Nothing here waits for anything
+while audio is concerned: the tick takes a frame, the reader hands over an event, each effect is done at once.
+
+`run` is its only task. It returns after `close`, with no task, socket or timer left. While the line is down, what was
+received goes on being played and what the caller says is kept; the next connection is told the conversation as it was
+heard. When the AI is gone for good, or never comes, the leg goes on in silence until the controller has decided what
+becomes of the caller.
+
+Refuses to decide what is said (`conversation`), what is played (`playout`), how the AI is reached (`line`) and what
+becomes of the call (controller).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Literal
+
+import structlog
+
+from bridge import contract
+from bridge.common.limited_warnings import LimitedWarnings
+from bridge.contract.log_lines import line_of, settings
+from bridge.media.playout import Playout
+from bridge.media.repeated_digits import Keys
+from bridge.realtime.caller_audio import Upstream
+from bridge.realtime.conversation import effects as signals, handoff as cast
+from bridge.realtime.conversation.core import Conversation
+from bridge.realtime.conversation.history import Memory
+from bridge.realtime.event_trace import Flight
+from bridge.realtime.leg_counts import Leg, LegCounts
+from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol.errors import ProviderError
+from bridge.realtime.timers import Timers
+from bridge.realtime.transport.client import Opener, ProxySetting, RealtimeClient, open_client
+from bridge.realtime.transport.reconnecting import Line, Opening
+from bridge.realtime.transport.retry import PACE, Pace
+
+LEG_CLOSE_S = 0.5
+"""How long the media leg may take to confirm that it is closed."""
+
+_SETUP = b'{"type": "session.update"'
+
+_log = structlog.get_logger()
+
+
+class Session:
+    """See the module. `emit` gets every event of the call in order, `Ended` last when `run` returns. If `run` raises
+    there was none: whoever owns the task says it."""
+
+    def __init__(
+        self,
+        spec: contract.SessionSpec,
+        call: str,
+        emit: Callable[[contract.CallEvent], None],
+        *,
+        proxy: ProxySetting = True,
+        pace: Pace = PACE,
+        clock: Callable[[], float] = monotonic,
+        opener: Opener = open_client,
+    ) -> None:
+        self.call = call
+        self._spec = spec
+        self._emit = emit
+        self._clock = clock
+        self._log = _log.bind(call=call)
+        self._warnings = LimitedWarnings(self._log)
+        self._playout = Playout()
+        self._conversation = Conversation(call, spec, self._playout)
+        turns = self._conversation.turns
+        self._upstream = Upstream(self._conversation.orders, turns.appended, turns.caller_sound, self._flow_changed)
+        self._uplink, self._gap = self._upstream.uplink, self._upstream.gap
+        self._keys = Keys()
+        self._memory = Memory()
+        self._flight = Flight()
+        self._line = Line(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
+        self._set_up = 0
+        """The revision of the set-up with which the last connection was opened."""
+        self._unsent: list[bytes] = []
+        """Changes of the session's set-up while the line was down."""
+        self._ai: asyncio.Task[None] | None = None
+        self._leg: Leg | None = None
+        self._leg_gone = asyncio.Event()
+        self._timers = Timers(lambda timer, subject: self._feed(signals.TimerFired(timer, subject)))
+        self._greet, self._greet_due = signals.Greet(), False
+        self._failed = False
+        self._to_caller = LegCounts()
+        """Frames over legs that are gone."""
+        self._reconnects = 0
+        self._reason: str | None = None
+        self._closing = asyncio.Event()
+        self._crash: Exception | None = None
+        self._told_end = False
+
+    def __repr__(self) -> str:
+        leg = "leg" if self._leg else "no leg"
+        return f"<Session {self.call} [{leg}, {self._line!r}, {self._conversation!r}]>"
+
+    @property
+    def _client(self) -> RealtimeClient | None:
+        """The present connection, if the line is up."""
+        return self._upstream.client
+
+    # ------------------------------------------------------------ life
+
+    async def run(self) -> None:
+        """Carry the call until `close`. Raises what was wrong with our own code; the call is closed then too."""
+        self._flight.begin(self._clock())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._ai = tasks.create_task(self._converse(), name=f"realtime-{self.call}")
+                await self._closing.wait()
+                self._ai.cancel()
+            if self._leg is not None:
+                await self._leg_closed()
+        finally:
+            self._shut("the session's task ended")
+            self._warnings.close()
+        if self._crash is not None:
+            raise self._crash
+        ended = contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters())
+        self._tell(ended.model_copy(update={"line": self._flight.steps}))
+
+    def remember(self, turns: Sequence[contract.Remembered]) -> None:
+        """Before `run`: the call was another worker's, and this is what was said in it."""
+        self._greet = signals.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
+        self._memory.restore(turns)
+
+    def greet(self) -> None:
+        """The caller listens: open the ears and say the greeting, now or as soon as there is an AI session."""
+        if self._client is None:
+            self._greet_due = True
+            return
+        if not self._uplink.started:
+            self._upstream.start(self._clock())
+            self._feed(self._greet)
+
+    def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
+        """The result of a `ToolCalled`."""
+        self._log.info("tool answered", tool_call=tool_call, ok=ok)
+        self._feed(signals.ToolAnswered(tool_call, output, respond))
+
+    def order(self, order: contract.Order) -> None:
+        """What the controller wants of the agent."""
+        if isinstance(order, contract.Rejoined):
+            self._keys.rejoined()
+            return
+        if cast.is_so(order, self._spec):
+            return
+        self._log.info("ordered", order=order.type)
+        self._feed(order)
+        if isinstance(order, contract.Switch):
+            before, self._spec = self._spec, order.spec
+            if cast.needs_new_line(before, order.spec):
+                self._line.move((order.spec.provider, *order.spec.fallbacks))
+
+    def close(self, reason: str) -> None:
+        """End the call. The first reason counts."""
+        if self._reason is None:
+            self._reason = reason
+            self._shut(reason)
+
+    def _shut(self, reason: str) -> None:
+        """Everything that can be ended at once. `run` waits for the rest."""
+        if self._crash is None:
+            self._feed(signals.Closing())
+        self._timers.clear()
+        if self._leg is not None:
+            self._leg.close(reason)
+        self._closing.set()
+
+    async def _leg_closed(self) -> None:
+        try:
+            async with asyncio.timeout(LEG_CLOSE_S):
+                await self._leg_gone.wait()
+        except TimeoutError:
+            self._log.warning("media leg does not confirm its end")
+
+    # ------------------------------------------------------------ the AI's side: the line and its Face
+
+    async def _converse(self) -> None:
+        error = await self._line.run()
+        self._fail(error.kind, str(error))
+
+    @property
+    def at_rest(self) -> bool:
+        """Another connection may take over unnoticed."""
+        return self._conversation.at_rest and self._uplink.started
+
+    def setup(self) -> bytes:
+        """The `session.update` with which each connection begins."""
+        self._set_up = self._conversation.ears.revision
+        return self._conversation.ears.setup()
+
+    def line_up(self, client: RealtimeClient, opening: Opening) -> None:
+        """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
+        self._log.info("session configured", provider=opening.provider.name, **settings(client.updated))
+        self._flight.note("line up", self._clock())
+        missed = self._gap.end()
+        self._memory.lost()
+        self._upstream.client = client
+        if self._set_up != self._conversation.ears.revision:
+            client.send(self.setup())  # something was changed while the connection waited for its moment
+        for frame in (*self._memory.replay(dropped=not (opening.first or opening.planned)), *self._unsent):
+            client.send(frame)
+        self._unsent.clear()
+        if opening.first:
+            model = client.updated.model or opening.provider.model
+            ready = contract.Ready(
+                call=self.call, model=model, session=client.updated.session_id, took_ms=opening.gap_ms
+            )
+            self._tell(ready)
+        else:
+            self._reconnected(opening)
+        self._feed(signals.LineBack(opening.provider, client.updated, opening.refused))
+        self._upstream.catch_up(client, missed)
+        if self._greet_due:
+            self.greet()
+
+    def line_event(self, event: events.Event) -> None:
+        """Something came in."""
+        silent = self._playout.idle
+        self._memory.heard(event)
+        self._flight.heard(event, self._clock())
+        if isinstance(event, events.SpeechStopped):
+            self._gap.turn_over(self._clock())
+        self._feed(event)
+        if silent and not self._playout.idle and self._leg is not None:
+            self._leg.hasten()
+
+    def line_down(self, error: ProviderError) -> None:
+        """What was received goes on being played, and what the caller says is kept."""
+        self._upstream.client = None
+        self._flight.note("line down", self._clock())
+        self._memory.lost()
+        self._gap.begin(self._clock())
+        self._feed(signals.LineLost())
+
+    def _reconnected(self, opening: Opening) -> None:
+        self._reconnects += not opening.planned
+        event = contract.Reconnected(
+            call=self.call,
+            provider=opening.provider.name,
+            attempts=opening.attempts,
+            gap_ms=opening.gap_ms,
+            reason=opening.reason,
+            planned=opening.planned,
+        )
+        self._tell(event)
+
+    def _fail(self, kind: Literal["config", "account", "transient"], message: str) -> None:
+        """There is no AI any more. The leg stays, silent, until the controller says what to do."""
+        if self._failed or self._closing.is_set():
+            return
+        self._failed = True
+        self._gap.end()
+        self._feed(signals.Closing())
+        self._tell(contract.Failed(call=self.call, kind=kind, message=message))
+
+    # ------------------------------------------------------------ the caller's side: the Sink
+
+    def media_connected(self, leg: Leg) -> None:
+        self._leg = leg
+        self._tell(contract.MediaConnected(call=self.call))
+        if self._closing.is_set():
+            leg.close(self._reason or "the call is over")
+
+    def media_format(self, rate: int, frame_bytes: int) -> None:
+        self._tell(contract.MediaFormat(call=self.call, rate=rate, frame_bytes=frame_bytes))
+
+    def caller_audio(self, pcm: bytes) -> None:
+        """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
+        self._keys.sound()
+        self._upstream.caller_audio(pcm, self._clock())
+
+    def _flow_changed(self, flowing: bool) -> None:
+        self._tell(contract.CallerAudio(call=self.call, flowing=flowing))
+
+    def caller_digit(self, digit: str) -> None:
+        if self._keys.again(digit):
+            return
+        unheard = self._conversation.orders.caller_muted
+        if self._uplink.started and not self._conversation.closed and not unheard:
+            self._feed(signals.Digit(digit))
+        elif not unheard or digit in self._spec.digit_actions:
+            self._tell(contract.DigitPressed(call=self.call, digit=digit))
+
+    def media_gone(self, reason: str) -> None:
+        self._to_caller = self._to_caller.plus(self._leg)
+        self._leg = None
+        self._leg_gone.set()
+        self._tell(contract.MediaGone(call=self.call, reason=reason))
+
+    def next_frame(self) -> bytes | None:
+        """The tick: 960 bytes of the agent, or None for silence. Gaps of the caller are filled here as well."""
+        playout, conversation = self._playout, self._conversation
+        frame = playout.pop()
+        if frame is not None and playout.idle:
+            self._feed(signals.Drained())
+        if conversation.watching:
+            self._feed(signals.Ticked())
+        now = self._clock()
+        self._upstream.fill(now)
+        if frame is None:
+            self._gap.await_ai(conversation.responses.backing_off, now)
+            return self._gap.comfort(now) if self._uplink.started else None
+        return None if conversation.orders.agent_muted else frame
+
+    @property
+    def consented(self) -> bool:
+        """The caller has heard what has to be said to somebody who is recorded."""
+        return self._conversation.greeting.consented
+
+    def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
+        """Who speaks at this moment: the caller as the server hears it, the agent as the caller does."""
+        sides: tuple[tuple[Literal["caller", "agent"], bool], ...] = (
+            ("caller", self._conversation.turns.speaking),
+            ("agent", not self._playout.idle),
+        )
+        return tuple(side for side, speaks in sides if speaks)
+
+    def saying(self) -> str:
+        """The agent's present words, as far as they were heard."""
+        return self._conversation.utterances.saying()
+
+    # ------------------------------------------------------------ what the conversation wants
+
+    def _feed(self, what: events.Event | signals.Input) -> None:
+        """The entry of everything that happens. A fault of ours ends this call and no other, whoever called."""
+        try:
+            for effect in self._conversation.handle(what, self._clock()):
+                self._do(effect)
+        except Exception as error:  # the top of what happens in a call: `run` logs it and ends this call
+            if self._crash is None:
+                self._crash = error
+                self._shut("fault in the worker")
+
+    def _do(self, effect: signals.Effect) -> None:
+        match effect:
+            case signals.Send(frame):
+                self._send(frame)
+            case signals.Emit(event):
+                self._tell(event)
+                if isinstance(event, contract.Said):
+                    self._write(self._memory.said(event))
+            case signals.StartTimer(timer, seconds, subject):
+                self._timers.start(timer, seconds, subject)
+            case signals.CancelTimer(timer, subject):
+                self._timers.cancel(timer, subject)
+            case signals.Note(text, fields):
+                self._warnings.warning(text, **fields)
+            case signals.EndSession(kind, message, again):
+                self._upstream.client = None
+                self._line.fail(kind, message, again=again)
+
+    def _send(self, frame: bytes) -> None:
+        told = self._memory.sent(frame)
+        self._flight.sent(frame, self._clock())
+        if self._client is None and frame.startswith(_SETUP):
+            self._unsent.append(frame)
+        self._write(told)
+
+    def _write(self, frames: list[bytes]) -> None:
+        for frame in frames:
+            if self._client is not None:
+                self._client.send(frame)
+
+    def _tell(self, event: contract.CallEvent) -> None:
+        if self._told_end:
+            return
+        self._told_end = isinstance(event, contract.Ended)
+        text, fields = line_of(event)
+        write = self._log.warning if isinstance(event, contract.Failed) else self._log.debug
+        if isinstance(event, contract.Reconnected):
+            write = self._warnings.warning
+        write(text, **fields)  # the controller logs the same, from the event
+        self._emit(event)
+
+    def _counters(self) -> contract.Counters:
+        conversation = self._conversation
+        to_caller = self._to_caller.plus(self._leg)
+        return contract.Counters(
+            frames_in=self._upstream.frames,
+            late_frames=self._uplink.late_frames,
+            dropped_frames=self._line.dropped_frames,
+            frames_out=to_caller.sent,
+            speech_frames_out=self._playout.counters.frames,
+            late_frames_out=to_caller.late,
+            dropped_frames_out=to_caller.dropped,
+            barge_ins=conversation.interruptions.count,
+            false_barge_ins=conversation.doubts.false_barge_ins,
+            turns=conversation.turns.count,
+            reconnects=self._reconnects,
+            benign_errors=conversation.setbacks.benign_errors,
+            usage=conversation.meter.sums,
+        )

@@ -1,0 +1,163 @@
+"""The websocket itself: written to without waiting, and heard without a task in between.
+
+Owns what the library does well and with much ado for each frame. A frame of ours is one `write`. A message is handed
+over in the very callback in which it comes: an interruption takes effect before the next tick, and not a round of the
+event loop later. Whatever is not one whole message, or comes while nobody listens, goes the library's way, and all that
+follows it behind it, so that the order is kept.
+
+What comes at once is read in slices: between two of them the event loop goes round, and meanwhile nothing more is taken
+from the network. Connections that need many of them take turns (`read_queue`). Servers that send without end, or very
+many small frames, cost the worker's other calls nothing, however many they are.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from time import monotonic, perf_counter, thread_time
+from typing import Any, NoReturn
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+
+from bridge.realtime.protocol.server_events import Event, SessionCreated
+from bridge.realtime.transport.masking import Masking
+from bridge.realtime.transport.read_queue import read_queue
+
+SLICE_S = 0.004
+SHORT_SLICE_S = 0.001
+"""The first one of a connection while others wait for their turns."""
+PIECE = 1024
+"""Bytes between two looks at the clock: some ms of the smallest frames that there are."""
+MOST_EARLY = 64
+LAST_S = 0.01
+"""For what had come before the connection was lost. Of the core's time: what other programs take does not count."""
+
+_OPEN, _TEXT = State.OPEN, Opcode.TEXT
+_BEGINS = (Opcode.TEXT, Opcode.BINARY)
+_masking = Masking()
+
+
+class Connection(ClientConnection):
+    """A websocket that can be written to without a task, an await or a lock per frame.
+
+    `protocol` and `transport` are the library's sans-I/O core and asyncio's transport. The library's `send` waits for
+    the buffer to drain, which is exactly what fifty frames a second must not do. Whatever the core has to say (pings,
+    the end) the library writes at once, so that our frames fall in between.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.opened_at = monotonic()
+        """When it was made: a server counts a connection's time from here, however long it waited for its call."""
+        self.created: SessionCreated | None = None
+        """What the server said of the session before we asked for anything."""
+        self.early: deque[Event] = deque(maxlen=MOST_EARLY)
+        """What came while the session was being set up: the call hears of it as soon as it listens."""
+        self._hear: Callable[[bytes], None] | None = None
+        self._queued = 0
+        """Messages that have begun to come and are the library's."""
+        self._fault: Exception | None = None
+        self._unread = bytearray()
+        """Has come and waits for the next slice. Nothing is taken from the network meanwhile."""
+
+    @property
+    def backlog(self) -> int:
+        """Bytes written and not yet taken by the kernel."""
+        return self.transport.get_write_buffer_size()
+
+    def write_text(self, frame: bytes) -> bool:
+        """Hand one UTF-8 text frame to the transport. False: the connection is not open (any more)."""
+        transport = self.transport
+        if self.protocol.state is not _OPEN or transport.is_closing():
+            return False
+        transport.write(_masking.text_frame(frame))
+        return True
+
+    async def message(self) -> bytes:
+        """The next one, while nobody listens. Raises ConnectionClosed."""
+        data = await self.recv(decode=False)
+        self._queued -= 1
+        return data
+
+    async def listen(self, hear: Callable[[bytes], None]) -> NoReturn:
+        """Hand over each message, in order, until the connection ends: a ConnectionClosed. What `hear` raises ends it
+        too, and is raised here."""
+        self._hear = hear
+        try:
+            while True:
+                message = await self.message()
+                if self._fault is not None:
+                    break
+                hear(message)
+        except ConnectionClosed:
+            if self._fault is None:
+                raise
+        finally:
+            self._hear = None
+        raise self._fault
+
+    # ------------------------------------------------------------ what comes, in slices
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio's callback."""
+        waits = bool(self._unread)
+        self._unread += data
+        others = read_queue()
+        if not waits and self._read(SHORT_SLICE_S if others else SLICE_S):
+            if not self.transport.is_closing():
+                self.transport.pause_reading()
+            others.add(self._next_slice)
+
+    def eof_received(self) -> None:
+        """asyncio's callback."""
+        self._read_rest()
+        super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio's callback."""
+        self._read_rest()
+        super().connection_lost(exc)
+
+    def _next_slice(self) -> bool:
+        """Whether more waits."""
+        if self._read(SLICE_S):
+            return True
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+        return False
+
+    def _read(self, seconds: float, clock: Callable[[], float] = perf_counter) -> bool:
+        """For so long at most. Returns whether more waits."""
+        until = clock() + seconds
+        while self._unread:
+            piece = bytes(self._unread[:PIECE])
+            del self._unread[:PIECE]
+            super().data_received(piece)
+            if clock() >= until:
+                break
+        return bool(self._unread)
+
+    def _read_rest(self) -> None:
+        """What had come before the end, as far as it is soon read."""
+        self._read(LAST_S, thread_time)
+        self._unread.clear()
+
+    # ------------------------------------------------------------ messages
+
+    def process_event(self, event: Any) -> None:
+        """The library's hook for what has come."""
+        if isinstance(event, Frame):
+            if event.opcode is _TEXT and event.fin and self._hear is not None and not self._queued:
+                self._hand_over(bytes(event.data))
+                return
+            self._queued += event.opcode in _BEGINS
+        super().process_event(event)
+
+    def _hand_over(self, data: bytes) -> None:
+        assert self._hear is not None
+        try:
+            self._hear(data)
+        except Exception as fault:  # the top of this connection: its listener is told in its own task
+            self._fault, self._hear = fault, None
+            self.transport.abort()

@@ -1,0 +1,352 @@
+"""The worker's end of the control link: one websocket to the controller, made again for as long as the worker lives.
+
+Owns the connection, its back-off, the beats, and the outbox: what happens while the link is down is kept, in order, and
+told after the next `Hello`. Says when the link comes and goes.
+
+A link breaks before we notice, and what was written in between is lost. So an event counts as told only when a ping
+sent after it was answered; what was not confirmed is told again on the next link. An event can therefore arrive twice
+around a break (when only the answer got lost), which its number shows, but none is missing and none out of order.
+
+Refuses to act on commands: they go to `on_command` in the order in which they came. Conversations do not depend on
+this link; only call control does. An event that can't be sent, and a command that can't be read or carried out, is
+logged, counted and dropped; its call is told. Nothing of it closes the link or ends the worker.
+"""
+
+import asyncio
+import itertools
+import random
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import structlog
+from pydantic import ValidationError
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from bridge import contract
+from bridge.common.tls import towards
+from bridge.common.websocket_upgrade import Upgrade
+
+BEAT_SECONDS = 0.5
+OPEN_TIMEOUT = 3.0
+WELCOME_TIMEOUT = 5.0
+SEND_TIMEOUT = 5.0
+PING_SECONDS = 5.0
+FIRST_DELAY = 0.2
+LAST_DELAY = 2.0
+OUTBOX = 20_000
+"""Events kept while the controller is away: hours of a few calls, minutes of hundreds. Beyond it the oldest go."""
+SCENES_AT_ONCE = 100
+
+log = structlog.get_logger()
+
+
+class Listener(Protocol):
+    """Who acts on what the link brings. All of it synchronous."""
+
+    def on_command(self, command: contract.Command) -> None: ...
+    def on_unreadable(self, head: contract.Head) -> None:
+        """A command came that can't be read. `head` says what is known of it."""
+
+    def on_unsendable(self, call: str) -> None:
+        """An event that the controller needs for this call can't be sent. Must not emit from within."""
+
+    def on_up(self) -> None: ...
+    def on_down(self) -> None: ...
+
+
+class Refused(Exception):
+    """The controller does not want us, and will not in a moment either. The text says what to change."""
+
+
+def backoff() -> Iterator[float]:
+    """Seconds to wait before each new attempt, for ever; spread, so that workers do not come back in step."""
+    delay = FIRST_DELAY
+    while True:
+        yield delay * random.uniform(0.8, 1.2)
+        delay = min(delay * 2, LAST_DELAY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """An event of a call, as it is sent."""
+
+    call: str
+    frame: str
+
+
+class ControlLink:
+    """`hello(local)` gives the introduction, told the IP address from which we reached the controller; `load()` how we
+    are doing, `scenes()` what is heard in our calls, if somebody watches. `run()` is the link's one task."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        hello: Callable[[str], contract.Hello],
+        load: Callable[[], contract.Load],
+        listener: Listener,
+        scenes: Callable[[], contract.Scenes | None] = lambda: None,
+        ca_file: str | None = None,
+    ) -> None:
+        self._url = url
+        self._trust = towards(url, ca_file)
+        self._token = token
+        self._hello = hello
+        self._load = load
+        self._listener = listener
+        self._scenes = scenes
+        self._numbers = itertools.count(1)
+        self._outbox: deque[_Frame] = deque()
+        self._unconfirmed: deque[_Frame] = deque()
+        """Sent on the present link, in order, and not known to have arrived."""
+        self._sent_count = self._confirmed_count = 0
+        self._news = asyncio.Event()
+        self._all_told = asyncio.Event()
+        self._all_told.set()
+        self._dropped = 0
+        self._told_reason = ""
+        self._delays = backoff()
+        self.refused = 0
+        """Events and commands that were dropped because they can't be sent, read or carried out."""
+        self.up = False
+
+    def __repr__(self) -> str:
+        return f"<ControlLink [{'up' if self.up else 'down'}, {self.waiting} events wait]>"
+
+    @property
+    def waiting(self) -> int:
+        """Events that the controller may not have got yet."""
+        return len(self._outbox) + len(self._unconfirmed)
+
+    def emit(self, event: contract.CallEvent) -> None:
+        """Tell the controller, now or when it is back. In order; dropped only beyond `OUTBOX`, or where it can't be
+        sent, and never silently. Never raises."""
+        frame = self._frame(event)
+        if frame is None:
+            return
+        if len(self._outbox) >= OUTBOX:
+            lost = self._outbox.popleft()
+            self._dropped += 1
+            if self._dropped == 1:
+                log.error("controller away for too long: its oldest news are dropped", call=lost.call, kept=OUTBOX)
+        self._outbox.append(frame)
+        self._all_told.clear()
+        self._news.set()
+
+    def _frame(self, event: contract.CallEvent) -> "_Frame | None":
+        """Ready to be sent; None: it can't be. The last event of a call is always told."""
+        number = next(self._numbers)
+        try:
+            return _Frame(event.call, contract.encode_numbered(number, event))
+        except contract.Unsendable as fault:
+            self.refused += 1
+            log.error("event can't be sent and is dropped", call=event.call, event_type=event.type, reason=str(fault))
+        if isinstance(event, contract.Ended):
+            plain = contract.Ended(call=event.call, reason="its end can't be told in full")
+            return _Frame(event.call, contract.encode_numbered(number, plain))
+        if event.type in contract.NEEDED:
+            self._listener.on_unsendable(event.call)
+        return None
+
+    async def flush(self, seconds: float) -> bool:
+        """Wait until the controller has everything; False: not within `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._all_told.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        while True:
+            delay: float | None = None
+            try:
+                await self._attempt()
+            except Refused as refusal:
+                delay = LAST_DELAY
+                self._tell_down(str(refusal))
+            except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as fault:
+                self._tell_down(f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__)
+            except Exception as fault:  # the top of one connection: conversations go on while it is made again
+                log.exception("control link failed: an error of ours; it is made again")
+                self._tell_down(type(fault).__name__)
+            await asyncio.sleep(next(self._delays) if delay is None else delay)
+
+    # ------------------------------------------------------------ one connection
+
+    async def _attempt(self) -> None:
+        """From connect to the end of the link, which is always an exception."""
+        try:
+            socket = await Upgrade(
+                self._url,
+                additional_headers={"Authorization": f"Bearer {self._token}"},
+                open_timeout=OPEN_TIMEOUT,
+                ping_interval=PING_SECONDS,
+                ping_timeout=PING_SECONDS,
+                close_timeout=1,
+                max_size=contract.MAX_COMMAND_BYTES,
+                max_queue=None,  # commands are few, and pings must be answered however busy we are
+                compression=None,
+                ssl=self._trust,
+                proxy=None,  # the link is ours; a proxy meant for the internet has no business here
+            )
+        except InvalidStatus as answer:
+            raise _refusal(answer, self._url) from answer
+        async with socket:
+            await self._introduce(socket)
+            self._tell_up()
+            try:
+                await self._converse(socket)
+            finally:
+                self.up = False
+                self._tell_again()
+                self._listener.on_down()
+
+    async def _introduce(self, socket: ClientConnection) -> None:
+        local = str(socket.local_address[0])
+        async with asyncio.timeout(WELCOME_TIMEOUT):
+            await socket.send(contract.encode(self._hello(local)))
+            try:
+                welcome = contract.decode_command(await socket.recv())
+            except ValidationError as fault:
+                raise Refused("the controller's welcome is not understood: run the same release everywhere") from fault
+            except ConnectionClosed as closed:
+                if closed.rcvd is None or closed.rcvd.code != 1008:
+                    raise
+                raise Refused(f"the controller refuses this worker: {closed.rcvd.reason}") from closed
+        if not isinstance(welcome, contract.Welcome) or welcome.version != contract.VERSION:
+            raise Refused("the controller speaks another version: run the same release everywhere")
+        self._listener.on_command(welcome)
+
+    async def _converse(self, socket: ClientConnection) -> None:
+        fault: Exception | None = None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(socket), name="link reader")
+                tasks.create_task(self._speak(socket), name="link writer")
+        except* (ConnectionClosed, TimeoutError, Refused) as faults:
+            fault = faults.exceptions[0]
+        if fault is not None:
+            raise fault
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        while True:
+            frame = await socket.recv()
+            head = contract.head_of(frame)
+            try:
+                command = contract.decode_command(frame)
+            except ValidationError as fault:
+                # Only where and what: the values may be a caller's words or a key.
+                wrong = [(error["type"], error["loc"]) for error in fault.errors(include_input=False)][:5]
+                log.error("command can't be read and is dropped", call=head.call, command=head.type, wrong=wrong)
+                self._act(head, partial(self._listener.on_unreadable, head))
+                self.refused += 1
+            else:
+                self._act(head, partial(self._listener.on_command, command))
+
+    def _act(self, head: contract.Head, act: Callable[[], None]) -> None:
+        """A fault of ours at one command costs that command."""
+        try:
+            act()
+        except Exception:  # the top of this command
+            self.refused += 1
+            log.exception("command failed: an error of ours", call=head.call, command=head.type)
+
+    async def _speak(self, socket: ClientConnection) -> None:
+        """Everything that is sent goes through here: what waits first, a beat twice a second."""
+        loop = asyncio.get_running_loop()
+        beat_at = loop.time()
+        while True:
+            self._news.clear()
+            if self._outbox:
+                await self._tell_some(socket, beat_at)
+            if loop.time() >= beat_at:
+                await _send(socket, contract.encode(contract.Beat(load=self._load())))
+                await self._show(socket)
+                beat_at = loop.time() + BEAT_SECONDS
+                continue
+            try:
+                async with asyncio.timeout_at(beat_at):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def _show(self, socket: ClientConnection) -> None:
+        """What is heard in our calls, if somebody watches; many calls in several frames."""
+        told = self._scenes()
+        scenes = told.scenes if told is not None else ()
+        for start in range(0, len(scenes), SCENES_AT_ONCE):
+            await _send(socket, contract.encode(contract.Scenes(scenes=scenes[start : start + SCENES_AT_ONCE])))
+
+    async def _tell_some(self, socket: ClientConnection, until: float) -> None:
+        """What waits, but no longer than to the next beat; then the ping that confirms it."""
+        loop = asyncio.get_running_loop()
+        while self._outbox and loop.time() < until:
+            told = self._outbox.popleft()
+            self._unconfirmed.append(told)
+            self._sent_count += 1
+            await _send(socket, told.frame)
+            await asyncio.sleep(0)  # a full outbox is half a second of work, and the sound can't wait for it
+        mark = self._sent_count
+        async with asyncio.timeout(SEND_TIMEOUT):
+            pong = await socket.ping()
+        asyncio.ensure_future(pong).add_done_callback(lambda answer: self._confirm(answer, mark))
+        if self._outbox:
+            self._news.set()
+
+    def _confirm(self, answer: asyncio.Future[float], mark: int) -> None:
+        """The ping after the `mark`th event was answered, or its link is over."""
+        if answer.cancelled() or answer.exception() is not None:
+            return
+        while self._confirmed_count < mark and self._unconfirmed:
+            self._unconfirmed.popleft()
+            self._confirmed_count += 1
+        if not self.waiting:
+            self._all_told.set()
+
+    def _tell_again(self) -> None:
+        """The link is over: what was not confirmed goes back to the front of what waits."""
+        self._outbox.extendleft(reversed(self._unconfirmed))
+        self._unconfirmed.clear()
+        self._sent_count = self._confirmed_count
+
+    # ------------------------------------------------------------ telling
+
+    def _tell_up(self) -> None:
+        log.info("control link up", kept_events=len(self._outbox), dropped_events=self._dropped)
+        self._dropped = 0
+        self._told_reason = ""
+        self._delays = backoff()
+        self.up = True
+        self._listener.on_up()
+
+    def _tell_down(self, reason: str) -> None:
+        """Each new reason once: the attempts go on, the log need not."""
+        tell = log.debug if reason == self._told_reason else log.warning
+        tell("control link down, trying again", reason=reason)
+        self._told_reason = reason
+
+
+def _refusal(answer: InvalidStatus, url: str) -> Exception:
+    status = answer.response.status_code
+    if status in (401, 403):
+        return Refused(f"the controller refuses our token ({status}): set {contract.TOKEN_ENV} to this worker's token")
+    if status == 429:
+        return Refused(
+            "the controller has seen too many wrong tokens from this address (429), and waits before the next"
+        )
+    if status == 404:
+        return Refused(f"no control link at this address (404): the path is {contract.LINK_PATH}")
+    return answer
+
+
+async def _send(socket: ClientConnection, frame: str) -> None:
+    """Raises TimeoutError when the controller does not read, ConnectionClosed when it is gone."""
+    async with asyncio.timeout(SEND_TIMEOUT):
+        await socket.send(frame)

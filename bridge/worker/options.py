@@ -1,0 +1,101 @@
+"""The command line of a bridge worker, checked."""
+
+import argparse
+import os
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from bridge import contract
+from bridge.audiosocket.server import LOOPBACK
+from bridge.common.tls import in_clear
+
+PRIVATE = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+"""Who may connect unless told otherwise: AudioSocket has no password but a connection's media id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line."""
+
+    controller: str
+    listen: str
+    ports: tuple[int, ...]
+    advertise: str
+    allow: tuple[str, ...]
+    capacity: int
+    name: str
+    drain: float
+    quit_after: float | None
+    warm: int = 0
+    ca: str | None = None
+    realtime: bool = False
+    metrics: tuple[str, tuple[int, ...]] | None = None
+    """Address and ports of its own /metrics."""
+    insecure: bool = False
+
+
+def port_list(text: str) -> tuple[int, ...]:
+    """ "9092-9099", "9092" or "9092,9095"; 0 lets the system choose. Raises argparse.ArgumentTypeError."""
+    ports: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            ports += range(int(first), int(last if dash else first) + 1)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{part!r} is no port and no range of ports like 9092-9099") from None
+    if not ports or not all(0 <= port <= 65_535 for port in ports):
+        raise argparse.ArgumentTypeError(f"{text!r} holds no ports between 0 and 65535")
+    return tuple(ports)
+
+
+def metrics_place(text: str) -> tuple[str, tuple[int, ...]]:
+    """ "9192-9199" on loopback, "10.0.0.5:9192" or "[::1]:9192" elsewhere. Raises argparse.ArgumentTypeError."""
+    host, _, ports = text.rpartition(":")
+    try:
+        place = str(ip_address(host.strip("[]"))) if host else "127.0.0.1"
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{host!r} is no IP address") from None
+    return place, port_list(ports)
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """The command line as `Options`. Exits with status 2 and a usage message when it makes no sense."""
+    parser = argparse.ArgumentParser(
+        prog="voiceai bridge",
+        description="A bridge worker: carries the sound of calls between Asterisk (AudioSocket) and the AI.",
+        epilog=f"The link's token is read from the environment: {contract.TOKEN_ENV}.",
+    )
+    add = parser.add_argument
+    add("--controller", required=True, metavar="URL", help=f"ws://host:port{contract.LINK_PATH}, or wss://…")
+    add("--ca", metavar="FILE", help="for wss: whom to believe, an authority or the controller itself (the system's)")
+    add("--listen", default="127.0.0.1", metavar="IP", help="address for AudioSocket (default %(default)s)")
+    add("--ports", type=port_list, default="9092-9099", metavar="A-B", help="the first free one (default %(default)s)")
+    add("--advertise", default="auto", metavar="IP", help="where Asterisk connects to (default: as listened on)")
+    add("--allow", default=",".join(PRIVATE), metavar="CIDR,…", help="who may connect (default: private networks)")
+    add("--capacity", type=int, default=100, metavar="N", help="calls at once (default %(default)s)")
+    add("--name", default=f"{socket.gethostname()}-{os.getpid()}", help="how the controller calls it")
+    add("--drain", type=float, default=3.0, metavar="S", help="seconds for present calls at SIGTERM (%(default)g)")
+    add("--quit-after", type=float, metavar="S", help="end after so long without controller and calls (never)")
+    add("--warm", type=int, default=0, metavar="N", help="AI connections kept open for coming calls (%(default)s)")
+    add(
+        "--metrics", type=metrics_place, metavar="[IP:]A-B", help="serve /metrics there, on loopback unless IP is given"
+    )
+    add("--realtime", action="store_true", help="run before everything else that is not realtime (sched(7))")
+    add("--insecure", action="store_true", help="dial ws:// on another machine: token and keys go there in clear")
+    given = parser.parse_args(argv)
+    if in_clear(given.controller) and not given.insecure:
+        parser.error(
+            "--controller: ws:// to another machine sends the token, the AI's key and what is said in clear. "
+            "Use wss:// (api.tls in the controller's config), or --insecure in a network that nobody else is in"
+        )
+    given.allow = tuple(part.strip() for part in given.allow.split(","))
+    if not 1 <= given.capacity <= 100_000:
+        parser.error("--capacity must be from 1 to 100000")
+    if not re.fullmatch(contract.WORKER_NAME, given.name):
+        parser.error("--name: letters, digits and . _ : -, 100 at most, the first a letter or digit")
+    if given.warm < 0:
+        parser.error("--warm must not be negative")
+    return Options(**vars(given))

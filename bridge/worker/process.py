@@ -1,0 +1,319 @@
+"""A bridge worker: the process that carries the sound of calls.
+
+    python -m bridge.worker --controller ws://127.0.0.1:8080/link --listen 127.0.0.1 --ports 9092-9099
+
+Owns the process: arguments, signals, the order of start and end. It starts the clock and the AudioSocket server, then
+dials the controller and acts on its commands until SIGTERM or SIGINT; then it takes no new call, gives the present ones
+`--drain` seconds, closes what is left and goes. A second signal ends the waiting.
+
+Refuses a token on the command line, where everybody on the machine could read it: it is in VOICEAI_BRIDGE_TOKEN.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from ipaddress import ip_address
+from time import monotonic, thread_time
+from uuid import uuid4
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from bridge import contract
+from bridge.audiosocket.server import AudioSocketServer, CantListen
+from bridge.audiosocket.ticker import Ticker
+from bridge.common import logs as logs, systemd as notify
+from bridge.realtime.session import Session
+from bridge.realtime.transport.client import open_client
+from bridge.realtime.transport.pool import WarmLines
+from bridge.recording.disk import DiskThread
+from bridge.recording.recorder import Recordings
+from bridge.worker import scheduling as priority
+from bridge.worker.control_link import ControlLink
+from bridge.worker.metrics import Counts, Now
+from bridge.worker.metrics_server import Exposition
+from bridge.worker.options import (
+    Options as Options,
+    metrics_place as metrics_place,
+    parse as parse,
+    port_list as port_list,
+)
+from bridge.worker.process_stats import Meter
+from bridge.worker.sessions import SessionFactory, Sessions
+
+NOTICE_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
+ALONE_CHECK_SECONDS = 1.0
+STALE_SECONDS = 1.0
+
+if sys.platform == "win32":  # there is no uvloop, which takes an eighth less of the core
+    from asyncio import run
+else:
+    from uvloop import run
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """All of a worker but the process around it: tests run it in their own. `run` returns after `stop`."""
+
+    def __init__(self, options: Options, token: str, *, session_factory: SessionFactory | None = None) -> None:
+        self._options = options
+        self._ticker = Ticker()
+        self._server = AudioSocketServer(self._ticker, allow=options.allow)
+        self._boot = uuid4().hex
+        # The link tells what the sessions say, and the sessions act on what the link says.
+        self._disk = DiskThread()
+        self._recordings = Recordings(self._disk)
+        self._warm = WarmLines(options.warm)
+        factory = session_factory or partial(Session, opener=self._warm.open if options.warm else open_client)
+        self._sessions = Sessions(
+            self._server,
+            factory,
+            self._emit,
+            capacity=options.capacity,
+            recordings=self._recordings,
+            retire=self.retire,
+        )
+        self._link = ControlLink(
+            *(options.controller, token),
+            hello=self._hello,
+            load=self._load,
+            listener=self._sessions,
+            scenes=self._sessions.scenes,
+            ca_file=options.ca,
+        )
+        self._host, self._port = "", 0
+        self._drain_s = options.drain
+        self._stopping = asyncio.Event()
+        self._signalled = asyncio.Event()
+        self._now = asyncio.Event()
+        self._effort = thread_time(), monotonic()
+        self._meter = Meter()
+        self._told: contract.Load | None = None
+        self._counts: Counts | None = None
+
+    def __repr__(self) -> str:
+        return f"<Worker {self._options.name} [{self._sessions!r}, {self._link!r}, {self._server!r}]>"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where AudioSocket listens, once it does."""
+        return self._host, self._port
+
+    def stop(self) -> None:
+        """End in order; called a second time: without waiting for the present calls. The controller's wish before it
+        (`retire`) is no first time, but its longer patience ends."""
+        if self._signalled.is_set():
+            self._now.set()
+        self._signalled.set()
+        self._stopping.set()
+
+    def retire(self, seconds: float) -> None:
+        """As `stop`, at the controller's wish, with so many seconds for the present calls."""
+        if not self._stopping.is_set():
+            self._drain_s = seconds
+            self._stopping.set()
+
+    async def run(self) -> None:
+        """Raises OSError when there is nowhere to listen, and whatever broke the link's own code."""
+        async with self._exposed():
+            await self._carry()
+
+    # ------------------------------------------------------------ inside
+
+    @contextlib.asynccontextmanager
+    async def _exposed(self) -> AsyncIterator[None]:
+        """With its own /metrics, if it was asked for."""
+        options = self._options
+        if options.metrics is None:
+            yield
+            return
+        registry = CollectorRegistry()
+        self._counts = Counts(registry, options.name, self._now_at_scrape)
+        async with Exposition(registry, *options.metrics):
+            yield
+
+    def _now_at_scrape(self) -> Now:
+        """Without a controller nobody else asks for the load."""
+        told = self._told
+        if told is None or monotonic() - self._effort[1] > STALE_SECONDS:
+            told = self._load()
+        live = {"sessions": len(self._sessions), "legs": self._server.legs, "draining": self._stopping.is_set()}
+        return Now(told.model_copy(update=live), self._options.capacity, self._link.up, self._link.refused)
+
+    async def _carry(self) -> None:
+        self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
+        notify.tell("READY=1")
+        # Without calls it keeps time as well: else nobody knew that it can't before a caller heard it.
+        own = self._ticker.add(lambda: False, lambda fault: None)
+        link = asyncio.create_task(self._link.run(), name="control link")
+        waiting = [asyncio.create_task(self._stopping.wait(), name="stop"), link]
+        if self._options.warm:
+            waiting.append(asyncio.create_task(self._warm.run(), name="warm connections"))
+        if self._options.quit_after is not None:
+            waiting.append(asyncio.create_task(self._alone(self._options.quit_after), name="alone"))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await self._drain()
+            if not await self._link.flush(FLUSH_SECONDS if self._link.up else 0):
+                log.warning("the controller was not told everything")
+        finally:
+            own.remove()
+            for task in waiting:
+                task.cancel()
+            await self._server.close()
+            ends = await asyncio.gather(*waiting, return_exceptions=True)
+            self._recordings.close()
+            await asyncio.to_thread(self._disk.close, FLUSH_SECONDS)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+
+    async def _drain(self) -> None:
+        """As long as the controller wished (`retire`); from the first signal on `--drain` seconds at most; from the
+        second on no longer."""
+        patience = self._drain_s
+        for cut_short in (self._signalled, self._now):
+            if not cut_short.is_set() and await self._drained(patience, cut_short):
+                return
+            patience = min(patience, self._options.drain)
+        await self._sessions.drain(0)
+
+    async def _drained(self, seconds: float, cut_short: asyncio.Event) -> bool:
+        """Whether no call is left, which it is not if `cut_short` is set before."""
+        drain = asyncio.create_task(self._drain_politely(seconds), name="drain")
+        cut = asyncio.create_task(cut_short.wait(), name="drain cut short")
+        try:
+            await asyncio.wait({drain, cut}, return_when=asyncio.FIRST_COMPLETED)
+            return drain.done()
+        finally:
+            for task in (drain, cut):
+                task.cancel()
+            await asyncio.gather(drain, cut, return_exceptions=True)
+
+    async def _drain_politely(self, seconds: float) -> None:
+        """The controller learns with the next beat that this worker ends: calls on their way here are still taken."""
+        if self._link.up:
+            await asyncio.sleep(min(NOTICE_SECONDS, seconds / 10))
+        await self._sessions.drain(seconds)
+
+    async def _alone(self, seconds: float) -> None:
+        """Returns when the controller has been away and no call was left for so long: nobody needs this process."""
+        loop = asyncio.get_running_loop()
+        needed = loop.time()
+        while loop.time() - needed < seconds:
+            await asyncio.sleep(min(ALONE_CHECK_SECONDS, seconds))
+            if self._link.up or len(self._sessions):
+                needed = loop.time()
+        log.warning("no controller and no call: this worker ends", seconds=seconds)
+
+    def _emit(self, event: contract.CallEvent) -> None:
+        self._link.emit(event)
+        try:
+            if self._counts is not None:
+                self._counts.hear(event)
+        except Exception:  # the top of this event: what is counted must cost no call
+            log.exception("event not counted: an error of ours", call=event.call, event_type=event.type)
+
+    def _hello(self, local: str) -> contract.Hello:
+        options = self._options
+        return contract.Hello(
+            worker=options.name,
+            boot=self._boot,
+            pid=os.getpid(),
+            host=advertised(options.advertise, self._host, local),
+            port=self._port,
+            capacity=options.capacity,
+            calls=self._sessions.calls,
+        )
+
+    def _load(self) -> contract.Load:
+        lateness = self._ticker.read_lateness()
+        (cpu, at), self._effort = self._effort, (thread_time(), monotonic())
+        worked, lasted = self._effort[0] - cpu, self._effort[1] - at
+        taken = self._meter.read()
+        self._told = contract.Load(
+            sessions=len(self._sessions),
+            legs=self._server.legs,
+            lateness_p99_ms=round(lateness.p99_ms, 3),
+            lateness_max_ms=round(lateness.max_ms, 3),
+            busy=round(worked / lasted, 3) if lasted > 0 else 0.0,
+            draining=self._stopping.is_set(),
+            cpu_s=round(taken.cpu_s, 2),
+            memory=taken.memory,
+            files=taken.files,
+            tasks=taken.tasks,
+        )
+        return self._told
+
+
+def advertised(wanted: str, bound: str, local: str) -> str:
+    """Where Asterisk is told to connect. "auto": the address we listen on, or, when that is all of them, the one from
+    which we reach the controller."""
+    if wanted != "auto":
+        return wanted
+    return local if ip_address(bound).is_unspecified else bound
+
+
+# ---------------------------------------------------------------- the process
+
+
+def settle_memory() -> None:
+    """Modules and their classes, 50,000 objects, live for ever: a full collection walks them for 50 ms, which is more
+    than two frames of every call; frozen they cost nothing. What a call makes is freed by reference count, so that
+    the collector may come less often than every 700 allocations."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+async def serve(options: Options, token: str, *, session_factory: SessionFactory | None = None) -> None:
+    """Run a worker until a signal says otherwise."""
+    worker = Worker(options, token, session_factory=session_factory)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, worker.stop)
+        except NotImplementedError:  # Windows; the handler runs in the main thread, but not in the loop
+            with contextlib.suppress(ValueError):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(worker.stop))
+    settle_memory()
+    log.info("worker starts", worker=options.name, pid=os.getpid(), controller=options.controller)
+    watched = asyncio.create_task(notify.watchdog(), name="watchdog")
+    try:
+        await worker.run()
+    finally:
+        watched.cancel()
+        await asyncio.wait([watched])
+    log.info("worker ends", worker=options.name)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The process entry. Returns its exit status."""
+    options = parse(sys.argv[1:] if argv is None else argv)
+    logs.set_up()
+    token = os.environ.get(contract.TOKEN_ENV, "")
+    if not token:
+        log.error("the control link needs a token", set_this=contract.TOKEN_ENV)
+        return 2
+    if options.realtime and not priority.claim():
+        log.warning(
+            "no realtime priority: the system does not allow it, calls go on without",
+            worker=options.name,
+            fix="LimitRTPRIO=10 in its systemd unit, ulimits: {rtprio: 10} in compose.yaml",
+        )
+    try:
+        run(serve(options, token))
+    except CantListen as fault:
+        log.error("worker can't listen", listen=options.listen, fault=str(fault))
+        return 1
+    except OSError as fault:
+        log.error("worker can't go on", fault=str(fault))
+        return 1
+    return 0

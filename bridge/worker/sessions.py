@@ -1,0 +1,382 @@
+"""The calls that this worker carries: from `Prepare` to `Ended`.
+
+Owns one task per call and the promise that every prepared call gets exactly one `Ended`, last, whatever its session
+does; that of a recorded call waits for the file. A fault in one session is logged with its call and ends that call
+only. While the controller is away conversations go on; those that have lost their media leg, or never got one, are
+closed, because nobody else will.
+
+Refuses to know what a session does, and where events go: both are given to it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Literal, Protocol
+
+import structlog
+
+from bridge import contract
+from bridge.audiosocket.check import MediaCheck
+from bridge.audiosocket.server import AudioSocketServer, Sink
+from bridge.media.levels import Levels
+from bridge.recording.recorder import Recordings
+from bridge.recording.tap import Recorded
+
+ORPHAN_SECONDS = 30.0
+"""So long after the link broke, a call without a media leg will not get one."""
+SAYING = 1000
+"""Characters of the agent's present words that are shown to those who watch."""
+CLOSE_SECONDS = 2.0
+"""What a session may take to close before its task is cancelled."""
+
+STOPPING = "the worker stops"
+FAULT = "fault in the worker"
+UNREADABLE = "a command for this call could not be read"
+UNSENDABLE = "an event of this call could not be told to the controller"
+
+log = structlog.get_logger()
+
+
+class Session(Sink, Protocol):
+    """What is asked of a session. `run` is its one task and returns after `close`; the others return at once."""
+
+    async def run(self) -> None: ...
+    def remember(self, turns: Sequence[contract.Remembered]) -> None: ...
+    def greet(self) -> None: ...
+    def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
+    def order(self, order: contract.Order) -> None: ...
+    def close(self, reason: str) -> None: ...
+    @property
+    def consented(self) -> bool: ...
+    def speaking(self) -> tuple[Literal["caller", "agent"], ...]: ...
+    def saying(self) -> str: ...
+
+
+Emit = Callable[[contract.CallEvent], None]
+SessionFactory = Callable[[contract.SessionSpec, str, Emit], Session]
+
+
+class Media(Enum):
+    """Where the media leg of a call is."""
+
+    AWAITED = auto()
+    HERE = auto()
+    GONE = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Carried:
+    """One call of this worker."""
+
+    call: str
+    session: Session | None = None
+    sink: Sink | None = None
+    """What its media leg will talk to."""
+    task: asyncio.Task[None] | None = None
+    media: Media = Media.AWAITED
+    ended: bool = False
+    recorded: Recorded | None = None
+    end: contract.Ended | None = None
+    """What the session said last, kept back until the recording is complete."""
+    reason: str = "the session ended"
+    """For the `Ended` that is told on the session's behalf."""
+
+    def scene(self) -> contract.Scene | None:
+        """What is heard at this moment, once somebody watches and there is sound."""
+        if self.session is None or self.recorded is None or self.media is not Media.HERE:
+            return None
+        measured = self.recorded.levels = self.recorded.levels or Levels()
+        caller, agent = measured.read()
+        return contract.Scene(
+            call=self.call,
+            caller_dbfs=caller,
+            agent_dbfs=agent,
+            speaking=self.session.speaking(),
+            saying=self.session.saying()[-SAYING:],
+        )
+
+
+class Sessions:
+    """Acts on the controller's commands: it is the link's `Listener`. `emit` takes the events of all calls in order;
+    `retire` is the controller's wish that the worker ends within so many seconds."""
+
+    def __init__(
+        self,
+        server: AudioSocketServer,
+        factory: SessionFactory,
+        emit: Emit,
+        *,
+        capacity: int,
+        recordings: Recordings | None = None,
+        retire: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self._retire = retire
+        self._server = server
+        self._factory = factory
+        self._emit = emit
+        self._capacity = capacity
+        self._recordings = recordings
+        self._calls: dict[str, Carried] = {}
+        self._link_up = False
+        self._draining = False
+        self._orphans: asyncio.TimerHandle | None = None
+        self._watched_until: float | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __repr__(self) -> str:
+        return f"<Sessions [{len(self._calls)}/{self._capacity}]>"
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The calls whose `Ended` is not said yet."""
+        return tuple(carried.call for carried in self._calls.values() if not carried.ended)
+
+    async def wait_empty(self) -> None:
+        await self._empty.wait()
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new call, let the present ones end by themselves for `seconds`, then close them."""
+        self._draining = True
+        if self._calls:
+            log.info("worker drains", calls=len(self._calls), seconds=seconds)
+        if await self._empty_within(seconds):
+            return
+        for carried in list(self._calls.values()):
+            self._close(carried, STOPPING)
+        if await self._empty_within(CLOSE_SECONDS):
+            return
+        for carried in list(self._calls.values()):
+            self._cancel(carried, STOPPING)
+        await self._empty_within(CLOSE_SECONDS)
+
+    # ------------------------------------------------------------ the link's side
+
+    def on_command(self, command: contract.Command) -> None:
+        if isinstance(command, contract.Prepare):
+            self._prepare(command)
+            return
+        if isinstance(command, contract.Welcome):
+            if self._recordings is not None:
+                self._recordings.retention.keep(command.retention)
+            return
+        if isinstance(command, contract.Retire):
+            self._retire(command.seconds)
+            return
+        if isinstance(command, contract.Watch):
+            self._watched_until = asyncio.get_running_loop().time() + command.seconds
+            return
+        if isinstance(command, contract.CheckMedia):
+            self._check(command)
+            return
+        carried = self._calls.get(command.call)
+        if carried is None or carried.session is None:
+            # Ended in the same moment: its `Ended` is on its way.
+            log.info("command for a call that is not here", call=command.call, command=command.type)
+            return
+        try:
+            self._pass_on(carried, carried.session, command)
+        except Exception:  # the top of this command: a fault of one session ends one call
+            log.exception("session failed at a command", call=command.call, command=command.type)
+            self._cancel(carried, FAULT)
+
+    def on_unreadable(self, head: contract.Head) -> None:
+        """The controller believes that it was done. A call that can't do without it is ended."""
+        carried = self._calls.get(head.call)
+        if carried is not None and head.needed:
+            self._close(carried, UNREADABLE)
+        elif carried is None and head.call and head.type == "prepare":
+            self._refuse(head.call, "transient", UNREADABLE)
+
+    def on_unsendable(self, call: str) -> None:
+        if (carried := self._calls.get(call)) is not None:
+            # Not from within the session's own call to us.
+            asyncio.get_running_loop().call_soon(self._close, carried, UNSENDABLE)
+
+    def on_up(self) -> None:
+        self._link_up = True
+        if self._orphans is not None:
+            self._orphans.cancel()
+            self._orphans = None
+
+    def on_down(self) -> None:
+        self._link_up = False
+        self._orphans = asyncio.get_running_loop().call_later(ORPHAN_SECONDS, self._close_without, Media.AWAITED)
+        self._close_without(Media.GONE)
+
+    def scenes(self) -> contract.Scenes | None:
+        """Of all calls with sound; None: nobody watches."""
+        if self._watched_until is None:
+            return None
+        if asyncio.get_running_loop().time() < self._watched_until:
+            found = (self._scene(carried) for carried in self._calls.values())
+            return contract.Scenes(scenes=tuple(scene for scene in found if scene is not None))
+        self._watched_until = None
+        for carried in self._calls.values():
+            if carried.recorded is not None:
+                carried.recorded.levels = None
+        return None
+
+    # ------------------------------------------------------------ inside
+
+    @staticmethod
+    def _scene(carried: Carried) -> contract.Scene | None:
+        try:
+            return carried.scene()
+        except Exception:  # the top of this look: it costs what is shown of this call, and nothing else
+            log.exception("what is heard in a call can't be told", call=carried.call)
+            return None
+
+    def _pass_on(
+        self,
+        carried: Carried,
+        session: Session,
+        command: contract.ExpectMedia
+        | contract.Greet
+        | contract.AnswerTool
+        | contract.Order
+        | contract.Record
+        | contract.Close,
+    ) -> None:
+        match command:
+            case contract.ExpectMedia():
+                self._server.expect(command.media, command.call, carried.sink or session, command.seconds)
+            case contract.Greet():
+                session.greet()
+            case contract.AnswerTool():
+                session.answer_tool(command.tool_call, command.output, ok=command.ok, respond=command.respond)
+            case contract.Close():
+                self._server.forget(command.call)
+                session.close(command.reason)
+            case contract.Record():
+                if carried.recorded is not None:
+                    carried.recorded.order(command)
+            case _:
+                session.order(command)
+
+    def _prepare(self, command: contract.Prepare) -> None:
+        call = command.call
+        if call in self._calls:
+            log.error("call prepared twice", call=call)
+            self._emit(contract.Failed(call=call, kind="config", message="this call is already prepared here"))
+            return
+        if self._draining or len(self._calls) >= self._capacity:
+            message = STOPPING if self._draining else f"the worker carries {self._capacity} calls already"
+            self._refuse(call, "transient", message)
+            return
+        carried = Carried(call)
+        try:
+            session = self._factory(command.spec, call, lambda event: self._event(carried, event))
+            if command.memory:
+                session.remember(command.memory)
+            carried.sink = self._recorded(carried, session, command.spec.recording)
+        except Exception:  # the top of this command
+            log.exception("session can't be made", call=call)
+            self._refuse(call, "transient", FAULT)
+            return
+        carried.session = session
+        self._calls[call] = carried
+        self._empty.clear()
+        carried.task = asyncio.create_task(self._carry(carried, session), name=f"session {call}")
+
+    def _recorded(self, carried: Carried, session: Session, wanted: contract.Recording | None) -> Sink:
+        """What the media leg talks to."""
+        if self._recordings is None:
+            return session
+        carried.recorded = Recorded(
+            session, carried.call, self._recordings, wanted, self._emit, lambda: session.consented
+        )
+        return carried.recorded
+
+    def _check(self, command: contract.CheckMedia) -> None:
+        check = command.check
+        told = MediaCheck(lambda: self._emit(contract.MediaChecked(call=check)))
+        try:
+            self._server.expect(command.media, check, told, command.seconds)
+        except ValueError:  # the controller will miss the answer
+            log.error("a media id must be a UUID", check=check)
+
+    def _refuse(self, call: str, kind: Literal["config", "transient"], message: str) -> None:
+        log.warning("call refused", call=call, reason=message)
+        self._emit(contract.Failed(call=call, kind=kind, message=message))
+        self._emit(contract.Ended(call=call, reason=message))
+
+    async def _carry(self, carried: Carried, session: Session) -> None:
+        """The one task of a call. However it ends, nothing of the call is left and its `Ended` is said."""
+        try:
+            await session.run()
+        except Exception:  # the top of this task
+            log.exception("session failed", call=carried.call)
+            carried.reason = FAULT
+        finally:
+            self._server.forget(carried.call)
+            self._server.hang_up(carried.call, carried.reason)
+            try:
+                await self._complete(carried)
+            finally:
+                del self._calls[carried.call]
+                if not carried.ended:
+                    carried.ended = True
+                    self._emit(carried.end or contract.Ended(call=carried.call, reason=carried.reason))
+                if not self._calls:
+                    self._empty.set()
+
+    async def _complete(self, carried: Carried) -> None:
+        """The recordings, if there are any. Bounded: the disk gets `recording.CLOSE_SECONDS`."""
+        if carried.recorded is not None:
+            await carried.recorded.close()
+
+    def _event(self, carried: Carried, event: contract.CallEvent) -> None:
+        """Everything a session says. Nothing comes after `Ended`, which waits for the recording."""
+        if carried.ended or carried.end is not None:
+            if not isinstance(event, contract.MediaGone):
+                log.error("session spoke after its end", call=carried.call, said=event.type)
+            return
+        match event:
+            case contract.MediaConnected():
+                carried.media = Media.HERE
+            case contract.MediaGone():
+                carried.media = Media.GONE
+            case contract.Ended() if carried.recorded is not None:
+                carried.end = event
+                return
+            case contract.Ended():
+                carried.ended = True
+        self._emit(event)
+        if isinstance(event, contract.MediaGone) and not self._link_up:
+            # Not from within the session's own call to us.
+            asyncio.get_running_loop().call_soon(self._close_without, Media.GONE)
+
+    def _close_without(self, media: Media) -> None:
+        """Nobody else would end them: the controller is away."""
+        if self._link_up:
+            return
+        for carried in [each for each in self._calls.values() if each.media is media]:
+            self._close(carried, "no media leg, and the controller is away")
+
+    def _close(self, carried: Carried, reason: str) -> None:
+        self._server.forget(carried.call)
+        if carried.session is None:
+            return
+        try:
+            carried.session.close(reason)
+        except Exception:  # the top of this command
+            log.exception("session failed at its end", call=carried.call)
+            self._cancel(carried, FAULT)
+
+    def _cancel(self, carried: Carried, reason: str) -> None:
+        carried.reason = reason
+        if carried.task is not None:
+            carried.task.cancel()
+
+    async def _empty_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True

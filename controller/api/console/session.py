@@ -1,0 +1,117 @@
+"""The console's login: a token shown once, and from then on a session.
+
+Owns `/console/session`: POST with a token logs in, GET says who is logged in, what they may do and what there is to
+choose from in the console's forms, DELETE logs out: the session is over then, whoever has its cookie. Sessions are
+`api/sessions.py`'s, the cookie is `api/cookie.py`'s; that it opens the API is `api/access.py`'s doing. Wrong tokens
+count as guesses here as there.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import get_args
+
+import structlog
+from aiohttp import web
+from pydantic import Field
+
+from controller.api.auth import cookie
+from controller.api.auth.authenticator import Doorkeeper, User
+from controller.api.auth.sessions import hash_of
+from controller.api.models.calls import Answer
+from controller.api.operation import DEED
+from controller.api.problems import USER, Problem
+from controller.api.request_body import Body, read
+from controller.config import Config
+from controller.config.models.api import Scope
+
+log = structlog.get_logger()
+
+PATH = "/console/session"
+
+
+class LogIn(Body):
+    token: str = Field(min_length=1, max_length=1024)
+
+
+class Choices(Answer):
+    """Names of the config, for forms. The first one is what counts where nothing is chosen."""
+
+    agents: tuple[str, ...]
+    trunks: tuple[str, ...]
+    targets: tuple[str, ...]
+    """Of transfers."""
+    supervisors: tuple[str, ...]
+
+
+class SessionAnswer(Answer):
+    name: str
+    scopes: tuple[str, ...]
+    """All that the token may do, also what a scope brings along."""
+    choices: Choices
+
+
+def choices_of(config: Config) -> Choices:
+    def names(entries: Mapping[str, object]) -> Sequence[str]:
+        return tuple(entries)
+
+    return Choices(
+        agents=names(config.agents),
+        trunks=names(config.trunks),
+        targets=names(config.transfer.targets),
+        supervisors=names(config.supervisor.extensions),
+    )
+
+
+class SessionResources:
+    def __init__(self, doorkeeper: Doorkeeper, choices: Choices, longest: float = 43200.0) -> None:
+        """`longest`: seconds that a session may last."""
+        self._doorkeeper = doorkeeper
+        self._choices = choices
+        self._longest = longest
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post(PATH, self.log_in), web.get(PATH, self.show), web.delete(PATH, self.log_out)]
+
+    async def log_in(self, request: web.Request) -> web.Response:
+        """Only from the console's own page: nobody is to be logged in by another site, as somebody else. Whoever was
+        logged in there before is logged out."""
+        request[DEED] = "console_log_in", None
+        if not cookie.from_here(request):
+            raise Problem("forbidden", cookie.ELSEWHERE)
+        token = (await read(request, LogIn)).token
+        user = self._doorkeeper.known(token, request.remote)
+        request[USER] = user.name
+        sessions = self._doorkeeper.sessions
+        if (before := cookie.shown(request)) is not None:
+            sessions.close(hash_of(before))
+        id_ = sessions.open(user.credential, datetime.now(UTC))
+        await sessions.written()
+        log.info("logged in to the console", user=user.name, source=request.remote)
+        response = self._told(user)
+        cookie.give(response, request, id_, self._longest)
+        return response
+
+    async def show(self, request: web.Request) -> web.Response:
+        user = self._doorkeeper.user_of(request)
+        request[USER] = user.name
+        return self._told(user)
+
+    async def log_out(self, request: web.Request) -> web.Response:
+        """Of whoever asks. What is open of the session, such as streams, ends with it."""
+        if not cookie.from_here(request):
+            raise Problem("forbidden", cookie.ELSEWHERE)
+        sessions, shown = self._doorkeeper.sessions, cookie.shown(request)
+        closed = sessions.close(hash_of(shown)) if shown is not None else None
+        if closed is not None:
+            request[USER], request[DEED] = closed.credential[0], ("console_log_out", None)
+            await sessions.written()
+            log.info("logged out of the console", user=closed.credential[0], source=request.remote)
+        response = web.Response(status=HTTPStatus.NO_CONTENT)
+        cookie.take(response, request)
+        return response
+
+    def _told(self, user: User) -> web.Response:
+        scopes = tuple(scope for scope in get_args(Scope) if scope in user.scopes)
+        told = SessionAnswer(name=user.name, scopes=scopes, choices=self._choices)
+        return web.Response(text=told.model_dump_json(), content_type="application/json")

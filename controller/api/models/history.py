@@ -1,0 +1,172 @@
+"""What requests for calls of the past may ask, and what they are told."""
+
+from typing import Any
+
+from pydantic import Field
+
+from controller.api.models.calls import Answer, Moment, SpreadAnswer, TurnAnswer, UtteranceAnswer
+from controller.api.request_body import Body, Instant
+from controller.events.records import export
+from controller.events.records.history import Sought
+
+
+class HistoryFilter(Body):
+    since: Instant | None = None
+    """Calls that began then or later."""
+    until: Instant | None = None
+    """Calls that began earlier."""
+    direction: str | None = Field(None, max_length=16)
+    agent: str | None = Field(None, max_length=128)
+    trunk: str | None = Field(None, max_length=128)
+    outcome: str | None = Field(None, max_length=32)
+    number: str | None = Field(None, min_length=1, max_length=300)
+    """Of the caller or the callee, as it was written down."""
+    text: str | None = Field(None, min_length=1, max_length=200)
+    """Somebody said this."""
+
+    def sought(self) -> Sought:
+        return Sought(**{name: getattr(self, name) for name in HistoryFilter.model_fields})
+
+
+class HistoryQuery(HistoryFilter):
+    limit: int = Field(100, ge=1, le=1000)
+    before: int | None = Field(None, ge=1, le=2**53)
+    """The `next` of the page before this one."""
+
+
+class ExportQuery(HistoryFilter):
+    format: export.Format = "csv"
+    """json: one object a line; cdr: the columns of Asterisk's Master.csv."""
+
+
+class AttemptQuery(Body):
+    attempt: int | None = Field(None, ge=0, le=2**31 - 1)
+    """To call somebody, from 1; the latest one if not given."""
+
+
+class Forget(Body):
+    number: str = Field(min_length=1, max_length=300)
+    """Of the caller or the callee, as it was written down."""
+
+
+class Forgotten(Answer):
+    calls: int
+    recordings: int
+    """Files that were deleted."""
+    recordings_elsewhere: int
+    """Files that are not on this machine, or could not be deleted: see the log."""
+
+
+class PastCall(Answer):
+    """A call, as it was written down. Numbers are personal, and may be masked or missing (`records.numbers`)."""
+
+    number: int
+    id: str
+    attempt: int
+    """To call somebody, from 1; 0: nobody was dialled."""
+    url: str
+    direction: str
+    agent: str
+    trunk: str | None
+    caller: str | None
+    callee: str | None
+    started_at: Moment
+    answered_at: Moment | None
+    ended_at: Moment | None
+    """null: it goes on."""
+    outcome: str | None
+    """As in /v1/calls; `interrupted`: the controller was killed, and nobody saw the end."""
+    ended_by: str | None
+    cause: int | None
+    """Q.850, where Asterisk told it."""
+    sip_status: int | None
+    """By which a call that we placed was refused."""
+    detail: str | None
+    total_s: float | None
+    talked_s: float | None
+    turns: int
+    first_frame_ms: SpreadAnswer | None
+    """From the caller's end of speech to the agent's first sound."""
+    cost: float
+    """US dollars."""
+
+    @classmethod
+    def of(cls, row: Any) -> "PastCall":
+        return cls.model_validate(fields_of(row))
+
+
+class ToolUse(Answer):
+    at: Moment
+    tool: str
+    seconds: float | None
+    ok: bool | None
+
+
+class LegAnswer(Answer):
+    leg: str
+    kind: str
+    """transfer or participant."""
+    party: str | None
+    by: str | None
+    began_at: Moment
+    at: Moment
+    """Of its latest change."""
+    state: str
+    outcome: str | None
+
+
+class UsageAnswer(Answer):
+    at: Moment
+    provider: str
+    model: str
+    kind: str
+    tokens: dict[str, int]
+    seconds: float | None
+    cost: float
+
+
+class PastSound(Answer):
+    number: int
+    at: Moment
+    """When it was complete."""
+    seconds: float
+    url: str | None
+    """null: the file is not on the controller's machine (any more)."""
+
+
+class PastEvent(Answer):
+    at: Moment
+    type: str
+    data: dict[str, Any]
+    """As in docs/events.md, without what is personal."""
+
+
+class PastCallDetail(PastCall):
+    """A call with all that is kept of it. The transcript is personal."""
+
+    attempts: tuple[int, ...]
+    transcript: tuple[UtteranceAnswer, ...] | None
+    """null: the token lacks the scope `recordings`."""
+    turn_times: tuple[TurnAnswer, ...]
+    tools: tuple[ToolUse, ...]
+    legs: tuple[LegAnswer, ...]
+    usage: tuple[UsageAnswer, ...]
+    recordings: tuple[PastSound, ...]
+    events: tuple[PastEvent, ...]
+
+
+class HistoryPage(Answer):
+    calls: tuple[PastCall, ...]
+    next: int | None
+    """For the query's `before`: the page that follows; null on the last one."""
+
+
+def fields_of(row: Any) -> dict[str, Any]:
+    told = {name: getattr(row, name) for name in PastCall.model_fields if hasattr(row, name)}
+    p50, most = row.first_frame_p50_ms, row.first_frame_max_ms
+    return told | {
+        "id": row.call,
+        "url": f"/v1/history/{row.call}?attempt={row.attempt}",
+        "first_frame_ms": None if p50 is None else {"p50": round(p50), "max": round(most)},
+        "cost": round(row.cost, 6),
+    }

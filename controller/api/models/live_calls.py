@@ -1,0 +1,60 @@
+"""What requests about a live call may hold. [pure]"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from controller.api.request_body import Body, Name, Variables
+from controller.calls.machine.commands import DIGITS
+
+Words = Annotated[
+    str, StringConstraints(min_length=1, max_length=8192, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")
+]
+
+
+_SWITCHED = ("agent", "instructions", "variables")
+
+
+class MuteCall(Body):
+    side: Literal["caller", "agent"]
+    """Who is not heard by the other: `caller` by the agent, keys included, or `agent` by everybody."""
+
+
+class SendDigits(Body):
+    digits: str = Field(pattern=rf"^{DIGITS}$")
+    """0 to 9, A to D, * and #; `w` is a pause of half a second."""
+
+
+class Say(Body):
+    text: Words
+    """What the agent says now, or what it is to do."""
+    exact: bool = True
+    """Word for word; false: `text` is an instruction."""
+
+
+class SwitchAgent(Body):
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [name]} for name in _SWITCHED]})
+
+    agent: Name | None = None
+    """A name from `agents` in the config. At least one of the three is needed."""
+    instructions: Words | None = None
+    """Instead of the agent's own; taken as they are."""
+    variables: Variables = Field(default_factory=dict)
+    """Fill `{{name}}` in the agent's texts, besides those with which the call was placed."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.agent is None and self.instructions is None and not self.variables:
+            raise ValueError("one of agent, instructions and variables is needed")
+        return self
+
+
+class RecordCall(Body):
+    action: Literal["start", "pause", "resume", "stop"]
+    """A pause is silence in the file; after a stop the file is complete, and a start begins another one."""
+
+
+class AddParticipant(Body):
+    to: Name
+    """As for a transfer: a number or extension, `sip:user@host`, `extension@context`, or a name from
+    `transfer.targets` in the config."""

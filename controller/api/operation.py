@@ -1,0 +1,192 @@
+"""What can be asked of the API: each operation declared once, served and documented from that.
+
+Owns the way of a request that all operations share: who asks and whether they may, the query and the body as typed
+values, the answer as JSON. The OpenAPI document (`openapi.py`) is made from the same declarations, so that it cannot
+say anything else than what is served.
+
+To add an operation, declare an `Operation` in the file of its resource and join that in `server.operations_of`; its
+problems are names from `problems.TITLES`. It wants a method in `controller/api/client.py` and a command in
+`controller/cli_*.py`; tests ask it hostile things by themselves.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any, Literal, get_origin
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from controller.api.auth.authenticator import GRANTED, Doorkeeper, Lasts
+from controller.api.idempotency import Idempotency
+from controller.api.models.calls import Answer
+from controller.api.problems import USER, Problem, malformed
+from controller.api.request_body import Body, field_error, read
+from controller.config.models.api import Scope
+
+STREAM = "text/event-stream"
+
+DEED = web.RequestKey("deed", tuple[str, Body | None])
+"""The name of an operation that the audit log is told of, and its body or query once that was read."""
+OPERATION = web.RequestKey("operation", str)
+"""The name of whatever was asked for."""
+
+Method = Literal["GET", "POST", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, read. `body` and `query` are of the types that the operation declares, None without one."""
+
+    request: web.Request
+    body: Any = None
+    query: Any = None
+    id: str | None = None
+    """Of what it makes, if it was sent with a key and is `repeatable`; None: any."""
+
+    @property
+    def by(self) -> str:
+        """The name of the token; empty where none is needed."""
+        by: str = self.request.get(USER, "")
+        return by
+
+    def may(self, scope: Scope) -> bool:
+        """Besides what the operation needs."""
+        return scope in self.request.get(GRANTED, ())
+
+    def part(self, name: str) -> str:
+        """Of the path."""
+        return self.request.match_info[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer with headers of its own."""
+
+    answer: Answer
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: HTTPStatus | None = None
+    """If it is not the operation's."""
+
+
+Handle = Callable[[Asked], Awaitable[Answer | Told | web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`name` is the OpenAPI operationId and the name of the method in the Python client."""
+
+    name: str
+    method: Method
+    path: str
+    summary: str
+    handle: Handle
+    answer: type[Answer] | None = None
+    """None: there is nothing in it, or `handle` makes the whole response, of the kind `media`."""
+    scopes: tuple[Scope, ...] = ()
+    """All of them are needed. None: for everybody, without a token."""
+    body: type[Body] | None = None
+    query: type[Body] | None = None
+    status: HTTPStatus = HTTPStatus.OK
+    problems: tuple[str, ...] = ()
+    """Besides those that any request may meet."""
+    media: str = "application/json"
+    other_media: tuple[str, ...] = ()
+    """Other kinds of a response that `handle` makes, where the query says so."""
+    also: Mapping[HTTPStatus, type[Answer] | None] = field(default_factory=dict)
+    """Other good answers; None: without a body."""
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    """Optional ones, and what they are for."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer: name and what it says."""
+    audited: Literal["if it changes something", "with words", "always"] = "if it changes something"
+    """When a GET is written into the audit log; `with words`: for those who may have recordings."""
+    repeatable: bool = False
+    """With an `Idempotency-Key`: it may be done again if its first end is not known. Done twice with the same
+    `Asked.id` it is as good as done once."""
+    tag: str = "calls"
+
+
+def routes(
+    operations: Iterable[Operation], doorkeeper: Doorkeeper, keys: Idempotency | None = None
+) -> list[web.RouteDef]:
+    """A HEAD is answered where there is an answer to measure, not on a stream. Without `keys` there is no store."""
+    made = []
+    for each in operations:
+        head = {"allow_head": each.media != STREAM} if each.method == "GET" else {}
+        made.append(web.route(each.method, each.path, _served(each, doorkeeper, keys), **head))
+    return made
+
+
+def _served(
+    operation: Operation, doorkeeper: Doorkeeper, keys: Idempotency | None
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        if any("\0" in part for part in request.match_info.values()):
+            raise Problem("not-found")  # no name has it, and no store could look for it
+        query = _query(request, operation.query)
+        body = await read(request, operation.body) if operation.body is not None else None
+        if operation.method != "GET" or _discloses(operation, request):
+            request[DEED] = operation.name, body or query
+        asked = Asked(request, body, query)
+        if operation.method != "POST" or keys is None:
+            return await _answered(operation, asked)
+        do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
+        return await keys.once(request, asked.by, do, repeatable=operation.repeatable)
+
+    guarded = doorkeeper.let_in(operation.scopes, serve, _lasts(operation)) if operation.scopes else serve
+
+    async def noted(request: web.Request) -> web.StreamResponse:
+        if operation.method != "GET" or operation.audited == "always":
+            request[DEED] = operation.name, None  # also of those who may not
+        request[OPERATION] = operation.name
+        return await guarded(request)
+
+    return noted
+
+
+def _discloses(operation: Operation, request: web.Request) -> bool:
+    if operation.audited == "with words":
+        return "recordings" in request.get(GRANTED, ())
+    return operation.audited == "always"
+
+
+def _lasts(operation: Operation) -> Lasts:
+    if operation.media == STREAM:
+        return "stream"
+    return "download" if operation.method == "GET" and operation.answer is None else "moment"
+
+
+async def _answered(operation: Operation, asked: Asked) -> web.StreamResponse:
+    told = await operation.handle(asked)
+    if isinstance(told, web.StreamResponse):
+        return told
+    if isinstance(told, Answer):
+        told = Told(told)
+    text = told.answer.model_dump_json()
+    status = told.status or operation.status
+    return web.Response(text=text, status=status, headers=told.headers, content_type="application/json")
+
+
+def _query(request: web.Request, kind: type[Body] | None) -> Body | None:
+    """Raises Problem 400 for a parameter that is unknown, given twice or wrong."""
+    given = request.query
+    if any("\0" in value for value in given.values()):
+        raise malformed("The query has a NUL character.")
+    known = {} if kind is None else kind.model_fields
+    many = {name for name, each in known.items() if get_origin(each.annotation) is tuple}
+    if any(name not in many and len(given.getall(name)) > 1 for name in set(given)):
+        raise malformed("The query has a parameter twice.")
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        there_are = f"There are: {', '.join(known)}." if known else "There are none."
+        raise malformed(f"The query has an unknown parameter. {there_are}")
+    if kind is None:
+        return None
+    try:
+        values = {name: tuple(given.getall(name)) if name in many else given[name] for name in set(given)}
+        return kind.model_validate(values, strict=False)  # from text
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        wrong = [{"parameter": str(each["loc"][0]), "detail": field_error(each)} for each in details]
+        raise malformed("The query has a wrong parameter.", *wrong) from None

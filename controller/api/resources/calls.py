@@ -1,0 +1,149 @@
+"""The resources of calls: placed, listed, shown, ended, and whether any could be carried now.
+
+Owns paths, scopes and status codes. Decides nothing: parse, ask `view.Calls` or the queue's counter, answer.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Literal
+
+from aiohttp import hdrs
+from pydantic import Field
+
+from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, Health, Readiness
+from controller.api.operation import Asked, Operation, Told
+from controller.api.problems import malformed
+from controller.api.request_body import Body, Nothing, PlaceCall
+from controller.api.resources.call_pages import LONGEST_CURSOR, NotACursor, page_of
+from controller.calls.outbound.service import Ordering, Wish
+from controller.calls.reporting import view
+from controller.calls.reporting.view import Calls
+from controller.store.database import StoreError
+
+
+class CallQuery(Body):
+    state: Literal["active", "ended"] | None = None
+    """Only those."""
+    direction: Literal["inbound", "outbound"] | None = None
+    agent: str | None = Field(None, max_length=128)
+    trunk: str | None = Field(None, max_length=128)
+    limit: int = Field(100, ge=1, le=1000)
+    """Calls per page."""
+    before: str | None = Field(None, max_length=LONGEST_CURSOR)
+    """The `next` of the page before this one."""
+
+
+class Resources:
+    def __init__(self, calls: Calls, orders: Ordering, warnings: Callable[[], list[str]] = list) -> None:
+        self._calls = calls
+        self._orders = orders
+        self._warnings = warnings
+
+    def operations(self) -> tuple[Operation, ...]:
+        placed = {"status": HTTPStatus.ACCEPTED, "headers": {hdrs.LOCATION: "The call's URL."}}
+        return (
+            Operation("health", "GET", "/healthz", "Does the process live?", self.health, Health, tag="health"),
+            Operation(
+                *("readiness", "GET", "/readyz", "Could a call be carried now?", self.readiness, Readiness),
+                also={HTTPStatus.SERVICE_UNAVAILABLE: Readiness},
+                tag="health",
+            ),
+            Operation(
+                *("list_calls", "GET", "/v1/calls", "Calls, live ones first, then the newest", self.list, CallPage),
+                scopes=("read",),
+                query=CallQuery,
+            ),
+            Operation(
+                *("place_call", "POST", "/v1/calls", "Call somebody", self.place, CallAnswer),
+                scopes=("call",),
+                body=PlaceCall,
+                repeatable=True,
+                problems=(
+                    "not-allowed",
+                    "unknown-name",
+                    "wrong-moment",
+                    "at-limit",
+                    "not-ready",
+                    "store-away",
+                    "refused",
+                ),
+                **placed,  # type: ignore[arg-type]
+            ),
+            Operation(
+                *("show_call", "GET", "/v1/calls/{id}", "One call, with what was said", self.show, CallDetailAnswer),
+                scopes=("read",),
+                audited="with words",
+                problems=("unknown-call", "store-away"),
+            ),
+            Operation(
+                *("hang_up", "POST", "/v1/calls/{id}/hangup", "End a call, or cancel one that waits", self.hang_up),
+                answer=CallAnswer,
+                scopes=("control",),
+                body=Nothing,
+                status=HTTPStatus.ACCEPTED,
+                problems=("unknown-call", "wrong-state", "store-away"),
+                repeatable=True,
+            ),
+        )
+
+    async def health(self, _: Asked) -> Health:
+        """The process lives and its loop turns."""
+        return Health()
+
+    async def readiness(self, _: Asked) -> Told:
+        parts = dict(self._calls.ready())
+        ready = all(part is True for part in parts.values())
+        return Told(
+            Readiness(ready=ready, parts=parts, warnings=tuple(self._warnings())),
+            status=None if ready else HTTPStatus.SERVICE_UNAVAILABLE,
+        )
+
+    async def list(self, asked: Asked) -> CallPage:
+        """The cursor is a place in an order that stays (`call_pages`)."""
+        query: CallQuery = asked.query
+        calls = [call for call in self._calls.all() if _wanted(call, query)]
+        try:
+            page = page_of(calls, limit=query.limit, before=query.before, now=datetime.now(UTC))
+        except NotACursor as error:
+            raise malformed("The query has a wrong parameter.", {"parameter": "before", "detail": str(error)}) from None
+        return CallPage(calls=tuple(map(CallAnswer.of, page.calls)), next=page.next)
+
+    async def show(self, asked: Asked) -> CallDetailAnswer:
+        call = asked.part("id")
+        try:
+            found = self._calls.detail(call)
+        except view.UnknownCall:
+            found = view.CallDetail(await self._orders.find(call))
+        else:
+            with suppress(StoreError):  # what call control knows is worth an answer
+                found = replace(found, call=await self._orders.with_queue(found.call))
+        return CallDetailAnswer.of_detail(found, words=asked.may("recordings"))
+
+    async def place(self, asked: Asked) -> Told:
+        call = await self._orders.place(Wish(**dict(asked.body)), by=asked.by, call=asked.id)
+        return Told(CallAnswer.of(call), {hdrs.LOCATION: f"/v1/calls/{call.id}"})
+
+    async def hang_up(self, asked: Asked) -> CallAnswer:
+        """A call that waits in the queue is cancelled."""
+        call = asked.part("id")
+        try:
+            answer = self._calls.verbs.hang_up(call, by=asked.by)
+        except (view.UnknownCall, view.WrongState) as refusal:
+            try:
+                answer = await self._orders.cancel(call, by=asked.by)
+            except view.UnknownCall:
+                raise refusal from None
+        return CallAnswer.of(answer)
+
+
+def _wanted(call: view.CallView, query: CallQuery) -> bool:
+    state = "ended" if call.ended_at else "active"
+    return (
+        query.state in (None, state)
+        and query.direction in (None, call.direction)
+        and query.agent in (None, call.agent)
+        and query.trunk in (None, call.trunk)
+    )

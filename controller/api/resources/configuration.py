@@ -1,0 +1,54 @@
+"""GET /v1/config: the configuration in force, without anything that opens a door.
+
+Owns what is hidden besides the config's own secrets: what stands in a URL, in headers, and hashes of tokens.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from controller.api.models.calls import Answer
+from controller.api.operation import Asked, Operation
+from controller.config import Config
+
+STARS = "**********"
+
+_HIDDEN = frozenset({"headers", "token_sha256"})
+_USER = re.compile(r"(?<=://)[^/@\s]*(?=@)")
+_QUERY = re.compile(r"(?<=[?&])([^=&#\s]+)=[^&#\s]*")
+
+
+class ConfigAnswer(Answer):
+    config: dict[str, Any]
+    """As config.yaml, with what it has by default. Secrets are stars."""
+
+
+def shown(value: Any, name: str = "") -> Any:
+    """What may leave the process of a part of `Config.redacted()`."""
+    if name in _HIDDEN and value:
+        return dict.fromkeys(value, STARS) if isinstance(value, Mapping) else STARS
+    if isinstance(value, Mapping):
+        return {str(key): shown(each, str(key)) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(each) for each in value]
+    if isinstance(value, str) and "://" in value:
+        return _QUERY.sub(rf"\1={STARS}", _USER.sub(STARS, value))
+    return value
+
+
+class ConfigResources:
+    def __init__(self, config: Config) -> None:
+        self._told = ConfigAnswer(config=shown(config.redacted()))
+
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                *("show_config", "GET", "/v1/config", "The configuration in force, without secrets", self.show),
+                answer=ConfigAnswer,
+                scopes=("admin",),
+                tag="health",
+            ),
+        )
+
+    async def show(self, _: Asked) -> ConfigAnswer:
+        return self._told

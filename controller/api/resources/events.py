@@ -1,0 +1,300 @@
+"""Events over HTTP: streams for those who listen, and the dead letters of webhooks.
+
+Owns the wire format of Server-Sent Events (WHATWG HTML §9.2). A stream is a reader of the hub: it is written to as fast
+as its client takes it, and closed when it falls behind. Refuses to decide what is told: that is `controller/events`.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aiohttp import hdrs, web
+from pydantic import Field, StringConstraints
+
+from controller.api.models.calls import Answer, Moment
+from controller.api.operation import STREAM, Asked, Operation
+from controller.api.problems import Problem, malformed
+from controller.api.request_body import Body, Nothing
+from controller.calls.outbound.service import Ordering
+from controller.calls.reporting import view
+from controller.calls.reporting.view import Calls
+from controller.config.models.event_filters import Wanted, types_of
+from controller.events.factory import Notice
+from controller.events.pipeline import Events
+from controller.events.stream import Reader, TooManyReaders
+
+HEARTBEAT_SECONDS = 15.0
+"""A comment so often, that proxies and clients know the stream lives."""
+WRITE_SECONDS = 30.0
+"""A client that takes nothing for so long is let go."""
+RETRY_MS = 2000
+PIECE = 50
+"""Events that are written at once to who reads on from an old place; calls go on between two pieces."""
+LONGEST_ID = 100
+
+STREAM_HEADERS = {
+    hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8",
+    "X-Accel-Buffering": "no",  # nginx would keep events back until it has a bufferful
+}
+
+
+Form = Callable[[Notice], bytes]
+"""What a reader may see of it, as JSON."""
+
+Named = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class Replay(Body):
+    """Which dead letters are sent again: all of them, or those of a receiver, a call, or both."""
+
+    receiver: Named | None = None
+    call: Named | None = None
+
+
+class StreamQuery(Body):
+    type: tuple[str, ...] = ()
+    """Only events of this type; `call.*` is all that begin so. May be given more than once."""
+
+
+class LetterQuery(Body):
+    receiver: Named | None = None
+    call: Named | None = None
+    after: int = Field(0, ge=0, le=2**53)
+    """The `next` of the page before this one."""
+    limit: int = Field(100, ge=1, le=1000)
+
+
+class LetterAnswer(Answer):
+    """A message that its receiver did not take, however often it was sent."""
+
+    number: int
+    event: str
+    type: str
+    call: str
+    receiver: str
+    accepted_at: Moment
+    dead_at: Moment
+    attempts: int
+    reason: str
+
+
+class LetterPage(Answer):
+    dead_letters: tuple[LetterAnswer, ...]
+    next: int | None
+
+
+class Replayed(Answer):
+    replayed: int
+
+
+class EventResources:
+    def __init__(self, events: Events, calls: Calls, orders: Ordering) -> None:
+        self._events = events
+        self._calls = calls
+        self._orders = orders
+
+    def operations(self) -> tuple[Operation, ...]:
+        return (*self._streams(), *self._letters())
+
+    def _streams(self) -> tuple[Operation, ...]:
+        read_on = {"Last-Event-ID": "The id of the last event that was received: the stream goes on behind it."}
+        stream: dict[str, Any] = {
+            "scopes": ("read",),
+            "query": StreamQuery,
+            "media": STREAM,
+            "audited": "with words",
+            "request_headers": read_on,
+            "tag": "events",
+        }
+        return (
+            Operation(
+                *("stream_events", "GET", "/v1/events", "What happens in all calls, as it happens", self.all),
+                problems=("too-many-streams",),
+                **stream,
+            ),
+            Operation(
+                *("stream_call_events", "GET", "/v1/calls/{id}/events", "What happens in one call, until it ends"),
+                self.of_call,
+                problems=("unknown-call", "too-many-streams", "store-away"),
+                also={HTTPStatus.NO_CONTENT: None},
+                **stream,
+            ),
+        )
+
+    def _letters(self) -> tuple[Operation, ...]:
+        path, one = "/v1/webhooks/dead-letters", "/v1/webhooks/dead-letters/{number:[0-9]{1,18}}"
+        away = ("store-away",)
+        return (
+            Operation(
+                *("list_dead_letters", "GET", path, "Messages that no receiver took", self.dead_letters, LetterPage),
+                *(("read",), None, LetterQuery),
+                problems=away,
+                tag="webhooks",
+            ),
+            Operation(
+                *("replay_dead_letters", "POST", f"{path}/replay", "Send them again", self.replay, Replayed),
+                *(("admin",), Replay, None, HTTPStatus.ACCEPTED, away),
+                repeatable=True,
+                tag="webhooks",
+            ),
+            Operation(
+                *("replay_dead_letter", "POST", f"{one}/replay", "Send one again", self.replay_one, Replayed),
+                *(("admin",), Nothing, None, HTTPStatus.ACCEPTED, ("unknown-dead-letter", "not-found", *away)),
+                repeatable=True,
+                tag="webhooks",
+            ),
+            Operation(
+                *("discard_dead_letter", "DELETE", one, "Forget one", self.discard, None),
+                *(("admin",), None, None, HTTPStatus.NO_CONTENT, ("unknown-dead-letter", "not-found", *away)),
+                tag="webhooks",
+            ),
+        )
+
+    # ------------------------------------------------------------ streams
+
+    async def all(self, asked: Asked) -> web.StreamResponse:
+        """What happens in all calls, from now on or from where the client left off."""
+        return await self._stream(asked, None, _types(asked.query))
+
+    async def of_call(self, asked: Asked) -> web.StreamResponse:
+        """What has happened in one call and what happens until its end, with which the stream ends. 204: there is
+        nothing more to come, which keeps browsers from asking again."""
+        call, types = asked.part("id"), _types(asked.query)
+        if not self._events.hub.knows(call) and (await self._find(call)).ended_at is not None:
+            return web.Response(status=HTTPStatus.NO_CONTENT)
+        return await self._stream(asked, call, types)
+
+    async def _find(self, call: str) -> view.CallView:
+        """Raises UnknownCall."""
+        try:
+            return await self._orders.with_queue(self._calls.get(call))
+        except view.UnknownCall:
+            return await self._orders.find(call)
+
+    async def _stream(self, asked: Asked, call: str | None, types: frozenset[str]) -> web.StreamResponse:
+        """Of a call everything is read, so that its end is seen whatever types are wanted."""
+        request, form = asked.request, _full if asked.may("recordings") else _wordless
+        last_id = request.headers.get("Last-Event-ID") or None
+        wanted = Wanted(types) if call is None else Wanted(call=call)
+        response = web.StreamResponse(headers=STREAM_HEADERS)
+        try:
+            with self._events.hub.reader(wanted, last_id) as reader:
+                if last_id and call is not None and not reader.gap and self._events.hub.over(call):
+                    if not any(each.type in types for each in reader.missed):
+                        return web.Response(status=HTTPStatus.NO_CONTENT)
+                await response.prepare(request)
+                await _open(response, reader, last_id or "")
+                if not await self._missed(response, reader, types, form, ends=call is not None):
+                    await _tell(response, reader, types, form, ends=call is not None)
+                await response.write_eof()
+        except TooManyReaders:
+            headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
+            raise Problem("too-many-streams", headers=headers) from None
+        except (TimeoutError, ConnectionError):  # the client is gone, or as good as
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    async def _missed(
+        self, response: web.StreamResponse, reader: Reader, types: frozenset[str], form: Form, *, ends: bool
+    ) -> bool:
+        """What happened before. Many may ask for all that is kept, again and again: one piece for one of them in each
+        round of the event loop. True: that was all, the call is over."""
+        missed, turn = reader.missed, self._events.hub.turn
+        for start in range(0, len(missed), PIECE):
+            async with turn:
+                piece = missed[start : start + PIECE]
+                text = b"".join(_line(notice, form) for notice in piece if notice.type in types)
+                await asyncio.sleep(0)
+            if text:
+                await _write(response, text)
+            if ends and any(notice.final for notice in piece):
+                return True
+        return False
+
+    # ------------------------------------------------------------ dead letters
+
+    async def dead_letters(self, asked: Asked) -> LetterPage:
+        """By number; `after` is the `next` of the page before."""
+        query: LetterQuery = asked.query
+        which = {"receiver": query.receiver, "call": query.call}
+        found = await self._events.outbox.dead_letters(**which, after=query.after, most=query.limit)
+        more = found[-1].number if len(found) == query.limit else None
+        return LetterPage(dead_letters=tuple(map(LetterAnswer.model_validate, found)), next=more)
+
+    async def replay(self, asked: Asked) -> Replayed:
+        return await self._replayed(receiver=asked.body.receiver, call=asked.body.call)
+
+    async def replay_one(self, asked: Asked) -> Replayed:
+        return await self._replayed(number=int(asked.part("number")))
+
+    async def _replayed(self, **which: Any) -> Replayed:
+        count = await self._events.outbox.replay(datetime.now(UTC), **which)
+        if "number" in which and not count:
+            raise Problem("unknown-dead-letter")
+        self._events.replayed()
+        return Replayed(replayed=count)
+
+    async def discard(self, asked: Asked) -> web.Response:
+        if not await self._events.outbox.discard(number=int(asked.part("number"))):
+            raise Problem("unknown-dead-letter")
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+async def _open(response: web.StreamResponse, reader: Reader, last_id: str) -> None:
+    opening = f"retry: {RETRY_MS}\n\n".encode()
+    if reader.gap:
+        oldest = reader.missed[0].event.id if reader.missed else None
+        opening += _special("gap", {"asked": last_id[:LONGEST_ID], "oldest": oldest})
+    await _write(response, opening)
+
+
+async def _tell(response: web.StreamResponse, reader: Reader, types: frozenset[str], form: Form, *, ends: bool) -> None:
+    """Until the call has ended (if it is the stream's end), the client falls behind or goes, or the process stops."""
+    while True:
+        news: Sequence[Notice] = await reader.read(HEARTBEAT_SECONDS)
+        for notice in news:
+            if notice.type in types:
+                await _write(response, _line(notice, form))
+        if ends and any(notice.final for notice in news):
+            return
+        if not news and reader.closed:
+            if reader.overflowed:
+                await _write(response, _special("overflow", {}))
+            return
+        if not news:
+            await _write(response, b": still here\n\n")
+
+
+def _line(notice: Notice, form: Form) -> bytes:
+    """None of its parts can hold a line end: JSON escapes it."""
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (notice.event.id.encode(), notice.type.encode(), form(notice))
+
+
+def _full(notice: Notice) -> bytes:
+    return notice.full
+
+
+def _wordless(notice: Notice) -> bytes:
+    return notice.wordless
+
+
+def _special(name: str, data: dict[str, Any]) -> bytes:
+    """Has no id: it is no place to read on from."""
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+async def _write(response: web.StreamResponse, frame: bytes) -> None:
+    async with asyncio.timeout(WRITE_SECONDS):
+        await response.write(frame)
+
+
+def _types(query: StreamQuery) -> frozenset[str]:
+    """Raises Problem 400."""
+    try:
+        return types_of(query.type)
+    except ValueError as error:
+        raise malformed(f"`type`: {error}.", {"parameter": "type", "detail": str(error)}) from None

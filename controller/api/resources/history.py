@@ -1,0 +1,251 @@
+"""The resources of the past: calls that are over, their sound, exports, and forgetting.
+
+Owns what of a record is shown. A recording is read from this machine's disk, and only out of a folder that the config
+names: a path comes from the store, never from a request.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import hdrs, web
+
+from controller.api.auth.authenticator import lacking
+from controller.api.models.calls import TurnAnswer, utterances
+from controller.api.models.history import (
+    AttemptQuery,
+    ExportQuery,
+    Forget,
+    Forgotten,
+    HistoryFilter,
+    HistoryPage,
+    HistoryQuery,
+    LegAnswer,
+    PastCall,
+    PastCallDetail,
+    PastEvent,
+    PastSound,
+    ToolUse,
+    UsageAnswer,
+    fields_of,
+)
+from controller.api.operation import Asked, Operation
+from controller.api.problems import Problem
+from controller.config import Config
+from controller.config.models.records import Records
+from controller.events.records import export
+from controller.events.records.history import History, Kept, Sought, TooManySearches
+from controller.events.records.redaction import names_of
+from controller.events.records.repository import Shelf
+
+log = structlog.get_logger()
+
+_KINDS = {".wav": "audio/wav", ".ogg": "audio/ogg"}
+_MEDIA: dict[export.Format, str] = {"csv": "text/csv", "json": "application/x-ndjson", "cdr": "text/csv"}
+WRITE_SECONDS = 30.0
+
+
+def shown(rows: Iterable[Any]) -> Iterator[PastCall]:
+    """A row that is damaged is logged and left out: it hides no other call."""
+    for row in rows:
+        try:
+            yield PastCall.of(row)
+        except (TypeError, ValueError):  # pydantic's errors are of the latter
+            log.error("a call of the past can't be read in the store; it is left out", call=str(row.call))
+
+
+def sound_folders(config: Config) -> tuple[Path, ...]:
+    """Where the agents' recordings are."""
+    return tuple({Path(each.recording.path) for each in config.agents.values() if each.recording})
+
+
+LATER: dict[str, str] = {hdrs.RETRY_AFTER: "2"}
+
+
+class HistoryResources:
+    """`folders`: where recordings may be. `settings`: how numbers are written down. `catching_up`: whether calls that
+    are over wait for the store. `countries`: in which numbers of callers were read."""
+
+    def __init__(
+        self,
+        history: History,
+        shelf: Shelf,
+        folders: Collection[Path],
+        settings: Records,
+        catching_up: Callable[[], bool] = lambda: False,
+        countries: Collection[str | None] = (),
+    ) -> None:
+        self._countries = countries
+        self._catching_up = catching_up
+        self._history = history
+        self._shelf = shelf
+        self._folders = folders
+        self._settings = settings
+
+    def operations(self) -> tuple[Operation, ...]:
+        common: dict[str, Any] = {"tag": "history", "scopes": ("read",)}
+        sound = "/v1/history/{id}/recordings/{number:[0-9]{1,4}}"
+        return (
+            Operation(
+                *("list_history", "GET", "/v1/history", "Calls of the past, newest first", self.list, HistoryPage),
+                **common | {"query": HistoryQuery, "problems": ("store-away",), "audited": "with words"},
+            ),
+            Operation(
+                *("export_history", "GET", "/v1/history/export", "Calls of the past as a file", self.export),
+                **common | {"query": ExportQuery, "problems": ("store-away", "too-many-streams"), "audited": "always"},
+                media="text/csv",
+                other_media=("application/x-ndjson",),
+            ),
+            Operation(
+                *("forget_caller", "POST", "/v1/history/forget", "Delete all that is kept of a number", self.forget),
+                **common
+                | {
+                    "scopes": ("admin",),
+                    "answer": Forgotten,
+                    "body": Forget,
+                    "problems": ("store-away",),
+                    "repeatable": True,
+                },
+            ),
+            Operation(
+                *("show_past_call", "GET", "/v1/history/{id}", "A call of the past", self.show, PastCallDetail),
+                **common | {"query": AttemptQuery, "problems": ("unknown-call", "store-away"), "audited": "with words"},
+            ),
+            Operation(
+                *("get_recording", "GET", sound, "The sound of a call", self.sound),
+                **common
+                | {"scopes": ("recordings",), "audited": "always"}
+                | {"query": AttemptQuery, "problems": ("unknown-call", "not-found", "store-away", "too-many-streams")}
+                | {"media": "audio/wav", "also": {HTTPStatus.PARTIAL_CONTENT: None}},
+            ),
+        )
+
+    async def list(self, asked: Asked) -> HistoryPage:
+        query: HistoryQuery = asked.query
+        try:
+            rows = await self._history.page(self._sought(asked), before=query.before, limit=query.limit)
+        except TooManySearches:
+            raise Problem("too-many-requests", "Many search in the past at this moment.", headers=LATER) from None
+        more = rows[-1].number if len(rows) == query.limit else None
+        return HistoryPage(calls=tuple(shown(rows)), next=more)
+
+    async def show(self, asked: Asked) -> PastCallDetail:
+        kept = await self._kept(asked)
+        parts = kept.parts
+        sounds = await asyncio.to_thread(self._sounds, kept)
+        return PastCallDetail.model_validate(
+            fields_of(kept.call)
+            | {
+                "attempts": tuple(kept.attempts),
+                "transcript": utterances(parts["call_words"]) if asked.may("recordings") else None,
+                "turn_times": tuple(map(TurnAnswer.model_validate, parts["call_turns"])),
+                "tools": tuple(map(ToolUse.model_validate, parts["call_tools"])),
+                "legs": tuple(map(LegAnswer.model_validate, parts["call_legs"])),
+                "usage": tuple(map(UsageAnswer.model_validate, parts["call_usage"])),
+                "recordings": sounds,
+                "events": tuple(map(PastEvent.model_validate, parts["call_events"])),
+            }
+        )
+
+    async def sound(self, asked: Asked) -> web.StreamResponse:
+        """Ranges are answered in part, so that a player can jump."""
+        kept, number = await self._kept(asked), int(asked.part("number"))
+        recordings = kept.parts["call_recordings"]
+        path = self._inside(recordings[number - 1].path) if 1 <= number <= len(recordings) else None
+        if path is None or not await asyncio.to_thread(path.is_file):
+            raise Problem("not-found", "The call has no such recording on this machine.")
+        kind = _KINDS.get(path.suffix, "application/octet-stream")
+        return web.FileResponse(path, headers={hdrs.CONTENT_TYPE: kind, hdrs.CACHE_CONTROL: "private, no-store"})
+
+    async def export(self, asked: Asked) -> web.StreamResponse:
+        """The first page is read before anything is said: a store that is away is a problem, not an empty file."""
+        query: ExportQuery = asked.query
+        rows = self._history.everything(self._sought(asked))
+        first = await anext(rows, None)
+        kind = f"{_MEDIA[query.format]}; charset=utf-8"
+        shown = f'attachment; filename="calls.{"ndjson" if query.format == "json" else "csv"}"'
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: kind, hdrs.CONTENT_DISPOSITION: shown})
+        await response.prepare(asked.request)
+        await _write(response, export.head(query.format))
+        if first is not None:
+            await _write(response, _line(first, query.format))
+        async for row in rows:
+            await _write(response, _line(row, query.format))
+        await response.write_eof()
+        return response
+
+    async def forget(self, asked: Asked) -> Forgotten:
+        """Calls that go on are not touched. Asterisk's own records and backups are not ours."""
+        if self._catching_up():
+            raise Problem("store-away", "Calls of the time when it was away are not in it yet. Ask again in a moment.")
+        number: str = asked.body.number
+        calls, paths = await self._shelf.forget_number(number, names_of(number, self._settings, self._countries))
+        deleted = await asyncio.to_thread(self._delete, paths)
+        log.info("the records of a number were deleted", calls=calls, recordings=deleted, by=asked.by)
+        return Forgotten(calls=calls, recordings=deleted, recordings_elsewhere=len(paths) - deleted)
+
+    # ------------------------------------------------------------ inside
+
+    def _sought(self, asked: Asked) -> Sought:
+        """Raises Problem 403 for who would learn by searching what was said."""
+        query: HistoryFilter = asked.query
+        sought = query.sought()
+        if sought.text is not None and not asked.may("recordings"):
+            raise lacking(("recordings",))
+        if sought.number is None:
+            return sought
+        return replace(sought, names=names_of(sought.number, self._settings, self._countries))
+
+    async def _kept(self, asked: Asked) -> Kept:
+        found = await self._history.find(asked.part("id"), asked.query.attempt)
+        if found is None:
+            raise Problem("unknown-call", "There is no record of such a call.")
+        return found
+
+    def _inside(self, path: str) -> Path | None:
+        """Where that really is, if it is in one of our folders."""
+        real = Path(path).resolve()
+        return real if any(real.is_relative_to(folder.resolve()) for folder in self._folders) else None
+
+    def _sounds(self, kept: Kept) -> tuple[PastSound, ...]:
+        found = []
+        for number, row in enumerate(kept.parts["call_recordings"], start=1):
+            path = self._inside(row.path)
+            url = f"/v1/history/{row.call}/recordings/{number}?attempt={row.attempt}"
+            there = url if path is not None and path.is_file() else None
+            found.append(PastSound(number=number, at=row.at, seconds=row.seconds, url=there))
+        return tuple(found)
+
+    def _delete(self, paths: Sequence[str]) -> int:
+        deleted = 0
+        for each in paths:
+            path = self._inside(each)
+            try:
+                if path is not None:
+                    path.unlink()
+                    deleted += 1
+                    continue
+                reason = "not in a folder of ours"
+            except OSError as error:
+                reason = error.strerror or "it can't be deleted"
+            log.warning("a recording was not deleted", path=each, reason=reason)
+        return deleted
+
+
+def _line(row: Any, form: export.Format) -> str:
+    """As with `shown`."""
+    try:
+        return export.line(row, form)
+    except (TypeError, ValueError, AttributeError, OverflowError):
+        log.error("a call of the past can't be read in the store; it is left out of the export", call=str(row.call))
+        return ""
+
+
+async def _write(response: web.StreamResponse, text: str) -> None:
+    if text:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await response.write(text.encode())

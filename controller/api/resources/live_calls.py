@@ -1,0 +1,168 @@
+"""The resources of a live call: what can be done to it while it goes on.
+
+Owns paths, scopes and status codes, as `resources` does. Decides nothing: parse, ask `Verbs`, answer with the call.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Generic, Literal, TypeVar
+
+from aiohttp import hdrs
+
+from controller.api.models.calls import CallAnswer, ParticipantAnswer
+from controller.api.models.live_calls import AddParticipant, MuteCall, RecordCall, Say, SendDigits, SwitchAgent
+from controller.api.models.transfers import DecideTransfer, SuperviseCall, TransferCall
+from controller.api.operation import Asked, Handle, Operation, Told
+from controller.api.request_body import Body, Nothing
+from controller.calls.outbound.service import Ordering
+from controller.calls.reporting import view
+from controller.calls.runtime.call_control import Verbs
+from controller.config.models.api import Scope
+
+B = TypeVar("B", bound=Body)
+
+_OF_LIVE = ("unknown-call", "wrong-state", "store-away")
+
+
+@dataclass(frozen=True, slots=True)
+class Verb(Generic[B]):
+    """`<method> /v1/calls/{id}/<path>` with a `body`; `ask` gets what was sent, the call's id, and who asks."""
+
+    name: str
+    path: str
+    summary: str
+    body: type[B]
+    ask: Callable[[Verbs, B, str, str], view.CallView]
+    problems: tuple[str, ...] = ()
+    method: Literal["POST", "DELETE"] = "POST"
+    scopes: tuple[Scope, ...] = ("control",)
+
+
+VERBS: tuple[Verb[Any], ...] = (
+    Verb("hold", "hold", "Music for the caller", Nothing, lambda verbs, _, call, by: verbs.hold(call, by=by)),
+    Verb("resume", "resume", "End a hold", Nothing, lambda verbs, _, call, by: verbs.resume(call, by=by)),
+    Verb(
+        *("mute", "mute", "One side is not heard by the other", MuteCall),
+        lambda verbs, sent, call, by: verbs.mute(call, side=sent.side, on=True, by=by),
+    ),
+    Verb(
+        *("unmute", "unmute", "It is heard again", MuteCall),
+        lambda verbs, sent, call, by: verbs.mute(call, side=sent.side, on=False, by=by),
+    ),
+    Verb(
+        *("send_digits", "dtmf", "Keys for the telephone at the other end", SendDigits),
+        lambda verbs, sent, call, by: verbs.send_digits(call, digits=sent.digits, by=by),
+    ),
+    Verb(
+        *("say", "say", "The agent says this, or does as it is told", Say),
+        lambda verbs, sent, call, by: verbs.say(call, text=sent.text, exact=sent.exact, by=by),
+    ),
+    Verb(
+        *("switch_agent", "agent", "Another agent, or other instructions", SwitchAgent),
+        lambda verbs, sent, call, by: verbs.switch(call, **dict(sent), by=by),
+        ("unknown-name",),
+    ),
+    Verb(
+        *("record", "recording", "Start, pause, resume or stop the recording", RecordCall),
+        lambda verbs, sent, call, by: verbs.record(call, action=sent.action, by=by),
+    ),
+    Verb(
+        *("transfer", "transfer", "Connect the caller with somebody else", TransferCall),
+        lambda verbs, sent, call, by: verbs.transfer(call, **dict(sent), by=by),
+        ("not-allowed",),
+        scopes=("control", "call"),
+    ),
+    Verb(
+        *("cancel_transfer", "transfer", "Call a transfer off: the caller is back with the agent", Nothing),
+        lambda verbs, _, call, by: verbs.cancel_transfer(call, by=by),
+        method="DELETE",
+    ),
+    Verb(
+        *("decide_transfer", "transfer/decision", "Does the target of an attended transfer take it?", DecideTransfer),
+        lambda verbs, sent, call, by: verbs.decide_transfer(call, accept=sent.accept, by=by),
+    ),
+    Verb(
+        *("supervise", "supervise", "Let a supervisor listen, whisper, or take over", SuperviseCall),
+        lambda verbs, sent, call, by: verbs.supervise(call, to=sent.to, mode=sent.mode, by=by),
+        ("not-allowed",),
+        scopes=("supervise", "call"),
+    ),
+    Verb(
+        *("leave", "supervise", "Let the supervisor go", Nothing),
+        lambda verbs, _, call, by: verbs.leave(call, by=by),
+        method="DELETE",
+        scopes=("supervise",),
+    ),
+)
+
+
+class LiveResources:
+    def __init__(self, calls: view.Calls, orders: Ordering) -> None:
+        self._calls = calls
+        self._orders = orders
+
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            *map(self._operation, VERBS),
+            Operation(
+                *("add_participant", "POST", "/v1/calls/{id}/participants", "Dial somebody into the call"),
+                self.add_participant,
+                ParticipantAnswer,
+                scopes=("control", "call"),
+                body=AddParticipant,
+                status=HTTPStatus.ACCEPTED,
+                problems=(*_OF_LIVE, "not-allowed"),
+                headers={hdrs.LOCATION: "The participant's URL."},
+            ),
+            Operation(
+                *("drop_participant", "DELETE", "/v1/calls/{id}/participants/{leg}", "Let a participant go"),
+                self.drop_participant,
+                ParticipantAnswer,
+                scopes=("control",),
+                body=Nothing,
+                status=HTTPStatus.ACCEPTED,
+                problems=(*_OF_LIVE, "unknown-participant"),
+            ),
+        )
+
+    def _operation(self, verb: Verb[Any]) -> Operation:
+        return Operation(
+            *(verb.name, verb.method, f"/v1/calls/{{id}}/{verb.path}", verb.summary, self._handle(verb), CallAnswer),
+            scopes=verb.scopes,
+            body=verb.body,
+            status=HTTPStatus.ACCEPTED,
+            problems=(*_OF_LIVE, *verb.problems),
+        )
+
+    def _handle(self, verb: Verb[Any]) -> Handle:
+        async def handle(asked: Asked) -> CallAnswer:
+            call = asked.part("id")
+            try:
+                return CallAnswer.of(verb.ask(self._calls.verbs, asked.body, call, asked.by))
+            except view.UnknownCall:
+                raise await self._not_live(call) from None
+
+        return handle
+
+    async def _not_live(self, call: str) -> view.WrongState:
+        """Of a call that waits in the queue, or was over long ago. Raises UnknownCall."""
+        found = await self._orders.find(call)
+        return view.WrongState(f"This call is not up: it is {found.state}.")
+
+    async def add_participant(self, asked: Asked) -> Told:
+        call = asked.part("id")
+        try:
+            found = self._calls.verbs.add_participant(call, to=asked.body.to, by=asked.by)
+        except view.UnknownCall:
+            raise await self._not_live(call) from None
+        location: dict[str, str] = {hdrs.LOCATION: f"/v1/calls/{call}/participants/{found.leg}"}
+        return Told(ParticipantAnswer.model_validate(found), location)
+
+    async def drop_participant(self, asked: Asked) -> ParticipantAnswer:
+        call = asked.part("id")
+        try:
+            found = self._calls.verbs.drop_participant(call, leg=asked.part("leg"), by=asked.by)
+        except view.UnknownCall:
+            raise await self._not_live(call) from None
+        return ParticipantAnswer.model_validate(found)

@@ -1,0 +1,87 @@
+"""What is heard at this moment, as a stream: for pages that show who speaks. Nothing of it is kept."""
+
+import asyncio
+from typing import Literal
+
+from aiohttp import hdrs, web
+from pydantic import Field
+
+from controller.api.models.calls import Answer
+from controller.api.operation import STREAM, Asked, Operation
+from controller.api.problems import Problem
+from controller.api.request_body import Body
+from controller.api.resources.events import HEARTBEAT_SECONDS, RETRY_MS, STREAM_HEADERS, WRITE_SECONDS
+from controller.telemetry.live_status import Looker, Scenery, Seen, TooManyLookers
+
+
+class SceneQuery(Body):
+    call: str | None = Field(None, max_length=64)
+    """Only this one."""
+
+
+class SceneAnswer(Answer):
+    """One live call. Levels in dBFS, the loudest since the last scene; null: not a sound."""
+
+    call: str
+    caller_dbfs: float | None
+    agent_dbfs: float | None
+    speaking: tuple[Literal["caller", "agent"], ...]
+    saying: str
+    """The agent's present words, as far as they were heard; empty for a token without the scope `recordings`."""
+    cost: float
+    """US dollars so far."""
+
+
+class ScenesAnswer(Answer):
+    scenes: tuple[SceneAnswer, ...]
+
+
+class SceneResources:
+    def __init__(self, scenery: Scenery) -> None:
+        self._scenery = scenery
+
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                *("stream_live", "GET", "/v1/live", "Who speaks, how loud, and the agent's words, twice a second"),
+                self.stream,
+                scopes=("read",),
+                query=SceneQuery,
+                audited="with words",
+                problems=("too-many-streams",),
+                media=STREAM,
+                tag="events",
+            ),
+        )
+
+    async def stream(self, asked: Asked) -> web.StreamResponse:
+        request, response = asked.request, web.StreamResponse(headers=STREAM_HEADERS)
+        try:
+            with self._scenery.looker(asked.query.call) as looker:
+                await response.prepare(request)
+                await _tell(response, looker, words=asked.may("recordings"))
+                await response.write_eof()
+        except TooManyLookers:
+            headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
+            raise Problem("too-many-streams", headers=headers) from None
+        except (TimeoutError, ConnectionError):  # the client is gone, or as good as
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+
+async def _tell(response: web.StreamResponse, looker: Looker, *, words: bool) -> None:
+    frame = f"retry: {RETRY_MS}\n\n"
+    while True:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await response.write(frame.encode())
+        if looker.closed:
+            return
+        seen = await looker.look(HEARTBEAT_SECONDS)
+        told = ScenesAnswer(scenes=tuple(_answer(each, words=words) for each in seen))
+        frame = f"event: scenes\ndata: {told.model_dump_json()}\n\n" if seen else ": still here\n\n"
+
+
+def _answer(seen: Seen, *, words: bool) -> SceneAnswer:
+    told = seen.scene.model_dump() | ({} if words else {"saying": ""})
+    return SceneAnswer(**told, cost=seen.cost)

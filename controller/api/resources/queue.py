@@ -1,0 +1,68 @@
+"""The resources of the queue: what waits to be placed, and whether anybody is called at present.
+
+A single call of the queue has no resource of its own: `/v1/calls/{id}` answers for it from the moment it was ordered.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from controller.api.models.calls import QueueAnswer, QueuePage
+from controller.api.operation import Asked, Operation
+from controller.api.request_body import Body, PauseQueue
+from controller.calls.outbound.entry import Status
+from controller.calls.outbound.service import Ordering
+
+
+class QueueQuery(Body):
+    status: Literal["queued", "dialling", "ended"] | None = None
+    """Only those."""
+    limit: int = Field(100, ge=1, le=1000)
+    """Calls per page."""
+    before: int | None = Field(None, ge=1, le=2**53)
+    """The `next` of the page before this one."""
+
+
+class QueueResources:
+    def __init__(self, orders: Ordering) -> None:
+        self._orders = orders
+
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                *("list_queue", "GET", "/v1/queue", "Calls that we place, newest first", self.list, QueuePage),
+                scopes=("read",),
+                query=QueueQuery,
+                problems=("store-away",),
+                tag="queue",
+            ),
+            Operation(
+                *("pause_queue", "POST", "/v1/queue/pause", "Call nobody any more", self.pause, QueueAnswer),
+                scopes=("control",),
+                body=PauseQueue,
+                repeatable=True,
+                problems=("unknown-name", "store-away"),
+                tag="queue",
+            ),
+            Operation(
+                *("resume_queue", "POST", "/v1/queue/resume", "Go on calling", self.resume, QueueAnswer),
+                scopes=("control",),
+                body=PauseQueue,
+                repeatable=True,
+                problems=("unknown-name", "store-away"),
+                tag="queue",
+            ),
+        )
+
+    async def list(self, asked: Asked) -> QueuePage:
+        query: QueueQuery = asked.query
+        status = Status(query.status) if query.status else None
+        calls = await self._orders.page(status, before=query.before, limit=query.limit)
+        last = calls[-1].queue if len(calls) == query.limit else None
+        return QueuePage.of_page(await self._orders.summary(), calls, last.number if last else None)
+
+    async def pause(self, asked: Asked) -> QueueAnswer:
+        return QueueAnswer.of(await self._orders.pause(asked.body.trunk, by=asked.by))
+
+    async def resume(self, asked: Asked) -> QueueAnswer:
+        return QueueAnswer.of(await self._orders.resume(asked.body.trunk, by=asked.by))

@@ -1,0 +1,70 @@
+"""Money: what each call costs as it goes, and when a call or the day has cost enough. [pure]
+
+Owns the day's sum over all calls, and the two limits. The day is an argument.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from bridge.contract import Used
+from controller.calls.reporting.call_log import Record
+from controller.config import Limits
+from controller.config.prices import Day, Prices
+from controller.dialing.numbers import Busy
+
+PER_CALL, PER_DAY = "spend_per_call", "spend_per_day"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A limit that calls have to be told of."""
+
+    limit: str
+    everybody: bool = False
+    """The day has just reached its limit: all live calls. Otherwise the one call that has cost something."""
+
+
+class Spending:
+    def __init__(self, limits: Limits, prices: Prices) -> None:
+        self._per_call = limits.spend_per_call
+        self._day = Day(limits.spend_per_day)
+        self._prices = prices
+        self._unpriced: set[str] = set()
+        self._told: date | None = None
+        """The day whose limit all live calls were told of."""
+
+    def used(self, event: Used, record: Record, today: date) -> Reached | None:
+        """Adds to the call's and the day's cost. Says which limit has been reached, if one has and it is news: of the
+        day once; of a call while `record.limit` is None."""
+        cost = self._prices.of(event)
+        record.cost += cost
+        self._day.add(cost, today)
+        if self.spent(today) and self._told != today:
+            self._told = today
+            return Reached(PER_DAY, everybody=True)
+        if record.limit is not None:
+            return None
+        if self.spent(today):
+            return Reached(PER_DAY)
+        return Reached(PER_CALL) if self._per_call is not None and record.cost >= self._per_call else None
+
+    def remember(self, dollars: float, today: date) -> None:
+        """What an earlier process has spent."""
+        self._day.add(dollars, today)
+
+    def dollars(self, today: date) -> float:
+        return self._day.spent(today)
+
+    def spent(self, today: date) -> bool:
+        return self._day.over(today)
+
+    def check(self, today: date) -> None:
+        """Raises Busy."""
+        if self.spent(today):
+            raise Busy("As much as allowed has been spent today (limits.spend_per_day).")
+
+    def news_of_price(self, model: str) -> bool:
+        """True once for each model that has no price."""
+        news = model not in self._unpriced and not self._prices.known(model)
+        self._unpriced.add(model)
+        return news

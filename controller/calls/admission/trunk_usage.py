@@ -1,0 +1,120 @@
+"""The legs that one call has dialled over trunks, and so the lines that it takes up. [pure]
+
+A line is taken when a leg is about to be dialled, and is free again when Asterisk says that the leg's channel is gone,
+when we have removed it, or at the latest when the call is over: nothing else is counted, so nothing can be left behind.
+The call's own leg has its line with the call itself (`capacity.Slot`); here it is only told of.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from controller.calls.machine import inputs as m
+from controller.calls.machine.loops import JUST_ANSWERED, Origin, RingingLeg
+
+if TYPE_CHECKING:
+    from controller.calls.runtime.actor import CallActor
+
+
+class Lines(Protocol):
+    """Who is told of legs over trunks, and may refuse one."""
+
+    def dial(self, channel: str, trunk: str, *, own: bool) -> None:
+        """About to be dialled. `own`: the call's own, for which there is room. Raises `limits.Busy`."""
+
+    def answered(self, channel: str) -> None: ...
+    def over(self, channel: str) -> None: ...
+
+
+class Unlimited:
+    """`Lines` that always have room."""
+
+    def dial(self, channel: str, trunk: str, *, own: bool) -> None: ...
+    def answered(self, channel: str) -> None: ...
+    def over(self, channel: str) -> None: ...
+
+
+class Legs:
+    """Of the call whose own leg is `own`."""
+
+    def __init__(self, own: str, lines: Lines) -> None:
+        self._own = own
+        self._lines = lines
+        self._trunks: dict[str, str] = {}
+        self._ringing: dict[str, m.Target] = {}
+        self._answered: dict[str, tuple[m.Target, float]] = {}
+        """A moment ago, and when."""
+        self._referred: dict[str, str] = {}
+        """To which number or address."""
+
+    def dial(self, channel: str, target: m.Target) -> None:
+        """Before Asterisk is asked to. Raises `limits.Busy`: it must not be dialled."""
+        self._take(channel, target.trunk)
+        self._ringing[channel] = target
+
+    def refer(self, channel: str, trunk: str | None, to: str = "") -> None:
+        """The far end is asked to dial: a line without a leg of ours on it. Raises `limits.Busy`."""
+        self._take(channel, trunk)
+        self._referred[channel] = to
+
+    def adopt(self, channel: str, trunk: str) -> None:
+        """One that an earlier controller has dialled, and that is up."""
+        self._lines.dial(channel, trunk, own=True)
+        self._trunks[channel] = trunk
+        self._lines.answered(channel)
+
+    def _take(self, channel: str, trunk: str | None) -> None:
+        if trunk is not None and channel not in self._trunks:
+            self._lines.dial(channel, trunk, own=channel == self._own)
+            self._trunks[channel] = trunk
+
+    def happened(self, what: m.Input, now: float = 0.0) -> None:
+        """`now`: of any clock that does not go back, the same as for `ringing`."""
+        match what:
+            case m.LegEntered(channel):
+                if (target := self._ringing.pop(channel, None)) is not None:
+                    self._answered[channel] = target, now
+                if channel in self._trunks:
+                    self._lines.answered(channel)
+            case m.LegReturned() | m.CommandFailed(command=m.Refer()):
+                for leg in list(self._referred):
+                    self.over(leg)
+            case m.LegGone(channel, in_dialplan=False):
+                self.over(channel)
+
+    def over(self, channel: str) -> None:
+        self._ringing.pop(channel, None)
+        self._referred.pop(channel, None)
+        self._answered.pop(channel, None)
+        if self._trunks.pop(channel, None) is not None:
+            self._lines.over(channel)
+
+    def all_over(self) -> None:
+        for channel in {*self._trunks, *self._ringing, *self._referred, *self._answered}:
+            self.over(channel)
+
+    def up(self) -> Mapping[str, str]:
+        """The trunk of each leg, the call's own included if we have dialled it."""
+        return MappingProxyType(self._trunks)
+
+    def ringing(self, origin: Origin, now: float = 0.0, caller: str = "") -> Iterator[RingingLeg]:
+        """Those that are being called, or were answered a moment ago, for a call with that origin. `caller`: whom
+        Asterisk shows on a leg without a caller id of its own."""
+        just = {channel: target for channel, (target, at) in self._answered.items() if now - at < JUST_ANSWERED}
+        for channel, target in (self._ringing | just).items():
+            yield RingingLeg(target.shown, target.caller_id or caller, self.origin_of(channel, origin))
+        for channel, to in self._referred.items():
+            yield RingingLeg(to, caller, self.origin_of(channel, origin))
+
+    def origin_of(self, channel: str, origin: Origin) -> Origin:
+        """What a leg carries. Behind the call's own leg is the agent; others are for the people in the call."""
+        return origin.onward(agent=channel == self._own)
+
+    def others(self) -> Iterator[str]:
+        """The trunk of each leg beside the call's own."""
+        return (trunk for channel, trunk in self._trunks.items() if channel != self._own)
+
+
+def all_ringing(calls: "Iterable[CallActor]", now: float) -> Iterator[RingingLeg]:
+    for each in calls:
+        yield from each.legs.ringing(each.call.origin, now, each.call.plan.caller or "")

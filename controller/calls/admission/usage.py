@@ -1,0 +1,129 @@
+"""What has been dialled over trunks: how many legs in the last hour, how many minutes today. [pure]
+
+Owns the caps that must outlive this process: `usage_book` writes down what is here and reads it back at the start. A
+leg counts from its dialling for the hour, and from its answer for the minutes of the day on which it was dialled. What
+becomes of legs that are up when a cap is reached is `call/caps.py`'s. Moments and days are arguments.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from controller.dialing.numbers import Busy
+
+if TYPE_CHECKING:
+    from controller.config import Config
+
+MINUTE = 60.0
+
+
+class UsedUp(Busy):
+    """As much as allowed was used today: there is no room before tomorrow."""
+
+
+@dataclass(slots=True)
+class Use:
+    """One leg that we dialled. `day` is when, by the owner's clock; `seconds` since its answer, so far or in all."""
+
+    id: str
+    trunk: str
+    day: date
+    dialled_at: datetime
+    seconds: float = 0.0
+
+
+class Usage:
+    """What no cap needs is not kept."""
+
+    def __init__(self, config: "Config") -> None:
+        self._config = config
+        self._over: dict[tuple[date, str], float] = {}
+        """Seconds of legs that are over."""
+        self._up: dict[str, Use] = {}
+        """By channel."""
+        self._since: dict[str, datetime] = {}
+        """Of those, who has answered, and when."""
+        self._unwritten: dict[str, Use] = {}
+
+    # ------------------------------------------------------------ caps
+
+    def check(self, trunk: str, day: date, now: datetime) -> None:
+        """Raises UsedUp with the name of the cap."""
+        match self.cap_reached(trunk, day, now):
+            case "limits.minutes_per_day":
+                raise UsedUp("As many minutes as allowed were dialled today (limits.minutes_per_day).")
+            case str(cap):
+                raise UsedUp(f"As many minutes as allowed were dialled over this trunk today ({cap}).")
+
+    def cap_reached(self, trunk: str, day: date, now: datetime) -> str | None:
+        """The name of the cap."""
+        most = self._config.limits.minutes_per_day
+        if most is not None and self.seconds(None, day, now) >= most * MINUTE:
+            return "limits.minutes_per_day"
+        line = self._config.trunks.get(trunk)
+        most = line.minutes_per_day if line else None
+        if most is not None and self.seconds(trunk, day, now) >= most * MINUTE:
+            return "trunks.<name>.minutes_per_day"
+        return None
+
+    def seconds(self, trunk: str | None, day: date, now: datetime) -> float:
+        """Of a day. `trunk` None: over all of them."""
+        over = sum(seconds for (then, name), seconds in self._over.items() if then == day and trunk in (None, name))
+        up = [(name, use) for name, use in self._up.items() if use.day == day and trunk in (None, use.trunk)]
+        return over + sum(self._length(name, use, now) for name, use in up)
+
+    # ------------------------------------------------------------ what happens
+
+    def dialled(self, channel: str, trunk: str, day: date, now: datetime) -> None:
+        if self._counts(trunk):
+            use = self._up[channel] = Use(f"{channel} {now.isoformat()}", trunk, day, now)
+            self._unwritten[use.id] = use
+
+    def answered(self, channel: str, now: datetime) -> None:
+        if channel in self._up:
+            self._since.setdefault(channel, now)
+
+    def over(self, channel: str, now: datetime) -> None:
+        use = self._up.get(channel)
+        if use is None:
+            return
+        use.seconds = self._length(channel, use, now)
+        del self._up[channel]
+        self._since.pop(channel, None)
+        self._unwritten[use.id] = use
+        self._add(use)
+
+    def _length(self, channel: str, use: Use, now: datetime) -> float:
+        since = self._since.get(channel)
+        return max(use.seconds, (now - since).total_seconds()) if since else use.seconds
+
+    def _add(self, use: Use) -> None:
+        for day, trunk in [each for each in self._over if each[0] < use.day]:
+            del self._over[day, trunk]
+        self._over[use.day, use.trunk] = self._over.get((use.day, use.trunk), 0.0) + use.seconds
+
+    def _counts(self, trunk: str) -> bool:
+        line = self._config.trunks.get(trunk)
+        caps = (line.minutes_per_day, line.calls_per_hour) if line else ()
+        return any(cap is not None for cap in (self._config.limits.minutes_per_day, *caps))
+
+    # ------------------------------------------------------------ the book
+
+    def remember(self, uses: Iterable[Use]) -> None:
+        """What an earlier process wrote down."""
+        for use in sorted(uses, key=lambda each: each.day):
+            self._add(use)
+
+    def unwritten(self, now: datetime) -> list[Use]:
+        """What has changed since it was last `written`, and what goes on."""
+        for channel in self._since:
+            use = self._up[channel]
+            use.seconds = self._length(channel, use, now)
+            self._unwritten[use.id] = use
+        return [replace(each) for each in self._unwritten.values()]
+
+    def written(self, uses: Iterable[Use]) -> None:
+        for each in uses:
+            if self._unwritten.get(each.id) == each:
+                del self._unwritten[each.id]

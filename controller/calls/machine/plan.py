@@ -1,0 +1,179 @@
+"""What is settled about a call before it begins, and the words for where it is. [pure]"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from bridge.contract import Recording, SessionSpec
+from controller.calls.machine.inputs import SupervisionMode, Target
+from controller.calls.machine.loops import Origin
+from controller.calls.machine.outcome import Outcome
+
+RING_GRACE = 5.0  # seconds beyond a ring timeout after which Asterisk's own end of the ringing is not awaited
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    RINGING = "ringing"
+    PREPARING = "preparing"
+    DIALING = "dialing"
+    DETECTING = "detecting"
+    CONNECTING = "connecting"
+    TALKING = "talking"
+    HOLDING = "holding"
+    CLOSING = "closing"
+    TRANSFERRING = "transferring"
+    CONSULTING = "consulting"
+    REFERRING = "referring"
+    TRANSFERRED = "transferred"
+    REHOMING = "rehoming"
+    RESCUING = "rescuing"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaySound:
+    """A step for a caller whose AI is gone. `media` is an ARI media URI, such as `sound:voiceai/sorry`."""
+
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferTo:
+    """Another such step: somebody else takes the call."""
+
+    target: Target
+
+
+Rescue = PlaySound | TransferTo
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A caller for whom there is no room yet. Seconds; `announce` None: the place in the line is never said."""
+
+    longest: float
+    announce: float | None
+    then: tuple[str, str] | None
+    """Where the dialplan goes on when the wait is over (extension, context). None: the caller is hung up on."""
+    rescued: bool = False
+    """Instead: what the plan's `on_ai_failure` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is settled about a call before it begins. `leg` is the channel of the person we talk to."""
+
+    call: str
+    direction: Literal["inbound", "outbound"]
+    leg: str
+    spec: SessionSpec
+    variables: Mapping[str, str] = field(repr=False)
+    """Channel variables of that leg: what CDRs and a later controller need to know."""
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What fills the agent's templates; for another agent who takes over."""
+    recording: Recording | None = None
+    """How this call may be recorded on request; None: it may not."""
+    trunk: str | None = None
+    caller: str | None = field(default=None, repr=False)
+    callee: str | None = field(default=None, repr=False)
+    target: Target | None = None
+    """Whom to dial; outbound only."""
+    on_ai_failure: tuple[Rescue, ...] = ()
+    """What to try, in this order, when there is no AI for the caller (any more). Then the call is hung up."""
+    digits: Mapping[str, Target | None] = field(default_factory=dict, repr=False)
+    """What a key of the person's telephone does: a transfer, or (None) the end of the call."""
+    max_call: float | None = None
+    """Seconds with the agent before it wraps up."""
+    max_hold: float | None = None
+    """Seconds for which the person may hold the call before it ends."""
+    max_transfer: float | None = None
+    """Seconds without an agent, after a transfer, before the call ends."""
+    origin: Origin = Origin()
+    """Of an inbound call: whether voiceai has sent it on, as far as that is known from the legs that ring."""
+    marked_by: str | None = None
+    """The channel variable that says so, too."""
+    max_hops: int = 3
+    """How often a caller may be sent on and come back."""
+    wrap_up: str = "Goodbye."
+    """What the agent says then."""
+    answer_detection: bool = False
+    """Outbound: find out whether a person or a machine has answered."""
+    voicemail: str | None = None
+    """What is left with a machine. None: it is hung up on."""
+    waiting: Waiting | None = None
+    unserved: str | None = None
+    """There is no agent for this caller, who gets what `on_ai_failure` says. Why."""
+    webhook: str | None = field(default=None, repr=False)
+    """A URL that whoever asked for this call wants its events sent to; checked by `events.receivers`."""
+    attempt: int = 1
+    """To call somebody, from 1."""
+    answer_deadline: float = 4.0
+    """Seconds an inbound caller rings while the AI session opens. Then the call is answered without it."""
+    prepare_deadline: float = 15.0
+    media_deadline: float = 3.0
+    """Seconds until a media leg must have come up: it takes milliseconds. Then another worker is tried."""
+    end_deadline: float = 2.0
+
+
+@dataclass(slots=True)
+class Participant:
+    """Somebody whom ops dialled into the call. Kept when they have left, for those who watch."""
+
+    channel: str
+    target: Target
+    by: str
+    state: Literal["ringing", "joined", "left", "failed"] = "ringing"
+    outcome: Outcome | None = None
+    """Of the dialling."""
+
+
+@dataclass(slots=True)
+class Transfer:
+    """The latest transfer of a call, for those who watch it."""
+
+    channel: str
+    target: Target
+    by: str
+    tool_call: str | None
+    state: Literal["ringing", "consulting", "answered", "failed"] = "ringing"
+    outcome: Outcome | None = None
+    announce: str | None = field(default=None, repr=False)
+    decide: float = 60.0
+    detail: str | None = None
+    """Why it was not even tried."""
+    consultation: str | None = None
+    """The bridge in which agent and target talk, while it exists."""
+
+
+@dataclass(slots=True)
+class Rehoming:
+    """A call on its way from a lost worker to another one."""
+
+    back_to: State
+    """What the call goes on as."""
+    joined: bool
+    """The caller is in the bridge already."""
+    phase: Literal["leaving", "looking", "joining"]
+    """The former session is told to end; a worker and the AI are awaited; the new media leg is."""
+    tone: str | None = None
+    """The playback that the caller hears."""
+    news: list[str] = field(default_factory=list, repr=False)
+    """What tools of the former session answered meanwhile."""
+
+
+@dataclass(slots=True)
+class Supervision:
+    """The latest supervision of a call. Kept when it is over, for those who watch."""
+
+    channel: str
+    target: Target
+    mode: SupervisionMode
+    by: str
+    state: Literal["ringing", "on", "left", "failed"] = "ringing"
+    outcome: Outcome | None = None
+    """Of the dialling."""
+    snoop: str | None = None
+    """Through which the supervisor hears the call; None once they are part of it."""

@@ -1,0 +1,76 @@
+"""What ops do to a conversation without ending it: mute, keys, words, another agent, the recording. [pure]
+
+Rows of the call's table. None of them changes the call's state. Who is muted stays so through hold and transfer, until
+it is taken back, the agent is gone, or it says its last words, which are heard in any case.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bridge import contract
+from controller.calls.machine import inputs as m
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+
+def mute(call: "Call", what: m.MuteAsked, _: datetime) -> list[m.Command]:
+    """Twice the same is told twice: the second time may be somebody's cure for a lost first one."""
+    call.muted = call.muted | {what.side} if what.on else call.muted - {what.side}
+    order = contract.Mute(call=call.plan.call, caller="caller" in call.muted, agent="agent" in call.muted)
+    return _order(call, order)
+
+
+def digits(call: "Call", what: m.DigitsAsked, _: datetime) -> list[m.Command]:
+    return [m.SendDigits(call.plan.leg, what.digits)]
+
+
+def say(call: "Call", what: m.SayAsked, _: datetime) -> list[m.Command]:
+    """On hold it waits, and is said when the hold ends."""
+    return _order(call, contract.Speak(call=call.plan.call, text=what.text, exact=what.exact))
+
+
+def switch(call: "Call", what: m.SwitchAsked, _: datetime) -> list[m.Command]:
+    if not call.with_agent:
+        return []
+    call.plan = what.plan
+    call.rescues = list(what.plan.on_ai_failure)
+    return _order(call, contract.Switch(call=call.plan.call, spec=what.plan.spec))
+
+
+AFTER: dict[tuple[str, m.RecordAction], str] = {
+    ("off", "start"): "on",
+    ("on", "pause"): "paused",
+    ("paused", "resume"): "on",
+    ("on", "stop"): "off",
+    ("paused", "stop"): "off",
+}
+"""What the recording is after an action. All other pairs change nothing."""
+
+
+def record(call: "Call", what: m.RecordAsked, _: datetime) -> list[m.Command]:
+    after = AFTER.get((call.recording, what.action))
+    if after is None or call.plan.recording is None or not call.with_agent:
+        return []
+    call.recording = after
+    wanted = call.plan.recording if what.action == "start" else None
+    return _order(call, contract.Record(call=call.plan.call, action=what.action, recording=wanted))
+
+
+def recording_told(call: "Call", what: m.RecordingTold, _: datetime) -> list[m.Command]:
+    """It is as we think, unless an earlier controller was killed in the moment after an order."""
+    call.recording = what.state
+    return []
+
+
+def heard_again(call: "Call") -> list[m.Command]:
+    """Nobody is muted any more: what comes now must be heard."""
+    if not call.muted:
+        return []
+    call.muted = frozenset()
+    return _order(call, contract.Mute(call=call.plan.call, caller=False, agent=False))
+
+
+def _order(call: "Call", order: contract.Order | contract.Record) -> list[m.Command]:
+    """Nothing, where the agent is gone and the call goes on without it."""
+    return [m.OrderAi(order)] if call.with_agent and call.session_open else []

@@ -1,0 +1,86 @@
+"""Who has answered our call, a person or a machine? And what is left with a machine. Rows of the call's table. [pure]
+
+Asterisk's `AMD()` listens first: the channel leaves our app for a context of the dialplan (asterisk/extensions.conf)
+and comes back with a verdict. It counts seconds of sound and silence, so it takes receptionists, call screeners and
+people who wait for the first word for machines. No call is ended by it: the agent speaks in any case, is told of the
+doubt, and has the tool `voicemail`, which decides. Without that context the call goes on as after the verdict "human".
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import State
+from controller.calls.machine.rows import answering as setup, wrap_up as closing
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+CONTEXT = "voiceai-answered"
+EXTENSION = "detect"
+LIMIT = 20.0
+"""Seconds: AMD() takes 6 (amd.conf)."""
+SILENT = (
+    "Nobody has said a word since this call was answered. It may be a person who waits for you to speak first: do so. "
+    "Use the tool `voicemail` only if you then hear a recorded announcement, a voice mailbox or its tone."
+)
+TALKATIVE = (
+    "Whoever has answered this call talks, or talked, for long without a pause. It may be a recorded announcement of a "
+    "voice mailbox: if you hear that, use the tool `voicemail` at once and say nothing. It may as well be a person, a "
+    "receptionist, an assistant that asks who is calling, or a menu: then talk as usual, once they have finished."
+)
+SETTLED = "The call is ended."
+
+
+def answered(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]:
+    if what.channel != call.plan.leg:
+        return []
+    call.answered_at = now
+    if not call.plan.answer_detection:
+        return [m.StopTimer("dial"), *setup.connect(call)]
+    call.state = State.DETECTING
+    return [m.StopTimer("dial"), m.StartTimer("detect", LIMIT), m.Detect(call.plan.leg, CONTEXT, EXTENSION)]
+
+
+def told(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]:
+    """Back from the dialplan. AMD() says HUMAN, MACHINE, NOTSURE or HANGUP, and why (`INITIALSILENCE-2000-2000`)."""
+    if what.channel != call.plan.leg:
+        return []
+    _, status, cause, *_ = (*what.args, "", "", "")
+    if status == "MACHINE":
+        kind = cause.partition("-")[0]
+        call.doubt = SILENT if kind == "INITIALSILENCE" else TALKATIVE
+        call.detail = f"AMD() took whoever answered for a machine ({kind or 'no cause'}); the agent had to find out"
+    return [m.StopTimer("detect"), *setup.connect(call)]
+
+
+def impossible(call: "Call", what: m.CommandFailed, now: datetime) -> list[m.Command]:
+    if what.gone or not isinstance(what.command, m.Detect):
+        return call.end(now, by="callee" if what.gone else "system", detail=what.reason)
+    call.detail = what.reason
+    return [m.StopTimer("detect"), *setup.connect(call)]
+
+
+def left(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
+    """Leaving our app for the dialplan is no end: a real one has a cause."""
+    if what.channel != call.plan.leg or what.cause is None:
+        return []
+    call.cause = what.cause
+    return call.end(now, by="callee")
+
+
+def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    if what.timer != "detect":
+        return []
+    return call.end(now, Outcome.FAILED, detail="Asterisk did not say in time who has answered")
+
+
+def recognised(call: "Call", what: m.VoicemailTool, now: datetime) -> list[m.Command]:
+    """By the agent."""
+    if call.plan.direction == "inbound":
+        return call.refuse(what.tool_call, "No: this person has called us. Go on talking.")
+    call.machine = True
+    if call.plan.voicemail is None:
+        return call.end(now, by="agent", detail="an answering machine")
+    return [*call.answer(what.tool_call, SETTLED, respond=False), *closing.leave_message(call)]

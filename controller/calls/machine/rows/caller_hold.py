@@ -1,0 +1,133 @@
+"""The person we talk to puts us on hold: their telephone keeps the call, and nobody listens there. [pure]
+
+Owns which legs hold, and the agent's pause that follows from it. It is no state of the call: it can begin and end in
+any of them, and be there together with a hold of ours. While the person that the agent is with (the caller or callee;
+in a consultation the target) holds, the agent is paused: it hears and says nothing, and so costs nothing. Music is not
+ours to play: it would be heard by nobody.
+
+    the person holds                         the agent is paused, and what it says is cut where it was heard
+    they hold longer than `max_hold`         the call ends
+    a row resumes the agent meanwhile        that waits until the person is back
+    last words are to be said meanwhile      they would be heard by nobody: the call ends without
+    others are in the call                   they hear the agent, which goes on
+    the person is back                       the agent is told, and goes on with what it had not finished
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bridge import contract
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import State
+from controller.calls.machine.rows import inbound_audio
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+LIMIT = "caller_hold_s"
+"""The timer, and why the call has ended."""
+SHORT = 2.0
+"""Seconds. A pause of which the model is not told: telephones also hold for a moment when they move or renegotiate."""
+BACK = (
+    "The person you are talking with had put this call on hold for {} seconds. They are back now, and have heard "
+    "nothing of it meanwhile. If you were interrupted, go on from there."
+)
+_WITH_PERSON = (State.TALKING, State.HOLDING, State.TRANSFERRING)
+
+
+@dataclass(slots=True)
+class CallerHold:
+    legs: dict[str, datetime] = field(default_factory=dict)
+    """Those that hold, and since when."""
+    paused_at: datetime | None = None
+    """The agent is paused because of it, since then."""
+    notes: list[str] = field(default_factory=list, repr=False)
+    """What rows had to tell the agent meanwhile."""
+
+
+def shown(call: "Call") -> bool:
+    """The person that the call is with has us on hold."""
+    return call.plan.leg in call.caller_hold.legs and call.state is not State.ENDED
+
+
+def concerned(call: "Call", what: m.Input) -> bool:
+    if call.state in (State.ENDING, State.ENDED):
+        return False
+    return isinstance(what, m.SipHold) or (isinstance(what, m.TimeUp) and what.timer == LIMIT)
+
+
+def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
+    legs = call.caller_hold.legs
+    if isinstance(what, m.SipHold):
+        if what.on:
+            legs.setdefault(what.channel, now)
+        else:
+            legs.pop(what.channel, None)
+        return inbound_audio.happened(call, what, now)
+    return call.end(now, detail=LIMIT) if _since(call) is not None else []
+
+
+def applied(call: "Call", commands: list[m.Command], now: datetime) -> list[m.Command]:
+    """What the rows want done, as far as it can be while the person holds."""
+    last = next((each for each in commands if isinstance(each, m.SayLast)), None)
+    if last is not None and shown(call) and not call.company:
+        return [*commands[: commands.index(last)], *call.end(now, detail=last.why)]
+    since = _since(call)
+    if since is None:
+        return [*commands, *_over(call, commands, now)]
+    held = call.caller_hold
+    held.notes += [each.note for each in commands if isinstance(each, m.ResumeAi) and each.note]
+    kept: list[m.Command] = [each for each in commands if not isinstance(each, m.ResumeAi)]
+    if held.paused_at is not None:
+        return [each for each in kept if not isinstance(each, m.PauseAi)]
+    held.paused_at = now
+    paused = call.paused or any(isinstance(each, m.PauseAi) for each in kept)
+    return [
+        *([] if paused else [m.PauseAi()]),
+        *kept,
+        *(m.StartTimer(LIMIT, left) for left in remaining(call, now).values()),
+    ]
+
+
+def remaining(call: "Call", now: datetime) -> dict[str, float]:
+    """Seconds after which the person has held for too long, by timer."""
+    since, longest = _since(call), call.plan.max_hold
+    if since is None or longest is None or call.state is State.CONSULTING:  # which has a limit of its own
+        return {}
+    return {LIMIT: max(longest - (now - since).total_seconds(), 1.0)}
+
+
+def restored(call: "Call", legs: dict[str, datetime]) -> None:
+    """As an earlier controller knew it. Its worker is paused, if the agent was."""
+    call.caller_hold.legs = legs
+    call.caller_hold.paused_at = _since(call)
+
+
+def _since(call: "Call") -> datetime | None:
+    """When the person that the agent is with began to hold. None: they do not, or there is no agent to be paused."""
+    if not call.session_open or not call.ai_ready or call.media_lost:
+        return None
+    if call.state is State.CONSULTING and call.transfer is not None:
+        return call.caller_hold.legs.get(call.transfer.channel)
+    if call.state not in _WITH_PERSON or call.company:
+        return None
+    return call.caller_hold.legs.get(call.plan.leg)
+
+
+def _over(call: "Call", commands: list[m.Command], now: datetime) -> list[m.Command]:
+    """The agent goes on, unless something else keeps it paused, or is about to tell it so."""
+    held = call.caller_hold
+    if held.paused_at is None:
+        return []
+    seconds, notes = (now - held.paused_at).total_seconds(), held.notes
+    held.paused_at, held.notes = None, []
+    over: list[m.Command] = [m.StopTimer(LIMIT)]
+    told = any(isinstance(each, m.ResumeAi) for each in commands)
+    with_person = call.state in (*_WITH_PERSON, State.CONSULTING) and call.session_open and not call.media_lost
+    if call.paused or told or not with_person:
+        return over
+    if seconds >= SHORT and not shown(call):
+        back = contract.Inform(call=call.plan.call, text=BACK.format(round(seconds)), respond=False)
+        over.append(m.OrderAi(back))
+    return [*over, m.ResumeAi("\n".join(notes) or None)]

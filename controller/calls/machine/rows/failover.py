@@ -1,0 +1,308 @@
+"""A call whose worker is lost goes on with another one. Rows of the call's table. [pure]
+
+A worker may be killed, or stand still until it is killed; its media leg may break. The caller stays, in the bridge if
+they were there, and hears soft tones after `QUIET` (or the music of the hold that they are on) until the agent is back:
+
+    leaving    a session that may still live is told to end; what it recorded is told by then
+    looking    a worker is asked for, with the memory of the conversation; if none has room, again and again
+    joining    the AI is ready: a new media leg, which joins when it has entered and the worker's silence flows
+
+A worker that Asterisk does not reach (its media leg does not come up) is not taken again for the call.
+
+All of it has `LIMIT` seconds (`FIRST_LIMIT` before the agent was heard), and a call may lose its agent `MOST` times.
+Then there is no AI for it (`rescue`). Before the call is answered only the session is asked for again: nobody notices.
+A call that has come further than to caller and agent talking (others have joined, the last words are said) is not
+moved: `rescue` has those rows. While a target of
+a transfer rings, the agent is asked for again only if nobody answers.
+
+Mutes, the hold and the recording go on as they were; orders of ops are refused for the while.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from bridge import contract
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Rehoming, State
+from controller.calls.machine.rows import fallback as rescue, wrap_up as closing
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+MOST = 3
+LIMIT = 10.0  # seconds from a loss until an agent is back; a worker that is started again needs about one
+FIRST_LIMIT = 4.0  # the same for a caller who has heard no agent yet: rather the fall-back than a longer wait
+LEAVE = 1.0  # seconds that a session may take to end
+AGAIN = 0.2  # seconds between two looks for a worker
+QUIET = 0.3  # seconds before the tones: most calls are back by then
+
+_UNANSWERED = (State.RINGING, State.PREPARING, State.DIALING, State.DETECTING)
+_TIMERS = ("media", "rehome", "leave", "again", "tone")
+
+
+def possible(call: "Call") -> bool:
+    return call.losses < MOST
+
+
+# ---------------------------------------------------------------- lost
+
+
+def worker_lost(call: "Call", what: m.WorkerLost, now: datetime) -> list[m.Command]:
+    call.session_open = False
+    moving = call.rehoming
+    if call.state in _UNANSWERED and possible(call):
+        call.losses += 1
+        call.ai_ready = False
+        return _look(call)
+    if call.state is State.REHOMING and moving is not None and moving.phase == "leaving":
+        return [m.StopTimer("leave"), *_look(call)]
+    return rescue.agent_lost(call, what.reason, now)
+
+
+def begin(call: "Call", why: str) -> list[m.Command]:
+    """Of a call in which caller and agent talk, or were about to."""
+    before, call.state = call.state, State.REHOMING
+    joined = before is not State.CONNECTING
+    call.rehoming = Rehoming(State.TALKING if before is State.CONNECTING else before, joined, "looking")
+    call.losses += 1
+    call.ai_ready = call.paused = False
+    call.former_tools |= call.open_tools
+    commands = [
+        m.StopTimer("media"),
+        *_leave(call, why),
+        *_next_leg(call),
+        m.StartTimer("rehome", LIMIT if joined else FIRST_LIMIT),
+    ]
+    return commands if call.music else [*commands, m.StartTimer("tone", QUIET)]
+
+
+def media_failed(call: "Call", why: str, now: datetime) -> list[m.Command]:
+    """The media leg did not come up, or not far enough to join: unless the worker has seen it, it may be out of
+    Asterisk's reach."""
+    excluded: list[m.Command] = [] if call.media_flowing else [m.ExcludeWorker(why)]
+    return excluded + rescue.agent_lost(call, why, now)
+
+
+def connecting(call: "Call") -> bool:
+    """A media leg was asked for, and has not joined."""
+    joining = call.rehoming is not None and call.rehoming.phase == "joining"
+    return call.state is State.CONNECTING or (call.state is State.REHOMING and joining)
+
+
+def stranded(call: "Call") -> bool:
+    """Nobody but an agent is left to take the caller, and another worker may have one."""
+    return call.stranded and not call.company and possible(call)
+
+
+def begin_stranded(call: "Call", news: str) -> list[m.Command]:
+    """The agent was lost while a target rang, which has not come."""
+    why, call.detail = call.detail or "", None
+    call.state, call.media_lost, call.stranded = State.TALKING, False, False
+    commands = begin(call, why)
+    assert call.rehoming is not None, "it has just begun"
+    call.rehoming.news.append(news)
+    return commands
+
+
+def lost_again(call: "Call", why: str, now: datetime) -> list[m.Command]:
+    """The one that was to take over."""
+    if not possible(call):
+        return give_up(call, why, now)
+    call.losses += 1
+    call.ai_ready = False
+    return [m.StopTimer("media"), *_next_leg(call), *_leave(call, why)]
+
+
+def _next_leg(call: "Call") -> list[m.Command]:
+    """From here on nothing that is told of the former one concerns the call."""
+    former, call.media = call.media, call.ids.later_media(call.losses + 1)
+    return [m.HangUp(former)]
+
+
+def give_up(call: "Call", why: str, now: datetime) -> list[m.Command]:
+    """As if nothing had been tried: there is no AI for this call."""
+    call.state, stopped = _settled(call)
+    return stopped + rescue.agent_lost(call, why, now, elsewhere=False)
+
+
+def _settled(call: "Call") -> tuple[State, list[m.Command]]:
+    """What the call is then, and the end of timers and tones."""
+    moving, call.rehoming = call.rehoming, None
+    assert moving is not None, "only called while a call is rehomed"
+    stopped: list[m.Command] = [m.StopTimer(timer) for timer in _TIMERS]
+    if moving.tone is not None:
+        stopped.append(m.StopTone(moving.tone))
+    return moving.back_to if moving.joined else State.CONNECTING, stopped
+
+
+def _leave(call: "Call", why: str) -> list[m.Command]:
+    assert call.rehoming is not None, "only called while a call is rehomed"
+    if not call.session_open:
+        return _look(call)
+    call.rehoming.phase = "leaving"
+    return [m.LeaveAi(why), m.StartTimer("leave", LEAVE)]
+
+
+# ---------------------------------------------------------------- another one
+
+
+def _look(call: "Call") -> list[m.Command]:
+    call.session_open = True
+    if call.rehoming is not None:
+        call.rehoming.phase = "looking"
+    spec = call.plan.spec
+    wanted = None if call.recording == "off" else call.plan.recording or spec.recording
+    if wanted != spec.recording:
+        spec = spec.model_copy(update={"recording": wanted})
+    return [m.PrepareAi(spec, resumed=True)]
+
+
+def no_worker(call: "Call", what: m.NoWorkerFound, now: datetime) -> list[m.Command]:
+    """A call that has lost its worker waits for one that is started again; one that never had one does not."""
+    call.session_open = False
+    if call.state is State.ENDING:
+        return []
+    if call.losses and call.state in (*_UNANSWERED, State.REHOMING):
+        return [m.StartTimer("again", AGAIN)]
+    return rescue.agent_lost(call, what.reason, now)
+
+
+def again(call: "Call") -> list[m.Command]:
+    waits = call.losses and call.state in (*_UNANSWERED, State.REHOMING)
+    return _look(call) if waits and not call.session_open else []
+
+
+def session_over(call: "Call", what: m.SessionOver, now: datetime) -> list[m.Command]:
+    call.session_open, call.counters = False, what.counters
+    assert call.rehoming is not None, "the state goes with it"
+    if call.rehoming.phase == "leaving":
+        return [m.StopTimer("leave"), *_look(call)]
+    return lost_again(call, f"session over: {what.reason}", now)
+
+
+def ai_failed(call: "Call", what: m.AiFailed, now: datetime) -> list[m.Command]:
+    why = f"no AI ({what.kind}): {what.message}"
+    assert call.rehoming is not None, "the state goes with it"
+    if call.rehoming.phase == "leaving":
+        return []
+    return lost_again(call, why, now) if what.kind == "transient" else give_up(call, why, now)
+
+
+def ready_early(call: "Call", _: m.AiReady, __: datetime) -> list[m.Command]:
+    """Nobody has answered yet."""
+    call.ai_ready = True
+    return []
+
+
+def ready(call: "Call", _: m.AiReady, __: datetime) -> list[m.Command]:
+    moving = call.rehoming
+    if moving is None or moving.phase != "looking":
+        return []
+    moving.phase, call.ai_ready = "joining", True
+    call.media_entered = call.media_flowing = False
+    return [m.OpenMedia(call.media), m.StartTimer("media", call.plan.media_deadline)]
+
+
+def media_leg_entered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Command]:
+    call.media_entered = call.media_entered or what.channel == call.media
+    return _join_when_both(call)
+
+
+def silence_flows(call: "Call", _: m.MediaFlowing, __: datetime) -> list[m.Command]:
+    call.media_flowing = True
+    return _join_when_both(call)
+
+
+def media_lost(call: "Call", what: m.MediaLost, now: datetime) -> list[m.Command]:
+    """That of the former session has no meaning any more."""
+    joining = call.rehoming is not None and call.rehoming.phase == "joining"
+    return lost_again(call, what.reason, now) if joining else []
+
+
+def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    match what.timer:
+        case "tone":
+            return _soothe(call)
+        case "length":
+            call.due = closing.LENGTH
+        case "hold":
+            call.hold = None  # the music goes on until the agent is back, which then talks
+            if call.rehoming is not None and call.held_by == "agent":
+                call.held_by, call.rehoming.back_to = None, State.TALKING
+        case "rehome":
+            return give_up(call, "no other worker took the call over in time", now)
+        case "media":
+            return media_failed(call, "the media leg did not come up in time", now)
+        case "leave" if call.rehoming is not None and call.rehoming.phase == "leaving":
+            return _look(call)
+    return []
+
+
+def _soothe(call: "Call") -> list[m.Command]:
+    if call.rehoming is None or call.rehoming.tone is not None or call.music:
+        return []
+    call.sounds += 1
+    call.rehoming.tone = call.ids.sound(call.sounds)
+    return [m.StartTone(call.plan.leg, call.rehoming.tone)]
+
+
+def tool_done(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
+    call.open_tools.discard(what.tool_call)
+    if call.rehoming is not None:
+        call.rehoming.news.append(_answered(what.output))
+    return []
+
+
+# ---------------------------------------------------------------- back
+
+
+def _join_when_both(call: "Call") -> list[m.Command]:
+    moving = call.rehoming
+    if moving is None or moving.phase != "joining" or not (call.media_entered and call.media_flowing):
+        return []
+    _, stopped = _settled(call)
+    call.state = moving.back_to
+    legs = (call.media,) if moving.joined else (call.plan.leg, call.media)
+    commands = [*stopped, m.Join(call.ids.bridge, legs), *_as_before(call)]
+    commands += [_told(call, text, respond=False) for text in moving.news]
+    return [*commands, m.GreetCaller(), *closing.if_due(call)]
+
+
+def _as_before(call: "Call") -> list[m.Command]:
+    """The new session is told on what terms it takes part."""
+    id_ = call.plan.call
+    orders: list[m.Command] = []
+    if call.muted:
+        order = contract.Mute(call=id_, caller="caller" in call.muted, agent="agent" in call.muted)
+        orders.append(m.OrderAi(order))
+    if call.recording == "paused":
+        orders.append(m.OrderAi(contract.Record(call=id_, action="pause")))
+    if call.state is State.HOLDING:
+        return [*orders, *call.pause()]
+    return [*orders, *call.stop_music()]
+
+
+def told_later(call: "Call", tool_call: str | None, output: str, *, respond: bool) -> list[m.Command]:
+    """What a tool has answered that the former session asked for: news to the present one."""
+    call.former_tools.discard(tool_call or "")
+    return [_told(call, _answered(output), respond=respond)] if call.with_agent and call.session_open else []
+
+
+def _answered(output: str) -> str:
+    return f"A tool that you called before the interruption has answered: {output}"
+
+
+def _told(call: "Call", text: str, *, respond: bool) -> m.Command:
+    return m.OrderAi(contract.Inform(call=call.plan.call, text=text, respond=respond))
+
+
+ROWS: dict[type, Any] = {
+    m.AiReady: ready,
+    m.AiFailed: ai_failed,
+    m.LegEntered: media_leg_entered,
+    m.MediaFlowing: silence_flows,
+    m.MediaLost: media_lost,
+    m.SessionOver: session_over,
+    m.ToolDone: tool_done,
+    m.TimeUp: time_up,
+}

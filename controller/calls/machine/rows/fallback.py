@@ -1,0 +1,190 @@
+"""A caller who loses a part of the call: the agent, the media leg, the other side. Rows of the call's table. [pure]
+
+Without an AI the steps of the plan's `on_ai_failure` are tried in order: a sound, a transfer. Then the call ends. It
+does not matter how far the call had come, except that nobody who was dialled and has not answered is rescued.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome, of_unanswered
+from controller.calls.machine.plan import PlaySound, State, TransferTo
+from controller.calls.machine.rows import (
+    agent_tools as tools,
+    attended_transfer as attended,
+    failover as rehome,
+    participants,
+    refer,
+    teardown as ending,
+    transfer,
+)
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+SOUND_LIMIT = 30.0  # seconds; a sound whose end is not told does not keep the caller longer
+
+
+def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
+    if what.channel == call.plan.leg:
+        if call.state is State.REFERRING and what.in_dialplan:
+            return []
+        call.cause = call.cause if what.cause is None else what.cause
+        return call.end(now, by=ending.far_end(call))
+    if what.channel == call.media:
+        lost = rehome.media_failed if rehome.connecting(call) else agent_lost
+        return lost(call, "Asterisk ended the media leg", now)
+    if call.transfer is None or what.channel != call.transfer.channel:
+        if what.channel not in call.company:
+            return []
+        call.company.discard(what.channel)
+        return [] if call.company or call.state is not State.TRANSFERRED else call.end(now, by="participant")
+    call.company.discard(what.channel)
+    if call.state is State.TRANSFERRED:
+        return [] if call.company else call.end(now, by="target")
+    if call.state is State.TRANSFERRING:
+        return transfer.target_unanswered(call, now, of_unanswered(what.cause, what.sip_status))
+    if call.state is State.CONSULTING:
+        return transfer.target_unanswered(call, now, Outcome.DECLINED)
+    return []
+
+
+def media_lost(call: "Call", what: m.MediaLost, now: datetime) -> list[m.Command]:
+    return agent_lost(call, what.reason, now)
+
+
+def session_gone(call: "Call", what: m.SessionOver, now: datetime) -> list[m.Command]:
+    call.session_open, call.counters = False, what.counters
+    return agent_lost(call, f"session over: {what.reason}", now)
+
+
+def ai_failed(call: "Call", what: m.AiFailed, now: datetime) -> list[m.Command]:
+    return agent_lost(call, f"no AI ({what.kind}): {what.message}", now, elsewhere=False)
+
+
+def agent_lost(call: "Call", why: str, now: datetime, *, elsewhere: bool = True) -> list[m.Command]:
+    """`elsewhere`: another worker could carry it."""
+    match call.state:
+        case State.TALKING | State.HOLDING if call.company:
+            return participants.go_on_alone(call, why)
+        case State.REHOMING:
+            return rehome.lost_again(call, why, now)
+        case State.TALKING | State.HOLDING | State.CONNECTING if elsewhere and rehome.possible(call):
+            return rehome.begin(call, why)
+        case State.TRANSFERRED | State.RESCUING:
+            return []  # the agent was taken away by us
+        case State.TRANSFERRING | State.REFERRING if call.media_lost:
+            return []
+        case State.TRANSFERRING:
+            call.media_lost, call.stranded = True, elsewhere  # the target may still answer: keep the caller
+            call.detail = call.detail or why
+            music = [] if call.company else call.start_music()
+            return [*music, m.CloseAi(why)] if call.session_open else music
+        case State.CONSULTING:
+            return attended.agent_lost(call, why)
+        case State.REFERRING:
+            return refer.agent_lost(call, why)
+        case State.CLOSING:
+            return call.end(now, detail=why)  # it had only goodbye to say
+        case State.RINGING | State.CONNECTING | State.TALKING | State.HOLDING if call.rescues:
+            return begin(call, why, now)
+    # A caller who was not answered gets 503, which lets the trunk try another route.
+    return call.end(now, Outcome.FAILED, detail=why, sip_reason="congestion")
+
+
+def unserved(call: "Call", why: str, now: datetime) -> list[m.Command]:
+    """There never was an agent for this caller, who has just come or has waited in vain."""
+    plan, waited = call.plan, call.state is State.WAITING
+    call.state = State.RINGING
+    over: list[m.Command] = [m.StopTimer("wait"), m.StopTimer("announce")] if waited else []
+    return [*over, m.SetVariables(plan.leg, plan.variables), m.CreateBridge(call.ids.bridge), *begin(call, why, now)]
+
+
+def begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
+    """The caller is answered and alone in the bridge; the agent is taken away for good."""
+    before, call.state = call.state, State.RESCUING
+    call.media_lost, call.paused, call.detail = True, False, why
+    commands: list[m.Command] = [m.StopTimer("answer"), m.StopTimer("media")]
+    if before is State.RINGING:
+        call.answered_at = now
+        commands.append(m.Answer(call.plan.leg))
+    if before in (State.RINGING, State.CONNECTING):
+        commands.append(m.Join(call.ids.bridge, (call.plan.leg,)))
+    commands += [*call.stop_music(), m.HangUp(call.media)]
+    if call.session_open:
+        commands.append(m.CloseAi(why))
+    return commands + next_step(call, now)
+
+
+def next_step(call: "Call", now: datetime) -> list[m.Command]:
+    """What has not been tried yet. Without anything left the call has failed."""
+    if call.company:
+        return participants.go_on_alone(call, call.detail or "")
+    if not call.rescues:
+        return call.end(now, Outcome.FAILED, detail=call.detail)
+    call.state = State.RESCUING
+    match call.rescues.pop(0):
+        case PlaySound(media):
+            call.sounds += 1
+            sound = call.ids.sound(call.sounds)
+            return [*call.stop_music(), m.Play(call.plan.leg, sound, (media,)), m.StartTimer("sound", SOUND_LIMIT)]
+        case TransferTo(target):
+            return [*call.start_music(), *transfer.ring_target(call, target, by="rescue")]
+
+
+def sound_over(call: "Call", what: m.SoundOver, now: datetime) -> list[m.Command]:
+    if what.playback != call.ids.sound(call.sounds):
+        return []
+    return [m.StopTimer("sound"), *next_step(call, now)]
+
+
+def sound_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    return next_step(call, now) if what.timer == "sound" else []
+
+
+def session_left(call: "Call", what: m.SessionOver, _: datetime) -> list[m.Command]:
+    """Of an agent that we took away ourselves."""
+    call.session_open, call.counters = False, what.counters
+    return []
+
+
+def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m.Command]:
+    command, moved = what.command, call.transfer
+    concerned: tuple[str, ...] = ()
+    match command:
+        case m.Dial():
+            concerned = (command.channel,)
+        case m.Join():
+            concerned = command.channels
+        case m.Play() if not what.gone:
+            return next_step(call, now)
+        case m.SendDigits() if not what.gone:
+            return tools.digits_not_sent(command)
+        case m.Answer():
+            call.answered_at = None
+    if moved is not None and moved.consultation and _concerns(command, moved.consultation):
+        concerned = (moved.channel,)
+        attended.not_begun(call, moved)
+    if isinstance(command, m.Refer):
+        return refer.not_sent(call, what, now)
+    if moved is not None and moved.channel in concerned:
+        call.state = State.TRANSFERRING  # a target that vanished while joining was never connected
+        moved.detail = what.reason if what.full else None
+        return transfer.target_unanswered(call, now, Outcome.NO_ROOM if what.full else Outcome.FAILED)
+    if call.media in concerned and call.plan.leg not in concerned:
+        return agent_lost(call, f"its leg could not be moved: {what.reason}", now)
+    if what.gone:
+        return call.end(now, by="caller", detail=what.reason)
+    kind = type(command).__name__
+    if isinstance(command, m.Dial) and what.unreachable:
+        return call.end(now, Outcome.CONGESTION, detail=f"Asterisk has no way to the trunk: {what.reason}")
+    if isinstance(command, m.OpenMedia) and what.unreachable:
+        return rehome.media_failed(call, "Asterisk can't connect to its worker", now)
+    if isinstance(command, m.OpenMedia | m.GreetCaller | m.AnswerAiTool | m.SayLast):
+        return agent_lost(call, f"{kind}: {what.reason}", now)
+    return call.end(now, Outcome.FAILED, detail=f"{kind}: {what.reason}", sip_reason="congestion")
+
+
+def _concerns(command: m.Command, bridge: str) -> bool:
+    return isinstance(command, m.CreateBridge | m.Join) and command.bridge == bridge

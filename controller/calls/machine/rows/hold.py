@@ -1,0 +1,43 @@
+"""Hold by ops: music for the caller and a paused agent, until ops end it. Rows of the call's table. [pure]
+
+The agent's own hold (`tools`) ends by itself; ops may end it sooner, or take it over so that it lasts.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import State
+from controller.calls.machine.rows import agent_tools as tools, wrap_up as closing
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+KEPT = "The caller stays on hold until somebody else ends it."
+
+
+def asked(call: "Call", what: m.HoldAsked, _: datetime) -> list[m.Command]:
+    call.state, call.held_by = State.HOLDING, what.by
+    return call.pause()
+
+
+def taken_over(call: "Call", what: m.HoldAsked, _: datetime) -> list[m.Command]:
+    tool_call, call.hold, call.held_by = call.hold, None, what.by
+    return [m.StopTimer("hold"), *call.answer(tool_call, KEPT, respond=False)]
+
+
+def resumed(call: "Call", _: m.ResumeAsked, __: datetime) -> list[m.Command]:
+    return tools.end_hold(call, State.TALKING)
+
+
+def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    """The agent's hold is over; that of ops is not."""
+    if what.timer == "hold":
+        return tools.end_hold(call, State.TALKING) if call.hold else []
+    return closing.time_up(call, what, now)
+
+
+def tool_done(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
+    """What the caller was waiting for, most likely, if it was the agent who asked them to wait."""
+    held = tools.end_hold(call, State.TALKING, respond=False) if call.hold else []
+    return held + call.answer(what.tool_call, what.output, what.ok, reason=what.reason)

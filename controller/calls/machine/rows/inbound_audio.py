@@ -1,0 +1,181 @@
+"""Sound that a telephone sends and Asterisk lets through to nobody: found, and mended. Rows of the call's table. [pure]
+
+Some builds of Asterisk (Debian's) drop every packet whose sequence number is lower than the last one of its path, until
+the numbers have caught up: for minutes, where a carrier moved the media or another box took the caller off hold. A leg
+that joins its bridge anew gets a new path, which takes what comes.
+
+    sound ceases at the worker      Asterisk is asked what it received from the leg that the agent hears, twice and on
+    it comes again                  nothing is asked any more
+    packets of sound are received   it joins its bridge anew; again after a pause that grows while this does not help
+    none are, or hardly any         the caller holds the line, or sends nothing in pauses: it is looked at again
+    others are in the bridge        a mix comes to the worker whatever is dropped, and nothing once the agent has left:
+                                    legs are looked at every second or two, and join anew after their numbers jumped
+    a supervisor whispers           so does theirs
+
+Keys that are held down, and comfort noise, are packets as well, but few bytes. Not so a key that is sent by SIP INFO:
+its caller's leg joins anew if it lasts longer than 0.2 s, and the worker is told, since Asterisk then tells the key
+twice.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bridge import contract
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import State
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+TIMER = "caller audio"
+COMPANY = "company audio"
+LOOKS_S = (0.05, 0.1, 0.25, 0.6)
+"""Between one look at the leg that the agent hears and the next; the last one again and again. Two in a quarter of a
+second: a server that waits for 300 ms of silence must not take what Asterisk drops for the end of the caller's turn.
+The third is for a second jump right after the first, which waits for `PAUSES_S`."""
+COMPANY_S, PEOPLE_S = 1.0, 2.0
+"""Between looks at the legs of several people: with an agent among them, and without."""
+SOUND_BYTES_PER_S = 500
+"""Less than any codec sends while there is sound; keys (200) and comfort noise are below."""
+JUMPED = 30_000
+"""Packets that seem lost at once: Asterisk takes a number that went back for one that went round."""
+PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""After a leg has joined anew, by how often in a row that did not help."""
+BUSY_AFTER, BUSY_S = 20, 60.0
+"""So often in a minute at most."""
+
+_WITH_AGENT = (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING, State.CONSULTING)
+
+
+@dataclass
+class InboundAudio:
+    """What a call knows of it."""
+
+    ceased: bool = False
+    looks: int = 0
+    """At the leg, since sound ceased."""
+    losses: int = 0
+    """Of the agent, when sound ceased: what an agent that is lost has told does not hold for the next one."""
+    counted: dict[str, tuple[m.RtpCounted, datetime]] = field(default_factory=dict)
+    rejoined: int = 0
+    """How often a leg has joined anew, in this call."""
+    in_vain: int = 0
+    """In a row."""
+    at: list[datetime] = field(default_factory=list)
+    """When, in the last minute."""
+    watching: bool = False
+    """The legs of several people are looked at."""
+
+
+def concerned(what: m.Input) -> bool:
+    timers = isinstance(what, m.TimeUp) and what.timer in (TIMER, COMPANY)
+    return timers or isinstance(what, m.Audio)
+
+
+def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
+    """What follows from an input that is about sound."""
+    audio = call.inbound
+    match what:
+        case m.CallerAudio(flowing=False) if audio.ceased and audio.losses == call.losses:
+            return []  # told again
+        case m.CallerAudio(flowing):
+            audio.ceased, audio.losses, audio.looks = not flowing, call.losses, 0
+            audio.counted.clear()
+            if flowing:
+                audio.in_vain = 0
+                return [m.StopTimer(TIMER)]
+            return _look(call)
+        case m.TimeUp("caller audio"):
+            return _look(call)
+        case m.TimeUp():
+            audio.watching = False
+            return list(map(m.CountRtp, _people(call)))
+        case m.SipHold(channel, on):
+            audio.counted.pop(channel, None)
+            audio.looks = 0
+            return [] if on or not audio.ceased else _look(call)
+        case m.RtpCounted():
+            return _counted(call, what, now)
+    return []
+
+
+def watched(call: "Call") -> list[m.Command]:
+    """After each input: whether there are several people whose legs are to be looked at from now on."""
+    if call.inbound.watching or not _people(call):
+        return []
+    call.inbound.watching = True
+    return [m.StartTimer(COMPANY, PEOPLE_S if call.state is State.TRANSFERRED else COMPANY_S)]
+
+
+def _look(call: "Call") -> list[m.Command]:
+    audio, heard = call.inbound, _heard(call)
+    if not audio.ceased or audio.losses != call.losses or heard is None:
+        audio.ceased = False
+        return []
+    again_s = LOOKS_S[min(audio.looks, len(LOOKS_S) - 1)]
+    audio.looks += 1
+    return [m.StartTimer(TIMER, again_s), m.CountRtp(heard[1])]
+
+
+def _people(call: "Call") -> dict[str, str]:
+    """The bridge of each leg from which nothing that the worker hears, or fails to hear, could tell."""
+    found = {}
+    if call.company and (_heard(call) is not None or call.state is State.TRANSFERRED):
+        found = dict.fromkeys((call.plan.leg, *sorted(call.company)), call.ids.bridge)
+    watcher = call.supervision
+    if watcher is not None and (watcher.state, watcher.mode) == ("on", "whisper") and call.company:
+        found.setdefault(watcher.channel, call.ids.supervision)
+    return found
+
+
+def _heard(call: "Call") -> tuple[str, str] | None:
+    """The bridge in which the agent stands, and the leg that it hears there; None: there is no agent."""
+    if call.state not in _WITH_AGENT or call.media_lost:
+        return None
+    moved = call.transfer
+    if call.state is State.CONSULTING and moved is not None and moved.consultation:
+        return moved.consultation, moved.channel
+    return call.ids.bridge, call.plan.leg
+
+
+def _counted(call: "Call", what: m.RtpCounted, now: datetime) -> list[m.Command]:
+    audio, heard = call.inbound, _heard(call)
+    before = audio.counted.get(what.channel)
+    audio.counted[what.channel] = (what, now)
+    if what.received is None:  # no telephone of ours to look at
+        return [m.StopTimer(TIMER)] if audio.ceased else []
+    away = what.channel in call.caller_hold.legs or (call.music and what.channel == call.plan.leg)
+    bridge = heard[0] if heard is not None and what.channel == heard[1] else _people(call).get(what.channel)
+    if before is None or bridge is None or away:
+        return []
+    dropped = audio.ceased and heard is not None and what.channel == heard[1] and _sound(before, what, now)
+    jumped = what.channel in _people(call) and _jumped(before[0], what)
+    if not (dropped or jumped) or not _may(audio, now):
+        return []
+    audio.rejoined += 1
+    audio.in_vain += 1
+    audio.at.append(now)
+    audio.counted.pop(what.channel)
+    told = [m.OrderAi(contract.Rejoined(call=call.plan.call))] if dropped else []
+    return [*told, m.Rejoin(bridge, what.channel)]
+
+
+def _sound(before: tuple[m.RtpCounted, datetime], now_counted: m.RtpCounted, now: datetime) -> bool:
+    """Asterisk has received sound since. A new source counts from 0."""
+    then, at = before
+    received, had = now_counted.received or 0, then.received or 0
+    grown = received - had if now_counted.source == then.source and received >= had else received
+    return grown >= SOUND_BYTES_PER_S * max(0.1, (now - at).total_seconds())
+
+
+def _jumped(before: m.RtpCounted, after: m.RtpCounted) -> bool:
+    return after.source != before.source or after.lost - before.lost >= JUMPED
+
+
+def _may(audio: InboundAudio, now: datetime) -> bool:
+    audio.at = [at for at in audio.at if now - at < timedelta(seconds=BUSY_S)]
+    if not audio.at:
+        return True
+    pause = PAUSES_S[min(max(0, audio.in_vain - 1), len(PAUSES_S) - 1)] if audio.ceased else PAUSES_S[0]
+    return len(audio.at) < BUSY_AFTER and now - audio.at[-1] >= timedelta(seconds=pause)

@@ -1,0 +1,140 @@
+"""Other people in a call: dialled in by ops while caller and agent stay. Rows of the call's table. [pure]
+
+Owns each of them from the dialling to their end. What concerns one of them comes here in every state; the call goes on
+whatever becomes of them, with these exceptions:
+
+    the caller leaves                          the call is over, for the participants too
+    the agent is lost, somebody has joined     they and the caller go on without it (TRANSFERRED)
+    nobody but the caller is left then         the call is over
+    somebody answers when it is too late       hung up: outcome `cancelled`
+
+The model is told who comes and goes, and is not asked to say anything about it.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bridge import contract
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
+from controller.calls.machine.plan import RING_GRACE, Participant, State
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+MOST = 8
+"""Of one call, at a time: a conference is something else."""
+
+OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRED)
+"""Where somebody may be asked in."""
+
+_JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING, State.REHOMING)
+
+
+def present(call: "Call") -> list[Participant]:
+    """Those who ring or have joined."""
+    return [each for each in call.participants.values() if each.state in ("ringing", "joined")]
+
+
+def concerned(call: "Call", what: m.Input) -> Participant | None:
+    """The participant whom an input is about."""
+    match what:
+        case m.LegEntered(channel) | m.LegGone(channel) | m.ParticipantDropped(channel):
+            return call.participants.get(channel)
+        case m.TimeUp(timer):
+            return call.participants.get(timer)
+        case m.CommandFailed(command=m.Dial(channel) | m.Join(channels=(channel,))):
+            return call.participants.get(channel)
+    return None
+
+
+def asked(call: "Call", what: m.ParticipantAsked, _: datetime) -> list[m.Command]:
+    found = call.participants[what.channel] = Participant(what.channel, what.target, what.by)
+    if call.state not in OPEN or len(present(call)) > MOST:
+        found.state, found.outcome = "failed", Outcome.CANCELLED
+        return []
+    return [
+        m.Dial(what.channel, what.target, {"VOICEAI_CALL": call.plan.call}),
+        m.StartTimer(what.channel, what.target.timeout + RING_GRACE),
+    ]
+
+
+def happened(call: "Call", found: Participant, what: m.Input, now: datetime) -> list[m.Command]:
+    """What follows from an input about this one."""
+    if found.state in ("left", "failed"):
+        return []
+    match what:
+        case m.LegEntered() if found.state == "ringing":
+            return _answered(call, found)
+        case m.LegGone(_, cause, status) if found.state == "ringing":
+            return _failed(call, found, now, of_unanswered(cause, status))
+        case m.TimeUp() if found.state == "ringing":
+            return [m.HangUp(found.channel), *_failed(call, found, now, Outcome.NO_ANSWER)]
+        case m.ParticipantDropped() if found.state == "ringing":
+            return [m.HangUp(found.channel), *_failed(call, found, now, Outcome.CANCELLED)]
+        case m.CommandFailed():
+            return [m.HangUp(found.channel), *_failed(call, found, now, of_failed(what.gone, what.full))]
+        case m.LegGone():
+            return _left(call, found, now, "A participant has left the call.")
+        case m.ParticipantDropped():
+            return [m.HangUp(found.channel), *_left(call, found, now, "A participant was taken out of the call.")]
+    return []
+
+
+def _answered(call: "Call", found: Participant) -> list[m.Command]:
+    stopped: list[m.Command] = [m.StopTimer(found.channel)]
+    if call.state not in _JOINING:
+        found.state, found.outcome = "failed", Outcome.CANCELLED
+        return [*stopped, m.HangUp(found.channel)]
+    found.state, found.outcome = "joined", Outcome.ANSWERED
+    call.company.add(found.channel)
+    joined = m.Join(call.ids.bridge, (found.channel,))
+    return [
+        *stopped,
+        joined,
+        *_tell(call, "Another person has joined the call. They and the caller both hear you."),
+    ]
+
+
+def _failed(call: "Call", found: Participant, now: datetime, outcome: Outcome) -> list[m.Command]:
+    """Also one that had answered, if it was gone before it could join."""
+    found.state, found.outcome = "failed", outcome
+    told = f"Somebody who was called to join could not be reached: {outcome.value.replace('_', ' ')}."
+    return [m.StopTimer(found.channel), *_tell(call, told)] + _alone(call, found, now)
+
+
+def _left(call: "Call", found: Participant, now: datetime, told: str) -> list[m.Command]:
+    found.state = "left"
+    return _tell(call, told) + _alone(call, found, now)
+
+
+def _alone(call: "Call", found: Participant, now: datetime) -> list[m.Command]:
+    if found.channel not in call.company:
+        return []
+    call.company.discard(found.channel)
+    if call.state is not State.TRANSFERRED or call.company:
+        return []
+    return call.end(now, by="participant")
+
+
+def _tell(call: "Call", text: str) -> list[m.Command]:
+    if not call.with_agent or not call.session_open:
+        return []
+    return [m.OrderAi(contract.Inform(call=call.plan.call, text=text))]
+
+
+def go_on_alone(call: "Call", why: str) -> list[m.Command]:
+    """The agent is lost and somebody is there: caller and participants do without it."""
+    call.state, call.detail = State.TRANSFERRED, call.detail or why
+    call.media_lost, call.paused, call.hold, call.held_by = True, False, None, None
+    gone: list[m.Command] = [m.StopTimer("hold"), *call.stop_music(), m.HangUp(call.media)]
+    return [*gone, m.CloseAi(why)] if call.session_open else gone
+
+
+def hang_up(call: "Call") -> list[m.Command]:
+    """All of them: the call ends."""
+    commands: list[m.Command] = []
+    for each in present(call):
+        each.state, each.outcome = ("left", each.outcome) if each.state == "joined" else ("failed", Outcome.CANCELLED)
+        commands += [m.StopTimer(each.channel), m.HangUp(each.channel)]
+    return commands

@@ -1,0 +1,86 @@
+"""A transfer by SIP REFER: the trunk is asked to connect the person elsewhere. Rows of the call's table. [pure]
+
+Owns the state REFERRING. The person's leg leaves our app for the dialplan, whose `Transfer()` sends the REFER and waits
+for the news; what it was told comes back with the leg. Until then the agent is paused, and there is no way back: it
+can't be cancelled.
+
+    the far end says that the target has answered      the call is over for us: outcome of the transfer `answered`
+    it says why not, or can't do it                    the caller is back with the agent, which is told
+    it says nothing in time                            the call is over: nobody knows where the caller is
+    the caller's leg is hung up                        the call is over: the caller has left, or is elsewhere already
+
+Whatever ends the call before the far end's word, Asterisk goes on listing the leg as long as the subscription of the
+REFER lives (how long: docs/transfers.md). It is hung up all the same, and nothing here waits for it.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome, of_unanswered
+from controller.calls.machine.plan import RING_GRACE, State, Transfer
+from controller.calls.machine.rows import fallback as rescue, teardown as ending, transfer
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+
+def begin(call: "Call", moved: Transfer) -> list[m.Command]:
+    call.state = State.REFERRING
+    return [
+        *call.stop_music(),
+        m.StartTimer("transfer", moved.target.timeout + RING_GRACE),
+        m.Refer(call.plan.leg, moved.target.dial, moved.channel, moved.target.trunk),
+    ]
+
+
+def returned(call: "Call", what: m.LegReturned, now: datetime) -> list[m.Command]:
+    moved = call.transfer
+    assert moved is not None, "nobody is referred without a transfer"
+    if what.status == "SUCCESS":
+        moved.state, moved.outcome = "answered", Outcome.ANSWERED
+        return [m.StopTimer("transfer"), *call.end(now, by="transfer")]
+    outcome = of_unanswered(None, what.sip_status)
+    return [m.StopTimer("transfer"), *_failed(call, moved, now, outcome, m.Join(call.ids.bridge, (call.plan.leg,)))]
+
+
+def not_sent(call: "Call", what: m.CommandFailed, now: datetime) -> list[m.Command]:
+    """The leg has not left: it is in its bridge as before."""
+    moved = call.transfer
+    if moved is None or call.state is not State.REFERRING:
+        return []
+    if what.gone:
+        return call.end(now, by="caller")
+    moved.detail = what.reason if what.full else None
+    return [m.StopTimer("transfer"), *_failed(call, moved, now, Outcome.NO_ROOM if what.full else Outcome.FAILED)]
+
+
+def _failed(call: "Call", moved: Transfer, now: datetime, outcome: Outcome, *back: m.Command) -> list[m.Command]:
+    """`back`: what brings the leg to where it was."""
+    moved.state, moved.outcome = "failed", outcome
+    if call.finished:
+        return call.end(now, detail=call.finished)
+    if not call.media_lost:
+        return [*back, *transfer.caller_back(call, moved, outcome)]
+    return [*(back if call.rescues or call.company else ()), *rescue.next_step(call, now)]
+
+
+def hung_up(call: "Call", what: m.LegHungUp, now: datetime) -> list[m.Command]:
+    if what.channel != call.plan.leg:
+        return []
+    ending.leg_hung_up(call, what, now)
+    return call.end(now, by=ending.far_end(call), detail="hung up before the far end had said what became of the REFER")
+
+
+def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    if what.timer != "transfer":
+        return []
+    assert call.transfer is not None
+    call.transfer.state, call.transfer.outcome = "failed", Outcome.NO_ANSWER
+    return call.end(now, detail="the far end did not say what became of the REFER")
+
+
+def agent_lost(call: "Call", why: str) -> list[m.Command]:
+    call.media_lost, call.paused, call.detail = True, False, call.detail or why
+    gone: list[m.Command] = [m.HangUp(call.media)]
+    return [*gone, m.CloseAi(why)] if call.session_open else gone

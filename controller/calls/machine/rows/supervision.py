@@ -1,0 +1,218 @@
+"""Somebody of the house who listens to a call, whispers to the colleague in it, or takes it over. [pure]
+
+Owns the supervisor's leg, and the snoop by which they hear the call without being in it. Rows of the call's table: what
+concerns them comes here in every state. One at a time; the call goes on whatever becomes of them, with one exception.
+
+    listen       a snoop of the caller's leg: hears both sides, is heard by nobody
+    whisper      a snoop of the colleague's leg, after a transfer: the colleague hears them, the caller does not
+    take_over    in the call's bridge: the agent leaves for good; a colleague stays
+
+    the colleague leaves, and others are there     back to listen
+    who has taken over leaves, nobody is there     the call is over
+    the mode is not possible (any more)            listen
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
+from controller.calls.machine.plan import RING_GRACE, State, Supervision
+from controller.calls.machine.rows import participants
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRING, State.CONSULTING, State.TRANSFERRED)
+"""Where a supervision may begin."""
+
+RINGING = "supervisor"
+WHY = "a supervisor has taken the call over"
+_WITH_AGENT = (State.TALKING, State.HOLDING)
+
+
+def possible(call: "Call", mode: m.SupervisionMode) -> bool:
+    """Whether it could begin now."""
+    match mode:
+        case "listen":
+            return call.state in OPEN
+        case "whisper":
+            return call.state is State.TRANSFERRED and _colleague(call) is not None
+    return call.state in (State.TALKING, State.HOLDING, State.TRANSFERRED)
+
+
+def changeable(call: "Call", found: Supervision, mode: m.SupervisionMode) -> bool:
+    """Whether the supervisor who is there could do this instead."""
+    if found.mode == "take_over" and found.state == "on" and not call.company - {found.channel}:
+        return False  # nobody else is with the caller
+    return mode == "listen" or possible(call, mode)
+
+
+def taking_over(call: "Call") -> bool:
+    """A supervisor is on the way into the bridge, and will be the one with whom the caller talks."""
+    found = call.supervision
+    taken = found is not None and found.mode == "take_over" and found.state == "on"
+    return taken and call.state in (State.TALKING, State.HOLDING)
+
+
+def supervised(call: "Call") -> bool:
+    return call.supervision is not None and call.supervision.state in ("ringing", "on")
+
+
+def concerned(call: "Call", what: m.Input) -> bool:
+    """Whether an input is about the supervisor who is there, or about to be."""
+    found = call.supervision
+    if found is None or not supervised(call):
+        return False
+    match what:
+        case m.SupervisionChanged() | m.SupervisionEnded() | m.TimeUp("supervisor"):
+            return True
+        case m.LegEntered(channel) | m.LegJoined(channel) | m.LegGone(channel):
+            return channel in (found.channel, found.snoop)
+        case m.CommandFailed(command=m.Dial(channel) | m.Join(channels=(channel,))):
+            return channel in (found.channel, found.snoop)
+        case m.CommandFailed(command=m.Snoop()):
+            return True
+        case m.CommandFailed(command=m.CreateBridge(bridge)):
+            return bridge == call.ids.supervision
+    return False
+
+
+def asked(call: "Call", what: m.SuperviseAsked, _: datetime) -> list[m.Command]:
+    if supervised(call):
+        return []  # somebody was faster
+    call.supervisions += 1
+    call.supervision = Supervision(what.channel, what.target, what.mode, what.by)
+    if call.state not in OPEN:
+        call.supervision.state, call.supervision.outcome = "failed", Outcome.CANCELLED
+        return []
+    return [
+        m.Dial(what.channel, what.target, {"VOICEAI_CALL": call.plan.call}),
+        m.StartTimer(RINGING, what.target.timeout + RING_GRACE),
+    ]
+
+
+def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
+    """What follows from an input that concerns the supervisor."""
+    found = call.supervision
+    assert found is not None, "concerned"
+    match what:
+        case m.LegEntered(channel) if channel == found.snoop:
+            return [m.Join(call.ids.supervision, (channel,))]
+        case m.LegEntered() if found.state == "ringing":
+            return _answered(call, found)
+        case m.LegGone(channel) if channel == found.snoop:
+            return _deaf(call, found, now)
+        case m.LegGone(_, cause, status):
+            return _gone(call, found, now, of_unanswered(cause, status))
+        case m.TimeUp("supervisor") if found.state == "ringing":
+            return _gone(call, found, now, Outcome.NO_ANSWER)
+        case m.LegJoined():
+            return _taken(call)
+        case m.CommandFailed(command=command) if _of_snoop(found, command):
+            return _deaf(call, found, now)
+        case m.CommandFailed():
+            return _gone(call, found, now, of_failed(what.gone, what.full))
+        case m.SupervisionEnded():
+            return _gone(call, found, now, Outcome.CANCELLED)
+        case m.SupervisionChanged(mode):
+            return _changed(call, found, mode)
+    return []
+
+
+def hang_up(call: "Call") -> list[m.Command]:
+    """The call ends."""
+    found = call.supervision
+    return _end(call, found, Outcome.CANCELLED) if found is not None and supervised(call) else []
+
+
+def _answered(call: "Call", found: Supervision) -> list[m.Command]:
+    stopped: list[m.Command] = [m.StopTimer(RINGING)]
+    if call.state not in OPEN:
+        return _end(call, found, Outcome.CANCELLED)
+    found.state, found.outcome = "on", Outcome.ANSWERED
+    mode = found.mode if possible(call, found.mode) else "listen"
+    return [*stopped, *(_take_over(call, found) if mode == "take_over" else _hear(call, found, mode, alone=True))]
+
+
+def _changed(call: "Call", found: Supervision, mode: m.SupervisionMode) -> list[m.Command]:
+    if found.state == "ringing":
+        found.mode = mode
+        return []
+    if mode == found.mode or not changeable(call, found, mode):
+        return []
+    if mode == "take_over":
+        return _take_over(call, found)
+    return _hear(call, found, mode, alone=found.mode == "take_over")
+
+
+def _hear(call: "Call", found: Supervision, mode: m.SupervisionMode, *, alone: bool) -> list[m.Command]:
+    """By another snoop. `alone`: the supervisor is in no bridge for that yet."""
+    colleague = _colleague(call) if mode == "whisper" else None
+    before, heard = found.snoop, colleague or call.plan.leg
+    found.mode = "whisper" if colleague else "listen"
+    call.snoops += 1
+    found.snoop = call.ids.snoop(call.snoops)
+    call.company.discard(found.channel)
+    room = call.ids.supervision
+    entered: list[m.Command] = [m.CreateBridge(room), m.Join(room, (found.channel,))] if alone else []
+    silenced: list[m.Command] = [m.HangUp(before)] if before else []
+    return [*silenced, *entered, m.Snoop(heard, found.snoop, whisper=colleague is not None)]
+
+
+def _take_over(call: "Call", found: Supervision) -> list[m.Command]:
+    """The agent makes room, and is back if the supervisor cannot join. Nothing that was asked meanwhile comes in
+    between."""
+    before, found.snoop = found.snoop, None
+    found.mode = "take_over"
+    call.company.add(found.channel)
+    silenced: list[m.Command] = [m.HangUp(before), m.DestroyBridge(call.ids.supervision)] if before else []
+    agent = call.media if call.state in _WITH_AGENT and not call.media_lost else None
+    return [*silenced, m.Join(call.ids.bridge, (found.channel,), agent), m.ConfirmJoin(found.channel)]
+
+
+def _taken(call: "Call") -> list[m.Command]:
+    if call.state in _WITH_AGENT:
+        return participants.go_on_alone(call, WHY)
+    return []
+
+
+def _deaf(call: "Call", found: Supervision, now: datetime) -> list[m.Command]:
+    """The leg that was heard is gone: a colleague's is not the end of the call."""
+    if found.mode == "whisper" and call.state in OPEN:
+        return _hear(call, found, "listen", alone=False)
+    return _gone(call, found, now, Outcome.FAILED)
+
+
+def _gone(call: "Call", found: Supervision, now: datetime, outcome: Outcome) -> list[m.Command]:
+    ended = _end(call, found, outcome)
+    if found.channel not in call.company:
+        return ended
+    call.company.discard(found.channel)
+    if call.state is not State.TRANSFERRED or call.company:
+        return ended
+    return [*ended, *call.end(now, by="supervisor")]
+
+
+def _end(call: "Call", found: Supervision, outcome: Outcome) -> list[m.Command]:
+    if found.state == "on":
+        found.state = "left"
+    else:
+        found.state, found.outcome = "failed", outcome
+    snoop, found.snoop = found.snoop, None
+    gone: list[m.Command] = [m.HangUp(snoop)] if snoop else []
+    return [m.StopTimer(RINGING), m.HangUp(found.channel), *gone, m.DestroyBridge(call.ids.supervision)]
+
+
+def _colleague(call: "Call") -> str | None:
+    """Who talks with the caller in the agent's place: the target of the transfer, or somebody who was asked in."""
+    others = call.company - ({call.supervision.channel} if call.supervision else set())
+    moved = call.transfer.channel if call.transfer else None
+    return moved if moved in others else min(others, default=None)
+
+
+def _of_snoop(found: Supervision, command: m.Command) -> bool:
+    match command:
+        case m.Snoop(snoop=snoop) | m.Join(channels=(snoop,)):
+            return snoop == found.snoop
+    return False

@@ -1,0 +1,149 @@
+"""A transfer, from the asking to two people who hear each other: rows of the call's table. [pure]
+
+The caller is kept until the target answers (or accepts: `attended`), and is back with the agent if it does not. If ops
+asked for a blind one, caller and agent go on talking meanwhile; else the caller hears music and the agent is paused.
+What is asked of the far end by SIP REFER is `refer`.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bridge import contract
+from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import RING_GRACE, State, Transfer
+from controller.calls.machine.rows import (
+    agent_tools as tools,
+    attended_transfer as attended,
+    failover as rehome,
+    fallback as rescue,
+    refer,
+    wrap_up as closing,
+)
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+
+def asked(call: "Call", what: m.TransferAsked, _: datetime) -> list[m.Command]:
+    """Also of a caller on hold: the music goes on."""
+    if what.target.kind == "refer" and call.company:
+        return call.refuse(what.tool_call, "Not now: others are in the call.")
+    held = tools.end_hold(call, State.TRANSFERRING, respond=False)
+    transfer = _new(call, what.target, what.by, what.tool_call)
+    transfer.announce, transfer.decide = what.announce, what.decide
+    aside = bool(held or what.tool_call) or what.target.kind != "blind"
+    return [*held, *(call.pause() if aside else []), *_begin(call, transfer)]
+
+
+def digit_pressed(call: "Call", what: m.DigitPressed, now: datetime) -> list[m.Command]:
+    if what.digit not in call.plan.digits:
+        return []
+    target = call.plan.digits[what.digit]
+    if target is None:
+        return call.end(now, by="caller" if call.plan.direction == "inbound" else "callee")
+    if call.state is State.TRANSFERRING:
+        return []
+    held = tools.end_hold(call, State.TRANSFERRING, respond=False)
+    return [*held, *call.pause(), *_begin(call, _new(call, target, by="digit"))]
+
+
+def ring_target(call: "Call", target: m.Target, by: str) -> list[m.Command]:
+    return _begin(call, _new(call, target, by))
+
+
+def _new(call: "Call", target: m.Target, by: str, tool_call: str | None = None) -> Transfer:
+    call.transfers += 1
+    call.transfer = Transfer(call.ids.target(call.transfers), target, by, tool_call)
+    return call.transfer
+
+
+def _begin(call: "Call", transfer: Transfer) -> list[m.Command]:
+    target = transfer.target
+    if target.kind == "refer":
+        return refer.begin(call, transfer)
+    call.state = State.TRANSFERRING
+    return [
+        m.Dial(transfer.channel, target, {"VOICEAI_CALL": call.plan.call}),
+        m.StartTimer("transfer", target.timeout + RING_GRACE),
+    ]
+
+
+def asked_again(call: "Call", what: m.TransferAsked, _: datetime) -> list[m.Command]:
+    return call.refuse(what.tool_call, "A transfer is already under way.")
+
+
+def target_answered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Command]:
+    transfer = call.transfer
+    if transfer is None or what.channel != transfer.channel:
+        return []
+    if transfer.target.kind == "attended" and not call.media_lost:
+        return [m.StopTimer("transfer"), *attended.begin(call, transfer)]
+    return [m.StopTimer("transfer"), *connect(call, transfer)]
+
+
+def connect(call: "Call", transfer: Transfer) -> list[m.Command]:
+    """Caller and target hear each other, and the agent leaves."""
+    transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
+    call.state = State.TRANSFERRED
+    call.company.add(transfer.channel)
+    commands: list[m.Command] = [
+        *call.stop_music(),
+        m.Join(call.ids.bridge, (transfer.channel,), None if transfer.consultation or call.media_lost else call.media),
+        m.HangUp(call.media),
+    ]
+    if transfer.consultation:
+        commands.append(m.DestroyBridge(transfer.consultation))
+    return commands if call.media_lost else [*commands, m.CloseAi("transferred")]
+
+
+def target_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    if what.timer == "length":
+        call.due = closing.LENGTH
+    return target_unanswered(call, now, Outcome.NO_ANSWER) if what.timer == "transfer" else []
+
+
+def cancelled(call: "Call", _: m.TransferCancelled, now: datetime) -> list[m.Command]:
+    return target_unanswered(call, now, Outcome.CANCELLED)
+
+
+def target_unanswered(call: "Call", now: datetime, outcome: Outcome) -> list[m.Command]:
+    """The caller was kept, and is back with the agent, which is told; without an agent the call is over."""
+    transfer = call.transfer
+    assert transfer is not None, "only called while a transfer is under way"
+    transfer.state, transfer.outcome = "failed", outcome
+    call.company.discard(transfer.channel)
+    if call.finished and not call.media_lost:
+        return [m.StopTimer("transfer"), m.StopTimer("consultation"), *call.end(now, detail=call.finished)]
+    hung_up: list[m.Command] = [m.StopTimer("transfer"), m.HangUp(transfer.channel), *attended.back(call, transfer)]
+    if call.media_lost and not rehome.stranded(call):
+        return hung_up + rescue.next_step(call, now)
+    if call.media_lost:
+        return hung_up + rehome.begin_stranded(call, _told(transfer, outcome))
+    return hung_up + caller_back(call, transfer, outcome)
+
+
+def _told(transfer: Transfer, outcome: Outcome) -> str:
+    """To the model."""
+    why = "all lines are taken" if outcome is Outcome.NO_ROOM else outcome.value.replace("_", " ")
+    by_key = " They had asked for it by pressing a key." if transfer.by == "digit" else ""
+    return f"The transfer did not succeed: {why}. The caller is still with you.{by_key}"
+
+
+def caller_back(call: "Call", transfer: Transfer, outcome: Outcome) -> list[m.Command]:
+    """With the agent, which gets to know why."""
+    call.state = State.TALKING
+    reason = _told(transfer, outcome)
+    if transfer.tool_call in call.open_tools:
+        told = [*call.resume(), *call.refuse(transfer.tool_call, reason)]
+    elif call.paused:
+        told = call.resume(reason)
+    elif call.session_open:
+        told = [*call.stop_music(), m.OrderAi(contract.Inform(call=call.plan.call, text=reason))]
+    else:
+        told = call.stop_music()
+    return told + closing.if_due(call)
+
+
+def hang_up_refused(call: "Call", what: m.HangUpTool, _: datetime) -> list[m.Command]:
+    return call.refuse(what.tool_call, "Not now: a transfer is under way.")

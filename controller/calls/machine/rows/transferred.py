@@ -1,0 +1,71 @@
+"""A call that goes on without an agent, and its end: rows of the state TRANSFERRED. [pure]
+
+Nobody of ours is in it, so that nobody of ours would end it. `transfer.max_s` does, and the caps of the day do: all who
+are in the call hear a warning tone, and half a minute later it is over.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from controller.calls.admission.spending import PER_CALL
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import State
+from controller.calls.machine.rows import agent_control as orders, fallback as rescue
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+WARNING_S = 30.0  # seconds between the tone and the end
+LIMIT, END = "transferred", "transferred end"
+LENGTH = "transfer.max_s"
+
+
+def warned_after(longest: float) -> float:
+    """Seconds in the state until the tone."""
+    return longest - min(WARNING_S, longest / 2)
+
+
+def watched(call: "Call", now: datetime) -> list[m.Command]:
+    """After each input: whether the state has just begun, or is over."""
+    if call.state is not State.TRANSFERRED:
+        call.transferred_at = call.over_limit = None
+        return []
+    if call.transferred_at is not None:
+        return []
+    call.transferred_at = now
+    longest = call.plan.max_transfer
+    return [m.StartTimer(LIMIT, warned_after(longest))] if longest is not None else []
+
+
+def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+    if what.timer == END:
+        return call.end(now, detail=call.over_limit)
+    if what.timer != LIMIT:
+        return []
+    longest = call.plan.max_transfer or 0.0
+    return _warn(call, LENGTH, longest - warned_after(longest))
+
+
+def cap_reached(call: "Call", what: m.WrapUpDue, _: datetime) -> list[m.Command]:
+    """What the agent has cost ends no call that the agent has left."""
+    return [] if what.why == PER_CALL else _warn(call, what.why, WARNING_S)
+
+
+def _warn(call: "Call", why: str, seconds: float) -> list[m.Command]:
+    """Once."""
+    if call.over_limit is not None:
+        return []
+    call.over_limit = why
+    commands: list[m.Command] = [m.StartTimer(END, seconds)]
+    for leg in (call.plan.leg, *sorted(call.company)):
+        call.sounds += 1
+        commands.append(m.StartTone(leg, call.ids.sound(call.sounds), m.WARNING_TONE))
+    return commands
+
+
+ROWS: dict[type, Any] = {
+    m.SessionOver: rescue.session_left,
+    m.DigitsAsked: orders.digits,
+    m.TimeUp: time_up,
+    m.WrapUpDue: cap_reached,
+}

@@ -1,0 +1,369 @@
+"""The task that takes calls from the queue and places them, as fast as there is room.
+
+Owns which calls are on their way, and the end of each in the queue. Whether there is room for one more is call
+control's to say: it is asked for each call, and a call for which there is none stays where it is. Nobody is dialled
+unless the queue has written it down before (`Errand.before_dial`); the end of an attempt is written however long the
+store needs, beside the calls.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from controller.calls.admission.usage import UsedUp
+from controller.calls.machine.outcome import Outcome
+from controller.calls.outbound import retry_policy as decisions, views as pictures
+from controller.calls.outbound.attempt import Dialling, Errand
+from controller.calls.outbound.entry import INTERRUPTED, REJECTED, Attempt, Entry, Status
+from controller.calls.outbound.queue import ALL_TRUNKS, Queue
+from controller.calls.outbound.trunk_breaker import TrunkBreakers, TrunkSuspended, fault_of
+from controller.calls.reporting import lifecycle as milestones, view
+from controller.config import Config
+from controller.dialing import numbers as limits
+from controller.store.database import StoreError
+
+log = structlog.get_logger()
+
+HEADS = 20
+"""Calls of each trunk and agent that are looked at in one round."""
+NO_ROOM_SECONDS = 0.5
+"""How soon it is tried again when there was no room; the end of one of our calls is a reason to try at once."""
+LONGEST_SLEEP = 30.0
+REST_SECONDS = 5.0
+"""Nobody is called for so long after a call that failed before it was dialled: the next one would, too."""
+STORE_AWAY_SECONDS = 1.0
+FORGET_EVERY = 3600.0
+FINISH_SECONDS = 5.0
+_NOTHING_OF_THE_TRUNK = (Outcome.FAILED, Outcome.CANCELLED, Outcome.NO_ROOM, INTERRUPTED, REJECTED)
+SAVE_AGAIN_SECONDS = (0.2, 1.0, 5.0, 15.0)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Place(Protocol):
+    """Call control: begins this call now. `errand` is told how it goes. Raises limits.Busy, limits.NotAllowed,
+    view.NotReady and view.UnknownName: then nothing has begun, and the errand hears nothing."""
+
+    def __call__(self, entry: Entry, errand: "Errand") -> None: ...
+
+
+@dataclass(slots=True)
+class _Round:
+    """What came of looking at everything that is due."""
+
+    no_room: bool = False
+    placed: int = 0
+
+
+class Dialer:
+    """`run()` until cancelled, then `finish()`: what has ended is written before the store is closed.
+
+    At its start, what an earlier controller was dialling when it stopped is marked as interrupted, never tried again.
+    """
+
+    def __init__(
+        self, config: Config, queue: Queue, place: Place, observe: milestones.Observe = milestones.unobserved
+    ) -> None:
+        self._observe = observe
+        self._config = config
+        self.breakers = TrunkBreakers(config.trunks)
+        self._queue = queue
+        self._place = place
+        self._under_way: dict[str, Errand] = {}
+        self._saving: set[asyncio.Task[None]] = set()
+        self._dialling = Dialling()
+        self._news = asyncio.Event()
+        self._forgot: datetime | None = None
+        self._began = _now()
+        self._recovered = False
+        self._owed: dict[str, None] = {}
+        """Calls of whose change those who listen have not been told."""
+        self._told_away = False
+        self._rest_until = _now()
+        self._why: dict[str, str] = {}
+        """Why the last call over a trunk was not placed."""
+
+    async def go_on(self, call: str) -> Errand | None:
+        """For a call that an earlier controller was placing, and that is up. None: it did not come from the queue.
+        Raises StoreError."""
+        entry = await self._queue.get(call)
+        if entry is None or entry.status is not Status.DIALLING:
+            return None
+        errand = Errand(entry, self._queue, self._over, self._dialling)
+        errand.dialled_at = entry.dialled_at or _now()
+        self._under_way[call] = errand
+        return errand
+
+    def wake(self) -> None:
+        """Something has changed: a new call, an end, a pause."""
+        self._news.set()
+
+    def observe(self, what: milestones.Milestone) -> None:
+        """Of any call: a telephone that rings shows that its trunk works."""
+        match what:
+            case milestones.CallRang(call=call) | milestones.CallAnswered(call=call) if call in self._under_way:
+                errand = self._under_way[call]
+                if not errand.got_through:
+                    errand.got_through = True
+                    self._got_through(errand.trunk, call)
+
+    def _got_through(self, trunk: str, call: str) -> None:
+        if self.breakers.got_through(trunk, call):
+            log.info("the trunk works again; queued calls are placed over it", trunk=trunk)
+            self.wake()
+
+    @property
+    def under_way(self) -> frozenset[str]:
+        return frozenset(self._under_way)
+
+    async def run(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                if not self._recovered:
+                    await self._recover()
+                for call in list(self._owed):
+                    await self._tell(call)
+                wait = await self._round()
+                self._told_away = False
+            except StoreError as error:
+                if not self._told_away:
+                    log.error("the queue can't be read; nobody is called until it can", reason=str(error))
+                self._told_away = True
+                wait = STORE_AWAY_SECONDS
+            except Exception:  # the top of this task: live calls go on
+                log.exception("the dialer stumbled over an error of ours; it goes on in a moment")
+                wait = STORE_AWAY_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
+
+    async def _recover(self) -> None:
+        for call in await self._queue.interrupt(_now(), without=self._under_way):
+            log.warning("a call was being dialled when the controller stopped; it is not tried again", call=call)
+            self._owed[call] = None
+        self._owed |= dict.fromkeys(await self._queue.untold(self._began))
+        self._recovered = True
+
+    async def close(self) -> None:
+        """Before the process ends and calls go on without it: nobody is dialled any more. What is about to be stays in
+        the queue; who is just being dialled, is."""
+        await self._dialling.close()
+
+    async def finish(self) -> None:
+        """Also for calls that end meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_SECONDS):
+                while self._saving:
+                    await asyncio.wait(self._saving)
+
+    # ------------------------------------------------------------ one round
+
+    async def _round(self) -> float:
+        """Places what can be placed. Returns the seconds after which to look again."""
+        now = _now()
+        for call in await self._queue.expire(now, without=self._under_way):
+            log.info("a call has waited too long and is given up", call=call)
+            await self._tell(call)
+        await self._forget(now)
+        paused = await self._queue.pauses()
+        found = _Round()
+        if now < self._rest_until:
+            found.no_room = True
+        elif ALL_TRUNKS not in paused:
+            await self._place_due(now, paused, found)
+        if found.no_room:
+            return NO_ROOM_SECONDS
+        if found.placed:
+            return 0.0
+        moments = (await self._queue.next_moment(now), self.breakers.next_moment(now))  # also what has come meanwhile
+        upcoming = min((moment for moment in moments if moment is not None), default=None)
+        return min(max((upcoming - _now()).total_seconds(), 0.0), LONGEST_SLEEP) if upcoming else LONGEST_SLEEP
+
+    async def _place_due(self, now: datetime, paused: frozenset[str], found: _Round) -> None:
+        full: set[tuple[str, str]] = set()
+        for entry in await self._queue.heads(now, without=self._under_way, each=HEADS):
+            order = entry.order
+            if order.trunk in paused or (order.trunk, order.agent) in full:
+                continue
+            try:
+                found.placed += await self._try(entry, paused)
+            except limits.Busy as reason:
+                if len(decisions.lines(self._config, entry)) <= 1:  # what follows may go where this one may not
+                    full.add((order.trunk, order.agent))
+                self._tell_why(order.trunk, reason)
+                found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
+            except view.NotReady:
+                found.no_room = True
+                return
+            else:
+                self._why.pop(order.trunk, None)
+
+    def _tell_why(self, trunk: str, reason: limits.Busy) -> None:
+        """Once for each day's cap: it may be hours before a call is placed again."""
+        if isinstance(reason, UsedUp) and self._why.get(trunk) != reason.reason:
+            log.warning("queued calls wait for tomorrow", trunk=trunk, reason=reason.reason)
+        self._why[trunk] = reason.reason
+
+    async def _try(self, entry: Entry, paused: frozenset[str]) -> bool:
+        """Raises limits.Busy and view.NotReady: no room."""
+        trunk, now = self._config.trunks.get(entry.order.trunk), _now()
+        if trunk is not None:
+            allowed = decisions.due(trunk, None, now)
+            if allowed > now:  # its hours were over before there was room
+                await self._queue.postpone(entry.id, allowed)
+                return False
+        errand = Errand(entry, self._queue, self._over, self._dialling)
+        self._under_way[entry.id] = errand
+        try:
+            self._place_over(entry, errand, paused, now)
+        except (limits.NotAllowed, view.UnknownName) as refusal:
+            log.warning("a queued call may not be placed any more", call=entry.id, reason=str(refusal))
+            self._save(errand, Attempt(now, REJECTED, str(refusal)))
+        except (limits.Busy, view.NotReady):
+            del self._under_way[entry.id]
+            raise
+        except Exception:  # one call that can't be begun keeps no other from it
+            log.exception("a queued call could not be begun: an error of ours", call=entry.id)
+            self._save(errand, Attempt(now, Outcome.FAILED, "an error of ours; the log has more"))
+        return True
+
+    def _place_over(self, entry: Entry, errand: Errand, paused: frozenset[str], now: datetime) -> None:
+        """The first of its trunks that has room. Raises as `Place` does, for the first trunk."""
+        first, *others = decisions.lines(self._config, entry) or (entry.order.trunk,)
+        try:
+            self._place_by(first, entry, errand)
+            return
+        except limits.Busy as full:
+            for name in others:
+                if name not in paused and decisions.usable(self._config.trunks[name], entry, now):
+                    with suppress(limits.Busy):
+                        self._place_by(name, entry, errand)
+                        log.info("placed over another trunk", call=entry.id, trunk=name, reason=full.reason)
+                        return
+            raise
+
+    def _place_by(self, trunk: str, entry: Entry, errand: Errand) -> None:
+        errand.trunk = trunk
+        self.breakers.check(trunk, _now())
+        self._place(replace(entry, order=replace(entry.order, trunk=trunk)), errand)
+        if self.breakers.placed(trunk, entry.id):
+            log.info("a call tries the trunk that has failed", trunk=trunk, call=entry.id)
+
+    async def _forget(self, now: datetime) -> None:
+        if self._forgot is None or now - self._forgot > timedelta(seconds=FORGET_EVERY):
+            self._forgot = now
+            await self._queue.forget(now - timedelta(days=self._config.outbound.keep_days))
+
+    # ------------------------------------------------------------ ends
+
+    def _over(self, errand: Errand, call: view.CallView) -> None:
+        """The attempt has ended, in memory. On the disk it has not yet."""
+        result, detail = call.outcome or Outcome.FAILED.value, call.detail
+        if call.ended_by == "shutdown" and call.answered_at is None:
+            if not errand.dialled:  # nobody was called: it waits for the next controller
+                self._under_way.pop(errand.entry.id, None)
+                return
+            result, detail = INTERRUPTED, "the controller was stopped before anybody answered"
+        if not errand.dialled and result == Outcome.FAILED:
+            self._rest_until = _now() + timedelta(seconds=REST_SECONDS)
+        attempt = Attempt(errand.began, result, detail, errand.trunk, cause=call.cause, sip_status=call.sip_status)
+        self._save(errand, attempt, self._judge(errand, attempt))
+
+    def _judge(self, errand: Errand, attempt: Attempt) -> datetime | None:
+        """What the end of a call says of its trunk. The moment from which the call may be placed again, if this was no
+        attempt to reach the number."""
+        trunk, now = errand.trunk, _now()
+        if errand.dialled_at is None or attempt.result in _NOTHING_OF_THE_TRUNK:
+            self.breakers.without_answer(trunk, errand.entry.id)
+            return None
+        line = self._config.trunks.get(trunk)
+        timeout = errand.entry.order.timeout or (line.timeout if line else 0.0)
+        rang = now - errand.dialled_at
+        through = errand.got_through
+        fault = fault_of(attempt.result, attempt.sip_status, got_through=through, rang_s=rang, timeout=timeout)
+        if fault is None:
+            if not through:  # how a conversation ends says nothing of the trunk at this moment
+                self._got_through(trunk, errand.entry.id)
+            self.breakers.ended(trunk, errand.entry.id)
+            return None
+        opened, due_at = self.breakers.failed(trunk, errand.entry.id, fault, now)
+        if opened:
+            told = {"result": attempt.result, "sip_status": attempt.sip_status}
+            log.error("a trunk fails again and again; no queued call is placed over it for now", trunk=trunk, **told)
+        return due_at
+
+    def _save(self, errand: Errand, attempt: Attempt, put_back_at: datetime | None = None) -> None:
+        task = asyncio.create_task(self._settle(errand, attempt, put_back_at), name=f"result of {errand.entry.id}")
+        self._saving.add(task)
+        task.add_done_callback(self._saved)
+
+    def _saved(self, task: asyncio.Task[None]) -> None:
+        self._saving.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a call stays as it is in the queue until the next start", task=task.get_name(), exc_info=error)
+
+    async def _settle(self, errand: Errand, attempt: Attempt, put_back_at: datetime | None) -> None:
+        """Until it is written: a row that stays `dialling` would be told as interrupted by the next controller."""
+        call, now = errand.entry.id, _now()
+        try:
+            due_at = await self._write_down(errand, attempt, put_back_at, now)
+        except Exception:  # the top of this task: it costs this call its further attempts, and no other call anything
+            log.exception("a call's attempt can't be written down: an error of ours; the call is ended", call=call)
+            due_at, over = None, decisions.Over(attempt.result, "an error of ours; the log has more")
+            await self._until_written(call, lambda: self._queue.end(call, over, now))
+        again = due_at.isoformat() if due_at is not None else None
+        log.info("attempt written down", call=call, result=attempt.result, tried_again_at=again)
+        await self._tell(call)
+        self._under_way.pop(call, None)
+        self.wake()
+
+    async def _write_down(
+        self, errand: Errand, attempt: Attempt, put_back_at: datetime | None, now: datetime
+    ) -> datetime | None:
+        """Returns when it is tried again."""
+        entry = errand.entry
+        trunk = self._config.trunks.get(entry.order.trunk)
+        what = decisions.after(trunk, entry, attempt, now, dialled=errand.dialled)
+        onward = decisions.passed_on(self._config, entry, attempt, now)
+        if onward is not None and not self.breakers.suspended(onward, now):
+            put_back_at = None
+            log.warning("a trunk can't be used; the next one is tried", call=entry.id, trunk=attempt.trunk, next=onward)
+            attempt, what = replace(attempt, passed_to=onward), decisions.Again(now)
+        if put_back_at is not None:
+            due_at = put_back_at
+            await self._until_written(entry.id, lambda: self._queue.put_back(entry.id, due_at))
+            return due_at
+        await self._until_written(entry.id, lambda: self._queue.settle(entry.id, attempt, what, now))
+        return what.due_at if isinstance(what, decisions.Again) else None
+
+    async def _until_written(self, call: str, write: Callable[[], Awaitable[None]]) -> None:
+        tries = 0
+        while True:
+            try:
+                await write()
+                return
+            except StoreError as error:
+                log.error("how a call ended can't be written down yet", call=call, reason=str(error))
+                await asyncio.sleep(SAVE_AGAIN_SECONDS[min(tries, len(SAVE_AGAIN_SECONDS) - 1)])
+                tries += 1
+
+    async def _tell(self, call: str) -> None:
+        """Those who listen, of what has become of a call; in a later round, if the store is away."""
+        try:
+            entry = await self._queue.get(call)
+        except StoreError as error:
+            log.warning("nobody can be told yet what became of a queued call", call=call, reason=str(error))
+            self._owed[call] = None
+            return
+        self._owed.pop(call, None)
+        news = pictures.news_of(self._config, entry) if entry is not None else None
+        if news is not None:
+            self._observe(news)

@@ -1,0 +1,213 @@
+"""The counter at which calls are ordered: what the API may ask of the queue, live calls included.
+
+Owns the checks of an order (number, allow-list, trunk, agent, caller id, moments) and the picture of a call that is not
+live: waiting, or long over. Everything raises `view.CallRefused`'s family, `limits.NotAllowed` and `limits.Busy`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from uuid import uuid4
+
+import structlog
+
+from controller.calls.outbound import retry_policy as decisions, views as pictures
+from controller.calls.outbound.entry import Entry, Order, Status
+from controller.calls.outbound.queue import ALL_TRUNKS, Queue, QueueFull
+from controller.calls.outbound.trunk_breaker import SuspendedTrunk, TrunkBreakers
+from controller.calls.planning import planner as births
+from controller.calls.reporting import lifecycle as milestones, view
+from controller.calls.reporting.lifecycle import Observe
+from controller.config import Config
+from controller.dialing import numbers as limits
+from controller.events.webhooks.receivers import Receivers
+
+log = structlog.get_logger()
+
+LONGEST_WAIT = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asks for, as they wrote it. `trunk` and `agent` None: the first one of the config."""
+
+    to: str = field(repr=False)
+    trunk: str | None = None
+    agent: str | None = None
+    caller_id: str | None = field(default=None, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float | None = None
+    answer_detection: bool = False
+    webhook: str | None = field(default=None, repr=False)
+    priority: int = 0
+    not_before: datetime | None = None
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The queue as a whole. `paused`: trunks over which nobody is called, ALL_TRUNKS for all of them. `suspended`:
+    those that fail again and again."""
+
+    counts: Mapping[Status, int]
+    paused: frozenset[str]
+    suspended: tuple[SuspendedTrunk, ...] = ()
+
+
+class Ordering(Protocol):
+    """What the HTTP API may ask: see `Orders`."""
+
+    async def place(self, wish: Wish, *, by: str, call: str | None = None) -> view.CallView: ...
+    async def find(self, call: str) -> view.CallView: ...
+    async def with_queue(self, call: view.CallView) -> view.CallView: ...
+    async def cancel(self, call: str, *, by: str) -> view.CallView: ...
+    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[view.CallView]: ...
+    async def summary(self) -> Summary: ...
+    async def pause(self, trunk: str | None, *, by: str) -> Summary: ...
+    async def resume(self, trunk: str | None, *, by: str) -> Summary: ...
+
+
+class Orders:
+    """`wake` tells the dialer that there is something new; `observe` is told of calls that wait, or do no longer."""
+
+    def __init__(
+        self,
+        config: Config,
+        queue: Queue,
+        wake: Callable[[], None],
+        observe: Observe = milestones.unobserved,
+        breakers: TrunkBreakers | None = None,
+    ) -> None:
+        self._breakers = breakers or TrunkBreakers({})
+        self._observe = observe
+        self._receivers = Receivers(config.webhooks, config.call_webhooks)
+        self._config = config
+        self._queue = queue
+        self._wake = wake
+
+    async def place(self, wish: Wish, *, by: str, call: str | None = None) -> view.CallView:
+        """Queued durably; dialled as soon as there is room. `call`: its id; one that is there already is not placed
+        again. Raises UnknownName, NotAllowed, Busy, WrongMoment, WrongWebhook."""
+        if call is not None and (known := await self._queue.get(call)) is not None:
+            self._wake()
+            return self.view_of(known)
+        call = call or str(uuid4())
+        config, now = self._config, datetime.now(UTC)
+        trunk = births.line_of(config, wish.trunk)
+        line, agent = config.trunks[trunk], births.agent_of(config, wish.agent)
+        callee = limits.check_number(line, wish.to)
+        limits.dial_string(line, callee)
+        shown = limits.check_caller_id(line, wish.caller_id) if wish.caller_id else None
+        if wish.webhook is not None:
+            self._receivers.check(wish.webhook)
+        not_before = _sane(wish.not_before, now)
+        expires = wish.expires or max(now, not_before or now) + timedelta(seconds=config.outbound.expire_after_s)
+        due = decisions.due(line, not_before, now)
+        if expires <= max(now, due) or expires > now + LONGEST_WAIT:
+            raise view.WrongMoment(_MOMENT)
+        order = Order(
+            callee=callee,
+            trunk=trunk,
+            agent=agent,
+            asked_by=by,
+            caller_id=shown,
+            variables=dict(wish.variables),
+            timeout=wish.timeout,
+            answer_detection=wish.answer_detection,
+            webhook=wish.webhook,
+            priority=wish.priority,
+        )
+        most = config.outbound.max_waiting
+        try:
+            entry = await self._queue.add(call, order, now=now, due_at=due, expires_at=expires, most=most)
+        except QueueFull:
+            raise limits.Busy("As many calls as may wait do so already (outbound.max_waiting).") from None
+        log.info("call queued", call=call, agent=agent, trunk=trunk, by=by, waits_s=round((due - now).total_seconds()))
+        news = pictures.news_of(config, entry)
+        assert news is not None, "a new one waits"
+        self._observe(news)
+        self._wake()
+        return self.view_of(entry)
+
+    async def find(self, call: str) -> view.CallView:
+        """As the queue knows it. Raises UnknownCall."""
+        entry = await self._queue.get(call)
+        if entry is None:
+            raise view.UnknownCall("There is no such call, or it ended long ago.")
+        return self._placed(self.view_of(entry), await self._queue.place(entry, datetime.now(UTC)))
+
+    def _placed(self, shown: view.CallView, place: int | None) -> view.CallView:
+        return replace(shown, queue=replace(shown.queue, place=place)) if shown.queue and place else shown
+
+    async def cancel(self, call: str, *, by: str) -> view.CallView:
+        """One that waits. Raises UnknownCall, WrongState."""
+        if await self._queue.cancel(call, by, datetime.now(UTC)):
+            log.info("queued call cancelled", call=call, by=by)
+            await self._tell(call)
+            return await self.find(call)
+        found = await self.find(call)
+        raise view.WrongState("The call has ended." if found.ended_at else "The call does not wait any more.")
+
+    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[view.CallView]:
+        """Newest first."""
+        return [self.view_of(entry) for entry in await self._queue.page(status, before=before, limit=limit)]
+
+    async def summary(self) -> Summary:
+        suspended = tuple(self._breakers.all_suspended(datetime.now(UTC)))
+        return Summary(await self._queue.counts(), await self._queue.pauses(), suspended)
+
+    async def pause(self, trunk: str | None, *, by: str) -> Summary:
+        """Nobody is called any more; calls under way go on. None: over no trunk. Raises UnknownName."""
+        await self._queue.pause(self._trunk(trunk), by, datetime.now(UTC))
+        log.warning("queue paused", trunk=trunk, by=by)
+        return await self.summary()
+
+    async def resume(self, trunk: str | None, *, by: str) -> Summary:
+        """None: over all trunks. Raises UnknownName."""
+        await self._queue.resume(self._trunk(trunk))
+        self._breakers.reset(trunk)
+        log.info("queue resumed", trunk=trunk, by=by)
+        self._wake()
+        return await self.summary()
+
+    def _trunk(self, trunk: str | None) -> str:
+        return ALL_TRUNKS if trunk is None else births.line_of(self._config, trunk)
+
+    # ------------------------------------------------------------ pictures
+
+    def view_of(self, entry: Entry) -> view.CallView:
+        """A call that is not live (or not yet, or not any more)."""
+        return pictures.view_of(self._config, entry)
+
+    async def _tell(self, call: str) -> None:
+        """Those who listen, of what has become of a call that waited."""
+        entry = await self._queue.get(call)
+        news = pictures.news_of(self._config, entry) if entry is not None else None
+        if news is not None:
+            self._observe(news)
+
+    async def with_queue(self, call: view.CallView) -> view.CallView:
+        """A live call, or one that ended a moment ago, together with what the queue knows of it.
+
+        One that waits for its next attempt is shown waiting.
+        """
+        entry = await self._queue.get(call.id) if call.direction == "outbound" else None
+        if entry is None:
+            return call
+        if call.ended_at is not None and entry.status is Status.QUEUED:
+            return self.view_of(entry)
+        return replace(call, queue=pictures.queue_view(entry))
+
+
+_MOMENT = (
+    "The call would expire before it could be placed, or wait for longer than a year. Mind `not_before`, `expires` and "
+    "the trunk's calling hours."
+)
+
+
+def _sane(moment: datetime | None, now: datetime) -> datetime | None:
+    """Within what a calendar can count from. Raises WrongMoment."""
+    if moment is not None and moment > now + LONGEST_WAIT:
+        raise view.WrongMoment(_MOMENT)
+    return moment

@@ -1,0 +1,268 @@
+"""Which agent a call gets, and what a session is then made of. [pure]
+
+Owns the choice by route, also by time and weight, and the variables of a call that comes in: which names nobody but we
+can give, and which the dialplan may. How tools are told to the
+model is `tools/offer.py`'s.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import SequenceMatcher
+
+from bridge.contract import Idle, McpServer, Provider, Recording, Retention, SessionSpec
+from controller.calls.planning import caller_text
+from controller.calls.tools import definitions as offer
+from controller.config import Config
+from controller.config.models.agents import Agent
+from controller.config.models.routes import OpenHours, Route
+from controller.config.templates import fill, names
+from controller.dialing import number_spellings as numbers
+from controller.dialing.numbers import endpoint_of
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_QUOTING = {ord(sign): None for sign in '"\\ \t'}
+RESERVED = frozenset(("caller", "caller_name", "called", "trunk"))
+"""Variables that say who calls, whom and how: nobody else gives them."""
+CHANNEL_VARIABLE = "VOICEAI_VAR_"
+"""What stands before a variable's name in the dialplan."""
+MOST_CHANNEL_VARIABLES = 50
+_CHANNEL = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
+
+
+class UnknownAgent(Exception):
+    """The config has no agent of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A call that comes in. `variables`: what the dialplan says about it.
+
+    `to` and `caller` are in one spelling for all (`numbers.normalised`); a withheld number is none. `to_sent` and
+    `caller_sent` are as they came, for routes with a wildcard; None: the same.
+    """
+
+    call: str
+    to: str = field(repr=False)
+    caller: str = field(repr=False)
+    trunk: str | None
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    caller_name: str = field(default="", repr=False)
+    to_sent: str | None = field(default=None, repr=False)
+    caller_sent: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """`route` None: there are no routes, and the first agent answers everything."""
+
+    agent_name: str
+    route: Route | None = None
+
+
+def route(config: Config, arrival: Arrival, now: datetime) -> Routed | None:
+    """The agent of the first route that fits; None: nobody answers this call. Without routes: the first agent."""
+    if not config.routes:
+        return Routed(first_agent(config))
+    for each in config.routes:
+        if not misfits(config, each, arrival, now):
+            return Routed(_choice(each, arrival), each)
+    return None
+
+
+def misfits(config: Config, route: Route, arrival: Arrival, now: datetime) -> list[str]:
+    """The keys of `route` that do not fit this call."""
+    country = numbers.country_of(config, arrival.trunk)
+    fits = {
+        "to": _is_number(route.to, arrival.to, arrival.to_sent, country),
+        "caller": route.caller is None or _is_number(route.caller, arrival.caller, arrival.caller_sent, country),
+        "trunk": route.trunk in (None, arrival.trunk),
+        "variables": all(_fits(pattern, arrival.variables.get(name, "")) for name, pattern in route.variables.items()),
+        "hours": route.hours is None or is_open(route.hours, now),
+    }
+    return [key for key, fit in fits.items() if not fit]
+
+
+def nearest(config: Config, arrival: Arrival, now: datetime) -> str | None:
+    """For who looks why no route fits: the one that comes nearest, and what of it does not fit."""
+    best: tuple[float, str] | None = None
+    for number, each in enumerate(config.routes):
+        wrong = misfits(config, each, arrival, now)
+        likeness = 1.0 if "to" not in wrong else SequenceMatcher(None, each.to, arrival.to).ratio()
+        distance = len(wrong) - likeness
+        if best is None or distance < best[0]:
+            best = distance, f"routes[{number}] ({each.to}), of which does not fit: {', '.join(wrong)}"
+    return best[1] if best else None
+
+
+def _is_number(pattern: str, number: str, sent: str | None, country: str | None) -> bool:
+    """With a wildcard as text, otherwise in every spelling."""
+    text = number if sent is None else sent
+    return _fits(pattern, text) or (
+        not pattern.endswith("*") and bool(number) and numbers.normalised(pattern, country) == number
+    )
+
+
+def is_open(hours: OpenHours, now: datetime) -> bool:
+    there = now.astimezone(hours.time_zone)
+    if there.date() in hours.closed_on:
+        return False
+    return any(
+        there.weekday() in each.days
+        and each.opens <= there.time()
+        and (each.closes is None or there.time() < each.closes)
+        for each in hours.windows
+    )
+
+
+def _choice(route: Route, arrival: Arrival) -> str:
+    """By weight, and always the same for the same call, or for the same caller if the route is sticky."""
+    if isinstance(route.agent, str):
+        return route.agent
+    sticks = route.sticky is not None and arrival.caller
+    drawn = f"{route.sticky}\n{arrival.caller}" if sticks else arrival.call
+    draw = int.from_bytes(hashlib.sha256(drawn.encode()).digest()[:8]) % sum(route.agent.values())
+    for name, weight in route.agent.items():
+        if draw < weight:
+            return name
+        draw -= weight
+    raise AssertionError("the weights are what they add up to")
+
+
+def variables_of(arrival: Arrival, route: Route | None, found: Mapping[str, str] | None = None) -> dict[str, str]:
+    """For the agent's templates. What the operator sets wins over what the dialplan says, and what a look-up `found`
+    over both; who calls, whom and by which trunk is said by neither dialplan nor look-up."""
+    told = {
+        "caller": arrival.caller,
+        "caller_name": arrival.caller_name,
+        "called": arrival.to,
+        "trunk": arrival.trunk or "",
+    }
+    known = {name: text for name, text in (found or {}).items() if name not in RESERVED}
+    return {**arrival.variables, **told, **(route.set if route else {}), **known}
+
+
+def arguments(args: Sequence[str], *spoken: str) -> dict[str, str]:
+    """Of `Stasis(voiceai,name=value,…)`. What is not written so is nothing, and so is a reserved name.
+
+    `spoken`: what the caller said of itself. A comma in it would have made arguments of its own, if the dialplan puts
+    it there (`name=${CALLERID(name)}`, which the doctor refuses): what stands behind a comma in it is nobody's.
+    """
+    behind = [_unquoted(text.partition(",")[2]) for text in spoken]
+    given = {}
+    for each in args:
+        name, mark, value = each.partition("=")
+        if mark and _NAME.fullmatch(name) and name not in RESERVED:
+            if not any(_unquoted(each) in text for text in behind):
+                given[name] = caller_text.variable(value)
+    return given
+
+
+def _unquoted(text: str) -> str:
+    """As Asterisk takes arguments apart: quotes, backslashes and spaces around are not part of them."""
+    return text.translate(_QUOTING)
+
+
+def channel_variables(config: Config) -> tuple[str, ...]:
+    """The names that the dialplan may give to a call by `Set(VOICEAI_VAR_name=…)`: those that the config asks for."""
+    wanted = {name for each in config.routes for name in each.variables}
+    for agent in config.agents.values():
+        consent = agent.recording.consent if agent.recording else None
+        for text in (agent.instructions, agent.greeting, agent.wrap_up, consent):
+            wanted |= names(text) if text else set()
+    usable = sorted(name for name in wanted - RESERVED if _NAME.fullmatch(name))
+    return tuple(usable[:MOST_CHANNEL_VARIABLES])
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """A `*` is a wildcard at the end only: `*98` is a number that people dial."""
+    return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
+
+
+def trunk_of(config: Config, channel_name: str) -> str | None:
+    """The trunk by which a channel such as `PJSIP/trunk-0000002a` came, if it is one of ours."""
+    match = _CHANNEL.fullmatch(channel_name)
+    if match is None:
+        return None
+    return next((name for name, trunk in config.trunks.items() if endpoint_of(trunk) == match[1]), None)
+
+
+def first_trunk(config: Config) -> str | None:
+    return next(iter(config.trunks), None)
+
+
+def first_agent(config: Config) -> str:
+    return next(iter(config.agents))
+
+
+def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) -> SessionSpec:
+    """All that a worker needs for a call of this agent. Raises UnknownAgent."""
+    agent = config.agents.get(agent_name)
+    if agent is None:
+        raise UnknownAgent(agent_name)
+    first, *others = (_provider(config, name) for name in agent.providers)
+    return SessionSpec(
+        agent=agent_name,
+        provider=first,
+        fallbacks=tuple(others),
+        instructions=fill(agent.instructions, _as_data(variables)),
+        voice=agent.voice,
+        consent=_consent(agent, variables),
+        greeting=fill(agent.greeting, variables) if agent.greeting else None,
+        turn_detection=agent.turn_detection,
+        min_speech_ms=agent.min_speech_ms,
+        noise_reduction=agent.noise_reduction,
+        transcription=agent.transcription,
+        speed=agent.speed,
+        reasoning_effort=agent.reasoning_effort,
+        max_output_tokens=agent.max_output_tokens,
+        tools=offer.tools(config, agent),
+        mcp=tuple(_mcp(config, name) for name in agent.mcp),
+        digit_actions=tuple(agent.dtmf),
+        idle=Idle.model_validate(dict(agent.idle)) if agent.idle else None,
+        recording=recording_of(agent) if agent.recording and not agent.recording.on_request else None,
+        protect_greeting=agent.protect_greeting,
+        playout_delay_ms=agent.playout_delay_ms,
+    )
+
+
+def _as_data(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """In a prompt, what a caller is called stands in quotes: it is no part of what we tell the model to do."""
+    name = variables.get("caller_name")
+    return {**variables, "caller_name": caller_text.Quoted(name)} if name else variables
+
+
+def recording_of(agent: Agent) -> Recording | None:
+    """How calls of this agent may be recorded; None: they may not."""
+    return Recording(path=agent.recording.path, format=agent.recording.format) if agent.recording else None
+
+
+def _provider(config: Config, name: str) -> Provider:
+    if name == "openai":
+        return Provider.model_validate(dict(config.openai))
+    return Provider.model_validate(dict(config.providers[name]) | {"name": name})
+
+
+def _consent(agent: Agent, variables: Mapping[str, str]) -> str | None:
+    """What has to be said to somebody who is recorded."""
+    consent = agent.recording.consent if agent.recording else None
+    return fill(consent, variables) or None if consent else None
+
+
+def _mcp(config: Config, name: str) -> McpServer:
+    server = config.mcp[name]
+    return McpServer(
+        server_label=name,
+        server_url=server.url,
+        authorization=server.authorization,
+        headers=server.headers,
+        allowed_tools=server.allowed_tools,
+    )
+
+
+def retention(config: Config) -> tuple[Retention, ...]:
+    """How long recordings are kept, by folder. Agents that share a folder say the same (config_references.py)."""
+    kept = {each.recording.path: each.recording.keep_days for each in config.agents.values() if each.recording}
+    return tuple(Retention(path=path, keep_days=days) for path, days in kept.items() if days is not None)

@@ -1,0 +1,83 @@
+"""What changed in a call from one input to the next, as milestones. [pure]
+
+Owns the comparison, so that no row of the call's table has to tell of itself: whatever a row does to state, answer,
+transfer, participants, and to what ops control is told.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller.calls.machine.rows import caller_hold
+from controller.calls.reporting.lifecycle import (
+    CallAnswered,
+    ControlChanged,
+    LegRejoined,
+    Milestone,
+    ParticipantMoved,
+    StateChanged,
+    SupervisionMoved,
+    TransferMoved,
+)
+
+if TYPE_CHECKING:
+    from controller.calls.machine.table import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a call stood. The transfer is named by its attempt, its state may move."""
+
+    state: str
+    answered: bool
+    attempt: int
+    transfer: str | None
+    participants: Mapping[str, str]
+    supervision: SupervisionMoved | None
+    control: ControlChanged
+    rejoined: int
+
+
+def standing(call: "Call") -> Standing:
+    moved, watched = call.transfer, call.supervision
+    return Standing(
+        call.state.value,
+        call.answered_at is not None,
+        call.transfers,
+        moved.state if moved else None,
+        {leg: each.state for leg, each in call.participants.items()},
+        SupervisionMoved(call.plan.call, watched.state, watched.mode) if watched else None,
+        _control(call),
+        call.inbound.rejoined,
+    )
+
+
+def _control(call: "Call") -> ControlChanged:
+    muted = tuple(sorted(call.muted))
+    held = caller_hold.shown(call)
+    return ControlChanged(call.plan.call, call.plan.spec.agent, call.held_by, muted, call.recording, held)
+
+
+def changes(call: "Call", before: Standing) -> list[Milestone]:
+    """In the order in which they are told: the answer, the transfer, participants, control, sound, the state."""
+    now, id_ = standing(call), call.plan.call
+    found: list[Milestone] = []
+    if call.answered_at is not None and not before.answered:
+        found.append(CallAnswered(id_, (call.answered_at - call.started_at).total_seconds()))
+    moved = call.transfer
+    if moved is not None and (now.attempt, now.transfer) != (before.attempt, before.transfer):
+        outcome = moved.outcome.value if moved.outcome else None
+        found.append(TransferMoved(id_, now.attempt, moved.state, moved.target.shown, moved.by, outcome))
+    for leg, each in call.participants.items():
+        if each.state != before.participants.get(leg):
+            outcome = each.outcome.value if each.outcome else None
+            found.append(ParticipantMoved(id_, leg, each.state, each.target.shown, each.by, outcome))
+    if now.supervision is not None and now.supervision != before.supervision:
+        found.append(now.supervision)
+    if now.control != before.control:
+        found.append(now.control)
+    if now.rejoined != before.rejoined:
+        found.append(LegRejoined(id_, now.rejoined))
+    if now.state != before.state:
+        found.append(StateChanged(id_, now.state, before.state))
+    return found

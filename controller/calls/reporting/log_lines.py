@@ -1,0 +1,62 @@
+"""What a call looks like in the log, as the workers tell it: audio, words, latencies, interruptions.
+
+Words and digits are personal: they go in fields that the log drops unless it is told to keep them.
+"""
+
+import structlog
+
+from bridge import contract
+from controller.calls.machine.table import Call
+from controller.calls.reporting.call_log import who_said
+
+log = structlog.get_logger()
+
+
+def tell(event: contract.CallEvent) -> None:
+    """One line. Events that change the call itself are told where they do."""
+    match event:
+        case contract.MediaFormat():
+            log.info("audio", call=event.call, rate=event.rate, chunk=event.frame_bytes)
+        case contract.Said():
+            cut = {"interrupted": True, "heard_ms": event.heard_ms} if event.interrupted else {}
+            log.info("said", call=event.call, who=who_said(event), text_pii=event.text, **cut)
+        case contract.TurnMeasured():
+            log.info(
+                "turn",
+                call=event.call,
+                turn=event.turn,
+                stopped_to_told_ms=event.stopped_to_told_ms,
+                first_delta_ms=event.first_delta_ms,
+                first_frame_ms=event.first_frame_ms,
+            )
+        case contract.BargedIn():
+            log.info("barged in", call=event.call, heard_ms=event.heard_ms, cut_ms=event.cut_ms)
+        case contract.AiWarning():
+            told = {"kind": event.kind, "code": event.code, "detail": event.detail, "times": event.times}
+            log.warning("the AI's side had a problem", call=event.call, **told)
+        case contract.DigitPressed():
+            log.info("digit", call=event.call, digit_pii=event.digit)
+
+
+def without_price(model: str) -> None:
+    log.warning("a model without a price: what it costs is not counted; give it one in `prices`", model=model)
+
+
+def limit_reached(call: str, limit: str, cost: float) -> None:
+    log.warning("a spend limit is reached", call=call, limit=limit, cost=round(cost, 4))
+
+
+def ended(call: Call, talked_s: float, cost: float) -> None:
+    counted = call.counters.model_dump() if call.counters else {}
+    log.info(
+        "call ended",
+        call=call.plan.call,
+        outcome=call.outcome,
+        by=call.ended_by,
+        detail=call.detail,
+        cause=call.cause,
+        sip_status=call.sip_status,
+        talked_s=round(talked_s, 1),
+        cost=round(cost, 4),
+        **counted,
+    )

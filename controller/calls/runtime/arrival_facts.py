@@ -1,0 +1,170 @@
+"""What is known of a call that comes in before it has an agent: who calls whom, and what the dialplan says of it.
+
+Owns the door: here everything that a caller, a carrier or the dialplan has said is cleaned (`caller_text`), and it is
+used nowhere else.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import uuid4
+
+import structlog
+
+from bridge.common.strict_json import well_formed
+from controller.ari.resources import Channel
+from controller.ari.rest import Ari, AriError, NotFound
+from controller.calls.planning import caller_text, routing
+from controller.calls.reporting.view import CallView
+from controller.calls.tools.http import Answer
+from controller.config import Config
+from controller.dialing import number_spellings as numbers, withheld_numbers as withheld
+from controller.events.records.redaction import logged
+
+log = structlog.get_logger()
+
+MOST_VARIABLES, LONGEST_VALUE = 50, 4096
+"""Of a look-up's answer."""
+READ_S = 1.0
+"""Seconds for all variables of one caller."""
+
+
+def arrival_of(config: Config, channel: Channel, args: Sequence[str]) -> routing.Arrival:
+    """`args`: the arguments of Stasis()."""
+    trunk = routing.trunk_of(config, channel.name)
+    country = numbers.country_of(config, trunk)
+    called, caller = caller_text.number(channel.exten), caller_text.number(channel.caller_number)
+    arrival = routing.Arrival(
+        str(uuid4()),
+        numbers.normalised(called, country),
+        numbers.normalised(caller, country),
+        trunk,
+        routing.arguments(args, channel.caller_name, channel.caller_number, channel.exten),
+        caller_text.name(channel.caller_name),
+        to_sent=numbers.plain(called),
+        caller_sent=numbers.plain(caller),
+    )
+    none = any(map(withheld.stands_for_none, (caller, arrival.caller)))
+    return without_caller(arrival) if none else arrival
+
+
+def without_caller(arrival: routing.Arrival) -> routing.Arrival:
+    """Of somebody who withholds their number; the name would tell as much."""
+    return replace(arrival, caller="", caller_sent="", caller_name="")
+
+
+def may_be_private(config: Config, arrival: routing.Arrival) -> bool:
+    """There is a number, and the trunk does not show those that are withheld."""
+    trunk = config.trunks.get(arrival.trunk or "")
+    return bool(arrival.caller) and not (trunk is not None and trunk.show_withheld)
+
+
+def unrouted(config: Config, arrival: routing.Arrival, now: datetime) -> dict[str, str | None]:
+    """For the log, of a caller whom no route fits."""
+    called = logged(arrival.to, config.records)
+    return {"called": called, "trunk": arrival.trunk, "nearest": routing.nearest(config, arrival, now)}
+
+
+async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
+    """By the name, by how Asterisk may present the number, and by the headers of SIP. In doubt: yes, or a caller's
+    number could be shown since their wish can't be read."""
+    if withheld.named_so(caller_text.name(channel.caller_name)):
+        return True
+    sip = channel.name.startswith("PJSIP/")
+    names = (withheld.PRIVACY_HEADER, withheld.REMOTE_PARTY, withheld.FROM) if sip else (withheld.PRESENTATION,)
+    try:
+        async with asyncio.timeout(READ_S):
+            told = await asyncio.gather(*(_told(ari, channel.id, name) for name in names))
+    except (TimeoutError, AriError) as error:
+        log.warning("whether a caller withholds their number is not known: taken for yes", call=call, reason=str(error))
+        return True
+    presentation, _, privacy = told[0].partition(";")
+    return withheld.asked_for(presentation, privacy, *told[1:])
+
+
+async def as_wished(ari: Ari, arrival: routing.Arrival, channel: Channel) -> routing.Arrival:
+    """Without the number of who withholds it, and hidden from Asterisk, too: it would write it into its records."""
+    if not await wants_privacy(ari, arrival.call, channel):
+        return arrival
+    try:
+        async with asyncio.timeout(READ_S):
+            await ari.set_variable(channel.id, withheld.CALLER_ID, "")
+    except (TimeoutError, AriError) as error:
+        log.warning("a withheld number may stand in Asterisk's records", call=arrival.call, reason=str(error))
+    return without_caller(arrival)
+
+
+async def _told(ari: Ari, channel: str, name: str) -> str:
+    """Nothing, where Asterisk has no such function: a module is not loaded. What is not UTF-8 can't be told at all."""
+    try:
+        return await ari.get_variable(channel, name) or ""
+    except NotFound:
+        return ""
+    except AriError as error:
+        if error.message == "Unable to read provided function" or name in (withheld.REMOTE_PARTY, withheld.FROM):
+            return ""
+        raise
+
+
+async def channel_variables(ari: Ari, call: str, channel: str, names: Sequence[str]) -> dict[str, str]:
+    """What the dialplan has said by `Set(VOICEAI_VAR_name=…)`; the call goes on without what can't be read."""
+    given: dict[str, str] = {}
+
+    async def read(name: str) -> None:
+        value = await ari.get_variable(channel, routing.CHANNEL_VARIABLE + name)
+        if value is not None:
+            given[name] = caller_text.variable(value)
+
+    try:
+        async with asyncio.timeout(READ_S):
+            for reason in await asyncio.gather(*map(read, names), return_exceptions=True):
+                if isinstance(reason, AriError):
+                    log.warning("a channel variable can't be read", call=call, reason=str(reason))
+                elif isinstance(reason, BaseException):
+                    raise reason
+    except TimeoutError:
+        log.warning("channel variables can't be read in time", call=call)
+    return given
+
+
+def refused_view(arrival: routing.Arrival, why: str, detail: str, now: datetime) -> CallView:
+    """Of a caller for whom no call begins, for the record. `detail`: without numbers."""
+    return CallView(
+        id=arrival.call,
+        direction="inbound",
+        state="ended",
+        agent="",
+        trunk=arrival.trunk,
+        caller=arrival.caller or None,
+        callee=arrival.to or None,
+        started_at=now,
+        answered_at=None,
+        ended_at=now,
+        outcome="no_room" if why == "busy" else why,
+        ended_by="controller",
+        cause=None,
+        detail=detail,
+        transfer=None,
+    )
+
+
+def variables_found(answer: Answer, call: str) -> dict[str, str]:
+    """Of a JSON object: its texts and numbers, as text. The log has the reason where there is none."""
+    told, reason = None, "the answer is no JSON object"
+    if answer.failure is not None:
+        reason = f"the tool failed: {answer.failure}"
+    elif not answer.ok:
+        reason = "the tool failed"
+    try:
+        told = json.loads(answer.output) if answer.ok else None
+    except RecursionError:
+        reason = "the answer is nested too deeply"
+    except ValueError:
+        reason = reason if answer.failure is not None else "the answer is no JSON"
+    if not isinstance(told, dict):
+        log.warning("look-up gave nothing", call=call, reason=reason)
+        return {}
+    plain = [(name, str(value)) for name, value in told.items() if isinstance(value, str | int | float)]
+    return {well_formed(name): well_formed(value)[:LONGEST_VALUE] for name, value in plain[:MOST_VARIABLES]}

@@ -1,0 +1,144 @@
+"""The controller's connection to Asterisk: events to the registry, and whether we can act there at all.
+
+Owns the event link, the lease on our Stasis app, and the questions that show whether Asterisk lets us in and acts. An
+Asterisk that refuses what we ask (the password has changed, the user may only read, ARI is switched off) is away: our
+app is given up, so that callers get what the dialplan has for them, and registered again once it lets us in.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import structlog
+
+from bridge.common.tls import towards
+from controller.ari.events import ApplicationReplaced, Event
+from controller.ari.lease import RENEW_SECONDS, Lease
+from controller.ari.link import Link, LinkDown, LinkUp
+from controller.ari.rest import Ari, AriError, TimedOut, Unavailable
+from controller.store.instance import AlreadyRunning
+from controller.telemetry.asterisk_health import PATIENCE, Pulse
+
+log = structlog.get_logger()
+
+
+class Calls(Protocol):
+    """The registry, as far as this concerns it."""
+
+    link_up: bool
+    frozen: bool
+
+    def take(self, event: Event) -> None: ...
+
+
+class AsteriskLink:
+    """`replaced`: another program serves our app; `compare`: Asterisk may have changed unheard; `lost`: counts."""
+
+    def __init__(
+        self,
+        settings: Any,
+        ari: Ari,
+        lease: Lease,
+        calls: Calls,
+        *,
+        compare: Callable[[], None],
+        replaced: Callable[[str], None],
+        lost: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._ari = ari
+        self._lease = lease
+        self._calls = calls
+        self._compare = compare
+        self._replaced = replaced
+        self._lost = lost
+        self._doubt = asyncio.Event()
+        secret, trust = settings.password.get_secret_value(), towards(settings.url, settings.ca_file)
+        self._link = Link(settings.url, settings.username, secret, settings.app, trust=trust, admit=self._admit)
+
+    def observe(self, _: str, __: float, result: str) -> None:
+        """Of each request: one that is refused for who we are is a reason to look at once."""
+        if result == "unauthorized":
+            self._doubt.set()
+
+    async def follow(self) -> None:
+        """Every event, in order, to the registry. Without events there is no call control: no broad catch here."""
+        calls = self._calls
+        try:
+            async with contextlib.aclosing(self._link.stream()) as stream:
+                async for what in stream:
+                    match what:
+                        case LinkUp():
+                            calls.link_up = True
+                            self._compare()
+                        case LinkDown():
+                            calls.link_up = False
+                            self._lost()
+                        case ApplicationReplaced():
+                            self._replaced("another program has registered it")
+                            return
+                        case _:
+                            calls.take(what)
+        finally:
+            calls.link_up = False
+
+    async def watch(self) -> None:
+        """That we are let in, that our app is registered, and that others know who serves it."""
+        while True:
+            self._doubt.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_SECONDS):
+                    await self._doubt.wait()
+            if self._calls.link_up:
+                await self._check()
+
+    async def feel_pulse(self) -> None:
+        at = self._settings
+        secret, trust = at.password.get_secret_value(), towards(at.url, at.ca_file)
+        async with Ari(at.url, at.username, secret, at.app, timeout=PATIENCE, trust=trust) as ari:
+            await Pulse(ari, lambda: self._calls.link_up, self._frozen).run()
+
+    def _frozen(self, frozen: bool) -> None:
+        self._calls.frozen = frozen
+        if not frozen:
+            self._compare()  # what teardowns have left meanwhile need not wait for the sweep
+
+    async def _admit(self) -> None:
+        """Before our app is registered. Raises AriError."""
+        other = await self._lease.holder()
+        if other is not None:
+            self._replaced(told(other))
+            raise Unavailable("lease", None, "another controller serves our app")
+        await self._lease.renew()
+
+    async def _check(self) -> None:
+        try:
+            await self._ari.application()
+            if await self._lease.is_ours():
+                await self._lease.renew()
+        except TimedOut:
+            pass  # one that does not answer is the pulse's business
+        except AriError as error:
+            if self._calls.link_up:
+                log.error("asterisk refuses what we ask: callers get what the dialplan has for them", reason=str(error))
+                await self._link.drop(f"asterisk refuses what we ask: {error}")
+
+
+async def claim(lease: Lease, app: str, *, takeover: bool) -> None:
+    """Before anything is taken over. Raises AlreadyRunning. One that can't be asked yet is asked by `AsteriskLink`."""
+    try:
+        if not takeover and (other := await lease.holder()) is not None:
+            raise AlreadyRunning(
+                f"the Stasis app {app} is served: {told(other)}. Nothing was touched. Stop that one first, give this"
+                " one its own `asterisk.ari.app`, or start it with --takeover (live calls of that one end)"
+            )
+        await lease.renew()
+    except AriError as error:
+        log.warning("asterisk can't be asked yet who serves our app", app=app, reason=str(error))
+
+
+def told(other: Mapping[str, Any]) -> str:
+    """Who holds a lease, in words."""
+    known = ", ".join(f"{each} {other[each]}" for each in ("pid", "host", "since", "api") if each in other)
+    return f"another voiceai serve has it ({known or 'unknown'})"

@@ -1,0 +1,111 @@
+"""What ops may ask of one live call. [pure]
+
+Owns the first answer: looks the call up, checks its state and what was given, and puts an input into its queue. Each
+verb returns at once with the call as it is; what it starts shows in the view. Raises `view.UnknownCall`, and
+`view.WrongState` with the state's name in it. Until the input's turn comes the call may have moved on: then the
+machine's rows say what becomes of it.
+"""
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Participant, State
+from controller.calls.machine.rows import agent_control as orders, participants
+from controller.calls.planning import planner as births
+from controller.calls.reporting import view
+from controller.calls.runtime.call_control_transfer import TransferVerbs
+from controller.calls.runtime.live_calls import Live, put
+from controller.dialing import numbers as limits
+
+WITH_AGENT = (State.TALKING, State.HOLDING, State.TRANSFERRING)
+"""There is an agent, unless it was lost."""
+
+
+class Verbs(TransferVerbs):
+    """`by` is who asks, for the record."""
+
+    # ------------------------------------------------------------ the end
+
+    def hang_up(self, call: str, *, by: str) -> view.CallView:
+        """In any state."""
+        return put(self._find(call), m.HangUpAsked(by))
+
+    # ------------------------------------------------------------ who hears whom
+
+    def hold(self, call: str, *, by: str) -> view.CallView:
+        """Until `resume`, also if the agent has put the caller on hold already."""
+        return put(self._in(call, "put on hold", State.TALKING, State.HOLDING), m.HoldAsked(by))
+
+    def resume(self, call: str, *, by: str) -> view.CallView:
+        return put(self._in(call, "resumed", State.HOLDING), m.ResumeAsked(by))
+
+    def mute(self, call: str, *, side: m.Side, on: bool, by: str) -> view.CallView:
+        """`side` is not heard by the other, or (`on` False) is again."""
+        return put(self._of_agent(call, "muted"), m.MuteAsked(side, on, by))
+
+    # ------------------------------------------------------------ what is said
+
+    def say(self, call: str, *, text: str, exact: bool, by: str) -> view.CallView:
+        """By the agent: word for word, or as it thinks best. On hold it waits until the hold ends."""
+        return put(self._of_agent(call, "spoken in"), m.SayAsked(text, exact, by))
+
+    def send_digits(self, call: str, *, digits: str, by: str) -> view.CallView:
+        """To the person's telephone."""
+        live = self._in(call, "sent keys", *WITH_AGENT, State.CLOSING, State.TRANSFERRED)
+        return put(live, m.DigitsAsked(digits, by))
+
+    def switch(
+        self,
+        call: str,
+        *,
+        agent: str | None = None,
+        instructions: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        by: str,
+    ) -> view.CallView:
+        """Another agent, other instructions, or both. Raises `view.UnknownName` too."""
+        live = self._of_agent(call, "given to another agent")
+        plan = births.recast(
+            self._config, live.call.plan, agent_name=agent, instructions=instructions, variables=variables or {}
+        )
+        return put(live, m.SwitchAsked(plan, by))
+
+    def record(self, call: str, *, action: m.RecordAction, by: str) -> view.CallView:
+        live = self._of_agent(call, "recorded")
+        if live.call.plan.recording is None:
+            raise view.WrongState("Calls of this agent are not recorded; `agents.*.recording` in the config says so.")
+        if (live.call.recording, action) not in orders.AFTER:
+            raise view.WrongState(f"The recording can't {action} now: it is {live.call.recording}.")
+        return put(live, m.RecordAsked(action, by))
+
+    # ------------------------------------------------------------ who is there
+
+    def add_participant(self, call: str, *, to: str, by: str) -> view.ParticipantView:
+        """Dial somebody into the call. Raises `limits.NotAllowed` too."""
+        live = self._in(call, "joined", *participants.OPEN)
+        if len(participants.present(live.call)) >= participants.MOST:
+            raise view.WrongState(f"No more than {participants.MOST} participants can be in one call.")
+        where = limits.destination(self._config, to, live.call.plan.trunk)
+        target = births.target_of(self._config, where)
+        leg = live.call.ids.participant(uuid4().hex[:12])
+        live.put(m.ParticipantAsked(leg, target, by))
+        return view.participant_view(Participant(leg, target, by))
+
+    def drop_participant(self, call: str, *, leg: str, by: str) -> view.ParticipantView:
+        """Raises `view.UnknownParticipant` too."""
+        live = self._find(call)
+        found = live.call.participants.get(leg)
+        if found is None:
+            raise view.UnknownParticipant("This call has no such participant.")
+        if found.state in ("left", "failed"):
+            raise view.WrongState(f"This participant is not there any more: {found.state}.")
+        live.put(m.ParticipantDropped(leg, by))
+        return view.participant_view(found)
+
+    def _of_agent(self, call: str, done: str) -> Live:
+        """The call, if there is an agent in it, heard or not."""
+        live = self._in(call, done, *WITH_AGENT)
+        if not live.call.with_agent:
+            raise view.WrongState(f"This call can't be {done} now: its agent is gone ({live.call.state.value}).")
+        return live

@@ -1,0 +1,85 @@
+"""What ops may ask of one live call: to be transferred, to be supervised. [pure]
+
+Part of `Verbs`, whose rules hold here too.
+"""
+
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import State
+from controller.calls.machine.rows import supervision as supervise
+from controller.calls.planning import planner as births
+from controller.calls.reporting import view
+from controller.calls.runtime.live_calls import LiveCalls, put
+
+_MODES = {"listen": "listened to", "whisper": "whispered into", "take_over": "taken over"}
+
+
+class TransferVerbs(LiveCalls):
+    # ------------------------------------------------------------ where the call goes
+
+    def transfer(
+        self,
+        call: str,
+        *,
+        to: str,
+        kind: m.TransferKind | None = None,
+        announce: str | None = None,
+        timeout: float | None = None,
+        decide_timeout: float | None = None,
+        by: str,
+    ) -> view.CallView:
+        """`kind`: None is what the config says. Raises `limits.NotAllowed` too."""
+        live = self._in(call, "transferred", State.TALKING, State.HOLDING)
+        if supervise.taking_over(live.call):
+            raise view.WrongState("This call can't be transferred now: a supervisor is taking it over.")
+        plan = live.call.plan
+        target = births.transfer_target(self._config, plan.spec.agent, to, plan.trunk, kind=kind, timeout=timeout)
+        if target.kind == "refer" and live.call.company:
+            raise view.WrongState("This call can't be referred now: others are in it.")
+        if target.kind != "attended" and (announce is not None or decide_timeout is not None):
+            raise view.WrongState("Nobody is spoken to before this transfer: it is not an attended one.")
+        longest = self._config.transfer.decide_s if decide_timeout is None else decide_timeout
+        return put(live, m.TransferAsked(target, by, None, announce, longest))
+
+    def cancel_transfer(self, call: str, *, by: str) -> view.CallView:
+        """The caller is back with the agent. One by REFER can't be cancelled."""
+        live = self._in(call, "kept from its transfer", State.TRANSFERRING, State.CONSULTING)
+        return put(live, m.TransferCancelled(by))
+
+    def decide_transfer(self, call: str, *, accept: bool, by: str) -> view.CallView:
+        """For the target of an attended transfer, which has answered."""
+        return put(self._in(call, "decided on", State.CONSULTING), m.TransferDecided(accept, by))
+
+    # ------------------------------------------------------------ who watches over it
+
+    def supervise(self, call: str, *, to: str | None, mode: m.SupervisionMode, by: str) -> view.CallView:
+        """Calls a supervisor, or (`to` None) changes what the present one does. Raises `limits.NotAllowed` too."""
+        live = self._in(call, _MODES[mode], *supervise.OPEN)
+        current, found = live.call, live.call.supervision
+        if to is None:
+            if found is None or not supervise.supervised(current):
+                raise view.WrongState("Nobody supervises this call: `to` says who is to.")
+            if mode != found.mode and not supervise.changeable(current, found, mode):
+                raise view.WrongState(_why_not(mode))
+            return put(live, m.SupervisionChanged(mode, by))
+        if supervise.supervised(current):
+            raise view.WrongState("Somebody supervises this call already.")
+        if not supervise.possible(current, mode):
+            raise view.WrongState(_why_not(mode))
+        target = births.supervisor_of(self._config, to, current.plan.trunk)
+        return put(live, m.SuperviseAsked(current.ids.supervisor(current.supervisions + 1), target, mode, by))
+
+    def leave(self, call: str, *, by: str) -> view.CallView:
+        """The supervisor is hung up."""
+        live = self._find(call)
+        if not supervise.supervised(live.call):
+            raise view.WrongState("Nobody supervises this call.")
+        return put(live, m.SupervisionEnded(by))
+
+
+def _why_not(mode: m.SupervisionMode) -> str:
+    match mode:
+        case "whisper":
+            return "There is no colleague to whisper to: the agent is told things with `say`, as an instruction."
+        case "take_over":
+            return "This call can't be taken over now: a transfer is under way. Cancel it first."
+    return "The supervisor can't leave the caller alone: hang the call up, or transfer it."

@@ -1,0 +1,47 @@
+"""Tools over HTTP that run for one call, beside its queue.
+
+Owns their tasks. Whatever happens, each one ends as one more input of the call, so the model is always answered; when
+the call ends, they end.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from bridge.common.limited_warnings import FEW, LimitedWarnings
+from bridge.common.request_failure import RequestFailure
+from controller.calls.machine import inputs as m
+from controller.calls.tools.http import Answer, HttpTools
+
+
+class HttpToolTasks:
+    """`done` is given the answer of each tool."""
+
+    def __init__(self, call: str, tools: HttpTools, done: Callable[[m.ToolDone], None]) -> None:
+        self._call = call
+        self._tools = tools
+        self._done = done
+        self._running: set[asyncio.Task[None]] = set()
+        self._log = structlog.get_logger().bind(call=call)
+        self._warnings = LimitedWarnings(self._log, FEW)
+
+    def start(self, command: m.StartTool) -> None:
+        task = asyncio.create_task(self._run(command), name=f"tool {command.name} of {self._call}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def cancel(self) -> None:
+        """The call ends."""
+        for task in self._running:
+            task.cancel()
+        self._warnings.close()
+
+    async def _run(self, command: m.StartTool) -> None:
+        try:
+            answer = await self._tools.run(self._call, command.name, command.arguments, self._warnings)
+        except Exception:  # the top of this task: the model is answered whatever happens
+            self._log.exception("tool failed: an error of ours", tool=command.name)
+            answer = Answer(False, "The tool failed.", RequestFailure("internal"))
+        reason = answer.failure.reason if answer.failure is not None else None
+        self._done(m.ToolDone(command.tool_call, answer.output, answer.ok, reason))

@@ -1,0 +1,401 @@
+"""Calls that come in: a route, room or a place in line, what is to be known beforehand, and then a call of their own.
+
+Owns callers from their first event until their call begins, and the line of those who wait for room. Which route and
+whether there is room is decided elsewhere (`routing`, `capacity`); here it is asked, in order, and done. Nobody who has
+arrived is forgotten: each is given to a call, sent on, or refused with a stated reason.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Literal, Protocol
+
+import structlog
+
+from bridge.common.background_tasks import Tasks
+from controller.ari.resources import Channel
+from controller.ari.rest import Ari, AriError
+from controller.calls.admission.caller_limits import CallerLimits, home_of
+from controller.calls.admission.capacity import Slot
+from controller.calls.admission.control import Room
+from controller.calls.machine import inputs as m, loops
+from controller.calls.machine.plan import Plan, State, Waiting
+from controller.calls.planning import planner as births, routing
+from controller.calls.reporting import lifecycle as milestones, view
+from controller.calls.runtime import dialplan
+from controller.calls.runtime.actor import CallActor
+from controller.calls.runtime.arrival_facts import (
+    arrival_of,
+    as_wished,
+    channel_variables,
+    may_be_private,
+    refused_view,
+    unrouted,
+    variables_found,
+)
+from controller.calls.runtime.leg_watch import watch
+from controller.calls.tools.http import HttpTools
+from controller.config import Config
+from controller.config.models.agents import Agent
+from controller.config.models.routes import Overflow, Route, WaitingLine
+from controller.dialing import numbers as limits
+
+log = structlog.get_logger()
+
+LOOK_AGAIN = 1.0
+HOLD_OUT = 3.0
+"""Seconds."""
+
+
+class Lives(Protocol):
+    """The registry, as far as arrivals concern it."""
+
+    room: Room
+
+    def begin(self, plan: Plan) -> CallActor: ...
+    def callers(self) -> Iterator[str]:
+        """Of all inbound calls that live."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Somebody who has arrived and has no call yet."""
+
+    arrival: routing.Arrival
+    leg: str
+    marked_by: str | None
+
+
+class Arrivals:
+    def __init__(
+        self,
+        config: Config,
+        ari: Ari,
+        tools: HttpTools,
+        tasks: Tasks,
+        lives: Lives,
+        observe: Callable[[milestones.Milestone], None],
+    ) -> None:
+        self._config = config
+        self._ari = ari
+        self._tools = tools
+        self._tasks = tasks
+        self._lives = lives
+        self._observe = observe
+        self._names = routing.channel_variables(config)
+        self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
+        """Those for whom a look-up is under way, or a worker, by channel."""
+        self._leaving: set[str] = set()  # channels of those who are being sent into the dialplan
+        self._line: dict[str, CallActor] = {}
+        """Those who wait, by call, in the order in which they came."""
+        self._told: dict[str, int] = {}
+        """The place that each of them knows."""
+        self._again: asyncio.TimerHandle | None = None
+        self._callers = CallerLimits(config.limits.per_caller, home_of(config.trunks.values()))
+
+    def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
+        caller = _Caller(arrival_of(self._config, channel, args), channel.id, loops.where_marked(channel.name))
+        private = may_be_private(self._config, caller.arrival)
+        if not self._names and not private:
+            self._route(caller)
+            return
+        asking = self._ask_channel(caller, channel if private else None)
+        task = self._tasks.create_task(asking, name=f"variables {caller.arrival.call}")
+        self._asking[caller.leg] = task, _slot(caller, "")
+
+    async def _ask_channel(self, caller: _Caller, private: Channel | None) -> None:
+        """What only the channel knows. `private`: that of a caller who may have withheld their number."""
+        arrival = caller.arrival
+        try:
+            given = await channel_variables(self._ari, arrival.call, caller.leg, self._names)
+            arrival = replace(arrival, variables={**arrival.variables, **given})
+            if private is not None:
+                arrival = await as_wished(self._ari, arrival, private)
+        finally:
+            self._asking.pop(caller.leg, None)
+        told = replace(caller, arrival=arrival)
+        self._or_refused(told, lambda: self._route(told))
+
+    def _route(self, caller: _Caller) -> None:
+        now = datetime.now(UTC)
+        routed = routing.route(self._config, caller.arrival, now)
+        if routed is None:
+            log.warning(
+                "caller refused: no route fits; add one to `routes`",
+                call=caller.arrival.call,
+                **unrouted(self._config, caller.arrival, now),
+            )
+            self._refuse(caller, "no_route", "no_answer", "No route fits.")
+            return
+        if not self._admitted(caller):
+            return
+        steps = [Overflow(agent=routed.agent_name), *(routed.route.overflow if routed.route else ())]
+        if self._lives.room.agents_return():
+            task = self._tasks.create_task(self._hold_out(caller, routed.route, steps), name="caller without a worker")
+            self._asking[caller.leg] = task, _slot(caller, routed.agent_name)
+        else:
+            self._try(caller, routed.route, steps)
+
+    def _admitted(self, caller: _Caller) -> bool:
+        """No step of a route's overflow is for who calls too often: each of them would cost more than a busy line."""
+        up = [*self._lives.callers(), *(slot.caller for _, slot in self._asking.values())]
+        try:
+            self._callers.admit(caller.arrival.caller, up, monotonic())
+        except limits.Busy as reason:
+            log.warning("caller refused", call=caller.arrival.call, reason=str(reason))
+            self._refuse(caller, "busy", "busy", str(reason))
+            return False
+        return True
+
+    async def _hold_out(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
+        """The workers were lost a moment ago: nobody who calls in the second until the next is up is sent away."""
+        log.warning("caller waits for a worker to come back", call=caller.arrival.call)
+        try:
+            async with asyncio.timeout(HOLD_OUT):
+                await self._ari.ring(caller.leg)
+                while self._lives.room.agents_return():  # noqa: ASYNC110 - seldom, and for a second
+                    await asyncio.sleep(0.05)
+        except (TimeoutError, AriError):
+            pass  # what is done without a worker is done now
+        finally:
+            self._asking.pop(caller.leg, None)
+        self._or_refused(caller, lambda: self._try(caller, route, steps))
+
+    def left(self, channel: str) -> None:
+        """A caller has gone who has no call yet."""
+        task, _ = self._asking.pop(channel, (None, None))
+        if task is not None:
+            task.cancel()
+
+    def asks(self, channel: str) -> bool:
+        """A caller who has no call yet, and is nobody's orphan."""
+        return channel in self._asking or channel in self._leaving
+
+    def asking(self) -> Iterator[Slot]:
+        """What those will take up for whom a look-up is under way."""
+        return (slot for _, slot in self._asking.values())
+
+    def waits(self, call: str) -> bool:
+        return call in self._line and self._line[call].call.state is State.WAITING
+
+    def ended(self, call: str) -> None:
+        """A call is over: there may be room for who is next."""
+        self._line.pop(call, None)
+        self._told.pop(call, None)
+        self._serve()
+
+    # ------------------------------------------------------------ room, or what to do without
+
+    def _try(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
+        """The first step that can be done is done."""
+        refusal: Exception = limits.Busy("As many calls as allowed are up.")
+        agent = steps[0].agent or ""
+        for number, step in enumerate(steps):
+            if step.agent is not None:
+                try:
+                    self._take(caller, step.agent)
+                except (view.NotReady, limits.Busy) as reason:
+                    refusal = reason
+                    continue
+                self._ask_first(caller, step.agent, route)
+                return
+            if step.context is not None:
+                self._send_away(caller, step.context)
+                return
+            if step.wait is not None and not self._lives.room.draining and self._has_place(step.wait, caller):
+                self._wait(caller, agent, route, step.wait, steps[number + 1 :])
+                return
+            if step.on_ai_failure and not self._lives.room.draining:
+                self._begin(caller, agent, route, {}, unserved=str(refusal))
+                return
+            if step.busy:
+                break
+        else:
+            if isinstance(refusal, limits.NoAgent) and self._config.agents[agent].on_ai_failure:
+                self._begin(caller, agent, route, {}, unserved=str(refusal))
+                return
+        log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
+        self._refuse(caller, "busy", "congestion" if self._lives.room.out_of_service() else "busy", str(refusal))
+
+    def _take(self, caller: _Caller, agent: str) -> None:
+        """Those who wait come first. Raises NotReady and Busy."""
+        if any(each.call.plan.spec.agent == agent for each in self._waiting()):
+            raise limits.Busy("Others wait for this agent already.")
+        self._lives.room.take(_slot(caller, agent))
+
+    def _refuse(self, caller: _Caller, why: Literal["no_route", "busy"], reason: str, detail: str) -> None:
+        self._observe(milestones.CallerRefused(why, refused_view(caller.arrival, why, detail, datetime.now(UTC))))
+        self._tasks.create_task(self._hang_up(caller.leg, reason), name="refuse a caller")
+
+    async def _hang_up(self, channel: str, reason: str) -> None:
+        try:
+            await self._ari.hangup(channel, reason=reason)
+        except AriError as error:
+            log.warning("could not hang up a channel", channel=channel, reason=str(error))
+
+    def _send_away(self, caller: _Caller, place: str) -> None:
+        self._leaving.add(caller.leg)
+        task = self._tasks.create_task(self._sent_away(caller, place), name="send a caller on")
+        task.add_done_callback(lambda _: self._leaving.discard(caller.leg))
+
+    async def _sent_away(self, caller: _Caller, place: str) -> None:
+        """The dialplan may lead back to us, and here is still no room: not again and again."""
+        extension, _, context = place.partition("@")
+        origin = await dialplan.marked(self._ari, caller.leg, caller.marked_by)
+        if (looped := loops.refusal(origin, self._config.transfer.max_hops)) is not None:
+            log.warning("caller refused", call=caller.arrival.call, reason=looped)
+            self._refuse(caller, "busy", "busy", looped)
+            return
+        log.info("no room: the dialplan goes on", call=caller.arrival.call, context=context)
+        self._observe(milestones.CallerRefused("busy"))
+        try:
+            await dialplan.send_on(self._ari, caller.leg, origin, context, extension)
+        except AriError as error:
+            log.warning("could not send a caller on", channel=caller.leg, reason=str(error))
+
+    # ------------------------------------------------------------ the line
+
+    def _has_place(self, line: WaitingLine, caller: _Caller) -> bool:
+        number = caller.arrival.to
+        return sum(each.call.plan.callee == number for each in self._waiting()) < line.max_waiting
+
+    def _wait(self, caller: _Caller, agent: str, route: Route | None, line: WaitingLine, then: list[Overflow]) -> None:
+        place, rescued = (then[0].context, bool(then[0].on_ai_failure)) if then else (None, False)
+        extension, _, context = (place or "").partition("@")
+        waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None, rescued)
+        actor = self._begin(caller, agent, route, {}, waiting)
+        self._line[actor.id] = actor
+        self._tell_places()
+        self._look_again()
+
+    def _waiting(self) -> list[CallActor]:
+        return [each for each in self._line.values() if each.call.state is State.WAITING]
+
+    def _serve(self) -> None:
+        """Whoever came first and has room now."""
+        try:
+            self._serve_in_order()
+        finally:
+            self._look_again()
+
+    def _serve_in_order(self) -> None:
+        full: set[str] = set()
+        for actor in self._waiting():
+            plan = actor.call.plan
+            try:
+                if plan.spec.agent not in full:
+                    self._lives.room.take(births.slot_of(plan))
+                    self._lives.room.reserve(plan, served=True)
+                    self._line.pop(actor.id)
+                    actor.put(m.RoomFound())
+            except (view.NotReady, limits.Busy):
+                full.add(plan.spec.agent)
+        self._tell_places()
+
+    def _look_again(self) -> None:
+        """A rate has its time, and a worker comes back without a word to us."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        if self._line:
+            self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._serve)
+
+    def _tell_places(self) -> None:
+        """Among those who wait for the same agent."""
+        places: Counter[str] = Counter()
+        for actor in self._waiting():
+            agent = actor.call.plan.spec.agent
+            places[agent] += 1
+            if places[agent] != self._told.get(actor.id):
+                self._told[actor.id] = places[agent]
+                actor.put(m.PlaceKnown(places[agent]))
+
+    # ------------------------------------------------------------ what is to be known beforehand
+
+    def _ask_first(self, caller: _Caller, agent: str, route: Route | None) -> None:
+        """The route's look-up comes before the agent's own."""
+        asked: Route | Agent = route if route is not None and route.lookup else self._config.agents[agent]
+        if asked.lookup is None:
+            self._begin(caller, agent, route, {})
+            return
+        looking = self._look_up(caller, agent, route, asked.lookup, asked.lookup_s)
+        task = self._tasks.create_task(looking, name=f"look-up {caller.arrival.call}")
+        self._asking[caller.leg] = task, _slot(caller, agent)
+
+    async def _look_up(self, caller: _Caller, agent: str, route: Route | None, tool: str, budget: float) -> None:
+        """Within its budget, ringing meanwhile; the call begins whatever comes of it."""
+        found: dict[str, str] = {}
+        began = monotonic()
+        try:
+            async with asyncio.timeout(budget):
+                await self._ari.ring(caller.leg)
+                asked = self._config.http_tools[tool].parameters.get("properties", {})
+                known = {
+                    "caller": caller.arrival.caller,
+                    "caller_name": caller.arrival.caller_name,
+                    "called": caller.arrival.to,
+                }
+                arguments = {name: value for name, value in known.items() if name in asked}
+                found = variables_found(
+                    await self._tools.run(caller.arrival.call, tool, arguments), caller.arrival.call
+                )
+        except (TimeoutError, AriError) as error:
+            log.warning("look-up gave nothing", call=caller.arrival.call, reason=type(error).__name__)
+        except Exception:  # whatever a server answers must not cost the call
+            log.exception("look-up gave nothing: an error of ours", call=caller.arrival.call, tool=tool)
+        finally:
+            self._asking.pop(caller.leg, None)
+        log.info("looked up", call=caller.arrival.call, found=len(found), ms=round((monotonic() - began) * 1000))
+        if self._lives.room.draining:
+            await self._hang_up(caller.leg, "congestion")
+        else:
+            self._or_refused(caller, lambda: self._begin(caller, agent, route, found))
+
+    def _or_refused(self, caller: _Caller, begin: Callable[[], object]) -> None:
+        """The top of a caller's own task: nobody is left ringing because of an error of ours."""
+        try:
+            begin()
+        except Exception:  # the top of this caller's own task
+            log.exception("caller refused: an error of ours", call=caller.arrival.call)
+            self._refuse(caller, "busy", "congestion", "An error of ours.")
+
+    def _begin(
+        self,
+        caller: _Caller,
+        agent: str,
+        route: Route | None,
+        found: dict[str, str],
+        waiting: Waiting | None = None,
+        unserved: str | None = None,
+    ) -> CallActor:
+        given = routing.variables_of(caller.arrival, route, found)
+        plan = births.inbound(
+            self._config,
+            caller.arrival,
+            agent,
+            leg=caller.leg,
+            given=given,
+            waiting=waiting,
+            unserved=unserved,
+            marked_by=caller.marked_by,
+        )
+        trunk, waits = caller.arrival.trunk, waiting is not None
+        log.info(
+            "call arrived",
+            call=plan.call,
+            agent=agent,
+            trunk=trunk,
+            channel=caller.leg,
+            waits=waits,
+            unserved=unserved,
+        )
+        self._tasks.create_task(watch(self._ari, caller.leg), name=f"watch {caller.leg}")
+        return self._lives.begin(plan)
+
+
+def _slot(caller: _Caller, agent: str) -> Slot:
+    return Slot("inbound", caller.arrival.trunk, agent, caller.arrival.to, caller.arrival.caller)

@@ -1,0 +1,207 @@
+"""What one call has on Asterisk: its channels and bridges, from the request that makes them until they are gone.
+
+A hang-up that Asterisk has not confirmed is none: the channel is asked for again, as soon as Asterisk acts, until it is
+gone, and so is a bridge. Owns which they are, and for how long "no such channel" is not believed: of one that we asked
+Asterisk to make, without an answer, it may only mean "not yet" (one that was stopped for some seconds makes it
+afterwards).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import structlog
+
+from controller.ari.rest import Ari, AriError, BadArgument
+from controller.calls.machine import inputs as m
+
+DOUBT_SECONDS = 10.0
+"""From Asterisk's first "no such channel" on: what it was asked for before, it does within this time or never."""
+RETRY_SECONDS = (0.25, 0.5, 1.0, 2.0)
+"""Between two tries; the last one for ever."""
+
+
+class Owned:
+    """`acts`: Asterisk can be asked at present. `released` is told what is gone."""
+
+    def __init__(
+        self,
+        call: str,
+        ari: Ari,
+        standing: Iterable[str],
+        released: Callable[[str], None],
+        acts: Callable[[], bool],
+    ) -> None:
+        self._ari = ari
+        self._released = released
+        self._acts = acts
+        self._log = structlog.get_logger().bind(call=call)
+        self._standing = set(standing)
+        self._attempted = set(self._standing)
+        """Those as well that Asterisk was asked for, or is about to be."""
+        self._unsure: set[str] = set()
+        """Asterisk was asked for them, and has not answered."""
+        self._unconfirmed: dict[str, float] = {}
+        """To be hung up, and until when (loop time) "no such channel" is not believed."""
+        self._gone: set[str] = set()
+        self._retries: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._gave_up = False
+
+    @property
+    def standing(self) -> frozenset[str]:
+        """Those that are known to have existed and were not removed by us."""
+        return frozenset(self._standing)
+
+    @property
+    def unconfirmed(self) -> frozenset[str]:
+        """Channels and bridges that were to be removed and may still be there."""
+        return frozenset(self._unconfirmed)
+
+    def claims(self, name: str) -> bool:
+        """It is this call's, or is about to be."""
+        return name in self._attempted
+
+    # ------------------------------------------------------------ made
+
+    def attempt(self, name: str) -> None:
+        """Before the request: one that times out may still take effect."""
+        self._attempted.add(name)
+        self._unsure.add(name)
+
+    def made(self, name: str) -> None:
+        self._standing.add(name)
+        self._unsure.discard(name)
+
+    def refused(self, name: str, error: AriError) -> None:
+        if error.status is not None:
+            self._unsure.discard(name)
+
+    def entered(self, channel: str) -> None:
+        """It exists, whatever was thought of it."""
+        self._attempted.add(channel)
+        self.made(channel)
+        if channel in self._unconfirmed:
+            self._again(channel)
+
+    # ------------------------------------------------------------ gone
+
+    async def destroy_bridge(self, bridge: str) -> None:
+        """Raises AriError, as `hang_up`."""
+        if bridge not in self._attempted:
+            return
+        try:
+            await self._ari.destroy_bridge(bridge)
+        except AriError:
+            self._again(bridge)
+            raise
+        self.release(bridge)
+
+    async def hang_up(self, channel: str, reason: str) -> None:
+        """Raises AriError: it could not be done, and is tried again."""
+        if channel not in self._attempted:
+            return
+        try:
+            found = await self._ari.hangup(channel, reason=reason)
+        except BadArgument:
+            self.release(channel)  # no try can reach it
+            raise
+        except AriError:
+            self._again(channel)
+            raise
+        if found is False and channel in self._unsure:
+            self._again(channel)
+        else:
+            self.release(channel)
+
+    def release(self, name: str) -> None:
+        self._standing.discard(name)
+        self._attempted.discard(name)
+        self._unsure.discard(name)
+        self._unconfirmed.pop(name, None)
+        self._news.set()
+        self._released(name)
+
+    def gone(self, channel: str) -> None:
+        """Asterisk says so."""
+        self._gone.add(channel)
+        if channel in self._unconfirmed:
+            self.release(channel)
+
+    # ------------------------------------------------------------ the end
+
+    def late(self, what: m.Input) -> None:
+        """An input for which the call has come to an end: only what it says of a channel counts."""
+        match what:
+            case m.LegEntered(channel):
+                self.entered(channel)
+                self._again(channel)
+            case m.LegGone(channel, in_dialplan=False):
+                self.gone(channel)
+
+    def left(self) -> list[m.Command]:
+        """What removes all that is still there."""
+        names = sorted(self._attempted)
+        channels: list[m.Command] = [m.HangUp(each) for each in names if not m.Ids.is_bridge(each)]
+        return [*channels, *(m.DestroyBridge(each) for each in names if m.Ids.is_bridge(each))]
+
+    def hang_up_later(self) -> None:
+        """What was not even tried in time."""
+        for each in sorted(self._attempted):
+            self._again(each)
+
+    async def finish(self) -> None:
+        """Until each hang-up is confirmed, or `give_up`."""
+        if self._retries is not None:
+            await self._retries
+
+    def give_up(self) -> None:
+        """The process stops: the next controller's reconcile hangs up what is left."""
+        self._gave_up = True
+        self._news.set()
+
+    def _again(self, channel: str) -> None:
+        if channel in self._gone:
+            self.release(channel)
+            return
+        self._unconfirmed.setdefault(channel, 0.0)
+        self._news.set()
+        if self._retries is None or self._retries.done():
+            self._retries = asyncio.create_task(self._retry(), name="hang-ups that were not confirmed")
+
+    async def _retry(self) -> None:
+        tries = 0
+        while self._unconfirmed and not self._gave_up:
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)]):
+                    await self._news.wait()
+            if self._acts() and not self._gave_up:
+                tries += 1
+                for channel in sorted(self._unconfirmed):
+                    await self._try(channel)
+
+    async def _try(self, channel: str) -> None:
+        try:
+            found = await self._removed(channel)
+        except AriError as error:
+            self._log.debug("a hang-up has failed and is tried again", channel=channel, reason=str(error))
+            return
+        now, until = asyncio.get_running_loop().time(), self._unconfirmed.get(channel)
+        if found is False and channel in self._unsure and until is not None:
+            if until == 0.0:
+                self._unconfirmed[channel] = now + DOUBT_SECONDS
+                return
+            if now < until:
+                return
+        elif until is not None:
+            self._log.warning("a hang-up that had failed is done", channel=channel)
+        if channel in self._attempted:
+            self.release(channel)
+
+    async def _removed(self, name: str) -> bool | None:
+        """False: there is no such channel. Raises AriError."""
+        if m.Ids.is_bridge(name):
+            await self._ari.destroy_bridge(name)
+            return None
+        return await self._ari.hangup(name)

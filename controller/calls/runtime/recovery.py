@@ -1,0 +1,306 @@
+"""A call that an earlier controller had: what has to be written down of it, and how it goes on. [pure]
+
+The sound of a call does not need the controller: worker and Asterisk carry it on when the controller is killed. The
+next one finds the call in the store, takes over its channels and its session, and every verb works on it again:
+
+    talking, held, among others      goes on as it was
+    a transfer under way             is called off: the caller is with the agent, which is told
+    an agent that is being replaced  is asked for again
+    last words                       are said again
+    without an AI, for good          is ended
+    not yet with an agent            can't be taken over: an inbound caller is received anew, who was dialled is let go
+
+What runs in the controller itself does not go on: a tool over HTTP is answered as failed. A supervisor who hears the
+call goes on and is shown, one whose telephone rings is let go. Nothing is taken over that the call does not know: any
+other leg in its name is nobody's, and hung up by the reconcile.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from bridge import contract
+from controller.calls.machine import inputs as m
+from controller.calls.machine.loops import Origin
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Participant, Plan, State, Supervision, Transfer
+from controller.calls.machine.rows import caller_hold, inbound_audio, transferred, wrap_up as closing
+from controller.calls.machine.table import Call
+from controller.calls.planning import planner as births
+from controller.calls.runtime import stored_call
+from controller.config import Config
+from controller.workers.worker import Worker
+
+LOST = "The tool was interrupted, and nobody knows what it did."
+HOLD_S, REFER_S = 30.0, 60.0
+"""What is left of a hold by the agent, and of a REFER, of whose beginning nothing is known."""
+
+_ADOPTED = frozenset(
+    {
+        State.TALKING,
+        State.HOLDING,
+        State.CLOSING,
+        State.TRANSFERRING,
+        State.CONSULTING,
+        State.REFERRING,
+        State.TRANSFERRED,
+        State.REHOMING,
+        State.RESCUING,
+    }
+)
+_PLAIN = (
+    *("media", "losses", "sounds", "transfers", "machine", "session_open", "media_lost", "stranded", "conversed"),
+    *("music", "paused", "hold", "held_by", "recording", "supervisions", "snoops", "detail"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name. `undo`: ends
+    what the earlier controller had begun and is not stored. `worker_boot`: which process of a worker had
+    it; None: not known."""
+
+    call: Call
+    standing: frozenset[str]
+    first: tuple[m.Input, ...] = ()
+    timers: Mapping[str, float] = field(default_factory=dict)
+    undo: tuple[m.Command, ...] = ()
+    worker_boot: str | None = None
+
+
+def kept(call: Call, standing: frozenset[str], worker: Worker | None = None) -> dict[str, Any]:
+    """As JSON takes it. Words and numbers are in it."""
+    plan = call.plan
+    return {
+        "version": stored_call.VERSION,
+        "plan": {
+            "direction": plan.direction,
+            "leg": plan.leg,
+            "agent": plan.spec.agent,
+            "instructions": plan.spec.instructions,
+            "given": dict(plan.given),
+            "trunk": plan.trunk,
+            "caller": plan.caller,
+            "callee": plan.callee,
+            "webhook": plan.webhook,
+            "attempt": plan.attempt,
+            "answer_detection": plan.answer_detection,
+        },
+        "state": call.state.value,
+        "back_to": call.rehoming.back_to.value if call.rehoming else None,
+        "tone": call.rehoming.tone if call.rehoming else None,
+        "supervision": _leg(call.supervision) if call.supervision else None,
+        "started_at": call.started_at.isoformat(),
+        "answered_at": call.answered_at.isoformat() if call.answered_at else None,
+        "muted": sorted(call.muted),
+        "company": sorted(call.company),
+        "participants": [_leg(each) for each in call.participants.values() if each.state == "joined"],
+        "transfer": _leg(call.transfer) if call.transfer else None,
+        "transferred_at": call.transferred_at.isoformat() if call.transferred_at else None,
+        "hops": call.origin.most,
+        "caller_hold": {leg: since.isoformat() for leg, since in call.caller_hold.legs.items()},
+        "worker_boot": (worker.boot or None) if worker is not None else None,
+        "open_tools": sorted(call.open_tools),
+        "standing": sorted(standing),
+        **{name: getattr(call, name) for name in _PLAIN},
+    }
+
+
+def _leg(each: Participant | Transfer | Supervision) -> dict[str, Any]:
+    target = each.target
+    same = {"channel": each.channel, "by": each.by, "state": each.state, "outcome": each.outcome}
+    where = {"dial": target.dial, "shown": target.shown, "trunk": target.trunk, "kind": target.kind}
+    more: dict[str, Any] = {}
+    if isinstance(each, Transfer):
+        more = {"tool_call": each.tool_call, "consultation": each.consultation}
+    if isinstance(each, Supervision):
+        more = {"mode": each.mode, "snoop": each.snoop}
+    return same | {"target": where} | more
+
+
+def legs_of(call: Call) -> Iterator[tuple[str, str]]:
+    """Those that were dialled over trunks and are up: the channel and the trunk. Their minutes go on."""
+    if call.plan.direction == "outbound" and call.plan.trunk is not None:
+        yield call.plan.leg, call.plan.trunk
+    dialled: list[Participant | Transfer] = [*call.participants.values(), *([call.transfer] if call.transfer else [])]
+    yield from (
+        (each.channel, each.target.trunk)
+        for each in dialled
+        if each.channel in call.company and each.target.trunk is not None
+    )
+    watched = call.supervision
+    if watched is not None and watched.state == "on" and watched.target.trunk is not None:
+        yield watched.channel, watched.target.trunk
+
+
+def outbound_with_agent(found: Mapping[str, Any]) -> bool:
+    """Somebody was called, and can be taken over."""
+    return found["plan"]["direction"] == "outbound" and State(found["state"]) in _ADOPTED
+
+
+def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -> Adopted | None:
+    """`found`: as `stored_call.checked` lets it pass. None: it can't be taken over."""
+    state = State(found["state"])
+    if state not in _ADOPTED or not config.agents:
+        return None
+    call = Call(_plan(config, id_, found["plan"]), datetime.fromisoformat(found["started_at"]))
+    call.answered_at = datetime.fromisoformat(found["answered_at"]) if found["answered_at"] else None
+    for name in _PLAIN:
+        setattr(call, name, found[name])
+    call.ai_ready = call.media_entered = call.media_flowing = True
+    since = found.get("transferred_at")
+    call.transferred_at = datetime.fromisoformat(since) if since else None
+    call.origin = Origin(found.get("hops", 0))
+    call.muted = frozenset(found["muted"])
+    call.supervision = _supervision(found["supervision"]) if found.get("supervision") else None
+    call.participants = {each["channel"]: _participant(each) for each in found["participants"]}
+    call.transfer = _transfer(found["transfer"]) if found["transfer"] else None
+    call.company = {each for each in found["company"] if each in _people(call)}
+    call.take_over_tools(found["open_tools"])
+    call.state, first = _state(call, state, found)
+    holding = found.get("caller_hold", {})
+    caller_hold.restored(call, {leg: datetime.fromisoformat(since) for leg, since in holding.items()})
+    if call.supervision is not None and call.supervision.state == "ringing":
+        first.append(m.SupervisionEnded(by="system"))
+    stopped = [m.StopTone(found["tone"])] if found.get("tone") else []
+    known = found["plan"]["agent"] == call.plan.spec.agent
+    undo = (*stopped, *_legs_as_stored(call, state), *_agent_as_stored(call, state, known=known))
+    return Adopted(call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot"))
+
+
+_RECORDING: Mapping[str, Literal["pause", "stop", "tell"]] = {"paused": "pause", "off": "stop", "on": "tell"}
+
+
+def _legs_as_stored(call: Call, state: State) -> list[m.Command]:
+    """Whoever is with the caller is in the bridge, and the agent, unless it is on its way somewhere else. The earlier
+    controller may have been killed between two requests to Asterisk: nobody else would move them."""
+    if state in (State.REFERRING, State.RESCUING):
+        return []
+    agent = state in (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING) and not call.media_lost
+    legs = (call.plan.leg, *((call.media,) if agent else ()), *sorted(call.company))
+    return [m.RestoreBridge(call.ids.bridge, legs)]
+
+
+def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[m.Command]:
+    """Makes worker and caller's leg what the stored call says. The earlier controller may have ordered something in the
+    moment before it was killed that it had no time to store, or had no time to order. What is so already is not changed
+    by it. A recording that was paused or stopped in that moment stays so, and the worker tells. `known`: the config has
+    the stored agent."""
+    if not call.session_open or call.media_lost:
+        return []
+    if state is State.TRANSFERRED:
+        return [m.CloseAi("transferred")]
+    id_, paused = call.plan.call, call.paused or call.caller_hold.paused_at is not None
+    orders: list[contract.Order | contract.Record | contract.Greet] = [
+        contract.Mute(call=id_, caller="caller" in call.muted, agent="agent" in call.muted)
+    ]
+    if known and state is not State.CONSULTING:
+        orders.append(contract.Switch(call=id_, spec=call.plan.spec, again=True))
+    if call.plan.recording is not None:
+        orders.append(contract.Record(call=id_, action=_RECORDING[call.recording]))
+    commands: list[m.Command] = [
+        m.StartMusic(call.plan.leg) if call.music else m.StopMusic(call.plan.leg),
+        *map(m.OrderAi, orders),
+        m.PauseAi() if paused else m.ResumeAi(),
+    ]
+    greeted = call.machine or state not in (State.TALKING, State.HOLDING, State.TRANSFERRING)
+    return commands if greeted else [*commands, m.OrderAi(contract.Greet(call=id_))]
+
+
+def _people(call: Call) -> set[str]:
+    """Legs of others who can be with the caller."""
+    moved, watched = call.transfer, call.supervision
+    people = {each.channel for each in call.participants.values()}
+    if moved is not None and moved.state == "answered":
+        people.add(moved.channel)
+    if watched is not None and watched.state == "on" and watched.mode == "take_over":
+        people.add(watched.channel)
+    return people
+
+
+def _standing(call: Call) -> frozenset[str]:
+    """What the call knows of, whatever was written down as its channels and bridges."""
+    moved, watched = call.transfer, call.supervision
+    names: set[str | None] = {call.plan.leg, call.ids.bridge, *call.company}
+    names |= {each.channel for each in call.participants.values()}
+    if not call.media_lost and call.state is not State.TRANSFERRED:
+        names.add(call.media)
+    if moved is not None and moved.state in ("ringing", "consulting"):
+        names |= {moved.channel, moved.consultation}
+    if watched is not None and watched.state in ("ringing", "on"):
+        names |= {watched.channel, watched.snoop, call.ids.supervision}
+    return frozenset(name for name in names if name)
+
+
+def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
+    name = found["agent"] if found["agent"] in config.agents else next(iter(config.agents))
+    same = {each: found[each] for each in ("direction", "leg", "trunk", "caller", "callee", "webhook", "attempt")}
+    detects = found.get("answer_detection", False)
+    plan = births.taken_over(config, name, call=id_, given=found["given"], answer_detection=detects, **same)
+    return births.recast(config, plan, agent_name=None, instructions=found["instructions"], variables={})
+
+
+def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, list[m.Input]]:
+    """What it is, and what has to happen first."""
+    match state:
+        case State.TRANSFERRING | State.CONSULTING:
+            return state, [m.TransferCancelled(by="system")]
+        case State.CLOSING:
+            return State.TALKING, [m.WrapUpDue(closing.VOICEMAIL if call.machine else closing.LENGTH)]
+        case State.REHOMING:
+            call.session_open = True  # as far as anybody knows; it is given up at once
+            return State(found["back_to"] or State.TALKING), [m.WorkerLost("it was lost before the controller was")]
+        case State.RESCUING:
+            return state, [m.HangUpAsked(by="system")]
+        case State.TRANSFERRED if not call.company:
+            return state, [m.HangUpAsked(by="system")]  # nobody is with the caller, or nobody knows who
+    return state, []
+
+
+def _tools(call: Call) -> list[m.Input]:
+    """Those that ran in the controller. A transfer and a hold answer theirs in their own time."""
+    waiting = {call.hold, call.transfer.tool_call if call.transfer else None}
+    return [m.ToolDone(each, LOST, ok=False) for each in sorted(call.open_tools - waiting)]
+
+
+def _timers(call: Call, now: datetime) -> dict[str, float]:
+    found = caller_hold.remaining(call, now)
+    longest = call.plan.max_call
+    if longest is not None and call.answered_at is not None and call.state is not State.TRANSFERRED:
+        found["length"] = max(longest - (now - call.answered_at).total_seconds(), 1.0)
+    if call.state is State.TRANSFERRED and (longest := call.plan.max_transfer) is not None:
+        call.transferred_at = call.transferred_at or now
+        so_far = (now - call.transferred_at).total_seconds()
+        found[transferred.LIMIT] = max(transferred.warned_after(longest) - so_far, 1.0)
+    if call.company and call.state is not State.TRANSFERRED:
+        found[inbound_audio.COMPANY] = inbound_audio.COMPANY_S
+    if call.state is State.HOLDING and call.held_by == "agent":
+        found["hold"] = HOLD_S
+    if call.state is State.REFERRING:
+        found["transfer"] = REFER_S
+    return found
+
+
+def _participant(found: Mapping[str, Any]) -> Participant:
+    return Participant(found["channel"], _target(found["target"]), found["by"], found["state"], _outcome(found))
+
+
+def _supervision(found: Mapping[str, Any]) -> Supervision:
+    watched = Supervision(found["channel"], _target(found["target"]), found["mode"], found["by"], found["state"])
+    watched.outcome, watched.snoop = _outcome(found), found["snoop"]
+    return watched
+
+
+def _transfer(found: Mapping[str, Any]) -> Transfer:
+    moved = Transfer(found["channel"], _target(found["target"]), found["by"], found["tool_call"], found["state"])
+    moved.outcome, moved.consultation = _outcome(found), found["consultation"]
+    return moved
+
+
+def _target(found: Mapping[str, Any]) -> m.Target:
+    return m.Target(found["dial"], found["shown"], trunk=found["trunk"], kind=found["kind"])
+
+
+def _outcome(found: Mapping[str, Any]) -> Outcome | None:
+    return Outcome(found["outcome"]) if found["outcome"] else None

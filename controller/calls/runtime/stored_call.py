@@ -1,0 +1,150 @@
+"""What is written down of a live call, and whether this release can read it. [pure]
+
+Owns the version and the form of a stored row (`adoption.kept` makes it). A row may be of another release, cut off, or
+damaged: what is not of this form is never half believed.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import State
+
+VERSION = 1
+"""Of the form. Rows without one are of releases before there were versions, and of the same form."""
+
+
+class Unreadable(Exception):
+    """This row can't be read. Says why, without what is in it."""
+
+
+def _moment(text: str) -> str:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no moment of any calendar") from None
+    return text
+
+
+def _state(text: str) -> str:
+    return State(text).value
+
+
+def _outcome(text: str) -> str:
+    return Outcome(text).value
+
+
+_Moment = Annotated[str, AfterValidator(_moment)]
+_State = Annotated[str, AfterValidator(_state)]
+_Outcome = Annotated[str, AfterValidator(_outcome)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Plan(_Part):
+    direction: Literal["inbound", "outbound"]
+    leg: str
+    agent: str
+    instructions: str
+    given: dict[str, Any]
+    trunk: str | None
+    caller: str | None
+    callee: str | None
+    webhook: str | None
+    attempt: int
+    # Of releases since: not in older rows.
+    answer_detection: bool = False
+
+
+class _Target(_Part):
+    dial: str
+    shown: str
+    trunk: str | None
+    kind: str
+
+
+class _Leg(_Part):
+    channel: str
+    by: str
+    state: str
+    outcome: _Outcome | None
+    target: _Target
+
+
+class _Participant(_Leg):
+    state: Literal["joined"]
+
+
+class _Transfer(_Leg):
+    state: Literal["ringing", "consulting", "answered", "failed"]
+    tool_call: str | None
+    consultation: str | None
+
+
+class _Supervision(_Leg):
+    state: Literal["ringing", "on", "over", "failed"]
+    mode: str
+    snoop: str | None
+
+
+class _Row(_Part):
+    plan: _Plan
+    state: _State
+    back_to: _State | None
+    started_at: _Moment
+    answered_at: _Moment | None
+    muted: list[Literal["caller", "agent"]]
+    company: list[str]
+    participants: list[_Participant]
+    transfer: _Transfer | None
+    open_tools: list[str]
+    standing: list[str]
+    media: str
+    losses: int
+    sounds: int
+    transfers: int
+    machine: bool
+    session_open: bool
+    media_lost: bool
+    stranded: bool
+    conversed: bool
+    music: bool
+    paused: bool
+    hold: str | None
+    held_by: str | None
+    recording: str
+    supervisions: int
+    snoops: int
+    detail: str | None
+    # Of releases since: not in older rows.
+    tone: str | None = None
+    supervision: _Supervision | None = None
+    transferred_at: _Moment | None = None
+    hops: int = 0
+    caller_hold: dict[str, _Moment] = {}
+    worker_boot: str | None = None
+
+
+def checked(found: object) -> Mapping[str, Any]:
+    """Raises Unreadable."""
+    if not isinstance(found, dict):
+        raise Unreadable("it is no JSON object")
+    version = found.get("version", VERSION)
+    if version != VERSION or type(version) is not int:
+        raise Unreadable("it is of another version")
+    try:
+        _Row.model_validate(found)
+    except ValidationError as error:
+        places = sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)})
+        raise Unreadable(f"wrong or missing: {', '.join(places)[:200]}") from None
+    except RecursionError:
+        raise Unreadable("it is nested too deeply") from None
+    return found

@@ -1,0 +1,49 @@
+"""Calls of an earlier controller, found in the store when this one starts: taken over, received anew, or let go.
+
+What can be taken over, and how, is `call/adoption.py`'s to say. A stored call that can't be
+read is let go: it is not ours then, so the first reconcile hangs its channels up and removes its bridges, its worker is
+told to close its session, and its record is marked as interrupted. The others are taken over.
+"""
+
+from datetime import UTC, datetime
+
+import structlog
+
+from controller.calls.outbound.dialer import Dialer
+from controller.calls.runtime import recovery as adoption, stored_call
+from controller.calls.runtime.registry import Registry
+from controller.calls.runtime.snapshot_store import LiveBook
+from controller.config import Config
+from controller.events.records.history import History
+from controller.store.database import StoreError
+
+log = structlog.get_logger()
+
+
+async def adopt_calls(config: Config, book: LiveBook, dialer: Dialer, registry: Registry, past: History) -> None:
+    """Before anything is heard of Asterisk or workers. Raises StoreError."""
+    for call, row in (await book.read()).items():
+        try:
+            await _adopt(config, call, row, dialer, registry, past)
+        except StoreError:
+            raise
+        except stored_call.Unreadable as error:
+            _let_go(call, str(error))
+        except Exception:  # of this call
+            log.exception("a stored call can't be taken over: an error of ours", call=call)
+            _let_go(call, "an error of ours")
+
+
+def _let_go(call: str, reason: str) -> None:
+    log.error("a call of an earlier controller can't be taken over and is let go", call=call, reason=reason)
+
+
+async def _adopt(config: Config, call: str, row: object, dialer: Dialer, registry: Registry, past: History) -> None:
+    kept = stored_call.checked(row)
+    found = adoption.adopted(config, call, kept, datetime.now(UTC))
+    if found is not None:
+        plan = found.call.plan
+        errand = await dialer.go_on(call) if plan.direction == "outbound" else None
+        registry.adopt(found, errand, await past.find(call, plan.attempt))
+    elif kept["plan"]["direction"] == "inbound":
+        registry.receive_anew(kept["plan"]["leg"])

@@ -1,0 +1,175 @@
+"""Tools over HTTP, carried out: one request each, bounded in time, size and reach (`http_exchange`).
+
+Owns the answer that the model reads, and what is told to operators of a tool that failed: the cause, the server's host,
+the status. Never logs an argument, an address with arguments in it, or an answer.
+"""
+
+import asyncio
+import codecs
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import structlog
+
+from bridge.common import http_exchange
+from bridge.common.limited_warnings import LimitedWarnings
+from bridge.common.request_failure import Reason, RequestFailed, RequestFailure, of_status
+from bridge.common.strict_json import well_formed
+from controller.calls.tools.request import Request, Unfit, request_of
+from controller.config.models.agents import HttpTool
+
+LARGEST_ANSWER = 16 * 1024
+CUT = "\n[cut off here: the answer is longer]"
+
+_LIMITS = httpx.Limits(
+    max_connections=200,
+    max_keepalive_connections=0,  # kept by address, so that another host's request could get on this one's TLS
+)
+_MEDIA_TYPE = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
+_TEXT_TYPES = ("json", "xml", "javascript", "x-www-form-urlencoded", "yaml")
+
+_CHARSETS = re.compile(
+    r"ascii|utf-8(-sig)?|utf-16(-[bl]e)?|utf-32(-[bl]e)?|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+"
+    r"|gb2312|gbk|gb18030|hz|big5(hkscs)?|shift_jis\w*|euc_\w+|iso2022_\w+|johab|tis-620|ptcp154|kz1048|hp-roman8"
+)
+"""Names as `codecs.lookup` gives them."""
+
+log = structlog.get_logger()
+
+
+_TOLD: Mapping[Reason, str] = {
+    "private_address": "The tool is not set up properly.",
+    "timeout": "The tool did not answer in time.",
+    "reset": "The tool's server broke the connection before it had answered.",
+    "invalid_answer": "The tool's server answered with something that can't be read.",
+    "redirect": "The tool's server sent us elsewhere, which is not followed.",
+    "content_type": "The tool's server answered with something that is not text.",
+}
+"""For the model. Of the other causes: `_UNREACHED`, or the status."""
+_UNREACHED = "The tool can't be reached at the moment."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model gets to read. `failure`: for operators; with `ok` it is that the answer was cut."""
+
+    ok: bool
+    output: str = field(repr=False)
+    failure: RequestFailure | None = field(default=None, compare=False)
+
+
+def _not_counted(_: str, __: Reason) -> None: ...
+
+
+class HttpTools:
+    """All tools of the config. `run` may be called any number of times at once; `close` when nothing runs any more.
+
+    `failed` is told of each failure: the tool's name and the cause.
+    """
+
+    def __init__(self, tools: Mapping[str, HttpTool], failed: Callable[[str, Reason], None] = _not_counted) -> None:
+        self._tools = dict(tools)
+        self._failed = failed
+        encrypted = any(tool.url.startswith("https:") for tool in tools.values())
+        self._exchange = http_exchange.HttpExchange(encrypted=encrypted, limits=_LIMITS)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tools
+
+    async def run(
+        self, call: str, name: str, arguments: Mapping[str, Any], warnings: LimitedWarnings | None = None
+    ) -> Answer:
+        """Within the tool's timeout. Whatever goes wrong is an answer too. `warnings`: of the call."""
+        tool, host = self._tools[name], ""
+        started = asyncio.get_running_loop().time()
+        try:
+            request = request_of(tool, arguments)
+            host = request.host
+            answer = await self._ask(tool, request)
+        except Unfit as error:
+            answer = Answer(False, str(error), RequestFailure("arguments"))  # the text may quote them
+        except RequestFailed as error:
+            answer = Answer(False, _for_the_model(error.failure), error.failure)
+        took = round((asyncio.get_running_loop().time() - started) * 1000)
+        self._tell(call, name, host, took, answer, warnings or LimitedWarnings(log))
+        return answer
+
+    async def close(self) -> None:
+        await self._exchange.close()
+
+    def _tell(self, call: str, name: str, host: str, took: int, answer: Answer, warnings: LimitedWarnings) -> None:
+        told: dict[str, Any] = {"call": call, "tool": name, "ok": answer.ok, "ms": took}
+        told["characters"] = len(answer.output)
+        if (failure := answer.failure) is None:
+            log.info("tool ran", **told)
+            return
+        self._failed(name, failure.reason)
+        told["reason"] = failure.reason
+        if failure.reason == "arguments":  # the model's fault, and nobody else's: it reads why
+            log.info("tool ran", **told)
+            return
+        status = {} if failure.status is None else {"status": failure.status}
+        warnings.warning("tool ran", by=("tool", "reason"), **told, host=host, **status, detail=failure.detail)
+
+    async def _ask(self, tool: HttpTool, request: Request) -> Answer:
+        """Raises RequestFailed."""
+        headers = {} if request.body is None else {"Content-Type": "application/json"}
+        sent = http_exchange.Request(
+            *(request.method, request.url, request.host, request.port, headers | tool.headers, request.body),
+            listed=request.host in tool.allowed_hosts,
+            timeout_s=tool.timeout_s,
+        )
+        async with self._exchange.send(sent) as response:
+            _check(response)
+            text, cut = await _text(response)
+        if not cut:
+            return Answer(True, text or "Done. The answer is empty.")
+        failure = RequestFailure("too_large", f"the answer is cut after {LARGEST_ANSWER} bytes", response.status_code)
+        return Answer(True, text + CUT, failure)
+
+
+def _for_the_model(failure: RequestFailure) -> str:
+    if failure.reason in ("client_error", "server_error"):
+        return f"The tool's server answered with status {failure.status}."
+    return _TOLD.get(failure.reason, _UNREACHED)
+
+
+def _check(response: httpx.Response) -> None:
+    """Raises RequestFailed."""
+    if (failure := of_status(response.status_code)) is not None:
+        raise RequestFailed(failure)
+    kind = response.headers.get("content-type", "text/plain").partition(";")[0].strip().lower()
+    encoded = response.headers.get("content-encoding", "identity").lower() != "identity"
+    if encoded or not (kind.startswith("text/") or kind.endswith(_TEXT_TYPES)):
+        raise RequestFailed(RequestFailure("content_type", _what_it_is(kind, encoded), response.status_code))
+
+
+def _what_it_is(kind: str, encoded: bool) -> str:
+    """The type as the server says it, if it is one that could be."""
+    if encoded:
+        return "the answer is compressed, which was not asked for"
+    return f"the answer is {kind}, not text" if _MEDIA_TYPE.fullmatch(kind) else "the answer is not text"
+
+
+async def _text(response: httpx.Response) -> tuple[str, bool]:
+    """And whether there was more of it."""
+    read = bytearray()
+    async for chunk in response.aiter_raw():
+        read += chunk
+        if len(read) > LARGEST_ANSWER:
+            break
+    text = well_formed(bytes(read[:LARGEST_ANSWER]).decode(_charset(response), "replace"))
+    return text, len(read) > LARGEST_ANSWER
+
+
+def _charset(response: httpx.Response) -> str:
+    """Python's codecs are more than charsets: some raise, unpack, or make what is no text. Any other than those below
+    is read as UTF-8."""
+    try:
+        named = codecs.lookup(response.charset_encoding or "utf-8").name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return named if _CHARSETS.fullmatch(named) else "utf-8"

@@ -1,0 +1,85 @@
+"""What a tool over HTTP sends: the model's arguments checked and put in their place. [pure]
+
+Owns the way from arguments to a URL and a body. Refuses arguments that do not fit the tool's JSON Schema and those that
+would change the shape of the URL: every one is percent-encoded whole, and none may make a path segment `.` or `..`.
+Reasons are for the model, which wrote the arguments.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from controller.config import argument_schema
+from controller.config.models.agents import HttpTool
+
+LONGEST_URL = 8000
+LONGEST_REASON = 300
+_SENDS_BODY = ("POST", "PUT", "PATCH")
+
+
+class Unfit(Exception):
+    """These arguments are not sent. The text is for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Ready to be sent. Everything in it that the model chose is kept out of its repr."""
+
+    method: str
+    url: str = field(repr=False)
+    host: str
+    """As in the config, in small letters."""
+    port: int
+    body: bytes | None = field(repr=False)
+    """JSON; None where the method has no body."""
+
+
+def request_of(tool: HttpTool, arguments: Mapping[str, Any]) -> Request:
+    """Raises Unfit."""
+    _check(tool, arguments)
+    url = _filled(tool.url, arguments)
+    parts = urlsplit(tool.url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    body = None
+    if tool.method in _SENDS_BODY:
+        body = json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
+    return Request(tool.method, url, parts.hostname or "", port, body)
+
+
+def _check(tool: HttpTool, arguments: Mapping[str, Any]) -> None:
+    try:
+        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
+        reason = argument_schema.misfit(tool.parameters, arguments)
+    except (ValueError, ArithmeticError, RecursionError):  # ArithmeticError: a whole number that no float can hold
+        raise Unfit("The arguments are not plain JSON.") from None
+    if reason is not None:
+        raise Unfit(f"The arguments do not fit: {reason}"[:LONGEST_REASON])
+
+
+def _filled(template: str, arguments: Mapping[str, Any]) -> str:
+    path, mark, query = template.partition("?")
+    start = path.index("/", path.index("//") + 2) if "/" in path[path.index("//") + 2 :] else len(path)
+    segments = [_fill(each, arguments) for each in path[start:].split("/")]
+    for before, after in zip(path[start:].split("/"), segments, strict=True):
+        if after in (".", "..") or (before and not after):
+            raise Unfit("An argument that is part of the address must not be empty, a dot or two dots.")
+    url = path[:start] + "/".join(segments) + mark + _fill(query, arguments)
+    if len(url) > LONGEST_URL:
+        raise Unfit("The arguments are too long.")
+    return url
+
+
+def _fill(template: str, arguments: Mapping[str, Any]) -> str:
+    """Split at the braces once: what an argument holds is never looked at again."""
+    pieces = []
+    for number, piece in enumerate(template.replace("}", "{").split("{")):
+        pieces.append(quote(_text(arguments.get(piece)), safe="") if number % 2 else piece)
+    return "".join(pieces)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

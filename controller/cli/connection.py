@@ -1,0 +1,53 @@
+"""What all commands that use a running controller share: its address, the token, how problems and answers look."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+
+from controller.api.client import ApiProblem, Client, Unreachable, Unusable
+from controller.api.models.calls import Answer, CallAnswer
+from controller.cli import tables as cli_show
+
+out, err = Console(), Console(stderr=True)
+
+Url = Annotated[str, typer.Option("--url", help="Where the controller's API is.", envvar="VOICEAI_URL")]
+Token = Annotated[str, typer.Option("--token", help="An API token.", envvar="VOICEAI_API_TOKEN")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")]
+CallId = Annotated[str, typer.Argument(help="The call's id.", metavar="CALL")]
+Trunk = Annotated[str | None, typer.Option(help="Over this trunk only.")]
+Limit = Annotated[int, typer.Option(help="How many at most.")]
+
+LOCAL = "http://127.0.0.1:8080"
+
+
+@contextmanager
+def connected(url: str, token: str) -> Iterator[Client]:
+    """Says what went wrong and ends the command with 1."""
+    try:
+        with Client(url, token) as client:
+            yield client
+    except ApiProblem as problem:
+        err.print(f"{problem} [{problem.type}]", markup=False, soft_wrap=True)
+        for each in problem.problem.errors or ():
+            err.print(f"  {each.pointer or each.parameter or 'the request'}: {each.detail}", markup=False)
+        raise typer.Exit(1) from None
+    except Unusable as error:
+        err.print(f"voiceai can't ask: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except Unreachable as error:
+        err.print(f"{error}. Is `voiceai serve` running there?", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def tell(answer: Answer, as_json: bool, show: Callable[[Any], RenderableType | str]) -> None:
+    if as_json:
+        typer.echo(answer.model_dump_json())
+    else:
+        out.print(show(answer), highlight=False, markup=False)
+
+
+def table(call: CallAnswer) -> RenderableType:
+    return cli_show.calls_table([call])

@@ -1,0 +1,59 @@
+"""Where calls go in Asterisk's dialplan, asked over a channel that stands: DIALPLAN_EXISTS() wants one.
+
+Refuses to judge what an extension does: ARI does not tell (`command_line` does).
+"""
+
+import re
+
+from controller.ari.errors import AriError, NotFound
+from controller.ari.rest import Ari
+from controller.calls.machine.rows import answer_detection as detection
+from controller.calls.runtime import dialplan
+from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
+from controller.cli.doctor.trunks import endpoint_of
+from controller.config import Config
+
+CHECK = "dialplan"
+SUCH_AS = ("5551234567", "+15551234567", "s")
+"""What carriers send as called number: digits, with a plus, or nothing."""
+
+
+async def look(ari: Ari, channel: str, config: Config) -> list[Finding]:
+    """For each trunk: does its context take calls? And the contexts that calls of ours pass through."""
+    try:
+        found = [await _entrance(ari, channel, config, name) for name in config.trunks]
+        if config.trunks and not await _there(ari, channel, detection.CONTEXT, "detect"):
+            found.append(_lacks(detection.CONTEXT, "answering machines can't be told from people"))
+        if any(trunk.refer for trunk in config.trunks.values()):
+            if not await _there(ari, channel, dialplan.CONTEXT, "s"):
+                found.append(_lacks(dialplan.CONTEXT, "transfers by REFER fail"))
+    except AriError as error:
+        return [skipped(CHECK, f"can't be looked at ({error.message}): is func_dialplan.so loaded?")]
+    return [each for each in found if each is not None]
+
+
+async def _there(ari: Ari, channel: str, context: str, extension: str) -> bool:
+    return await ari.get_variable(channel, f"DIALPLAN_EXISTS({context},{extension},1)") == "1"
+
+
+def _lacks(context: str, harm: str) -> Finding:
+    fix = "Copy it from asterisk/extensions.conf, then `dialplan reload`."
+    return warning(CHECK, f"there is no context `{context}`: {harm}", fix)
+
+
+async def _entrance(ari: Ari, channel: str, config: Config, trunk: str) -> Finding | None:
+    """The trunk's endpoint was looked at before: what is wrong with that is told there."""
+    endpoint, check = endpoint_of(config.trunks[trunk].endpoint), f"trunk {trunk}"
+    if endpoint is None:
+        return None
+    try:
+        context = (await ari.settings("endpoint", endpoint)).get("context") or "default"
+    except NotFound:
+        return None
+    numbers = [route.to for route in config.routes if re.fullmatch(r"[+0-9]{1,32}", route.to)]
+    for number in (*numbers, *SUCH_AS):
+        if await _there(ari, channel, context, number):
+            return ok(check, f"calls enter the dialplan at [{context}]")
+    app = config.asterisk.ari.app
+    fix = f"Add `exten => _X!,1,Stasis({app})` to [{context}] in extensions.conf, then `dialplan reload`."
+    return failure(check, f"its context [{context}] takes no number: whoever calls is refused (404)", fix)

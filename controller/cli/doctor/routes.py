@@ -1,0 +1,21 @@
+"""Which calls each route takes, as `voiceai doctor` lists it. [pure]"""
+
+from controller.cli.doctor.findings import Finding, ok, skipped
+from controller.config import Config
+from controller.config.models.routes import Route
+from controller.dialing import number_spellings as numbers
+
+
+def routes(config: Config) -> list[Finding]:
+    found = [ok(f"routes[{place}]", _matches(config, each)) for place, each in enumerate(config.routes)]
+    return found or [skipped("routes", "the config has none: the first agent answers everything")]
+
+
+def _matches(config: Config, route: Route) -> str:
+    agents = " or ".join(route.agents)
+    if route.to.endswith("*"):
+        return f"{agents} answers what begins with {route.to[:-1]!r}, as it was sent: other spellings do not fit"
+    country = numbers.country_of(config, route.trunk)
+    spelled = ", ".join(numbers.spellings(route.to, country))
+    where = f" (read in {country})" if country and len(numbers.spellings(route.to, country)) > 1 else ""
+    return f"{agents} answers {spelled}{where}"

@@ -1,0 +1,180 @@
+"""All checks in their order. What depends on something that has failed is skipped, so that the cause stands alone.
+
+Owns the order, the time limit of each check, and the boundary at which their errors become findings. Places no call
+to anybody: the one channel pair that it makes connects Asterisk with this machine.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+
+from bridge.common.tls import towards
+from controller.ari.errors import AriError
+from controller.ari.link import Link, LinkUp
+from controller.ari.rest import Ari
+from controller.cli.doctor import (
+    asterisk as pbx,
+    asterisk_cli as command_line,
+    dialplan,
+    environment,
+    host,
+    loopback,
+    provider,
+    routes,
+    sessions,
+    tls,
+    trunks,
+)
+from controller.cli.doctor.findings import Finding, Verdict, failure, skipped
+from controller.config import Config
+
+APP = "voiceai-doctor"
+"""Not the controller's: an app belongs to the last who registers it."""
+CHECK_SECONDS = 30.0
+LINK_SECONDS = 5.0
+
+Check = Callable[[], list[Finding] | Awaitable[list[Finding]]]
+
+
+async def examine(config: Config, *, live: bool = False, rx: str | None = None) -> AsyncIterator[Finding]:
+    """Findings as they come. `live`: the AI's providers are asked, too. `rx`: Asterisk's command line."""
+    today = datetime.now(UTC).date()
+    if missing := await _done("files", lambda: host.named_files(config)):
+        for finding in missing:
+            yield finding
+    here: tuple[tuple[str, Check], ...] = (
+        ("advertised address", lambda: pbx.addresses(config)),
+        ("open files", lambda: host.files(config)),
+        ("disk", lambda: host.disk(config)),
+        ("store", lambda: host.store(config)),
+        ("api", lambda: host.api(config)),
+        ("models", lambda: provider.models(config, today)),
+        ("routes", lambda: routes.routes(config)),
+    )
+    for name, check in here:
+        for finding in await _done(name, check):
+            yield finding
+    if live:
+        for finding in await _done(environment.CHECK, lambda: environment.certificate_store(os.environ)):
+            yield finding
+        for finding in await _done("proxy", lambda: environment.proxies(os.environ)):
+            yield finding
+        for finding in await _done("providers", lambda: provider.live(config, today)):
+            yield finding
+        for finding in await _done("sessions", lambda: sessions.sessions(config)):
+            yield finding
+        for finding in await _done("certificates", lambda: tls.certificates(tls.providers(config))):
+            yield finding
+    else:
+        yield skipped("providers", "not asked; `--live` shows them the key")
+    async for finding in _of_asterisk(config, rx):
+        yield finding
+
+
+async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]:
+    at = config.asterisk.ari
+    for finding in await _done("certificates", lambda: tls.certificates(tls.asterisk(config))):
+        yield finding
+    try:
+        trust = towards(at.url, at.ca_file)
+    except OSError:  # ssl.SSLError is one; what is wrong with the file is told above
+        yield skipped("asterisk", "can't be looked at: the certificates of `asterisk.ari.ca_file` can't be used")
+        return
+    async with Ari(at.url, at.username, at.password.get_secret_value(), APP, trust=trust) as ari:
+        reached = await _done("ari", lambda: pbx.reach(ari))
+        for finding in reached:
+            yield finding
+        if any(each.verdict == Verdict.FAILURE for each in reached):
+            yield skipped("asterisk", "version, modules, trunks and sound can't be looked at without ARI")
+            return
+        running = await _controller_ready(config)
+        checks: tuple[tuple[str, Check], ...] = (
+            ("clock", lambda: _clock(ari)),
+            ("asterisk version", lambda: pbx.version(ari)),
+            ("modules", lambda: pbx.modules(ari, config)),
+            ("stasis app", lambda: pbx.app(ari, at.app, ours=running)),
+            ("trunks", lambda: trunks.trunks(ari, config)),
+            ("command line", lambda: command_line.look(config, rx)),
+            (loopback.CHECK, lambda: _loopback(ari, config)),
+        )
+        for name, check in checks:
+            for finding in await _done(name, check):
+                yield finding
+
+
+async def _done(name: str, check: Check) -> list[Finding]:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            found = check()
+            return found if isinstance(found, list) else await found
+    except AriError as error:
+        return [failure(name, f"Asterisk: {error}", "Look into Asterisk's log (`asterisk -rx 'core show channels'`).")]
+    except TimeoutError:
+        return [
+            failure(name, f"no result within {CHECK_SECONDS:g} s", "Something hangs: look at Asterisk and the network.")
+        ]
+    except Exception as error:  # one check that fails leaves the others their say
+        fix = "Something on this machine is not as voiceai expects it: report it, with `voiceai doctor --json`."
+        return [failure(name, f"could not be looked at: {type(error).__name__}", fix)]
+
+
+async def _clock(ari: Ari) -> list[Finding]:
+    return host.clock(await ari.time())
+
+
+async def _controller_ready(config: Config) -> bool:
+    """Does a controller of ours run, and has it its link to Asterisk?"""
+    try:
+        async with httpx.AsyncClient(timeout=3, trust_env=False) as http:
+            parts = (await http.get(f"http://{config.api.listen}/readyz")).json()["parts"]
+            return bool(parts["asterisk"])
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False
+
+
+async def _loopback(ari: Ari, config: Config) -> list[Finding]:
+    bridge = config.bridge
+    ports = range(bridge.ports.first, bridge.ports.last + 1)
+    lines: list[Finding] = []
+
+    async def meanwhile(channel: str) -> None:
+        lines.extend(await dialplan.look(ari, channel, config))
+
+    try:
+        async with _registered(config):
+            measured = await loopback.measure(ari, bridge.listen, bridge.advertise, ports, meanwhile)
+    except OSError as error:
+        return [failure(loopback.CHECK, f"can't listen on {bridge.listen}: {error.strerror}", "Mend `bridge.listen`.")]
+    except AriError as error:
+        if error.operation != "external_media":
+            raise
+        return [loopback.unreached(f"{bridge.advertise}", error.message)]
+    return [*lines, *loopback.judged(measured)]
+
+
+@asynccontextmanager
+async def _registered(config: Config) -> AsyncIterator[None]:
+    """The doctor's own app, for as long as its websocket stands. Raises TimeoutError."""
+    at, up = config.asterisk.ari, asyncio.Event()
+
+    async def listen() -> None:
+        secret = at.password.get_secret_value()
+        async with aclosing(
+            Link(at.url, at.username, secret, APP, trust=towards(at.url, at.ca_file)).stream()
+        ) as events:
+            async for event in events:
+                if isinstance(event, LinkUp):
+                    up.set()
+
+    task = asyncio.create_task(listen(), name="doctor's link")
+    try:
+        async with asyncio.timeout(LINK_SECONDS):
+            await up.wait()
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

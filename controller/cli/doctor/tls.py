@@ -1,0 +1,136 @@
+"""Certificates of those whom we speak with by TLS: are they trusted, and for how long?
+
+Owns the handshake and its time limit. Shows nobody a key: it hangs up once the certificate was seen. `judged` is pure.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from bridge.common.proxies import BadProxy, Way, proxy_for
+from bridge.common.tls import towards
+from controller.cli.doctor import environment
+from controller.cli.doctor.findings import Finding, failure, ok, warning
+from controller.config import Config
+
+SECONDS = 5.0
+SOON_DAYS = 21
+"""Automatic renewal has failed twice by then."""
+
+EXPIRED, NOT_YET, WRONG_NAME = (10,), (9,), (62, 64)
+"""X509_V_ERR_… of OpenSSL's x509_vfy.h; every other code: nobody whom we trust has signed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Somebody who is reached by TLS."""
+
+    check: str
+    url: str
+    ca_file: str | None = None
+    """None: whom the system believes."""
+
+
+def providers(config: Config) -> list[Door]:
+    named = [("openai", config.openai), *config.providers.items()]
+    return _doors((f"provider {name}", provider.url) for name, provider in named)
+
+
+def asterisk(config: Config) -> list[Door]:
+    return _doors([("ari", config.asterisk.ari.url)], config.asterisk.ari.ca_file)
+
+
+def _doors(named: Iterable[tuple[str, str]], ca_file: str | None = None) -> list[Door]:
+    return [Door(f"certificate of {name}", url, ca_file) for name, url in named if url.startswith(("https:", "wss:"))]
+
+
+async def certificates(doors: Iterable[Door]) -> list[Finding]:
+    return [await _seen(door) for door in doors]
+
+
+async def _seen(door: Door) -> Finding:
+    parts = urlsplit(door.url)
+    host, port = parts.hostname or "", parts.port or 443
+    try:
+        trust = towards(door.url, door.ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        told = f"{door.ca_file} can't be used: {error.strerror or type(error).__name__}"
+        return failure(door.check, told, "Name a PEM file of certificates that this user may read.")
+    way = Way()
+    try:
+        way.proxy = proxy_for(door.url) if door.url.startswith("wss:") else None
+        async with asyncio.timeout(SECONDS):
+            shown = await (_direct(host, port, trust) if way.proxy is None else _by_proxy(door.url, way, trust))
+    except BadProxy as error:
+        return failure(door.check, f"can't be seen: {error}", environment.PROXY_FIX)
+    except (OSError, UnicodeError, WebSocketException) as error:  # TimeoutError and ssl.SSLError are of OSError
+        return _unseen(door.check, f"{host}:{port}", error, way)
+    judgement = judged(door.check, datetime.fromtimestamp(ssl.cert_time_to_seconds(shown), UTC), datetime.now(UTC))
+    return replace(judgement, told=f"{judgement.told}; reached{way}") if way.proxy else judgement
+
+
+async def _direct(host: str, port: int, trust: ssl.SSLContext | None) -> str:
+    """Until when the certificate is valid."""
+    _, writer = await asyncio.open_connection(host, port, ssl=trust)
+    writer.transport.abort()
+    return str(writer.get_extra_info("peercert")["notAfter"])
+
+
+async def _by_proxy(url: str, way: Way, trust: ssl.SSLContext | None) -> str:
+    """As workers go: HTTP and SOCKS, with TLS to the proxy or without. Ends where the certificate was seen."""
+    seen: list[str] = []
+
+    class Connection(ClientConnection):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            way.through = True
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            seen.append(str(transport.get_extra_info("peercert")["notAfter"]))
+            super().connection_made(transport)
+            cast(asyncio.Transport, transport).abort()
+
+    try:
+        await connect(url, proxy=way.proxy, ssl=trust, create_connection=Connection, open_timeout=None)
+    except (OSError, EOFError, WebSocketException):
+        if not seen:
+            raise
+    return seen[0]
+
+
+def _unseen(check: str, server: str, error: Exception, way: Way) -> Finding:
+    if (fault := way.fault(error)) is not None:
+        return failure(check, f"can't be seen: {fault}", environment.PROXY_FIX)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return untrusted(check, error.verify_code, f"{error.verify_message}{way}")
+    fix = "Is the port right, and does TLS begin there? A proxy in between may break it."
+    return failure(check, f"no TLS with {server}{way} ({type(error).__name__})", fix)
+
+
+def judged(check: str, until: datetime, now: datetime) -> Finding:
+    days = (until - now).days
+    if days < SOON_DAYS:
+        fix = "Renew it now, and look why that did not happen by itself."
+        return warning(check, f"ends on {until:%Y-%m-%d}, in {days} days", fix)
+    return ok(check, f"trusted, until {until:%Y-%m-%d}")
+
+
+def untrusted(check: str, code: int, why: str) -> Finding:
+    """`code` and `why`: OpenSSL's."""
+    if code in EXPIRED:
+        return failure(check, f"has expired ({why})", "Renew the certificate, and restart the server that shows it.")
+    if code in NOT_YET:
+        return failure(check, f"is not valid yet ({why})", "Set this machine's clock: chrony or systemd-timesyncd.")
+    if code in WRONG_NAME:
+        return failure(
+            check, f"is for another name ({why})", "Use the name in the certificate, or have it issued anew."
+        )
+    fix = "Install its issuer's certificate on this machine (SSL_CERT_FILE names a file), or use a well-known issuer."
+    return failure(check, f"is not trusted ({why})", fix)

@@ -1,0 +1,148 @@
+"""The commands of `voiceai history`: calls of the past, seen, exported, forgotten."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from controller.api.models.history import HistoryPage, PastCall, PastCallDetail
+from controller.cli.connection import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, err, tell
+
+history = typer.Typer(invoke_without_command=True, help="Calls of the past.")
+
+Since = Annotated[datetime | None, typer.Option(help="Calls that began then or later, local time.")]
+Until = Annotated[datetime | None, typer.Option(help="Calls that began earlier.")]
+Agent = Annotated[str | None, typer.Option(help="Only of this agent.")]
+Outcome = Annotated[str | None, typer.Option(help="answered, busy, failed, …")]
+Number = Annotated[str | None, typer.Option(help="Of the caller or the callee.")]
+Attempt = Annotated[int | None, typer.Option(help="Which attempt to call somebody; the latest one if not given.")]
+
+
+def _sought(since: datetime | None, until: datetime | None, **more: Any) -> dict[str, Any]:
+    given = {"since": since and since.astimezone().isoformat(), "until": until and until.astimezone().isoformat()}
+    return given | more
+
+
+@history.callback()
+def list_calls(
+    context: typer.Context,
+    token: Token,
+    url: Url = LOCAL,
+    since: Since = None,
+    until: Until = None,
+    agent: Agent = None,
+    trunk: Trunk = None,
+    outcome: Outcome = None,
+    number: Number = None,
+    text: Annotated[str | None, typer.Option(help="Somebody said this.")] = None,
+    limit: Limit = 20,
+    as_json: Json = False,
+) -> None:
+    """Calls of the past, newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    wanted = _sought(since, until, agent=agent, trunk=trunk, outcome=outcome, number=number, text=text)
+    with connected(url, token) as client:
+        tell(client.list_history(**wanted, limit=limit), as_json, _table)
+
+
+@history.command()
+def show(call: CallId, token: Token, url: Url = LOCAL, attempt: Attempt = None, as_json: Json = False) -> None:
+    """One of them, with all that is kept of it."""
+    with connected(url, token) as client:
+        tell(client.show_past_call(call, attempt), as_json, _detail)
+
+
+@history.command()
+def recording(
+    call: CallId,
+    file: Annotated[Path, typer.Argument(help="Where to write it.")],
+    token: Token,
+    url: Url = LOCAL,
+    number: Annotated[int, typer.Option(help="Which of the call's recordings.")] = 1,
+    attempt: Attempt = None,
+) -> None:
+    """Fetch the sound of a call."""
+    with connected(url, token) as client:
+        pieces = client.get_recording(call, number, attempt)
+        first = next(pieces, b"")  # a problem is told before a file is made
+        with file.open("wb") as out:
+            out.write(first)
+            for piece in pieces:
+                out.write(piece)
+
+
+@history.command()
+def export(
+    token: Token,
+    url: Url = LOCAL,
+    form: Annotated[str, typer.Option("--format", help="csv, json, or cdr as in Asterisk's Master.csv.")] = "csv",
+    since: Since = None,
+    until: Until = None,
+    agent: Agent = None,
+    trunk: Trunk = None,
+) -> None:
+    """All calls, or those of some days, to standard output."""
+    out = typer.get_binary_stream("stdout")
+    with connected(url, token) as client:
+        for piece in client.export_history(**_sought(since, until, agent=agent, trunk=trunk), format=form):
+            out.write(piece)
+
+
+@history.command()
+def forget(
+    number: Annotated[str, typer.Argument(help="As `voiceai history` shows it.")],
+    token: Token,
+    url: Url = LOCAL,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete all that is kept of calls from and to a number: for good."""
+    if not yes:
+        typer.confirm("All calls of this number, what was said in them and their recordings will be deleted. Go on?")
+    shown = "{0.calls} calls and {0.recordings} recordings deleted".format
+    with connected(url, token) as client:
+        done = client.forget_caller(number)
+        tell(done, as_json, lambda _: shown(done))
+    if done.recordings_elsewhere:
+        err.print(f"{done.recordings_elsewhere} recordings are not on that machine: its log says where", style="yellow")
+        raise typer.Exit(1)
+
+
+def _plain(value: object) -> Text:
+    """What comes from elsewhere is no markup."""
+    return Text("" if value is None else str(value))
+
+
+def _clock(seconds: float | None) -> str:
+    return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _table(page: HistoryPage) -> RenderableType:
+    return _rows(page.calls)
+
+
+def _rows(calls: tuple[PastCall, ...]) -> Table:
+    table = Table("began (UTC)", "call", "", "agent", "from", "to", "talked", "outcome", "cost", box=None)
+    for each in calls:
+        arrow = "→" if each.direction == "outbound" else "←"
+        who = map(_plain, (each.agent, each.caller, each.callee))
+        told = (_clock(each.talked_s), _plain(each.outcome), f"{each.cost:.3f}")
+        table.add_row(f"{each.started_at:%F %T}", each.id, arrow, *who, *told)
+    return table
+
+
+def _detail(call: PastCallDetail) -> RenderableType:
+    said = [(each.at, f"{each.who}: {each.text}{' …' if each.interrupted else ''}") for each in call.transcript or ()]
+    done = [(each.at, f"{each.type} {_words(each.data)}") for each in call.events]
+    used = [(each.at, f"tool {each.tool}: {'ok' if each.ok else 'failed'}") for each in call.tools]
+    story = sorted([*said, *done, *used], key=lambda each: each[0])
+    return Group(_rows((call,)), Text(), *(Text(f"{at:%T} {what}") for at, what in story))
+
+
+def _words(data: dict[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in data.items() if not isinstance(value, dict | list))

@@ -1,0 +1,173 @@
+"""The commands of `voiceai` that act on a live call: one per verb of the API."""
+
+from typing import Annotated
+
+import typer
+
+from controller.cli.connection import LOCAL, CallId, Json, Token, Url, connected, table, tell
+
+app = typer.Typer()
+
+Words = Annotated[str, typer.Argument(metavar="TEXT")]
+Side = Annotated[str, typer.Argument(help="caller or agent: who is not heard by the other.")]
+
+
+@app.command()
+def hangup(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """End a call, or cancel one that waits in the queue."""
+    with connected(url, token) as client:
+        tell(client.hang_up(call), as_json, table)
+
+
+@app.command()
+def transfer(
+    call: CallId,
+    to: Annotated[str, typer.Argument(help="A number, extension@context, sip:user@host, or a name of the config.")],
+    token: Token,
+    url: Url = LOCAL,
+    kind: Annotated[str | None, typer.Option(help="blind, attended or refer; the config's own if not given.")] = None,
+    announce: Annotated[str | None, typer.Option(help="attended: what the agent says first to who answers.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds it may ring.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Connect a caller with somebody else; the caller is kept until they answer."""
+    with connected(url, token) as client:
+        tell(client.transfer(call, to=to, kind=kind, announce=announce, timeout=timeout), as_json, table)
+
+
+@app.command("transfer-cancel")
+def cancel_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """Call a transfer off; the caller is back with the agent."""
+    with connected(url, token) as client:
+        tell(client.cancel_transfer(call), as_json, table)
+
+
+@app.command("transfer-accept")
+def accept_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """The target of an attended transfer takes the call."""
+    with connected(url, token) as client:
+        tell(client.decide_transfer(call, accept=True), as_json, table)
+
+
+@app.command("transfer-refuse")
+def refuse_transfer(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """It does not."""
+    with connected(url, token) as client:
+        tell(client.decide_transfer(call, accept=False), as_json, table)
+
+
+@app.command()
+def supervise(
+    call: CallId,
+    token: Token,
+    to: Annotated[str | None, typer.Argument(help="A name from supervisor.extensions; none: who is there.")] = None,
+    url: Url = LOCAL,
+    mode: Annotated[str, typer.Option(help="listen, whisper or take_over")] = "listen",
+    as_json: Json = False,
+) -> None:
+    """Let a supervisor listen, whisper, or take over."""
+    with connected(url, token) as client:
+        tell(client.supervise(call, to=to, mode=mode), as_json, table)
+
+
+@app.command()
+def leave(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """Let the supervisor go."""
+    with connected(url, token) as client:
+        tell(client.leave(call), as_json, table)
+
+
+@app.command()
+def hold(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """Music for the caller; the agent pauses."""
+    with connected(url, token) as client:
+        tell(client.hold(call), as_json, table)
+
+
+@app.command()
+def resume(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """End a hold."""
+    with connected(url, token) as client:
+        tell(client.resume(call), as_json, table)
+
+
+@app.command()
+def mute(call: CallId, side: Side, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """One side is not heard by the other."""
+    with connected(url, token) as client:
+        tell(client.mute(call, side=side), as_json, table)
+
+
+@app.command()
+def unmute(call: CallId, side: Side, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """It is heard again."""
+    with connected(url, token) as client:
+        tell(client.unmute(call, side=side), as_json, table)
+
+
+@app.command()
+def dtmf(
+    call: CallId,
+    digits: Annotated[str, typer.Argument(help="0-9, A-D, *, #; w is a pause of half a second.")],
+    token: Token,
+    url: Url = LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Press keys for the telephone at the other end."""
+    with connected(url, token) as client:
+        tell(client.send_digits(call, digits=digits), as_json, table)
+
+
+@app.command()
+def say(
+    call: CallId,
+    text: Words,
+    token: Token,
+    url: Url = LOCAL,
+    instruct: Annotated[bool, typer.Option("--instruct", help="TEXT is what to do, not the words to say.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The agent says this, or does as it is told."""
+    with connected(url, token) as client:
+        tell(client.say(call, text=text, exact=not instruct), as_json, table)
+
+
+@app.command("agent")
+def switch_agent(
+    call: CallId,
+    token: Token,
+    url: Url = LOCAL,
+    agent: Annotated[str | None, typer.Option("--name", help="An agent of the config.")] = None,
+    instructions: Annotated[str | None, typer.Option(help="Instead of the agent's own.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Another agent, or other instructions, in the middle of a call."""
+    with connected(url, token) as client:
+        tell(client.switch_agent(call, agent=agent, instructions=instructions), as_json, table)
+
+
+@app.command()
+def record(
+    call: CallId,
+    action: Annotated[str, typer.Argument(help="start, pause, resume or stop")],
+    token: Token,
+    url: Url = LOCAL,
+    as_json: Json = False,
+) -> None:
+    """Record the call, or stop doing so."""
+    with connected(url, token) as client:
+        tell(client.record(call, action=action), as_json, table)
+
+
+@app.command()
+def add(call: CallId, to: str, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """Dial somebody into the call; prints the leg, by which `drop` lets them go."""
+    with connected(url, token) as client:
+        tell(client.add_participant(call, to=to), as_json, lambda found: found.leg)
+
+
+@app.command()
+def drop(call: CallId, leg: str, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
+    """Let a participant go."""
+    with connected(url, token) as client:
+        tell(client.drop_participant(call, leg), as_json, lambda found: f"{found.leg}: {found.state}")

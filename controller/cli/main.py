@@ -1,0 +1,159 @@
+"""The `voiceai` command. Parses arguments, calls the part that does the work, prints; knows nothing else."""
+
+import asyncio
+import hashlib
+import io
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from rich.console import Console
+
+from bridge.common.logs import set_up as set_up_log
+from controller import config as configs
+from controller.cli import calls as cli_calls
+from controller.cli.doctor import command as cli_doctor
+from controller.config import files as config_files
+from controller.config.errors import ConfigError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="An AI call controller for Asterisk.",
+)
+app.add_typer(cli_calls.app)
+app.add_typer(cli_doctor.app)
+out, err = Console(), Console(stderr=True)
+
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The config file.", envvar="VOICEAI_CONFIG")]
+
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+def _read(path: Path) -> configs.Config:
+    """Raises ConfigErrors."""
+    loaded = configs.load(path, os.environ)
+    if found := config_files.wrong(loaded):
+        raise configs.ConfigErrors(found)
+    return loaded
+
+
+def _read_again(path: Path) -> configs.Config:
+    """By a controller that runs: from a pipe it would wait, perhaps for ever. Raises ConfigErrors."""
+    if path.exists() and not path.is_file():
+        hint = "SIGHUP needs a config in a file of its own; one from a pipe is read at the start only"
+        raise configs.ConfigErrors([ConfigError("", "", "is not a regular file", hint)], str(path))
+    return _read(path)
+
+
+def _load(path: Path) -> configs.Config:
+    try:
+        return _read(path)
+    except configs.ConfigErrors as errors:
+        err.print(configs.render(errors), markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def serve(
+    config: ConfigPath = DEFAULT_CONFIG,
+    workers: Annotated[bool, typer.Option(help="Start bridge workers on this machine.")] = True,
+    takeover: Annotated[bool, typer.Option(help="Take our Stasis app from whoever serves it.")] = False,
+) -> None:
+    """Run the controller, and its bridge workers unless told otherwise.
+
+    Exit status 4: another controller runs on the same store or serves the same Stasis app; nothing was touched.
+    """
+    from controller.api.listening import CantListen
+    from controller.app import EXIT_RUNNING, serve as run
+    from controller.store.database import StoreError
+    from controller.store.instance import AlreadyRunning
+
+    loaded = _load(config)
+    set_up_log()
+    try:
+        status = asyncio.run(run(loaded, own_workers=workers, takeover=takeover, read=lambda: _read_again(config)))
+    except AlreadyRunning as other:
+        err.print(f"voiceai can't start: {other}", markup=False, highlight=False, soft_wrap=True)
+        status = EXIT_RUNNING
+    except StoreError as error:
+        err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
+        status = 1
+    except CantListen as error:
+        told = f"voiceai can't listen on {loaded.api.listen}: {error.strerror}. Change `api.listen`."
+        err.print(told, markup=False, highlight=False, soft_wrap=True)
+        status = 1
+    except OSError as error:
+        err.print(f"voiceai can't start: {error}", markup=False, highlight=False, soft_wrap=True)
+        status = 1
+    raise typer.Exit(status)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def bridge(context: typer.Context) -> None:
+    """Run one bridge worker (see `voiceai bridge --help` for its options).
+
+    `--guarded`: killed when it stands still, and started again, where no systemd does that.
+    """
+    module = "bridge.worker.watchdog" if "--guarded" in context.args else "bridge.worker"
+    argv = [sys.executable, "-m", module, *(each for each in context.args if each != "--guarded")]
+    if os.name == "posix":
+        os.execv(sys.executable, argv)
+    import subprocess
+
+    raise typer.Exit(subprocess.call(argv))
+
+
+@app.command("check-config")
+def check_config(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Check the config file and list everything that is wrong with it."""
+    loaded = _load(config)
+    agents, routes = len(loaded.agents), len(loaded.routes)
+    out.print(f"{config}: ok ({agents} agents, {routes} routes, {len(loaded.trunks)} trunks)", highlight=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the config file, for editors."""
+    sys.stdout.write(configs.json_schema() + "\n")
+
+
+@app.command()
+def demo(keep: Annotated[bool, typer.Option(help="Stay up so that a softphone can call.")] = False) -> None:
+    """Place a real SIP call through a real Asterisk and let a caller and an agent talk."""
+    from demo.run import run
+
+    raise typer.Exit(asyncio.run(run(keep)))
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Who it is for.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"{', '.join(get_args(configs.Scope))}; may be repeated.")
+    ] = None,
+) -> None:
+    """Make an API token: shown once here, and only its hash is for the config."""
+    scopes = scope or ["read"]
+    if unknown := set(scopes) - set(get_args(configs.Scope)):
+        err.print(f"There is no scope {', '.join(sorted(unknown))}; there are: {', '.join(get_args(configs.Scope))}.")
+        raise typer.Exit(2)
+    secret = "vai_" + secrets.token_urlsafe(32)
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    err.print("The token, which is not shown again:", markup=False)
+    typer.echo(secret)
+    err.print("\nFor `api.tokens` in the config:", markup=False)
+    entry = f"- name: {json.dumps(name)}\n  token_sha256: {digest}\n  scopes: [{', '.join(scopes)}]"
+    err.print(entry, markup=False, highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without our letters shows others, and not a traceback
+    app()

@@ -1,0 +1,141 @@
+"""What the shell shows of calls: tables, one call in full, and a line for each event.
+
+Owns the looks, and nothing else: what comes in are the API's answers.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from controller.api.audit import AuditPage
+from controller.api.client import StreamEvent
+from controller.api.models.calls import AttemptAnswer, CallAnswer, CallDetailAnswer, QueueAnswer, SuspendedTrunkAnswer
+from controller.api.resources.events import LetterPage
+
+_COLOURS = {
+    "talking": "green",
+    "queued": "blue",
+    "dialing": "cyan",
+    "ringing": "cyan",
+    "holding": "yellow",
+    "transferring": "magenta",
+    "rehoming": "yellow",
+    "rescuing": "red",
+    "ended": "dim",
+}
+
+
+def _plain(value: object) -> Text:
+    """What comes from elsewhere is no markup."""
+    return Text("" if value is None else str(value))
+
+
+def _state(state: str) -> Text:
+    return Text(state, style=_COLOURS.get(state, ""))
+
+
+def seconds(call: CallAnswer, now: datetime) -> str:
+    """Minutes and seconds since the answer, or since the start of a call that nobody answered."""
+    passed = int(((call.ended_at or now) - (call.answered_at or call.started_at)).total_seconds())
+    return f"{max(0, passed) // 60}:{max(0, passed) % 60:02}"
+
+
+def calls_table(calls: Iterable[CallAnswer], now: datetime | None = None, title: str | None = None) -> Table:
+    table = Table("call", "", "state", "agent", "from", "to", "time", "turns", "outcome", title=title, box=None)
+    for each in calls:
+        arrow = "→" if each.direction == "outbound" else "←"
+        who = (_plain(each.agent), _plain(each.caller), _plain(each.callee))
+        passed = seconds(each, now or datetime.now(UTC)) if each.state != "queued" else ""
+        table.add_row(each.id, arrow, _state(each.state), *who, passed, str(each.turns or ""), _plain(each.outcome))
+    return table
+
+
+def call_detail(call: CallDetailAnswer) -> RenderableType:
+    facts = Table("", "", box=None, show_header=False)
+    hidden = {"transcript", "turn_times", "barge_ins", "recordings", "participants", "queue", "transfer", "latency"}
+    for name in CallDetailAnswer.model_fields:
+        value = getattr(call, name)
+        if name not in hidden and value not in (None, ()):
+            facts.add_row(Text(name, style="dim"), _plain(", ".join(value) if isinstance(value, tuple) else value))
+    if (spread := call.latency.first_frame_ms) is not None:
+        facts.add_row(Text("latency", style="dim"), f"{spread.p50} ms, at most {spread.max} ms")
+    if call.transfer is not None:
+        facts.add_row(Text("transfer", style="dim"), _plain(f"{call.transfer.to}: {call.transfer.state}"))
+    for one in call.participants:
+        facts.add_row(Text("participant", style="dim"), _plain(f"{one.leg}: {one.to}, {one.state}"))
+    if call.queue is not None:
+        facts.add_row(Text("queue", style="dim"), _plain(f"{call.queue.status}, due {call.queue.due_at:%F %T} UTC"))
+        for attempt in call.queue.attempts:
+            facts.add_row(Text("attempt", style="dim"), _plain(_attempt(attempt)))
+    for sound in call.recordings:
+        facts.add_row(Text("recording", style="dim"), _plain(f"{sound.path} ({sound.seconds:.0f} s)"))
+    words = (
+        Text(f"{each.at:%T} {each.who:>6}: {each.text}{' …' if each.interrupted else ''}")
+        for each in call.transcript or ()
+    )
+    return Group(facts, *words)
+
+
+def _attempt(one: AttemptAnswer) -> str:
+    told = [f"SIP {one.sip_status}"] if one.sip_status is not None else []
+    told += [f"Q.850 cause {one.cause}"] if one.cause is not None else []
+    return f"{one.at:%F %T}: {one.result}" + (f" ({', '.join(told)})" if told else "")
+
+
+def _suspended(one: SuspendedTrunkAnswer) -> str:
+    status = f" (SIP {one.sip_status})" if one.sip_status is not None else ""
+    return f"{one.trunk}: {one.outcome}{status}, tried again at {one.next_probe_at:%T} UTC"
+
+
+def queue_table(queue: QueueAnswer) -> Table:
+    table = Table("queued", "dialling", "ended", "paused", box=None)
+    paused = "everything" if queue.paused else ", ".join(queue.paused_trunks) or "no"
+    if queue.suspended_trunks:
+        paused += "; failing: " + ", ".join(map(_suspended, queue.suspended_trunks))
+    table.add_row(*(str(queue.counts.get(status, 0)) for status in ("queued", "dialling", "ended")), _plain(paused))
+    return table
+
+
+def audit_table(page: AuditPage) -> Table:
+    table = Table("at (UTC)", "who", "did", "call", "with", "status", "from", box=None)
+    for each in page.deeds:
+        said = ", ".join(f"{name}={value}" for name, value in each.asked.items())
+        told = (_plain(each.by or "(wrong token)"), _plain(each.operation), _plain(each.call), _plain(said))
+        table.add_row(f"{each.at:%F %T}", *told, str(each.status), _plain(each.source))
+    return table
+
+
+def letters_table(page: LetterPage) -> Table:
+    table = Table("number", "receiver", "call", "type", "attempts", "reason", box=None)
+    for each in page.dead_letters:
+        told = map(_plain, (each.receiver, each.call, each.type, each.attempts, each.reason))
+        table.add_row(str(each.number), *told)
+    return table
+
+
+def event_line(event: StreamEvent) -> Text:
+    """E.g. `09:30:12 said    caller: Hello?`"""
+    data: dict[str, Any] = event.data.get("data", event.data)
+    when = str(event.data.get("timestamp", ""))[11:19]
+    kind = event.type.removeprefix("call.")
+    match kind:
+        case "said":
+            told = f"{data['who']}: {data['text'] or '(hidden)'}{' …' if data['interrupted'] else ''}"
+        case "state":
+            told = f"{data['before']} → {data['state']}"
+        case "ended" | "settled":
+            told = " ".join(str(data[name]) for name in ("outcome", "detail") if data.get(name))
+            if (status := data.get("sip_status")) is not None:
+                told += f" (SIP {status})"
+        case _:
+            known = ("call", "attempt", "number")
+            told = " ".join(
+                f"{name}={value}" for name, value in data.items() if name not in known and value is not None
+            )
+    line = Text(f"{when} ", style="dim")
+    line.append(f"{kind:<12}", style="bold green" if kind in ("answered", "said") else "bold")
+    return line.append(told, style="")

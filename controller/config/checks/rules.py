@@ -1,0 +1,296 @@
+"""What is wrong with a config's values, alone and together. [pure]
+
+Owns the translation of pydantic's findings into ours, and the rules between keys. Those work on plain data, not on
+models, so that a wrong number in one place does not hide a missing agent in another.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from controller.config.checks.references import check_references
+from controller.config.checks.transfers import check_transfers
+from controller.config.checks.trunks import check_tolls
+from controller.config.errors import ConfigError, Path, dotted, explain_unknown, shown
+from controller.config.json_schema import keys_at, places, shape_of
+from controller.config.source import Source
+from controller.config.values import Address, Ports, address_of, ports_of
+from controller.dialing import number_spellings as numbers
+
+SHORTEST_TOKEN = 16
+SHORTEST_LOCAL_TOKEN = 8
+"""Where the API listens on loopback only."""
+
+_PLACEHOLDER = re.compile(
+    r"change[-_ ]?(me|this|it).*|replace[-_ ]?(me|this).*|your[-_ ].*|<.*>|(?P<one>.)(?P=one)+|todo|none|null|"
+    r"((api|ops)[-_]?)?(token|secret|password|key)",
+    re.IGNORECASE,
+)
+
+
+# ---------------------------------------------------------------- each value by itself
+
+
+def problems_of(invalid: ValidationError | None, source: Source, model: type[BaseModel]) -> list[ConfigError]:
+    """Pydantic's findings in our words, without those that an unset variable alone has caused."""
+    if invalid is None:
+        return []
+    found = []
+    for detail in invalid.errors(include_url=False):
+        path = _path(detail, source.data)
+        spurious = detail["type"] == "too_short" and detail["input"]  # its items are wrong, and are told themselves
+        if path not in source.unset and not spurious:
+            found.append(_problem(path, detail, source, model))
+    return found
+
+
+def _path(detail: ErrorDetails, data: Any) -> Path:
+    """Where in the file: pydantic also names the chosen kind of a union, which is no key."""
+    path: list[str | int] = []
+    for part in detail["loc"]:
+        entries = dict(enumerate(data)) if isinstance(data, list) else data
+        if isinstance(entries, dict) and part in entries:
+            data = entries[part]
+        elif part == "[key]" or (isinstance(data, dict) and part == data.get("type")):
+            continue
+        else:
+            data = None
+        path.append(part)
+    return tuple(path)
+
+
+_EXAMPLES: Mapping[Path, str] = {
+    ("mcp", "allowed_tools"): "list the tools that the model may call, e.g. `allowed_tools: [search, read_file]`",
+    ("mcp", "require_approval"): "write `require_approval: never`: on a telephone there is nobody to approve a call",
+}
+"""By first and last key: what to write."""
+
+
+def _problem(path: Path, detail: ErrorDetails, source: Source, model: type[BaseModel]) -> ConfigError:
+    given = detail["input"]
+    message, hint, value = _words(detail), "", shown(path, source.written.get(path, given))
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            keys = shape_of(model)
+            hint, value = explain_unknown(path, keys_at(keys, path[:-1]), places(keys)), ""
+        case "missing":
+            value, hint = "", _EXAMPLES.get((path[0], path[-1]), "")
+        case "tuple_type" | "too_short":
+            hint = _EXAMPLES.get((path[0], path[-1]), "")
+        case "literal_error" if (path[0], path[-1]) in _EXAMPLES:
+            hint = _EXAMPLES[path[0], path[-1]]
+        case "union_tag_not_found":
+            hint, value = "add `type: server_vad` or `type: semantic_vad`", ""  # there is no other such union
+        case "string_type" if isinstance(given, bool | int | float):
+            hint = "put it in quotes; YAML took it for a number, a truth value or a time"
+        case "voiceai":
+            hint = str(context.get("hint", ""))
+            value = "" if message.startswith(("is empty", "also matches")) else value
+    return ConfigError(dotted(path), value, message, hint, source.line(path))
+
+
+def _words(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "extra_forbidden":
+            return "unknown key"
+        case "missing":
+            return "is missing"
+        case "string_type":
+            return "must be text"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return "must be a mapping"
+        case "tuple_type" | "list_type":
+            return "must be a list"
+        case "union_tag_not_found":
+            return "doesn't say its `type`"
+        case "union_tag_invalid":
+            return f"its `type` must be one of {context['expected_tags']}"
+        case "too_short":
+            return "must not be empty"
+        case "voiceai":
+            return detail["msg"]
+        case _:  # the library's words do without the value, e.g. "Input should be less than or equal to 1"
+            return detail["msg"].replace("Input should", "must")
+
+
+# ---------------------------------------------------------------- values together
+
+
+def complete(source: Source) -> list[ConfigError]:
+    """What must hold between keys. Values of the wrong kind are skipped: `problems_of` names them."""
+    before = len(source.errors)
+    top = _mapping(source.data)
+    _check_routes(top, source)
+    _check_per_number(top, source)
+    _check_tokens(_mapping(top.get("api")), source)
+    _check_bridge(top, source)
+    check_references(top, source)
+    check_tolls(top, source)
+    check_transfers(top, source)
+    found = source.errors[before:]
+    del source.errors[before:]
+    return found
+
+
+def _check_routes(top: Mapping[str, Any], source: Source) -> None:
+    earlier: list[tuple[int, Mapping[str, Any]]] = []
+    for index, route in _entries(top.get("routes")):
+        for path, key, name, section in _named_by(index, route):
+            _check_exists(path, key, name, _mapping(top.get(section)), source)
+        for number, other in earlier:
+            countries = _countries(top, route.get("trunk"))
+            if _covers(other.get("trunk"), route.get("trunk")) and all(
+                _covers(other.get(key), route.get(key)) or _same_number(other.get(key), route.get(key), countries)
+                for key in ("to", "caller")
+            ):
+                hint = f"routes[{number}] fits everything that this one fits, and comes first; swap them or drop one"
+                source.add(("routes", index, "to"), "is never reached", hint)
+                break
+        if not route.get("hours") and not route.get("variables"):
+            earlier.append((index, route))
+        _check_rescue(index, route, _mapping(top.get("agents")), source)
+
+
+def _check_rescue(index: int, route: Mapping[str, Any], agents: Mapping[str, Any], source: Source) -> None:
+    agent = route.get("agent")
+    for number, step in enumerate(route.get("overflow") or ()):
+        if step == "on_ai_failure" or (isinstance(step, dict) and step.get("on_ai_failure")):
+            for name in map(str, agent if isinstance(agent, dict) else [agent]):
+                if name in agents and not _mapping(agents[name]).get("on_ai_failure"):
+                    hint = f"say what it is: agents.{name}.on_ai_failure"
+                    source.add(("routes", index, "overflow", number), "is nothing for this route's agent", hint)
+
+
+def _named_by(index: int, route: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any, str]]:
+    """All that a route names: where, what it is, its name, and the section that should have it."""
+    here: Path = ("routes", index)
+    agent = route.get("agent")
+    for name in agent if isinstance(agent, dict) else ():
+        yield (*here, "agent", str(name)), "agent", name, "agents"
+    if not isinstance(agent, dict):
+        yield (*here, "agent"), "agent", agent, "agents"
+    yield (*here, "trunk"), "trunk", route.get("trunk"), "trunks"
+    yield (*here, "lookup"), "HTTP tool", route.get("lookup"), "http_tools"
+    for number, step in _entries(route.get("overflow")):
+        yield (*here, "overflow", number, "agent"), "agent", step.get("agent"), "agents"
+
+
+def _check_exists(path: Path, kind: str, name: Any, known: Mapping[str, Any], source: Source) -> None:
+    if isinstance(name, str) and name not in known and path not in source.unset:
+        near = get_close_matches(name, [str(each) for each in known], n=1)
+        hint = f"did you mean `{near[0]}`?" if near else "there are: " + ", ".join(map(str, known))
+        source.add(path, f"no such {kind}", hint if known else "", shown(path, source.written.get(path, name)))
+
+
+def _countries(top: Mapping[str, Any], trunk: Any) -> set[str | None]:
+    """In which numbers of a route are read: its trunk's, or those of all trunks."""
+    trunks = {name: _mapping(each) for name, each in _mapping(top.get("trunks")).items()}
+    of = [trunks[trunk]] if isinstance(trunk, str) and trunk in trunks else trunks.values()
+    return {code if isinstance(code := each.get("country_code"), str) else None for each in of} or {None}
+
+
+def _same_number(first: Any, second: Any, countries: Collection[str | None]) -> bool:
+    """Both are exact, and one number in every spelling."""
+    exact = [each for each in (first, second) if isinstance(each, str) and not each.endswith("*")]
+    return len(exact) == 2 and numbers.same(first, second, countries)
+
+
+def _check_per_number(top: Mapping[str, Any], source: Source) -> None:
+    countries = _countries(top, None)
+    for key in ("per_number", "per_number_per_minute"):
+        limited = [str(each) for each in _mapping(_mapping(top.get("limits")).get(key))]
+        for place, one in enumerate(limited):
+            if any(_same_number(one, other, countries) for other in limited[:place]):
+                source.add(("limits", key, one), "is a number that stands there already", "keep one spelling of it")
+
+
+def _covers(first: Any, second: Any) -> bool:
+    if first is None or first == second:
+        return True
+    if not isinstance(first, str) or not first.endswith("*"):
+        return False
+    return first == "*" or (isinstance(second, str) and second.rstrip("*").startswith(first[:-1]))
+
+
+def _check_tokens(api: Mapping[str, Any], source: Source) -> None:
+    listen = _value(address_of, api.get("listen", "127.0.0.1:8080"))
+    shortest = SHORTEST_LOCAL_TOKEN if isinstance(listen, Address) and listen.loopback else SHORTEST_TOKEN
+    _check_credentials(("api", "tokens"), api.get("tokens"), shortest, source, "each user gets one of their own")
+
+
+def _check_credentials(where: Path, given: Any, shortest: int, source: Source, hint: str) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for index, entry in _entries(given):
+        for key in ("name", "token", "token_sha256"):
+            value, path = entry.get(key), (*where, index, key)
+            if not isinstance(value, str) or not value.strip() or path in source.unset:
+                continue
+            if (key, value) in seen:
+                source.add(path, f"is the same as that of tokens[{seen[key, value]}]", hint)
+            seen.setdefault((key, value), index)
+        _check_token(entry.get("token"), (*where, index, "token"), shortest, source)
+
+
+def _check_token(value: Any, path: Path, shortest: int, source: Source) -> None:
+    if not isinstance(value, str) or not value.strip() or path in source.unset:
+        return
+    fresh = "make one with: openssl rand -hex 32"
+    if _PLACEHOLDER.fullmatch(value):
+        source.add(path, "is a placeholder that anybody could guess", fresh)
+    elif len(value) < shortest:
+        source.add(path, f"is too short: {shortest} characters at least", fresh)
+    elif not value.isascii() or " " in value:
+        source.add(path, "can't be sent in an HTTP header: it has spaces or letters beyond ASCII", fresh)
+
+
+def _check_bridge(top: Mapping[str, Any], source: Source) -> None:
+    bridge, api = _mapping(top.get("bridge")), _mapping(top.get("api"))
+    workers, token = bridge.get("workers", "auto"), bridge.get("token")
+    ports = _value(ports_of, bridge.get("ports", "9092-9099"))
+    listen = _value(address_of, api.get("listen", "127.0.0.1:8080"))
+    _check_token(token, ("bridge", "token"), SHORTEST_TOKEN, source)
+    each = "each worker gets one of its own"
+    _check_credentials(("bridge", "tokens"), bridge.get("tokens"), SHORTEST_TOKEN, source, each)
+    for index, entry in _entries(bridge.get("tokens")):
+        if str(workers) != "0" and re.fullmatch(r"w[0-9]+", str(entry.get("name"))):
+            own = "is what a worker of this machine is called"
+            source.add(("bridge", "tokens", index, "name"), own, "give it another name, such as edge-1")
+    if str(workers) == "0" and not token and not bridge.get("tokens"):
+        source.add(
+            ("bridge", "workers"), "leaves no worker at all", "set bridge.tokens, so that remote workers may come"
+        )
+    if isinstance(ports, Ports) and str(workers).isdigit() and int(workers) > len(ports):
+        hint = "each worker needs a port of its own"
+        source.add(("bridge", "ports"), f"has {len(ports)} ports for {workers} workers", hint)
+    if isinstance(ports, Ports) and isinstance(listen, Address) and listen.port in ports:
+        source.add(("api", "listen"), "uses a port of bridge.ports", "keep them apart")
+    metrics = _value(ports_of, bridge.get("metrics"))
+    if ports and metrics and (metrics.first in ports or ports.first in metrics):
+        source.add(("bridge", "metrics"), "uses ports of bridge.ports", 'keep them apart, e.g. "9192-9199"')
+    if bridge.get("advertise") in ("0.0.0.0", "::", "[::]", "*"):
+        source.add(
+            ("bridge", "advertise"), "is no address that Asterisk could connect to", "name this machine's address"
+        )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _entries(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for index, entry in enumerate(value if isinstance(value, list) else []):
+        if isinstance(entry, dict):
+            yield index, entry
+
+
+def _value(reader: Any, value: Any) -> Any:
+    try:
+        return reader(value)
+    except PydanticCustomError:
+        return None

@@ -1,0 +1,58 @@
+"""What the toll guard has to know of a trunk: the country in which it is at home, and what counts as that. [pure]
+
+Works on plain data, as `config_checks` does. Owns the question of which trunks have to say it: those that dial numbers,
+and not only extensions, and do not dial everything anyway.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.common import patterns
+from controller.config.source import Source
+from controller.dialing import toll_fraud as tolls
+
+_NUMBERS = ("+4930123456", "+12125551234", "004930123456", "01149301234567", "030123456", "4930123456", "2125551234")
+"""One of each way in which numbers are written. A trunk that dials none of them dials extensions."""
+
+
+def check_tolls(top: Mapping[str, Any], source: Source) -> None:
+    """Adds to the errors of `source`. Values of the wrong kind are skipped: pydantic names them."""
+    trunks = top.get("trunks")
+    for name, trunk in trunks.items() if isinstance(trunks, dict) else ():
+        if isinstance(trunk, dict):
+            _check_trunk(("trunks", str(name)), trunk, source)
+
+
+def _check_trunk(path: tuple[str, str], trunk: Mapping[str, Any], source: Source) -> None:
+    domestic = trunk.get("domestic")
+    for number, region in enumerate(domestic if isinstance(domestic, list) else ()):
+        if isinstance(region, str) and re.fullmatch("[A-Z]{2}", region) and tolls.region_of(region) is None:
+            source.add((*path, "domestic", number), "is no region", 'two letters of ISO 3166, e.g. "CA"')
+    code = trunk.get("country_code")
+    if isinstance(code, str) and re.fullmatch("[1-9][0-9]{0,2}|[A-Z]{2}", code, re.ASCII):
+        if tolls.region_of(code) is None:
+            hint = 'the one behind the + of this trunk\'s own numbers, e.g. "49", or a region, e.g. "JE"'
+            source.add((*path, "country_code"), "is no country's code", hint)
+    elif code is None and (*path, "country_code") not in source.unset and _needs_country(trunk):
+        hint = (
+            'add `country_code`, the one behind the + of its own numbers, e.g. "49" '
+            "(or narrow `allow` to extensions, or set `premium` and `international`)"
+        )
+        source.add(path, "dials numbers and doesn't say which country it is in: nobody could tell what they cost", hint)
+
+
+def _needs_country(trunk: Mapping[str, Any]) -> bool:
+    if trunk.get("premium") is True and trunk.get("international") is True:
+        return False
+    numbers = [each for each in _NUMBERS if not (trunk.get("international") is True and each.startswith("+"))]
+    return any(_allows(pattern, each) for pattern in _patterns(trunk.get("allow")) for each in numbers)
+
+
+def _patterns(allow: Any) -> list[str]:
+    return [each for each in allow if isinstance(each, str) and not each.startswith("sip")] if allow else []
+
+
+def _allows(pattern: str, number: str) -> bool:
+    """What is no pattern allows nothing; `config_values` tells."""
+    return patterns.fullmatch(pattern, number)

@@ -1,0 +1,37 @@
+"""What the config names and what has to be there before anything starts: files, and packages of extras.
+
+Owns the look at them; the rest of the config is checked without a disk.
+"""
+
+import ssl
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from bridge.common.tls import of_ours, towards
+from controller.config import Config
+from controller.config.errors import ConfigError
+
+
+def wrong(config: Config) -> list[ConfigError]:
+    ari, tls = config.asterisk.ari, config.api.tls
+    found = []
+    if ari.ca_file is not None:
+        file = ari.ca_file
+        found += _tried("asterisk.ari.ca_file", file, lambda: towards("https://", file), "a PEM file of certificates")
+    if tls is not None:
+        hint = "PEM files that belong together, and that this user may read"
+        found += _tried("api.tls", tls.certificate, lambda: of_ours(tls.certificate, tls.key), hint)
+    if config.traces is not None and find_spec("opentelemetry") is None:
+        hint = "pip install 'voiceai[otel]'"
+        found.append(ConfigError("traces", "", "needs packages that are not installed", hint))
+    return found
+
+
+def _tried(path: str, value: str, use: Callable[[], object], hint: str) -> list[ConfigError]:
+    try:
+        use()
+    except ssl.SSLError as error:
+        return [ConfigError(path, value, f"is of no use: {(error.reason or 'no PEM').replace('_', ' ').lower()}", hint)]
+    except OSError as error:
+        return [ConfigError(path, value, f"can't be read: {error.strerror or error}", hint)]
+    return []

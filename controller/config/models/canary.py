@@ -1,0 +1,16 @@
+"""config.yaml's `canary`: a call of our own, now and then, to prove that calls work. [pure]"""
+
+from pydantic import Field
+
+from controller.config.values import Section, SomeText
+
+
+class Canary(Section):
+    """Asterisk calls an extension of its own dialplan, and the agent that answers has to be heard. Off without it."""
+
+    to: SomeText = Field(pattern=r"^[A-Za-z0-9+*#][A-Za-z0-9+_.*#-]{0,63}@[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    """`extension@context`, where callers enter: `5001@from-trunk`. The agent behind it needs a `greeting`."""
+    every_s: float = Field(300.0, ge=30, le=86400)
+    """Seconds between two calls. Each is a call like any other: with a place, a greeting's cost and a record."""
+    wait_s: float = Field(15.0, ge=2, le=120)
+    """Seconds within which the agent must be heard."""

@@ -1,0 +1,38 @@
+"""config.yaml's `store`: where calls in the queue, events and records are kept. [pure]"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
+
+from controller.config.values import Secret, Section, wrong
+
+_KINDS = ("sqlite+aiosqlite:///", "postgresql+asyncpg://")
+
+
+def _store_url(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().startswith(_KINDS):
+        hint = "a file: sqlite+aiosqlite:///var/voiceai.sqlite3 (four slashes for an absolute path)"
+        raise wrong("must begin with " + " or ".join(_KINDS), hint)
+    return secret
+
+
+class Store(Section):
+    """The database."""
+
+    url: Annotated[Secret, AfterValidator(_store_url), WithJsonSchema({"type": "string", "pattern": "^[a-z+]+://"})] = (
+        Field(default_factory=lambda: SecretStr("sqlite+aiosqlite:///var/voiceai.sqlite3"))
+    )
+    """SQLAlchemy's form. A file is made if there is none, readable by its owner only; one controller per file."""
+
+    def beside(self, name: str) -> Path:
+        """A file of this name next to SQLite's; without one, in `var`."""
+        kind, _, path = self.url.get_secret_value().partition(":///")
+        return Path(path.partition("?")[0]).with_name(name) if kind.startswith("sqlite") else Path("var") / name
+
+    @property
+    def lock(self) -> Path:
+        """The file that whoever uses the store has locked; the same for each path that leads to the store."""
+        beside = self.beside("voiceai.lock")
+        kind, _, path = self.url.get_secret_value().partition(":///")
+        return Path(path.partition("?")[0]).resolve().with_name(beside.name) if kind.startswith("sqlite") else beside

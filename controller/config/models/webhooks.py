@@ -1,0 +1,76 @@
+"""config.yaml's `webhooks` and `call_webhooks`: who is told by HTTP what happens in calls. [pure]"""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
+
+from controller.config.models import event_filters as filters
+from controller.config.values import Host, Secret, Section, wrong
+from controller.events.webhooks import signing
+
+
+def _webhook_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise wrong("is not a URL") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise wrong("must begin with http:// or https:// and name a host")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise wrong("must have no user name, password or #")
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
+        raise wrong("must be plain ASCII, everything else percent-encoded")
+    return text
+
+
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    try:
+        signing.key_of(secret.get_secret_value())
+    except ValueError as error:
+        raise wrong(str(error), 'make one with: echo "whsec_$(openssl rand -base64 32)"') from None
+    return secret
+
+
+def _event_pattern(text: str) -> str:
+    try:
+        filters.types_of([text])
+    except ValueError as error:
+        raise wrong(str(error)) from None
+    return text
+
+
+WebhookUrl = Annotated[
+    str,
+    Field(max_length=2000),
+    AfterValidator(_webhook_url),
+    WithJsonSchema({"type": "string", "pattern": "^https?://", "maxLength": 2000}),
+]
+SigningSecret = Annotated[Secret, AfterValidator(_signing_secret)]
+EventPattern = Annotated[str, AfterValidator(_event_pattern)]
+
+
+class CallWebhooks(Section):
+    """For the `webhook` of POST /v1/calls. Without this section no call may have one."""
+
+    secret: SigningSecret
+    """`whsec_` and 24 to 64 bytes in base64: what the receiver checks signatures with (docs/events.md)."""
+    previous_secret: SigningSecret | None = None
+    """While the secret is being replaced: requests are signed with both."""
+    events: tuple[EventPattern, ...] = ()
+    """Types, or beginnings of types with a final `*`. Without any: all events."""
+    personal: bool = False
+    """True: with telephone numbers and words. False: null stands in their place."""
+    allowed_hosts: tuple[Host, ...] = ()
+    """Hosts that may have private addresses. With any, the URL's host must be one of them."""
+    timeout_s: float = Field(10.0, gt=0, le=30)
+    """For one attempt."""
+    give_up_after_s: float = Field(86400.0, ge=1, le=604800)
+    """Seconds for which an event is tried again. Then it is kept as a dead letter, which can be sent again."""
+
+
+class Webhook(CallWebhooks):
+    """A receiver of all calls' events."""
+
+    url: WebhookUrl

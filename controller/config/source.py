@@ -1,0 +1,139 @@
+"""The text of a config file, as plain data. [pure]
+
+Owns what is between bytes and typed values: YAML with the line of every key, and `${NAME}` / `${NAME:-default}` in any
+text value (`$${` writes a literal `${`; as in a shell, the default also stands in for an empty variable).
+
+Refuses what YAML lets pass in silence: a key written twice (the last one would win), a document that contains itself,
+more than one document. Nothing is raised: what is wrong is collected, so that one run shows all of it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from controller.config.errors import ConfigError, Path, dotted
+
+_VARIABLE = re.compile(
+    r"\$(?:(?P<literal>\$)(?=\{)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\{))"
+)
+_QUOTED = re.compile(r"'(?!<)[^']{2,}'")
+_NEEDS_QUOTES = ("alias", "anchor", "tag", "directive", "cannot start any token", "mapping values")
+MAX_KEYS = 50_000  # a few lines of aliases of aliases can unfold to more than memory holds
+
+
+@dataclass(slots=True)
+class Source:
+    """A parsed file. `written` holds, by path, the texts with variables in them as they stand in the file."""
+
+    data: Any = None
+    lines: dict[Path, int] = field(default_factory=dict)
+    written: dict[Path, str] = field(default_factory=dict)
+    errors: list[ConfigError] = field(default_factory=list)
+    unset: set[Path] = field(default_factory=set)
+    unusable: bool = False
+
+    def line(self, path: Path) -> int | None:
+        """Of the key at `path`, or of the nearest one around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path)
+
+    def add(self, path: Path, message: str, hint: str = "", value: str = "") -> None:
+        self.errors.append(ConfigError(dotted(path), value, message, hint, self.line(path)))
+
+
+def read(text: str, env: Mapping[str, str]) -> Source:
+    source = Source()
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:  # its own text quotes the character: of no use, and may be a secret's
+        source.errors.append(ConfigError("", "", f"has a character that YAML does not allow, at {error.position}"))
+        return source
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            source.add((), "is empty", "start from the config.yaml that comes with voiceai")
+            return source
+        _survey(node, (), (), source)
+        if not source.unusable:
+            source.data = _fill(loader.construct_document(node), (), env, source)
+    except yaml.MarkedYAMLError as error:
+        source.errors.append(_syntax_error(error))
+    except (ValueError, RecursionError):  # 2026-13-45 reads as a date, and isn't one; thousands of opened brackets
+        source.add((), "has a value that YAML can't read", "put dates, times and odd numbers in quotes")
+    finally:
+        loader.dispose()
+    return source
+
+
+def _syntax_error(error: yaml.MarkedYAMLError) -> ConfigError:
+    """Without the line of the file that PyYAML would quote: it may hold a secret."""
+    problem = _QUOTED.sub("'…'", error.problem or "can't be read")
+    mark = error.problem_mark or error.context_mark
+    place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    hint = "a text that starts with one of * & ! % @ ` or holds ': ' needs quotes"
+    return ConfigError(
+        "",
+        "",
+        f"not valid YAML{place}: {problem}",
+        hint if any(word in problem for word in _NEEDS_QUOTES) else "",
+        mark.line + 1 if mark else None,
+    )
+
+
+def _survey(node: yaml.Node, path: Path, above: tuple[yaml.Node, ...], source: Source) -> None:
+    """Notes the line of every key, and the keys that stand twice, before PyYAML drops both."""
+    if any(node is other for other in above) or len(source.lines) > MAX_KEYS:
+        if not source.unusable:
+            source.add(path, "contains itself" if len(source.lines) <= MAX_KEYS else "is too much: aliases of aliases?")
+        source.unusable = True
+        return
+    above = (*above, node)
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            source.lines[(*path, index)] = item.start_mark.line + 1
+            _survey(item, (*path, index), above, source)
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen and name != "<<":
+                source.lines[(*path, name)] = line
+                source.add((*path, name), "is written twice", f"the first one is in line {seen[name]}; keep one")
+            seen.setdefault(name, line)
+            source.lines[(*path, name)] = line
+            _survey(value, (*path, name), above, source)
+
+
+def _fill(value: Any, path: Path, env: Mapping[str, str], source: Source) -> Any:
+    if isinstance(value, dict):
+        return {key: _fill(item, (*path, str(key)), env, source) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, (*path, index), env, source) for index, item in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def replaced(match: re.Match[str]) -> str:
+        name, default = match["name"], match["default"]
+        if match["literal"]:
+            return "$"
+        if match["bad"]:
+            source.unset.add(path)
+            source.add(path, "has a `${` that is not `${NAME}` or `${NAME:-default}`", "write `$${` for a literal `${`")
+            return ""
+        found = env.get(name)
+        if found is None and default is None:
+            source.unset.add(path)
+            source.add(
+                path,
+                f"needs the environment variable {name}, which is not set",
+                f"set {name}, or write ${{{name}:-default}}",
+            )
+            return ""
+        return default if default is not None and not found else found or ""
+
+    source.written[path] = value
+    return _VARIABLE.sub(replaced, value)

@@ -1,0 +1,282 @@
+"""What may be dialled, and how it is written for Asterisk. The toll-fraud guard. [pure]
+
+Owns the way from what a person, a program or a model wrote to a dial string: separators dropped, every sign checked,
+the whole matched against the trunk's allow-list, and against what it denies. Whoever asks, there is no other way to a
+dial string.
+
+Refuses everything it does not know to be harmless. Reasons are for people and for models, and never hold the number.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bridge.common import patterns
+from controller.config import values as config_values
+from controller.dialing import number_spellings as numbers, toll_fraud as tolls
+from controller.dialing.emergency import reaches_emergency
+
+if TYPE_CHECKING:
+    from controller.config import Config, Trunk
+
+MAX_LENGTH = 128
+
+_TWO_PREFIXES = (
+    "This number has a country code and the prefix of calls within the country, such as (0): write it with one of them."
+)
+
+_SEPARATORS = re.compile("[ ().\u00a0\u2009\u202f\u2010\u2011\u2012\u2013-]")
+_DIGITS = re.compile(r"\+?[0-9*#]{1,32}")
+_EXTENSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.*#-]{0,63}")
+_SIP = re.compile(
+    r"sips?:[A-Za-z0-9+][A-Za-z0-9+_.*#-]{0,63}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?(?::[0-9]{1,5})?"
+)
+_CONTEXT = re.compile(r"([A-Za-z0-9+*#][A-Za-z0-9+_.*#-]{0,63})@([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")
+_CONTEXT_NUMBER = re.compile(r"\+?[0-9]+", re.ASCII)
+_ENDPOINT = re.compile(r"PJSIP/(?:\{number\}@([A-Za-z0-9_.-]+)|([A-Za-z0-9_.-]+)/.*)")
+
+
+class NotAllowed(Exception):
+    """This will not be dialled. `reason` is a sentence or two, for a person or a model, without the number."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Busy(Exception):
+    """As many calls as allowed are up already. `reason` is for the person who asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NoAgent(Busy):
+    """No bridge worker has room for one more call: there is no AI, whatever the limits say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A destination outside: `dial` is Asterisk's dial string, `number` what the allow-list let pass."""
+
+    trunk: str
+    dial: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A destination in the dialplan. `trunk`: whose limits it counts for; None: an extension of the exchange."""
+
+    context: str
+    extension: str
+    trunk: str | None = None
+
+    @property
+    def dial(self) -> str:
+        return f"Local/{self.extension}@{self.context}"
+
+
+def check_number(trunk: "Trunk", number: str) -> str:
+    """`number` as it may be dialled over `trunk`: without spaces, dashes, dots and parentheses. Raises NotAllowed.
+
+    A leading 00 stays 00 and an extension's name stays as it is: what a trunk understands is the allow-list's to say.
+    """
+    if number.startswith(("sip:", "sips:")):
+        return _check_sip(trunk, number)
+    if len(number) <= MAX_LENGTH and numbers.has_zero_in_brackets(number):
+        raise NotAllowed(_TWO_PREFIXES)
+    compact = _SEPARATORS.sub("", number) if len(number) <= MAX_LENGTH else ""
+    plain = compact if _DIGITS.fullmatch(compact) else number
+    if not _DIGITS.fullmatch(plain) and not _EXTENSION.fullmatch(plain):
+        raise NotAllowed(
+            "This is not a telephone number: digits, perhaps with a + before them, or an extension's name."
+        )
+    if _DIGITS.fullmatch(plain) and numbers.needless_zero(plain, trunk.country_code):
+        raise NotAllowed(_TWO_PREFIXES)
+    if not _allowed(trunk, plain, sip=False):
+        raise NotAllowed("This number is not on the trunk's allow-list.")
+    _check_tolls(trunk, plain)
+    return plain
+
+
+def _check_tolls(trunk: "Trunk", number: str) -> None:
+    denied = tolls.why_denied(
+        number,
+        trunk.country_code,
+        premium=trunk.premium,
+        international=trunk.international,
+        domestic=trunk.domestic,
+        emergency=trunk.emergency,
+    )
+    if denied is not None or _denied(trunk, number):
+        raise NotAllowed(denied or "This number is on the trunk's list of numbers that are not dialled.")
+
+
+def _check_sip(trunk: "Trunk", uri: str) -> str:
+    if not _SIP.fullmatch(uri):
+        raise NotAllowed("This is not a plain SIP address: sip:user@host or sip:user@host:port.")
+    if not _allowed(trunk, uri, sip=True) or _denied(trunk, uri):
+        raise NotAllowed("This SIP address is not on the trunk's allow-list.")
+    user = _SEPARATORS.sub("", uri.partition(":")[2].rpartition("@")[0])
+    _check_tolls(trunk, user)  # a carrier dials the number in an address like any other
+    return uri
+
+
+def _allowed(trunk: "Trunk", text: str, *, sip: bool) -> bool:
+    """A pattern is for SIP addresses if it begins with `sip`: one for numbers, however wide, never opens those."""
+    allowed = (each for each in trunk.allow if each.startswith("sip") is sip)
+    return any(patterns.fullmatch(each, text) for each in allowed)
+
+
+def _denied(trunk: "Trunk", text: str) -> bool:
+    return any(patterns.fullmatch(each, text) for each in trunk.deny)
+
+
+def dial_string(trunk: "Trunk", number: str) -> str:
+    """How Asterisk dials `number` over `trunk`. Checks it once more: nothing unchecked gets into a dial string."""
+    number = check_number(trunk, number)
+    if not number.startswith(("sip:", "sips:")):
+        return trunk.endpoint.replace("{number}", number)
+    endpoint = endpoint_of(trunk)
+    if endpoint is None:
+        raise NotAllowed("This trunk can't dial SIP addresses: its endpoint is not a PJSIP one.")
+    return f"PJSIP/{endpoint}/{number}"
+
+
+def endpoint_of(trunk: "Trunk") -> str | None:
+    """The trunk's endpoint name in pjsip.conf; None if its dial template is not PJSIP's."""
+    match = _ENDPOINT.fullmatch(trunk.endpoint)
+    return (match[1] or match[2]) if match else None
+
+
+def check_caller_id(trunk: "Trunk", text: str) -> str:
+    """`text`, if `trunk` may show it to who is called: its own caller id, or one of `caller_ids`. Raises NotAllowed.
+
+    A number alone may be shown without its name; a name only with its own number.
+    """
+    try:
+        name, number = config_values.caller_id(text)
+    except ValueError as error:
+        raise NotAllowed(str(error)) from None
+    allowed = map(config_values.caller_id, (*filter(None, (trunk.caller_id,)), *trunk.caller_ids))
+    if not any(name in (None, its_name) and _shown(number, its_number) for its_name, its_number in allowed):
+        raise NotAllowed("This caller id may not be shown: it is none of the trunk's (`caller_id`, `caller_ids`).")
+    return f"{name} <{number}>" if name else number
+
+
+def _shown(number: str, allowed: str) -> bool:
+    """A final `*` stands for any further digits."""
+    if not allowed.endswith("*"):
+        return number == allowed
+    rest = number.removeprefix(allowed[:-1])
+    return number.startswith(allowed[:-1]) and (not rest or (rest.isascii() and rest.isdecimal()))
+
+
+def destination(config: "Config", to: str, trunk: str | None) -> Number | Context:
+    """Where a transfer goes. Raises NotAllowed.
+
+    `to` is a name from `transfer.targets`, `extension@context`, `sip:user@host`, or a number or extension, which is
+    dialled over `trunk` (None, or one that the config does not have: the first trunk).
+    """
+    to = config.transfer.targets.get(to, to)
+    if "@" in to and not to.startswith(("sip:", "sips:")):
+        return _context(config, to, trunk)
+    name = _trunk(config, trunk)
+    if name is None:
+        raise NotAllowed("There is no trunk to dial over; `trunks` in the config is empty.")
+    line = config.trunks[name]
+    number = check_number(line, to)
+    return Number(name, dial_string(line, number), number)
+
+
+def _trunk(config: "Config", wanted: str | None) -> str | None:
+    return wanted if wanted in config.trunks else next(iter(config.trunks), None)
+
+
+def refer_to(config: "Config", where: Number | Context, trunk: str | None) -> str:
+    """The SIP address to which the trunk of a call is told to send its caller. Raises NotAllowed."""
+    line = config.trunks.get(trunk or "")
+    if not isinstance(where, Number) or where.trunk != trunk or line is None or line.refer is None:
+        raise NotAllowed("This can't be done by REFER: only a number, over a trunk of which `trunks.*.refer` says how.")
+    if where.number.startswith(("sip:", "sips:")):
+        return where.number
+    return line.refer.replace("{number}", where.number)
+
+
+def tool_destination(config: "Config", to: str, trunk: str | None) -> Number | Context:
+    """As `destination`, for a model that asks: configured targets, and nothing else unless the config says so. Raises
+    NotAllowed."""
+    targets = config.transfer.targets
+    if to not in targets and not config.transfer.any_number:
+        names = "There are: " + ", ".join(targets) + "." if targets else "There are none."
+        raise NotAllowed(f"There is no such destination. {names}")
+    return destination(config, to, trunk)
+
+
+def _context(config: "Config", to: str, trunk: str | None) -> Context:
+    """A dialplan may dial out: what is not listed as an extension has to pass as a number of the trunk's."""
+    match = _CONTEXT.fullmatch(to)
+    if match is None:
+        raise NotAllowed("This is not a dialplan destination: extension@context.")
+    rule = config.transfer.contexts.get(match[2])
+    if rule is None:
+        raise NotAllowed("Calls may not be sent into this context; `transfer.contexts` in the config lists those.")
+    compact = _SEPARATORS.sub("", match[1])
+    number = _CONTEXT_NUMBER.fullmatch(compact) is not None
+    listed = _listed(rule.extensions, match[1])
+    extension = compact if number and not listed else match[1]
+    if not number and not listed:
+        raise NotAllowed("This extension is not one of those that `transfer.contexts` lists for its context.")
+    name = _trunk(config, rule.trunk or trunk)
+    if name is None:
+        if not listed or sum(sign.isdigit() for sign in compact) > tolls.SHORT:
+            raise NotAllowed("This is a telephone number, and there is no trunk by whose rules it could be judged.")
+        _check_without_trunk(compact)
+        return Context(match[2], extension)
+    if not listed:
+        return Context(match[2], check_number(config.trunks[name], extension), name)
+    _check_tolls(config.trunks[name], compact)
+    return Context(match[2], extension, name if sum(sign.isdigit() for sign in compact) > tolls.SHORT else None)
+
+
+def check_handed_back(config: "Config", place: str, trunk: str | None) -> None:
+    """`extension@context`, where the dialplan goes on with a caller for whom there is no room. Raises NotAllowed."""
+    as_written, _, context = place.partition("@")
+    rule = config.transfer.contexts.get(context)
+    if _is_feature_code(as_written) and not (rule and _listed(rule.extensions, as_written)):
+        raise NotAllowed("This is a feature code: it must be listed in `transfer.contexts` for its context.")
+    extension, name = _SEPARATORS.sub("", as_written), _trunk(config, trunk)
+    if name is None:
+        _check_without_trunk(extension)
+    else:
+        _check_tolls(config.trunks[name], extension)
+
+
+def check_call_to_ourselves(config: "Config", place: str) -> None:
+    """`extension@context` at which our own dialplan is called, as by a caller: no trunk's rules hold but one. Raises
+    NotAllowed."""
+    if _is_feature_code(place.partition("@")[0]):
+        raise NotAllowed("This is a feature code: it may change the exchange each time, and no caller dials it.")
+    name = _trunk(config, None)
+    line = config.trunks[name] if name is not None else None
+    region, allowed = (tolls.region_of(line.country_code), line.emergency) if line else (None, ())
+    if reaches_emergency(_SEPARATORS.sub("", place.partition("@")[0]), region, allowed):
+        raise NotAllowed(tolls.EMERGENCY)
+
+
+def _is_feature_code(extension: str) -> bool:
+    """Such as *72, which forwards a line."""
+    return "*" in extension or "#" in extension
+
+
+def _listed(allowed: Iterable[str], extension: str) -> bool:
+    return any(patterns.fullmatch(each, extension) for each in allowed)
+
+
+def _check_without_trunk(extension: str) -> None:
+    denied = tolls.why_denied(extension, None, premium=False, international=False)
+    if denied is not None:
+        raise NotAllowed(denied)

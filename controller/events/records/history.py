@@ -1,0 +1,138 @@
+"""Records read: the calls of the past, and one of them with all that is kept of it.
+
+Owns the SQL that reads, and the turns in which it is done: to search in all that was said takes a while, and who
+searches again and again keeps nobody else from the store. Raises StoreError.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Table, exists, func, or_, select
+
+from controller.store.database import Database
+from controller.store.tables.records import (
+    call_events,
+    call_legs,
+    call_recordings,
+    call_tools,
+    call_turns,
+    call_usage,
+    call_words,
+    calls,
+)
+
+PAGE = 500
+MOST_WAITING = 16
+"""Pages that are read in turns; more are refused."""
+
+
+class TooManySearches(Exception):
+    """As many as may wait do so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which calls. All that is given must hold."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    direction: str | None = None
+    agent: str | None = None
+    trunk: str | None = None
+    outcome: str | None = None
+    number: str | None = field(default=None, repr=False)
+    """Of the caller or the callee."""
+    names: frozenset[str] = field(default=frozenset(), repr=False)
+    """Under which the number was written down besides."""
+    text: str | None = field(default=None, repr=False)
+    """Said in it by anybody; upper and lower case are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One call."""
+
+    call: Row[Any]
+    attempts: Sequence[int]
+    """To call somebody, of which `call` is one."""
+    parts: Mapping[str, Sequence[Row[Any]]] = field(repr=False)
+    """By the name of the table."""
+
+
+class History:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    async def page(
+        self, sought: Sought, *, before: int | None, limit: int, patient: bool = False
+    ) -> Sequence[Row[Any]]:
+        """Newest first; only those with a `number` less than `before`. Raises TooManySearches, unless `patient`."""
+        if self._waiting >= MOST_WAITING and not patient:
+            raise TooManySearches
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await self._page(sought, before, limit)
+        finally:
+            self._waiting -= 1
+
+    async def _page(self, sought: Sought, before: int | None, limit: int) -> Sequence[Row[Any]]:
+        wanted = select(calls).where(*_conditions(sought)).order_by(calls.c.number.desc()).limit(limit)
+        if before is not None:
+            wanted = wanted.where(calls.c.number < before)
+        async with self._database.reading() as connection:
+            return (await connection.execute(wanted)).all()
+
+    async def everything(self, sought: Sought) -> AsyncIterator[Row[Any]]:
+        """Newest first, however many. Each page is a transaction of its own."""
+        before: int | None = None
+        while page := await self.page(sought, before=before, limit=PAGE, patient=True):
+            for row in page:
+                yield row
+            before = page[-1].number
+
+    async def find(self, call: str, attempt: int | None = None) -> Kept | None:
+        """Without `attempt` the latest one."""
+        async with self._database.reading() as connection:
+            wanted = select(calls).where(calls.c.call == call).order_by(calls.c.attempt)
+            found = (await connection.execute(wanted)).all()
+            mine = [row for row in found if attempt in (None, row.attempt)]
+            if not mine:
+                return None
+            parts = {}
+            for table, order in _PARTS:
+                whose = (table.c.call == call, table.c.attempt == mine[-1].attempt)
+                parts[table.name] = (await connection.execute(select(table).where(*whose).order_by(*order))).all()
+            return Kept(mine[-1], [row.attempt for row in found], parts)
+
+
+_PARTS: Sequence[tuple[Table, Sequence[ColumnElement[Any]]]] = (
+    *(
+        (table, (table.c.at, table.c.event))
+        for table in (call_words, call_turns, call_tools, call_usage, call_recordings, call_events)
+    ),
+    (call_legs, (call_legs.c.began_at, call_legs.c.leg)),
+)
+
+
+def _conditions(sought: Sought) -> list[ColumnElement[bool]]:
+    same = {name: getattr(sought, name) for name in ("direction", "agent", "trunk", "outcome")}
+    found = [calls.c[name] == value for name, value in same.items() if value is not None]
+    if sought.since is not None:
+        found.append(calls.c.started_at >= sought.since)
+    if sought.until is not None:
+        found.append(calls.c.started_at < sought.until)
+    if sought.number is not None:
+        names = {sought.number, *sought.names}
+        found.append(or_(calls.c.caller.in_(names), calls.c.callee.in_(names)))
+    if sought.text is not None:
+        has = func.lower(call_words.c.text).contains(sought.text.lower(), autoescape=True)
+        found.append(
+            exists().where(call_words.c.call == calls.c.call, call_words.c.attempt == calls.c.attempt).where(has)
+        )
+    return found

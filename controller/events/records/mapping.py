@@ -1,0 +1,127 @@
+"""Events become rows: what is kept of a call, in which table. [pure]
+
+Owns redaction, which comes before anything is written, and the mapping. Rows can be put twice without harm: those of
+an event are named by its id, those of a call or a leg by theirs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from controller.config.models.records import Records
+from controller.events import schemas as shapes
+from controller.events.records.redaction import written
+
+_NOT_LISTED = ("call.said", "call.turn", "call.used", "call.recorded")
+"""They have tables of their own, and nothing that would be missed in the list of events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One row. If the one with this `key` is there, `values` replace what it says, and `once` changes nothing."""
+
+    table: str
+    key: Mapping[str, Any]
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    once: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def redacted(event: shapes.AnyEvent, settings: Records) -> shapes.AnyEvent:
+    """As it may be written down."""
+    hidden: dict[str, Any] = {}
+    for name in event.data.personal():
+        if name == "text":
+            hidden |= {} if settings.transcripts else {name: None}
+        elif settings.numbers != "full":
+            value = getattr(event.data, name)
+            hidden[name] = written(value, settings) if value is not None else None
+    if not hidden:
+        return event
+    return event.model_copy(update={"data": event.data.model_copy(update=hidden)})
+
+
+def rows(event: shapes.AnyEvent) -> list[Put]:
+    """In the order in which they are to be put."""
+    listed = [] if event.type in _NOT_LISTED else [_event_row(event)]
+    return [*_rows(event), *listed]
+
+
+def _rows(event: shapes.AnyEvent) -> list[Put]:
+    at, data = event.timestamp, event.data
+    match data:
+        case shapes.Started():
+            return [_call(data, _parties(data), at)]
+        case shapes.Answered():
+            return [_call(data, {"answered_at": at}, at - timedelta(seconds=data.after_s))]
+        case shapes.Ended():
+            return [_call(data, _parties(data) | _end(data, at), at - timedelta(seconds=data.durations.total))]
+        case shapes.Settled():
+            return [_settled(data, at)]
+        case shapes.Said(text=None):
+            return []
+        case shapes.Said():
+            return [
+                _of(event, "call_words", "who", "text", "interrupted", "heard_ms", "consultation", at=data.spoken_at)
+            ]
+        case shapes.Turn():
+            return [_of(event, "call_turns", "turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms")]
+        case shapes.Tool(state="answered"):
+            return [_of(event, "call_tools", "tool", "seconds", "ok", at=at - timedelta(seconds=data.seconds or 0))]
+        case shapes.Used():
+            return [_of(event, "call_usage", "provider", "model", "kind", "tokens", "seconds", "cost")]
+        case shapes.Recorded():
+            return [_of(event, "call_recordings", "path", "seconds")]
+        case shapes.Transfer():
+            return [_leg(data, f"transfer-{data.transfer}", "transfer", at)]
+        case shapes.Participant():
+            return [_leg(data, data.leg, "participant", at)]
+    return []
+
+
+def _parties(data: shapes.Started | shapes.Ended) -> dict[str, Any]:
+    return {name: getattr(data, name) for name in ("direction", "agent", "trunk", "caller", "callee")}
+
+
+def _end(data: shapes.Ended, at: datetime) -> dict[str, Any]:
+    took, spread = data.durations, data.first_frame
+    same = {
+        name: getattr(data, name) for name in ("outcome", "ended_by", "cause", "sip_status", "detail", "turns", "cost")
+    }
+    return same | {
+        "ended_at": at,
+        "total_s": took.total,
+        "until_answer_s": took.until_answer,
+        "talked_s": took.talked,
+        "first_frame_p50_ms": spread and spread.p50,
+        "first_frame_max_ms": spread and spread.max,
+    }
+
+
+def _call(data: shapes.Data, values: Mapping[str, Any], started_at: datetime) -> Put:
+    return Put("calls", {"call": data.call, "attempt": data.attempt}, values, {"started_at": started_at})
+
+
+def _settled(data: shapes.Settled, at: datetime) -> Put:
+    """Of a call that was dialled this only repeats how the last attempt ended, unless nobody was there to see it."""
+    same = {name: getattr(data, name) for name in ("agent", "trunk", "caller", "callee")}
+    once = same | {"direction": "outbound", "started_at": at, "ended_at": at}
+    values = {"outcome": data.outcome, "detail": data.detail}
+    return Put("calls", {"call": data.call, "attempt": data.attempt}, values, once)
+
+
+def _of(event: shapes.AnyEvent, table: str, *names: str, at: datetime | None = None) -> Put:
+    whose = {"call": event.data.call, "attempt": event.data.attempt, "at": at or event.timestamp}
+    return Put(table, {"event": event.id}, once=whose | {name: getattr(event.data, name) for name in names})
+
+
+def _leg(data: shapes.Transfer | shapes.Participant, leg: str, kind: str, at: datetime) -> Put:
+    key = {"call": data.call, "attempt": data.attempt, "leg": leg}
+    values = {"kind": kind, "party": data.to, "by": data.by, "state": data.state, "outcome": data.outcome, "at": at}
+    return Put("call_legs", key, values, {"began_at": at})
+
+
+def _event_row(event: shapes.AnyEvent) -> Put:
+    data = event.data.bare().model_dump(mode="json", exclude={"call", "attempt", "number"}, exclude_none=True)
+    whose = {"call": event.data.call, "attempt": event.data.attempt, "at": event.timestamp}
+    return Put("call_events", {"event": event.id}, once=whose | {"type": event.type, "data": data})

@@ -1,0 +1,145 @@
+"""Records in the store: put there, and taken away. Each method is one transaction, or a few short ones.
+
+Owns the SQL that writes. Raises StoreError.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, and_, delete, func, or_, select, tuple_, union, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from controller.config.models.records import Records as Settings
+from controller.events import schemas as shapes
+from controller.events.records.mapping import rows
+from controller.store.database import Database
+from controller.store.tables.api import idempotency
+from controller.store.tables.base import metadata
+from controller.store.tables.events import webhook_outbox
+from controller.store.tables.outbound import outbound_calls
+from controller.store.tables.records import PARTS, call_legs, call_recordings, call_words, calls
+
+AT_ONCE = 500
+INTERRUPTED = "interrupted"
+
+
+class Shelf:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, events: Iterable[shapes.AnyEvent]) -> None:
+        """All or nothing, in order."""
+        puts = [put for event in events for put in rows(event)]
+        if not puts:
+            return
+        async with self._database.writing() as connection:
+            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            for put in puts:
+                table = metadata.tables[put.table]
+                values = _fitting(table, put.values)
+                made = insert(table).values(_fitting(table, {**put.once, **put.key}) | values)
+                if values:
+                    await connection.execute(made.on_conflict_do_update(index_elements=list(put.key), set_=values))
+                else:
+                    await connection.execute(made.on_conflict_do_nothing(index_elements=list(put.key)))
+
+    async def end_abandoned(self, before: datetime, live: Collection[str], now: datetime) -> int:
+        """Calls that began before and have no end, and are not `live`: nobody saw it. How many."""
+        open_ = and_(calls.c.ended_at.is_(None), calls.c.started_at < before)
+        async with self._database.writing() as connection:
+            found = (await connection.execute(select(calls.c.number, calls.c.call).where(open_))).all()
+            gone = [row.number for row in found if row.call not in live]
+            ended = {"outcome": INTERRUPTED, "ended_at": now}
+            for some in _chunks(gone):
+                await connection.execute(update(calls).where(calls.c.number.in_(some)).values(ended))
+        return len(gone)
+
+    async def forget_old(self, settings: Settings, now: datetime) -> int:
+        """What is older than it may be; how many calls that were."""
+        if settings.transcript_days is not None:
+            before = now - timedelta(days=settings.transcript_days)
+            async with self._database.writing() as connection:
+                await connection.execute(delete(call_words).where(call_words.c.at < before))
+        forgotten = 0
+        while settings.keep_days is not None:
+            old = and_(calls.c.started_at < now - timedelta(days=settings.keep_days), calls.c.ended_at.is_not(None))
+            found = await self._forget(select(calls.c.call, calls.c.attempt).where(old).limit(AT_ONCE))
+            forgotten += len(found)
+            if len(found) < AT_ONCE:
+                break
+        return forgotten
+
+    async def forget_number(self, number: str, names: Collection[str] = ()) -> tuple[int, list[str]]:
+        """All that is kept of calls from and to this number, also what waits for webhooks and what the queue has
+        done, and the number itself where calls of others were connected to it, where the records hid it and a webhook
+        is told it, and in answers that are kept for who asks twice. `names`: under which it was written
+        down besides. How many calls, and the paths of their recordings, which are not deleted here."""
+        paths: list[str] = []
+        forgotten = 0
+        all_names = {number, *names}
+        whose = and_(or_(calls.c.caller.in_(all_names), calls.c.callee.in_(all_names)), calls.c.ended_at.is_not(None))
+        while True:
+            found = await self._forget(select(calls.c.call, calls.c.attempt).where(whose).limit(AT_ONCE), paths)
+            forgotten += len(found)
+            if len(found) < AT_ONCE:
+                break
+        done = and_(outbound_calls.c.callee == number, outbound_calls.c.status == "ended")
+        async with self._database.writing() as connection:
+            await connection.execute(delete(outbound_calls).where(done))
+            await connection.execute(update(call_legs).where(call_legs.c.party.in_(all_names)).values(party=None))
+            await _blot_out(connection, number)
+        await self._database.wipe()
+        return forgotten, paths
+
+    async def _forget(self, wanted: Any, paths: list[str] | None = None) -> Sequence[Any]:
+        async with self._database.writing() as connection:
+            found = (await connection.execute(wanted)).all()
+            keys = [(row.call, row.attempt) for row in found]
+            if keys:
+                await _delete(connection, keys, paths)
+        return found
+
+
+async def _delete(connection: AsyncConnection, keys: list[tuple[str, int]], paths: list[str] | None) -> None:
+    if paths is not None:
+        sounds = select(call_recordings.c.path).where(_among(call_recordings, keys))
+        paths += (await connection.execute(sounds)).scalars().all()
+        waiting = webhook_outbox.c.call.in_([call for call, _ in keys])
+        await connection.execute(delete(webhook_outbox).where(waiting))
+    for table in (*PARTS, calls):
+        await connection.execute(delete(table).where(_among(table, keys)))
+
+
+async def _blot_out(connection: AsyncConnection, number: str) -> None:
+    """From texts in JSON, unless they are of calls that are not over."""
+    quoted = json.dumps(number, ensure_ascii=False)
+    open_ = union(
+        select(calls.c.call).where(calls.c.ended_at.is_(None)),
+        select(outbound_calls.c.id).where(outbound_calls.c.status != "ended"),
+    )
+    for table, others in ((webhook_outbox, webhook_outbox.c.call.not_in(open_)), (idempotency, None)):
+        has = table.c.body.contains(quoted, autoescape=True)
+        which = has if others is None else and_(has, others)
+        await connection.execute(update(table).where(which).values(body=func.replace(table.c.body, quoted, "null")))
+
+
+def _among(table: Table, keys: list[tuple[str, int]]) -> Any:
+    return tuple_(table.c.call, table.c.attempt).in_(keys)
+
+
+def _chunks(numbers: list[int]) -> Iterable[list[int]]:
+    return (numbers[at : at + AT_ONCE] for at in range(0, len(numbers), AT_ONCE))
+
+
+def _fitting(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """No text is longer than its column, and none has a NUL, which PostgreSQL does not take, or half of a surrogate
+    pair: what a carrier or a model sends must not hold up what comes after it."""
+    return {name: _fit(table, name, value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def _fit(table: Table, name: str, text: str) -> str:
+    length: int | None = getattr(table.c[name].type, "length", None)
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()[:length]

@@ -1,0 +1,19 @@
+"""What was written down of a call, for a controller that goes on with it. [pure]"""
+
+from bridge.contract import Said
+from controller.calls.reporting.call_log import Record, Turn, Utterance
+from controller.calls.reporting.conversation_memory import Recollection
+from controller.events.records.history import Kept
+
+
+def recall(kept: Kept, record: Record, recollection: Recollection) -> None:
+    """Into both, as if this controller had been there. Of tools only their cost is known."""
+    for row in kept.parts["call_words"]:
+        record.insert(Utterance(row.at, row.who, row.text, row.interrupted, row.heard_ms, row.consultation))
+        if row.who in ("caller", "agent"):
+            said = Said(call=row.call, who=row.who, text=row.text, item="", consultation=row.consultation)
+            recollection.said(said, row.at)
+    for row in kept.parts["call_turns"]:
+        record.turns.append(Turn(row.at, row.turn, row.stopped_to_told_ms, row.first_delta_ms, row.first_frame_ms))
+    record.turn_count = len(kept.parts["call_turns"])
+    record.cost = sum(row.cost for row in kept.parts["call_usage"])

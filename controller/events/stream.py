@@ -1,0 +1,120 @@
+"""Who listens to events as they happen, and what they have not read yet.
+
+Owns the readers and the ring of what they may come back for. `publish` never waits: a reader that falls behind by
+`READER_QUEUE` events is told so once it reads again, and is sent nothing more.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from controller.config.models.event_filters import Wanted
+from controller.events.factory import Notice
+from controller.events.replay_buffer import Ring
+
+READER_QUEUE = 1000
+MOST_READERS = 200
+
+
+class TooManyReaders(Exception):
+    """As many as there may be are listening already."""
+
+
+class Reader:
+    """One who listens. What it came back for is `missed`; what happens from now on comes by `read`."""
+
+    def __init__(self, wanted: Wanted, missed: tuple[Notice, ...], gap: bool) -> None:
+        self._wanted = wanted
+        self._waiting: deque[Notice] = deque()
+        self._news = asyncio.Event()
+        self.missed = missed
+        self.gap = gap
+        """The place it asked for is not kept."""
+        self.overflowed = False
+        self.closed = False
+        """Nothing more comes: because it fell behind (`overflowed`), or because the process stops."""
+
+    def offer(self, notice: Notice) -> None:
+        if self.closed or notice not in self._wanted:
+            return
+        if len(self._waiting) >= READER_QUEUE:
+            self._waiting.clear()
+            self.overflowed = True
+            self.close()
+            return
+        self._waiting.append(notice)
+        self._news.set()
+
+    def close(self) -> None:
+        self.closed = True
+        self._news.set()
+
+    async def read(self, seconds: float) -> list[Notice]:
+        """What has happened since the last time; empty after `seconds` of nothing, and when it is `closed`."""
+        if not self._waiting and not self.closed:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+        news = list(self._waiting)
+        self._waiting.clear()
+        self._news.clear()
+        return news
+
+
+class Hub:
+    def __init__(self, epoch: str) -> None:
+        self._ring = Ring(epoch)
+        self._readers: set[Reader] = set()
+        self._closed = False
+        self.overflows = 0
+        """Readers that fell behind."""
+        self.turn = asyncio.Lock()
+        """Of those who read on from an old place: so that a piece for one of them is all that is made at once."""
+
+    @property
+    def readers(self) -> int:
+        return len(self._readers)
+
+    def publish(self, notice: Notice) -> None:
+        self._ring.add(notice)
+        for reader in self._readers:
+            was = reader.overflowed
+            reader.offer(notice)
+            self.overflows += reader.overflowed and not was
+
+    @contextmanager
+    def reader(self, wanted: Wanted, last_id: str | None) -> Iterator[Reader]:
+        """`last_id`: of the last event that it has read. Without one, all that is kept of the one call that it wants,
+        or, of all calls, what happens from now on. What it has missed is of any type. Raises TooManyReaders."""
+        if len(self._readers) >= MOST_READERS:
+            raise TooManyReaders
+        gap = False
+        kept = self._ring.of_call(wanted.call) if wanted.call is not None else ()
+        if last_id is not None:
+            found = self._ring.after(last_id, wanted.call)
+            gap, kept = found.gap, found.notices
+        reader = Reader(wanted, tuple(kept), gap)
+        if self._closed:
+            reader.close()
+        self._readers.add(reader)
+        try:
+            yield reader
+        finally:
+            self._readers.discard(reader)
+
+    def knows(self, call: str) -> bool:
+        """Something is kept of this call."""
+        return self._ring.knows(call)
+
+    def over(self, call: str) -> bool:
+        """The end of this call is kept: nothing more comes of it."""
+        return self._ring.over(call)
+
+    def close(self) -> None:
+        """Readers get what waits for them, and then nothing more."""
+        self._closed = True
+        for reader in self._readers:
+            reader.close()

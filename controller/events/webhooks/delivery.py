@@ -1,0 +1,151 @@
+"""Carries events from the outbox to their receivers: each lane in order, receivers beside each other.
+
+Owns what is under way: at most `PER_RECEIVER` requests at once for a receiver of the config, and `OF_CALLS` for all the
+receivers that calls brought along, `PER_HOST` for each of their hosts. A receiver that is slow or dead holds up itself
+alone. An entry stays under way until what became of it is written.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from controller.events.metrics import Counts
+from controller.events.webhooks.http_sender import Post
+from controller.events.webhooks.outbox import Entry, Lane, Outbox, Settled
+from controller.events.webhooks.outbox_writer import Ledger
+from controller.events.webhooks.receivers import OF_CALL, Receivers
+from controller.events.webhooks.retry_policy import Again, Attempt, Done, GiveUp, verdict
+from controller.store.database import StoreError
+
+log = structlog.get_logger()
+
+PER_RECEIVER = 8
+OF_CALLS = 16
+PER_HOST = 4
+LOOK_SECONDS = 30.0
+"""The outbox is looked at so often even if nothing was told of."""
+AWAY_SECONDS = 2.0
+FAULT_SECONDS = 60.0
+
+NO_RECEIVER = "is no longer in the config"
+DAMAGED = "its row in the store is damaged"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Courier:
+    def __init__(self, outbox: Outbox, receivers: Receivers, post: Post, counts: Counts) -> None:
+        self._outbox = outbox
+        self._receivers = receivers
+        self._post = post
+        self._counts = counts
+        self._under_way: dict[Lane, Entry] = {}
+        self._at_once: Counter[str] = Counter()
+        self._news = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """Nothing more is begun."""
+        self._stopping = True
+
+    async def run(self, ledger: Ledger) -> None:
+        """Until cancelled; what is under way then is sent again after the next start."""
+        async with asyncio.TaskGroup() as posts:
+            while True:
+                self._news.clear()
+                try:
+                    pause = await self._begin(posts, ledger)
+                except StoreError as error:
+                    log.warning("the outbox can't be read; webhooks wait", reason=str(error))
+                    pause = AWAY_SECONDS
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+
+    async def idle(self, seconds: float) -> None:
+        """Waits until nothing is under way, or so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._under_way:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            log.warning("webhooks still under way are sent again after the next start", requests=len(self._under_way))
+
+    async def _begin(self, posts: asyncio.TaskGroup, ledger: Ledger) -> float:
+        """Starts what is due and fits; returns seconds until there may be more."""
+        if self._stopping:
+            return LOOK_SECONDS
+        now = _now()
+        busy = [entry.number for entry in self._under_way.values()]
+        found = await self._outbox.due(now, busy, PER_RECEIVER, 10 * OF_CALLS)
+        for entry in sorted(found.entries, key=lambda each: each.number):
+            if not self._stopping and entry.lane not in self._under_way and self._fits(entry.receiver):
+                self._under_way[entry.lane] = entry
+                self._at_once.update(_pools(entry.receiver))
+                posts.create_task(self._carry(entry, ledger), name=f"webhook {entry.event} to {entry.receiver}")
+        return (
+            LOOK_SECONDS if found.later is None else min(LOOK_SECONDS, max(0.0, (found.later - _now()).total_seconds()))
+        )
+
+    def _fits(self, receiver: str) -> bool:
+        if receiver.startswith(OF_CALL):
+            return self._at_once[OF_CALL] < OF_CALLS and self._at_once[receiver] < PER_HOST
+        return self._at_once[receiver] < PER_RECEIVER
+
+    async def _carry(self, entry: Entry, ledger: Ledger) -> None:
+        try:
+            settled = await self._attempt(entry)
+        except Exception:  # the top of this task: it is tried again, other events go on
+            log.exception("webhook not sent: a fault of ours", call=entry.call, receiver=entry.receiver)
+            settled = Settled(entry, Again(FAULT_SECONDS), _now(), "a fault of ours")
+        try:
+            self._counts.attempt(entry.receiver, settled.verdict)
+            await ledger.settle(settled)
+        finally:
+            del self._under_way[entry.lane]
+            self._at_once.subtract(_pools(entry.receiver))
+            self.wake()
+
+    async def _attempt(self, entry: Entry) -> Settled:
+        if entry.damaged:
+            log.error("webhook given up: its row in the store is damaged", number=entry.number)
+            return Settled(entry, GiveUp(DAMAGED), _now())
+        receiver = self._receivers.named(entry.receiver, entry.url)
+        if receiver is None:
+            return Settled(entry, GiveUp(NO_RECEIVER), _now())
+        attempt = await self._post.send(receiver, entry.event, entry.body)
+        now = _now()
+        age = (now - entry.since).total_seconds()
+        what = verdict(attempt, entry.attempts + 1, age, receiver.give_up_after_s, random.random())
+        if attempt.failed is not None:
+            self._counts.failure(entry.receiver, attempt.failed)
+        _tell(entry, receiver.host, attempt, what)
+        return Settled(entry, what, now, attempt.reason)
+
+
+def _pools(receiver: str) -> tuple[str, ...]:
+    return (receiver, OF_CALL) if receiver.startswith(OF_CALL) else (receiver,)
+
+
+def _tell(entry: Entry, host: str, attempt: Attempt, what: Done | Again | GiveUp) -> None:
+    """The first failure and the last: what lies between is counted."""
+    told: dict[str, Any] = {"call": entry.call, "receiver": entry.receiver, "event_id": entry.event, "host": host}
+    told |= {"status": attempt.status, "reason": attempt.failed, "detail": attempt.reason}
+    match what:
+        case Again(seconds) if entry.attempts == 0:
+            log.info("webhook not delivered, tried again", again_in_s=round(seconds, 1), **told)
+        case GiveUp():
+            log.warning("webhook given up, kept as a dead letter", attempts=entry.attempts + 1, **told)

@@ -1,0 +1,64 @@
+"""One attempt to deliver one event to one receiver, bounded in time and reach (`http_exchange`).
+
+Owns the signature and what an answer means. Reads nothing of an answer but its status and Retry-After, and never logs a
+URL.
+"""
+
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import httpx
+
+from bridge.common.http_exchange import HttpExchange, Request
+from bridge.common.request_failure import RequestFailed, of_status
+from controller.events.webhooks import signing
+from controller.events.webhooks.receivers import Receiver
+from controller.events.webhooks.retry_policy import Attempt
+
+_LIMITS = httpx.Limits(max_keepalive_connections=0)  # kept by address, so another host's event could get on this one's
+
+
+class Post:
+    """`send` may be called any number of times at once; `close` when nothing is being sent any more."""
+
+    def __init__(self, *, encrypted: bool = True) -> None:
+        self._exchange = HttpExchange(encrypted=encrypted, limits=_LIMITS)
+
+    async def close(self) -> None:
+        await self._exchange.close()
+
+    async def send(self, receiver: Receiver, event_id: str, body: bytes) -> Attempt:
+        """Within the receiver's timeout. Whatever goes wrong is told by the attempt."""
+        parts = urlsplit(receiver.url)
+        headers = {
+            "Content-Type": "application/json",
+            **signing.headers(receiver.keys, event_id, body, time.time()),
+        }
+        request = Request(
+            *("POST", receiver.url, receiver.host, parts.port or (443 if parts.scheme == "https" else 80)),
+            headers=headers,
+            body=body,
+            listed=receiver.host in receiver.allowed_hosts,
+            timeout_s=receiver.timeout_s,
+        )
+        try:
+            async with self._exchange.send(request) as response:
+                status, again = response.status_code, _retry_after(response.headers)
+        except RequestFailed as error:
+            return Attempt(None, str(error), failed=error.failure.reason)
+        failure = of_status(status)
+        return Attempt(status, f"answered {status}", again, failure.reason if failure else None)
+
+
+def _retry_after(headers: httpx.Headers) -> float | None:
+    """Seconds. RFC 9110 §10.2.3: a number of them, or a date."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)
+    try:
+        when = parsedate_to_datetime(text)
+        return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError, IndexError):  # digits without end, and what else a parser stumbles over
+        return None

@@ -1,0 +1,261 @@
+"""Events on their way to webhooks, in the store: accepted, due, delivered, dead, replayed.
+
+Owns the order within a lane (one receiver, one call): only the first entry of a lane is ever due, and the next one
+becomes due in the same transaction that delivers it or gives it up. So order and at-least-once hold over any crash.
+Each method is one short transaction, and raises StoreError. What is delivered is deleted.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from controller.events.webhooks.receivers import OF_CALL
+from controller.events.webhooks.retry_policy import Again, Done, GiveUp
+from controller.store.cells import moment_in, text_in, text_or_none_in, whole_in
+from controller.store.database import Database
+from controller.store.tables.events import webhook_outbox as table
+from controller.store.tables.outbound import outbound_calls
+
+Lane = tuple[str, str]
+"""Receiver and call."""
+
+LONGEST_REASON = 200
+EPOCH = datetime.fromtimestamp(0, UTC)
+"""In place of a moment that can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event for one receiver that is not in the store yet."""
+
+    event: str
+    type: str
+    call: str
+    receiver: str
+    url: str | None = field(repr=False)
+    body: bytes = field(repr=False)
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    number: int
+    event: str
+    call: str
+    receiver: str
+    url: str | None = field(repr=False)
+    body: bytes = field(repr=False)
+    since: datetime
+    attempts: int
+    damaged: bool = False
+    """Its row can't be read as it was written."""
+
+    @property
+    def lane(self) -> Lane:
+        return self.receiver, self.call
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an entry by one more attempt."""
+
+    entry: Entry
+    verdict: Done | Again | GiveUp
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A change of the queue whose events stand before this: the queue need not remember that it has to be told."""
+
+    call: str
+    due_at: datetime | None
+    """For which the call waits; None: the queue is done with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """`later`: when the next one will be due, of those that are not yet."""
+
+    entries: list[Entry]
+    later: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    number: int
+    event: str
+    type: str
+    call: str
+    receiver: str
+    accepted_at: datetime
+    dead_at: datetime
+    attempts: int
+    reason: str
+
+
+class Outbox:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def write(self, ops: Sequence[Draft | Settled | Told], now: datetime) -> None:
+        """All of it or nothing, in order."""
+        drafts = [each for each in ops if isinstance(each, Draft)]
+        settled = [each for each in ops if isinstance(each, Settled)]
+        done = [each.entry.number for each in settled if isinstance(each.verdict, Done)]
+        free = {(each.receiver, each.call) for each in drafts}
+        free |= {each.entry.lane for each in settled if not isinstance(each.verdict, Again)}
+        async with self._database.writing() as connection:
+            if drafts:
+                await connection.execute(insert(table), [_row(each) for each in drafts])
+            if done:
+                await connection.execute(delete(table).where(table.c.number.in_(done)))
+            for each in settled:
+                await _settle(connection, each)
+            if any(each.entry.damaged for each in settled):
+                await _promote(connection, None, now)  # nobody knows what waits behind it
+            elif free:
+                await _promote(connection, free, now)
+            for told in (each for each in ops if isinstance(each, Told)):
+                await _unmark(connection, told)
+
+    async def due(self, now: datetime, busy: Collection[int], most: int, most_of_calls: int) -> Due:
+        """What is to be sent now, without the numbers in `busy`: up to `most` for each receiver of the config, and
+        `most_of_calls` for all those of calls together, so that none of them hides another."""
+        own = table.c.receiver.startswith(OF_CALL, autoescape=True)
+        order = (table.c.due_at, table.c.number)
+        pool = case((own, OF_CALL), else_=table.c.receiver)
+        place = func.row_number().over(partition_by=pool, order_by=order).label("place")
+        ready = and_(table.c.due_at <= now, table.c.number.not_in(list(busy)))
+        ranked = select(table.c.number, place).where(ready).subquery()
+        fits = ranked.c.place <= case((own, most_of_calls), else_=most)
+        chosen = select(table).join(ranked, table.c.number == ranked.c.number).where(fits).order_by(*order)
+        async with self._database.reading() as connection:
+            entries = [_entry(row) for row in await connection.execute(chosen)]
+            later = await connection.scalar(select(func.min(table.c.due_at)).where(table.c.due_at > now))
+        return Due(entries, later)
+
+    async def sizes(self) -> tuple[int, int]:
+        """How many are pending, and how many dead."""
+        counted = select(func.count(), func.count(table.c.dead_at)).select_from(table)
+        async with self._database.reading() as connection:
+            everything, dead = (await connection.execute(counted)).one()
+            return everything - dead, dead
+
+    # ------------------------------------------------------------ dead letters
+
+    async def dead_letters(self, *, receiver: str | None, call: str | None, after: int, most: int) -> list[DeadLetter]:
+        """By number, from the first one greater than `after`."""
+        wanted = select(table).where(_dead(receiver, call), table.c.number > after).order_by(table.c.number).limit(most)
+        async with self._database.reading() as connection:
+            return [_letter(row) for row in await connection.execute(wanted)]
+
+    async def replay(
+        self, now: datetime, *, receiver: str | None = None, call: str | None = None, number: int | None = None
+    ) -> int:
+        """Sends dead letters again, in order within each lane; how many."""
+        wanted = _dead(receiver, call, number)
+        async with self._database.writing() as connection:
+            found = await connection.execute(select(table.c.receiver, table.c.call).where(wanted).distinct())
+            lanes = {(row.receiver, row.call) for row in found}
+            fresh = {"dead_at": None, "attempts": 0, "since": now, "due_at": None}
+            done = await connection.execute(update(table).where(wanted).values(**fresh))
+            if lanes:
+                await _promote(connection, lanes, now)
+            return done.rowcount
+
+    async def discard(self, *, number: int) -> int:
+        async with self._database.writing() as connection:
+            return (await connection.execute(delete(table).where(_dead(None, None, number)))).rowcount
+
+    async def purge(self, before: datetime) -> int:
+        """Deletes those that have been dead since then; how many."""
+        async with self._database.writing() as connection:
+            return (await connection.execute(delete(table).where(table.c.dead_at < before))).rowcount
+
+
+async def _settle(connection: AsyncConnection, settled: Settled) -> None:
+    """One that was not delivered."""
+    mine = table.c.number == settled.entry.number
+    tried: dict[str, Any] = {"attempts": settled.entry.attempts + 1, "reason": settled.reason[:LONGEST_REASON]}
+    match settled.verdict:
+        case Again(seconds):
+            due = settled.at + timedelta(seconds=seconds)
+            await connection.execute(update(table).where(mine).values(due_at=due, **tried))
+        case GiveUp(reason):
+            tried["reason"] = reason[:LONGEST_REASON]
+            await connection.execute(update(table).where(mine).values(due_at=None, dead_at=settled.at, **tried))
+
+
+async def _unmark(connection: AsyncConnection, told: Told) -> None:
+    """Unless there is a newer change, which is told by itself."""
+    over = outbound_calls.c.status == "ended"
+    same = over if told.due_at is None else and_(~over, outbound_calls.c.due_at == told.due_at)
+    await connection.execute(update(outbound_calls).where(outbound_calls.c.id == told.call, same).values(untold=False))
+
+
+async def _promote(connection: AsyncConnection, lanes: Collection[Lane] | None, now: datetime) -> None:
+    """The first living entry of each lane becomes due, if it was behind another one. `lanes` None: of all."""
+    alive = select(func.min(table.c.number)).where(table.c.dead_at.is_(None))
+    if lanes is not None:
+        alive = alive.where(tuple_(table.c.receiver, table.c.call).in_(list(lanes)))
+    first = table.c.number.in_(alive.group_by(table.c.receiver, table.c.call))
+    await connection.execute(update(table).where(first, table.c.due_at.is_(None)).values(due_at=now))
+
+
+def _dead(receiver: str | None, call: str | None, number: int | None = None) -> ColumnElement[bool]:
+    asked = {"receiver": receiver, "call": call, "number": number}
+    same: Iterable[ColumnElement[bool]] = (table.c[name] == value for name, value in asked.items() if value is not None)
+    return and_(table.c.dead_at.is_not(None), *same)
+
+
+def _row(draft: Draft) -> dict[str, Any]:
+    return {
+        "event": draft.event,
+        "type": draft.type,
+        "call": draft.call,
+        "receiver": draft.receiver,
+        "url": draft.url,
+        "body": draft.body.decode(),
+        "accepted_at": draft.at,
+        "since": draft.at,
+        "attempts": 0,
+    }
+
+
+def _entry(row: Row[Any]) -> Entry:
+    """One that is damaged is given up, and what waits behind it goes on."""
+    body, attempts, since = text_in(row.body).encode(errors="replace"), whole_in(row.attempts), moment_in(row.since)
+    names = text_in(row.event), text_in(row.call), text_in(row.receiver), text_or_none_in(row.url)
+    as_written = since is not None and attempts == row.attempts and body.startswith(b"{") and _is_json(body)
+    sound = as_written and names == (row.event, row.call, row.receiver, row.url) and names[0].isprintable()
+    return Entry(row.number, *names, body, since or EPOCH, attempts, damaged=not sound)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _letter(row: Row[Any]) -> DeadLetter:
+    """A damaged one, too, as far as it can be read: who looks can discard it."""
+    return DeadLetter(
+        row.number,
+        text_in(row.event),
+        text_in(row.type),
+        text_in(row.call),
+        text_in(row.receiver),
+        moment_in(row.accepted_at, row.since, row.dead_at) or EPOCH,
+        moment_in(row.dead_at, row.since, row.accepted_at) or EPOCH,
+        whole_in(row.attempts),
+        text_in(row.reason),
+    )

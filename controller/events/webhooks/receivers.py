@@ -1,0 +1,100 @@
+"""Who is told by webhook: the config's receivers, and the URL that a call was placed with. [pure]
+
+Owns the choice: which event goes to whom, with or without what is personal, and whether a URL may be a call's own.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from controller.calls.reporting.view import WrongWebhook
+from controller.config.models.event_filters import types_of
+from controller.config.models.webhooks import CallWebhooks, Webhook, WebhookUrl
+from controller.events.factory import Notice
+from controller.events.webhooks import signing
+
+OF_CALL = "call:"
+"""Begins the name of a receiver that a call was placed with: `call:<host>`. A name in the config has no colon."""
+
+_url: TypeAdapter[str] = TypeAdapter(WebhookUrl)
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Where one event is to be sent, and how. The URL may hold a secret, so it is never shown."""
+
+    name: str
+    url: str = field(repr=False)
+    keys: tuple[bytes, ...] = field(repr=False)
+    types: frozenset[str] = field(repr=False)
+    personal: bool
+    allowed_hosts: frozenset[str]
+    timeout_s: float
+    give_up_after_s: float
+
+    @property
+    def host(self) -> str:
+        """In small letters."""
+        return urlsplit(self.url).hostname or ""
+
+    def body(self, notice: Notice) -> bytes:
+        return notice.full if self.personal else notice.bare
+
+
+class Receivers:
+    def __init__(self, configured: Mapping[str, Webhook], of_calls: CallWebhooks | None) -> None:
+        self._configured = {name: _receiver(name, each.url, each) for name, each in configured.items()}
+        self._of_calls = of_calls
+
+    def of(self, notice: Notice) -> list[Receiver]:
+        """Who wants this event."""
+        found = [each for each in self._configured.values() if notice.type in each.types]
+        own = self.named("", notice.webhook) if notice.webhook else None
+        return [*found, own] if own is not None and notice.type in own.types else found
+
+    def named(self, name: str, url: str | None) -> Receiver | None:
+        """As it is configured today; `url`: the call's own. None: it may have nothing sent to it any more."""
+        if url is None:
+            return self._configured.get(name)
+        if self._of_calls is None:
+            return None
+        return _receiver(OF_CALL + (urlsplit(url).hostname or ""), url, self._of_calls)
+
+    def check(self, url: str) -> None:
+        """Whether a call may be placed with this `webhook`. Raises WrongWebhook, without repeating the URL."""
+        if self._of_calls is None:
+            raise WrongWebhook("Calls may have no webhook of their own: the config has no `call_webhooks`.")
+        try:
+            _url.validate_python(url, strict=True)
+        except ValidationError:
+            raise WrongWebhook("A webhook is a plain http:// or https:// URL without user name and password.") from None
+        hosts, host = self._of_calls.allowed_hosts, urlsplit(url).hostname or ""
+        if hosts and host not in hosts:
+            raise WrongWebhook("This host is not in `call_webhooks.allowed_hosts`.")
+        if not hosts and _is_private(host):
+            raise WrongWebhook("A webhook at a private address needs its host in `call_webhooks.allowed_hosts`.")
+
+
+def _receiver(name: str, url: str, how: CallWebhooks) -> Receiver:
+    secrets = [how.secret, *([how.previous_secret] if how.previous_secret else [])]
+    return Receiver(
+        name=name,
+        url=url,
+        keys=tuple(signing.key_of(each.get_secret_value()) for each in secrets),
+        types=types_of(how.events),
+        personal=how.personal,
+        allowed_hosts=frozenset(how.allowed_hosts),
+        timeout_s=how.timeout_s,
+        give_up_after_s=how.give_up_after_s,
+    )
+
+
+def _is_private(host: str) -> bool:
+    """Told early where it is plain to see; what a name stands for is looked at each time before it is sent to."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

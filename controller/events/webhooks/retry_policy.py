@@ -1,0 +1,64 @@
+"""What becomes of a webhook after an attempt: delivered, tried again, or given up. [pure]
+
+Owns the waits between attempts, and when there are no more. Time and chance are arguments.
+"""
+
+from dataclasses import dataclass
+
+from bridge.common.request_failure import Reason
+
+WAITS: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0)
+"""Seconds after each attempt that failed; the last one from then on."""
+JITTER = 0.2
+"""Waits are longer or shorter by so much of themselves: a receiver that comes back is not met by all at once."""
+LONGEST_WAIT = 3600.0
+"""As much as a receiver may ask for by Retry-After."""
+GONE = 410
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one went. `status`: of the answer, None where there was none; `reason` is for the record, and holds nothing
+    that was sent or answered."""
+
+    status: int | None
+    reason: str = ""
+    retry_after: float | None = None
+    failed: Reason | None = None
+    """The kind of it, None if it was delivered."""
+
+    @property
+    def delivered(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    pass
+
+
+def verdict(attempt: Attempt, attempts: int, age: float, give_up_after: float, chance: float) -> Done | Again | GiveUp:
+    """`attempts`: this one included; `age`: seconds since the event was accepted; `chance`: 0 to 1.
+
+    410 says that nobody wants this any more. Everything else may be repaired, a wrong path or a wrong secret too.
+    """
+    if attempt.delivered:
+        return Done()
+    if attempt.status == GONE:
+        return GiveUp(attempt.reason)
+    wait = WAITS[min(attempts, len(WAITS)) - 1] * (1 + JITTER * (2 * chance - 1))
+    if attempt.retry_after is not None:
+        wait = max(wait, min(attempt.retry_after, LONGEST_WAIT))
+    if age + wait > give_up_after:
+        return GiveUp(attempt.reason)
+    return Again(wait)

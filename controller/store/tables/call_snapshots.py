@@ -1,0 +1,16 @@
+"""Calls that are up, for a controller that has to take them over. [pure]
+
+`kept` is `controller/calls/runtime/recovery.py`'s.
+"""
+
+from sqlalchemy import JSON, Column, String, Table
+
+from controller.store.tables.base import Moment, metadata
+
+live_calls = Table(
+    "live_calls",
+    metadata,
+    Column("call", String(64), primary_key=True),
+    Column("written_at", Moment, nullable=False),
+    Column("kept", JSON, nullable=False),
+)

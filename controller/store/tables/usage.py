@@ -1,0 +1,26 @@
+"""What has been dialled and spent, for the caps of an hour and a day. [pure]
+
+What the columns mean is `controller/calls/admission/usage.py`'s.
+"""
+
+from sqlalchemy import Column, Float, Index, String, Table
+
+from controller.store.tables.base import Moment, metadata
+
+dialled_legs = Table(
+    "dialled_legs",
+    metadata,
+    Column("id", String(160), primary_key=True),  # channel and moment; no number
+    Column("trunk", String(64), nullable=False),
+    Column("day", String(10), nullable=False),  # of the owner's clock, ISO 8601
+    Column("dialled_at", Moment, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Index("ix_dialled_legs_dialled_at", "dialled_at"),
+)
+
+spent_days = Table(
+    "spent_days",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("dollars", Float, nullable=False),
+)

@@ -1,0 +1,32 @@
+"""Traces of calls, where the config asks for them: from what happens to the collector.
+
+Owns when the SDK is loaded: only then, since it is an extra.
+"""
+
+import asyncio
+from datetime import datetime
+
+from controller.calls.reporting import lifecycle as milestones
+from controller.config.models.traces import Traces
+from controller.telemetry.spans import Spans
+
+
+class Tracing:
+    """`observe` takes what `milestones` tells; `close` sends what is left."""
+
+    def __init__(self, settings: Traces | None) -> None:
+        self._spans = Spans()
+        self._sender = None
+        if settings is not None:
+            from controller.telemetry.otel import TraceSender
+
+            headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+            self._sender = TraceSender(settings.url, headers, settings.service)
+
+    def observe(self, what: milestones.Milestone, at: datetime) -> None:
+        if self._sender is not None and (done := self._spans.observe(what, at)) is not None:
+            self._sender.send(*done)
+
+    async def close(self) -> None:
+        if self._sender is not None:
+            await asyncio.to_thread(self._sender.close)

@@ -1,0 +1,122 @@
+"""A call of our own, now and then: is the agent heard, all the way from the dialplan to the AI and back?
+
+Owns the canary's Stasis app (`<ours>-canary`), for as long as one of its calls lasts, and the metrics. Asterisk dials a
+Local channel: its far half runs the dialplan like any caller and becomes a call of ours, its near half is the canary,
+with Asterisk's own ear on it (TALK_DETECT). So nothing of what is tried here takes part in trying it: no sound comes
+near this process. Refuses to know the call that it makes; that one ends because its caller hangs up.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from uuid import uuid4
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from bridge.common.tls import towards
+from controller.ari import events
+from controller.ari.errors import AriError
+from controller.ari.link import Link, LinkUp
+from controller.ari.rest import Ari
+from controller.config import Ari as Access
+from controller.config.models.canary import Canary as Settings
+
+log = structlog.get_logger()
+
+CALLER_ID = "voiceai canary <canary>"
+TALKING = "ChannelTalkingStarted"
+RESULTS = ("heard", "silent", "refused", "unreachable")
+"""Heard; answered, and not a sound; ended before that; Asterisk could not be asked."""
+SETTLE_S = 5.0
+"""After the start, and before it is looked again whether calls can be carried."""
+
+
+class Counts:
+    """Of the canary. Only where there is one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.ok = Gauge("voiceai_canary_ok", "1 if the last canary call was answered and heard.", registry=registry)
+        self.ok.set(1)  # nothing is known to be wrong
+        self.seconds = Gauge(
+            "voiceai_canary_seconds", "From dialling until the agent was heard, the last time.", registry=registry
+        )
+        self.at = Gauge("voiceai_canary_timestamp_seconds", "When the last canary call ended.", registry=registry)
+        self.calls = Counter("voiceai_canary_calls", "Canary calls.", ("result",), registry=registry)
+        for result in RESULTS:
+            self.calls.labels(result)
+
+
+class Canary:
+    """`run()` is a task of the controller's. `ready`: could a call be carried at all? Then there is no need to try."""
+
+    def __init__(self, settings: Settings, access: Access, counts: Counts, ready: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._access = access
+        self._counts = counts
+        self._ready = ready
+        self._app = f"{access.app}-canary"
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            ready = self._ready()  # if not, `voiceai_ready` tells
+            if ready:
+                await self.once()
+            await asyncio.sleep(self._settings.every_s if ready else SETTLE_S)
+
+    async def once(self) -> str:
+        """One call. Returns one of `RESULTS`."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.wait_s):
+                result = await self._call()
+        except TimeoutError:
+            result = "silent"
+        except AriError as error:
+            log.warning("the canary could not be sent: Asterisk refuses", reason=str(error))
+            result = "unreachable"
+        took = time.monotonic() - began
+        self._tell(result, took)
+        return result
+
+    def _tell(self, result: str, took: float) -> None:
+        counts = self._counts
+        counts.ok.set(result == "heard")
+        counts.calls.labels(result).inc()
+        counts.at.set(time.time())
+        if result == "heard":
+            counts.seconds.set(took)
+            log.info("canary heard the agent", ms=round(1000 * took))
+        else:
+            log.error("the canary call failed: callers may not hear an agent", result=result, to=self._settings.to)
+
+    async def _call(self) -> str:
+        at = self._access
+        secret = at.password.get_secret_value()
+        channel = f"canary-{uuid4()}"
+        async with (
+            Ari(at.url, at.username, secret, self._app, trust=towards(at.url, at.ca_file)) as ari,
+            aclosing(Link(at.url, at.username, secret, self._app, trust=towards(at.url, at.ca_file)).stream()) as told,
+        ):
+            try:
+                async for event in told:
+                    match event:
+                        case LinkUp():
+                            await self._dial(ari, channel)
+                        case events.StasisStart():
+                            await ari.set_variable(channel, "TALK_DETECT(set)", "")
+                        case events.Other(type=kind) if kind == TALKING:
+                            return "heard"
+                        case events.ChannelDestroyed(channel=gone) if gone.id == channel:
+                            return "refused"
+            finally:
+                with suppress(AriError):
+                    await asyncio.shield(ari.hangup(channel))
+        return "unreachable"
+
+    async def _dial(self, ari: Ari, channel: str) -> None:
+        """/n: otherwise Asterisk would take the two halves out of the way, and the canary with them."""
+        timeout = self._settings.wait_s
+        await ari.originate(f"Local/{self._settings.to}/n", channel_id=channel, caller_id=CALLER_ID, timeout=timeout)

@@ -1,0 +1,218 @@
+"""Why a call went as it did, read off what is kept of it: sentences for people, each with what to do. [pure]
+
+Owns the rules. Quotes nothing that anybody said; texts for people pass `trace.scrubbed`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from controller.calls.reporting.view import CallDetail
+from controller.telemetry.call_trace import Step, scrubbed
+
+SLOW_MS = 1500.0
+LOST_FRAMES = 50
+"""A second of the caller."""
+HEARD_AFTER_S = 10.0
+
+FAR_END = {
+    "busy": "The other side was busy.",
+    "no_answer": "The other side did not answer in time.",
+    "declined": "The other side declined, or the network does not let this call through.",
+    "congestion": "The carrier had no line free (congestion).",
+    "invalid_number": "The carrier does not know the number, or not in this form.",
+    "redirected": "The network named another address to call, which is not done.",
+    "incompatible": "The two sides have no codec, encryption or SIP extension in common.",
+    "trunk_fault": "The trunk does not accept our requests.",
+}
+FAR_END_FIX = {
+    "redirected": "Call the address that the callee has now; the carrier knows it.",
+    "incompatible": "Compare `allow`, `media_encryption` and `timers` of the endpoint with what the carrier asks.",
+    "trunk_fault": "Look at the trunk's credentials and identity, and at its SIP messages (`pjsip set logger on`).",
+}
+AI = {
+    "account": "Key, quota or rights at the provider: `voiceai doctor --live` names it.",
+    "config": "The provider refuses what the config asks for: model, voice or a tool's schema.",
+    "transient": "The provider or the way there failed: its status page, the network; name another in `providers`.",
+}
+
+AI_WARNINGS = {
+    "response_incomplete": (
+        "The provider stopped a reply in the middle",
+        "`max_output_tokens`: raise it. `content_filter`: look at the instructions, and at what was asked.",
+    ),
+    "response_failed": ("The provider could not generate a reply", "Its status page; another one in `providers`."),
+    "rate_limited": (
+        "The provider's rate limit was reached",
+        "Raise the account's limits, or name another provider in `providers`.",
+    ),
+    "transcription_failed": (
+        "What the caller said could not be transcribed",
+        "`transcription` of the agent: its model and language, and whether the key may use that model.",
+    ),
+    "mcp_list_tools_failed": (
+        "The provider could not list the tools of an MCP server",
+        "`mcp` in the config: its url, authorization and allowed_tools; it must be reachable from the internet.",
+    ),
+    "mcp_call_failed": ("A tool of an MCP server failed", "The log of that server."),
+    "session_differs": (
+        "The provider's session was not what the agent asks for",
+        "The agent's settings: does this model, and this server, know them? `voiceai doctor --live` shows them all.",
+    ),
+    "response_silent": ("A reply had neither sound nor a tool", "The agent's instructions; another model."),
+    "audio_without_transcript": (
+        "What the agent said came without its words, which the record lacks",
+        "The provider's status page.",
+    ),
+    "transcript_without_audio": (
+        "Words of the agent came without sound: the caller did not hear them",
+        "The provider's status page.",
+    ),
+    "server_error": ("The provider reported errors", "This call's log names them."),
+    "malformed_event": (
+        "The provider sent events that make no sense",
+        "Is `dialect` the right one for this server? Is something between us and it?",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    told: str
+    fix: str = ""
+
+
+def reasons(detail: CallDetail, steps: Iterable[Step]) -> list[Reason]:
+    """What was not well, the most likely cause first. Empty: nothing was seen."""
+    kept = tuple(steps)
+    return [*_asterisk(detail, kept), *_ai(kept), *_sound(detail, kept), *_pace(detail), *_beside(detail, kept)]
+
+
+def _asterisk(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
+    call = detail.call
+    told_by = [f"SIP {call.sip_status}"] if call.sip_status is not None else []
+    told_by += [f"Q.850 cause {call.cause}"] if call.cause is not None else []
+    cause = f" ({', '.join(told_by)})" if told_by else ""
+    if call.outcome in FAR_END:
+        fix = FAR_END_FIX.get(call.outcome, "Nothing is wrong here, unless it happens to every call.")
+        yield Reason(FAR_END[call.outcome] + cause, fix)
+    elif call.outcome == "failed":
+        told = f": {scrubbed(call.detail)}" if call.detail else ""
+        yield Reason(
+            f"The call failed{cause}{told}.", "The steps that failed are below; `voiceai doctor` looks at the rest."
+        )
+    for step in steps:
+        if "failed" in step.facts and step.facts["failed"] != "NotFound":
+            yield Reason(f"{step.what} failed: {step.facts.get('reason', '')}", _mend(step))
+
+
+def _mend(step: Step) -> str:
+    if step.what == "OpenMedia":
+        return "Asterisk could not reach the worker: `bridge.advertise`, firewall (`voiceai doctor` tries it)."
+    if step.facts["failed"] == "NoWorker":
+        return "No worker was free: raise `bridge.capacity` or `bridge.workers`."
+    if step.facts["failed"] in ("TimedOut", "Unavailable"):
+        return "Asterisk did not answer: look at its log and load."
+    return ""
+
+
+def _ai(steps: tuple[Step, ...]) -> Iterator[Reason]:
+    for step in steps:
+        if step.what == "failed" and step.side == "worker":
+            yield Reason(f"No AI session: {step.facts.get('message', '')}", AI.get(str(step.facts.get("kind")), ""))
+    yield from _ai_warnings(steps)
+    lost = [step for step in steps if step.what == "reconnected" and not step.facts.get("planned")]
+    if lost:
+        longest = max(int(step.facts.get("gap_ms", 0)) for step in lost)
+        yield Reason(
+            f"The line to the AI broke {len(lost)} times, for {longest} ms at the longest.",
+            "Look at the network to the provider, and at its status page.",
+        )
+    if any(step.facts.get("state") == "rehoming" for step in steps):
+        yield Reason("Its worker was lost, and another took over.", "Look at the worker's log: memory, CPU, a kill.")
+
+
+def _ai_warnings(steps: tuple[Step, ...]) -> Iterator[Reason]:
+    """What went wrong at the AI's side while the call went on, by kind."""
+    counted: Counter[str] = Counter()
+    codes: dict[str, set[str]] = {}
+    for step in steps:
+        if step.what == "ai_warning":
+            kind = str(step.facts.get("kind"))
+            counted[kind] += int(step.facts.get("times", 1))
+            codes.setdefault(kind, set()).update(filter(None, [_named(step)]))
+    for kind, times in counted.items():
+        told, fix = AI_WARNINGS.get(kind, (f"The AI's side had a problem ({kind})", "Look at this call's log."))
+        named = f" ({', '.join(sorted(codes[kind]))})" if codes[kind] else ""
+        yield Reason(f"{told}{named}, {times} times.", fix)
+
+
+def _named(step: Step) -> str:
+    """Which of its kind; of differing sessions both values."""
+    detail = str(step.facts.get("detail", ""))
+    if step.facts.get("kind") == "session_differs":
+        return detail if ", in force " in detail else ""  # else a total of what has been named
+    return str(step.facts.get("code", ""))
+
+
+def _sound(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
+    seen = {step.what for step in steps if step.side == "worker"}
+    if any(step.what == "OpenMedia" for step in steps) and seen and "media_connected" not in seen:
+        yield Reason(
+            "The media leg never reached the worker.", "`bridge.advertise`, firewall: `voiceai doctor` tries it."
+        )
+    for step in steps:
+        if step.what == "media_format" and (step.facts.get("rate"), step.facts.get("frame_bytes")) != (24000, 960):
+            told = f"Sound came at {step.facts.get('rate')} Hz, not at 24000: the agent sounds wrong and hears badly."
+            yield Reason(told, "Asterisk must be 22.7 or newer (20.17, 21.12, 23.1).")
+    if rejoined := sum(step.what == "Rejoin" for step in steps):
+        fix = "This build of Asterisk drops RTP whose numbers go back: docs/asterisk.md tells of one that does not."
+        yield Reason(f"Asterisk dropped what the caller sent, {rejoined} times; the leg joined its bridge anew.", fix)
+    counters = detail.counters
+    if counters is None:
+        return
+    if counters.late_frames > LOST_FRAMES:
+        fix = "The network from Asterisk to the worker, or the worker's machine, stalls: see tick lateness."
+        yield Reason(f"{counters.late_frames / 50:.1f} s of the caller came too late and were dropped.", fix)
+    if counters.dropped_frames > LOST_FRAMES:
+        fix = "The network to the provider is too slow or stalls."
+        yield Reason(f"{counters.dropped_frames / 50:.1f} s of the caller did not get through to the AI.", fix)
+    if counters.late_frames_out > LOST_FRAMES:
+        fix = "The worker's machine is overloaded or stood still: see tick lateness."
+        yield Reason(f"{counters.late_frames_out / 50:.1f} s to the caller were never sent.", fix)
+    if counters.dropped_frames_out > LOST_FRAMES:
+        fix = "Asterisk, or the network from the worker to it, stalls."
+        yield Reason(f"{counters.dropped_frames_out / 50:.1f} s to the caller were not taken by Asterisk.", fix)
+    call = detail.call
+    talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
+    heard = any(said.who == "caller" for said in detail.transcript) or call.turns > 0
+    if talked > HEARD_AFTER_S and not heard:
+        fix = "A silent caller, or one-way sound: the NAT settings of the trunk (`voiceai doctor`), the firewall."
+        yield Reason(f"Nothing was understood of the caller in {talked:.0f} s.", fix)
+
+
+def _pace(detail: CallDetail) -> Iterator[Reason]:
+    spread = detail.call.first_frame_ms
+    if spread is not None and spread.p50 > SLOW_MS:
+        fix = "Compare turn_first_delta (the AI) with turn_first_frame (ours); a smaller model answers sooner."
+        yield Reason(f"The caller waited {spread.p50 / 1000:.1f} s for an answer, half of the time.", fix)
+
+
+def _beside(detail: CallDetail, steps: tuple[Step, ...]) -> Iterator[Reason]:
+    failed = [step for step in steps if step.what == "ToolTimed" and step.facts.get("ok") is False]
+    if failed:
+        tools = ", ".join(sorted(set(map(_tool, failed))))
+        fix = "The log's `tool ran` lines of this call have the server's host and what happened."
+        yield Reason(f"{len(failed)} calls of tools failed ({tools}).", fix)
+    moved = detail.call.transfer
+    if moved is not None and moved.state == "failed":
+        why = scrubbed(moved.detail) if moved.detail else moved.outcome or "not told"
+        yield Reason(f"The transfer ({moved.kind}) failed: {why}.", "Check the target, and the trunk's `allow`.")
+    by = detail.call.ended_by or ""
+    if by.startswith("system"):
+        yield Reason(f"It was ended by us ({by}).", "A limit, or a shutdown: see the log at that moment.")
+
+
+def _tool(step: Step) -> str:
+    name, reason = str(step.facts.get("tool")), step.facts.get("reason")
+    return f"{name}: {reason}" if reason else name

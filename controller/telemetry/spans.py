@@ -1,0 +1,106 @@
+"""A call as spans, for tools that show traces: the call, and in it its set-up, turns, tools, transfers, losses. [pure]
+
+Owns what becomes a span, read off `milestones` as they come. Nothing personal is in one: no number, no word, no
+argument. Refuses to send anything (`traces`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bridge import contract
+from controller.calls.reporting import lifecycle as milestones
+
+MOST = 1000
+"""Spans of one call; what comes after them is not told."""
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`ok` None: it neither failed nor is it known to have gone well."""
+
+    name: str
+    begin: datetime
+    end: datetime
+    facts: Mapping[str, Value] = field(default_factory=dict)
+    ok: bool | None = None
+
+
+@dataclass(slots=True)
+class _Call:
+    begin: datetime
+    facts: dict[str, Value]
+    inner: list[Span] = field(default_factory=list)
+    transfers: dict[int, datetime] = field(default_factory=dict)
+
+    def note(self, name: str, begin: datetime, end: datetime, ok: bool | None = None, **facts: Value | None) -> None:
+        if len(self.inner) < MOST:
+            told = {key: value for key, value in facts.items() if value is not None}
+            self.inner.append(Span(name, max(begin, self.begin), end, told, ok))
+
+
+class Spans:
+    """`observe` returns the spans of a call when it is over, the call's own first; else nothing."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, _Call] = {}
+
+    def observe(self, what: milestones.Milestone, at: datetime) -> tuple[str, list[Span]] | None:
+        match what:
+            case milestones.CallBegan(call=view) | milestones.CallAdopted(call=view):
+                facts: dict[str, Value] = {"direction": view.direction, "agent": view.agent, "attempt": what.attempt}
+                facts |= {"trunk": view.trunk} if view.trunk else {}
+                facts |= {"adopted": True} if isinstance(what, milestones.CallAdopted) else {}
+                self._live[view.id] = _Call(at, facts)
+            case milestones.CallOver(call=view):
+                if (over := self._live.pop(view.id, None)) is not None:
+                    return view.id, [_root(over, what, at), *over.inner]
+            case _:
+                call = self._live.get(getattr(what, "call", ""))
+                if call is not None:
+                    _inner(call, what, at)
+        return None
+
+
+def _root(call: _Call, over: milestones.CallOver, at: datetime) -> Span:
+    view = over.call
+    told: dict[str, Value | None] = {
+        "outcome": over.outcome,
+        "ended_by": view.ended_by,
+        "cause": view.cause,
+        "sip_status": view.sip_status,
+        "talked_s": round(over.talked_s, 3),
+        "cost": round(view.cost, 6),
+    }
+    facts = call.facts | {key: value for key, value in told.items() if value is not None}
+    return Span("call", call.begin, at, facts, ok=over.outcome != "failed")
+
+
+def _inner(call: _Call, what: milestones.Milestone, at: datetime) -> None:
+    match what:
+        case contract.Ready():
+            call.note("session", at - timedelta(milliseconds=what.took_ms), at, ok=True, model=what.model)
+        case contract.Failed():
+            call.note("session", at, at, ok=False, kind=what.kind)
+        case milestones.CallAnswered():
+            call.note("setup", call.begin, at)
+        case contract.TurnMeasured():
+            # Told when the answer's first frame is played: it began when the caller fell silent.
+            waited = (what.stopped_to_told_ms or 0.0) + (what.first_frame_ms or 0.0)
+            facts = what.model_dump(include={"turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms"})
+            call.note("turn", at - timedelta(milliseconds=waited), at, **facts)
+        case contract.BargedIn():
+            call.note("barge-in", at - timedelta(milliseconds=what.cut_ms), at, heard_ms=what.heard_ms)
+        case milestones.ToolTimed():
+            call.note("tool", at - timedelta(seconds=what.seconds), at, ok=what.ok, tool=what.tool)
+        case milestones.TransferMoved():
+            began = call.transfers.setdefault(what.attempt, at)
+            if what.outcome is not None:
+                call.note("transfer", began, at, attempt=what.attempt, outcome=what.outcome, state=what.state)
+        case contract.Reconnected():
+            gap = timedelta(milliseconds=what.gap_ms)
+            call.note("reconnect", at - gap, at, provider=what.provider, attempts=what.attempts, planned=what.planned)
+        case milestones.CallRehomed():
+            call.note("rehome", at - timedelta(seconds=what.gap_s), at)

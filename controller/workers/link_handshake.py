@@ -1,0 +1,57 @@
+"""The beginning of a worker's link: whose token it shows, and what it says of itself."""
+
+import asyncio
+import math
+from time import monotonic
+
+import structlog
+from aiohttp import WSCloseCode, hdrs, web
+from pydantic import ValidationError
+
+from bridge import contract
+from controller.workers.worker_admission import Holder, WorkerAdmission
+
+HELLO_TIMEOUT = 5.0  # seconds a connected worker has to introduce itself
+REASON_BYTES = 120  # of what a websocket's close can say
+
+log = structlog.get_logger()
+
+
+def holder_of(admission: WorkerAdmission, request: web.Request) -> Holder:
+    """Raises HTTPUnauthorized, and HTTPTooManyRequests for an address from which too many wrong tokens came."""
+    holder = admission.holder(request.headers.get("Authorization", ""))
+    wait = admission.wait(request.remote, holder, monotonic())
+    if wait:
+        headers = {"Retry-After": str(math.ceil(wait))}
+        raise web.HTTPTooManyRequests(text="too many wrong link tokens from this address", headers=headers)
+    if holder is None:
+        log.warning("worker refused: wrong link token", remote=request.remote)
+        shown = ', error="invalid_token"' if hdrs.AUTHORIZATION in request.headers else ""  # for the audit log
+        headers = {hdrs.WWW_AUTHENTICATE: f'Bearer realm="voiceai"{shown}'}
+        raise web.HTTPUnauthorized(text="wrong link token", headers=headers)
+    return holder
+
+
+async def hello_of(socket: web.WebSocketResponse) -> contract.Hello | None:
+    try:
+        async with asyncio.timeout(HELLO_TIMEOUT):
+            hello = contract.decode_event(await socket.receive_str())
+    except (TimeoutError, TypeError, ValidationError) as error:
+        log.warning("worker refused: no proper hello", reason=type(error).__name__)
+        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"hello expected")
+        return None
+    if not isinstance(hello, contract.Hello) or hello.version != contract.VERSION:
+        log.error("worker refused: it speaks another version; run the same release everywhere")
+        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"wrong version")
+        return None
+    return hello
+
+
+async def refuse(
+    socket: web.WebSocketResponse, hello: contract.Hello, remote: str | None, reason: str
+) -> web.WebSocketResponse:
+    """Tells both sides why."""
+    log.error("worker refused", worker=hello.worker, remote=remote, reason=reason)
+    told = reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")  # no half of a character
+    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=told.encode())
+    return socket

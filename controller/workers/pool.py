@@ -1,0 +1,402 @@
+"""The controller's end of the control link: which workers there are, how loaded, and who carries which call.
+
+Owns the websocket endpoint that workers dial, their registration, the choice of a worker for a call, and the news
+that a worker is gone. Does not start or kill processes (`supervisor.py`) and decides nothing about calls: what
+workers say about a call goes to `on_event` in the order in which it was said.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from time import monotonic
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from bridge import contract
+from controller.workers.link_events import received
+from controller.workers.link_handshake import hello_of, holder_of, refuse
+from controller.workers.worker import (
+    NoWorker as NoWorker,
+    UnknownWorker as UnknownWorker,
+    Worker as Worker,
+    WorkerUnreachable as WorkerUnreachable,
+)
+from controller.workers.worker_admission import Holder, WorkerAdmission
+from controller.workers.worker_choice import choose, with_room
+
+log = structlog.get_logger()
+
+SEND_TIMEOUT = 2.0  # seconds; a worker that does not read for this long is as good as gone
+SILENT = 2.0  # seconds without a beat after which a worker counts as dead
+CHECK_EVERY = 0.25
+AWAITED = 10.0  # seconds in which the workers of an earlier controller may say which of its calls they have
+RESTART = 5.0  # seconds in which a worker that was lost may be started again
+RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back before its calls are given up
+
+
+class Workers:
+    """All workers. `on_event(event)` gets each per-call event, `on_lost(call)` each call whose worker is gone.
+
+    `retention`: how long workers keep recordings. `on_refused(type)` counts events that were dropped, because they
+    can't be read or an error of ours came up; an empty type is one that can't be told.
+    """
+
+    def __init__(
+        self,
+        admission: WorkerAdmission,
+        on_event: Callable[[contract.CallEvent], None],
+        on_lost: Callable[[str], None],
+        *,
+        retention: tuple[contract.Retention, ...] = (),
+        on_refused: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._admission = admission
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._on_refused = on_refused
+        self._welcome_text = contract.encode(contract.Welcome(retention=retention))
+        self._workers: dict[str, Worker] = {}
+        self._by_call: dict[str, Worker] = {}
+        self._graces: dict[str, asyncio.TimerHandle] = {}
+        self._lost_at = monotonic()
+        """When the last one went; at first, when those of this controller began to start or to come back."""
+        self._awaited = Worker("(awaited)", 0, "", 0, 0, None)
+        """Stands in for those that have not come back since this controller was started."""
+        self._had: dict[str, str] = {}
+        """Of its calls: the boot id of the process that had it, as far as that is known."""
+        self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
+        """Who wants what is heard in the calls at this moment (`scenery`)."""
+        self.unstartable: dict[str, str] = {}
+        """Workers of this machine whose process could not be started at the last try, and why."""
+        self.changed = asyncio.Event()
+        """Set whenever a worker came or went; whoever waits clears it."""
+        self.media_doubted = asyncio.Event()
+        """Set whenever a worker is to be checked (`media_checks`); whoever waits clears it."""
+        self.on_checked: Callable[[Worker, str], None] = lambda _, __: None
+        """Who waits for it: Asterisk has connected to that worker for the check of this id."""
+
+    # ------------------------------------------------------------ for call control
+
+    def all(self) -> list[Worker]:
+        return list(self._workers.values())
+
+    def get(self, name: str) -> Worker | None:
+        return self._workers.get(name)
+
+    def has_room(self) -> bool:
+        return bool(with_room(self._workers.values()))
+
+    def returning(self) -> bool:
+        """None has room, but one was there a moment ago, or we have only just begun: whoever starts them starts the
+        next."""
+        return not self.has_room() and monotonic() - self._lost_at < RESTART
+
+    def assign(self, call: str, failed: Mapping[str, int] | None = None) -> Worker:
+        """Give the call to the one that suits it best. `failed`: as `choose` has it. Raises NoWorker."""
+        worker = choose(self._workers.values(), failed or {})
+        if worker is None:
+            raise NoWorker("no bridge worker is free")
+        worker.calls.add(call)
+        self._by_call[call] = worker
+        return worker
+
+    def of(self, call: str) -> Worker | None:
+        return self._by_call.get(call)
+
+    def expect(self, call: str, boot: str | None = None) -> None:
+        """Of an earlier controller: the worker that has it will say so; only the process `boot` is believed, if that
+        is known. What it is to be told until then is kept; a call of which no worker speaks in time is lost."""
+        self._awaited.calls.add(call)
+        self._by_call[call] = self._awaited
+        self._had |= {call: boot} if boot else {}
+        self._end_grace(self._awaited.name)
+        loop = asyncio.get_running_loop()
+        self._graces[self._awaited.name] = loop.call_later(AWAITED, self._give_up_awaited)
+
+    def _give_up_awaited(self) -> None:
+        self._end_grace(self._awaited.name)
+        for call in sorted(self._awaited.calls):
+            log.warning("no worker has this call of an earlier controller", call=call)
+            self.release(call)
+            self._on_lost(call)
+
+    def _claim(self, worker: Worker, call: str) -> None:
+        """It is this one that has a call of an earlier controller, if it was given it."""
+        if not self._given(worker, call):
+            return
+        self._awaited.calls.discard(call)
+        worker.calls.add(call)
+        self._by_call[call] = worker
+        worker.kept.extend(each for each in self._awaited.kept if each[0] == call)
+
+    def _given(self, worker: Worker, call: str) -> bool:
+        """By us, or by the earlier controller."""
+        owner = self._by_call.get(call)
+        return owner is worker or (owner is self._awaited and self._had.get(call, worker.boot) == worker.boot)
+
+    def release(self, call: str) -> None:
+        """The call needs no worker any more. What a worker still says about it is ignored."""
+        worker = self._by_call.pop(call, None)
+        if worker is not None:
+            worker.calls.discard(call)
+
+    def media_failed(self, call: str, reason: str) -> str | None:
+        """Asterisk did not reach the worker of this call: others are taken until it is reached again. Its boot id."""
+        worker = self._by_call.get(call)
+        if worker is None or worker is self._awaited:
+            return None
+        if worker.media.call_failed(reason, asyncio.get_running_loop().time()):
+            log.error(
+                "a call's sound did not reach its worker; others are taken while it is checked",
+                **{"call": call, "worker": worker.name, "media": worker.media_address, "reason": reason},
+            )
+        self.media_doubted.set()
+        return worker.boot
+
+    async def tell(self, worker: Worker, command: contract.Command) -> None:
+        """What concerns no call, now or never. Raises WorkerUnreachable."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                if worker.socket is None:
+                    raise ConnectionResetError
+                await worker.socket.send_str(contract.encode(command))
+        except (ConnectionError, TimeoutError) as error:
+            raise WorkerUnreachable("The worker can't be told anything at the moment.") from error
+
+    async def send(self, call: str, command: contract.Command) -> None:
+        """Tell the worker that carries this call, now or as soon as its broken link is back. Raises WorkerUnreachable:
+        the call has no worker, or one that does not read."""
+        worker = self._by_call.get(call)
+        if worker is None:
+            raise WorkerUnreachable("the worker of this call is gone")
+        try:
+            frame = contract.encode(command)
+        except contract.Unsendable as error:
+            raise WorkerUnreachable(f"the worker can't be told `{command.type}`: {error}") from error
+        if worker.socket is None or worker.behind:
+            worker.kept.append((call, frame))
+            return
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await worker.socket.send_str(frame)
+        except ConnectionError:
+            worker.kept.append((call, frame))  # it breaks in this moment; what comes of it is told to the call
+        except TimeoutError as error:
+            raise WorkerUnreachable("the worker does not read its link") from error
+
+    async def retire(self, name: str, seconds: float) -> None:
+        """Let it end with its last call, or after so long: others carry on what is left. Raises UnknownWorker."""
+        worker = self._workers.get(name)
+        if worker is None or worker.socket is None:
+            raise UnknownWorker("There is no worker of that name whose link is up.")
+        worker.retiring = True
+        log.info("worker retires", worker=name, calls=len(worker.calls), seconds=seconds)
+        try:
+            await self.tell(worker, contract.Retire(seconds=seconds))
+        except WorkerUnreachable as error:
+            worker.retiring = False
+            raise UnknownWorker(str(error)) from error
+
+    async def tell_all(self, command: contract.Watch) -> None:
+        """All whose link is up, as far as they read: it is told again anyway."""
+        for worker in [each for each in self._workers.values() if each.socket is not None and not each.behind]:
+            with suppress(WorkerUnreachable):
+                await self.tell(worker, command)
+
+    async def watch(self) -> None:
+        """Gives up workers that are silent: those of this machine are killed before that by their supervisor, others
+        stand still where nobody here can kill them. One that goes on later is told to close its calls."""
+        loop = asyncio.get_running_loop()
+        checked = loop.time()
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            now, before = loop.time(), checked
+            checked = now
+            if now - before > 2 * CHECK_EVERY:
+                continue  # we were the ones who stood still: their beats may wait in our sockets
+            for worker in [each for each in self._workers.values() if each.socket and now - each.last_beat > SILENT]:
+                self.lost(worker.name, f"no beat for {now - worker.last_beat:.1f} s")
+
+    def lost(self, name: str, reason: str) -> None:
+        """The process is dead (its supervisor knows) or its grace is over: its calls have no worker any more."""
+        worker = self._workers.pop(name, None)
+        self._end_grace(name)
+        if worker is None:
+            return
+        self._lost_at = monotonic()
+        tell = log.info if worker.draining and not worker.calls else log.error
+        tell("worker lost", worker=name, reason=reason, calls=len(worker.calls))
+        for call in sorted(worker.calls):
+            self.release(call)
+            self._on_lost(call)
+        self.changed.set()
+
+    def close(self) -> None:
+        for name in list(self._graces):
+            self._end_grace(name)
+
+    # ------------------------------------------------------------ the endpoint
+
+    async def endpoint(self, request: web.Request) -> web.StreamResponse:
+        """The aiohttp handler of `contract.LINK_PATH`. One request is one worker's link, until it breaks."""
+        holder = holder_of(self._admission, request)
+        socket = web.WebSocketResponse(heartbeat=5, max_msg_size=2 * contract.MAX_EVENT_BYTES)
+        await socket.prepare(request)
+        hello = await hello_of(socket)
+        if hello is None:
+            return socket
+        refusal = self._admission.refusal(holder, hello, request.remote) or await self._taken(hello, request.remote)
+        if refusal is not None:
+            return await refuse(socket, hello, request.remote, refusal)
+        await socket.send_str(self._welcome_text)
+        if self._rival(hello) is not None:
+            return socket  # one more of that name has come in this moment; this one is told at its next attempt
+        worker = self._register(hello, socket, holder)
+        try:
+            await self._catch_up(worker, hello, socket)
+            await self._listen(worker, socket)
+        except ConnectionError:
+            log.info("worker link broke at once", worker=worker.name)
+        finally:
+            self._link_broke(worker, socket)
+        return socket
+
+    async def _taken(self, hello: contract.Hello, remote: str | None) -> str | None:
+        """Why it can't have its name: another worker has it, and lives. One that is silent is given up for it."""
+        rival = self._rival(hello)
+        if rival is None:
+            return None
+        rival.beaten.clear()
+        for _ in range(4):  # if it is we who stand still for so long, its beat may wait in our socket
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SILENT / 4):
+                    await rival.beaten.wait()
+        if self._rival(hello) is rival and not rival.beaten.is_set():
+            self.lost(rival.name, f"silent while a new process of its name came from {remote}")
+        if self._rival(hello) is None:
+            return None
+        return f"another worker named {hello.worker} is up: start this one with another --name"
+
+    def _rival(self, hello: contract.Hello) -> Worker | None:
+        """Another process of that name whose link is up."""
+        known = self._workers.get(hello.worker)
+        return known if known is not None and known.boot != hello.boot and known.socket is not None else None
+
+    def _register(self, hello: contract.Hello, socket: web.WebSocketResponse, holder: Holder) -> Worker:
+        """Of the same process the newest link wins: it reconnects before we notice that its old link is dead. A new
+        process is a new worker, whatever its name and process id are."""
+        known = self._workers.get(hello.worker)
+        if known is not None and known.boot != hello.boot:
+            self.lost(hello.worker, "replaced by a new process")
+            known = None
+        worker = known or Worker(hello.worker, hello.pid, "", 0, hello.capacity, socket, boot=hello.boot)
+        worker.move(hello, check=not holder.local)
+        worker.socket, worker.load = socket, contract.Load()
+        worker.last_beat = asyncio.get_running_loop().time()
+        self._workers[worker.name] = worker
+        self._end_grace(worker.name)
+        log.info("worker registered", worker=worker.name, pid=worker.pid, media=worker.media_address)
+        for call in sorted(self._awaited.calls & set(hello.calls)):
+            self._claim(worker, call)
+        for call in sorted(worker.calls - set(hello.calls)):  # ended there while the link was down
+            self.release(call)
+            self._on_lost(call)
+        worker.behind = True
+        self.changed.set()
+        self.media_doubted.set()
+        return worker
+
+    async def _catch_up(self, worker: Worker, hello: contract.Hello, socket: web.WebSocketResponse) -> None:
+        """What this worker should have been told while its link was broken. Raises ConnectionError."""
+        for call in sorted(set(hello.calls) - worker.calls):  # nobody here knows it
+            await socket.send_str(contract.encode(contract.Close(call=call, reason="unknown to the controller")))
+        while worker.kept and worker.socket is socket:
+            call, frame = worker.kept[0]
+            if call in worker.calls:
+                await socket.send_str(frame)
+            if worker.socket is not socket:
+                return  # it came again meanwhile: that link tells it
+            worker.kept.popleft()
+        worker.behind = worker.behind and worker.socket is not socket
+
+    async def _listen(self, worker: Worker, socket: web.WebSocketResponse) -> None:
+        async for message in socket:
+            if message.type is not WSMsgType.TEXT:
+                continue
+            if self._workers.get(worker.name) is not worker:
+                # It was given up and goes on after all: at its next hello it learns which calls are not its own now.
+                await socket.close(code=WSCloseCode.GOING_AWAY, message=b"given up")
+                return
+            if call := self._hear(worker, message.data):
+                close = contract.Close(call=call, reason="an event of this call was refused")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SEND_TIMEOUT):
+                        await socket.send_str(contract.encode(close))
+
+    def _hear(self, worker: Worker, frame: str) -> str | None:
+        """What can't be read, or fails here, is logged, counted and dropped, and never asked for again. Returns a call
+        that can't do without it: the worker is to close its session."""
+        told = received(worker, frame)
+        refused, given = told.refused, self._given(worker, told.head.call)
+        if told.event is not None:
+            try:
+                self._take(worker, told.event)
+            except Exception:  # the top of this event
+                refused, head = True, told.head
+                log.exception(
+                    "event failed: an error of ours", worker=worker.name, call=head.call, event_type=head.type
+                )
+        return self._refused(worker, told.head, given=given) if refused else None
+
+    def _refused(self, worker: Worker, head: contract.Head, *, given: bool) -> str | None:
+        """Counts it. Returns a call whose session has to be closed; one whose session is over is told so. `given`: it
+        was this worker's call before that event."""
+        self._on_refused(head.type)
+        mine = self._by_call.get(head.call) is worker
+        if head.type != "ended":
+            return head.call if mine and head.needed else None
+        if mine:
+            self.release(head.call)
+        if head.call and given:
+            try:
+                self._on_lost(head.call)
+            except Exception:  # the top of this event
+                log.exception("the end of a session can't be told: an error of ours", call=head.call)
+        return None
+
+    def _take(self, worker: Worker, event: contract.Event) -> None:
+        if isinstance(event, contract.CallEvent) and event.call in self._awaited.calls:
+            self._claim(worker, event.call)  # it has ended there meanwhile: this is what was still to be told of it
+        if isinstance(event, contract.Beat):
+            worker.load = event.load
+            worker.judge()
+            worker.beaten.set()
+        elif isinstance(event, contract.Scenes):
+            self.on_scenes([each for each in event.scenes if self._by_call.get(each.call) is worker])
+        elif isinstance(event, contract.MediaChecked):
+            self.on_checked(worker, event.call)
+        elif isinstance(event, contract.Hello):
+            log.warning("worker said hello twice", worker=worker.name)
+        elif self._by_call.get(event.call) is not worker:
+            log.info("worker spoke of a call that is over or not its own", worker=worker.name, call=event.call)
+        else:
+            if isinstance(event, contract.Ended):
+                self.release(event.call)
+            self._on_event(event)
+
+    def _link_broke(self, worker: Worker, socket: web.WebSocketResponse) -> None:
+        """Conversations go on without us for a moment; only a worker that stays away is lost."""
+        if worker.socket is not socket or self._workers.get(worker.name) is not worker:
+            return
+        worker.socket = None
+        worker.beaten.set()
+        log.warning("worker link broke", worker=worker.name, calls=len(worker.calls))
+        loop = asyncio.get_running_loop()
+        self._graces[worker.name] = loop.call_later(RETURN_GRACE, self.lost, worker.name, "its link did not return")
+        self.changed.set()
+
+    def _end_grace(self, name: str) -> None:
+        grace = self._graces.pop(name, None)
+        if grace is not None:
+            grace.cancel()

@@ -1,0 +1,218 @@
+"""The worker processes of this machine: started, watched, killed when frozen, started again.
+
+A worker that stops for a moment can freeze the whole Asterisk: it waits for our next frame while it holds a channel's
+lock, and only closing the worker's sockets frees it. So a worker whose beats stay away is killed, not waited for.
+Workers on other machines are watched by their own `voiceai bridge`.
+"""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from bridge import contract
+from controller.config import Config
+from controller.workers.pool import Workers
+from controller.workers.reattach import Roll, Survivor
+
+log = structlog.get_logger()
+
+BEATS_MISSED = 1.5  # seconds without a sign of life
+CHECK_EVERY = 0.25
+STARTING = 10.0  # seconds a new process has until its first hello
+STOPPING = 5.0  # seconds between SIGTERM and SIGKILL
+ALONE = 30  # seconds without controller and calls after which a worker of ours ends by itself: we were killed
+RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 5.0)  # a process that keeps dying must not spin
+NEEDED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TZ|TZDIR|LANG|LANGUAGE|LC_[A-Z]+|TMPDIR|TEMP|TMP|XDG_RUNTIME_DIR"
+    r"|PYTHON[A-Z_]*|VIRTUAL_ENV|COVERAGE_[A-Z_]+|LD_LIBRARY_PATH|DYLD_[A-Z_]+|MALLOC_[A-Z_]+"
+    r"|SSL_CERT_(FILE|DIR)|OPENSSL_CONF|(HTTPS?|ALL|NO|WS|WSS|SOCKS)_PROXY"
+    r"|VOICEAI_LOG|VOICEAI_LOG_PII|NO_COLOR|FORCE_COLOR|TERM|COLUMNS"
+    r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA"
+    r"|NUMBER_OF_PROCESSORS|PROCESSOR_ARCHITECTURE"
+)
+"""Names of environment variables: where programs and files are, language and time, proxies, certificates, logging."""
+STEADY = 5.0  # seconds; one that lived so long does not spin, and callers wait for the next
+
+
+Process = asyncio.subprocess.Process | Survivor
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCommand:
+    """How a worker of ours is started. `token` makes the token of a name, which goes by environment: command lines are
+    public."""
+
+    controller: str
+    token: Callable[[str], str]
+    listen: str
+    ports: str
+    advertise: str
+    capacity: int
+    warm: int = 0
+    ca: str | None = None
+    realtime: bool = False
+    metrics: str | None = None
+
+    def argv(self, name: str) -> list[str]:
+        return [
+            *(sys.executable, "-m", "bridge.worker"),
+            *("--name", name),
+            *("--controller", self.controller),
+            *("--listen", self.listen),
+            *("--ports", self.ports),
+            *("--advertise", self.advertise),
+            *("--capacity", str(self.capacity)),
+            *("--quit-after", str(ALONE)),
+            *("--warm", str(self.warm)),
+            *(("--ca", self.ca) if self.ca else ()),
+            *(("--realtime",) if self.realtime else ()),
+            *(("--metrics", self.metrics) if self.metrics else ()),
+            "--insecure",  # wherever the API listens: it is this machine
+        ]
+
+
+def workers_of(config: Config, port: int, token: Callable[[str], str]) -> tuple[WorkerCommand, int]:
+    """How the workers of this machine are started, and how many. `port`: where the link is served."""
+    bridge, listen = config.bridge, config.api.listen.host
+    host, tls = "127.0.0.1" if listen in ("0.0.0.0", "::") else listen, config.api.tls
+    scheme = "ws" if tls is None else "wss"
+    command = WorkerCommand(
+        controller=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{contract.LINK_PATH}",
+        token=token,
+        listen=bridge.listen,
+        ports=str(bridge.ports),
+        advertise=bridge.advertise,
+        capacity=bridge.capacity,
+        warm=bridge.warm,
+        ca=tls.certificate if tls else None,
+        realtime=bridge.realtime,
+        metrics=str(bridge.metrics) if bridge.metrics else None,
+    )
+    return command, max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
+
+
+class NotStarted(Exception):
+    """No process for a worker: too many files, processes or threads, no memory, no program. Says why."""
+
+
+class Supervisor:
+    """`run()` keeps `count` workers alive until it is cancelled, then stops them all. `names` are theirs; `roll` is
+    where it is written down which processes they are."""
+
+    def __init__(self, workers: Workers, command: WorkerCommand, count: int, roll: Roll) -> None:
+        self._workers = workers
+        self._command = command
+        self._roll = roll
+        self._left = False
+        self.names = [f"w{number}" for number in range(1, count + 1)]
+
+    def leave(self) -> None:
+        """Their calls go on without this controller: from now on no process is stopped. Cancel `run()` then."""
+        self._left = True
+
+    async def run(self) -> None:
+        survivors = self._roll.survivors()
+        async with asyncio.TaskGroup() as slots:
+            for name in self.names:
+                slots.create_task(self._keep(name, survivors.get(name)), name=f"worker {name}")
+
+    async def _keep(self, name: str, survivor: Survivor | None) -> None:
+        """One worker, for good. What happens to it, or to its start, is no reason to touch another."""
+        process: Process | None = survivor
+        failures = 0
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                if process is None:
+                    process = await self._start(name)
+                await self._follow(name, process)
+                process = None
+            except NotStarted as error:
+                log.error("worker can't be started; it is tried again", worker=name, reason=str(error))
+                self._workers.unstartable[name] = str(error)
+            except Exception:  # the top of this worker's task: the process is followed again
+                log.exception("an error of ours while a worker was watched", worker=name)
+            lived = asyncio.get_running_loop().time() - began
+            failures = 0 if lived > STEADY else failures + 1
+            await asyncio.sleep(RESTART_DELAYS[min(failures, len(RESTART_DELAYS)) - 1] if failures else 0)
+
+    async def _follow(self, name: str, process: Process) -> None:
+        """Until the process has ended."""
+        try:
+            reason = await self._watch(name, process)
+        except asyncio.CancelledError:
+            if not self._left:
+                await asyncio.shield(_terminate(process))
+                self._roll.remove(name)
+            raise
+        if process.returncode is None:
+            process.kill()  # frozen: it would not hear anything gentler
+            await process.wait()
+        self._workers.lost(name, reason)
+
+    async def _start(self, name: str) -> asyncio.subprocess.Process:
+        """Raises NotStarted."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command.argv(name),
+                env=environment(os.environ) | {contract.TOKEN_ENV: self._command.token(name)},
+                stdin=asyncio.subprocess.DEVNULL,
+                # Its own process group: Ctrl-C at the terminal is for us, and we stop the workers in order.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NotStarted(error.strerror or type(error).__name__) from error
+        except (RuntimeError, MemoryError, subprocess.SubprocessError) as error:  # such as: no more threads
+            raise NotStarted(str(error) or type(error).__name__) from error
+        log.info("worker started", worker=name, pid=process.pid)
+        self._workers.unstartable.pop(name, None)
+        self._roll.add(name, process.pid)
+        return process
+
+    async def _watch(self, name: str, process: Process) -> str:
+        """Until the process ends or must be killed; says why."""
+        loop = asyncio.get_running_loop()
+        exited = asyncio.ensure_future(process.wait())
+        started = checked = loop.time()
+        try:
+            while True:
+                await asyncio.wait({exited}, timeout=CHECK_EVERY)
+                if exited.done():
+                    return f"it exited with status {exited.result()}"
+                now, before = loop.time(), checked
+                checked = now
+                if now - before > 2 * CHECK_EVERY:
+                    continue  # we were the ones who stood still: its beats may wait in our socket
+                worker = self._workers.get(name)
+                if worker is not None and worker.pid == process.pid:
+                    if worker.socket is not None and now - worker.last_beat > BEATS_MISSED:
+                        return f"no beat for {now - worker.last_beat:.1f} s: frozen or starved, killed"
+                elif now - started > STARTING:
+                    return "it did not register in time"
+        finally:
+            exited.cancel()
+
+
+def environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What a worker needs of it. Passwords, tokens and keys of the controller are none of its business: what it needs
+    for a call is told over the link."""
+    return {name: value for name, value in ours.items() if NEEDED.fullmatch(name.upper())}
+
+
+async def _terminate(process: Process) -> None:
+    """In order: it closes what it has. One that does not end in time is killed."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOPPING):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

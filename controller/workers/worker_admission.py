@@ -1,0 +1,135 @@
+"""Which workers are let in over the control link, under which name, and where they may send Asterisk. [pure]
+
+Owns the comparison of tokens, in constant time and by hash, the pace of guesses by address, and the check of what a
+worker says of itself. A worker of this machine has a token made of its name and a secret that never leaves this
+process; one of another machine has its own from `bridge.tokens`, or the one that all share (`bridge.token`).
+"""
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bridge import contract
+from controller.api.auth.throttle import Strangers
+from controller.config.models.api import Credential
+from controller.config.models.bridge import Bridge
+
+ALLOWED_HOSTS = "bridge.allowed_hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Of a token that is right. `name`: the only worker that it lets in; None: any that has no token of its own."""
+
+    name: str | None
+    local: bool = False
+
+
+class WorkerAdmission:
+    """`secret`: of this controller, the same in each of its lives. `tokens`: (name, SHA-256) of workers of other
+    machines. `shared`: the one token of those without their own. `allowed_hosts`: where Asterisk may be sent to besides
+    the address that a worker's link comes from: addresses, networks, host names."""
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        tokens: Iterable[tuple[str, bytes]] = (),
+        shared: str | None = None,
+        allowed_hosts: Iterable[str] = (),
+    ) -> None:
+        self._secret = secret.encode()
+        self._tokens = tuple(tokens)
+        self._shared = digest(shared) if shared else None
+        self._allowed_hosts = tuple(allowed_hosts)
+        self._guesses = Strangers()
+        self.local_names: frozenset[str] = frozenset()
+        """Of the workers of this machine: nobody else may have them."""
+
+    def local_token(self, name: str) -> str:
+        """Of a worker of this machine."""
+        return f"{name}:{hmac.new(self._secret, _bytes(name), hashlib.sha256).hexdigest()}"
+
+    def holder(self, authorization: str) -> Holder | None:
+        """Of the token in this header; None: it is nobody's."""
+        kind, _, text = authorization.partition(" ")
+        given = text.strip() if kind.lower() == "bearer" else ""
+        found: Holder | None = None
+        name = given.rpartition(":")[0]
+        if hmac.compare_digest(digest(self.local_token(name)), digest(given)):
+            found = Holder(name, local=True)
+        for name, right in self._tokens:  # all of them, always: the time taken tells nothing
+            if hmac.compare_digest(right, digest(given)):
+                found = Holder(name)
+        if self._shared is not None and hmac.compare_digest(self._shared, digest(given)):
+            found = Holder(None)
+        return found if given else None
+
+    def wait(self, remote: str | None, holder: Holder | None, now: float) -> float:
+        """Seconds until this address is listened to; 0: now. A token that is nobody's counts as a guess."""
+        return self._guesses.wait(remote, None if holder is None else holder.name or "(shared)", now)
+
+    def refusal(self, holder: Holder, hello: contract.Hello, remote: str | None) -> str | None:
+        """Why this worker is not let in, and what to do about it; None: it is."""
+        if holder.name is not None and hello.worker != holder.name:
+            return f"its token is that of {holder.name}: start it with --name {holder.name}"
+        if holder.local:
+            return None  # we have started it, with the address that the config says
+        own = {name for name, _ in self._tokens}
+        if hello.worker in self.local_names or (holder.name is None and hello.worker in own):
+            return "its name belongs to another worker: start it with another --name, or with that name's token"
+        if self._may_send_to(hello.host, remote):
+            return None
+        return f"it advertises {hello.host} and comes from {remote}: add {hello.host} to {ALLOWED_HOSTS}"
+
+    def _may_send_to(self, host: str, remote: str | None) -> bool:
+        wanted = _address(host)
+        if wanted is not None and wanted == _address(remote or ""):
+            return True
+        return any(_covers(allowed, host, wanted) for allowed in self._allowed_hosts)
+
+
+def of(bridge: Bridge, secret: str) -> WorkerAdmission:
+    return WorkerAdmission(
+        secret,
+        tokens=[(each.name, _digest_of(each)) for each in bridge.tokens],
+        shared=bridge.token.get_secret_value() if bridge.token else None,
+        allowed_hosts=bridge.allowed_hosts,
+    )
+
+
+def _digest_of(given: Credential) -> bytes:
+    if given.token is not None:
+        return digest(given.token.get_secret_value())
+    return bytes.fromhex(given.token_sha256 or "")
+
+
+def digest(token: str) -> bytes:
+    return hashlib.sha256(_bytes(token)).digest()
+
+
+def _bytes(text: str) -> bytes:
+    """Headers may hold any bytes, which aiohttp hands on as surrogates."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def _address(text: str) -> Address | None:
+    try:
+        found = ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    return found.ipv4_mapped or found if isinstance(found, ipaddress.IPv6Address) else found
+
+
+def _covers(allowed: str, host: str, address: Address | None) -> bool:
+    if address is None:
+        return allowed.lower() == host.lower()
+    try:
+        return address in ipaddress.ip_network(allowed, strict=False)
+    except ValueError:
+        return False  # a host name

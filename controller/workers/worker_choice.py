@@ -1,0 +1,32 @@
+"""Which worker gets a call. [pure]"""
+
+from collections.abc import Iterable, Mapping
+
+from controller.workers.worker import Worker
+
+
+def with_room(workers: Iterable[Worker]) -> list[Worker]:
+    """Those that could take one more call. Those that Asterisk does not reach are a last resort: an attempt is better
+    than none."""
+    serving = [worker for worker in workers if worker.serving]
+    reached = [worker for worker in serving if worker.media.reached]
+    return [worker for worker in reached or serving if worker.fits()]
+
+
+def choose(workers: Iterable[Worker], failed: Mapping[str, int]) -> Worker | None:
+    """The least loaded of those that keep their time; the least strained if none does. None: there is no room.
+
+    `failed`: how often Asterisk did not reach a worker (its boot id) for this call. Such a one is not taken again,
+    unless it is the only one there is, and then once.
+    """
+    known = list(workers)
+    others = any(worker.serving and worker.boot not in failed for worker in known)
+    fit = [worker for worker in with_room(known) if failed.get(worker.boot, 0) < (1 if others else 2)]
+    return min(fit, key=lambda w: (w.strain, len(w.calls) / w.capacity), default=None)
+
+
+def unreached(workers: Iterable[Worker]) -> list[str]:
+    """A warning, if there are workers that Asterisk does not reach."""
+    known = list(workers)
+    lost = sum(not worker.media.reached for worker in known)
+    return [f"Asterisk does not reach {lost} of {len(known)} workers: voiceai workers"] if lost else []

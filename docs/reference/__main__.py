@@ -1,0 +1,54 @@
+"""`python -m docs.reference [FOLDER]` writes the reference pages, into docs/ if nothing else is said."""
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from controller import config
+from controller.api.audit import AuditResources
+from controller.api.openapi import document
+from controller.api.operation import Operation
+from controller.api.resources.call_trace import TraceResources
+from controller.api.resources.configuration import ConfigResources
+from controller.api.resources.events import EventResources
+from controller.api.resources.history import HistoryResources
+from controller.api.resources.live_status import SceneResources
+from controller.api.resources.workers import WorkerResources
+from controller.api.server import operations_of
+from controller.config.models.records import Records
+from docs.reference import api, configuration, licences
+
+LOCK = Path(__file__).parents[2] / "requirements.lock"
+NOBODY = cast(Any, None)
+"""Operations are told, never called."""
+
+
+def operations() -> tuple[Operation, ...]:
+    """All that a controller serves."""
+    return (
+        *operations_of(NOBODY, NOBODY),
+        *EventResources(NOBODY, NOBODY, NOBODY).operations(),
+        *AuditResources(NOBODY).operations(),
+        *WorkerResources(NOBODY, 0).operations(),
+        *SceneResources(NOBODY).operations(),
+        *ConfigResources(cast(Any, SimpleNamespace(redacted=dict))).operations(),
+        *TraceResources(NOBODY, NOBODY).operations(),
+        *HistoryResources(NOBODY, NOBODY, (), Records()).operations(),
+    )
+
+
+def pages() -> dict[str, str]:
+    """By the name of the file."""
+    return {
+        "configuration-reference.md": configuration.page(json.loads(config.json_schema())),
+        "api-reference.md": api.page(document(operations(), "")),
+        "licences.md": licences.page(licences.locked(LOCK.read_text("utf-8"))),
+    }
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")

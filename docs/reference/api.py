@@ -1,0 +1,88 @@
+"""The page of all HTTP operations, from the OpenAPI document that is served. [pure]"""
+
+from typing import Any
+
+from docs.reference.words import Schema, default_of, kind_of, table
+
+HEAD = """# API reference
+
+Every operation of the HTTP API. This page is made from the OpenAPI document (`make reference`), which the controller
+serves at `/openapi.json`, with a page to try it at `/docs`. [HTTP API](api.md) tells how to use it: tokens, scopes,
+limits, problems, pagination, sending a request twice.
+"""
+GUARD = frozenset({"400", "401", "403", "408", "413", "415", "429", "500"})
+"""Problems that nearly every operation has: told once, in docs/api.md."""
+
+
+def page(document: dict[str, Any]) -> str:
+    found: dict[str, list[str]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            tag = operation["tags"][0]
+            found.setdefault(tag, []).extend(_operation(method.upper(), path, operation))
+    lines = [HEAD]
+    for tag, told in found.items():
+        lines += [f"## {tag.capitalize()}", "", *told]
+    return "\n".join([*lines, *_shapes(document)])
+
+
+def _link(name: str) -> str:
+    anchor = name.lower().replace(".", "")
+    return f"[{name}](#{anchor})"
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> list[str]:
+    summary = operation["summary"]
+    told = summary if summary.endswith("?") else f"{summary}."
+    lines = [f"### {method} {path}", "", f"{told} {operation.get('description', '')}".strip(), ""]
+    asked = [
+        (f"`{each['name']}`", each["in"], kind_of(each["schema"], _link), each.get("description", ""))
+        for each in operation["parameters"]
+    ]
+    if asked:
+        lines += [*table(("parameter", "in", "kind", ""), asked), ""]
+    if "requestBody" in operation:
+        body = operation["requestBody"]
+        lines += [f"Body{'' if body['required'] else ', optional'}: {_content(body['content'])}.", ""]
+    return [*lines, *table(("status", "answer"), _answers(operation["responses"])), ""]
+
+
+def _answers(responses: dict[str, Any]) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for status, answer in sorted(responses.items()):
+        if status.startswith("2") or status == "304":
+            found.append((status, _content(answer.get("content", {})) or answer["description"]))
+        elif status not in GUARD:
+            found.append((status, answer["description"]))
+    return found
+
+
+def _content(content: dict[str, Any]) -> str:
+    told = [
+        kind_of(each["schema"], _link) if kind.endswith("json") else f"`{kind}`"
+        for kind, each in content.items()
+        if "problem" not in kind
+    ]
+    return " or ".join(dict.fromkeys(told))
+
+
+def _shapes(document: dict[str, Any]) -> list[str]:
+    schemas: dict[str, Schema] = document["components"]["schemas"]
+    lines = ["## Shapes", ""]
+    for name, shape in sorted(schemas.items()):
+        lines += [f"### {name}", ""]
+        if told := shape.get("description"):
+            lines += [told, ""]
+        if "properties" not in shape:
+            lines += [
+                f"One of: {kind_of(shape, _link)}." if "oneOf" in shape else kind_of(shape, _link).capitalize(),
+                "",
+            ]
+            continue
+        needed = shape.get("required", ())
+        rows = [
+            (f"`{key}`", kind_of(rule, _link), default_of(rule, required=key in needed), rule.get("description", ""))
+            for key, rule in shape["properties"].items()
+        ]
+        lines += [*table(("key", "kind", "default", ""), rows), ""]
+    return lines

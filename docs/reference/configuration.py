@@ -1,0 +1,58 @@
+"""The page of all configuration keys, from the schema that editors use. [pure]"""
+
+from typing import Any
+
+from docs.reference.words import Schema, default_of, kind_of, table
+
+HEAD = """# Configuration reference
+
+Every key of `config.yaml`. This page is made from the schema (`make reference`); [Configuration](configuration.md)
+tells what the keys are for, with examples. `${NAME}` may stand for any value: it is taken from the environment.
+
+A default of "none" means that the key may be left out. Words in the column "kind" that are links are described in
+sections of their own below.
+"""
+COLUMNS = ("key", "kind", "default", "")
+
+
+def page(schema: dict[str, Any]) -> str:
+    definitions: dict[str, Schema] = schema["$defs"]
+
+    def link(name: str) -> str:
+        return f"[{name}](#{name.lower()})"
+
+    def section(found: Schema) -> list[str]:
+        needed = found.get("required", ())
+        return table(
+            COLUMNS,
+            [
+                (f"`{key}`", kind_of(rule, link), default_of(rule, required=key in needed), rule.get("description", ""))
+                for key, rule in found.get("properties", {}).items()
+            ],
+        )
+
+    lines = [HEAD, "## The file", "", *section(schema), ""]
+    for name, found in sorted(definitions.items()):
+        if "properties" in found:
+            lines += [f"## {name}", "", *_about(name, found, schema, definitions), *section(found), ""]
+    return "\n".join(lines)
+
+
+def _about(name: str, found: Schema, schema: Schema, definitions: dict[str, Schema]) -> list[str]:
+    told = found.get("description", "")
+    places = [f"`{key}`" for key, rule in schema["properties"].items() if _names(rule, name)]
+    places += [
+        f"`{key}` of [{owner}](#{owner.lower()})"
+        for owner, its in sorted(definitions.items())
+        for key, rule in its.get("properties", {}).items()
+        if _names(rule, name)
+    ]
+    return [*([told, ""] if told else []), *([f"Stands at {', '.join(places)}.", ""] if places else [])]
+
+
+def _names(rule: Any, name: str) -> bool:
+    if isinstance(rule, list):
+        return any(_names(each, name) for each in rule)
+    if not isinstance(rule, dict):
+        return False
+    return rule.get("$ref", "").rpartition("/")[2] == name or any(_names(each, name) for each in rule.values())

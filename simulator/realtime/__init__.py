@@ -1,0 +1,62 @@
+"""A stand-in for OpenAI's Realtime API in its GA form, for the demo and the tests.
+
+Owns nothing of the product: it is what the product talks to when there is no key. Strict on purpose.
+"""
+
+from simulator.realtime.faults import (
+    Answer,
+    Close,
+    Delivery,
+    Drop,
+    Fault,
+    Freeze,
+    Refuse,
+    Repeat,
+    Send,
+    Skip,
+    Stall,
+    after,
+    answer,
+    before,
+    error,
+    expired,
+    refuse,
+)
+from simulator.realtime.model import Brain, ToneBrain
+from simulator.realtime.reply import CallTool, Fail, Hang, Incomplete, Part, Reply, Say, Turn, Write, tone
+from simulator.realtime.server import StandIn
+from simulator.realtime.session import Session
+
+__all__ = [
+    "Answer",
+    "Brain",
+    "CallTool",
+    "Close",
+    "Delivery",
+    "Drop",
+    "Fail",
+    "Fault",
+    "Freeze",
+    "Hang",
+    "Incomplete",
+    "Part",
+    "Refuse",
+    "Repeat",
+    "Reply",
+    "Say",
+    "Send",
+    "Session",
+    "Skip",
+    "StandIn",
+    "Stall",
+    "ToneBrain",
+    "Turn",
+    "Write",
+    "after",
+    "answer",
+    "before",
+    "error",
+    "expired",
+    "refuse",
+    "tone",
+]

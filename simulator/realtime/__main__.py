@@ -1,0 +1,52 @@
+"""`python -m demo.realtime --port N`: the stand-in on its own, until interrupted."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.realtime.faults import Delivery
+from simulator.realtime.model import Brain, ToneBrain
+from simulator.realtime.server import StandIn
+
+
+def main(
+    port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one")] = 8765,
+    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
+    brain: Annotated[str, typer.Option(help="tone: beeps; demo: listens and speaks")] = "tone",
+    key: Annotated[str, typer.Option(help="The API key that clients must show")] = "sk-test",
+    record: Annotated[Path | None, typer.Option(help="Append every event to this JSON lines file")] = None,
+    pace: Annotated[float, typer.Option(help="Audio is sent so many times faster than real time; 0: at once")] = 5,
+    think_ms: Annotated[int, typer.Option(help="Thinking time before each reply")] = 0,
+) -> None:
+    """Serve the Realtime protocol without OpenAI."""
+    delivery = Delivery(pace=pace, think_ms=think_ms)
+    server = StandIn(_brain(brain), faults=(delivery,), api_key=key, host=host, port=port, record=record, keep=False)
+    asyncio.run(_serve(server))
+
+
+def _brain(name: str) -> Brain:
+    if name == "tone":
+        return ToneBrain()
+    if name == "demo":
+        # Imported only here: the tone needs neither pocketsphinx nor espeak-ng.
+        from simulator.realtime.receptionist import DemoBrain
+
+        return DemoBrain()
+    raise typer.BadParameter("tone or demo", param_hint="--brain")
+
+
+async def _serve(server: StandIn) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with server:
+        typer.echo(f"listening on {server.url}")
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,268 @@
+"""The rules of the architecture, read off the source: who may import whom, what pure means, how long a file may be.
+
+The picture these rules come from is in ARCHITECTURE.md.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = ("controller", "bridge", "simulator", "demo", "bench", "docs/reference")
+IMPURE = {"asyncio", "socket", "time", "logging", "os", "httpx", "aiohttp", "websockets", "structlog", "subprocess"}
+
+CALLS = "controller.calls."
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "bridge": (),
+    "bridge.common": (),
+    "bridge.contract": ("bridge.common",),
+    "bridge.media": (),
+    "bridge.audiosocket": ("bridge.common", "bridge.media"),
+    "bridge.recording": ("bridge.contract", "bridge.media"),
+    "bridge.realtime": (
+        *("bridge.common", "bridge.contract", "bridge.media"),
+        *("bridge.realtime.protocol", "bridge.realtime.transport", "bridge.realtime.conversation"),
+    ),
+    "bridge.realtime.protocol": ("bridge.common", "bridge.contract"),
+    "bridge.realtime.transport": ("bridge.common", "bridge.contract", "bridge.realtime.protocol"),
+    "bridge.realtime.conversation": ("bridge.common", "bridge.contract", "bridge.media", "bridge.realtime.protocol"),
+    "bridge.worker": ("bridge",),
+    "controller": (),
+    "controller.app": ("controller", "bridge.common", "bridge.contract"),
+    "controller.ari": ("bridge.common",),
+    "controller.dialing": ("bridge.common",),
+    "controller.store": ("bridge.common",),
+    "controller.workers": ("bridge.common", "bridge.contract"),
+    "controller.config": ("bridge.common", "bridge.contract", "controller.dialing"),
+    "controller.calls": (),
+    "controller.calls.machine": ("bridge.contract",),
+    "controller.calls.tools": ("bridge.common", "bridge.contract", "controller.config"),
+    "controller.calls.reporting": ("bridge.contract", CALLS + "machine"),
+    "controller.calls.planning": (
+        *("bridge.common", "bridge.contract", "controller.config", "controller.dialing"),
+        *(CALLS + "machine", CALLS + "tools"),
+    ),
+    "controller.calls.admission": (
+        *("bridge.contract", "controller.config", "controller.dialing", "controller.store", "controller.workers"),
+        *(CALLS + "machine", CALLS + "reporting"),
+    ),
+    "controller.calls.outbound": (
+        *("bridge.common", "controller.config", "controller.dialing", "controller.store"),
+        *(CALLS + "machine", CALLS + "reporting", CALLS + "planning"),
+    ),
+    "controller.calls.runtime": (
+        *("bridge.common", "bridge.contract", "controller.ari", "controller.config", "controller.dialing"),
+        *("controller.store", "controller.workers", CALLS + "machine", CALLS + "tools", CALLS + "reporting"),
+        *(CALLS + "planning", CALLS + "admission"),
+    ),
+    "controller.events": (
+        *("bridge.common", "bridge.contract", "controller.config", "controller.store", CALLS + "reporting"),
+    ),
+    "controller.telemetry": (
+        *("bridge.common", "bridge.contract", "controller.ari", "controller.config", "controller.workers"),
+        *(CALLS + "machine", CALLS + "reporting"),
+    ),
+    "controller.api": (
+        *("bridge.common", "controller.config", "controller.dialing", "controller.store", "controller.workers"),
+        *("controller.events", "controller.telemetry", CALLS + "reporting", CALLS + "outbound"),
+        CALLS + "runtime.call_control",
+    ),
+    "controller.cli": (
+        *("controller", "bridge.common", "bridge.contract", "bridge.audiosocket.wire", "bridge.realtime.probe"),
+        *("demo", "simulator"),
+    ),
+    "simulator": (),
+    "demo": ("simulator",),
+    "bench": ("simulator", "bridge.contract"),
+    "docs.reference": ("controller.api", "controller.config"),
+}
+"""What each package may import besides itself."""
+
+EXPECTED_BROKEN: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("bridge", "bridge.common.tls_key_log"),
+        ("bridge.contract.log_lines", "bridge.realtime.protocol.server_events"),
+        ("bridge.recording.tap", "bridge.audiosocket.leg"),
+        ("controller.api.connections", "bridge.contract"),
+        ("controller.api.models.live_calls", "controller.calls.machine.commands"),
+        ("controller.api.problems", "controller.calls.planning.routing"),
+        ("controller.calls.admission.trunk_usage", "controller.calls.runtime.actor"),
+        ("controller.calls.machine.rows.transferred", "controller.calls.admission.spending"),
+        ("controller.calls.outbound.dialer", "controller.calls.admission.usage"),
+        ("controller.calls.outbound.service", "controller.events.webhooks.receivers"),
+        ("controller.calls.planning.planner", "controller.calls.admission.capacity"),
+        ("controller.calls.planning.planner", "controller.calls.outbound.entry"),
+        ("controller.calls.planning.planner", "controller.calls.reporting.view"),
+        ("controller.calls.reporting.view", "controller.calls.runtime.call_control"),
+        ("controller.calls.runtime.actor", "controller.telemetry.call_trace"),
+        ("controller.calls.runtime.arrival_facts", "controller.events.records.redaction"),
+        ("controller.calls.runtime.asterisk_link", "controller.telemetry.asterisk_health"),
+        ("controller.calls.runtime.registry", "controller.calls.outbound.entry"),
+        ("controller.calls.runtime.registry", "controller.events.records.history"),
+        ("controller.calls.runtime.registry", "controller.events.records.restore"),
+        ("controller.calls.runtime.takeover", "controller.calls.outbound.dialer"),
+        ("controller.calls.runtime.takeover", "controller.events.records.history"),
+        ("controller.config.models.event_filters", "controller.events.factory"),
+        ("controller.config.models.event_filters", "controller.events.schemas"),
+        ("controller.config.models.webhooks", "controller.events.webhooks.signing"),
+        ("controller.dialing.number_spellings", "controller.config"),
+        ("controller.dialing.numbers", "controller.config"),
+        ("controller.dialing.numbers", "controller.config.values"),
+        ("controller.events.records.redaction", "controller.dialing.number_spellings"),
+        ("controller.workers.supervisor", "controller.config"),
+        ("controller.workers.worker_admission", "controller.api.auth.throttle"),
+        ("controller.workers.worker_admission", "controller.config.models.api"),
+        ("controller.workers.worker_admission", "controller.config.models.bridge"),
+    }
+)
+"""Imports that break the rules. The list may only become shorter."""
+
+SOURCES = sorted(path for folder in OURS for path in (ROOT / folder).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = frozenset(map(name_of, SOURCES))
+
+
+@cache
+def written(path: Path) -> tuple[str, ...]:
+    """Every module imported, as written; `from a import b` counts as a and as a.b."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(found)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Modules of ours: of `from a import b` the submodule b, or else a."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else node.module
+
+
+def inside(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def package_of(module: str) -> str:
+    """The longest of `ALLOWED` that it is in."""
+    return max((each for each in ALLOWED if inside(module, each)), key=len)
+
+
+def may(module: str, other: str) -> bool:
+    package = package_of(module)
+    allowed = (package, *ALLOWED[package])
+    if package in ("bridge.worker", "controller.app", "controller.cli"):
+        return any(inside(other, each) for each in allowed)
+    theirs = package_of(other)
+    return any(
+        inside(other, each) and (theirs == each or inside(each, theirs) or each == "demo") or theirs == each
+        for each in allowed
+    )
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_imports_keep_to_the_rules(path: Path) -> None:
+    module = name_of(path)
+    broken = {(module, each) for each in imported(path) if not may(module, each)}
+    assert broken - EXPECTED_BROKEN == set()
+
+
+def test_what_is_mended_is_no_longer_excused() -> None:
+    broken = {(name_of(path), each) for path in SOURCES for each in imported(path) if not may(name_of(path), each)}
+    assert EXPECTED_BROKEN - broken == set()
+
+
+def is_pure(path: Path) -> bool:
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return "[pure]" in docstring.split("\n\n")[0]
+
+
+PURE = [path for path in SOURCES if is_pure(path)]
+
+
+@pytest.mark.parametrize("path", PURE, ids=name_of)
+def test_pure_modules_do_no_io_and_read_no_clock(path: Path) -> None:
+    impure = {each.partition(".")[0] for each in written(path)} & IMPURE
+    assert impure == set()
+    awaits = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.AsyncFunctionDef | ast.Await)]
+    assert awaits == []
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "bridge.contract",
+        "bridge.media.playout",
+        "bridge.realtime.conversation.core",
+        "bridge.audiosocket.wire",
+        "bridge.realtime.protocol.server_events",
+        "controller.ari.events",
+        "controller.calls.machine.table",
+        "controller.calls.machine.inputs",
+        "controller.calls.machine.outcome",
+        "controller.dialing.numbers",
+        "controller.calls.planning.routing",
+    ],
+)
+def test_the_core_is_declared_pure(module: str) -> None:
+    assert module in map(name_of, PURE)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_modules_say_what_they_own_and_stay_short(path: Path) -> None:
+    text = path.read_text()
+    assert not text.strip() or ast.get_docstring(ast.parse(text)), "no module docstring"
+    assert text.count("\n") <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno <= 60, f"{node.name} is too long"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_whoever_catches_everything_says_why_or_raises_it_again(path: Path) -> None:
+    text = path.read_text()
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        everything = node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")
+        raises = isinstance(node.body[-1], ast.Raise)
+        assert not everything or raises or "  # " in lines[node.lineno - 1], f"line {node.lineno}: why is it right?"
+
+
+def test_the_rules_can_be_broken() -> None:
+    """The checks themselves: each rule refuses what it is there to refuse."""
+    assert not may("bridge.worker.process", "controller.app")
+    assert not may("controller.workers.pool", "bridge.media.playout")
+    assert not may("controller.ari.rest", "controller.config.loader")
+    assert not may("controller.ari.rest", "bridge.contract.events")
+    assert not may("controller.api.server", "controller.ari.rest")
+    assert not may("bridge.realtime.session", "simulator.realtime.server")
+    assert not may("bridge.realtime.conversation.core", "bridge.realtime.transport.client")
+    assert not may("controller.cli.doctor.sessions", "bridge.realtime.transport.client")
+    assert not may("controller.calls.runtime.registry", "controller.calls.outbound.dialer")
+    assert not may("controller.api.server", "controller.cli.main")
+    assert may("controller.ari.rest", "bridge.common.strict_json")
+    assert may("controller.workers.pool", "bridge.contract.events")
+    assert may("controller.cli.doctor.loopback", "bridge.audiosocket.wire")
+    assert may("controller.cli.doctor.sessions", "bridge.realtime.probe")
+    assert may("controller.ari.link", "controller.ari.events")
+    assert may("controller.cli.main", "demo.run")
+    assert may("controller.events.records.writer", "controller.events.data")
