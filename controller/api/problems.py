@@ -18,8 +18,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ConfigDict
 
-from controller.calls.planning import routing
-from controller.calls.reporting import view
+from controller.calls import errors
 from controller.dialing import numbers as limits
 from controller.store.database import StoreError
 
@@ -144,16 +143,16 @@ def _of_http(answer: web.HTTPException) -> Problem:
 
 _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (limits.NotAllowed, "not-allowed"),
-    (view.UnknownCall, "unknown-call"),
-    (view.UnknownParticipant, "unknown-participant"),
-    (view.UnknownName, "unknown-name"),
-    (routing.UnknownAgent, "unknown-name"),
-    (view.WrongWebhook, "wrong-webhook"),
-    (view.WrongState, "wrong-state"),
-    (view.WrongMoment, "wrong-moment"),
-    (limits.Busy, "at-limit"),
-    (view.NotReady, "not-ready"),
-    (view.CallRefused, "refused"),
+    (errors.UnknownCall, "unknown-call"),
+    (errors.UnknownParticipant, "unknown-participant"),
+    (errors.UnknownName, "unknown-name"),
+    (errors.UnknownAgent, "unknown-name"),
+    (errors.WrongWebhook, "wrong-webhook"),
+    (errors.WrongState, "wrong-state"),
+    (errors.WrongMoment, "wrong-moment"),
+    (errors.Busy, "at-limit"),
+    (errors.NotReady, "not-ready"),
+    (errors.CallRefused, "refused"),
 )
 
 

@@ -45,18 +45,6 @@ class NotAllowed(Exception):
         self.reason = reason
 
 
-class Busy(Exception):
-    """As many calls as allowed are up already. `reason` is for the person who asked."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class NoAgent(Busy):
-    """No bridge worker has room for one more call: there is no AI, whatever the limits say."""
-
-
 @dataclass(frozen=True, slots=True)
 class Number:
     """A destination outside: `dial` is Asterisk's dial string, `number` what the allow-list let pass."""
@@ -280,3 +268,7 @@ def _check_without_trunk(extension: str) -> None:
     denied = tolls.why_denied(extension, None, premium=False, international=False)
     if denied is not None:
         raise NotAllowed(denied)
+
+
+DIGITS = r"[0-9A-Da-d*#wW]{1,32}"
+"""What can be pressed on a telephone; `w` is a pause of half a second."""

@@ -18,6 +18,7 @@ from controller.api.auth.authenticator import Doorkeeper
 from controller.api.auth.throttle import Strangers
 from controller.api.operation import Operation
 from controller.api.server import ApiServer, Kept, make_app
+from controller.calls import errors
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.service import Summary, Wish
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
@@ -89,7 +90,7 @@ class FakeCalls:
         if self.refusal is not None:
             raise self.refusal
         if call not in self.views:
-            raise view.UnknownCall("There is no such call, or it ended long ago.")
+            raise errors.UnknownCall("There is no such call, or it ended long ago.")
         return self.views[call]
 
     def detail(self, call: str) -> view.CallDetail:
@@ -158,7 +159,7 @@ class FakeOrders:
 
     async def find(self, call: str) -> view.CallView:
         if call not in self.waiting:
-            raise view.UnknownCall("There is no such call, or it ended long ago.")
+            raise errors.UnknownCall("There is no such call, or it ended long ago.")
         return self.waiting[call]
 
     async def with_queue(self, call: view.CallView) -> view.CallView:

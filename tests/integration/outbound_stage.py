@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from controller.calls import errors
 from controller.calls.outbound.attempt import Errand
 from controller.calls.outbound.dialer import Dialer
 from controller.calls.outbound.entry import Entry, Status
@@ -15,7 +16,6 @@ from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import Orders, Wish
 from controller.calls.reporting import view
 from controller.config import Config
-from controller.dialing import numbers as limits
 from controller.store.database import Database
 from tests.peers.stores import store_at
 from tests.unit.controller.configs import config
@@ -43,7 +43,7 @@ class FakeControl:
         if self.refusal is not None:
             raise self.refusal
         if len(self.live) >= self.room or entry.order.trunk in self.full:
-            raise limits.Busy("full")
+            raise errors.Busy("full")
         self.live[entry.id] = errand
         self.placed.append(entry.order.callee)
         self.trunks.append(entry.order.trunk)

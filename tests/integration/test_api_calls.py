@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from controller.api.resources.live_calls import VERBS
+from controller.calls import errors
 from controller.calls.outbound.service import Wish
-from controller.calls.planning import routing
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import BargeIn, Sound, Spread, Turn, Utterance
 from controller.dialing import numbers as limits
@@ -190,14 +190,14 @@ async def test_a_call_is_transferred() -> None:
     ("refusal", "status", "kind"),
     [
         (limits.NotAllowed("Not on the list."), 403, "not-allowed"),
-        (limits.Busy("Full."), 429, "at-limit"),
-        (view.UnknownCall("There is no such call, or it ended long ago."), 404, "unknown-call"),
-        (view.UnknownName("None."), 422, "unknown-name"),
-        (routing.UnknownAgent("None."), 422, "unknown-name"),
-        (view.WrongState("Ended."), 409, "wrong-state"),
-        (view.NotReady("Away."), 503, "not-ready"),
-        (view.WrongMoment("Never."), 422, "wrong-moment"),
-        (view.CallRefused("No."), 409, "refused"),
+        (errors.Busy("Full."), 429, "at-limit"),
+        (errors.UnknownCall("There is no such call, or it ended long ago."), 404, "unknown-call"),
+        (errors.UnknownName("None."), 422, "unknown-name"),
+        (errors.UnknownAgent("None."), 422, "unknown-name"),
+        (errors.WrongState("Ended."), 409, "wrong-state"),
+        (errors.NotReady("Away."), 503, "not-ready"),
+        (errors.WrongMoment("Never."), 422, "wrong-moment"),
+        (errors.CallRefused("No."), 409, "refused"),
     ],
 )
 async def test_what_call_control_refuses(refusal: Exception, status: int, kind: str) -> None:

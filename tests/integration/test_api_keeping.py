@@ -14,8 +14,8 @@ from sqlalchemy import update
 from controller.api import audit as audits
 from controller.api.audit import masked
 from controller.api.idempotency import KEPT
+from controller.calls import errors
 from controller.config.models.api import Pace, Token
-from controller.dialing import numbers as limits
 from controller.store.database import StoreError
 from controller.store.tables.api import idempotency
 from tests.integration.api_stage import Stage, stage
@@ -83,13 +83,13 @@ async def test_at_the_same_time_one_is_done_and_the_other_told_to_wait() -> None
 
 async def test_what_was_refused_may_be_asked_again() -> None:
     async with stage(store=True) as it:
-        it.calls.refusal = limits.Busy("Full.")
+        it.calls.refusal = errors.Busy("Full.")
         assert (await ask(it, headers=KEY))[0] == 429
         it.calls.refusal = None
         assert (await ask(it, headers=KEY))[0] == 202
 
 
-FAULTS = [RuntimeError("x"), StoreError("x"), TimeoutError(), asyncio.CancelledError(), limits.Busy("x")]
+FAULTS = [RuntimeError("x"), StoreError("x"), TimeoutError(), asyncio.CancelledError(), errors.Busy("x")]
 
 
 @pytest.mark.parametrize("fault", FAULTS)

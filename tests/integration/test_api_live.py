@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from controller.api.resources.live_calls import VERBS
-from controller.calls.reporting import view
+from controller.calls import errors
 from controller.calls.reporting.view import ParticipantView
 from tests.integration.api_stage import stage
 from tests.integration.test_api_hostile import problem
@@ -131,8 +131,8 @@ async def test_a_call_shows_what_was_done_to_it() -> None:
 @pytest.mark.parametrize(
     ("refusal", "status", "kind"),
     [
-        (view.WrongState("This call can't be muted now: it is ringing."), 409, "wrong-state"),
-        (view.UnknownParticipant("This call has no such participant."), 404, "unknown-participant"),
+        (errors.WrongState("This call can't be muted now: it is ringing."), 409, "wrong-state"),
+        (errors.UnknownParticipant("This call has no such participant."), 404, "unknown-participant"),
     ],
 )
 async def test_what_call_control_refuses(refusal: Exception, status: int, kind: str) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from controller.calls import errors
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
-from controller.calls.reporting import view
 from controller.store.database import StoreError
 from tests.integration.api_stage import STARTED, stage
 
@@ -83,7 +83,7 @@ async def test_a_call_that_waits_is_shown_and_cancelled() -> None:
 async def test_a_call_that_has_ended_is_told_as_before() -> None:
     async with stage() as it:
         call = it.calls.add(ended_at=STARTED)
-        it.calls.refusal = view.WrongState("The call has ended.")
+        it.calls.refusal = errors.WrongState("The call has ended.")
         async with it.request("POST", f"/v1/calls/{call.id}/hangup") as answer:
             assert answer.status == 409
 

@@ -26,12 +26,12 @@ from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
 from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
+from controller.calls import errors
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
 from controller.calls.reporting import lifecycle as milestones, view
 from controller.cli import connection as cli_api
 from controller.cli.main import app
 from controller.config.models.records import Records
-from controller.dialing import numbers as limits
 from controller.telemetry.call_trace import Traces
 from controller.workers.pool import UnknownWorker, Worker
 from tests.integration import test_events_stream as live
@@ -204,7 +204,7 @@ def test_a_token_is_made_and_only_its_hash_is_for_the_config() -> None:
 
 async def test_problems_are_typed() -> None:
     async with stage() as it:
-        it.calls.refusal = limits.Busy("Full.")
+        it.calls.refusal = errors.Busy("Full.")
 
         def ask() -> ApiProblem:
             with Client(f"http://127.0.0.1:{it.port}", ADMIN) as client, pytest.raises(ApiProblem) as raised:

@@ -24,6 +24,7 @@ from controller.api.auth.authenticator import Doorkeeper
 from controller.api.operation import STREAM, Operation
 from controller.api.server import ApiServer, make_app, operations_of
 from controller.ari.rest import Ari
+from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, State
 from controller.calls.outbound.queue import Queue
@@ -118,7 +119,7 @@ class House:
 
     def _find(self, call: str) -> CallActor:
         if call != CALL:
-            raise view.UnknownCall("There is no such call.")
+            raise errors.UnknownCall("There is no such call.")
         return self.actor
 
     def all(self) -> list[view.CallView]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from controller.calls import errors
 from controller.calls.outbound import dialer as dialers
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.queue import Queue
@@ -94,9 +95,9 @@ async def test_what_waits_for_its_hour_is_not_placed_and_may_be_cancelled(tmp_pa
         assert all(entry is not None and entry.due_at > soon(0) for entry in entries)
         shown = await it.orders.cancel(call, by="ops")
         assert (shown.state, shown.outcome, shown.detail) == ("ended", "cancelled", "by ops")
-        with pytest.raises(view.WrongState, match="ended"):
+        with pytest.raises(errors.WrongState, match="ended"):
             await it.orders.cancel(call, by="ops")
-        with pytest.raises(view.UnknownCall):
+        with pytest.raises(errors.UnknownCall):
             await it.orders.cancel("nobody", by="ops")
 
 
@@ -135,7 +136,7 @@ async def test_paused_for_one_trunk_or_for_all_also_over_a_restart(tmp_path: Pat
         assert control.placed == []
         assert (await it.orders.resume(None, by="ops")).paused == frozenset()
         await control.until_live(3)
-        with pytest.raises(view.UnknownName):
+        with pytest.raises(errors.UnknownName):
             await it.orders.pause("nowhere", by="ops")
 
 
@@ -144,13 +145,13 @@ async def test_what_may_not_be_dialled_any_more_is_rejected(tmp_path: Path) -> N
         it.control.refusal = limits.NotAllowed("Not on the list any more.")
         entry = await it.over(await it.order())
         assert (entry.result, entry.detail) == ("rejected", "Not on the list any more.")
-        it.control.refusal = view.UnknownName("No such agent.")
+        it.control.refusal = errors.UnknownName("No such agent.")
         assert (await it.over(await it.order())).result == "rejected"
 
 
 async def test_nobody_is_placed_while_asterisk_is_away(tmp_path: Path) -> None:
     async with office(tmp_path) as it:
-        it.control.refusal = view.NotReady("away")
+        it.control.refusal = errors.NotReady("away")
         await it.order()
         await asyncio.sleep(0.1)
         it.control.refusal = None
@@ -162,7 +163,7 @@ async def test_cancelled_between_room_and_dialling_nobody_is_called(tmp_path: Pa
         call = await it.order()
         await it.control.until_live(1)
         await it.orders.cancel(call, by="ops")
-        with pytest.raises(view.WrongState, match="cancelled"):
+        with pytest.raises(errors.WrongState, match="cancelled"):
             await it.control.dial(call)
         it.control.end(call, "failed")
         await asyncio.sleep(0)
@@ -183,7 +184,7 @@ async def test_a_store_that_is_away_keeps_anybody_from_being_called(
         with monkeypatch.context() as broken:
             broken.setattr(Queue, "dial", away)
             broken.setattr(Queue, "settle", away)
-            with pytest.raises(view.WrongState, match="disk is full"):
+            with pytest.raises(errors.WrongState, match="disk is full"):
                 await it.control.dial(call)
             it.control.end(call, "cancelled")
             await asyncio.sleep(0.2)
@@ -293,19 +294,19 @@ async def test_what_is_ordered_is_checked(tmp_path: Path) -> None:
             (limits.NotAllowed, {"to": "not a number"}),
             (limits.NotAllowed, {"to": "+49"}),
             (limits.NotAllowed, {"to": "+4930123", "caller_id": "x\r\nEvil: 1"}),
-            (view.WrongWebhook, {"to": "+4930123", "webhook": "https://crm.example/"}),
-            (view.UnknownName, {"to": "+4930123", "trunk": "nowhere"}),
-            (view.UnknownName, {"to": "+4930123", "agent": "nobody"}),
-            (view.WrongMoment, {"to": "+4930123", "expires": soon(-1)}),
-            (view.WrongMoment, {"to": "+4930123", "not_before": soon(60), "expires": soon(30)}),
-            (view.WrongMoment, {"to": "+4930123", "not_before": soon(400 * 86400)}),
-            (view.WrongMoment, {"to": "+4930123", "not_before": datetime.max.replace(tzinfo=UTC)}),
-            (view.WrongMoment, {"to": "+4930123", "expires": datetime.min.replace(tzinfo=UTC)}),
+            (errors.WrongWebhook, {"to": "+4930123", "webhook": "https://crm.example/"}),
+            (errors.UnknownName, {"to": "+4930123", "trunk": "nowhere"}),
+            (errors.UnknownName, {"to": "+4930123", "agent": "nobody"}),
+            (errors.WrongMoment, {"to": "+4930123", "expires": soon(-1)}),
+            (errors.WrongMoment, {"to": "+4930123", "not_before": soon(60), "expires": soon(30)}),
+            (errors.WrongMoment, {"to": "+4930123", "not_before": soon(400 * 86400)}),
+            (errors.WrongMoment, {"to": "+4930123", "not_before": datetime.max.replace(tzinfo=UTC)}),
+            (errors.WrongMoment, {"to": "+4930123", "expires": datetime.min.replace(tzinfo=UTC)}),
         ):
             with pytest.raises(refusal):
                 await it.order(**wish)
         assert await it.order("(030) 123-456")
-        with pytest.raises(limits.Busy, match="max_waiting"):
+        with pytest.raises(errors.Busy, match="max_waiting"):
             await it.order()
         (waiting,) = await it.orders.page(Status.QUEUED, before=None, limit=10)
         assert (waiting.callee, waiting.caller, waiting.state) == ("030123456", "+4930123", "queued")

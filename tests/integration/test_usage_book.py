@@ -14,9 +14,9 @@ from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import Room, today
 from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage_store import UsageBook
+from controller.calls.errors import Busy
 from controller.config import Config
 from controller.config.prices import Prices
-from controller.dialing.numbers import Busy
 from controller.store.database import Database
 from tests.unit.controller.configs import FULL, config
 from tests.unit.controller.test_workers_room import worker, workers

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from controller.api.request_body import Body, Name, Variables
-from controller.calls.machine.commands import DIGITS
+from controller.dialing.numbers import DIGITS
 
 Words = Annotated[
     str, StringConstraints(min_length=1, max_length=8192, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")

@@ -18,6 +18,7 @@ from controller.api.operation import Asked, Operation, Told
 from controller.api.problems import malformed
 from controller.api.request_body import Body, Nothing, PlaceCall
 from controller.api.resources.call_pages import LONGEST_CURSOR, NotACursor, page_of
+from controller.calls import errors
 from controller.calls.outbound.service import Ordering, Wish
 from controller.calls.reporting import view
 from controller.calls.reporting.view import Calls
@@ -115,7 +116,7 @@ class Resources:
         call = asked.part("id")
         try:
             found = self._calls.detail(call)
-        except view.UnknownCall:
+        except errors.UnknownCall:
             found = view.CallDetail(await self._orders.find(call))
         else:
             with suppress(StoreError):  # what call control knows is worth an answer
@@ -131,10 +132,10 @@ class Resources:
         call = asked.part("id")
         try:
             answer = self._calls.verbs.hang_up(call, by=asked.by)
-        except (view.UnknownCall, view.WrongState) as refusal:
+        except (errors.UnknownCall, errors.WrongState) as refusal:
             try:
                 answer = await self._orders.cancel(call, by=asked.by)
-            except view.UnknownCall:
+            except errors.UnknownCall:
                 raise refusal from None
         return CallAnswer.of(answer)
 

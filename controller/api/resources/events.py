@@ -18,6 +18,7 @@ from controller.api.models.calls import Answer, Moment
 from controller.api.operation import STREAM, Asked, Operation
 from controller.api.problems import Problem, malformed
 from controller.api.request_body import Body, Nothing
+from controller.calls import errors
 from controller.calls.outbound.service import Ordering
 from controller.calls.reporting import view
 from controller.calls.reporting.view import Calls
@@ -171,7 +172,7 @@ class EventResources:
         """Raises UnknownCall."""
         try:
             return await self._orders.with_queue(self._calls.get(call))
-        except view.UnknownCall:
+        except errors.UnknownCall:
             return await self._orders.find(call)
 
     async def _stream(self, asked: Asked, call: str | None, types: frozenset[str]) -> web.StreamResponse:

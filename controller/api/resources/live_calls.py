@@ -15,6 +15,7 @@ from controller.api.models.live_calls import AddParticipant, MuteCall, RecordCal
 from controller.api.models.transfers import DecideTransfer, SuperviseCall, TransferCall
 from controller.api.operation import Asked, Handle, Operation, Told
 from controller.api.request_body import Body, Nothing
+from controller.calls import errors
 from controller.calls.outbound.service import Ordering
 from controller.calls.reporting import view
 from controller.calls.runtime.call_control import Verbs
@@ -140,21 +141,21 @@ class LiveResources:
             call = asked.part("id")
             try:
                 return CallAnswer.of(verb.ask(self._calls.verbs, asked.body, call, asked.by))
-            except view.UnknownCall:
+            except errors.UnknownCall:
                 raise await self._not_live(call) from None
 
         return handle
 
-    async def _not_live(self, call: str) -> view.WrongState:
+    async def _not_live(self, call: str) -> errors.WrongState:
         """Of a call that waits in the queue, or was over long ago. Raises UnknownCall."""
         found = await self._orders.find(call)
-        return view.WrongState(f"This call is not up: it is {found.state}.")
+        return errors.WrongState(f"This call is not up: it is {found.state}.")
 
     async def add_participant(self, asked: Asked) -> Told:
         call = asked.part("id")
         try:
             found = self._calls.verbs.add_participant(call, to=asked.body.to, by=asked.by)
-        except view.UnknownCall:
+        except errors.UnknownCall:
             raise await self._not_live(call) from None
         location: dict[str, str] = {hdrs.LOCATION: f"/v1/calls/{call}/participants/{found.leg}"}
         return Told(ParticipantAnswer.model_validate(found), location)
@@ -163,6 +164,6 @@ class LiveResources:
         call = asked.part("id")
         try:
             found = self._calls.verbs.drop_participant(call, leg=asked.part("leg"), by=asked.by)
-        except view.UnknownCall:
+        except errors.UnknownCall:
             raise await self._not_live(call) from None
         return ParticipantAnswer.model_validate(found)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
+from controller.calls.errors import Busy
 from controller.dialing import toll_fraud as tolls
-from controller.dialing.numbers import Busy
 from controller.dialing.withheld_numbers import stands_for_none
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from controller.calls.errors import Busy
+from controller.calls.machine.plan import Plan
 from controller.dialing import number_spellings as numbers
-from controller.dialing.numbers import Busy
 
 if TYPE_CHECKING:
     from controller.config import Config
@@ -124,3 +125,10 @@ class Capacity:
 
 def _hourly(trunk: str | None) -> str:
     return f"trunks.{trunk}.calls_per_hour"
+
+
+def slot_of(plan: Plan) -> Slot:
+    if plan.unserved is not None:
+        return Slot("leg", plan.trunk, "")  # on the trunk, and with no agent
+    number = plan.callee if plan.direction == "inbound" else None
+    return Slot(plan.direction, plan.trunk, plan.spec.agent, number)

@@ -11,13 +11,12 @@ from time import monotonic
 
 import structlog
 
+from controller.calls import errors
 from controller.calls.admission.capacity import Capacity, Slot
 from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage import Usage, Use
 from controller.calls.machine.plan import Plan
-from controller.calls.reporting import view
 from controller.config import Config
-from controller.dialing import numbers as limits
 from controller.workers.pool import Workers
 from controller.workers.worker_choice import with_room
 
@@ -49,10 +48,10 @@ class Room:
     def take(self, wanted: Slot) -> None:
         """For a call that begins now: it counts from here on. Raises NotReady and Busy."""
         if self.draining:
-            raise view.NotReady("The controller is going down and takes no new calls.")
+            raise errors.NotReady("The controller is going down and takes no new calls.")
         self._spending.check(today())
         if self._full():
-            raise limits.NoAgent("No bridge worker has room for one more call.")
+            raise errors.NoAgent("No bridge worker has room for one more call.")
         self._count(wanted)
 
     def reserve(self, plan: Plan, *, served: bool = False) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from bridge.contract import Used
+from controller.calls.errors import Busy
 from controller.calls.reporting.call_log import Record
 from controller.config import Limits
 from controller.config.prices import Day, Prices
-from controller.dialing.numbers import Busy
 
 PER_CALL, PER_DAY = "spend_per_call", "spend_per_day"
 

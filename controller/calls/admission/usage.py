@@ -10,16 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from controller.dialing.numbers import Busy
+from controller.calls.errors import UsedUp
 
 if TYPE_CHECKING:
     from controller.config import Config
 
 MINUTE = 60.0
-
-
-class UsedUp(Busy):
-    """As much as allowed was used today: there is no room before tomorrow."""
 
 
 @dataclass(slots=True)

@@ -234,10 +234,6 @@ class StopMusic:
     channel: str
 
 
-DIGITS = r"[0-9A-Da-d*#wW]{1,32}"
-"""What can be pressed on a telephone; `w` is a pause of half a second."""
-
-
 @dataclass(frozen=True, slots=True)
 class SendDigits:
     """DTMF to the person's telephone or machine."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from controller.calls import errors
 from controller.calls.outbound.entry import Entry
 from controller.calls.outbound.queue import NotQueued, Queue
 from controller.calls.reporting import view
@@ -72,7 +73,7 @@ class Errand:
         self._dialling = dialling or Dialling()
 
     async def before_dial(self) -> None:
-        """Raises view.WrongState: the call must not be dialled."""
+        """Raises errors.WrongState: the call must not be dialled."""
         await self._dialling.enter()
         try:
             await self._write_down()
@@ -87,9 +88,9 @@ class Errand:
         try:
             await self._queue.dial(self.entry.id, _now())
         except NotQueued:
-            raise view.WrongState("The call was cancelled before it was dialled.") from None
+            raise errors.WrongState("The call was cancelled before it was dialled.") from None
         except StoreError as error:
-            raise view.WrongState(f"The call can't be written down, so it is not dialled: {error}") from error
+            raise errors.WrongState(f"The call can't be written down, so it is not dialled: {error}") from error
         self.dialled_at = _now()
 
     @property

@@ -15,7 +15,8 @@ from typing import Protocol
 
 import structlog
 
-from controller.calls.admission.usage import UsedUp
+from controller.calls import errors
+from controller.calls.errors import UsedUp
 from controller.calls.machine.outcome import Outcome
 from controller.calls.outbound import retry_policy as decisions, views as pictures
 from controller.calls.outbound.attempt import Dialling, Errand
@@ -48,8 +49,8 @@ def _now() -> datetime:
 
 
 class Place(Protocol):
-    """Call control: begins this call now. `errand` is told how it goes. Raises limits.Busy, limits.NotAllowed,
-    view.NotReady and view.UnknownName: then nothing has begun, and the errand hears nothing."""
+    """Call control: begins this call now. `errand` is told how it goes. Raises errors.Busy, limits.NotAllowed,
+    errors.NotReady and errors.UnknownName: then nothing has begun, and the errand hears nothing."""
 
     def __call__(self, entry: Entry, errand: "Errand") -> None: ...
 
@@ -195,25 +196,25 @@ class Dialer:
                 continue
             try:
                 found.placed += await self._try(entry, paused)
-            except limits.Busy as reason:
+            except errors.Busy as reason:
                 if len(decisions.lines(self._config, entry)) <= 1:  # what follows may go where this one may not
                     full.add((order.trunk, order.agent))
                 self._tell_why(order.trunk, reason)
                 found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
-            except view.NotReady:
+            except errors.NotReady:
                 found.no_room = True
                 return
             else:
                 self._why.pop(order.trunk, None)
 
-    def _tell_why(self, trunk: str, reason: limits.Busy) -> None:
+    def _tell_why(self, trunk: str, reason: errors.Busy) -> None:
         """Once for each day's cap: it may be hours before a call is placed again."""
         if isinstance(reason, UsedUp) and self._why.get(trunk) != reason.reason:
             log.warning("queued calls wait for tomorrow", trunk=trunk, reason=reason.reason)
         self._why[trunk] = reason.reason
 
     async def _try(self, entry: Entry, paused: frozenset[str]) -> bool:
-        """Raises limits.Busy and view.NotReady: no room."""
+        """Raises errors.Busy and errors.NotReady: no room."""
         trunk, now = self._config.trunks.get(entry.order.trunk), _now()
         if trunk is not None:
             allowed = decisions.due(trunk, None, now)
@@ -224,10 +225,10 @@ class Dialer:
         self._under_way[entry.id] = errand
         try:
             self._place_over(entry, errand, paused, now)
-        except (limits.NotAllowed, view.UnknownName) as refusal:
+        except (limits.NotAllowed, errors.UnknownName) as refusal:
             log.warning("a queued call may not be placed any more", call=entry.id, reason=str(refusal))
             self._save(errand, Attempt(now, REJECTED, str(refusal)))
-        except (limits.Busy, view.NotReady):
+        except (errors.Busy, errors.NotReady):
             del self._under_way[entry.id]
             raise
         except Exception:  # one call that can't be begun keeps no other from it
@@ -241,10 +242,10 @@ class Dialer:
         try:
             self._place_by(first, entry, errand)
             return
-        except limits.Busy as full:
+        except errors.Busy as full:
             for name in others:
                 if name not in paused and decisions.usable(self._config.trunks[name], entry, now):
-                    with suppress(limits.Busy):
+                    with suppress(errors.Busy):
                         self._place_by(name, entry, errand)
                         log.info("placed over another trunk", call=entry.id, trunk=name, reason=full.reason)
                         return

@@ -1,7 +1,7 @@
 """The counter at which calls are ordered: what the API may ask of the queue, live calls included.
 
 Owns the checks of an order (number, allow-list, trunk, agent, caller id, moments) and the picture of a call that is not
-live: waiting, or long over. Everything raises `view.CallRefused`'s family, `limits.NotAllowed` and `limits.Busy`.
+live: waiting, or long over. Everything raises `errors.CallRefused`'s family, `limits.NotAllowed` and `errors.Busy`.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import structlog
 
+from controller.calls import errors
 from controller.calls.outbound import retry_policy as decisions, views as pictures
 from controller.calls.outbound.entry import Entry, Order, Status
 from controller.calls.outbound.queue import ALL_TRUNKS, Queue, QueueFull
@@ -105,7 +106,7 @@ class Orders:
         expires = wish.expires or max(now, not_before or now) + timedelta(seconds=config.outbound.expire_after_s)
         due = decisions.due(line, not_before, now)
         if expires <= max(now, due) or expires > now + LONGEST_WAIT:
-            raise view.WrongMoment(_MOMENT)
+            raise errors.WrongMoment(_MOMENT)
         order = Order(
             callee=callee,
             trunk=trunk,
@@ -122,7 +123,7 @@ class Orders:
         try:
             entry = await self._queue.add(call, order, now=now, due_at=due, expires_at=expires, most=most)
         except QueueFull:
-            raise limits.Busy("As many calls as may wait do so already (outbound.max_waiting).") from None
+            raise errors.Busy("As many calls as may wait do so already (outbound.max_waiting).") from None
         log.info("call queued", call=call, agent=agent, trunk=trunk, by=by, waits_s=round((due - now).total_seconds()))
         news = pictures.news_of(config, entry)
         assert news is not None, "a new one waits"
@@ -134,7 +135,7 @@ class Orders:
         """As the queue knows it. Raises UnknownCall."""
         entry = await self._queue.get(call)
         if entry is None:
-            raise view.UnknownCall("There is no such call, or it ended long ago.")
+            raise errors.UnknownCall("There is no such call, or it ended long ago.")
         return self._placed(self.view_of(entry), await self._queue.place(entry, datetime.now(UTC)))
 
     def _placed(self, shown: view.CallView, place: int | None) -> view.CallView:
@@ -147,7 +148,7 @@ class Orders:
             await self._tell(call)
             return await self.find(call)
         found = await self.find(call)
-        raise view.WrongState("The call has ended." if found.ended_at else "The call does not wait any more.")
+        raise errors.WrongState("The call has ended." if found.ended_at else "The call does not wait any more.")
 
     async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[view.CallView]:
         """Newest first."""
@@ -209,5 +210,5 @@ _MOMENT = (
 def _sane(moment: datetime | None, now: datetime) -> datetime | None:
     """Within what a calendar can count from. Raises WrongMoment."""
     if moment is not None and moment > now + LONGEST_WAIT:
-        raise view.WrongMoment(_MOMENT)
+        raise errors.WrongMoment(_MOMENT)
     return moment

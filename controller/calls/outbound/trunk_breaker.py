@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from controller.calls.errors import Busy
 from controller.calls.machine.outcome import Outcome
 from controller.config import Trunk
 from controller.config.models.trunks import CircuitBreaker
-from controller.dialing.numbers import Busy
 
 FAULTS = (Outcome.CONGESTION, Outcome.TRUNK_FAULT)
 _OTHERS_AFTER = timedelta(seconds=1)

@@ -9,12 +9,11 @@ from dataclasses import replace
 from typing import Literal
 
 from bridge.contract import SessionSpec
-from controller.calls.admission.capacity import Slot
+from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, PlaySound, Rescue, TransferTo, Waiting
 from controller.calls.outbound.entry import Entry
 from controller.calls.planning import routing
-from controller.calls.reporting import view
 from controller.calls.tools import definitions as offer
 from controller.config import Config, templates
 from controller.config.models.agents import Action, Agent
@@ -100,18 +99,11 @@ def taken_over(
     )
 
 
-def slot_of(plan: Plan) -> Slot:
-    if plan.unserved is not None:
-        return Slot("leg", plan.trunk, "")  # on the trunk, and with no agent
-    number = plan.callee if plan.direction == "inbound" else None
-    return Slot(plan.direction, plan.trunk, plan.spec.agent, number)
-
-
 def line_of(config: Config, trunk: str | None) -> str:
     """The trunk that an outbound call takes. Raises UnknownName."""
     name = trunk or routing.first_trunk(config)
     if name is None or name not in config.trunks:
-        raise view.UnknownName("There is no trunk of that name." if trunk else "No trunk is configured.")
+        raise errors.UnknownName("There is no trunk of that name." if trunk else "No trunk is configured.")
     return name
 
 
@@ -119,7 +111,7 @@ def agent_of(config: Config, agent: str | None) -> str:
     """The agent that an outbound call gets. Raises UnknownName."""
     name = agent or routing.first_agent(config)
     if name not in config.agents:
-        raise view.UnknownName("There is no agent of that name.")
+        raise errors.UnknownName("There is no agent of that name.")
     return name
 
 
@@ -177,7 +169,7 @@ def recast(
     if agent_name is not None or variables:
         name = agent_name or plan.spec.agent
         if name not in config.agents:
-            raise view.UnknownName("There is no agent of that name.")
+            raise errors.UnknownName("There is no agent of that name.")
         agent = config.agents[name]
         plan = replace(
             plan,

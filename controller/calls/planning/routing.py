@@ -13,6 +13,7 @@ from datetime import datetime
 from difflib import SequenceMatcher
 
 from bridge.contract import Idle, McpServer, Provider, Recording, Retention, SessionSpec
+from controller.calls.errors import UnknownAgent
 from controller.calls.planning import caller_text
 from controller.calls.tools import definitions as offer
 from controller.config import Config
@@ -30,10 +31,6 @@ CHANNEL_VARIABLE = "VOICEAI_VAR_"
 """What stands before a variable's name in the dialplan."""
 MOST_CHANNEL_VARIABLES = 50
 _CHANNEL = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
-
-
-class UnknownAgent(Exception):
-    """The config has no agent of this name."""
 
 
 @dataclass(frozen=True, slots=True)

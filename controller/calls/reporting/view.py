@@ -196,38 +196,6 @@ def detail_of(call: "Call", record: Record) -> CallDetail:
     )
 
 
-class CallRefused(Exception):
-    """Call control says no. The text is for the person who asked, and holds nothing personal."""
-
-
-class UnknownCall(CallRefused):
-    pass
-
-
-class UnknownName(CallRefused):
-    """A trunk or an agent that the config does not have."""
-
-
-class WrongWebhook(CallRefused):
-    """A call may not have this `webhook`."""
-
-
-class WrongState(CallRefused):
-    """The call can't do that now."""
-
-
-class WrongMoment(CallRefused):
-    """A call that could never be placed at the times that were given."""
-
-
-class UnknownParticipant(CallRefused):
-    """The call has no such leg."""
-
-
-class NotReady(CallRefused):
-    """Asterisk or all workers are away: no call can be placed at the moment."""
-
-
 class Calls(Protocol):
     """What the HTTP API may ask of call control. Each method returns at once; what it starts shows in the view."""
 

@@ -17,12 +17,13 @@ from bridge import contract
 from bridge.common.limited_warnings import LimitedWarnings
 from controller.ari.bridges import join
 from controller.ari.rest import Ari, AriError, NotFound
+from controller.calls import errors
 from controller.calls.admission.trunk_usage import Legs, Lines, Unlimited
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import teardown as ending
 from controller.calls.machine.table import Call
-from controller.calls.reporting import lifecycle as milestones, view
+from controller.calls.reporting import lifecycle as milestones
 from controller.calls.reporting.call_log import Record
 from controller.calls.reporting.conversation_memory import Recollection
 from controller.calls.reporting.diff import changes, standing
@@ -35,7 +36,6 @@ from controller.calls.runtime.ports import Errand, dialling
 from controller.calls.runtime.recovery import Adopted
 from controller.calls.runtime.timers import Timers
 from controller.calls.tools.http import HttpTools
-from controller.dialing import numbers as limits
 from controller.telemetry import call_trace as trace
 from controller.workers.pool import NoWorker, Workers, WorkerUnreachable
 
@@ -192,7 +192,7 @@ class CallActor:
             try:
                 await self._do(command)
                 self._observe(trace.did(self.id, command))
-            except (AriError, NoWorker, WorkerUnreachable, view.CallRefused, limits.Busy) as error:
+            except (AriError, NoWorker, WorkerUnreachable, errors.CallRefused, errors.Busy) as error:
                 gone = isinstance(error, NotFound)
                 self._observe(trace.did(self.id, command, error))
                 told = {"command": type(command).__name__, "reason": str(error)}

@@ -1,14 +1,15 @@
 """What ops may ask of one live call. [pure]
 
 Owns the first answer: looks the call up, checks its state and what was given, and puts an input into its queue. Each
-verb returns at once with the call as it is; what it starts shows in the view. Raises `view.UnknownCall`, and
-`view.WrongState` with the state's name in it. Until the input's turn comes the call may have moved on: then the
+verb returns at once with the call as it is; what it starts shows in the view. Raises `errors.UnknownCall`, and
+`errors.WrongState` with the state's name in it. Until the input's turn comes the call may have moved on: then the
 machine's rows say what becomes of it.
 """
 
 from collections.abc import Mapping
 from uuid import uuid4
 
+from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Participant, State
 from controller.calls.machine.rows import agent_control as orders, participants
@@ -64,7 +65,7 @@ class Verbs(TransferVerbs):
         variables: Mapping[str, str] | None = None,
         by: str,
     ) -> view.CallView:
-        """Another agent, other instructions, or both. Raises `view.UnknownName` too."""
+        """Another agent, other instructions, or both. Raises `errors.UnknownName` too."""
         live = self._of_agent(call, "given to another agent")
         plan = births.recast(
             self._config, live.call.plan, agent_name=agent, instructions=instructions, variables=variables or {}
@@ -74,9 +75,9 @@ class Verbs(TransferVerbs):
     def record(self, call: str, *, action: m.RecordAction, by: str) -> view.CallView:
         live = self._of_agent(call, "recorded")
         if live.call.plan.recording is None:
-            raise view.WrongState("Calls of this agent are not recorded; `agents.*.recording` in the config says so.")
+            raise errors.WrongState("Calls of this agent are not recorded; `agents.*.recording` in the config says so.")
         if (live.call.recording, action) not in orders.AFTER:
-            raise view.WrongState(f"The recording can't {action} now: it is {live.call.recording}.")
+            raise errors.WrongState(f"The recording can't {action} now: it is {live.call.recording}.")
         return put(live, m.RecordAsked(action, by))
 
     # ------------------------------------------------------------ who is there
@@ -85,7 +86,7 @@ class Verbs(TransferVerbs):
         """Dial somebody into the call. Raises `limits.NotAllowed` too."""
         live = self._in(call, "joined", *participants.OPEN)
         if len(participants.present(live.call)) >= participants.MOST:
-            raise view.WrongState(f"No more than {participants.MOST} participants can be in one call.")
+            raise errors.WrongState(f"No more than {participants.MOST} participants can be in one call.")
         where = limits.destination(self._config, to, live.call.plan.trunk)
         target = births.target_of(self._config, where)
         leg = live.call.ids.participant(uuid4().hex[:12])
@@ -93,13 +94,13 @@ class Verbs(TransferVerbs):
         return view.participant_view(Participant(leg, target, by))
 
     def drop_participant(self, call: str, *, leg: str, by: str) -> view.ParticipantView:
-        """Raises `view.UnknownParticipant` too."""
+        """Raises `errors.UnknownParticipant` too."""
         live = self._find(call)
         found = live.call.participants.get(leg)
         if found is None:
-            raise view.UnknownParticipant("This call has no such participant.")
+            raise errors.UnknownParticipant("This call has no such participant.")
         if found.state in ("left", "failed"):
-            raise view.WrongState(f"This participant is not there any more: {found.state}.")
+            raise errors.WrongState(f"This participant is not there any more: {found.state}.")
         live.put(m.ParticipantDropped(leg, by))
         return view.participant_view(found)
 
@@ -107,5 +108,5 @@ class Verbs(TransferVerbs):
         """The call, if there is an agent in it, heard or not."""
         live = self._in(call, done, *WITH_AGENT)
         if not live.call.with_agent:
-            raise view.WrongState(f"This call can't be {done} now: its agent is gone ({live.call.state.value}).")
+            raise errors.WrongState(f"This call can't be {done} now: its agent is gone ({live.call.state.value}).")
         return live

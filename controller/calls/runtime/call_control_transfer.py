@@ -3,6 +3,7 @@
 Part of `Verbs`, whose rules hold here too.
 """
 
+from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import supervision as supervise
@@ -30,13 +31,13 @@ class TransferVerbs(LiveCalls):
         """`kind`: None is what the config says. Raises `limits.NotAllowed` too."""
         live = self._in(call, "transferred", State.TALKING, State.HOLDING)
         if supervise.taking_over(live.call):
-            raise view.WrongState("This call can't be transferred now: a supervisor is taking it over.")
+            raise errors.WrongState("This call can't be transferred now: a supervisor is taking it over.")
         plan = live.call.plan
         target = births.transfer_target(self._config, plan.spec.agent, to, plan.trunk, kind=kind, timeout=timeout)
         if target.kind == "refer" and live.call.company:
-            raise view.WrongState("This call can't be referred now: others are in it.")
+            raise errors.WrongState("This call can't be referred now: others are in it.")
         if target.kind != "attended" and (announce is not None or decide_timeout is not None):
-            raise view.WrongState("Nobody is spoken to before this transfer: it is not an attended one.")
+            raise errors.WrongState("Nobody is spoken to before this transfer: it is not an attended one.")
         longest = self._config.transfer.decide_s if decide_timeout is None else decide_timeout
         return put(live, m.TransferAsked(target, by, None, announce, longest))
 
@@ -57,14 +58,14 @@ class TransferVerbs(LiveCalls):
         current, found = live.call, live.call.supervision
         if to is None:
             if found is None or not supervise.supervised(current):
-                raise view.WrongState("Nobody supervises this call: `to` says who is to.")
+                raise errors.WrongState("Nobody supervises this call: `to` says who is to.")
             if mode != found.mode and not supervise.changeable(current, found, mode):
-                raise view.WrongState(_why_not(mode))
+                raise errors.WrongState(_why_not(mode))
             return put(live, m.SupervisionChanged(mode, by))
         if supervise.supervised(current):
-            raise view.WrongState("Somebody supervises this call already.")
+            raise errors.WrongState("Somebody supervises this call already.")
         if not supervise.possible(current, mode):
-            raise view.WrongState(_why_not(mode))
+            raise errors.WrongState(_why_not(mode))
         target = births.supervisor_of(self._config, to, current.plan.trunk)
         return put(live, m.SuperviseAsked(current.ids.supervisor(current.supervisions + 1), target, mode, by))
 
@@ -72,7 +73,7 @@ class TransferVerbs(LiveCalls):
         """The supervisor is hung up."""
         live = self._find(call)
         if not supervise.supervised(live.call):
-            raise view.WrongState("Nobody supervises this call.")
+            raise errors.WrongState("Nobody supervises this call.")
         return put(live, m.SupervisionEnded(by))
 
 

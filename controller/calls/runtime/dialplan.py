@@ -12,9 +12,9 @@ import structlog
 from controller.ari.channels import MEDIA_FORMAT
 from controller.ari.events import StasisStart
 from controller.ari.rest import Ari, AriError, Refused
+from controller.calls import errors
 from controller.calls.machine import inputs as m, loops
 from controller.calls.machine.plan import Plan
-from controller.calls.reporting import view
 
 log = structlog.get_logger()
 
@@ -79,11 +79,11 @@ async def refer(ari: Ari, channel: str, to: str) -> None:
 
 
 async def detect(ari: Ari, channel: str, context: str, extension: str) -> None:
-    """Send it where Asterisk listens who has answered. Raises AriError, and `view.WrongState` where the context is
+    """Send it where Asterisk listens who has answered. Raises AriError, and `errors.WrongState` where the context is
     missing: a channel that is sent where there is nothing would be hung up, and ARI would call it a success."""
     if await ari.get_variable(channel, f"DIALPLAN_EXISTS({context},{extension},1)") != "1":
         log.warning("nobody can tell who has answered: Asterisk's dialplan lacks a context", context=context)
-        raise view.WrongState(f"Asterisk has no context `{context}` (docs/asterisk.md)")
+        raise errors.WrongState(f"Asterisk has no context `{context}` (docs/asterisk.md)")
     await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
 
 

@@ -18,13 +18,15 @@ import structlog
 from bridge.common.background_tasks import Tasks
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
+from controller.calls import errors
+from controller.calls.admission import capacity
 from controller.calls.admission.caller_limits import CallerLimits, home_of
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import Room
 from controller.calls.machine import inputs as m, loops
 from controller.calls.machine.plan import Plan, State, Waiting
 from controller.calls.planning import planner as births, routing
-from controller.calls.reporting import lifecycle as milestones, view
+from controller.calls.reporting import lifecycle as milestones
 from controller.calls.runtime import dialplan
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.arrival_facts import (
@@ -41,7 +43,6 @@ from controller.calls.tools.http import HttpTools
 from controller.config import Config
 from controller.config.models.agents import Agent
 from controller.config.models.routes import Overflow, Route, WaitingLine
-from controller.dialing import numbers as limits
 
 log = structlog.get_logger()
 
@@ -145,7 +146,7 @@ class Arrivals:
         up = [*self._lives.callers(), *(slot.caller for _, slot in self._asking.values())]
         try:
             self._callers.admit(caller.arrival.caller, up, monotonic())
-        except limits.Busy as reason:
+        except errors.Busy as reason:
             log.warning("caller refused", call=caller.arrival.call, reason=str(reason))
             self._refuse(caller, "busy", "busy", str(reason))
             return False
@@ -192,13 +193,13 @@ class Arrivals:
 
     def _try(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
         """The first step that can be done is done."""
-        refusal: Exception = limits.Busy("As many calls as allowed are up.")
+        refusal: Exception = errors.Busy("As many calls as allowed are up.")
         agent = steps[0].agent or ""
         for number, step in enumerate(steps):
             if step.agent is not None:
                 try:
                     self._take(caller, step.agent)
-                except (view.NotReady, limits.Busy) as reason:
+                except (errors.NotReady, errors.Busy) as reason:
                     refusal = reason
                     continue
                 self._ask_first(caller, step.agent, route)
@@ -215,7 +216,7 @@ class Arrivals:
             if step.busy:
                 break
         else:
-            if isinstance(refusal, limits.NoAgent) and self._config.agents[agent].on_ai_failure:
+            if isinstance(refusal, errors.NoAgent) and self._config.agents[agent].on_ai_failure:
                 self._begin(caller, agent, route, {}, unserved=str(refusal))
                 return
         log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
@@ -224,7 +225,7 @@ class Arrivals:
     def _take(self, caller: _Caller, agent: str) -> None:
         """Those who wait come first. Raises NotReady and Busy."""
         if any(each.call.plan.spec.agent == agent for each in self._waiting()):
-            raise limits.Busy("Others wait for this agent already.")
+            raise errors.Busy("Others wait for this agent already.")
         self._lives.room.take(_slot(caller, agent))
 
     def _refuse(self, caller: _Caller, why: Literal["no_route", "busy"], reason: str, detail: str) -> None:
@@ -288,11 +289,11 @@ class Arrivals:
             plan = actor.call.plan
             try:
                 if plan.spec.agent not in full:
-                    self._lives.room.take(births.slot_of(plan))
+                    self._lives.room.take(capacity.slot_of(plan))
                     self._lives.room.reserve(plan, served=True)
                     self._line.pop(actor.id)
                     actor.put(m.RoomFound())
-            except (view.NotReady, limits.Busy):
+            except (errors.NotReady, errors.Busy):
                 full.add(plan.spec.agent)
         self._tell_places()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import State
 from controller.calls.machine.table import Call
@@ -22,7 +23,7 @@ class Live(Protocol):
 
 
 Find = Callable[[str], Live]
-"""By the call's id. Raises `view.UnknownCall`, and `view.WrongState` for one that has ended."""
+"""By the call's id. Raises `errors.UnknownCall`, and `errors.WrongState` for one that has ended."""
 
 
 class LiveCalls:
@@ -36,7 +37,7 @@ class LiveCalls:
         """The call, if it is in one of these. `done`: what it should be, such as "transferred"."""
         live = self._find(call)
         if live.call.state not in states:
-            raise view.WrongState(f"This call can't be {done} now: it is {live.call.state.value}.")
+            raise errors.WrongState(f"This call can't be {done} now: it is {live.call.state.value}.")
         return live
 
 

@@ -17,6 +17,8 @@ from bridge.common.background_tasks import Tasks, ended
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
+from controller.calls import errors
+from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import Room, today
 from controller.calls.admission.spending import PER_CALL, PER_DAY, Spending
@@ -215,11 +217,11 @@ class Registry:
     def place(self, entry: Entry, errand: Errand) -> None:
         """Begins a call from the queue. Raises UnknownName, NotReady, and `limits`' NotAllowed and Busy."""
         if not all(self.ready().values()):
-            raise view.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
+            raise errors.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
         plan = births.outbound(self._config, entry)
         if entry.id in self._live:
-            raise view.NotReady("Its last attempt is still being taken down.")
-        self.room.take(births.slot_of(plan))
+            raise errors.NotReady("Its last attempt is still being taken down.")
+        self.room.take(capacity.slot_of(plan))
         log.info("call placed", call=plan.call, agent=plan.spec.agent, trunk=plan.trunk)
         self.begin(plan, errand)
 
@@ -236,7 +238,7 @@ class Registry:
             return view.detail_of(actor.call, actor.record)
         if (ended_call := self._ended.find(call)) is not None:
             return ended_call
-        raise view.UnknownCall("There is no such call, or it ended long ago.")
+        raise errors.UnknownCall("There is no such call, or it ended long ago.")
 
     def ready(self) -> Mapping[str, bool]:
         workers = any(w.socket is not None and w.media.reached for w in self._workers.all())
@@ -246,7 +248,7 @@ class Registry:
         actor = self._live.get(call)
         if actor is None:
             self.get(call)
-            raise view.WrongState("The call has ended.")
+            raise errors.WrongState("The call has ended.")
         return actor
 
     # ------------------------------------------------------------ lives
@@ -256,7 +258,7 @@ class Registry:
         yield from self._arrivals.asking()
         for each in self._live.values():
             if not self._arrivals.waits(each.id):
-                yield births.slot_of(each.call.plan)
+                yield capacity.slot_of(each.call.plan)
             yield from (Slot("leg", trunk, "") for trunk in each.legs.others())
 
     def callers(self) -> Iterator[str]:

@@ -8,12 +8,12 @@ import re
 
 from bridge import contract
 from controller.calls.machine import consultation, inputs as m
-from controller.calls.machine.commands import DIGITS
 from controller.calls.machine.plan import Plan
 from controller.calls.planning import planner as births
 from controller.calls.tools.definitions import HOLD_S, LONGEST_S
 from controller.config import Config
 from controller.dialing import numbers as limits
+from controller.dialing.numbers import DIGITS
 
 HOLD_DEFAULT_S = 30.0
 RING_LONGEST_S = LONGEST_S - 10.0

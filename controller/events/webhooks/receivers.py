@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from controller.calls.reporting.view import WrongWebhook
+from controller.calls.errors import WrongWebhook
 from controller.config.models.event_filters import types_of
 from controller.config.models.webhooks import CallWebhooks, Webhook, WebhookUrl
 from controller.events.factory import Notice

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from controller.calls.admission.caller_limits import CallerLimits, caller_of, home_of
+from controller.calls.errors import Busy
 from controller.config import PerCaller, Trunk
-from controller.dialing.numbers import Busy
 
 BOTH = PerCaller(max_calls=2, calls_per_minute=3)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from controller.calls.admission.capacity import Capacity, Slot
-from controller.dialing.numbers import Busy
+from controller.calls.errors import Busy
 from tests.unit.controller.configs import FULL, config
 
 IN = Slot("inbound", "main", "reception", "+4930")

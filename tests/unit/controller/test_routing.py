@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import Prepare, Retention, decode_command, encode
+from controller.calls.errors import UnknownAgent
 from controller.calls.planning.routing import (
     Arrival,
     Routed,
-    UnknownAgent,
     arguments,
     channel_variables,
     first_agent,

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.calls.admission.usage import Usage, Use, UsedUp
+from controller.calls.admission.usage import Usage, Use
+from controller.calls.errors import UsedUp
 from tests.unit.controller.configs import FULL, config
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -12,6 +12,7 @@ from controller.ari.errors import BadArgument, Refused, TimedOut, Unauthorized, 
 from controller.ari.resources import Bridge
 from controller.ari.rest import Ari
 from controller.calls.admission.trunk_usage import Legs
+from controller.calls.errors import Busy
 from controller.calls.machine import inputs as m
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
@@ -21,7 +22,6 @@ from controller.calls.reporting.lifecycle import CallGreeted, CallRehomed, State
 from controller.calls.runtime import actor as actors, owned_resources as owned
 from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
-from controller.dialing.numbers import Busy
 from controller.workers.pool import Worker, Workers
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET
 

@@ -11,18 +11,17 @@ from structlog.testing import capture_logs
 from controller.ari.errors import Unavailable
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari
+from controller.calls import errors
+from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Capacity, Slot
 from controller.calls.admission.control import Room
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan
 from controller.calls.machine.table import Call
-from controller.calls.planning import planner as births
-from controller.calls.reporting import view
 from controller.calls.runtime import inbound as arrivals
 from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
 from controller.config import Config
-from controller.dialing import numbers as limits
 from tests.unit.controller.call.test_machine import NOW
 from tests.unit.controller.configs import SMALL, config, with_
 
@@ -38,7 +37,7 @@ class Stage:
 
     def __init__(self, made: Config, tasks: asyncio.TaskGroup) -> None:
         self.free = True
-        self.why: Exception = limits.Busy("full")
+        self.why: Exception = errors.Busy("full")
         self.room = cast(Room, self)
         self.draining = self.returning = False
         self.begun: list[SimpleNamespace] = []
@@ -276,14 +275,14 @@ RESCUE: dict[str, Any] = {"agents__reception__on_ai_failure": [{"say": "voiceai/
 @pytest.mark.parametrize(
     ("why", "rescue", "steps", "expected"),
     [
-        (limits.NoAgent("no worker"), True, [], "rescued"),
-        (limits.NoAgent("no worker"), True, ["busy"], "busy"),
-        (limits.NoAgent("no worker"), True, [{"wait": {}}], "waits"),
-        (limits.NoAgent("no worker"), True, [{"agent": "reception"}], "rescued"),
-        (limits.NoAgent("no worker"), False, [], "busy"),
-        (limits.Busy("limits.max_calls"), True, [], "busy"),
-        (limits.Busy("limits.max_calls"), True, ["on_ai_failure"], "rescued"),
-        (view.NotReady("going down"), True, [], "busy"),
+        (errors.NoAgent("no worker"), True, [], "rescued"),
+        (errors.NoAgent("no worker"), True, ["busy"], "busy"),
+        (errors.NoAgent("no worker"), True, [{"wait": {}}], "waits"),
+        (errors.NoAgent("no worker"), True, [{"agent": "reception"}], "rescued"),
+        (errors.NoAgent("no worker"), False, [], "busy"),
+        (errors.Busy("limits.max_calls"), True, [], "busy"),
+        (errors.Busy("limits.max_calls"), True, ["on_ai_failure"], "rescued"),
+        (errors.NotReady("going down"), True, [], "busy"),
     ],
 )
 async def test_who_gets_a_person_when_there_is_no_agent(
@@ -303,7 +302,7 @@ async def test_who_gets_a_person_when_there_is_no_agent(
                 str(why) if expected == "rescued" else None,
                 expected == "waits",
             )
-            assert births.slot_of(plan).direction == ("leg" if expected == "rescued" else "inbound")
+            assert capacity.slot_of(plan).direction == ("leg" if expected == "rescued" else "inbound")
             stage.arrivals.ended(plan.call)
 
 
@@ -461,8 +460,8 @@ async def test_one_number_in_all_spellings_fits_counts_and_is_written_once(route
             await stage.caller(each, each, to=each)
     plans = [each.call.plan for each in stage.begun]
     assert [(plan.callee, plan.caller) for plan in plans] == [("+4930555", "+4930555")] * len(SPELLED)
-    capacity, up = Capacity(made), [births.slot_of(plan) for plan in plans]
-    with pytest.raises(limits.Busy, match="per_number"):
+    capacity, up = Capacity(made), [capacity.slot_of(plan) for plan in plans]
+    with pytest.raises(errors.Busy, match="per_number"):
         capacity.check(up[0], up, 0)
     capacity.check(up[0], up[1:], 0)
 

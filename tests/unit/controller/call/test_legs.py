@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from controller.calls.admission.trunk_usage import Legs
+from controller.calls.errors import Busy
 from controller.calls.machine import inputs as m
-from controller.dialing.numbers import Busy
 
 OWN, OTHERS = "own", ("one", "two", "three")
 MOST = 2

@@ -6,6 +6,7 @@ import pytest
 
 from bridge import contract
 from controller.calls.admission.spending import PER_CALL, PER_DAY, Reached, Spending
+from controller.calls.errors import Busy
 from controller.calls.reporting.call_log import (
     CHARACTERS,
     TURNS,
@@ -19,7 +20,6 @@ from controller.calls.reporting.call_log import (
 )
 from controller.config import Limits
 from controller.config.prices import Prices
-from controller.dialing.numbers import Busy
 
 CALL = "c"
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

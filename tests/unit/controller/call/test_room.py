@@ -8,10 +8,9 @@ from controller.calls.admission import control as rooms
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import RESERVED_S, Room
 from controller.calls.admission.spending import Spending
+from controller.calls.errors import NoAgent, NotReady
 from controller.calls.machine.plan import Plan, Waiting
-from controller.calls.reporting.view import NotReady
 from controller.config.prices import Prices
-from controller.dialing.numbers import NoAgent
 from controller.workers.pool import Workers
 from tests.unit.controller.call.test_machine import CALLER, SPEC
 from tests.unit.controller.configs import SMALL, config

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from bridge import contract
+from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Participant, State, Supervision
 from controller.calls.machine.table import Call
@@ -30,7 +31,7 @@ class Living:
 
     def find(self, call: str) -> "Living":
         if call != CALL:
-            raise view.UnknownCall("There is no such call.")
+            raise errors.UnknownCall("There is no such call.")
         return self
 
 
@@ -137,14 +138,14 @@ def test_every_verb_has_an_answer_in_every_state(verbs: Verbs, living: Living, v
         verb(verbs, CALL)
         assert [type(each) for each in living.got] == [what]
     else:
-        with pytest.raises(view.WrongState, match=state.value):
+        with pytest.raises(errors.WrongState, match=state.value):
             verb(verbs, CALL)
         assert living.got == []
 
 
 @pytest.mark.parametrize("verb", ALL)
 def test_an_unknown_call_is_said_to_be_unknown(verbs: Verbs, verb: Verb) -> None:
-    with pytest.raises(view.UnknownCall):
+    with pytest.raises(errors.UnknownCall):
         verb(verbs, "nobody")
 
 
@@ -160,7 +161,7 @@ def test_nobody_is_dialled_whom_the_config_does_not_allow(verbs: Verbs, living: 
 @pytest.mark.parametrize("verb", NEEDS_AGENT)
 def test_a_lost_agent_takes_no_orders(verbs: Verbs, living: Living, verb: Verb) -> None:
     living.call.state, living.call.media_lost = State.TRANSFERRING, True
-    with pytest.raises(view.WrongState, match="agent is gone"):
+    with pytest.raises(errors.WrongState, match="agent is gone"):
         verb(verbs, CALL)
 
 
@@ -170,27 +171,27 @@ def test_a_lost_agent_takes_no_orders(verbs: Verbs, living: Living, verb: Verb) 
 )
 def test_a_recording_says_what_it_is(verbs: Verbs, living: Living, state: str, action: m.RecordAction) -> None:
     living.call.state, living.call.recording = State.TALKING, state
-    with pytest.raises(view.WrongState, match=state):
+    with pytest.raises(errors.WrongState, match=state):
         verbs.record(CALL, action=action, by="ops")
 
 
 def test_a_call_that_the_config_does_not_record_is_not(verbs: Verbs, living: Living) -> None:
     living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, recording=None)
-    with pytest.raises(view.WrongState, match=r"agents.\*.recording"):
+    with pytest.raises(errors.WrongState, match=r"agents.\*.recording"):
         verbs.record(CALL, action="start", by="ops")
 
 
 def test_participants_are_counted_and_known(verbs: Verbs, living: Living) -> None:
     living.call.state = State.TALKING
-    with pytest.raises(view.UnknownParticipant):
+    with pytest.raises(errors.UnknownParticipant):
         verbs.drop_participant(CALL, leg=IDS.target(1), by="ops")
     living.call.participants[PARTY].state = "left"
-    with pytest.raises(view.WrongState, match="left"):
+    with pytest.raises(errors.WrongState, match="left"):
         verbs.drop_participant(CALL, leg=PARTY, by="ops")
     for number in range(8):
         leg = IDS.participant(str(number))
         living.call.participants[leg] = Participant(leg, TARGET, "ops")
-    with pytest.raises(view.WrongState, match="No more than 8"):
+    with pytest.raises(errors.WrongState, match="No more than 8"):
         verbs.add_participant(CALL, to="4930123", by="ops")
     assert living.got == []
 
@@ -216,7 +217,7 @@ def test_another_agent_gets_what_is_known_of_the_call(living: Living) -> None:
 
 def test_an_agent_that_the_config_does_not_have(verbs: Verbs, living: Living) -> None:
     living.call.state = State.TALKING
-    with pytest.raises(view.UnknownName):
+    with pytest.raises(errors.UnknownName):
         verbs.switch(CALL, agent="nobody", by="ops")
 
 
@@ -257,7 +258,7 @@ def test_a_refer_that_can_not_be_is_refused(verbs: Verbs, living: Living) -> Non
 
 def test_only_an_attended_transfer_has_something_to_announce(verbs: Verbs, living: Living) -> None:
     living.call.state = State.TALKING
-    with pytest.raises(view.WrongState):
+    with pytest.raises(errors.WrongState):
         verbs.transfer(CALL, to="4930123", announce="Hello.", by="ops")
 
 
@@ -271,14 +272,14 @@ def test_only_who_the_config_names_may_supervise(verbs: Verbs, living: Living, t
 def test_a_supervisor_who_is_there_is_changed_and_let_go(verbs: Verbs, living: Living) -> None:
     call = living.call
     call.state = State.TALKING
-    with pytest.raises(view.WrongState, match="Nobody supervises"):
+    with pytest.raises(errors.WrongState, match="Nobody supervises"):
         verbs.supervise(CALL, to=None, mode="listen", by="ops")
-    with pytest.raises(view.WrongState, match="Nobody supervises"):
+    with pytest.raises(errors.WrongState, match="Nobody supervises"):
         verbs.leave(CALL, by="ops")
     call.supervision = Supervision(IDS.supervisor(1), TARGET, "listen", "ops", "on")
-    with pytest.raises(view.WrongState, match="already"):
+    with pytest.raises(errors.WrongState, match="already"):
         verbs.supervise(CALL, to="ada", mode="listen", by="ops")
-    with pytest.raises(view.WrongState, match="no colleague"):
+    with pytest.raises(errors.WrongState, match="no colleague"):
         verbs.supervise(CALL, to=None, mode="whisper", by="ops")
     verbs.supervise(CALL, to=None, mode="take_over", by="ops")
     verbs.leave(CALL, by="ops")
@@ -288,7 +289,7 @@ def test_a_supervisor_who_is_there_is_changed_and_let_go(verbs: Verbs, living: L
 def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: Verbs, living: Living) -> None:
     living.call.state, living.call.company = State.TRANSFERRED, {IDS.supervisor(1)}
     living.call.supervision = Supervision(IDS.supervisor(1), TARGET, "take_over", "ops", "on")
-    with pytest.raises(view.WrongState, match="alone"):
+    with pytest.raises(errors.WrongState, match="alone"):
         verbs.supervise(CALL, to=None, mode="listen", by="ops")
 
 
@@ -296,6 +297,6 @@ def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: Verbs, living
 def test_a_call_that_is_being_taken_over_is_not_transferred(verbs: Verbs, living: Living, state: State) -> None:
     living.call.state, living.call.company = state, {IDS.supervisor(1)}
     living.call.supervision = Supervision(IDS.supervisor(1), TARGET, "take_over", "ops", "on")
-    with pytest.raises(view.WrongState, match="taking it over"):
+    with pytest.raises(errors.WrongState, match="taking it over"):
         verbs.transfer(CALL, to="4930123", by="ops")
     assert living.got == []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from controller.calls.reporting.view import WrongWebhook
+from controller.calls.errors import WrongWebhook
 from controller.config.models.webhooks import CallWebhooks, Webhook
 from controller.events.webhooks import receivers as all_receivers
 from controller.events.webhooks.receivers import Receivers

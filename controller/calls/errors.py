@@ -1,0 +1,53 @@
+"""Every reason for which call control says no. [pure]"""
+
+
+class CallRefused(Exception):
+    """Call control says no. The text is for the person who asked, and holds nothing personal."""
+
+
+class UnknownCall(CallRefused):
+    pass
+
+
+class UnknownName(CallRefused):
+    """A trunk or an agent that the config does not have."""
+
+
+class WrongWebhook(CallRefused):
+    """A call may not have this `webhook`."""
+
+
+class WrongState(CallRefused):
+    """The call can't do that now."""
+
+
+class WrongMoment(CallRefused):
+    """A call that could never be placed at the times that were given."""
+
+
+class UnknownParticipant(CallRefused):
+    """The call has no such leg."""
+
+
+class NotReady(CallRefused):
+    """Asterisk or all workers are away: no call can be placed at the moment."""
+
+
+class Busy(Exception):
+    """As many calls as allowed are up already. `reason` is for the person who asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NoAgent(Busy):
+    """No bridge worker has room for one more call: there is no AI, whatever the limits say."""
+
+
+class UsedUp(Busy):
+    """As much as allowed was used today: there is no room before tomorrow."""
+
+
+class UnknownAgent(Exception):
+    """The config has no agent of this name."""
