@@ -21,6 +21,7 @@ from bridge.audiosocket.check import MediaCheck
 from bridge.audiosocket.resampler import OUR_RATE, Converter
 from bridge.audiosocket.ticker import Cadence, Ticker
 from bridge.common.limited_warnings import LimitedWarnings
+from bridge.media.sink import Sink
 
 FRAME_BYTES = wire.frame_bytes(OUR_RATE)
 BACKLOG_BYTES = 3 * (wire.HEADER_BYTES + FRAME_BYTES)
@@ -36,28 +37,6 @@ HALF_FRAME_TICKS = wire.FRAMES_PER_SECOND
 _SLIN24_HEADER = wire.silence(OUR_RATE)[: wire.HEADER_BYTES]
 
 log = structlog.get_logger(__name__)
-
-
-class Sink(Protocol):
-    """The session's face to its media leg. All of it must return at once; an exception ends this call's leg only."""
-
-    def media_connected(self, leg: "Leg") -> None:
-        """Asterisk is here and silence is already flowing."""
-
-    def media_format(self, rate: int, frame_bytes: int) -> None:
-        """The first audio frame came: its rate in Hz and its payload bytes."""
-
-    def caller_audio(self, pcm: bytes) -> None:
-        """Sound of the caller at 24 kHz, s16le mono, normally 20 ms. Nothing comes during hold, DTMF, before answer."""
-
-    def caller_digit(self, digit: str) -> None:
-        """One DTMF digit: 0-9, *, #, A-D."""
-
-    def media_gone(self, reason: str) -> None:
-        """The connection is over. Exactly once after `media_connected`, also when `Leg.close` was asked for it."""
-
-    def next_frame(self) -> bytes | None:
-        """Once per 20 ms: 960 bytes of 24 kHz s16le mono, or None for silence. After a stall up to 3 times in a row."""
 
 
 class Front(Protocol):

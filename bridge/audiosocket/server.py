@@ -20,10 +20,9 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 
 import structlog
 
-from bridge.audiosocket.leg import Leg, Sink
+from bridge.audiosocket.leg import Leg
 from bridge.audiosocket.ticker import Ticker
-
-__all__ = ["AudioSocketServer", "CantListen", "Leg", "NoFreePort", "Sink"]
+from bridge.media.sink import Sink
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 HANDSHAKE_TIMEOUT = 1.0

@@ -4,20 +4,8 @@ Owns the sums: a leg that is gone, and one that came after it, count together. F
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
-
-class Leg(Protocol):
-    """The media leg, as far as a session uses it (`bridge.audiosocket.leg`)."""
-
-    @property
-    def sent_frames(self) -> int: ...
-    @property
-    def late_frames(self) -> int: ...
-    @property
-    def dropped_frames(self) -> int: ...
-    def close(self, reason: str) -> None: ...
-    def hasten(self) -> None: ...
+from bridge.media.sink import MediaLeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +17,7 @@ class LegCounts:
     dropped: int = 0
     """Not taken by Asterisk in time."""
 
-    def plus(self, leg: Leg | None) -> "LegCounts":
+    def plus(self, leg: MediaLeg | None) -> "LegCounts":
         if leg is None:
             return self
         return LegCounts(self.sent + leg.sent_frames, self.late + leg.late_frames, self.dropped + leg.dropped_frames)

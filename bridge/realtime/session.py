@@ -25,12 +25,13 @@ from bridge.common.limited_warnings import LimitedWarnings
 from bridge.contract.log_lines import line_of, settings
 from bridge.media.playout import Playout
 from bridge.media.repeated_digits import Keys
+from bridge.media.sink import MediaLeg
 from bridge.realtime.caller_audio import Upstream
 from bridge.realtime.conversation import effects as signals, handoff as cast
 from bridge.realtime.conversation.core import Conversation
 from bridge.realtime.conversation.history import Memory
 from bridge.realtime.event_trace import Flight
-from bridge.realtime.leg_counts import Leg, LegCounts
+from bridge.realtime.leg_counts import LegCounts
 from bridge.realtime.protocol import server_events as events
 from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.timers import Timers
@@ -81,7 +82,7 @@ class Session:
         self._unsent: list[bytes] = []
         """Changes of the session's set-up while the line was down."""
         self._ai: asyncio.Task[None] | None = None
-        self._leg: Leg | None = None
+        self._leg: MediaLeg | None = None
         self._leg_gone = asyncio.Event()
         self._timers = Timers(lambda timer, subject: self._feed(signals.TimerFired(timer, subject)))
         self._greet, self._greet_due = signals.Greet(), False
@@ -261,7 +262,7 @@ class Session:
 
     # ------------------------------------------------------------ the caller's side: the Sink
 
-    def media_connected(self, leg: Leg) -> None:
+    def media_connected(self, leg: MediaLeg) -> None:
         self._leg = leg
         self._tell(contract.MediaConnected(call=self.call))
         if self._closing.is_set():

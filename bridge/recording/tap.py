@@ -13,8 +13,8 @@ from typing import Literal
 import structlog
 
 from bridge import contract
-from bridge.audiosocket.leg import Leg, Sink
 from bridge.media.levels import Levels
+from bridge.media.sink import MediaLeg, Sink
 from bridge.recording.recorder import Recording, Recordings
 
 log = structlog.get_logger()
@@ -73,7 +73,7 @@ class Recorded:
 
     # ------------------------------------------------------------ the Sink
 
-    def media_connected(self, leg: Leg) -> None:
+    def media_connected(self, leg: MediaLeg) -> None:
         self._leg_here = True
         self._begin(self._recording)
         self._sink.media_connected(leg)

@@ -18,8 +18,9 @@ import structlog
 
 from bridge import contract
 from bridge.audiosocket.check import MediaCheck
-from bridge.audiosocket.server import AudioSocketServer, Sink
+from bridge.audiosocket.server import AudioSocketServer
 from bridge.media.levels import Levels
+from bridge.media.sink import Sink
 from bridge.recording.recorder import Recordings
 from bridge.recording.tap import Recorded
 

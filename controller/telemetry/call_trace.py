@@ -5,12 +5,10 @@ or what a tool was given: of the things that happen only fields known to be harm
 `scrubbed`. Lives in memory: of calls that ended the latest `KEPT` are kept.
 """
 
-import re
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields as fields_of, is_dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from pydantic import BaseModel
 
@@ -18,65 +16,18 @@ from bridge import contract
 from controller.calls.machine import inputs as m
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting.steps import Fact, Side, facts_of
 
 STEPS = 500
 """Per call; beyond them the oldest are forgotten, and counted."""
 KEPT = 200
 
-Fact = str | int | float | bool
-Side = Literal["asterisk", "call", "worker", "ai"]
-"""Who said so: Asterisk's events, we (states, requests to Asterisk and worker), the worker, the AI's connection."""
-
-PLAIN = frozenset(
-    (
-        *("channel", "bridge", "playback", "timer", "snoop", "leg", "kind", "by", "side", "mode", "action", "model"),
-        *("provider", "state", "before", "outcome", "direction", "who", "tool", "transfer", "worker", "sip_reason"),
-    )
-)
-"""Texts that we, Asterisk or the config make up: no caller, callee or model does."""
-FREE = frozenset(("reason", "message", "why", "detail", "code"))
-"""Texts for people, which may quote."""
 
 UNTOLD = (
     *(kind.__name__ for kind in (m.CallerAudio, m.CountRtp, m.RtpCounted)),
     *(inbound_audio.TIMER, inbound_audio.COMPANY),
 )
 """Inputs, commands and timers that are no step."""
-
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|«[^»]*»|“[^”]*”")
-_DIGITS = re.compile(r"\+?\d(?:[\d ()./-]*\d){3,}")
-_ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+")
-
-ASTERISK = {
-    m.LegEntered: "StasisStart",
-    m.LegHungUp: "ChannelHangupRequest",
-    m.LegRinging: "ChannelStateChange",
-    m.SoundOver: "PlaybackFinished",
-    m.LegReturned: "StasisStart",
-}
-
-
-def scrubbed(text: str) -> str:
-    """Without what is quoted, long digits (telephone numbers, PINs) and addresses; no longer than a line."""
-    for pattern in (_QUOTED, _ADDRESS, _DIGITS):
-        text = pattern.sub("…", text)
-    return text[:200]
-
-
-def facts_of(what: object) -> dict[str, Fact]:
-    """The fields of an input, command, milestone or worker's event that are harmless."""
-    if isinstance(what, BaseModel):
-        names = list(type(what).model_fields)
-    else:
-        names = [each.name for each in fields_of(what)] if is_dataclass(what) else []
-    found: dict[str, Fact] = {}
-    for name in names:
-        value = getattr(what, name)
-        if isinstance(value, bool | int | float):
-            found[name] = round(value, 3) if isinstance(value, float) else value
-        elif isinstance(value, str) and (name in PLAIN or name in FREE):
-            found[name] = str(value)[:100] if name in PLAIN else scrubbed(value)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,27 +91,6 @@ class Traces:
         self._ended[call] = trace
         while len(self._ended) > KEPT:
             self._ended.popitem(last=False)
-
-
-def took(call: str, what: m.Input) -> milestones.Stepped:
-    """An input of the call, as its actor takes it."""
-    name = type(what).__name__
-    if isinstance(what, m.LegGone):
-        name = "StasisEnd" if what.in_dialplan else "ChannelDestroyed"
-        return milestones.Stepped(call, "asterisk", name, facts_of(what))
-    return milestones.Stepped(
-        call, "asterisk" if type(what) in ASTERISK else "call", _event(what, name), facts_of(what)
-    )
-
-
-def _event(what: m.Input, name: str) -> str:
-    return ASTERISK.get(type(what), name)
-
-
-def did(call: str, command: m.Command, error: Exception | None = None) -> milestones.Stepped:
-    """A command that was carried out, or could not be."""
-    failed = {} if error is None else {"failed": type(error).__name__, "reason": scrubbed(str(error))}
-    return milestones.Stepped(call, "call", type(command).__name__, facts_of(command) | failed)
 
 
 def _steps(what: milestones.Milestone, at: datetime, trace: Trace) -> Iterator[Step]:

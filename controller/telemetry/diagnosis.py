@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from controller.calls.reporting.steps import scrubbed
 from controller.calls.reporting.view import CallDetail
-from controller.telemetry.call_trace import Step, scrubbed
+from controller.telemetry.call_trace import Step
 
 SLOW_MS = 1500.0
 LOST_FRAMES = 50

@@ -65,7 +65,7 @@ def call_view(**changes: Any) -> view.CallView:
 
 @dataclass
 class FakeCalls:
-    """`view.Calls`. `refusal` is raised by whatever is asked next; `asked` is the record."""
+    """`ports.Calls`. `refusal` is raised by whatever is asked next; `asked` is the record."""
 
     views: dict[str, view.CallView] = field(default_factory=dict)
     details: dict[str, view.CallDetail] = field(default_factory=dict)

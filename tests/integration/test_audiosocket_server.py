@@ -5,6 +5,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ import structlog
 from structlog.testing import LogCapture
 
 from bridge.audiosocket import leg as leg_module, wire
-from bridge.audiosocket.server import AudioSocketServer, Leg, NoFreePort
+from bridge.audiosocket.leg import Leg
+from bridge.audiosocket.server import AudioSocketServer, NoFreePort
 from bridge.audiosocket.ticker import Ticker
+from bridge.media.sink import MediaLeg
 from tests.peers.audiosocket import PATIENCE, AsteriskPeer
 
 FRAME = bytes(range(240)) * 4
@@ -37,8 +40,8 @@ class ScriptedSession:
         self.told.append(what)
         self._news.set()
 
-    def media_connected(self, leg: Leg) -> None:
-        self.leg = leg
+    def media_connected(self, leg: MediaLeg) -> None:
+        self.leg = cast(Leg, leg)
         self._tell("connected")
 
     def media_format(self, rate: int, frame_bytes: int) -> None:

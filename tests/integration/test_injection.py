@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from bridge import contract
+from controller.api import ports
 from controller.api.auth.authenticator import Doorkeeper
 from controller.api.operation import STREAM, Operation
 from controller.api.server import ApiServer, make_app, operations_of
@@ -27,9 +28,9 @@ from controller.ari.rest import Ari
 from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, State
+from controller.calls.outbound import planner
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import Orders
-from controller.calls.planning import planner as births
 from controller.calls.reporting import view
 from controller.calls.runtime import worker_events as reports
 from controller.calls.runtime.actor import CallActor
@@ -101,7 +102,7 @@ class NotedAri:
 
 @dataclass
 class House:
-    """`view.Calls` with one call, which talks."""
+    """`ports.Calls` with one call, which talks."""
 
     config: Config
     queue: Queue
@@ -154,7 +155,7 @@ class House:
         """As the dialer would."""
         entry = await self.queue.get(call)
         assert entry is not None
-        actor = self.birth(births.outbound(self.config, entry))
+        actor = self.birth(planner.outbound(self.config, entry))
         task = asyncio.create_task(actor.run())
         actor.put(m.AiReady())
         await turns()
@@ -242,7 +243,7 @@ async def test_no_field_of_any_operation_lets_anything_through(operation: Operat
     async with Database(store_at(tmp_path)) as database:
         house = House(LETS_ALL_PASS, queue := Queue(database))
         orders = Orders(LETS_ALL_PASS, queue, lambda: None)
-        app = make_app(cast(view.Calls, house), orders, Doorkeeper([token], Pace(per_second=10_000, burst=100_000)))
+        app = make_app(cast(ports.Calls, house), orders, Doorkeeper([token], Pace(per_second=10_000, burst=100_000)))
         headers = {"Authorization": "Bearer ops-0123456789", "Content-Type": "application/json"}
         async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession(headers=headers) as http:
             for place, name in fields(operation):

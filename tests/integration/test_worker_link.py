@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 
 from bridge import contract
-from bridge.audiosocket.server import Leg
+from bridge.media.sink import MediaLeg
 from bridge.worker import control_link as link
 from bridge.worker.process import Options, Worker
 from bridge.worker.sessions import Emit
@@ -32,7 +32,7 @@ class ToneSession:
     def __init__(self, spec: contract.SessionSpec, call: str, emit: Emit) -> None:
         self.call, self.emit = call, emit
         self.greeted = False
-        self.leg: Leg | None = None
+        self.leg: MediaLeg | None = None
         self.reason = ""
         self.closing = asyncio.Event()
         self.gone = asyncio.Event()
@@ -67,7 +67,7 @@ class ToneSession:
         self.reason = reason
         self.closing.set()
 
-    def media_connected(self, leg: Leg) -> None:
+    def media_connected(self, leg: MediaLeg) -> None:
         self.leg = leg
         self.emit(contract.MediaConnected(call=self.call))
 

@@ -13,7 +13,7 @@ from time import thread_time
 from typing import Literal
 
 from bridge import contract
-from bridge.audiosocket.server import Leg
+from bridge.media.sink import MediaLeg
 from bridge.worker.process import Options, serve
 from bridge.worker.sessions import Emit, SessionFactory
 
@@ -28,7 +28,7 @@ class HeavySession:
     def __init__(self, spec: contract.SessionSpec, call: str, emit: Emit) -> None:
         self._call, self._emit = call, emit
         self._reason = ""
-        self._leg: Leg | None = None
+        self._leg: MediaLeg | None = None
         self._closing = asyncio.Event()
 
     async def run(self) -> None:
@@ -42,7 +42,7 @@ class HeavySession:
         self._reason = reason
         self._closing.set()
 
-    def media_connected(self, leg: Leg) -> None:
+    def media_connected(self, leg: MediaLeg) -> None:
         self._leg = leg
         self._emit(contract.MediaConnected(call=self._call))
 

@@ -5,9 +5,11 @@ from typing import Any
 
 from controller.api.models.calls import Answer, BargeInAnswer, CountersAnswer, Moment, TurnAnswer
 from controller.api.operation import Asked, Operation
-from controller.calls.reporting.view import CallDetail, Calls
+from controller.api.ports import Calls
+from controller.calls.reporting.steps import scrubbed
+from controller.calls.reporting.view import CallDetail
 from controller.telemetry import diagnosis
-from controller.telemetry.call_trace import Trace, scrubbed
+from controller.telemetry.call_trace import Trace
 
 PLAIN = (
     *("id", "direction", "agent", "trunk", "state", "started_at", "answered_at", "ended_at"),

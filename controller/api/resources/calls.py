@@ -1,6 +1,6 @@
 """The resources of calls: placed, listed, shown, ended, and whether any could be carried now.
 
-Owns paths, scopes and status codes. Decides nothing: parse, ask `view.Calls` or the queue's counter, answer.
+Owns paths, scopes and status codes. Decides nothing: parse, ask `ports.Calls` or the queue's counter, answer.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from pydantic import Field
 
 from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, Health, Readiness
 from controller.api.operation import Asked, Operation, Told
+from controller.api.ports import Calls
 from controller.api.problems import malformed
 from controller.api.request_body import Body, Nothing, PlaceCall
 from controller.api.resources.call_pages import LONGEST_CURSOR, NotACursor, page_of
 from controller.calls import errors
 from controller.calls.outbound.service import Ordering, Wish
 from controller.calls.reporting import view
-from controller.calls.reporting.view import Calls
 from controller.store.database import StoreError
 
 

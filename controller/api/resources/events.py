@@ -16,12 +16,12 @@ from pydantic import Field, StringConstraints
 
 from controller.api.models.calls import Answer, Moment
 from controller.api.operation import STREAM, Asked, Operation
+from controller.api.ports import Calls
 from controller.api.problems import Problem, malformed
 from controller.api.request_body import Body, Nothing
 from controller.calls import errors
 from controller.calls.outbound.service import Ordering
 from controller.calls.reporting import view
-from controller.calls.reporting.view import Calls
 from controller.config.models.event_filters import Wanted, types_of
 from controller.events.factory import Notice
 from controller.events.pipeline import Events

@@ -37,9 +37,9 @@ from controller.api.operation import Asked, Operation
 from controller.api.problems import Problem
 from controller.config import Config
 from controller.config.models.records import Records
+from controller.config.number_redaction import names_of
 from controller.events.records import export
 from controller.events.records.history import History, Kept, Sought, TooManySearches
-from controller.events.records.redaction import names_of
 from controller.events.records.repository import Shelf
 
 log = structlog.get_logger()

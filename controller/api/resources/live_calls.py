@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from aiohttp import hdrs
 
+from controller.api import ports
 from controller.api.models.calls import CallAnswer, ParticipantAnswer
 from controller.api.models.live_calls import AddParticipant, MuteCall, RecordCall, Say, SendDigits, SwitchAgent
 from controller.api.models.transfers import DecideTransfer, SuperviseCall, TransferCall
@@ -99,7 +100,7 @@ VERBS: tuple[Verb[Any], ...] = (
 
 
 class LiveResources:
-    def __init__(self, calls: view.Calls, orders: Ordering) -> None:
+    def __init__(self, calls: ports.Calls, orders: Ordering) -> None:
         self._calls = calls
         self._orders = orders
 

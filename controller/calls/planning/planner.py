@@ -12,7 +12,6 @@ from bridge.contract import SessionSpec
 from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, PlaySound, Rescue, TransferTo, Waiting
-from controller.calls.outbound.entry import Entry
 from controller.calls.planning import routing
 from controller.calls.tools import definitions as offer
 from controller.config import Config, templates
@@ -38,14 +37,14 @@ def inbound(
         direction="inbound",
         leg=leg,
         spec=routing.session_spec(config, agent_name, given),
-        variables=_variables(arrival.call, agent_name, arrival.caller),
+        variables=variables_of(arrival.call, agent_name, arrival.caller),
         given=given,
         recording=routing.recording_of(agent),
         trunk=arrival.trunk,
         caller=arrival.caller or None,
         callee=arrival.to or None,
-        on_ai_failure=_rescues(config, agent, arrival.trunk),
-        digits=_digits(config, agent, arrival.trunk),
+        on_ai_failure=rescues_of(config, agent, arrival.trunk),
+        digits=digits_of(config, agent, arrival.trunk),
         max_call=agent.max_call_s,
         max_hold=agent.caller_hold_s,
         max_transfer=config.transfer.max_s,
@@ -79,15 +78,15 @@ def taken_over(
         call=call,
         direction=direction,
         leg=leg,
-        spec=_spec(config, agent_name, given, detects=answer_detection),
+        spec=spec_of(config, agent_name, given, detects=answer_detection),
         variables={},
         given=given,
         recording=routing.recording_of(agent),
         trunk=trunk,
         caller=caller,
         callee=callee,
-        on_ai_failure=_rescues(config, agent, trunk),
-        digits=_digits(config, agent, trunk),
+        on_ai_failure=rescues_of(config, agent, trunk),
+        digits=digits_of(config, agent, trunk),
         max_call=agent.max_call_s,
         max_hold=agent.caller_hold_s,
         max_transfer=config.transfer.max_s,
@@ -95,7 +94,7 @@ def taken_over(
         webhook=webhook,
         attempt=attempt,
         answer_detection=answer_detection,
-        voicemail=_message(agent, given) if direction == "outbound" else None,
+        voicemail=message_of(agent, given) if direction == "outbound" else None,
     )
 
 
@@ -115,45 +114,13 @@ def agent_of(config: Config, agent: str | None) -> str:
     return name
 
 
-def outbound(config: Config, entry: Entry) -> Plan:
-    """Of a call from the queue. Checked anew: the config may have changed. Raises UnknownName, `limits.NotAllowed`."""
-    order = entry.order
-    line, agent = config.trunks[line_of(config, order.trunk)], config.agents[agent_of(config, order.agent)]
-    number = limits.check_number(line, order.callee)
-    shown = limits.check_caller_id(line, order.caller_id) if order.caller_id else line.caller_id
-    timeout = order.timeout or line.timeout
-    return Plan(
-        call=entry.id,
-        direction="outbound",
-        leg=m.Ids(entry.id).callee,
-        spec=_spec(config, order.agent, order.variables, detects=order.answer_detection),
-        variables=_variables(entry.id, order.agent, shown or ""),
-        trunk=order.trunk,
-        given=order.variables,
-        recording=routing.recording_of(agent),
-        caller=shown,
-        callee=number,
-        target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout, trunk=order.trunk),
-        webhook=order.webhook,
-        answer_detection=order.answer_detection,
-        voicemail=_message(agent, order.variables),
-        attempt=len(entry.attempts) + 1,
-        on_ai_failure=_rescues(config, agent, order.trunk),
-        digits=_digits(config, agent, order.trunk),
-        max_call=agent.max_call_s,
-        max_hold=agent.caller_hold_s,
-        max_transfer=config.transfer.max_s,
-        wrap_up=templates.fill(agent.wrap_up, order.variables),
-    )
-
-
-def _spec(config: Config, agent: str, variables: Mapping[str, str], *, detects: bool) -> SessionSpec:
+def spec_of(config: Config, agent: str, variables: Mapping[str, str], *, detects: bool) -> SessionSpec:
     """`detects`: it is for the agent to find out who has answered."""
     spec = routing.session_spec(config, agent, variables)
     return spec.model_copy(update={"tools": offer.with_voicemail(config, spec.tools)}) if detects else spec
 
 
-def _message(agent: Agent, given: Mapping[str, str]) -> str | None:
+def message_of(agent: Agent, given: Mapping[str, str]) -> str | None:
     """What is left with a machine."""
     return templates.fill(agent.voicemail.message, given) if agent.voicemail else None
 
@@ -173,15 +140,15 @@ def recast(
         agent = config.agents[name]
         plan = replace(
             plan,
-            spec=_spec(config, name, given, detects=plan.answer_detection).model_copy(
+            spec=spec_of(config, name, given, detects=plan.answer_detection).model_copy(
                 update={"recording": plan.spec.recording}
             ),
             given=given,
-            on_ai_failure=_rescues(config, agent, plan.trunk),
-            digits=_digits(config, agent, plan.trunk),
+            on_ai_failure=rescues_of(config, agent, plan.trunk),
+            digits=digits_of(config, agent, plan.trunk),
             max_hold=agent.caller_hold_s,
             wrap_up=templates.fill(agent.wrap_up, given),
-            voicemail=_message(agent, given) if plan.direction == "outbound" else None,
+            voicemail=message_of(agent, given) if plan.direction == "outbound" else None,
         )
     if instructions is None:
         return plan
@@ -236,7 +203,7 @@ def supervisor_of(config: Config, name: str, trunk: str | None) -> m.Target:
     return target_of(config, limits.destination(config, extensions[name], trunk))
 
 
-def _rescues(config: Config, agent: Agent, trunk: str | None) -> tuple[Rescue, ...]:
+def rescues_of(config: Config, agent: Agent, trunk: str | None) -> tuple[Rescue, ...]:
     steps: list[Rescue] = []
     for step in agent.on_ai_failure:
         if step.say:
@@ -246,7 +213,7 @@ def _rescues(config: Config, agent: Agent, trunk: str | None) -> tuple[Rescue, .
     return tuple(steps)
 
 
-def _digits(config: Config, agent: Agent, trunk: str | None) -> dict[str, m.Target | None]:
+def digits_of(config: Config, agent: Agent, trunk: str | None) -> dict[str, m.Target | None]:
     found = {digit: _target(config, action, trunk) for digit, action in agent.dtmf.items()}
     for digit, target in found.items():
         kind = config.transfer.kinds.get(agent.dtmf[digit].transfer or "", agent.transfer_kind)
@@ -266,7 +233,7 @@ def _target(config: Config, action: Action, trunk: str | None) -> m.Target | Non
     return target_of(config, where)
 
 
-def _variables(call: str, agent: str, caller: str) -> dict[str, str]:
+def variables_of(call: str, agent: str, caller: str) -> dict[str, str]:
     """For CDRs, and for a controller that finds this channel after a restart."""
     return {
         "CDR(ai_session)": call,

@@ -3,10 +3,10 @@
 `controller/api` speaks to the registry through these and nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from bridge.contract import Counters
 from controller.calls.machine.inputs import SupervisionMode, TransferKind
@@ -16,7 +16,6 @@ from controller.calls.reporting.call_log import BargeIn, Record, Sound, Spread, 
 
 if TYPE_CHECKING:
     from controller.calls.machine.table import Call
-    from controller.calls.runtime.call_control import Verbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,23 +193,3 @@ def detail_of(call: "Call", record: Record) -> CallDetail:
         tuple(record.recordings),
         call.counters,
     )
-
-
-class Calls(Protocol):
-    """What the HTTP API may ask of call control. Each method returns at once; what it starts shows in the view."""
-
-    @property
-    def verbs(self) -> "Verbs":
-        """What may be asked of one live call."""
-
-    def all(self) -> list[CallView]:
-        """Live calls first, then those that ended, newest first."""
-
-    def get(self, call: str) -> CallView:
-        """Raises UnknownCall."""
-
-    def detail(self, call: str) -> CallDetail:
-        """Raises UnknownCall."""
-
-    def ready(self) -> Mapping[str, bool]:
-        """Each part that a call needs, and whether it is there."""

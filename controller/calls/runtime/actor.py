@@ -23,7 +23,7 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import teardown as ending
 from controller.calls.machine.table import Call
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle as milestones, steps
 from controller.calls.reporting.call_log import Record
 from controller.calls.reporting.conversation_memory import Recollection
 from controller.calls.reporting.diff import changes, standing
@@ -36,7 +36,6 @@ from controller.calls.runtime.ports import Errand, dialling
 from controller.calls.runtime.recovery import Adopted
 from controller.calls.runtime.timers import Timers
 from controller.calls.tools.http import HttpTools
-from controller.telemetry import call_trace as trace
 from controller.workers.pool import NoWorker, Workers, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
@@ -166,7 +165,7 @@ class CallActor:
                 self.owned.entered(channel)
             case m.LegGone(channel, in_dialplan=False):
                 self.owned.gone(channel)
-        self._observe(trace.took(self.id, what))
+        self._observe(steps.took(self.id, what))
         before = standing(self.call)
         commands = self.call.handle(what, _now())
         if self.call.state != before.state:
@@ -191,10 +190,10 @@ class CallActor:
         for command in commands:
             try:
                 await self._do(command)
-                self._observe(trace.did(self.id, command))
+                self._observe(steps.did(self.id, command))
             except (AriError, NoWorker, WorkerUnreachable, errors.CallRefused, errors.Busy) as error:
                 gone = isinstance(error, NotFound)
-                self._observe(trace.did(self.id, command, error))
+                self._observe(steps.did(self.id, command, error))
                 told = {"command": type(command).__name__, "reason": str(error)}
                 if isinstance(command, _TEARING_DOWN) or self.call.state in (State.ENDING, State.ENDED):
                     self._warnings.warning("teardown incomplete", by=("command",), **told)

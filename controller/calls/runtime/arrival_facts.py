@@ -20,8 +20,8 @@ from controller.calls.planning import caller_text, routing
 from controller.calls.reporting.view import CallView
 from controller.calls.tools.http import Answer
 from controller.config import Config
+from controller.config.number_redaction import logged
 from controller.dialing import number_spellings as numbers, withheld_numbers as withheld
-from controller.events.records.redaction import logged
 
 log = structlog.get_logger()
 

@@ -1,7 +1,7 @@
 """All calls of this controller: which there are, which event belongs to which, and what Asterisk holds of ours.
 
 Owns the map from channel ids to calls, and the beginning and the end of each call here. Implements
-`reconcile.Calls`, and `view.Calls` for the HTTP API. Decides nothing about a call once it lives: that is `machine.py`.
+`reconcile.Calls`, and `ports.Calls` for the HTTP API. Decides nothing about a call once it lives: that is `machine.py`.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ from controller.calls.admission.trunk_usage import all_ringing
 from controller.calls.machine import inputs as m, loops
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import daily_caps as caps
+from controller.calls.outbound import planner
 from controller.calls.outbound.entry import Entry
-from controller.calls.planning import planner as births
 from controller.calls.reporting import lifecycle as milestones, log_lines as story, view
 from controller.calls.reporting.ended_calls import EndedCalls
 from controller.calls.reporting.talking_agents import WHY, TalkingAgents
@@ -212,13 +212,13 @@ class Registry:
         if actor is not None:
             actor.put(m.WorkerLost("its worker is gone"))
 
-    # ------------------------------------------------------------ what ops ask (view.Calls)
+    # ------------------------------------------------------------ what ops ask (ports.Calls)
 
     def place(self, entry: Entry, errand: Errand) -> None:
         """Begins a call from the queue. Raises UnknownName, NotReady, and `limits`' NotAllowed and Busy."""
         if not all(self.ready().values()):
             raise errors.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
-        plan = births.outbound(self._config, entry)
+        plan = planner.outbound(self._config, entry)
         if entry.id in self._live:
             raise errors.NotReady("Its last attempt is still being taken down.")
         self.room.take(capacity.slot_of(plan))

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from controller.config.models.records import Records
+from controller.config.number_redaction import written
 from controller.events import schemas as shapes
-from controller.events.records.redaction import written
 
 _NOT_LISTED = ("call.said", "call.turn", "call.used", "call.recorded")
 """They have tables of their own, and nothing that would be missed in the list of events."""

@@ -11,8 +11,9 @@ from typing import Literal
 import pytest
 
 from bridge import contract
-from bridge.audiosocket.server import AudioSocketServer, Leg
+from bridge.audiosocket.server import AudioSocketServer
 from bridge.audiosocket.ticker import Ticker
+from bridge.media.sink import MediaLeg
 from bridge.recording.disk import DiskThread
 from bridge.recording.recorder import Recordings
 from bridge.recording.tap import Recorded
@@ -73,7 +74,7 @@ class FakeSession:
         self.done.append(reason)
         self._closed.set()
 
-    def media_connected(self, leg: Leg) -> None: ...
+    def media_connected(self, leg: MediaLeg) -> None: ...
     def media_format(self, rate: int, frame_bytes: int) -> None: ...
     def caller_audio(self, pcm: bytes) -> None: ...
     def caller_digit(self, digit: str) -> None: ...

@@ -9,8 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.audiosocket import leg as leg_module, wire
-from bridge.audiosocket.leg import BACKLOG_BYTES, HALF_FRAME_TICKS, STUCK_FRAMES, Leg, Sink
+from bridge.audiosocket.leg import BACKLOG_BYTES, HALF_FRAME_TICKS, STUCK_FRAMES, Leg
 from bridge.audiosocket.ticker import Cadence, Ticker
+from bridge.media.sink import MediaLeg, Sink
 
 CALL = "0e4b9b86-6f3a-4cde-9d0c-2f6a1f0b9a77"
 TONE = b"\x11\x22" * 480
@@ -89,8 +90,8 @@ class Talker:
         self.leg: Leg | None = None
         self.closes_at_next_frame = False
 
-    def media_connected(self, leg: Leg) -> None:
-        self.leg = leg
+    def media_connected(self, leg: MediaLeg) -> None:
+        self.leg = cast(Leg, leg)
         self.told.append("connected")
 
     def media_format(self, rate: int, frame_bytes: int) -> None:

@@ -13,9 +13,10 @@ from controller.ari.errors import NotFound, TimedOut
 from controller.calls.machine import inputs as m
 from controller.calls.reporting import lifecycle as milestones, view
 from controller.calls.reporting.call_log import Spread, Utterance
+from controller.calls.reporting.steps import Fact, did, scrubbed, took
 from controller.cli.doctor import report as bundle
 from controller.telemetry import diagnosis
-from controller.telemetry.call_trace import KEPT, STEPS, Fact, Step, Trace, Traces, did, scrubbed, took
+from controller.telemetry.call_trace import KEPT, STEPS, Step, Trace, Traces
 from tests.integration.api_stage import call_view
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from pydantic import SecretStr
 
 from controller.config.models.records import Records
-from controller.events.records.redaction import masked, names_of, pseudonym, written
+from controller.config.number_redaction import masked, names_of, pseudonym, written
 from tests.unit.controller.configs import SMALL, config, with_
 from tests.unit.controller.test_config import errors_of
 

@@ -1,0 +1,43 @@
+"""The plan of a call from the queue. [pure]"""
+
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import Plan
+from controller.calls.outbound.entry import Entry
+from controller.calls.planning import planner, routing
+from controller.config import Config, templates
+from controller.dialing import numbers as limits
+
+
+def outbound(config: Config, entry: Entry) -> Plan:
+    """Of a call from the queue. Checked anew: the config may have changed. Raises UnknownName, `limits.NotAllowed`."""
+    order = entry.order
+    line, agent = (
+        config.trunks[planner.line_of(config, order.trunk)],
+        config.agents[planner.agent_of(config, order.agent)],
+    )
+    number = limits.check_number(line, order.callee)
+    shown = limits.check_caller_id(line, order.caller_id) if order.caller_id else line.caller_id
+    timeout = order.timeout or line.timeout
+    return Plan(
+        call=entry.id,
+        direction="outbound",
+        leg=m.Ids(entry.id).callee,
+        spec=planner.spec_of(config, order.agent, order.variables, detects=order.answer_detection),
+        variables=planner.variables_of(entry.id, order.agent, shown or ""),
+        trunk=order.trunk,
+        given=order.variables,
+        recording=routing.recording_of(agent),
+        caller=shown,
+        callee=number,
+        target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout, trunk=order.trunk),
+        webhook=order.webhook,
+        answer_detection=order.answer_detection,
+        voicemail=planner.message_of(agent, order.variables),
+        attempt=len(entry.attempts) + 1,
+        on_ai_failure=planner.rescues_of(config, agent, order.trunk),
+        digits=planner.digits_of(config, agent, order.trunk),
+        max_call=agent.max_call_s,
+        max_hold=agent.caller_hold_s,
+        max_transfer=config.transfer.max_s,
+        wrap_up=templates.fill(agent.wrap_up, order.variables),
+    )
