@@ -10,6 +10,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -44,6 +45,7 @@ from controller.calls.admission.usage_store import UsageBook
 from controller.calls.machine.rows.wrap_up import LAST_WORDS_LIMIT
 from controller.calls.outbound.dialer import Dialer
 from controller.calls.outbound.metrics import Depth, SuspendedTrunks
+from controller.calls.outbound.planner import placed_by
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import Orders
 from controller.calls.planning import routing
@@ -60,8 +62,10 @@ from controller.config.prices import Prices, Tariff
 from controller.events.pipeline import Events
 from controller.events.records.history import History
 from controller.events.records.repository import Shelf
+from controller.events.records.restore import recalled
 from controller.events.records.spool import Journal
 from controller.events.records.writer import Records
+from controller.events.webhooks.receivers import Receivers
 from controller.store.database import Database, StoreError
 from controller.store.instance import Holder, StoreLock
 from controller.telemetry.call_trace import Traces
@@ -133,9 +137,9 @@ class Controller:
         self.live_book = LiveBook(database, self.registry.kept)
         queue = Queue(database)
         self._depth = Depth(queue, metrics.registry)
-        self.dialer = Dialer(config, queue, self.registry.place, self._observe)
+        self.dialer = Dialer(config, queue, placed_by(config, self.registry.place), self._observe)
         metrics.registry.register(SuspendedTrunks(config.trunks, self.dialer.breakers))
-        self.orders = Orders(config, queue, self.dialer.wake, self._observe, self.dialer.breakers)
+        self.orders = self._orders(queue)
         self.scenery = Scenery(self.workers.tell_all, self.registry.cost)
         self.workers.on_scenes = self.scenery.take
         self._reconciler = Reconciler(ari, self.registry, lambda: self.registry.ready()["asterisk"])
@@ -150,6 +154,11 @@ class Controller:
         self.doorkeeper = Doorkeeper.of(config.api, self.sessions)
         self._reload = ConfigReload(read, config, self.doorkeeper) if read is not None else None
         self._rolling: asyncio.Task[bool] | None = None
+
+    def _orders(self, queue: Queue) -> Orders:
+        webhooks = Receivers(self._config.webhooks, self._config.call_webhooks)
+        told = self.dialer.wake, self._observe, self.dialer.breakers
+        return Orders(self._config, queue, *told, check_webhook=webhooks.check)
 
     def _worker_event(self, event: contract.CallEvent) -> None:
         self.registry.take_worker_event(event)
@@ -215,7 +224,7 @@ class Controller:
     async def _run(self, sockets: Sequence[socket.socket], own_workers: bool) -> int:
         await self.usage.read()
         await self.sessions.read(self.doorkeeper.credentials)
-        await adopt_calls(self._config, self.live_book, self.dialer, self.registry, self._past)
+        await adopt_calls(self._config, self.live_book, self.dialer.go_on, self.registry, partial(recalled, self._past))
         config, trail = self._config, Trail(self.database, self._config.api.audit_days)
         keep = self._tasks.keep
         keeping = [keep("events", self.events.run), keep("records", self.records.run)]

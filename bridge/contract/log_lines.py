@@ -5,16 +5,8 @@ that end in `_pii`, which the log leaves out unless it is told otherwise.
 """
 
 from bridge import contract
-from bridge.realtime.protocol import server_events as events
 
 Line = tuple[str, dict[str, object]]
-DESCRIBED = ("input_format", "output_format", "voice", "turn_detection", "transcription")
-"""Values of a session that a line in the log tells."""
-
-
-def settings(updated: events.SessionUpdated) -> dict[str, object]:
-    """The fields of a session as the server has it."""
-    return {"model": updated.model} | {name: updated.values[name] for name in DESCRIBED if name in updated.values}
 
 
 def line_of(event: contract.CallEvent) -> Line:

@@ -22,7 +22,7 @@ import structlog
 
 from bridge import contract
 from bridge.common.limited_warnings import LimitedWarnings
-from bridge.contract.log_lines import line_of, settings
+from bridge.contract.log_lines import line_of
 from bridge.media.playout import Playout
 from bridge.media.repeated_digits import Keys
 from bridge.media.sink import MediaLeg
@@ -34,6 +34,7 @@ from bridge.realtime.event_trace import Flight
 from bridge.realtime.leg_counts import LegCounts
 from bridge.realtime.protocol import server_events as events
 from bridge.realtime.protocol.errors import ProviderError
+from bridge.realtime.session_log import settings
 from bridge.realtime.timers import Timers
 from bridge.realtime.transport.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.transport.reconnecting import Line, Opening

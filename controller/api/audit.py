@@ -20,8 +20,8 @@ from aiohttp.typedefs import Handler, Middleware
 from pydantic import BaseModel, Field
 from sqlalchemy import delete, insert, select
 
+from bridge.common.token_bucket import Bucket
 from controller.api.auth.authenticator import SESSION
-from controller.api.auth.rate_limit import Bucket
 from controller.api.models.calls import Answer, Moment
 from controller.api.operation import DEED, OPERATION, Asked, Operation
 from controller.api.problems import REQUEST_ID, USER

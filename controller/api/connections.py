@@ -17,8 +17,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from bridge import contract
-from controller.api.auth.rate_limit import RETRY_AFTER
-from controller.api.auth.throttle import network_of
+from bridge.common.auth_throttle import network_of
+from bridge.common.token_bucket import RETRY_AFTER
 from controller.config.models.api import Connections
 
 log = structlog.get_logger()

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from bridge.common.token_bucket import LEFT, POLICY, RETRY_AFTER
 from controller.api.auth.authenticator import in_words
-from controller.api.auth.rate_limit import LEFT, POLICY, RETRY_AFTER
 from controller.api.idempotency import HEADER
 from controller.api.operation import STREAM, Operation
 from controller.api.problems import TITLES, ProblemAnswer

@@ -26,18 +26,14 @@ from pydantic_core import PydanticCustomError
 from bridge.common import patterns
 from bridge.contract import Shape
 from controller.config import templates
-from controller.dialing import number_spellings as numbers
+from controller.dialing.caller_ids import _CALLER_ID
 
 FORBIDDEN_IN_NUMBERS = "/&,;|$%{}()[]<>\"'`\\ \t\r\n"
 """Each of these means something to Asterisk, to SIP or to a shell. `@` and `:` only ever stand in `sip:user@host`."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TEMPLATE = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.:@;=+/-]*\{number\}[A-Za-z0-9_.:@;=+/-]*")
-_CALLER_ID = re.compile(
-    r"\+?[0-9A-Za-z*#_.-]{1,64}|\"?[^\x00-\x1f\x7f<>\"$@;&|\\]{1,64}\"? ?<\+?[0-9A-Za-z*#_.-]{1,64}>"
-)
 
-_NAMED = re.compile(r"\"?([^<>\"]+?)\"? ?<([^<>\"]*)>")
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -312,20 +308,6 @@ PortsInRow = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": "^[0-9]+( ?- ?[0-9]+)?$"}, {"type": "integer"}]}),
 ]
-
-
-def caller_id(text: str) -> tuple[str | None, str]:
-    """The name and the number of a caller id, the number without separators. Raises ValueError with a reason fit for
-    people."""
-    named = _NAMED.fullmatch(text)
-    name, number = (named[1], named[2]) if named else (None, text)
-    if numbers.has_zero_in_brackets(number) or numbers.needless_zero(re.sub("[^0-9+]", "", number), None):
-        raise ValueError("A caller id has a country code or a leading zero, such as (0), not both.")
-    number = re.sub(r"(?<=[0-9+*])[ ().-]+(?=[0-9(])", "", number)
-    written = f"{name} <{number}>" if name else number
-    if not _CALLER_ID.fullmatch(written):
-        raise ValueError("A caller id is a number, or a name and a number: Reception <+49301234567>.")
-    return name, number
 
 
 def plain(value: Any) -> Any:

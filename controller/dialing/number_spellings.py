@@ -11,15 +11,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat
 
+from controller.dialing.rules import Destinations
 from controller.dialing.toll_fraud import SHORT, region_of
-
-if TYPE_CHECKING:
-    from controller.config import Config
 
 _GAP = r"[\s().\-/\u2010-\u2015\u2212\u200b\u2060]"
 _SEPARATORS = re.compile(_GAP)
@@ -61,9 +58,9 @@ def e164(number: str, region: str | None) -> str | None:
     return _national(number, region) if region is not None else None
 
 
-def country_of(config: "Config", trunk: str | None) -> str | None:
+def country_of(config: Destinations, trunk: str | None) -> str | None:
     """In which country numbers of this trunk are read. Of a call by no known trunk: that of all, if it is one."""
-    if trunk in config.trunks:
+    if trunk is not None and trunk in config.trunks:
         return config.trunks[trunk].country_code
     countries = {each.country_code for each in config.trunks.values() if each.country_code is not None}
     return countries.pop() if len(countries) == 1 else None

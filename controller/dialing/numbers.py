@@ -10,15 +10,11 @@ Refuses everything it does not know to be harmless. Reasons are for people and f
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bridge.common import patterns
-from controller.config import values as config_values
-from controller.dialing import number_spellings as numbers, toll_fraud as tolls
+from controller.dialing import caller_ids, number_spellings as numbers, toll_fraud as tolls
 from controller.dialing.emergency import reaches_emergency
-
-if TYPE_CHECKING:
-    from controller.config import Config, Trunk
+from controller.dialing.rules import Destinations, DialRules
 
 MAX_LENGTH = 128
 
@@ -67,7 +63,7 @@ class Context:
         return f"Local/{self.extension}@{self.context}"
 
 
-def check_number(trunk: "Trunk", number: str) -> str:
+def check_number(trunk: DialRules, number: str) -> str:
     """`number` as it may be dialled over `trunk`: without spaces, dashes, dots and parentheses. Raises NotAllowed.
 
     A leading 00 stays 00 and an extension's name stays as it is: what a trunk understands is the allow-list's to say.
@@ -90,7 +86,7 @@ def check_number(trunk: "Trunk", number: str) -> str:
     return plain
 
 
-def _check_tolls(trunk: "Trunk", number: str) -> None:
+def _check_tolls(trunk: DialRules, number: str) -> None:
     denied = tolls.why_denied(
         number,
         trunk.country_code,
@@ -103,7 +99,7 @@ def _check_tolls(trunk: "Trunk", number: str) -> None:
         raise NotAllowed(denied or "This number is on the trunk's list of numbers that are not dialled.")
 
 
-def _check_sip(trunk: "Trunk", uri: str) -> str:
+def _check_sip(trunk: DialRules, uri: str) -> str:
     if not _SIP.fullmatch(uri):
         raise NotAllowed("This is not a plain SIP address: sip:user@host or sip:user@host:port.")
     if not _allowed(trunk, uri, sip=True) or _denied(trunk, uri):
@@ -113,17 +109,17 @@ def _check_sip(trunk: "Trunk", uri: str) -> str:
     return uri
 
 
-def _allowed(trunk: "Trunk", text: str, *, sip: bool) -> bool:
+def _allowed(trunk: DialRules, text: str, *, sip: bool) -> bool:
     """A pattern is for SIP addresses if it begins with `sip`: one for numbers, however wide, never opens those."""
     allowed = (each for each in trunk.allow if each.startswith("sip") is sip)
     return any(patterns.fullmatch(each, text) for each in allowed)
 
 
-def _denied(trunk: "Trunk", text: str) -> bool:
+def _denied(trunk: DialRules, text: str) -> bool:
     return any(patterns.fullmatch(each, text) for each in trunk.deny)
 
 
-def dial_string(trunk: "Trunk", number: str) -> str:
+def dial_string(trunk: DialRules, number: str) -> str:
     """How Asterisk dials `number` over `trunk`. Checks it once more: nothing unchecked gets into a dial string."""
     number = check_number(trunk, number)
     if not number.startswith(("sip:", "sips:")):
@@ -134,22 +130,22 @@ def dial_string(trunk: "Trunk", number: str) -> str:
     return f"PJSIP/{endpoint}/{number}"
 
 
-def endpoint_of(trunk: "Trunk") -> str | None:
+def endpoint_of(trunk: DialRules) -> str | None:
     """The trunk's endpoint name in pjsip.conf; None if its dial template is not PJSIP's."""
     match = _ENDPOINT.fullmatch(trunk.endpoint)
     return (match[1] or match[2]) if match else None
 
 
-def check_caller_id(trunk: "Trunk", text: str) -> str:
+def check_caller_id(trunk: DialRules, text: str) -> str:
     """`text`, if `trunk` may show it to who is called: its own caller id, or one of `caller_ids`. Raises NotAllowed.
 
     A number alone may be shown without its name; a name only with its own number.
     """
     try:
-        name, number = config_values.caller_id(text)
+        name, number = caller_ids.caller_id(text)
     except ValueError as error:
         raise NotAllowed(str(error)) from None
-    allowed = map(config_values.caller_id, (*filter(None, (trunk.caller_id,)), *trunk.caller_ids))
+    allowed = map(caller_ids.caller_id, (*filter(None, (trunk.caller_id,)), *trunk.caller_ids))
     if not any(name in (None, its_name) and _shown(number, its_number) for its_name, its_number in allowed):
         raise NotAllowed("This caller id may not be shown: it is none of the trunk's (`caller_id`, `caller_ids`).")
     return f"{name} <{number}>" if name else number
@@ -163,7 +159,7 @@ def _shown(number: str, allowed: str) -> bool:
     return number.startswith(allowed[:-1]) and (not rest or (rest.isascii() and rest.isdecimal()))
 
 
-def destination(config: "Config", to: str, trunk: str | None) -> Number | Context:
+def destination(config: Destinations, to: str, trunk: str | None) -> Number | Context:
     """Where a transfer goes. Raises NotAllowed.
 
     `to` is a name from `transfer.targets`, `extension@context`, `sip:user@host`, or a number or extension, which is
@@ -180,11 +176,11 @@ def destination(config: "Config", to: str, trunk: str | None) -> Number | Contex
     return Number(name, dial_string(line, number), number)
 
 
-def _trunk(config: "Config", wanted: str | None) -> str | None:
+def _trunk(config: Destinations, wanted: str | None) -> str | None:
     return wanted if wanted in config.trunks else next(iter(config.trunks), None)
 
 
-def refer_to(config: "Config", where: Number | Context, trunk: str | None) -> str:
+def refer_to(config: Destinations, where: Number | Context, trunk: str | None) -> str:
     """The SIP address to which the trunk of a call is told to send its caller. Raises NotAllowed."""
     line = config.trunks.get(trunk or "")
     if not isinstance(where, Number) or where.trunk != trunk or line is None or line.refer is None:
@@ -194,7 +190,7 @@ def refer_to(config: "Config", where: Number | Context, trunk: str | None) -> st
     return line.refer.replace("{number}", where.number)
 
 
-def tool_destination(config: "Config", to: str, trunk: str | None) -> Number | Context:
+def tool_destination(config: Destinations, to: str, trunk: str | None) -> Number | Context:
     """As `destination`, for a model that asks: configured targets, and nothing else unless the config says so. Raises
     NotAllowed."""
     targets = config.transfer.targets
@@ -204,7 +200,7 @@ def tool_destination(config: "Config", to: str, trunk: str | None) -> Number | C
     return destination(config, to, trunk)
 
 
-def _context(config: "Config", to: str, trunk: str | None) -> Context:
+def _context(config: Destinations, to: str, trunk: str | None) -> Context:
     """A dialplan may dial out: what is not listed as an extension has to pass as a number of the trunk's."""
     match = _CONTEXT.fullmatch(to)
     if match is None:
@@ -230,7 +226,7 @@ def _context(config: "Config", to: str, trunk: str | None) -> Context:
     return Context(match[2], extension, name if sum(sign.isdigit() for sign in compact) > tolls.SHORT else None)
 
 
-def check_handed_back(config: "Config", place: str, trunk: str | None) -> None:
+def check_handed_back(config: Destinations, place: str, trunk: str | None) -> None:
     """`extension@context`, where the dialplan goes on with a caller for whom there is no room. Raises NotAllowed."""
     as_written, _, context = place.partition("@")
     rule = config.transfer.contexts.get(context)
@@ -243,7 +239,7 @@ def check_handed_back(config: "Config", place: str, trunk: str | None) -> None:
         _check_tolls(config.trunks[name], extension)
 
 
-def check_call_to_ourselves(config: "Config", place: str) -> None:
+def check_call_to_ourselves(config: Destinations, place: str) -> None:
     """`extension@context` at which our own dialplan is called, as by a caller: no trunk's rules hold but one. Raises
     NotAllowed."""
     if _is_feature_code(place.partition("@")[0]):

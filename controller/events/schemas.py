@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, TypeAdapter
 
+from controller.config.models import event_filters
 from controller.events.data import (
     Adopted as Adopted,
     AiWarning as AiWarning,
@@ -215,6 +216,7 @@ AnyEvent = Annotated[
 
 KINDS: tuple[type[Event], ...] = get_args(get_args(AnyEvent)[0])
 TYPES: tuple[str, ...] = tuple(kind.model_fields["type"].default for kind in KINDS)
+assert TYPES == event_filters.TYPES, "each event that the config may name has its model here, in the same order"
 """Every type of event there is, in the order in which a call could show them."""
 
 adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -8,13 +8,26 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from controller.config.models.event_filters import Wanted
+from controller.config.models.event_filters import TYPES
 from controller.events.factory import Notice
 from controller.events.replay_buffer import Ring
 
 READER_QUEUE = 1000
 MOST_READERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events somebody wants."""
+
+    types: frozenset[str] = frozenset(TYPES)
+    call: str | None = None
+    """None: of all calls."""
+
+    def __contains__(self, notice: Notice) -> bool:
+        return notice.type in self.types and self.call in (None, notice.call)
 
 
 class TooManyReaders(Exception):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge import contract
-from controller.api.auth.throttle import Strangers
+from bridge.common.auth_throttle import Strangers
 from controller.config.models.api import Credential
 from controller.config.models.bridge import Bridge
 

@@ -1,7 +1,7 @@
 """Asterisk is really deadlocked, by a worker that speaks only when spoken to: readiness says so, and when it is over.
 
 No worker of ours is like that. One of somebody else's making, or on a machine that our supervisor does not reach, may
-be; ARI's own answers prove nothing then (`controller.telemetry.asterisk_health`).
+be; ARI's own answers prove nothing then (`controller.ari.health`).
 """
 
 import asyncio

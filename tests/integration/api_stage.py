@@ -13,9 +13,9 @@ import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
 
+from bridge.common.auth_throttle import Strangers
 from controller.api.audit import Trail
 from controller.api.auth.authenticator import Doorkeeper
-from controller.api.auth.throttle import Strangers
 from controller.api.operation import Operation
 from controller.api.server import ApiServer, Kept, make_app
 from controller.calls import errors

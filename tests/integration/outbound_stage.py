@@ -16,6 +16,7 @@ from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import Orders, Wish
 from controller.calls.reporting import view
 from controller.config import Config
+from controller.events.webhooks.receivers import Receivers
 from controller.store.database import Database
 from tests.peers.stores import store_at
 from tests.unit.controller.configs import config
@@ -106,6 +107,12 @@ class Office:
         return await self.until(call, lambda entry: entry.status is Status.ENDED)
 
 
+def orders_of(loaded: Config, queue: Queue, dialer: Dialer) -> Orders:
+    """What the API asks, with the webhooks that the config allows."""
+    check = Receivers(loaded.webhooks, loaded.call_webhooks).check
+    return Orders(loaded, queue, dialer.wake, breakers=dialer.breakers, check_webhook=check)
+
+
 @asynccontextmanager
 async def office(folder: Path, control: FakeControl | None = None, **keys: Any) -> AsyncIterator[Office]:
     """`keys` change the config, as `trunks__main__max_calls=1` does. Opened again, it is a restart."""
@@ -116,7 +123,7 @@ async def office(folder: Path, control: FakeControl | None = None, **keys: Any) 
         dialer = Dialer(loaded, queue, control.place)
         task = asyncio.create_task(dialer.run())
         try:
-            yield Office(control, queue, dialer, Orders(loaded, queue, dialer.wake, breakers=dialer.breakers))
+            yield Office(control, queue, dialer, orders_of(loaded, queue, dialer))
         finally:
             task.cancel()
             await asyncio.wait({task})

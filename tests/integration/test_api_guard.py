@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bridge.common.auth_throttle import Strangers
 from bridge.contract import Counters
-from controller.api.auth.throttle import Strangers
 from controller.api.problems import TITLES
 from controller.api.resources.events import EventResources
 from controller.calls.reporting import view

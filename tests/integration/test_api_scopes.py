@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from bridge.common.auth_throttle import Strangers
 from controller.api.auth.authenticator import Doorkeeper
-from controller.api.auth.throttle import Strangers
 from controller.api.operation import Asked, Operation, routes
 from controller.api.problems import answer_problems
 from controller.api.server import ApiServer

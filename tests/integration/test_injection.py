@@ -242,7 +242,7 @@ async def test_no_field_of_any_operation_lets_anything_through(operation: Operat
     token = Token(name="ops", token=SecretStr("ops-0123456789"), scopes=("admin",))
     async with Database(store_at(tmp_path)) as database:
         house = House(LETS_ALL_PASS, queue := Queue(database))
-        orders = Orders(LETS_ALL_PASS, queue, lambda: None)
+        orders = Orders(LETS_ALL_PASS, queue, lambda: None, check_webhook=lambda url: None)
         app = make_app(cast(ports.Calls, house), orders, Doorkeeper([token], Pace(per_second=10_000, burst=100_000)))
         headers = {"Authorization": "Bearer ops-0123456789", "Content-Type": "application/json"}
         async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession(headers=headers) as http:

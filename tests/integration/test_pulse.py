@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from controller.ari import health as pulse
+from controller.ari.health import Pulse
 from controller.ari.rest import TimedOut, Unavailable
-from controller.telemetry import asterisk_health as pulse
-from controller.telemetry.asterisk_health import Pulse
 
 
 @dataclass

@@ -24,7 +24,6 @@ from controller.calls.outbound import dialer as dialers
 from controller.calls.outbound.dialer import Dialer
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.queue import Queue
-from controller.calls.outbound.service import Orders
 from controller.config.prices import Prices
 from controller.events.pipeline import Events
 from controller.events.records import writer
@@ -35,7 +34,7 @@ from controller.store.database import Database, StoreError
 from controller.store.tables.api import audit as audit_table
 from controller.store.tables.outbound import outbound_pauses
 from controller.store.tables.usage import spent_days
-from tests.integration.outbound_stage import FakeControl, Office
+from tests.integration.outbound_stage import FakeControl, Office, orders_of
 from tests.integration.records_rig import desk, story_of
 from tests.integration.webhook_rig import assert_in_order, begin, end, eventually, hook, receiver, say, told_to
 from tests.peers.stores import Server
@@ -270,7 +269,7 @@ async def test_the_queue_waits_and_goes_on_and_nobody_is_called_twice(server: Se
         loaded: Any = config()
         queue = Queue(database)
         dialer = Dialer(loaded, queue, control.place)
-        office = Office(control, queue, dialer, Orders(loaded, queue, dialer.wake))
+        office = Office(control, queue, dialer, orders_of(loaded, queue, dialer))
         ids = [await office.order(f"+4930{number:05d}") for number in range(6)]
         running = asyncio.create_task(dialer.run())
         await control.until_live(2)

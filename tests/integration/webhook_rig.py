@@ -16,6 +16,7 @@ from bridge import contract
 from controller.api.server import ApiServer
 from controller.calls.reporting import lifecycle as milestones
 from controller.config import Config
+from controller.config.models import webhook_secrets
 from controller.events.pipeline import Events
 from controller.events.webhooks import signing
 from controller.store.database import Database
@@ -24,7 +25,7 @@ from tests.unit.controller.configs import SMALL, config
 from tests.unit.controller.views import call_view
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-KEY = signing.key_of(SECRET)
+KEY = webhook_secrets.key_of(SECRET)
 
 
 @dataclass(frozen=True)

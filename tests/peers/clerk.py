@@ -64,7 +64,9 @@ async def work(folder: Path, url: str, last: str) -> None:
 
         dialer = Dialer(settings, queue, Answering(told).place, observe)
         if not await queue.page(None, before=None, limit=1):
-            await Orders(settings, queue, dialer.wake, observe).place(Wish(to="+4930123"), by="ops")
+            await Orders(settings, queue, dialer.wake, observe, check_webhook=lambda url: None).place(
+                Wish(to="+4930123"), by="ops"
+            )
         running = asyncio.create_task(dialer.run())
         await eventually(delivered, 60)
         running.cancel()

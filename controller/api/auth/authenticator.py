@@ -21,10 +21,10 @@ from typing import Literal
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from bridge.common.auth_throttle import Strangers
+from bridge.common.token_bucket import RETRY_AFTER, Bucket
 from controller.api.auth import cookie
-from controller.api.auth.rate_limit import RETRY_AFTER, Bucket
 from controller.api.auth.sessions import Credential, Sessions, hash_of
-from controller.api.auth.throttle import Strangers
 from controller.api.problems import PACE, USER, Problem
 from controller.api.work_time import Worked
 from controller.config.models.api import Api, Pace, Scope, Token, granted

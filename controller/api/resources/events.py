@@ -22,10 +22,10 @@ from controller.api.request_body import Body, Nothing
 from controller.calls import errors
 from controller.calls.outbound.service import Ordering
 from controller.calls.reporting import view
-from controller.config.models.event_filters import Wanted, types_of
+from controller.config.models.event_filters import types_of
 from controller.events.factory import Notice
 from controller.events.pipeline import Events
-from controller.events.stream import Reader, TooManyReaders
+from controller.events.stream import Reader, TooManyReaders, Wanted
 
 HEARTBEAT_SECONDS = 15.0
 """A comment so often, that proxies and clients know the stream lives."""

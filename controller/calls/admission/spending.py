@@ -8,11 +8,10 @@ from datetime import date
 
 from bridge.contract import Used
 from controller.calls.errors import Busy
+from controller.calls.machine.outcome import PER_CALL, PER_DAY
 from controller.calls.reporting.call_log import Record
 from controller.config import Limits
 from controller.config.prices import Day, Prices
-
-PER_CALL, PER_DAY = "spend_per_call", "spend_per_day"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,3 +105,9 @@ def of_failed(gone: bool, full: bool) -> Outcome:
     if full:
         return Outcome.NO_ROOM
     return Outcome.CANCELLED if gone else Outcome.FAILED
+
+
+PER_CALL = "spend_per_call"
+
+
+PER_DAY = "spend_per_day"

@@ -52,7 +52,7 @@ class Place(Protocol):
     """Call control: begins this call now. `errand` is told how it goes. Raises errors.Busy, limits.NotAllowed,
     errors.NotReady and errors.UnknownName: then nothing has begun, and the errand hears nothing."""
 
-    def __call__(self, entry: Entry, errand: "Errand") -> None: ...
+    def __call__(self, entry: Entry, errand: "Errand", /) -> None: ...
 
 
 @dataclass(slots=True)

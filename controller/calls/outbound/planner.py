@@ -1,7 +1,10 @@
 """The plan of a call from the queue. [pure]"""
 
+from collections.abc import Callable
+
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan
+from controller.calls.outbound.attempt import Errand
 from controller.calls.outbound.entry import Entry
 from controller.calls.planning import planner, routing
 from controller.config import Config, templates
@@ -41,3 +44,12 @@ def outbound(config: Config, entry: Entry) -> Plan:
         max_transfer=config.transfer.max_s,
         wrap_up=templates.fill(agent.wrap_up, order.variables),
     )
+
+
+def placed_by(config: Config, start: Callable[[Plan, Errand], None]) -> Callable[[Entry, Errand], None]:
+    """How the dialer has a call placed, which call control is to `start` by its plan. Raises as both do."""
+
+    def place(entry: Entry, errand: Errand) -> None:
+        start(outbound(config, entry), errand)
+
+    return place

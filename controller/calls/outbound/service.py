@@ -22,7 +22,6 @@ from controller.calls.reporting import lifecycle as milestones, view
 from controller.calls.reporting.lifecycle import Observe
 from controller.config import Config
 from controller.dialing import numbers as limits
-from controller.events.webhooks.receivers import Receivers
 
 log = structlog.get_logger()
 
@@ -79,10 +78,12 @@ class Orders:
         wake: Callable[[], None],
         observe: Observe = milestones.unobserved,
         breakers: TrunkBreakers | None = None,
+        *,
+        check_webhook: Callable[[str], None],
     ) -> None:
         self._breakers = breakers or TrunkBreakers({})
         self._observe = observe
-        self._receivers = Receivers(config.webhooks, config.call_webhooks)
+        self._check_webhook = check_webhook
         self._config = config
         self._queue = queue
         self._wake = wake
@@ -101,7 +102,7 @@ class Orders:
         limits.dial_string(line, callee)
         shown = limits.check_caller_id(line, wish.caller_id) if wish.caller_id else None
         if wish.webhook is not None:
-            self._receivers.check(wish.webhook)
+            self._check_webhook(wish.webhook)
         not_before = _sane(wish.not_before, now)
         expires = wish.expires or max(now, not_before or now) + timedelta(seconds=config.outbound.expire_after_s)
         due = decisions.due(line, not_before, now)

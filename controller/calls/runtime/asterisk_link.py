@@ -14,11 +14,11 @@ import structlog
 
 from bridge.common.tls import towards
 from controller.ari.events import ApplicationReplaced, Event
+from controller.ari.health import PATIENCE, Pulse
 from controller.ari.lease import RENEW_SECONDS, Lease
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.rest import Ari, AriError, TimedOut, Unavailable
 from controller.store.instance import AlreadyRunning
-from controller.telemetry.asterisk_health import PATIENCE, Pulse
 
 log = structlog.get_logger()
 

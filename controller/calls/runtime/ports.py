@@ -1,10 +1,15 @@
-"""On whose behalf a call is placed, as far as call control is concerned: asked before, told afterwards."""
+"""What call control asks of others: on whose behalf a call is placed, and what was written down of one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.conversation_memory import Recollection
 from controller.calls.reporting.view import CallView
+
+Recall = Callable[[Record, Recollection], None]
+"""Fills in what was written down of a call, as if this controller had been there."""
 
 
 class Errand(Protocol):

@@ -21,13 +21,12 @@ from controller.calls import errors
 from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import Room, today
-from controller.calls.admission.spending import PER_CALL, PER_DAY, Spending
+from controller.calls.admission.spending import Spending
 from controller.calls.admission.trunk_usage import all_ringing
 from controller.calls.machine import inputs as m, loops
+from controller.calls.machine.outcome import PER_CALL, PER_DAY
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import daily_caps as caps
-from controller.calls.outbound import planner
-from controller.calls.outbound.entry import Entry
 from controller.calls.reporting import lifecycle as milestones, log_lines as story, view
 from controller.calls.reporting.ended_calls import EndedCalls
 from controller.calls.reporting.talking_agents import WHY, TalkingAgents
@@ -35,14 +34,12 @@ from controller.calls.runtime import asterisk_inputs, dialplan, shutdown as drai
 from controller.calls.runtime.actor import TEARDOWN_TIMEOUT, CallActor
 from controller.calls.runtime.call_control import Verbs
 from controller.calls.runtime.inbound import Arrivals
-from controller.calls.runtime.ports import Errand
+from controller.calls.runtime.ports import Errand, Recall
 from controller.calls.runtime.reconcile import is_caller
 from controller.calls.runtime.recovery import Adopted, kept, legs_of
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
 from controller.config.prices import Prices
-from controller.events.records.history import Kept
-from controller.events.records.restore import recall
 from controller.workers.pool import Workers
 
 log = structlog.get_logger()
@@ -214,12 +211,11 @@ class Registry:
 
     # ------------------------------------------------------------ what ops ask (ports.Calls)
 
-    def place(self, entry: Entry, errand: Errand) -> None:
-        """Begins a call from the queue. Raises UnknownName, NotReady, and `limits`' NotAllowed and Busy."""
+    def place(self, plan: Plan, errand: Errand) -> None:
+        """Begins a call from the queue. Raises NotReady and Busy."""
         if not all(self.ready().values()):
             raise errors.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
-        plan = planner.outbound(self._config, entry)
-        if entry.id in self._live:
+        if plan.call in self._live:
             raise errors.NotReady("Its last attempt is still being taken down.")
         self.room.take(capacity.slot_of(plan))
         log.info("call placed", call=plan.call, agent=plan.spec.agent, trunk=plan.trunk)
@@ -286,16 +282,16 @@ class Registry:
         same = self._ari, self._workers, self._tools, self._observe
         return CallActor(plan, *same, errand, self.room, found, acts=lambda: self.ready()["asterisk"])
 
-    def adopt(self, found: Adopted, errand: Errand | None, past: Kept | None) -> None:
-        """Goes on with a call of an earlier controller. `past`: what was written down of it. Before anything is heard
-        of Asterisk or workers."""
+    def adopt(self, found: Adopted, errand: Errand | None, recall: Recall | None) -> None:
+        """Goes on with a call of an earlier controller. `recall`: fills in what was written down of it. Before anything
+        is heard of Asterisk or workers."""
         plan = found.call.plan
         actor = self._actor_of(plan, errand, found)
         for channel, trunk in legs_of(found.call):
             actor.legs.adopt(channel, trunk)
-        if past is not None:
+        if recall is not None:
             try:
-                recall(past, actor.record, actor.recollection)
+                recall(actor.record, actor.recollection)
             except Exception:  # the call is worth more than what was said before
                 log.exception("what was written down of a call can't be read", call=plan.call)
         if found.call.session_open:

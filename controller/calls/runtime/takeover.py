@@ -5,26 +5,30 @@ read is let go: it is not ours then, so the first reconcile hangs its channels u
 told to close its session, and its record is marked as interrupted. The others are taken over.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import structlog
 
-from controller.calls.outbound.dialer import Dialer
 from controller.calls.runtime import recovery as adoption, stored_call
+from controller.calls.runtime.ports import Errand, Recall
 from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import LiveBook
 from controller.config import Config
-from controller.events.records.history import History
 from controller.store.database import StoreError
 
 log = structlog.get_logger()
 
+GoOn = Callable[[str], Awaitable[Errand | None]]
+Recalled = Callable[[str, int], Awaitable[Recall | None]]
 
-async def adopt_calls(config: Config, book: LiveBook, dialer: Dialer, registry: Registry, past: History) -> None:
-    """Before anything is heard of Asterisk or workers. Raises StoreError."""
+
+async def adopt_calls(config: Config, book: LiveBook, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
+    """Before anything is heard of Asterisk or workers. `go_on` finds the attempt of a queued call, `recalled` what was
+    written down of a call's attempt. Raises StoreError."""
     for call, row in (await book.read()).items():
         try:
-            await _adopt(config, call, row, dialer, registry, past)
+            await _adopt(config, call, row, go_on, registry, recalled)
         except StoreError:
             raise
         except stored_call.Unreadable as error:
@@ -38,12 +42,12 @@ def _let_go(call: str, reason: str) -> None:
     log.error("a call of an earlier controller can't be taken over and is let go", call=call, reason=reason)
 
 
-async def _adopt(config: Config, call: str, row: object, dialer: Dialer, registry: Registry, past: History) -> None:
+async def _adopt(config: Config, call: str, row: object, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
     kept = stored_call.checked(row)
     found = adoption.adopted(config, call, kept, datetime.now(UTC))
     if found is not None:
         plan = found.call.plan
-        errand = await dialer.go_on(call) if plan.direction == "outbound" else None
-        registry.adopt(found, errand, await past.find(call, plan.attempt))
+        errand = await go_on(call) if plan.direction == "outbound" else None
+        registry.adopt(found, errand, await recalled(call, plan.attempt))
     elif kept["plan"]["direction"] == "inbound":
         registry.receive_anew(kept["plan"]["leg"])

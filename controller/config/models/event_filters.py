@@ -1,13 +1,16 @@
-"""Which events somebody wants: by type, by call. [pure]
+"""The events that there are, and patterns of them. [pure]
 
 Owns the patterns: a type, or one with a final `*` for everything that begins so (`call.*`).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from controller.events.factory import Notice
-from controller.events.schemas import TYPES
+TYPES = (
+    *("call.queued", "call.started", "call.adopted", "call.ringing", "call.answered", "call.state", "call.said"),
+    *("call.turn", "call.barge_in", "call.tool", "call.transfer", "call.participant", "call.control"),
+    *("call.reconnected", "call.ai_warning", "call.used", "call.recorded", "call.ended", "call.settled"),
+)
+"""Each has its model in `controller.events.schemas`."""
 
 
 def types_of(patterns: Iterable[str]) -> frozenset[str]:
@@ -24,13 +27,3 @@ def types_of(patterns: Iterable[str]) -> frozenset[str]:
 
 def _fits(pattern: str, type_: str) -> bool:
     return type_.startswith(pattern[:-1]) if pattern.endswith("*") else type_ == pattern
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    types: frozenset[str] = frozenset(TYPES)
-    call: str | None = None
-    """None: of all calls."""
-
-    def __contains__(self, notice: Notice) -> bool:
-        return notice.type in self.types and self.call in (None, notice.call)

@@ -5,9 +5,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
-from controller.config.models import event_filters as filters
+from controller.config.models import event_filters as filters, webhook_secrets
 from controller.config.values import Host, Secret, Section, wrong
-from controller.events.webhooks import signing
 
 
 def _webhook_url(text: str) -> str:
@@ -27,7 +26,7 @@ def _webhook_url(text: str) -> str:
 
 def _signing_secret(secret: SecretStr) -> SecretStr:
     try:
-        signing.key_of(secret.get_secret_value())
+        webhook_secrets.key_of(secret.get_secret_value())
     except ValueError as error:
         raise wrong(str(error), 'make one with: echo "whsec_$(openssl rand -base64 32)"') from None
     return secret

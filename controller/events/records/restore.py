@@ -1,9 +1,18 @@
-"""What was written down of a call, for a controller that goes on with it. [pure]"""
+"""What was written down of a call, for a controller that goes on with it."""
+
+from collections.abc import Callable
+from functools import partial
 
 from bridge.contract import Said
 from controller.calls.reporting.call_log import Record, Turn, Utterance
 from controller.calls.reporting.conversation_memory import Recollection
-from controller.events.records.history import Kept
+from controller.events.records.history import History, Kept
+
+
+async def recalled(past: History, call: str, attempt: int) -> Callable[[Record, Recollection], None] | None:
+    """How an attempt's record and memory are filled in; None: nothing was written down. Raises StoreError."""
+    kept = await past.find(call, attempt)
+    return None if kept is None else partial(recall, kept)
 
 
 def recall(kept: Kept, record: Record, recollection: Recollection) -> None:

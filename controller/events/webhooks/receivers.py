@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from controller.calls.errors import WrongWebhook
+from controller.config.models import webhook_secrets
 from controller.config.models.event_filters import types_of
 from controller.config.models.webhooks import CallWebhooks, Webhook, WebhookUrl
 from controller.events.factory import Notice
-from controller.events.webhooks import signing
 
 OF_CALL = "call:"
 """Begins the name of a receiver that a call was placed with: `call:<host>`. A name in the config has no colon."""
@@ -83,7 +83,7 @@ def _receiver(name: str, url: str, how: CallWebhooks) -> Receiver:
     return Receiver(
         name=name,
         url=url,
-        keys=tuple(signing.key_of(each.get_secret_value()) for each in secrets),
+        keys=tuple(webhook_secrets.key_of(each.get_secret_value()) for each in secrets),
         types=types_of(how.events),
         personal=how.personal,
         allowed_hosts=frozenset(how.allowed_hosts),

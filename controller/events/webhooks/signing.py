@@ -6,12 +6,9 @@ replaced. A secret is `whsec_` and 24 to 64 bytes in base64. `verify` is the rec
 """
 
 import base64
-import binascii
 import hmac
 from collections.abc import Iterable, Mapping
 
-PREFIX = "whsec_"
-SHORTEST, LONGEST = 24, 64  # bytes
 TOLERANCE = 300.0
 """Seconds that a timestamp may be off."""
 
@@ -20,17 +17,6 @@ ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature
 
 class Forged(Exception):
     """Not signed by who has the secret, or not now. The text says why."""
-
-
-def key_of(secret: str) -> bytes:
-    """Raises ValueError."""
-    try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not secret.startswith(PREFIX) or not SHORTEST <= len(key) <= LONGEST:
-        raise ValueError(f"must be {PREFIX} and {SHORTEST} to {LONGEST} bytes in base64")
-    return key
 
 
 def headers(keys: Iterable[bytes], event_id: str, body: bytes, now: float) -> dict[str, str]:

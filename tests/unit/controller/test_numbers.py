@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.config.values import caller_id
 from controller.dialing import number_spellings as numbers
+from controller.dialing.caller_ids import caller_id
 from controller.dialing.numbers import NotAllowed, check_number, dial_string
 from tests.unit.controller.configs import config
 

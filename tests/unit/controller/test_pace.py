@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from controller.api.auth.rate_limit import Bucket
+from bridge.common.token_bucket import Bucket
 
 
 def test_a_burst_and_then_the_pace() -> None:

@@ -7,8 +7,8 @@ are in the call hear a warning tone, and half a minute later it is over.
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from controller.calls.admission.spending import PER_CALL
 from controller.calls.machine import inputs as m
+from controller.calls.machine.outcome import PER_CALL
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import agent_control as orders, fallback as rescue
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.api.auth import throttle as strangers
-from controller.api.auth.throttle import Strangers
+from bridge.common import auth_throttle as strangers
+from bridge.common.auth_throttle import Strangers
 
 
 def test_guesses_are_slowed_down_and_let_in_again_later() -> None:

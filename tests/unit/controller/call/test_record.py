@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from bridge import contract
-from controller.calls.admission.spending import PER_CALL, PER_DAY, Reached, Spending
+from controller.calls.admission.spending import Reached, Spending
 from controller.calls.errors import Busy
+from controller.calls.machine.outcome import PER_CALL, PER_DAY
 from controller.calls.reporting.call_log import (
     CHARACTERS,
     TURNS,

@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 
-from controller.config.models.event_filters import Wanted
 from controller.events import stream as hubs
 from controller.events.factory import Notice
-from controller.events.stream import Hub, TooManyReaders
+from controller.events.stream import Hub, TooManyReaders, Wanted
 from tests.unit.controller.events.notices import EPOCH, notices
 
 

@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.config.models.event_filters import Wanted, types_of
+from controller.config.models.event_filters import types_of
 from controller.events.replay_buffer import Ring
 from controller.events.schemas import TYPES
+from controller.events.stream import Wanted
 from tests.unit.controller.events.notices import EPOCH, notices
 
 EVENTS = notices(60, calls=3)

@@ -5,7 +5,8 @@ import base64
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.events.webhooks.signing import Forged, headers, key_of, verify
+from controller.config.models.webhook_secrets import key_of
+from controller.events.webhooks.signing import Forged, headers, verify
 
 # The example that the reference libraries of Standard Webhooks test themselves with.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

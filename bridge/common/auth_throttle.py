@@ -9,7 +9,7 @@ import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from controller.api.auth.rate_limit import Bucket
+from bridge.common.token_bucket import Bucket
 
 GUESSES_PER_SECOND = 0.5
 GUESSES_AT_ONCE = 20

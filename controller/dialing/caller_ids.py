@@ -1,0 +1,26 @@
+"""Caller ids as they are written: a number, or a name and a number. [pure]"""
+
+import re
+
+from controller.dialing import number_spellings as numbers
+
+_CALLER_ID = re.compile(
+    r"\+?[0-9A-Za-z*#_.-]{1,64}|\"?[^\x00-\x1f\x7f<>\"$@;&|\\]{1,64}\"? ?<\+?[0-9A-Za-z*#_.-]{1,64}>"
+)
+
+
+_NAMED = re.compile(r"\"?([^<>\"]+?)\"? ?<([^<>\"]*)>")
+
+
+def caller_id(text: str) -> tuple[str | None, str]:
+    """The name and the number of a caller id, the number without separators. Raises ValueError with a reason fit for
+    people."""
+    named = _NAMED.fullmatch(text)
+    name, number = (named[1], named[2]) if named else (None, text)
+    if numbers.has_zero_in_brackets(number) or numbers.needless_zero(re.sub("[^0-9+]", "", number), None):
+        raise ValueError("A caller id has a country code or a leading zero, such as (0), not both.")
+    number = re.sub(r"(?<=[0-9+*])[ ().-]+(?=[0-9(])", "", number)
+    written = f"{name} <{number}>" if name else number
+    if not _CALLER_ID.fullmatch(written):
+        raise ValueError("A caller id is a number, or a name and a number: Reception <+49301234567>.")
+    return name, number

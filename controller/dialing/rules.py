@@ -1,0 +1,60 @@
+"""By which rules numbers are dialled, as far as dialing reads them: the config's trunks and transfers. [pure]"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+
+class DialRules(Protocol):
+    """Of one trunk (`trunks.<name>` in config.yaml)."""
+
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def allow(self) -> Sequence[str]: ...
+    @property
+    def deny(self) -> Sequence[str]: ...
+    @property
+    def country_code(self) -> str | None: ...
+    @property
+    def premium(self) -> bool: ...
+    @property
+    def international(self) -> bool: ...
+    @property
+    def domestic(self) -> Sequence[str]: ...
+    @property
+    def emergency(self) -> Sequence[str]: ...
+    @property
+    def caller_id(self) -> str | None: ...
+    @property
+    def caller_ids(self) -> Sequence[str]: ...
+    @property
+    def refer(self) -> str | None: ...
+
+
+class ContextRules(Protocol):
+    """Of one dialplan context (`transfer.contexts.<name>`)."""
+
+    @property
+    def extensions(self) -> Sequence[str]: ...
+    @property
+    def trunk(self) -> str | None: ...
+
+
+class TransferRules(Protocol):
+    """`transfer`."""
+
+    @property
+    def targets(self) -> Mapping[str, str]: ...
+    @property
+    def any_number(self) -> bool: ...
+    @property
+    def contexts(self) -> Mapping[str, ContextRules]: ...
+
+
+class Destinations(Protocol):
+    """All trunks and contexts."""
+
+    @property
+    def trunks(self) -> Mapping[str, DialRules]: ...
+    @property
+    def transfer(self) -> TransferRules: ...
