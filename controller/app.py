@@ -1,6 +1,6 @@
 """The composition root of the controller: builds every part, owns the top task group, and takes it down in order.
 
-Nothing here decides anything about a call. `serve()` returns the process's exit status.
+Nothing here decides anything about a call. `Controller.run` returns the process's exit status.
 """
 
 import asyncio
@@ -8,7 +8,6 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,13 +15,12 @@ from typing import NoReturn
 
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from bridge import contract
-from bridge.common import process_signals as signals, systemd as notify
+from bridge.common import systemd as notify
 from bridge.common.background_tasks import BackgroundTasks, all_done, cancelled, every
 from bridge.common.shutdown_deadline import ShutdownDeadline
-from bridge.common.tls import of_ours, towards
+from bridge.common.tls import of_ours
 from controller.api import metrics as exposition
 from controller.api.audit import Trail
 from controller.api.auth.authenticator import Doorkeeper
@@ -30,7 +28,6 @@ from controller.api.auth.sessions import Sessions
 from controller.api.config_reload import ConfigReload, Read
 from controller.api.console import files
 from controller.api.console.session import SessionResources, choices_of
-from controller.api.listening import listen as bound
 from controller.api.readiness import warnings_of
 from controller.api.resources.call_trace import TraceResources
 from controller.api.resources.configuration import ConfigResources
@@ -50,7 +47,7 @@ from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import Orders
 from controller.calls.planning import routing
 from controller.calls.reporting import lifecycle as milestones
-from controller.calls.runtime.asterisk_link import AsteriskLink, claim
+from controller.calls.runtime.asterisk_link import AsteriskLink
 from controller.calls.runtime.reconcile import Reconciler
 from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import LiveBook
@@ -58,7 +55,7 @@ from controller.calls.runtime.takeover import adopt_calls
 from controller.calls.tools import definitions as offer
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
-from controller.config.prices import Prices, Tariff
+from controller.config.prices import Prices
 from controller.events.pipeline import Events
 from controller.events.records.history import History
 from controller.events.records.repository import Shelf
@@ -67,7 +64,7 @@ from controller.events.records.spool import Journal
 from controller.events.records.writer import Records
 from controller.events.webhooks.receivers import Receivers
 from controller.store.database import Database, StoreError
-from controller.store.instance import Holder, StoreLock
+from controller.store.instance import StoreLock
 from controller.telemetry.call_trace import Traces
 from controller.telemetry.call_tracing import Tracing
 from controller.telemetry.canary import Canary, Counts as CanaryCounts
@@ -363,48 +360,3 @@ class Controller:
 
     async def _keep_lock(self) -> None:
         self._replaced(str(await self._lock.lost()))
-
-
-async def serve(config: Config, *, own_workers: bool = True, takeover: bool = False, read: Read | None = None) -> int:
-    """Run the controller until SIGTERM or SIGINT. Raises AlreadyRunning where another one runs, then nothing was
-    touched; OSError where the API's address is taken, and StoreError. `takeover`: whoever serves our Stasis app.
-    `read`: the config as its file is now."""
-    store, listen, app = config.store.url.get_secret_value(), config.api.listen, config.asterisk.ari.app
-    us = Holder.of_us(str(listen), app)
-    lock = StoreLock(store, config.store.lock, us)
-    await lock.acquire()
-    try:
-        sockets = await bound(listen.host, listen.port)
-        try:
-            return await _serve(config, lock, us, sockets, own_workers=own_workers, takeover=takeover, read=read)
-        finally:
-            for each in sockets:
-                each.close()
-    finally:
-        await lock.release()
-
-
-async def _serve(
-    config: Config,
-    lock: StoreLock,
-    us: Holder,
-    sockets: Sequence[socket.socket],
-    *,
-    own_workers: bool,
-    takeover: bool,
-    read: Read | None,
-) -> int:
-    at = config.asterisk.ari
-    prices = Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
-    metrics = Metrics(CollectorRegistry(), cost=prices.of)
-    there = at.url, at.username, at.password.get_secret_value(), at.app
-    async with Ari(*there, observe=metrics.ari_request, trust=towards(at.url, at.ca_file)) as ari:
-        lease = Lease(ari, lock.store, asdict(us))
-        await claim(lease, at.app, takeover=takeover)
-        async with (
-            Database(config.store.url.get_secret_value()) as database,
-            BackgroundTasks(metrics.registry) as tasks,
-        ):
-            controller = Controller(config, ari, tasks, prices, metrics, database, lock, lease, read)
-            signals.obey(stop=controller.stop, reload=controller.reload)
-            return await controller.run(sockets, own_workers=own_workers)

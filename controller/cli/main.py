@@ -70,7 +70,8 @@ def serve(
     Exit status 4: another controller runs on the same store or serves the same Stasis app; nothing was touched.
     """
     from controller.api.listening import CantListen
-    from controller.app import EXIT_RUNNING, serve as run
+    from controller.app import EXIT_RUNNING
+    from controller.cli.serve import serve as run
     from controller.store.database import StoreError
     from controller.store.instance import AlreadyRunning
 

@@ -15,8 +15,8 @@ import structlog
 from bridge import contract
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError
-from controller.workers.pool import Workers, WorkerUnreachable
-from controller.workers.worker import Worker
+from controller.workers.pool import Workers
+from controller.workers.worker import Worker, WorkerUnreachable
 
 EXPECTED = 10.0  # seconds in which a worker takes the connection
 LOOK = 0.25  # seconds

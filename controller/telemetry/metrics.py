@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from bridge import contract
 from bridge.common.request_failure import Reason
 from controller.calls.reporting import lifecycle as milestones
-from controller.workers.pool import Worker
+from controller.workers.worker import Worker
 
 NAMESPACE = "voiceai"
 

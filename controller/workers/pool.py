@@ -17,10 +17,10 @@ from bridge import contract
 from controller.workers.link_events import received
 from controller.workers.link_handshake import hello_of, holder_of, refuse
 from controller.workers.worker import (
-    NoWorker as NoWorker,
-    UnknownWorker as UnknownWorker,
-    Worker as Worker,
-    WorkerUnreachable as WorkerUnreachable,
+    NoWorker,
+    UnknownWorker,
+    Worker,
+    WorkerUnreachable,
 )
 from controller.workers.worker_admission import Holder, WorkerAdmission
 from controller.workers.worker_choice import choose, with_room

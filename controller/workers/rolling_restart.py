@@ -7,7 +7,8 @@ import asyncio
 
 import structlog
 
-from controller.workers.pool import UnknownWorker, Workers
+from controller.workers.pool import Workers
+from controller.workers.worker import UnknownWorker
 
 BACK = 20.0  # seconds beyond its calls' that a worker may take to end and be there again
 LOOK = 0.1

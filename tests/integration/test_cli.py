@@ -33,7 +33,7 @@ from controller.cli import connection as cli_api
 from controller.cli.main import app
 from controller.config.models.records import Records
 from controller.telemetry.call_trace import Traces
-from controller.workers.pool import UnknownWorker, Worker
+from controller.workers.worker import UnknownWorker, Worker
 from tests.integration import test_events_stream as live
 from tests.integration.api_stage import ADMIN, STARTED, Stage, stage
 from tests.integration.webhook_rig import begin, end, eventually, hook, receiver, say

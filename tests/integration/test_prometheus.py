@@ -28,7 +28,7 @@ from controller.events.records.spool import Journal
 from controller.events.records.writer import Records
 from controller.telemetry.canary import Counts as CanaryCounts
 from controller.telemetry.metrics import Metrics, Present
-from controller.workers.pool import Worker
+from controller.workers.worker import Worker
 from deploy.grafana import dashboard
 from simulator.ports import free_port
 from tests.integration.api_stage import TOKENS, stage

@@ -15,8 +15,8 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.workers.pool import NoWorker, Workers
-from controller.workers.worker import RESTED_BEATS, TIRED_BEATS, Worker
+from controller.workers.pool import Workers
+from controller.workers.worker import RESTED_BEATS, TIRED_BEATS, NoWorker, Worker
 from controller.workers.worker_admission import WorkerAdmission
 from tests.peers.audiosocket import AsteriskPeer
 from tests.peers.heavy_worker import CAPACITY

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from bridge import contract
 from controller.workers import pool as module, pool as workers
-from controller.workers.pool import NoWorker, UnknownWorker, Workers, WorkerUnreachable
+from controller.workers.pool import Workers
+from controller.workers.worker import NoWorker, UnknownWorker, WorkerUnreachable
 from controller.workers.worker_admission import WorkerAdmission
 
 TOKEN = "a-long-enough-token"

@@ -8,7 +8,7 @@ from controller.api.models.calls import Answer
 from controller.api.operation import Asked, Operation
 from controller.api.problems import Problem
 from controller.api.request_body import Body
-from controller.workers.pool import UnknownWorker, Worker
+from controller.workers.worker import UnknownWorker, Worker
 
 
 class DrainWorker(Body):

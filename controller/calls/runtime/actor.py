@@ -1,8 +1,7 @@
 """One live call: its queue, its task, and the hands of its machine.
 
-Owns the ordered queue into which ARI events, worker events, HTTP verbs, tool calls and deadlines all go, the one task
-that takes them out, and the carrying out of what the machine decides. Owns the teardown too: whatever way the task
-ends, every channel and bridge that this call may have made is deleted, its session is closed and its tools are ended.
+Owns the queue into which ARI and worker events, verbs, tool calls and deadlines go, and the task that takes them out
+and does what the machine decides. However it ends, all that this call has on Asterisk, its session and tools end too.
 """
 
 import asyncio
@@ -36,7 +35,8 @@ from controller.calls.runtime.ports import Errand, dialling
 from controller.calls.runtime.recovery import Adopted
 from controller.calls.runtime.timers import Timers
 from controller.calls.tools.http import HttpTools
-from controller.workers.pool import NoWorker, Workers, WorkerUnreachable
+from controller.workers.pool import Workers
+from controller.workers.worker import NoWorker, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
 TEARDOWN_TIMEOUT = 6.0  # seconds; what has not been removed then is tried again beside it

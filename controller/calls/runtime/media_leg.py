@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from bridge import contract
 from controller.ari.rest import Ari
-from controller.workers.pool import NoWorker, Workers
+from controller.workers.pool import Workers
+from controller.workers.worker import NoWorker
 
 EXPECTED = 10.0  # seconds in which Asterisk must have connected: it does so at once, or within 2 s per address
 

@@ -1,7 +1,7 @@
 """All calls of this controller: which there are, which event belongs to which, and what Asterisk holds of ours.
 
-Owns the map from channel ids to calls, and the beginning and the end of each call here. Implements
-`reconcile.Calls`, and `ports.Calls` for the HTTP API. Decides nothing about a call once it lives: that is `machine.py`.
+Owns the map from channel ids to calls, and the beginning and the end of each. Decides nothing about a call once it
+lives: that is `machine/table.py`'s. Implements `reconcile.Calls`, and `ports.Calls` for the HTTP API.
 """
 
 import asyncio
@@ -210,7 +210,6 @@ class Registry:
             actor.put(m.WorkerLost("its worker is gone"))
 
     # ------------------------------------------------------------ what ops ask (ports.Calls)
-
     def place(self, plan: Plan, errand: Errand) -> None:
         """Begins a call from the queue. Raises NotReady and Busy."""
         if not all(self.ready().values()):

@@ -22,7 +22,7 @@ from controller.events.records.spool import Journal
 from controller.events.records.writer import Records
 from controller.telemetry.canary import Counts as CanaryCounts
 from controller.telemetry.metrics import Metrics, Present
-from controller.workers.pool import Worker
+from controller.workers.worker import Worker
 from tests.unit.controller.views import CALL_VIEW
 
 CALL = "00000000-0000-4000-8000-000000000001"

@@ -6,8 +6,17 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.workers.pool import NoWorker, Workers
-from controller.workers.worker import RESTED_BEATS, RESTED_BUSY, RESTED_MS, TIRED_BEATS, TIRED_BUSY, TIRED_MS, Worker
+from controller.workers.pool import Workers
+from controller.workers.worker import (
+    RESTED_BEATS,
+    RESTED_BUSY,
+    RESTED_MS,
+    TIRED_BEATS,
+    TIRED_BUSY,
+    TIRED_MS,
+    NoWorker,
+    Worker,
+)
 from controller.workers.worker_admission import WorkerAdmission
 
 LATE, MIDDLING, PUNCTUAL = TIRED_MS + 1, (TIRED_MS + RESTED_MS) / 2, RESTED_MS - 1

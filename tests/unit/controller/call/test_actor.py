@@ -22,7 +22,8 @@ from controller.calls.reporting.lifecycle import CallGreeted, CallRehomed, State
 from controller.calls.runtime import actor as actors, owned_resources as owned
 from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
-from controller.workers.pool import Worker, Workers
+from controller.workers.pool import Workers
+from controller.workers.worker import Worker
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET
 
 OPENING: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), m.Conversed()]

@@ -1,0 +1,67 @@
+"""voiceai serve: one controller with everything that it needs, from the lock of its store to the end."""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from prometheus_client import CollectorRegistry
+
+from bridge.common import process_signals as signals
+from bridge.common.background_tasks import BackgroundTasks
+from bridge.common.tls import towards
+from controller.api.config_reload import Read
+from controller.api.listening import listen as bound
+from controller.app import Controller
+from controller.ari.lease import Lease
+from controller.ari.rest import Ari
+from controller.calls.runtime.asterisk_link import claim
+from controller.config import Config
+from controller.config.prices import Prices, Tariff
+from controller.store.database import Database
+from controller.store.instance import Holder, StoreLock
+from controller.telemetry.metrics import Metrics
+
+
+async def serve(config: Config, *, own_workers: bool = True, takeover: bool = False, read: Read | None = None) -> int:
+    """Run the controller until SIGTERM or SIGINT. Raises AlreadyRunning where another one runs, then nothing was
+    touched; OSError where the API's address is taken, and StoreError. `takeover`: whoever serves our Stasis app.
+    `read`: the config as its file is now."""
+    store, listen, app = config.store.url.get_secret_value(), config.api.listen, config.asterisk.ari.app
+    us = Holder.of_us(str(listen), app)
+    lock = StoreLock(store, config.store.lock, us)
+    await lock.acquire()
+    try:
+        sockets = await bound(listen.host, listen.port)
+        try:
+            return await _serve(config, lock, us, sockets, own_workers=own_workers, takeover=takeover, read=read)
+        finally:
+            for each in sockets:
+                each.close()
+    finally:
+        await lock.release()
+
+
+async def _serve(
+    config: Config,
+    lock: StoreLock,
+    us: Holder,
+    sockets: Sequence[socket.socket],
+    *,
+    own_workers: bool,
+    takeover: bool,
+    read: Read | None,
+) -> int:
+    at = config.asterisk.ari
+    prices = Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
+    metrics = Metrics(CollectorRegistry(), cost=prices.of)
+    there = at.url, at.username, at.password.get_secret_value(), at.app
+    async with Ari(*there, observe=metrics.ari_request, trust=towards(at.url, at.ca_file)) as ari:
+        lease = Lease(ari, lock.store, asdict(us))
+        await claim(lease, at.app, takeover=takeover)
+        async with (
+            Database(config.store.url.get_secret_value()) as database,
+            BackgroundTasks(metrics.registry) as tasks,
+        ):
+            controller = Controller(config, ari, tasks, prices, metrics, database, lock, lease, read)
+            signals.obey(stop=controller.stop, reload=controller.reload)
+            return await controller.run(sockets, own_workers=own_workers)
