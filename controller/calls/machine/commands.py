@@ -6,10 +6,11 @@ throughout.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from bridge.contract import Greet, Order, Record, SessionSpec
 from controller.calls.machine.audio import CountRtp, Rejoin, RestoreBridge
+from controller.calls.machine.types import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +69,6 @@ class Ids:
         """The call that an id of ours belongs to; None for ids that are not of this form."""
         head, rest = channel_or_bridge[:5], channel_or_bridge[5:]
         return rest[:36] if head == "call-" and len(rest) > 36 and rest[36] == "-" else None
-
-
-TransferKind = Literal["blind", "attended", "refer"]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a transfer or an outbound call goes. Both fields can hold a number, so neither is ever shown."""
-
-    dial: str = field(repr=False)
-    """What Asterisk dials, such as `PJSIP/4930@trunk` or `Local/9001@internal/n`."""
-    shown: str = field(repr=False)
-    """What a person asked for."""
-    caller_id: str | None = field(default=None, repr=False)
-    timeout: float = 30.0
-    """Seconds that it may ring."""
-    trunk: str | None = None
-    """The trunk over which it is dialled, whose limits it counts for. None: a place in the dialplan."""
-    kind: TransferKind = "blind"
-    """How a transfer there is made. For `refer`, `dial` is where the trunk is told to send the person."""
 
 
 # ---------------------------------------------------------------- commands: Asterisk

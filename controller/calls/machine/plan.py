@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Literal
 
 from bridge.contract import Recording, SessionSpec
-from controller.calls.machine.inputs import SupervisionMode, Target
 from controller.calls.machine.loops import Origin
 from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.types import SupervisionMode, Target
 
 RING_GRACE = 5.0  # seconds beyond a ring timeout after which Asterisk's own end of the ringing is not awaited
 

@@ -55,8 +55,6 @@ from controller.calls.machine.commands import (
     StopMusic as StopMusic,
     StopTimer as StopTimer,
     StopTone as StopTone,
-    Target as Target,
-    TransferKind as TransferKind,
     made as made,
 )
 from controller.calls.machine.inputs.operators import (
@@ -84,10 +82,14 @@ from controller.calls.machine.inputs.transfer import (
     SuperviseAsked as SuperviseAsked,
     SupervisionChanged as SupervisionChanged,
     SupervisionEnded as SupervisionEnded,
-    SupervisionMode as SupervisionMode,
     TransferAsked as TransferAsked,
     TransferCancelled as TransferCancelled,
     TransferDecided as TransferDecided,
+)
+from controller.calls.machine.types import (
+    SupervisionMode as SupervisionMode,
+    Target as Target,
+    TransferKind as TransferKind,
 )
 
 # ---------------------------------------------------------------- inputs: Asterisk

@@ -5,12 +5,10 @@ changed since is for the machine's rows to see. `by`: who asks.
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from controller.calls.machine.commands import Target
-
-if TYPE_CHECKING:
-    from controller.calls.machine.plan import Plan
+from controller.calls.machine.plan import Plan
+from controller.calls.machine.types import Target
 
 Side = Literal["caller", "agent"]
 RecordAction = Literal["start", "pause", "resume", "stop"]
@@ -64,7 +62,7 @@ class SayAsked:
 class SwitchAsked:
     """The call goes on with another agent, or with other instructions: `plan` differs in what an agent decides."""
 
-    plan: "Plan" = field(repr=False)
+    plan: Plan = field(repr=False)
     by: str
 
 

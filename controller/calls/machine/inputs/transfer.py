@@ -4,11 +4,8 @@ Part of `messages`, which names everything here again. Destinations were checked
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-from controller.calls.machine.commands import Target
-
-SupervisionMode = Literal["listen", "whisper", "take_over"]
+from controller.calls.machine.types import SupervisionMode, Target
 
 
 @dataclass(frozen=True, slots=True)

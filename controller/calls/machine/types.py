@@ -1,0 +1,26 @@
+"""Words that a call's plan, its inputs and its commands share. [pure]"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+TransferKind = Literal["blind", "attended", "refer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a transfer or an outbound call goes. Both fields can hold a number, so neither is ever shown."""
+
+    dial: str = field(repr=False)
+    """What Asterisk dials, such as `PJSIP/4930@trunk` or `Local/9001@internal/n`."""
+    shown: str = field(repr=False)
+    """What a person asked for."""
+    caller_id: str | None = field(default=None, repr=False)
+    timeout: float = 30.0
+    """Seconds that it may ring."""
+    trunk: str | None = None
+    """The trunk over which it is dialled, whose limits it counts for. None: a place in the dialplan."""
+    kind: TransferKind = "blind"
+    """How a transfer there is made. For `refer`, `dial` is where the trunk is told to send the person."""
+
+
+SupervisionMode = Literal["listen", "whisper", "take_over"]
