@@ -6,8 +6,8 @@ transfer, participants, and to what ops control is told.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from controller.calls.machine.call import Call
 from controller.calls.machine.rows import caller_hold
 from controller.calls.reporting.lifecycle import (
     CallAnswered,
@@ -19,9 +19,6 @@ from controller.calls.reporting.lifecycle import (
     SupervisionMoved,
     TransferMoved,
 )
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Standing:
     rejoined: int
 
 
-def standing(call: "Call") -> Standing:
+def standing(call: Call) -> Standing:
     moved, watched = call.transfer, call.supervision
     return Standing(
         call.state.value,
@@ -52,13 +49,13 @@ def standing(call: "Call") -> Standing:
     )
 
 
-def _control(call: "Call") -> ControlChanged:
+def _control(call: Call) -> ControlChanged:
     muted = tuple(sorted(call.muted))
     held = caller_hold.shown(call)
     return ControlChanged(call.plan.call, call.plan.spec.agent, call.held_by, muted, call.recording, held)
 
 
-def changes(call: "Call", before: Standing) -> list[Milestone]:
+def changes(call: Call, before: Standing) -> list[Milestone]:
     """In the order in which they are told: the answer, the transfer, participants, control, sound, the state."""
     now, id_ = standing(call), call.plan.call
     found: list[Milestone] = []

@@ -6,7 +6,7 @@ Words and digits are personal: they go in fields that the log drops unless it is
 import structlog
 
 from bridge import contract
-from controller.calls.machine.table import Call
+from controller.calls.machine.call import Call
 from controller.calls.reporting.call_log import who_said
 
 log = structlog.get_logger()

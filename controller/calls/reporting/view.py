@@ -6,16 +6,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from bridge.contract import Counters
+from controller.calls.machine.call import Call
 from controller.calls.machine.inputs import SupervisionMode, TransferKind
 from controller.calls.machine.plan import Participant, State, Supervision, Transfer
 from controller.calls.machine.rows import caller_hold
 from controller.calls.reporting.call_log import BargeIn, Record, Sound, Spread, Turn, Utterance
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ def supervision_view(found: Supervision) -> SupervisionView:
     return SupervisionView(found.target.shown, found.by, found.mode, found.state, found.outcome)
 
 
-def view_of(call: "Call", record: Record) -> CallView:
+def view_of(call: Call, record: Record) -> CallView:
     plan, moved, watched = call.plan, call.transfer, call.supervision
     return CallView(
         id=plan.call,
@@ -184,7 +182,7 @@ def view_of(call: "Call", record: Record) -> CallView:
     )
 
 
-def detail_of(call: "Call", record: Record) -> CallDetail:
+def detail_of(call: Call, record: Record) -> CallDetail:
     return CallDetail(
         view_of(call, record),
         tuple(record.transcript),

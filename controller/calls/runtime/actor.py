@@ -18,10 +18,10 @@ from controller.ari.bridges import join
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.calls import errors
 from controller.calls.admission.trunk_usage import Legs, Lines, Unlimited
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import teardown as ending
-from controller.calls.machine.table import Call
 from controller.calls.reporting import lifecycle as milestones, steps
 from controller.calls.reporting.call_log import Record
 from controller.calls.reporting.conversation_memory import Recollection
@@ -141,7 +141,7 @@ class CallActor:
     async def _work(self) -> None:
         if self._adopted is None:
             self.call.origin = await dialplan.origin_of(self._ari, self.call.plan)
-            await self._execute(self.call.start())
+            await self._execute(table.start(self.call))
         else:
             self._go_on(self._adopted)
             await self._execute(self._adopted.undo)
@@ -167,7 +167,7 @@ class CallActor:
                 self.owned.gone(channel)
         self._observe(steps.took(self.id, what))
         before = standing(self.call)
-        commands = self.call.handle(what, _now())
+        commands = table.handle(self.call, what, _now())
         if self.call.state != before.state:
             self._log.info("call state", state=self.call.state.value, before=before.state, on=type(what).__name__)
             if self.call.state is State.REHOMING:

@@ -85,7 +85,7 @@ class Verbs(TransferVerbs):
     def add_participant(self, call: str, *, to: str, by: str) -> view.ParticipantView:
         """Dial somebody into the call. Raises `limits.NotAllowed` too."""
         live = self._in(call, "joined", *participants.OPEN)
-        if len(participants.present(live.call)) >= participants.MOST:
+        if len(live.call.present_participants()) >= participants.MOST:
             raise errors.WrongState(f"No more than {participants.MOST} participants can be in one call.")
         where = limits.destination(self._config, to, live.call.plan.trunk)
         target = births.target_of(self._config, where)

@@ -57,12 +57,12 @@ class TransferVerbs(LiveCalls):
         live = self._in(call, _MODES[mode], *supervise.OPEN)
         current, found = live.call, live.call.supervision
         if to is None:
-            if found is None or not supervise.supervised(current):
+            if found is None or not current.supervised:
                 raise errors.WrongState("Nobody supervises this call: `to` says who is to.")
             if mode != found.mode and not supervise.changeable(current, found, mode):
                 raise errors.WrongState(_why_not(mode))
             return put(live, m.SupervisionChanged(mode, by))
-        if supervise.supervised(current):
+        if current.supervised:
             raise errors.WrongState("Somebody supervises this call already.")
         if not supervise.possible(current, mode):
             raise errors.WrongState(_why_not(mode))
@@ -72,7 +72,7 @@ class TransferVerbs(LiveCalls):
     def leave(self, call: str, *, by: str) -> view.CallView:
         """The supervisor is hung up."""
         live = self._find(call)
-        if not supervise.supervised(live.call):
+        if not live.call.supervised:
             raise errors.WrongState("Nobody supervises this call.")
         return put(live, m.SupervisionEnded(by))
 

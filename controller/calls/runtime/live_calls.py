@@ -5,8 +5,8 @@ from typing import Protocol
 
 from controller.calls import errors
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.machine.table import Call
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import Record
 from controller.config import Config

@@ -22,11 +22,11 @@ from typing import Any, Literal
 
 from bridge import contract
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.loops import Origin
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Participant, Plan, State, Supervision, Transfer
 from controller.calls.machine.rows import caller_hold, inbound_audio, transferred, wrap_up as closing
-from controller.calls.machine.table import Call
 from controller.calls.planning import planner as births
 from controller.calls.runtime import stored_call
 from controller.config import Config

@@ -10,9 +10,9 @@ from typing import Protocol
 import structlog
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows.wrap_up import LAST_WORDS_LIMIT
-from controller.calls.machine.table import Call
 
 WHY = "shutdown"
 HANG_UP = 5.0  # seconds in which nothing may be left of a call that is hung up

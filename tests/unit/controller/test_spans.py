@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bridge import contract
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan
-from controller.calls.machine.table import Call
 from controller.calls.reporting import lifecycle as milestones
 from controller.calls.reporting.call_log import Record
 from controller.calls.reporting.view import CallView, view_of

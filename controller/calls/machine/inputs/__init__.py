@@ -57,6 +57,14 @@ from controller.calls.machine.commands import (
     StopTone as StopTone,
     made as made,
 )
+from controller.calls.machine.inputs.internal import (
+    AgentLost as AgentLost,
+    CallerBack as CallerBack,
+    Internal as Internal,
+    NextFallback as NextFallback,
+    TransferAccepted as TransferAccepted,
+    TransferFailed as TransferFailed,
+)
 from controller.calls.machine.inputs.operators import (
     DigitsAsked as DigitsAsked,
     HangUpAsked as HangUpAsked,
@@ -329,6 +337,9 @@ Input = (
     | TimeUp
     | CommandFailed
 )
+
+Step = Command | Internal
+"""What a row of the table returns."""
 
 Tool = (
     HangUpTool

@@ -7,15 +7,12 @@ doubt, and has the tool `voicemail`, which decides. Without that context the cal
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import answering as setup, wrap_up as closing
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
 CONTEXT = "voiceai-answered"
 EXTENSION = "detect"
@@ -33,7 +30,7 @@ TALKATIVE = (
 SETTLED = "The call is ended."
 
 
-def answered(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]:
+def answered(call: Call, what: m.LegEntered, now: datetime) -> list[m.Step]:
     if what.channel != call.plan.leg:
         return []
     call.answered_at = now
@@ -43,7 +40,7 @@ def answered(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]
     return [m.StopTimer("dial"), m.StartTimer("detect", LIMIT), m.Detect(call.plan.leg, CONTEXT, EXTENSION)]
 
 
-def told(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]:
+def told(call: Call, what: m.LegEntered, now: datetime) -> list[m.Step]:
     """Back from the dialplan. AMD() says HUMAN, MACHINE, NOTSURE or HANGUP, and why (`INITIALSILENCE-2000-2000`)."""
     if what.channel != call.plan.leg:
         return []
@@ -55,14 +52,14 @@ def told(call: "Call", what: m.LegEntered, now: datetime) -> list[m.Command]:
     return [m.StopTimer("detect"), *setup.connect(call)]
 
 
-def impossible(call: "Call", what: m.CommandFailed, now: datetime) -> list[m.Command]:
+def impossible(call: Call, what: m.CommandFailed, now: datetime) -> list[m.Step]:
     if what.gone or not isinstance(what.command, m.Detect):
         return call.end(now, by="callee" if what.gone else "system", detail=what.reason)
     call.detail = what.reason
     return [m.StopTimer("detect"), *setup.connect(call)]
 
 
-def left(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
+def left(call: Call, what: m.LegGone, now: datetime) -> list[m.Step]:
     """Leaving our app for the dialplan is no end: a real one has a cause."""
     if what.channel != call.plan.leg or what.cause is None:
         return []
@@ -70,13 +67,13 @@ def left(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
     return call.end(now, by="callee")
 
 
-def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer != "detect":
         return []
     return call.end(now, Outcome.FAILED, detail="Asterisk did not say in time who has answered")
 
 
-def recognised(call: "Call", what: m.VoicemailTool, now: datetime) -> list[m.Command]:
+def recognised(call: Call, what: m.VoicemailTool, now: datetime) -> list[m.Step]:
     """By the agent."""
     if call.plan.direction == "inbound":
         return call.refuse(what.tool_call, "No: this person has called us. Go on talking.")

@@ -1,19 +1,16 @@
 """From the first ring to the first word: rows of the call's table. [pure]"""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bridge.contract import Inform
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State
 from controller.calls.machine.rows import failover as rehome, wrap_up as closing
 
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
-
-def begin(call: "Call") -> list[m.Command]:
+def begin(call: Call) -> list[m.Step]:
     plan = call.plan
     if plan.direction == "outbound":
         return [m.PrepareAi(plan.spec), m.StartTimer("prepare", plan.prepare_deadline)]
@@ -26,29 +23,29 @@ def begin(call: "Call") -> list[m.Command]:
     ]
 
 
-def answer_ready(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
+def answer_ready(call: Call, _: m.AiReady, now: datetime) -> list[m.Step]:
     call.ai_ready = True
     return answer(call, now)
 
 
-def answer_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def answer_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     """The AI is slow: better an answered call with a moment of silence than a caller who gives up."""
     return answer(call, now) if what.timer == "answer" else []
 
 
-def prepare_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def prepare_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer != "prepare":
         return []
     return call.end(now, Outcome.FAILED, detail="the AI session did not get ready in time")
 
 
-def answer(call: "Call", now: datetime) -> list[m.Command]:
+def answer(call: Call, now: datetime) -> list[m.Step]:
     """One who has waited was answered long ago, and hears music until now."""
     call.answered_at = call.answered_at or now
     return [m.StopTimer("answer"), m.Answer(call.plan.leg), *call.stop_music(), *connect(call)]
 
 
-def connect(call: "Call") -> list[m.Command]:
+def connect(call: Call) -> list[m.Step]:
     """Somebody has answered, which is when the time with the agent begins to count."""
     call.state = State.CONNECTING
     longest = call.plan.max_call
@@ -56,7 +53,7 @@ def connect(call: "Call") -> list[m.Command]:
     return [m.OpenMedia(call.media), m.StartTimer("media", call.plan.media_deadline), *length]
 
 
-def dial(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
+def dial(call: Call, _: m.AiReady, now: datetime) -> list[m.Step]:
     call.ai_ready = True
     call.state = State.DIALING
     target = call.plan.target
@@ -69,18 +66,18 @@ def dial(call: "Call", _: m.AiReady, now: datetime) -> list[m.Command]:
     ]
 
 
-def callee_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
+def callee_gone(call: Call, what: m.LegGone, now: datetime) -> list[m.Step]:
     if what.channel != call.plan.leg:
         return []
     call.cause, call.sip_status = what.cause, what.sip_status
     return call.end(now, of_unanswered(what.cause, what.sip_status), by="callee")
 
 
-def dial_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def dial_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     return call.end(now, Outcome.NO_ANSWER) if what.timer == "dial" else []
 
 
-def media_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def media_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer == "length":
         call.due = closing.LENGTH
     if what.timer != "media":
@@ -88,17 +85,17 @@ def media_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command
     return rehome.media_failed(call, "the media leg did not come up in time", now)
 
 
-def media_leg_entered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Command]:
+def media_leg_entered(call: Call, what: m.LegEntered, _: datetime) -> list[m.Step]:
     call.media_entered = call.media_entered or what.channel == call.media
     return join_when_both(call)
 
 
-def silence_flows(call: "Call", _: m.MediaFlowing, __: datetime) -> list[m.Command]:
+def silence_flows(call: Call, _: m.MediaFlowing, __: datetime) -> list[m.Step]:
     call.media_flowing = True
     return join_when_both(call)
 
 
-def join_when_both(call: "Call") -> list[m.Command]:
+def join_when_both(call: Call) -> list[m.Step]:
     """A media leg that joins while its worker is silent is the race that freezes Asterisk: both are needed."""
     if not (call.media_entered and call.media_flowing):
         return []
@@ -108,12 +105,12 @@ def join_when_both(call: "Call") -> list[m.Command]:
     return [m.StopTimer("media"), joined, *greet, *closing.if_due(call)]
 
 
-def ready_late(call: "Call", _: m.AiReady, __: datetime) -> list[m.Command]:
+def ready_late(call: Call, _: m.AiReady, __: datetime) -> list[m.Step]:
     was, call.ai_ready = call.ai_ready, True
     return first_words(call) if call.state is State.TALKING and not was else []
 
 
-def first_words(call: "Call") -> list[m.Command]:
+def first_words(call: Call) -> list[m.Step]:
     """The agent hears the caller and begins to speak."""
     doubt, call.doubt = call.doubt, None
     told = [m.OrderAi(Inform(call=call.plan.call, text=doubt))] if doubt else []

@@ -13,20 +13,17 @@ caller hears music in the call's. The agent has the tools of a consultation inst
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bridge import contract
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.consultation import DIGITS, briefing, opening
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State, Transfer
-from controller.calls.machine.rows import agent_control as orders, transfer, wrap_up as closing
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
+from controller.calls.machine.rows import agent_control as orders, wrap_up as closing
 
 
-def begin(call: "Call", moved: Transfer) -> list[m.Command]:
+def begin(call: Call, moved: Transfer) -> list[m.Step]:
     """The media leg is moved and the agent goes on, with somebody else. Whoever ops had muted is heard again."""
     call.state, moved.state = State.CONSULTING, "consulting"
     moved.consultation = call.ids.consultation(call.transfers)
@@ -45,19 +42,19 @@ def begin(call: "Call", moved: Transfer) -> list[m.Command]:
     ]
 
 
-def not_begun(call: "Call", moved: Transfer) -> None:
+def not_begun(call: Call, moved: Transfer) -> None:
     """The talk could not be set up: the agent was not told to go on, nor the model that it may."""
     call.paused = True
     if moved.tool_call is not None:
         call.open_tools.add(moved.tool_call)
 
 
-def back(call: "Call", moved: Transfer) -> list[m.Command]:
+def back(call: Call, moved: Transfer) -> list[m.Step]:
     """Undoes `begin`, as far as it was done. The agent is left paused."""
     room, moved.consultation = moved.consultation, None
     if room is None:
         return []
-    ended: list[m.Command] = [m.StopTimer("consultation")]
+    ended: list[m.Step] = [m.StopTimer("consultation")]
     if call.media_lost or not call.session_open:
         return [*ended, m.HangUp(call.media), m.DestroyBridge(room)]
     was, call.paused = call.paused, True
@@ -71,51 +68,36 @@ def back(call: "Call", moved: Transfer) -> list[m.Command]:
     ]
 
 
-def hang_up(moved: Transfer) -> list[m.Command]:
-    """With the call: the target's leg, and the bridge of the talk."""
-    gone: list[m.Command] = [m.HangUp(moved.channel)]
-    return [*gone, m.DestroyBridge(moved.consultation)] if moved.consultation else gone
-
-
-def digit_pressed(call: "Call", what: m.DigitPressed, now: datetime) -> list[m.Command]:
+def digit_pressed(call: Call, what: m.DigitPressed, now: datetime) -> list[m.Step]:
     """By the target: the media leg is with it."""
     accept = DIGITS.get(what.digit)
-    return [] if accept is None else _decide(call, now, accept)
+    return [] if accept is None else _decide(accept)
 
 
-def decided(call: "Call", what: m.TransferDecided | m.DecideTool, now: datetime) -> list[m.Command]:
+def decided(call: Call, what: m.TransferDecided | m.DecideTool, now: datetime) -> list[m.Step]:
     if isinstance(what, m.DecideTool) and not what.accept:
-        return [*_refused(call, now), *call.answer(what.tool_call, "Done.", respond=False)]
+        return [m.TransferFailed(Outcome.DECLINED, answer_tool=what.tool_call)]
     if isinstance(what, m.DecideTool) and call.transfer is not None:
         call.transfer.tool_call = what.tool_call  # to be answered if the two can't be joined
-    return _decide(call, now, what.accept)
+    return _decide(what.accept)
 
 
-def not_asked(call: "Call", what: m.DecideTool, _: datetime) -> list[m.Command]:
+def not_asked(call: Call, what: m.DecideTool, _: datetime) -> list[m.Step]:
     return call.refuse(what.tool_call, "There is nobody who waits for that: no transfer is being decided.")
 
 
-def _decide(call: "Call", now: datetime, accept: bool) -> list[m.Command]:
-    return _accepted(call) if accept else _refused(call, now)
+def _decide(accept: bool) -> list[m.Step]:
+    return [m.StopTimer("consultation"), m.TransferAccepted()] if accept else [m.TransferFailed(Outcome.DECLINED)]
 
 
-def _accepted(call: "Call") -> list[m.Command]:
-    assert call.transfer is not None
-    return [m.StopTimer("consultation"), *transfer.connect(call, call.transfer)]
-
-
-def _refused(call: "Call", now: datetime) -> list[m.Command]:
-    return transfer.target_unanswered(call, now, Outcome.DECLINED)
-
-
-def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer == "length":
         call.due = closing.LENGTH
-    return transfer.target_unanswered(call, now, Outcome.NO_ANSWER) if what.timer == "consultation" else []
+    return [m.TransferFailed(Outcome.NO_ANSWER)] if what.timer == "consultation" else []
 
 
-def agent_lost(call: "Call", why: str) -> list[m.Command]:
+def agent_lost(call: Call, why: str) -> list[m.Step]:
     """Better somebody who has not said yes than nobody."""
     call.media_lost, call.detail = True, call.detail or why
-    closed: list[m.Command] = [m.CloseAi(why)] if call.session_open else []
-    return [*closed, *_accepted(call)]  # first: what follows may fail, and then the rest of it is not done
+    closed: list[m.Step] = [m.CloseAi(why)] if call.session_open else []
+    return [*closed, *_decide(accept=True)]  # first: what follows may fail, and then the rest of it is not done

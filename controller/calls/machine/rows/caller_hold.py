@@ -13,17 +13,14 @@ ours to play: it would be heard by nobody.
     the person is back                       the agent is told, and goes on with what it had not finished
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bridge import contract
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import inbound_audio
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
 LIMIT = "caller_hold_s"
 """The timer, and why the call has ended."""
@@ -36,28 +33,18 @@ BACK = (
 _WITH_PERSON = (State.TALKING, State.HOLDING, State.TRANSFERRING)
 
 
-@dataclass(slots=True)
-class CallerHold:
-    legs: dict[str, datetime] = field(default_factory=dict)
-    """Those that hold, and since when."""
-    paused_at: datetime | None = None
-    """The agent is paused because of it, since then."""
-    notes: list[str] = field(default_factory=list, repr=False)
-    """What rows had to tell the agent meanwhile."""
-
-
-def shown(call: "Call") -> bool:
+def shown(call: Call) -> bool:
     """The person that the call is with has us on hold."""
     return call.plan.leg in call.caller_hold.legs and call.state is not State.ENDED
 
 
-def concerned(call: "Call", what: m.Input) -> bool:
+def concerned(call: Call, what: m.Input) -> bool:
     if call.state in (State.ENDING, State.ENDED):
         return False
     return isinstance(what, m.SipHold) or (isinstance(what, m.TimeUp) and what.timer == LIMIT)
 
 
-def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
+def happened(call: Call, what: m.Input, now: datetime) -> list[m.Step]:
     legs = call.caller_hold.legs
     if isinstance(what, m.SipHold):
         if what.on:
@@ -68,7 +55,7 @@ def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
     return call.end(now, detail=LIMIT) if _since(call) is not None else []
 
 
-def applied(call: "Call", commands: list[m.Command], now: datetime) -> list[m.Command]:
+def applied(call: Call, commands: Sequence[m.Command], now: datetime) -> list[m.Step]:
     """What the rows want done, as far as it can be while the person holds."""
     last = next((each for each in commands if isinstance(each, m.SayLast)), None)
     if last is not None and shown(call) and not call.company:
@@ -78,7 +65,7 @@ def applied(call: "Call", commands: list[m.Command], now: datetime) -> list[m.Co
         return [*commands, *_over(call, commands, now)]
     held = call.caller_hold
     held.notes += [each.note for each in commands if isinstance(each, m.ResumeAi) and each.note]
-    kept: list[m.Command] = [each for each in commands if not isinstance(each, m.ResumeAi)]
+    kept: list[m.Step] = [each for each in commands if not isinstance(each, m.ResumeAi)]
     if held.paused_at is not None:
         return [each for each in kept if not isinstance(each, m.PauseAi)]
     held.paused_at = now
@@ -90,7 +77,7 @@ def applied(call: "Call", commands: list[m.Command], now: datetime) -> list[m.Co
     ]
 
 
-def remaining(call: "Call", now: datetime) -> dict[str, float]:
+def remaining(call: Call, now: datetime) -> dict[str, float]:
     """Seconds after which the person has held for too long, by timer."""
     since, longest = _since(call), call.plan.max_hold
     if since is None or longest is None or call.state is State.CONSULTING:  # which has a limit of its own
@@ -98,13 +85,13 @@ def remaining(call: "Call", now: datetime) -> dict[str, float]:
     return {LIMIT: max(longest - (now - since).total_seconds(), 1.0)}
 
 
-def restored(call: "Call", legs: dict[str, datetime]) -> None:
+def restored(call: Call, legs: dict[str, datetime]) -> None:
     """As an earlier controller knew it. Its worker is paused, if the agent was."""
     call.caller_hold.legs = legs
     call.caller_hold.paused_at = _since(call)
 
 
-def _since(call: "Call") -> datetime | None:
+def _since(call: Call) -> datetime | None:
     """When the person that the agent is with began to hold. None: they do not, or there is no agent to be paused."""
     if not call.session_open or not call.ai_ready or call.media_lost:
         return None
@@ -115,14 +102,14 @@ def _since(call: "Call") -> datetime | None:
     return call.caller_hold.legs.get(call.plan.leg)
 
 
-def _over(call: "Call", commands: list[m.Command], now: datetime) -> list[m.Command]:
+def _over(call: Call, commands: Sequence[m.Command], now: datetime) -> list[m.Step]:
     """The agent goes on, unless something else keeps it paused, or is about to tell it so."""
     held = call.caller_hold
     if held.paused_at is None:
         return []
     seconds, notes = (now - held.paused_at).total_seconds(), held.notes
     held.paused_at, held.notes = None, []
-    over: list[m.Command] = [m.StopTimer(LIMIT)]
+    over: list[m.Step] = [m.StopTimer(LIMIT)]
     told = any(isinstance(each, m.ResumeAi) for each in commands)
     with_person = call.state in (*_WITH_PERSON, State.CONSULTING) and call.session_open and not call.media_lost
     if call.paused or told or not with_person:

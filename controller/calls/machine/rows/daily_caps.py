@@ -8,17 +8,13 @@ It is asked again and again: a call for which it is too early, because the other
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.machine.rows import supervision as supervise
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
 
-def inputs_of(call: "Call", legs: Mapping[str, str], cap_of: Callable[[str], str | None]) -> list[m.Input]:
+def inputs_of(call: Call, legs: Mapping[str, str], cap_of: Callable[[str], str | None]) -> list[m.Input]:
     """`legs`: the trunk of each, by channel. `cap_of`: the cap that is reached for a trunk."""
     found: list[m.Input] = []
     for channel, trunk in legs.items():
@@ -29,6 +25,6 @@ def inputs_of(call: "Call", legs: Mapping[str, str], cap_of: Callable[[str], str
             return [m.WrapUpDue(why)]
         if channel in call.participants and call.participants[channel].state == "joined":
             found.append(m.ParticipantDropped(channel, by=f"system: {why}"))
-        elif call.supervision is not None and call.supervision.channel == channel and supervise.supervised(call):
+        elif call.supervision is not None and call.supervision.channel == channel and call.supervised:
             found.append(m.SupervisionEnded(by=f"system: {why}"))
     return found

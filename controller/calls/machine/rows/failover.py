@@ -19,15 +19,13 @@ Mutes, the hold and the recording go on as they were; orders of ops are refused 
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bridge import contract
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import TOOL_ANSWERED, Call
 from controller.calls.machine.plan import Rehoming, State
-from controller.calls.machine.rows import fallback as rescue, wrap_up as closing
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
+from controller.calls.machine.rows import wrap_up as closing
 
 MOST = 3
 LIMIT = 10.0  # seconds from a loss until an agent is back; a worker that is started again needs about one
@@ -40,14 +38,14 @@ _UNANSWERED = (State.RINGING, State.PREPARING, State.DIALING, State.DETECTING)
 _TIMERS = ("media", "rehome", "leave", "again", "tone")
 
 
-def possible(call: "Call") -> bool:
+def possible(call: Call) -> bool:
     return call.losses < MOST
 
 
 # ---------------------------------------------------------------- lost
 
 
-def worker_lost(call: "Call", what: m.WorkerLost, now: datetime) -> list[m.Command]:
+def worker_lost(call: Call, what: m.WorkerLost, now: datetime) -> list[m.Step]:
     call.session_open = False
     moving = call.rehoming
     if call.state in _UNANSWERED and possible(call):
@@ -56,10 +54,10 @@ def worker_lost(call: "Call", what: m.WorkerLost, now: datetime) -> list[m.Comma
         return _look(call)
     if call.state is State.REHOMING and moving is not None and moving.phase == "leaving":
         return [m.StopTimer("leave"), *_look(call)]
-    return rescue.agent_lost(call, what.reason, now)
+    return [m.AgentLost(what.reason)]
 
 
-def begin(call: "Call", why: str) -> list[m.Command]:
+def begin(call: Call, why: str) -> list[m.Step]:
     """Of a call in which caller and agent talk, or were about to."""
     before, call.state = call.state, State.REHOMING
     joined = before is not State.CONNECTING
@@ -76,25 +74,25 @@ def begin(call: "Call", why: str) -> list[m.Command]:
     return commands if call.music else [*commands, m.StartTimer("tone", QUIET)]
 
 
-def media_failed(call: "Call", why: str, now: datetime) -> list[m.Command]:
+def media_failed(call: Call, why: str, now: datetime) -> list[m.Step]:
     """The media leg did not come up, or not far enough to join: unless the worker has seen it, it may be out of
     Asterisk's reach."""
-    excluded: list[m.Command] = [] if call.media_flowing else [m.ExcludeWorker(why)]
-    return excluded + rescue.agent_lost(call, why, now)
+    excluded: list[m.Step] = [] if call.media_flowing else [m.ExcludeWorker(why)]
+    return [*excluded, m.AgentLost(why)]
 
 
-def connecting(call: "Call") -> bool:
+def connecting(call: Call) -> bool:
     """A media leg was asked for, and has not joined."""
     joining = call.rehoming is not None and call.rehoming.phase == "joining"
     return call.state is State.CONNECTING or (call.state is State.REHOMING and joining)
 
 
-def stranded(call: "Call") -> bool:
+def stranded(call: Call) -> bool:
     """Nobody but an agent is left to take the caller, and another worker may have one."""
     return call.stranded and not call.company and possible(call)
 
 
-def begin_stranded(call: "Call", news: str) -> list[m.Command]:
+def begin_stranded(call: Call, news: str) -> list[m.Step]:
     """The agent was lost while a target rang, which has not come."""
     why, call.detail = call.detail or "", None
     call.state, call.media_lost, call.stranded = State.TALKING, False, False
@@ -104,7 +102,7 @@ def begin_stranded(call: "Call", news: str) -> list[m.Command]:
     return commands
 
 
-def lost_again(call: "Call", why: str, now: datetime) -> list[m.Command]:
+def lost_again(call: Call, why: str, now: datetime) -> list[m.Step]:
     """The one that was to take over."""
     if not possible(call):
         return give_up(call, why, now)
@@ -113,29 +111,29 @@ def lost_again(call: "Call", why: str, now: datetime) -> list[m.Command]:
     return [m.StopTimer("media"), *_next_leg(call), *_leave(call, why)]
 
 
-def _next_leg(call: "Call") -> list[m.Command]:
+def _next_leg(call: Call) -> list[m.Step]:
     """From here on nothing that is told of the former one concerns the call."""
     former, call.media = call.media, call.ids.later_media(call.losses + 1)
     return [m.HangUp(former)]
 
 
-def give_up(call: "Call", why: str, now: datetime) -> list[m.Command]:
+def give_up(call: Call, why: str, now: datetime) -> list[m.Step]:
     """As if nothing had been tried: there is no AI for this call."""
     call.state, stopped = _settled(call)
-    return stopped + rescue.agent_lost(call, why, now, elsewhere=False)
+    return [*stopped, m.AgentLost(why, elsewhere=False)]
 
 
-def _settled(call: "Call") -> tuple[State, list[m.Command]]:
+def _settled(call: Call) -> tuple[State, list[m.Step]]:
     """What the call is then, and the end of timers and tones."""
     moving, call.rehoming = call.rehoming, None
     assert moving is not None, "only called while a call is rehomed"
-    stopped: list[m.Command] = [m.StopTimer(timer) for timer in _TIMERS]
+    stopped: list[m.Step] = [m.StopTimer(timer) for timer in _TIMERS]
     if moving.tone is not None:
         stopped.append(m.StopTone(moving.tone))
     return moving.back_to if moving.joined else State.CONNECTING, stopped
 
 
-def _leave(call: "Call", why: str) -> list[m.Command]:
+def _leave(call: Call, why: str) -> list[m.Step]:
     assert call.rehoming is not None, "only called while a call is rehomed"
     if not call.session_open:
         return _look(call)
@@ -146,7 +144,7 @@ def _leave(call: "Call", why: str) -> list[m.Command]:
 # ---------------------------------------------------------------- another one
 
 
-def _look(call: "Call") -> list[m.Command]:
+def _look(call: Call) -> list[m.Step]:
     call.session_open = True
     if call.rehoming is not None:
         call.rehoming.phase = "looking"
@@ -157,22 +155,22 @@ def _look(call: "Call") -> list[m.Command]:
     return [m.PrepareAi(spec, resumed=True)]
 
 
-def no_worker(call: "Call", what: m.NoWorkerFound, now: datetime) -> list[m.Command]:
+def no_worker(call: Call, what: m.NoWorkerFound, now: datetime) -> list[m.Step]:
     """A call that has lost its worker waits for one that is started again; one that never had one does not."""
     call.session_open = False
     if call.state is State.ENDING:
         return []
     if call.losses and call.state in (*_UNANSWERED, State.REHOMING):
         return [m.StartTimer("again", AGAIN)]
-    return rescue.agent_lost(call, what.reason, now)
+    return [m.AgentLost(what.reason)]
 
 
-def again(call: "Call") -> list[m.Command]:
+def again(call: Call) -> list[m.Step]:
     waits = call.losses and call.state in (*_UNANSWERED, State.REHOMING)
     return _look(call) if waits and not call.session_open else []
 
 
-def session_over(call: "Call", what: m.SessionOver, now: datetime) -> list[m.Command]:
+def session_over(call: Call, what: m.SessionOver, now: datetime) -> list[m.Step]:
     call.session_open, call.counters = False, what.counters
     assert call.rehoming is not None, "the state goes with it"
     if call.rehoming.phase == "leaving":
@@ -180,7 +178,7 @@ def session_over(call: "Call", what: m.SessionOver, now: datetime) -> list[m.Com
     return lost_again(call, f"session over: {what.reason}", now)
 
 
-def ai_failed(call: "Call", what: m.AiFailed, now: datetime) -> list[m.Command]:
+def ai_failed(call: Call, what: m.AiFailed, now: datetime) -> list[m.Step]:
     why = f"no AI ({what.kind}): {what.message}"
     assert call.rehoming is not None, "the state goes with it"
     if call.rehoming.phase == "leaving":
@@ -188,13 +186,13 @@ def ai_failed(call: "Call", what: m.AiFailed, now: datetime) -> list[m.Command]:
     return lost_again(call, why, now) if what.kind == "transient" else give_up(call, why, now)
 
 
-def ready_early(call: "Call", _: m.AiReady, __: datetime) -> list[m.Command]:
+def ready_early(call: Call, _: m.AiReady, __: datetime) -> list[m.Step]:
     """Nobody has answered yet."""
     call.ai_ready = True
     return []
 
 
-def ready(call: "Call", _: m.AiReady, __: datetime) -> list[m.Command]:
+def ready(call: Call, _: m.AiReady, __: datetime) -> list[m.Step]:
     moving = call.rehoming
     if moving is None or moving.phase != "looking":
         return []
@@ -203,23 +201,23 @@ def ready(call: "Call", _: m.AiReady, __: datetime) -> list[m.Command]:
     return [m.OpenMedia(call.media), m.StartTimer("media", call.plan.media_deadline)]
 
 
-def media_leg_entered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Command]:
+def media_leg_entered(call: Call, what: m.LegEntered, _: datetime) -> list[m.Step]:
     call.media_entered = call.media_entered or what.channel == call.media
     return _join_when_both(call)
 
 
-def silence_flows(call: "Call", _: m.MediaFlowing, __: datetime) -> list[m.Command]:
+def silence_flows(call: Call, _: m.MediaFlowing, __: datetime) -> list[m.Step]:
     call.media_flowing = True
     return _join_when_both(call)
 
 
-def media_lost(call: "Call", what: m.MediaLost, now: datetime) -> list[m.Command]:
+def media_lost(call: Call, what: m.MediaLost, now: datetime) -> list[m.Step]:
     """That of the former session has no meaning any more."""
     joining = call.rehoming is not None and call.rehoming.phase == "joining"
     return lost_again(call, what.reason, now) if joining else []
 
 
-def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     match what.timer:
         case "tone":
             return _soothe(call)
@@ -238,7 +236,7 @@ def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
     return []
 
 
-def _soothe(call: "Call") -> list[m.Command]:
+def _soothe(call: Call) -> list[m.Step]:
     if call.rehoming is None or call.rehoming.tone is not None or call.music:
         return []
     call.sounds += 1
@@ -246,17 +244,17 @@ def _soothe(call: "Call") -> list[m.Command]:
     return [m.StartTone(call.plan.leg, call.rehoming.tone)]
 
 
-def tool_done(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
+def tool_done(call: Call, what: m.ToolDone, _: datetime) -> list[m.Step]:
     call.open_tools.discard(what.tool_call)
     if call.rehoming is not None:
-        call.rehoming.news.append(_answered(what.output))
+        call.rehoming.news.append(TOOL_ANSWERED.format(what.output))
     return []
 
 
 # ---------------------------------------------------------------- back
 
 
-def _join_when_both(call: "Call") -> list[m.Command]:
+def _join_when_both(call: Call) -> list[m.Step]:
     moving = call.rehoming
     if moving is None or moving.phase != "joining" or not (call.media_entered and call.media_flowing):
         return []
@@ -264,14 +262,14 @@ def _join_when_both(call: "Call") -> list[m.Command]:
     call.state = moving.back_to
     legs = (call.media,) if moving.joined else (call.plan.leg, call.media)
     commands = [*stopped, m.Join(call.ids.bridge, legs), *_as_before(call)]
-    commands += [_told(call, text, respond=False) for text in moving.news]
+    commands += [call.news(text, respond=False) for text in moving.news]
     return [*commands, m.GreetCaller(), *closing.if_due(call)]
 
 
-def _as_before(call: "Call") -> list[m.Command]:
+def _as_before(call: Call) -> list[m.Step]:
     """The new session is told on what terms it takes part."""
     id_ = call.plan.call
-    orders: list[m.Command] = []
+    orders: list[m.Step] = []
     if call.muted:
         order = contract.Mute(call=id_, caller="caller" in call.muted, agent="agent" in call.muted)
         orders.append(m.OrderAi(order))
@@ -280,20 +278,6 @@ def _as_before(call: "Call") -> list[m.Command]:
     if call.state is State.HOLDING:
         return [*orders, *call.pause()]
     return [*orders, *call.stop_music()]
-
-
-def told_later(call: "Call", tool_call: str | None, output: str, *, respond: bool) -> list[m.Command]:
-    """What a tool has answered that the former session asked for: news to the present one."""
-    call.former_tools.discard(tool_call or "")
-    return [_told(call, _answered(output), respond=respond)] if call.with_agent and call.session_open else []
-
-
-def _answered(output: str) -> str:
-    return f"A tool that you called before the interruption has answered: {output}"
-
-
-def _told(call: "Call", text: str, *, respond: bool) -> m.Command:
-    return m.OrderAi(contract.Inform(call=call.plan.call, text=text, respond=respond))
 
 
 ROWS: dict[type, Any] = {

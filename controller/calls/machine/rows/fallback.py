@@ -5,9 +5,9 @@ does not matter how far the call had come, except that nobody who was dialled an
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import PlaySound, State, TransferTo
 from controller.calls.machine.rows import (
@@ -20,21 +20,18 @@ from controller.calls.machine.rows import (
     transfer,
 )
 
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
-
 SOUND_LIMIT = 30.0  # seconds; a sound whose end is not told does not keep the caller longer
 
 
-def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
+def leg_gone(call: Call, what: m.LegGone, now: datetime) -> list[m.Step]:
     if what.channel == call.plan.leg:
         if call.state is State.REFERRING and what.in_dialplan:
             return []
         call.cause = call.cause if what.cause is None else what.cause
         return call.end(now, by=ending.far_end(call))
     if what.channel == call.media:
-        lost = rehome.media_failed if rehome.connecting(call) else agent_lost
-        return lost(call, "Asterisk ended the media leg", now)
+        why = "Asterisk ended the media leg"
+        return rehome.media_failed(call, why, now) if rehome.connecting(call) else [m.AgentLost(why)]
     if call.transfer is None or what.channel != call.transfer.channel:
         if what.channel not in call.company:
             return []
@@ -50,21 +47,21 @@ def leg_gone(call: "Call", what: m.LegGone, now: datetime) -> list[m.Command]:
     return []
 
 
-def media_lost(call: "Call", what: m.MediaLost, now: datetime) -> list[m.Command]:
-    return agent_lost(call, what.reason, now)
+def media_lost(call: Call, what: m.MediaLost, now: datetime) -> list[m.Step]:
+    return [m.AgentLost(what.reason)]
 
 
-def session_gone(call: "Call", what: m.SessionOver, now: datetime) -> list[m.Command]:
+def session_gone(call: Call, what: m.SessionOver, now: datetime) -> list[m.Step]:
     call.session_open, call.counters = False, what.counters
-    return agent_lost(call, f"session over: {what.reason}", now)
+    return [m.AgentLost(f"session over: {what.reason}")]
 
 
-def ai_failed(call: "Call", what: m.AiFailed, now: datetime) -> list[m.Command]:
-    return agent_lost(call, f"no AI ({what.kind}): {what.message}", now, elsewhere=False)
+def ai_failed(call: Call, what: m.AiFailed, now: datetime) -> list[m.Step]:
+    return [m.AgentLost(f"no AI ({what.kind}): {what.message}", elsewhere=False)]
 
 
-def agent_lost(call: "Call", why: str, now: datetime, *, elsewhere: bool = True) -> list[m.Command]:
-    """`elsewhere`: another worker could carry it."""
+def agent_lost(call: Call, what: m.AgentLost, now: datetime) -> list[m.Step]:
+    why, elsewhere = what.why, what.elsewhere
     match call.state:
         case State.TALKING | State.HOLDING if call.company:
             return participants.go_on_alone(call, why)
@@ -93,19 +90,19 @@ def agent_lost(call: "Call", why: str, now: datetime, *, elsewhere: bool = True)
     return call.end(now, Outcome.FAILED, detail=why, sip_reason="congestion")
 
 
-def unserved(call: "Call", why: str, now: datetime) -> list[m.Command]:
+def unserved(call: Call, why: str, now: datetime) -> list[m.Step]:
     """There never was an agent for this caller, who has just come or has waited in vain."""
     plan, waited = call.plan, call.state is State.WAITING
     call.state = State.RINGING
-    over: list[m.Command] = [m.StopTimer("wait"), m.StopTimer("announce")] if waited else []
+    over: list[m.Step] = [m.StopTimer("wait"), m.StopTimer("announce")] if waited else []
     return [*over, m.SetVariables(plan.leg, plan.variables), m.CreateBridge(call.ids.bridge), *begin(call, why, now)]
 
 
-def begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
+def begin(call: Call, why: str, now: datetime) -> list[m.Step]:
     """The caller is answered and alone in the bridge; the agent is taken away for good."""
     before, call.state = call.state, State.RESCUING
     call.media_lost, call.paused, call.detail = True, False, why
-    commands: list[m.Command] = [m.StopTimer("answer"), m.StopTimer("media")]
+    commands: list[m.Step] = [m.StopTimer("answer"), m.StopTimer("media")]
     if before is State.RINGING:
         call.answered_at = now
         commands.append(m.Answer(call.plan.leg))
@@ -117,7 +114,7 @@ def begin(call: "Call", why: str, now: datetime) -> list[m.Command]:
     return commands + next_step(call, now)
 
 
-def next_step(call: "Call", now: datetime) -> list[m.Command]:
+def next_step(call: Call, now: datetime) -> list[m.Step]:
     """What has not been tried yet. Without anything left the call has failed."""
     if call.company:
         return participants.go_on_alone(call, call.detail or "")
@@ -133,23 +130,27 @@ def next_step(call: "Call", now: datetime) -> list[m.Command]:
             return [*call.start_music(), *transfer.ring_target(call, target, by="rescue")]
 
 
-def sound_over(call: "Call", what: m.SoundOver, now: datetime) -> list[m.Command]:
+def next_one(call: Call, _: m.NextFallback, now: datetime) -> list[m.Step]:
+    return next_step(call, now)
+
+
+def sound_over(call: Call, what: m.SoundOver, now: datetime) -> list[m.Step]:
     if what.playback != call.ids.sound(call.sounds):
         return []
     return [m.StopTimer("sound"), *next_step(call, now)]
 
 
-def sound_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def sound_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     return next_step(call, now) if what.timer == "sound" else []
 
 
-def session_left(call: "Call", what: m.SessionOver, _: datetime) -> list[m.Command]:
+def session_left(call: Call, what: m.SessionOver, _: datetime) -> list[m.Step]:
     """Of an agent that we took away ourselves."""
     call.session_open, call.counters = False, what.counters
     return []
 
 
-def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m.Command]:
+def command_failed(call: Call, what: m.CommandFailed, now: datetime) -> list[m.Step]:
     command, moved = what.command, call.transfer
     concerned: tuple[str, ...] = ()
     match command:
@@ -173,7 +174,7 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
         moved.detail = what.reason if what.full else None
         return transfer.target_unanswered(call, now, Outcome.NO_ROOM if what.full else Outcome.FAILED)
     if call.media in concerned and call.plan.leg not in concerned:
-        return agent_lost(call, f"its leg could not be moved: {what.reason}", now)
+        return [m.AgentLost(f"its leg could not be moved: {what.reason}")]
     if what.gone:
         return call.end(now, by="caller", detail=what.reason)
     kind = type(command).__name__
@@ -182,7 +183,7 @@ def command_failed(call: "Call", what: m.CommandFailed, now: datetime) -> list[m
     if isinstance(command, m.OpenMedia) and what.unreachable:
         return rehome.media_failed(call, "Asterisk can't connect to its worker", now)
     if isinstance(command, m.OpenMedia | m.GreetCaller | m.AnswerAiTool | m.SayLast):
-        return agent_lost(call, f"{kind}: {what.reason}", now)
+        return [m.AgentLost(f"{kind}: {what.reason}")]
     return call.end(now, Outcome.FAILED, detail=f"{kind}: {what.reason}", sip_reason="congestion")
 
 

@@ -17,16 +17,13 @@ its caller's leg joins anew if it lasts longer than 0.2 s, and the worker is tol
 twice.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from bridge import contract
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
+from controller.calls.machine.caller_sound import InboundAudio
 from controller.calls.machine.plan import State
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
 TIMER = "caller audio"
 COMPANY = "company audio"
@@ -48,32 +45,12 @@ BUSY_AFTER, BUSY_S = 20, 60.0
 _WITH_AGENT = (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING, State.CONSULTING)
 
 
-@dataclass
-class InboundAudio:
-    """What a call knows of it."""
-
-    ceased: bool = False
-    looks: int = 0
-    """At the leg, since sound ceased."""
-    losses: int = 0
-    """Of the agent, when sound ceased: what an agent that is lost has told does not hold for the next one."""
-    counted: dict[str, tuple[m.RtpCounted, datetime]] = field(default_factory=dict)
-    rejoined: int = 0
-    """How often a leg has joined anew, in this call."""
-    in_vain: int = 0
-    """In a row."""
-    at: list[datetime] = field(default_factory=list)
-    """When, in the last minute."""
-    watching: bool = False
-    """The legs of several people are looked at."""
-
-
 def concerned(what: m.Input) -> bool:
     timers = isinstance(what, m.TimeUp) and what.timer in (TIMER, COMPANY)
     return timers or isinstance(what, m.Audio)
 
 
-def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
+def happened(call: Call, what: m.Input, now: datetime) -> list[m.Step]:
     """What follows from an input that is about sound."""
     audio = call.inbound
     match what:
@@ -100,7 +77,7 @@ def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
     return []
 
 
-def watched(call: "Call") -> list[m.Command]:
+def watched(call: Call) -> list[m.Step]:
     """After each input: whether there are several people whose legs are to be looked at from now on."""
     if call.inbound.watching or not _people(call):
         return []
@@ -108,7 +85,7 @@ def watched(call: "Call") -> list[m.Command]:
     return [m.StartTimer(COMPANY, PEOPLE_S if call.state is State.TRANSFERRED else COMPANY_S)]
 
 
-def _look(call: "Call") -> list[m.Command]:
+def _look(call: Call) -> list[m.Step]:
     audio, heard = call.inbound, _heard(call)
     if not audio.ceased or audio.losses != call.losses or heard is None:
         audio.ceased = False
@@ -118,7 +95,7 @@ def _look(call: "Call") -> list[m.Command]:
     return [m.StartTimer(TIMER, again_s), m.CountRtp(heard[1])]
 
 
-def _people(call: "Call") -> dict[str, str]:
+def _people(call: Call) -> dict[str, str]:
     """The bridge of each leg from which nothing that the worker hears, or fails to hear, could tell."""
     found = {}
     if call.company and (_heard(call) is not None or call.state is State.TRANSFERRED):
@@ -129,7 +106,7 @@ def _people(call: "Call") -> dict[str, str]:
     return found
 
 
-def _heard(call: "Call") -> tuple[str, str] | None:
+def _heard(call: Call) -> tuple[str, str] | None:
     """The bridge in which the agent stands, and the leg that it hears there; None: there is no agent."""
     if call.state not in _WITH_AGENT or call.media_lost:
         return None
@@ -139,7 +116,7 @@ def _heard(call: "Call") -> tuple[str, str] | None:
     return call.ids.bridge, call.plan.leg
 
 
-def _counted(call: "Call", what: m.RtpCounted, now: datetime) -> list[m.Command]:
+def _counted(call: Call, what: m.RtpCounted, now: datetime) -> list[m.Step]:
     audio, heard = call.inbound, _heard(call)
     before = audio.counted.get(what.channel)
     audio.counted[what.channel] = (what, now)

@@ -12,15 +12,12 @@ The model is told who comes and goes, and is not asked to say anything about it.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bridge import contract
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, Participant, State
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
 MOST = 8
 """Of one call, at a time: a conference is something else."""
@@ -31,12 +28,7 @@ OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRED)
 _JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING, State.REHOMING)
 
 
-def present(call: "Call") -> list[Participant]:
-    """Those who ring or have joined."""
-    return [each for each in call.participants.values() if each.state in ("ringing", "joined")]
-
-
-def concerned(call: "Call", what: m.Input) -> Participant | None:
+def concerned(call: Call, what: m.Input) -> Participant | None:
     """The participant whom an input is about."""
     match what:
         case m.LegEntered(channel) | m.LegGone(channel) | m.ParticipantDropped(channel):
@@ -48,9 +40,9 @@ def concerned(call: "Call", what: m.Input) -> Participant | None:
     return None
 
 
-def asked(call: "Call", what: m.ParticipantAsked, _: datetime) -> list[m.Command]:
+def asked(call: Call, what: m.ParticipantAsked, _: datetime) -> list[m.Step]:
     found = call.participants[what.channel] = Participant(what.channel, what.target, what.by)
-    if call.state not in OPEN or len(present(call)) > MOST:
+    if call.state not in OPEN or len(call.present_participants()) > MOST:
         found.state, found.outcome = "failed", Outcome.CANCELLED
         return []
     return [
@@ -59,7 +51,7 @@ def asked(call: "Call", what: m.ParticipantAsked, _: datetime) -> list[m.Command
     ]
 
 
-def happened(call: "Call", found: Participant, what: m.Input, now: datetime) -> list[m.Command]:
+def happened(call: Call, found: Participant, what: m.Input, now: datetime) -> list[m.Step]:
     """What follows from an input about this one."""
     if found.state in ("left", "failed"):
         return []
@@ -81,8 +73,8 @@ def happened(call: "Call", found: Participant, what: m.Input, now: datetime) -> 
     return []
 
 
-def _answered(call: "Call", found: Participant) -> list[m.Command]:
-    stopped: list[m.Command] = [m.StopTimer(found.channel)]
+def _answered(call: Call, found: Participant) -> list[m.Step]:
+    stopped: list[m.Step] = [m.StopTimer(found.channel)]
     if call.state not in _JOINING:
         found.state, found.outcome = "failed", Outcome.CANCELLED
         return [*stopped, m.HangUp(found.channel)]
@@ -96,19 +88,19 @@ def _answered(call: "Call", found: Participant) -> list[m.Command]:
     ]
 
 
-def _failed(call: "Call", found: Participant, now: datetime, outcome: Outcome) -> list[m.Command]:
+def _failed(call: Call, found: Participant, now: datetime, outcome: Outcome) -> list[m.Step]:
     """Also one that had answered, if it was gone before it could join."""
     found.state, found.outcome = "failed", outcome
     told = f"Somebody who was called to join could not be reached: {outcome.value.replace('_', ' ')}."
     return [m.StopTimer(found.channel), *_tell(call, told)] + _alone(call, found, now)
 
 
-def _left(call: "Call", found: Participant, now: datetime, told: str) -> list[m.Command]:
+def _left(call: Call, found: Participant, now: datetime, told: str) -> list[m.Step]:
     found.state = "left"
     return _tell(call, told) + _alone(call, found, now)
 
 
-def _alone(call: "Call", found: Participant, now: datetime) -> list[m.Command]:
+def _alone(call: Call, found: Participant, now: datetime) -> list[m.Step]:
     if found.channel not in call.company:
         return []
     call.company.discard(found.channel)
@@ -117,24 +109,15 @@ def _alone(call: "Call", found: Participant, now: datetime) -> list[m.Command]:
     return call.end(now, by="participant")
 
 
-def _tell(call: "Call", text: str) -> list[m.Command]:
+def _tell(call: Call, text: str) -> list[m.Step]:
     if not call.with_agent or not call.session_open:
         return []
     return [m.OrderAi(contract.Inform(call=call.plan.call, text=text))]
 
 
-def go_on_alone(call: "Call", why: str) -> list[m.Command]:
+def go_on_alone(call: Call, why: str) -> list[m.Step]:
     """The agent is lost and somebody is there: caller and participants do without it."""
     call.state, call.detail = State.TRANSFERRED, call.detail or why
     call.media_lost, call.paused, call.hold, call.held_by = True, False, None, None
-    gone: list[m.Command] = [m.StopTimer("hold"), *call.stop_music(), m.HangUp(call.media)]
+    gone: list[m.Step] = [m.StopTimer("hold"), *call.stop_music(), m.HangUp(call.media)]
     return [*gone, m.CloseAi(why)] if call.session_open else gone
-
-
-def hang_up(call: "Call") -> list[m.Command]:
-    """All of them: the call ends."""
-    commands: list[m.Command] = []
-    for each in present(call):
-        each.state, each.outcome = ("left", each.outcome) if each.state == "joined" else ("failed", Outcome.CANCELLED)
-        commands += [m.StopTimer(each.channel), m.HangUp(each.channel)]
-    return commands

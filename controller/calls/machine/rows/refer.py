@@ -14,18 +14,15 @@ REFER lives (how long: docs/transfers.md). It is hung up all the same, and nothi
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
-from controller.calls.machine.rows import fallback as rescue, teardown as ending, transfer
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
+from controller.calls.machine.rows import teardown as ending
 
 
-def begin(call: "Call", moved: Transfer) -> list[m.Command]:
+def begin(call: Call, moved: Transfer) -> list[m.Step]:
     call.state = State.REFERRING
     return [
         *call.stop_music(),
@@ -34,7 +31,7 @@ def begin(call: "Call", moved: Transfer) -> list[m.Command]:
     ]
 
 
-def returned(call: "Call", what: m.LegReturned, now: datetime) -> list[m.Command]:
+def returned(call: Call, what: m.LegReturned, now: datetime) -> list[m.Step]:
     moved = call.transfer
     assert moved is not None, "nobody is referred without a transfer"
     if what.status == "SUCCESS":
@@ -44,7 +41,7 @@ def returned(call: "Call", what: m.LegReturned, now: datetime) -> list[m.Command
     return [m.StopTimer("transfer"), *_failed(call, moved, now, outcome, m.Join(call.ids.bridge, (call.plan.leg,)))]
 
 
-def not_sent(call: "Call", what: m.CommandFailed, now: datetime) -> list[m.Command]:
+def not_sent(call: Call, what: m.CommandFailed, now: datetime) -> list[m.Step]:
     """The leg has not left: it is in its bridge as before."""
     moved = call.transfer
     if moved is None or call.state is not State.REFERRING:
@@ -55,24 +52,24 @@ def not_sent(call: "Call", what: m.CommandFailed, now: datetime) -> list[m.Comma
     return [m.StopTimer("transfer"), *_failed(call, moved, now, Outcome.NO_ROOM if what.full else Outcome.FAILED)]
 
 
-def _failed(call: "Call", moved: Transfer, now: datetime, outcome: Outcome, *back: m.Command) -> list[m.Command]:
+def _failed(call: Call, moved: Transfer, now: datetime, outcome: Outcome, *back: m.Command) -> list[m.Step]:
     """`back`: what brings the leg to where it was."""
     moved.state, moved.outcome = "failed", outcome
     if call.finished:
         return call.end(now, detail=call.finished)
     if not call.media_lost:
-        return [*back, *transfer.caller_back(call, moved, outcome)]
-    return [*(back if call.rescues or call.company else ()), *rescue.next_step(call, now)]
+        return [*back, m.CallerBack(outcome)]
+    return [*(back if call.rescues or call.company else ()), m.NextFallback()]
 
 
-def hung_up(call: "Call", what: m.LegHungUp, now: datetime) -> list[m.Command]:
+def hung_up(call: Call, what: m.LegHungUp, now: datetime) -> list[m.Step]:
     if what.channel != call.plan.leg:
         return []
     ending.leg_hung_up(call, what, now)
     return call.end(now, by=ending.far_end(call), detail="hung up before the far end had said what became of the REFER")
 
 
-def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer != "transfer":
         return []
     assert call.transfer is not None
@@ -80,7 +77,7 @@ def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
     return call.end(now, detail="the far end did not say what became of the REFER")
 
 
-def agent_lost(call: "Call", why: str) -> list[m.Command]:
+def agent_lost(call: Call, why: str) -> list[m.Step]:
     call.media_lost, call.paused, call.detail = True, False, call.detail or why
-    gone: list[m.Command] = [m.HangUp(call.media)]
+    gone: list[m.Step] = [m.HangUp(call.media)]
     return [*gone, m.CloseAi(why)] if call.session_open else gone

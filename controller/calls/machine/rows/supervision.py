@@ -13,25 +13,21 @@ concerns them comes here in every state. One at a time; the call goes on whateve
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import SUPERVISOR, Call
 from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State, Supervision
 from controller.calls.machine.rows import participants
 
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
-
 OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRING, State.CONSULTING, State.TRANSFERRED)
 """Where a supervision may begin."""
 
-RINGING = "supervisor"
 WHY = "a supervisor has taken the call over"
 _WITH_AGENT = (State.TALKING, State.HOLDING)
 
 
-def possible(call: "Call", mode: m.SupervisionMode) -> bool:
+def possible(call: Call, mode: m.SupervisionMode) -> bool:
     """Whether it could begin now."""
     match mode:
         case "listen":
@@ -41,28 +37,24 @@ def possible(call: "Call", mode: m.SupervisionMode) -> bool:
     return call.state in (State.TALKING, State.HOLDING, State.TRANSFERRED)
 
 
-def changeable(call: "Call", found: Supervision, mode: m.SupervisionMode) -> bool:
+def changeable(call: Call, found: Supervision, mode: m.SupervisionMode) -> bool:
     """Whether the supervisor who is there could do this instead."""
     if found.mode == "take_over" and found.state == "on" and not call.company - {found.channel}:
         return False  # nobody else is with the caller
     return mode == "listen" or possible(call, mode)
 
 
-def taking_over(call: "Call") -> bool:
+def taking_over(call: Call) -> bool:
     """A supervisor is on the way into the bridge, and will be the one with whom the caller talks."""
     found = call.supervision
     taken = found is not None and found.mode == "take_over" and found.state == "on"
     return taken and call.state in (State.TALKING, State.HOLDING)
 
 
-def supervised(call: "Call") -> bool:
-    return call.supervision is not None and call.supervision.state in ("ringing", "on")
-
-
-def concerned(call: "Call", what: m.Input) -> bool:
+def concerned(call: Call, what: m.Input) -> bool:
     """Whether an input is about the supervisor who is there, or about to be."""
     found = call.supervision
-    if found is None or not supervised(call):
+    if found is None or not call.supervised:
         return False
     match what:
         case m.SupervisionChanged() | m.SupervisionEnded() | m.TimeUp("supervisor"):
@@ -78,8 +70,8 @@ def concerned(call: "Call", what: m.Input) -> bool:
     return False
 
 
-def asked(call: "Call", what: m.SuperviseAsked, _: datetime) -> list[m.Command]:
-    if supervised(call):
+def asked(call: Call, what: m.SuperviseAsked, _: datetime) -> list[m.Step]:
+    if call.supervised:
         return []  # somebody was faster
     call.supervisions += 1
     call.supervision = Supervision(what.channel, what.target, what.mode, what.by)
@@ -88,11 +80,11 @@ def asked(call: "Call", what: m.SuperviseAsked, _: datetime) -> list[m.Command]:
         return []
     return [
         m.Dial(what.channel, what.target, {"VOICEAI_CALL": call.plan.call}),
-        m.StartTimer(RINGING, what.target.timeout + RING_GRACE),
+        m.StartTimer(SUPERVISOR, what.target.timeout + RING_GRACE),
     ]
 
 
-def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
+def happened(call: Call, what: m.Input, now: datetime) -> list[m.Step]:
     """What follows from an input that concerns the supervisor."""
     found = call.supervision
     assert found is not None, "concerned"
@@ -120,22 +112,16 @@ def happened(call: "Call", what: m.Input, now: datetime) -> list[m.Command]:
     return []
 
 
-def hang_up(call: "Call") -> list[m.Command]:
-    """The call ends."""
-    found = call.supervision
-    return _end(call, found, Outcome.CANCELLED) if found is not None and supervised(call) else []
-
-
-def _answered(call: "Call", found: Supervision) -> list[m.Command]:
-    stopped: list[m.Command] = [m.StopTimer(RINGING)]
+def _answered(call: Call, found: Supervision) -> list[m.Step]:
+    stopped: list[m.Step] = [m.StopTimer(SUPERVISOR)]
     if call.state not in OPEN:
-        return _end(call, found, Outcome.CANCELLED)
+        return call.end_supervision(Outcome.CANCELLED)
     found.state, found.outcome = "on", Outcome.ANSWERED
     mode = found.mode if possible(call, found.mode) else "listen"
     return [*stopped, *(_take_over(call, found) if mode == "take_over" else _hear(call, found, mode, alone=True))]
 
 
-def _changed(call: "Call", found: Supervision, mode: m.SupervisionMode) -> list[m.Command]:
+def _changed(call: Call, found: Supervision, mode: m.SupervisionMode) -> list[m.Step]:
     if found.state == "ringing":
         found.mode = mode
         return []
@@ -146,7 +132,7 @@ def _changed(call: "Call", found: Supervision, mode: m.SupervisionMode) -> list[
     return _hear(call, found, mode, alone=found.mode == "take_over")
 
 
-def _hear(call: "Call", found: Supervision, mode: m.SupervisionMode, *, alone: bool) -> list[m.Command]:
+def _hear(call: Call, found: Supervision, mode: m.SupervisionMode, *, alone: bool) -> list[m.Step]:
     """By another snoop. `alone`: the supervisor is in no bridge for that yet."""
     colleague = _colleague(call) if mode == "whisper" else None
     before, heard = found.snoop, colleague or call.plan.leg
@@ -155,37 +141,37 @@ def _hear(call: "Call", found: Supervision, mode: m.SupervisionMode, *, alone: b
     found.snoop = call.ids.snoop(call.snoops)
     call.company.discard(found.channel)
     room = call.ids.supervision
-    entered: list[m.Command] = [m.CreateBridge(room), m.Join(room, (found.channel,))] if alone else []
-    silenced: list[m.Command] = [m.HangUp(before)] if before else []
+    entered: list[m.Step] = [m.CreateBridge(room), m.Join(room, (found.channel,))] if alone else []
+    silenced: list[m.Step] = [m.HangUp(before)] if before else []
     return [*silenced, *entered, m.Snoop(heard, found.snoop, whisper=colleague is not None)]
 
 
-def _take_over(call: "Call", found: Supervision) -> list[m.Command]:
+def _take_over(call: Call, found: Supervision) -> list[m.Step]:
     """The agent makes room, and is back if the supervisor cannot join. Nothing that was asked meanwhile comes in
     between."""
     before, found.snoop = found.snoop, None
     found.mode = "take_over"
     call.company.add(found.channel)
-    silenced: list[m.Command] = [m.HangUp(before), m.DestroyBridge(call.ids.supervision)] if before else []
+    silenced: list[m.Step] = [m.HangUp(before), m.DestroyBridge(call.ids.supervision)] if before else []
     agent = call.media if call.state in _WITH_AGENT and not call.media_lost else None
     return [*silenced, m.Join(call.ids.bridge, (found.channel,), agent), m.ConfirmJoin(found.channel)]
 
 
-def _taken(call: "Call") -> list[m.Command]:
+def _taken(call: Call) -> list[m.Step]:
     if call.state in _WITH_AGENT:
         return participants.go_on_alone(call, WHY)
     return []
 
 
-def _deaf(call: "Call", found: Supervision, now: datetime) -> list[m.Command]:
+def _deaf(call: Call, found: Supervision, now: datetime) -> list[m.Step]:
     """The leg that was heard is gone: a colleague's is not the end of the call."""
     if found.mode == "whisper" and call.state in OPEN:
         return _hear(call, found, "listen", alone=False)
     return _gone(call, found, now, Outcome.FAILED)
 
 
-def _gone(call: "Call", found: Supervision, now: datetime, outcome: Outcome) -> list[m.Command]:
-    ended = _end(call, found, outcome)
+def _gone(call: Call, found: Supervision, now: datetime, outcome: Outcome) -> list[m.Step]:
+    ended = call.end_supervision(outcome)
     if found.channel not in call.company:
         return ended
     call.company.discard(found.channel)
@@ -194,17 +180,7 @@ def _gone(call: "Call", found: Supervision, now: datetime, outcome: Outcome) -> 
     return [*ended, *call.end(now, by="supervisor")]
 
 
-def _end(call: "Call", found: Supervision, outcome: Outcome) -> list[m.Command]:
-    if found.state == "on":
-        found.state = "left"
-    else:
-        found.state, found.outcome = "failed", outcome
-    snoop, found.snoop = found.snoop, None
-    gone: list[m.Command] = [m.HangUp(snoop)] if snoop else []
-    return [m.StopTimer(RINGING), m.HangUp(found.channel), *gone, m.DestroyBridge(call.ids.supervision)]
-
-
-def _colleague(call: "Call") -> str | None:
+def _colleague(call: Call) -> str | None:
     """Who talks with the caller in the agent's place: the target of the transfer, or somebody who was asked in."""
     others = call.company - ({call.supervision.channel} if call.supervision else set())
     moved = call.transfer.channel if call.transfer else None

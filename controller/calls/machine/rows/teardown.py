@@ -1,15 +1,11 @@
 """The end, from the moment when it is decided until nothing is left. Rows of the call's table. [pure]"""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
-
 
 ASTERISK = "asterisk"
 """It has hung up the call by itself, or somebody has told it to who is not this controller."""
@@ -24,11 +20,11 @@ _WHY_ASTERISK = {
 }
 
 
-def hang_up(call: "Call", what: m.HangUpAsked, now: datetime) -> list[m.Command]:
+def hang_up(call: Call, what: m.HangUpAsked, now: datetime) -> list[m.Step]:
     return call.end(now, by=what.by, detail=what.detail)
 
 
-def leg_hung_up(call: "Call", what: m.LegHungUp, now: datetime) -> list[m.Command]:
+def leg_hung_up(call: Call, what: m.LegHungUp, now: datetime) -> list[m.Step]:
     """StasisEnd follows, which ends the call; it tells neither the cause nor who it was."""
     if what.channel == call.plan.leg and call.state is not State.ENDING:
         talked = now - call.answered_at if call.answered_at is not None else timedelta()
@@ -40,14 +36,14 @@ def leg_hung_up(call: "Call", what: m.LegHungUp, now: datetime) -> list[m.Comman
     return []
 
 
-def far_end(call: "Call") -> str:
+def far_end(call: Call) -> str:
     """Who has ended the call, if its leg is gone and we have not hung it up."""
     if call.hung_up_by_asterisk:
         return ASTERISK
     return "caller" if call.plan.direction == "inbound" else "callee"
 
 
-def cause_known(call: "Call", what: m.LegGone, _: datetime) -> list[m.Command]:
+def cause_known(call: Call, what: m.LegGone, _: datetime) -> list[m.Step]:
     """StasisEnd ends the call; ChannelDestroyed, which knows the cause, comes a moment later."""
     if what.channel == call.plan.leg and call.cause is None:
         call.cause = _q850(call, what.cause)
@@ -56,31 +52,31 @@ def cause_known(call: "Call", what: m.LegGone, _: datetime) -> list[m.Command]:
     return []
 
 
-def _q850(call: "Call", cause: int | None) -> int | None:
+def _q850(call: Call, cause: int | None) -> int | None:
     """Of who ends a call without giving a reason: a BYE is told as 0, a CANCEL as Asterisk's word for its own 487."""
     bye = cause == 0 and call.answered_at is not None
     cancel = cause == INTERWORKING and call.plan.direction == "inbound" and call.answered_at is None
     return NORMAL if bye or cancel else cause
 
 
-def session_over(call: "Call", what: m.SessionOver, _: datetime) -> list[m.Command]:
+def session_over(call: Call, what: m.SessionOver, _: datetime) -> list[m.Step]:
     call.counters = what.counters
     call.state = State.ENDED
     return [m.StopTimer("end")]
 
 
-def worker_lost(call: "Call", _: m.WorkerLost, __: datetime) -> list[m.Command]:
+def worker_lost(call: Call, _: m.WorkerLost, __: datetime) -> list[m.Step]:
     call.state = State.ENDED
     return [m.StopTimer("end")]
 
 
-def overdue(call: "Call", what: m.TimeUp, _: datetime) -> list[m.Command]:
+def overdue(call: Call, what: m.TimeUp, _: datetime) -> list[m.Step]:
     if what.timer == "end":
         call.state = State.ENDED
     return []
 
 
-def unexpected(call: "Call", channel: str) -> bool:
+def unexpected(call: Call, channel: str) -> bool:
     """Whether nobody waits for this leg of ours (any more): it was given up, or replaced, before it answered."""
     if call.state is State.ENDING:
         return True
@@ -94,28 +90,28 @@ def unexpected(call: "Call", channel: str) -> bool:
     return watched is None or watched.state not in ("ringing", "on") or channel not in (watched.channel, watched.snoop)
 
 
-def too_late(call: "Call", what: m.LegEntered) -> list[m.Command]:
+def too_late(call: Call, what: m.LegEntered) -> list[m.Step]:
     """It has answered all the same, and is hung up before anybody there wonders."""
     answered_late(call, what)
     return [m.HangUp(what.channel)]
 
 
-def answered_late(call: "Call", what: m.Input) -> None:
+def answered_late(call: Call, what: m.Input) -> None:
     """For the record: nobody may say that there was no answer."""
     own = isinstance(what, m.LegEntered) and what.channel == call.plan.leg and call.plan.direction == "outbound"
     if own and call.outcome in (Outcome.NO_ANSWER, Outcome.FAILED) and call.answered_at is None:
         call.outcome, call.detail = Outcome.FAILED, "answered when the call had been given up, and hung up at once"
 
 
-def not_confirmed(call: "Call") -> None:
+def not_confirmed(call: Call) -> None:
     """All is decided, but Asterisk has not confirmed each hang-up."""
     call.state = State.ENDING
     call.detail = call.detail or "Asterisk did not confirm the hang-up at once"
 
 
-def confirmed(call: "Call") -> None:
+def confirmed(call: Call) -> None:
     call.state = State.ENDED
 
 
-def nothing(_: "Call", __: m.Input, ___: datetime) -> list[m.Command]:
+def nothing(_: Call, __: m.Input, ___: datetime) -> list[m.Step]:
     return []

@@ -6,26 +6,22 @@ What is asked of the far end by SIP REFER is `refer`.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from bridge import contract
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
 from controller.calls.machine.rows import (
     agent_tools as tools,
     attended_transfer as attended,
     failover as rehome,
-    fallback as rescue,
     refer,
     wrap_up as closing,
 )
 
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
-
-def asked(call: "Call", what: m.TransferAsked, _: datetime) -> list[m.Command]:
+def asked(call: Call, what: m.TransferAsked, _: datetime) -> list[m.Step]:
     """Also of a caller on hold: the music goes on."""
     if what.target.kind == "refer" and call.company:
         return call.refuse(what.tool_call, "Not now: others are in the call.")
@@ -36,7 +32,7 @@ def asked(call: "Call", what: m.TransferAsked, _: datetime) -> list[m.Command]:
     return [*held, *(call.pause() if aside else []), *_begin(call, transfer)]
 
 
-def digit_pressed(call: "Call", what: m.DigitPressed, now: datetime) -> list[m.Command]:
+def digit_pressed(call: Call, what: m.DigitPressed, now: datetime) -> list[m.Step]:
     if what.digit not in call.plan.digits:
         return []
     target = call.plan.digits[what.digit]
@@ -48,17 +44,17 @@ def digit_pressed(call: "Call", what: m.DigitPressed, now: datetime) -> list[m.C
     return [*held, *call.pause(), *_begin(call, _new(call, target, by="digit"))]
 
 
-def ring_target(call: "Call", target: m.Target, by: str) -> list[m.Command]:
+def ring_target(call: Call, target: m.Target, by: str) -> list[m.Step]:
     return _begin(call, _new(call, target, by))
 
 
-def _new(call: "Call", target: m.Target, by: str, tool_call: str | None = None) -> Transfer:
+def _new(call: Call, target: m.Target, by: str, tool_call: str | None = None) -> Transfer:
     call.transfers += 1
     call.transfer = Transfer(call.ids.target(call.transfers), target, by, tool_call)
     return call.transfer
 
 
-def _begin(call: "Call", transfer: Transfer) -> list[m.Command]:
+def _begin(call: Call, transfer: Transfer) -> list[m.Step]:
     target = transfer.target
     if target.kind == "refer":
         return refer.begin(call, transfer)
@@ -69,11 +65,11 @@ def _begin(call: "Call", transfer: Transfer) -> list[m.Command]:
     ]
 
 
-def asked_again(call: "Call", what: m.TransferAsked, _: datetime) -> list[m.Command]:
+def asked_again(call: Call, what: m.TransferAsked, _: datetime) -> list[m.Step]:
     return call.refuse(what.tool_call, "A transfer is already under way.")
 
 
-def target_answered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Command]:
+def target_answered(call: Call, what: m.LegEntered, _: datetime) -> list[m.Step]:
     transfer = call.transfer
     if transfer is None or what.channel != transfer.channel:
         return []
@@ -82,12 +78,12 @@ def target_answered(call: "Call", what: m.LegEntered, _: datetime) -> list[m.Com
     return [m.StopTimer("transfer"), *connect(call, transfer)]
 
 
-def connect(call: "Call", transfer: Transfer) -> list[m.Command]:
+def connect(call: Call, transfer: Transfer) -> list[m.Step]:
     """Caller and target hear each other, and the agent leaves."""
     transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
     call.state = State.TRANSFERRED
     call.company.add(transfer.channel)
-    commands: list[m.Command] = [
+    commands: list[m.Step] = [
         *call.stop_music(),
         m.Join(call.ids.bridge, (transfer.channel,), None if transfer.consultation or call.media_lost else call.media),
         m.HangUp(call.media),
@@ -97,17 +93,17 @@ def connect(call: "Call", transfer: Transfer) -> list[m.Command]:
     return commands if call.media_lost else [*commands, m.CloseAi("transferred")]
 
 
-def target_overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def target_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer == "length":
         call.due = closing.LENGTH
     return target_unanswered(call, now, Outcome.NO_ANSWER) if what.timer == "transfer" else []
 
 
-def cancelled(call: "Call", _: m.TransferCancelled, now: datetime) -> list[m.Command]:
+def cancelled(call: Call, _: m.TransferCancelled, now: datetime) -> list[m.Step]:
     return target_unanswered(call, now, Outcome.CANCELLED)
 
 
-def target_unanswered(call: "Call", now: datetime, outcome: Outcome) -> list[m.Command]:
+def target_unanswered(call: Call, now: datetime, outcome: Outcome) -> list[m.Step]:
     """The caller was kept, and is back with the agent, which is told; without an agent the call is over."""
     transfer = call.transfer
     assert transfer is not None, "only called while a transfer is under way"
@@ -115,9 +111,9 @@ def target_unanswered(call: "Call", now: datetime, outcome: Outcome) -> list[m.C
     call.company.discard(transfer.channel)
     if call.finished and not call.media_lost:
         return [m.StopTimer("transfer"), m.StopTimer("consultation"), *call.end(now, detail=call.finished)]
-    hung_up: list[m.Command] = [m.StopTimer("transfer"), m.HangUp(transfer.channel), *attended.back(call, transfer)]
+    hung_up: list[m.Step] = [m.StopTimer("transfer"), m.HangUp(transfer.channel), *attended.back(call, transfer)]
     if call.media_lost and not rehome.stranded(call):
-        return hung_up + rescue.next_step(call, now)
+        return [*hung_up, m.NextFallback()]
     if call.media_lost:
         return hung_up + rehome.begin_stranded(call, _told(transfer, outcome))
     return hung_up + caller_back(call, transfer, outcome)
@@ -130,7 +126,7 @@ def _told(transfer: Transfer, outcome: Outcome) -> str:
     return f"The transfer did not succeed: {why}. The caller is still with you.{by_key}"
 
 
-def caller_back(call: "Call", transfer: Transfer, outcome: Outcome) -> list[m.Command]:
+def caller_back(call: Call, transfer: Transfer, outcome: Outcome) -> list[m.Step]:
     """With the agent, which gets to know why."""
     call.state = State.TALKING
     reason = _told(transfer, outcome)
@@ -145,5 +141,20 @@ def caller_back(call: "Call", transfer: Transfer, outcome: Outcome) -> list[m.Co
     return told + closing.if_due(call)
 
 
-def hang_up_refused(call: "Call", what: m.HangUpTool, _: datetime) -> list[m.Command]:
+def accepted(call: Call, _: m.TransferAccepted, __: datetime) -> list[m.Step]:
+    assert call.transfer is not None
+    return connect(call, call.transfer)
+
+
+def failed(call: Call, what: m.TransferFailed, now: datetime) -> list[m.Step]:
+    done = target_unanswered(call, now, what.outcome)
+    return done if what.answer_tool is None else [*done, *call.answer(what.answer_tool, "Done.", respond=False)]
+
+
+def back_with_agent(call: Call, what: m.CallerBack, _: datetime) -> list[m.Step]:
+    assert call.transfer is not None
+    return caller_back(call, call.transfer, what.outcome)
+
+
+def hang_up_refused(call: Call, what: m.HangUpTool, _: datetime) -> list[m.Step]:
     return call.refuse(what.tool_call, "Not now: a transfer is under way.")

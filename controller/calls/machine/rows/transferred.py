@@ -5,15 +5,13 @@ are in the call hear a warning tone, and half a minute later it is over.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import PER_CALL
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import agent_control as orders, fallback as rescue
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
 WARNING_S = 30.0  # seconds between the tone and the end
 LIMIT, END = "transferred", "transferred end"
@@ -25,7 +23,7 @@ def warned_after(longest: float) -> float:
     return longest - min(WARNING_S, longest / 2)
 
 
-def watched(call: "Call", now: datetime) -> list[m.Command]:
+def watched(call: Call, now: datetime) -> list[m.Step]:
     """After each input: whether the state has just begun, or is over."""
     if call.state is not State.TRANSFERRED:
         call.transferred_at = call.over_limit = None
@@ -37,7 +35,7 @@ def watched(call: "Call", now: datetime) -> list[m.Command]:
     return [m.StartTimer(LIMIT, warned_after(longest))] if longest is not None else []
 
 
-def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer == END:
         return call.end(now, detail=call.over_limit)
     if what.timer != LIMIT:
@@ -46,17 +44,17 @@ def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
     return _warn(call, LENGTH, longest - warned_after(longest))
 
 
-def cap_reached(call: "Call", what: m.WrapUpDue, _: datetime) -> list[m.Command]:
+def cap_reached(call: Call, what: m.WrapUpDue, _: datetime) -> list[m.Step]:
     """What the agent has cost ends no call that the agent has left."""
     return [] if what.why == PER_CALL else _warn(call, what.why, WARNING_S)
 
 
-def _warn(call: "Call", why: str, seconds: float) -> list[m.Command]:
+def _warn(call: Call, why: str, seconds: float) -> list[m.Step]:
     """Once."""
     if call.over_limit is not None:
         return []
     call.over_limit = why
-    commands: list[m.Command] = [m.StartTimer(END, seconds)]
+    commands: list[m.Step] = [m.StartTimer(END, seconds)]
     for leg in (call.plan.leg, *sorted(call.company)):
         call.sounds += 1
         commands.append(m.StartTone(leg, call.ids.sound(call.sounds), m.WARNING_TONE))

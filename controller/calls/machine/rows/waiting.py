@@ -5,32 +5,29 @@ caller's own channel exists meanwhile; the session is opened when the turn comes
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import fallback as rescue
 
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
-
 OVER = "no agent was free in time"
 
 
-def begin(call: "Call") -> list[m.Command]:
+def begin(call: Call) -> list[m.Step]:
     plan = call.plan
     assert plan.waiting is not None, "a call that waits is planned so"
     wait = m.StartTimer("wait", plan.waiting.longest)
     return [m.Answer(plan.leg), m.SetVariables(plan.leg, plan.variables), *call.start_music(), wait, *_again(call)]
 
 
-def place_known(call: "Call", what: m.PlaceKnown, _: datetime) -> list[m.Command]:
+def place_known(call: Call, what: m.PlaceKnown, _: datetime) -> list[m.Step]:
     call.place = what.place
     return []
 
 
-def room_found(call: "Call", _: m.RoomFound, __: datetime) -> list[m.Command]:
+def room_found(call: Call, _: m.RoomFound, __: datetime) -> list[m.Step]:
     """The caller was answered long ago: what is left is to open the session."""
     call.state, call.session_open = State.RINGING, True
     return [
@@ -43,7 +40,7 @@ def room_found(call: "Call", _: m.RoomFound, __: datetime) -> list[m.Command]:
     ]
 
 
-def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     plan = call.plan
     assert plan.waiting is not None
     if what.timer == "announce":
@@ -61,13 +58,13 @@ def time_up(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
     return [*music, m.SendAway(plan.leg, context, extension)]
 
 
-def announced(call: "Call", what: m.SoundOver, _: datetime) -> list[m.Command]:
+def announced(call: Call, what: m.SoundOver, _: datetime) -> list[m.Step]:
     if what.playback != _playback(call):
         return []
     return [*call.start_music(), *_again(call)]
 
 
-def _announce(call: "Call") -> list[m.Command]:
+def _announce(call: Call) -> list[m.Step]:
     if call.place is None:
         return _again(call)
     call.sounds += 1
@@ -81,10 +78,10 @@ def spoken(place: int) -> tuple[str, ...]:
     return ("sound:queue-thereare", f"number:{place - 1}", "sound:queue-callswaiting")
 
 
-def _again(call: "Call") -> list[m.Command]:
+def _again(call: Call) -> list[m.Step]:
     every = call.plan.waiting.announce if call.plan.waiting else None
     return [m.StartTimer("announce", every)] if every is not None else []
 
 
-def _playback(call: "Call") -> str:
+def _playback(call: Call) -> str:
     return call.ids.sound(call.sounds)

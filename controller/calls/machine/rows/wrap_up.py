@@ -5,14 +5,11 @@ latest after `LAST_WORDS_LIMIT`. A transfer under way is waited for: a person wh
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import agent_control as orders, agent_tools as tools
-
-if TYPE_CHECKING:
-    from controller.calls.machine.table import Call
 
 LAST_WORDS_LIMIT = 20.0  # seconds
 MESSAGE_LIMIT = 120.0  # seconds, for what is left with a machine, and for the end of its announcement
@@ -20,7 +17,7 @@ LENGTH = "max_call_s"
 VOICEMAIL = "voicemail"
 
 
-def begin(call: "Call", why: str, words: str | None = None) -> list[m.Command]:
+def begin(call: Call, why: str, words: str | None = None) -> list[m.Step]:
     """`words`: for a machine, instead of the agent's `wrap_up`."""
     resumed = tools.end_hold(call, State.CLOSING, respond=False)
     call.state, call.due = State.CLOSING, None
@@ -30,46 +27,46 @@ def begin(call: "Call", why: str, words: str | None = None) -> list[m.Command]:
     return [*resumed, *heard, last, m.StartTimer("last", limit)]
 
 
-def leave_message(call: "Call") -> list[m.Command]:
+def leave_message(call: Call) -> list[m.Step]:
     """With a machine, in full, once its announcement is over; then the call ends."""
     return begin(call, VOICEMAIL, call.plan.voicemail)
 
 
-def due(call: "Call", what: m.WrapUpDue, _: datetime) -> list[m.Command]:
+def due(call: Call, what: m.WrapUpDue, _: datetime) -> list[m.Step]:
     return leave_message(call) if what.why == VOICEMAIL else begin(call, what.why)
 
 
-def later(call: "Call", what: m.WrapUpDue, _: datetime) -> list[m.Command]:
+def later(call: Call, what: m.WrapUpDue, _: datetime) -> list[m.Step]:
     """Once caller and agent talk (again)."""
     call.due = what.why
     return []
 
 
-def if_due(call: "Call") -> list[m.Command]:
+def if_due(call: Call) -> list[m.Step]:
     return begin(call, call.due) if call.due else []
 
 
-def time_up(call: "Call", what: m.TimeUp, _: datetime) -> list[m.Command]:
+def time_up(call: Call, what: m.TimeUp, _: datetime) -> list[m.Step]:
     return begin(call, LENGTH) if what.timer == "length" else []
 
 
-def last_said(call: "Call", what: m.LastSaid, now: datetime) -> list[m.Command]:
+def last_said(call: Call, what: m.LastSaid, now: datetime) -> list[m.Step]:
     return call.end(now, detail=what.why)
 
 
-def finished_meanwhile(call: "Call", what: m.LastSaid, _: datetime) -> list[m.Command]:
+def finished_meanwhile(call: Call, what: m.LastSaid, _: datetime) -> list[m.Step]:
     """The agent gave a silent caller up while ops had them transferred: the transfer decides."""
     call.finished = what.why
     return []
 
 
-def overdue(call: "Call", what: m.TimeUp, now: datetime) -> list[m.Command]:
+def overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     return call.end(now, detail="the last words took too long") if what.timer == "last" else []
 
 
-def hang_up(call: "Call", _: m.HangUpTool, now: datetime) -> list[m.Command]:
+def hang_up(call: Call, _: m.HangUpTool, now: datetime) -> list[m.Step]:
     return call.end(now, by="agent")
 
 
-def tool_done(call: "Call", what: m.ToolDone, _: datetime) -> list[m.Command]:
+def tool_done(call: Call, what: m.ToolDone, _: datetime) -> list[m.Step]:
     return call.answer(what.tool_call, what.output, what.ok, respond=False, reason=what.reason)

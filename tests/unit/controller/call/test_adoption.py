@@ -10,10 +10,10 @@ from hypothesis import given, strategies as st
 
 from bridge import contract
 from bridge.contract import Counters
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import inbound_audio
-from controller.calls.machine.table import Call
 from controller.calls.runtime.recovery import Adopted, adopted, kept
 from controller.workers.worker import Worker
 from tests.unit.controller.call.test_attended import BEGUN, FAILS, MOVES, Rooms
@@ -30,7 +30,7 @@ ANN_AT = m.Target("PJSIP/4930@trunk", "4930")
 
 def talking(plan: Plan = PLAN) -> Call:
     call = Call(plan, NOW)
-    call.start()
+    table.start(call)
     feed(call, m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing())
     assert call.state is State.TALKING
     return call
@@ -108,7 +108,7 @@ def test_an_agent_that_the_config_has_no_more_is_another_one() -> None:
 def test_whatever_has_happened_the_next_controller_can_end_it(begun: list[Any], story: list[Any]) -> None:
     call = Call(PLAN, NOW)
     rooms = Rooms(call)
-    rooms.do(call.start(), fail=False)
+    rooms.do(table.start(call), fail=False)
     for what in [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), *begun]:
         rooms.feed(what, fails=False)
     for what, fails in story:
@@ -117,8 +117,8 @@ def test_whatever_has_happened_the_next_controller_can_end_it(begun: list[Any], 
     if found is None:
         return
     for what in (*found.first, m.HangUpAsked("ops"), m.SessionOver("closed", Counters())):
-        found.call.handle(what, NOW)
-    found.call.handle(m.TimeUp("end"), NOW)
+        table.handle(found.call, what, NOW)
+    table.handle(found.call, m.TimeUp("end"), NOW)
     assert found.call.state is State.ENDED
 
 

@@ -16,8 +16,8 @@ from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Capacity, Slot
 from controller.calls.admission.control import Room
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan
-from controller.calls.machine.table import Call
 from controller.calls.runtime import inbound as arrivals
 from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools

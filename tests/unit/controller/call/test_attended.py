@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge import contract
-from controller.calls.machine import consultation, inputs as m
+from controller.calls.machine import consultation, inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, Rescue, State
 from controller.calls.machine.rows import inbound_audio
-from controller.calls.machine.table import Call
 from controller.calls.reporting.call_log import Record
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.call.test_live_control import ANN, VERBS, Floor, orders
@@ -516,7 +516,7 @@ def test_everybody_is_somewhere_and_nothing_is_left(
     plan: Plan = replace(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": ASKED_FIRST})
     call = Call(plan, NOW)
     rooms, asked = Rooms(call), set[str]()
-    rooms.do(call.start(), fail=False)
+    rooms.do(table.start(call), fail=False)
     for what in [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), *begun]:
         rooms.feed(what, fails=False)
     for what, fails in story:
@@ -528,6 +528,6 @@ def test_everybody_is_somewhere_and_nothing_is_left(
     ending: list[m.Input] = [m.HangUpAsked("test"), OVER, m.TimeUp("end")]
     for what in ending:
         rooms.feed(what, fails=False)
-    call.handle(m.TimeUp("end"), NOW)
+    table.handle(call, m.TimeUp("end"), NOW)
     assert call.state is State.ENDED
     assert rooms.exists == set()

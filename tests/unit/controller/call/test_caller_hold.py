@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import caller_hold
-from controller.calls.machine.table import Call
 from controller.calls.reporting.call_log import Record
 from controller.calls.reporting.diff import changes, standing
 from controller.calls.reporting.lifecycle import ControlChanged
@@ -27,7 +27,7 @@ ATTENDED = m.Target(TARGET.dial, TARGET.shown, kind="attended")
 
 def ringing(**more: Any) -> Call:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, max_call=60.0, max_hold=600.0, **more), NOW)
-    call.start()
+    table.start(call)
     return call
 
 
@@ -38,7 +38,7 @@ def talking(*inputs: m.Input, **more: Any) -> Call:
 
 
 def later(call: Call, seconds: float, *inputs: m.Input) -> list[m.Command]:
-    return [each for what in inputs for each in call.handle(what, NOW + timedelta(seconds=seconds))]
+    return [each for what in inputs for each in table.handle(call, what, NOW + timedelta(seconds=seconds))]
 
 
 def resumes(commands: list[m.Command]) -> list[str | None]:
@@ -78,7 +78,7 @@ def test_the_limit_that_comes_late_or_is_not_set_ends_nothing() -> None:
     call = talking(HELD, BACK)
     assert feed(call, m.TimeUp("caller_hold_s")) == []
     unlimited = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), NOW)
-    unlimited.start()
+    table.start(unlimited)
     feed(unlimited, *READY)
     assert feed(unlimited, HELD) == [m.PauseAi()]
 

@@ -1,8 +1,8 @@
 """What a call did between two looks at it, as milestones."""
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.table import Call
 from controller.calls.reporting.diff import changes, standing
 from controller.calls.reporting.lifecycle import (
     CallAnswered,
@@ -19,7 +19,7 @@ TARGET = m.Target("PJSIP/4930@trunk", "4930")
 
 def test_an_inbound_call_with_two_transfers() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), STARTED)
-    call.start()
+    table.start(call)
     told = []
     story: list[m.Input] = [
         m.AiReady(),
@@ -33,7 +33,7 @@ def test_an_inbound_call_with_two_transfers() -> None:
     ]
     for second, what in enumerate(story, start=1):
         before = standing(call)
-        call.handle(what, later(second))
+        table.handle(call, what, later(second))
         told += changes(call, before)
     assert told == [
         CallAnswered(CALL, 1.0),
@@ -53,7 +53,7 @@ def test_an_inbound_call_with_two_transfers() -> None:
 
 def test_what_ops_do() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), STARTED)
-    call.start()
+    table.start(call)
     leg = IDS.participant("one")
     opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()]
     story: list[m.Input] = [
@@ -65,11 +65,11 @@ def test_what_ops_do() -> None:
         m.LegGone(CALLER),
     ]
     for what in opening:
-        call.handle(what, STARTED)
+        table.handle(call, what, STARTED)
     told = []
     for what in story:
         before = standing(call)
-        call.handle(what, STARTED)
+        table.handle(call, what, STARTED)
         told += changes(call, before)
     assert told == [
         ParticipantMoved(CALL, leg, "ringing", "4930", "ops", None),

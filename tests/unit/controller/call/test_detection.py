@@ -3,11 +3,11 @@
 import pytest
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import answer_detection as detection
-from controller.calls.machine.table import Call
 from controller.calls.outbound import planner
 from controller.calls.outbound.entry import Entry, Order, Status
 from controller.calls.planning import planner as births
@@ -21,7 +21,7 @@ WORDS = "Please call us back."
 def detecting(voicemail: str | None = None) -> Call:
     plan = Plan(CALL, "outbound", IDS.callee, SPEC, {}, target=TARGET, answer_detection=True, voicemail=voicemail)
     call = Call(plan, NOW)
-    call.start()
+    table.start(call)
     assert feed(call, m.AiReady(), m.LegEntered(IDS.callee)) == [
         m.StopTimer("dial"),
         m.StartTimer("detect", detection.LIMIT),
@@ -109,7 +109,7 @@ def test_ends_meanwhile(what: m.Input, outcome: Outcome, by: str) -> None:
 
 def outbound_talking(voicemail: str | None) -> Call:
     call = Call(Plan(CALL, "outbound", IDS.callee, SPEC, {}, target=TARGET, voicemail=voicemail), NOW)
-    call.start()
+    table.start(call)
     feed(call, m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing())
     assert call.state is State.TALKING
     return call

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.machine.table import Call
 from controller.calls.runtime import shutdown as drain
 from tests.unit.controller.call.test_machine import inbound
 

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.contract import Counters
 from controller.ari import events
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
 from controller.calls.runtime.asterisk_inputs import input_of
@@ -34,7 +34,7 @@ LEFT = m.LegGone(CALLER, in_dialplan=True)
 def test_the_end_of_a_callers_leg_says_who_and_why(told: list[m.Input], by: str, cause: int | None) -> None:
     call = talking()
     for what in told:
-        call.handle(what, NOW + timedelta(seconds=60))
+        table.handle(call, what, NOW + timedelta(seconds=60))
     assert call.state is State.ENDING
     assert (call.outcome, call.ended_by, call.cause) == (Outcome.ANSWERED, by, cause)
     assert ("rtp_timeout" in (call.detail or "")) is (cause == 44)
@@ -59,7 +59,7 @@ def test_a_cause_of_the_session_timer_before_any_session_can_expire_is_the_calle
 @pytest.mark.parametrize(("cause", "told"), [(127, 16), (31, 31)])
 def test_a_caller_who_gives_up_while_it_rings_ends_it_normally_unless_they_say_otherwise(cause: int, told: int) -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     feed(call, m.LegHungUp(CALLER, cause), LEFT, m.LegGone(CALLER, cause, 487))
     assert (call.outcome, call.ended_by, call.cause) == (Outcome.CANCELLED, "caller", told)
 

@@ -8,11 +8,11 @@ import pytest
 from bridge import contract
 from bridge.contract import ServerVad
 from bridge.media.audio_flow import CEASED_S
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.machine.rows.inbound_audio import COMPANY, COMPANY_S, LOOKS_S, PEOPLE_S, TIMER
-from controller.calls.machine.table import Call
 from controller.calls.reporting import lifecycle as milestones
 from controller.calls.reporting.diff import changes, standing
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, NOW, TARGET, feed, talking
@@ -35,7 +35,7 @@ class Line:
         self.commands: list[m.Command] = []
 
     def tell(self, what: m.Input) -> list[m.Command]:
-        commands = self.call.handle(what, self.now)
+        commands = table.handle(self.call, what, self.now)
         self.commands += commands
         return commands
 

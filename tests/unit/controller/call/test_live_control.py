@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, Rescue, State
-from controller.calls.machine.table import Call
 from controller.calls.reporting.call_log import Record
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.call.test_machine import (
@@ -397,7 +397,7 @@ def test_no_leg_no_music_and_no_paused_agent_is_left(steps: list[Rescue], story:
     plan = replace(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": TARGET})
     call = Call(plan, NOW)
     floor, asked = Floor(call), set[str]()
-    floor.do(call.start(), fail=False)
+    floor.do(table.start(call), fail=False)
     opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()]
     for what in opening:
         floor.feed(what, fails=False)

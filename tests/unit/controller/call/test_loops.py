@@ -8,11 +8,11 @@ from hypothesis import given, strategies as st
 
 from controller.ari.rest import Ari
 from controller.calls.admission.trunk_usage import Legs, Unlimited
-from controller.calls.machine import inputs as m, loops
+from controller.calls.machine import inputs as m, loops, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.loops import Origin, RingingLeg
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.table import Call
 from controller.calls.runtime import dialplan
 from tests.unit.controller.call.test_actor import FakeAri
 from tests.unit.controller.call.test_arrivals import Stage
@@ -143,7 +143,7 @@ def test_a_header_takes_nothing_from_the_count_of_those_who_were_sent_on(mark: s
 def test_such_a_call_ends_before_anything_is_done_for_it(origin: Origin, why: str) -> None:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), NOW)
     call.origin = origin
-    commands = call.start()
+    commands = table.start(call)
     assert commands[0] == m.HangUp(CALLER, "busy")
     assert not [each for each in commands if isinstance(each, m.PrepareAi | m.CloseAi | m.Answer | m.Dial)]
     assert (call.state, call.outcome) == (State.ENDED, Outcome.FAILED)
@@ -152,7 +152,7 @@ def test_such_a_call_ends_before_anything_is_done_for_it(origin: Origin, why: st
 
 def test_as_many_hops_as_allowed() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, origin=Origin(3)), NOW)
-    call.start()
+    table.start(call)
     assert call.state is State.RINGING
 
 

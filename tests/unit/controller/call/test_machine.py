@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import Counters, Provider, SessionSpec
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import Plan, PlaySound, Rescue, State, TransferTo
 from controller.calls.machine.rows import inbound_audio
-from controller.calls.machine.table import Call
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
 IDS = m.Ids(CALL)
@@ -38,13 +38,13 @@ def feed(call: Call, *inputs: m.Input) -> list[m.Command]:
     """The commands of the last input."""
     commands: list[m.Command] = []
     for what in inputs:
-        commands = call.handle(what, NOW + timedelta(seconds=1))
+        commands = table.handle(call, what, NOW + timedelta(seconds=1))
     return commands
 
 
 def talking() -> Call:
     call = inbound()
-    call.start()
+    table.start(call)
     feed(call, m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing())
     assert call.state is State.TALKING
     return call
@@ -62,7 +62,7 @@ def transferring(tool_call: str | None = None) -> Call:
 
 def test_an_inbound_caller_rings_while_the_session_opens() -> None:
     call = inbound()
-    kinds = [type(c) for c in call.start()]
+    kinds = [type(c) for c in table.start(call)]
     assert kinds == [m.PrepareAi, m.Ring, m.SetVariables, m.CreateBridge, m.StartTimer]
     assert feed(call, m.AiReady()) == [
         m.StopTimer("answer"),
@@ -76,7 +76,7 @@ def test_an_inbound_caller_rings_while_the_session_opens() -> None:
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["leg first", "silence first"])
 def test_the_media_leg_joins_only_when_it_entered_and_silence_flows(order: tuple[int, int]) -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     feed(call, m.AiReady())
     both: list[m.Input] = [m.LegEntered(IDS.media), m.MediaFlowing()]
     assert feed(call, both[order[0]]) == []
@@ -89,7 +89,7 @@ def test_the_media_leg_joins_only_when_it_entered_and_silence_flows(order: tuple
 
 def test_a_slow_ai_is_not_waited_for_beyond_the_deadline_and_greets_when_ready() -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     assert m.Answer(CALLER) in feed(call, m.TimeUp("answer"))
     commands = feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
     assert m.GreetCaller() not in commands
@@ -98,7 +98,7 @@ def test_a_slow_ai_is_not_waited_for_beyond_the_deadline_and_greets_when_ready()
 
 def test_an_outbound_call_dials_only_when_there_is_somebody_to_talk_to() -> None:
     call = outbound()
-    assert [type(c) for c in call.start()] == [m.PrepareAi, m.StartTimer]
+    assert [type(c) for c in table.start(call)] == [m.PrepareAi, m.StartTimer]
     assert m.Dial(IDS.callee, TARGET, {}) in feed(call, m.AiReady())
     assert feed(call, m.LegRinging(IDS.callee)) == []
     assert m.OpenMedia(IDS.media) in feed(call, m.LegEntered(IDS.callee))
@@ -123,7 +123,7 @@ def test_a_dialled_leg_that_ends_unanswered_states_its_outcome(
     cause: int | None, sip: int | None, outcome: Outcome
 ) -> None:
     call = outbound()
-    call.start()
+    table.start(call)
     feed(call, m.AiReady(), m.LegGone(IDS.callee, cause, sip))
     assert (call.outcome, call.cause, call.ended_by) == (outcome, cause, "callee")
     assert call.sip_status == sip
@@ -152,7 +152,7 @@ def test_every_way_to_end_takes_everything_down(
     before: list[m.Input], what: m.Input, outcome: Outcome, by: str
 ) -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     feed(call, *before)
     commands = feed(call, what)
     assert {m.HangUp(IDS.media), m.DestroyBridge(IDS.bridge)} <= set(commands)
@@ -167,7 +167,7 @@ def test_every_way_to_end_takes_everything_down(
 
 def test_a_caller_that_no_ai_can_take_is_refused_so_that_the_trunk_tries_elsewhere() -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     assert feed(call, m.AiFailed("account", "no quota"))[0] == m.HangUp(CALLER, "congestion")
     assert call.detail == "no AI (account): no quota"
 
@@ -288,7 +288,7 @@ SOUND = IDS.sound(1)
 
 def rescued(*steps: Rescue, before: tuple[m.Input, ...]) -> Call:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, on_ai_failure=steps), NOW)
-    call.start()
+    table.start(call)
     feed(call, *before)
     return call
 
@@ -446,12 +446,12 @@ class Hands:
             return
         self.running -= {what.tool_call} if isinstance(what, m.ToolDone) else set()
         self.closed = self.closed or isinstance(what, m.SessionOver | m.WorkerLost | m.NoWorkerFound)
-        self.do(self.call.handle(what, NOW), fails)
+        self.do(table.handle(self.call, what, NOW), fails)
 
     def do(self, commands: list[m.Command], fail: bool) -> None:
         for command in commands:
             if fail and isinstance(command, FAILING):
-                self.do(self.call.handle(m.CommandFailed(command, "no"), NOW), fail=False)
+                self.do(table.handle(self.call, m.CommandFailed(command, "no"), NOW), fail=False)
                 return
             self._do(command)
 
@@ -465,7 +465,7 @@ class Hands:
             case m.Join(_, channels):
                 self.joined |= set(channels)
             case m.ConfirmJoin(channel):
-                self.do(self.call.handle(m.LegJoined(channel), NOW), fail=False)
+                self.do(table.handle(self.call, m.LegJoined(channel), NOW), fail=False)
             case m.GreetCaller():
                 assert self.call.media in self.joined
                 self.greeted += 1
@@ -526,7 +526,7 @@ def test_nothing_is_left_whatever_happens(
     plan = Plan(CALL, direction, leg, SPEC, {}, target=target, on_ai_failure=tuple(steps), digits=digits, max_call=60.0)
     call = Call(plan, NOW)
     hands, asked = Hands(call), set[str]()
-    hands.do(call.start(), fail=False)
+    hands.do(table.start(call), fail=False)
     opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing()]
     for what, fails in [*((each, False) for each in opening if begun), *story]:
         if call.state not in (State.ENDING, State.ENDED):

@@ -6,7 +6,7 @@ import pytest
 
 from bridge import contract
 from controller.ari.rest import Ari
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
 from controller.calls.machine.plan import Plan, State
 from controller.calls.reporting.lifecycle import (
     CallGreeted,
@@ -58,9 +58,9 @@ def actor(seen: list[Milestone]) -> CallActor:
 
 
 async def test_a_greeting_is_told_with_the_time_to_it(actor: CallActor, seen: list[Milestone]) -> None:
-    actor.call.start()
+    table.start(actor.call)
     for what in (m.AiReady(), m.LegEntered(IDS.media)):
-        actor.call.handle(what, actor.call.started_at)
+        table.handle(actor.call, what, actor.call.started_at)
     assert seen == []
     await actor._take(m.MediaFlowing())
     assert actor.call.state is State.TALKING

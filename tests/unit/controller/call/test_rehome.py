@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import failover as rehome
-from controller.calls.machine.table import Call
 from tests.unit.controller.call.test_machine import (
     CALL,
     CALLER,
@@ -46,7 +46,7 @@ def taken_over(number: int = 2) -> list[m.Input]:
 def talking(*inputs: m.Input, rescued: bool = False) -> Call:
     plan = Plan(CALL, "inbound", CALLER, SPEC, {}, max_call=60.0, on_ai_failure=(SORRY, HUMAN) if rescued else ())
     call = Call(plan, NOW)
-    call.start()
+    table.start(call)
     feed(call, *OPENING, *inputs)
     return call
 
@@ -117,7 +117,7 @@ def test_whatever_is_lost_first(what: m.Input, before: tuple[m.Input, ...]) -> N
 def test_a_worker_lost_while_connecting(what: m.Input) -> None:
     """The caller is not in the bridge yet, and not greeted."""
     call = inbound()
-    call.start()
+    table.start(call)
     feed(call, READY, what)
     gone(call)
     commands = feed(call, *taken_over())
@@ -127,12 +127,12 @@ def test_a_worker_lost_while_connecting(what: m.Input) -> None:
 
 def test_nobody_notices_before_the_call_is_answered() -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     assert feed(call, LOST) == [m.PrepareAi(SPEC, resumed=True)]
     assert call.state is State.RINGING
     assert m.OpenMedia(IDS.media) in feed(call, READY)
     call = outbound()
-    call.start()
+    table.start(call)
     assert feed(call, LOST) == [m.PrepareAi(SPEC, resumed=True)]
     feed(call, READY)
     assert call.state is State.DIALING
@@ -144,7 +144,7 @@ def test_nobody_notices_before_the_call_is_answered() -> None:
 
 def test_a_callee_who_answers_while_a_worker_is_looked_for() -> None:
     call = outbound()
-    call.start()
+    table.start(call)
     feed(call, READY, LOST)
     assert feed(call, NONE) == [m.StartTimer("again", rehome.AGAIN)]
     feed(call, m.LegEntered(IDS.callee))
@@ -197,7 +197,7 @@ def test_after_a_while_there_is_no_ai_for_the_call(phase: tuple[m.Input, ...]) -
 
 def test_before_the_caller_was_in_the_bridge_too() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, on_ai_failure=(SORRY,)), NOW)
-    call.start()
+    table.start(call)
     feed(call, READY, LOST)
     assert m.Join(IDS.bridge, (CALLER,)) in feed(call, m.TimeUp("rehome"))
 
@@ -230,7 +230,7 @@ def test_an_ai_that_refuses_is_not_asked_by_another_worker(kind: str) -> None:
 
 def test_the_first_worker_is_not_waited_for() -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     assert m.HangUp(CALLER, "congestion") in feed(call, NONE)
 
 
@@ -313,7 +313,7 @@ def test_mutes_and_the_recording_go_on() -> None:
 def test_a_recording_that_was_stopped_is_not_begun_again() -> None:
     spec = SPEC.model_copy(update={"recording": RECORDING})
     call = Call(Plan(CALL, "inbound", CALLER, spec, {}, recording=RECORDING), NOW)
-    call.start()
+    table.start(call)
     feed(call, *OPENING, m.RecordAsked("stop", "ops"))
     assert m.PrepareAi(SPEC, resumed=True) in feed(call, LOST)
 
@@ -338,7 +338,7 @@ REFUSED = m.CommandFailed(m.OpenMedia(IDS.media), "500", unreachable=True)
 @pytest.mark.parametrize("entered", [(), (m.LegEntered(IDS.media),)], ids=["", "entered"])
 def test_a_caller_who_is_being_connected_gets_another_worker(what: m.Input, entered: tuple[m.Input, ...]) -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     feed(call, READY, *entered)
     assert call.state is State.CONNECTING
     commands = feed(call, what)
@@ -361,7 +361,7 @@ def test_so_does_one_whose_worker_was_lost(what: m.Input) -> None:
 
 def test_a_worker_that_has_seen_asterisk_is_not_to_blame() -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     feed(call, READY, FLOWS)
     assert not any(isinstance(each, m.ExcludeWorker) for each in feed(call, m.TimeUp("media")))
     assert call.state is State.REHOMING
@@ -371,7 +371,7 @@ def test_a_worker_that_has_seen_asterisk_is_not_to_blame() -> None:
 
 def test_a_call_is_not_moved_for_ever() -> None:
     call = inbound()
-    call.start()
+    table.start(call)
     feed(call, READY, REFUSED)
     for number in (2, 3):
         feed(call, OVER, READY)

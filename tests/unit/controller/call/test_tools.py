@@ -2,10 +2,10 @@
 
 import pytest
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.table import Call
 from tests.unit.controller.call.test_machine import CALL, CALLER, HUMAN, IDS, NOW, OVER, SORRY, SPEC, TARGET, feed
 
 DONE = m.ToolDone("r1", "found", True)
@@ -28,7 +28,7 @@ def talking(*inputs: m.Input, rescued: bool = False) -> Call:
         on_ai_failure=(SORRY, HUMAN) if rescued else (),
     )
     call = Call(plan, NOW)
-    call.start()
+    table.start(call)
     feed(call, m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), *inputs)
     return call
 
@@ -187,7 +187,7 @@ def test_other_keys_do_nothing_here() -> None:
 
 def test_the_longest_call_begins_with_the_answer_and_ends_with_last_words() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, max_call=60.0, wrap_up="Time is up."), NOW)
-    call.start()
+    table.start(call)
     assert m.StartTimer("length", 60.0) in feed(call, m.AiReady())
     feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
     assert feed(call, m.TimeUp("length")) == [m.SayLast("Time is up.", "max_call_s"), m.StartTimer("last", 20.0)]
@@ -226,7 +226,7 @@ def test_a_transfer_under_way_is_waited_for() -> None:
 
 def test_money_that_is_spent_before_the_first_word() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, wrap_up="Time is up."), NOW)
-    call.start()
+    table.start(call)
     commands = feed(call, m.AiReady(), DUE, m.LegEntered(IDS.media), m.MediaFlowing())
     assert commands[-3:] == [m.GreetCaller(), *LAST]
 

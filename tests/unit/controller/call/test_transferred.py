@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import daily_caps as caps, inbound_audio, transferred
-from controller.calls.machine.table import Call
 from controller.calls.runtime.recovery import adopted, kept, legs_of
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, OVER, TARGET, feed, inbound, outbound, talking
 from tests.unit.controller.configs import FULL, config
@@ -97,7 +97,7 @@ def test_the_next_controller_goes_on_counting() -> None:
     late = adopted(made, call.plan.call, found, NOW + timedelta(seconds=9999))
     assert late is not None
     assert late.timers[transferred.LIMIT] == 1.0
-    assert tones(late.call.handle(m.TimeUp(transferred.LIMIT), NOW)) == [CALLER, TO]
+    assert tones(table.handle(late.call, m.TimeUp(transferred.LIMIT), NOW)) == [CALLER, TO]
     old = {key: value for key, value in found.items() if key not in ("transferred_at", "hops")}
     assert adopted(made, call.plan.call, old, NOW) is not None
 
@@ -157,7 +157,7 @@ def test_what_a_cap_does_to_each_leg() -> None:
 
 def test_an_agent_wraps_up_when_the_minutes_are_over() -> None:
     call = Call(Plan(IDS.call, "outbound", IDS.callee, talking().plan.spec, {}, target=TARGET), NOW)
-    call.start()
+    table.start(call)
     feed(call, m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing())
     (what,) = caps.inputs_of(call, {IDS.callee: "main"}, reached)
     feed(call, what)

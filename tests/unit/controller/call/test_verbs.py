@@ -8,8 +8,8 @@ import pytest
 from bridge import contract
 from controller.calls import errors
 from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Participant, State, Supervision
-from controller.calls.machine.table import Call
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import Record
 from controller.calls.runtime.call_control import Verbs

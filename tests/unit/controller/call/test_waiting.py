@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
+from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import PlaySound, State, TransferTo, Waiting
 from controller.calls.machine.rows.waiting import spoken
-from controller.calls.machine.table import Call
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound
 
 LINE = Waiting(longest=60.0, announce=30.0, then=None)
@@ -17,7 +17,7 @@ LINE = Waiting(longest=60.0, announce=30.0, then=None)
 
 def waiting(line: Waiting = LINE) -> tuple[Call, list[m.Command]]:
     call = Call(replace(inbound().plan, waiting=line), NOW)
-    return call, call.start()
+    return call, table.start(call)
 
 
 def test_a_caller_in_line_is_answered_and_hears_music() -> None:
@@ -118,10 +118,10 @@ def test_a_caller_without_an_agent_gets_a_person(waited: bool) -> None:
     plan = replace(inbound().plan, on_ai_failure=(PlaySound("sound:sorry"), TransferTo(COLLEAGUE)))
     if waited:
         call = Call(replace(plan, waiting=replace(LINE, rescued=True)), NOW)
-        commands = [*call.start(), *feed(call, m.TimeUp("wait"))]
+        commands = [*table.start(call), *feed(call, m.TimeUp("wait"))]
     else:
         call = Call(replace(plan, unserved="no worker"), NOW)
-        commands = call.start()
+        commands = table.start(call)
     assert str(call.state) == "rescuing"
     assert m.Join(IDS.bridge, (CALLER,)) in commands
     assert commands.index(m.Answer(CALLER)) < commands.index(m.Play(CALLER, IDS.sound(1), ("sound:sorry",)))
@@ -138,6 +138,6 @@ def test_a_caller_without_an_agent_gets_a_person(waited: bool) -> None:
 
 def test_without_a_person_either_the_call_has_failed() -> None:
     call = Call(replace(inbound().plan, on_ai_failure=(TransferTo(COLLEAGUE),), unserved="no worker"), NOW)
-    call.start()
+    table.start(call)
     feed(call, m.LegGone(IDS.target(1), 17))
     assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.FAILED, "no worker")

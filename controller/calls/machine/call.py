@@ -1,0 +1,220 @@
+"""The state of one call, and what rows of its table do to it in the same way. [pure]
+
+Knows no row: `table` says what happens when.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bridge.contract import Counters, Inform
+from controller.calls.machine import inputs as m
+from controller.calls.machine.caller_sound import CallerHold, InboundAudio
+from controller.calls.machine.outcome import Outcome
+from controller.calls.machine.plan import Participant, Plan, Rehoming, State, Supervision, Transfer
+
+SUPERVISOR = "supervisor"
+"""The timer of one who is rung."""
+TOOL_ANSWERED = "A tool that you called before the interruption has answered: {}"
+
+_FIRST = {"inbound": State.RINGING, "outbound": State.PREPARING}
+_AGENT_AWAY = (State.WAITING, State.TRANSFERRED, State.REHOMING, State.RESCUING, State.ENDING, State.ENDED)
+
+
+class Call:
+    """One call. Construct, `table.start`, then `table.handle` each input until `state` is ENDED.
+
+    The attributes are the machine's; everybody else only reads them.
+    """
+
+    def __init__(self, plan: Plan, now: datetime) -> None:
+        self.plan = plan
+        self.ids = m.Ids(plan.call)
+        self.media = self.ids.media
+        """The media leg, or the one that will be."""
+        self.state = _FIRST[plan.direction] if plan.waiting is None else State.WAITING
+        self.started_at = now
+        self.answered_at: datetime | None = None
+        self.ended_at: datetime | None = None
+        self.outcome: Outcome | None = None
+        self.ended_by: str | None = None
+        self.detail: str | None = None
+        self.cause: int | None = None
+        self.sip_status: int | None = None
+        self.transfer: Transfer | None = None
+        self.transfers = 0
+        self.rehoming: Rehoming | None = None
+        self.losses = 0
+        """Of the agent's worker or leg."""
+        self.rescues = list(plan.on_ai_failure)
+        self.sounds = 0
+        self.counters: Counters | None = None
+        self.machine = False
+        self.doubt: str | None = None
+        """What the agent is to know of whoever has answered, until it is told."""
+        self.ai_ready = False
+        self.media_entered = False
+        self.media_flowing = False
+        self.hung_up_by_asterisk = False
+        self.media_lost = False
+        self.stranded = False
+        """The agent was lost during a transfer, and another worker may have one if nobody answers."""
+        self.session_open = plan.waiting is None and plan.unserved is None
+        self.place: int | None = None
+        """In the line of those who wait; 1 is next."""
+        self.conversed = False
+        self.music = self.paused = False
+        self.hold: str | None = None
+        """The tool call by which the agent put the caller on hold."""
+        self.held_by: str | None = None
+        self.caller_hold = CallerHold()
+        self.muted: frozenset[m.Side] = frozenset()
+        self.recording = "on" if plan.spec.recording else "off"
+        self.participants: dict[str, Participant] = {}
+        self.company: set[str] = set()
+        """Legs of other people who hear the caller."""
+        self.supervision: Supervision | None = None
+        self.supervisions = 0
+        self.snoops = 0
+        self.origin = plan.origin
+        self.transferred_at: datetime | None = None
+        self.over_limit: str | None = None  # why a call without an agent is about to end
+        self.due: str | None = None
+        self.finished: str | None = None
+        self.inbound = InboundAudio()
+        self.open_tools: set[str] = set()
+        self.former_tools: set[str] = set()
+        """Asked for by a session that is lost: the one that took over is told what came of them."""
+        self._known_tools: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<Call {self.plan.call} {self.plan.direction} {self.state} agent={self.plan.spec.agent}>"
+
+    def abandon(self, now: datetime, reason: str | None = None) -> None:
+        """The actor can't go on (an error of ours, or the process stops): the call is over where it stands."""
+        if self.state not in (State.ENDING, State.ENDED):
+            self.end(now, Outcome.FAILED, detail=reason or "the controller gave the call up")
+        self.state = State.ENDED
+
+    @property
+    def with_agent(self) -> bool:
+        """There is an agent, or there will be one."""
+        return self.state not in _AGENT_AWAY and not self.media_lost
+
+    # ------------------------------------------------------------ for the rows of the table
+
+    def answer(
+        self, tool_call: str | None, output: str, ok: bool = True, respond: bool = True, reason: str | None = None
+    ) -> list[m.Step]:
+        """What the model gets to read, once; nothing where it was not the model that asked, or where it is gone."""
+        if tool_call not in self.open_tools:
+            return []
+        self.open_tools.discard(tool_call)
+        here = self.session_open and self.state not in _AGENT_AWAY
+        if tool_call in self.former_tools:
+            self.former_tools.discard(tool_call)
+            later = self.with_agent and self.session_open
+            return [self.news(TOOL_ANSWERED.format(output), respond=respond)] if later else []
+        return [m.AnswerAiTool(tool_call, output, ok, respond, reason)] if here else []
+
+    def refuse(self, tool_call: str | None, reason: str) -> list[m.Step]:
+        return self.answer(tool_call, reason, ok=False)
+
+    def start_music(self) -> list[m.Step]:
+        was, self.music = self.music, True
+        return [] if was else [m.StartMusic(self.plan.leg)]
+
+    def stop_music(self) -> list[m.Step]:
+        was, self.music = self.music, False
+        return [m.StopMusic(self.plan.leg)] if was else []
+
+    def pause(self) -> list[m.Step]:
+        """The agent is deaf and silent, and the caller hears music."""
+        was, self.paused = self.paused, True
+        paused: list[m.Step] = [] if was or not self.session_open else [m.PauseAi()]
+        return paused + self.start_music()
+
+    def resume(self, note: str | None = None) -> list[m.Step]:
+        """Undoes `pause`, as far as it was done."""
+        was, self.paused = self.paused, False
+        resumed: list[m.Step] = [m.ResumeAi(note)] if was and self.session_open else []
+        return self.stop_music() + resumed
+
+    def take_over_tools(self, asked: Iterable[str]) -> None:
+        """Those that the model has asked an earlier controller for, and that it has no answer to."""
+        self.open_tools |= set(asked)
+        self._known_tools |= set(asked)
+
+    def opened(self, tool_call: str | None) -> bool:
+        """False: it was asked for before. After its link broke, a worker may tell the same thing twice."""
+        if tool_call is None:
+            return True
+        if tool_call in self._known_tools:
+            return False
+        self._known_tools.add(tool_call)
+        self.open_tools.add(tool_call)
+        return True
+
+    def end(
+        self,
+        now: datetime,
+        outcome: Outcome | None = None,
+        *,
+        by: str = "system",
+        detail: str | None = None,
+        sip_reason: str = "normal",
+    ) -> list[m.Step]:
+        """Take everything down. Hanging up what is gone already is no error, so everything is named."""
+        answered = Outcome.MACHINE if self.machine else Outcome.ANSWERED
+        self.outcome = outcome or (answered if self.answered_at else Outcome.CANCELLED)
+        self.ended_by, self.detail, self.ended_at = by, detail or self.detail, now
+        self.state = State.ENDING if self.session_open else State.ENDED
+        self.company.clear()
+        others = [*self._hang_up_target(), *self._hang_up_participants()]
+        if self.supervised:
+            others += self.end_supervision(Outcome.CANCELLED)
+        ours: list[m.Step] = [m.HangUp(self.media), m.DestroyBridge(self.ids.bridge)]
+        commands: list[m.Step] = [m.HangUp(self.plan.leg, sip_reason), *others, *ours]
+        if self.session_open:
+            commands += [m.CloseAi("the call ended"), m.StartTimer("end", self.plan.end_deadline)]
+        return commands
+
+    def news(self, text: str, *, respond: bool) -> m.Command:
+        """Told to the model by the present session."""
+        return m.OrderAi(Inform(call=self.plan.call, text=text, respond=respond))
+
+    def present_participants(self) -> list[Participant]:
+        """Those who ring or have joined."""
+        return [each for each in self.participants.values() if each.state in ("ringing", "joined")]
+
+    @property
+    def supervised(self) -> bool:
+        return self.supervision is not None and self.supervision.state in ("ringing", "on")
+
+    def end_supervision(self, outcome: Outcome) -> list[m.Step]:
+        """`outcome`: of a supervisor who has not been there yet."""
+        found = self.supervision
+        if found is None:
+            return []
+        if found.state == "on":
+            found.state = "left"
+        else:
+            found.state, found.outcome = "failed", outcome
+        snoop, found.snoop = found.snoop, None
+        gone: list[m.Step] = [m.HangUp(snoop)] if snoop else []
+        return [m.StopTimer(SUPERVISOR), m.HangUp(found.channel), *gone, m.DestroyBridge(self.ids.supervision)]
+
+    def _hang_up_target(self) -> list[m.Step]:
+        """The leg of a transfer's target, and the bridge of its talk with the agent."""
+        if self.transfer is None:
+            return []
+        talk = self.transfer.consultation
+        gone: list[m.Step] = [m.HangUp(self.transfer.channel)]
+        return [*gone, m.DestroyBridge(talk)] if talk else gone
+
+    def _hang_up_participants(self) -> list[m.Step]:
+        commands: list[m.Step] = []
+        for each in self.present_participants():
+            joined = each.state == "joined"
+            each.state, each.outcome = ("left", each.outcome) if joined else ("failed", Outcome.CANCELLED)
+            commands += [m.StopTimer(each.channel), m.HangUp(each.channel)]
+        return commands
