@@ -145,6 +145,19 @@ def test_imports_keep_to_the_rules(path: Path) -> None:
     assert broken == set()
 
 
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    """Those that only a type checker would follow count as well: there are none."""
+    left = {name_of(path): set(imported(path)) - {name_of(path)} for path in SOURCES}
+    while free := {module for module, others in left.items() if not others & left.keys()}:
+        left = {module: others for module, others in left.items() if module not in free}
+    assert left == {}, "in a circle, or above one"
+    assert [path for path in SOURCES if "TYPE_CHECKING" in written_names(path)] == []
+
+
+def written_names(path: Path) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+
+
 def is_pure(path: Path) -> bool:
     docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
     return "[pure]" in docstring.split("\n\n")[0]

@@ -8,17 +8,14 @@ import re
 import unicodedata
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
 from controller.calls.errors import Busy
+from controller.config import PerCaller, Trunk
 from controller.dialing import toll_fraud as tolls
 from controller.dialing.withheld_numbers import stands_for_none
-
-if TYPE_CHECKING:
-    from controller.config import PerCaller, Trunk
 
 WINDOW = 60.0
 WITHHELD = ""
@@ -27,7 +24,7 @@ WITHHELD = ""
 class CallerLimits:
     """`admit` before each call; it counts from then on."""
 
-    def __init__(self, settings: "PerCaller", home: str | None = None) -> None:
+    def __init__(self, settings: PerCaller, home: str | None = None) -> None:
         """`home`: the region in which numbers without a country code are at home, such as "DE"; None: not known."""
         self._settings = settings
         self._home = home
@@ -55,7 +52,7 @@ class CallerLimits:
             self._swept = now
 
 
-def home_of(trunks: Iterable["Trunk"]) -> str | None:
+def home_of(trunks: Iterable[Trunk]) -> str | None:
     """The region of all trunks, if it is the same for all."""
     regions = {tolls.region_of(each.country_code) for each in trunks}
     return regions.pop() if len(regions) == 1 else None

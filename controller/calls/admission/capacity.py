@@ -9,14 +9,12 @@ beginnings are remembered, for the rates, and each is forgotten after its time. 
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from controller.calls.errors import Busy
 from controller.calls.machine.plan import Plan
+from controller.config import Config
 from controller.dialing import number_spellings as numbers
-
-if TYPE_CHECKING:
-    from controller.config import Config
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 
@@ -36,7 +34,7 @@ class Slot:
 class Capacity:
     """`check` before each call, `began` once it does begin. `now` is seconds of a monotonic clock."""
 
-    def __init__(self, config: "Config") -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
         self._begun: dict[str, deque[float]] = {}
 

@@ -5,15 +5,12 @@ when we have removed it, or at the latest when the call is over: nothing else is
 The call's own leg has its line with the call itself (`capacity.Slot`); here it is only told of.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from controller.calls.machine import inputs as m
 from controller.calls.machine.loops import JUST_ANSWERED, Origin, RingingLeg
-
-if TYPE_CHECKING:
-    from controller.calls.runtime.actor import CallActor
 
 
 class Lines(Protocol):
@@ -113,8 +110,3 @@ class Legs:
     def others(self) -> Iterator[str]:
         """The trunk of each leg beside the call's own."""
         return (trunk for channel, trunk in self._trunks.items() if channel != self._own)
-
-
-def all_ringing(calls: "Iterable[CallActor]", now: float) -> Iterator[RingingLeg]:
-    for each in calls:
-        yield from each.legs.ringing(each.call.origin, now, each.call.plan.caller or "")

@@ -8,12 +8,9 @@ becomes of legs that are up when a cap is reached is `call/caps.py`'s. Moments a
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from controller.calls.errors import UsedUp
-
-if TYPE_CHECKING:
-    from controller.config import Config
+from controller.config import Config
 
 MINUTE = 60.0
 
@@ -32,7 +29,7 @@ class Use:
 class Usage:
     """What no cap needs is not kept."""
 
-    def __init__(self, config: "Config") -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
         self._over: dict[tuple[date, str], float] = {}
         """Seconds of legs that are over."""

@@ -22,7 +22,6 @@ from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import Room, today
 from controller.calls.admission.spending import Spending
-from controller.calls.admission.trunk_usage import all_ringing
 from controller.calls.machine import inputs as m, loops
 from controller.calls.machine.outcome import PER_CALL, PER_DAY
 from controller.calls.machine.plan import Plan, State
@@ -37,6 +36,7 @@ from controller.calls.runtime.inbound import Arrivals
 from controller.calls.runtime.ports import Errand, Recall
 from controller.calls.runtime.reconcile import is_caller
 from controller.calls.runtime.recovery import Adopted, kept, legs_of
+from controller.calls.runtime.ringing_legs import all_ringing
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
 from controller.config.prices import Prices

@@ -460,10 +460,10 @@ async def test_one_number_in_all_spellings_fits_counts_and_is_written_once(route
             await stage.caller(each, each, to=each)
     plans = [each.call.plan for each in stage.begun]
     assert [(plan.callee, plan.caller) for plan in plans] == [("+4930555", "+4930555")] * len(SPELLED)
-    capacity, up = Capacity(made), [capacity.slot_of(plan) for plan in plans]
+    limited, up = Capacity(made), [capacity.slot_of(plan) for plan in plans]
     with pytest.raises(errors.Busy, match="per_number"):
-        capacity.check(up[0], up, 0)
-    capacity.check(up[0], up[1:], 0)
+        limited.check(up[0], up, 0)
+    limited.check(up[0], up[1:], 0)
 
 
 async def test_who_is_refused_is_told_of_with_the_nearest_route() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from bridge import contract
 from bridge.contract import Counters
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs as m, table
 from controller.calls.reporting.talking_agents import SECONDS, WHY, TalkingAgents
 from controller.calls.runtime.actor import CallActor
 from tests.unit.controller.call.test_machine import inbound
@@ -125,6 +125,6 @@ async def test_both_calls_are_ended_and_say_why() -> None:
     assert end in got["a"]
     assert end in got["b"]
     ended = inbound()
-    ended.start()
-    ended.handle(end, ended.started_at)
+    table.start(ended)
+    table.handle(ended, end, ended.started_at)
     assert (ended.ended_by, ended.detail) == ("system", WHY)
