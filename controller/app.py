@@ -22,8 +22,8 @@ from bridge.common.background_tasks import BackgroundTasks, all_done, cancelled,
 from bridge.common.shutdown_deadline import ShutdownDeadline
 from bridge.common.tls import of_ours
 from controller.api import metrics as exposition
-from controller.api.audit import Trail
-from controller.api.auth.authenticator import Doorkeeper
+from controller.api.audit import AuditLog
+from controller.api.auth.authenticator import Authenticator
 from controller.api.auth.sessions import Sessions
 from controller.api.config_reload import ConfigReload, Read
 from controller.api.console import files
@@ -35,22 +35,22 @@ from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources, sound_folders
 from controller.api.resources.live_status import SceneResources
 from controller.api.resources.workers import WorkerResources
-from controller.api.server import ApiServer, Kept, make_app
+from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari, AriError
-from controller.calls.admission.usage_store import UsageBook
+from controller.calls.admission.usage_store import UsageStore
 from controller.calls.machine.rows.wrap_up import LAST_WORDS_LIMIT
 from controller.calls.outbound.dialer import Dialer
-from controller.calls.outbound.metrics import Depth, SuspendedTrunks
+from controller.calls.outbound.metrics import QueueMetrics, SuspendedTrunks
 from controller.calls.outbound.planner import placed_by
 from controller.calls.outbound.queue import Queue
-from controller.calls.outbound.service import Orders
+from controller.calls.outbound.service import OutboundCalls
 from controller.calls.planning import routing
 from controller.calls.reporting import lifecycle as milestones
 from controller.calls.runtime.asterisk_link import AsteriskLink
 from controller.calls.runtime.reconcile import Reconciler
 from controller.calls.runtime.registry import Registry
-from controller.calls.runtime.snapshot_store import LiveBook
+from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.runtime.takeover import adopt_calls
 from controller.calls.tools import definitions as offer
 from controller.calls.tools.http import HttpTools
@@ -58,21 +58,21 @@ from controller.config import Config
 from controller.config.prices import Prices
 from controller.events.pipeline import Events
 from controller.events.records.history import History
-from controller.events.records.repository import Shelf
+from controller.events.records.repository import RecordRepository
 from controller.events.records.restore import recalled
-from controller.events.records.spool import Journal
-from controller.events.records.writer import Records
+from controller.events.records.spool import Spool
+from controller.events.records.writer import RecordWriter
 from controller.events.webhooks.receivers import Receivers
 from controller.store.database import Database, StoreError
 from controller.store.instance import StoreLock
 from controller.telemetry.call_trace import Traces
-from controller.telemetry.call_tracing import Tracing
+from controller.telemetry.call_tracing import CallTracing
 from controller.telemetry.canary import Canary, Counts as CanaryCounts
-from controller.telemetry.live_status import Scenery
+from controller.telemetry.live_status import LiveStatusHub
 from controller.telemetry.media_checks import MediaChecks
 from controller.telemetry.metrics import Metrics, Present
 from controller.workers import reattach as survivors, rolling_restart as rolling, worker_admission
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.supervisor import Supervisor, workers_of
 
 log = structlog.get_logger()
@@ -113,7 +113,7 @@ class Controller:
         self._deadline = ShutdownDeadline(EXIT_LATE)
         self._supervisor: Supervisor | None = None
         self._admission = worker_admission.of(config.bridge, survivors.link_token(config.store.beside))
-        self.workers = Workers(
+        self.workers = WorkerPool(
             *(self._admission, self._worker_event, self._worker_lost),
             retention=routing.retention(config),
             on_refused=metrics.worker_event_refused,
@@ -121,23 +121,23 @@ class Controller:
         self._media_checks = MediaChecks(self.workers, ari, lambda: self.registry.ready()["asterisk"])
         self._tools = HttpTools(config.http_tools, metrics.tool_failed)
         path = Path(config.records.journal or config.store.beside("voiceai.journal"))
-        self._past, shelf, journal = History(database), Shelf(database), Journal(path)
-        self.records = Records(shelf, config.records, journal, metrics.registry)
+        self._past, shelf, journal = History(database), RecordRepository(database), Spool(path)
+        self.records = RecordWriter(shelf, config.records, journal, metrics.registry)
         past = self._past, shelf, sound_folders(config), config.records
         countries = {trunk.country_code for trunk in config.trunks.values()}
         self.history = HistoryResources(*past, self.records.catching_up, countries)
         self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
-        self.traces, self._tracing = Traces(), Tracing(config.traces)
+        self.traces, self._tracing = Traces(), CallTracing(config.traces)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
-        self.usage = UsageBook(database, self.registry.room)
-        self.live_book = LiveBook(database, self.registry.kept)
+        self.usage = UsageStore(database, self.registry.room)
+        self.live_book = SnapshotStore(database, self.registry.kept)
         queue = Queue(database)
-        self._depth = Depth(queue, metrics.registry)
+        self._depth = QueueMetrics(queue, metrics.registry)
         self.dialer = Dialer(config, queue, placed_by(config, self.registry.place), self._observe)
         metrics.registry.register(SuspendedTrunks(config.trunks, self.dialer.breakers))
         self.orders = self._orders(queue)
-        self.scenery = Scenery(self.workers.tell_all, self.registry.cost)
+        self.scenery = LiveStatusHub(self.workers.tell_all, self.registry.cost)
         self.workers.on_scenes = self.scenery.take
         self._reconciler = Reconciler(ari, self.registry, lambda: self.registry.ready()["asterisk"])
         self._asterisk = AsteriskLink(
@@ -148,26 +148,26 @@ class Controller:
         )
         ari.also_observe(self._asterisk.observe)
         self.sessions = Sessions(config.api.console_session, database)
-        self.doorkeeper = Doorkeeper.of(config.api, self.sessions)
+        self.doorkeeper = Authenticator.of(config.api, self.sessions)
         self._reload = ConfigReload(read, config, self.doorkeeper) if read is not None else None
         self._rolling: asyncio.Task[bool] | None = None
 
-    def _orders(self, queue: Queue) -> Orders:
+    def _orders(self, queue: Queue) -> OutboundCalls:
         webhooks = Receivers(self._config.webhooks, self._config.call_webhooks)
         told = self.dialer.wake, self._observe, self.dialer.breakers
-        return Orders(self._config, queue, *told, check_webhook=webhooks.check)
+        return OutboundCalls(self._config, queue, *told, check_webhook=webhooks.check)
 
     def _worker_event(self, event: contract.CallEvent) -> None:
         self.registry.take_worker_event(event)
 
-    def _observe(self, what: milestones.Milestone) -> None:
+    def _observe(self, what: milestones.LifecycleEvent) -> None:
         """No call ends because it can't be counted, traced or told."""
         try:
             self._tell(what)
         except Exception:  # the top of what is told of calls
             log.exception("what happened in a call could not be told: an error of ours", type=type(what).__name__)
 
-    def _tell(self, what: milestones.Milestone) -> None:
+    def _tell(self, what: milestones.LifecycleEvent) -> None:
         now = datetime.now(UTC)
         self.traces.observe(what, now)
         self.live_book.observe(what)
@@ -222,7 +222,7 @@ class Controller:
         await self.usage.read()
         await self.sessions.read(self.doorkeeper.credentials)
         await adopt_calls(self._config, self.live_book, self.dialer.go_on, self.registry, partial(recalled, self._past))
-        config, trail = self._config, Trail(self.database, self._config.api.audit_days)
+        config, trail = self._config, AuditLog(self.database, self._config.api.audit_days)
         keep = self._tasks.keep
         keeping = [keep("events", self.events.run), keep("records", self.records.run)]
         dialing = keep("dialer", self.dialer.run)
@@ -231,7 +231,7 @@ class Controller:
         at, application = (config.api.listen.host, config.api.listen.port), self._application(trail)
         async with ApiServer(application, *at, tls, sockets, config.api.connections) as server:
             if own_workers:
-                roll = survivors.Roll(config.store.beside("voiceai.workers"))
+                roll = survivors.PidFile(config.store.beside("voiceai.workers"))
                 local = workers_of(config, server.port, self._admission.local_token)
                 self._supervisor = Supervisor(self.workers, *local, roll)
                 self._admission.local_names = frozenset(self._supervisor.names)
@@ -274,7 +274,7 @@ class Controller:
         book = self.usage.finish(), self.live_book.finish()
         await all_done(LAST_SECONDS, *book, self.events.drain(), self.records.finish())
 
-    async def _leave(self, trail: Trail) -> NoReturn:
+    async def _leave(self, trail: AuditLog) -> NoReturn:
         """All is written down, and then the process is gone as if it were killed: nothing is taken down in order,
         because others go on with it."""
         log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
@@ -286,7 +286,7 @@ class Controller:
         await self.dialer.finish()
         os._exit(self._status)
 
-    def _background(self, trail: Trail) -> list[asyncio.Task[None]]:
+    def _background(self, trail: AuditLog) -> list[asyncio.Task[None]]:
         """What goes on until the end of the calls."""
         keep = self._tasks.keep
         return [
@@ -318,7 +318,7 @@ class Controller:
         canary = Canary(settings, self._config.asterisk.ari, counts, lambda: all(self.registry.ready().values()))
         return [self._tasks.keep("canary", canary.run)]
 
-    def _application(self, trail: Trail) -> web.Application:
+    def _application(self, trail: AuditLog) -> web.Application:
         """The HTTP server's part: the API, the console, metrics, the workers' link."""
         config, doorkeeper = self._config, self.doorkeeper
         routes = [
@@ -341,7 +341,7 @@ class Controller:
             doorkeeper,
             more=more,
             extra_routes=routes,
-            kept=Kept(self.database, trail),
+            kept=ApiStorage(self.database, trail),
             warnings=lambda: warnings_of(
                 *(self.workers, self._tasks.failing, self.dialer.breakers, self.database.health),
                 listing_fails=self._reconciler.listing_fails,

@@ -18,10 +18,10 @@ import structlog
 
 from bridge.audiosocket import wire
 from bridge.audiosocket.check import MediaCheck
-from bridge.audiosocket.resampler import OUR_RATE, Converter
-from bridge.audiosocket.ticker import Cadence, Ticker
+from bridge.audiosocket.resampler import OUR_RATE, Resampler
+from bridge.audiosocket.ticker import Ticker, TickHandle
 from bridge.common.limited_warnings import LimitedWarnings
-from bridge.media.sink import Sink
+from bridge.media.sink import MediaSink
 
 FRAME_BYTES = wire.frame_bytes(OUR_RATE)
 BACKLOG_BYTES = 3 * (wire.HEADER_BYTES + FRAME_BYTES)
@@ -39,13 +39,13 @@ _SLIN24_HEADER = wire.silence(OUR_RATE)[: wire.HEADER_BYTES]
 log = structlog.get_logger(__name__)
 
 
-class Front(Protocol):
+class LegAcceptor(Protocol):
     """What a leg asks of the server that accepted it. Each answer is None, or the reason for a refusal."""
 
     def refuse(self, leg: "Leg") -> str | None:
         """At accept: may this peer connect?"""
 
-    def admit(self, leg: "Leg", media: str) -> tuple[str, Sink] | str | None:
+    def admit(self, leg: "Leg", media: str) -> tuple[str, MediaSink] | str | None:
         """At the media id: which call's leg is it? A text is a refusal; None: `Leg.accept` may follow."""
 
     def explain_rate(self, leg: "Leg", rate: int) -> None:
@@ -70,7 +70,7 @@ class LegCounters:
 class Leg(asyncio.Protocol):
     """The media leg of one call. Made by the server; the session may `close` and `hasten` it and read its counters."""
 
-    def __init__(self, front: Front, ticker: Ticker, *, handshake_timeout: float) -> None:
+    def __init__(self, front: LegAcceptor, ticker: Ticker, *, handshake_timeout: float) -> None:
         self.call = ""
         """Whose leg it is; empty until that is known."""
         self.media = ""
@@ -85,13 +85,13 @@ class Leg(asyncio.Protocol):
         self._ticker = ticker
         self._handshake_timeout = handshake_timeout
         self._decoder = wire.Decoder()
-        self._sink: Sink | None = None
+        self._sink: MediaSink | None = None
         self._transport: asyncio.Transport
-        self._cadence: Cadence | None = None
+        self._cadence: TickHandle | None = None
         self._handshake: asyncio.TimerHandle | None = None
         self._reason: str | None = None
         self._rate = 0
-        self._converter: Converter | None = None
+        self._converter: Resampler | None = None
         self._silence = wire.silence(OUR_RATE)
         self._warnings = LimitedWarnings(log)
         self._dropped_in_a_row = 0
@@ -124,7 +124,7 @@ class Leg(asyncio.Protocol):
         """End the leg; Asterisk sees its media channel hang up. `media_gone` follows with this reason. Idempotent."""
         self._end(reason)
 
-    def accept(self, call: str, sink: Sink) -> None:
+    def accept(self, call: str, sink: MediaSink) -> None:
         """It is this call's leg."""
         if self._handshake is not None:
             self._handshake.cancel()
@@ -247,7 +247,7 @@ class Leg(asyncio.Protocol):
         """The leg's rate is known, or, which no Asterisk does, it changed: answer in kind."""
         first = not self._rate
         self._rate = rate
-        self._converter = None if rate == OUR_RATE else Converter(rate)
+        self._converter = None if rate == OUR_RATE else Resampler(rate)
         if self._converter is not None:
             self._front.explain_rate(self, rate)
         if first and self._sink is not None:

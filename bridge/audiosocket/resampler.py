@@ -24,7 +24,7 @@ _LATE_SAMPLES = 8
 """The most that "QQ" holds back at its start; a frame must be whole from the first one on."""
 
 
-class Converter:
+class Resampler:
     """Between one leg's rate and 24 kHz. `rate` in Hz; sound is s16le mono."""
 
     def __init__(self, rate: int) -> None:

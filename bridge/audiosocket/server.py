@@ -8,7 +8,7 @@ be here before `expect` is: such a connection waits for a moment. What happens o
 Connections that have shown no expected id are few, so that no flood of them keeps Asterisk out: of too many the oldest
 is closed, because Asterisk shows its id in the millisecond in which it connects. They take no place of those expected.
 
-Refuses to know what a session is: it hands each leg to the `Sink` that was announced for it.
+Refuses to know what a session is: it hands each leg to the `MediaSink` that was announced for it.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ import structlog
 
 from bridge.audiosocket.leg import Leg
 from bridge.audiosocket.ticker import Ticker
-from bridge.media.sink import Sink
+from bridge.media.sink import MediaSink
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 HANDSHAKE_TIMEOUT = 1.0
@@ -62,7 +62,7 @@ class NoFreePort(CantListen):
 @dataclass(frozen=True, slots=True)
 class _Expectation:
     call: str
-    sink: Sink
+    sink: MediaSink
     until: float
 
 
@@ -128,7 +128,7 @@ class AudioSocketServer:
             return bound
         raise NoFreePort(errno.EADDRINUSE, f"no free port on {host} among {ports}")
 
-    def expect(self, media: str, call: str, sink: Sink, ttl: float) -> None:
+    def expect(self, media: str, call: str, sink: MediaSink, ttl: float) -> None:
         """Accept one connection that shows this media id (a UUID), for this call, within `ttl` seconds. What was
         expected for the call before is not any more. Raises ValueError for what is no UUID."""
         now, name = asyncio.get_running_loop().time(), str(uuid.UUID(media))
@@ -180,7 +180,7 @@ class AudioSocketServer:
         self._make_room(leg.peer)
         return None
 
-    def admit(self, leg: Leg, media: str) -> tuple[str, Sink] | str | None:
+    def admit(self, leg: Leg, media: str) -> tuple[str, MediaSink] | str | None:
         """Each media id once, and only in its time. One that nobody has told us yet may still be told."""
         expectation = self._expected.pop(media, None)
         if expectation is None:

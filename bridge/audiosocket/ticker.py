@@ -58,7 +58,7 @@ class Lateness:
     max_ms: float = 0.0
 
 
-class Cadence:
+class TickHandle:
     """One callback's place on the clock."""
 
     __slots__ = ("_calm", "_clock", "_failed", "_lead", "_tick", "due", "skipped")
@@ -93,7 +93,7 @@ class Ticker:
         self._origin = self._loop.time()
         self._next = 1
         """The first slot that is not served yet."""
-        self._wheel: list[dict[Cadence, None]] = [{} for _ in range(PHASES)]
+        self._wheel: list[dict[TickHandle, None]] = [{} for _ in range(PHASES)]
         self._timer: Timer | None = None
         self._armed = 0
         self._late: list[float] = []
@@ -104,7 +104,7 @@ class Ticker:
     def __repr__(self) -> str:
         return f"<Ticker [{'/'.join(str(len(phase)) for phase in self._wheel)}]>"
 
-    def add(self, tick: Callable[[], bool], failed: Callable[[Exception], None]) -> Cadence:
+    def add(self, tick: Callable[[], bool], failed: Callable[[Exception], None]) -> TickHandle:
         """Call `tick` every 20 ms, first 8 to 20 ms from now, in the phase with the fewest legs.
 
         `tick` returns whether it sent sound (True) or silence (False). If it raises, it is not called again and
@@ -118,7 +118,7 @@ class Ticker:
             range(soonest + PHASES - 1, soonest + _NEAREST - 1, -1),
             key=lambda slot: len(self._wheel[slot % PHASES]),
         )
-        cadence = Cadence(self, due, tick, failed)
+        cadence = TickHandle(self, due, tick, failed)
         self._wheel[due % PHASES][cadence] = None
         self._arm()
         return cadence
@@ -132,13 +132,13 @@ class Ticker:
 
     # ------------------------------------------------------------ for Cadence
 
-    def _remove(self, cadence: Cadence) -> None:
+    def _remove(self, cadence: TickHandle) -> None:
         self._wheel[cadence.due % PHASES].pop(cadence, None)
         if self._timer is not None and not any(self._wheel):
             self._timer.cancel()
             self._timer = None
 
-    def _hasten(self, cadence: Cadence) -> None:
+    def _hasten(self, cadence: TickHandle) -> None:
         upcoming = self._slot(self._loop.time()) + 1
         decent = cadence.due - PHASES + _NEAREST
         affordable = cadence.due - _LEAD + cadence._lead
@@ -155,7 +155,7 @@ class Ticker:
         """The last slot that is due at this time, forgiving the rounding of floats at its very beginning."""
         return floor((time - self._origin) / SLOT + 1e-6)
 
-    def _move(self, cadence: Cadence, due: int) -> None:
+    def _move(self, cadence: TickHandle, due: int) -> None:
         del self._wheel[cadence.due % PHASES][cadence]
         cadence.due = due
         self._wheel[due % PHASES][cadence] = None
@@ -203,7 +203,7 @@ class Ticker:
                 if cadence._lead:
                     self._give_back(cadence, sounded)
 
-    def _give_back(self, cadence: Cadence, sounded: bool) -> None:
+    def _give_back(self, cadence: TickHandle, sounded: bool) -> None:
         """Every few silent frames the next one comes a slot later, until real time is reached again."""
         cadence._calm = 0 if sounded else cadence._calm + 1
         if cadence._calm >= _CALM and cadence in self._wheel[cadence.due % PHASES]:

@@ -9,7 +9,7 @@ import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from bridge.common.token_bucket import Bucket
+from bridge.common.token_bucket import TokenBucket
 
 GUESSES_PER_SECOND = 0.5
 GUESSES_AT_ONCE = 20
@@ -20,12 +20,12 @@ MOST_KNOWN = 100
 
 @dataclass(slots=True)
 class _Stranger:
-    bucket: Bucket
+    bucket: TokenBucket
     known: set[str] = field(default_factory=set)
     """Whose tokens were right from there."""
 
 
-class Strangers:
+class AuthThrottle:
     def __init__(self, per_second: float = GUESSES_PER_SECOND, at_once: int = GUESSES_AT_ONCE) -> None:
         self._pace = per_second, at_once
         self._by_address: OrderedDict[str, _Stranger] = OrderedDict()
@@ -50,7 +50,7 @@ class Strangers:
 
     def _of(self, address: str | None) -> _Stranger:
         network = network_of(address or "")
-        stranger = self._by_address.setdefault(network, _Stranger(Bucket(*self._pace)))
+        stranger = self._by_address.setdefault(network, _Stranger(TokenBucket(*self._pace)))
         self._by_address.move_to_end(network)
         if len(self._by_address) > MOST_ADDRESSES:
             self._by_address.popitem(last=False)

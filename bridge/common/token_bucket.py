@@ -12,7 +12,7 @@ RETRY_AFTER, POLICY, LEFT = "Retry-After", "RateLimit-Policy", "RateLimit"
 
 
 @dataclass(slots=True)
-class Bucket:
+class TokenBucket:
     """Holds `burst` requests when full, and gets `per_second` more each second."""
 
     per_second: float

@@ -24,7 +24,7 @@ LONGEST_S = 1.0
 """Silence that is caught up after a stall; older time is left out."""
 
 
-class Uplink:
+class GapFiller:
     """See the module. `now` is seconds of a monotonic clock; nothing is accepted before `start`."""
 
     def __init__(self) -> None:

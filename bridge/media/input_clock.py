@@ -16,7 +16,7 @@ REMEMBERED = 1024
 """Entries. The worst jitter needs one for each frame: 20 s, a server tells what happened within one."""
 
 
-class Appended:
+class InputClock:
     """See the module. Seconds of any monotonic clock; positions in milliseconds of the present connection."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ LEVEL = 650
 """Peak of 32767: -34 dB."""
 
 
-class Gap:
+class ReconnectBuffer:
     """See the module. `now`: seconds of a monotonic clock."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ class MediaLeg(Protocol):
     def hasten(self) -> None: ...
 
 
-class Sink(Protocol):
+class MediaSink(Protocol):
     """The session's face to its media leg. All of it must return at once; an exception ends this call's leg only."""
 
     def media_connected(self, leg: MediaLeg) -> None:

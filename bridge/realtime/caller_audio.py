@@ -8,12 +8,12 @@ of the caller's sound while the agent is not to hear it, and where Asterisk send
 from collections.abc import Callable, Iterable
 
 from bridge.media.audio_flow import Flow
-from bridge.media.gap_filler import Uplink
-from bridge.media.input_clock import Appended
+from bridge.media.gap_filler import GapFiller
+from bridge.media.input_clock import InputClock
 from bridge.media.levels import CallerSound
 from bridge.media.playout import BYTES_PER_MS, FRAME_BYTES, FRAME_MS
-from bridge.media.reconnect_buffer import Gap
-from bridge.realtime.conversation.agent_commands import Orders
+from bridge.media.reconnect_buffer import ReconnectBuffer
+from bridge.realtime.conversation.agent_commands import AgentCommands
 from bridge.realtime.protocol.client_events import audio_append
 from bridge.realtime.transport.client import RealtimeClient
 
@@ -21,22 +21,22 @@ _NOTHING = bytes(FRAME_BYTES)
 _SILENCE = audio_append(_NOTHING)
 
 
-class Upstream:
+class CallerAudioSender:
     """See the module. `now`: seconds of a monotonic clock. Nothing is sent before `start`.
 
     `flow_changed` is told when sound of the caller ceases to come from Asterisk, and when it comes again.
     """
 
     def __init__(
-        self, orders: Orders, appended: Appended, sound: CallerSound, flow_changed: Callable[[bool], None]
+        self, orders: AgentCommands, appended: InputClock, sound: CallerSound, flow_changed: Callable[[bool], None]
     ) -> None:
         self._flow = Flow()
         self._flow_changed = flow_changed
         self._orders = orders
         self._sound = sound
         self._appended = appended
-        self.uplink = Uplink()
-        self.gap = Gap()
+        self.uplink = GapFiller()
+        self.gap = ReconnectBuffer()
         self.client: RealtimeClient | None = None
         """The present connection, if the line is up."""
         self.frames = 0

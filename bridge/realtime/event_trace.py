@@ -25,7 +25,7 @@ class _Kept:
     times: int = 1
 
 
-class Flight:
+class EventTrace:
     def __init__(self) -> None:
         self._began = 0.0
         self._kept: deque[_Kept] = deque(maxlen=MOST)

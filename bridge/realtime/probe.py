@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bridge.contract import SessionSpec
-from bridge.realtime.conversation.effects import Outbox
-from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.conversation.effects import EffectList
+from bridge.realtime.conversation.turn_detection import TurnDetection
 from bridge.realtime.protocol import server_events as events
 from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.transport.client import RealtimeClient, open_client
@@ -34,7 +34,7 @@ class Probe:
 async def probe(spec: SessionSpec, timeout: float) -> Probe:
     """A session with `spec.provider`. Never raises but for faults of ours."""
     try:
-        client = await open_client(spec.provider, Ears(spec, Outbox()).setup(), timeout=timeout)
+        client = await open_client(spec.provider, TurnDetection(spec, EffectList()).setup(), timeout=timeout)
     except ProviderError as error:
         key = spec.provider.api_key.get_secret_value()
         return Probe(str(error).replace(key, "…") if key else str(error), error.kind)

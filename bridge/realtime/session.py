@@ -26,19 +26,19 @@ from bridge.contract.log_lines import line_of
 from bridge.media.playout import Playout
 from bridge.media.repeated_digits import Keys
 from bridge.media.sink import MediaLeg
-from bridge.realtime.caller_audio import Upstream
+from bridge.realtime.caller_audio import CallerAudioSender
 from bridge.realtime.conversation import effects as signals, handoff as cast
 from bridge.realtime.conversation.core import Conversation
-from bridge.realtime.conversation.history import Memory
-from bridge.realtime.event_trace import Flight
+from bridge.realtime.conversation.history import History
+from bridge.realtime.event_trace import EventTrace
 from bridge.realtime.leg_counts import LegCounts
 from bridge.realtime.protocol import server_events as events
 from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.session_log import settings
 from bridge.realtime.timers import Timers
 from bridge.realtime.transport.client import Opener, ProxySetting, RealtimeClient, open_client
-from bridge.realtime.transport.reconnecting import Line, Opening
-from bridge.realtime.transport.retry import PACE, Pace
+from bridge.realtime.transport.reconnecting import ConnectionInfo, ReconnectingClient
+from bridge.realtime.transport.retry import PACE, RetryTiming
 
 LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
@@ -48,7 +48,7 @@ _SETUP = b'{"type": "session.update"'
 _log = structlog.get_logger()
 
 
-class Session:
+class RealtimeSession:
     """See the module. `emit` gets every event of the call in order, `Ended` last when `run` returns. If `run` raises
     there was none: whoever owns the task says it."""
 
@@ -59,7 +59,7 @@ class Session:
         emit: Callable[[contract.CallEvent], None],
         *,
         proxy: ProxySetting = True,
-        pace: Pace = PACE,
+        pace: RetryTiming = PACE,
         clock: Callable[[], float] = monotonic,
         opener: Opener = open_client,
     ) -> None:
@@ -72,12 +72,14 @@ class Session:
         self._playout = Playout()
         self._conversation = Conversation(call, spec, self._playout)
         turns = self._conversation.turns
-        self._upstream = Upstream(self._conversation.orders, turns.appended, turns.caller_sound, self._flow_changed)
+        self._upstream = CallerAudioSender(
+            self._conversation.orders, turns.appended, turns.caller_sound, self._flow_changed
+        )
         self._uplink, self._gap = self._upstream.uplink, self._upstream.gap
         self._keys = Keys()
-        self._memory = Memory()
-        self._flight = Flight()
-        self._line = Line(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
+        self._memory = History()
+        self._flight = EventTrace()
+        self._line = ReconnectingClient(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
         self._set_up = 0
         """The revision of the set-up with which the last connection was opened."""
         self._unsent: list[bytes] = []
@@ -196,7 +198,7 @@ class Session:
         self._set_up = self._conversation.ears.revision
         return self._conversation.ears.setup()
 
-    def line_up(self, client: RealtimeClient, opening: Opening) -> None:
+    def line_up(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
         """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
         self._log.info("session configured", provider=opening.provider.name, **settings(client.updated))
         self._flight.note("line up", self._clock())
@@ -216,7 +218,7 @@ class Session:
             self._tell(ready)
         else:
             self._reconnected(opening)
-        self._feed(signals.LineBack(opening.provider, client.updated, opening.refused))
+        self._feed(signals.ConnectionOpened(opening.provider, client.updated, opening.refused))
         self._upstream.catch_up(client, missed)
         if self._greet_due:
             self.greet()
@@ -238,9 +240,9 @@ class Session:
         self._flight.note("line down", self._clock())
         self._memory.lost()
         self._gap.begin(self._clock())
-        self._feed(signals.LineLost())
+        self._feed(signals.ConnectionLost())
 
-    def _reconnected(self, opening: Opening) -> None:
+    def _reconnected(self, opening: ConnectionInfo) -> None:
         self._reconnects += not opening.planned
         event = contract.Reconnected(
             call=self.call,

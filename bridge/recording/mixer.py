@@ -107,7 +107,7 @@ class Track:
         return starts
 
 
-class Timeline:
+class StereoMixer:
     """`start` and every `now` are seconds of one monotonic clock."""
 
     def __init__(self, start: float) -> None:

@@ -1,7 +1,7 @@
 """Recordings of calls, made in the worker as each call goes: caller left, agent right, as heard.
 
 Owns each recording's file; when one is made is `recorded`'s. The event loop never
-waits for the disk: it lays the sound on a `Timeline` and hands blocks over to the disk thread. If the disk stalls,
+waits for the disk: it lays the sound on a `StereoMixer` and hands blocks over to the disk thread. If the disk stalls,
 blocks are dropped, loudly, and are silence in the file, so that what comes after is still at its time. If the disk is
 full, the recording ends and the call goes on.
 
@@ -22,7 +22,7 @@ import structlog
 from bridge import contract
 from bridge.recording.disk import DiskThread
 from bridge.recording.files import FRAME_BYTES, Format, SoundFileError, StereoFile, create
-from bridge.recording.mixer import RATE, Timeline
+from bridge.recording.mixer import RATE, StereoMixer
 from bridge.recording.retention import Retention
 
 QUEUE_LIMIT = 2000
@@ -105,7 +105,7 @@ class Recording:
         self._writing = writing
         self._limit = limit
         self._clock = clock
-        self._timeline: Timeline | None = None
+        self._timeline: StereoMixer | None = None
         self._position = 0
         self._dropped = 0
         self._finished = False
@@ -120,7 +120,7 @@ class Recording:
     def start(self) -> None:
         """The media leg is there, and the caller knows of it: time zero of the file."""
         if self._timeline is None:
-            self._timeline = Timeline(self._clock())
+            self._timeline = StereoMixer(self._clock())
 
     def caller(self, pcm: bytes) -> None:
         if self._timeline is not None and not self.paused:

@@ -14,18 +14,18 @@ import structlog
 
 from bridge import contract
 from bridge.media.levels import Levels
-from bridge.media.sink import MediaLeg, Sink
+from bridge.media.sink import MediaLeg, MediaSink
 from bridge.recording.recorder import Recording, Recordings
 
 log = structlog.get_logger()
 
 
-class Recorded:
-    """A `Sink`. Raises ValueError if `wanted`, and the call's id is no UUID."""
+class RecordingTap:
+    """A `MediaSink`. Raises ValueError if `wanted`, and the call's id is no UUID."""
 
     def __init__(
         self,
-        sink: Sink,
+        sink: MediaSink,
         call: str,
         recordings: Recordings,
         wanted: contract.Recording | None,

@@ -32,7 +32,7 @@ class Now:
     """Events and commands of the link that were dropped."""
 
 
-class Counts:
+class WorkerMetrics:
     """See the module."""
 
     def __init__(self, registry: CollectorRegistry, worker: str, now: Callable[[], Now]) -> None:

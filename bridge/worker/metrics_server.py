@@ -26,7 +26,7 @@ _silent = logging.getLogger("voiceai.exposition")
 _silent.disabled = True  # the library takes each answer for a handshake that was refused
 
 
-class Exposition:
+class MetricsServer:
     """`async with Exposition(registry, host, ports):` serves on the first port that is free. Where none is, it says so
     and the worker goes on: figures are no reason to carry no calls. `port`: the one it has, or None."""
 

@@ -28,22 +28,22 @@ from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, CantListen
 from bridge.audiosocket.ticker import Ticker
 from bridge.common import logs as logs, systemd as notify
-from bridge.realtime.session import Session
+from bridge.realtime.session import RealtimeSession
 from bridge.realtime.transport.client import open_client
-from bridge.realtime.transport.pool import WarmLines
+from bridge.realtime.transport.pool import ConnectionPool
 from bridge.recording.disk import DiskThread
 from bridge.recording.recorder import Recordings
 from bridge.worker import scheduling as priority
 from bridge.worker.control_link import ControlLink
-from bridge.worker.metrics import Counts, Now
-from bridge.worker.metrics_server import Exposition
+from bridge.worker.metrics import Now, WorkerMetrics
+from bridge.worker.metrics_server import MetricsServer
 from bridge.worker.options import (
     Options as Options,
     metrics_place as metrics_place,
     parse as parse,
     port_list as port_list,
 )
-from bridge.worker.process_stats import Meter
+from bridge.worker.process_stats import ProcessMeter
 from bridge.worker.sessions import SessionFactory, Sessions
 
 NOTICE_SECONDS = 1.0
@@ -70,8 +70,8 @@ class Worker:
         # The link tells what the sessions say, and the sessions act on what the link says.
         self._disk = DiskThread()
         self._recordings = Recordings(self._disk)
-        self._warm = WarmLines(options.warm)
-        factory = session_factory or partial(Session, opener=self._warm.open if options.warm else open_client)
+        self._warm = ConnectionPool(options.warm)
+        factory = session_factory or partial(RealtimeSession, opener=self._warm.open if options.warm else open_client)
         self._sessions = Sessions(
             self._server,
             factory,
@@ -94,9 +94,9 @@ class Worker:
         self._signalled = asyncio.Event()
         self._now = asyncio.Event()
         self._effort = thread_time(), monotonic()
-        self._meter = Meter()
+        self._meter = ProcessMeter()
         self._told: contract.Load | None = None
-        self._counts: Counts | None = None
+        self._counts: WorkerMetrics | None = None
 
     def __repr__(self) -> str:
         return f"<Worker {self._options.name} [{self._sessions!r}, {self._link!r}, {self._server!r}]>"
@@ -135,8 +135,8 @@ class Worker:
             yield
             return
         registry = CollectorRegistry()
-        self._counts = Counts(registry, options.name, self._now_at_scrape)
-        async with Exposition(registry, *options.metrics):
+        self._counts = WorkerMetrics(registry, options.name, self._now_at_scrape)
+        async with MetricsServer(registry, *options.metrics):
             yield
 
     def _now_at_scrape(self) -> Now:

@@ -26,7 +26,7 @@ class Effort:
     tasks: int
 
 
-class Meter:
+class ProcessMeter:
     def __init__(self) -> None:
         self._last: tuple[float, Effort] | None = None
 

@@ -20,9 +20,9 @@ from bridge import contract
 from bridge.audiosocket.check import MediaCheck
 from bridge.audiosocket.server import AudioSocketServer
 from bridge.media.levels import Levels
-from bridge.media.sink import Sink
+from bridge.media.sink import MediaSink
 from bridge.recording.recorder import Recordings
-from bridge.recording.tap import Recorded
+from bridge.recording.tap import RecordingTap
 
 ORPHAN_SECONDS = 30.0
 """So long after the link broke, a call without a media leg will not get one."""
@@ -39,7 +39,7 @@ UNSENDABLE = "an event of this call could not be told to the controller"
 log = structlog.get_logger()
 
 
-class Session(Sink, Protocol):
+class VoiceSession(MediaSink, Protocol):
     """What is asked of a session. `run` is its one task and returns after `close`; the others return at once."""
 
     async def run(self) -> None: ...
@@ -55,7 +55,7 @@ class Session(Sink, Protocol):
 
 
 Emit = Callable[[contract.CallEvent], None]
-SessionFactory = Callable[[contract.SessionSpec, str, Emit], Session]
+SessionFactory = Callable[[contract.SessionSpec, str, Emit], VoiceSession]
 
 
 class Media(Enum):
@@ -67,17 +67,17 @@ class Media(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class Carried:
+class SessionEntry:
     """One call of this worker."""
 
     call: str
-    session: Session | None = None
-    sink: Sink | None = None
+    session: VoiceSession | None = None
+    sink: MediaSink | None = None
     """What its media leg will talk to."""
     task: asyncio.Task[None] | None = None
     media: Media = Media.AWAITED
     ended: bool = False
-    recorded: Recorded | None = None
+    recorded: RecordingTap | None = None
     end: contract.Ended | None = None
     """What the session said last, kept back until the recording is complete."""
     reason: str = "the session ended"
@@ -118,7 +118,7 @@ class Sessions:
         self._emit = emit
         self._capacity = capacity
         self._recordings = recordings
-        self._calls: dict[str, Carried] = {}
+        self._calls: dict[str, SessionEntry] = {}
         self._link_up = False
         self._draining = False
         self._orphans: asyncio.TimerHandle | None = None
@@ -225,7 +225,7 @@ class Sessions:
     # ------------------------------------------------------------ inside
 
     @staticmethod
-    def _scene(carried: Carried) -> contract.Scene | None:
+    def _scene(carried: SessionEntry) -> contract.Scene | None:
         try:
             return carried.scene()
         except Exception:  # the top of this look: it costs what is shown of this call, and nothing else
@@ -234,8 +234,8 @@ class Sessions:
 
     def _pass_on(
         self,
-        carried: Carried,
-        session: Session,
+        carried: SessionEntry,
+        session: VoiceSession,
         command: contract.ExpectMedia
         | contract.Greet
         | contract.AnswerTool
@@ -269,7 +269,7 @@ class Sessions:
             message = STOPPING if self._draining else f"the worker carries {self._capacity} calls already"
             self._refuse(call, "transient", message)
             return
-        carried = Carried(call)
+        carried = SessionEntry(call)
         try:
             session = self._factory(command.spec, call, lambda event: self._event(carried, event))
             if command.memory:
@@ -284,11 +284,11 @@ class Sessions:
         self._empty.clear()
         carried.task = asyncio.create_task(self._carry(carried, session), name=f"session {call}")
 
-    def _recorded(self, carried: Carried, session: Session, wanted: contract.Recording | None) -> Sink:
+    def _recorded(self, carried: SessionEntry, session: VoiceSession, wanted: contract.Recording | None) -> MediaSink:
         """What the media leg talks to."""
         if self._recordings is None:
             return session
-        carried.recorded = Recorded(
+        carried.recorded = RecordingTap(
             session, carried.call, self._recordings, wanted, self._emit, lambda: session.consented
         )
         return carried.recorded
@@ -306,7 +306,7 @@ class Sessions:
         self._emit(contract.Failed(call=call, kind=kind, message=message))
         self._emit(contract.Ended(call=call, reason=message))
 
-    async def _carry(self, carried: Carried, session: Session) -> None:
+    async def _carry(self, carried: SessionEntry, session: VoiceSession) -> None:
         """The one task of a call. However it ends, nothing of the call is left and its `Ended` is said."""
         try:
             await session.run()
@@ -326,12 +326,12 @@ class Sessions:
                 if not self._calls:
                     self._empty.set()
 
-    async def _complete(self, carried: Carried) -> None:
+    async def _complete(self, carried: SessionEntry) -> None:
         """The recordings, if there are any. Bounded: the disk gets `recording.CLOSE_SECONDS`."""
         if carried.recorded is not None:
             await carried.recorded.close()
 
-    def _event(self, carried: Carried, event: contract.CallEvent) -> None:
+    def _event(self, carried: SessionEntry, event: contract.CallEvent) -> None:
         """Everything a session says. Nothing comes after `Ended`, which waits for the recording."""
         if carried.ended or carried.end is not None:
             if not isinstance(event, contract.MediaGone):
@@ -359,7 +359,7 @@ class Sessions:
         for carried in [each for each in self._calls.values() if each.media is media]:
             self._close(carried, "no media leg, and the controller is away")
 
-    def _close(self, carried: Carried, reason: str) -> None:
+    def _close(self, carried: SessionEntry, reason: str) -> None:
         self._server.forget(carried.call)
         if carried.session is None:
             return
@@ -369,7 +369,7 @@ class Sessions:
             log.exception("session failed at its end", call=carried.call)
             self._cancel(carried, FAULT)
 
-    def _cancel(self, carried: Carried, reason: str) -> None:
+    def _cancel(self, carried: SessionEntry, reason: str) -> None:
         carried.reason = reason
         if carried.task is not None:
             carried.task.cancel()

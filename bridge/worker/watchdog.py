@@ -35,7 +35,7 @@ STEADY, AGAIN = 5.0, 1.0
 log = structlog.get_logger()
 
 
-class Guard:
+class Watchdog:
     """`run` returns the last worker's exit status once we were told to stop; 0 if that was before the first one."""
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
@@ -94,7 +94,7 @@ class Guard:
 
 def main() -> int:
     logs.set_up()
-    guard = Guard(sys.argv[1:], os.environ)
+    guard = Watchdog(sys.argv[1:], os.environ)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, guard.stop)
     return guard.run()

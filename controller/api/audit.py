@@ -20,10 +20,10 @@ from aiohttp.typedefs import Handler, Middleware
 from pydantic import BaseModel, Field
 from sqlalchemy import delete, insert, select
 
-from bridge.common.token_bucket import Bucket
+from bridge.common.token_bucket import TokenBucket
 from controller.api.auth.authenticator import SESSION
 from controller.api.models.calls import Answer, Moment
-from controller.api.operation import DEED, OPERATION, Asked, Operation
+from controller.api.operation import DEED, OPERATION, ApiRequest, Operation
 from controller.api.problems import REQUEST_ID, USER
 from controller.api.request_body import Body
 from controller.store.cells import fields_in, moment_in, text_in, text_or_none_in, whole_in
@@ -53,7 +53,7 @@ _NUMBERS = frozenset({"to", "caller_id", "extension"})
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     at: datetime
     by: str
     operation: str
@@ -84,7 +84,7 @@ def masked(number: str) -> str:
     return "…" + (number[-2:] if len(number) >= 7 and number[-2:].isdigit() else "")
 
 
-def noting(trail: "Trail") -> Middleware:
+def noting(trail: "AuditLog") -> Middleware:
     """Outside of all others: what it sees has become an answer already."""
 
     @web.middleware
@@ -96,7 +96,7 @@ def noting(trail: "Trail") -> Middleware:
     return note
 
 
-def begun(trail: "Trail") -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def begun(trail: "AuditLog") -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """A signal of answers: a stream is written down when it begins, not when it ends."""
 
     async def note(request: web.Request, response: web.StreamResponse) -> None:
@@ -105,7 +105,7 @@ def begun(trail: "Trail") -> Callable[[web.Request, web.StreamResponse], Awaitab
     return note
 
 
-def _note(trail: "Trail", request: web.Request, response: web.StreamResponse) -> None:
+def _note(trail: "AuditLog", request: web.Request, response: web.StreamResponse) -> None:
     by, (operation, asked) = request.get(USER), request.get(DEED, ("", None))
     if by is None:
         if SESSION in request or "invalid_token" not in response.headers.get(hdrs.WWW_AUTHENTICATE, ""):
@@ -117,7 +117,7 @@ def _note(trail: "Trail", request: web.Request, response: web.StreamResponse) ->
     call = request.match_info.get("id", "")[:64] or None
     more = call, shown(asked), response.status, request[REQUEST_ID], request.remote
     read = by is not None and request.method == "GET" and operation not in _EACH
-    trail.note(Deed(datetime.now(UTC), by or "", operation, *more), once=read)
+    trail.note(AuditEntry(datetime.now(UTC), by or "", operation, *more), once=read)
 
 
 def _path(request: web.Request) -> str:
@@ -125,20 +125,20 @@ def _path(request: web.Request) -> str:
     return resource.canonical[:64] if resource is not None else ""
 
 
-class Trail:
+class AuditLog:
     """`run()` writes until it is cancelled; `drain()` writes the rest."""
 
     def __init__(self, database: Database, keep_days: float) -> None:
         self._database = database
         self._keep = timedelta(days=keep_days)
-        self._waiting: deque[Deed] = deque()
+        self._waiting: deque[AuditEntry] = deque()
         self._news = asyncio.Event()
-        self._wrong = Bucket(WRONG_PER_SECOND, WRONG_AT_ONCE)
+        self._wrong = TokenBucket(WRONG_PER_SECOND, WRONG_AT_ONCE)
         self._lately: OrderedDict[tuple[object, ...], datetime] = OrderedDict()
         self._one = asyncio.Lock()
         """`drain` comes while `run` may be writing: each line once."""
 
-    def note(self, deed: Deed, *, once: bool = False) -> None:
+    def note(self, deed: AuditEntry, *, once: bool = False) -> None:
         """`once`: the same within `SAME_AGAIN` is left out."""
         if once and self._was_noted(deed):
             return
@@ -152,7 +152,7 @@ class Trail:
         self._waiting.append(deed)
         self._news.set()
 
-    def _was_noted(self, deed: Deed) -> bool:
+    def _was_noted(self, deed: AuditEntry) -> bool:
         same = deed.by, deed.operation, deed.call, tuple(deed.asked.items()), deed.status, deed.source
         before = self._lately.get(same)
         if before is not None and deed.at - before < SAME_AGAIN:
@@ -245,7 +245,7 @@ class AuditPage(Answer):
 
 
 class AuditResources:
-    def __init__(self, trail: Trail) -> None:
+    def __init__(self, trail: AuditLog) -> None:
         self._trail = trail
 
     def operations(self) -> tuple[Operation, ...]:
@@ -259,7 +259,7 @@ class AuditResources:
             ),
         )
 
-    async def list(self, asked: Asked) -> AuditPage:
+    async def list(self, asked: ApiRequest) -> AuditPage:
         rows = await self._trail.page(asked.query)
         more = rows[-1].number if len(rows) == asked.query.limit else None
         return AuditPage(deeds=tuple(map(_told, rows)), next=more)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import structlog
 
-from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.authenticator import Authenticator
 from controller.config import Config
 from controller.config.errors import ConfigErrors
 from controller.config.models.api import Token
@@ -25,7 +25,7 @@ AT_ONCE = {"tokens", "rate"}
 
 
 class ConfigReload:
-    def __init__(self, read: Read, config: Config, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, read: Read, config: Config, doorkeeper: Authenticator) -> None:
         self._read = read
         self._config = config
         self._doorkeeper = doorkeeper

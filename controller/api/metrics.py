@@ -7,12 +7,12 @@ from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.authenticator import Authenticator
 
 PATH = "/metrics"
 
 
-def route(registry: CollectorRegistry, doorkeeper: Doorkeeper, *, public: bool) -> web.RouteDef:
+def route(registry: CollectorRegistry, doorkeeper: Authenticator, *, public: bool) -> web.RouteDef:
     """`public`: without a token. Otherwise it takes one with the scope `metrics`."""
 
     async def scrape(request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_origin
 from aiohttp import web
 from pydantic import ValidationError
 
-from controller.api.auth.authenticator import GRANTED, Doorkeeper, Lasts
+from controller.api.auth.authenticator import GRANTED, Authenticator, Lasts
 from controller.api.idempotency import Idempotency
 from controller.api.models.calls import Answer
 from controller.api.problems import USER, Problem, malformed
@@ -35,7 +35,7 @@ Method = Literal["GET", "POST", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ApiRequest:
     """One request, read. `body` and `query` are of the types that the operation declares, None without one."""
 
     request: web.Request
@@ -60,7 +60,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ApiResponse:
     """An answer with headers of its own."""
 
     answer: Answer
@@ -69,7 +69,7 @@ class Told:
     """If it is not the operation's."""
 
 
-Handle = Callable[[Asked], Awaitable[Answer | Told | web.StreamResponse]]
+Handle = Callable[[ApiRequest], Awaitable[Answer | ApiResponse | web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Operation:
 
 
 def routes(
-    operations: Iterable[Operation], doorkeeper: Doorkeeper, keys: Idempotency | None = None
+    operations: Iterable[Operation], doorkeeper: Authenticator, keys: Idempotency | None = None
 ) -> list[web.RouteDef]:
     """A HEAD is answered where there is an answer to measure, not on a stream. Without `keys` there is no store."""
     made = []
@@ -119,7 +119,7 @@ def routes(
 
 
 def _served(
-    operation: Operation, doorkeeper: Doorkeeper, keys: Idempotency | None
+    operation: Operation, doorkeeper: Authenticator, keys: Idempotency | None
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         if any("\0" in part for part in request.match_info.values()):
@@ -128,7 +128,7 @@ def _served(
         body = await read(request, operation.body) if operation.body is not None else None
         if operation.method != "GET" or _discloses(operation, request):
             request[DEED] = operation.name, body or query
-        asked = Asked(request, body, query)
+        asked = ApiRequest(request, body, query)
         if operation.method != "POST" or keys is None:
             return await _answered(operation, asked)
         do = lambda id_: _answered(operation, replace(asked, id=id_))  # noqa: E731
@@ -157,12 +157,12 @@ def _lasts(operation: Operation) -> Lasts:
     return "download" if operation.method == "GET" and operation.answer is None else "moment"
 
 
-async def _answered(operation: Operation, asked: Asked) -> web.StreamResponse:
+async def _answered(operation: Operation, asked: ApiRequest) -> web.StreamResponse:
     told = await operation.handle(asked)
     if isinstance(told, web.StreamResponse):
         return told
     if isinstance(told, Answer):
-        told = Told(told)
+        told = ApiResponse(told)
     text = told.answer.model_dump_json()
     status = told.status or operation.status
     return web.Response(text=text, status=status, headers=told.headers, content_type="application/json")

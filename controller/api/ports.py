@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from controller.calls.reporting.view import CallDetail, CallView
-from controller.calls.runtime.call_control import Verbs
+from controller.calls.runtime.call_control import CallControl
 
 
 class Calls(Protocol):
     """What the HTTP API may ask of call control. Each method returns at once; what it starts shows in the view."""
 
     @property
-    def verbs(self) -> "Verbs":
+    def verbs(self) -> "CallControl":
         """What may be asked of one live call."""
 
     def all(self) -> list[CallView]:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 from controller.calls.outbound.trunk_breaker import TrunkBreakers
 from controller.store.health import StoreHealth
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker_choice import unreached
 
 
 def warnings_of(
-    workers: Workers,
+    workers: WorkerPool,
     failing: Iterable[str],
     breakers: TrunkBreakers,
     store: StoreHealth,

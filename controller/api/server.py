@@ -15,8 +15,8 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from controller.api.audit import AuditResources, Trail, begun, noting
-from controller.api.auth.authenticator import Doorkeeper, note_begun
+from controller.api.audit import AuditLog, AuditResources, begun, noting
+from controller.api.auth.authenticator import Authenticator, note_begun
 from controller.api.connections import ConnectionCaps
 from controller.api.idempotency import Idempotency
 from controller.api.listening import BACKLOG, listen, serve
@@ -28,7 +28,7 @@ from controller.api.resources import documents
 from controller.api.resources.calls import Resources
 from controller.api.resources.live_calls import LiveResources
 from controller.api.resources.queue import QueueResources
-from controller.calls.outbound.service import Ordering
+from controller.calls.outbound.service import OutboundPort
 from controller.config.models.api import Connections
 from controller.store.database import Database
 
@@ -43,14 +43,16 @@ CLOSING_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ApiStorage:
     """What the API writes down. Without it requests are done as often as they come, and nobody asks who did what."""
 
     database: Database
-    trail: Trail
+    trail: AuditLog
 
 
-def operations_of(calls: Calls, orders: Ordering, warnings: Callable[[], list[str]] = list) -> tuple[Operation, ...]:
+def operations_of(
+    calls: Calls, orders: OutboundPort, warnings: Callable[[], list[str]] = list
+) -> tuple[Operation, ...]:
     """All of them, in the order in which they are documented."""
     parts = (Resources(calls, orders, warnings), LiveResources(calls, orders), QueueResources(orders))
     return tuple(operation for part in parts for operation in part.operations())
@@ -58,11 +60,11 @@ def operations_of(calls: Calls, orders: Ordering, warnings: Callable[[], list[st
 
 def make_app(
     calls: Calls,
-    orders: Ordering,
-    doorkeeper: Doorkeeper,
+    orders: OutboundPort,
+    doorkeeper: Authenticator,
     more: Iterable[Operation] = (),
     extra_routes: Iterable[web.AbstractRouteDef] = (),
-    kept: Kept | None = None,
+    kept: ApiStorage | None = None,
     warnings: Callable[[], list[str]] = list,
 ) -> web.Application:
     """The API over `calls` and the queue, and `more`. `extra_routes` see to authentication themselves. `warnings`: what

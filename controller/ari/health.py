@@ -29,15 +29,15 @@ BREATH = 0.5
 log = structlog.get_logger()
 
 
-class Asked(Protocol):
+class ChannelLookup(Protocol):
     async def look_up(self, nobody: str) -> None: ...
 
 
-class Pulse:
+class AsteriskHealth:
     """`ari`: a client of its own, whose time limit is `PATIENCE`. `up`: is it there at all? `tell` gets every change:
     True, it is frozen."""
 
-    def __init__(self, ari: Asked, up: Callable[[], bool], tell: Callable[[bool], None]) -> None:
+    def __init__(self, ari: ChannelLookup, up: Callable[[], bool], tell: Callable[[bool], None]) -> None:
         self._ari = ari
         self._up = up
         self._tell = tell

@@ -85,7 +85,7 @@ def _transcription(used: Used, tariff: Tariff) -> float:
     return (heard * tariff.audio_in + written * tariff.text_out) / MILLION + seconds / 60 * tariff.per_minute
 
 
-class Day:
+class DailySpend:
     """What all calls of one calendar day have cost. The day is an argument: whoever asks reads the clock."""
 
     def __init__(self, limit: float | None) -> None:

@@ -20,7 +20,7 @@ _Made = tuple[type[shapes.Event], dict[str, Any]] | None
 
 
 @dataclass(frozen=True)
-class Notice:
+class OutgoingEvent:
     """An event on its way. `order`: its place among all events of this process, from 1."""
 
     order: int
@@ -67,7 +67,7 @@ class _Told:
     rang: bool = False
 
 
-class Maker:
+class EventFactory:
     """`epoch` is this process's: ids are `<epoch>-<order>`, and those of another process are told from ours. `cost`: US
     dollars."""
 
@@ -80,7 +80,7 @@ class Maker:
     def __repr__(self) -> str:
         return f"<Maker {self.epoch}: {self._order} events, {len(self._calls)} live calls>"
 
-    def make(self, what: milestones.Milestone, at: datetime) -> Notice | None:
+    def make(self, what: milestones.LifecycleEvent, at: datetime) -> OutgoingEvent | None:
         """None: not worth telling."""
         match what:
             case milestones.CallerRefused(call=CallView() as refused):
@@ -115,19 +115,21 @@ class Maker:
         attempt: int,
         fields: dict[str, Any],
         at: datetime,
-    ) -> Notice:
+    ) -> OutgoingEvent:
         """Of a call that is not live."""
         whose = _picked(what.call, "agent", "trunk", "caller", "callee")
         data = {"call": what.call.id, "attempt": attempt, "number": 0, **whose, **fields}
         return self._notice(kind, data, what.webhook, at)
 
-    def _notice(self, kind: type[shapes.Event], data: dict[str, Any], webhook: str | None, at: datetime) -> Notice:
+    def _notice(
+        self, kind: type[shapes.Event], data: dict[str, Any], webhook: str | None, at: datetime
+    ) -> OutgoingEvent:
         event = kind.model_validate({"id": f"{self.epoch}-{self._order + 1}", "timestamp": at, "data": data})
         self._order += 1
-        return Notice(self._order, event, webhook)
+        return OutgoingEvent(self._order, event, webhook)
 
     def _event(
-        self, what: milestones.Milestone, told: _Told, at: datetime
+        self, what: milestones.LifecycleEvent, told: _Told, at: datetime
     ) -> tuple[type[shapes.Event], dict[str, Any]] | None:
         match what:
             case milestones.CallBegan():
@@ -161,12 +163,12 @@ class Maker:
         return _reported(what, at)
 
 
-def _call_of(what: milestones.Milestone) -> str:
+def _call_of(what: milestones.LifecycleEvent) -> str:
     call = getattr(what, "call", "")
     return call.id if isinstance(call, CallView) else str(call)
 
 
-def _reported(what: milestones.Milestone, at: datetime) -> _Made:
+def _reported(what: milestones.LifecycleEvent, at: datetime) -> _Made:
     """What a worker tells. Most of it is not for the outside."""
     match what:
         case contract.Said():

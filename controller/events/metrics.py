@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from bridge.common.request_failure import Reason
 from controller.events.webhooks.receivers import OF_CALL
-from controller.events.webhooks.retry_policy import Again, Done, GiveUp
+from controller.events.webhooks.retry_policy import Done, GiveUp, Retry
 
 NAMESPACE = "voiceai"
 
@@ -32,11 +32,11 @@ class Counts:
     def failure(self, receiver: str, reason: Reason) -> None:
         self._failures.labels(_label(receiver), reason).inc()
 
-    def attempt(self, receiver: str, verdict: Done | Again | GiveUp) -> None:
+    def attempt(self, receiver: str, verdict: Done | Retry | GiveUp) -> None:
         match verdict:
             case Done():
                 result = "delivered"
-            case Again():
+            case Retry():
                 result = "failed"
             case GiveUp():
                 result = "given_up"

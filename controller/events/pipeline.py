@@ -18,13 +18,13 @@ from bridge import contract
 from controller.calls.reporting import lifecycle as milestones
 from controller.config import Config
 from controller.events.data import Queued, Settled
-from controller.events.factory import Maker, Notice
+from controller.events.factory import EventFactory, OutgoingEvent
 from controller.events.metrics import Counts
-from controller.events.stream import Hub
-from controller.events.webhooks.delivery import Courier
-from controller.events.webhooks.http_sender import Post
+from controller.events.stream import EventStream
+from controller.events.webhooks.delivery import DeliveryWorker
+from controller.events.webhooks.http_sender import HttpSender
 from controller.events.webhooks.outbox import Draft, Outbox, Told
-from controller.events.webhooks.outbox_writer import Ledger
+from controller.events.webhooks.outbox_writer import OutboxWriter
 from controller.events.webhooks.receivers import OF_CALL, Receivers
 from controller.store.database import Database, StoreError
 
@@ -55,26 +55,26 @@ class Events:
         registry: CollectorRegistry,
         *,
         cost: Callable[[contract.Used], float] = lambda _: 0.0,
-        keep: Callable[[Notice], None] = lambda _: None,
+        keep: Callable[[OutgoingEvent], None] = lambda _: None,
     ) -> None:
-        maker = Maker(_epoch(), cost)
+        maker = EventFactory(_epoch(), cost)
         self._keep_record = keep
         self._maker = maker
-        self.hub = Hub(maker.epoch)
+        self.hub = EventStream(maker.epoch)
         self.receivers = Receivers(config.webhooks, config.call_webhooks)
         self.outbox = Outbox(database)
         self._counts = Counts(registry)
         self._counts.readers.set_function(lambda: self.hub.readers)
         everything = [*(hook.url for hook in config.webhooks.values()), "https:" if config.call_webhooks else ""]
-        self._post = Post(encrypted=any(url.startswith("https:") for url in everything))
-        self._courier = Courier(self.outbox, self.receivers, self._post, self._counts)
-        self._ledger = Ledger(self.outbox, self._counts, self._courier.wake)
-        self._waiting: deque[tuple[milestones.Milestone, datetime]] = deque()
+        self._post = HttpSender(encrypted=any(url.startswith("https:") for url in everything))
+        self._courier = DeliveryWorker(self.outbox, self.receivers, self._post, self._counts)
+        self._ledger = OutboxWriter(self.outbox, self._counts, self._courier.wake)
+        self._waiting: deque[tuple[milestones.LifecycleEvent, datetime]] = deque()
         self._news = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    def observe(self, what: milestones.Milestone) -> None:
+    def observe(self, what: milestones.LifecycleEvent) -> None:
         if len(self._waiting) >= MOST_WAITING:
             self._counts.dropped.labels("making").inc()
             return
@@ -132,7 +132,7 @@ class Events:
             elif notice is not None:
                 self._tell(notice)
 
-    def _tell(self, notice: Notice) -> None:
+    def _tell(self, notice: OutgoingEvent) -> None:
         self._counts.made.labels(notice.type).inc()
         before = self.hub.overflows
         self._keep_record(notice)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from controller.events.factory import Notice
+from controller.events.factory import OutgoingEvent
 
 MOST = 10_000
 MOST_BYTES = 8 * 1024 * 1024
@@ -18,20 +18,20 @@ MOST_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Replay:
     """What there is to read on from a place. `gap`: the place is not kept, something may have been missed."""
 
     gap: bool
-    notices: tuple[Notice, ...]
+    notices: tuple[OutgoingEvent, ...]
 
 
-class Ring:
+class ReplayBuffer:
     def __init__(self, epoch: str, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._epoch = epoch
         self._most = most
         self._most_bytes = most_bytes
-        self._kept: deque[Notice] = deque()
-        self._by_call: dict[str, deque[Notice]] = {}
+        self._kept: deque[OutgoingEvent] = deque()
+        self._by_call: dict[str, deque[OutgoingEvent]] = {}
         self._over: set[str] = set()
         """Calls of which the end is kept."""
         self._bytes = 0
@@ -40,10 +40,10 @@ class Ring:
     def __repr__(self) -> str:
         return f"<Ring {len(self._kept)} events, {self._bytes} bytes>"
 
-    def __iter__(self) -> Iterator[Notice]:
+    def __iter__(self) -> Iterator[OutgoingEvent]:
         return iter(self._kept)
 
-    def add(self, notice: Notice) -> None:
+    def add(self, notice: OutgoingEvent) -> None:
         """In their order."""
         self._bytes += len(notice.full)
         self._kept.append(notice)
@@ -61,7 +61,7 @@ class Ring:
             if gone.final and not any(each.final for each in of_call):
                 self._over.discard(gone.call)
 
-    def of_call(self, call: str) -> Sequence[Notice]:
+    def of_call(self, call: str) -> Sequence[OutgoingEvent]:
         """Everything kept of one call, oldest first."""
         return tuple(self._by_call.get(call, ()))
 
@@ -73,17 +73,17 @@ class Ring:
         """The end of this call is kept."""
         return call in self._over
 
-    def after(self, last_id: str, call: str | None = None) -> Kept:
+    def after(self, last_id: str, call: str | None = None) -> Replay:
         """Everything kept that came after the event of that id. `call`: of one call only."""
         place = self._place(last_id)
         kept = self._kept if call is None else self._by_call.get(call, ())
         if place is None:
-            return Kept(True, tuple(kept))
+            return Replay(True, tuple(kept))
         if call is None:  # of all of them none is missing in between
             later = tuple(islice(kept, max(0, place - self._forgotten), None))
         else:
             later = tuple(each for each in kept if each.order > place)
-        return Kept(place < self._forgotten, later)
+        return Replay(place < self._forgotten, later)
 
     def _place(self, last_id: str) -> int | None:
         epoch, dash, number = last_id.rpartition("-")

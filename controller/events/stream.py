@@ -11,35 +11,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from controller.config.models.event_filters import TYPES
-from controller.events.factory import Notice
-from controller.events.replay_buffer import Ring
+from controller.events.factory import OutgoingEvent
+from controller.events.replay_buffer import ReplayBuffer
 
 READER_QUEUE = 1000
 MOST_READERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventFilter:
     """Which events somebody wants."""
 
     types: frozenset[str] = frozenset(TYPES)
     call: str | None = None
     """None: of all calls."""
 
-    def __contains__(self, notice: Notice) -> bool:
+    def __contains__(self, notice: OutgoingEvent) -> bool:
         return notice.type in self.types and self.call in (None, notice.call)
 
 
-class TooManyReaders(Exception):
+class TooManySubscribers(Exception):
     """As many as there may be are listening already."""
 
 
-class Reader:
+class Subscriber:
     """One who listens. What it came back for is `missed`; what happens from now on comes by `read`."""
 
-    def __init__(self, wanted: Wanted, missed: tuple[Notice, ...], gap: bool) -> None:
+    def __init__(self, wanted: EventFilter, missed: tuple[OutgoingEvent, ...], gap: bool) -> None:
         self._wanted = wanted
-        self._waiting: deque[Notice] = deque()
+        self._waiting: deque[OutgoingEvent] = deque()
         self._news = asyncio.Event()
         self.missed = missed
         self.gap = gap
@@ -48,7 +48,7 @@ class Reader:
         self.closed = False
         """Nothing more comes: because it fell behind (`overflowed`), or because the process stops."""
 
-    def offer(self, notice: Notice) -> None:
+    def offer(self, notice: OutgoingEvent) -> None:
         if self.closed or notice not in self._wanted:
             return
         if len(self._waiting) >= READER_QUEUE:
@@ -63,7 +63,7 @@ class Reader:
         self.closed = True
         self._news.set()
 
-    async def read(self, seconds: float) -> list[Notice]:
+    async def read(self, seconds: float) -> list[OutgoingEvent]:
         """What has happened since the last time; empty after `seconds` of nothing, and when it is `closed`."""
         if not self._waiting and not self.closed:
             try:
@@ -77,10 +77,10 @@ class Reader:
         return news
 
 
-class Hub:
+class EventStream:
     def __init__(self, epoch: str) -> None:
-        self._ring = Ring(epoch)
-        self._readers: set[Reader] = set()
+        self._ring = ReplayBuffer(epoch)
+        self._readers: set[Subscriber] = set()
         self._closed = False
         self.overflows = 0
         """Readers that fell behind."""
@@ -91,7 +91,7 @@ class Hub:
     def readers(self) -> int:
         return len(self._readers)
 
-    def publish(self, notice: Notice) -> None:
+    def publish(self, notice: OutgoingEvent) -> None:
         self._ring.add(notice)
         for reader in self._readers:
             was = reader.overflowed
@@ -99,17 +99,17 @@ class Hub:
             self.overflows += reader.overflowed and not was
 
     @contextmanager
-    def reader(self, wanted: Wanted, last_id: str | None) -> Iterator[Reader]:
+    def reader(self, wanted: EventFilter, last_id: str | None) -> Iterator[Subscriber]:
         """`last_id`: of the last event that it has read. Without one, all that is kept of the one call that it wants,
         or, of all calls, what happens from now on. What it has missed is of any type. Raises TooManyReaders."""
         if len(self._readers) >= MOST_READERS:
-            raise TooManyReaders
+            raise TooManySubscribers
         gap = False
         kept = self._ring.of_call(wanted.call) if wanted.call is not None else ()
         if last_id is not None:
             found = self._ring.after(last_id, wanted.call)
             gap, kept = found.gap, found.notices
-        reader = Reader(wanted, tuple(kept), gap)
+        reader = Subscriber(wanted, tuple(kept), gap)
         if self._closed:
             reader.close()
         self._readers.add(reader)

@@ -69,7 +69,7 @@ class Traces:
     def of(self, call: str) -> Trace | None:
         return self._live.get(call) or self._ended.get(call)
 
-    def observe(self, what: milestones.Milestone, at: datetime) -> None:
+    def observe(self, what: milestones.LifecycleEvent, at: datetime) -> None:
         match what:
             case milestones.CallBegan(call=view):
                 trace = self._live[view.id] = self._ended.pop(view.id, Trace())  # another attempt goes on in it
@@ -93,7 +93,7 @@ class Traces:
             self._ended.popitem(last=False)
 
 
-def _steps(what: milestones.Milestone, at: datetime, trace: Trace) -> Iterator[Step]:
+def _steps(what: milestones.LifecycleEvent, at: datetime, trace: Trace) -> Iterator[Step]:
     match what:
         case milestones.Stepped() if what.what in UNTOLD or what.facts.get("timer") in UNTOLD:
             return

@@ -11,19 +11,19 @@ from controller.config.models.traces import Traces
 from controller.telemetry.spans import Spans
 
 
-class Tracing:
+class CallTracing:
     """`observe` takes what `milestones` tells; `close` sends what is left."""
 
     def __init__(self, settings: Traces | None) -> None:
         self._spans = Spans()
         self._sender = None
         if settings is not None:
-            from controller.telemetry.otel import TraceSender
+            from controller.telemetry.otel import SpanExporter
 
             headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
-            self._sender = TraceSender(settings.url, headers, settings.service)
+            self._sender = SpanExporter(settings.url, headers, settings.service)
 
-    def observe(self, what: milestones.Milestone, at: datetime) -> None:
+    def observe(self, what: milestones.LifecycleEvent, at: datetime) -> None:
         if self._sender is not None and (done := self._spans.observe(what, at)) is not None:
             self._sender.send(*done)
 

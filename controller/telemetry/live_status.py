@@ -17,7 +17,7 @@ WATCH_SECONDS = 5.0
 MOST_LOOKERS = 100
 
 
-class TooManyLookers(Exception):
+class TooManySubscribers(Exception):
     """As many as there may be look already."""
 
 
@@ -29,7 +29,7 @@ class Seen:
     cost: float
 
 
-class Looker:
+class LiveSubscriber:
     """One who looks, at all calls or at one."""
 
     def __init__(self, call: str | None) -> None:
@@ -61,13 +61,13 @@ class Looker:
         return found
 
 
-class Scenery:
+class LiveStatusHub:
     """`tell` reaches all workers; `cost` knows what a live call has cost, None of one that is over."""
 
     def __init__(self, tell: Callable[[contract.Watch], Awaitable[None]], cost: Callable[[str], float | None]) -> None:
         self._tell = tell
         self._cost = cost
-        self._lookers: set[Looker] = set()
+        self._lookers: set[LiveSubscriber] = set()
         self._wanted = asyncio.Event()
 
     def take(self, scenes: list[contract.Scene]) -> None:
@@ -82,11 +82,11 @@ class Scenery:
                     looker.offer(seen)
 
     @contextmanager
-    def looker(self, call: str | None) -> Iterator[Looker]:
+    def looker(self, call: str | None) -> Iterator[LiveSubscriber]:
         """Raises TooManyLookers."""
         if len(self._lookers) >= MOST_LOOKERS:
-            raise TooManyLookers
-        looker = Looker(call)
+            raise TooManySubscribers
+        looker = LiveSubscriber(call)
         self._lookers.add(looker)
         self._wanted.set()
         try:

@@ -15,7 +15,7 @@ import structlog
 from bridge import contract
 from controller.ari.errors import BadArgument
 from controller.ari.rest import Ari, AriError
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker import Worker, WorkerUnreachable
 
 EXPECTED = 10.0  # seconds in which a worker takes the connection
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 class MediaChecks:
     """`may_check`: whether Asterisk is there to be asked."""
 
-    def __init__(self, workers: Workers, ari: Ari, may_check: Callable[[], bool]) -> None:
+    def __init__(self, workers: WorkerPool, ari: Ari, may_check: Callable[[], bool]) -> None:
         self._workers = workers
         self._ari = ari
         self._may_check = may_check

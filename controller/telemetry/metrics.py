@@ -117,7 +117,7 @@ class Metrics:
 
     # ------------------------------------------------------------ what happens
 
-    def observe(self, what: milestones.Milestone) -> None:
+    def observe(self, what: milestones.LifecycleEvent) -> None:
         match what:
             case milestones.CallBegan(direction):
                 self._began.labels(direction).inc()
@@ -128,7 +128,7 @@ class Metrics:
             case milestones.CallGreeted(direction, answer_s, greet_s):
                 self._answer.labels(direction).observe(answer_s)
                 self._greet.labels(direction).observe(greet_s)
-            case milestones.CallRehomed(_, gap_s):
+            case milestones.CallFailedOver(_, gap_s):
                 self._rehomed.observe(gap_s)
             case milestones.LegRejoined():
                 self._rejoined.inc()

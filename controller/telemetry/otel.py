@@ -32,7 +32,7 @@ PATIENCE = 5.0
 """Seconds that a request to the collector may take."""
 
 
-class TraceSender:
+class SpanExporter:
     """`send` never waits; `close` does, until the collector has what is left, or for `PATIENCE`: not in the loop."""
 
     def __init__(self, url: str, headers: Mapping[str, str], service: str) -> None:

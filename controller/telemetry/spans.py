@@ -47,7 +47,7 @@ class Spans:
     def __init__(self) -> None:
         self._live: dict[str, _Call] = {}
 
-    def observe(self, what: milestones.Milestone, at: datetime) -> tuple[str, list[Span]] | None:
+    def observe(self, what: milestones.LifecycleEvent, at: datetime) -> tuple[str, list[Span]] | None:
         match what:
             case milestones.CallBegan(call=view) | milestones.CallAdopted(call=view):
                 facts: dict[str, Value] = {"direction": view.direction, "agent": view.agent, "attempt": what.attempt}
@@ -78,7 +78,7 @@ def _root(call: _Call, over: milestones.CallOver, at: datetime) -> Span:
     return Span("call", call.begin, at, facts, ok=over.outcome != "failed")
 
 
-def _inner(call: _Call, what: milestones.Milestone, at: datetime) -> None:
+def _inner(call: _Call, what: milestones.LifecycleEvent, at: datetime) -> None:
     match what:
         case contract.Ready():
             call.note("session", at - timedelta(milliseconds=what.took_ms), at, ok=True, model=what.model)
@@ -102,5 +102,5 @@ def _inner(call: _Call, what: milestones.Milestone, at: datetime) -> None:
         case contract.Reconnected():
             gap = timedelta(milliseconds=what.gap_ms)
             call.note("reconnect", at - gap, at, provider=what.provider, attempts=what.attempts, planned=what.planned)
-        case milestones.CallRehomed():
+        case milestones.CallFailedOver():
             call.note("rehome", at - timedelta(seconds=what.gap_s), at)

@@ -35,7 +35,7 @@ RESTART = 5.0  # seconds in which a worker that was lost may be started again
 RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back before its calls are given up
 
 
-class Workers:
+class WorkerPool:
     """All workers. `on_event(event)` gets each per-call event, `on_lost(call)` each call whose worker is gone.
 
     `retention`: how long workers keep recordings. `on_refused(type)` counts events that were dropped, because they

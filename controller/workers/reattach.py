@@ -18,7 +18,7 @@ import structlog
 log = structlog.get_logger()
 
 
-class Survivor:
+class DetachedWorker:
     """As far as a supervisor needs it, like asyncio's `Process`. Its exit status is its parent's to know."""
 
     def __init__(self, pid: int) -> None:
@@ -57,19 +57,19 @@ class Survivor:
                 signal.pidfd_send_signal(self._fd, number)
 
 
-class Roll:
+class PidFile:
     """Which process is which worker, in a file: `{"w1": 4711}`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._pids: dict[str, int] = {}
 
-    def survivors(self) -> dict[str, Survivor]:
+    def survivors(self) -> dict[str, DetachedWorker]:
         """Those of an earlier controller that live, by name. They are on the roll from then on."""
         found = {}
         for name, pid in self._read().items():
             with suppress(OSError, AttributeError):
-                survivor = Survivor(pid)
+                survivor = DetachedWorker(pid)
                 if _is_worker(pid, name):  # asked once it can't become another process any more
                     log.warning("a worker of an earlier controller goes on", worker=name, pid=pid)
                     found[name], self._pids[name] = survivor, pid

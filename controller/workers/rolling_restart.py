@@ -7,7 +7,7 @@ import asyncio
 
 import structlog
 
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker import UnknownWorker
 
 BACK = 20.0  # seconds beyond its calls' that a worker may take to end and be there again
@@ -16,7 +16,7 @@ LOOK = 0.1
 log = structlog.get_logger()
 
 
-async def roll(workers: Workers, names: list[str], seconds: float) -> bool:
+async def roll(workers: WorkerPool, names: list[str], seconds: float) -> bool:
     """`seconds`: what the calls of each are given before others take them over. False: one did not come back, and the
     rest was left alone."""
     log.info("workers are replaced one by one", workers=len(names))
@@ -34,7 +34,7 @@ async def roll(workers: Workers, names: list[str], seconds: float) -> bool:
     return True
 
 
-async def _back(workers: Workers, name: str, before: str, seconds: float) -> bool:
+async def _back(workers: WorkerPool, name: str, before: str, seconds: float) -> bool:
     try:
         async with asyncio.timeout(seconds):
             while (worker := workers.get(name)) is None or worker.boot == before or worker.socket is None:  # noqa: ASYNC110

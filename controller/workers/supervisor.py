@@ -17,8 +17,8 @@ import structlog
 
 from bridge import contract
 from controller.config import Config
-from controller.workers.pool import Workers
-from controller.workers.reattach import Roll, Survivor
+from controller.workers.pool import WorkerPool
+from controller.workers.reattach import DetachedWorker, PidFile
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ NEEDED = re.compile(
 STEADY = 5.0  # seconds; one that lived so long does not spin, and callers wait for the next
 
 
-Process = asyncio.subprocess.Process | Survivor
+Process = asyncio.subprocess.Process | DetachedWorker
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Supervisor:
     """`run()` keeps `count` workers alive until it is cancelled, then stops them all. `names` are theirs; `roll` is
     where it is written down which processes they are."""
 
-    def __init__(self, workers: Workers, command: WorkerCommand, count: int, roll: Roll) -> None:
+    def __init__(self, workers: WorkerPool, command: WorkerCommand, count: int, roll: PidFile) -> None:
         self._workers = workers
         self._command = command
         self._roll = roll
@@ -122,7 +122,7 @@ class Supervisor:
             for name in self.names:
                 slots.create_task(self._keep(name, survivors.get(name)), name=f"worker {name}")
 
-    async def _keep(self, name: str, survivor: Survivor | None) -> None:
+    async def _keep(self, name: str, survivor: DetachedWorker | None) -> None:
         """One worker, for good. What happens to it, or to its start, is no reason to touch another."""
         process: Process | None = survivor
         failures = 0

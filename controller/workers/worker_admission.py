@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge import contract
-from bridge.common.auth_throttle import Strangers
+from bridge.common.auth_throttle import AuthThrottle
 from controller.config.models.api import Credential
 from controller.config.models.bridge import Bridge
 
@@ -44,7 +44,7 @@ class WorkerAdmission:
         self._tokens = tuple(tokens)
         self._shared = digest(shared) if shared else None
         self._allowed_hosts = tuple(allowed_hosts)
-        self._guesses = Strangers()
+        self._guesses = AuthThrottle()
         self.local_names: frozenset[str] = frozenset()
         """Of the workers of this machine: nobody else may have them."""
 

@@ -13,11 +13,11 @@ import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
 
-from bridge.common.auth_throttle import Strangers
-from controller.api.audit import Trail
-from controller.api.auth.authenticator import Doorkeeper
+from bridge.common.auth_throttle import AuthThrottle
+from controller.api.audit import AuditLog
+from controller.api.auth.authenticator import Authenticator
 from controller.api.operation import Operation
-from controller.api.server import ApiServer, Kept, make_app
+from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.calls import errors
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.service import Summary, Wish
@@ -194,7 +194,7 @@ class Stage:
     orders: FakeOrders
     port: int
     http: aiohttp.ClientSession
-    kept: Kept | None = None
+    kept: ApiStorage | None = None
 
     def request(self, method: str, path: str, token: str | None = ADMIN, **more: Any) -> Any:
         headers = more.pop("headers", {})
@@ -209,8 +209,8 @@ async def stage(
     more: Callable[[FakeCalls, FakeOrders], Iterable[Operation]] = lambda _, __: (),
     store: bool = False,
     tokens: Iterable[Token] = (),
-    strangers: Strangers | None = None,
-    doorkeeper: Doorkeeper | None = None,
+    strangers: AuthThrottle | None = None,
+    doorkeeper: Authenticator | None = None,
 ) -> AsyncIterator[Stage]:
     """`store`: with idempotency keys and the audit log, over a database of its own. `tokens`: besides TOKENS.
     `doorkeeper`: instead of one that knows these."""
@@ -220,14 +220,14 @@ async def stage(
         Token(name=token.partition("-")[0], token=SecretStr(token), scopes=scopes) for token, scopes in TOKENS.items()
     ]
     async with AsyncExitStack() as stack:
-        kept: Kept | None = None
+        kept: ApiStorage | None = None
         if store:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             database = await stack.enter_async_context(Database(store_at(Path(folder))))
-            kept = Kept(database, Trail(database, keep_days=30))
-        pace, patient = Pace(per_second=10_000, burst=100_000), Strangers(per_second=10_000, at_once=100_000)
+            kept = ApiStorage(database, AuditLog(database, keep_days=30))
+        pace, patient = Pace(per_second=10_000, burst=100_000), AuthThrottle(per_second=10_000, at_once=100_000)
         guesses = patient if strangers is None else strangers
-        keeper = doorkeeper or Doorkeeper([*known, *tokens], pace, guesses)
+        keeper = doorkeeper or Authenticator([*known, *tokens], pace, guesses)
         app = make_app(calls, orders, keeper, more(calls, orders), extra, kept=kept)
         server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", 0))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))

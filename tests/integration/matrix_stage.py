@@ -18,8 +18,8 @@ from bridge import contract
 from bridge.audiosocket import wire
 from bridge.audiosocket.server import AudioSocketServer
 from bridge.realtime.conversation.history import LINE_DROPPED
-from bridge.realtime.session import Session
-from bridge.realtime.transport.retry import Pace
+from bridge.realtime.session import RealtimeSession
+from bridge.realtime.transport.retry import RetryTiming
 from simulator.realtime.faults import Delivery, Script
 from simulator.realtime.reply import Reply, Say, Turn, tone
 from simulator.realtime.server import StandIn
@@ -81,7 +81,7 @@ class Talk:
         first: Reply,
         *,
         faults: Mapping[int, Sequence[Script]],
-        pace: Pace,
+        pace: RetryTiming,
         ping_s: float = 10.0,
         fallback: bool = False,
     ) -> None:
@@ -102,7 +102,7 @@ class Talk:
     async def __aenter__(self) -> "Talk":
         await self.server.__aenter__()
         await self.spare.__aenter__()
-        self.session = Session(self._spec(), self._call, self._tell, pace=self._pace)
+        self.session = RealtimeSession(self._spec(), self._call, self._tell, pace=self._pace)
         self._legs.expect(self._call, self._call, self.session, 30)
         self._task = asyncio.create_task(self.session.run())
         await self.wait(contract.Ready)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from controller.calls import errors
-from controller.calls.outbound.attempt import Errand
+from controller.calls.outbound.attempt import QueuedAttempt
 from controller.calls.outbound.dialer import Dialer
-from controller.calls.outbound.entry import Entry, Status
+from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.outbound.queue import Queue
-from controller.calls.outbound.service import Orders, Wish
+from controller.calls.outbound.service import OutboundCalls, Wish
 from controller.calls.reporting import view
 from controller.config import Config
 from controller.events.webhooks.receivers import Receivers
@@ -32,7 +32,7 @@ class FakeControl:
     refusal: Exception | None = None
     full: set[str] = field(default_factory=set)
     """Trunks without room."""
-    live: dict[str, Errand] = field(default_factory=dict)
+    live: dict[str, QueuedAttempt] = field(default_factory=dict)
     placed: list[str] = field(default_factory=list)
     """Numbers, in the order in which they were begun."""
     trunks: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class FakeControl:
     most: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def place(self, entry: Entry, errand: Errand) -> None:
+    def place(self, entry: QueuedCall, errand: QueuedAttempt) -> None:
         if self.refusal is not None:
             raise self.refusal
         if len(self.live) >= self.room or entry.order.trunk in self.full:
@@ -89,12 +89,12 @@ class Office:
     control: FakeControl
     queue: Queue
     dialer: Dialer
-    orders: Orders
+    orders: OutboundCalls
 
     async def order(self, to: str = "+4930123", **wish: Any) -> str:
         return (await self.orders.place(Wish(to=to, **wish), by="ops")).id
 
-    async def until(self, call: str, holds: Callable[[Entry], bool]) -> Entry:
+    async def until(self, call: str, holds: Callable[[QueuedCall], bool]) -> QueuedCall:
         async with asyncio.timeout(PATIENCE):
             while True:
                 entry = await self.queue.get(call)
@@ -103,14 +103,14 @@ class Office:
                     return entry
                 await asyncio.sleep(0.01)
 
-    async def over(self, call: str) -> Entry:
+    async def over(self, call: str) -> QueuedCall:
         return await self.until(call, lambda entry: entry.status is Status.ENDED)
 
 
-def orders_of(loaded: Config, queue: Queue, dialer: Dialer) -> Orders:
+def orders_of(loaded: Config, queue: Queue, dialer: Dialer) -> OutboundCalls:
     """What the API asks, with the webhooks that the config allows."""
     check = Receivers(loaded.webhooks, loaded.call_webhooks).check
-    return Orders(loaded, queue, dialer.wake, breakers=dialer.breakers, check_webhook=check)
+    return OutboundCalls(loaded, queue, dialer.wake, breakers=dialer.breakers, check_webhook=check)
 
 
 @asynccontextmanager

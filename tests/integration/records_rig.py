@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry
 
 from controller.calls.reporting import lifecycle as milestones
 from controller.config.models.records import Records as Settings
-from controller.events.factory import Maker
+from controller.events.factory import EventFactory
 from controller.events.records.history import History
-from controller.events.records.repository import Shelf
-from controller.events.records.spool import Journal
-from controller.events.records.writer import Records
+from controller.events.records.repository import RecordRepository
+from controller.events.records.spool import Spool
+from controller.events.records.writer import RecordWriter
 from controller.store.database import Database
 from tests.peers.stores import store_at
 from tests.unit.controller.events.test_making import STORY
@@ -27,14 +27,14 @@ EVENTS_OF_A_CALL = 17
 @dataclass
 class Desk:
     database: Database
-    shelf: Shelf
-    records: Records
+    shelf: RecordRepository
+    records: RecordWriter
     history: History
-    journal: Journal
+    journal: Spool
     registry: CollectorRegistry
-    maker: Maker
+    maker: EventFactory
 
-    def tell(self, story: list[milestones.Milestone]) -> None:
+    def tell(self, story: list[milestones.LifecycleEvent]) -> None:
         for at, what in enumerate(story):
             notice = self.maker.make(what, later(at))
             if notice is not None:
@@ -49,7 +49,7 @@ class Desk:
                 await asyncio.sleep(0.01)
 
 
-def story_of(call: str, **changes: Any) -> list[milestones.Milestone]:
+def story_of(call: str, **changes: Any) -> list[milestones.LifecycleEvent]:
     """The whole story of one call, under another id."""
 
     def renamed(what: Any) -> Any:
@@ -71,13 +71,15 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     """A controller's life, as far as records are concerned."""
     registry = CollectorRegistry()
-    journal = Journal(folder / "voiceai.journal")
+    journal = Spool(folder / "voiceai.journal")
     async with Database(url or store_at(folder)) as database:
-        shelf = Shelf(database)
-        records = Records(shelf, settings or Settings(), journal, registry)
+        shelf = RecordRepository(database)
+        records = RecordWriter(shelf, settings or Settings(), journal, registry)
         task = asyncio.create_task(records.run())
         try:
-            yield Desk(database, shelf, records, History(database), journal, registry, Maker(epoch, lambda _: 0.5))
+            yield Desk(
+                database, shelf, records, History(database), journal, registry, EventFactory(epoch, lambda _: 0.5)
+            )
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):

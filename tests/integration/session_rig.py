@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from pydantic import SecretStr
 
 from bridge.contract import CallEvent, Ended, FunctionTool, Provider, Ready, SessionSpec
-from bridge.realtime.session import Session
-from bridge.realtime.transport.retry import Pace
+from bridge.realtime.session import RealtimeSession
+from bridge.realtime.transport.retry import RetryTiming
 from simulator.realtime.reply import tone
 from simulator.realtime.server import StandIn
 from simulator.realtime.session import Session as Served
@@ -31,7 +31,7 @@ E = TypeVar("E")
 class Leg:
     """What the AudioSocket server would give the session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: RealtimeSession) -> None:
         self._session = session
         self.closed: str | None = None
         self.hastened = 0
@@ -52,10 +52,10 @@ class Rig:
     def __init__(self, server: StandIn, timeout: float = 5.0, renew_s: float | None = None, **spec: Any) -> None:
         provider = Provider(url=server.url, api_key=SecretStr("sk-test"), model="gpt-realtime-2.1-mini")
         whole = {"agent": "a", "provider": provider, "instructions": "i", "tools": (HANG_UP,)} | spec
-        pace = Pace(
+        pace = RetryTiming(
             open_s=timeout, reopen_s=timeout, delays=DELAYS, renew_s=renew_s, renew_pause_s=0.1, rate_untold_s=0.01
         )
-        self.session = Session(SessionSpec(**whole), CALL, self._told, pace=pace, clock=self._clock)
+        self.session = RealtimeSession(SessionSpec(**whole), CALL, self._told, pace=pace, clock=self._clock)
         self.leg = Leg(self.session)
         self.told: list[CallEvent] = []
         self.frames: list[bytes | None] = []

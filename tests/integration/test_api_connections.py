@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from bridge import contract
 from controller.api import connections
-from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.authenticator import Authenticator
 from controller.api.problems import answer_problems
 from controller.api.server import ApiServer
 from controller.config.models.api import Connections, Token
@@ -120,7 +120,10 @@ async def test_the_links_of_workers_have_places_besides() -> None:
 
 
 async def test_one_token_holds_so_many_downloads_too() -> None:
-    go, keeper = asyncio.Event(), Doorkeeper([Token(name="a", token=SecretStr("x"), scopes=("read",))], most_streams=2)
+    go, keeper = (
+        asyncio.Event(),
+        Authenticator([Token(name="a", token=SecretStr("x"), scopes=("read",))], most_streams=2),
+    )
 
     async def slow(_: web.Request) -> web.Response:
         await go.wait()

@@ -20,13 +20,13 @@ from typer.testing import CliRunner, Result
 
 from bridge import contract
 from controller.api.resources.history import HistoryResources
-from controller.calls.outbound.entry import Order
+from controller.calls.outbound.entry import CallOrder
 from controller.calls.outbound.queue import Queue
 from controller.calls.reporting import lifecycle as milestones
 from controller.cli import connection as cli_api
 from controller.cli.main import app
 from controller.config.models.records import Records as Settings
-from controller.events.records.history import MOST_WAITING, Sought, TooManySearches
+from controller.events.records.history import MOST_WAITING, RecordFilter, TooManySearches
 from controller.store.database import Database
 from controller.store.tables.api import idempotency
 from controller.store.tables.base import metadata
@@ -62,7 +62,7 @@ async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[S
         it = await stack.enter_async_context(desk(folder, settings))
         resources = HistoryResources(it.history, it.shelf, (sounds,), settings)
         served = await stack.enter_async_context(stage(store=True, more=lambda _, __: resources.operations()))
-        recorded: list[milestones.Milestone] = [
+        recorded: list[milestones.LifecycleEvent] = [
             contract.Recorded(call=CALL, path=str(path), seconds=3.0) for path in paths
         ]
         story = [each for each in story_of(CALL) if not isinstance(each, contract.Recorded)]
@@ -216,7 +216,7 @@ async def test_what_is_kept_elsewhere_of_a_forgotten_number(tmp_path: Path) -> N
 
     async with past(tmp_path) as (it, desk):
         asked = {"by": "ops", "key": "k", "fingerprint": "f", "at": at, "status": 202, "body": body}
-        order = Order(callee=number, trunk="main", agent="reception", asked_by="ops")
+        order = CallOrder(callee=number, trunk="main", agent="reception", asked_by="ops")
         times = {"now": at, "due_at": at, "expires_at": at + timedelta(days=1)}
         await Queue(desk.database).add("waits", order, **times, most=9)
         async with desk.database.writing() as store:
@@ -317,7 +317,7 @@ async def test_who_searches_again_and_again_keeps_nobody_from_the_store(tmp_path
 
         async def search() -> str:
             try:
-                await desk.history.page(Sought(text="card"), before=None, limit=10)
+                await desk.history.page(RecordFilter(text="card"), before=None, limit=10)
             except TooManySearches:
                 return "refused"
             return "read"

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from bridge.common.auth_throttle import Strangers
-from controller.api.auth.authenticator import Doorkeeper
-from controller.api.operation import Asked, Operation, routes
+from bridge.common.auth_throttle import AuthThrottle
+from controller.api.auth.authenticator import Authenticator
+from controller.api.operation import ApiRequest, Operation, routes
 from controller.api.problems import answer_problems
 from controller.api.server import ApiServer
 from controller.calls.reporting import view
@@ -54,7 +54,7 @@ def test_whatever_dials_needs_the_scope_call() -> None:
 
 
 def served(operation: Operation) -> Operation:
-    async def answer(asked: Asked) -> web.StreamResponse:
+    async def answer(asked: ApiRequest) -> web.StreamResponse:
         return web.Response(text=operation.name)
 
     return replace(operation, handle=answer, body=None, query=None, answer=None)
@@ -67,7 +67,7 @@ async def test_each_operation_opens_to_its_scopes_and_to_no_others() -> None:
         Token(name=f"t{at}", token=SecretStr(text), scopes=tuple(each))
         for at, (text, each) in enumerate(tokens.items())
     ]
-    keeper = Doorkeeper(known, Pace(per_second=10_000, burst=100_000), Strangers(10_000, 100_000))
+    keeper = Authenticator(known, Pace(per_second=10_000, burst=100_000), AuthThrottle(10_000, 100_000))
     app = web.Application(middlewares=[answer_problems])
     app.router.add_routes(routes(map(served, OPERATIONS), keeper))
     wanted = documented()

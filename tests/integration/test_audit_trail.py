@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from controller.api.audit import Deed, Trail
+from controller.api.audit import AuditEntry, AuditLog
 from controller.store.database import Database
 from controller.store.tables.api import audit
 from tests.peers.stores import store_at
@@ -17,11 +17,11 @@ LINES = 5
 async def test_what_is_written_at_the_end_is_not_written_twice(tmp_path: Path) -> None:
     """`drain` begins while `run` is in the middle of the same lines."""
     async with Database(store_at(tmp_path)) as database:
-        trail = Trail(database, 30)
+        trail = AuditLog(database, 30)
         running = asyncio.create_task(trail.run())
         await asyncio.sleep(0)
         for number in range(LINES):
-            trail.note(Deed(datetime.now(UTC), "ops", "hang_up_call", "c", {}, 200, str(number)))
+            trail.note(AuditEntry(datetime.now(UTC), "ops", "hang_up_call", "c", {}, 200, str(number)))
         await asyncio.sleep(0)
         await trail.drain()
         assert not running.done()

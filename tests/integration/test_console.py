@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.authenticator import Authenticator
 from controller.api.auth.cookie import NAME
 from controller.api.console import files
 from controller.api.console.session import PATH, Choices, SessionResources
@@ -23,7 +23,7 @@ READER = "reader-0123456789"
 
 @dataclass
 class Console(Stage):
-    keeper: Doorkeeper = field(default_factory=lambda: Doorkeeper([]))
+    keeper: Authenticator = field(default_factory=lambda: Authenticator([]))
 
 
 @asynccontextmanager
@@ -32,7 +32,7 @@ async def console(**more: Any) -> AsyncIterator[Console]:
         Token.model_validate({"name": token.partition("-")[0], "token": token, "scopes": scopes})
         for token, scopes in TOKENS.items()
     ]
-    keeper = Doorkeeper(known, Pace(per_second=10_000, burst=100_000))
+    keeper = Authenticator(known, Pace(per_second=10_000, burst=100_000))
     session = SessionResources(keeper, CHOICES)
     async with stage(*files.routes(), *session.routes(), doorkeeper=keeper, **more) as it:
         yield Console(**vars(it), keeper=keeper)

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import text
 
-from controller.api.audit import Deed
+from controller.api.audit import AuditEntry
 from controller.api.resources.events import EventResources
 from controller.events.pipeline import Events
 from controller.events.webhooks import delivery as couriers, retry_policy as patience
@@ -147,7 +147,9 @@ async def test_a_damaged_line_of_the_audit_log_hides_no_other(tmp_path: Path, da
     async with stage(store=True) as it:
         assert it.kept is not None
         for number in range(3):
-            it.kept.trail.note(Deed(datetime.now(UTC), "ops", "hang_up_call", "c", {"kind": "x"}, 200, f"r{number}"))
+            it.kept.trail.note(
+                AuditEntry(datetime.now(UTC), "ops", "hang_up_call", "c", {"kind": "x"}, 200, f"r{number}")
+            )
         await it.kept.trail.drain()
         await done_to(it.kept.database, f"UPDATE audit SET {damage} WHERE request_id='r1'")
         async with it.request("GET", "/v1/audit?limit=3") as answered:

@@ -9,13 +9,13 @@ from sqlalchemy import insert, text
 
 from controller.api.auth.sessions import Sessions
 from controller.api.resources.history import shown
-from controller.calls.admission.control import Room, today
+from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
-from controller.calls.admission.usage_store import UsageBook
+from controller.calls.admission.usage_store import UsageStore
 from controller.calls.outbound.entry import Attempt, Status
-from controller.calls.runtime.snapshot_store import LiveBook
+from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.config.prices import Prices
-from controller.events.records.history import History, Sought
+from controller.events.records.history import History, RecordFilter
 from controller.store.database import Database, StoreError
 from controller.store.tables.api import sessions as sessions_table
 from controller.store.tables.records import calls as calls_table
@@ -126,14 +126,14 @@ async def test_an_attempt_is_added_to_a_row_whose_attempts_are_damaged(tmp_path:
 async def test_what_was_spent_and_can_t_be_read_keeps_no_controller_from_starting(tmp_path: Path, damage: str) -> None:
     settings = config(FULL)
     async with Database(url(tmp_path)) as database:
-        room = Room(settings, workers(worker()), Spending(settings.limits, Prices({})), list)
+        room = AdmissionControl(settings, workers(worker()), Spending(settings.limits, Prices({})), list)
         day = today().isoformat()
         await done_to(database, f"INSERT INTO spent_days VALUES ('{day}', 1.0)")
         await done_to(database, f"UPDATE spent_days SET {damage}")
         legs = [("a", day, "'2026-11-30 00:00:00'", "3.0"), ("b", day, "'never'", "3.0"), ("c", day, "''", "'x'")]
         for leg, of_day, at, seconds in legs:
             await done_to(database, f"INSERT INTO dialled_legs VALUES ('{leg}', 'main', '{of_day}', {at}, {seconds})")
-        await UsageBook(database, room).read()
+        await UsageStore(database, room).read()
         assert room.dollars(today()) == 0.0
         async with database.reading() as store:
             assert (await store.execute(text("SELECT count(*) FROM dialled_legs"))).scalar_one() >= 1
@@ -164,7 +164,7 @@ async def test_a_damaged_call_of_the_past_hides_no_other(tmp_path: Path, damage:
             async with database.writing() as store:
                 await store.execute(insert(calls_table).values(**row, turns=1, cost=0.5))
         await done_to(database, f"UPDATE calls SET {damage} WHERE call='bad'")
-        rows = await History(database).page(Sought(), before=None, limit=10)
+        rows = await History(database).page(RecordFilter(), before=None, limit=10)
     assert len(rows) == 2
     assert [call.id for call in shown(rows)] == ["good"]
 
@@ -174,7 +174,7 @@ async def test_a_live_call_s_row_that_is_no_text_is_read_as_nothing(tmp_path: Pa
     async with Database(url(tmp_path)) as database:
         await done_to(database, "INSERT INTO live_calls VALUES ('good', '2026-11-30 00:00:00', '{\"version\": 1}')")
         await done_to(database, f"INSERT INTO live_calls VALUES ('bad', 'never', {kept})")
-        found = await LiveBook(database, lambda _: None).read()
+        found = await SnapshotStore(database, lambda _: None).read()
     assert found["good"] == {"version": 1}
     assert not isinstance(found["bad"], dict)
 

@@ -11,7 +11,7 @@ from asyncio.subprocess import Process
 import pytest
 
 from bridge import contract
-from bridge.worker.watchdog import Guard
+from bridge.worker.watchdog import Watchdog
 
 PATIENCE = 60.0
 
@@ -82,7 +82,7 @@ async def test_a_signal_in_the_pause_before_the_next_start_ends_the_guard(number
 
 def test_a_signal_while_a_worker_is_being_started_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The handler runs before the guard knows of the child."""
-    guard = Guard(["--name", "early"], os.environ)
+    guard = Watchdog(["--name", "early"], os.environ)
 
     def started(*_: object, **__: object) -> "subprocess.Popen[bytes]":
         child = subprocess_of([sys.executable, "-c", "import time; time.sleep(60)"])

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bridge import contract
 from bridge.worker.process import Worker
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission
 from simulator.realtime.faults import Send, after
 from simulator.realtime.observer import Observed
@@ -68,7 +68,7 @@ class Controller:
         self.refused: list[str] = []
         self.links = 0
         self._news = asyncio.Event()
-        self.workers = Workers(
+        self.workers = WorkerPool(
             WorkerAdmission("secret", shared=TOKEN), self._event, self.lost.append, on_refused=self.refused.append
         )
 

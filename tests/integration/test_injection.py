@@ -21,7 +21,7 @@ from yarl import URL
 
 from bridge import contract
 from controller.api import ports
-from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.authenticator import Authenticator
 from controller.api.operation import STREAM, Operation
 from controller.api.server import ApiServer, make_app, operations_of
 from controller.ari.rest import Ari
@@ -30,16 +30,16 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, State
 from controller.calls.outbound import planner
 from controller.calls.outbound.queue import Queue
-from controller.calls.outbound.service import Orders
+from controller.calls.outbound.service import OutboundCalls
 from controller.calls.reporting import view
 from controller.calls.runtime import worker_events as reports
 from controller.calls.runtime.actor import CallActor
-from controller.calls.runtime.call_control import Verbs
+from controller.calls.runtime.call_control import CallControl
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
 from controller.config.models.api import Pace, Token
 from controller.store.database import Database
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from tests.peers.stores import store_at
 from tests.unit.controller.call.test_actor import OPENING, FakeTools, FakeWorkers
 from tests.unit.controller.call.test_machine import CALL, CALLER, OVER, SPEC
@@ -112,11 +112,11 @@ class House:
 
     def __post_init__(self) -> None:
         self.actor = self.birth(Plan(CALL, "inbound", CALLER, SPEC, {"VOICEAI_CALL": CALL}, trunk="main"))
-        self.verbs = Verbs(self.config, self._find)
+        self.verbs = CallControl(self.config, self._find)
 
     def birth(self, plan: Plan) -> CallActor:
         tools = cast(HttpTools, FakeTools())
-        return CallActor(plan, cast(Ari, self.ari), cast(Workers, self.workers), tools)
+        return CallActor(plan, cast(Ari, self.ari), cast(WorkerPool, self.workers), tools)
 
     def _find(self, call: str) -> CallActor:
         if call != CALL:
@@ -242,8 +242,8 @@ async def test_no_field_of_any_operation_lets_anything_through(operation: Operat
     token = Token(name="ops", token=SecretStr("ops-0123456789"), scopes=("admin",))
     async with Database(store_at(tmp_path)) as database:
         house = House(LETS_ALL_PASS, queue := Queue(database))
-        orders = Orders(LETS_ALL_PASS, queue, lambda: None, check_webhook=lambda url: None)
-        app = make_app(cast(ports.Calls, house), orders, Doorkeeper([token], Pace(per_second=10_000, burst=100_000)))
+        orders = OutboundCalls(LETS_ALL_PASS, queue, lambda: None, check_webhook=lambda url: None)
+        app = make_app(cast(ports.Calls, house), orders, Authenticator([token], Pace(per_second=10_000, burst=100_000)))
         headers = {"Authorization": "Bearer ops-0123456789", "Content-Type": "application/json"}
         async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession(headers=headers) as http:
             for place, name in fields(operation):

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bridge import contract
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission
 from tests.integration.api_stage import stage
 from tests.integration.test_workers_link import TOKEN, Rig, http, join, rig
@@ -99,7 +99,7 @@ HEADS: dict[str, bytes] = {
 async def test_wrong_tokens_are_in_the_audit_log_with_their_address(head: bytes) -> None:
     from aiohttp import web
 
-    workers = Workers(WorkerAdmission("secret", shared=TOKEN), lambda _: None, lambda _: None)
+    workers = WorkerPool(WorkerAdmission("secret", shared=TOKEN), lambda _: None, lambda _: None)
     async with stage(web.get(contract.LINK_PATH, workers.endpoint), store=True) as it:
         assert it.kept is not None
         reader, writer = await asyncio.open_connection("127.0.0.1", it.port)

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as classic
 
 from bridge import contract
 from controller.api import metrics as exposition
-from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.authenticator import Authenticator
 from controller.ari.rest import Ari, NotFound, TimedOut, Unavailable
 from controller.calls.reporting import lifecycle as milestones
 from controller.config import Token
@@ -20,7 +20,7 @@ from tests.integration.api_stage import ADMIN, TOKENS, call_view, stage
 
 def routed(metrics: Metrics, *, public: bool = False) -> web.RouteDef:
     tokens = [Token.model_validate({"name": t[:5], "token": t, "scopes": scopes}) for t, scopes in TOKENS.items()]
-    return exposition.route(metrics.registry, Doorkeeper(tokens), public=public)
+    return exposition.route(metrics.registry, Authenticator(tokens), public=public)
 
 
 @pytest.fixture

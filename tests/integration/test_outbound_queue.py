@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from controller.calls.outbound.entry import Attempt, Entry, Order, Status
+from controller.calls.outbound.entry import Attempt, CallOrder, QueuedCall, Status
 from controller.calls.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
-from controller.calls.outbound.retry_policy import Again, Over
+from controller.calls.outbound.retry_policy import Final, RetryAt
 from controller.calls.outbound.service import Wish
 from controller.events.webhooks.outbox import Outbox, Told
 from controller.store.database import Database
@@ -27,9 +27,9 @@ async def queue(tmp_path: Path) -> AsyncIterator[Queue]:
         yield Queue(database)
 
 
-async def add(queue: Queue, *, due: float = 0, expires: float = 3600, most: int = 1000, **order: Any) -> Entry:
+async def add(queue: Queue, *, due: float = 0, expires: float = 3600, most: int = 1000, **order: Any) -> QueuedCall:
     """Times are seconds from NOW."""
-    asked = Order(**{"callee": "+4930123", "trunk": "main", "agent": "reception", "asked_by": "ops"} | order)
+    asked = CallOrder(**{"callee": "+4930123", "trunk": "main", "agent": "reception", "asked_by": "ops"} | order)
     due_at, expires_at = NOW + SECOND * due, NOW + SECOND * expires
     return await queue.add(str(uuid4()), asked, now=NOW, due_at=due_at, expires_at=expires_at, most=most)
 
@@ -97,12 +97,12 @@ async def test_attempts_are_told_and_only_one_end_counts(queue: Queue) -> None:
     call = (await add(queue)).id
     await queue.dial(call, NOW)
     busy, answered = Attempt(NOW, "busy", "x" * 500), Attempt(NOW + SECOND, "answered")
-    await queue.settle(call, busy, Again(NOW + 60 * SECOND), NOW)
+    await queue.settle(call, busy, RetryAt(NOW + 60 * SECOND), NOW)
     assert await heads(queue) == []
     assert await heads(queue, at=NOW + 60 * SECOND) == [call]
     await queue.dial(call, NOW + 61 * SECOND)
-    await queue.settle(call, answered, Over("answered"), NOW + 70 * SECOND)
-    await queue.settle(call, answered, Over("failed"), NOW + 71 * SECOND)
+    await queue.settle(call, answered, Final("answered"), NOW + 70 * SECOND)
+    await queue.settle(call, answered, Final("failed"), NOW + 71 * SECOND)
     found = await queue.get(call)
     assert found is not None
     assert (found.status, found.result, found.ended_at) == (Status.ENDED, "answered", NOW + 70 * SECOND)
@@ -115,7 +115,7 @@ async def test_a_restart_finds_everything_and_redials_nothing(tmp_path: Path) ->
         waits, dialled, over = await add(queue), await add(queue), await add(queue)
         for each in (dialled, over):
             await queue.dial(each.id, NOW)
-        await queue.settle(over.id, Attempt(NOW, "busy"), Over("busy"), NOW)
+        await queue.settle(over.id, Attempt(NOW, "busy"), Final("busy"), NOW)
     async with Database(store_at(tmp_path)) as database:
         queue = Queue(database)
         assert await queue.interrupt(NOW + SECOND) == [dialled.id]
@@ -180,7 +180,7 @@ async def test_what_others_are_not_told_yet_is_marked(queue: Queue) -> None:
     await queue.cancel(over.id, "ops", NOW)
     assert await queue.untold(NOW) == []
     assert await queue.untold(later) == [waits.id, over.id]
-    await queue.settle(dialled.id, Attempt(NOW, "busy"), Again(later), NOW)
+    await queue.settle(dialled.id, Attempt(NOW, "busy"), RetryAt(later), NOW)
     assert await queue.untold(later) == [waits.id, dialled.id, over.id]
 
 

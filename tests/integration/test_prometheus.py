@@ -14,18 +14,18 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
-from bridge.worker.metrics import Counts as BridgeCounts, Now
-from bridge.worker.metrics_server import Exposition
+from bridge.worker.metrics import Now, WorkerMetrics as BridgeCounts
+from bridge.worker.metrics_server import MetricsServer
 from controller.api import metrics as exposition
-from controller.api.auth.authenticator import Doorkeeper
-from controller.calls.outbound.metrics import Depth
+from controller.api.auth.authenticator import Authenticator
+from controller.calls.outbound.metrics import QueueMetrics
 from controller.calls.outbound.queue import Queue
 from controller.config import Token
 from controller.config.models.records import Records as Settings
 from controller.events.metrics import Counts
-from controller.events.records.repository import Shelf
-from controller.events.records.spool import Journal
-from controller.events.records.writer import Records
+from controller.events.records.repository import RecordRepository
+from controller.events.records.spool import Spool
+from controller.events.records.writer import RecordWriter
 from controller.telemetry.canary import Counts as CanaryCounts
 from controller.telemetry.metrics import Metrics, Present
 from controller.workers.worker import Worker
@@ -54,8 +54,8 @@ def registry() -> CollectorRegistry:
     made.registry.register(Present(lambda: 3, lambda: {"asterisk": True, "workers": True}, lambda: [worker]))
     Counts(made.registry)
     CanaryCounts(made.registry)
-    Depth(cast(Queue, None), made.registry)
-    Records(cast(Shelf, None), Settings(), Journal(Path("nowhere")), made.registry)
+    QueueMetrics(cast(Queue, None), made.registry)
+    RecordWriter(cast(RecordRepository, None), Settings(), Spool(Path("nowhere")), made.registry)
     return made.registry
 
 
@@ -98,12 +98,12 @@ def test_nothing_is_asked_for_that_we_do_not_tell() -> None:
 
 async def test_a_real_prometheus_scrapes_and_evaluates(programs: Path, tmp_path: Path) -> None:
     token = Token.model_validate({"name": "reader", "token": READER, "scopes": TOKENS[READER]})
-    route = exposition.route(registry(), Doorkeeper([token]), public=False)
+    route = exposition.route(registry(), Authenticator([token]), public=False)
     bridge = CollectorRegistry()
     BridgeCounts(bridge, "w1", lambda: Now(contract.Load(sessions=2), 100, linked=True))
     async with (
         stage(route) as running,
-        Exposition(bridge, "127.0.0.1", [0]) as worker,
+        MetricsServer(bridge, "127.0.0.1", [0]) as worker,
         prometheus(programs, tmp_path, running.port, worker.port) as ask,
     ):
         (scraped,) = await ask("query", query='up{job="voiceai"} == 1')

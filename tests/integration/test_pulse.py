@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from controller.ari import health as pulse
-from controller.ari.health import Pulse
+from controller.ari.health import AsteriskHealth
 from controller.ari.rest import TimedOut, Unavailable
 
 
@@ -66,7 +66,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def feeling(patient: Patient) -> AsyncIterator[None]:
-    task = asyncio.create_task(Pulse(patient, lambda: patient.up, patient.tell).run())
+    task = asyncio.create_task(AsteriskHealth(patient, lambda: patient.up, patient.tell).run())
     try:
         yield
     finally:

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 
 from controller.config.models.records import Records as Settings
 from controller.events.records import writer
-from controller.events.records.history import Sought
-from controller.events.records.spool import Journal, JournalFull
+from controller.events.records.history import RecordFilter
+from controller.events.records.spool import Spool, SpoolFull
 from controller.store.database import StoreError
 from controller.store.tables.records import PARTS, calls
 from tests.integration.records_rig import CALL, EVENTS_OF_A_CALL, Desk, desk, story_of
@@ -138,7 +138,7 @@ async def test_without_store_and_without_disk_the_latest_stay_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "MOST", 20)
-    monkeypatch.setattr(Journal, "add", lambda *_: (_ for _ in ()).throw(JournalFull("full")))
+    monkeypatch.setattr(Spool, "add", lambda *_: (_ for _ in ()).throw(SpoolFull("full")))
     async with desk(tmp_path) as it:
         store = Away(it)
         it.tell(story_of(IDS[0]))
@@ -198,7 +198,7 @@ async def test_a_slow_store_is_waited_for_by_nobody_and_written_to_seldom(
         await it.written(60)
         assert done <= 20 * EVENTS_OF_A_CALL // 100 + 2
         found = await counted(it)
-        rows = [row.call async for row in it.history.everything(Sought())]
+        rows = [row.call async for row in it.history.everything(RecordFilter())]
     assert (found["calls"], found["call_words"], found["call_events"]) == (20, 20, 280)
     assert rows == IDS[:20][::-1], "in their order"
 
@@ -259,10 +259,10 @@ async def test_seeking(tmp_path: Path) -> None:
         await it.written()
 
         async def found(before: int | None = None, limit: int = 100, **sought: Any) -> list[str]:
-            return [row.call for row in await it.history.page(Sought(**sought), before=before, limit=limit)]
+            return [row.call for row in await it.history.page(RecordFilter(**sought), before=before, limit=limit)]
 
         assert await found() == IDS[::-1]
-        first = await it.history.page(Sought(), before=None, limit=10)
+        first = await it.history.page(RecordFilter(), before=None, limit=10)
         assert await found(before=first[-1].number, limit=30) == IDS[:20][::-1]
         assert await found(number="+493000007") == [IDS[7]]
         assert len(await found(agent="night")) == 15
@@ -270,7 +270,7 @@ async def test_seeking(tmp_path: Path) -> None:
         assert await found(text="100%") == []
         assert await found(since=later(1)) == []
         assert await found(outcome="busy") == []
-        assert [row.call async for row in it.history.everything(Sought(agent="night"))] == IDS[1::2][::-1]
+        assert [row.call async for row in it.history.everything(RecordFilter(agent="night"))] == IDS[1::2][::-1]
 
 
 async def test_a_number_is_forgotten_and_nobody_else(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from controller.calls.runtime.arrival_facts import variables_found
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
 from controller.calls.tools.http import Answer, HttpTools
 from controller.config.models.agents import HttpTool
-from controller.events.webhooks.http_sender import Post
+from controller.events.webhooks.http_sender import HttpSender
 from controller.events.webhooks.receivers import Receiver
 from controller.telemetry.metrics import Metrics
 from tests.peers.certificates import certificate
@@ -260,7 +260,7 @@ async def test_webhooks(speak: Speak, status: int | None, reason: str, failed: R
         url = f"http://127.0.0.1:{port}/{SECRET}"
         hosts = frozenset({"127.0.0.1"})
         there = Receiver("crm", url, (b"k" * 24,), frozenset(), False, hosts, timeout_s=0.3, give_up_after_s=9)
-        post = Post()
+        post = HttpSender()
         attempt = await post.send(there, "e1", b"{}")
         await post.close()
     assert (attempt.status, attempt.reason, attempt.failed) == (status, reason, failed)

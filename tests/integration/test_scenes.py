@@ -12,13 +12,13 @@ import aiohttp
 import pytest
 
 from bridge import contract
-from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.authenticator import Authenticator
 from controller.api.auth.cookie import NAME
 from controller.api.auth.sessions import Sessions, hash_of
 from controller.api.resources.live_status import SceneResources
 from controller.config.models.api import ConsoleSession, Token
 from controller.telemetry import live_status as scenery
-from controller.telemetry.live_status import Scenery
+from controller.telemetry.live_status import LiveStatusHub
 from tests.integration.api_stage import Stage, stage
 
 
@@ -34,7 +34,7 @@ class Rig:
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.scenery = Scenery(self._tell, lambda call: None if call.startswith("over") else 0.25)
+        self.scenery = LiveStatusHub(self._tell, lambda call: None if call.startswith("over") else 0.25)
 
     async def _tell(self, command: contract.Watch) -> None:
         self.asked.append(command)
@@ -137,7 +137,7 @@ async def over(answer: aiohttp.ClientResponse) -> None:
 
 @pytest.mark.parametrize("fate", ["gone", "exchanged", "fewer scopes"])
 async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -> None:
-    keeper = Doorkeeper(tokens(A, B))
+    keeper = Authenticator(tokens(A, B))
     async with running(doorkeeper=keeper) as (rig, it):
         async with it.request("GET", "/v1/live", A) as mine, it.request("GET", "/v1/live", B) as other:
             await rig.told.wait()
@@ -161,7 +161,7 @@ async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -
 @pytest.mark.parametrize("fate", ["logged out", "too old"])
 async def test_streams_of_a_session_end_with_it(fate: str) -> None:
     limits = ConsoleSession(idle_s=60, max_s=1 if fate == "too old" else 60)
-    keeper = Doorkeeper(tokens(A), sessions=Sessions(limits))
+    keeper = Authenticator(tokens(A), sessions=Sessions(limits))
     async with running(doorkeeper=keeper) as (rig, it):
         id_ = keeper.sessions.open(next(iter(keeper.credentials)), datetime.now(UTC))
         headers = {"Cookie": f"{NAME}={id_}", "Sec-Fetch-Site": "same-origin"}
@@ -173,7 +173,7 @@ async def test_streams_of_a_session_end_with_it(fate: str) -> None:
 
 
 async def test_one_token_holds_so_many_streams_and_leaves_the_rest_to_others() -> None:
-    async with running(doorkeeper=Doorkeeper(tokens(A, B), most_streams=3)) as (_, it), AsyncExitStack() as stack:
+    async with running(doorkeeper=Authenticator(tokens(A, B), most_streams=3)) as (_, it), AsyncExitStack() as stack:
         for _attempt in range(3):
             assert (await stack.enter_async_context(it.request("GET", "/v1/live", A))).status == 200
         async with it.request("GET", "/v1/live", A) as answer:

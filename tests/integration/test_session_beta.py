@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.contract import Provider, Reconnected, Said, SessionSpec
-from bridge.realtime.session import Session
+from bridge.realtime.session import RealtimeSession
 from tests.integration.session_rig import CALL, Leg
 
 SOUND = b"\1\2" * 24 * 400
@@ -64,7 +64,7 @@ async def test_a_call_in_the_old_words() -> None:
         )
         happened: list[Any] = []
         spec = SessionSpec(agent="a", provider=provider, instructions="i", greeting="hello")
-        session = Session(spec, CALL, happened.append)
+        session = RealtimeSession(spec, CALL, happened.append)
         task = asyncio.create_task(session.run())
         leg = Leg(session)
         session.media_connected(leg)

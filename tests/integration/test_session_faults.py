@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from bridge.common.limited_warnings import FEW
 from bridge.contract import AiWarning, Ended, Failed, Ready, Reconnected
 from bridge.realtime.conversation import effects as signals
-from bridge.realtime.session import Session
+from bridge.realtime.session import RealtimeSession
 from simulator.realtime.faults import (
     Close,
     Delivery,
@@ -158,10 +158,10 @@ async def test_closing_before_anything_was_connected() -> None:
 async def test_a_fault_of_ours_while_renewing_is_not_taken_for_the_end_of_the_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(self: Session) -> bool:
+    def broken(self: RealtimeSession) -> bool:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Session, "at_rest", property(broken))
+    monkeypatch.setattr(RealtimeSession, "at_rest", property(broken))
     async with StandIn() as server:
         rig = Rig(server, renew_s=0.01)
         await rig.start()

@@ -20,7 +20,7 @@ from bridge.contract import (
     Said,
     SessionSpec,
 )
-from bridge.realtime.session import Session
+from bridge.realtime.session import RealtimeSession
 from simulator.realtime.faults import Delivery, Drop, Script, answer, refuse
 from simulator.realtime.model import ToneBrain
 from simulator.realtime.reply import Say, tone
@@ -44,7 +44,7 @@ async def test_greeting_interruption_and_end_through_audiosocket() -> None:
     async with StandIn(ToneBrain(replies)) as server:
         provider = Provider(url=server.url, api_key=SecretStr("sk-test"))
         spec = SessionSpec(agent="a", provider=provider, instructions="i", greeting="one two three")
-        session = Session(spec, call, emit)
+        session = RealtimeSession(spec, call, emit)
         legs.expect(call, call, session, 10)
         task = asyncio.create_task(session.run())
         await asyncio.wait_for(ready.wait(), 5)
@@ -86,7 +86,7 @@ async def test_a_lost_line_costs_asterisk_no_frame() -> None:
     host, port = await legs.start("127.0.0.1", [0])
     reply: list[Script] = [answer(Say("yes?", 0.4, 500)), Delivery(pace=0)]
     async with StandIn(faults={1: [refuse(503)], 2: reply}) as server:
-        session = Session(
+        session = RealtimeSession(
             SessionSpec(agent="a", provider=Provider(url=server.url, api_key=SecretStr("sk-test")), instructions="i"),
             call,
             emit,

@@ -14,7 +14,7 @@ import pytest
 from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer
 from bridge.audiosocket.ticker import Ticker
-from bridge.realtime.transport.retry import Pace
+from bridge.realtime.transport.retry import RetryTiming
 from simulator.realtime.faults import Action, Close, Drop, Freeze, Script, Stall, before, error, expired, refuse
 from simulator.realtime.reply import CallTool, Reply
 from simulator.realtime.session import Session as Served
@@ -219,7 +219,7 @@ def talk_of(legs: Legs, name: str, way: Way) -> Talk:
         faults[0] = (before("session.updated", *way.actions),)
     number = max(faults, default=0) + 1
     faults[number] = (*faults.get(number, ()), *way.again)
-    pace = Pace(open_s=1.5, reopen_s=1.5, delays=DELAYS, renew_s=phase.renew_s)
+    pace = RetryTiming(open_s=1.5, reopen_s=1.5, delays=DELAYS, renew_s=phase.renew_s)
     return Talk(legs.server, legs.address, phase.first, faults=faults, pace=pace, ping_s=way.ping_s, fallback=way.fatal)
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from controller.api import client as commands
 from controller.cli.main import app
-from controller.events.webhooks.http_sender import Post
+from controller.events.webhooks.http_sender import HttpSender
 from controller.events.webhooks.receivers import Receiver
 from tests.integration.proxy_rig import ANSWER, OTHER, PUBLIC, USER, as_hex, made, names, run, speaks, trusted
 from tests.peers.proxy import proxy
@@ -157,7 +157,7 @@ async def test_an_answer_that_the_proxy_cuts(monkeypatch: pytest.MonkeyPatch, na
 async def test_a_webhook(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> None:
     at = {"name": "crm", "url": "http://shop.example/", "keys": (b"k",), "types": frozenset[str](), "personal": False}
     receiver = Receiver(**at, allowed_hosts=frozenset(), timeout_s=5, give_up_after_s=9)  # type: ignore[arg-type]
-    post = Post()
+    post = HttpSender()
     async with speaks(b"HTTP/1.1 204 No Content\r\n\r\n") as port, proxy(port, user=USER) as by:
         monkeypatch.setenv("http_proxy", f"socks5://{USER}@127.0.0.1:{by.port}")
         sent = await post.send(receiver, "e1", b"{}")

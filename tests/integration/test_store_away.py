@@ -15,11 +15,11 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import insert, select
 
 from controller.api import audit
-from controller.api.audit import Deed, Trail
+from controller.api.audit import AuditEntry, AuditLog
 from controller.calls.admission import usage_store as usage_book
-from controller.calls.admission.control import Room, today
+from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
-from controller.calls.admission.usage_store import UsageBook
+from controller.calls.admission.usage_store import UsageStore
 from controller.calls.outbound import dialer as dialers
 from controller.calls.outbound.dialer import Dialer
 from controller.calls.outbound.entry import Status
@@ -27,7 +27,7 @@ from controller.calls.outbound.queue import Queue
 from controller.config.prices import Prices
 from controller.events.pipeline import Events
 from controller.events.records import writer
-from controller.events.records.history import Sought
+from controller.events.records.history import RecordFilter
 from controller.events.webhooks import delivery as courier, outbox_writer as ledger
 from controller.store import database as databases
 from controller.store.database import Database, StoreError
@@ -209,7 +209,7 @@ async def test_no_record_of_a_call_is_missing(server: Server, url: str, tmp_path
         for call in ids[30:]:
             it.tell(story_of(call))
         await it.written()
-        found = [row.call async for row in it.history.everything(Sought())]
+        found = [row.call async for row in it.history.everything(RecordFilter())]
         assert sorted(found) == ids
         for call in ids:
             kept = await it.history.find(call)
@@ -221,13 +221,13 @@ async def test_no_record_of_a_call_is_missing(server: Server, url: str, tmp_path
 
 async def test_no_line_of_the_audit_log_is_missing(server: Server, url: str) -> None:
     async with Database(url) as database:
-        trail = Trail(database, 30)
+        trail = AuditLog(database, 30)
         running = asyncio.create_task(trail.run())
         going = asyncio.create_task(outage(server))
         noted = 0
         while not going.done():
             noted += 1
-            trail.note(Deed(NOW, "ops", "hang_up_call", "c", {}, 200, str(noted)))
+            trail.note(AuditEntry(NOW, "ops", "hang_up_call", "c", {}, 200, str(noted)))
             await asyncio.sleep(0.04)
         await going
         await trail.drain()
@@ -242,8 +242,8 @@ async def test_what_was_spent_is_written_down_afterwards(server: Server, url: st
     settings = config(FULL)
     async with Database(url) as database:
         spending = Spending(settings.limits, Prices({}))
-        room = Room(settings, workers(worker()), spending, lambda: [])
-        book = UsageBook(database, room)
+        room = AdmissionControl(settings, workers(worker()), spending, lambda: [])
+        book = UsageStore(database, room)
         await book.read()
         running = asyncio.create_task(book.run())
         dollars = 0

@@ -19,8 +19,8 @@ from structlog.testing import capture_logs
 
 from bridge import contract
 from controller.workers import supervisor as module
-from controller.workers.pool import Workers
-from controller.workers.reattach import Roll, Survivor
+from controller.workers.pool import WorkerPool
+from controller.workers.reattach import DetachedWorker, PidFile
 from controller.workers.supervisor import Supervisor, WorkerCommand
 from controller.workers.worker_admission import WorkerAdmission
 
@@ -55,10 +55,10 @@ class Program(WorkerCommand):
 
 
 @asynccontextmanager
-async def supervised(tmp_path: Path, program: str, count: int) -> AsyncIterator[Workers]:
+async def supervised(tmp_path: Path, program: str, count: int) -> AsyncIterator[WorkerPool]:
     path = tmp_path / "worker.py"
     path.write_text(program)
-    workers = Workers(ADMISSION, lambda event: None, lambda call: None)
+    workers = WorkerPool(ADMISSION, lambda event: None, lambda call: None)
     app = web.Application()
     app.router.add_get(contract.LINK_PATH, workers.endpoint)
     runner = web.AppRunner(app)
@@ -66,7 +66,7 @@ async def supervised(tmp_path: Path, program: str, count: int) -> AsyncIterator[
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"ws://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
     command = Program(url, ADMISSION.local_token, listen=str(path), ports="", advertise="", capacity=1)
-    task = asyncio.create_task(Supervisor(workers, command, count, Roll(tmp_path / "roll")).run())
+    task = asyncio.create_task(Supervisor(workers, command, count, PidFile(tmp_path / "roll")).run())
     try:
         yield workers
     finally:
@@ -76,7 +76,7 @@ async def supervised(tmp_path: Path, program: str, count: int) -> AsyncIterator[
         await runner.cleanup()
 
 
-async def until(workers: Workers, true: Callable[[], bool]) -> None:
+async def until(workers: WorkerPool, true: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not true():
             await workers.changed.wait()
@@ -113,7 +113,7 @@ async def test_a_frozen_worker_is_killed_and_replaced(tmp_path: Path, monkeypatc
 async def test_a_frozen_worker_of_an_earlier_controller_is_waited_for_as_often_as_one_likes() -> None:
     """As the supervisor does: it stops waiting because the beats stay away, kills, and waits again."""
     program = await asyncio.create_subprocess_exec("sleep", "60")
-    survivor = Survivor(program.pid)
+    survivor = DetachedWorker(program.pid)
     waiting = asyncio.create_task(survivor.wait())
     await asyncio.sleep(0)
     waiting.cancel()

@@ -19,7 +19,7 @@ from controller.api.server import ApiServer
 from controller.ari.errors import Unavailable
 from controller.ari.rest import Ari
 from controller.config import files as config_files
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission
 from tests.peers.certificates import Certificate, certificate
 from tests.unit.controller.configs import SMALL, config
@@ -50,11 +50,11 @@ def ours(tmp_path: Path) -> Certificate:
 
 
 @asynccontextmanager
-async def door(ours: Certificate) -> AsyncIterator[tuple[str, Workers]]:
+async def door(ours: Certificate) -> AsyncIterator[tuple[str, WorkerPool]]:
     async def pong(_: web.Request) -> web.Response:
         return web.json_response({"asterisk_id": "x", "timestamp": "now", "ping": "pong"})
 
-    workers = Workers(WorkerAdmission("secret", shared=TOKEN), lambda _: None, lambda _: None)
+    workers = WorkerPool(WorkerAdmission("secret", shared=TOKEN), lambda _: None, lambda _: None)
     app = web.Application()
     app.router.add_get("/ari/asterisk/ping", pong)
     app.router.add_get(contract.LINK_PATH, workers.endpoint)

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from controller.api.server import ApiServer
 from controller.config.models.traces import Traces
-from controller.telemetry.call_tracing import Tracing
-from controller.telemetry.otel import TraceSender
+from controller.telemetry.call_tracing import CallTracing
+from controller.telemetry.otel import SpanExporter
 from controller.telemetry.spans import Span
 from simulator.ports import free_port
 
@@ -50,7 +50,7 @@ async def test_a_call_is_a_trace_of_its_own_id(proxy: str | None, monkeypatch: p
     got: list[ExportTraceServiceRequest] = []
     keys: list[str] = []
     async with collector(got, keys) as url:
-        sender = TraceSender(url, {"X-Key": "k"}, "voiceai")
+        sender = SpanExporter(url, {"X-Key": "k"}, "voiceai")
         sender.send(CALL, SPANS)
         await asyncio.to_thread(sender.close)
     resources = [each for request in got for each in request.resource_spans]
@@ -73,12 +73,12 @@ def _begin(span: object) -> int:
 
 async def test_a_collector_that_is_away_holds_nobody_up() -> None:
     settings = Traces(url=f"http://127.0.0.1:{free_port()}/v1/traces", headers={"X-Key": SecretStr("k")})
-    tracing = Tracing(settings)
+    tracing = CallTracing(settings)
     async with asyncio.timeout(30):
         await tracing.close()
 
 
 async def test_without_a_word_in_the_config_nothing_is_loaded() -> None:
-    tracing = Tracing(None)
+    tracing = CallTracing(None)
     assert tracing._sender is None
     await tracing.close()

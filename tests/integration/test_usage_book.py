@@ -11,9 +11,9 @@ import pytest
 
 from controller.calls.admission import usage_store as usage_book
 from controller.calls.admission.capacity import Slot
-from controller.calls.admission.control import Room, today
+from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
-from controller.calls.admission.usage_store import UsageBook
+from controller.calls.admission.usage_store import UsageStore
 from controller.calls.errors import Busy
 from controller.config import Config
 from controller.config.prices import Prices
@@ -25,12 +25,12 @@ OUT = Slot("outbound", "main", "reception")
 
 
 @asynccontextmanager
-async def opened(folder: Path, settings: Config, *, killed: bool = False) -> AsyncIterator[Room]:
+async def opened(folder: Path, settings: Config, *, killed: bool = False) -> AsyncIterator[AdmissionControl]:
     """A controller's life, as far as the book is concerned."""
     async with Database(f"sqlite+aiosqlite:///{folder}/voiceai.sqlite3") as database:
         spending = Spending(settings.limits, Prices({}))
-        room = Room(settings, workers(worker()), spending, lambda: [])
-        book = UsageBook(database, room)
+        room = AdmissionControl(settings, workers(worker()), spending, lambda: [])
+        book = UsageStore(database, room)
         await book.read()
         task = asyncio.create_task(book.run())
         try:
@@ -45,7 +45,7 @@ async def opened(folder: Path, settings: Config, *, killed: bool = False) -> Asy
                 await book.finish()
 
 
-async def written(room: Room) -> None:
+async def written(room: AdmissionControl) -> None:
     """Until the book has what it was told of."""
     async with asyncio.timeout(5):
         while room.usage._unwritten:  # noqa: ASYNC110 - nothing tells of it

@@ -13,7 +13,7 @@ from bridge.contract import Provider, SessionSpec
 from bridge.realtime.protocol.client_events import session_update
 from bridge.realtime.protocol.errors import ConnectionLost
 from bridge.realtime.transport.client import open_client
-from bridge.realtime.transport.pool import MOST_PROVIDERS, WarmLines
+from bridge.realtime.transport.pool import MOST_PROVIDERS, ConnectionPool
 from simulator.realtime import StandIn, ToneBrain
 from simulator.realtime.faults import Close, Freeze, Refuse, Script, Stall, before, refuse
 
@@ -29,8 +29,8 @@ def setup_of(provider: Provider) -> bytes:
 @asynccontextmanager
 async def kept(
     size: int, max_age_s: float = 3000.0, retry_s: float = 5.0, unused_s: float = 3600.0
-) -> AsyncIterator[WarmLines]:
-    warm = WarmLines(size, max_age_s=max_age_s, retry_s=retry_s, unused_s=unused_s)
+) -> AsyncIterator[ConnectionPool]:
+    warm = ConnectionPool(size, max_age_s=max_age_s, retry_s=retry_s, unused_s=unused_s)
     task = asyncio.create_task(warm.run())
     try:
         yield warm

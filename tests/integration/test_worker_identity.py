@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bridge import contract
 from controller.workers import pool as module
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission, digest
 from tests.integration.test_workers_link import Rig, join
 
@@ -22,7 +22,7 @@ CLOSE = aiohttp.WSMsgType.CLOSE
 @asynccontextmanager
 async def door(admission: WorkerAdmission) -> AsyncIterator[Rig]:
     rig = Rig()
-    rig.workers = Workers(admission, rig._event, rig._lost)
+    rig.workers = WorkerPool(admission, rig._event, rig._lost)
     app = web.Application()
     app.router.add_get(contract.LINK_PATH, rig.workers.endpoint)
     runner = web.AppRunner(app)

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from bridge import contract
-from bridge.worker.metrics import Counts, Now
+from bridge.worker.metrics import Now, WorkerMetrics
 from bridge.worker.process import Worker
 from simulator.ports import free_port
 from tests.integration.test_worker_link import OPTIONS, PATIENCE, at, prepared, running
@@ -58,7 +58,7 @@ async def test_a_call_is_counted_and_promtool_has_nothing_to_say() -> None:
 
 def test_frames_are_counted_by_direction() -> None:
     registry = CollectorRegistry()
-    counts = Counts(registry, "w1", lambda: Now(contract.Load(), 1, True))
+    counts = WorkerMetrics(registry, "w1", lambda: Now(contract.Load(), 1, True))
     inwards = {"frames_in": 50, "late_frames": 3, "dropped_frames": 4}
     outwards = {"frames_out": 60, "speech_frames_out": 20, "late_frames_out": 5, "dropped_frames_out": 6}
     counts.hear(contract.Ended(call="c", reason="", counters=contract.Counters.model_validate(inwards | outwards)))

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker import RESTED_BEATS, TIRED_BEATS, NoWorker, Worker
 from controller.workers.worker_admission import WorkerAdmission
 from tests.peers.audiosocket import AsteriskPeer
@@ -26,7 +26,7 @@ PATIENCE = 20.0
 SPEC = contract.SessionSpec(agent="a", provider=contract.Provider(api_key="sk-test"), instructions="Be kind.")
 
 
-class Listening(Workers):
+class Listening(WorkerPool):
     """It says when a worker has said something."""
 
     def __init__(self, *given: Any) -> None:

@@ -20,7 +20,7 @@ from bridge.audiosocket import wire
 from bridge.audiosocket.server import AudioSocketServer
 from bridge.audiosocket.ticker import Ticker
 from bridge.contract import CallEvent, MediaConnected, Provider, SessionSpec
-from bridge.realtime.session import Session
+from bridge.realtime.session import RealtimeSession
 from simulator.realtime.server import StandIn
 
 FRAME = 960
@@ -71,7 +71,7 @@ class Worker:
         host, port = await legs.start("127.0.0.1", [0])
         async with StandIn() as server:
             provider = Provider(url=server.url, api_key=SecretStr("sk-test"))
-            session = Session(SessionSpec(agent="a", provider=provider, instructions="i"), call, emit)
+            session = RealtimeSession(SessionSpec(agent="a", provider=provider, instructions="i"), call, emit)
             legs.expect(call, call, session, 10)
             task = asyncio.create_task(session.run())
             await asyncio.wait_for(ready.wait(), 5)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bridge import contract
 from controller.workers import pool as module, pool as workers
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker import NoWorker, UnknownWorker, WorkerUnreachable
 from controller.workers.worker_admission import WorkerAdmission
 
@@ -33,11 +33,11 @@ class Rig:
     refused: list[str] = field(default_factory=list)
     fails: bool = False
     """Call control has an error."""
-    workers: Workers = field(init=False)
+    workers: WorkerPool = field(init=False)
 
     def __post_init__(self) -> None:
         admission = WorkerAdmission("secret", shared=TOKEN)
-        self.workers = Workers(admission, self._event, self._lost, retention=KEPT, on_refused=self.refused.append)
+        self.workers = WorkerPool(admission, self._event, self._lost, retention=KEPT, on_refused=self.refused.append)
 
     def _event(self, event: contract.CallEvent) -> None:
         if self.fails:

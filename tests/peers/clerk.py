@@ -14,12 +14,12 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from controller.calls.outbound.attempt import Errand
+from controller.calls.outbound.attempt import QueuedAttempt
 from controller.calls.outbound.dialer import Dialer
-from controller.calls.outbound.entry import Entry, Status
+from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.outbound.queue import Queue
-from controller.calls.outbound.service import Orders, Wish
-from controller.calls.reporting.lifecycle import Milestone
+from controller.calls.outbound.service import OutboundCalls, Wish
+from controller.calls.reporting.lifecycle import LifecycleEvent
 from controller.store.tables.outbound import outbound_calls
 from tests.integration.outbound_stage import FakeControl
 from tests.integration.webhook_rig import events, eventually, hook
@@ -33,7 +33,7 @@ class Answering(FakeControl):
         super().__init__()
         self._told = told
 
-    def place(self, entry: Entry, errand: Errand) -> None:
+    def place(self, entry: QueuedCall, errand: QueuedAttempt) -> None:
         super().place(entry, errand)
         self.talking = asyncio.create_task(self._talk(entry.id))
 
@@ -49,7 +49,7 @@ async def work(folder: Path, url: str, last: str) -> None:
         database = made.outbox._database
         queue = Queue(database)
 
-        def observe(what: Milestone) -> None:
+        def observe(what: LifecycleEvent) -> None:
             if type(what).__name__ == last:
                 os.kill(os.getpid(), signal.SIGKILL)
             made.observe(what)
@@ -64,7 +64,7 @@ async def work(folder: Path, url: str, last: str) -> None:
 
         dialer = Dialer(settings, queue, Answering(told).place, observe)
         if not await queue.page(None, before=None, limit=1):
-            await Orders(settings, queue, dialer.wake, observe, check_webhook=lambda url: None).place(
+            await OutboundCalls(settings, queue, dialer.wake, observe, check_webhook=lambda url: None).place(
                 Wish(to="+4930123"), by="ops"
             )
         running = asyncio.create_task(dialer.run())

@@ -19,11 +19,11 @@ from bridge.media.playout import Playout
 from bridge.realtime.conversation import prompts as wording
 from bridge.realtime.conversation.agent_transcript import SPOKEN_MS
 from bridge.realtime.conversation.closing import Farewell
-from bridge.realtime.conversation.effects import CancelTimer, Outbox, Send, Timer
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, Send, Timer
 from bridge.realtime.conversation.interruption import Interruptions
-from bridge.realtime.conversation.responses import Responses, State, Wish
+from bridge.realtime.conversation.responses import ResponseRequest, Responses, State
 from bridge.realtime.conversation.tool_calls import ON_HOLD, ToolCalls
-from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.conversation.turn_detection import TurnDetection
 from bridge.realtime.conversation.turns import Turns
 from bridge.realtime.protocol.client_events import message
 
@@ -31,15 +31,15 @@ PATIENCE_MS = 4000
 """Sound that is left and may be heard before last words."""
 
 
-class Orders:
+class AgentCommands:
     """See the module."""
 
     def __init__(
         self,
         spec: SessionSpec,
-        out: Outbox,
+        out: EffectList,
         playout: Playout,
-        ears: Ears,
+        ears: TurnDetection,
         farewell: Farewell,
         responses: Responses,
         tools: ToolCalls,
@@ -58,7 +58,7 @@ class Orders:
         self.on_hold = False
         self.waiting = False
         """When the hold ends, the caller waits for an answer."""
-        self._again: Wish | None = None
+        self._again: ResponseRequest | None = None
         """The greeting, where the hold began before half of it was heard."""
         self.caller_muted = False
         """The agent does not hear the caller."""
@@ -94,12 +94,12 @@ class Orders:
             return
         exact = "none" if order.exact else None
         text = order.text if order.exact else ""
-        wish = Wish(instructions=wording.asked(order, self.spec), tool_choice=exact, must=True, text=text)
+        wish = ResponseRequest(instructions=wording.asked(order, self.spec), tool_choice=exact, must=True, text=text)
         self._responses.want(wish)
 
     def prompt(self, text: str) -> None:
         """The caller is silent. What the caller says meanwhile makes it needless."""
-        self._responses.want(Wish(instructions=wording.exactly(text), tool_choice="none", text=text))
+        self._responses.want(ResponseRequest(instructions=wording.exactly(text), tool_choice="none", text=text))
 
     def wrap_up(self, order: WrapUp) -> None:
         """The end is decided."""
@@ -131,7 +131,7 @@ class Orders:
         self.rule()
         if text:
             words = wording.exactly(text)
-            wish = Wish(instructions=words, tool_choice="none", last_words=True, must=True, text=text)
+            wish = ResponseRequest(instructions=words, tool_choice="none", last_words=True, must=True, text=text)
             self._farewell.wish = wish
             self._responses.want(wish)
         else:
@@ -179,11 +179,11 @@ class Orders:
         self.rule()
         again, self._again = self._again, None
         if note:
-            self._responses.want(Wish(items={self._tell(note)}))
+            self._responses.want(ResponseRequest(items={self._tell(note)}))
         elif again:
             self._responses.want(again)
         elif was and self.waiting and not self._tools.unsettled and not self._responses.pending("greeting"):
-            self._responses.want(Wish())
+            self._responses.want(ResponseRequest())
         self.waiting = False
         self._responses.flush()
 
@@ -196,7 +196,7 @@ class Orders:
     def inform(self, order: Inform) -> None:
         item_id = self._tell(order.text)
         if order.respond and not self._farewell.active:
-            self._responses.want(Wish(items={item_id}))
+            self._responses.want(ResponseRequest(items={item_id}))
 
     def _set_deaf(self, deaf: bool) -> None:
         self._ears.deaf = deaf

@@ -5,45 +5,45 @@ tools are run or held, a response that ends leaves nothing open. The counterpart
 """
 
 from bridge.media.playout import Playout
-from bridge.realtime.conversation.agent_commands import Orders
-from bridge.realtime.conversation.agent_transcript import Utterances
+from bridge.realtime.conversation.agent_commands import AgentCommands
+from bridge.realtime.conversation.agent_transcript import AgentTranscript
 from bridge.realtime.conversation.awaiting_playback import Tail
 from bridge.realtime.conversation.closing import Farewell
 from bridge.realtime.conversation.greeting import Greeting
 from bridge.realtime.conversation.interruption import Interruptions
 from bridge.realtime.conversation.recent_ids import RecentIds
-from bridge.realtime.conversation.recovery import Outage
-from bridge.realtime.conversation.response_errors import Setbacks
-from bridge.realtime.conversation.responses import DOUBT_S, Responses, Wish
+from bridge.realtime.conversation.recovery import Recovery
+from bridge.realtime.conversation.response_errors import ResponseErrors
+from bridge.realtime.conversation.responses import DOUBT_S, ResponseRequest, Responses
 from bridge.realtime.conversation.tool_calls import ToolCalls
 from bridge.realtime.conversation.turns import Turns
-from bridge.realtime.conversation.usage import Meter
-from bridge.realtime.conversation.user_speech import Caller
+from bridge.realtime.conversation.usage import UsageMeter
+from bridge.realtime.conversation.user_speech import UserSpeech
 from bridge.realtime.protocol import server_events as events
 
 REMOTE_TOOL_S = 60.0
 """How long a response may be quiet while the server calls a tool by itself."""
 
 
-class Agent:
+class AgentSpeech:
     """See the module."""
 
     def __init__(
         self,
         playout: Playout,
         responses: Responses,
-        utterances: Utterances,
+        utterances: AgentTranscript,
         turns: Turns,
         tools: ToolCalls,
         greeting: Greeting,
         interruptions: Interruptions,
-        setbacks: Setbacks,
-        meter: Meter,
-        orders: Orders,
+        setbacks: ResponseErrors,
+        meter: UsageMeter,
+        orders: AgentCommands,
         farewell: Farewell,
-        outage: Outage,
+        outage: Recovery,
         tail: Tail,
-        caller: Caller,
+        caller: UserSpeech,
     ) -> None:
         self._playout = playout
         self._responses = responses
@@ -139,7 +139,7 @@ class Agent:
             self._last_words(done, rest)
         self._responses.flush()
 
-    def _last_words(self, done: events.ResponseDone, rest: Wish | None) -> None:
+    def _last_words(self, done: events.ResponseDone, rest: ResponseRequest | None) -> None:
         """The response was the one with the last words: they are said, or their rest is asked for."""
         if rest is not None:
             self._farewell.wish = rest

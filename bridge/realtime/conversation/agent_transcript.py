@@ -19,7 +19,7 @@ from bridge.common.strict_json import well_formed
 from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
 from bridge.media.playout import BYTES_PER_MS, Playout
 from bridge.realtime.conversation.ai_warnings import AiWarnings
-from bridge.realtime.conversation.effects import CancelTimer, Emit, Outbox, StartTimer, Timer
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, StartTimer, Timer
 from bridge.realtime.protocol.json_fields import LONGEST_TEXT
 
 SPOKEN_MS = 60
@@ -89,10 +89,10 @@ class _Utterance:
         return self.over or (self.sound_done and bool(self.texts) and not self.open_texts)
 
 
-class Utterances:
+class AgentTranscript:
     """The agent's items that are not yet reported, in the order in which they began."""
 
-    def __init__(self, call: str, spec: SessionSpec, out: Outbox, playout: Playout, warnings: AiWarnings) -> None:
+    def __init__(self, call: str, spec: SessionSpec, out: EffectList, playout: Playout, warnings: AiWarnings) -> None:
         self.adopt(spec)
         self._call = call
         self._out = out

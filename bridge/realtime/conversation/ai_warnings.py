@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from bridge.contract import AiWarning, AiWarningKind
-from bridge.realtime.conversation.effects import Emit, Outbox
+from bridge.realtime.conversation.effects import EffectList, Emit
 
 EACH = 5
 ONCE: frozenset[AiWarningKind] = frozenset(
@@ -25,7 +25,7 @@ _CODE = re.compile(r"[\w.:/-]{1,64}", re.ASCII)
 class AiWarnings:
     """See the module."""
 
-    def __init__(self, call: str, out: Outbox) -> None:
+    def __init__(self, call: str, out: EffectList) -> None:
         self._call = call
         self._out = out
         self._seen: Counter[tuple[AiWarningKind, str]] = Counter()

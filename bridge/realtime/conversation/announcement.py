@@ -5,8 +5,8 @@ caller's sound itself is looked at: nothing of it for `SILENT_S`, or `LONGEST_S`
 """
 
 from bridge.contract import Hold, WrapUp
-from bridge.realtime.conversation.agent_commands import Orders
-from bridge.realtime.conversation.effects import Outbox, StartTimer, Timer
+from bridge.realtime.conversation.agent_commands import AgentCommands
+from bridge.realtime.conversation.effects import EffectList, StartTimer, Timer
 from bridge.realtime.conversation.turns import Turns
 
 SILENT_S = 1.5
@@ -17,7 +17,7 @@ LOOK_S = 0.1
 class Announcement:
     """See the module. `now`: seconds of a monotonic clock."""
 
-    def __init__(self, out: Outbox, orders: Orders, turns: Turns) -> None:
+    def __init__(self, out: EffectList, orders: AgentCommands, turns: Turns) -> None:
         self._out = out
         self._orders = orders
         self._turns = turns

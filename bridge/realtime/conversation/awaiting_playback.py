@@ -5,8 +5,8 @@ Owns the wait between the last word of a goodbye (or the notice of a transfer) a
 """
 
 from bridge.media.playout import Playout
-from bridge.realtime.conversation.effects import CancelTimer, Outbox, StartTimer, Timer
-from bridge.realtime.conversation.interruption_filter import Doubts
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, StartTimer, Timer
+from bridge.realtime.conversation.interruption_filter import InterruptionFilter
 from bridge.realtime.conversation.responses import Responses, State
 from bridge.realtime.conversation.tool_calls import ToolCalls
 
@@ -19,7 +19,9 @@ SPEECH_BOUND_S = 2.0
 class Tail:
     """See the module."""
 
-    def __init__(self, out: Outbox, playout: Playout, responses: Responses, tools: ToolCalls, doubts: Doubts) -> None:
+    def __init__(
+        self, out: EffectList, playout: Playout, responses: Responses, tools: ToolCalls, doubts: InterruptionFilter
+    ) -> None:
         self._out = out
         self._playout = playout
         self._responses = responses

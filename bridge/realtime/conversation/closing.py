@@ -8,9 +8,9 @@ bounded by `BEGIN_S` for the words to be generated, and by what remains of them 
 
 from bridge.contract import Finished
 from bridge.media.playout import Playout
-from bridge.realtime.conversation.effects import CancelTimer, Emit, Outbox, StartTimer, Timer
-from bridge.realtime.conversation.interruption_filter import Doubts
-from bridge.realtime.conversation.responses import Wish
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, StartTimer, Timer
+from bridge.realtime.conversation.interruption_filter import InterruptionFilter
+from bridge.realtime.conversation.responses import ResponseRequest
 
 BEGIN_S = 10.0
 PLAY_S = 2.0
@@ -21,7 +21,7 @@ TAIL_S = 0.25
 class Farewell:
     """See the module."""
 
-    def __init__(self, call: str, out: Outbox, playout: Playout, doubts: Doubts) -> None:
+    def __init__(self, call: str, out: EffectList, playout: Playout, doubts: InterruptionFilter) -> None:
         self._call = call
         self._out = out
         self._playout = playout
@@ -29,7 +29,7 @@ class Farewell:
         self._why = ""
         self._said = False
         self._extended = False
-        self.wish: Wish | None = None
+        self.wish: ResponseRequest | None = None
         """The request for them; a response to another one is not the last."""
         self.firm = False
         """The caller can't prevent it."""

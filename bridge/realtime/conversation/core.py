@@ -34,28 +34,28 @@ connection ends, and is made again).
 
 from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, Switch, WrapUp
 from bridge.media.playout import Playout
-from bridge.realtime.conversation.agent_commands import Orders
-from bridge.realtime.conversation.agent_speech import Agent
-from bridge.realtime.conversation.agent_transcript import Utterances
+from bridge.realtime.conversation.agent_commands import AgentCommands
+from bridge.realtime.conversation.agent_speech import AgentSpeech
+from bridge.realtime.conversation.agent_transcript import AgentTranscript
 from bridge.realtime.conversation.ai_warnings import AiWarnings
 from bridge.realtime.conversation.announcement import Announcement
 from bridge.realtime.conversation.awaiting_playback import Tail
 from bridge.realtime.conversation.closing import Farewell
-from bridge.realtime.conversation.dtmf import Digits
+from bridge.realtime.conversation.dtmf import DtmfCollector
 from bridge.realtime.conversation.effective_session import EffectiveSession
 from bridge.realtime.conversation.effects import (
     Closing,
+    ConnectionLost,
+    ConnectionOpened,
     Digit,
     Drained,
     Effect,
+    EffectList,
     Emit,
     EndSession,
     Greet,
     Input,
-    LineBack,
-    LineLost,
     Note,
-    Outbox,
     Ticked,
     Timer,
     TimerFired,
@@ -63,19 +63,19 @@ from bridge.realtime.conversation.effects import (
 )
 from bridge.realtime.conversation.event_budget import EventBudget
 from bridge.realtime.conversation.greeting import Greeting
-from bridge.realtime.conversation.handoff import Cast
+from bridge.realtime.conversation.handoff import AgentHandoff
 from bridge.realtime.conversation.interruption import Interruptions
-from bridge.realtime.conversation.interruption_filter import Doubts
-from bridge.realtime.conversation.no_input import Idle
+from bridge.realtime.conversation.interruption_filter import InterruptionFilter
+from bridge.realtime.conversation.no_input import NoInputPolicy
 from bridge.realtime.conversation.recent_ids import RecentIds
-from bridge.realtime.conversation.recovery import Outage
-from bridge.realtime.conversation.response_errors import Setbacks
+from bridge.realtime.conversation.recovery import Recovery
+from bridge.realtime.conversation.response_errors import ResponseErrors
 from bridge.realtime.conversation.responses import Responses
 from bridge.realtime.conversation.tool_calls import ToolCalls
-from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.conversation.turn_detection import TurnDetection
 from bridge.realtime.conversation.turns import Turns
-from bridge.realtime.conversation.usage import Meter
-from bridge.realtime.conversation.user_speech import Caller
+from bridge.realtime.conversation.usage import UsageMeter
+from bridge.realtime.conversation.user_speech import UserSpeech
 from bridge.realtime.protocol import server_events as events
 from bridge.realtime.protocol.errors import without_quotes
 
@@ -89,33 +89,33 @@ class Conversation:
     """See the module. `playout` is shared with the session, which only pops from it."""
 
     def __init__(self, call: str, spec: SessionSpec, playout: Playout) -> None:
-        out = self._out = Outbox()
+        out = self._out = EffectList()
         self._call = call
         self._playout = playout
         self.warnings = AiWarnings(call, out)
         self.responses = Responses(out)
         self.tools = ToolCalls(call, spec.tools, out, self.responses)
         self.turns = Turns(call, spec, out, playout)
-        self.utterances = Utterances(call, spec, out, playout, self.warnings)
-        self.ears = Ears(spec, out)
+        self.utterances = AgentTranscript(call, spec, out, playout, self.warnings)
+        self.ears = TurnDetection(spec, out)
         self._session = EffectiveSession(out, self.ears, self.warnings)
         self.greeting = Greeting(spec, out, self.ears, playout, self.responses)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
-        self.doubts = Doubts(spec, out)
+        self.doubts = InterruptionFilter(spec, out)
         self.farewell = Farewell(call, out, playout, self.doubts)
         turns, tools, responses, greeting = self.turns, self.tools, self.responses, self.greeting
         doubts, ears, cuts, farewell = self.doubts, self.ears, self.interruptions, self.farewell
-        orders = self.orders = Orders(spec, out, playout, ears, farewell, responses, tools, turns, cuts)
+        orders = self.orders = AgentCommands(spec, out, playout, ears, farewell, responses, tools, turns, cuts)
         self._announcement = Announcement(out, orders, turns)
         tail = self._tail = Tail(out, playout, responses, tools, doubts)
-        caller = self._caller = Caller(
+        caller = self._caller = UserSpeech(
             call, spec, out, playout, ears, doubts, turns, responses, cuts, tools, tail, orders, farewell, greeting
         )
         said = self.utterances
-        outage = self.outage = Outage(spec, playout, responses, tools, turns, said, orders.rule)
-        meter = self.meter = Meter(call, spec, out)
-        setbacks = self.setbacks = Setbacks(spec, out, responses, tools, turns, self.warnings)
-        self._agent = Agent(
+        outage = self.outage = Recovery(spec, playout, responses, tools, turns, said, orders.rule)
+        meter = self.meter = UsageMeter(call, spec, out)
+        setbacks = self.setbacks = ResponseErrors(spec, out, responses, tools, turns, self.warnings)
+        self._agent = AgentSpeech(
             playout,
             responses,
             said,
@@ -131,10 +131,10 @@ class Conversation:
             tail,
             caller,
         )
-        self._idle = Idle(spec.idle, out)
-        self._digits = Digits(call, spec.digit_actions, out, responses)
+        self._idle = NoInputPolicy(spec.idle, out)
+        self._digits = DtmfCollector(call, spec.digit_actions, out, responses)
         by_spec = (turns, doubts, caller, meter, said, setbacks)
-        self._cast = Cast(by_spec, ears, orders, tools, self._idle, self._digits)
+        self._cast = AgentHandoff(by_spec, ears, orders, tools, self._idle, self._digits)
         self._budget = EventBudget()
         self._mcp_items: dict[str, str] = {}
         """The labels of the MCP servers whose items were added."""
@@ -250,12 +250,12 @@ class Conversation:
                 self.setbacks.error(what, now)
             case events.Malformed(kind, why):
                 self.warnings.warn("malformed_event", (kind,), why)
-            case LineLost():
+            case ConnectionLost():
                 self.doubts.settle()
                 self._agent.response_over(self.outage.lost())
                 self._caller.line_lost()
                 self.utterances.no_more_words()
-            case LineBack(provider, updated, refused):
+            case ConnectionOpened(provider, updated, refused):
                 self.meter.provider = provider
                 self.turns.appended.restart()
                 self.setbacks.connected()

@@ -5,8 +5,8 @@ are reported only: the model is not to react to them as well.
 """
 
 from bridge.contract import DigitPressed
-from bridge.realtime.conversation.effects import CancelTimer, Emit, Outbox, Send, StartTimer, Timer
-from bridge.realtime.conversation.responses import Responses, Wish
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, Send, StartTimer, Timer
+from bridge.realtime.conversation.responses import ResponseRequest, Responses
 from bridge.realtime.protocol.client_events import user_text
 
 PAUSE_S = 1.5
@@ -14,10 +14,10 @@ MOST = 64
 """Digits of one text."""
 
 
-class Digits:
+class DtmfCollector:
     """See the module. `actions`: those on which the controller acts."""
 
-    def __init__(self, call: str, actions: tuple[str, ...], out: Outbox, responses: Responses) -> None:
+    def __init__(self, call: str, actions: tuple[str, ...], out: EffectList, responses: Responses) -> None:
         self._call = call
         self.actions = actions
         self._out = out
@@ -48,4 +48,4 @@ class Digits:
         item_id = self._out.new_id("item")
         text, self._pressed = f"[DTMF] {self._pressed}", ""
         self._out.add(Send(user_text(self._out.new_id("digits"), item_id, text)))
-        self._responses.want(Wish(items={item_id}))
+        self._responses.want(ResponseRequest(items={item_id}))

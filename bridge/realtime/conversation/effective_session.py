@@ -6,8 +6,8 @@ interrupt or answer by itself, though it was asked to, is relieved of it: `ears`
 """
 
 from bridge.realtime.conversation.ai_warnings import AiWarnings
-from bridge.realtime.conversation.effects import CancelTimer, EndSession, Outbox, StartTimer, Timer
-from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, EndSession, StartTimer, Timer
+from bridge.realtime.conversation.turn_detection import TurnDetection
 from bridge.realtime.protocol.server_events import SessionUpdated
 from bridge.realtime.protocol.session_differences import Difference, summary
 
@@ -20,7 +20,7 @@ AGAIN_S = 2.0
 class EffectiveSession:
     """See the module."""
 
-    def __init__(self, out: Outbox, ears: Ears, warnings: AiWarnings) -> None:
+    def __init__(self, out: EffectList, ears: TurnDetection, warnings: AiWarnings) -> None:
         self._out = out
         self._ears = ears
         self._warnings = warnings

@@ -106,12 +106,12 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class LineLost:
-    """The connection to the AI broke; another one is being made. What is sent until `LineBack` is lost."""
+class ConnectionLost:
+    """The connection to the AI broke; another one is being made. What is sent until `ConnectionOpened` is lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class LineBack:
+class ConnectionOpened:
     """There is a connection again, to `provider`, and it has been told of the conversation so far. `updated`: what its
     server made of our set-up. `refused`: for what the sessions of other providers were not taken."""
 
@@ -120,7 +120,9 @@ class LineBack:
     refused: tuple[Difference, ...] = ()
 
 
-Input = LineLost | LineBack | Greet | Order | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
+Input = (
+    ConnectionLost | ConnectionOpened | Greet | Order | Ticked | Drained | Digit | ToolAnswered | TimerFired | Closing
+)
 
 # ---------------------------------------------------------------- effects
 
@@ -177,7 +179,7 @@ class Note:
 Effect = Send | Emit | StartTimer | CancelTimer | EndSession | Note
 
 
-class Outbox:
+class EffectList:
     """The effects of one `handle`, in order; shared by the parts of one conversation.
 
     It also numbers our frames and items: the server names the frame in the error that it causes.

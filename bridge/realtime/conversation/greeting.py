@@ -27,9 +27,9 @@ from bridge.media.playout import MOST_UNFINISHED, Playout
 from bridge.realtime.conversation import prompts as wording
 from bridge.realtime.conversation.agent_transcript import SPOKEN_MS, cut_text
 from bridge.realtime.conversation.continuation import contains
-from bridge.realtime.conversation.effects import Note, Outbox
-from bridge.realtime.conversation.responses import Opening, Responses, Wish
-from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.conversation.effects import EffectList, Note
+from bridge.realtime.conversation.responses import Opening, ResponseRequest, Responses
+from bridge.realtime.conversation.turn_detection import TurnDetection
 
 SHORT_S = 1.3
 """A word or two: speech that lasts no longer says hello."""
@@ -54,7 +54,9 @@ class _Words:
 class Greeting:
     """See the module."""
 
-    def __init__(self, spec: SessionSpec, out: Outbox, ears: Ears, playout: Playout, responses: Responses) -> None:
+    def __init__(
+        self, spec: SessionSpec, out: EffectList, ears: TurnDetection, playout: Playout, responses: Responses
+    ) -> None:
         self._spec = spec
         self._out = out
         self._ears = ears
@@ -105,7 +107,7 @@ class Greeting:
             self._greet_and_answer(self._greeting)
         else:
             self._greeting = None
-            self._responses.want(Wish())
+            self._responses.want(ResponseRequest())
         if not (self._consent or self._greeting):
             self._finish()
         self._ears.changed()
@@ -185,7 +187,9 @@ class Greeting:
         words.items.clear()
         words.spoiled = False
         text, tool_choice = (words.text, "none") if exact else ("", None)
-        wish = Wish(opening=words.opening, must=True, instructions=instructions, tool_choice=tool_choice, text=text)
+        wish = ResponseRequest(
+            opening=words.opening, must=True, instructions=instructions, tool_choice=tool_choice, text=text
+        )
         self._responses.want(wish, first=first)
 
     def _greet_and_answer(self, greeting: _Words) -> None:

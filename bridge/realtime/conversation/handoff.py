@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bridge.contract import Order, SessionSpec, Switch
-from bridge.realtime.conversation.agent_commands import Orders
-from bridge.realtime.conversation.dtmf import Digits
-from bridge.realtime.conversation.no_input import Idle
+from bridge.realtime.conversation.agent_commands import AgentCommands
+from bridge.realtime.conversation.dtmf import DtmfCollector
+from bridge.realtime.conversation.no_input import NoInputPolicy
 from bridge.realtime.conversation.tool_calls import ToolCalls
-from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.conversation.turn_detection import TurnDetection
 
 FIXED = ("provider", "fallbacks", "voice", "speed", "reasoning_effort")
 """What a session cannot change once it has spoken (OpenAI: `voice` is fixed after the first audio, the model always;
@@ -38,17 +38,17 @@ class BySpec(Protocol):
     def adopt(self, spec: SessionSpec) -> None: ...
 
 
-class Cast:
+class AgentHandoff:
     """See the module."""
 
     def __init__(
         self,
         by_spec: Sequence[BySpec],
-        ears: Ears,
-        orders: Orders,
+        ears: TurnDetection,
+        orders: AgentCommands,
         tools: ToolCalls,
-        idle: Idle,
-        digits: Digits,
+        idle: NoInputPolicy,
+        digits: DtmfCollector,
     ) -> None:
         self._by_spec = by_spec
         self._ears = ears

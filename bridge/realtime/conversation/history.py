@@ -62,7 +62,7 @@ class _Entry:
         return len(self.text or "") + len(self.arguments)
 
 
-class Memory:
+class History:
     """See the module. Methods that return frames want them sent now, in that order, if there is a connection."""
 
     def __init__(self) -> None:

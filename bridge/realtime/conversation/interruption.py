@@ -13,8 +13,8 @@ Source: OpenAI "Realtime conversations", Interruption and Truncation.
 
 from bridge.contract import BargedIn
 from bridge.media.playout import Heard, Playout
-from bridge.realtime.conversation.agent_transcript import Utterances
-from bridge.realtime.conversation.effects import Emit, Outbox, Send
+from bridge.realtime.conversation.agent_transcript import AgentTranscript
+from bridge.realtime.conversation.effects import EffectList, Emit, Send
 from bridge.realtime.conversation.recent_ids import RecentIds
 from bridge.realtime.conversation.responses import Responses
 from bridge.realtime.protocol import client_events as frames
@@ -27,10 +27,10 @@ class Interruptions:
         self,
         call: str,
         delay_ms: int,
-        out: Outbox,
+        out: EffectList,
         playout: Playout,
         responses: Responses,
-        utterances: Utterances,
+        utterances: AgentTranscript,
     ) -> None:
         self._call = call
         self._delay_ms = delay_ms

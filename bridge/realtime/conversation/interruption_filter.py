@@ -10,17 +10,17 @@ comes. Short speech that did not interrupt the agent is no interruption, and so 
 """
 
 from bridge.contract import ServerVad, SessionSpec
-from bridge.realtime.conversation.effects import CancelTimer, Outbox, StartTimer, Timer
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, StartTimer, Timer
 from bridge.realtime.conversation.recent_ids import RecentIds
 
 CLICK_S = 0.15
 SHORT_S = 0.3
 
 
-class Doubts:
+class InterruptionFilter:
     """See the module. `false_barge_ins` are those of which we know."""
 
-    def __init__(self, spec: SessionSpec, out: Outbox) -> None:
+    def __init__(self, spec: SessionSpec, out: EffectList) -> None:
         self._out = out
         self.adopt(spec)
         self.false_barge_ins = 0

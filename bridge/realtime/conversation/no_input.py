@@ -8,13 +8,13 @@ all the same, that counts as a rung.
 """
 
 from bridge.contract import Idle as Rules
-from bridge.realtime.conversation.effects import CancelTimer, Outbox, StartTimer, Timer
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, StartTimer, Timer
 
 
-class Idle:
+class NoInputPolicy:
     """See the module."""
 
-    def __init__(self, rules: Rules | None, out: Outbox) -> None:
+    def __init__(self, rules: Rules | None, out: EffectList) -> None:
         self._rules = rules
         self._out = out
         self._rung = 0

@@ -21,13 +21,13 @@ from collections.abc import Callable
 
 from bridge.contract import SessionSpec
 from bridge.media.playout import Playout
-from bridge.realtime.conversation.agent_transcript import SPOKEN_MS, Utterances
-from bridge.realtime.conversation.responses import Responses, Wish
+from bridge.realtime.conversation.agent_transcript import SPOKEN_MS, AgentTranscript
+from bridge.realtime.conversation.responses import ResponseRequest, Responses
 from bridge.realtime.conversation.tool_calls import ToolCalls
 from bridge.realtime.conversation.turns import Turns
 
 
-class Outage:
+class Recovery:
     """See the module. `lost` and `back` are called in turns, `quiet` whenever all sound has been played."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Outage:
         responses: Responses,
         tools: ToolCalls,
         turns: Turns,
-        utterances: Utterances,
+        utterances: AgentTranscript,
         rule: Callable[[], None],
     ) -> None:
         self._greeting_ms = len(spec.greeting or "") * SPOKEN_MS
@@ -84,7 +84,7 @@ class Outage:
             return
         self._go_on = False
         if not self._tools.unsettled:  # their answers will be reacted to anyway
-            self._responses.want(Wish())
+            self._responses.want(ResponseRequest())
 
     def _mostly_unsaid(self, response_id: str) -> bool:
         """Less than half of the greeting has come. Then it is cut off, since it will be said from the start."""

@@ -18,9 +18,9 @@ from bridge.contract import SessionSpec
 from bridge.realtime.conversation import prompts as wording
 from bridge.realtime.conversation.ai_warnings import AiWarnings
 from bridge.realtime.conversation.continuation import rest_of
-from bridge.realtime.conversation.effects import EndSession, Outbox
+from bridge.realtime.conversation.effects import EffectList, EndSession
 from bridge.realtime.conversation.recent_ids import RecentIds
-from bridge.realtime.conversation.responses import ATTEMPTS, RETRY_S, Responses, Wish
+from bridge.realtime.conversation.responses import ATTEMPTS, RETRY_S, ResponseRequest, Responses
 from bridge.realtime.conversation.tool_calls import ToolCalls
 from bridge.realtime.conversation.turns import Turns
 from bridge.realtime.protocol import server_events as events
@@ -43,13 +43,13 @@ RATE_AGAIN_S = 0.5
 """A wait that was named and was too short is made so long, the next ones twice as long each."""
 
 
-class Setbacks:
+class ResponseErrors:
     """See the module. `now`: seconds of a monotonic clock."""
 
     def __init__(
         self,
         spec: SessionSpec,
-        out: Outbox,
+        out: EffectList,
         responses: Responses,
         tools: ToolCalls,
         turns: Turns,
@@ -78,7 +78,7 @@ class Setbacks:
         """Another connection: its provider may have other limits."""
         self._limited_since, self._limits = None, 0
 
-    def failed(self, done: events.ResponseDone, said: str, now: float) -> Wish | None:
+    def failed(self, done: events.ResponseDone, said: str, now: float) -> ResponseRequest | None:
         """The server could not generate it, or not to its end. Returns the request for its rest, if there is one."""
         error = from_codes(done.error_code, done.error_type, done.error_message)
         codes = done.error_code, done.error_type, done.reason
@@ -98,7 +98,7 @@ class Setbacks:
         self._ask_again()  # here, or on the next line
         return None
 
-    def incomplete(self, done: events.ResponseDone, said: str) -> Wish | None:
+    def incomplete(self, done: events.ResponseDone, said: str) -> ResponseRequest | None:
         """The server stopped in the middle. `said`: what it has said; empty: nothing, or it was interrupted."""
         self._warnings.warn("response_incomplete", (done.reason,), "the reply is not complete")
         if not said and not self._responses.is_muted(done.response_id):
@@ -160,9 +160,9 @@ class Setbacks:
         else:
             self._responses.back_off(wait_s)
 
-    def _go_on(self, said: str) -> Wish | None:
+    def _go_on(self, said: str) -> ResponseRequest | None:
         """Ask for the rest of what was stopped after these words."""
-        wish = self._responses.granted or Wish()
+        wish = self._responses.granted or ResponseRequest()
         most = MOST_CUTS if wish.text else 1
         if wish.cuts >= most or self._tools.unsettled:  # a tool's answer is reacted to anyway
             return None
@@ -170,7 +170,7 @@ class Setbacks:
         if wish.text and not rest:
             return None
         words = wording.exactly(rest) if rest else wording.go_on(self._spec)
-        more = Wish(instructions=words, tool_choice="none" if rest else None, text=rest, cuts=wish.cuts + 1)
+        more = ResponseRequest(instructions=words, tool_choice="none" if rest else None, text=rest, cuts=wish.cuts + 1)
         more.must, more.last_words, more.for_tool = wish.must, wish.last_words, wish.for_tool
         more.opening = wish.opening
         self._responses.want(more, first=True)
@@ -178,4 +178,4 @@ class Setbacks:
 
     def _ask_again(self) -> None:
         """Of the last response's kind: what was to be said has not been said."""
-        self._responses.want(self._responses.granted or Wish(), first=True)
+        self._responses.want(self._responses.granted or ResponseRequest(), first=True)

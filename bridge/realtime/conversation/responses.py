@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal
 
-from bridge.realtime.conversation.effects import CancelTimer, EndSession, Note, Outbox, Send, StartTimer, Timer
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, EndSession, Note, Send, StartTimer, Timer
 from bridge.realtime.protocol.client_events import response_cancel, response_create
 
 ATTEMPTS = 3
@@ -57,7 +57,7 @@ class State(Enum):
 
 
 @dataclass(slots=True)
-class Wish:
+class ResponseRequest:
     """A response that we want. `items` are those of ours that it is to answer."""
 
     opening: Opening = ""
@@ -81,12 +81,12 @@ class Wish:
 class Responses:
     """See the module. All methods put what is to be done into the outbox."""
 
-    def __init__(self, out: Outbox) -> None:
+    def __init__(self, out: EffectList) -> None:
         self._out = out
         self.state = State.IDLE
         self.response_id = ""
         """Of the running response; empty when none is, or when its id is not known yet."""
-        self.granted: Wish | None = None
+        self.granted: ResponseRequest | None = None
         """The wish that the requested or running response fulfils; None: the server's own response."""
         self.stuck = ""
         """The last response that was cancelled because it stood still."""
@@ -95,9 +95,9 @@ class Responses:
         self.suspended = False
         """There is no line to the server."""
         self._request_id = ""
-        self._wishes: list[Wish] = []
+        self._wishes: list[ResponseRequest] = []
         self._backing_off = False
-        self._refused: Wish | None = None
+        self._refused: ResponseRequest | None = None
         """The wish whose request was refused last."""
         self._doubted = False  # the server has told an error, perhaps about the request
         self._cancel_sent = False
@@ -117,7 +117,7 @@ class Responses:
 
     # ------------------------------------------------------------ wishes
 
-    def want(self, wish: Wish, *, first: bool = False) -> None:
+    def want(self, wish: ResponseRequest, *, first: bool = False) -> None:
         """Ask for a response as soon as that is possible. Plain wishes that wait are joined into one. `first`: before
         all others, since it goes on with what was being said."""
         last = self._wishes[-1] if self._wishes else None
@@ -183,13 +183,13 @@ class Responses:
 
     # ------------------------------------------------------------ the line
 
-    def line_lost(self) -> Wish | None:
+    def line_lost(self) -> ResponseRequest | None:
         """The line is gone, and the running response with it. Returns what was asked for and not given in full.
 
         What still waits has been seen by the next server before it is asked.
         """
         self.suspended = True
-        cut = self.granted or Wish() if self.state in (State.REQUESTED, State.ACTIVE) else None
+        cut = self.granted or ResponseRequest() if self.state in (State.REQUESTED, State.ACTIVE) else None
         if self.response_id:
             self._remember(self._over, self.response_id)
         self._idle()
@@ -380,7 +380,7 @@ class Responses:
             return True
         return False
 
-    def _again(self, wish: Wish) -> None:
+    def _again(self, wish: ResponseRequest) -> None:
         if wish.attempts < ATTEMPTS:
             self._wishes.insert(0, wish)
             self.flush()

@@ -29,9 +29,9 @@ from typing import Any
 from bridge.common.strict_json import BadJson, parse
 from bridge.contract import FunctionTool, ToolCalled
 from bridge.realtime.conversation import prompts as wording
-from bridge.realtime.conversation.effects import CancelTimer, Emit, Note, Outbox, Send, StartTimer, Timer
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, Note, Send, StartTimer, Timer
 from bridge.realtime.conversation.recent_ids import RecentIds
-from bridge.realtime.conversation.responses import Responses, State, Wish
+from bridge.realtime.conversation.responses import ResponseRequest, Responses, State
 from bridge.realtime.protocol.client_events import tool_output
 from bridge.realtime.protocol.server_events import ItemDone
 
@@ -79,7 +79,7 @@ class _Round:
 class ToolCalls:
     """See the module. `call` is the phone call's UUID, which each `ToolCalled` carries."""
 
-    def __init__(self, call: str, tools: tuple[FunctionTool, ...], out: Outbox, responses: Responses) -> None:
+    def __init__(self, call: str, tools: tuple[FunctionTool, ...], out: EffectList, responses: Responses) -> None:
         self._call = call
         self.adopt(tools)
         self._out = out
@@ -167,7 +167,7 @@ class ToolCalls:
                 self._out.add(StartTimer(Timer.FILLER, FILLER_AGAIN_S, call_id))
             else:
                 text = wording.exactly(call.filler)
-                self._responses.want(Wish(instructions=text, tool_choice="none", for_tool=call_id))
+                self._responses.want(ResponseRequest(instructions=text, tool_choice="none", for_tool=call_id))
 
     def response_over(self, response_id: str) -> None:
         """The response is done, or given up: its outputs may be sent. With none running, those of all others too."""
@@ -226,7 +226,7 @@ class ToolCalls:
             if all(call.state is _State.SENT for call in batch.calls):
                 del self._rounds[response_id]
                 if any(call.respond for call in batch.calls):
-                    self._responses.want(Wish(items=batch.outputs))
+                    self._responses.want(ResponseRequest(items=batch.outputs))
         self._overflowed = self._overflowed and bool(self._rounds)
 
     def _send(self, call: _Call, batch: _Round) -> None:

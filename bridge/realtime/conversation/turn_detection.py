@@ -15,14 +15,14 @@ long before it is played, nothing is active that would keep it from doing so.
 """
 
 from bridge.contract import SessionSpec
-from bridge.realtime.conversation.effects import Outbox, Send
+from bridge.realtime.conversation.effects import EffectList, Send
 from bridge.realtime.protocol.client_events import session_change, session_repeat, session_update, turn_detection_update
 
 
-class Ears:
+class TurnDetection:
     """See the module. `opening`, `protected` and `deaf` are set by their owners, who call `changed` then."""
 
-    def __init__(self, spec: SessionSpec, out: Outbox) -> None:
+    def __init__(self, spec: SessionSpec, out: EffectList) -> None:
         self._spec = spec
         self._out = out
         self.opening = bool(spec.greeting or spec.consent)

@@ -10,10 +10,10 @@ Refuses to interrupt or to ask for responses: that is the conversation's decisio
 """
 
 from bridge.contract import SemanticVad, ServerVad, SessionSpec, TurnMeasured
-from bridge.media.input_clock import Appended
+from bridge.media.input_clock import InputClock
 from bridge.media.levels import CallerSound
 from bridge.media.playout import Playout
-from bridge.realtime.conversation.effects import CancelTimer, Emit, Outbox, StartTimer, Timer
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, StartTimer, Timer
 from bridge.realtime.conversation.responses import DOUBT_S
 
 ANSWER_S = 5.0
@@ -31,11 +31,11 @@ ENDLESS_S = 300.0
 class Turns:
     """See the module. `now` is seconds of any monotonic clock."""
 
-    def __init__(self, call: str, spec: SessionSpec, out: Outbox, playout: Playout) -> None:
+    def __init__(self, call: str, spec: SessionSpec, out: EffectList, playout: Playout) -> None:
         self._call = call
         self._out = out
         self._playout = playout
-        self.appended = Appended()
+        self.appended = InputClock()
         """What the present connection was sent of the caller."""
         self.caller_sound = CallerSound()
         """Whether there is sound of the caller: measured while the server says that they speak."""

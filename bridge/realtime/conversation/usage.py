@@ -7,13 +7,13 @@ provider and the model that did the work: they change when a fall-back takes ove
 from collections.abc import Mapping
 
 from bridge.contract import Provider, SessionSpec, Used
-from bridge.realtime.conversation.effects import Emit, Outbox
+from bridge.realtime.conversation.effects import EffectList, Emit
 
 
-class Meter:
+class UsageMeter:
     """See the module. `sums` are named as in `realtime.events`."""
 
-    def __init__(self, call: str, spec: SessionSpec, out: Outbox) -> None:
+    def __init__(self, call: str, spec: SessionSpec, out: EffectList) -> None:
         self._call = call
         self._out = out
         self.adopt(spec)

@@ -7,17 +7,17 @@ Owns who it was, too: what somebody says in a consultation is not the caller's, 
 
 from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
 from bridge.media.playout import Playout
-from bridge.realtime.conversation.agent_commands import Orders
+from bridge.realtime.conversation.agent_commands import AgentCommands
 from bridge.realtime.conversation.awaiting_playback import Tail
 from bridge.realtime.conversation.closing import Farewell
-from bridge.realtime.conversation.effects import CancelTimer, Emit, Note, Outbox, StartTimer, Timer
+from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, Note, StartTimer, Timer
 from bridge.realtime.conversation.greeting import Greeting
 from bridge.realtime.conversation.interruption import Interruptions
-from bridge.realtime.conversation.interruption_filter import Doubts
+from bridge.realtime.conversation.interruption_filter import InterruptionFilter
 from bridge.realtime.conversation.recent_ids import RecentIds
-from bridge.realtime.conversation.responses import Responses, State, Wish
+from bridge.realtime.conversation.responses import ResponseRequest, Responses, State
 from bridge.realtime.conversation.tool_calls import ToolCalls
-from bridge.realtime.conversation.turn_detection import Ears
+from bridge.realtime.conversation.turn_detection import TurnDetection
 from bridge.realtime.conversation.turns import Turns
 
 UNWRITTEN = 64
@@ -30,23 +30,23 @@ LATE_S = 15.0
 """A text that has not come by then is told to be missing. It is still taken when it comes."""
 
 
-class Caller:
+class UserSpeech:
     """See the module."""
 
     def __init__(
         self,
         call: str,
         spec: SessionSpec,
-        out: Outbox,
+        out: EffectList,
         playout: Playout,
-        ears: Ears,
-        doubts: Doubts,
+        ears: TurnDetection,
+        doubts: InterruptionFilter,
         turns: Turns,
         responses: Responses,
         interruptions: Interruptions,
         tools: ToolCalls,
         tail: Tail,
-        orders: Orders,
+        orders: AgentCommands,
         farewell: Farewell,
         greeting: Greeting,
     ) -> None:
@@ -221,7 +221,7 @@ class Caller:
         if self._farewell.firm:
             pass
         elif not self._greeting.caller_stopped(spoken_s) and we_answer:
-            self._responses.want(Wish())
+            self._responses.want(ResponseRequest())
         self._responses.flush()
 
     def stop_overdue(self, now: float) -> None:
@@ -243,7 +243,7 @@ class Caller:
             if self._greeting.pending:
                 self._responses.flush()
             else:
-                self._responses.want(Wish())
+                self._responses.want(ResponseRequest())
 
     # ------------------------------------------------------------ inside
 

@@ -44,7 +44,7 @@ from bridge.realtime.protocol.errors import (
 )
 from bridge.realtime.protocol.retry_hints import HEADERS, seconds_of_headers
 from bridge.realtime.protocol.session_differences import Requested
-from bridge.realtime.transport.websocket import Connection
+from bridge.realtime.transport.websocket import RealtimeWebSocket
 
 OPEN_S = 10.0
 """One deadline for TCP, TLS, upgrade, `session.created` and `session.updated`."""
@@ -80,7 +80,7 @@ class RealtimeClient:
     """
 
     def __init__(
-        self, connection: Connection, provider: Provider, updated: events.SessionUpdated, requested: Requested
+        self, connection: RealtimeWebSocket, provider: Provider, updated: events.SessionUpdated, requested: Requested
     ) -> None:
         self._connection = connection
         self._requested = requested
@@ -157,9 +157,9 @@ async def open_client(
     return await configure(connection, provider, setup, timeout=max(0.0, until - monotonic()))
 
 
-async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: ProxySetting = True) -> Connection:
+async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: ProxySetting = True) -> RealtimeWebSocket:
     """The first half of `open_client`: up to `session.created`. Raises ProviderError; nothing stays open then."""
-    connection: Connection | None = None
+    connection: RealtimeWebSocket | None = None
     way = Way()
     try:
         with _mapped(way, provider.api_key.get_secret_value()):
@@ -174,7 +174,7 @@ async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: Proxy
 
 
 async def configure(
-    connection: Connection, provider: Provider, setup: bytes, *, timeout: float = OPEN_S
+    connection: RealtimeWebSocket, provider: Provider, setup: bytes, *, timeout: float = OPEN_S
 ) -> RealtimeClient:
     """The second half, which takes `connection` over. Raises ProviderError; it is closed then."""
     requested = Requested(provider)
@@ -188,7 +188,7 @@ async def configure(
     return RealtimeClient(connection, provider, updated, requested)
 
 
-async def _agreed(connection: Connection, setup: bytes, requested: Requested) -> events.SessionUpdated:
+async def _agreed(connection: RealtimeWebSocket, setup: bytes, requested: Requested) -> events.SessionUpdated:
     """Ask for the session, and once more if it is not the right one. Raises SessionRefused if it stays unusable."""
     updated = await _asked(connection, setup, requested)
     if any(each.again for each in updated.differences):
@@ -200,7 +200,7 @@ async def _agreed(connection: Connection, setup: bytes, requested: Requested) ->
     return updated
 
 
-async def _asked(connection: Connection, setup: bytes, requested: Requested) -> events.SessionUpdated:
+async def _asked(connection: RealtimeWebSocket, setup: bytes, requested: Requested) -> events.SessionUpdated:
     update = requested.sent(setup)
     connection.write_text(setup)
     try:
@@ -214,14 +214,14 @@ async def _asked(connection: Connection, setup: bytes, requested: Requested) -> 
     return _compared(updated, requested)
 
 
-async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way: Way) -> Connection:
+async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way: Way) -> RealtimeWebSocket:
     url, headers = dialects.endpoint(provider)
     way.proxy = proxy_for(url) if proxy is True else proxy
 
-    def connected(*given: Any, **named: Any) -> Connection:
+    def connected(*given: Any, **named: Any) -> RealtimeWebSocket:
         """The library makes it when the proxy has let us through, before TLS with the server."""
         way.through = True
-        return Connection(*given, **named)
+        return RealtimeWebSocket(*given, **named)
 
     by_tls: dict[str, Any] = {"proxy_ssl": _tls()} if urlsplit(way.proxy or "").scheme == "https" else {}
     connection = await Upgrade(
@@ -238,11 +238,11 @@ async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way:
         proxy=way.proxy,
         ssl=_tls() if urlsplit(url).scheme == "wss" else None,
         **by_tls,
-        create_connection=cast(type[Connection], connected),
+        create_connection=cast(type[RealtimeWebSocket], connected),
     )
     if way.proxy is not None and is_socks(way.proxy):  # python-socks makes the socket, for which asyncio does not do it
         connection.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return cast(Connection, connection)
+    return cast(RealtimeWebSocket, connection)
 
 
 @cache
@@ -251,7 +251,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _await_event(connection: Connection, kind: type[_E]) -> _E:
+async def _await_event(connection: RealtimeWebSocket, kind: type[_E]) -> _E:
     """The next event of this kind. Any error before it means that there will be no session."""
     while True:
         event = events.parse(await connection.message())
@@ -269,7 +269,7 @@ def _compared(updated: events.SessionUpdated, requested: Requested) -> events.Se
     return replace(updated, differences=requested.answered(told))
 
 
-async def close_line(connection: Connection) -> None:
+async def close_line(connection: RealtimeWebSocket) -> None:
     """With 1000, for at most `CLOSE_S`; then without a word."""
     try:
         with contextlib.suppress(TimeoutError):
@@ -279,7 +279,7 @@ async def close_line(connection: Connection) -> None:
         connection.transport.abort()  # nothing to do after a clean close
 
 
-def drop_line(connection: Connection) -> None:
+def drop_line(connection: RealtimeWebSocket) -> None:
     """Close it and don't wait: no session came about, and the time for connecting is needed for another try. What the
     network has not taken in `CLOSE_S` is thrown away."""
     transport = connection.transport

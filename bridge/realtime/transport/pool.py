@@ -28,7 +28,7 @@ from bridge.realtime.transport.client import (
     open_client,
     open_line,
 )
-from bridge.realtime.transport.websocket import Connection
+from bridge.realtime.transport.websocket import RealtimeWebSocket
 
 MAX_AGE_S = 50 * 60.0
 """Of the 60 minutes that OpenAI gives a connection ten are left for the call; its renewal comes before they end."""
@@ -52,7 +52,7 @@ _log = structlog.get_logger()
 _Key = tuple[object, ...]
 
 
-class WarmLines:
+class ConnectionPool:
     """`run` keeps `size` connections to each provider until it is cancelled; `open` is `open_client`, only sooner."""
 
     def __init__(
@@ -139,7 +139,7 @@ class _Pool:
         self, provider: Provider, size: int, max_age_s: float, retry_s: float, proxy: ProxySetting = True
     ) -> None:
         self.provider = provider
-        self.lines: list[Connection] = []
+        self.lines: list[RealtimeWebSocket] = []
         self.used_at = monotonic()
         self.task: asyncio.Task[None] | None = None
         self._size = size
@@ -151,7 +151,7 @@ class _Pool:
         self._told = False
         """That there is none."""
 
-    def take(self) -> Connection | None:
+    def take(self) -> RealtimeWebSocket | None:
         """The oldest that is alive; and the wish for a new one in its place."""
         while self.lines:
             line = self.lines.pop(0)
@@ -193,7 +193,7 @@ class _Pool:
             await asyncio.shield(self._close(list(self.lines)))
             self.lines.clear()
 
-    def _fresh(self, line: Connection) -> bool:
+    def _fresh(self, line: RealtimeWebSocket) -> bool:
         return line.state is State.OPEN and monotonic() - line.opened_at < self._age_limit_s
 
     @property
@@ -225,7 +225,7 @@ class _Pool:
         pause_s = float(min(self._retry_s * 2 ** min(self._failures - 1, 10), max(LONGEST_RETRY_S, self._retry_s)))
         return max(pause_s, min(wait_of(error), LONGEST_WAIT_S))
 
-    async def _close(self, lines: list[Connection]) -> None:
+    async def _close(self, lines: list[RealtimeWebSocket]) -> None:
         await asyncio.gather(*(close_line(line) for line in lines))
 
 

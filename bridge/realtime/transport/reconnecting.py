@@ -33,7 +33,7 @@ from bridge.realtime.protocol.errors import (
 )
 from bridge.realtime.protocol.session_differences import Difference
 from bridge.realtime.transport.client import Opener, ProxySetting, RealtimeClient, open_client
-from bridge.realtime.transport.retry import Pace, Retries, renewal_due_s
+from bridge.realtime.transport.retry import RetryBudget, RetryTiming, renewal_due_s
 
 REST_POLL_S = 0.05
 LONGEST_RENEWAL_PAUSE_S = 60.0
@@ -43,7 +43,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class ConnectionInfo:
     """How a connection came about. `gap_ms`: since the last one was lost, or since the call was prepared. `refused`:
     why sessions of other providers were not taken."""
 
@@ -56,7 +56,7 @@ class Opening:
     refused: tuple[Difference, ...] = ()
 
 
-class Face(Protocol):
+class ConnectionListener(Protocol):
     """Whose line it is. All synchronous."""
 
     @property
@@ -66,7 +66,7 @@ class Face(Protocol):
     def setup(self) -> bytes:
         """The `session.update` with which a connection begins."""
 
-    def line_up(self, client: RealtimeClient, opening: Opening) -> None:
+    def line_up(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
         """From now on this is the connection."""
 
     def line_event(self, event: events.Event) -> None:
@@ -76,15 +76,15 @@ class Face(Protocol):
         """There is no connection; another one is being tried."""
 
 
-class Line:
+class ReconnectingClient:
     """See the module."""
 
     def __init__(
         self,
         call: str,
-        face: Face,
+        face: ConnectionListener,
         providers: Sequence[Provider],
-        pace: Pace,
+        pace: RetryTiming,
         proxy: ProxySetting = True,
         opener: Opener = open_client,
     ) -> None:
@@ -92,7 +92,7 @@ class Line:
         self._opener = opener
         self._pace = pace
         self._proxy: ProxySetting = proxy
-        self._retries = Retries(providers, pace)
+        self._retries = RetryBudget(providers, pace)
         self._log = _log.bind(call=call)
         self._warnings = LimitedWarnings(self._log, FEW)
         self._call = call
@@ -125,7 +125,7 @@ class Line:
     def move(self, providers: Sequence[Provider]) -> None:
         """Exchange the connection for one to the first of these, as soon as nobody speaks; if there is none at the
         moment, they are tried from now on."""
-        self._retries = Retries(providers, self._pace)
+        self._retries = RetryBudget(providers, self._pace)
         self._moved.set()
 
     async def run(self) -> ProviderError:
@@ -148,12 +148,12 @@ class Line:
 
     # ------------------------------------------------------------ open
 
-    async def _open(self, lost: ProviderError | None) -> tuple[RealtimeClient, Opening] | ProviderError:
+    async def _open(self, lost: ProviderError | None) -> tuple[RealtimeClient, ConnectionInfo] | ProviderError:
         """A configured connection, of whichever provider; or what was wrong with the last one tried."""
         began = away = monotonic()
         if lost is not None and (spare := await self._usable_spare(lost)) is not None:
             gap_ms = round((monotonic() - began) * 1000)
-            return spare, Opening(spare.provider, False, False, 1, gap_ms, str(lost))
+            return spare, ConnectionInfo(spare.provider, False, False, 1, gap_ms, str(lost))
         attempts, error = 0, lost
         refused: list[Difference] = []
         while True:
@@ -175,7 +175,7 @@ class Line:
                 continue
             gap_ms = round((monotonic() - began) * 1000)
             how = lost is None, False, attempts, gap_ms, str(lost or "")
-            return client, Opening(client.provider, *how, tuple(refused))
+            return client, ConnectionInfo(client.provider, *how, tuple(refused))
 
     def _charge(self, error: ProviderError, away_s: float) -> float | None:
         """Write a failure down to the provider that was asked. Returns the seconds to wait; None: nobody is left."""
@@ -242,7 +242,7 @@ class Line:
             self._retries.progressed(client.provider)
         self._face.line_event(event)
 
-    def _take(self, client: RealtimeClient, opening: Opening) -> None:
+    def _take(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
         self._client = client
         self._asked = client.provider
         self._progressed = False
@@ -289,7 +289,7 @@ class Line:
             if spare.alive and not self._moved.is_set():
                 self._spare = None
                 self._let_go()
-                opening = Opening(provider, False, True, 1, round((monotonic() - began) * 1000), "renewal")
+                opening = ConnectionInfo(provider, False, True, 1, round((monotonic() - began) * 1000), "renewal")
                 self._take(spare, opening)
                 return
             self._discard_spare()

@@ -30,7 +30,7 @@ def renewal_due_s(limit_s: float, age_s: float, told_left_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RetryTiming:
     """Times in seconds."""
 
     open_s: float = 10.0
@@ -52,13 +52,13 @@ class Pace:
     """After a renewal that did not work out."""
 
 
-PACE = Pace()
+PACE = RetryTiming()
 
 
-class Retries:
+class RetryBudget:
     """See the module. `provider` is the one to try now."""
 
-    def __init__(self, providers: Sequence[Provider], pace: Pace) -> None:
+    def __init__(self, providers: Sequence[Provider], pace: RetryTiming) -> None:
         self._providers = providers
         self._pace = pace
         self._current = 0

@@ -38,7 +38,7 @@ _BEGINS = (Opcode.TEXT, Opcode.BINARY)
 _masking = Masking()
 
 
-class Connection(ClientConnection):
+class RealtimeWebSocket(ClientConnection):
     """A websocket that can be written to without a task, an await or a lock per frame.
 
     `protocol` and `transport` are the library's sans-I/O core and asyncio's transport. The library's `send` waits for

@@ -21,8 +21,8 @@ from typing import Literal
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from bridge.common.auth_throttle import Strangers
-from bridge.common.token_bucket import RETRY_AFTER, Bucket
+from bridge.common.auth_throttle import AuthThrottle
+from bridge.common.token_bucket import RETRY_AFTER, TokenBucket
 from controller.api.auth import cookie
 from controller.api.auth.sessions import Credential, Sessions, hash_of
 from controller.api.problems import PACE, USER, Problem
@@ -44,7 +44,7 @@ class User:
     digest: bytes
     scopes: frozenset[Scope]
     pace: tuple[float, int]
-    bucket: Bucket = field(compare=False)
+    bucket: TokenBucket = field(compare=False)
     reads: "Reads" = field(compare=False, default_factory=lambda: Reads())
 
     @property
@@ -76,7 +76,7 @@ Lasts = Literal["moment", "download", "stream"]
 """How long an answer takes: none at all, as long as there is something to send, or until somebody ends it."""
 
 
-class Doorkeeper:
+class Authenticator:
     """Knows all tokens. `let_in` is the gate that each route is registered through. `pace` is for tokens without one of
     their own."""
 
@@ -84,19 +84,19 @@ class Doorkeeper:
         self,
         tokens: Iterable[Token],
         pace: Pace | None = None,
-        strangers: Strangers | None = None,
+        strangers: AuthThrottle | None = None,
         sessions: Sessions | None = None,
         most_streams: int = 50,
     ) -> None:
         self._users: tuple[User, ...] = ()
         self.replace(tokens, pace)
-        self._strangers = Strangers() if strangers is None else strangers
+        self._strangers = AuthThrottle() if strangers is None else strangers
         self.sessions = Sessions() if sessions is None else sessions
         self._most_streams = most_streams
         self._streams: Counter[tuple[str, Lasts]] = Counter()
 
     @classmethod
-    def of(cls, api: Api, sessions: Sessions) -> "Doorkeeper":
+    def of(cls, api: Api, sessions: Sessions) -> "Authenticator":
         return cls(api.tokens, api.rate, sessions=sessions, most_streams=api.streams_per_token)
 
     def replace(self, tokens: Iterable[Token], pace: Pace | None = None) -> None:
@@ -254,7 +254,7 @@ def _user(token: Token, pace: Pace) -> User:
     if token.token is not None:
         digest = _digest(token.token.get_secret_value())
     rate = pace.per_second, pace.burst
-    return User(token.name, digest, granted(token.scopes), rate, Bucket(*rate))
+    return User(token.name, digest, granted(token.scopes), rate, TokenBucket(*rate))
 
 
 def _digest(token: str) -> bytes:

@@ -16,7 +16,7 @@ from aiohttp import web
 from pydantic import Field
 
 from controller.api.auth import cookie
-from controller.api.auth.authenticator import Doorkeeper, User
+from controller.api.auth.authenticator import Authenticator, User
 from controller.api.auth.sessions import hash_of
 from controller.api.models.calls import Answer
 from controller.api.operation import DEED
@@ -64,7 +64,7 @@ def choices_of(config: Config) -> Choices:
 
 
 class SessionResources:
-    def __init__(self, doorkeeper: Doorkeeper, choices: Choices, longest: float = 43200.0) -> None:
+    def __init__(self, doorkeeper: Authenticator, choices: Choices, longest: float = 43200.0) -> None:
         """`longest`: seconds that a session may last."""
         self._doorkeeper = doorkeeper
         self._choices = choices

@@ -7,7 +7,7 @@ from pydantic import Field
 from controller.api.models.calls import Answer, Moment, SpreadAnswer, TurnAnswer, UtteranceAnswer
 from controller.api.request_body import Body, Instant
 from controller.events.records import export
-from controller.events.records.history import Sought
+from controller.events.records.history import RecordFilter
 
 
 class HistoryFilter(Body):
@@ -24,8 +24,8 @@ class HistoryFilter(Body):
     text: str | None = Field(None, min_length=1, max_length=200)
     """Somebody said this."""
 
-    def sought(self) -> Sought:
-        return Sought(**{name: getattr(self, name) for name in HistoryFilter.model_fields})
+    def sought(self) -> RecordFilter:
+        return RecordFilter(**{name: getattr(self, name) for name in HistoryFilter.model_fields})
 
 
 class HistoryQuery(HistoryFilter):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.api.models.calls import Answer, BargeInAnswer, CountersAnswer, Moment, TurnAnswer
-from controller.api.operation import Asked, Operation
+from controller.api.operation import ApiRequest, Operation
 from controller.api.ports import Calls
 from controller.calls.reporting.steps import scrubbed
 from controller.calls.reporting.view import CallDetail
@@ -111,6 +111,6 @@ class TraceResources:
             ),
         )
 
-    async def trace(self, asked: Asked) -> TraceAnswer:
+    async def trace(self, asked: ApiRequest) -> TraceAnswer:
         call = asked.part("id")
         return TraceAnswer.of(self._calls.detail(call), self._trace_of(call) or Trace())

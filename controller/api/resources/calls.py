@@ -14,13 +14,13 @@ from aiohttp import hdrs
 from pydantic import Field
 
 from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, Health, Readiness
-from controller.api.operation import Asked, Operation, Told
+from controller.api.operation import ApiRequest, ApiResponse, Operation
 from controller.api.ports import Calls
 from controller.api.problems import malformed
 from controller.api.request_body import Body, Nothing, PlaceCall
 from controller.api.resources.call_pages import LONGEST_CURSOR, NotACursor, page_of
 from controller.calls import errors
-from controller.calls.outbound.service import Ordering, Wish
+from controller.calls.outbound.service import OutboundPort, Wish
 from controller.calls.reporting import view
 from controller.store.database import StoreError
 
@@ -38,7 +38,7 @@ class CallQuery(Body):
 
 
 class Resources:
-    def __init__(self, calls: Calls, orders: Ordering, warnings: Callable[[], list[str]] = list) -> None:
+    def __init__(self, calls: Calls, orders: OutboundPort, warnings: Callable[[], list[str]] = list) -> None:
         self._calls = calls
         self._orders = orders
         self._warnings = warnings
@@ -90,19 +90,19 @@ class Resources:
             ),
         )
 
-    async def health(self, _: Asked) -> Health:
+    async def health(self, _: ApiRequest) -> Health:
         """The process lives and its loop turns."""
         return Health()
 
-    async def readiness(self, _: Asked) -> Told:
+    async def readiness(self, _: ApiRequest) -> ApiResponse:
         parts = dict(self._calls.ready())
         ready = all(part is True for part in parts.values())
-        return Told(
+        return ApiResponse(
             Readiness(ready=ready, parts=parts, warnings=tuple(self._warnings())),
             status=None if ready else HTTPStatus.SERVICE_UNAVAILABLE,
         )
 
-    async def list(self, asked: Asked) -> CallPage:
+    async def list(self, asked: ApiRequest) -> CallPage:
         """The cursor is a place in an order that stays (`call_pages`)."""
         query: CallQuery = asked.query
         calls = [call for call in self._calls.all() if _wanted(call, query)]
@@ -112,7 +112,7 @@ class Resources:
             raise malformed("The query has a wrong parameter.", {"parameter": "before", "detail": str(error)}) from None
         return CallPage(calls=tuple(map(CallAnswer.of, page.calls)), next=page.next)
 
-    async def show(self, asked: Asked) -> CallDetailAnswer:
+    async def show(self, asked: ApiRequest) -> CallDetailAnswer:
         call = asked.part("id")
         try:
             found = self._calls.detail(call)
@@ -123,11 +123,11 @@ class Resources:
                 found = replace(found, call=await self._orders.with_queue(found.call))
         return CallDetailAnswer.of_detail(found, words=asked.may("recordings"))
 
-    async def place(self, asked: Asked) -> Told:
+    async def place(self, asked: ApiRequest) -> ApiResponse:
         call = await self._orders.place(Wish(**dict(asked.body)), by=asked.by, call=asked.id)
-        return Told(CallAnswer.of(call), {hdrs.LOCATION: f"/v1/calls/{call.id}"})
+        return ApiResponse(CallAnswer.of(call), {hdrs.LOCATION: f"/v1/calls/{call.id}"})
 
-    async def hang_up(self, asked: Asked) -> CallAnswer:
+    async def hang_up(self, asked: ApiRequest) -> CallAnswer:
         """A call that waits in the queue is cancelled."""
         call = asked.part("id")
         try:

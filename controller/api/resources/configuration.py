@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.api.models.calls import Answer
-from controller.api.operation import Asked, Operation
+from controller.api.operation import ApiRequest, Operation
 from controller.config import Config
 
 STARS = "**********"
@@ -50,5 +50,5 @@ class ConfigResources:
             ),
         )
 
-    async def show(self, _: Asked) -> ConfigAnswer:
+    async def show(self, _: ApiRequest) -> ConfigAnswer:
         return self._told

@@ -15,17 +15,17 @@ from aiohttp import hdrs, web
 from pydantic import Field, StringConstraints
 
 from controller.api.models.calls import Answer, Moment
-from controller.api.operation import STREAM, Asked, Operation
+from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.ports import Calls
 from controller.api.problems import Problem, malformed
 from controller.api.request_body import Body, Nothing
 from controller.calls import errors
-from controller.calls.outbound.service import Ordering
+from controller.calls.outbound.service import OutboundPort
 from controller.calls.reporting import view
 from controller.config.models.event_filters import types_of
-from controller.events.factory import Notice
+from controller.events.factory import OutgoingEvent
 from controller.events.pipeline import Events
-from controller.events.stream import Reader, TooManyReaders, Wanted
+from controller.events.stream import EventFilter, Subscriber, TooManySubscribers
 
 HEARTBEAT_SECONDS = 15.0
 """A comment so often, that proxies and clients know the stream lives."""
@@ -42,7 +42,7 @@ STREAM_HEADERS = {
 }
 
 
-Form = Callable[[Notice], bytes]
+Form = Callable[[OutgoingEvent], bytes]
 """What a reader may see of it, as JSON."""
 
 Named = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -92,7 +92,7 @@ class Replayed(Answer):
 
 
 class EventResources:
-    def __init__(self, events: Events, calls: Calls, orders: Ordering) -> None:
+    def __init__(self, events: Events, calls: Calls, orders: OutboundPort) -> None:
         self._events = events
         self._calls = calls
         self._orders = orders
@@ -156,11 +156,11 @@ class EventResources:
 
     # ------------------------------------------------------------ streams
 
-    async def all(self, asked: Asked) -> web.StreamResponse:
+    async def all(self, asked: ApiRequest) -> web.StreamResponse:
         """What happens in all calls, from now on or from where the client left off."""
         return await self._stream(asked, None, _types(asked.query))
 
-    async def of_call(self, asked: Asked) -> web.StreamResponse:
+    async def of_call(self, asked: ApiRequest) -> web.StreamResponse:
         """What has happened in one call and what happens until its end, with which the stream ends. 204: there is
         nothing more to come, which keeps browsers from asking again."""
         call, types = asked.part("id"), _types(asked.query)
@@ -175,11 +175,11 @@ class EventResources:
         except errors.UnknownCall:
             return await self._orders.find(call)
 
-    async def _stream(self, asked: Asked, call: str | None, types: frozenset[str]) -> web.StreamResponse:
+    async def _stream(self, asked: ApiRequest, call: str | None, types: frozenset[str]) -> web.StreamResponse:
         """Of a call everything is read, so that its end is seen whatever types are wanted."""
         request, form = asked.request, _full if asked.may("recordings") else _wordless
         last_id = request.headers.get("Last-Event-ID") or None
-        wanted = Wanted(types) if call is None else Wanted(call=call)
+        wanted = EventFilter(types) if call is None else EventFilter(call=call)
         response = web.StreamResponse(headers=STREAM_HEADERS)
         try:
             with self._events.hub.reader(wanted, last_id) as reader:
@@ -191,7 +191,7 @@ class EventResources:
                 if not await self._missed(response, reader, types, form, ends=call is not None):
                     await _tell(response, reader, types, form, ends=call is not None)
                 await response.write_eof()
-        except TooManyReaders:
+        except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
             raise Problem("too-many-streams", headers=headers) from None
         except (TimeoutError, ConnectionError):  # the client is gone, or as good as
@@ -200,7 +200,7 @@ class EventResources:
         return response
 
     async def _missed(
-        self, response: web.StreamResponse, reader: Reader, types: frozenset[str], form: Form, *, ends: bool
+        self, response: web.StreamResponse, reader: Subscriber, types: frozenset[str], form: Form, *, ends: bool
     ) -> bool:
         """What happened before. Many may ask for all that is kept, again and again: one piece for one of them in each
         round of the event loop. True: that was all, the call is over."""
@@ -218,7 +218,7 @@ class EventResources:
 
     # ------------------------------------------------------------ dead letters
 
-    async def dead_letters(self, asked: Asked) -> LetterPage:
+    async def dead_letters(self, asked: ApiRequest) -> LetterPage:
         """By number; `after` is the `next` of the page before."""
         query: LetterQuery = asked.query
         which = {"receiver": query.receiver, "call": query.call}
@@ -226,10 +226,10 @@ class EventResources:
         more = found[-1].number if len(found) == query.limit else None
         return LetterPage(dead_letters=tuple(map(LetterAnswer.model_validate, found)), next=more)
 
-    async def replay(self, asked: Asked) -> Replayed:
+    async def replay(self, asked: ApiRequest) -> Replayed:
         return await self._replayed(receiver=asked.body.receiver, call=asked.body.call)
 
-    async def replay_one(self, asked: Asked) -> Replayed:
+    async def replay_one(self, asked: ApiRequest) -> Replayed:
         return await self._replayed(number=int(asked.part("number")))
 
     async def _replayed(self, **which: Any) -> Replayed:
@@ -239,13 +239,13 @@ class EventResources:
         self._events.replayed()
         return Replayed(replayed=count)
 
-    async def discard(self, asked: Asked) -> web.Response:
+    async def discard(self, asked: ApiRequest) -> web.Response:
         if not await self._events.outbox.discard(number=int(asked.part("number"))):
             raise Problem("unknown-dead-letter")
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
-async def _open(response: web.StreamResponse, reader: Reader, last_id: str) -> None:
+async def _open(response: web.StreamResponse, reader: Subscriber, last_id: str) -> None:
     opening = f"retry: {RETRY_MS}\n\n".encode()
     if reader.gap:
         oldest = reader.missed[0].event.id if reader.missed else None
@@ -253,10 +253,12 @@ async def _open(response: web.StreamResponse, reader: Reader, last_id: str) -> N
     await _write(response, opening)
 
 
-async def _tell(response: web.StreamResponse, reader: Reader, types: frozenset[str], form: Form, *, ends: bool) -> None:
+async def _tell(
+    response: web.StreamResponse, reader: Subscriber, types: frozenset[str], form: Form, *, ends: bool
+) -> None:
     """Until the call has ended (if it is the stream's end), the client falls behind or goes, or the process stops."""
     while True:
-        news: Sequence[Notice] = await reader.read(HEARTBEAT_SECONDS)
+        news: Sequence[OutgoingEvent] = await reader.read(HEARTBEAT_SECONDS)
         for notice in news:
             if notice.type in types:
                 await _write(response, _line(notice, form))
@@ -270,16 +272,16 @@ async def _tell(response: web.StreamResponse, reader: Reader, types: frozenset[s
             await _write(response, b": still here\n\n")
 
 
-def _line(notice: Notice, form: Form) -> bytes:
+def _line(notice: OutgoingEvent, form: Form) -> bytes:
     """None of its parts can hold a line end: JSON escapes it."""
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (notice.event.id.encode(), notice.type.encode(), form(notice))
 
 
-def _full(notice: Notice) -> bytes:
+def _full(notice: OutgoingEvent) -> bytes:
     return notice.full
 
 
-def _wordless(notice: Notice) -> bytes:
+def _wordless(notice: OutgoingEvent) -> bytes:
     return notice.wordless
 
 

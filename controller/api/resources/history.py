@@ -33,14 +33,14 @@ from controller.api.models.history import (
     UsageAnswer,
     fields_of,
 )
-from controller.api.operation import Asked, Operation
+from controller.api.operation import ApiRequest, Operation
 from controller.api.problems import Problem
 from controller.config import Config
 from controller.config.models.records import Records
 from controller.config.number_redaction import names_of
 from controller.events.records import export
-from controller.events.records.history import History, Kept, Sought, TooManySearches
-from controller.events.records.repository import Shelf
+from controller.events.records.history import History, RecordFilter, StoredCall, TooManySearches
+from controller.events.records.repository import RecordRepository
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ class HistoryResources:
     def __init__(
         self,
         history: History,
-        shelf: Shelf,
+        shelf: RecordRepository,
         folders: Collection[Path],
         settings: Records,
         catching_up: Callable[[], bool] = lambda: False,
@@ -124,7 +124,7 @@ class HistoryResources:
             ),
         )
 
-    async def list(self, asked: Asked) -> HistoryPage:
+    async def list(self, asked: ApiRequest) -> HistoryPage:
         query: HistoryQuery = asked.query
         try:
             rows = await self._history.page(self._sought(asked), before=query.before, limit=query.limit)
@@ -133,7 +133,7 @@ class HistoryResources:
         more = rows[-1].number if len(rows) == query.limit else None
         return HistoryPage(calls=tuple(shown(rows)), next=more)
 
-    async def show(self, asked: Asked) -> PastCallDetail:
+    async def show(self, asked: ApiRequest) -> PastCallDetail:
         kept = await self._kept(asked)
         parts = kept.parts
         sounds = await asyncio.to_thread(self._sounds, kept)
@@ -151,7 +151,7 @@ class HistoryResources:
             }
         )
 
-    async def sound(self, asked: Asked) -> web.StreamResponse:
+    async def sound(self, asked: ApiRequest) -> web.StreamResponse:
         """Ranges are answered in part, so that a player can jump."""
         kept, number = await self._kept(asked), int(asked.part("number"))
         recordings = kept.parts["call_recordings"]
@@ -161,7 +161,7 @@ class HistoryResources:
         kind = _KINDS.get(path.suffix, "application/octet-stream")
         return web.FileResponse(path, headers={hdrs.CONTENT_TYPE: kind, hdrs.CACHE_CONTROL: "private, no-store"})
 
-    async def export(self, asked: Asked) -> web.StreamResponse:
+    async def export(self, asked: ApiRequest) -> web.StreamResponse:
         """The first page is read before anything is said: a store that is away is a problem, not an empty file."""
         query: ExportQuery = asked.query
         rows = self._history.everything(self._sought(asked))
@@ -178,7 +178,7 @@ class HistoryResources:
         await response.write_eof()
         return response
 
-    async def forget(self, asked: Asked) -> Forgotten:
+    async def forget(self, asked: ApiRequest) -> Forgotten:
         """Calls that go on are not touched. Asterisk's own records and backups are not ours."""
         if self._catching_up():
             raise Problem("store-away", "Calls of the time when it was away are not in it yet. Ask again in a moment.")
@@ -190,7 +190,7 @@ class HistoryResources:
 
     # ------------------------------------------------------------ inside
 
-    def _sought(self, asked: Asked) -> Sought:
+    def _sought(self, asked: ApiRequest) -> RecordFilter:
         """Raises Problem 403 for who would learn by searching what was said."""
         query: HistoryFilter = asked.query
         sought = query.sought()
@@ -200,7 +200,7 @@ class HistoryResources:
             return sought
         return replace(sought, names=names_of(sought.number, self._settings, self._countries))
 
-    async def _kept(self, asked: Asked) -> Kept:
+    async def _kept(self, asked: ApiRequest) -> StoredCall:
         found = await self._history.find(asked.part("id"), asked.query.attempt)
         if found is None:
             raise Problem("unknown-call", "There is no record of such a call.")
@@ -211,7 +211,7 @@ class HistoryResources:
         real = Path(path).resolve()
         return real if any(real.is_relative_to(folder.resolve()) for folder in self._folders) else None
 
-    def _sounds(self, kept: Kept) -> tuple[PastSound, ...]:
+    def _sounds(self, kept: StoredCall) -> tuple[PastSound, ...]:
         found = []
         for number, row in enumerate(kept.parts["call_recordings"], start=1):
             path = self._inside(row.path)

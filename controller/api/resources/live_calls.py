@@ -1,6 +1,6 @@
 """The resources of a live call: what can be done to it while it goes on.
 
-Owns paths, scopes and status codes, as `resources` does. Decides nothing: parse, ask `Verbs`, answer with the call.
+Owns paths, scopes and status codes. Decides nothing: parse, ask `CallControl`, answer with the call.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from controller.api import ports
 from controller.api.models.calls import CallAnswer, ParticipantAnswer
 from controller.api.models.live_calls import AddParticipant, MuteCall, RecordCall, Say, SendDigits, SwitchAgent
 from controller.api.models.transfers import DecideTransfer, SuperviseCall, TransferCall
-from controller.api.operation import Asked, Handle, Operation, Told
+from controller.api.operation import ApiRequest, ApiResponse, Handle, Operation
 from controller.api.request_body import Body, Nothing
 from controller.calls import errors
-from controller.calls.outbound.service import Ordering
+from controller.calls.outbound.service import OutboundPort
 from controller.calls.reporting import view
-from controller.calls.runtime.call_control import Verbs
+from controller.calls.runtime.call_control import CallControl
 from controller.config.models.api import Scope
 
 B = TypeVar("B", bound=Body)
@@ -35,7 +35,7 @@ class Verb(Generic[B]):
     path: str
     summary: str
     body: type[B]
-    ask: Callable[[Verbs, B, str, str], view.CallView]
+    ask: Callable[[CallControl, B, str, str], view.CallView]
     problems: tuple[str, ...] = ()
     method: Literal["POST", "DELETE"] = "POST"
     scopes: tuple[Scope, ...] = ("control",)
@@ -100,7 +100,7 @@ VERBS: tuple[Verb[Any], ...] = (
 
 
 class LiveResources:
-    def __init__(self, calls: ports.Calls, orders: Ordering) -> None:
+    def __init__(self, calls: ports.Calls, orders: OutboundPort) -> None:
         self._calls = calls
         self._orders = orders
 
@@ -138,7 +138,7 @@ class LiveResources:
         )
 
     def _handle(self, verb: Verb[Any]) -> Handle:
-        async def handle(asked: Asked) -> CallAnswer:
+        async def handle(asked: ApiRequest) -> CallAnswer:
             call = asked.part("id")
             try:
                 return CallAnswer.of(verb.ask(self._calls.verbs, asked.body, call, asked.by))
@@ -152,16 +152,16 @@ class LiveResources:
         found = await self._orders.find(call)
         return errors.WrongState(f"This call is not up: it is {found.state}.")
 
-    async def add_participant(self, asked: Asked) -> Told:
+    async def add_participant(self, asked: ApiRequest) -> ApiResponse:
         call = asked.part("id")
         try:
             found = self._calls.verbs.add_participant(call, to=asked.body.to, by=asked.by)
         except errors.UnknownCall:
             raise await self._not_live(call) from None
         location: dict[str, str] = {hdrs.LOCATION: f"/v1/calls/{call}/participants/{found.leg}"}
-        return Told(ParticipantAnswer.model_validate(found), location)
+        return ApiResponse(ParticipantAnswer.model_validate(found), location)
 
-    async def drop_participant(self, asked: Asked) -> ParticipantAnswer:
+    async def drop_participant(self, asked: ApiRequest) -> ParticipantAnswer:
         call = asked.part("id")
         try:
             found = self._calls.verbs.drop_participant(call, leg=asked.part("leg"), by=asked.by)

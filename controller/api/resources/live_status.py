@@ -7,11 +7,11 @@ from aiohttp import hdrs, web
 from pydantic import Field
 
 from controller.api.models.calls import Answer
-from controller.api.operation import STREAM, Asked, Operation
+from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.problems import Problem
 from controller.api.request_body import Body
 from controller.api.resources.events import HEARTBEAT_SECONDS, RETRY_MS, STREAM_HEADERS, WRITE_SECONDS
-from controller.telemetry.live_status import Looker, Scenery, Seen, TooManyLookers
+from controller.telemetry.live_status import LiveStatusHub, LiveSubscriber, Seen, TooManySubscribers
 
 
 class SceneQuery(Body):
@@ -37,7 +37,7 @@ class ScenesAnswer(Answer):
 
 
 class SceneResources:
-    def __init__(self, scenery: Scenery) -> None:
+    def __init__(self, scenery: LiveStatusHub) -> None:
         self._scenery = scenery
 
     def operations(self) -> tuple[Operation, ...]:
@@ -54,14 +54,14 @@ class SceneResources:
             ),
         )
 
-    async def stream(self, asked: Asked) -> web.StreamResponse:
+    async def stream(self, asked: ApiRequest) -> web.StreamResponse:
         request, response = asked.request, web.StreamResponse(headers=STREAM_HEADERS)
         try:
             with self._scenery.looker(asked.query.call) as looker:
                 await response.prepare(request)
                 await _tell(response, looker, words=asked.may("recordings"))
                 await response.write_eof()
-        except TooManyLookers:
+        except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
             raise Problem("too-many-streams", headers=headers) from None
         except (TimeoutError, ConnectionError):  # the client is gone, or as good as
@@ -70,7 +70,7 @@ class SceneResources:
         return response
 
 
-async def _tell(response: web.StreamResponse, looker: Looker, *, words: bool) -> None:
+async def _tell(response: web.StreamResponse, looker: LiveSubscriber, *, words: bool) -> None:
     frame = f"retry: {RETRY_MS}\n\n"
     while True:
         async with asyncio.timeout(WRITE_SECONDS):

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field
 
 from controller.api.models.calls import QueueAnswer, QueuePage
-from controller.api.operation import Asked, Operation
+from controller.api.operation import ApiRequest, Operation
 from controller.api.request_body import Body, PauseQueue
 from controller.calls.outbound.entry import Status
-from controller.calls.outbound.service import Ordering
+from controller.calls.outbound.service import OutboundPort
 
 
 class QueueQuery(Body):
@@ -24,7 +24,7 @@ class QueueQuery(Body):
 
 
 class QueueResources:
-    def __init__(self, orders: Ordering) -> None:
+    def __init__(self, orders: OutboundPort) -> None:
         self._orders = orders
 
     def operations(self) -> tuple[Operation, ...]:
@@ -54,15 +54,15 @@ class QueueResources:
             ),
         )
 
-    async def list(self, asked: Asked) -> QueuePage:
+    async def list(self, asked: ApiRequest) -> QueuePage:
         query: QueueQuery = asked.query
         status = Status(query.status) if query.status else None
         calls = await self._orders.page(status, before=query.before, limit=query.limit)
         last = calls[-1].queue if len(calls) == query.limit else None
         return QueuePage.of_page(await self._orders.summary(), calls, last.number if last else None)
 
-    async def pause(self, asked: Asked) -> QueueAnswer:
+    async def pause(self, asked: ApiRequest) -> QueueAnswer:
         return QueueAnswer.of(await self._orders.pause(asked.body.trunk, by=asked.by))
 
-    async def resume(self, asked: Asked) -> QueueAnswer:
+    async def resume(self, asked: ApiRequest) -> QueueAnswer:
         return QueueAnswer.of(await self._orders.resume(asked.body.trunk, by=asked.by))

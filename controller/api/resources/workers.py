@@ -5,7 +5,7 @@ from typing import Protocol
 from pydantic import Field
 
 from controller.api.models.calls import Answer
-from controller.api.operation import Asked, Operation
+from controller.api.operation import ApiRequest, Operation
 from controller.api.problems import Problem
 from controller.api.request_body import Body
 from controller.workers.worker import UnknownWorker, Worker
@@ -93,10 +93,10 @@ class WorkerResources:
             ),
         )
 
-    async def list(self, _: Asked) -> WorkerPage:
+    async def list(self, _: ApiRequest) -> WorkerPage:
         return WorkerPage(workers=tuple(map(WorkerAnswer.of, self._staff.all())))
 
-    async def drain(self, asked: Asked) -> WorkerAnswer:
+    async def drain(self, asked: ApiRequest) -> WorkerAnswer:
         """It takes no new calls and ends with its last one. A supervisor (ours, systemd, compose) starts the next."""
         name, wish = asked.part("name"), asked.body.seconds
         try:

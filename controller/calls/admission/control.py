@@ -17,7 +17,7 @@ from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage import Usage, Use
 from controller.calls.machine.plan import Plan
 from controller.config import Config
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker_choice import with_room
 
 log = structlog.get_logger()
@@ -30,10 +30,12 @@ def today() -> date:
     return date.today()
 
 
-class Room:
+class AdmissionControl:
     """`up`: what lives at this moment, legs included."""
 
-    def __init__(self, config: Config, workers: Workers, spending: Spending, up: Callable[[], Iterable[Slot]]) -> None:
+    def __init__(
+        self, config: Config, workers: WorkerPool, spending: Spending, up: Callable[[], Iterable[Slot]]
+    ) -> None:
         self._workers = workers
         self._spending = spending
         self._up = up

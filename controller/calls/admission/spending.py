@@ -9,9 +9,9 @@ from datetime import date
 from bridge.contract import Used
 from controller.calls.errors import Busy
 from controller.calls.machine.outcome import PER_CALL, PER_DAY
-from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.call_log import CallLog
 from controller.config import Limits
-from controller.config.prices import Day, Prices
+from controller.config.prices import DailySpend, Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Reached:
 class Spending:
     def __init__(self, limits: Limits, prices: Prices) -> None:
         self._per_call = limits.spend_per_call
-        self._day = Day(limits.spend_per_day)
+        self._day = DailySpend(limits.spend_per_day)
         self._prices = prices
         self._unpriced: set[str] = set()
         self._told: date | None = None
         """The day whose limit all live calls were told of."""
 
-    def used(self, event: Used, record: Record, today: date) -> Reached | None:
+    def used(self, event: Used, record: CallLog, today: date) -> Reached | None:
         """Adds to the call's and the day's cost. Says which limit has been reached, if one has and it is news: of the
         day once; of a call while `record.limit` is None."""
         cost = self._prices.of(event)

@@ -13,7 +13,7 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.loops import JUST_ANSWERED, Origin, RingingLeg
 
 
-class Lines(Protocol):
+class TrunkLimits(Protocol):
     """Who is told of legs over trunks, and may refuse one."""
 
     def dial(self, channel: str, trunk: str, *, own: bool) -> None:
@@ -24,17 +24,17 @@ class Lines(Protocol):
 
 
 class Unlimited:
-    """`Lines` that always have room."""
+    """`TrunkLimits` that always have room."""
 
     def dial(self, channel: str, trunk: str, *, own: bool) -> None: ...
     def answered(self, channel: str) -> None: ...
     def over(self, channel: str) -> None: ...
 
 
-class Legs:
+class TrunkUsage:
     """Of the call whose own leg is `own`."""
 
-    def __init__(self, own: str, lines: Lines) -> None:
+    def __init__(self, own: str, lines: TrunkLimits) -> None:
         self._own = own
         self._lines = lines
         self._trunks: dict[str, str] = {}

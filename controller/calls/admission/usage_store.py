@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Row, delete, insert, select, update
 
-from controller.calls.admission.control import Room, today
+from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.usage import Use
 from controller.store.database import Database, StoreError
 from controller.store.tables.usage import dialled_legs as legs, spent_days as spent
@@ -27,10 +27,10 @@ LAST_SECONDS = 3.0
 HOUR, KEPT = timedelta(hours=1), timedelta(days=3)
 
 
-class UsageBook:
+class UsageStore:
     """`read()` before the first call, then `run()` until cancelled, then `finish()`."""
 
-    def __init__(self, database: Database, room: Room) -> None:
+    def __init__(self, database: Database, room: AdmissionControl) -> None:
         self._database = database
         self._room = room
         self._dollars = 0.0

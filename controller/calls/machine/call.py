@@ -10,7 +10,7 @@ from bridge.contract import Counters, Inform
 from controller.calls.machine import inputs as m
 from controller.calls.machine.caller_sound import CallerHold, InboundAudio
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Participant, Plan, Rehoming, State, Supervision, Transfer
+from controller.calls.machine.plan import Failover, Participant, Plan, State, Supervision, Transfer
 
 SUPERVISOR = "supervisor"
 """The timer of one who is rung."""
@@ -42,7 +42,7 @@ class Call:
         self.sip_status: int | None = None
         self.transfer: Transfer | None = None
         self.transfers = 0
-        self.rehoming: Rehoming | None = None
+        self.rehoming: Failover | None = None
         self.losses = 0
         """Of the agent's worker or leg."""
         self.rescues = list(plan.on_ai_failure)

@@ -47,7 +47,7 @@ class TransferTo:
     target: Target
 
 
-Rescue = PlaySound | TransferTo
+FallbackStep = PlaySound | TransferTo
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Plan:
     callee: str | None = field(default=None, repr=False)
     target: Target | None = None
     """Whom to dial; outbound only."""
-    on_ai_failure: tuple[Rescue, ...] = ()
+    on_ai_failure: tuple[FallbackStep, ...] = ()
     """What to try, in this order, when there is no AI for the caller (any more). Then the call is hung up."""
     digits: Mapping[str, Target | None] = field(default_factory=dict, repr=False)
     """What a key of the person's telephone does: a transfer, or (None) the end of the call."""
@@ -149,7 +149,7 @@ class Transfer:
 
 
 @dataclass(slots=True)
-class Rehoming:
+class Failover:
     """A call on its way from a lost worker to another one."""
 
     back_to: State

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from controller.calls import errors
-from controller.calls.outbound.entry import Entry
+from controller.calls.outbound.entry import QueuedCall
 from controller.calls.outbound.queue import NotQueued, Queue
 from controller.calls.reporting import view
 from controller.store.database import StoreError
@@ -51,15 +51,15 @@ class Dialling:
                 await self._empty.wait()
 
 
-class Errand:
+class QueuedAttempt:
     """One attempt. Call control waits for `before_dial` before it asks Asterisk to dial, says `after_dial` when it has
     asked, and `over` once."""
 
     def __init__(
         self,
-        entry: Entry,
+        entry: QueuedCall,
         queue: Queue,
-        done: Callable[["Errand", view.CallView], None],
+        done: Callable[["QueuedAttempt", view.CallView], None],
         dialling: Dialling | None = None,
     ) -> None:
         self.entry = entry

@@ -19,8 +19,8 @@ from controller.calls import errors
 from controller.calls.errors import UsedUp
 from controller.calls.machine.outcome import Outcome
 from controller.calls.outbound import retry_policy as decisions, views as pictures
-from controller.calls.outbound.attempt import Dialling, Errand
-from controller.calls.outbound.entry import INTERRUPTED, REJECTED, Attempt, Entry, Status
+from controller.calls.outbound.attempt import Dialling, QueuedAttempt
+from controller.calls.outbound.entry import INTERRUPTED, REJECTED, Attempt, QueuedCall, Status
 from controller.calls.outbound.queue import ALL_TRUNKS, Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers, TrunkSuspended, fault_of
 from controller.calls.reporting import lifecycle as milestones, view
@@ -52,7 +52,7 @@ class Place(Protocol):
     """Call control: begins this call now. `errand` is told how it goes. Raises errors.Busy, limits.NotAllowed,
     errors.NotReady and errors.UnknownName: then nothing has begun, and the errand hears nothing."""
 
-    def __call__(self, entry: Entry, errand: "Errand", /) -> None: ...
+    def __call__(self, entry: QueuedCall, errand: "QueuedAttempt", /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class Dialer:
         self.breakers = TrunkBreakers(config.trunks)
         self._queue = queue
         self._place = place
-        self._under_way: dict[str, Errand] = {}
+        self._under_way: dict[str, QueuedAttempt] = {}
         self._saving: set[asyncio.Task[None]] = set()
         self._dialling = Dialling()
         self._news = asyncio.Event()
@@ -91,13 +91,13 @@ class Dialer:
         self._why: dict[str, str] = {}
         """Why the last call over a trunk was not placed."""
 
-    async def go_on(self, call: str) -> Errand | None:
+    async def go_on(self, call: str) -> QueuedAttempt | None:
         """For a call that an earlier controller was placing, and that is up. None: it did not come from the queue.
         Raises StoreError."""
         entry = await self._queue.get(call)
         if entry is None or entry.status is not Status.DIALLING:
             return None
-        errand = Errand(entry, self._queue, self._over, self._dialling)
+        errand = QueuedAttempt(entry, self._queue, self._over, self._dialling)
         errand.dialled_at = entry.dialled_at or _now()
         self._under_way[call] = errand
         return errand
@@ -106,7 +106,7 @@ class Dialer:
         """Something has changed: a new call, an end, a pause."""
         self._news.set()
 
-    def observe(self, what: milestones.Milestone) -> None:
+    def observe(self, what: milestones.LifecycleEvent) -> None:
         """Of any call: a telephone that rings shows that its trunk works."""
         match what:
             case milestones.CallRang(call=call) | milestones.CallAnswered(call=call) if call in self._under_way:
@@ -213,7 +213,7 @@ class Dialer:
             log.warning("queued calls wait for tomorrow", trunk=trunk, reason=reason.reason)
         self._why[trunk] = reason.reason
 
-    async def _try(self, entry: Entry, paused: frozenset[str]) -> bool:
+    async def _try(self, entry: QueuedCall, paused: frozenset[str]) -> bool:
         """Raises errors.Busy and errors.NotReady: no room."""
         trunk, now = self._config.trunks.get(entry.order.trunk), _now()
         if trunk is not None:
@@ -221,7 +221,7 @@ class Dialer:
             if allowed > now:  # its hours were over before there was room
                 await self._queue.postpone(entry.id, allowed)
                 return False
-        errand = Errand(entry, self._queue, self._over, self._dialling)
+        errand = QueuedAttempt(entry, self._queue, self._over, self._dialling)
         self._under_way[entry.id] = errand
         try:
             self._place_over(entry, errand, paused, now)
@@ -236,7 +236,7 @@ class Dialer:
             self._save(errand, Attempt(now, Outcome.FAILED, "an error of ours; the log has more"))
         return True
 
-    def _place_over(self, entry: Entry, errand: Errand, paused: frozenset[str], now: datetime) -> None:
+    def _place_over(self, entry: QueuedCall, errand: QueuedAttempt, paused: frozenset[str], now: datetime) -> None:
         """The first of its trunks that has room. Raises as `Place` does, for the first trunk."""
         first, *others = decisions.lines(self._config, entry) or (entry.order.trunk,)
         try:
@@ -251,7 +251,7 @@ class Dialer:
                         return
             raise
 
-    def _place_by(self, trunk: str, entry: Entry, errand: Errand) -> None:
+    def _place_by(self, trunk: str, entry: QueuedCall, errand: QueuedAttempt) -> None:
         errand.trunk = trunk
         self.breakers.check(trunk, _now())
         self._place(replace(entry, order=replace(entry.order, trunk=trunk)), errand)
@@ -265,7 +265,7 @@ class Dialer:
 
     # ------------------------------------------------------------ ends
 
-    def _over(self, errand: Errand, call: view.CallView) -> None:
+    def _over(self, errand: QueuedAttempt, call: view.CallView) -> None:
         """The attempt has ended, in memory. On the disk it has not yet."""
         result, detail = call.outcome or Outcome.FAILED.value, call.detail
         if call.ended_by == "shutdown" and call.answered_at is None:
@@ -278,7 +278,7 @@ class Dialer:
         attempt = Attempt(errand.began, result, detail, errand.trunk, cause=call.cause, sip_status=call.sip_status)
         self._save(errand, attempt, self._judge(errand, attempt))
 
-    def _judge(self, errand: Errand, attempt: Attempt) -> datetime | None:
+    def _judge(self, errand: QueuedAttempt, attempt: Attempt) -> datetime | None:
         """What the end of a call says of its trunk. The moment from which the call may be placed again, if this was no
         attempt to reach the number."""
         trunk, now = errand.trunk, _now()
@@ -301,7 +301,7 @@ class Dialer:
             log.error("a trunk fails again and again; no queued call is placed over it for now", trunk=trunk, **told)
         return due_at
 
-    def _save(self, errand: Errand, attempt: Attempt, put_back_at: datetime | None = None) -> None:
+    def _save(self, errand: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None = None) -> None:
         task = asyncio.create_task(self._settle(errand, attempt, put_back_at), name=f"result of {errand.entry.id}")
         self._saving.add(task)
         task.add_done_callback(self._saved)
@@ -311,14 +311,14 @@ class Dialer:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a call stays as it is in the queue until the next start", task=task.get_name(), exc_info=error)
 
-    async def _settle(self, errand: Errand, attempt: Attempt, put_back_at: datetime | None) -> None:
+    async def _settle(self, errand: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None) -> None:
         """Until it is written: a row that stays `dialling` would be told as interrupted by the next controller."""
         call, now = errand.entry.id, _now()
         try:
             due_at = await self._write_down(errand, attempt, put_back_at, now)
         except Exception:  # the top of this task: it costs this call its further attempts, and no other call anything
             log.exception("a call's attempt can't be written down: an error of ours; the call is ended", call=call)
-            due_at, over = None, decisions.Over(attempt.result, "an error of ours; the log has more")
+            due_at, over = None, decisions.Final(attempt.result, "an error of ours; the log has more")
             await self._until_written(call, lambda: self._queue.end(call, over, now))
         again = due_at.isoformat() if due_at is not None else None
         log.info("attempt written down", call=call, result=attempt.result, tried_again_at=again)
@@ -327,7 +327,7 @@ class Dialer:
         self.wake()
 
     async def _write_down(
-        self, errand: Errand, attempt: Attempt, put_back_at: datetime | None, now: datetime
+        self, errand: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None, now: datetime
     ) -> datetime | None:
         """Returns when it is tried again."""
         entry = errand.entry
@@ -337,13 +337,13 @@ class Dialer:
         if onward is not None and not self.breakers.suspended(onward, now):
             put_back_at = None
             log.warning("a trunk can't be used; the next one is tried", call=entry.id, trunk=attempt.trunk, next=onward)
-            attempt, what = replace(attempt, passed_to=onward), decisions.Again(now)
+            attempt, what = replace(attempt, passed_to=onward), decisions.RetryAt(now)
         if put_back_at is not None:
             due_at = put_back_at
             await self._until_written(entry.id, lambda: self._queue.put_back(entry.id, due_at))
             return due_at
         await self._until_written(entry.id, lambda: self._queue.settle(entry.id, attempt, what, now))
-        return what.due_at if isinstance(what, decisions.Again) else None
+        return what.due_at if isinstance(what, decisions.RetryAt) else None
 
     async def _until_written(self, call: str, write: Callable[[], Awaitable[None]]) -> None:
         tries = 0

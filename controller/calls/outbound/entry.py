@@ -26,7 +26,7 @@ CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CallOrder:
     """What was asked for, checked: the number is normalised, trunk and agent exist."""
 
     callee: str = field(repr=False)
@@ -58,13 +58,13 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QueuedCall:
     """A row of the queue. `number`: its place in the order of arrival; `id`: the call's, whichever attempt it is."""
 
     number: int
     id: str
     status: Status
-    order: Order
+    order: CallOrder
     created_at: datetime
     due_at: datetime
     expires_at: datetime

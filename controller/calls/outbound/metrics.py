@@ -20,7 +20,7 @@ EVERY = 15.0
 SHOWN = (Status.QUEUED, Status.DIALLING)
 
 
-class Depth:
+class QueueMetrics:
     """`run()` is a task of the controller's."""
 
     def __init__(self, queue: Queue, registry: CollectorRegistry) -> None:

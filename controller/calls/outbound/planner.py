@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan
-from controller.calls.outbound.attempt import Errand
-from controller.calls.outbound.entry import Entry
+from controller.calls.outbound.attempt import QueuedAttempt
+from controller.calls.outbound.entry import QueuedCall
 from controller.calls.planning import planner, routing
 from controller.config import Config, templates
 from controller.dialing import numbers as limits
 
 
-def outbound(config: Config, entry: Entry) -> Plan:
+def outbound(config: Config, entry: QueuedCall) -> Plan:
     """Of a call from the queue. Checked anew: the config may have changed. Raises UnknownName, `limits.NotAllowed`."""
     order = entry.order
     line, agent = (
@@ -46,10 +46,12 @@ def outbound(config: Config, entry: Entry) -> Plan:
     )
 
 
-def placed_by(config: Config, start: Callable[[Plan, Errand], None]) -> Callable[[Entry, Errand], None]:
+def placed_by(
+    config: Config, start: Callable[[Plan, QueuedAttempt], None]
+) -> Callable[[QueuedCall, QueuedAttempt], None]:
     """How the dialer has a call placed, which call control is to `start` by its plan. Raises as both do."""
 
-    def place(entry: Entry, errand: Errand) -> None:
+    def place(entry: QueuedCall, errand: QueuedAttempt) -> None:
         start(outbound(config, entry), errand)
 
     return place

@@ -16,8 +16,8 @@ import structlog
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from controller.calls.machine.outcome import Outcome
-from controller.calls.outbound.entry import CANCELLED, EXPIRED, INTERRUPTED, Attempt, Entry, Order, Status
-from controller.calls.outbound.retry_policy import Again, Over
+from controller.calls.outbound.entry import CANCELLED, EXPIRED, INTERRUPTED, Attempt, CallOrder, QueuedCall, Status
+from controller.calls.outbound.retry_policy import Final, RetryAt
 from controller.store.database import Database
 from controller.store.tables.outbound import outbound_calls as calls, outbound_pauses as pauses
 
@@ -44,8 +44,8 @@ class Queue:
     # ------------------------------------------------------------ in
 
     async def add(
-        self, call: str, order: Order, *, now: datetime, due_at: datetime, expires_at: datetime, most: int
-    ) -> Entry:
+        self, call: str, order: CallOrder, *, now: datetime, due_at: datetime, expires_at: datetime, most: int
+    ) -> QueuedCall:
         """Raises QueueFull if `most` calls wait already."""
         async with self._database.writing() as store:
             waiting = (await store.execute(select(func.count()).where(_is(Status.QUEUED)))).scalar_one()
@@ -63,16 +63,16 @@ class Queue:
             }
             number = (await store.execute(insert(calls).values(row))).inserted_primary_key
             assert number is not None
-        return Entry(number[0], call, Status.QUEUED, order, now, due_at, expires_at)
+        return QueuedCall(number[0], call, Status.QUEUED, order, now, due_at, expires_at)
 
     # ------------------------------------------------------------ looking
 
-    async def get(self, call: str) -> Entry | None:
+    async def get(self, call: str) -> QueuedCall | None:
         async with self._database.reading() as store:
             row = (await store.execute(select(calls).where(calls.c.id == call))).one_or_none()
         return _entry(row) if row is not None else None
 
-    async def place(self, entry: Entry, now: datetime) -> int | None:
+    async def place(self, entry: QueuedCall, now: datetime) -> int | None:
         """In the line of those that are due over the same trunk, 1 is next; None: it does not stand there."""
         if entry.status is not Status.QUEUED or entry.due_at > now:
             return None
@@ -84,7 +84,7 @@ class Queue:
             found: int = (await store.execute(query)).scalar_one()
         return found or None
 
-    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[Entry]:
+    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[QueuedCall]:
         """Newest first, those with a `number` below `before`."""
         query = select(calls).order_by(calls.c.number.desc()).limit(limit)
         if status is not None:
@@ -94,7 +94,7 @@ class Queue:
         async with self._database.reading() as store:
             return _entries(await store.execute(query))
 
-    async def heads(self, now: datetime, *, without: Collection[str], each: int) -> list[Entry]:
+    async def heads(self, now: datetime, *, without: Collection[str], each: int) -> list[QueuedCall]:
         """Who is next: of each trunk and agent the first `each` that are due, all in the order of their turn.
 
         By trunk and agent, so that one that has no room does not stand before the others.
@@ -113,7 +113,7 @@ class Queue:
 
     async def _set_aside(self, numbers: Collection[int], now: datetime) -> None:
         """They can't be dialled, and must not be looked at for ever."""
-        over = _after(Over(Outcome.FAILED, _UNREADABLE), now) | {"attempts": [], "variables": {}, "untold": False}
+        over = _after(Final(Outcome.FAILED, _UNREADABLE), now) | {"attempts": [], "variables": {}, "untold": False}
         async with self._database.writing() as store:
             await store.execute(update(calls).where(calls.c.number.in_(numbers), _is(Status.QUEUED)).values(over))
 
@@ -155,7 +155,7 @@ class Queue:
         async with self._database.writing() as store:
             await store.execute(update(calls).where(calls.c.id == call, _is(Status.QUEUED)).values(due_at=due_at))
 
-    async def settle(self, call: str, attempt: Attempt, what: Again | Over, now: datetime) -> None:
+    async def settle(self, call: str, attempt: Attempt, what: RetryAt | Final, now: datetime) -> None:
         """The attempt under way is over. Nothing happens to a row that has ended already."""
         async with self._database.writing() as store:
             found = select(calls.c.attempts).where(calls.c.id == call, calls.c.status != Status.ENDED)
@@ -164,7 +164,7 @@ class Queue:
                 values = {"attempts": [*_list(row.attempts), _written(attempt)], **_after(what, now)}
                 await store.execute(update(calls).where(calls.c.id == call).values(values))
 
-    async def end(self, call: str, what: Over, now: datetime) -> None:
+    async def end(self, call: str, what: Final, now: datetime) -> None:
         """Without the attempt under way, which can't be written down."""
         async with self._database.writing() as store:
             living = (calls.c.id == call, calls.c.status != Status.ENDED)
@@ -176,7 +176,7 @@ class Queue:
             values = {"status": Status.QUEUED, "due_at": due_at, "dialled_at": None, "untold": True}
             await store.execute(update(calls).where(calls.c.id == call, _is(Status.DIALLING)).values(values))
 
-    async def give_up(self, call: str, what: Over, now: datetime) -> bool:
+    async def give_up(self, call: str, what: Final, now: datetime) -> bool:
         """Ends a call that waits; False: it does not wait."""
         async with self._database.writing() as store:
             changed = await store.execute(
@@ -185,14 +185,14 @@ class Queue:
         return changed.rowcount == 1
 
     async def cancel(self, call: str, by: str, now: datetime) -> bool:
-        return await self.give_up(call, Over(CANCELLED, f"by {by}"), now)
+        return await self.give_up(call, Final(CANCELLED, f"by {by}"), now)
 
     async def expire(self, now: datetime, *, without: Collection[str]) -> list[str]:
         """Gives up what has waited too long; returns the ids."""
         late = (_is(Status.QUEUED), calls.c.expires_at <= now, calls.c.id.not_in(without))
         async with self._database.reading() as store:
             found = list((await store.execute(select(calls.c.id).where(*late).limit(500))).scalars())
-        return [call for call in found if await self.give_up(call, Over(EXPIRED), now)]
+        return [call for call in found if await self.give_up(call, Final(EXPIRED), now)]
 
     async def interrupt(self, now: datetime, *, without: Collection[str] = ()) -> list[str]:
         """At the start: what an earlier controller was dialling when it stopped. Returns the ids."""
@@ -203,7 +203,7 @@ class Queue:
                 stopped = Attempt(row.dialled_at or now, INTERRUPTED, _STOPPED)
                 values = {
                     "attempts": [*_list(row.attempts), _written(stopped)],
-                    **_after(Over(INTERRUPTED, _STOPPED), now),
+                    **_after(Final(INTERRUPTED, _STOPPED), now),
                 }
                 await store.execute(update(calls).where(calls.c.number == row.number).values(values))
         return [row.id for row in rows]
@@ -240,11 +240,11 @@ def _is(status: Status) -> ColumnElement[bool]:
     return calls.c.status == status
 
 
-def _after(what: Again | Over, now: datetime) -> dict[str, Any]:
+def _after(what: RetryAt | Final, now: datetime) -> dict[str, Any]:
     match what:
-        case Again(due_at):
+        case RetryAt(due_at):
             return {"status": Status.QUEUED, "due_at": due_at, "untold": True}
-        case Over(result, detail):
+        case Final(result, detail):
             told = detail[:_LONGEST_DETAIL] if detail else None
             ended = {"status": Status.ENDED, "result": result, "detail": told, "ended_at": now}
             return ended | {"untold": True}
@@ -276,11 +276,11 @@ def _read(attempts: list[dict[str, Any]]) -> tuple[Attempt, ...]:
     )
 
 
-def _entries(rows: Iterable[Row[Any]]) -> list[Entry]:
+def _entries(rows: Iterable[Row[Any]]) -> list[QueuedCall]:
     return [entry for row in rows if (entry := _entry(row)) is not None]
 
 
-def _entry(row: Row[Any]) -> Entry | None:
+def _entry(row: Row[Any]) -> QueuedCall | None:
     """None: it can't be read."""
     try:
         return _made(row)
@@ -289,9 +289,9 @@ def _entry(row: Row[Any]) -> Entry | None:
         return None
 
 
-def _made(row: Row[Any]) -> Entry:
+def _made(row: Row[Any]) -> QueuedCall:
     """Raises TypeError, ValueError, KeyError and AttributeError."""
-    asked = {name: getattr(row, name) for name in Order.__dataclass_fields__}
+    asked = {name: getattr(row, name) for name in CallOrder.__dataclass_fields__}
     texts = (row.id, row.callee, row.trunk, row.agent, row.asked_by)
     if not isinstance(row.variables, Mapping) or not all(isinstance(each, str) for each in texts):
         raise TypeError("not of the form that was written")
@@ -299,11 +299,11 @@ def _made(row: Row[Any]) -> Entry:
         raise TypeError("no moment, or no number")
     if not isinstance(row.priority, int):
         raise TypeError("no priority")
-    return Entry(
+    return QueuedCall(
         number=row.number,
         id=row.id,
         status=Status(row.status),
-        order=Order(**asked),
+        order=CallOrder(**asked),
         created_at=row.created_at,
         due_at=row.due_at,
         expires_at=row.expires_at,

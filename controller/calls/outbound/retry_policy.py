@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from controller.calls.machine.outcome import Outcome
 from controller.calls.outbound.calling_hours import first_allowed
-from controller.calls.outbound.entry import Attempt, Entry
+from controller.calls.outbound.entry import Attempt, QueuedCall
 from controller.config import Config, Trunk
 from controller.config.models.trunks import Retry
 from controller.dialing import numbers as limits
@@ -22,14 +22,14 @@ LONGEST_WAIT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryAt:
     """It goes back into the queue."""
 
     due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class Final:
     result: str
     detail: str | None = None
 
@@ -39,14 +39,14 @@ def due(trunk: Trunk, wanted: datetime | None, now: datetime) -> datetime:
     return first_allowed(trunk.calling_hours, max(wanted or now, now))
 
 
-def after(trunk: Trunk | None, entry: Entry, attempt: Attempt, now: datetime, *, dialled: bool) -> Again | Over:
+def after(trunk: Trunk | None, entry: QueuedCall, attempt: Attempt, now: datetime, *, dialled: bool) -> RetryAt | Final:
     """`attempt` has just ended; those before it are `entry.attempts`. `trunk` None: the config has it no more.
 
     Each result has its own count, in which a row of trunks that were tried at once is one. One more attempt that could
     only begin after the call has expired is none.
     `dialled` False: nobody's telephone has rung, so that a failure of ours is tried again in any case.
     """
-    over = Over(attempt.result, attempt.detail)
+    over = Final(attempt.result, attempt.detail)
     if trunk is None:
         return over
     retry = {str(result): each for result, each in trunk.retries.items()}.get(attempt.result)
@@ -57,7 +57,7 @@ def after(trunk: Trunk | None, entry: Entry, attempt: Attempt, now: datetime, *,
         return over
     wait = min(retry.after_s * retry.factor**before, LONGEST_WAIT.total_seconds())
     again = due(trunk, now + timedelta(seconds=wait), now)
-    return Again(again) if again < entry.expires_at else over
+    return RetryAt(again) if again < entry.expires_at else over
 
 
 def _count(attempts: Iterable[Attempt], result: str) -> int:
@@ -67,7 +67,7 @@ def _count(attempts: Iterable[Attempt], result: str) -> int:
 # ---------------------------------------------------------------- over which trunk
 
 
-def lines(config: Config, entry: Entry) -> tuple[str, ...]:
+def lines(config: Config, entry: QueuedCall) -> tuple[str, ...]:
     """The trunks for the next attempt, in order: that of the order and what its `overflow` leads to, or the rest of
     them if the last attempt was passed on. Empty: the config does not have the trunk any more."""
     row = _row(config, entry.order.trunk)
@@ -75,7 +75,7 @@ def lines(config: Config, entry: Entry) -> tuple[str, ...]:
     return row[row.index(passed_to) :] if passed_to in row else row
 
 
-def passed_on(config: Config, entry: Entry, attempt: Attempt, now: datetime) -> str | None:
+def passed_on(config: Config, entry: QueuedCall, attempt: Attempt, now: datetime) -> str | None:
     """The trunk to try at once, after one that was congested or could not be reached; None: there is none that may
     dial this number now."""
     row, used = _row(config, entry.order.trunk), attempt.trunk or entry.order.trunk
@@ -85,7 +85,7 @@ def passed_on(config: Config, entry: Entry, attempt: Attempt, now: datetime) -> 
     return next((name for name in rest if usable(config.trunks[name], entry, now)), None)
 
 
-def usable(trunk: Trunk, entry: Entry, now: datetime) -> bool:
+def usable(trunk: Trunk, entry: QueuedCall, now: datetime) -> bool:
     """Whether it may dial this number and show this caller id, and may do so now."""
     try:
         limits.dial_string(trunk, entry.order.callee)

@@ -14,7 +14,7 @@ import structlog
 
 from controller.calls import errors
 from controller.calls.outbound import retry_policy as decisions, views as pictures
-from controller.calls.outbound.entry import Entry, Order, Status
+from controller.calls.outbound.entry import CallOrder, QueuedCall, Status
 from controller.calls.outbound.queue import ALL_TRUNKS, Queue, QueueFull
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk, TrunkBreakers
 from controller.calls.planning import planner as births
@@ -55,8 +55,8 @@ class Summary:
     suspended: tuple[SuspendedTrunk, ...] = ()
 
 
-class Ordering(Protocol):
-    """What the HTTP API may ask: see `Orders`."""
+class OutboundPort(Protocol):
+    """What the HTTP API may ask: see `OutboundCalls`."""
 
     async def place(self, wish: Wish, *, by: str, call: str | None = None) -> view.CallView: ...
     async def find(self, call: str) -> view.CallView: ...
@@ -68,7 +68,7 @@ class Ordering(Protocol):
     async def resume(self, trunk: str | None, *, by: str) -> Summary: ...
 
 
-class Orders:
+class OutboundCalls:
     """`wake` tells the dialer that there is something new; `observe` is told of calls that wait, or do no longer."""
 
     def __init__(
@@ -108,7 +108,7 @@ class Orders:
         due = decisions.due(line, not_before, now)
         if expires <= max(now, due) or expires > now + LONGEST_WAIT:
             raise errors.WrongMoment(_MOMENT)
-        order = Order(
+        order = CallOrder(
             callee=callee,
             trunk=trunk,
             agent=agent,
@@ -178,7 +178,7 @@ class Orders:
 
     # ------------------------------------------------------------ pictures
 
-    def view_of(self, entry: Entry) -> view.CallView:
+    def view_of(self, entry: QueuedCall) -> view.CallView:
         """A call that is not live (or not yet, or not any more)."""
         return pictures.view_of(self._config, entry)
 

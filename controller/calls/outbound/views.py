@@ -1,12 +1,12 @@
 """How the queue shows its calls: to the API as views, to those who listen as milestones. [pure]"""
 
-from controller.calls.outbound.entry import Entry, Status
+from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.reporting import view
 from controller.calls.reporting.lifecycle import CallQueued, CallSettled
 from controller.config import Config
 
 
-def view_of(config: Config, entry: Entry) -> view.CallView:
+def view_of(config: Config, entry: QueuedCall) -> view.CallView:
     """A call that is not live (or not yet, or not any more)."""
     order, trunk = entry.order, config.trunks.get(entry.order.trunk)
     last = entry.attempts[-1] if entry.status is Status.ENDED and entry.attempts else None
@@ -31,7 +31,7 @@ def view_of(config: Config, entry: Entry) -> view.CallView:
     )
 
 
-def queue_view(entry: Entry) -> view.QueueView:
+def queue_view(entry: QueuedCall) -> view.QueueView:
     return view.QueueView(
         number=entry.number,
         status=entry.status.value,
@@ -48,7 +48,7 @@ def queue_view(entry: Entry) -> view.QueueView:
     )
 
 
-def news_of(config: Config, entry: Entry) -> CallQueued | CallSettled | None:
+def news_of(config: Config, entry: QueuedCall) -> CallQueued | CallSettled | None:
     """None: it is being dialled, which call control tells of."""
     shown, webhook, attempts = view_of(config, entry), entry.order.webhook, len(entry.attempts)
     match entry.status:

@@ -11,7 +11,7 @@ from typing import Literal
 from bridge.contract import SessionSpec
 from controller.calls import errors
 from controller.calls.machine import inputs as m
-from controller.calls.machine.plan import Plan, PlaySound, Rescue, TransferTo, Waiting
+from controller.calls.machine.plan import FallbackStep, Plan, PlaySound, TransferTo, Waiting
 from controller.calls.planning import routing
 from controller.calls.tools import definitions as offer
 from controller.config import Config, templates
@@ -203,8 +203,8 @@ def supervisor_of(config: Config, name: str, trunk: str | None) -> m.Target:
     return target_of(config, limits.destination(config, extensions[name], trunk))
 
 
-def rescues_of(config: Config, agent: Agent, trunk: str | None) -> tuple[Rescue, ...]:
-    steps: list[Rescue] = []
+def rescues_of(config: Config, agent: Agent, trunk: str | None) -> tuple[FallbackStep, ...]:
+    steps: list[FallbackStep] = []
     for step in agent.on_ai_failure:
         if step.say:
             steps.append(PlaySound(f"sound:{step.say}"))

@@ -72,7 +72,7 @@ class Sound:
     seconds: float
 
 
-class Record:
+class CallLog:
     def __init__(self) -> None:
         self.transcript: deque[Utterance] = deque()
         self._characters = 0

@@ -48,7 +48,7 @@ class _Turn:
         return len(self.text or "") + len(self.arguments)
 
 
-class Recollection:
+class ConversationMemory:
     def __init__(self) -> None:
         self._turns: deque[_Turn] = deque()
         self._tools: dict[str, _Turn] = {}

@@ -13,7 +13,7 @@ from controller.calls.reporting.lifecycle import (
     CallAnswered,
     ControlChanged,
     LegRejoined,
-    Milestone,
+    LifecycleEvent,
     ParticipantMoved,
     StateChanged,
     SupervisionMoved,
@@ -22,7 +22,7 @@ from controller.calls.reporting.lifecycle import (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ObservedState:
     """Where a call stood. The transfer is named by its attempt, its state may move."""
 
     state: str
@@ -35,9 +35,9 @@ class Standing:
     rejoined: int
 
 
-def standing(call: Call) -> Standing:
+def standing(call: Call) -> ObservedState:
     moved, watched = call.transfer, call.supervision
-    return Standing(
+    return ObservedState(
         call.state.value,
         call.answered_at is not None,
         call.transfers,
@@ -55,10 +55,10 @@ def _control(call: Call) -> ControlChanged:
     return ControlChanged(call.plan.call, call.plan.spec.agent, call.held_by, muted, call.recording, held)
 
 
-def changes(call: Call, before: Standing) -> list[Milestone]:
+def changes(call: Call, before: ObservedState) -> list[LifecycleEvent]:
     """In the order in which they are told: the answer, the transfer, participants, control, sound, the state."""
     now, id_ = standing(call), call.plan.call
-    found: list[Milestone] = []
+    found: list[LifecycleEvent] = []
     if call.answered_at is not None and not before.answered:
         found.append(CallAnswered(id_, (call.answered_at - call.started_at).total_seconds()))
     moved = call.transfer

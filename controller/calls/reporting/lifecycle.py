@@ -142,7 +142,7 @@ class CallGreeted:
 
 
 @dataclass(frozen=True, slots=True)
-class CallRehomed:
+class CallFailedOver:
     """Another worker has taken the call over: the new agent was told to go on."""
 
     call: str
@@ -197,7 +197,7 @@ class ToolTimed:
     """Of a request that failed, or whose answer was cut: as in `request_failure`."""
 
 
-Milestone = (
+LifecycleEvent = (
     CallBegan
     | CallAdopted
     | CallQueued
@@ -211,7 +211,7 @@ Milestone = (
     | ControlChanged
     | TransferMoved
     | CallGreeted
-    | CallRehomed
+    | CallFailedOver
     | LegRejoined
     | CallOver
     | ToolAsked
@@ -219,8 +219,8 @@ Milestone = (
     | Stepped
     | CallEvent
 )
-Observe = Callable[[Milestone], None]
+Observe = Callable[[LifecycleEvent], None]
 
 
-def unobserved(_: Milestone) -> None:
+def unobserved(_: LifecycleEvent) -> None:
     """For those who do not count."""

@@ -13,7 +13,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.inputs import SupervisionMode, TransferKind
 from controller.calls.machine.plan import Participant, State, Supervision, Transfer
 from controller.calls.machine.rows import caller_hold
-from controller.calls.reporting.call_log import BargeIn, Record, Sound, Spread, Turn, Utterance
+from controller.calls.reporting.call_log import BargeIn, CallLog, Sound, Spread, Turn, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def supervision_view(found: Supervision) -> SupervisionView:
     return SupervisionView(found.target.shown, found.by, found.mode, found.state, found.outcome)
 
 
-def view_of(call: Call, record: Record) -> CallView:
+def view_of(call: Call, record: CallLog) -> CallView:
     plan, moved, watched = call.plan, call.transfer, call.supervision
     return CallView(
         id=plan.call,
@@ -182,7 +182,7 @@ def view_of(call: Call, record: Record) -> CallView:
     )
 
 
-def detail_of(call: Call, record: Record) -> CallDetail:
+def detail_of(call: Call, record: CallLog) -> CallDetail:
     return CallDetail(
         view_of(call, record),
         tuple(record.transcript),

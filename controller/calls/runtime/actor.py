@@ -17,25 +17,25 @@ from bridge.common.limited_warnings import LimitedWarnings
 from controller.ari.bridges import join
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.calls import errors
-from controller.calls.admission.trunk_usage import Legs, Lines, Unlimited
+from controller.calls.admission.trunk_usage import TrunkLimits, TrunkUsage, Unlimited
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import teardown as ending
 from controller.calls.reporting import lifecycle as milestones, steps
-from controller.calls.reporting.call_log import Record
-from controller.calls.reporting.conversation_memory import Recollection
+from controller.calls.reporting.call_log import CallLog
+from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.diff import changes, standing
 from controller.calls.runtime import dialplan, rtp
 from controller.calls.runtime.command_failure import failure
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
 from controller.calls.runtime.media_leg import open_media
 from controller.calls.runtime.owned_resources import Owned
-from controller.calls.runtime.ports import Errand, dialling
-from controller.calls.runtime.recovery import Adopted
+from controller.calls.runtime.ports import OutboundAttempt, dialling
+from controller.calls.runtime.recovery import RecoveredCall
 from controller.calls.runtime.timers import Timers
 from controller.calls.tools.http import HttpTools
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker import NoWorker, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
@@ -57,12 +57,12 @@ class CallActor:
         self,
         plan: Plan,
         ari: Ari,
-        workers: Workers,
+        workers: WorkerPool,
         tools: HttpTools,
         observe: milestones.Observe = milestones.unobserved,
-        errand: Errand | None = None,
-        lines: Lines | None = None,
-        adopted: Adopted | None = None,
+        errand: OutboundAttempt | None = None,
+        lines: TrunkLimits | None = None,
+        adopted: RecoveredCall | None = None,
         acts: Callable[[], bool] = lambda: True,
     ) -> None:
         """`adopted`: an earlier controller had it; `plan` is its call's. `acts`: Asterisk can be asked at present."""
@@ -73,9 +73,9 @@ class CallActor:
         self._ari = ari
         self._workers = workers
         self._observe = observe
-        self.record = Record()
-        self.legs = Legs(plan.leg, lines or Unlimited())
-        self.recollection = Recollection()
+        self.record = CallLog()
+        self.legs = TrunkUsage(plan.leg, lines or Unlimited())
+        self.recollection = ConversationMemory()
         self._http_tools = HttpToolTasks(plan.call, tools, self.put)
         self._tools: dict[str, tuple[str, datetime]] = {}
         self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
@@ -92,7 +92,7 @@ class CallActor:
         standing = adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ()
         self.owned = Owned(plan.call, ari, standing, self.legs.over, acts)
         self._closed = False
-        self._last_change: milestones.Milestone | None = None
+        self._last_change: milestones.LifecycleEvent | None = None
 
     def put(self, what: m.Input) -> None:
         """Order is sacred: nothing is dropped silently. A call that drowns in events is ended, whatever it is doing."""
@@ -148,7 +148,7 @@ class CallActor:
         while not self._overflowed and self.call.state is not State.ENDED:
             await self._take(await self._queue.get())
 
-    def _go_on(self, adopted: Adopted) -> None:
+    def _go_on(self, adopted: RecoveredCall) -> None:
         """In place of a start."""
         for timer, seconds in adopted.timers.items():
             self._timers.start(timer, seconds)
@@ -336,7 +336,7 @@ class CallActor:
         if lost_at is not None:
             gap = (_now() - lost_at).total_seconds()
             self._log.info("another worker has taken the call over", gap_ms=round(gap * 1000))
-            self._observe(milestones.CallRehomed(self.id, gap))
+            self._observe(milestones.CallFailedOver(self.id, gap))
         elif call.answered_at is not None:
             answer, greet = call.answered_at - call.started_at, _now() - call.answered_at
             self._observe(milestones.CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))

@@ -14,7 +14,7 @@ import structlog
 
 from bridge.common.tls import towards
 from controller.ari.events import ApplicationReplaced, Event
-from controller.ari.health import PATIENCE, Pulse
+from controller.ari.health import PATIENCE, AsteriskHealth
 from controller.ari.lease import RENEW_SECONDS, Lease
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.rest import Ari, AriError, TimedOut, Unavailable
@@ -97,7 +97,7 @@ class AsteriskLink:
         at = self._settings
         secret, trust = at.password.get_secret_value(), towards(at.url, at.ca_file)
         async with Ari(at.url, at.username, secret, at.app, timeout=PATIENCE, trust=trust) as ari:
-            await Pulse(ari, lambda: self._calls.link_up, self._frozen).run()
+            await AsteriskHealth(ari, lambda: self._calls.link_up, self._frozen).run()
 
     def _frozen(self, frozen: bool) -> None:
         self._calls.frozen = frozen

@@ -15,7 +15,7 @@ from controller.calls.machine.plan import Participant, State
 from controller.calls.machine.rows import agent_control as orders, participants
 from controller.calls.planning import planner as births
 from controller.calls.reporting import view
-from controller.calls.runtime.call_control_transfer import TransferVerbs
+from controller.calls.runtime.call_control_transfer import TransferControl
 from controller.calls.runtime.live_calls import Live, put
 from controller.dialing import numbers as limits
 
@@ -23,7 +23,7 @@ WITH_AGENT = (State.TALKING, State.HOLDING, State.TRANSFERRING)
 """There is an agent, unless it was lost."""
 
 
-class Verbs(TransferVerbs):
+class CallControl(TransferControl):
     """`by` is who asks, for the record."""
 
     # ------------------------------------------------------------ the end

@@ -14,7 +14,7 @@ from controller.calls.runtime.live_calls import LiveCalls, put
 _MODES = {"listen": "listened to", "whisper": "whispered into", "take_over": "taken over"}
 
 
-class TransferVerbs(LiveCalls):
+class TransferControl(LiveCalls):
     # ------------------------------------------------------------ where the call goes
 
     def transfer(

@@ -22,7 +22,7 @@ from controller.calls import errors
 from controller.calls.admission import capacity
 from controller.calls.admission.caller_limits import CallerLimits, home_of
 from controller.calls.admission.capacity import Slot
-from controller.calls.admission.control import Room
+from controller.calls.admission.control import AdmissionControl
 from controller.calls.machine import inputs as m, loops
 from controller.calls.machine.plan import Plan, State, Waiting
 from controller.calls.planning import planner as births, routing
@@ -54,7 +54,7 @@ HOLD_OUT = 3.0
 class Lives(Protocol):
     """The registry, as far as arrivals concern it."""
 
-    room: Room
+    room: AdmissionControl
 
     def begin(self, plan: Plan) -> CallActor: ...
     def callers(self) -> Iterator[str]:
@@ -71,7 +71,7 @@ class _Caller:
     marked_by: str | None
 
 
-class Arrivals:
+class InboundCalls:
     def __init__(
         self,
         config: Config,
@@ -79,7 +79,7 @@ class Arrivals:
         tools: HttpTools,
         tasks: Tasks,
         lives: Lives,
-        observe: Callable[[milestones.Milestone], None],
+        observe: Callable[[milestones.LifecycleEvent], None],
     ) -> None:
         self._config = config
         self._ari = ari

@@ -8,7 +8,7 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.reporting import view
-from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.call_log import CallLog
 from controller.config import Config
 
 
@@ -18,7 +18,7 @@ class Live(Protocol):
     @property
     def call(self) -> Call: ...
     @property
-    def record(self) -> Record: ...
+    def record(self) -> CallLog: ...
     def put(self, what: m.Input) -> None: ...
 
 

@@ -8,13 +8,13 @@ from uuid import uuid4
 
 from bridge import contract
 from controller.ari.rest import Ari
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker import NoWorker
 
 EXPECTED = 10.0  # seconds in which Asterisk must have connected: it does so at once, or within 2 s per address
 
 
-async def open_media(ari: Ari, workers: Workers, call: str, channel: str) -> None:
+async def open_media(ari: Ari, workers: WorkerPool, call: str, channel: str) -> None:
     """Raises NoWorker, WorkerUnreachable and AriError."""
     worker = workers.of(call)
     if worker is None:

@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from controller.calls.reporting.call_log import Record
-from controller.calls.reporting.conversation_memory import Recollection
+from controller.calls.reporting.call_log import CallLog
+from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.view import CallView
 
-Recall = Callable[[Record, Recollection], None]
+Recall = Callable[[CallLog, ConversationMemory], None]
 """Fills in what was written down of a call, as if this controller had been there."""
 
 
-class Errand(Protocol):
+class OutboundAttempt(Protocol):
     async def before_dial(self) -> None:
         """Awaited before Asterisk is asked to dial. Raises `view.WrongState`: then it is not."""
 
@@ -24,7 +24,7 @@ class Errand(Protocol):
 
 
 @asynccontextmanager
-async def dialling(errand: Errand | None) -> AsyncIterator[None]:
+async def dialling(errand: OutboundAttempt | None) -> AsyncIterator[None]:
     """Around the request to dial. Raises `view.WrongState`: it must not be made."""
     if errand is None:
         yield

@@ -56,7 +56,7 @@ _PLAIN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class RecoveredCall:
     """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name. `undo`: ends
     what the earlier controller had begun and is not stored. `worker_boot`: which process of a worker had
     it; None: not known."""
@@ -139,7 +139,7 @@ def outbound_with_agent(found: Mapping[str, Any]) -> bool:
     return found["plan"]["direction"] == "outbound" and State(found["state"]) in _ADOPTED
 
 
-def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -> Adopted | None:
+def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -> RecoveredCall | None:
     """`found`: as `stored_call.checked` lets it pass. None: it can't be taken over."""
     state = State(found["state"])
     if state not in _ADOPTED or not config.agents:
@@ -166,7 +166,9 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     stopped = [m.StopTone(found["tone"])] if found.get("tone") else []
     known = found["plan"]["agent"] == call.plan.spec.agent
     undo = (*stopped, *_legs_as_stored(call, state), *_agent_as_stored(call, state, known=known))
-    return Adopted(call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot"))
+    return RecoveredCall(
+        call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot")
+    )
 
 
 _RECORDING: Mapping[str, Literal["pause", "stop", "tell"]] = {"paused": "pause", "off": "stop", "on": "tell"}

@@ -20,7 +20,7 @@ from controller.ari.rest import Ari, AriError
 from controller.calls import errors
 from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Slot
-from controller.calls.admission.control import Room, today
+from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
 from controller.calls.machine import inputs as m, loops
 from controller.calls.machine.outcome import PER_CALL, PER_DAY
@@ -31,16 +31,16 @@ from controller.calls.reporting.ended_calls import EndedCalls
 from controller.calls.reporting.talking_agents import WHY, TalkingAgents
 from controller.calls.runtime import asterisk_inputs, dialplan, shutdown as drain, worker_events as reports
 from controller.calls.runtime.actor import TEARDOWN_TIMEOUT, CallActor
-from controller.calls.runtime.call_control import Verbs
-from controller.calls.runtime.inbound import Arrivals
-from controller.calls.runtime.ports import Errand, Recall
+from controller.calls.runtime.call_control import CallControl
+from controller.calls.runtime.inbound import InboundCalls
+from controller.calls.runtime.ports import OutboundAttempt, Recall
 from controller.calls.runtime.reconcile import is_caller
-from controller.calls.runtime.recovery import Adopted, kept, legs_of
+from controller.calls.runtime.recovery import RecoveredCall, kept, legs_of
 from controller.calls.runtime.ringing_legs import all_ringing
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
 from controller.config.prices import Prices
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 
 log = structlog.get_logger()
 
@@ -56,7 +56,7 @@ class Registry:
         self,
         config: Config,
         ari: Ari,
-        workers: Workers,
+        workers: WorkerPool,
         tasks: Tasks,
         tools: HttpTools,
         prices: Prices,
@@ -68,8 +68,8 @@ class Registry:
         self._tasks = tasks
         self._tools = tools
         self._spending = Spending(config.limits, prices)
-        self.room = Room(config, workers, self._spending, self._slots)
-        self._arrivals = Arrivals(config, ari, tools, tasks, self, observe)
+        self.room = AdmissionControl(config, workers, self._spending, self._slots)
+        self._arrivals = InboundCalls(config, ari, tools, tasks, self, observe)
         self._observe = observe
         self._talking_agents = TalkingAgents()
         self._live: dict[str, CallActor] = {}
@@ -77,7 +77,7 @@ class Registry:
         self._left = False
         self._ended = EndedCalls()
         self._by_leg: dict[str, str] = {}
-        self.verbs = Verbs(config, self._actor)
+        self.verbs = CallControl(config, self._actor)
         self._empty = asyncio.Event()
         self._empty.set()
         self.link_up = False
@@ -210,7 +210,7 @@ class Registry:
             actor.put(m.WorkerLost("its worker is gone"))
 
     # ------------------------------------------------------------ what ops ask (ports.Calls)
-    def place(self, plan: Plan, errand: Errand) -> None:
+    def place(self, plan: Plan, errand: OutboundAttempt) -> None:
         """Begins a call from the queue. Raises NotReady and Busy."""
         if not all(self.ready().values()):
             raise errors.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
@@ -268,7 +268,7 @@ class Registry:
             for what in caps.inputs_of(each.call, each.legs.up(), self.room.cap_reached):
                 each.put(what)
 
-    def begin(self, plan: Plan, errand: Errand | None = None) -> CallActor:
+    def begin(self, plan: Plan, errand: OutboundAttempt | None = None) -> CallActor:
         if plan.direction == "inbound":
             ringing = all_ringing(self._live.values(), asyncio.get_running_loop().time())
             plan = replace(plan, origin=loops.recognised(plan.callee or "", plan.caller or "", ringing))
@@ -277,11 +277,11 @@ class Registry:
         self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         return self._let_live(actor)
 
-    def _actor_of(self, plan: Plan, errand: Errand | None, found: Adopted | None = None) -> CallActor:
+    def _actor_of(self, plan: Plan, errand: OutboundAttempt | None, found: RecoveredCall | None = None) -> CallActor:
         same = self._ari, self._workers, self._tools, self._observe
         return CallActor(plan, *same, errand, self.room, found, acts=lambda: self.ready()["asterisk"])
 
-    def adopt(self, found: Adopted, errand: Errand | None, recall: Recall | None) -> None:
+    def adopt(self, found: RecoveredCall, errand: OutboundAttempt | None, recall: Recall | None) -> None:
         """Goes on with a call of an earlier controller. `recall`: fills in what was written down of it. Before anything
         is heard of Asterisk or workers."""
         plan = found.call.plan

@@ -35,7 +35,7 @@ _MOVES = (
 )
 
 
-class LiveBook:
+class SnapshotStore:
     """`read()` before the first call, then `run()` until cancelled, then `finish()`. `kept(call)`: what has to be
     written down of it; None: it is over."""
 
@@ -58,7 +58,7 @@ class LiveBook:
         self._news.set()
         return found
 
-    def observe(self, what: milestones.Milestone) -> None:
+    def observe(self, what: milestones.LifecycleEvent) -> None:
         if isinstance(what, _MOVES):
             call = what.call
             self._moved.add(call if isinstance(call, str) else call.id)

@@ -11,19 +11,19 @@ from datetime import UTC, datetime
 import structlog
 
 from controller.calls.runtime import recovery as adoption, stored_call
-from controller.calls.runtime.ports import Errand, Recall
+from controller.calls.runtime.ports import OutboundAttempt, Recall
 from controller.calls.runtime.registry import Registry
-from controller.calls.runtime.snapshot_store import LiveBook
+from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.config import Config
 from controller.store.database import StoreError
 
 log = structlog.get_logger()
 
-GoOn = Callable[[str], Awaitable[Errand | None]]
+GoOn = Callable[[str], Awaitable[OutboundAttempt | None]]
 Recalled = Callable[[str, int], Awaitable[Recall | None]]
 
 
-async def adopt_calls(config: Config, book: LiveBook, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
+async def adopt_calls(config: Config, book: SnapshotStore, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
     """Before anything is heard of Asterisk or workers. `go_on` finds the attempt of a queued call, `recalled` what was
     written down of a call's attempt. Raises StoreError."""
     for call, row in (await book.read()).items():

@@ -34,7 +34,7 @@ class TooManySearches(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class RecordFilter:
     """Which calls. All that is given must hold."""
 
     since: datetime | None = None
@@ -52,7 +52,7 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredCall:
     """One call."""
 
     call: Row[Any]
@@ -69,7 +69,7 @@ class History:
         self._waiting = 0
 
     async def page(
-        self, sought: Sought, *, before: int | None, limit: int, patient: bool = False
+        self, sought: RecordFilter, *, before: int | None, limit: int, patient: bool = False
     ) -> Sequence[Row[Any]]:
         """Newest first; only those with a `number` less than `before`. Raises TooManySearches, unless `patient`."""
         if self._waiting >= MOST_WAITING and not patient:
@@ -81,14 +81,14 @@ class History:
         finally:
             self._waiting -= 1
 
-    async def _page(self, sought: Sought, before: int | None, limit: int) -> Sequence[Row[Any]]:
+    async def _page(self, sought: RecordFilter, before: int | None, limit: int) -> Sequence[Row[Any]]:
         wanted = select(calls).where(*_conditions(sought)).order_by(calls.c.number.desc()).limit(limit)
         if before is not None:
             wanted = wanted.where(calls.c.number < before)
         async with self._database.reading() as connection:
             return (await connection.execute(wanted)).all()
 
-    async def everything(self, sought: Sought) -> AsyncIterator[Row[Any]]:
+    async def everything(self, sought: RecordFilter) -> AsyncIterator[Row[Any]]:
         """Newest first, however many. Each page is a transaction of its own."""
         before: int | None = None
         while page := await self.page(sought, before=before, limit=PAGE, patient=True):
@@ -96,7 +96,7 @@ class History:
                 yield row
             before = page[-1].number
 
-    async def find(self, call: str, attempt: int | None = None) -> Kept | None:
+    async def find(self, call: str, attempt: int | None = None) -> StoredCall | None:
         """Without `attempt` the latest one."""
         async with self._database.reading() as connection:
             wanted = select(calls).where(calls.c.call == call).order_by(calls.c.attempt)
@@ -108,7 +108,7 @@ class History:
             for table, order in _PARTS:
                 whose = (table.c.call == call, table.c.attempt == mine[-1].attempt)
                 parts[table.name] = (await connection.execute(select(table).where(*whose).order_by(*order))).all()
-            return Kept(mine[-1], [row.attempt for row in found], parts)
+            return StoredCall(mine[-1], [row.attempt for row in found], parts)
 
 
 _PARTS: Sequence[tuple[Table, Sequence[ColumnElement[Any]]]] = (
@@ -120,7 +120,7 @@ _PARTS: Sequence[tuple[Table, Sequence[ColumnElement[Any]]]] = (
 )
 
 
-def _conditions(sought: Sought) -> list[ColumnElement[bool]]:
+def _conditions(sought: RecordFilter) -> list[ColumnElement[bool]]:
     same = {name: getattr(sought, name) for name in ("direction", "agent", "trunk", "outcome")}
     found = [calls.c[name] == value for name, value in same.items() if value is not None]
     if sought.since is not None:

@@ -18,7 +18,7 @@ _NOT_LISTED = ("call.said", "call.turn", "call.used", "call.recorded")
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class RowWrite:
     """One row. If the one with this `key` is there, `values` replace what it says, and `once` changes nothing."""
 
     table: str
@@ -41,13 +41,13 @@ def redacted(event: shapes.AnyEvent, settings: Records) -> shapes.AnyEvent:
     return event.model_copy(update={"data": event.data.model_copy(update=hidden)})
 
 
-def rows(event: shapes.AnyEvent) -> list[Put]:
+def rows(event: shapes.AnyEvent) -> list[RowWrite]:
     """In the order in which they are to be put."""
     listed = [] if event.type in _NOT_LISTED else [_event_row(event)]
     return [*_rows(event), *listed]
 
 
-def _rows(event: shapes.AnyEvent) -> list[Put]:
+def _rows(event: shapes.AnyEvent) -> list[RowWrite]:
     at, data = event.timestamp, event.data
     match data:
         case shapes.Started():
@@ -98,30 +98,30 @@ def _end(data: shapes.Ended, at: datetime) -> dict[str, Any]:
     }
 
 
-def _call(data: shapes.Data, values: Mapping[str, Any], started_at: datetime) -> Put:
-    return Put("calls", {"call": data.call, "attempt": data.attempt}, values, {"started_at": started_at})
+def _call(data: shapes.Data, values: Mapping[str, Any], started_at: datetime) -> RowWrite:
+    return RowWrite("calls", {"call": data.call, "attempt": data.attempt}, values, {"started_at": started_at})
 
 
-def _settled(data: shapes.Settled, at: datetime) -> Put:
+def _settled(data: shapes.Settled, at: datetime) -> RowWrite:
     """Of a call that was dialled this only repeats how the last attempt ended, unless nobody was there to see it."""
     same = {name: getattr(data, name) for name in ("agent", "trunk", "caller", "callee")}
     once = same | {"direction": "outbound", "started_at": at, "ended_at": at}
     values = {"outcome": data.outcome, "detail": data.detail}
-    return Put("calls", {"call": data.call, "attempt": data.attempt}, values, once)
+    return RowWrite("calls", {"call": data.call, "attempt": data.attempt}, values, once)
 
 
-def _of(event: shapes.AnyEvent, table: str, *names: str, at: datetime | None = None) -> Put:
+def _of(event: shapes.AnyEvent, table: str, *names: str, at: datetime | None = None) -> RowWrite:
     whose = {"call": event.data.call, "attempt": event.data.attempt, "at": at or event.timestamp}
-    return Put(table, {"event": event.id}, once=whose | {name: getattr(event.data, name) for name in names})
+    return RowWrite(table, {"event": event.id}, once=whose | {name: getattr(event.data, name) for name in names})
 
 
-def _leg(data: shapes.Transfer | shapes.Participant, leg: str, kind: str, at: datetime) -> Put:
+def _leg(data: shapes.Transfer | shapes.Participant, leg: str, kind: str, at: datetime) -> RowWrite:
     key = {"call": data.call, "attempt": data.attempt, "leg": leg}
     values = {"kind": kind, "party": data.to, "by": data.by, "state": data.state, "outcome": data.outcome, "at": at}
-    return Put("call_legs", key, values, {"began_at": at})
+    return RowWrite("call_legs", key, values, {"began_at": at})
 
 
-def _event_row(event: shapes.AnyEvent) -> Put:
+def _event_row(event: shapes.AnyEvent) -> RowWrite:
     data = event.data.bare().model_dump(mode="json", exclude={"call", "attempt", "number"}, exclude_none=True)
     whose = {"call": event.data.call, "attempt": event.data.attempt, "at": event.timestamp}
-    return Put("call_events", {"event": event.id}, once=whose | {"type": event.type, "data": data})
+    return RowWrite("call_events", {"event": event.id}, once=whose | {"type": event.type, "data": data})

@@ -26,7 +26,7 @@ AT_ONCE = 500
 INTERRUPTED = "interrupted"
 
 
-class Shelf:
+class RecordRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from functools import partial
 
 from bridge.contract import Said
-from controller.calls.reporting.call_log import Record, Turn, Utterance
-from controller.calls.reporting.conversation_memory import Recollection
-from controller.events.records.history import History, Kept
+from controller.calls.reporting.call_log import CallLog, Turn, Utterance
+from controller.calls.reporting.conversation_memory import ConversationMemory
+from controller.events.records.history import History, StoredCall
 
 
-async def recalled(past: History, call: str, attempt: int) -> Callable[[Record, Recollection], None] | None:
+async def recalled(past: History, call: str, attempt: int) -> Callable[[CallLog, ConversationMemory], None] | None:
     """How an attempt's record and memory are filled in; None: nothing was written down. Raises StoreError."""
     kept = await past.find(call, attempt)
     return None if kept is None else partial(recall, kept)
 
 
-def recall(kept: Kept, record: Record, recollection: Recollection) -> None:
+def recall(kept: StoredCall, record: CallLog, recollection: ConversationMemory) -> None:
     """Into both, as if this controller had been there. Of tools only their cost is known."""
     for row in kept.parts["call_words"]:
         record.insert(Utterance(row.at, row.who, row.text, row.interrupted, row.heard_ms, row.consultation))

@@ -11,11 +11,11 @@ from pathlib import Path
 LARGEST = 512 * 1024 * 1024
 
 
-class JournalFull(OSError):
+class SpoolFull(OSError):
     """It is as large as it may become."""
 
 
-class Journal:
+class Spool:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read_to = 0
@@ -39,7 +39,7 @@ class Journal:
             before = os.fstat(file).st_size
             data = b"".join(line + b"\n" for line in lines)
             if before + len(data) > LARGEST:
-                raise JournalFull(f"{self._path} has reached {LARGEST // 2**20} MiB")
+                raise SpoolFull(f"{self._path} has reached {LARGEST // 2**20} MiB")
             try:
                 if os.write(file, data) != len(data):
                     raise OSError("the disk is full")

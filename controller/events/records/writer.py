@@ -18,10 +18,10 @@ from pydantic import ValidationError
 
 from controller.config.models.records import Records as Settings
 from controller.events import schemas as shapes
-from controller.events.factory import Notice
+from controller.events.factory import OutgoingEvent
 from controller.events.records.mapping import redacted
-from controller.events.records.repository import Shelf
-from controller.events.records.spool import Journal
+from controller.events.records.repository import RecordRepository
+from controller.events.records.spool import Spool
 from controller.store.database import StoreError, Unfit
 
 log = structlog.get_logger()
@@ -37,10 +37,12 @@ ABANDONED_AFTER = 60.0
 FORGET_EVERY = 3600.0
 
 
-class Records:
+class RecordWriter:
     """`run()` is a task of the controller's; `finish()` after it was cancelled."""
 
-    def __init__(self, shelf: Shelf, settings: Settings, journal: Journal, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, shelf: RecordRepository, settings: Settings, journal: Spool, registry: CollectorRegistry
+    ) -> None:
         self._shelf = shelf
         self._settings = settings
         self._journal = journal
@@ -56,7 +58,7 @@ class Records:
         behind.set_function(lambda: self._journal.size)
         self._lost = Counter("voiceai_records_lost", "Events of calls that could not be kept.", registry=registry)
 
-    def take(self, notice: Notice) -> None:
+    def take(self, notice: OutgoingEvent) -> None:
         if len(self._waiting) >= MOST:
             self._waiting.popleft()
             self._lost.inc()

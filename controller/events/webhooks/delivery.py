@@ -14,11 +14,11 @@ from typing import Any
 import structlog
 
 from controller.events.metrics import Counts
-from controller.events.webhooks.http_sender import Post
+from controller.events.webhooks.http_sender import HttpSender
 from controller.events.webhooks.outbox import Entry, Lane, Outbox, Settled
-from controller.events.webhooks.outbox_writer import Ledger
+from controller.events.webhooks.outbox_writer import OutboxWriter
 from controller.events.webhooks.receivers import OF_CALL, Receivers
-from controller.events.webhooks.retry_policy import Again, Attempt, Done, GiveUp, verdict
+from controller.events.webhooks.retry_policy import Attempt, Done, GiveUp, Retry, verdict
 from controller.store.database import StoreError
 
 log = structlog.get_logger()
@@ -39,8 +39,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Courier:
-    def __init__(self, outbox: Outbox, receivers: Receivers, post: Post, counts: Counts) -> None:
+class DeliveryWorker:
+    def __init__(self, outbox: Outbox, receivers: Receivers, post: HttpSender, counts: Counts) -> None:
         self._outbox = outbox
         self._receivers = receivers
         self._post = post
@@ -58,7 +58,7 @@ class Courier:
         """Nothing more is begun."""
         self._stopping = True
 
-    async def run(self, ledger: Ledger) -> None:
+    async def run(self, ledger: OutboxWriter) -> None:
         """Until cancelled; what is under way then is sent again after the next start."""
         async with asyncio.TaskGroup() as posts:
             while True:
@@ -84,7 +84,7 @@ class Courier:
         except TimeoutError:
             log.warning("webhooks still under way are sent again after the next start", requests=len(self._under_way))
 
-    async def _begin(self, posts: asyncio.TaskGroup, ledger: Ledger) -> float:
+    async def _begin(self, posts: asyncio.TaskGroup, ledger: OutboxWriter) -> float:
         """Starts what is due and fits; returns seconds until there may be more."""
         if self._stopping:
             return LOOK_SECONDS
@@ -105,12 +105,12 @@ class Courier:
             return self._at_once[OF_CALL] < OF_CALLS and self._at_once[receiver] < PER_HOST
         return self._at_once[receiver] < PER_RECEIVER
 
-    async def _carry(self, entry: Entry, ledger: Ledger) -> None:
+    async def _carry(self, entry: Entry, ledger: OutboxWriter) -> None:
         try:
             settled = await self._attempt(entry)
         except Exception:  # the top of this task: it is tried again, other events go on
             log.exception("webhook not sent: a fault of ours", call=entry.call, receiver=entry.receiver)
-            settled = Settled(entry, Again(FAULT_SECONDS), _now(), "a fault of ours")
+            settled = Settled(entry, Retry(FAULT_SECONDS), _now(), "a fault of ours")
         try:
             self._counts.attempt(entry.receiver, settled.verdict)
             await ledger.settle(settled)
@@ -140,12 +140,12 @@ def _pools(receiver: str) -> tuple[str, ...]:
     return (receiver, OF_CALL) if receiver.startswith(OF_CALL) else (receiver,)
 
 
-def _tell(entry: Entry, host: str, attempt: Attempt, what: Done | Again | GiveUp) -> None:
+def _tell(entry: Entry, host: str, attempt: Attempt, what: Done | Retry | GiveUp) -> None:
     """The first failure and the last: what lies between is counted."""
     told: dict[str, Any] = {"call": entry.call, "receiver": entry.receiver, "event_id": entry.event, "host": host}
     told |= {"status": attempt.status, "reason": attempt.failed, "detail": attempt.reason}
     match what:
-        case Again(seconds) if entry.attempts == 0:
+        case Retry(seconds) if entry.attempts == 0:
             log.info("webhook not delivered, tried again", again_in_s=round(seconds, 1), **told)
         case GiveUp():
             log.warning("webhook given up, kept as a dead letter", attempts=entry.attempts + 1, **told)

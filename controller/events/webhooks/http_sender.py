@@ -20,7 +20,7 @@ from controller.events.webhooks.retry_policy import Attempt
 _LIMITS = httpx.Limits(max_keepalive_connections=0)  # kept by address, so another host's event could get on this one's
 
 
-class Post:
+class HttpSender:
     """`send` may be called any number of times at once; `close` when nothing is being sent any more."""
 
     def __init__(self, *, encrypted: bool = True) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.events.webhooks.receivers import OF_CALL
-from controller.events.webhooks.retry_policy import Again, Done, GiveUp
+from controller.events.webhooks.retry_policy import Done, GiveUp, Retry
 from controller.store.cells import moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database
 from controller.store.tables.events import webhook_outbox as table
@@ -65,7 +65,7 @@ class Settled:
     """What became of an entry by one more attempt."""
 
     entry: Entry
-    verdict: Done | Again | GiveUp
+    verdict: Done | Retry | GiveUp
     at: datetime
     reason: str = ""
 
@@ -110,7 +110,7 @@ class Outbox:
         settled = [each for each in ops if isinstance(each, Settled)]
         done = [each.entry.number for each in settled if isinstance(each.verdict, Done)]
         free = {(each.receiver, each.call) for each in drafts}
-        free |= {each.entry.lane for each in settled if not isinstance(each.verdict, Again)}
+        free |= {each.entry.lane for each in settled if not isinstance(each.verdict, Retry)}
         async with self._database.writing() as connection:
             if drafts:
                 await connection.execute(insert(table), [_row(each) for each in drafts])
@@ -185,7 +185,7 @@ async def _settle(connection: AsyncConnection, settled: Settled) -> None:
     mine = table.c.number == settled.entry.number
     tried: dict[str, Any] = {"attempts": settled.entry.attempts + 1, "reason": settled.reason[:LONGEST_REASON]}
     match settled.verdict:
-        case Again(seconds):
+        case Retry(seconds):
             due = settled.at + timedelta(seconds=seconds)
             await connection.execute(update(table).where(mine).values(due_at=due, **tried))
         case GiveUp(reason):

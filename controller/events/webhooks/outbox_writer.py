@@ -31,7 +31,7 @@ class _Op:
     written: asyncio.Future[None] | None = None
 
 
-class Ledger:
+class OutboxWriter:
     """`told` is called after each commit: something may be due."""
 
     def __init__(self, outbox: Outbox, counts: Counts, told: Callable[[], None]) -> None:

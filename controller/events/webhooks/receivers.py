@@ -14,7 +14,7 @@ from controller.calls.errors import WrongWebhook
 from controller.config.models import webhook_secrets
 from controller.config.models.event_filters import types_of
 from controller.config.models.webhooks import CallWebhooks, Webhook, WebhookUrl
-from controller.events.factory import Notice
+from controller.events.factory import OutgoingEvent
 
 OF_CALL = "call:"
 """Begins the name of a receiver that a call was placed with: `call:<host>`. A name in the config has no colon."""
@@ -40,7 +40,7 @@ class Receiver:
         """In small letters."""
         return urlsplit(self.url).hostname or ""
 
-    def body(self, notice: Notice) -> bytes:
+    def body(self, notice: OutgoingEvent) -> bytes:
         return notice.full if self.personal else notice.bare
 
 
@@ -49,7 +49,7 @@ class Receivers:
         self._configured = {name: _receiver(name, each.url, each) for name, each in configured.items()}
         self._of_calls = of_calls
 
-    def of(self, notice: Notice) -> list[Receiver]:
+    def of(self, notice: OutgoingEvent) -> list[Receiver]:
         """Who wants this event."""
         found = [each for each in self._configured.values() if notice.type in each.types]
         own = self.named("", notice.webhook) if notice.webhook else None

@@ -33,7 +33,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Retry:
     seconds: float
 
 
@@ -47,7 +47,7 @@ class Done:
     pass
 
 
-def verdict(attempt: Attempt, attempts: int, age: float, give_up_after: float, chance: float) -> Done | Again | GiveUp:
+def verdict(attempt: Attempt, attempts: int, age: float, give_up_after: float, chance: float) -> Done | Retry | GiveUp:
     """`attempts`: this one included; `age`: seconds since the event was accepted; `chance`: 0 to 1.
 
     410 says that nobody wants this any more. Everything else may be repaired, a wrong path or a wrong secret too.
@@ -61,4 +61,4 @@ def verdict(attempt: Attempt, attempts: int, age: float, give_up_after: float, c
         wait = max(wait, min(attempt.retry_after, LONGEST_WAIT))
     if age + wait > give_up_after:
         return GiveUp(attempt.reason)
-    return Again(wait)
+    return Retry(wait)

@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from bridge.media.input_clock import EVEN_MS, REMEMBERED, Appended
+from bridge.media.input_clock import EVEN_MS, REMEMBERED, InputClock
 
 
-def appended(*pieces: tuple[float, float]) -> Appended:
-    made = Appended()
+def appended(*pieces: tuple[float, float]) -> InputClock:
+    made = InputClock()
     for milliseconds, at in pieces:
         made.add(milliseconds, at)
     return made
@@ -38,7 +38,7 @@ def test_each_connection_counts_from_its_own_beginning() -> None:
 
 
 def test_a_call_of_any_length_is_remembered_in_little() -> None:
-    made = Appended()
+    made = InputClock()
     for number in range(3 * REMEMBERED):
         made.add(20, number * 1.0)
     assert made.heard_at(100) is None
@@ -47,7 +47,7 @@ def test_a_call_of_any_length_is_remembered_in_little() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from([10.0, 20.0, 60.0]), st.floats(0, 0.5)), min_size=1, max_size=60))
 def test_each_pieces_end_is_told_to_within_a_frame(pieces: list[tuple[float, float]]) -> None:
-    made, now, ends = Appended(), 100.0, []
+    made, now, ends = InputClock(), 100.0, []
     for milliseconds, pause in pieces:
         now += milliseconds / 1000 + pause
         made.add(milliseconds, now)

@@ -7,7 +7,7 @@ from itertools import count, pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from bridge.audiosocket.ticker import CATCH_UP, PERIOD, PHASES, SLOT, Cadence, Ticker, Timer
+from bridge.audiosocket.ticker import CATCH_UP, PERIOD, PHASES, SLOT, Ticker, TickHandle, Timer
 
 START = 1000.0
 NEAREST_S = 0.008
@@ -65,7 +65,7 @@ class Leg:
         self.times: list[float] = []
         self.sounds = False
         self.fault: Exception | None = None
-        self.cadence: Cadence = ticker.add(self.tick, self.failed)
+        self.cadence: TickHandle = ticker.add(self.tick, self.failed)
 
     def tick(self) -> bool:
         self.times.append(self.loop.now)

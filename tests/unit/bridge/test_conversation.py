@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 from bridge.contract import DigitPressed, Hold, Said, SemanticVad, ServerVad, TurnMeasured
-from bridge.realtime.conversation.effects import Closing, Digit, Greet, LineBack, LineLost, Timer
+from bridge.realtime.conversation.effects import Closing, ConnectionLost, ConnectionOpened, Digit, Greet, Timer
 from bridge.realtime.conversation.turns import ENDLESS_S
 from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage, make_spec
@@ -160,7 +160,9 @@ def test_how_long_after_the_last_sound_we_are_told(
 def test_a_new_connection_counts_anew() -> None:
     stage = Stage()
     stage.conversation.turns.appended.add(5000, 100.0)
-    stage.feed(LineLost(), LineBack(make_spec().provider), SPEECH, events.SpeechStopped("u", 4000), Closing())
+    stage.feed(
+        ConnectionLost(), ConnectionOpened(make_spec().provider), SPEECH, events.SpeechStopped("u", 4000), Closing()
+    )
     assert [turn.stopped_to_told_ms for turn in stage.told_of(TurnMeasured)] == [None]
 
 
@@ -268,7 +270,7 @@ def test_the_end_of_speech_ends_its_watch(ends: str) -> None:
     if ends in ("stopped", "dismissed"):
         stage.feed(events.SpeechStopped("u", 0))
     else:
-        stage.feed(LineLost() if ends == "lost" else Hold(call="call", on=True))
+        stage.feed(ConnectionLost() if ends == "lost" else Hold(call="call", on=True))
     assert not stage.running(Timer.STOPPED)
 
 

@@ -13,11 +13,11 @@ from bridge.contract import BargedIn, Finished, Hold, Inform, Said, Speak, ToolC
 from bridge.media.playout import BYTES_PER_MS
 from bridge.realtime.conversation.effects import (
     Closing,
+    ConnectionLost,
+    ConnectionOpened,
     Digit,
     Drained,
     Greet,
-    LineBack,
-    LineLost,
     Ticked,
     ToolAnswered,
 )
@@ -60,7 +60,7 @@ HOLD = Hold(call="call", on=True)
 SPEAK = Speak(call="call", text="Please wait.")
 WRAP_UP = WrapUp(call="call", text="Goodbye.", why="max_length")
 INFORM = Inform(call="call", text="Recorded.", respond=True)
-BACK = LineBack(make_spec().provider)
+BACK = ConnectionOpened(make_spec().provider)
 
 NOISE = st.one_of(
     st.builds(delta, RESPONSES, ITEMS, SIZES),
@@ -85,7 +85,7 @@ NOISE = st.one_of(
         [events.SpeechStarted("u", 0), events.SpeechStopped("u", 0), events.SessionUpdated("s", "m", None)]
     ),
     st.sampled_from([Digit("1"), Digit("#"), Greet(), Ticked(), Drained()]),
-    st.sampled_from([HOLD, HOLD.model_copy(update={"on": False}), SPEAK, WRAP_UP, INFORM, LineLost(), BACK]),
+    st.sampled_from([HOLD, HOLD.model_copy(update={"on": False}), SPEAK, WRAP_UP, INFORM, ConnectionLost(), BACK]),
     st.sampled_from([events.RemoteTool(over=False), events.RemoteTool(over=True), events.CallerIdle()]),
     st.builds(lambda r: events.ItemDone(f"r{r}", "m", "mcp_call", "completed"), RESPONSES),
     st.builds(lambda hint: events.ServerError("tokens", "rate_limit_exceeded", hint, "", ""), HINTS),

@@ -1,7 +1,7 @@
 """A session that is in use and turns out to be another one: asked for again once, then the connection is given up."""
 
 from bridge.contract import AiWarning
-from bridge.realtime.conversation.effects import LineBack, Timer
+from bridge.realtime.conversation.effects import ConnectionOpened, Timer
 from bridge.realtime.protocol import server_events as events
 from bridge.realtime.protocol.session_differences import Difference
 from tests.unit.bridge.stage import Stage
@@ -44,7 +44,7 @@ def test_it_is_asked_for_again_and_nothing_comes() -> None:
 def test_another_connection_begins_anew() -> None:
     stage = Stage()
     provider = stage.conversation.orders.spec.provider
-    stage.feed(updated(DEAF), LineBack(provider, updated()))
+    stage.feed(updated(DEAF), ConnectionOpened(provider, updated()))
     assert not stage.running(Timer.SESSION)
     stage.feed(updated(DEAF))
     assert stage.ended == []
@@ -54,7 +54,7 @@ def test_another_connection_begins_anew() -> None:
 def test_a_server_that_does_not_answer_by_itself_is_asked_at_once() -> None:
     stage = Stage()
     provider = stage.conversation.orders.spec.provider
-    stage.feed(LineBack(provider, updated(PASSIVE)))
+    stage.feed(ConnectionOpened(provider, updated(PASSIVE)))
     stage.caller_turn()
     assert len(stage.creates) == 1
     stage.feed(updated())  # it has changed its mind

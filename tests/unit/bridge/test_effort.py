@@ -6,16 +6,16 @@ import sys
 
 import pytest
 
-from bridge.worker.process_stats import Meter
+from bridge.worker.process_stats import ProcessMeter
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others tell less")
 async def test_what_this_process_takes() -> None:
-    before = Meter().read()
+    before = ProcessMeter().read()
     held = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
     idle = asyncio.create_task(asyncio.sleep(60))
     try:
-        after = Meter().read()
+        after = ProcessMeter().read()
     finally:
         idle.cancel()
         for each in held:
@@ -26,5 +26,5 @@ async def test_what_this_process_takes() -> None:
 
 
 async def test_it_is_not_looked_at_with_every_beat() -> None:
-    meter = Meter()
+    meter = ProcessMeter()
     assert meter.read() is meter.read()

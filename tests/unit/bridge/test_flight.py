@@ -5,12 +5,12 @@ import json
 import pytest
 
 from bridge.contract import LineStep
-from bridge.realtime.event_trace import MOST, Flight
+from bridge.realtime.event_trace import MOST, EventTrace
 from bridge.realtime.protocol import server_events as events
 
 
-def flight() -> Flight:
-    made = Flight()
+def flight() -> EventTrace:
+    made = EventTrace()
     made.begin(100.0)
     return made
 

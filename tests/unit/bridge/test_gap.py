@@ -1,6 +1,6 @@
 """Sound while the line is down."""
 
-from bridge.media.reconnect_buffer import COMFORT_AFTER_S, LEVEL, PERIOD_FRAMES, Gap
+from bridge.media.reconnect_buffer import COMFORT_AFTER_S, LEVEL, PERIOD_FRAMES, ReconnectBuffer
 
 FRAME = bytes(960)
 
@@ -13,7 +13,7 @@ def frame(number: int) -> bytes:
     return bytes([number % 256]) * 960
 
 
-def filled(gap: Gap, first: int, last: int) -> list[bytes]:
+def filled(gap: ReconnectBuffer, first: int, last: int) -> list[bytes]:
     sound = [frame(number) for number in range(first, last)]
     for number, pcm in zip(range(first, last), sound, strict=True):
         gap.keep(pcm, number * 0.02)
@@ -21,7 +21,7 @@ def filled(gap: Gap, first: int, last: int) -> list[bytes]:
 
 
 def test_what_was_said_in_the_gap_is_kept() -> None:
-    gap = Gap()
+    gap = ReconnectBuffer()
     filled(gap, 0, 50)
     gap.turn_over(1.0)
     gap.begin(1.0)
@@ -33,7 +33,7 @@ def test_what_was_said_in_the_gap_is_kept() -> None:
 
 def test_what_no_server_has_told_to_be_over_is_kept_too() -> None:
     """A sentence that has begun, noticed or not."""
-    gap = Gap()
+    gap = ReconnectBuffer()
     filled(gap, 0, 20)
     gap.turn_over(0.4)
     sound = filled(gap, 20, 50)
@@ -43,7 +43,7 @@ def test_what_no_server_has_told_to_be_over_is_kept_too() -> None:
 
 
 def test_two_seconds_at_most_the_oldest_goes() -> None:
-    gap = Gap()
+    gap = ReconnectBuffer()
     gap.begin(0.0)
     assert pieces(gap.end()) == []
     gap.begin(0.0)
@@ -52,7 +52,7 @@ def test_two_seconds_at_most_the_oldest_goes() -> None:
 
 
 def test_a_second_loss_before_the_line_was_back_does_not_forget() -> None:
-    gap = Gap()
+    gap = ReconnectBuffer()
     gap.begin(0.0)
     sound = filled(gap, 0, 10)
     gap.begin(0.2)
@@ -60,7 +60,7 @@ def test_a_second_loss_before_the_line_was_back_does_not_forget() -> None:
 
 
 def test_a_line_that_is_exchanged_while_it_works_takes_the_last_moments_along() -> None:
-    gap = Gap()
+    gap = ReconnectBuffer()
     filled(gap, 0, 60)
     gap.turn_over(1.2)
     sound = filled(gap, 60, 90)
@@ -69,7 +69,7 @@ def test_a_line_that_is_exchanged_while_it_works_takes_the_last_moments_along() 
 
 
 def test_the_comfort_tone_is_late_soft_and_mostly_silence() -> None:
-    gap = Gap()
+    gap = ReconnectBuffer()
     gap.begin(0.0)
     assert gap.comfort(COMFORT_AFTER_S - 0.01) is None
     frames = [gap.comfort(COMFORT_AFTER_S + number * 0.02) for number in range(2 * PERIOD_FRAMES)]

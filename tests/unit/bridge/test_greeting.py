@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.contract import Hold, Mute, SemanticVad, ServerVad, Speak, WrapUp
-from bridge.realtime.conversation.effects import Greet, LineBack, LineLost
+from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, Greet
 from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage, make_spec
 
@@ -14,7 +14,7 @@ CONSENT = "This call is recorded."
 GREETING = "Good day, this is the bakery in Elm Street. What may I do for you?"
 WHOLE_MS = 4000
 SILENCE_MS = 300
-BACK = LineBack(make_spec().provider)
+BACK = ConnectionOpened(make_spec().provider)
 
 
 class Opening(Stage):
@@ -166,7 +166,7 @@ def held(stage: Opening) -> None:
 
 
 def cut_off(stage: Opening) -> None:
-    stage.feed(LineLost())
+    stage.feed(ConnectionLost())
     stage.play(600)
     stage.feed(BACK)
     stage.play(6000)
@@ -301,7 +301,7 @@ def on_hold(stage: Opening) -> None:
 
 
 def without_line(stage: Opening) -> None:
-    stage.feed(LineLost())
+    stage.feed(ConnectionLost())
     stage.play(40)
     stage.feed(BACK)
 

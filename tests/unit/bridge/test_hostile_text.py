@@ -9,7 +9,7 @@ from hypothesis import example, given, strategies as st
 from bridge import contract
 from bridge.common.strict_json import MOST_CHARACTERS, well_formed
 from bridge.contract import Said, ToolCalled
-from bridge.realtime.conversation.history import Memory
+from bridge.realtime.conversation.history import History
 from bridge.realtime.protocol import event_names, server_events as events
 from bridge.realtime.protocol.json_fields import LONGEST_TEXT
 from tests.unit.bridge.stage import Stage
@@ -73,7 +73,7 @@ def test_bytes_of_any_kind_are_one_event(frame: bytes) -> None:
 
 @given(st.lists(EVENTS, max_size=8))
 def test_whatever_a_model_says_what_is_told_can_be_decoded(raws: list[dict[str, Any]]) -> None:
-    stage, memory = Stage(), Memory()
+    stage, memory = Stage(), History()
     for raw in raws:
         event = events.parse(json.dumps(raw))
         memory.heard(event)
@@ -156,7 +156,7 @@ def deep(levels: int) -> str:
     ],
 )
 def test_arguments_that_cannot_be_used_are_answered_to_the_model(arguments: str, why: str) -> None:
-    stage, memory = Stage(), Memory()
+    stage, memory = Stage(), History()
     stage.feed(events.ResponseCreated("r1"))
     raw = {"type": "function_call", "id": "i", "status": "completed", "call_id": "c1", "name": "look_up"}
     frame = {"type": "response.output_item.done", "response_id": "r1", "item": raw | {"arguments": arguments}}

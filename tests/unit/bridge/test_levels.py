@@ -7,9 +7,9 @@ from hypothesis import given, strategies as st
 from bridge.contract import Provider, SessionSpec
 from bridge.media.levels import EVERY, Levels, dbfs, power
 from bridge.media.playout import FRAME_BYTES, Playout
-from bridge.realtime.conversation.agent_transcript import Utterances
+from bridge.realtime.conversation.agent_transcript import AgentTranscript
 from bridge.realtime.conversation.ai_warnings import AiWarnings
-from bridge.realtime.conversation.effects import Outbox
+from bridge.realtime.conversation.effects import EffectList
 
 
 def frame(amplitude: int) -> bytes:
@@ -55,7 +55,7 @@ def test_one_frame_in_a_few_is_looked_at() -> None:
 def test_the_words_of_this_moment_grow_with_what_is_heard() -> None:
     playout = Playout()
     spec = SessionSpec(agent="a", provider=Provider(api_key="sk"), instructions="Be kind.")
-    said = Utterances("c", spec, Outbox(), playout, AiWarnings("c", Outbox()))
+    said = AgentTranscript("c", spec, EffectList(), playout, AiWarnings("c", EffectList()))
     assert said.saying() == ""
     said.text_done("r", "i", "one two three four five")
     for _ in range(50):
@@ -75,7 +75,7 @@ def test_the_words_of_this_moment_grow_with_what_is_heard() -> None:
 def test_words_that_run_ahead_of_their_sound_are_not_told_before_they_are_heard() -> None:
     playout = Playout()
     spec = SessionSpec(agent="a", provider=Provider(api_key="sk"), instructions="Be kind.")
-    said = Utterances("c", spec, Outbox(), playout, AiWarnings("c", Outbox()))
+    said = AgentTranscript("c", spec, EffectList(), playout, AiWarnings("c", EffectList()))
     said.text_delta("r", "i", "a story that goes on and on for much longer than a fifth of a second")
     for _ in range(10):
         playout.push("r", "i", 0, frame(100))

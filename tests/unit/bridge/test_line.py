@@ -10,11 +10,11 @@ from bridge.contract import Provider
 from bridge.realtime.protocol import server_events as events
 from bridge.realtime.protocol.errors import ConnectionLost, ProviderError
 from bridge.realtime.transport.client import Opener, RealtimeClient
-from bridge.realtime.transport.reconnecting import Line, Opening
-from bridge.realtime.transport.retry import Pace
+from bridge.realtime.transport.reconnecting import ConnectionInfo, ReconnectingClient
+from bridge.realtime.transport.retry import RetryTiming
 
 PROVIDER = Provider(api_key=SecretStr("sk-test"))
-PACE = Pace(renew_s=0.01, delays=(0.0,))
+PACE = RetryTiming(renew_s=0.01, delays=(0.0,))
 
 
 class Client:
@@ -42,7 +42,7 @@ class Face:
     def __init__(self, step: str = "", nth: int = 1) -> None:
         self.step, self.nth = step, nth
         self.rests = True
-        self.ups: list[Opening] = []
+        self.ups: list[ConnectionInfo] = []
         self.count = 0
 
     def _may_fail(self, step: str) -> None:
@@ -60,7 +60,7 @@ class Face:
         self._may_fail("setup")
         return b"{}"
 
-    def line_up(self, client: RealtimeClient, opening: Opening) -> None:
+    def line_up(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
         self.ups.append(opening)
         self._may_fail("line_up")
 
@@ -71,13 +71,13 @@ class Face:
         self._may_fail("line_down")
 
 
-def line(face: Face, *clients: Client) -> Line:
+def line(face: Face, *clients: Client) -> ReconnectingClient:
     waiting = list(clients)
 
     async def opener(provider: Provider, setup: bytes, **_: Any) -> RealtimeClient:
         return cast(RealtimeClient, waiting.pop(0))
 
-    return Line("call", face, (PROVIDER,), PACE, opener=cast(Opener, opener))
+    return ReconnectingClient("call", face, (PROVIDER,), PACE, opener=cast(Opener, opener))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ async def test_a_fault_counts_though_the_connection_is_given_up_at_the_same_mome
     kept = line(face, Client(), Client())
     before = face.line_up
 
-    def line_up(client: RealtimeClient, opening: Opening) -> None:
+    def line_up(client: RealtimeClient, opening: ConnectionInfo) -> None:
         kept.fail("transient", "given up")
         before(client, opening)
 

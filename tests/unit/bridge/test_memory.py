@@ -13,7 +13,7 @@ from bridge.realtime.conversation.history import (
     MAX_ITEMS,
     TAKEN_OVER,
     UNHEARD,
-    Memory,
+    History,
 )
 from bridge.realtime.protocol import client_events as frames, server_events as events
 from tests.openai_shapes import check_client
@@ -26,7 +26,7 @@ def parsed(sent: list[bytes]) -> list[dict[str, Any]]:
     return told
 
 
-def told(memory: Memory) -> list[tuple[str, str]]:
+def told(memory: History) -> list[tuple[str, str]]:
     """A replay, in short."""
     memory.lost()
     short = []
@@ -42,25 +42,25 @@ def told(memory: Memory) -> list[tuple[str, str]]:
     return short
 
 
-def agent(memory: Memory, item: str, text: str | None, heard_ms: int = 100) -> list[bytes]:
+def agent(memory: History, item: str, text: str | None, heard_ms: int = 100) -> list[bytes]:
     memory.heard(events.AudioDelta("r", item, 0, b"\0\0"))
     if text is None:
         return []
     return memory.said(Said(call="c", who="agent", text=text, item=item, heard_ms=heard_ms))
 
 
-def caller(memory: Memory, item: str, text: str | None = None) -> None:
+def caller(memory: History, item: str, text: str | None = None) -> None:
     memory.heard(events.SpeechStopped(item, 0))
     if text is not None:
         memory.heard(events.CallerTranscribed(item, text, {}))
 
 
-def called(memory: Memory, call_id: str = "call_1", status: str = "completed") -> None:
+def called(memory: History, call_id: str = "call_1", status: str = "completed") -> None:
     memory.heard(events.ItemDone("r", f"item_{call_id}", "function_call", status, call_id, "look_up", '{"a": 1}'))
 
 
 def test_a_conversation_is_told_as_it_was_heard() -> None:
-    memory = Memory()
+    memory = History()
     agent(memory, "a1", "Good morning.")
     caller(memory, "u1", "what time is it")
     called(memory)
@@ -82,7 +82,7 @@ def test_a_conversation_is_told_as_it_was_heard() -> None:
 
 
 def test_a_conversation_of_another_worker_is_told_first() -> None:
-    memory = Memory()
+    memory = History()
     memory.restore(
         [
             Remembered(role="assistant", text="Good morning."),
@@ -104,7 +104,7 @@ def test_a_conversation_of_another_worker_is_told_first() -> None:
 
 
 def test_what_nobody_heard_or_said_is_not_told() -> None:
-    memory = Memory()
+    memory = History()
     agent(memory, "a1", None)  # queued, cut at 0 ms
     memory.sent(frames.item_delete("e", "a1"))
     agent(memory, "a2", "")
@@ -115,7 +115,7 @@ def test_what_nobody_heard_or_said_is_not_told() -> None:
 
 
 def test_a_late_transcript_keeps_its_place() -> None:
-    memory = Memory()
+    memory = History()
     caller(memory, "u1")
     agent(memory, "a1", "yes")
     memory.heard(events.CallerTranscribed("u1", "are you there", {}))
@@ -123,7 +123,7 @@ def test_a_late_transcript_keeps_its_place() -> None:
 
 
 def test_the_note_comes_last_and_only_when_the_line_dropped() -> None:
-    memory = Memory()
+    memory = History()
     agent(memory, "a1", "yes")
     memory.lost()
     last = parsed(memory.replay(dropped=True))[-1]["item"]
@@ -132,7 +132,7 @@ def test_the_note_comes_last_and_only_when_the_line_dropped() -> None:
 
 
 def test_a_sentence_that_is_still_played_is_told_when_it_is_over_in_its_place() -> None:
-    memory = Memory()
+    memory = History()
     agent(memory, "a1", None)
     caller(memory, "u1", "one")
     agent(memory, "a2", None)
@@ -146,7 +146,7 @@ def test_a_sentence_that_is_still_played_is_told_when_it_is_over_in_its_place() 
 
 
 def test_a_tool_answered_after_the_loss_is_told_with_its_call() -> None:
-    memory = Memory()
+    memory = History()
     called(memory)
     memory.lost()
     assert memory.replay(dropped=False) == []
@@ -162,7 +162,7 @@ def test_a_tool_answered_after_the_loss_is_told_with_its_call() -> None:
 
 
 def test_on_the_same_connection_frames_pass_as_they_are() -> None:
-    memory = Memory()
+    memory = History()
     called(memory)
     agent(memory, "a1", None)
     for frame in (
@@ -176,7 +176,7 @@ def test_on_the_same_connection_frames_pass_as_they_are() -> None:
 
 
 def test_items_of_a_lost_connection_are_not_asked_about() -> None:
-    memory = Memory()
+    memory = History()
     agent(memory, "a1", None)
     memory.lost()
     assert memory.sent(frames.item_truncate("e", "a1", 0, 100)) == []
@@ -184,7 +184,7 @@ def test_items_of_a_lost_connection_are_not_asked_about() -> None:
 
 
 def test_long_call_ids_become_short_and_stay_a_pair() -> None:
-    memory = Memory()
+    memory = History()
     long = "call_" + "x" * 60
     called(memory, long)
     memory.sent(frames.tool_output("e", "item_1", long, "42"))
@@ -195,7 +195,7 @@ def test_long_call_ids_become_short_and_stay_a_pair() -> None:
 
 
 def test_the_oldest_goes_first() -> None:
-    memory = Memory()
+    memory = History()
     for number in range(MAX_ITEMS + 5):
         caller(memory, f"u{number}", str(number))
     assert told(memory) == [("user", str(number)) for number in range(5, MAX_ITEMS + 5)]
@@ -226,7 +226,7 @@ def test_whatever_happens_a_replay_is_valid_complete_and_tells_nothing_unheard(
 ) -> None:
     """`one_name`: the server gives items and calls of all kinds, and of ours, the same ids."""
     caller_id, agent_id, call_item, call_id, ours = ("x",) * 5 if one_name else ("u", "a", "i", "c", "item_")
-    memory = Memory()
+    memory = History()
     heard: set[str] = set()
     for number, (what, item, words) in enumerate(steps):
         match what:
@@ -265,7 +265,7 @@ def test_whatever_happens_a_replay_is_valid_complete_and_tells_nothing_unheard(
 
 
 def test_a_server_that_uses_an_id_of_ours_for_an_item_of_its_own() -> None:
-    memory = Memory()
+    memory = History()
     for number in range(MAX_ITEMS):
         agent(memory, f"item_{number}", "Hello.")
         memory.sent(frames.user_text("e", f"item_{number}", "[DTMF] 1"))
@@ -276,7 +276,7 @@ def test_a_server_that_uses_an_id_of_ours_for_an_item_of_its_own() -> None:
 
 
 def test_ids_of_calls_and_of_items_are_not_taken_for_each_other() -> None:
-    memory = Memory()
+    memory = History()
     agent(memory, "same", None)
     called(memory, "same")
     memory.heard(events.CallerTranscribed("same", "Not the agent's words.", {}))

@@ -11,10 +11,10 @@ from hypothesis import given, settings, strategies as st
 
 from bridge.contract import NOT_TRANSCRIBED, CallEvent, Said, Transcription
 from bridge.realtime.conversation.effects import Closing
-from bridge.realtime.conversation.history import Memory
+from bridge.realtime.conversation.history import History
 from bridge.realtime.protocol import server_events as events
-from controller.calls.reporting.call_log import Record
-from controller.calls.reporting.conversation_memory import Recollection
+from controller.calls.reporting.call_log import CallLog
+from controller.calls.reporting.conversation_memory import ConversationMemory
 from tests.unit.bridge.stage import Stage, make_spec
 
 SPEC = make_spec(transcription=Transcription())
@@ -40,9 +40,9 @@ class Call:
     """A stage, and all who keep what is said on it."""
 
     stage: Stage = field(default_factory=lambda: Stage(transcription=Transcription()))
-    record: Record = field(default_factory=Record)
-    recollection: Recollection = field(default_factory=Recollection)
-    memory: Memory = field(default_factory=Memory)
+    record: CallLog = field(default_factory=CallLog)
+    recollection: ConversationMemory = field(default_factory=ConversationMemory)
+    memory: History = field(default_factory=History)
     told: list[CallEvent] = field(default_factory=list)
 
     def feed(self, *what: events.Event) -> None:

@@ -5,12 +5,12 @@ from hypothesis import given, strategies as st
 
 from bridge.contract import Said, ToolCalled
 from bridge.realtime.conversation import effects as signals
-from bridge.realtime.conversation.effects import LineBack, LineLost, Timer
+from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, Timer
 from bridge.realtime.conversation.responses import State
 from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage, make_spec
 
-BACK = LineBack(make_spec().provider)
+BACK = ConnectionOpened(make_spec().provider)
 GREETING = "Good morning, how can I help?"
 
 
@@ -22,7 +22,7 @@ def test_nobody_spoke_so_nothing_is_asked() -> None:
     stage = Stage()
     stage.reply("r1", "i1", 200, "hello")
     stage.play(300)
-    stage.feed(LineLost(), BACK)
+    stage.feed(ConnectionLost(), BACK)
     stage.wait(60)
     assert stage.creates == []
     assert not stage.timers
@@ -30,7 +30,7 @@ def test_nobody_spoke_so_nothing_is_asked() -> None:
 
 def test_nothing_is_asked_while_there_is_no_line() -> None:
     stage = Stage()
-    stage.feed(LineLost(), signals.Digit("#"))
+    stage.feed(ConnectionLost(), signals.Digit("#"))
     stage.wait(60)
     assert stage.creates == []
     stage.feed(BACK)
@@ -42,7 +42,7 @@ def test_a_reply_that_was_cut_off_is_played_and_then_gone_on_with() -> None:
     stage.caller_turn()
     stage.feed(events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 1000, "one two three four five six seven eight nine ten eleven twelve")
-    stage.feed(LineLost(), BACK)
+    stage.feed(ConnectionLost(), BACK)
     assert stage.creates == []
     stage.play(980)
     assert stage.creates == []
@@ -58,7 +58,7 @@ def test_a_reply_that_was_complete_is_not_gone_on_with() -> None:
     stage = Stage()
     stage.caller_turn()
     stage.reply("r1", "i1", 1000, "hello")
-    stage.feed(LineLost(), BACK)
+    stage.feed(ConnectionLost(), BACK)
     stage.play(1200)
     assert stage.creates == []
     assert not stage.told_of(Said)[0].interrupted
@@ -67,7 +67,7 @@ def test_a_reply_that_was_complete_is_not_gone_on_with() -> None:
 def test_the_caller_who_waits_is_answered() -> None:
     stage = Stage()
     stage.caller_turn()
-    stage.feed(LineLost())
+    stage.feed(ConnectionLost())
     assert not stage.timers
     stage.feed(BACK)
     assert created(stage) == 1
@@ -75,13 +75,13 @@ def test_the_caller_who_waits_is_answered() -> None:
 
 def test_the_caller_who_was_speaking_is_heard_out_first() -> None:
     stage = Stage()
-    stage.feed(events.SpeechStarted("u1", 0), LineLost(), BACK)
+    stage.feed(events.SpeechStarted("u1", 0), ConnectionLost(), BACK)
     assert stage.creates == []
     stage.feed(events.SpeechStarted("u2", 0), events.SpeechStopped("u2", 0), events.ResponseCreated("r1"))
     stage.wait(10)
     assert stage.creates == []
     stage = Stage()
-    stage.feed(events.SpeechStarted("u1", 0), LineLost(), BACK)
+    stage.feed(events.SpeechStarted("u1", 0), ConnectionLost(), BACK)
     stage.wait(6)  # nothing more was heard of the caller
     assert created(stage) == 1
 
@@ -93,7 +93,7 @@ def test_the_greeting(milliseconds: int, again: bool) -> None:
     if milliseconds:
         stage.speak("r1", "i1", milliseconds, GREETING)
     stage.play(60)
-    stage.feed(LineLost(), BACK)
+    stage.feed(ConnectionLost(), BACK)
     stage.play(2000)
     assert created(stage) == (2 if again else 1)
     assert all(GREETING in create["response"]["instructions"] for create in stage.creates)
@@ -103,7 +103,7 @@ def test_the_greeting(milliseconds: int, again: bool) -> None:
 
 def test_a_request_that_was_on_its_way_is_sent_again() -> None:
     stage = Stage()
-    stage.feed(signals.Digit("#"), LineLost())
+    stage.feed(signals.Digit("#"), ConnectionLost())
     assert not stage.running(Timer.REQUEST)
     stage.feed(BACK)
     assert created(stage) == 2
@@ -113,7 +113,7 @@ def test_a_tool_goes_on_and_its_answer_is_reacted_to_once() -> None:
     stage = Stage()
     stage.feed(events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "look_up")
-    stage.feed(LineLost(), BACK)
+    stage.feed(ConnectionLost(), BACK)
     stage.play(100)
     assert stage.creates == []
     stage.feed(signals.ToolAnswered("c1", "42"))
@@ -127,7 +127,7 @@ def test_a_goodbye_that_plays_still_leads_to_its_tool() -> None:
     stage.feed(events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 500, "goodbye", done=True)
     stage.tool("r1", "c1", "hang_up")
-    stage.feed(LineLost())
+    stage.feed(ConnectionLost())
     assert stage.told_of(ToolCalled) == []
     stage.play(900)
     assert len(stage.told_of(ToolCalled)) == 1
@@ -149,7 +149,7 @@ def test_wherever_it_breaks_nothing_is_sent_meanwhile_and_nothing_hangs(steps: l
         asked = created(stage)
         match step:
             case "lost":
-                stage.feed(LineLost())
+                stage.feed(ConnectionLost())
                 down, response = True, ""
             case "back":
                 stage.feed(BACK)
@@ -163,7 +163,7 @@ def test_wherever_it_breaks_nothing_is_sent_meanwhile_and_nothing_hangs(steps: l
             case _ if not down:
                 response = from_server(stage, step, number, response)
         assert not down or created(stage) == asked
-    stage.feed(LineLost(), BACK)
+    stage.feed(ConnectionLost(), BACK)
     if stage.conversation.responses.state is State.REQUESTED:
         stage.reply("last", "last", 100, "bye")
     stage.play(5000)

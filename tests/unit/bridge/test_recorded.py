@@ -13,7 +13,7 @@ from bridge import contract
 from bridge.recording.disk import DiskThread
 from bridge.recording.mixer import RATE
 from bridge.recording.recorder import Recordings
-from bridge.recording.tap import Recorded
+from bridge.recording.tap import RecordingTap
 from tests.unit.bridge.test_recording import CALL, FRAME, Clock, idle, thread
 
 __all__ = ["thread"]
@@ -59,10 +59,10 @@ class Rig:
 
     consented: bool = True
 
-    def sink(self, *, recorded: bool) -> Recorded:
+    def sink(self, *, recorded: bool) -> RecordingTap:
         wanted = self.wanted if recorded else None
         recordings = Recordings(self.thread, clock=self.clock)
-        self.made = Recorded(self.session, CALL, recordings, wanted, self._tell, lambda: self.consented)
+        self.made = RecordingTap(self.session, CALL, recordings, wanted, self._tell, lambda: self.consented)
         return self.made
 
     def _tell(self, event: contract.Recorded | contract.RecordingState) -> None:

@@ -16,7 +16,7 @@ from bridge.audiosocket.ticker import Ticker
 from bridge.media.sink import MediaLeg
 from bridge.recording.disk import DiskThread
 from bridge.recording.recorder import Recordings
-from bridge.recording.tap import Recorded
+from bridge.recording.tap import RecordingTap
 from bridge.worker import sessions
 from bridge.worker.sessions import Emit, Sessions
 
@@ -169,7 +169,7 @@ async def test_a_recorded_call_ends_after_its_recording(rig: Rig, tmp_path: Path
     rig.prepare(how=how, folder=tmp_path)
     rig.sessions.on_command(contract.ExpectMedia(call=CALLS[0], media=MEDIA, seconds=5))
     sink = rig.server._expected[MEDIA].sink
-    assert isinstance(sink, Recorded)
+    assert isinstance(sink, RecordingTap)
     assert sink._recording is not None
     sink._recording.start()
     sink._recording.caller(b"\1\1" * 480)

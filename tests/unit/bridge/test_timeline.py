@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, strategies as st
 
-from bridge.recording.mixer import BLOCK_S, HORIZON_S, LAG_S, RATE, Timeline
+from bridge.recording.mixer import BLOCK_S, HORIZON_S, LAG_S, RATE, StereoMixer
 from simulator.phone.impairment import Impairment
 
 START = 1000.0
@@ -22,7 +22,7 @@ class Bench:
     """A time line, and the clock of a call: `take` is asked every 20 ms as a worker does."""
 
     def __init__(self) -> None:
-        self.line = Timeline(START)
+        self.line = StereoMixer(START)
         self.out = b""
         self.now = 0.0
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import NOT_TRANSCRIBED, AiWarning, Said, Transcription
-from bridge.realtime.conversation.effects import Closing, LineLost
-from bridge.realtime.conversation.history import UNWRITTEN, Memory
+from bridge.realtime.conversation.effects import Closing, ConnectionLost
+from bridge.realtime.conversation.history import UNWRITTEN, History
 from bridge.realtime.protocol import server_events as events
-from controller.calls.reporting.call_log import Record
-from controller.calls.reporting.conversation_memory import Recollection
+from controller.calls.reporting.call_log import CallLog
+from controller.calls.reporting.conversation_memory import ConversationMemory
 from tests.unit.bridge.stage import Stage, make_spec
 
 
@@ -102,7 +102,7 @@ def test_an_interrupted_reply_whose_words_come_late_is_before_the_interruption(l
     stage.feed(events.TranscriptDone("r1", "i1", "one two three four five six seven eight nine ten"))
     stage.feed(events.AudioDone("i1"), events.ResponseDone("r1", "cancelled"))
     assert told(stage) == [("caller", "u1", "stop"), ("agent", "i1", "one two three")]
-    record, recollection = Record(), Recollection()
+    record, recollection = CallLog(), ConversationMemory()
     begin = datetime(2026, 11, 30, tzinfo=UTC)
     for at, event in [(1.0, stage.told_of(Said)[0]), (1.0 + late_s, stage.told_of(Said)[1])]:
         record.take(event, begin + timedelta(seconds=at))
@@ -143,7 +143,7 @@ def test_sound_without_words_is_marked() -> None:
     assert told(stage) == [("agent", "i1", NOT_TRANSCRIBED)]
     assert 5000 <= stage.told_of(Said)[0].ago_ms <= 5200
     assert [each.kind for each in stage.told_of(AiWarning)] == ["audio_without_transcript"]
-    memory = Memory()
+    memory = History()
     memory.heard(events.AudioDelta("r1", "i1", 0, b"\1\2"))
     memory.said(stage.told_of(Said)[0])
     assert UNWRITTEN in str(memory.replay(dropped=False))
@@ -250,7 +250,7 @@ def test_a_cough_is_no_turn_of_which_the_text_is_missing() -> None:
     stage.feed(events.CallerTranscribed("u1", "", {}))
     turn(stage, "u2")
     stage.feed(Closing())
-    recollection = Recollection()
+    recollection = ConversationMemory()
     for event in stage.told:
         recollection.take(event, make_spec(transcription=Transcription()))
     assert [each.text for each in recollection.turns()] == ["[the caller spoke; no transcript]"]
@@ -298,5 +298,5 @@ def test_words_that_were_to_come_on_a_lost_line_are_not_waited_for() -> None:
     stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 3000)))
     stage.play(1000)
     stage.feed(events.SpeechStarted("u1", 0))
-    stage.feed(LineLost())
+    stage.feed(ConnectionLost())
     assert told(stage) == [("agent", "i1", NOT_TRANSCRIBED)]

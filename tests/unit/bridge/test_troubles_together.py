@@ -6,12 +6,20 @@ import pytest
 
 from bridge.contract import Finished, Hold, Idle, Said, WrapUp
 from bridge.realtime.conversation import prompts as wording
-from bridge.realtime.conversation.effects import Digit, Greet, Input, LineBack, LineLost, Timer, ToolAnswered
+from bridge.realtime.conversation.effects import (
+    ConnectionLost,
+    ConnectionOpened,
+    Digit,
+    Greet,
+    Input,
+    Timer,
+    ToolAnswered,
+)
 from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.stage import Stage, make_spec
 
 SPEECH, SILENCE = events.SpeechStarted("u", 0), events.SpeechStopped("u", 0)
-BACK = LineBack(make_spec().provider)
+BACK = ConnectionOpened(make_spec().provider)
 ON, OFF = Hold(call="call", on=True), Hold(call="call", on=False)
 NOTE = Hold(call="call", on=False, note="Nobody answered.")
 WRAP_UP = WrapUp(call="call", text="Time is up.", why="max_length")
@@ -59,7 +67,7 @@ def test_a_line_that_is_lost_during_a_hold(before: Callable[[Stage], None], goes
     """Nothing is asked during the hold, whatever the line does; afterwards once, if the caller waits for something."""
     stage = Stage()
     before(stage)
-    steps: dict[str, Input] = {"hold": ON, "lost": LineLost(), "back": BACK}
+    steps: dict[str, Input] = {"hold": ON, "lost": ConnectionLost(), "back": BACK}
     for step in order.split():
         stage.feed(steps[step])
     asked_before = len(stage.creates)
@@ -77,7 +85,7 @@ def test_a_line_that_is_lost_during_a_hold(before: Callable[[Stage], None], goes
 
 def test_a_note_is_told_after_a_hold_in_which_the_line_was_lost() -> None:
     stage = Stage()
-    stage.feed(ON, LineLost(), BACK, NOTE)
+    stage.feed(ON, ConnectionLost(), BACK, NOTE)
     assert len(stage.creates) == 1
 
 
@@ -86,7 +94,7 @@ def test_a_tool_is_answered_through_hold_and_loss() -> None:
     stage.caller_turn()
     stage.feed(events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "look_up")
-    stage.feed(ON, LineLost(), ToolAnswered("c1", "out"), BACK)
+    stage.feed(ON, ConnectionLost(), ToolAnswered("c1", "out"), BACK)
     assert stage.outputs == [("c1", "out")]
     assert stage.creates == []
     stage.feed(OFF)
@@ -98,7 +106,7 @@ def test_a_tool_is_answered_through_hold_and_loss() -> None:
 
 def test_last_words_that_were_asked_for_are_asked_for_again() -> None:
     stage = Stage()
-    stage.feed(WRAP_UP, LineLost(), BACK)
+    stage.feed(WRAP_UP, ConnectionLost(), BACK)
     assert said_last(stage) == 2
     stage.reply("r1", "i1", 500)
     stage.play(900)
@@ -110,7 +118,7 @@ def test_last_words_that_were_cut_off_are_said_again() -> None:
     stage.feed(WRAP_UP, events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 300, "Time is")
     stage.play(100)
-    stage.feed(LineLost(), BACK)
+    stage.feed(ConnectionLost(), BACK)
     stage.play(1000)
     assert stage.told_of(Finished) == []
     assert said_last(stage) == 2
@@ -124,7 +132,7 @@ def test_last_words_that_only_have_to_be_played_are_not_said_again() -> None:
     stage.feed(WRAP_UP)
     stage.reply("r1", "i1", 1000, "Time is up.")
     stage.play(100)
-    stage.feed(LineLost(), BACK)
+    stage.feed(ConnectionLost(), BACK)
     stage.play(800)
     assert stage.told_of(Finished) == []
     stage.play(400)
@@ -136,7 +144,7 @@ def test_last_words_that_only_have_to_be_played_are_not_said_again() -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_last_words_end_without_a_line(when: str) -> None:
     stage = Stage()
-    stage.feed(*((LineLost(), WRAP_UP) if when == "before" else (WRAP_UP, LineLost())))
+    stage.feed(*((ConnectionLost(), WRAP_UP) if when == "before" else (WRAP_UP, ConnectionLost())))
     stage.wait(10.1)
     assert len(stage.told_of(Finished)) == 1
     stage.feed(BACK)
@@ -268,7 +276,7 @@ def after_remote_tool(stage: Stage, *, spoke: bool = False) -> None:
         ((SPEECH,), 0),  # the caller goes first
         ((SPEECH, SILENCE), 1),  # and is not answered
         ((Digit("#"),), 1),  # one answer to both
-        ((LineLost(), BACK), 1),
+        ((ConnectionLost(), BACK), 1),
         ((ON,), 0),
         ((ON, OFF), 1),
         ((WRAP_UP,), 1),  # the last words, and nothing else

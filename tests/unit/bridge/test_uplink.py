@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from bridge.audiosocket.ticker import CATCH_UP
-from bridge.media.gap_filler import AHEAD_S, AT_ONCE, FRAME_S, LAG_S, LONGEST_S, Uplink
+from bridge.media.gap_filler import AHEAD_S, AT_ONCE, FRAME_S, LAG_S, LONGEST_S, GapFiller
 
 HOUR = 3600.0
 BEHIND_S = LAG_S + 2 * FRAME_S
@@ -18,7 +18,7 @@ BEHIND_S = LAG_S + 2 * FRAME_S
 class Line:
     """A caller's frames and a worker's ticks on one clock; the worker may stand still and read late."""
 
-    uplink: Uplink = field(default_factory=Uplink)
+    uplink: GapFiller = field(default_factory=GapFiller)
     now: float = 100.0
     heard: list[bool] = field(default_factory=list)
     """What the server was sent: True for sound of the caller, False for silence."""
@@ -181,7 +181,7 @@ def test_sound_that_comes_late_in_a_lump_is_not_doubled(stall_s: float) -> None:
 
 
 def test_before_the_start_nothing_is_missing() -> None:
-    assert Uplink().missing(1e9) == 0
+    assert GapFiller().missing(1e9) == 0
 
 
 @given(

@@ -11,8 +11,8 @@ from typing import Any
 from bridge.contract import Hold, Said, ToolCalled
 from bridge.media.playout import BYTES_PER_MS
 from bridge.realtime.conversation import effects as signals
-from bridge.realtime.conversation.effects import LineBack, LineLost, ToolAnswered
-from bridge.realtime.conversation.history import Memory
+from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, ToolAnswered
+from bridge.realtime.conversation.history import History
 from bridge.realtime.protocol import server_events as events
 from tests.unit.bridge.ga_server import GaServer, Violation
 from tests.unit.bridge.stage import Stage, make_spec
@@ -27,7 +27,7 @@ class Wired(Stage):
         super().__init__(**spec)
         self.cuts_at_once = cuts_at_once
         """The agent can be interrupted at any time: by the caller's first sound."""
-        self.memory = Memory()
+        self.memory = History()
         self.up: deque[dict[str, Any]] = deque()
         self.down: deque[events.Event] = deque()
         self.lines = 0
@@ -61,7 +61,7 @@ class Wired(Stage):
         for frame in (*self.memory.replay(dropped=self.lines > 1), *self.unsent):
             self.up.append(json.loads(frame))
         self.unsent.clear()
-        self.feed(LineBack(make_spec().provider))
+        self.feed(ConnectionOpened(make_spec().provider))
 
     def lose_line(self) -> None:
         if not self.connected and not self._line_due_down:
@@ -72,7 +72,7 @@ class Wired(Stage):
         self.down.clear()
         self.known_active = ""
         self.memory.lost()
-        self.feed(LineLost())
+        self.feed(ConnectionLost())
 
     def feed(self, *what: events.Event | signals.Input) -> None:
         farewell = self.conversation.farewell

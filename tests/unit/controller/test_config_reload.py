@@ -9,7 +9,7 @@ import yaml
 from structlog.testing import capture_logs
 
 from controller import config as configs
-from controller.api.auth.authenticator import Doorkeeper
+from controller.api.auth.authenticator import Authenticator
 from controller.api.config_reload import ConfigReload
 from controller.api.problems import Problem
 from controller.cli import main as cli
@@ -28,7 +28,7 @@ class Rig:
         self.file = folder / "config.yaml"
         self.write(token("ada", ADA), token("ben", BEN))
         first = self.read()
-        self.keeper = Doorkeeper(first.api.tokens, first.api.rate)
+        self.keeper = Authenticator(first.api.tokens, first.api.rate)
         self.reload = ConfigReload(self.read, first, self.keeper)
 
     def write(self, *tokens: Any, **changes: Any) -> None:

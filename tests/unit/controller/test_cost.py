@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import Used
-from controller.config.prices import PRICES, Day, Prices, Tariff
+from controller.config.prices import PRICES, DailySpend, Prices, Tariff
 
 COUNTS = st.dictionaries(
     st.sampled_from(
@@ -90,11 +90,11 @@ def test_a_cost_is_never_negative_and_never_falls(usage: dict[str, int], more: d
 
 def test_a_day_begins_anew_at_midnight() -> None:
     first, second = date(2026, 11, 23), date(2026, 11, 24)
-    day = Day(1.0)
+    day = DailySpend(1.0)
     day.add(0.6, first)
     assert not day.over(first)
     day.add(0.4, first)
     assert day.over(first)
     assert not day.over(second)
     assert day.spent(second) == 0.0
-    assert not Day(None).over(first)
+    assert not DailySpend(None).over(first)

@@ -10,16 +10,16 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract
 from bridge.common.background_tasks import BackgroundTasks
-from bridge.worker.metrics import Counts as WorkerCounts, Now
-from controller.calls.outbound.metrics import Depth, SuspendedTrunks
+from bridge.worker.metrics import Now, WorkerMetrics as WorkerCounts
+from controller.calls.outbound.metrics import QueueMetrics, SuspendedTrunks
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers
 from controller.calls.reporting import lifecycle as milestones
 from controller.config.models.records import Records as Settings
 from controller.events.metrics import Counts
-from controller.events.records.repository import Shelf
-from controller.events.records.spool import Journal
-from controller.events.records.writer import Records
+from controller.events.records.repository import RecordRepository
+from controller.events.records.spool import Spool
+from controller.events.records.writer import RecordWriter
 from controller.telemetry.canary import Counts as CanaryCounts
 from controller.telemetry.metrics import Metrics, Present
 from controller.workers.worker import Worker
@@ -164,7 +164,7 @@ class Meter:
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, dict) else "",
 )
-def test_each_milestone(what: milestones.Milestone, moved: dict[tuple[str, tuple[str, ...]], float]) -> None:
+def test_each_milestone(what: milestones.LifecycleEvent, moved: dict[tuple[str, tuple[str, ...]], float]) -> None:
     meter = Meter()
     meter.metrics.observe(what)
     assert meter.moved() == moved
@@ -229,9 +229,9 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
     Counts(registry)
     registry.register(Present(lambda: 0, dict, list))
     CanaryCounts(registry)
-    Depth(cast(Queue, None), registry)
+    QueueMetrics(cast(Queue, None), registry)
     registry.register(SuspendedTrunks((), TrunkBreakers({})))
-    Records(cast(Shelf, None), Settings(), Journal(Path("nowhere")), registry)
+    RecordWriter(cast(RecordRepository, None), Settings(), Spool(Path("nowhere")), registry)
     BackgroundTasks(registry)
     WorkerCounts(registry, "w1", lambda: Now(contract.Load(), 1, True))
     ours = {

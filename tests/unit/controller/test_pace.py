@@ -2,11 +2,11 @@
 
 from hypothesis import given, strategies as st
 
-from bridge.common.token_bucket import Bucket
+from bridge.common.token_bucket import TokenBucket
 
 
 def test_a_burst_and_then_the_pace() -> None:
-    bucket = Bucket(per_second=2, burst=3)
+    bucket = TokenBucket(per_second=2, burst=3)
     assert [bucket.take(10.0) for _ in range(5)] == [0, 0, 0, 0.5, 0.5]
     assert bucket.take(10.5) == 0
     assert bucket.take(10.6) > 0
@@ -14,7 +14,7 @@ def test_a_burst_and_then_the_pace() -> None:
 
 
 def test_what_is_told() -> None:
-    bucket = Bucket(per_second=2, burst=3)
+    bucket = TokenBucket(per_second=2, burst=3)
     assert bucket.headers(bucket.take(0.0)) == {"RateLimit-Policy": '"token";q=3;w=2', "RateLimit": '"token";r=2;t=1'}
     for _ in range(2):
         bucket.take(0.0)
@@ -30,7 +30,7 @@ def test_what_is_told() -> None:
 def test_never_more_than_burst_and_pace_allow_and_waiting_helps(
     per_second: float, burst: int, gaps: list[float]
 ) -> None:
-    bucket, now, granted = Bucket(per_second, burst), 1000.0, 0
+    bucket, now, granted = TokenBucket(per_second, burst), 1000.0, 0
     for gap in gaps:
         now += gap
         wait = bucket.take(now)

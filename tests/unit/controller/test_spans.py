@@ -7,20 +7,20 @@ from bridge import contract
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan
 from controller.calls.reporting import lifecycle as milestones
-from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import CallView, view_of
 from controller.telemetry.spans import MOST, Span, Spans
 from tests.unit.controller.call.test_machine import CALL, CALLER, NOW, SPEC
 
 PLAN = Plan(CALL, "inbound", CALLER, SPEC, {})
-VIEW = replace(view_of(Call(PLAN, NOW), Record()), caller="+4930123456", agent="reception", trunk="main")
+VIEW = replace(view_of(Call(PLAN, NOW), CallLog()), caller="+4930123456", agent="reception", trunk="main")
 
 
 def at(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def told(*steps: tuple[float, milestones.Milestone], view: CallView = VIEW) -> list[Span]:
+def told(*steps: tuple[float, milestones.LifecycleEvent], view: CallView = VIEW) -> list[Span]:
     spans = Spans()
     assert spans.observe(milestones.CallBegan("inbound", view), NOW) is None
     for seconds, what in steps:
@@ -42,7 +42,7 @@ def test_the_call_is_the_first_span_and_holds_all_others() -> None:
         (15.0, milestones.ToolTimed("look_up", 2.0, ok=False, call=CALL)),
         (20.0, milestones.TransferMoved(CALL, 1, "ringing", "+4930999", "agent", None)),
         (25.0, milestones.TransferMoved(CALL, 1, "failed", "+4930999", "agent", "busy")),
-        (30.0, milestones.CallRehomed(CALL, 1.0)),
+        (30.0, milestones.CallFailedOver(CALL, 1.0)),
     )
     assert (root.name, root.begin, root.end, root.ok) == ("call", NOW, NOW + at(60), True)
     facts = {"agent": "reception", "outcome": "answered", "ended_by": "caller", "cause": 16, "cost": 0.25}

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker import (
     RESTED_BEATS,
     RESTED_BUSY,
@@ -71,8 +71,8 @@ def test_one_without_calls_is_not_given_up() -> None:
     assert not any(beats(worker(), LATE, 50))
 
 
-def workers(*known: Worker) -> Workers:
-    made = Workers(WorkerAdmission("secret"), lambda _: None, lambda _: None)
+def workers(*known: Worker) -> WorkerPool:
+    made = WorkerPool(WorkerAdmission("secret"), lambda _: None, lambda _: None)
     made._workers = {each.name: each for each in known}
     return made
 

@@ -24,7 +24,7 @@ from typing import Any
 from bridge import contract
 from controller.calls.machine import inputs as m
 from controller.calls.machine.call import TOOL_ANSWERED, Call
-from controller.calls.machine.plan import Rehoming, State
+from controller.calls.machine.plan import Failover, State
 from controller.calls.machine.rows import wrap_up as closing
 
 MOST = 3
@@ -61,7 +61,7 @@ def begin(call: Call, why: str) -> list[m.Step]:
     """Of a call in which caller and agent talk, or were about to."""
     before, call.state = call.state, State.REHOMING
     joined = before is not State.CONNECTING
-    call.rehoming = Rehoming(State.TALKING if before is State.CONNECTING else before, joined, "looking")
+    call.rehoming = Failover(State.TALKING if before is State.CONNECTING else before, joined, "looking")
     call.losses += 1
     call.ai_ready = call.paused = False
     call.former_tools |= call.open_tools

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from bridge.audiosocket import leg as leg_module, wire
 from bridge.audiosocket.leg import BACKLOG_BYTES, HALF_FRAME_TICKS, STUCK_FRAMES, Leg
-from bridge.audiosocket.ticker import Cadence, Ticker
-from bridge.media.sink import MediaLeg, Sink
+from bridge.audiosocket.ticker import Ticker, TickHandle
+from bridge.media.sink import MediaLeg, MediaSink
 
 CALL = "0e4b9b86-6f3a-4cde-9d0c-2f6a1f0b9a77"
 TONE = b"\x11\x22" * 480
@@ -63,9 +63,9 @@ class HandTicker:
         self.skipped = 0
         self.hastened = 0
 
-    def add(self, tick: Callable[[], bool], failed: Callable[[Exception], None]) -> Cadence:
+    def add(self, tick: Callable[[], bool], failed: Callable[[Exception], None]) -> TickHandle:
         self.tick, self.failed = tick, failed
-        return cast(Cadence, self)
+        return cast(TickHandle, self)
 
     def remove(self) -> None:
         self.tick = None
@@ -82,7 +82,7 @@ class HandTicker:
 
 
 class Talker:
-    """A `Sink` that says what it is given."""
+    """A `MediaSink` that says what it is given."""
 
     def __init__(self) -> None:
         self.said: list[bytes] = []
@@ -129,7 +129,7 @@ class Rig:
     def refuse(self, leg: Leg) -> str | None:
         return self.refusal
 
-    def admit(self, leg: Leg, media: str) -> tuple[str, Sink] | str | None:
+    def admit(self, leg: Leg, media: str) -> tuple[str, MediaSink] | str | None:
         return (CALL, self.sink) if media == CALL else "media id unknown"
 
     def explain_rate(self, leg: Leg, rate: int) -> None:

@@ -5,11 +5,11 @@ from hypothesis import given, strategies as st
 from pydantic import SecretStr
 
 from bridge.contract import Provider
-from bridge.realtime.transport.retry import PACE, Retries, renewal_due_s
+from bridge.realtime.transport.retry import PACE, RetryBudget, renewal_due_s
 
 
-def retries(count: int = 1) -> Retries:
-    return Retries([Provider(name=str(number), api_key=SecretStr("k")) for number in range(count)], PACE)
+def retries(count: int = 1) -> RetryBudget:
+    return RetryBudget([Provider(name=str(number), api_key=SecretStr("k")) for number in range(count)], PACE)
 
 
 def test_four_more_tries_ever_later() -> None:

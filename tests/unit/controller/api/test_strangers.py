@@ -3,11 +3,11 @@
 import pytest
 
 from bridge.common import auth_throttle as strangers
-from bridge.common.auth_throttle import Strangers
+from bridge.common.auth_throttle import AuthThrottle
 
 
 def test_guesses_are_slowed_down_and_let_in_again_later() -> None:
-    them = Strangers(per_second=0.5, at_once=3)
+    them = AuthThrottle(per_second=0.5, at_once=3)
     assert [them.wait("192.0.2.1", None, 0.0) for _ in range(3)] == [0.0] * 3
     assert them.wait("192.0.2.1", None, 0.0) == 2.0
     assert them.wait("192.0.2.2", None, 0.0) == 0.0
@@ -16,7 +16,7 @@ def test_guesses_are_slowed_down_and_let_in_again_later() -> None:
 
 
 def test_a_right_token_is_no_guess_and_stays_let_in_while_others_guess() -> None:
-    them = Strangers(per_second=0.5, at_once=3)
+    them = AuthThrottle(per_second=0.5, at_once=3)
     assert [them.wait("192.0.2.1", "ops", 0.0) for _ in range(50)] == [0.0] * 50
     while not them.wait("192.0.2.1", None, 0.0):
         pass
@@ -37,13 +37,13 @@ def test_a_right_token_is_no_guess_and_stays_let_in_while_others_guess() -> None
     ],
 )
 def test_what_counts_as_one_address(one: str | None, other: str, same: bool) -> None:
-    them = Strangers(per_second=0.5, at_once=1)
+    them = AuthThrottle(per_second=0.5, at_once=1)
     them.wait(one, None, 0.0)
     assert (them.wait(other, None, 0.0) > 0) is same
 
 
 def test_the_table_is_bounded() -> None:
-    them = Strangers()
+    them = AuthThrottle()
     for number in range(strangers.MOST_ADDRESSES + 50):
         them.wait(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}", None, 0.0)
     for number in range(200):

@@ -11,18 +11,18 @@ from bridge import contract
 from controller.ari.errors import BadArgument, Refused, TimedOut, Unauthorized, Unavailable
 from controller.ari.resources import Bridge
 from controller.ari.rest import Ari
-from controller.calls.admission.trunk_usage import Legs
+from controller.calls.admission.trunk_usage import TrunkUsage
 from controller.calls.errors import Busy
 from controller.calls.machine import inputs as m
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import failover as rehome
 from controller.calls.machine.rows.supervision import WHY
-from controller.calls.reporting.lifecycle import CallGreeted, CallRehomed, StateChanged
+from controller.calls.reporting.lifecycle import CallFailedOver, CallGreeted, StateChanged
 from controller.calls.runtime import actor as actors, owned_resources as owned
 from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from controller.workers.worker import Worker
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET
 
@@ -132,7 +132,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         plan = Plan(CALL, "inbound", CALLER, SPEC, {}, wrap_up="Time is up.")
-        self.actor = CallActor(plan, cast(Ari, self.ari), cast(Workers, self.workers), cast(HttpTools, self.tools))
+        self.actor = CallActor(plan, cast(Ari, self.ari), cast(WorkerPool, self.workers), cast(HttpTools, self.tools))
 
     def put(self, *inputs: m.Input) -> None:
         for what in inputs:
@@ -285,7 +285,7 @@ class Full:
 
 async def test_without_a_line_nobody_is_dialled_and_everybody_is_told(rig: Rig) -> None:
     leg, target = IDS.participant("one"), replace(TARGET, trunk="main")
-    rig.actor.legs = Legs(CALLER, Full())
+    rig.actor.legs = TrunkUsage(CALLER, Full())
     boss = m.SuperviseAsked(IDS.supervisor(1), target, "listen", "ops")
     rig.put(m.TransferAsked(target, "agent", "t1"), m.ParticipantAsked(leg, target, "ops"), boss)
     answer = await rig.workers.answer()
@@ -409,7 +409,7 @@ async def test_a_call_that_another_worker_takes_over_knows_what_was_said_and_for
     made.put(m.HangUpAsked("test"), OVER)
     async with asyncio.timeout(5):
         await task
-    (gap,) = [each.gap_s for each in seen if isinstance(each, CallRehomed)]
+    (gap,) = [each.gap_s for each in seen if isinstance(each, CallFailedOver)]
     assert 0 <= gap < 5
     assert sum(isinstance(each, CallGreeted) for each in seen) == 1
 

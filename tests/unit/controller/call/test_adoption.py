@@ -14,7 +14,7 @@ from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import inbound_audio
-from controller.calls.runtime.recovery import Adopted, adopted, kept
+from controller.calls.runtime.recovery import RecoveredCall, adopted, kept
 from controller.workers.worker import Worker
 from tests.unit.controller.call.test_attended import BEGUN, FAILS, MOVES, Rooms
 from tests.unit.controller.call.test_live_control import ANN, FILES, VERBS
@@ -36,13 +36,13 @@ def talking(plan: Plan = PLAN) -> Call:
     return call
 
 
-def again(call: Call, after: float = 0.0) -> Adopted | None:
+def again(call: Call, after: float = 0.0) -> RecoveredCall | None:
     """Through the store and back."""
     written = json.loads(json.dumps(kept(call, frozenset({call.plan.leg, call.media, call.ids.bridge}))))
     return adopted(SETTINGS, call.plan.call, written, NOW + timedelta(seconds=after))
 
 
-def known(call: Call, after: float = 0.0) -> Adopted:
+def known(call: Call, after: float = 0.0) -> RecoveredCall:
     found = again(call, after)
     assert found is not None
     return found

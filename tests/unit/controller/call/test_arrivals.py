@@ -14,7 +14,7 @@ from controller.ari.rest import Ari
 from controller.calls import errors
 from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Capacity, Slot
-from controller.calls.admission.control import Room
+from controller.calls.admission.control import AdmissionControl
 from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan
@@ -38,7 +38,7 @@ class Stage:
     def __init__(self, made: Config, tasks: asyncio.TaskGroup) -> None:
         self.free = True
         self.why: Exception = errors.Busy("full")
-        self.room = cast(Room, self)
+        self.room = cast(AdmissionControl, self)
         self.draining = self.returning = False
         self.begun: list[SimpleNamespace] = []
         self.hung_up: list[str] = []
@@ -52,7 +52,7 @@ class Stage:
         self.variables: dict[str, str] | None = {}
         self.answer = asyncio.Event()
         fakes = cast(Ari, self), cast(HttpTools, self)
-        self.arrivals = arrivals.Arrivals(made, *fakes, tasks, self, self.observed.append)
+        self.arrivals = arrivals.InboundCalls(made, *fakes, tasks, self, self.observed.append)
 
     def begin(self, plan: Plan) -> CallActor:
         puts: list[m.Input] = []

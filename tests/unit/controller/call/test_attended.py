@@ -9,9 +9,9 @@ from bridge import contract
 from controller.calls.machine import consultation, inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Plan, Rescue, State
+from controller.calls.machine.plan import FallbackStep, Plan, State
 from controller.calls.machine.rows import inbound_audio
-from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.call.test_live_control import ANN, VERBS, Floor, orders
 from tests.unit.controller.call.test_machine import (
@@ -68,7 +68,7 @@ def test_the_agent_is_moved_to_the_target_with_other_tools_and_is_told() -> None
         m.StartTimer("consultation", 60.0),
         m.ResumeAi(consultation.opening(None)),
     ]
-    assert view_of(call, Record()).transfer is not None
+    assert view_of(call, CallLog()).transfer is not None
     assert call.music
 
 
@@ -511,7 +511,7 @@ BEGUN: list[list[m.Input]] = [
     ),
 )
 def test_everybody_is_somewhere_and_nothing_is_left(
-    steps: list[Rescue], begun: list[m.Input], story: list[tuple[m.Input, bool]]
+    steps: list[FallbackStep], begun: list[m.Input], story: list[tuple[m.Input, bool]]
 ) -> None:
     plan: Plan = replace(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": ASKED_FIRST})
     call = Call(plan, NOW)
@@ -524,7 +524,7 @@ def test_everybody_is_somewhere_and_nothing_is_left(
             asked |= tool_of(what)
         rooms.feed(what, fails)
         rooms.check(asked)
-        view_of(call, Record())
+        view_of(call, CallLog())
     ending: list[m.Input] = [m.HangUpAsked("test"), OVER, m.TimeUp("end")]
     for what in ending:
         rooms.feed(what, fails=False)

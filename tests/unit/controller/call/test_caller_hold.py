@@ -11,7 +11,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import caller_hold
-from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.diff import changes, standing
 from controller.calls.reporting.lifecycle import ControlChanged
 from controller.calls.reporting.view import view_of
@@ -187,10 +187,10 @@ def test_it_is_shown_and_told() -> None:
     call = talking()
     before = standing(call)
     feed(call, HELD)
-    assert view_of(call, Record()).caller_hold
+    assert view_of(call, CallLog()).caller_hold
     assert changes(call, before) == [ControlChanged(CALL, SPEC.agent, None, (), "off", caller_hold=True)]
     feed(call, BACK)
-    assert not view_of(call, Record()).caller_hold
+    assert not view_of(call, CallLog()).caller_hold
 
 
 def test_the_next_controller_knows() -> None:

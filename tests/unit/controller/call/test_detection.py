@@ -9,7 +9,7 @@ from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import answer_detection as detection
 from controller.calls.outbound import planner
-from controller.calls.outbound.entry import Entry, Order, Status
+from controller.calls.outbound.entry import CallOrder, QueuedCall, Status
 from controller.calls.planning import planner as births
 from controller.calls.runtime import worker_events as reports
 from tests.unit.controller.call.test_machine import CALL, IDS, NOW, SPEC, TARGET, feed, talking
@@ -144,8 +144,8 @@ def test_the_tool_becomes_an_input() -> None:
 @pytest.mark.parametrize("named", [True, False])
 def test_calls_with_detection_have_the_tool(detects: bool, named: bool) -> None:
     loaded = config(agents__reception__tools=["hang_up", *(["voicemail"] if named else [])])
-    order = Order("+4930123456", "main", "reception", "ops", answer_detection=detects)
-    plan = planner.outbound(loaded, Entry(1, CALL, Status.QUEUED, order, NOW, NOW, NOW))
+    order = CallOrder("+4930123456", "main", "reception", "ops", answer_detection=detects)
+    plan = planner.outbound(loaded, QueuedCall(1, CALL, Status.QUEUED, order, NOW, NOW, NOW))
     tools = [each.name for each in plan.spec.tools]
     assert tools.count("voicemail") == int(detects or named)
     later = births.recast(loaded, plan, agent_name="reception", instructions=None, variables={})

@@ -15,7 +15,7 @@ from controller.calls.runtime.actor import QUEUE_LIMIT, CallActor
 from controller.calls.runtime.registry import Registry
 from controller.calls.tools.http import HttpTools
 from controller.config.prices import Prices
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from tests.unit.controller.call.test_actor import OPENING, FakeAri, FakeTools, FakeWorkers
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC, TARGET
 from tests.unit.controller.configs import SMALL, config
@@ -74,7 +74,7 @@ class Errand:
 def acting(direction: str, ari: FakeAri) -> CallActor:
     leg, more = (CALLER, {}) if direction == "inbound" else (IDS.callee, {"target": TARGET})
     plan = Plan(CALL, cast(Any, direction), leg, SPEC, {"A": "1", "B": "2"}, wrap_up="Bye.", **cast(Any, more))
-    fakes = cast(Ari, ari), cast(Workers, FakeWorkers()), cast(HttpTools, FakeTools())
+    fakes = cast(Ari, ari), cast(WorkerPool, FakeWorkers()), cast(HttpTools, FakeTools())
     return CallActor(plan, *fakes, errand=Errand() if direction == "outbound" else None)
 
 
@@ -131,7 +131,7 @@ async def test_a_shutdown_waits_for_what_is_being_taken_down(monkeypatch: pytest
 
     ari = Steady()
     async with asyncio.TaskGroup() as tasks:
-        workers, tools = cast(Workers, FakeWorkers()), cast(HttpTools, FakeTools())
+        workers, tools = cast(WorkerPool, FakeWorkers()), cast(HttpTools, FakeTools())
         registry = Registry(config(SMALL), cast(Ari, ari), workers, tasks, tools, Prices({}))
         actor = registry.begin(Plan(CALL, "inbound", CALLER, SPEC, {}))
         for what in OPENING:

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.calls.admission.trunk_usage import Legs
+from controller.calls.admission.trunk_usage import TrunkUsage
 from controller.calls.errors import Busy
 from controller.calls.machine import inputs as m
 
@@ -46,7 +46,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_a_line_is_as_long_taken_as_its_leg_may_live(steps: list[tuple[str, str]]) -> None:
     trunk = Trunk()
-    legs = Legs(OWN, trunk)
+    legs = TrunkUsage(OWN, trunk)
     alive: set[str] = set()
     for step, channel in steps:
         match step:
@@ -74,13 +74,13 @@ def test_a_line_is_as_long_taken_as_its_leg_may_live(steps: list[tuple[str, str]
 
 
 def test_a_place_in_the_dialplan_takes_no_line() -> None:
-    legs = Legs(OWN, trunk := Trunk())
+    legs = TrunkUsage(OWN, trunk := Trunk())
     legs.dial("one", target(None))
     assert trunk.up == {}
 
 
 def test_a_leg_that_is_refused_takes_no_line() -> None:
-    legs = Legs(OWN, trunk := Trunk())
+    legs = TrunkUsage(OWN, trunk := Trunk())
     for channel in OTHERS[:MOST]:
         legs.dial(channel, target())
     with pytest.raises(Busy):
@@ -90,7 +90,7 @@ def test_a_leg_that_is_refused_takes_no_line() -> None:
 
 
 def test_a_leg_of_an_earlier_controller_takes_its_line_again() -> None:
-    legs = Legs(OWN, trunk := Trunk())
+    legs = TrunkUsage(OWN, trunk := Trunk())
     legs.adopt("one", "main")
     assert (set(trunk.up), trunk.talking, dict(legs.up())) == ({"one"}, {"one"}, {"one": "main"})
     legs.all_over()
@@ -99,7 +99,7 @@ def test_a_leg_of_an_earlier_controller_takes_its_line_again() -> None:
 
 def test_who_is_referred_takes_a_line_until_the_far_end_has_said_what_became_of_it() -> None:
     for end in (m.LegReturned("own", "FAILURE", 486), m.CommandFailed(m.Refer("own", "x"), "no such context")):
-        legs = Legs(OWN, trunk := Trunk())
+        legs = TrunkUsage(OWN, trunk := Trunk())
         legs.dial("boss", target())
         legs.refer("one", "main")
         assert set(trunk.up) == {"boss", "one"}

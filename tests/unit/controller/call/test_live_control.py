@@ -9,8 +9,8 @@ from bridge import contract
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Plan, Rescue, State
-from controller.calls.reporting.call_log import Record
+from controller.calls.machine.plan import FallbackStep, Plan, State
+from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.call.test_machine import (
     CALL,
@@ -64,16 +64,16 @@ def joined() -> Call:
 def test_hold_is_music_and_a_paused_agent_until_ops_end_it() -> None:
     call = talking()
     assert feed(call, HOLD) == [m.PauseAi(), m.StartMusic(CALLER)]
-    assert view_of(call, Record()).held_by == "ops"
+    assert view_of(call, CallLog()).held_by == "ops"
     assert feed(call, m.TimeUp("hold")) == []
     assert feed(call, RESUME) == [m.StopTimer("hold"), m.StopMusic(CALLER), m.ResumeAi(None)]
-    assert (call.state, view_of(call, Record()).held_by) == (State.TALKING, None)
+    assert (call.state, view_of(call, CallLog()).held_by) == (State.TALKING, None)
 
 
 def test_ops_keep_a_caller_whom_the_agent_put_on_hold() -> None:
     call = talking()
     feed(call, m.HoldTool("h1", 30.0))
-    assert view_of(call, Record()).held_by == "agent"
+    assert view_of(call, CallLog()).held_by == "agent"
     stopped, answer = feed(call, HOLD)
     assert stopped == m.StopTimer("hold")
     assert isinstance(answer, m.AnswerAiTool)
@@ -129,7 +129,7 @@ def test_mute_is_by_side_and_survives_hold_and_a_failed_transfer() -> None:
     ]
     assert orders(feed(call, m.MuteAsked("agent", True, "ops"))) == [contract.Mute(call=CALL, caller=True, agent=True)]
     feed(call, HOLD, RESUME, m.TransferAsked(TARGET, "ops"), m.LegGone(IDS.target(1), 17, 486))
-    assert view_of(call, Record()).muted == ("agent", "caller")
+    assert view_of(call, CallLog()).muted == ("agent", "caller")
     assert orders(feed(call, m.MuteAsked("caller", False, "ops"))) == [
         contract.Mute(call=CALL, caller=False, agent=True)
     ]
@@ -138,7 +138,7 @@ def test_mute_is_by_side_and_survives_hold_and_a_failed_transfer() -> None:
 def test_nobody_is_muted_once_the_agent_is_gone() -> None:
     call = talking()
     feed(call, m.MuteAsked("caller", True, "ops"), m.TransferAsked(TARGET, "ops"), m.LegEntered(IDS.target(1)))
-    shown = view_of(call, Record())
+    shown = view_of(call, CallLog())
     assert (call.state, shown.muted, shown.recording) == (State.TRANSFERRED, (), "off")
 
 
@@ -160,7 +160,7 @@ def test_another_agent_speaks_and_its_keys_and_rescues_count() -> None:
     call = talking()
     plan = replace(ANN, digits={"0": TARGET}, on_ai_failure=(SORRY,), wrap_up="Ann says goodbye.")
     assert orders(feed(call, m.SwitchAsked(plan, "ops"))) == [contract.Switch(call=CALL, spec=plan.spec)]
-    assert view_of(call, Record()).agent == "ann"
+    assert view_of(call, CallLog()).agent == "ann"
     assert m.SayLast("Ann says goodbye.", "spend_per_day") in feed(call, m.WrapUpDue("spend_per_day"))
     other = talking()
     feed(other, m.SwitchAsked(plan, "ops"), m.DigitPressed("0"))
@@ -192,7 +192,7 @@ def test_recording(story: list[m.RecordAction], after: str) -> None:
         assert bool(told) is (call.recording != before)
         if told and action == "start":
             assert told == [contract.Record(call=CALL, action="start", recording=FILES)]
-    assert view_of(call, Record()).recording == after
+    assert view_of(call, CallLog()).recording == after
 
 
 def test_a_call_that_may_not_be_recorded_is_not() -> None:
@@ -213,7 +213,7 @@ def test_somebody_joins_and_the_model_is_told() -> None:
     dial, timer = feed(call, ADD)
     assert dial == m.Dial(PARTY, TARGET, {"VOICEAI_CALL": CALL})
     assert timer == m.StartTimer(PARTY, 35.0)
-    assert view_of(call, Record()).participants[0].state == "ringing"
+    assert view_of(call, CallLog()).participants[0].state == "ringing"
     stopped, join, told, _ = feed(call, m.LegEntered(PARTY))
     assert (stopped, join) == (m.StopTimer(PARTY), m.Join(IDS.bridge, (PARTY,)))
     assert isinstance(told, m.OrderAi)
@@ -393,7 +393,9 @@ class Floor(Hands):
         max_size=25,
     ),
 )
-def test_no_leg_no_music_and_no_paused_agent_is_left(steps: list[Rescue], story: list[tuple[m.Input, bool]]) -> None:
+def test_no_leg_no_music_and_no_paused_agent_is_left(
+    steps: list[FallbackStep], story: list[tuple[m.Input, bool]]
+) -> None:
     plan = replace(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": TARGET})
     call = Call(plan, NOW)
     floor, asked = Floor(call), set[str]()
@@ -409,7 +411,7 @@ def test_no_leg_no_music_and_no_paused_agent_is_left(steps: list[Rescue], story:
         else:
             floor.feed(what, fails)
         floor.check(asked)
-        view_of(call, Record())
+        view_of(call, CallLog())
     ending: list[m.Input] = [m.HangUpAsked("test"), OVER, m.TimeUp("end")]
     for what in ending:
         floor.feed(what, fails=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from controller.ari.rest import Ari
-from controller.calls.admission.trunk_usage import Legs, Unlimited
+from controller.calls.admission.trunk_usage import TrunkUsage, Unlimited
 from controller.calls.machine import inputs as m, loops, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.loops import Origin, RingingLeg
@@ -43,7 +43,7 @@ def test_what_a_header_claims_counts_for_that_call_only() -> None:
     """Somebody calls as another one, and claims to have been sent on: the own call of that one is no circle."""
     forged = loops.read("3|")
     assert loops.refusal(forged, 3) is None
-    legs = Legs("own", Unlimited())
+    legs = TrunkUsage("own", Unlimited())
     legs.dial("target", m.Target("Local/6000@x", "6000@x"))
     assert legs.origin_of("target", forged) == Origin(1, claimed=4)
     assert loops.marks(legs.origin_of("target", forged), "PJSIP/1@t")["PJSIP_HEADER(add,X-Voiceai-Hops)"] == "4"
@@ -93,7 +93,7 @@ def test_a_caller_is_compared_with_the_legs_that_ring(
 
 
 def test_only_legs_that_ring_or_have_just_answered_are_compared() -> None:
-    legs = Legs("own", Unlimited())
+    legs = TrunkUsage("own", Unlimited())
     for channel in ("own", "target"):
         legs.dial(channel, m.Target("PJSIP/1@t", "1", caller_id="2", trunk="t"))
     assert list(legs.ringing(Origin(1))) == [
@@ -109,7 +109,7 @@ def test_only_legs_that_ring_or_have_just_answered_are_compared() -> None:
 
 
 def test_whom_the_far_end_is_asked_to_call_is_compared_until_it_has_said_what_came_of_it() -> None:
-    legs = Legs("own", Unlimited())
+    legs = TrunkUsage("own", Unlimited())
     legs.refer("refer-1", None, "sip:5001@127.0.0.1:5060")
     assert loops.recognised("5001", "+49171555", legs.ringing(Origin(2))) == Origin(3)
     legs.dial("target", m.Target("Local/7001@x", "7001@x"))

@@ -10,7 +10,7 @@ from bridge.contract import Counters, Provider, SessionSpec
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
-from controller.calls.machine.plan import Plan, PlaySound, Rescue, State, TransferTo
+from controller.calls.machine.plan import FallbackStep, Plan, PlaySound, State, TransferTo
 from controller.calls.machine.rows import inbound_audio
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
@@ -286,7 +286,7 @@ HUMAN = TransferTo(TARGET)
 SOUND = IDS.sound(1)
 
 
-def rescued(*steps: Rescue, before: tuple[m.Input, ...]) -> Call:
+def rescued(*steps: FallbackStep, before: tuple[m.Input, ...]) -> Call:
     call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, on_ai_failure=steps), NOW)
     table.start(call)
     feed(call, *before)
@@ -518,7 +518,7 @@ def tool_of(what: m.Input) -> set[str]:
     st.lists(st.tuples(INPUTS, st.booleans()), max_size=25),
 )
 def test_nothing_is_left_whatever_happens(
-    is_inbound: bool, steps: list[Rescue], begun: bool, story: list[tuple[m.Input, bool]]
+    is_inbound: bool, steps: list[FallbackStep], begun: bool, story: list[tuple[m.Input, bool]]
 ) -> None:
     leg, target = (CALLER, None) if is_inbound else (IDS.callee, TARGET)
     direction: Literal["inbound", "outbound"] = "inbound" if is_inbound else "outbound"

@@ -11,14 +11,14 @@ from controller.calls.machine.plan import Plan, State
 from controller.calls.reporting.lifecycle import (
     CallGreeted,
     CallRang,
-    Milestone,
+    LifecycleEvent,
     StateChanged,
     Stepped,
     ToolAsked,
     ToolTimed,
 )
 from controller.calls.runtime.actor import CallActor
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
 
 TOOL = contract.FunctionTool(name="look_up", description="Look it up.", parameters={"type": "object"})
@@ -41,23 +41,23 @@ class Link:
 
 
 @pytest.fixture
-def seen() -> list[Milestone]:
+def seen() -> list[LifecycleEvent]:
     return []
 
 
 @pytest.fixture
-def actor(seen: list[Milestone]) -> CallActor:
+def actor(seen: list[LifecycleEvent]) -> CallActor:
     link: Any = Link()
     plan = Plan(CALL, "inbound", CALLER, SPEC.model_copy(update={"tools": (TOOL,)}), {})
 
-    def observe(what: Milestone) -> None:
+    def observe(what: LifecycleEvent) -> None:
         if not isinstance(what, Stepped):
             seen.append(what)
 
-    return CallActor(plan, cast(Ari, link), cast(Workers, link), cast(Any, None), observe)
+    return CallActor(plan, cast(Ari, link), cast(WorkerPool, link), cast(Any, None), observe)
 
 
-async def test_a_greeting_is_told_with_the_time_to_it(actor: CallActor, seen: list[Milestone]) -> None:
+async def test_a_greeting_is_told_with_the_time_to_it(actor: CallActor, seen: list[LifecycleEvent]) -> None:
     table.start(actor.call)
     for what in (m.AiReady(), m.LegEntered(IDS.media)):
         table.handle(actor.call, what, actor.call.started_at)
@@ -71,7 +71,7 @@ async def test_a_greeting_is_told_with_the_time_to_it(actor: CallActor, seen: li
 
 
 async def test_a_tool_is_timed_once_and_only_under_a_name_that_the_agent_has(
-    actor: CallActor, seen: list[Milestone]
+    actor: CallActor, seen: list[LifecycleEvent]
 ) -> None:
     actor.tool_called("t1", "look_up")
     actor.tool_called("t2", "made_up_by_the_model")
@@ -88,7 +88,7 @@ async def test_a_tool_is_timed_once_and_only_under_a_name_that_the_agent_has(
 
 
 async def test_ringing_is_told_once_it_rings_and_only_of_the_person_we_talk_to(
-    actor: CallActor, seen: list[Milestone]
+    actor: CallActor, seen: list[LifecycleEvent]
 ) -> None:
     await actor._take(m.LegRinging(IDS.media))
     assert seen == []

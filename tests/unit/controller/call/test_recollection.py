@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge import contract
-from controller.calls.reporting.call_log import Record
-from controller.calls.reporting.conversation_memory import CHARACTERS, OPEN, TURNS, UNHEARD, Recollection
-from controller.events.records.history import Kept
+from controller.calls.reporting.call_log import CallLog
+from controller.calls.reporting.conversation_memory import CHARACTERS, OPEN, TURNS, UNHEARD, ConversationMemory
+from controller.events.records.history import StoredCall
 from controller.events.records.restore import recall
 from tests.unit.controller.call.test_machine import CALL, SPEC
 
@@ -27,14 +27,14 @@ def called(tool_call: str) -> contract.ToolCalled:
     return contract.ToolCalled(call=CALL, tool_call=tool_call, name="look_up", arguments={"a": 1})
 
 
-def after(*events: contract.CallEvent, spec: contract.SessionSpec = WRITTEN) -> Recollection:
-    made = Recollection()
+def after(*events: contract.CallEvent, spec: contract.SessionSpec = WRITTEN) -> ConversationMemory:
+    made = ConversationMemory()
     for event in events:
         made.take(event, spec)
     return made
 
 
-def told(made: Recollection) -> list[tuple[str, str]]:
+def told(made: ConversationMemory) -> list[tuple[str, str]]:
     return [(turn.role, turn.text) for turn in made.turns()]
 
 
@@ -75,7 +75,7 @@ def test_a_turn_whose_transcript_has_not_come_is_known_and_its_words_take_its_pl
 
 
 def test_without_transcripts_it_is_known_that_the_caller_spoke() -> None:
-    made = Recollection()
+    made = ConversationMemory()
     made.take(said("agent", "Hello."), SPEC, AT)
     made.take(TURN, SPEC, AT + timedelta(seconds=1))
     assert told(made) == [("assistant", "Hello."), ("user", UNHEARD)]
@@ -102,7 +102,7 @@ def test_only_the_latest_is_kept() -> None:
 
 
 def test_a_late_transcript_stands_where_it_was_said_and_a_missing_one_is_marked() -> None:
-    made = Recollection()
+    made = ConversationMemory()
     late = said("caller", "what time is it").model_copy(update={"ago_ms": 2500})
     missing = said("caller", contract.NOT_TRANSCRIBED).model_copy(update={"item": "another"})
     for second, event in enumerate([said("agent", "Hello."), missing, said("agent", "It is noon."), late]):
@@ -127,8 +127,8 @@ def test_what_is_written_down_late_after_a_restart_stands_in_its_place() -> None
     now = datetime.now(UTC)
     words = [Row(now - timedelta(seconds=ago), who, who) for ago, who in [(30, "agent"), (20, "caller"), (3, "agent")]]
     parts = {"call_words": words, "call_turns": [], "call_usage": []}
-    record, recollection = Record(), Recollection()
-    recall(Kept(call=None, attempts=(), parts=parts), record, recollection)  # type: ignore[arg-type]
+    record, recollection = CallLog(), ConversationMemory()
+    recall(StoredCall(call=None, attempts=(), parts=parts), record, recollection)  # type: ignore[arg-type]
     late = contract.Said(call="c1", who="caller", text="late", item="u2", ago_ms=10_000)
     record.take(late, now)
     recollection.take(late, SPEC, now)

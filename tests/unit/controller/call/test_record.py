@@ -13,7 +13,7 @@ from controller.calls.reporting.call_log import (
     TURNS,
     UTTERANCES,
     BargeIn,
-    Record,
+    CallLog,
     Sound,
     Spread,
     Turn,
@@ -28,7 +28,7 @@ TODAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
 
 
 def test_words_turns_and_interruptions_are_kept_in_order() -> None:
-    record = Record()
+    record = CallLog()
     record.take(contract.Said(call=CALL, who="caller", text="secret", item="i"), AT)
     record.take(contract.Said(call=CALL, who="agent", text="se", item="j", interrupted=True, heard_ms=40), AT)
     record.take(contract.BargedIn(call=CALL, item="j", heard_ms=40, cut_ms=7.5), AT)
@@ -55,14 +55,14 @@ def test_words_turns_and_interruptions_are_kept_in_order() -> None:
 
 
 def test_what_is_said_to_the_target_of_a_transfer_is_not_the_callers() -> None:
-    record = Record()
+    record = CallLog()
     record.take(contract.Said(call=CALL, who="caller", text="Put them through.", item="i", consultation=True), AT)
     record.take(contract.Said(call=CALL, who="agent", text="Thanks.", item="j", heard_ms=9, consultation=True), AT)
     assert [(each.who, each.consultation) for each in record.transcript] == [("target", True), ("agent", True)]
 
 
 def test_a_server_that_makes_up_words_does_not_fill_the_memory() -> None:
-    record = Record()
+    record = CallLog()
     for number in range(100):
         record.take(contract.Said(call=CALL, who="agent", text=f"{number:2}" * 16_000, item="i"), AT)
     kept = sum(len(each.text) for each in record.transcript)
@@ -71,7 +71,7 @@ def test_a_server_that_makes_up_words_does_not_fill_the_memory() -> None:
 
 
 def test_a_call_without_end_is_bounded() -> None:
-    record = Record()
+    record = CallLog()
     assert record.first_frame() is None
     for number in range(UTTERANCES + 10):
         record.take(contract.Said(call=CALL, who="agent", text=str(number), item="i"), AT)
@@ -87,18 +87,18 @@ def dollars(amount: float, model: str = "gpt-realtime-2.1-mini") -> contract.Use
 
 
 def test_a_call_that_has_cost_enough() -> None:
-    spending, record = Spending(Limits(spend_per_call=1.0), Prices({})), Record()
+    spending, record = Spending(Limits(spend_per_call=1.0), Prices({})), CallLog()
     assert spending.used(dollars(0.6), record, TODAY) is None
     assert spending.used(dollars(0.6), record, TODAY) == Reached(PER_CALL)
     assert record.cost == pytest.approx(1.2)
-    assert spending.used(dollars(0.6), Record(), TODAY) is None
+    assert spending.used(dollars(0.6), CallLog(), TODAY) is None
 
 
 def test_a_day_that_has_cost_enough() -> None:
     spending = Spending(Limits(spend_per_day=1.0, spend_per_call=5.0), Prices({}))
-    assert spending.used(dollars(0.6), Record(), TODAY) is None
+    assert spending.used(dollars(0.6), CallLog(), TODAY) is None
     spending.check(TODAY)
-    assert spending.used(dollars(0.6), Record(), TODAY) == Reached(PER_DAY, everybody=True)
+    assert spending.used(dollars(0.6), CallLog(), TODAY) == Reached(PER_DAY, everybody=True)
     with pytest.raises(Busy, match="spend_per_day"):
         spending.check(TODAY)
     spending.check(TOMORROW)
@@ -106,7 +106,7 @@ def test_a_day_that_has_cost_enough() -> None:
 
 def test_each_call_is_told_of_a_limit_once() -> None:
     spending = Spending(Limits(spend_per_day=2.0, spend_per_call=1.0), Prices({}))
-    dear, cheap, late = Record(), Record(), Record()
+    dear, cheap, late = CallLog(), CallLog(), CallLog()
     assert spending.used(dollars(1.2), dear, TODAY) == Reached(PER_CALL)
     dear.limit = PER_CALL
     assert spending.used(dollars(0.1), dear, TODAY) is None
@@ -119,12 +119,12 @@ def test_each_call_is_told_of_a_limit_once() -> None:
     assert spending.used(dollars(0.1), late, TODAY) == Reached(PER_DAY)  # began in between
     late.limit = PER_DAY
     assert spending.used(dollars(0.1), late, TODAY) is None
-    assert spending.used(dollars(2.5), Record(), TOMORROW) == Reached(PER_DAY, everybody=True)
+    assert spending.used(dollars(2.5), CallLog(), TOMORROW) == Reached(PER_DAY, everybody=True)
 
 
 def test_a_model_without_a_price_is_told_once() -> None:
     spending = Spending(Limits(), Prices({}))
-    assert spending.used(dollars(9.0, "own"), Record(), TODAY) is None
+    assert spending.used(dollars(9.0, "own"), CallLog(), TODAY) is None
     assert [spending.news_of_price(model) for model in ("own", "own", "gpt-realtime", "other")] == [
         True,
         False,
@@ -134,7 +134,7 @@ def test_a_model_without_a_price_is_told_once() -> None:
 
 
 def test_what_is_written_down_late_stands_where_it_was_said() -> None:
-    record = Record()
+    record = CallLog()
     said = [("u1", 0), ("a1", 0), ("u3", 0), ("u2", 2500)]
     for second, (text, ago_ms) in enumerate(said):
         event = contract.Said(call=CALL, who="caller", text=text, item=text, ago_ms=ago_ms)

@@ -14,14 +14,14 @@ from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari
 from controller.ari.transport import reported_segment
-from controller.calls.admission.trunk_usage import Legs
+from controller.calls.admission.trunk_usage import TrunkUsage
 from controller.calls.machine import inputs as m
-from controller.calls.reporting.call_log import Record
+from controller.calls.reporting.call_log import CallLog
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.registry import Registry
 from controller.calls.tools.http import HttpTools
 from controller.config.prices import Prices
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, outbound
 from tests.unit.controller.configs import FULL, SMALL, config
 
@@ -29,7 +29,7 @@ LEG = cast(Channel, SimpleNamespace(id=CALLER, name="PJSIP/trunk-00000001", stat
 
 
 def made(tasks: asyncio.TaskGroup, **changes: Any) -> Registry:
-    fakes = cast(Ari, SimpleNamespace()), cast(Workers, SimpleNamespace())
+    fakes = cast(Ari, SimpleNamespace()), cast(WorkerPool, SimpleNamespace())
     return Registry(config(SMALL, **changes), *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
 
 
@@ -46,7 +46,7 @@ async def test_a_hang_up_out_there_is_told_before_the_leg_is_gone() -> None:
 
 def spender(registry: Registry, call: str) -> tuple[list[m.Input], Callable[[], None]]:
     """What a live call gets to hear, and how it spends half a dollar."""
-    got, record = list[m.Input](), Record()
+    got, record = list[m.Input](), CallLog()
     registry._live[call] = cast(CallActor, SimpleNamespace(id=call, put=got.append, record=record))
     usage = {"output_text": round(0.5 / 2.40 * 1e6)}
     used = contract.Used(call=call, provider="openai", model="gpt-realtime-2.1-mini", kind="response", usage=usage)
@@ -115,11 +115,11 @@ async def test_a_leg_that_answered_unheard_is_told_to_its_call_once() -> None:
 
 async def test_a_cap_that_is_reached_is_told_to_calls_whose_legs_are_up() -> None:
     async with asyncio.TaskGroup() as tasks:
-        fakes = cast(Ari, SimpleNamespace()), cast(Workers, SimpleNamespace())
+        fakes = cast(Ari, SimpleNamespace()), cast(WorkerPool, SimpleNamespace())
         made = config(FULL, trunks__main__minutes_per_day=0.001)
         registry = Registry(made, *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
         call, got = outbound(), list[m.Input]()
-        legs = Legs(call.plan.leg, registry.room)
+        legs = TrunkUsage(call.plan.leg, registry.room)
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append, call=call, legs=legs))
         legs.dial(call.plan.leg, m.Target("PJSIP/1@trunk", "1", trunk="main"))
         registry.end_what_is_over_caps()

@@ -6,12 +6,12 @@ import pytest
 
 from controller.calls.admission import control as rooms
 from controller.calls.admission.capacity import Slot
-from controller.calls.admission.control import RESERVED_S, Room
+from controller.calls.admission.control import RESERVED_S, AdmissionControl
 from controller.calls.admission.spending import Spending
 from controller.calls.errors import NoAgent, NotReady
 from controller.calls.machine.plan import Plan, Waiting
 from controller.config.prices import Prices
-from controller.workers.pool import Workers
+from controller.workers.pool import WorkerPool
 from tests.unit.controller.call.test_machine import CALLER, SPEC
 from tests.unit.controller.configs import SMALL, config
 from tests.unit.controller.test_workers_room import worker, workers
@@ -30,16 +30,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def room_of(known: Workers) -> Room:
+def room_of(known: WorkerPool) -> AdmissionControl:
     settings = config(SMALL)
-    return Room(settings, known, Spending(settings.limits, Prices({})), list)
+    return AdmissionControl(settings, known, Spending(settings.limits, Prices({})), list)
 
 
 def plan(call: str) -> Plan:
     return Plan(call, "inbound", CALLER, SPEC, {})
 
 
-def has_room(room: Room) -> bool:
+def has_room(room: AdmissionControl) -> bool:
     try:
         room.take(CALLER_OF_ONE)
     except NoAgent:

@@ -33,7 +33,7 @@ def over(call: str = CALL) -> milestones.CallOver:
     return milestones.CallOver("inbound", "answered", 1.0, replace(ME, id=call))
 
 
-def of(*told: milestones.Milestone) -> Trace:
+def of(*told: milestones.LifecycleEvent) -> Trace:
     traces = Traces()
     traces.observe(began(), AT)
     for after, each in enumerate(told, 1):
@@ -43,7 +43,7 @@ def of(*told: milestones.Milestone) -> Trace:
     return found
 
 
-def told(*what: milestones.Milestone) -> list[tuple[str, str, dict[str, Fact]]]:
+def told(*what: milestones.LifecycleEvent) -> list[tuple[str, str, dict[str, Fact]]]:
     return [(str(step.side), step.what, dict(step.facts)) for step in of(*what)][1:]
 
 

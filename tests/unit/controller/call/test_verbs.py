@@ -11,8 +11,8 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Participant, State, Supervision
 from controller.calls.reporting import view
-from controller.calls.reporting.call_log import Record
-from controller.calls.runtime.call_control import Verbs
+from controller.calls.reporting.call_log import CallLog
+from controller.calls.runtime.call_control import CallControl
 from controller.dialing import numbers as limits
 from tests.unit.controller.call.test_machine import CALL, IDS, TARGET, inbound
 from tests.unit.controller.configs import config
@@ -23,7 +23,7 @@ STATES = [each for each in State if each is not State.ENDED]
 @dataclass
 class Living:
     call: Call = field(default_factory=inbound)
-    record: Record = field(default_factory=Record)
+    record: CallLog = field(default_factory=CallLog)
     got: list[m.Input] = field(default_factory=list)
 
     def put(self, what: m.Input) -> None:
@@ -35,63 +35,63 @@ class Living:
         return self
 
 
-Verb = Callable[[Verbs, str], view.CallView | view.ParticipantView]
+Verb = Callable[[CallControl, str], view.CallView | view.ParticipantView]
 PARTY = IDS.participant("one")
 
 
-def hang_up(verbs: Verbs, call: str) -> view.CallView:
+def hang_up(verbs: CallControl, call: str) -> view.CallView:
     return verbs.hang_up(call, by="ops")
 
 
-def transfer(verbs: Verbs, call: str) -> view.CallView:
+def transfer(verbs: CallControl, call: str) -> view.CallView:
     return verbs.transfer(call, to="4930123", by="ops")
 
 
-def hold(verbs: Verbs, call: str) -> view.CallView:
+def hold(verbs: CallControl, call: str) -> view.CallView:
     return verbs.hold(call, by="ops")
 
 
-def resume(verbs: Verbs, call: str) -> view.CallView:
+def resume(verbs: CallControl, call: str) -> view.CallView:
     return verbs.resume(call, by="ops")
 
 
-def mute(verbs: Verbs, call: str) -> view.CallView:
+def mute(verbs: CallControl, call: str) -> view.CallView:
     return verbs.mute(call, side="caller", on=True, by="ops")
 
 
-def say(verbs: Verbs, call: str) -> view.CallView:
+def say(verbs: CallControl, call: str) -> view.CallView:
     return verbs.say(call, text="Hello.", exact=True, by="ops")
 
 
-def send_digits(verbs: Verbs, call: str) -> view.CallView:
+def send_digits(verbs: CallControl, call: str) -> view.CallView:
     return verbs.send_digits(call, digits="1#", by="ops")
 
 
-def switch(verbs: Verbs, call: str) -> view.CallView:
+def switch(verbs: CallControl, call: str) -> view.CallView:
     return verbs.switch(call, agent="night", by="ops")
 
 
-def record(verbs: Verbs, call: str) -> view.CallView:
+def record(verbs: CallControl, call: str) -> view.CallView:
     return verbs.record(call, action="start", by="ops")
 
 
-def add(verbs: Verbs, call: str) -> view.ParticipantView:
+def add(verbs: CallControl, call: str) -> view.ParticipantView:
     return verbs.add_participant(call, to="4930123", by="ops")
 
 
-def drop(verbs: Verbs, call: str) -> view.ParticipantView:
+def drop(verbs: CallControl, call: str) -> view.ParticipantView:
     return verbs.drop_participant(call, leg=PARTY, by="ops")
 
 
-def cancel_transfer(verbs: Verbs, call: str) -> view.CallView:
+def cancel_transfer(verbs: CallControl, call: str) -> view.CallView:
     return verbs.cancel_transfer(call, by="ops")
 
 
-def decide_transfer(verbs: Verbs, call: str) -> view.CallView:
+def decide_transfer(verbs: CallControl, call: str) -> view.CallView:
     return verbs.decide_transfer(call, accept=True, by="ops")
 
 
-def supervise(verbs: Verbs, call: str) -> view.CallView:
+def supervise(verbs: CallControl, call: str) -> view.CallView:
     return verbs.supervise(call, to="ada", mode="listen", by="ops")
 
 
@@ -125,13 +125,13 @@ def living() -> Living:
 
 
 @pytest.fixture
-def verbs(living: Living) -> Verbs:
-    return Verbs(config(**WATCHED), living.find)
+def verbs(living: Living) -> CallControl:
+    return CallControl(config(**WATCHED), living.find)
 
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("verb", ALL)
-def test_every_verb_has_an_answer_in_every_state(verbs: Verbs, living: Living, verb: Verb, state: State) -> None:
+def test_every_verb_has_an_answer_in_every_state(verbs: CallControl, living: Living, verb: Verb, state: State) -> None:
     what, states = ALL[verb]
     living.call.state = state
     if state in states:
@@ -144,13 +144,13 @@ def test_every_verb_has_an_answer_in_every_state(verbs: Verbs, living: Living, v
 
 
 @pytest.mark.parametrize("verb", ALL)
-def test_an_unknown_call_is_said_to_be_unknown(verbs: Verbs, verb: Verb) -> None:
+def test_an_unknown_call_is_said_to_be_unknown(verbs: CallControl, verb: Verb) -> None:
     with pytest.raises(errors.UnknownCall):
         verb(verbs, "nobody")
 
 
 @pytest.mark.parametrize("to", ["112", "4930/x", "s@inside", "+49301&SIP/4930", "sip:me@there"])
-def test_nobody_is_dialled_whom_the_config_does_not_allow(verbs: Verbs, living: Living, to: str) -> None:
+def test_nobody_is_dialled_whom_the_config_does_not_allow(verbs: CallControl, living: Living, to: str) -> None:
     living.call.state = State.TALKING
     for verb in (verbs.transfer, verbs.add_participant):
         with pytest.raises(limits.NotAllowed):
@@ -159,7 +159,7 @@ def test_nobody_is_dialled_whom_the_config_does_not_allow(verbs: Verbs, living: 
 
 
 @pytest.mark.parametrize("verb", NEEDS_AGENT)
-def test_a_lost_agent_takes_no_orders(verbs: Verbs, living: Living, verb: Verb) -> None:
+def test_a_lost_agent_takes_no_orders(verbs: CallControl, living: Living, verb: Verb) -> None:
     living.call.state, living.call.media_lost = State.TRANSFERRING, True
     with pytest.raises(errors.WrongState, match="agent is gone"):
         verb(verbs, CALL)
@@ -169,19 +169,19 @@ def test_a_lost_agent_takes_no_orders(verbs: Verbs, living: Living, verb: Verb) 
     ("state", "action"),
     [("off", "pause"), ("off", "stop"), ("on", "start"), ("on", "resume"), ("paused", "start"), ("paused", "pause")],
 )
-def test_a_recording_says_what_it_is(verbs: Verbs, living: Living, state: str, action: m.RecordAction) -> None:
+def test_a_recording_says_what_it_is(verbs: CallControl, living: Living, state: str, action: m.RecordAction) -> None:
     living.call.state, living.call.recording = State.TALKING, state
     with pytest.raises(errors.WrongState, match=state):
         verbs.record(CALL, action=action, by="ops")
 
 
-def test_a_call_that_the_config_does_not_record_is_not(verbs: Verbs, living: Living) -> None:
+def test_a_call_that_the_config_does_not_record_is_not(verbs: CallControl, living: Living) -> None:
     living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, recording=None)
     with pytest.raises(errors.WrongState, match=r"agents.\*.recording"):
         verbs.record(CALL, action="start", by="ops")
 
 
-def test_participants_are_counted_and_known(verbs: Verbs, living: Living) -> None:
+def test_participants_are_counted_and_known(verbs: CallControl, living: Living) -> None:
     living.call.state = State.TALKING
     with pytest.raises(errors.UnknownParticipant):
         verbs.drop_participant(CALL, leg=IDS.target(1), by="ops")
@@ -196,7 +196,7 @@ def test_participants_are_counted_and_known(verbs: Verbs, living: Living) -> Non
     assert living.got == []
 
 
-def test_each_participant_has_a_leg_of_its_own(verbs: Verbs, living: Living) -> None:
+def test_each_participant_has_a_leg_of_its_own(verbs: CallControl, living: Living) -> None:
     living.call.state = State.TALKING
     legs = {verbs.add_participant(CALL, to="4930123", by="ops").leg for _ in range(2)}
     assert len(legs) == 2
@@ -205,7 +205,7 @@ def test_each_participant_has_a_leg_of_its_own(verbs: Verbs, living: Living) -> 
 
 def test_another_agent_gets_what_is_known_of_the_call(living: Living) -> None:
     night = {"instructions": "Be quiet, {{name}} of {{town}}.", "dtmf": {"9": "hang_up"}, "wrap_up": "Bye {{name}}."}
-    verbs = Verbs(config(agents__night=night), living.find)
+    verbs = CallControl(config(agents__night=night), living.find)
     living.call.state = State.TALKING
     verbs.switch(CALL, agent="night", variables={"town": "Bonn"}, by="ops")
     verbs.switch(CALL, instructions="Be {{loud}}.", by="ops")
@@ -215,7 +215,7 @@ def test_another_agent_gets_what_is_known_of_the_call(living: Living) -> None:
     assert (second.spec.agent, second.spec.instructions) == ("reception", "Be {{loud}}.")
 
 
-def test_an_agent_that_the_config_does_not_have(verbs: Verbs, living: Living) -> None:
+def test_an_agent_that_the_config_does_not_have(verbs: CallControl, living: Living) -> None:
     living.call.state = State.TALKING
     with pytest.raises(errors.UnknownName):
         verbs.switch(CALL, agent="nobody", by="ops")
@@ -226,7 +226,7 @@ def test_an_agent_that_the_config_does_not_have(verbs: Verbs, living: Living) ->
 
 def test_the_kind_is_what_was_asked_or_what_the_config_says(living: Living) -> None:
     living.call.state = State.TALKING
-    verbs = Verbs(
+    verbs = CallControl(
         config(
             agents__reception={"instructions": "x", "transfer_kind": "attended"},
             transfer__targets={"desk": "4930123", "shop": "4930124"},
@@ -242,7 +242,7 @@ def test_the_kind_is_what_was_asked_or_what_the_config_says(living: Living) -> N
 
 def test_a_refer_goes_where_the_trunk_of_the_call_says(living: Living) -> None:
     living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, trunk="main")
-    Verbs(config(trunks__main__refer="sip:{number}@carrier:5070"), living.find).transfer(
+    CallControl(config(trunks__main__refer="sip:{number}@carrier:5070"), living.find).transfer(
         CALL, to="4930123", kind="refer", by="ops"
     )
     (what,) = living.got
@@ -250,26 +250,26 @@ def test_a_refer_goes_where_the_trunk_of_the_call_says(living: Living) -> None:
     assert (what.target.kind, what.target.dial) == ("refer", "PJSIP/sip:4930123@carrier:5070")
 
 
-def test_a_refer_that_can_not_be_is_refused(verbs: Verbs, living: Living) -> None:
+def test_a_refer_that_can_not_be_is_refused(verbs: CallControl, living: Living) -> None:
     living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, trunk="main")
     with pytest.raises(limits.NotAllowed):
         verbs.transfer(CALL, to="4930123", kind="refer", by="ops")
 
 
-def test_only_an_attended_transfer_has_something_to_announce(verbs: Verbs, living: Living) -> None:
+def test_only_an_attended_transfer_has_something_to_announce(verbs: CallControl, living: Living) -> None:
     living.call.state = State.TALKING
     with pytest.raises(errors.WrongState):
         verbs.transfer(CALL, to="4930123", announce="Hello.", by="ops")
 
 
 @pytest.mark.parametrize("to", ["bob", "4930999", "ada "])
-def test_only_who_the_config_names_may_supervise(verbs: Verbs, living: Living, to: str) -> None:
+def test_only_who_the_config_names_may_supervise(verbs: CallControl, living: Living, to: str) -> None:
     living.call.state = State.TALKING
     with pytest.raises(limits.NotAllowed):
         verbs.supervise(CALL, to=to, mode="listen", by="ops")
 
 
-def test_a_supervisor_who_is_there_is_changed_and_let_go(verbs: Verbs, living: Living) -> None:
+def test_a_supervisor_who_is_there_is_changed_and_let_go(verbs: CallControl, living: Living) -> None:
     call = living.call
     call.state = State.TALKING
     with pytest.raises(errors.WrongState, match="Nobody supervises"):
@@ -286,7 +286,7 @@ def test_a_supervisor_who_is_there_is_changed_and_let_go(verbs: Verbs, living: L
     assert [type(each) for each in living.got] == [m.SupervisionChanged, m.SupervisionEnded]
 
 
-def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: Verbs, living: Living) -> None:
+def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: CallControl, living: Living) -> None:
     living.call.state, living.call.company = State.TRANSFERRED, {IDS.supervisor(1)}
     living.call.supervision = Supervision(IDS.supervisor(1), TARGET, "take_over", "ops", "on")
     with pytest.raises(errors.WrongState, match="alone"):
@@ -294,7 +294,7 @@ def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: Verbs, living
 
 
 @pytest.mark.parametrize("state", [State.TALKING, State.HOLDING])
-def test_a_call_that_is_being_taken_over_is_not_transferred(verbs: Verbs, living: Living, state: State) -> None:
+def test_a_call_that_is_being_taken_over_is_not_transferred(verbs: CallControl, living: Living, state: State) -> None:
     living.call.state, living.call.company = state, {IDS.supervisor(1)}
     living.call.supervision = Supervision(IDS.supervisor(1), TARGET, "take_over", "ops", "on")
     with pytest.raises(errors.WrongState, match="taking it over"):

@@ -4,18 +4,18 @@ from datetime import timedelta
 
 from bridge import contract
 from controller.calls.reporting import lifecycle as milestones
-from controller.events.factory import Maker, Notice
+from controller.events.factory import EventFactory, OutgoingEvent
 from tests.unit.controller.views import STARTED, call_view
 
 EPOCH = "e"
 
 
-def notices(count: int, calls: int = 1, epoch: str = EPOCH) -> list[Notice]:
+def notices(count: int, calls: int = 1, epoch: str = EPOCH) -> list[OutgoingEvent]:
     """`count` events, of `calls` calls in turn: call.started first, then words."""
-    maker, made = Maker(epoch), []
+    maker, made = EventFactory(epoch), []
     for order in range(count):
         call = f"call{order % calls}"
-        what: milestones.Milestone = contract.Said(call=call, who="agent", text=f"word {order}", item="i")
+        what: milestones.LifecycleEvent = contract.Said(call=call, who="agent", text=f"word {order}", item="i")
         if order < calls:
             what = milestones.CallBegan("inbound", call_view(id=call))
         notice = maker.make(what, STARTED + timedelta(seconds=order))

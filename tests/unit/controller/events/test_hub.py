@@ -5,15 +5,15 @@ import asyncio
 import pytest
 
 from controller.events import stream as hubs
-from controller.events.factory import Notice
-from controller.events.stream import Hub, TooManyReaders, Wanted
+from controller.events.factory import OutgoingEvent
+from controller.events.stream import EventFilter, EventStream, TooManySubscribers
 from tests.unit.controller.events.notices import EPOCH, notices
 
 
 async def test_a_reader_gets_what_happens_from_now_on() -> None:
-    hub, events = Hub(EPOCH), notices(4)
+    hub, events = EventStream(EPOCH), notices(4)
     hub.publish(events[0])
-    with hub.reader(Wanted(), None) as reader:
+    with hub.reader(EventFilter(), None) as reader:
         assert (reader.missed, reader.gap) == ((), False)
         reading = asyncio.create_task(reader.read(30))
         await asyncio.sleep(0)
@@ -25,10 +25,10 @@ async def test_a_reader_gets_what_happens_from_now_on() -> None:
 
 
 async def test_a_reader_of_one_call_gets_all_that_is_kept_of_it() -> None:
-    hub, events = Hub(EPOCH), notices(6, calls=2)
+    hub, events = EventStream(EPOCH), notices(6, calls=2)
     for notice in events[:4]:
         hub.publish(notice)
-    with hub.reader(Wanted(call="call1"), None) as reader:
+    with hub.reader(EventFilter(call="call1"), None) as reader:
         assert list(reader.missed) == [events[1], events[3]]
         for notice in events[4:]:
             hub.publish(notice)
@@ -36,29 +36,29 @@ async def test_a_reader_of_one_call_gets_all_that_is_kept_of_it() -> None:
 
 
 async def test_a_reader_comes_back() -> None:
-    hub, events = Hub(EPOCH), notices(6, calls=2)
+    hub, events = EventStream(EPOCH), notices(6, calls=2)
     for notice in events:
         hub.publish(notice)
-    with hub.reader(Wanted(), events[2].event.id) as reader:
+    with hub.reader(EventFilter(), events[2].event.id) as reader:
         assert (list(reader.missed), reader.gap) == (events[3:], False)
-    with hub.reader(Wanted(call="call0"), "of-another-process-7") as reader:
+    with hub.reader(EventFilter(call="call0"), "of-another-process-7") as reader:
         assert (list(reader.missed), reader.gap) == ([events[0], events[2], events[4]], True)
 
 
 async def test_readers_of_one_call_look_at_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody may open hundreds of them a second, and ten thousand events are kept."""
-    hub, events = Hub(EPOCH), notices(60, calls=30)
+    hub, events = EventStream(EPOCH), notices(60, calls=30)
     for notice in events:
         hub.publish(notice)
     looked: list[str] = []
 
-    def call(notice: Notice) -> str:
+    def call(notice: OutgoingEvent) -> str:
         looked.append(notice.event.data.call)
         return looked[-1]
 
-    monkeypatch.setattr(Notice, "call", property(call))
+    monkeypatch.setattr(OutgoingEvent, "call", property(call))
     for last_id in (None, events[5].event.id, "none-1"):
-        with hub.reader(Wanted(call="call7"), last_id) as reader:
+        with hub.reader(EventFilter(call="call7"), last_id) as reader:
             assert events[37] in reader.missed
         assert hub.knows("call7")
         assert not hub.over("call7")
@@ -68,8 +68,8 @@ async def test_readers_of_one_call_look_at_no_other_call(monkeypatch: pytest.Mon
 
 async def test_a_reader_that_falls_behind_is_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "READER_QUEUE", 5)
-    hub, events = Hub(EPOCH), notices(20)
-    with hub.reader(Wanted(), None) as slow, hub.reader(Wanted(), None) as quick:
+    hub, events = EventStream(EPOCH), notices(20)
+    with hub.reader(EventFilter(), None) as slow, hub.reader(EventFilter(), None) as quick:
         got = []
         for notice in events:
             hub.publish(notice)
@@ -81,20 +81,20 @@ async def test_a_reader_that_falls_behind_is_told_and_let_go(monkeypatch: pytest
 
 
 async def test_closing_gives_what_waits_and_ends() -> None:
-    hub, events = Hub(EPOCH), notices(2)
-    with hub.reader(Wanted(), None) as reader:
+    hub, events = EventStream(EPOCH), notices(2)
+    with hub.reader(EventFilter(), None) as reader:
         hub.publish(events[0])
         hub.close()
         hub.publish(events[1])
         assert (await reader.read(30), reader.closed, reader.overflowed) == ([events[0]], True, False)
-    with hub.reader(Wanted(), None) as late:
+    with hub.reader(EventFilter(), None) as late:
         assert (await late.read(30), late.closed) == ([], True)
 
 
 async def test_there_are_only_so_many_readers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "MOST_READERS", 1)
-    hub = Hub(EPOCH)
-    with hub.reader(Wanted(), None), pytest.raises(TooManyReaders), hub.reader(Wanted(), None):
+    hub = EventStream(EPOCH)
+    with hub.reader(EventFilter(), None), pytest.raises(TooManySubscribers), hub.reader(EventFilter(), None):
         pass
-    with hub.reader(Wanted(), None):
+    with hub.reader(EventFilter(), None):
         assert hub.readers == 1

@@ -10,7 +10,7 @@ from bridge import contract
 from controller.calls.reporting import lifecycle as milestones
 from controller.calls.reporting.call_log import Spread
 from controller.events import schemas as shapes
-from controller.events.factory import Maker, Notice
+from controller.events.factory import EventFactory, OutgoingEvent
 from tests.unit.controller.views import CALL, STARTED, call_view, later
 
 SECRETS = ("+4930123", "5001", "my card is 1234", "+49555")
@@ -35,7 +35,7 @@ def over(**changes: Any) -> milestones.CallOver:
     return milestones.CallOver("inbound", "answered", 60.5, view if not changes else call_view(**changes))
 
 
-STORY: list[milestones.Milestone] = [
+STORY: list[milestones.LifecycleEvent] = [
     begun(),
     milestones.CallRang(CALL),
     milestones.CallRang(CALL),
@@ -59,8 +59,8 @@ STORY: list[milestones.Milestone] = [
 ]
 
 
-def told(story: list[milestones.Milestone]) -> list[Notice]:
-    maker = Maker("e")
+def told(story: list[milestones.LifecycleEvent]) -> list[OutgoingEvent]:
+    maker = EventFactory("e")
     made = [maker.make(what, STARTED + timedelta(seconds=at)) for at, what in enumerate(story)]
     return [each for each in made if each is not None]
 
@@ -119,7 +119,7 @@ def test_the_end_says_all_that_a_bill_needs() -> None:
 
 def test_a_call_from_the_queue_that_is_tried_twice() -> None:
     shown = call_view(direction="outbound", outcome="busy")
-    story: list[milestones.Milestone] = [
+    story: list[milestones.LifecycleEvent] = [
         milestones.CallQueued(shown, HOOK, 1, STARTED, later(60)),
         milestones.CallBegan("outbound", shown, HOOK, 1),
         milestones.CallOver("outbound", "busy", 0.0, shown),
@@ -148,7 +148,7 @@ def test_a_call_from_the_queue_that_is_tried_twice() -> None:
 
 
 def test_a_call_that_never_was_answered() -> None:
-    maker = Maker("e")
+    maker = EventFactory("e")
     maker.make(begun("outbound"), STARTED)
     end = maker.make(milestones.CallOver("outbound", "busy", 0.0, call_view(ended_at=later(9))), later(9))
     assert end is not None
@@ -156,7 +156,7 @@ def test_a_call_that_never_was_answered() -> None:
 
 
 @pytest.mark.parametrize("notice", told(STORY), ids=lambda notice: f"{notice.order} {notice.type}")
-def test_json_both_ways_and_nothing_personal_in_the_bare_one(notice: Notice) -> None:
+def test_json_both_ways_and_nothing_personal_in_the_bare_one(notice: OutgoingEvent) -> None:
     assert shapes.adapter.validate_json(notice.full) == notice.event
     bare = shapes.adapter.validate_json(notice.bare)
     assert (bare.id, bare.type, bare.data.number) == (notice.event.id, notice.type, notice.event.data.number)
@@ -174,7 +174,7 @@ def test_every_field_that_could_be_personal_is_marked() -> None:
 
 
 def test_of_calls_that_are_over_or_never_began_nothing_is_told() -> None:
-    maker = Maker("e")
+    maker = EventFactory("e")
     assert maker.make(milestones.CallRang(CALL), STARTED) is None
     assert maker.make(milestones.CallerRefused("busy"), STARTED) is None
     assert maker.make(milestones.CallGreeted("inbound", 1.0, 1.0), STARTED) is None

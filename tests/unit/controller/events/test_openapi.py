@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from controller.events import openapi
-from controller.events.factory import Notice
+from controller.events.factory import OutgoingEvent
 from controller.events.schemas import KINDS, TYPES
 from tests.unit.controller.events.test_making import STORY, told
 
@@ -41,7 +41,7 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 @pytest.mark.parametrize("notice", told(STORY), ids=lambda notice: f"{notice.order} {notice.type}")
-def test_what_is_sent_fits(notice: Notice) -> None:
+def test_what_is_sent_fits(notice: OutgoingEvent) -> None:
     for body in (notice.full, notice.bare):
         jsonschema.validate(json.loads(body), schema_of(notice.type))
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from controller.config.models.event_filters import types_of
-from controller.events.replay_buffer import Ring
+from controller.events.replay_buffer import ReplayBuffer
 from controller.events.schemas import TYPES
-from controller.events.stream import Wanted
+from controller.events.stream import EventFilter
 from tests.unit.controller.events.notices import EPOCH, notices
 
 EVENTS = notices(60, calls=3)
@@ -14,7 +14,7 @@ EVENTS = notices(60, calls=3)
 
 @given(count=st.integers(0, 60), most=st.integers(1, 30), place=st.integers(0, 70))
 def test_reading_on(count: int, most: int, place: int) -> None:
-    ring = Ring(EPOCH, most)
+    ring = ReplayBuffer(EPOCH, most)
     for notice in EVENTS[:count]:
         ring.add(notice)
     kept = ring.after(f"{EPOCH}-{place}")
@@ -30,7 +30,7 @@ def test_reading_on(count: int, most: int, place: int) -> None:
 
 @given(count=st.integers(0, 60), most=st.integers(1, 30), place=st.integers(0, 70))
 def test_reading_on_in_one_call_is_a_part_of_reading_on_in_all(count: int, most: int, place: int) -> None:
-    ring = Ring(EPOCH, most)
+    ring = ReplayBuffer(EPOCH, most)
     for notice in EVENTS[:count]:
         ring.add(notice)
     of_all = ring.after(f"{EPOCH}-{place}")
@@ -46,7 +46,7 @@ def test_reading_on_in_one_call_is_a_part_of_reading_on_in_all(count: int, most:
     "asked", ["", "e", "e-", "-1", "other-3", "e-x", "e--3", "e-+3", "e-3.0", "e-\u0663", "3", "e-" + "9" * 5000]
 )
 def test_an_id_that_is_none_of_ours_is_a_gap(asked: str) -> None:
-    ring = Ring(EPOCH)
+    ring = ReplayBuffer(EPOCH)
     for notice in EVENTS[:5]:
         ring.add(notice)
     assert ring.after(asked).gap
@@ -55,7 +55,7 @@ def test_an_id_that_is_none_of_ours_is_a_gap(asked: str) -> None:
 
 def test_it_is_bounded_by_size_too() -> None:
     size = len(EVENTS[0].full)
-    ring = Ring(EPOCH, most_bytes=4 * size)
+    ring = ReplayBuffer(EPOCH, most_bytes=4 * size)
     for notice in EVENTS:
         ring.add(notice)
     kept = list(ring)
@@ -86,6 +86,11 @@ def test_a_pattern_that_names_nothing_is_refused(pattern: str) -> None:
 
 
 def test_what_is_wanted() -> None:
-    assert [each in Wanted() for each in EVENTS[:4]] == [True] * 4
-    assert [each in Wanted(call="call1") for each in EVENTS[:4]] == [False, True, False, False]
-    assert [each in Wanted(frozenset({"call.said"}), "call0") for each in EVENTS[:4]] == [False, False, False, True]
+    assert [each in EventFilter() for each in EVENTS[:4]] == [True] * 4
+    assert [each in EventFilter(call="call1") for each in EVENTS[:4]] == [False, True, False, False]
+    assert [each in EventFilter(frozenset({"call.said"}), "call0") for each in EVENTS[:4]] == [
+        False,
+        False,
+        False,
+        True,
+    ]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.calls.outbound.entry import Attempt, Entry, Order, Status
-from controller.calls.outbound.retry_policy import Again, Over, after, due, lines, passed_on
+from controller.calls.outbound.entry import Attempt, CallOrder, QueuedCall, Status
+from controller.calls.outbound.retry_policy import Final, RetryAt, after, due, lines, passed_on
 from tests.unit.controller.configs import config
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -23,10 +23,10 @@ def trunk(**keys: Any) -> Any:
 RETRYING = trunk(retries=RETRIES)
 
 
-def entry(*results: str, expires: float = 86400) -> Entry:
+def entry(*results: str, expires: float = 86400) -> QueuedCall:
     attempts = tuple(Attempt(NOW, result) for result in results)
-    order = Order("1234", "main", "reception", "ops")
-    return Entry(1, "id", Status.DIALLING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
+    order = CallOrder("1234", "main", "reception", "ops")
+    return QueuedCall(1, "id", Status.DIALLING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
 
 
 @pytest.mark.parametrize(
@@ -48,31 +48,31 @@ def entry(*results: str, expires: float = 86400) -> Entry:
 )
 def test_each_result_has_a_count_of_its_own(earlier: list[str], result: str, wait: int | None) -> None:
     attempt = Attempt(NOW, result, "why")
-    expected = Over(result, "why") if wait is None else Again(NOW + timedelta(seconds=wait))
+    expected = Final(result, "why") if wait is None else RetryAt(NOW + timedelta(seconds=wait))
     assert after(trunk(retries=RETRIES), entry(*earlier), attempt, NOW, dialled=True) == expected
 
 
 def test_a_failure_before_anybody_was_called_is_tried_again_a_few_times() -> None:
     line, failed = trunk(), Attempt(NOW, "failed")
     waits = [after(line, entry(*["failed"] * count), failed, NOW, dialled=False) for count in range(4)]
-    assert waits == [*(Again(NOW + timedelta(seconds=each)) for each in (15, 60, 240)), Over("failed")]
-    assert after(line, entry(), failed, NOW, dialled=True) == Over("failed")
-    assert after(line, entry(), Attempt(NOW, "cancelled"), NOW, dialled=False) == Over("cancelled")
+    assert waits == [*(RetryAt(NOW + timedelta(seconds=each)) for each in (15, 60, 240)), Final("failed")]
+    assert after(line, entry(), failed, NOW, dialled=True) == Final("failed")
+    assert after(line, entry(), Attempt(NOW, "cancelled"), NOW, dialled=False) == Final("cancelled")
 
 
 def test_what_would_expire_before_is_over_and_so_is_what_has_no_trunk_any_more() -> None:
     busy = Attempt(NOW, "busy")
-    assert after(trunk(retries=RETRIES), entry(expires=60), busy, NOW, dialled=True) == Over("busy")
-    assert after(trunk(retries=RETRIES), entry(expires=61), busy, NOW, dialled=True) == Again(
+    assert after(trunk(retries=RETRIES), entry(expires=60), busy, NOW, dialled=True) == Final("busy")
+    assert after(trunk(retries=RETRIES), entry(expires=61), busy, NOW, dialled=True) == RetryAt(
         NOW + timedelta(seconds=60)
     )
-    assert after(None, entry(), busy, NOW, dialled=True) == Over("busy")
+    assert after(None, entry(), busy, NOW, dialled=True) == Final("busy")
 
 
 def test_one_more_attempt_waits_for_the_calling_hours() -> None:
     line = trunk(retries=RETRIES, calling_hours={"time_zone": "UTC", "windows": ["mon-sun 09:00-12:00"]})
     tomorrow = NOW.replace(hour=9) + timedelta(days=1)
-    assert after(line, entry(), Attempt(NOW, "busy"), NOW, dialled=True) == Again(tomorrow)
+    assert after(line, entry(), Attempt(NOW, "busy"), NOW, dialled=True) == RetryAt(tomorrow)
     assert due(line, None, NOW) == due(line, NOW - timedelta(days=3), NOW) == tomorrow
     assert due(line, tomorrow + timedelta(hours=1), NOW) == tomorrow + timedelta(hours=1)
 
@@ -83,7 +83,7 @@ def test_it_always_ends(results: list[str]) -> None:
     for result in results:
         what = after(line, entry(*so_far), Attempt(NOW, result), NOW, dialled=True)
         so_far.append(result)
-        if isinstance(what, Over):
+        if isinstance(what, Final):
             break
     assert len(so_far) <= 4
 
@@ -100,9 +100,9 @@ ROW: dict[str, Any] = {
 }
 
 
-def tried(*attempts: Attempt, callee: str = "1234", expires: float = 60) -> Entry:
-    order = Order(callee, "main", "reception", "ops")
-    return Entry(1, "id", Status.DIALLING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
+def tried(*attempts: Attempt, callee: str = "1234", expires: float = 60) -> QueuedCall:
+    order = CallOrder(callee, "main", "reception", "ops")
+    return QueuedCall(1, "id", Status.DIALLING, order, NOW, NOW, NOW + timedelta(seconds=expires), attempts)
 
 
 @pytest.mark.parametrize(
@@ -138,12 +138,12 @@ def test_the_next_attempt_begins_where_the_last_one_was_passed_to() -> None:
     assert lines(settings, tried(passed)) == ("second", "third")
     assert lines(settings, tried(passed, Attempt(NOW, "busy", trunk="second"))) == ("main", "second", "third")
     assert lines(config(), tried(passed)) == ("main",)
-    assert lines(settings, replace(tried(), order=Order("1", "gone", "reception", "ops"))) == ()
+    assert lines(settings, replace(tried(), order=CallOrder("1", "gone", "reception", "ops"))) == ()
 
 
 def test_a_row_of_trunks_is_one_attempt() -> None:
     row = [Attempt(NOW, "congestion", trunk="main", passed_to="second")] * 9
     line = trunk(retries={"congestion": {"times": 1, "after_s": 60}})
     last = Attempt(NOW, "congestion", trunk="third")
-    assert after(line, tried(*row, expires=600), last, NOW, dialled=True) == Again(NOW + timedelta(seconds=60))
-    assert after(line, tried(*row, last, expires=600), last, NOW, dialled=True) == Over("congestion")
+    assert after(line, tried(*row, expires=600), last, NOW, dialled=True) == RetryAt(NOW + timedelta(seconds=60))
+    assert after(line, tried(*row, last, expires=600), last, NOW, dialled=True) == Final("congestion")

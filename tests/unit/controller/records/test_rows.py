@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from controller.config.models.records import Records
 from controller.events import schemas as shapes
-from controller.events.records.mapping import Put, redacted, rows
+from controller.events.records.mapping import RowWrite, redacted, rows
 from controller.store.tables.records import PARTS, calls
 from tests.unit.controller.events.test_making import STORY, told
 from tests.unit.controller.views import CALL, STARTED, later
@@ -17,7 +17,7 @@ from tests.unit.controller.views import CALL, STARTED, later
 EVENTS: list[Any] = [notice.event for notice in told(STORY)]
 
 
-def puts(settings: Records | None = None) -> list[Put]:
+def puts(settings: Records | None = None) -> list[RowWrite]:
     return [put for event in EVENTS for put in rows(redacted(event, settings or Records()))]
 
 
