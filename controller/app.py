@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 
 from bridge import contract
-from bridge.common import systemd as notify
+from bridge.common import systemd
 from bridge.common.background_tasks import BackgroundTasks, all_done, cancelled, every
 from bridge.common.shutdown_deadline import ShutdownDeadline
 from bridge.common.tls import of_ours
@@ -46,13 +46,13 @@ from controller.calls.outbound.planner import placed_by
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
 from controller.calls.planning import routing
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.calls.runtime.asterisk_link import AsteriskLink
 from controller.calls.runtime.reconcile import Reconciler
 from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import SnapshotStore
 from controller.calls.runtime.takeover import adopt_calls
-from controller.calls.tools import definitions as offer
+from controller.calls.tools import definitions
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
 from controller.config.prices import Prices
@@ -71,7 +71,7 @@ from controller.telemetry.canary import Canary, Counts as CanaryCounts
 from controller.telemetry.live_status import LiveStatusHub
 from controller.telemetry.media_checks import MediaChecks
 from controller.telemetry.metrics import Metrics, Present
-from controller.workers import reattach as survivors, rolling_restart as rolling, worker_admission
+from controller.workers import reattach, rolling_restart, worker_admission
 from controller.workers.pool import WorkerPool
 from controller.workers.supervisor import Supervisor, workers_of
 
@@ -112,7 +112,7 @@ class Controller:
         self._up = False
         self._deadline = ShutdownDeadline(EXIT_LATE)
         self._supervisor: Supervisor | None = None
-        self._admission = worker_admission.of(config.bridge, survivors.link_token(config.store.beside))
+        self._admission = worker_admission.of(config.bridge, reattach.link_token(config.store.beside))
         self.workers = WorkerPool(
             *(self._admission, self._worker_event, self._worker_lost),
             retention=routing.retention(config),
@@ -160,18 +160,18 @@ class Controller:
     def _worker_event(self, event: contract.CallEvent) -> None:
         self.registry.take_worker_event(event)
 
-    def _observe(self, what: milestones.LifecycleEvent) -> None:
+    def _observe(self, what: lifecycle.LifecycleEvent) -> None:
         """No call ends because it can't be counted, traced or told."""
         try:
             self._tell(what)
         except Exception:  # the top of what is told of calls
             log.exception("what happened in a call could not be told: an error of ours", type=type(what).__name__)
 
-    def _tell(self, what: milestones.LifecycleEvent) -> None:
+    def _tell(self, what: lifecycle.LifecycleEvent) -> None:
         now = datetime.now(UTC)
         self.traces.observe(what, now)
         self.live_book.observe(what)
-        if not isinstance(what, milestones.Stepped):
+        if not isinstance(what, lifecycle.Stepped):
             self._tracing.observe(what, now)
             self.dialer.observe(what)
             self._metrics.observe(what)
@@ -201,7 +201,7 @@ class Controller:
         if self._stop.is_set() or (self._rolling is not None and not self._rolling.done()):
             return
         names = self._supervisor.names if self._supervisor is not None else []
-        replaced = rolling.roll(self.workers, names, self._config.shutdown.worker_drain_s)
+        replaced = rolling_restart.roll(self.workers, names, self._config.shutdown.worker_drain_s)
         self._rolling = self._tasks.create_task(replaced, name="rolling restart")
 
     async def run(self, sockets: Sequence[socket.socket], *, own_workers: bool) -> int:
@@ -231,12 +231,12 @@ class Controller:
         at, application = (config.api.listen.host, config.api.listen.port), self._application(trail)
         async with ApiServer(application, *at, tls, sockets, config.api.connections) as server:
             if own_workers:
-                roll = survivors.PidFile(config.store.beside("voiceai.workers"))
+                roll = reattach.PidFile(config.store.beside("voiceai.workers"))
                 local = workers_of(config, server.port, self._admission.local_token)
                 self._supervisor = Supervisor(self.workers, *local, roll)
                 self._admission.local_names = frozenset(self._supervisor.names)
                 background.append(keep("supervisor", self._supervisor.run))
-            for name in offer.without_destination(config):
+            for name in definitions.without_destination(config):
                 log.warning(
                     "an agent has the tool `transfer`, and nowhere to transfer to: name destinations in "
                     "transfer.targets, or set transfer.any_number",
@@ -244,9 +244,9 @@ class Controller:
                 )
             log.info("controller up", api=f"{config.api.listen.host}:{server.port}", app=config.asterisk.ari.app)
             self._up = True
-            notify.tell("READY=1")
+            systemd.tell("READY=1")
             await self._stop.wait()
-            notify.tell("STOPPING=1")
+            systemd.tell("STOPPING=1")
             log.info("controller going down", live_calls=self.registry.live)
             dialing.cancel()
             if config.shutdown.keep_calls or self._status == EXIT_REPLACED:
@@ -304,7 +304,7 @@ class Controller:
             keep("caps", lambda: every(CAPS_EVERY, self.registry.end_what_is_over_caps)),
             keep("live calls", self.live_book.run),
             keep("tidying", lambda: self.records.tidy(self.registry.ids)),
-            keep("watchdog", notify.watchdog),
+            keep("watchdog", systemd.watchdog),
             keep("beats", self.workers.watch),
             keep("media checks", self._media_checks.run),
             keep("scenery", self.scenery.run),

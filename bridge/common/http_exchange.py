@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from bridge.common import address_guard as reach
+from bridge.common import address_guard
 from bridge.common.proxies import BadProxy, ProxyFault, Way, faulty, looks_names_up, socks_for
 from bridge.common.request_failure import Phase, RequestFailed, RequestFailure, of_error, of_timeout
 from bridge.common.socks import ThroughSocks
@@ -87,7 +87,7 @@ class HttpExchange:
                     yield response
                 finally:
                     await response.aclose()
-        except reach.PrivateAddress:
+        except address_guard.PrivateAddress:
             detail = "has a private address and is not in allowed_hosts"
             raise RequestFailed(RequestFailure("private_address", detail)) from None
         except (BadProxy, ProxyFault) as error:
@@ -150,7 +150,7 @@ class HttpExchange:
 async def _looked_up(request: Request, proxy: str | None) -> list[str]:
     """Here, whoever is asked then."""
     try:
-        return await reach.addresses(request.host, request.port, listed=request.listed)
+        return await address_guard.addresses(request.host, request.port, listed=request.listed)
     except socket.gaierror:
         if proxy is None or not looks_names_up(proxy):
             raise

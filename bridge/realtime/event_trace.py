@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from bridge.contract.events import LineStep
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 
 MOST = 300
 
@@ -34,9 +34,9 @@ class EventTrace:
         """Seconds on the clock by which the rest is told."""
         self._began = at
 
-    def heard(self, event: events.Event, at: float) -> None:
+    def heard(self, event: server_events.Event, at: float) -> None:
         kind = type(event).__name__
-        if isinstance(event, events.ServerError) and event.code and _CODE.fullmatch(event.code):
+        if isinstance(event, server_events.ServerError) and event.code and _CODE.fullmatch(event.code):
             kind = f"{kind} {event.code}"
         self._note(kind, False, at)
 

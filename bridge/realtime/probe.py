@@ -12,7 +12,7 @@ from typing import Literal
 from bridge.contract import SessionSpec
 from bridge.realtime.conversation.effects import EffectList
 from bridge.realtime.conversation.turn_detection import TurnDetection
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.transport.client import RealtimeClient, open_client
 
@@ -52,15 +52,15 @@ async def _mcp_failures(client: RealtimeClient, servers: int) -> tuple[str, ...]
     listed = 0
     told = asyncio.Event()
 
-    def on_event(event: events.Event) -> None:
+    def on_event(event: server_events.Event) -> None:
         nonlocal listed
         match event:
-            case events.ItemAdded(item_id, label):
+            case server_events.ItemAdded(item_id, label):
                 labels[item_id] = label
-            case events.McpFailed(item_id, False, label) if not item_id or item_id not in told_of:
+            case server_events.McpFailed(item_id, False, label) if not item_id or item_id not in told_of:
                 told_of.add(item_id)
                 failed.append(label or labels.get(item_id) or "?")
-            case events.Ignored("mcp_list_tools.completed"):
+            case server_events.Ignored("mcp_list_tools.completed"):
                 listed += 1
         if listed + len(failed) >= servers:
             told.set()

@@ -27,12 +27,12 @@ from bridge.media.playout import Playout
 from bridge.media.repeated_digits import Keys
 from bridge.media.sink import MediaLeg
 from bridge.realtime.caller_audio import CallerAudioSender
-from bridge.realtime.conversation import effects as signals, handoff as cast
+from bridge.realtime.conversation import effects, handoff
 from bridge.realtime.conversation.core import Conversation
 from bridge.realtime.conversation.history import History
 from bridge.realtime.event_trace import EventTrace
 from bridge.realtime.leg_counts import LegCounts
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.session_log import settings
 from bridge.realtime.timers import Timers
@@ -87,8 +87,8 @@ class RealtimeSession:
         self._ai: asyncio.Task[None] | None = None
         self._leg: MediaLeg | None = None
         self._leg_gone = asyncio.Event()
-        self._timers = Timers(lambda timer, subject: self._feed(signals.TimerFired(timer, subject)))
-        self._greet, self._greet_due = signals.Greet(), False
+        self._timers = Timers(lambda timer, subject: self._feed(effects.TimerFired(timer, subject)))
+        self._greet, self._greet_due = effects.Greet(), False
         self._failed = False
         self._to_caller = LegCounts()
         """Frames over legs that are gone."""
@@ -129,7 +129,7 @@ class RealtimeSession:
 
     def remember(self, turns: Sequence[contract.Remembered]) -> None:
         """Before `run`: the call was another worker's, and this is what was said in it."""
-        self._greet = signals.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
+        self._greet = effects.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
         self._memory.restore(turns)
 
     def greet(self) -> None:
@@ -144,20 +144,20 @@ class RealtimeSession:
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
         """The result of a `ToolCalled`."""
         self._log.info("tool answered", tool_call=tool_call, ok=ok)
-        self._feed(signals.ToolAnswered(tool_call, output, respond))
+        self._feed(effects.ToolAnswered(tool_call, output, respond))
 
     def order(self, order: contract.Order) -> None:
         """What the controller wants of the agent."""
         if isinstance(order, contract.Rejoined):
             self._keys.rejoined()
             return
-        if cast.is_so(order, self._spec):
+        if handoff.is_so(order, self._spec):
             return
         self._log.info("ordered", order=order.type)
         self._feed(order)
         if isinstance(order, contract.Switch):
             before, self._spec = self._spec, order.spec
-            if cast.needs_new_line(before, order.spec):
+            if handoff.needs_new_line(before, order.spec):
                 self._line.move((order.spec.provider, *order.spec.fallbacks))
 
     def close(self, reason: str) -> None:
@@ -169,7 +169,7 @@ class RealtimeSession:
     def _shut(self, reason: str) -> None:
         """Everything that can be ended at once. `run` waits for the rest."""
         if self._crash is None:
-            self._feed(signals.Closing())
+            self._feed(effects.Closing())
         self._timers.clear()
         if self._leg is not None:
             self._leg.close(reason)
@@ -218,17 +218,17 @@ class RealtimeSession:
             self._tell(ready)
         else:
             self._reconnected(opening)
-        self._feed(signals.ConnectionOpened(opening.provider, client.updated, opening.refused))
+        self._feed(effects.ConnectionOpened(opening.provider, client.updated, opening.refused))
         self._upstream.catch_up(client, missed)
         if self._greet_due:
             self.greet()
 
-    def line_event(self, event: events.Event) -> None:
+    def line_event(self, event: server_events.Event) -> None:
         """Something came in."""
         silent = self._playout.idle
         self._memory.heard(event)
         self._flight.heard(event, self._clock())
-        if isinstance(event, events.SpeechStopped):
+        if isinstance(event, server_events.SpeechStopped):
             self._gap.turn_over(self._clock())
         self._feed(event)
         if silent and not self._playout.idle and self._leg is not None:
@@ -240,7 +240,7 @@ class RealtimeSession:
         self._flight.note("line down", self._clock())
         self._memory.lost()
         self._gap.begin(self._clock())
-        self._feed(signals.ConnectionLost())
+        self._feed(effects.ConnectionLost())
 
     def _reconnected(self, opening: ConnectionInfo) -> None:
         self._reconnects += not opening.planned
@@ -260,7 +260,7 @@ class RealtimeSession:
             return
         self._failed = True
         self._gap.end()
-        self._feed(signals.Closing())
+        self._feed(effects.Closing())
         self._tell(contract.Failed(call=self.call, kind=kind, message=message))
 
     # ------------------------------------------------------------ the caller's side: the Sink
@@ -287,7 +287,7 @@ class RealtimeSession:
             return
         unheard = self._conversation.orders.caller_muted
         if self._uplink.started and not self._conversation.closed and not unheard:
-            self._feed(signals.Digit(digit))
+            self._feed(effects.Digit(digit))
         elif not unheard or digit in self._spec.digit_actions:
             self._tell(contract.DigitPressed(call=self.call, digit=digit))
 
@@ -302,9 +302,9 @@ class RealtimeSession:
         playout, conversation = self._playout, self._conversation
         frame = playout.pop()
         if frame is not None and playout.idle:
-            self._feed(signals.Drained())
+            self._feed(effects.Drained())
         if conversation.watching:
-            self._feed(signals.Ticked())
+            self._feed(effects.Ticked())
         now = self._clock()
         self._upstream.fill(now)
         if frame is None:
@@ -331,7 +331,7 @@ class RealtimeSession:
 
     # ------------------------------------------------------------ what the conversation wants
 
-    def _feed(self, what: events.Event | signals.Input) -> None:
+    def _feed(self, what: server_events.Event | effects.Input) -> None:
         """The entry of everything that happens. A fault of ours ends this call and no other, whoever called."""
         try:
             for effect in self._conversation.handle(what, self._clock()):
@@ -341,21 +341,21 @@ class RealtimeSession:
                 self._crash = error
                 self._shut("fault in the worker")
 
-    def _do(self, effect: signals.Effect) -> None:
+    def _do(self, effect: effects.Effect) -> None:
         match effect:
-            case signals.Send(frame):
+            case effects.Send(frame):
                 self._send(frame)
-            case signals.Emit(event):
+            case effects.Emit(event):
                 self._tell(event)
                 if isinstance(event, contract.Said):
                     self._write(self._memory.said(event))
-            case signals.StartTimer(timer, seconds, subject):
+            case effects.StartTimer(timer, seconds, subject):
                 self._timers.start(timer, seconds, subject)
-            case signals.CancelTimer(timer, subject):
+            case effects.CancelTimer(timer, subject):
                 self._timers.cancel(timer, subject)
-            case signals.Note(text, fields):
+            case effects.Note(text, fields):
                 self._warnings.warning(text, **fields)
-            case signals.EndSession(kind, message, again):
+            case effects.EndSession(kind, message, again):
                 self._upstream.client = None
                 self._line.fail(kind, message, again=again)
 

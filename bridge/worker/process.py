@@ -27,13 +27,13 @@ from prometheus_client import CollectorRegistry
 from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, CantListen
 from bridge.audiosocket.ticker import Ticker
-from bridge.common import logs as logs, systemd as notify
+from bridge.common import logs as logs, systemd
 from bridge.realtime.session import RealtimeSession
 from bridge.realtime.transport.client import open_client
 from bridge.realtime.transport.pool import ConnectionPool
 from bridge.recording.disk import DiskThread
 from bridge.recording.recorder import Recordings
-from bridge.worker import scheduling as priority
+from bridge.worker import scheduling
 from bridge.worker.control_link import ControlLink
 from bridge.worker.metrics import Now, WorkerMetrics
 from bridge.worker.metrics_server import MetricsServer
@@ -149,7 +149,7 @@ class Worker:
 
     async def _carry(self) -> None:
         self._host, self._port = await self._server.start(self._options.listen, self._options.ports)
-        notify.tell("READY=1")
+        systemd.tell("READY=1")
         # Without calls it keeps time as well: else nobody knew that it can't before a caller heard it.
         own = self._ticker.add(lambda: False, lambda fault: None)
         link = asyncio.create_task(self._link.run(), name="control link")
@@ -285,7 +285,7 @@ async def serve(options: Options, token: str, *, session_factory: SessionFactory
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(worker.stop))
     settle_memory()
     log.info("worker starts", worker=options.name, pid=os.getpid(), controller=options.controller)
-    watched = asyncio.create_task(notify.watchdog(), name="watchdog")
+    watched = asyncio.create_task(systemd.watchdog(), name="watchdog")
     try:
         await worker.run()
     finally:
@@ -302,7 +302,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not token:
         log.error("the control link needs a token", set_this=contract.TOKEN_ENV)
         return 2
-    if options.realtime and not priority.claim():
+    if options.realtime and not scheduling.claim():
         log.warning(
             "no realtime priority: the system does not allow it, calls go on without",
             worker=options.name,

@@ -19,7 +19,7 @@ from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ConfigDict
 
 from controller.calls import errors
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 from controller.store.database import StoreError
 
 log = structlog.get_logger()
@@ -142,7 +142,7 @@ def _of_http(answer: web.HTTPException) -> Problem:
 
 
 _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
-    (limits.NotAllowed, "not-allowed"),
+    (numbers.NotAllowed, "not-allowed"),
     (errors.UnknownCall, "unknown-call"),
     (errors.UnknownParticipant, "unknown-participant"),
     (errors.UnknownName, "unknown-name"),

@@ -14,16 +14,16 @@ import typer
 from rich.live import Live
 
 from controller.api.client import ApiProblem, Client, StreamEvent, Unreachable
-from controller.cli import history as cli_history, live_calls as cli_live, tables as cli_show, workers as cli_workers
+from controller.cli import history, live_calls, tables, workers
 from controller.cli.connection import LOCAL, CallId, Json, Limit, Token, Trunk, Url, connected, out, tell
 
 app = typer.Typer()
-app.add_typer(cli_live.app)
+app.add_typer(live_calls.app)
 queue = typer.Typer(invoke_without_command=True, help="Calls that wait to be placed.")
 webhooks = typer.Typer(no_args_is_help=True, help="Messages to webhooks that no receiver took.")
-app.add_typer(cli_workers.workers, name="workers")
+app.add_typer(workers.workers, name="workers")
 app.add_typer(queue, name="queue")
-app.add_typer(cli_history.history, name="history")
+app.add_typer(history.history, name="history")
 app.add_typer(webhooks, name="webhooks")
 
 REFRESH_SECONDS, POLL_SECONDS = 0.5, 2.0
@@ -80,14 +80,14 @@ def calls(
     """List the calls, live ones first."""
     with connected(url, token) as client:
         page = client.list_calls(state=state, agent=agent, trunk=trunk, limit=limit)
-        tell(page, as_json, lambda _: cli_show.calls_table(page.calls))
+        tell(page, as_json, lambda _: tables.calls_table(page.calls))
 
 
 @app.command()
 def show(call: CallId, token: Token, url: Url = LOCAL, as_json: Json = False) -> None:
     """One call with all that is kept of it."""
     with connected(url, token) as client:
-        tell(client.show_call(call), as_json, cli_show.call_detail)
+        tell(client.show_call(call), as_json, tables.call_detail)
 
 
 @app.command()
@@ -112,7 +112,7 @@ def _follow(events: Iterator[StreamEvent], as_json: bool) -> None:
         if as_json:
             typer.echo(json.dumps(event.data, ensure_ascii=False))
         else:
-            out.print(cli_show.event_line(event), soft_wrap=True)
+            out.print(tables.event_line(event), soft_wrap=True)
 
 
 def _board(client: Client) -> None:
@@ -128,7 +128,7 @@ def _board(client: Client) -> None:
     with Live(console=out, auto_refresh=False) as live:
         while True:
             page = client.list_calls(state="active", limit=50)
-            live.update(cli_show.calls_table(page.calls, title=f"{len(page.calls)} live calls"), refresh=True)
+            live.update(tables.calls_table(page.calls, title=f"{len(page.calls)} live calls"), refresh=True)
             news.wait(POLL_SECONDS)
             news.clear()
             time.sleep(REFRESH_SECONDS)
@@ -151,30 +151,30 @@ def queue_list(
         return
     with connected(url, token) as client:
         page = client.list_queue(status=status, limit=limit)
-        tell(page, as_json, cli_show.queue_table)
+        tell(page, as_json, tables.queue_table)
         if not as_json and page.calls:
-            out.print(cli_show.calls_table(page.calls))
+            out.print(tables.calls_table(page.calls))
 
 
 @queue.command()
 def pause(token: Token, url: Url = LOCAL, trunk: Trunk = None, as_json: Json = False) -> None:
     """Call nobody any more; calls under way go on."""
     with connected(url, token) as client:
-        tell(client.pause_queue(trunk), as_json, cli_show.queue_table)
+        tell(client.pause_queue(trunk), as_json, tables.queue_table)
 
 
 @queue.command("resume")
 def resume_queue(token: Token, url: Url = LOCAL, trunk: Trunk = None, as_json: Json = False) -> None:
     """Go on calling."""
     with connected(url, token) as client:
-        tell(client.resume_queue(trunk), as_json, cli_show.queue_table)
+        tell(client.resume_queue(trunk), as_json, tables.queue_table)
 
 
 @webhooks.command("list")
 def letters(token: Token, url: Url = LOCAL, limit: Limit = 100, as_json: Json = False) -> None:
     """What was sent in vain."""
     with connected(url, token) as client:
-        tell(client.list_dead_letters(limit=limit), as_json, cli_show.letters_table)
+        tell(client.list_dead_letters(limit=limit), as_json, tables.letters_table)
 
 
 @webhooks.command()
@@ -209,7 +209,7 @@ def audit(
 ) -> None:
     """Who did what, newest first."""
     with connected(url, token) as client:
-        tell(client.list_audit(by=by, call=call, limit=limit), as_json, cli_show.audit_table)
+        tell(client.list_audit(by=by, call=call, limit=limit), as_json, tables.audit_table)
 
 
 @app.command()

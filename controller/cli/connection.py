@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from controller.api.client import ApiProblem, Client, Unreachable, Unusable
 from controller.api.models.calls import Answer, CallAnswer
-from controller.cli import tables as cli_show
+from controller.cli import tables
 
 out, err = Console(), Console(stderr=True)
 
@@ -50,4 +50,4 @@ def tell(answer: Answer, as_json: bool, show: Callable[[Any], RenderableType | s
 
 
 def table(call: CallAnswer) -> RenderableType:
-    return cli_show.calls_table([call])
+    return tables.calls_table([call])

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from bridge.common.logs import set_up as set_up_log
 from controller import config as configs
-from controller.cli import calls as cli_calls
-from controller.cli.doctor import command as cli_doctor
-from controller.config import files as config_files
+from controller.cli import calls
+from controller.cli.doctor import command
+from controller.config import files
 from controller.config.errors import ConfigError
 
 app = typer.Typer(
@@ -26,8 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An AI call controller for Asterisk.",
 )
-app.add_typer(cli_calls.app)
-app.add_typer(cli_doctor.app)
+app.add_typer(calls.app)
+app.add_typer(command.app)
 out, err = Console(), Console(stderr=True)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The config file.", envvar="VOICEAI_CONFIG")]
@@ -38,7 +38,7 @@ DEFAULT_CONFIG = Path("config.yaml")
 def _read(path: Path) -> configs.Config:
     """Raises ConfigErrors."""
     loaded = configs.load(path, os.environ)
-    if found := config_files.wrong(loaded):
+    if found := files.wrong(loaded):
         raise configs.ConfigErrors(found)
     return loaded
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from prometheus_client import CollectorRegistry
 
-from bridge.common import process_signals as signals
+from bridge.common import process_signals
 from bridge.common.background_tasks import BackgroundTasks
 from bridge.common.tls import towards
 from controller.api.config_reload import Read
@@ -63,5 +63,5 @@ async def _serve(
             BackgroundTasks(metrics.registry) as tasks,
         ):
             controller = Controller(config, ari, tasks, prices, metrics, database, lock, lease, read)
-            signals.obey(stop=controller.stop, reload=controller.reload)
+            process_signals.obey(stop=controller.stop, reload=controller.reload)
             return await controller.run(sockets, own_workers=own_workers)

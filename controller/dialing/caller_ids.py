@@ -2,7 +2,7 @@
 
 import re
 
-from controller.dialing import number_spellings as numbers
+from controller.dialing import number_spellings
 
 _CALLER_ID = re.compile(
     r"\+?[0-9A-Za-z*#_.-]{1,64}|\"?[^\x00-\x1f\x7f<>\"$@;&|\\]{1,64}\"? ?<\+?[0-9A-Za-z*#_.-]{1,64}>"
@@ -17,7 +17,9 @@ def caller_id(text: str) -> tuple[str | None, str]:
     people."""
     named = _NAMED.fullmatch(text)
     name, number = (named[1], named[2]) if named else (None, text)
-    if numbers.has_zero_in_brackets(number) or numbers.needless_zero(re.sub("[^0-9+]", "", number), None):
+    if number_spellings.has_zero_in_brackets(number) or number_spellings.needless_zero(
+        re.sub("[^0-9+]", "", number), None
+    ):
         raise ValueError("A caller id has a country code or a leading zero, such as (0), not both.")
     number = re.sub(r"(?<=[0-9+*])[ ().-]+(?=[0-9(])", "", number)
     written = f"{name} <{number}>" if name else number

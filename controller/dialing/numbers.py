@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge.common import patterns
-from controller.dialing import caller_ids, number_spellings as numbers, toll_fraud as tolls
+from controller.dialing import caller_ids, number_spellings, toll_fraud
 from controller.dialing.emergency import reaches_emergency
 from controller.dialing.rules import Destinations, DialRules
 
@@ -70,7 +70,7 @@ def check_number(trunk: DialRules, number: str) -> str:
     """
     if number.startswith(("sip:", "sips:")):
         return _check_sip(trunk, number)
-    if len(number) <= MAX_LENGTH and numbers.has_zero_in_brackets(number):
+    if len(number) <= MAX_LENGTH and number_spellings.has_zero_in_brackets(number):
         raise NotAllowed(_TWO_PREFIXES)
     compact = _SEPARATORS.sub("", number) if len(number) <= MAX_LENGTH else ""
     plain = compact if _DIGITS.fullmatch(compact) else number
@@ -78,7 +78,7 @@ def check_number(trunk: DialRules, number: str) -> str:
         raise NotAllowed(
             "This is not a telephone number: digits, perhaps with a + before them, or an extension's name."
         )
-    if _DIGITS.fullmatch(plain) and numbers.needless_zero(plain, trunk.country_code):
+    if _DIGITS.fullmatch(plain) and number_spellings.needless_zero(plain, trunk.country_code):
         raise NotAllowed(_TWO_PREFIXES)
     if not _allowed(trunk, plain, sip=False):
         raise NotAllowed("This number is not on the trunk's allow-list.")
@@ -87,7 +87,7 @@ def check_number(trunk: DialRules, number: str) -> str:
 
 
 def _check_tolls(trunk: DialRules, number: str) -> None:
-    denied = tolls.why_denied(
+    denied = toll_fraud.why_denied(
         number,
         trunk.country_code,
         premium=trunk.premium,
@@ -216,14 +216,14 @@ def _context(config: Destinations, to: str, trunk: str | None) -> Context:
         raise NotAllowed("This extension is not one of those that `transfer.contexts` lists for its context.")
     name = _trunk(config, rule.trunk or trunk)
     if name is None:
-        if not listed or sum(sign.isdigit() for sign in compact) > tolls.SHORT:
+        if not listed or sum(sign.isdigit() for sign in compact) > toll_fraud.SHORT:
             raise NotAllowed("This is a telephone number, and there is no trunk by whose rules it could be judged.")
         _check_without_trunk(compact)
         return Context(match[2], extension)
     if not listed:
         return Context(match[2], check_number(config.trunks[name], extension), name)
     _check_tolls(config.trunks[name], compact)
-    return Context(match[2], extension, name if sum(sign.isdigit() for sign in compact) > tolls.SHORT else None)
+    return Context(match[2], extension, name if sum(sign.isdigit() for sign in compact) > toll_fraud.SHORT else None)
 
 
 def check_handed_back(config: Destinations, place: str, trunk: str | None) -> None:
@@ -246,9 +246,9 @@ def check_call_to_ourselves(config: Destinations, place: str) -> None:
         raise NotAllowed("This is a feature code: it may change the exchange each time, and no caller dials it.")
     name = _trunk(config, None)
     line = config.trunks[name] if name is not None else None
-    region, allowed = (tolls.region_of(line.country_code), line.emergency) if line else (None, ())
+    region, allowed = (toll_fraud.region_of(line.country_code), line.emergency) if line else (None, ())
     if reaches_emergency(_SEPARATORS.sub("", place.partition("@")[0]), region, allowed):
-        raise NotAllowed(tolls.EMERGENCY)
+        raise NotAllowed(toll_fraud.EMERGENCY)
 
 
 def _is_feature_code(extension: str) -> bool:
@@ -261,7 +261,7 @@ def _listed(allowed: Iterable[str], extension: str) -> bool:
 
 
 def _check_without_trunk(extension: str) -> None:
-    denied = tolls.why_denied(extension, None, premium=False, international=False)
+    denied = toll_fraud.why_denied(extension, None, premium=False, international=False)
     if denied is not None:
         raise NotAllowed(denied)
 

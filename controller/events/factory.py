@@ -11,12 +11,12 @@ from functools import cached_property
 from typing import Any
 
 from bridge import contract
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import who_said
 from controller.calls.reporting.view import CallView
-from controller.events import schemas as shapes
+from controller.events import schemas
 
-_Made = tuple[type[shapes.Event], dict[str, Any]] | None
+_Made = tuple[type[schemas.Event], dict[str, Any]] | None
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class OutgoingEvent:
     """An event on its way. `order`: its place among all events of this process, from 1."""
 
     order: int
-    event: shapes.Event = field(repr=False)
+    event: schemas.Event = field(repr=False)
     webhook: str | None = field(default=None, repr=False)
 
     @property
     def final(self) -> bool:
         """Nothing comes of this call after it: a call from the queue is tried again, perhaps."""
         data = self.event.data
-        return isinstance(data, shapes.Settled) or (isinstance(data, shapes.Ended) and data.direction == "inbound")
+        return isinstance(data, schemas.Settled) or (isinstance(data, schemas.Ended) and data.direction == "inbound")
 
     @property
     def type(self) -> str:
@@ -80,20 +80,20 @@ class EventFactory:
     def __repr__(self) -> str:
         return f"<Maker {self.epoch}: {self._order} events, {len(self._calls)} live calls>"
 
-    def make(self, what: milestones.LifecycleEvent, at: datetime) -> OutgoingEvent | None:
+    def make(self, what: lifecycle.LifecycleEvent, at: datetime) -> OutgoingEvent | None:
         """None: not worth telling."""
         match what:
-            case milestones.CallerRefused(call=CallView() as refused):
-                end = _ended(milestones.CallOver("inbound", refused.outcome or "failed", 0.0, refused))
+            case lifecycle.CallerRefused(call=CallView() as refused):
+                end = _ended(lifecycle.CallOver("inbound", refused.outcome or "failed", 0.0, refused))
                 data = {"call": refused.id, "attempt": 1, "number": 1, **end}
-                return self._notice(shapes.CallEnded, data, None, at)
-            case milestones.CallQueued():
+                return self._notice(schemas.CallEnded, data, None, at)
+            case lifecycle.CallQueued():
                 fields = {"due_at": what.due_at, "expires_at": what.expires_at}
-                return self._between(shapes.CallQueued, what, what.attempt, fields, at)
-            case milestones.CallSettled():
+                return self._between(schemas.CallQueued, what, what.attempt, fields, at)
+            case lifecycle.CallSettled():
                 fields = _picked(what.call, "outcome", "detail", "cause", "sip_status")
-                return self._between(shapes.CallSettled, what, what.attempts, fields, at)
-            case milestones.CallBegan() | milestones.CallAdopted():
+                return self._between(schemas.CallSettled, what, what.attempts, fields, at)
+            case lifecycle.CallBegan() | lifecycle.CallAdopted():
                 self._calls.setdefault(what.call.id, _Told(what.webhook, what.attempt))
         call = _call_of(what)
         told = self._calls.get(call)
@@ -102,7 +102,7 @@ class EventFactory:
             return None
         kind, fields = made
         told.count += 1
-        if isinstance(what, milestones.CallOver):
+        if isinstance(what, lifecycle.CallOver):
             del self._calls[call]
         return self._notice(
             kind, {"call": call, "attempt": told.attempt, "number": told.count, **fields}, told.webhook, at
@@ -110,8 +110,8 @@ class EventFactory:
 
     def _between(
         self,
-        kind: type[shapes.Event],
-        what: milestones.CallQueued | milestones.CallSettled,
+        kind: type[schemas.Event],
+        what: lifecycle.CallQueued | lifecycle.CallSettled,
         attempt: int,
         fields: dict[str, Any],
         at: datetime,
@@ -122,69 +122,69 @@ class EventFactory:
         return self._notice(kind, data, what.webhook, at)
 
     def _notice(
-        self, kind: type[shapes.Event], data: dict[str, Any], webhook: str | None, at: datetime
+        self, kind: type[schemas.Event], data: dict[str, Any], webhook: str | None, at: datetime
     ) -> OutgoingEvent:
         event = kind.model_validate({"id": f"{self.epoch}-{self._order + 1}", "timestamp": at, "data": data})
         self._order += 1
         return OutgoingEvent(self._order, event, webhook)
 
     def _event(
-        self, what: milestones.LifecycleEvent, told: _Told, at: datetime
-    ) -> tuple[type[shapes.Event], dict[str, Any]] | None:
+        self, what: lifecycle.LifecycleEvent, told: _Told, at: datetime
+    ) -> tuple[type[schemas.Event], dict[str, Any]] | None:
         match what:
-            case milestones.CallBegan():
-                return shapes.CallStarted, _parties(what.call)
-            case milestones.CallAdopted():
-                return shapes.CallAdopted, {"state": what.call.state}
-            case milestones.CallRang():
+            case lifecycle.CallBegan():
+                return schemas.CallStarted, _parties(what.call)
+            case lifecycle.CallAdopted():
+                return schemas.CallAdopted, {"state": what.call.state}
+            case lifecycle.CallRang():
                 rang, told.rang = told.rang, True
-                return None if rang else (shapes.CallRinging, {})
-            case milestones.CallAnswered():
-                return shapes.CallAnswered, {"after_s": round(what.after_s, 3)}
-            case milestones.StateChanged():
+                return None if rang else (schemas.CallRinging, {})
+            case lifecycle.CallAnswered():
+                return schemas.CallAnswered, {"after_s": round(what.after_s, 3)}
+            case lifecycle.StateChanged():
                 over = what.state == "ended"  # call.ended says it, with all that belongs to it
-                return None if over else (shapes.CallState, _picked(what, "state", "before"))
-            case milestones.TransferMoved():
-                return shapes.CallTransfer, {"transfer": what.attempt, **_picked(what, "state", "to", "by", "outcome")}
-            case milestones.ParticipantMoved():
-                return shapes.CallParticipant, _picked(what, "leg", "state", "to", "by", "outcome")
-            case milestones.ControlChanged():
-                return shapes.CallControl, _picked(what, "agent", "held_by", "caller_hold", "muted", "recording")
-            case milestones.ToolTimed():
+                return None if over else (schemas.CallState, _picked(what, "state", "before"))
+            case lifecycle.TransferMoved():
+                return schemas.CallTransfer, {"transfer": what.attempt, **_picked(what, "state", "to", "by", "outcome")}
+            case lifecycle.ParticipantMoved():
+                return schemas.CallParticipant, _picked(what, "leg", "state", "to", "by", "outcome")
+            case lifecycle.ControlChanged():
+                return schemas.CallControl, _picked(what, "agent", "held_by", "caller_hold", "muted", "recording")
+            case lifecycle.ToolTimed():
                 fields = {"tool": what.tool, "seconds": round(what.seconds, 3), "ok": what.ok}
-                return shapes.CallTool, {"state": "answered", **fields, "reason": what.reason}
-            case milestones.ToolAsked():
-                return shapes.CallTool, {"state": "called", "tool": what.tool}
-            case milestones.CallOver():
-                return shapes.CallEnded, _ended(what)
+                return schemas.CallTool, {"state": "answered", **fields, "reason": what.reason}
+            case lifecycle.ToolAsked():
+                return schemas.CallTool, {"state": "called", "tool": what.tool}
+            case lifecycle.CallOver():
+                return schemas.CallEnded, _ended(what)
             case contract.Used():
                 fields = _picked(what, "provider", "model", "kind", "seconds")
-                return shapes.CallUsed, {**fields, "tokens": what.usage, "cost": round(self._cost(what), 6)}
+                return schemas.CallUsed, {**fields, "tokens": what.usage, "cost": round(self._cost(what), 6)}
         return _reported(what, at)
 
 
-def _call_of(what: milestones.LifecycleEvent) -> str:
+def _call_of(what: lifecycle.LifecycleEvent) -> str:
     call = getattr(what, "call", "")
     return call.id if isinstance(call, CallView) else str(call)
 
 
-def _reported(what: milestones.LifecycleEvent, at: datetime) -> _Made:
+def _reported(what: lifecycle.LifecycleEvent, at: datetime) -> _Made:
     """What a worker tells. Most of it is not for the outside."""
     match what:
         case contract.Said():
             more = _picked(what, "item", "text", "interrupted", "heard_ms", "consultation")
             spoken_at = at - timedelta(milliseconds=what.ago_ms)
-            return shapes.CallSaid, {"who": who_said(what), "spoken_at": spoken_at, **more}
+            return schemas.CallSaid, {"who": who_said(what), "spoken_at": spoken_at, **more}
         case contract.TurnMeasured():
-            return shapes.CallTurn, _picked(what, "turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms")
+            return schemas.CallTurn, _picked(what, "turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms")
         case contract.BargedIn():
-            return shapes.CallBargeIn, _picked(what, "heard_ms", "cut_ms")
+            return schemas.CallBargeIn, _picked(what, "heard_ms", "cut_ms")
         case contract.Reconnected():
-            return shapes.CallReconnected, _picked(what, "provider", "gap_ms", "planned")
+            return schemas.CallReconnected, _picked(what, "provider", "gap_ms", "planned")
         case contract.AiWarning():
-            return shapes.CallAiWarning, _picked(what, "kind", "code", "times")
+            return schemas.CallAiWarning, _picked(what, "kind", "code", "times")
         case contract.Recorded():
-            return shapes.CallRecorded, _picked(what, "path", "seconds")
+            return schemas.CallRecorded, _picked(what, "path", "seconds")
     return None
 
 
@@ -196,7 +196,7 @@ def _picked(what: object, *names: str) -> dict[str, Any]:
     return {name: getattr(what, name) for name in names}
 
 
-def _ended(over: milestones.CallOver) -> dict[str, Any]:
+def _ended(over: lifecycle.CallOver) -> dict[str, Any]:
     call, spread = over.call, over.call.first_frame_ms
     end = call.ended_at or call.started_at
     answer = (call.answered_at - call.started_at).total_seconds() if call.answered_at else None

@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.config import Config
 from controller.events.data import Queued, Settled
 from controller.events.factory import EventFactory, OutgoingEvent
@@ -69,12 +69,12 @@ class Events:
         self._post = HttpSender(encrypted=any(url.startswith("https:") for url in everything))
         self._courier = DeliveryWorker(self.outbox, self.receivers, self._post, self._counts)
         self._ledger = OutboxWriter(self.outbox, self._counts, self._courier.wake)
-        self._waiting: deque[tuple[milestones.LifecycleEvent, datetime]] = deque()
+        self._waiting: deque[tuple[lifecycle.LifecycleEvent, datetime]] = deque()
         self._news = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    def observe(self, what: milestones.LifecycleEvent) -> None:
+    def observe(self, what: lifecycle.LifecycleEvent) -> None:
         if len(self._waiting) >= MOST_WAITING:
             self._counts.dropped.labels("making").inc()
             return
@@ -127,7 +127,7 @@ class Events:
         for _ in range(min(AT_ONCE, len(self._waiting))):
             what, at = self._waiting.popleft()
             notice = self._maker.make(what, at)
-            if notice is not None and isinstance(what, milestones.CallerRefused):
+            if notice is not None and isinstance(what, lifecycle.CallerRefused):
                 self._keep_record(notice)  # for the history only: nobody was told that a call began
             elif notice is not None:
                 self._tell(notice)

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from bridge import contract
 from controller.calls.machine import inputs as m
 from controller.calls.machine.rows import inbound_audio
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.calls.reporting.steps import Fact, Side, facts_of
 
 STEPS = 500
@@ -69,15 +69,15 @@ class Traces:
     def of(self, call: str) -> Trace | None:
         return self._live.get(call) or self._ended.get(call)
 
-    def observe(self, what: milestones.LifecycleEvent, at: datetime) -> None:
+    def observe(self, what: lifecycle.LifecycleEvent, at: datetime) -> None:
         match what:
-            case milestones.CallBegan(call=view):
+            case lifecycle.CallBegan(call=view):
                 trace = self._live[view.id] = self._ended.pop(view.id, Trace())  # another attempt goes on in it
                 trace.note(Step(at, "call", "began", {"direction": what.direction, "attempt": what.attempt}))
-            case milestones.CallAdopted(call=view):
+            case lifecycle.CallAdopted(call=view):
                 trace = self._live[view.id] = Trace()  # what came before it went with the controller that had it
                 trace.note(Step(at, "call", "adopted", {"attempt": what.attempt}))
-            case milestones.CallOver(call=view):
+            case lifecycle.CallOver(call=view):
                 if (over := self._live.pop(view.id, None)) is not None:
                     over.note(Step(at, "call", "over", {"outcome": what.outcome, "talked_s": round(what.talked_s, 3)}))
                     self._keep(view.id, over)
@@ -93,13 +93,13 @@ class Traces:
             self._ended.popitem(last=False)
 
 
-def _steps(what: milestones.LifecycleEvent, at: datetime, trace: Trace) -> Iterator[Step]:
+def _steps(what: lifecycle.LifecycleEvent, at: datetime, trace: Trace) -> Iterator[Step]:
     match what:
-        case milestones.Stepped() if what.what in UNTOLD or what.facts.get("timer") in UNTOLD:
+        case lifecycle.Stepped() if what.what in UNTOLD or what.facts.get("timer") in UNTOLD:
             return
         case contract.CallerAudio():
             return  # with a telephone that sends nothing in pauses, this happens all the time
-        case milestones.Stepped():
+        case lifecycle.Stepped():
             if what.what == "PrepareAi" and "failed" not in what.facts:
                 trace.asked_at = at
             yield Step(at, what.side, what.what, what.facts)

@@ -6,7 +6,7 @@ Owns when the SDK is loaded: only then, since it is an extra.
 import asyncio
 from datetime import datetime
 
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.config.models.traces import Traces
 from controller.telemetry.spans import Spans
 
@@ -23,7 +23,7 @@ class CallTracing:
             headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
             self._sender = SpanExporter(settings.url, headers, settings.service)
 
-    def observe(self, what: milestones.LifecycleEvent, at: datetime) -> None:
+    def observe(self, what: lifecycle.LifecycleEvent, at: datetime) -> None:
         if self._sender is not None and (done := self._spans.observe(what, at)) is not None:
             self._sender.send(*done)
 

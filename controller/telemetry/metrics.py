@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from bridge import contract
 from bridge.common.request_failure import Reason
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.workers.worker import Worker
 
 NAMESPACE = "voiceai"
@@ -117,34 +117,32 @@ class Metrics:
 
     # ------------------------------------------------------------ what happens
 
-    def observe(self, what: milestones.LifecycleEvent) -> None:
+    def observe(self, what: lifecycle.LifecycleEvent) -> None:
         match what:
-            case milestones.CallBegan(direction):
+            case lifecycle.CallBegan(direction):
                 self._began.labels(direction).inc()
-            case milestones.CallAdopted():
+            case lifecycle.CallAdopted():
                 self._taken.inc()
-            case milestones.CallerRefused(reason):
+            case lifecycle.CallerRefused(reason):
                 self._refused.labels(reason).inc()
-            case milestones.CallGreeted(direction, answer_s, greet_s):
+            case lifecycle.CallGreeted(direction, answer_s, greet_s):
                 self._answer.labels(direction).observe(answer_s)
                 self._greet.labels(direction).observe(greet_s)
-            case milestones.CallFailedOver(_, gap_s):
+            case lifecycle.CallFailedOver(_, gap_s):
                 self._rehomed.observe(gap_s)
-            case milestones.LegRejoined():
+            case lifecycle.LegRejoined():
                 self._rejoined.inc()
-            case milestones.CallOver(direction, outcome, talked_s):
+            case lifecycle.CallOver(direction, outcome, talked_s):
                 self._ended.labels(direction, outcome).inc()
                 if talked_s:
                     self._talk.labels(direction).observe(talked_s)
-            case milestones.ToolTimed(tool, seconds, ok):
+            case lifecycle.ToolTimed(tool, seconds, ok):
                 self._tool.labels(tool, _word(ok)).observe(seconds)
-            case milestones.ParticipantMoved() | milestones.SupervisionMoved() | milestones.ControlChanged():
+            case lifecycle.ParticipantMoved() | lifecycle.SupervisionMoved() | lifecycle.ControlChanged():
                 pass
-            case milestones.CallRang() | milestones.CallAnswered() | milestones.StateChanged() | milestones.Stepped():
+            case lifecycle.CallRang() | lifecycle.CallAnswered() | lifecycle.StateChanged() | lifecycle.Stepped():
                 pass  # told to those who listen, not counted
-            case (
-                milestones.TransferMoved() | milestones.ToolAsked() | milestones.CallQueued() | milestones.CallSettled()
-            ):
+            case lifecycle.TransferMoved() | lifecycle.ToolAsked() | lifecycle.CallQueued() | lifecycle.CallSettled():
                 pass
             case _:
                 self._session(what)

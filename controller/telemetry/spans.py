@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bridge import contract
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 
 MOST = 1000
 """Spans of one call; what comes after them is not told."""
@@ -47,14 +47,14 @@ class Spans:
     def __init__(self) -> None:
         self._live: dict[str, _Call] = {}
 
-    def observe(self, what: milestones.LifecycleEvent, at: datetime) -> tuple[str, list[Span]] | None:
+    def observe(self, what: lifecycle.LifecycleEvent, at: datetime) -> tuple[str, list[Span]] | None:
         match what:
-            case milestones.CallBegan(call=view) | milestones.CallAdopted(call=view):
+            case lifecycle.CallBegan(call=view) | lifecycle.CallAdopted(call=view):
                 facts: dict[str, Value] = {"direction": view.direction, "agent": view.agent, "attempt": what.attempt}
                 facts |= {"trunk": view.trunk} if view.trunk else {}
-                facts |= {"adopted": True} if isinstance(what, milestones.CallAdopted) else {}
+                facts |= {"adopted": True} if isinstance(what, lifecycle.CallAdopted) else {}
                 self._live[view.id] = _Call(at, facts)
-            case milestones.CallOver(call=view):
+            case lifecycle.CallOver(call=view):
                 if (over := self._live.pop(view.id, None)) is not None:
                     return view.id, [_root(over, what, at), *over.inner]
             case _:
@@ -64,7 +64,7 @@ class Spans:
         return None
 
 
-def _root(call: _Call, over: milestones.CallOver, at: datetime) -> Span:
+def _root(call: _Call, over: lifecycle.CallOver, at: datetime) -> Span:
     view = over.call
     told: dict[str, Value | None] = {
         "outcome": over.outcome,
@@ -78,13 +78,13 @@ def _root(call: _Call, over: milestones.CallOver, at: datetime) -> Span:
     return Span("call", call.begin, at, facts, ok=over.outcome != "failed")
 
 
-def _inner(call: _Call, what: milestones.LifecycleEvent, at: datetime) -> None:
+def _inner(call: _Call, what: lifecycle.LifecycleEvent, at: datetime) -> None:
     match what:
         case contract.Ready():
             call.note("session", at - timedelta(milliseconds=what.took_ms), at, ok=True, model=what.model)
         case contract.Failed():
             call.note("session", at, at, ok=False, kind=what.kind)
-        case milestones.CallAnswered():
+        case lifecycle.CallAnswered():
             call.note("setup", call.begin, at)
         case contract.TurnMeasured():
             # Told when the answer's first frame is played: it began when the caller fell silent.
@@ -93,14 +93,14 @@ def _inner(call: _Call, what: milestones.LifecycleEvent, at: datetime) -> None:
             call.note("turn", at - timedelta(milliseconds=waited), at, **facts)
         case contract.BargedIn():
             call.note("barge-in", at - timedelta(milliseconds=what.cut_ms), at, heard_ms=what.heard_ms)
-        case milestones.ToolTimed():
+        case lifecycle.ToolTimed():
             call.note("tool", at - timedelta(seconds=what.seconds), at, ok=what.ok, tool=what.tool)
-        case milestones.TransferMoved():
+        case lifecycle.TransferMoved():
             began = call.transfers.setdefault(what.attempt, at)
             if what.outcome is not None:
                 call.note("transfer", began, at, attempt=what.attempt, outcome=what.outcome, state=what.state)
         case contract.Reconnected():
             gap = timedelta(milliseconds=what.gap_ms)
             call.note("reconnect", at - gap, at, provider=what.provider, attempts=what.attempts, planned=what.planned)
-        case milestones.CallFailedOver():
+        case lifecycle.CallFailedOver():
             call.note("rehome", at - timedelta(seconds=what.gap_s), at)

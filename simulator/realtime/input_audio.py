@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
 from simulator.audio import g711
-from simulator.realtime import session_config as settings
+from simulator.realtime import session_config
 from simulator.realtime.errors import Frame, Refusal
 from simulator.realtime.history import History, Item, user_audio
 from simulator.realtime.model import Brain
@@ -170,5 +170,5 @@ def _detection(config: Frame) -> Detection | None:
     return Detection(
         threshold=detection.get("threshold", 0.5),
         prefix_ms=detection.get("prefix_padding_ms", 300),
-        silence_ms=settings.silence_ms(detection),
+        silence_ms=session_config.silence_ms(detection),
     )

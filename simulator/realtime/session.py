@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from simulator.realtime import client_event_schema as shapes, session_config as settings
+from simulator.realtime import client_event_schema, session_config
 from simulator.realtime.errors import Frame, Refusal, check
 from simulator.realtime.faults import Action, Answer, Delivery, Drop, Fault, Script
 from simulator.realtime.history import History, Item
@@ -61,7 +61,7 @@ class Session(Observed):
         self._ids = 0
         self._mark = secrets.token_hex(4)
         self.conversation_id = self.new_id("conv")
-        self.config = settings.defaults(self.new_id("sess"), model, int(time.time()) + LIFETIME_S)
+        self.config = session_config.defaults(self.new_id("sess"), model, int(time.time()) + LIFETIME_S)
         self._tasks: asyncio.TaskGroup | None = None
         self._idle = Idle(self._idle_out)
         self._hearing = Hearing(self)
@@ -158,38 +158,38 @@ class Session(Observed):
 
     def _handle(self, event: Any) -> None:
         match event:
-            case shapes.Append():
+            case client_event_schema.Append():
                 pcm = self._hearing.append(event.audio)
                 self.caller_audio += pcm if self._keep else b""
-            case shapes.SessionUpdate():
+            case client_event_schema.SessionUpdate():
                 spoken = any(response.first_delta_at is not None for response in self.responses)
-                self.config = settings.updated(self.config, event.session, audio_spoken=spoken)
+                self.config = session_config.updated(self.config, event.session, audio_spoken=spoken)
                 self._hearing.configured()
                 self.emit("session.updated", session=self.config)
-            case shapes.ItemCreate():
+            case client_event_schema.ItemCreate():
                 self._create_item(event)
-            case shapes.ItemTruncate():
+            case client_event_schema.ItemTruncate():
                 self._truncate(event)
-            case shapes.ItemDelete():
+            case client_event_schema.ItemDelete():
                 self.history.delete(event.item_id)
                 self.deleted.append(event.item_id)
                 self.emit("conversation.item.deleted", item_id=event.item_id)
-            case shapes.ItemRetrieve():
+            case client_event_schema.ItemRetrieve():
                 item = self.history.find(event.item_id, "retrieve", "retrieving")
                 self.emit("conversation.item.retrieved", item=item.with_audio())
-            case shapes.ResponseCreate():
+            case client_event_schema.ResponseCreate():
                 self._create_response(event.response)
-            case shapes.ResponseCancel():
+            case client_event_schema.ResponseCancel():
                 self._cancel_response(event.response_id)
-            case shapes.Commit():
+            case client_event_schema.Commit():
                 self._hearing.commit()
-            case shapes.Clear():
+            case client_event_schema.Clear():
                 self._hearing.clear()
             case _:
                 text = f"'{event.type}' is for WebRTC and SIP sessions only."
                 raise Refusal("invalid_value", text, "type")
 
-    def _create_item(self, event: shapes.ItemCreate) -> None:
+    def _create_item(self, event: client_event_schema.ItemCreate) -> None:
         frame = event.item.model_dump(exclude_unset=True)
         frame = {"id": self.new_id("item"), "object": "realtime.item", "status": "completed"} | frame
         if frame["type"] == "function_call":
@@ -199,7 +199,7 @@ class Session(Observed):
         self.emit("conversation.item.added", previous_item_id=before, item=frame)
         self.emit("conversation.item.done", previous_item_id=before, item=frame)
 
-    def _truncate(self, event: shapes.ItemTruncate) -> None:
+    def _truncate(self, event: client_event_schema.ItemTruncate) -> None:
         had = self.history.find(event.item_id, "truncate", "truncating").audio_ms
         self.history.truncate(event.item_id, event.content_index, event.audio_end_ms)
         self.truncated.append((event.item_id, event.audio_end_ms, had))
@@ -225,10 +225,10 @@ class Session(Observed):
 
     # ------------------------------------------------------------ answering
 
-    def _create_response(self, body: shapes.ResponseBody | None, *, idle: bool = False) -> None:
+    def _create_response(self, body: client_event_schema.ResponseBody | None, *, idle: bool = False) -> None:
         asked = body.model_dump(exclude_unset=True) if body is not None else {}
         for name in ("reasoning", "parallel_tool_calls"):
-            settings.refuse_unless_reasoning(self.config["model"], asked, name, f"response.{name}")
+            session_config.refuse_unless_reasoning(self.config["model"], asked, name, f"response.{name}")
         aside = asked.get("conversation") == "none"
         if self.active is not None and not aside:
             text = (

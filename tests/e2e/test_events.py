@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from controller.events import schemas as shapes
+from controller.events import schemas
 from simulator.audio.sound import tone
 from simulator.realtime import CallTool, Say, ToneBrain
 from tests.e2e.conftest import Asterisk
@@ -22,26 +22,26 @@ class Watch:
     """Reads a stream until it ends, or until the first call has ended."""
 
     def __init__(self) -> None:
-        self.told: list[shapes.Event] = []
+        self.told: list[schemas.Event] = []
         self.opened = asyncio.Event()
 
-    async def read(self, running: House, path: str) -> list[shapes.Event]:
+    async def read(self, running: House, path: str) -> list[schemas.Event]:
         async with running.service.api.stream("GET", path, timeout=60) as response:
             assert response.status_code == 200
             self.opened.set()
             async for line in response.aiter_lines():
                 if line.startswith("data: "):
-                    self.told.append(shapes.adapter.validate_json(line.removeprefix("data: ")))
+                    self.told.append(schemas.adapter.validate_json(line.removeprefix("data: ")))
                     if self.told[-1].type == "call.ended":
                         break
         return self.told
 
 
-def is_refusal(event: shapes.Event) -> bool:
-    return isinstance(event.data, shapes.Tool) and event.data.ok is False
+def is_refusal(event: schemas.Event) -> bool:
+    return isinstance(event.data, schemas.Tool) and event.data.ok is False
 
 
-def without_personal(event: shapes.Event) -> dict[str, Any]:
+def without_personal(event: schemas.Event) -> dict[str, Any]:
     body: dict[str, Any] = event.bare().model_dump(mode="json")
     return body
 
@@ -87,10 +87,10 @@ async def written_down(running: House, call: str) -> dict[str, Any]:
             await asyncio.sleep(0.02)
 
 
-def assert_kept(kept: dict[str, Any], told: list[shapes.Event]) -> None:
-    said = [event.data.text for event in told if isinstance(event.data, shapes.Said)]
+def assert_kept(kept: dict[str, Any], told: list[schemas.Event]) -> None:
+    said = [event.data.text for event in told if isinstance(event.data, schemas.Said)]
     ended = told[-1].data
-    assert isinstance(ended, shapes.Ended)
+    assert isinstance(ended, schemas.Ended)
     assert [each["text"] for each in kept["transcript"]] == said
     assert (kept["outcome"], kept["ended_by"], kept["talked_s"]) == ("answered", "caller", ended.durations.talked)
     assert [each["tool"] for each in kept["tools"]] == ["transfer"]
@@ -101,23 +101,23 @@ def assert_kept(kept: dict[str, Any], told: list[shapes.Event]) -> None:
     assert [each["type"] for each in kept["events"]] == [event.type for event in told if event.type not in own]
 
 
-def assert_story(told: list[shapes.Event]) -> None:
+def assert_story(told: list[schemas.Event]) -> None:
     kinds = Counter(event.type for event in told)
     assert told[0].type == "call.started"
     assert told[-1].type == "call.ended"
     assert {"call.ringing", "call.answered", "call.state", "call.said", "call.turn"} <= kinds.keys()
-    tools = [event.data for event in told if isinstance(event.data, shapes.Tool)]
+    tools = [event.data for event in told if isinstance(event.data, schemas.Tool)]
     assert [(tool.tool, tool.state, tool.ok) for tool in tools] == [
         ("transfer", "called", None),
         ("transfer", "answered", False),
     ]
-    moved = [event.data for event in told if isinstance(event.data, shapes.Transfer)]
+    moved = [event.data for event in told if isinstance(event.data, schemas.Transfer)]
     assert [(each.state, each.outcome, each.to) for each in moved] == [
         ("ringing", None, TARGET),
         ("failed", "busy", TARGET),
     ]
     ended = told[-1].data
-    assert isinstance(ended, shapes.Ended)
+    assert isinstance(ended, schemas.Ended)
     assert (ended.outcome, ended.ended_by, ended.callee) == ("answered", "caller", "5001")
     assert ended.durations.total > ended.durations.talked > 1
     assert ended.turns >= 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
-from controller.cli.doctor import asterisk_cli as command_line
+from controller.cli.doctor import asterisk_cli
 from simulator.realtime import Say, ToneBrain
 from tests.e2e.conftest import Asterisk
 from tests.e2e.house import House, house
@@ -139,7 +139,7 @@ async def test_names_are_data(asterisk: Asterisk, tmp_path: Path) -> None:
             set_by_dialplan = await told(running, caller, b'"Ann"', "5098")
             assert set_by_dialplan == '"Ann"|+493099|5098|main|4711,((x))||de'
             assert not [line for line in running.service.lines if line["level"] in ("error", "critical")]
-        findings = command_line.dialplan(asterisk.rx("dialplan show"), app)
+        findings = asterisk_cli.dialplan(asterisk.rx("dialplan show"), app)
         assert [each.verdict for each in findings] == ["ok", "failure"]
         assert "CALLERID" in findings[1].told
     finally:

@@ -14,9 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from bridge import contract
 from bridge.audiosocket import wire
-from bridge.realtime.conversation import effects as signals
-from bridge.realtime.protocol import server_events as realtime
-from controller.api import request_body as bodies
+from bridge.realtime.conversation import effects
+from bridge.realtime.protocol import server_events
+from controller.api import request_body
 from controller.api.models.live_calls import AddParticipant, RecordCall, Say
 from controller.api.models.transfers import TransferCall
 from controller.api.problems import Problem
@@ -25,7 +25,7 @@ from controller.calls.tools import request
 from controller.config import parse as parse_config
 from controller.config.errors import ConfigErrors
 from controller.config.models.agents import HttpTool
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 from tests.fuzz import seeds
 from tests.unit.bridge.stage import Stage
 from tests.unit.controller.configs import ENV, config
@@ -75,9 +75,9 @@ def ari_event(data: bytes) -> None:
 
 def realtime_event(data: bytes) -> None:
     """The AI provider."""
-    told = realtime.parse(data)
+    told = server_events.parse(data)
     repr(told)
-    if isinstance(told, realtime.AudioDelta):
+    if isinstance(told, server_events.AudioDelta):
         assert isinstance(told.pcm, bytes)
 
 
@@ -86,9 +86,9 @@ def conversation(data: bytes) -> None:
     stage = Stage()
     for line in data.split(b"\n")[:60]:
         if not line.startswith(b"!"):
-            stage.feed(realtime.parse(line))
+            stage.feed(server_events.parse(line))
         elif line[1:2] == b"0":
-            stage.feed(signals.Greet())
+            stage.feed(effects.Greet())
         else:
             for _ in range(min(int(line[1:3]), 50) if line[1:3].isdigit() else 1):
                 stage.tick()
@@ -109,14 +109,14 @@ def link_command(data: bytes) -> None:
         assert contract.decode_command(contract.encode(command)) == command
 
 
-BODIES: tuple[type[bodies.Body], ...] = (bodies.PlaceCall, TransferCall, Say, RecordCall, AddParticipant)
+BODIES: tuple[type[request_body.Body], ...] = (request_body.PlaceCall, TransferCall, Say, RecordCall, AddParticipant)
 
 
 def http_body(data: bytes) -> None:
     """Whoever has a token of the API. What is refused is told as JSON."""
     for kind in BODIES:
         try:
-            bodies.body_of(data, kind)
+            request_body.body_of(data, kind)
         except Problem as problem:
             json.dumps(problem.body("id"), ensure_ascii=False).encode()
 
@@ -129,8 +129,8 @@ def destination(data: bytes) -> None:
     """A caller who talks the agent into it, an API client. The signs that Asterisk acts on stay out."""
     text = data.decode("utf-8", "replace")
     for trunk in _TRUNKS:
-        with suppress(limits.NotAllowed):
-            dial = limits.destination(_CONFIG, text, trunk).dial
+        with suppress(numbers.NotAllowed):
+            dial = numbers.destination(_CONFIG, text, trunk).dial
             assert dial.startswith(("PJSIP/", "Local/")), dial
             assert dial.count("/") == (2 if "sip:" in dial else 1), dial
             assert not set(dial) & set("&,|;${}()[]<>\"'\\ \r\n\t\x00"), dial

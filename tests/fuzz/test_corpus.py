@@ -4,7 +4,7 @@ import pytest
 
 from bridge import contract
 from bridge.audiosocket import wire
-from bridge.realtime.protocol import server_events as realtime
+from bridge.realtime.protocol import server_events
 from controller.api.models.live_calls import Say
 from controller.api.models.transfers import TransferCall
 from controller.api.request_body import Body, PlaceCall, body_of
@@ -25,7 +25,7 @@ def test_the_seeds_are_not_refused_at_the_door() -> None:
     """From a corpus of what is refused there the fuzzer would hardly get behind it."""
     assert all(contract.decode_event(seed) for seed in seeds.link_events())
     assert all(contract.decode_command(seed) for seed in seeds.link_commands())
-    assert all(not isinstance(realtime.parse(seed), realtime.Malformed) for seed in seeds.realtime())
+    assert all(not isinstance(server_events.parse(seed), server_events.Malformed) for seed in seeds.realtime())
     assert all(ari.parse(seed) for seed in seeds.ari())
     kinds: tuple[type[Body], ...] = (PlaceCall, TransferCall, Say)
     assert all(body_of(seed, kind) for seed, kind in zip(seeds.bodies(), kinds, strict=False))

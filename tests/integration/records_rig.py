@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.config.models.records import Records as Settings
 from controller.events.factory import EventFactory
 from controller.events.records.history import History
@@ -34,7 +34,7 @@ class Desk:
     registry: CollectorRegistry
     maker: EventFactory
 
-    def tell(self, story: list[milestones.LifecycleEvent]) -> None:
+    def tell(self, story: list[lifecycle.LifecycleEvent]) -> None:
         for at, what in enumerate(story):
             notice = self.maker.make(what, later(at))
             if notice is not None:
@@ -49,7 +49,7 @@ class Desk:
                 await asyncio.sleep(0.01)
 
 
-def story_of(call: str, **changes: Any) -> list[milestones.LifecycleEvent]:
+def story_of(call: str, **changes: Any) -> list[lifecycle.LifecycleEvent]:
     """The whole story of one call, under another id."""
 
     def renamed(what: Any) -> Any:

@@ -12,7 +12,7 @@ from controller.calls import errors
 from controller.calls.outbound.service import Wish
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import BargeIn, Sound, Spread, Turn, Utterance
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 from tests.integration.api_stage import ADMIN, STARTED, stage
 
 PLACE = "/v1/calls"
@@ -189,7 +189,7 @@ async def test_a_call_is_transferred() -> None:
 @pytest.mark.parametrize(
     ("refusal", "status", "kind"),
     [
-        (limits.NotAllowed("Not on the list."), 403, "not-allowed"),
+        (numbers.NotAllowed("Not on the list."), 403, "not-allowed"),
         (errors.Busy("Full."), 429, "at-limit"),
         (errors.UnknownCall("There is no such call, or it ended long ago."), 404, "unknown-call"),
         (errors.UnknownName("None."), 422, "unknown-name"),

@@ -22,8 +22,8 @@ from bridge import contract
 from controller.api.resources.history import HistoryResources
 from controller.calls.outbound.entry import CallOrder
 from controller.calls.outbound.queue import Queue
-from controller.calls.reporting import lifecycle as milestones
-from controller.cli import connection as cli_api
+from controller.calls.reporting import lifecycle
+from controller.cli import connection
 from controller.cli.main import app
 from controller.config.models.records import Records as Settings
 from controller.events.records.history import MOST_WAITING, RecordFilter, TooManySearches
@@ -62,7 +62,7 @@ async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[S
         it = await stack.enter_async_context(desk(folder, settings))
         resources = HistoryResources(it.history, it.shelf, (sounds,), settings)
         served = await stack.enter_async_context(stage(store=True, more=lambda _, __: resources.operations()))
-        recorded: list[milestones.LifecycleEvent] = [
+        recorded: list[lifecycle.LifecycleEvent] = [
             contract.Recorded(call=CALL, path=str(path), seconds=3.0) for path in paths
         ]
         story = [each for each in story_of(CALL) if not isinstance(each, contract.Recorded)]
@@ -282,7 +282,7 @@ async def voiceai(it: Stage, *words: str) -> Result:
 
 
 async def test_in_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_api.out, "_width", 200)
+    monkeypatch.setattr(connection.out, "_width", 200)
     async with past(tmp_path) as (it, _):
         assert CALL in (await voiceai(it, "--number", "+4930123")).output
         assert len(json.loads((await voiceai(it, "--json", "--limit", "2")).output)["calls"]) == 2

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from structlog.testing import capture_logs
 
-from controller.api import request_body as bodies, server
+from controller.api import request_body, server
 from tests.integration.api_stage import ADMIN, stage
 
 PLACE = "/v1/calls"
@@ -156,7 +156,7 @@ async def test_json_in_another_case_with_a_charset_is_json() -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_large_body_is_refused(chunked: bool) -> None:
-    raw = b'{"to": "' + b"1" * bodies.LARGEST + b'"}'
+    raw = b'{"to": "' + b"1" * request_body.LARGEST + b'"}'
 
     async def in_chunks() -> Any:
         for start in range(0, len(raw), 8192):
@@ -242,7 +242,7 @@ async def test_a_connection_that_never_finishes_its_headers_is_closed(
 
 
 async def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(request_body, "READ_SECONDS", 0.2)
     monkeypatch.setattr(server, "CLOSING_SECONDS", 0.2)
     async with stage() as it:
         answer = await raw_answer(it.port, HEAD + b'Content-Length: 20\r\n\r\n{"to": ')

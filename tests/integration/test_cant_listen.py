@@ -16,7 +16,7 @@ import yaml
 
 from bridge import contract
 from controller import app
-from controller.cli import main as cli
+from controller.cli import main
 from tests.peers.stores import store_at
 from tests.unit.controller.configs import ENV, SMALL, with_
 
@@ -82,11 +82,11 @@ def test_what_else_is_wrong_is_not_said_to_be_the_port(
     for name, value in ENV.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(app, "serve", full)
-    monkeypatch.setattr(cli, "set_up_log", lambda: None)
+    monkeypatch.setattr(main, "set_up_log", lambda: None)
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(SMALL))
     with pytest.raises(typer.Exit) as ended:
-        cli.serve(file, workers=True, takeover=False)
+        main.serve(file, workers=True, takeover=False)
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == (
         "voiceai can't start: [Errno 28] No space left on device: '/srv/voiceai.journal'\n"

@@ -28,8 +28,8 @@ from controller.api.resources.workers import WorkerResources
 from controller.api.server import operations_of
 from controller.calls import errors
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
-from controller.calls.reporting import lifecycle as milestones, view
-from controller.cli import connection as cli_api
+from controller.calls.reporting import lifecycle, view
+from controller.cli import connection
 from controller.cli.main import app
 from controller.config.models.records import Records
 from controller.telemetry.call_trace import Traces
@@ -44,7 +44,7 @@ NOBODY: Any = None
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """A console that was made where COLUMNS is set (pytest-xdist sets it) keeps to that width."""
-    monkeypatch.setattr(cli_api.out, "_width", 200)
+    monkeypatch.setattr(connection.out, "_width", 200)
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +148,7 @@ async def test_the_doctor_looks_at_one_call(tmp_path: Path) -> None:
     traces = Traces()
     async with stage(more=lambda calls, orders: TraceResources(calls, traces.of).operations()) as it:
         call = it.calls.add(detail="no way to +4930555999", ended_at=STARTED, outcome="failed")
-        traces.observe(milestones.CallBegan("inbound", call), STARTED)
+        traces.observe(lifecycle.CallBegan("inbound", call), STARTED)
         into = tmp_path / "call.zip"
         assert "The call failed: no way to …" in await said(it, "doctor", "--call", call.id, "-o", str(into))
         with zipfile.ZipFile(into) as packed:

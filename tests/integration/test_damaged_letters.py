@@ -12,7 +12,7 @@ from sqlalchemy import text
 from controller.api.audit import AuditEntry
 from controller.api.resources.events import EventResources
 from controller.events.pipeline import Events
-from controller.events.webhooks import delivery as couriers, retry_policy as patience
+from controller.events.webhooks import delivery, retry_policy
 from controller.store.database import Database
 from tests.integration.api_stage import stage
 from tests.integration.test_api_history import past
@@ -71,9 +71,9 @@ def on_sqlite() -> None:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "WAITS", (0.02, 0.05))
-    monkeypatch.setattr(couriers, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(couriers, "FAULT_SECONDS", 0.1)
+    monkeypatch.setattr(retry_policy, "WAITS", (0.02, 0.05))
+    monkeypatch.setattr(delivery, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(delivery, "FAULT_SECONDS", 0.1)
 
 
 async def done_to(database: Database, statement: str) -> None:

@@ -16,7 +16,7 @@ from controller.api.resources import events as streams
 from controller.api.resources.events import EventResources
 from controller.events import stream as hubs
 from controller.events.pipeline import Events
-from controller.events.webhooks import retry_policy as patience
+from controller.events.webhooks import retry_policy
 from tests.integration import api_stage, webhook_rig
 from tests.integration.api_stage import Stage, stage
 from tests.integration.webhook_rig import begin, end, eventually, hook, say, told_to
@@ -330,7 +330,7 @@ async def test_scopes(tmp_path: Path) -> None:
 
 
 async def test_dead_letters_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "WAITS", (0.02,))
+    monkeypatch.setattr(retry_policy, "WAITS", (0.02,))
     async with webhook_rig.receiver() as receiver:
         receiver.answer = lambda request, body: web.Response(status=410)
         async with house(tmp_path, crm=hook(receiver.url())) as there:

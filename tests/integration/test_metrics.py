@@ -12,7 +12,7 @@ from bridge import contract
 from controller.api import metrics as exposition
 from controller.api.auth.authenticator import Authenticator
 from controller.ari.rest import Ari, NotFound, TimedOut, Unavailable
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.config import Token
 from controller.telemetry.metrics import Metrics, Present
 from tests.integration.api_stage import ADMIN, TOKENS, call_view, stage
@@ -27,8 +27,8 @@ def routed(metrics: Metrics, *, public: bool = False) -> web.RouteDef:
 def metrics() -> Metrics:
     made = Metrics(CollectorRegistry())
     made.registry.register(Present(lambda: 2, lambda: {"asterisk": True}, lambda: []))
-    made.observe(milestones.CallBegan("inbound", call_view()))
-    made.observe(milestones.CallGreeted("inbound", 1.2, 0.1))
+    made.observe(lifecycle.CallBegan("inbound", call_view()))
+    made.observe(lifecycle.CallGreeted("inbound", 1.2, 0.1))
     made.observe(contract.TurnMeasured(call="c", turn=1, first_delta_ms=250.0, first_frame_ms=290.0))
     made.ari_request("answer", 0.003, "ok")
     return made

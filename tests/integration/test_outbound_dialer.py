@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from controller.calls import errors
-from controller.calls.outbound import dialer as dialers
+from controller.calls.outbound import dialer
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.queue import Queue
 from controller.calls.reporting import view
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 from controller.store.database import StoreError
 from tests.integration.outbound_stage import FakeControl, office
 
@@ -142,7 +142,7 @@ async def test_paused_for_one_trunk_or_for_all_also_over_a_restart(tmp_path: Pat
 
 async def test_what_may_not_be_dialled_any_more_is_rejected(tmp_path: Path) -> None:
     async with office(tmp_path) as it:
-        it.control.refusal = limits.NotAllowed("Not on the list any more.")
+        it.control.refusal = numbers.NotAllowed("Not on the list any more.")
         entry = await it.over(await it.order())
         assert (entry.result, entry.detail) == ("rejected", "Not on the list any more.")
         it.control.refusal = errors.UnknownName("No such agent.")
@@ -173,7 +173,7 @@ async def test_cancelled_between_room_and_dialling_nobody_is_called(tmp_path: Pa
 async def test_a_store_that_is_away_keeps_anybody_from_being_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialers, "SAVE_AGAIN_SECONDS", (0.05,))
+    monkeypatch.setattr(dialer, "SAVE_AGAIN_SECONDS", (0.05,))
     async with office(tmp_path) as it:
         call = await it.order()
         await it.control.until_live(1)
@@ -195,7 +195,7 @@ async def test_a_store_that_is_away_keeps_anybody_from_being_called(
 async def test_a_failure_before_dialling_is_tried_again_after_a_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialers, "REST_SECONDS", 0.3)
+    monkeypatch.setattr(dialer, "REST_SECONDS", 0.3)
     async with office(tmp_path, FakeControl(room=1)) as it:
         first, second = await it.order(), await it.order("+4930990")
         await it.control.until_live(1)
@@ -291,9 +291,9 @@ async def test_what_is_ordered_is_checked(tmp_path: Path) -> None:
     async with office(tmp_path, outbound__max_waiting=1) as it:
         await it.orders.pause(None, by="ops")
         for refusal, wish in (
-            (limits.NotAllowed, {"to": "not a number"}),
-            (limits.NotAllowed, {"to": "+49"}),
-            (limits.NotAllowed, {"to": "+4930123", "caller_id": "x\r\nEvil: 1"}),
+            (numbers.NotAllowed, {"to": "not a number"}),
+            (numbers.NotAllowed, {"to": "+49"}),
+            (numbers.NotAllowed, {"to": "+4930123", "caller_id": "x\r\nEvil: 1"}),
             (errors.WrongWebhook, {"to": "+4930123", "webhook": "https://crm.example/"}),
             (errors.UnknownName, {"to": "+4930123", "trunk": "nowhere"}),
             (errors.UnknownName, {"to": "+4930123", "agent": "nobody"}),

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from bridge import contract
 from bridge.worker.metrics import Now, WorkerMetrics as BridgeCounts
 from bridge.worker.metrics_server import MetricsServer
-from controller.api import metrics as exposition
+from controller.api import metrics
 from controller.api.auth.authenticator import Authenticator
 from controller.calls.outbound.metrics import QueueMetrics
 from controller.calls.outbound.queue import Queue
@@ -98,7 +98,7 @@ def test_nothing_is_asked_for_that_we_do_not_tell() -> None:
 
 async def test_a_real_prometheus_scrapes_and_evaluates(programs: Path, tmp_path: Path) -> None:
     token = Token.model_validate({"name": "reader", "token": READER, "scopes": TOKENS[READER]})
-    route = exposition.route(registry(), Authenticator([token]), public=False)
+    route = metrics.route(registry(), Authenticator([token]), public=False)
     bridge = CollectorRegistry()
     BridgeCounts(bridge, "w1", lambda: Now(contract.Load(sessions=2), 100, linked=True))
     async with (

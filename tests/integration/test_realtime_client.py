@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.contract import Provider
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import audio_append
 from bridge.realtime.protocol.dialects import endpoint
 from bridge.realtime.protocol.errors import ConfigRefused, ConnectionLost
@@ -107,14 +107,14 @@ async def test_everything_arrives_where_somebody_reads() -> None:
 async def test_reading_hands_over_every_event_and_ends_with_the_reason() -> None:
     async with serving() as server:
         client = await open_client(provider(server.url), b"{}")
-        got: list[events.Event] = []
+        got: list[server_events.Event] = []
         reading = asyncio.create_task(client.receive(got.append))
         for _ in range(3):
             await server.connections[0].send('{"type":"response.created","response":{"id":"r1"}}')
         await server.connections[0].close(1000)
         with pytest.raises(ConnectionLost, match="1000"):
             await reading
-        assert got == [events.ResponseCreated("r1")] * 3
+        assert got == [server_events.ResponseCreated("r1")] * 3
         client.send(b"{}")  # nobody there: nothing happens
         await closed(client)
 
@@ -149,7 +149,7 @@ async def test_what_comes_at_once_is_read_in_slices(monkeypatch: pytest.MonkeyPa
         at_once: dict[int, int] = {}
         rounds = 0
 
-        def hear(event: events.Event) -> None:
+        def hear(event: server_events.Event) -> None:
             got.append(getattr(event, "response_id", "other"))
             at_once[rounds] = at_once.get(rounds, 0) + 1
 
@@ -203,9 +203,9 @@ async def test_connections_on_which_very_much_comes_take_turns(monkeypatch: pyte
 async def test_a_fault_of_whoever_listens_is_told_to_whoever_reads() -> None:
     async with serving() as server:
         client = await open_client(provider(server.url), b"{}")
-        heard: list[events.Event] = []
+        heard: list[server_events.Event] = []
 
-        def stumble(event: events.Event) -> None:
+        def stumble(event: server_events.Event) -> None:
             heard.append(event)
             raise LookupError("ours")
 

@@ -17,7 +17,7 @@ from controller.api.auth.cookie import NAME
 from controller.api.auth.sessions import Sessions, hash_of
 from controller.api.resources.live_status import SceneResources
 from controller.config.models.api import ConsoleSession, Token
-from controller.telemetry import live_status as scenery
+from controller.telemetry import live_status
 from controller.telemetry.live_status import LiveStatusHub
 from tests.integration.api_stage import Stage, stage
 
@@ -70,7 +70,7 @@ async def test_workers_are_asked_only_while_somebody_looks() -> None:
             assert answer.content_type == "text/event-stream"
             async with asyncio.timeout(10):
                 await rig.told.wait()
-            assert rig.asked[0].seconds > scenery.WATCH_SECONDS / 2
+            assert rig.asked[0].seconds > live_status.WATCH_SECONDS / 2
             rig.scenery.take([scene("a", "Good <b>day"), scene("over")])
             told = await looks(answer)
         assert told == {
@@ -108,7 +108,7 @@ async def test_the_agents_words_are_for_those_who_may_have_recordings() -> None:
 
 
 async def test_a_token_that_may_not_read_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenery, "MOST_LOOKERS", 0)
+    monkeypatch.setattr(live_status, "MOST_LOOKERS", 0)
     async with running() as (_, it):
         async with it.request("GET", "/v1/live", "caller-0123456789") as answer:
             assert answer.status == 403

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 
 from controller.api import audit
 from controller.api.audit import AuditEntry, AuditLog
-from controller.calls.admission import usage_store as usage_book
+from controller.calls.admission import usage_store
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
 from controller.calls.admission.usage_store import UsageStore
@@ -28,7 +28,7 @@ from controller.config.prices import Prices
 from controller.events.pipeline import Events
 from controller.events.records import writer
 from controller.events.records.history import RecordFilter
-from controller.events.webhooks import delivery as courier, outbox_writer as ledger
+from controller.events.webhooks import delivery, outbox_writer
 from controller.store import database as databases
 from controller.store.database import Database, StoreError
 from controller.store.tables.api import audit as audit_table
@@ -59,12 +59,12 @@ def started() -> Iterator[Server]:
 def server(started: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Runs when the test begins and when it ends; what waits for the store is impatient."""
     monkeypatch.setattr(databases, "TRANSACTION_SECONDS", 0.5)
-    monkeypatch.setattr(ledger, "AWAY_SECONDS", (0.05,))
-    monkeypatch.setattr(courier, "AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(outbox_writer, "AWAY_SECONDS", (0.05,))
+    monkeypatch.setattr(delivery, "AWAY_SECONDS", 0.05)
     monkeypatch.setattr(writer, "AWAY_SECONDS", (0.05,))
     monkeypatch.setattr(audit, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(usage_book, "PAGE_SECONDS", 0.1)
-    monkeypatch.setattr(usage_book, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(usage_store, "PAGE_SECONDS", 0.1)
+    monkeypatch.setattr(usage_store, "GATHER_SECONDS", 0.0)
     monkeypatch.setattr(dialers, "STORE_AWAY_SECONDS", 0.05)
     monkeypatch.setattr(dialers, "SAVE_AGAIN_SECONDS", (0.05,))
     yield started

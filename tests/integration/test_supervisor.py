@@ -18,7 +18,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from bridge import contract
-from controller.workers import supervisor as module
+from controller.workers import supervisor
 from controller.workers.pool import WorkerPool
 from controller.workers.reattach import DetachedWorker, PidFile
 from controller.workers.supervisor import Supervisor, WorkerCommand
@@ -128,7 +128,7 @@ async def test_a_frozen_worker_of_an_earlier_controller_is_waited_for_as_often_a
 async def test_a_process_that_dies_at_once_is_started_again_with_growing_pauses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "RESTART_DELAYS", (0.0, 0.0, 60.0))
+    monkeypatch.setattr(supervisor, "RESTART_DELAYS", (0.0, 0.0, 60.0))
     starts = tmp_path / "starts"
     async with supervised(tmp_path, f"open({str(starts)!r}, 'a').write('x')", count=1):
         async with asyncio.timeout(30):
@@ -171,7 +171,7 @@ async def test_a_worker_that_cannot_be_started_is_told_and_tried_again(
 ) -> None:
     """While the other one goes on."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    monkeypatch.setattr(module, "RESTART_DELAYS", (0.05,))
+    monkeypatch.setattr(supervisor, "RESTART_DELAYS", (0.05,))
     with capture_logs() as logs:
         async with supervised(tmp_path, BEATING, count=2) as workers:
             await until(workers, lambda: len(workers.all()) == 2)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.calls.outbound.entry import Status
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from tests.integration.outbound_stage import FakeControl, Office, office
 from tests.integration.test_outbound_dialer import SECOND
 
@@ -44,7 +44,7 @@ async def test_a_dead_trunk_costs_no_queued_call_its_attempt_and_all_are_called_
             await it.control.until_live(1)
             call = next(iter(it.control.live))
             await it.control.dial(call)
-            it.dialer.observe(milestones.CallRang(call))
+            it.dialer.observe(lifecycle.CallRang(call))
             it.control.end(call, "answered")
             answered.append(call)
         assert sorted(answered) == sorted(rest)
@@ -64,7 +64,7 @@ async def test_the_trunk_works_as_soon_as_a_telephone_rings(tmp_path: Path) -> N
         await it.control.until_live(1)
         (probe,) = it.control.live
         await it.control.dial(probe)
-        it.dialer.observe(milestones.CallRang(probe))
+        it.dialer.observe(lifecycle.CallRang(probe))
         await it.control.until_live(5)
         assert set(waiting) - set(it.control.live) <= {probe}
 

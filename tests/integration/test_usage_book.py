@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.calls.admission import usage_store as usage_book
+from controller.calls.admission import usage_store
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
@@ -54,7 +54,7 @@ async def written(room: AdmissionControl) -> None:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_book, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(usage_store, "GATHER_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("killed", [False, True])

@@ -12,9 +12,9 @@ import pytest
 import structlog
 from aiohttp import web
 
-from controller.events import pipeline as services
+from controller.events import pipeline
 from controller.events.pipeline import Events
-from controller.events.webhooks import delivery as couriers, outbox_writer as ledgers, retry_policy as patience
+from controller.events.webhooks import delivery, outbox_writer, retry_policy
 from controller.events.webhooks.outbox import DeadLetter
 from controller.store import database as databases
 from tests.integration.webhook_rig import (
@@ -34,7 +34,7 @@ SECRET_WORDS = "my pin is 4711"
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "WAITS", (0.02, 0.05))
+    monkeypatch.setattr(retry_policy, "WAITS", (0.02, 0.05))
 
 
 async def test_a_call_is_told_in_order_and_signed(tmp_path: Path) -> None:
@@ -202,8 +202,8 @@ async def test_private_addresses_need_to_be_listed(tmp_path: Path) -> None:
 async def test_while_the_store_is_away_events_wait_in_memory_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledgers, "MOST", 10)
-    monkeypatch.setattr(ledgers, "AWAY_SECONDS", (0.05,))
+    monkeypatch.setattr(outbox_writer, "MOST", 10)
+    monkeypatch.setattr(outbox_writer, "AWAY_SECONDS", (0.05,))
     async with receiver() as there, events(told_to({"crm": hook(there.url())}), tmp_path) as made:
         broken = databases.StoreError("the store refuses: disk full")
 
@@ -275,8 +275,8 @@ async def test_a_fault_of_ours_costs_what_it_hit_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In making, writing and sending: each task goes on, and calls never notice."""
-    monkeypatch.setattr(services, "FAULT_SECONDS", 0.01)
-    monkeypatch.setattr(couriers, "FAULT_SECONDS", 0.01)
+    monkeypatch.setattr(pipeline, "FAULT_SECONDS", 0.01)
+    monkeypatch.setattr(delivery, "FAULT_SECONDS", 0.01)
     async with receiver() as there, events(told_to({"crm": hook(there.url())}), tmp_path) as made:
         begin(made, "a")
         say(made, "a", "half a pair: \ud800")

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.workers import pool as module
+from controller.workers import pool
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission, digest
 from tests.integration.test_workers_link import Rig, join
@@ -129,7 +129,7 @@ async def test_one_that_is_silent_makes_room_for_its_successor(
     rig: Rig, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that has lost its power closes no connection."""
-    monkeypatch.setattr(module, "SILENT", 0.1)
+    monkeypatch.setattr(pool, "SILENT", 0.1)
     await join(rig, http)
     rig.workers.assign("a")
     assert await said(rig, http, "a-long-enough-token", "w1") == "welcome"

@@ -15,7 +15,7 @@ import pytest
 
 from bridge import contract
 from bridge.media.sink import MediaLeg
-from bridge.worker import control_link as link
+from bridge.worker import control_link
 from bridge.worker.process import Options, Worker
 from bridge.worker.sessions import Emit
 from tests.peers.audiosocket import AsteriskPeer
@@ -307,7 +307,7 @@ async def test_without_a_controller_a_call_that_lost_its_leg_ends(controller: Co
 
 
 async def test_the_outbox_is_bounded_and_keeps_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "OUTBOX", 10)
+    monkeypatch.setattr(control_link, "OUTBOX", 10)
     async with ControllerPeer() as controller, running(replace(OPTIONS, controller=controller.url)) as worker:
         for n in range(25):
             worker._link.emit(contract.DigitPressed(call="c", digit=str(n)))
@@ -324,8 +324,8 @@ async def test_the_outbox_is_bounded_and_keeps_the_newest(monkeypatch: pytest.Mo
 async def test_a_controller_that_does_not_understand_us_is_tried_again(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "WELCOME_TIMEOUT", 0.1)
-    monkeypatch.setattr(link, "LAST_DELAY", 0.05)
+    monkeypatch.setattr(control_link, "WELCOME_TIMEOUT", 0.1)
+    monkeypatch.setattr(control_link, "LAST_DELAY", 0.05)
     welcomes = {
         "no welcome": None,
         "wrong version": contract.Welcome(version=99),

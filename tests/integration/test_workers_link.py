@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from bridge import contract
-from controller.workers import pool as module, pool as workers
+from controller.workers import pool, pool as workers
 from controller.workers.pool import WorkerPool
 from controller.workers.worker import NoWorker, UnknownWorker, WorkerUnreachable
 from controller.workers.worker_admission import WorkerAdmission
@@ -202,7 +202,7 @@ async def test_what_is_told_twice_counts_once(
     again = await join(rig, http, calls=("a",))
     await tell(again, (2, "2"), (3, "3"))
     await heard("123")
-    monkeypatch.setattr(module, "SILENT", 0.1)
+    monkeypatch.setattr(pool, "SILENT", 0.1)
     successor = await join(rig, http, pid=2)
     assert rig.lost == ["a"]
     rig.workers.assign("a")
@@ -260,8 +260,8 @@ async def test_what_ended_while_the_link_was_down_is_told(rig: Rig, http: aiohtt
 async def test_the_calls_of_a_lost_worker_are_told(
     rig: Rig, http: aiohttp.ClientSession, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "RETURN_GRACE", 0.05)
-    monkeypatch.setattr(module, "SILENT", 0.1)
+    monkeypatch.setattr(pool, "RETURN_GRACE", 0.05)
+    monkeypatch.setattr(pool, "SILENT", 0.1)
     socket = await join(rig, http)
     rig.workers.assign("c1")
     rig.workers.assign("c2")
@@ -279,7 +279,7 @@ async def test_a_worker_that_was_lost_is_expected_back(
 ) -> None:
     assert rig.workers.returning(), "they are just being started, or come back to a new controller"
     with monkeypatch.context() as later:
-        later.setattr(module, "RESTART", 0.0)
+        later.setattr(pool, "RESTART", 0.0)
         assert not rig.workers.returning(), "there never was one"
     await join(rig, http)
     await join(rig, http, "w2", pid=2)

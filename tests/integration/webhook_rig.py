@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract
 from controller.api.server import ApiServer
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.config import Config
 from controller.config.models import webhook_secrets
 from controller.events.pipeline import Events
@@ -126,7 +126,7 @@ async def events(settings: Config, folder: Path) -> AsyncIterator[Events]:
 
 
 def begin(made: Events, call: str, webhook: str | None = None) -> None:
-    made.observe(milestones.CallBegan("inbound", call_view(id=call), webhook))
+    made.observe(lifecycle.CallBegan("inbound", call_view(id=call), webhook))
 
 
 def say(made: Events, call: str, text: str = "hello", times: int = 1) -> None:
@@ -135,7 +135,7 @@ def say(made: Events, call: str, text: str = "hello", times: int = 1) -> None:
 
 
 def end(made: Events, call: str) -> None:
-    made.observe(milestones.CallOver("inbound", "answered", 1.0, call_view(id=call)))
+    made.observe(lifecycle.CallOver("inbound", "answered", 1.0, call_view(id=call)))
 
 
 def assert_in_order(got: list[Got]) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from controller.events.webhooks import retry_policy as patience
+from controller.events.webhooks import retry_policy
 from tests.integration.webhook_rig import begin, end, events, eventually, hook, say, told_to
 
 CALLS, WORDS = 5, 40
@@ -36,5 +36,5 @@ async def tell(folder: Path, url: str, round_: str) -> None:
 
 
 if __name__ == "__main__":
-    patience.WAITS = (0.02, 0.05)
+    retry_policy.WAITS = (0.02, 0.05)
     asyncio.run(tell(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bridge import contract
-from bridge.worker import process as worker
+from bridge.worker import process
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()
@@ -61,7 +61,7 @@ def test_any_number_of_bridges_fits_on_one_host() -> None:
     assert not {"ports", "container_name", "hostname", "network_mode"} & set(bridge)
     verb, guarded, *arguments = (VARIABLE.sub(lambda match: match[3], word) for word in bridge["command"])
     assert (verb, guarded) == ("bridge", "--guarded")
-    options = worker.parse(arguments)
+    options = process.parse(arguments)
     assert options.advertise == "auto"
     assert options.controller == "ws://controller:8080" + contract.LINK_PATH
     assert list(options.ports) == [9092]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.worker import process as worker
+from bridge.worker import process
 from controller.app import EXIT_REPLACED
 from controller.config.models.shutdown import Shutdown
 
@@ -37,7 +37,7 @@ def test_the_worker_s_command_line_is_understood() -> None:
         "${VOICEAI_CONTROLLER}": "ws://127.0.0.1:8080/link",
         "%H-%i": "voice.example-1",
     }  # as systemd fills them in
-    options = worker.parse([given.get(word, word) for word in words])
+    options = process.parse([given.get(word, word) for word in words])
     assert options.drain < float(unit["TimeoutStopSec"])
     assert float(unit["WatchdogSec"]) <= 2
 

@@ -16,7 +16,7 @@ silence; tools go on. Last words cut what the agent says at length, unless that 
 
 from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, WrapUp
 from bridge.media.playout import Playout
-from bridge.realtime.conversation import prompts as wording
+from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.agent_transcript import SPOKEN_MS
 from bridge.realtime.conversation.closing import Farewell
 from bridge.realtime.conversation.effects import CancelTimer, EffectList, Send, Timer
@@ -94,12 +94,12 @@ class AgentCommands:
             return
         exact = "none" if order.exact else None
         text = order.text if order.exact else ""
-        wish = ResponseRequest(instructions=wording.asked(order, self.spec), tool_choice=exact, must=True, text=text)
+        wish = ResponseRequest(instructions=prompts.asked(order, self.spec), tool_choice=exact, must=True, text=text)
         self._responses.want(wish)
 
     def prompt(self, text: str) -> None:
         """The caller is silent. What the caller says meanwhile makes it needless."""
-        self._responses.want(ResponseRequest(instructions=wording.exactly(text), tool_choice="none", text=text))
+        self._responses.want(ResponseRequest(instructions=prompts.exactly(text), tool_choice="none", text=text))
 
     def wrap_up(self, order: WrapUp) -> None:
         """The end is decided."""
@@ -125,12 +125,12 @@ class AgentCommands:
             return
         self._farewell.abandon()
         self._responses.forget(last_words=True)
-        self._tell(wording.CALLER_SPOKE_UP)
+        self._tell(prompts.CALLER_SPOKE_UP)
 
     def _last_words(self, text: str) -> None:
         self.rule()
         if text:
-            words = wording.exactly(text)
+            words = prompts.exactly(text)
             wish = ResponseRequest(instructions=words, tool_choice="none", last_words=True, must=True, text=text)
             self._farewell.wish = wish
             self._responses.want(wish)

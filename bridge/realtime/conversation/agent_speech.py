@@ -19,7 +19,7 @@ from bridge.realtime.conversation.tool_calls import ToolCalls
 from bridge.realtime.conversation.turns import Turns
 from bridge.realtime.conversation.usage import UsageMeter
 from bridge.realtime.conversation.user_speech import UserSpeech
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 
 REMOTE_TOOL_S = 60.0
 """How long a response may be quiet while the server calls a tool by itself."""
@@ -62,7 +62,7 @@ class AgentSpeech:
         self._remote = RecentIds()
         """Responses that had the server call a tool, and have not spoken since."""
 
-    def sound(self, delta: events.AudioDelta, now: float) -> None:
+    def sound(self, delta: server_events.AudioDelta, now: float) -> None:
         """A piece of the agent's sound: queued, or dropped when the caller has interrupted its response."""
         response_id, item_id, pcm = delta.response_id, delta.item_id, delta.pcm
         self.seen(response_id, now)
@@ -78,12 +78,12 @@ class AgentSpeech:
         self._turns.sound(response_id, item_id, now)
         self._greeting.sound(item_id)
 
-    def text(self, delta: events.TranscriptDelta, now: float) -> None:
+    def text(self, delta: server_events.TranscriptDelta, now: float) -> None:
         """A piece of what is being said, in words."""
         self.seen(delta.response_id, now)
         self._utterances.text_delta(delta.response_id, delta.item_id, delta.delta, delta.content_index)
 
-    def text_done(self, done: events.TranscriptDone, now: float) -> None:
+    def text_done(self, done: server_events.TranscriptDone, now: float) -> None:
         """All the words of an item."""
         self.seen(done.response_id, now)
         self._utterances.text_done(done.response_id, done.item_id, done.transcript, done.content_index)
@@ -108,7 +108,7 @@ class AgentSpeech:
         self._turns.answered()
         self._orders.rule()
 
-    def response_done(self, done: events.ResponseDone, now: float) -> None:
+    def response_done(self, done: server_events.ResponseDone, now: float) -> None:
         """The server is through with a response, one way or another."""
         self._meter.response(done.usage)
         stuck = done.response_id == self._responses.stuck
@@ -139,7 +139,7 @@ class AgentSpeech:
             self._last_words(done, rest)
         self._responses.flush()
 
-    def _last_words(self, done: events.ResponseDone, rest: ResponseRequest | None) -> None:
+    def _last_words(self, done: server_events.ResponseDone, rest: ResponseRequest | None) -> None:
         """The response was the one with the last words: they are said, or their rest is asked for."""
         if rest is not None:
             self._farewell.wish = rest
@@ -173,7 +173,7 @@ class AgentSpeech:
         self._farewell.quiet()
         self._tail.quiet()
 
-    def item_done(self, item: events.ItemDone, now: float) -> None:
+    def item_done(self, item: server_events.ItemDone, now: float) -> None:
         """An item is complete: a tool is to be run, by us or by the server itself."""
         self.seen(item.response_id, now)
         if item.kind == "mcp_call":  # the server goes on by itself when it has its answer; else we ask

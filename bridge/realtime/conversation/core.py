@@ -76,7 +76,7 @@ from bridge.realtime.conversation.turn_detection import TurnDetection
 from bridge.realtime.conversation.turns import Turns
 from bridge.realtime.conversation.usage import UsageMeter
 from bridge.realtime.conversation.user_speech import UserSpeech
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.errors import without_quotes
 
 TOO_MUCH = "the server sends more turns, texts, bills or errors than a phone call has"
@@ -149,7 +149,7 @@ class Conversation:
     def __repr__(self) -> str:
         return f"<Conversation [{self.responses!r} {self.tools!r} {self._playout!r}]>"
 
-    def handle(self, what: events.Event | Input, now: float) -> list[Effect]:
+    def handle(self, what: server_events.Event | Input, now: float) -> list[Effect]:
         """What follows from this, in order. `now`: seconds of a monotonic clock, never going back."""
         if self.closed:
             return []
@@ -159,45 +159,45 @@ class Conversation:
         self._idle.heed(quiet=self._listening and self._quiet and self.orders.talking)
         effects = self._out.take()
         told = sum(isinstance(each, Emit | Note) for each in effects)
-        if isinstance(what, events.ServerError):
+        if isinstance(what, server_events.ServerError):
             told = max(told, 1)  # one that has been logged before is only counted, and costs time all the same
-        if told and isinstance(what, events.Event) and not self._budget.spend(told, now):
+        if told and isinstance(what, server_events.Event) and not self._budget.spend(told, now):
             effects.append(EndSession("transient", TOO_MUCH))
         return effects
 
-    def _on(self, what: events.Event | Input, now: float) -> None:
+    def _on(self, what: server_events.Event | Input, now: float) -> None:
         """What happens all the time."""
         match what:
-            case events.AudioDelta():
+            case server_events.AudioDelta():
                 self._agent.sound(what, now)
             case Ticked():
                 self.interruptions.ticked(now)
                 self.turns.ticked(now)
                 self._first_words(now)
-            case events.TranscriptDelta():
+            case server_events.TranscriptDelta():
                 self._agent.text(what, now)
-            case events.TranscriptDone():
+            case server_events.TranscriptDone():
                 self._agent.text_done(what, now)
-            case events.AudioDone(item_id):
+            case server_events.AudioDone(item_id):
                 self._agent.sound_done(item_id)
             case Drained():
                 self._agent.drained()
-            case events.SpeechStarted(item_id):
+            case server_events.SpeechStarted(item_id):
                 self._idle.reset()
                 self._caller.started(item_id, now)
-            case events.SpeechStopped(item_id, audio_end_ms):
+            case server_events.SpeechStopped(item_id, audio_end_ms):
                 self._caller.ended(item_id, now)
                 self._caller.stopped(audio_end_ms, now)
                 self._warn_of_missing(now)
-            case events.ResponseCreated(response_id):
+            case server_events.ResponseCreated(response_id):
                 self._agent.seen(response_id, now, announced=True)
-            case events.ResponseDone():
+            case server_events.ResponseDone():
                 self._agent.response_done(what, now)
-            case events.ItemDone():
+            case server_events.ItemDone():
                 self._agent.item_done(what, now)
                 if what.kind == "mcp_call" and what.status == "failed":
-                    self._mcp_failed(events.McpFailed(what.item_id, call=True), now, what.label)
-            case events.ItemAdded(item_id, label):
+                    self._mcp_failed(server_events.McpFailed(what.item_id, call=True), now, what.label)
+            case server_events.ItemAdded(item_id, label):
                 self.responses.item_added(item_id)
                 if label in self._mcp_labels():
                     self._mcp_items[item_id] = label
@@ -206,7 +206,7 @@ class Conversation:
             case _:
                 self._on_rare(what, now)
 
-    def _on_rare(self, what: events.Event | Input, now: float) -> None:
+    def _on_rare(self, what: server_events.Event | Input, now: float) -> None:
         """What happens now and then."""
         match what:
             case TimerFired(timer, subject):
@@ -232,23 +232,23 @@ class Conversation:
                 self.orders.inform(what)
             case Switch(spec=spec):
                 self._cast.switch(spec)
-            case events.CallerIdle():
+            case server_events.CallerIdle():
                 self._idle.server_prompted()
-            case events.McpFailed():
+            case server_events.McpFailed():
                 self._mcp_failed(what, now, what.label)
-            case events.RemoteTool(over):
+            case server_events.RemoteTool(over):
                 self._agent.remote_tool(over=over, now=now)
             case ToolAnswered(call_id, output, respond):
                 self.tools.answered(call_id, output, respond=respond)
-            case events.CallerTranscribed():
+            case server_events.CallerTranscribed():
                 self._caller_said(what, now)
-            case events.TranscriptionFailed():
+            case server_events.TranscriptionFailed():
                 self._not_transcribed(what, now)
-            case events.SessionUpdated():
+            case server_events.SessionUpdated():
                 self._session.updated(what)
-            case events.ServerError():
+            case server_events.ServerError():
                 self.setbacks.error(what, now)
-            case events.Malformed(kind, why):
+            case server_events.Malformed(kind, why):
                 self.warnings.warn("malformed_event", (kind,), why)
             case ConnectionLost():
                 self.doubts.settle()
@@ -297,7 +297,7 @@ class Conversation:
 
     # ------------------------------------------------------------ the caller speaks
 
-    def _caller_said(self, heard: events.CallerTranscribed, now: float) -> None:
+    def _caller_said(self, heard: server_events.CallerTranscribed, now: float) -> None:
         if self._caller.is_written(heard.item_id):
             return  # told twice
         if self.turns.written_down(heard.item_id):
@@ -312,7 +312,7 @@ class Conversation:
     def _mcp_labels(self) -> list[str]:
         return [server.server_label for server in self.orders.spec.mcp]
 
-    def _mcp_failed(self, failed: events.McpFailed, now: float, label: str = "") -> None:
+    def _mcp_failed(self, failed: server_events.McpFailed, now: float, label: str = "") -> None:
         """The model goes on without: it knows, since it has the item."""
         if failed.item_id in self._mcp_failures:
             return  # told by another event
@@ -331,7 +331,7 @@ class Conversation:
         for _ in range(self._caller.missing(now)):
             self.warnings.warn("transcription_failed", ("missing",), f"no transcript came; {TRANSCRIPTION_HINT}")
 
-    def _not_transcribed(self, failed: events.TranscriptionFailed, now: float) -> None:
+    def _not_transcribed(self, failed: server_events.TranscriptionFailed, now: float) -> None:
         if self.turns.written_down(failed.item_id):
             self._caller.stop_missed(now)
         why = f"{without_quotes(failed.message) or 'no message'}; {TRANSCRIPTION_HINT}"

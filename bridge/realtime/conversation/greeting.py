@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 
 from bridge.contract import SessionSpec
 from bridge.media.playout import MOST_UNFINISHED, Playout
-from bridge.realtime.conversation import prompts as wording
+from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.agent_transcript import SPOKEN_MS, cut_text
 from bridge.realtime.conversation.continuation import contains
 from bridge.realtime.conversation.effects import EffectList, Note
@@ -179,7 +179,7 @@ class Greeting:
         return next((each for each in (self._consent, self._greeting) if each and each.opening == opening), None)
 
     def _say(self, words: _Words, *, first: bool = False) -> None:
-        self._want(words, wording.greeting(words.text), exact=True, first=first)
+        self._want(words, prompts.greeting(words.text), exact=True, first=first)
 
     def _want(self, words: _Words, instructions: str, *, exact: bool, first: bool = False) -> None:
         """From now on only what is generated for this request counts."""
@@ -195,7 +195,7 @@ class Greeting:
     def _greet_and_answer(self, greeting: _Words) -> None:
         self._responses.forget(opening="greeting")
         if self._spec.turn_detection.create_response:
-            self._want(greeting, wording.greet_and_answer(self._spec, greeting.text), exact=False)
+            self._want(greeting, prompts.greet_and_answer(self._spec, greeting.text), exact=False)
         else:
             self._say(greeting)
 
@@ -206,7 +206,7 @@ class Greeting:
             self._ears.protected = True
             self._ears.changed()
         if self._mostly_heard and self._spec.turn_detection.create_response:
-            self._want(greeting, wording.finish_greeting(self._spec, greeting.text, heard), exact=False)
+            self._want(greeting, prompts.finish_greeting(self._spec, greeting.text, heard), exact=False)
         else:
             self._say(greeting)
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from bridge.common.strict_json import MOST_CHARACTERS
 from bridge.contract import NOT_TRANSCRIBED, Remembered, Said
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import function_call, message, tool_output
 
 MAX_ITEMS = 200
@@ -78,17 +78,17 @@ class History:
 
     # ------------------------------------------------------------ what happens
 
-    def heard(self, event: events.Event) -> None:
+    def heard(self, event: server_events.Event) -> None:
         """An event of the server."""
         match event:
-            case events.AudioDelta():
+            case server_events.AudioDelta():
                 if event.item_id not in self._by_item and event.item_id not in self._elsewhere:
                     self._add("assistant", event.item_id)
-            case events.SpeechStopped(item_id) if item_id and item_id not in self._by_item:
+            case server_events.SpeechStopped(item_id) if item_id and item_id not in self._by_item:
                 self._add("user", item_id, UNHEARD)
-            case events.CallerTranscribed(item_id, transcript):
+            case server_events.CallerTranscribed(item_id, transcript):
                 self._transcribed(item_id, transcript.strip())
-            case events.ItemDone(kind="function_call", call_id=call_id) if event.status in ("completed", ""):
+            case server_events.ItemDone(kind="function_call", call_id=call_id) if event.status in ("completed", ""):
                 if call_id and _key_of(call_id) not in self._by_item:
                     entry = self._add("tool", _key_of(call_id))
                     entry.here, entry.call_id = event.item_id, call_id

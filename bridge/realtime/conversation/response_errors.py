@@ -15,7 +15,7 @@ asked for again, not something else.
 """
 
 from bridge.contract import SessionSpec
-from bridge.realtime.conversation import prompts as wording
+from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.ai_warnings import AiWarnings
 from bridge.realtime.conversation.continuation import rest_of
 from bridge.realtime.conversation.effects import EffectList, EndSession
@@ -23,7 +23,7 @@ from bridge.realtime.conversation.recent_ids import RecentIds
 from bridge.realtime.conversation.responses import ATTEMPTS, RETRY_S, ResponseRequest, Responses
 from bridge.realtime.conversation.tool_calls import ToolCalls
 from bridge.realtime.conversation.turns import Turns
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.errors import (
     AccountRefused,
     ModelRefused,
@@ -78,7 +78,7 @@ class ResponseErrors:
         """Another connection: its provider may have other limits."""
         self._limited_since, self._limits = None, 0
 
-    def failed(self, done: events.ResponseDone, said: str, now: float) -> ResponseRequest | None:
+    def failed(self, done: server_events.ResponseDone, said: str, now: float) -> ResponseRequest | None:
         """The server could not generate it, or not to its end. Returns the request for its rest, if there is one."""
         error = from_codes(done.error_code, done.error_type, done.error_message)
         codes = done.error_code, done.error_type, done.reason
@@ -98,7 +98,7 @@ class ResponseErrors:
         self._ask_again()  # here, or on the next line
         return None
 
-    def incomplete(self, done: events.ResponseDone, said: str) -> ResponseRequest | None:
+    def incomplete(self, done: server_events.ResponseDone, said: str) -> ResponseRequest | None:
         """The server stopped in the middle. `said`: what it has said; empty: nothing, or it was interrupted."""
         self._warnings.warn("response_incomplete", (done.reason,), "the reply is not complete")
         if not said and not self._responses.is_muted(done.response_id):
@@ -117,7 +117,7 @@ class ResponseErrors:
         if self._failures == 1:
             self._ask_again()
 
-    def error(self, error: events.ServerError, now: float) -> None:
+    def error(self, error: server_events.ServerError, now: float) -> None:
         """A race that is counted, a refused request that is repeated, or the end."""
         failure = from_codes(error.code, error.type, error.message)
         limited = failure if isinstance(failure, RateLimited) else None
@@ -169,7 +169,7 @@ class ResponseErrors:
         rest = rest_of(wish.text, said)
         if wish.text and not rest:
             return None
-        words = wording.exactly(rest) if rest else wording.go_on(self._spec)
+        words = prompts.exactly(rest) if rest else prompts.go_on(self._spec)
         more = ResponseRequest(instructions=words, tool_choice="none" if rest else None, text=rest, cuts=wish.cuts + 1)
         more.must, more.last_words, more.for_tool = wish.must, wish.last_words, wish.for_tool
         more.opening = wish.opening

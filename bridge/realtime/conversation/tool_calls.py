@@ -28,7 +28,7 @@ from typing import Any
 
 from bridge.common.strict_json import BadJson, parse
 from bridge.contract import FunctionTool, ToolCalled
-from bridge.realtime.conversation import prompts as wording
+from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, Note, Send, StartTimer, Timer
 from bridge.realtime.conversation.recent_ids import RecentIds
 from bridge.realtime.conversation.responses import ResponseRequest, Responses, State
@@ -166,7 +166,7 @@ class ToolCalls:
             if agent_speaks:
                 self._out.add(StartTimer(Timer.FILLER, FILLER_AGAIN_S, call_id))
             else:
-                text = wording.exactly(call.filler)
+                text = prompts.exactly(call.filler)
                 self._responses.want(ResponseRequest(instructions=text, tool_choice="none", for_tool=call_id))
 
     def response_over(self, response_id: str) -> None:

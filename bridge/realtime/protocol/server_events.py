@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.common.strict_json import well_formed
-from bridge.realtime.protocol import json_fields as fields
+from bridge.realtime.protocol import json_fields
 from bridge.realtime.protocol.event_names import ALIASES, IGNORED_PREFIXES
 from bridge.realtime.protocol.json_fields import (
     LONGEST_ID,
@@ -262,7 +262,7 @@ def parse(frame: str | bytes) -> Event:
     if text.count(",") > MOST_COMMAS:
         return Malformed("", "has too many values")
     try:
-        raw = fields.json_of(text)
+        raw = json_fields.json_of(text)
     except (ValueError, RecursionError):
         return Malformed("", "not JSON, or nested too deeply")
     kind = raw.get("type") if isinstance(raw, dict) else None

@@ -31,7 +31,7 @@ from websockets.protocol import State
 from bridge.common.proxies import BadProxy, Way, is_socks, proxy_for
 from bridge.common.websocket_upgrade import Upgrade
 from bridge.contract import Provider
-from bridge.realtime.protocol import dialects, server_events as events
+from bridge.realtime.protocol import dialects, server_events
 from bridge.realtime.protocol.errors import (
     ConfigRefused,
     ConnectionLost,
@@ -59,7 +59,7 @@ MAX_BACKLOG = 4 * 1024 * 1024
 """Nobody reads at the other end: the connection is given up before the pings notice."""
 USER_AGENT = "voiceai"
 
-_E = TypeVar("_E", events.SessionCreated, events.SessionUpdated)
+_E = TypeVar("_E", server_events.SessionCreated, server_events.SessionUpdated)
 
 ProxySetting = str | Literal[True] | None
 """True: as the environment says; None: none; else its URL."""
@@ -80,7 +80,11 @@ class RealtimeClient:
     """
 
     def __init__(
-        self, connection: RealtimeWebSocket, provider: Provider, updated: events.SessionUpdated, requested: Requested
+        self,
+        connection: RealtimeWebSocket,
+        provider: Provider,
+        updated: server_events.SessionUpdated,
+        requested: Requested,
     ) -> None:
         self._connection = connection
         self._requested = requested
@@ -116,23 +120,23 @@ class RealtimeClient:
             return False
         return True
 
-    async def receive(self, on_event: Callable[[events.Event], None]) -> None:
+    async def receive(self, on_event: Callable[[server_events.Event], None]) -> None:
         """Hand over every event until the connection ends. Returns after `close`, else raises ProviderError."""
         early = self._connection.early
         while early:
             on_event(early.popleft())
         try:
-            await self._connection.listen(lambda message: on_event(self._held(events.parse(message))))
+            await self._connection.listen(lambda message: on_event(self._held(server_events.parse(message))))
         except ConnectionClosed as closed:
             if self._closing:
                 return
             raise _from_closed(closed) from closed
 
-    def _held(self, event: events.Event) -> events.Event:
+    def _held(self, event: server_events.Event) -> server_events.Event:
         """Against what was asked for."""
-        if type(event) is events.SessionUpdated:
+        if type(event) is server_events.SessionUpdated:
             return _compared(event, self._requested)
-        if type(event) is events.ServerError:
+        if type(event) is server_events.ServerError:
             self._requested.refused(event.event_id)
         return event
 
@@ -165,7 +169,7 @@ async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: Proxy
         with _mapped(way, provider.api_key.get_secret_value()):
             async with asyncio.timeout(timeout):
                 connection = await _connect(provider, timeout, proxy, way)
-                connection.created = await _await_event(connection, events.SessionCreated)
+                connection.created = await _await_event(connection, server_events.SessionCreated)
         opened, connection = connection, None
         return opened
     finally:
@@ -188,7 +192,7 @@ async def configure(
     return RealtimeClient(connection, provider, updated, requested)
 
 
-async def _agreed(connection: RealtimeWebSocket, setup: bytes, requested: Requested) -> events.SessionUpdated:
+async def _agreed(connection: RealtimeWebSocket, setup: bytes, requested: Requested) -> server_events.SessionUpdated:
     """Ask for the session, and once more if it is not the right one. Raises SessionRefused if it stays unusable."""
     updated = await _asked(connection, setup, requested)
     if any(each.again for each in updated.differences):
@@ -200,11 +204,11 @@ async def _agreed(connection: RealtimeWebSocket, setup: bytes, requested: Reques
     return updated
 
 
-async def _asked(connection: RealtimeWebSocket, setup: bytes, requested: Requested) -> events.SessionUpdated:
+async def _asked(connection: RealtimeWebSocket, setup: bytes, requested: Requested) -> server_events.SessionUpdated:
     update = requested.sent(setup)
     connection.write_text(setup)
     try:
-        updated = await _await_event(connection, events.SessionUpdated)
+        updated = await _await_event(connection, server_events.SessionUpdated)
     except ProviderError:
         requested.refused(update)
         raise
@@ -254,16 +258,16 @@ def _tls() -> ssl.SSLContext:
 async def _await_event(connection: RealtimeWebSocket, kind: type[_E]) -> _E:
     """The next event of this kind. Any error before it means that there will be no session."""
     while True:
-        event = events.parse(await connection.message())
+        event = server_events.parse(await connection.message())
         if isinstance(event, kind):
             return event
-        if isinstance(event, events.ServerError) and not is_benign(event.code, event.message):
+        if isinstance(event, server_events.ServerError) and not is_benign(event.code, event.message):
             words = f"{event.message} ({event.param})" if event.param else event.message
             raise from_codes(event.code, event.type, words)
         connection.early.append(event)
 
 
-def _compared(updated: events.SessionUpdated, requested: Requested) -> events.SessionUpdated:
+def _compared(updated: server_events.SessionUpdated, requested: Requested) -> server_events.SessionUpdated:
     """With what of it is not as asked for."""
     told = {"model": updated.model, **updated.values} if updated.model else updated.values
     return replace(updated, differences=requested.answered(told))

@@ -20,7 +20,7 @@ import structlog
 
 from bridge.common.limited_warnings import FEW, LimitedWarnings
 from bridge.contract import Provider
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.dialects import max_session_s
 from bridge.realtime.protocol.errors import (
     AccountRefused,
@@ -69,7 +69,7 @@ class ConnectionListener(Protocol):
     def line_up(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
         """From now on this is the connection."""
 
-    def line_event(self, event: events.Event) -> None:
+    def line_event(self, event: server_events.Event) -> None:
         """Something came in."""
 
     def line_down(self, error: ProviderError) -> None:
@@ -234,10 +234,10 @@ class ReconnectingClient:
             return error
         return ConnectionLost("the connection was closed by ourselves")  # cannot be: it is cancelled before that
 
-    def _on_event(self, client: RealtimeClient, event: events.Event) -> None:
+    def _on_event(self, client: RealtimeClient, event: server_events.Event) -> None:
         if client is not self._client or self._trouble is None or self._trouble.done():
             return  # it has just been replaced, or given up
-        if not self._progressed and isinstance(event, events.AudioDelta):
+        if not self._progressed and isinstance(event, server_events.AudioDelta):
             self._progressed = True
             self._retries.progressed(client.provider)
         self._face.line_event(event)

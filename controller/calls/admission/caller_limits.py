@@ -14,7 +14,7 @@ from phonenumbers import PhoneMetadata
 
 from controller.calls.errors import Busy
 from controller.config import PerCaller, Trunk
-from controller.dialing import toll_fraud as tolls
+from controller.dialing import toll_fraud
 from controller.dialing.withheld_numbers import stands_for_none
 
 WINDOW = 60.0
@@ -54,7 +54,7 @@ class CallerLimits:
 
 def home_of(trunks: Iterable[Trunk]) -> str | None:
     """The region of all trunks, if it is the same for all."""
-    regions = {tolls.region_of(each.country_code) for each in trunks}
+    regions = {toll_fraud.region_of(each.country_code) for each in trunks}
     return regions.pop() if len(regions) == 1 else None
 
 
@@ -64,7 +64,7 @@ def caller_of(number: str, home: str | None = None) -> str:
     digits = plain.removeprefix("+").lstrip("0")
     if not digits or stands_for_none(number) or plain.startswith("anonymous"):
         return WITHHELD
-    if home is None or plain.startswith(("+", "00")) or len(digits) <= tolls.SHORT or not digits.isdecimal():
+    if home is None or plain.startswith(("+", "00")) or len(digits) <= toll_fraud.SHORT or not digits.isdecimal():
         return digits
     return _with_country_code(plain, home)
 

@@ -14,7 +14,7 @@ from typing import Literal
 from controller.calls.errors import Busy
 from controller.calls.machine.plan import Plan
 from controller.config import Config
-from controller.dialing import number_spellings as numbers
+from controller.dialing import number_spellings
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 
@@ -90,8 +90,8 @@ class Capacity:
             return None
         if wanted.number in limits:
             return limits[wanted.number]
-        country = numbers.country_of(self._config, wanted.trunk)
-        same = (most for each, most in limits.items() if numbers.normalised(each, country) == wanted.number)
+        country = number_spellings.country_of(self._config, wanted.trunk)
+        same = (most for each, most in limits.items() if number_spellings.normalised(each, country) == wanted.number)
         return next(same, limits.get("*"))
 
     def _check_number(self, wanted: Slot, up: list[Slot]) -> None:

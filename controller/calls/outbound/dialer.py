@@ -18,14 +18,14 @@ import structlog
 from controller.calls import errors
 from controller.calls.errors import UsedUp
 from controller.calls.machine.outcome import Outcome
-from controller.calls.outbound import retry_policy as decisions, views as pictures
+from controller.calls.outbound import retry_policy, views
 from controller.calls.outbound.attempt import Dialling, QueuedAttempt
 from controller.calls.outbound.entry import INTERRUPTED, REJECTED, Attempt, QueuedCall, Status
 from controller.calls.outbound.queue import ALL_TRUNKS, Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers, TrunkSuspended, fault_of
-from controller.calls.reporting import lifecycle as milestones, view
+from controller.calls.reporting import lifecycle, view
 from controller.config import Config
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 from controller.store.database import StoreError
 
 log = structlog.get_logger()
@@ -70,7 +70,7 @@ class Dialer:
     """
 
     def __init__(
-        self, config: Config, queue: Queue, place: Place, observe: milestones.Observe = milestones.unobserved
+        self, config: Config, queue: Queue, place: Place, observe: lifecycle.Observe = lifecycle.unobserved
     ) -> None:
         self._observe = observe
         self._config = config
@@ -106,10 +106,10 @@ class Dialer:
         """Something has changed: a new call, an end, a pause."""
         self._news.set()
 
-    def observe(self, what: milestones.LifecycleEvent) -> None:
+    def observe(self, what: lifecycle.LifecycleEvent) -> None:
         """Of any call: a telephone that rings shows that its trunk works."""
         match what:
-            case milestones.CallRang(call=call) | milestones.CallAnswered(call=call) if call in self._under_way:
+            case lifecycle.CallRang(call=call) | lifecycle.CallAnswered(call=call) if call in self._under_way:
                 errand = self._under_way[call]
                 if not errand.got_through:
                     errand.got_through = True
@@ -197,7 +197,7 @@ class Dialer:
             try:
                 found.placed += await self._try(entry, paused)
             except errors.Busy as reason:
-                if len(decisions.lines(self._config, entry)) <= 1:  # what follows may go where this one may not
+                if len(retry_policy.lines(self._config, entry)) <= 1:  # what follows may go where this one may not
                     full.add((order.trunk, order.agent))
                 self._tell_why(order.trunk, reason)
                 found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
@@ -217,7 +217,7 @@ class Dialer:
         """Raises errors.Busy and errors.NotReady: no room."""
         trunk, now = self._config.trunks.get(entry.order.trunk), _now()
         if trunk is not None:
-            allowed = decisions.due(trunk, None, now)
+            allowed = retry_policy.due(trunk, None, now)
             if allowed > now:  # its hours were over before there was room
                 await self._queue.postpone(entry.id, allowed)
                 return False
@@ -225,7 +225,7 @@ class Dialer:
         self._under_way[entry.id] = errand
         try:
             self._place_over(entry, errand, paused, now)
-        except (limits.NotAllowed, errors.UnknownName) as refusal:
+        except (numbers.NotAllowed, errors.UnknownName) as refusal:
             log.warning("a queued call may not be placed any more", call=entry.id, reason=str(refusal))
             self._save(errand, Attempt(now, REJECTED, str(refusal)))
         except (errors.Busy, errors.NotReady):
@@ -238,13 +238,13 @@ class Dialer:
 
     def _place_over(self, entry: QueuedCall, errand: QueuedAttempt, paused: frozenset[str], now: datetime) -> None:
         """The first of its trunks that has room. Raises as `Place` does, for the first trunk."""
-        first, *others = decisions.lines(self._config, entry) or (entry.order.trunk,)
+        first, *others = retry_policy.lines(self._config, entry) or (entry.order.trunk,)
         try:
             self._place_by(first, entry, errand)
             return
         except errors.Busy as full:
             for name in others:
-                if name not in paused and decisions.usable(self._config.trunks[name], entry, now):
+                if name not in paused and retry_policy.usable(self._config.trunks[name], entry, now):
                     with suppress(errors.Busy):
                         self._place_by(name, entry, errand)
                         log.info("placed over another trunk", call=entry.id, trunk=name, reason=full.reason)
@@ -318,7 +318,7 @@ class Dialer:
             due_at = await self._write_down(errand, attempt, put_back_at, now)
         except Exception:  # the top of this task: it costs this call its further attempts, and no other call anything
             log.exception("a call's attempt can't be written down: an error of ours; the call is ended", call=call)
-            due_at, over = None, decisions.Final(attempt.result, "an error of ours; the log has more")
+            due_at, over = None, retry_policy.Final(attempt.result, "an error of ours; the log has more")
             await self._until_written(call, lambda: self._queue.end(call, over, now))
         again = due_at.isoformat() if due_at is not None else None
         log.info("attempt written down", call=call, result=attempt.result, tried_again_at=again)
@@ -332,18 +332,18 @@ class Dialer:
         """Returns when it is tried again."""
         entry = errand.entry
         trunk = self._config.trunks.get(entry.order.trunk)
-        what = decisions.after(trunk, entry, attempt, now, dialled=errand.dialled)
-        onward = decisions.passed_on(self._config, entry, attempt, now)
+        what = retry_policy.after(trunk, entry, attempt, now, dialled=errand.dialled)
+        onward = retry_policy.passed_on(self._config, entry, attempt, now)
         if onward is not None and not self.breakers.suspended(onward, now):
             put_back_at = None
             log.warning("a trunk can't be used; the next one is tried", call=entry.id, trunk=attempt.trunk, next=onward)
-            attempt, what = replace(attempt, passed_to=onward), decisions.RetryAt(now)
+            attempt, what = replace(attempt, passed_to=onward), retry_policy.RetryAt(now)
         if put_back_at is not None:
             due_at = put_back_at
             await self._until_written(entry.id, lambda: self._queue.put_back(entry.id, due_at))
             return due_at
         await self._until_written(entry.id, lambda: self._queue.settle(entry.id, attempt, what, now))
-        return what.due_at if isinstance(what, decisions.RetryAt) else None
+        return what.due_at if isinstance(what, retry_policy.RetryAt) else None
 
     async def _until_written(self, call: str, write: Callable[[], Awaitable[None]]) -> None:
         tries = 0
@@ -365,6 +365,6 @@ class Dialer:
             self._owed[call] = None
             return
         self._owed.pop(call, None)
-        news = pictures.news_of(self._config, entry) if entry is not None else None
+        news = views.news_of(self._config, entry) if entry is not None else None
         if news is not None:
             self._observe(news)

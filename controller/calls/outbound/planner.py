@@ -8,7 +8,7 @@ from controller.calls.outbound.attempt import QueuedAttempt
 from controller.calls.outbound.entry import QueuedCall
 from controller.calls.planning import planner, routing
 from controller.config import Config, templates
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 
 
 def outbound(config: Config, entry: QueuedCall) -> Plan:
@@ -18,8 +18,8 @@ def outbound(config: Config, entry: QueuedCall) -> Plan:
         config.trunks[planner.line_of(config, order.trunk)],
         config.agents[planner.agent_of(config, order.agent)],
     )
-    number = limits.check_number(line, order.callee)
-    shown = limits.check_caller_id(line, order.caller_id) if order.caller_id else line.caller_id
+    number = numbers.check_number(line, order.callee)
+    shown = numbers.check_caller_id(line, order.caller_id) if order.caller_id else line.caller_id
     timeout = order.timeout or line.timeout
     return Plan(
         call=entry.id,
@@ -32,7 +32,7 @@ def outbound(config: Config, entry: QueuedCall) -> Plan:
         recording=routing.recording_of(agent),
         caller=shown,
         callee=number,
-        target=m.Target(limits.dial_string(line, number), number, caller_id=shown, timeout=timeout, trunk=order.trunk),
+        target=m.Target(numbers.dial_string(line, number), number, caller_id=shown, timeout=timeout, trunk=order.trunk),
         webhook=order.webhook,
         answer_detection=order.answer_detection,
         voicemail=planner.message_of(agent, order.variables),

@@ -10,7 +10,7 @@ from controller.calls.outbound.calling_hours import first_allowed
 from controller.calls.outbound.entry import Attempt, QueuedCall
 from controller.config import Config, Trunk
 from controller.config.models.trunks import Retry
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 
 NOT_DIALLED = Retry(times=3, after_s=15, factor=4)
 """For calls that failed before they were dialled: no AI session, no worker. Unless the trunk says otherwise."""
@@ -88,10 +88,10 @@ def passed_on(config: Config, entry: QueuedCall, attempt: Attempt, now: datetime
 def usable(trunk: Trunk, entry: QueuedCall, now: datetime) -> bool:
     """Whether it may dial this number and show this caller id, and may do so now."""
     try:
-        limits.dial_string(trunk, entry.order.callee)
+        numbers.dial_string(trunk, entry.order.callee)
         if entry.order.caller_id is not None:
-            limits.check_caller_id(trunk, entry.order.caller_id)
-    except limits.NotAllowed:
+            numbers.check_caller_id(trunk, entry.order.caller_id)
+    except numbers.NotAllowed:
         return False
     return due(trunk, None, now) <= now
 

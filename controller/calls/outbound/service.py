@@ -13,15 +13,15 @@ from uuid import uuid4
 import structlog
 
 from controller.calls import errors
-from controller.calls.outbound import retry_policy as decisions, views as pictures
+from controller.calls.outbound import retry_policy, views
 from controller.calls.outbound.entry import CallOrder, QueuedCall, Status
 from controller.calls.outbound.queue import ALL_TRUNKS, Queue, QueueFull
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk, TrunkBreakers
-from controller.calls.planning import planner as births
-from controller.calls.reporting import lifecycle as milestones, view
+from controller.calls.planning import planner
+from controller.calls.reporting import lifecycle, view
 from controller.calls.reporting.lifecycle import Observe
 from controller.config import Config
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 
 log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ class OutboundCalls:
         config: Config,
         queue: Queue,
         wake: Callable[[], None],
-        observe: Observe = milestones.unobserved,
+        observe: Observe = lifecycle.unobserved,
         breakers: TrunkBreakers | None = None,
         *,
         check_webhook: Callable[[str], None],
@@ -96,16 +96,16 @@ class OutboundCalls:
             return self.view_of(known)
         call = call or str(uuid4())
         config, now = self._config, datetime.now(UTC)
-        trunk = births.line_of(config, wish.trunk)
-        line, agent = config.trunks[trunk], births.agent_of(config, wish.agent)
-        callee = limits.check_number(line, wish.to)
-        limits.dial_string(line, callee)
-        shown = limits.check_caller_id(line, wish.caller_id) if wish.caller_id else None
+        trunk = planner.line_of(config, wish.trunk)
+        line, agent = config.trunks[trunk], planner.agent_of(config, wish.agent)
+        callee = numbers.check_number(line, wish.to)
+        numbers.dial_string(line, callee)
+        shown = numbers.check_caller_id(line, wish.caller_id) if wish.caller_id else None
         if wish.webhook is not None:
             self._check_webhook(wish.webhook)
         not_before = _sane(wish.not_before, now)
         expires = wish.expires or max(now, not_before or now) + timedelta(seconds=config.outbound.expire_after_s)
-        due = decisions.due(line, not_before, now)
+        due = retry_policy.due(line, not_before, now)
         if expires <= max(now, due) or expires > now + LONGEST_WAIT:
             raise errors.WrongMoment(_MOMENT)
         order = CallOrder(
@@ -126,7 +126,7 @@ class OutboundCalls:
         except QueueFull:
             raise errors.Busy("As many calls as may wait do so already (outbound.max_waiting).") from None
         log.info("call queued", call=call, agent=agent, trunk=trunk, by=by, waits_s=round((due - now).total_seconds()))
-        news = pictures.news_of(config, entry)
+        news = views.news_of(config, entry)
         assert news is not None, "a new one waits"
         self._observe(news)
         self._wake()
@@ -174,18 +174,18 @@ class OutboundCalls:
         return await self.summary()
 
     def _trunk(self, trunk: str | None) -> str:
-        return ALL_TRUNKS if trunk is None else births.line_of(self._config, trunk)
+        return ALL_TRUNKS if trunk is None else planner.line_of(self._config, trunk)
 
     # ------------------------------------------------------------ pictures
 
     def view_of(self, entry: QueuedCall) -> view.CallView:
         """A call that is not live (or not yet, or not any more)."""
-        return pictures.view_of(self._config, entry)
+        return views.view_of(self._config, entry)
 
     async def _tell(self, call: str) -> None:
         """Those who listen, of what has become of a call that waited."""
         entry = await self._queue.get(call)
-        news = pictures.news_of(self._config, entry) if entry is not None else None
+        news = views.news_of(self._config, entry) if entry is not None else None
         if news is not None:
             self._observe(news)
 
@@ -199,7 +199,7 @@ class OutboundCalls:
             return call
         if call.ended_at is not None and entry.status is Status.QUEUED:
             return self.view_of(entry)
-        return replace(call, queue=pictures.queue_view(entry))
+        return replace(call, queue=views.queue_view(entry))
 
 
 _MOMENT = (

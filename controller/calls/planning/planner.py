@@ -13,10 +13,10 @@ from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import FallbackStep, Plan, PlaySound, TransferTo, Waiting
 from controller.calls.planning import routing
-from controller.calls.tools import definitions as offer
+from controller.calls.tools import definitions
 from controller.config import Config, templates
 from controller.config.models.agents import Action, Agent
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 
 
 def inbound(
@@ -117,7 +117,7 @@ def agent_of(config: Config, agent: str | None) -> str:
 def spec_of(config: Config, agent: str, variables: Mapping[str, str], *, detects: bool) -> SessionSpec:
     """`detects`: it is for the agent to find out who has answered."""
     spec = routing.session_spec(config, agent, variables)
-    return spec.model_copy(update={"tools": offer.with_voicemail(config, spec.tools)}) if detects else spec
+    return spec.model_copy(update={"tools": definitions.with_voicemail(config, spec.tools)}) if detects else spec
 
 
 def message_of(agent: Agent, given: Mapping[str, str]) -> str | None:
@@ -155,9 +155,9 @@ def recast(
     return replace(plan, spec=plan.spec.model_copy(update={"instructions": instructions}))
 
 
-def target_of(config: Config, where: limits.Number | limits.Context, longest: float = 300.0) -> m.Target:
+def target_of(config: Config, where: numbers.Number | numbers.Context, longest: float = 300.0) -> m.Target:
     """`longest`: seconds that it may ring at most."""
-    if isinstance(where, limits.Context):
+    if isinstance(where, numbers.Context):
         # /n: a Local channel that optimised itself away would leave our bridge with it.
         return m.Target(f"{where.dial}/n", f"{where.extension}@{where.context}", trunk=where.trunk)
     line = config.trunks[where.trunk]
@@ -178,7 +178,7 @@ def transfer_target(
 ) -> m.Target:
     """Where a transfer goes and how. `kind` None: what the config says of the target, or the agent, where that can be
     done. Raises `limits.NotAllowed`."""
-    destination = limits.tool_destination if by_tool else limits.destination
+    destination = numbers.tool_destination if by_tool else numbers.destination
     where = destination(config, to, trunk)
     target = target_of(config, where, longest)
     if timeout is not None:
@@ -188,8 +188,8 @@ def transfer_target(
     if chosen != "refer":
         return replace(target, kind=chosen)
     try:
-        return replace(target, kind=chosen, dial=f"PJSIP/{limits.refer_to(config, where, trunk)}")
-    except limits.NotAllowed:
+        return replace(target, kind=chosen, dial=f"PJSIP/{numbers.refer_to(config, where, trunk)}")
+    except numbers.NotAllowed:
         if kind is not None:
             raise
         return target
@@ -199,8 +199,8 @@ def supervisor_of(config: Config, name: str, trunk: str | None) -> m.Target:
     """A name from `supervisor.extensions`. Raises `limits.NotAllowed`."""
     extensions = config.supervisor.extensions
     if name not in extensions:
-        raise limits.NotAllowed("There is no supervisor of that name in the config (supervisor.extensions).")
-    return target_of(config, limits.destination(config, extensions[name], trunk))
+        raise numbers.NotAllowed("There is no supervisor of that name in the config (supervisor.extensions).")
+    return target_of(config, numbers.destination(config, extensions[name], trunk))
 
 
 def rescues_of(config: Config, agent: Agent, trunk: str | None) -> tuple[FallbackStep, ...]:
@@ -227,9 +227,9 @@ def _target(config: Config, action: Action, trunk: str | None) -> m.Target | Non
     if action.transfer is None:
         return None
     try:
-        where = limits.destination(config, action.transfer, trunk)
-    except limits.NotAllowed:
-        where = limits.destination(config, action.transfer, None)
+        where = numbers.destination(config, action.transfer, trunk)
+    except numbers.NotAllowed:
+        where = numbers.destination(config, action.transfer, None)
     return target_of(config, where)
 
 

@@ -15,12 +15,12 @@ from difflib import SequenceMatcher
 from bridge.contract import Idle, McpServer, Provider, Recording, Retention, SessionSpec
 from controller.calls.errors import UnknownAgent
 from controller.calls.planning import caller_text
-from controller.calls.tools import definitions as offer
+from controller.calls.tools import definitions
 from controller.config import Config
 from controller.config.models.agents import Agent
 from controller.config.models.routes import OpenHours, Route
 from controller.config.templates import fill, names
-from controller.dialing import number_spellings as numbers
+from controller.dialing import number_spellings
 from controller.dialing.numbers import endpoint_of
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
@@ -71,7 +71,7 @@ def route(config: Config, arrival: Arrival, now: datetime) -> Routed | None:
 
 def misfits(config: Config, route: Route, arrival: Arrival, now: datetime) -> list[str]:
     """The keys of `route` that do not fit this call."""
-    country = numbers.country_of(config, arrival.trunk)
+    country = number_spellings.country_of(config, arrival.trunk)
     fits = {
         "to": _is_number(route.to, arrival.to, arrival.to_sent, country),
         "caller": route.caller is None or _is_number(route.caller, arrival.caller, arrival.caller_sent, country),
@@ -98,7 +98,7 @@ def _is_number(pattern: str, number: str, sent: str | None, country: str | None)
     """With a wildcard as text, otherwise in every spelling."""
     text = number if sent is None else sent
     return _fits(pattern, text) or (
-        not pattern.endswith("*") and bool(number) and numbers.normalised(pattern, country) == number
+        not pattern.endswith("*") and bool(number) and number_spellings.normalised(pattern, country) == number
     )
 
 
@@ -215,7 +215,7 @@ def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) 
         speed=agent.speed,
         reasoning_effort=agent.reasoning_effort,
         max_output_tokens=agent.max_output_tokens,
-        tools=offer.tools(config, agent),
+        tools=definitions.tools(config, agent),
         mcp=tuple(_mcp(config, name) for name in agent.mcp),
         digit_actions=tuple(agent.dtmf),
         idle=Idle.model_validate(dict(agent.idle)) if agent.idle else None,

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from controller.calls.machine import inputs as m
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 
 Fact = str | int | float | bool
 
@@ -73,22 +73,20 @@ def facts_of(what: object) -> dict[str, Fact]:
     return found
 
 
-def took(call: str, what: m.Input) -> milestones.Stepped:
+def took(call: str, what: m.Input) -> lifecycle.Stepped:
     """An input of the call, as its actor takes it."""
     name = type(what).__name__
     if isinstance(what, m.LegGone):
         name = "StasisEnd" if what.in_dialplan else "ChannelDestroyed"
-        return milestones.Stepped(call, "asterisk", name, facts_of(what))
-    return milestones.Stepped(
-        call, "asterisk" if type(what) in ASTERISK else "call", _event(what, name), facts_of(what)
-    )
+        return lifecycle.Stepped(call, "asterisk", name, facts_of(what))
+    return lifecycle.Stepped(call, "asterisk" if type(what) in ASTERISK else "call", _event(what, name), facts_of(what))
 
 
 def _event(what: m.Input, name: str) -> str:
     return ASTERISK.get(type(what), name)
 
 
-def did(call: str, command: m.Command, error: Exception | None = None) -> milestones.Stepped:
+def did(call: str, command: m.Command, error: Exception | None = None) -> lifecycle.Stepped:
     """A command that was carried out, or could not be."""
     failed = {} if error is None else {"failed": type(error).__name__, "reason": scrubbed(str(error))}
-    return milestones.Stepped(call, "call", type(command).__name__, facts_of(command) | failed)
+    return lifecycle.Stepped(call, "call", type(command).__name__, facts_of(command) | failed)

@@ -21,8 +21,8 @@ from controller.calls.admission.trunk_usage import TrunkLimits, TrunkUsage, Unli
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.rows import teardown as ending
-from controller.calls.reporting import lifecycle as milestones, steps
+from controller.calls.machine.rows import teardown
+from controller.calls.reporting import lifecycle, steps
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.diff import changes, standing
@@ -59,7 +59,7 @@ class CallActor:
         ari: Ari,
         workers: WorkerPool,
         tools: HttpTools,
-        observe: milestones.Observe = milestones.unobserved,
+        observe: lifecycle.Observe = lifecycle.unobserved,
         errand: OutboundAttempt | None = None,
         lines: TrunkLimits | None = None,
         adopted: RecoveredCall | None = None,
@@ -92,13 +92,13 @@ class CallActor:
         standing = adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ()
         self.owned = Owned(plan.call, ari, standing, self.legs.over, acts)
         self._closed = False
-        self._last_change: milestones.LifecycleEvent | None = None
+        self._last_change: lifecycle.LifecycleEvent | None = None
 
     def put(self, what: m.Input) -> None:
         """Order is sacred: nothing is dropped silently. A call that drowns in events is ended, whatever it is doing."""
         if self._closed:
             self.owned.late(what)
-            ending.answered_late(self.call, what)
+            teardown.answered_late(self.call, what)
             return
         if self._overflowed or self._left:
             return
@@ -119,7 +119,7 @@ class CallActor:
             return
         known = name if any(tool.name == name for tool in self.call.plan.spec.tools) else "unknown"
         self._tools[tool_call] = (known, _now())
-        self._observe(milestones.ToolAsked(self.id, known))
+        self._observe(lifecycle.ToolAsked(self.id, known))
 
     async def run(self) -> None:
         """Until the call has ended and holds nothing any more. An error here ends this call only."""
@@ -175,9 +175,9 @@ class CallActor:
         if isinstance(what, m.SoundOver):
             self._log.info("sound over")
         if isinstance(what, m.LegRinging) and what.channel == self.call.plan.leg:
-            self._observe(milestones.CallRang(self.id))
+            self._observe(lifecycle.CallRang(self.id))
         for each in changes(self.call, before):
-            if isinstance(each, milestones.StateChanged) and self.call.state is State.ENDED:
+            if isinstance(each, lifecycle.StateChanged) and self.call.state is State.ENDED:
                 self._last_change = each  # told once nothing is left
             else:
                 self._observe(each)
@@ -230,7 +230,7 @@ class CallActor:
         match command:
             case m.Ring(channel):
                 await ari.ring(channel)
-                self._observe(milestones.CallRang(self.id))
+                self._observe(lifecycle.CallRang(self.id))
             case m.Answer(channel):
                 await ari.answer(channel)
             case m.SetVariables(channel, variables):
@@ -316,7 +316,7 @@ class CallActor:
                 self.recollection.answered(tool_call, output)
                 if tool_call in self._tools:
                     name, called = self._tools.pop(tool_call)
-                    self._observe(milestones.ToolTimed(name, (_now() - called).total_seconds(), ok, self.id, reason))
+                    self._observe(lifecycle.ToolTimed(name, (_now() - called).total_seconds(), ok, self.id, reason))
             case m.CloseAi(reason):
                 await self._close_session(reason)
 
@@ -336,10 +336,10 @@ class CallActor:
         if lost_at is not None:
             gap = (_now() - lost_at).total_seconds()
             self._log.info("another worker has taken the call over", gap_ms=round(gap * 1000))
-            self._observe(milestones.CallFailedOver(self.id, gap))
+            self._observe(lifecycle.CallFailedOver(self.id, gap))
         elif call.answered_at is not None:
             answer, greet = call.answered_at - call.started_at, _now() - call.answered_at
-            self._observe(milestones.CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))
+            self._observe(lifecycle.CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))
 
     async def _close_session(self, reason: str) -> None:
         """A worker whose link is down is told when it comes back: the call is no longer one that we know."""
@@ -394,9 +394,9 @@ class CallActor:
         except TimeoutError:
             self.owned.hang_up_later()
         if legs := len(self.owned.unconfirmed):
-            ending.not_confirmed(self.call)
+            teardown.not_confirmed(self.call)
             self._log.error("a call can't end: asterisk has not confirmed its hang-up", legs=legs)
             await self.owned.finish()
-            ending.confirmed(self.call)
+            teardown.confirmed(self.call)
         if self._last_change is not None:
             self._observe(self._last_change)

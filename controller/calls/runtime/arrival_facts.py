@@ -21,7 +21,7 @@ from controller.calls.reporting.view import CallView
 from controller.calls.tools.http import Answer
 from controller.config import Config
 from controller.config.number_redaction import logged
-from controller.dialing import number_spellings as numbers, withheld_numbers as withheld
+from controller.dialing import number_spellings, withheld_numbers
 
 log = structlog.get_logger()
 
@@ -34,19 +34,19 @@ READ_S = 1.0
 def arrival_of(config: Config, channel: Channel, args: Sequence[str]) -> routing.Arrival:
     """`args`: the arguments of Stasis()."""
     trunk = routing.trunk_of(config, channel.name)
-    country = numbers.country_of(config, trunk)
+    country = number_spellings.country_of(config, trunk)
     called, caller = caller_text.number(channel.exten), caller_text.number(channel.caller_number)
     arrival = routing.Arrival(
         str(uuid4()),
-        numbers.normalised(called, country),
-        numbers.normalised(caller, country),
+        number_spellings.normalised(called, country),
+        number_spellings.normalised(caller, country),
         trunk,
         routing.arguments(args, channel.caller_name, channel.caller_number, channel.exten),
         caller_text.name(channel.caller_name),
-        to_sent=numbers.plain(called),
-        caller_sent=numbers.plain(caller),
+        to_sent=number_spellings.plain(called),
+        caller_sent=number_spellings.plain(caller),
     )
-    none = any(map(withheld.stands_for_none, (caller, arrival.caller)))
+    none = any(map(withheld_numbers.stands_for_none, (caller, arrival.caller)))
     return without_caller(arrival) if none else arrival
 
 
@@ -70,10 +70,14 @@ def unrouted(config: Config, arrival: routing.Arrival, now: datetime) -> dict[st
 async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
     """By the name, by how Asterisk may present the number, and by the headers of SIP. In doubt: yes, or a caller's
     number could be shown since their wish can't be read."""
-    if withheld.named_so(caller_text.name(channel.caller_name)):
+    if withheld_numbers.named_so(caller_text.name(channel.caller_name)):
         return True
     sip = channel.name.startswith("PJSIP/")
-    names = (withheld.PRIVACY_HEADER, withheld.REMOTE_PARTY, withheld.FROM) if sip else (withheld.PRESENTATION,)
+    names = (
+        (withheld_numbers.PRIVACY_HEADER, withheld_numbers.REMOTE_PARTY, withheld_numbers.FROM)
+        if sip
+        else (withheld_numbers.PRESENTATION,)
+    )
     try:
         async with asyncio.timeout(READ_S):
             told = await asyncio.gather(*(_told(ari, channel.id, name) for name in names))
@@ -81,7 +85,7 @@ async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
         log.warning("whether a caller withholds their number is not known: taken for yes", call=call, reason=str(error))
         return True
     presentation, _, privacy = told[0].partition(";")
-    return withheld.asked_for(presentation, privacy, *told[1:])
+    return withheld_numbers.asked_for(presentation, privacy, *told[1:])
 
 
 async def as_wished(ari: Ari, arrival: routing.Arrival, channel: Channel) -> routing.Arrival:
@@ -90,7 +94,7 @@ async def as_wished(ari: Ari, arrival: routing.Arrival, channel: Channel) -> rou
         return arrival
     try:
         async with asyncio.timeout(READ_S):
-            await ari.set_variable(channel.id, withheld.CALLER_ID, "")
+            await ari.set_variable(channel.id, withheld_numbers.CALLER_ID, "")
     except (TimeoutError, AriError) as error:
         log.warning("a withheld number may stand in Asterisk's records", call=arrival.call, reason=str(error))
     return without_caller(arrival)
@@ -103,7 +107,10 @@ async def _told(ari: Ari, channel: str, name: str) -> str:
     except NotFound:
         return ""
     except AriError as error:
-        if error.message == "Unable to read provided function" or name in (withheld.REMOTE_PARTY, withheld.FROM):
+        if error.message == "Unable to read provided function" or name in (
+            withheld_numbers.REMOTE_PARTY,
+            withheld_numbers.FROM,
+        ):
             return ""
         raise
 

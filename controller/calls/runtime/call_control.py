@@ -12,12 +12,12 @@ from uuid import uuid4
 from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Participant, State
-from controller.calls.machine.rows import agent_control as orders, participants
-from controller.calls.planning import planner as births
+from controller.calls.machine.rows import agent_control, participants
+from controller.calls.planning import planner
 from controller.calls.reporting import view
 from controller.calls.runtime.call_control_transfer import TransferControl
 from controller.calls.runtime.live_calls import Live, put
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 
 WITH_AGENT = (State.TALKING, State.HOLDING, State.TRANSFERRING)
 """There is an agent, unless it was lost."""
@@ -67,7 +67,7 @@ class CallControl(TransferControl):
     ) -> view.CallView:
         """Another agent, other instructions, or both. Raises `errors.UnknownName` too."""
         live = self._of_agent(call, "given to another agent")
-        plan = births.recast(
+        plan = planner.recast(
             self._config, live.call.plan, agent_name=agent, instructions=instructions, variables=variables or {}
         )
         return put(live, m.SwitchAsked(plan, by))
@@ -76,7 +76,7 @@ class CallControl(TransferControl):
         live = self._of_agent(call, "recorded")
         if live.call.plan.recording is None:
             raise errors.WrongState("Calls of this agent are not recorded; `agents.*.recording` in the config says so.")
-        if (live.call.recording, action) not in orders.AFTER:
+        if (live.call.recording, action) not in agent_control.AFTER:
             raise errors.WrongState(f"The recording can't {action} now: it is {live.call.recording}.")
         return put(live, m.RecordAsked(action, by))
 
@@ -87,8 +87,8 @@ class CallControl(TransferControl):
         live = self._in(call, "joined", *participants.OPEN)
         if len(live.call.present_participants()) >= participants.MOST:
             raise errors.WrongState(f"No more than {participants.MOST} participants can be in one call.")
-        where = limits.destination(self._config, to, live.call.plan.trunk)
-        target = births.target_of(self._config, where)
+        where = numbers.destination(self._config, to, live.call.plan.trunk)
+        target = planner.target_of(self._config, where)
         leg = live.call.ids.participant(uuid4().hex[:12])
         live.put(m.ParticipantAsked(leg, target, by))
         return view.participant_view(Participant(leg, target, by))

@@ -6,8 +6,8 @@ Part of `Verbs`, whose rules hold here too.
 from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import State
-from controller.calls.machine.rows import supervision as supervise
-from controller.calls.planning import planner as births
+from controller.calls.machine.rows import supervision
+from controller.calls.planning import planner
 from controller.calls.reporting import view
 from controller.calls.runtime.live_calls import LiveCalls, put
 
@@ -30,10 +30,10 @@ class TransferControl(LiveCalls):
     ) -> view.CallView:
         """`kind`: None is what the config says. Raises `limits.NotAllowed` too."""
         live = self._in(call, "transferred", State.TALKING, State.HOLDING)
-        if supervise.taking_over(live.call):
+        if supervision.taking_over(live.call):
             raise errors.WrongState("This call can't be transferred now: a supervisor is taking it over.")
         plan = live.call.plan
-        target = births.transfer_target(self._config, plan.spec.agent, to, plan.trunk, kind=kind, timeout=timeout)
+        target = planner.transfer_target(self._config, plan.spec.agent, to, plan.trunk, kind=kind, timeout=timeout)
         if target.kind == "refer" and live.call.company:
             raise errors.WrongState("This call can't be referred now: others are in it.")
         if target.kind != "attended" and (announce is not None or decide_timeout is not None):
@@ -54,19 +54,19 @@ class TransferControl(LiveCalls):
 
     def supervise(self, call: str, *, to: str | None, mode: m.SupervisionMode, by: str) -> view.CallView:
         """Calls a supervisor, or (`to` None) changes what the present one does. Raises `limits.NotAllowed` too."""
-        live = self._in(call, _MODES[mode], *supervise.OPEN)
+        live = self._in(call, _MODES[mode], *supervision.OPEN)
         current, found = live.call, live.call.supervision
         if to is None:
             if found is None or not current.supervised:
                 raise errors.WrongState("Nobody supervises this call: `to` says who is to.")
-            if mode != found.mode and not supervise.changeable(current, found, mode):
+            if mode != found.mode and not supervision.changeable(current, found, mode):
                 raise errors.WrongState(_why_not(mode))
             return put(live, m.SupervisionChanged(mode, by))
         if current.supervised:
             raise errors.WrongState("Somebody supervises this call already.")
-        if not supervise.possible(current, mode):
+        if not supervision.possible(current, mode):
             raise errors.WrongState(_why_not(mode))
-        target = births.supervisor_of(self._config, to, current.plan.trunk)
+        target = planner.supervisor_of(self._config, to, current.plan.trunk)
         return put(live, m.SuperviseAsked(current.ids.supervisor(current.supervisions + 1), target, mode, by))
 
     def leave(self, call: str, *, by: str) -> view.CallView:

@@ -25,8 +25,8 @@ from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import AdmissionControl
 from controller.calls.machine import inputs as m, loops
 from controller.calls.machine.plan import Plan, State, Waiting
-from controller.calls.planning import planner as births, routing
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.planning import planner, routing
+from controller.calls.reporting import lifecycle
 from controller.calls.runtime import dialplan
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.arrival_facts import (
@@ -79,7 +79,7 @@ class InboundCalls:
         tools: HttpTools,
         tasks: Tasks,
         lives: Lives,
-        observe: Callable[[milestones.LifecycleEvent], None],
+        observe: Callable[[lifecycle.LifecycleEvent], None],
     ) -> None:
         self._config = config
         self._ari = ari
@@ -229,7 +229,7 @@ class InboundCalls:
         self._lives.room.take(_slot(caller, agent))
 
     def _refuse(self, caller: _Caller, why: Literal["no_route", "busy"], reason: str, detail: str) -> None:
-        self._observe(milestones.CallerRefused(why, refused_view(caller.arrival, why, detail, datetime.now(UTC))))
+        self._observe(lifecycle.CallerRefused(why, refused_view(caller.arrival, why, detail, datetime.now(UTC))))
         self._tasks.create_task(self._hang_up(caller.leg, reason), name="refuse a caller")
 
     async def _hang_up(self, channel: str, reason: str) -> None:
@@ -252,7 +252,7 @@ class InboundCalls:
             self._refuse(caller, "busy", "busy", looped)
             return
         log.info("no room: the dialplan goes on", call=caller.arrival.call, context=context)
-        self._observe(milestones.CallerRefused("busy"))
+        self._observe(lifecycle.CallerRefused("busy"))
         try:
             await dialplan.send_on(self._ari, caller.leg, origin, context, extension)
         except AriError as error:
@@ -374,7 +374,7 @@ class InboundCalls:
         unserved: str | None = None,
     ) -> CallActor:
         given = routing.variables_of(caller.arrival, route, found)
-        plan = births.inbound(
+        plan = planner.inbound(
             self._config,
             caller.arrival,
             agent,

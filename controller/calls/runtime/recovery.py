@@ -26,8 +26,8 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.loops import Origin
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Participant, Plan, State, Supervision, Transfer
-from controller.calls.machine.rows import caller_hold, inbound_audio, transferred, wrap_up as closing
-from controller.calls.planning import planner as births
+from controller.calls.machine.rows import caller_hold, inbound_audio, transferred, wrap_up
+from controller.calls.planning import planner
 from controller.calls.runtime import stored_call
 from controller.config import Config
 from controller.workers.worker import Worker
@@ -239,8 +239,8 @@ def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
     name = found["agent"] if found["agent"] in config.agents else next(iter(config.agents))
     same = {each: found[each] for each in ("direction", "leg", "trunk", "caller", "callee", "webhook", "attempt")}
     detects = found.get("answer_detection", False)
-    plan = births.taken_over(config, name, call=id_, given=found["given"], answer_detection=detects, **same)
-    return births.recast(config, plan, agent_name=None, instructions=found["instructions"], variables={})
+    plan = planner.taken_over(config, name, call=id_, given=found["given"], answer_detection=detects, **same)
+    return planner.recast(config, plan, agent_name=None, instructions=found["instructions"], variables={})
 
 
 def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, list[m.Input]]:
@@ -249,7 +249,7 @@ def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, l
         case State.TRANSFERRING | State.CONSULTING:
             return state, [m.TransferCancelled(by="system")]
         case State.CLOSING:
-            return State.TALKING, [m.WrapUpDue(closing.VOICEMAIL if call.machine else closing.LENGTH)]
+            return State.TALKING, [m.WrapUpDue(wrap_up.VOICEMAIL if call.machine else wrap_up.LENGTH)]
         case State.REHOMING:
             call.session_open = True  # as far as anybody knows; it is given up at once
             return State(found["back_to"] or State.TALKING), [m.WorkerLost("it was lost before the controller was")]

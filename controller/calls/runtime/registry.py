@@ -25,11 +25,11 @@ from controller.calls.admission.spending import Spending
 from controller.calls.machine import inputs as m, loops
 from controller.calls.machine.outcome import PER_CALL, PER_DAY
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.rows import daily_caps as caps
-from controller.calls.reporting import lifecycle as milestones, log_lines as story, view
+from controller.calls.machine.rows import daily_caps
+from controller.calls.reporting import lifecycle, log_lines, view
 from controller.calls.reporting.ended_calls import EndedCalls
 from controller.calls.reporting.talking_agents import WHY, TalkingAgents
-from controller.calls.runtime import asterisk_inputs, dialplan, shutdown as drain, worker_events as reports
+from controller.calls.runtime import asterisk_inputs, dialplan, shutdown, worker_events
 from controller.calls.runtime.actor import TEARDOWN_TIMEOUT, CallActor
 from controller.calls.runtime.call_control import CallControl
 from controller.calls.runtime.inbound import InboundCalls
@@ -60,7 +60,7 @@ class Registry:
         tasks: Tasks,
         tools: HttpTools,
         prices: Prices,
-        observe: milestones.Observe = milestones.unobserved,
+        observe: lifecycle.Observe = lifecycle.unobserved,
     ) -> None:
         self._config = config
         self._ari = ari
@@ -184,8 +184,8 @@ class Registry:
             case contract.Used():
                 self._used(actor, event)
             case _:
-                story.tell(event)
-        for what in reports.inputs_of(self._config, actor.call.plan, event):
+                log_lines.tell(event)
+        for what in worker_events.inputs_of(self._config, actor.call.plan, event):
             actor.put(what)
         for each in self._talking_agents.told(event, asyncio.get_running_loop().time()):
             if each in self._live:
@@ -193,12 +193,12 @@ class Registry:
 
     def _used(self, actor: CallActor, event: contract.Used) -> None:
         if self._spending.news_of_price(event.model):
-            story.without_price(event.model)
+            log_lines.without_price(event.model)
         reached = self._spending.used(event, actor.record, today())
         if reached is None:
             return
         if reached.everybody or reached.limit == PER_CALL:  # of the day it is told once, not once for each call
-            story.limit_reached(actor.id, reached.limit, actor.record.cost)
+            log_lines.limit_reached(actor.id, reached.limit, actor.record.cost)
         for each in list(self._live.values()) if reached.everybody else [actor]:
             if each.record.limit is None:
                 each.record.limit = reached.limit
@@ -265,7 +265,7 @@ class Registry:
         for each in list(self._live.values()):
             if spent and each.call.state is State.TRANSFERRED:
                 each.put(m.WrapUpDue(PER_DAY))
-            for what in caps.inputs_of(each.call, each.legs.up(), self.room.cap_reached):
+            for what in daily_caps.inputs_of(each.call, each.legs.up(), self.room.cap_reached):
                 each.put(what)
 
     def begin(self, plan: Plan, errand: OutboundAttempt | None = None) -> CallActor:
@@ -274,7 +274,7 @@ class Registry:
             plan = replace(plan, origin=loops.recognised(plan.callee or "", plan.caller or "", ringing))
         actor = self._actor_of(plan, errand)
         self.room.reserve(plan)
-        self._observe(milestones.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
+        self._observe(lifecycle.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         return self._let_live(actor)
 
     def _actor_of(self, plan: Plan, errand: OutboundAttempt | None, found: RecoveredCall | None = None) -> CallActor:
@@ -296,7 +296,7 @@ class Registry:
         if found.call.session_open:
             self._workers.expect(plan.call, found.worker_boot)
         log.warning("a call of an earlier controller goes on", call=plan.call, state=found.call.state.value)
-        self._observe(milestones.CallAdopted(_view(actor), plan.webhook, plan.attempt))
+        self._observe(lifecycle.CallAdopted(_view(actor), plan.webhook, plan.attempt))
         self._adopted.add(plan.call)
         self._in_app |= actor.owned.standing
         self._let_live(actor)
@@ -344,13 +344,13 @@ class Registry:
     def _tell_end(self, actor: CallActor) -> None:
         call = actor.call
         talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
-        self._observe(milestones.CallOver(call.plan.direction, call.outcome or "failed", talked, _view(actor)))
-        story.ended(call, talked, actor.record.cost)
+        self._observe(lifecycle.CallOver(call.plan.direction, call.outcome or "failed", talked, _view(actor)))
+        log_lines.ended(call, talked, actor.record.cost)
 
     async def drain(self, patience: float, hurry: asyncio.Event) -> None:
         """No new calls; returns when those that live have ended (`drain.finish`)."""
         self.room.draining = True
-        await drain.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
+        await shutdown.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
         for call, actor in self._live.items():
             actor.owned.give_up()
             if not actor.torn_down:

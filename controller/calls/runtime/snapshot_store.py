@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Text, cast, delete, insert, select, update
 
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.store.database import Database, StoreError
 from controller.store.tables.call_snapshots import live_calls as table
 
@@ -25,13 +25,13 @@ AGAIN_SECONDS = 1.0
 LAST_SECONDS = 3.0
 
 _MOVES = (
-    milestones.CallAdopted,
-    milestones.CallBegan,
-    milestones.CallOver,
-    milestones.Stepped,
-    milestones.StateChanged,
-    milestones.ToolAsked,
-    milestones.ToolTimed,
+    lifecycle.CallAdopted,
+    lifecycle.CallBegan,
+    lifecycle.CallOver,
+    lifecycle.Stepped,
+    lifecycle.StateChanged,
+    lifecycle.ToolAsked,
+    lifecycle.ToolTimed,
 )
 
 
@@ -58,7 +58,7 @@ class SnapshotStore:
         self._news.set()
         return found
 
-    def observe(self, what: milestones.LifecycleEvent) -> None:
+    def observe(self, what: lifecycle.LifecycleEvent) -> None:
         if isinstance(what, _MOVES):
             call = what.call
             self._moved.add(call if isinstance(call, str) else call.id)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from controller.calls.runtime import recovery as adoption, stored_call
+from controller.calls.runtime import recovery, stored_call
 from controller.calls.runtime.ports import OutboundAttempt, Recall
 from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import SnapshotStore
@@ -44,7 +44,7 @@ def _let_go(call: str, reason: str) -> None:
 
 async def _adopt(config: Config, call: str, row: object, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
     kept = stored_call.checked(row)
-    found = adoption.adopted(config, call, kept, datetime.now(UTC))
+    found = recovery.adopted(config, call, kept, datetime.now(UTC))
     if found is not None:
         plan = found.call.plan
         errand = await go_on(call) if plan.direction == "outbound" else None

@@ -9,10 +9,10 @@ import re
 from bridge import contract
 from controller.calls.machine import consultation, inputs as m
 from controller.calls.machine.plan import Plan
-from controller.calls.planning import planner as births
+from controller.calls.planning import planner
 from controller.calls.tools.definitions import HOLD_S, LONGEST_S
 from controller.config import Config
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 from controller.dialing.numbers import DIGITS
 
 HOLD_DEFAULT_S = 30.0
@@ -80,7 +80,7 @@ def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> m.Input:
 
 def _transfer(config: Config, plan: Plan, tool_call: str, to: str) -> m.Input:
     try:
-        target = births.transfer_target(config, plan.spec.agent, to, plan.trunk, longest=RING_LONGEST_S, by_tool=True)
-    except limits.NotAllowed as refusal:
+        target = planner.transfer_target(config, plan.spec.agent, to, plan.trunk, longest=RING_LONGEST_S, by_tool=True)
+    except numbers.NotAllowed as refusal:
         return m.ToolRefused(tool_call, str(refusal))
     return m.TransferAsked(target, by="agent", tool_call=tool_call, decide=config.transfer.decide_s)

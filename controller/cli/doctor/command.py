@@ -15,7 +15,7 @@ from rich.text import Text
 
 from controller import config as configs
 from controller.cli.connection import LOCAL, Url, connected
-from controller.cli.doctor import report as bundle, runner as examination
+from controller.cli.doctor import report, runner
 from controller.cli.doctor.findings import Finding, Verdict, as_json, as_markdown, failure, healthy, summary
 
 app = typer.Typer()
@@ -75,11 +75,11 @@ def _gather(call: str, url: str, token: str, output: Path | None, *, as_machine:
     if as_machine:
         sys.stdout.write(trace.model_dump_json(indent=2) + "\n")
     elif markdown:
-        sys.stdout.write(bundle.summary(trace))
+        sys.stdout.write(report.summary(trace))
     else:
         into = output or Path(f"voiceai-{trace.id}.zip")
         try:
-            into.write_bytes(bundle.packed(trace))
+            into.write_bytes(report.packed(trace))
         except OSError as error:
             out.print(f"{into} can't be written: {error.strerror}. Name another file with --output.", markup=False)
             raise typer.Exit(1) from None
@@ -103,7 +103,7 @@ async def _all(path: Path, live: bool, rx: str | None, *, show: bool) -> list[Fi
             _print(findings[0])
         return findings
     findings = []
-    async for finding in examination.examine(loaded, live=live, rx=rx):
+    async for finding in runner.examine(loaded, live=live, rx=rx):
         findings.append(finding)
         if show:
             _print(finding)

@@ -7,7 +7,7 @@ import re
 
 from controller.ari.errors import AriError, NotFound
 from controller.ari.rest import Ari
-from controller.calls.machine.rows import answer_detection as detection
+from controller.calls.machine.rows import answer_detection
 from controller.calls.runtime import dialplan
 from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.cli.doctor.trunks import endpoint_of
@@ -22,8 +22,8 @@ async def look(ari: Ari, channel: str, config: Config) -> list[Finding]:
     """For each trunk: does its context take calls? And the contexts that calls of ours pass through."""
     try:
         found = [await _entrance(ari, channel, config, name) for name in config.trunks]
-        if config.trunks and not await _there(ari, channel, detection.CONTEXT, "detect"):
-            found.append(_lacks(detection.CONTEXT, "answering machines can't be told from people"))
+        if config.trunks and not await _there(ari, channel, answer_detection.CONTEXT, "detect"):
+            found.append(_lacks(answer_detection.CONTEXT, "answering machines can't be told from people"))
         if any(trunk.refer for trunk in config.trunks.values()):
             if not await _there(ari, channel, dialplan.CONTEXT, "s"):
                 found.append(_lacks(dialplan.CONTEXT, "transfers by REFER fail"))

@@ -3,7 +3,7 @@
 from controller.cli.doctor.findings import Finding, ok, skipped
 from controller.config import Config
 from controller.config.models.routes import Route
-from controller.dialing import number_spellings as numbers
+from controller.dialing import number_spellings
 
 
 def routes(config: Config) -> list[Finding]:
@@ -15,7 +15,7 @@ def _matches(config: Config, route: Route) -> str:
     agents = " or ".join(route.agents)
     if route.to.endswith("*"):
         return f"{agents} answers what begins with {route.to[:-1]!r}, as it was sent: other spellings do not fit"
-    country = numbers.country_of(config, route.trunk)
-    spelled = ", ".join(numbers.spellings(route.to, country))
-    where = f" (read in {country})" if country and len(numbers.spellings(route.to, country)) > 1 else ""
+    country = number_spellings.country_of(config, route.trunk)
+    spelled = ", ".join(number_spellings.spellings(route.to, country))
+    where = f" (read in {country})" if country and len(number_spellings.spellings(route.to, country)) > 1 else ""
     return f"{agents} answers {spelled}{where}"

@@ -17,8 +17,8 @@ from controller.ari.errors import AriError
 from controller.ari.link import Link, LinkUp
 from controller.ari.rest import Ari
 from controller.cli.doctor import (
-    asterisk as pbx,
-    asterisk_cli as command_line,
+    asterisk,
+    asterisk_cli,
     dialplan,
     environment,
     host,
@@ -47,7 +47,7 @@ async def examine(config: Config, *, live: bool = False, rx: str | None = None) 
         for finding in missing:
             yield finding
     here: tuple[tuple[str, Check], ...] = (
-        ("advertised address", lambda: pbx.addresses(config)),
+        ("advertised address", lambda: asterisk.addresses(config)),
         ("open files", lambda: host.files(config)),
         ("disk", lambda: host.disk(config)),
         ("store", lambda: host.store(config)),
@@ -85,7 +85,7 @@ async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]
         yield skipped("asterisk", "can't be looked at: the certificates of `asterisk.ari.ca_file` can't be used")
         return
     async with Ari(at.url, at.username, at.password.get_secret_value(), APP, trust=trust) as ari:
-        reached = await _done("ari", lambda: pbx.reach(ari))
+        reached = await _done("ari", lambda: asterisk.reach(ari))
         for finding in reached:
             yield finding
         if any(each.verdict == Verdict.FAILURE for each in reached):
@@ -94,11 +94,11 @@ async def _of_asterisk(config: Config, rx: str | None) -> AsyncIterator[Finding]
         running = await _controller_ready(config)
         checks: tuple[tuple[str, Check], ...] = (
             ("clock", lambda: _clock(ari)),
-            ("asterisk version", lambda: pbx.version(ari)),
-            ("modules", lambda: pbx.modules(ari, config)),
-            ("stasis app", lambda: pbx.app(ari, at.app, ours=running)),
+            ("asterisk version", lambda: asterisk.version(ari)),
+            ("modules", lambda: asterisk.modules(ari, config)),
+            ("stasis app", lambda: asterisk.app(ari, at.app, ours=running)),
             ("trunks", lambda: trunks.trunks(ari, config)),
-            ("command line", lambda: command_line.look(config, rx)),
+            ("command line", lambda: asterisk_cli.look(config, rx)),
             (loopback.CHECK, lambda: _loopback(ari, config)),
         )
         for name, check in checks:

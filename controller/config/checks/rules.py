@@ -19,7 +19,7 @@ from controller.config.errors import ConfigError, Path, dotted, explain_unknown,
 from controller.config.json_schema import keys_at, places, shape_of
 from controller.config.source import Source
 from controller.config.values import Address, Ports, address_of, ports_of
-from controller.dialing import number_spellings as numbers
+from controller.dialing import number_spellings
 
 SHORTEST_TOKEN = 16
 SHORTEST_LOCAL_TOKEN = 8
@@ -198,7 +198,7 @@ def _countries(top: Mapping[str, Any], trunk: Any) -> set[str | None]:
 def _same_number(first: Any, second: Any, countries: Collection[str | None]) -> bool:
     """Both are exact, and one number in every spelling."""
     exact = [each for each in (first, second) if isinstance(each, str) and not each.endswith("*")]
-    return len(exact) == 2 and numbers.same(first, second, countries)
+    return len(exact) == 2 and number_spellings.same(first, second, countries)
 
 
 def _check_per_number(top: Mapping[str, Any], source: Source) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.common import patterns
 from controller.config.source import Source
-from controller.dialing import toll_fraud as tolls
+from controller.dialing import toll_fraud
 
 _NUMBERS = ("+4930123456", "+12125551234", "004930123456", "01149301234567", "030123456", "4930123456", "2125551234")
 """One of each way in which numbers are written. A trunk that dials none of them dials extensions."""
@@ -27,11 +27,11 @@ def check_tolls(top: Mapping[str, Any], source: Source) -> None:
 def _check_trunk(path: tuple[str, str], trunk: Mapping[str, Any], source: Source) -> None:
     domestic = trunk.get("domestic")
     for number, region in enumerate(domestic if isinstance(domestic, list) else ()):
-        if isinstance(region, str) and re.fullmatch("[A-Z]{2}", region) and tolls.region_of(region) is None:
+        if isinstance(region, str) and re.fullmatch("[A-Z]{2}", region) and toll_fraud.region_of(region) is None:
             source.add((*path, "domestic", number), "is no region", 'two letters of ISO 3166, e.g. "CA"')
     code = trunk.get("country_code")
     if isinstance(code, str) and re.fullmatch("[1-9][0-9]{0,2}|[A-Z]{2}", code, re.ASCII):
-        if tolls.region_of(code) is None:
+        if toll_fraud.region_of(code) is None:
             hint = 'the one behind the + of this trunk\'s own numbers, e.g. "49", or a region, e.g. "JE"'
             source.add((*path, "country_code"), "is no country's code", hint)
     elif code is None and (*path, "country_code") not in source.unset and _needs_country(trunk):

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
-from controller.config.models import event_filters as filters, webhook_secrets
+from controller.config.models import event_filters, webhook_secrets
 from controller.config.values import Host, Secret, Section, wrong
 
 
@@ -34,7 +34,7 @@ def _signing_secret(secret: SecretStr) -> SecretStr:
 
 def _event_pattern(text: str) -> str:
     try:
-        filters.types_of([text])
+        event_filters.types_of([text])
     except ValueError as error:
         raise wrong(str(error)) from None
     return text

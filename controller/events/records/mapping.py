@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.config.models.records import Records
 from controller.config.number_redaction import written
-from controller.events import schemas as shapes
+from controller.events import schemas
 
 _NOT_LISTED = ("call.said", "call.turn", "call.used", "call.recorded")
 """They have tables of their own, and nothing that would be missed in the list of events."""
@@ -27,7 +27,7 @@ class RowWrite:
     once: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def redacted(event: shapes.AnyEvent, settings: Records) -> shapes.AnyEvent:
+def redacted(event: schemas.AnyEvent, settings: Records) -> schemas.AnyEvent:
     """As it may be written down."""
     hidden: dict[str, Any] = {}
     for name in event.data.personal():
@@ -41,49 +41,49 @@ def redacted(event: shapes.AnyEvent, settings: Records) -> shapes.AnyEvent:
     return event.model_copy(update={"data": event.data.model_copy(update=hidden)})
 
 
-def rows(event: shapes.AnyEvent) -> list[RowWrite]:
+def rows(event: schemas.AnyEvent) -> list[RowWrite]:
     """In the order in which they are to be put."""
     listed = [] if event.type in _NOT_LISTED else [_event_row(event)]
     return [*_rows(event), *listed]
 
 
-def _rows(event: shapes.AnyEvent) -> list[RowWrite]:
+def _rows(event: schemas.AnyEvent) -> list[RowWrite]:
     at, data = event.timestamp, event.data
     match data:
-        case shapes.Started():
+        case schemas.Started():
             return [_call(data, _parties(data), at)]
-        case shapes.Answered():
+        case schemas.Answered():
             return [_call(data, {"answered_at": at}, at - timedelta(seconds=data.after_s))]
-        case shapes.Ended():
+        case schemas.Ended():
             return [_call(data, _parties(data) | _end(data, at), at - timedelta(seconds=data.durations.total))]
-        case shapes.Settled():
+        case schemas.Settled():
             return [_settled(data, at)]
-        case shapes.Said(text=None):
+        case schemas.Said(text=None):
             return []
-        case shapes.Said():
+        case schemas.Said():
             return [
                 _of(event, "call_words", "who", "text", "interrupted", "heard_ms", "consultation", at=data.spoken_at)
             ]
-        case shapes.Turn():
+        case schemas.Turn():
             return [_of(event, "call_turns", "turn", "stopped_to_told_ms", "first_delta_ms", "first_frame_ms")]
-        case shapes.Tool(state="answered"):
+        case schemas.Tool(state="answered"):
             return [_of(event, "call_tools", "tool", "seconds", "ok", at=at - timedelta(seconds=data.seconds or 0))]
-        case shapes.Used():
+        case schemas.Used():
             return [_of(event, "call_usage", "provider", "model", "kind", "tokens", "seconds", "cost")]
-        case shapes.Recorded():
+        case schemas.Recorded():
             return [_of(event, "call_recordings", "path", "seconds")]
-        case shapes.Transfer():
+        case schemas.Transfer():
             return [_leg(data, f"transfer-{data.transfer}", "transfer", at)]
-        case shapes.Participant():
+        case schemas.Participant():
             return [_leg(data, data.leg, "participant", at)]
     return []
 
 
-def _parties(data: shapes.Started | shapes.Ended) -> dict[str, Any]:
+def _parties(data: schemas.Started | schemas.Ended) -> dict[str, Any]:
     return {name: getattr(data, name) for name in ("direction", "agent", "trunk", "caller", "callee")}
 
 
-def _end(data: shapes.Ended, at: datetime) -> dict[str, Any]:
+def _end(data: schemas.Ended, at: datetime) -> dict[str, Any]:
     took, spread = data.durations, data.first_frame
     same = {
         name: getattr(data, name) for name in ("outcome", "ended_by", "cause", "sip_status", "detail", "turns", "cost")
@@ -98,11 +98,11 @@ def _end(data: shapes.Ended, at: datetime) -> dict[str, Any]:
     }
 
 
-def _call(data: shapes.Data, values: Mapping[str, Any], started_at: datetime) -> RowWrite:
+def _call(data: schemas.Data, values: Mapping[str, Any], started_at: datetime) -> RowWrite:
     return RowWrite("calls", {"call": data.call, "attempt": data.attempt}, values, {"started_at": started_at})
 
 
-def _settled(data: shapes.Settled, at: datetime) -> RowWrite:
+def _settled(data: schemas.Settled, at: datetime) -> RowWrite:
     """Of a call that was dialled this only repeats how the last attempt ended, unless nobody was there to see it."""
     same = {name: getattr(data, name) for name in ("agent", "trunk", "caller", "callee")}
     once = same | {"direction": "outbound", "started_at": at, "ended_at": at}
@@ -110,18 +110,18 @@ def _settled(data: shapes.Settled, at: datetime) -> RowWrite:
     return RowWrite("calls", {"call": data.call, "attempt": data.attempt}, values, once)
 
 
-def _of(event: shapes.AnyEvent, table: str, *names: str, at: datetime | None = None) -> RowWrite:
+def _of(event: schemas.AnyEvent, table: str, *names: str, at: datetime | None = None) -> RowWrite:
     whose = {"call": event.data.call, "attempt": event.data.attempt, "at": at or event.timestamp}
     return RowWrite(table, {"event": event.id}, once=whose | {name: getattr(event.data, name) for name in names})
 
 
-def _leg(data: shapes.Transfer | shapes.Participant, leg: str, kind: str, at: datetime) -> RowWrite:
+def _leg(data: schemas.Transfer | schemas.Participant, leg: str, kind: str, at: datetime) -> RowWrite:
     key = {"call": data.call, "attempt": data.attempt, "leg": leg}
     values = {"kind": kind, "party": data.to, "by": data.by, "state": data.state, "outcome": data.outcome, "at": at}
     return RowWrite("call_legs", key, values, {"began_at": at})
 
 
-def _event_row(event: shapes.AnyEvent) -> RowWrite:
+def _event_row(event: schemas.AnyEvent) -> RowWrite:
     data = event.data.bare().model_dump(mode="json", exclude={"call", "attempt", "number"}, exclude_none=True)
     whose = {"call": event.data.call, "attempt": event.data.attempt, "at": event.timestamp}
     return RowWrite("call_events", {"event": event.id}, once=whose | {"type": event.type, "data": data})

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from pydantic import ValidationError
 
 from controller.config.models.records import Records as Settings
-from controller.events import schemas as shapes
+from controller.events import schemas
 from controller.events.factory import OutgoingEvent
 from controller.events.records.mapping import redacted
 from controller.events.records.repository import RecordRepository
@@ -46,7 +46,7 @@ class RecordWriter:
         self._shelf = shelf
         self._settings = settings
         self._journal = journal
-        self._waiting: deque[shapes.AnyEvent] = deque()
+        self._waiting: deque[schemas.AnyEvent] = deque()
         self._news = asyncio.Event()
         self._failures = 0
         self._at_once = BATCH
@@ -62,7 +62,7 @@ class RecordWriter:
         if len(self._waiting) >= MOST:
             self._waiting.popleft()
             self._lost.inc()
-        event: shapes.AnyEvent = notice.event  # type: ignore[assignment]  # every kind of event is in the union
+        event: schemas.AnyEvent = notice.event  # type: ignore[assignment]  # every kind of event is in the union
         self._waiting.append(redacted(event, self._settings))
         self._news.set()
 
@@ -123,7 +123,7 @@ class RecordWriter:
         if len(self._waiting) > MOST // 2:
             await self._set_aside()
 
-    async def _put(self, events: list[shapes.AnyEvent]) -> None:
+    async def _put(self, events: list[schemas.AnyEvent]) -> None:
         try:
             await self._shelf.put(events)
         except Unfit as error:
@@ -133,7 +133,7 @@ class RecordWriter:
         except Exception as error:  # what can't be written must not hold up what comes after it
             await self._singly(events, type(error).__name__)  # what it says may quote a number
 
-    async def _singly(self, events: list[shapes.AnyEvent], reason: str) -> None:
+    async def _singly(self, events: list[schemas.AnyEvent], reason: str) -> None:
         if len(events) > 1:
             for event in events:
                 await self._put([event])
@@ -161,7 +161,7 @@ class RecordWriter:
         if not self._waiting:
             self._news.clear()
 
-    def _lines(self, events: list[shapes.AnyEvent]) -> list[bytes]:
+    def _lines(self, events: list[schemas.AnyEvent]) -> list[bytes]:
         lines = []
         for event in events:
             try:
@@ -205,9 +205,9 @@ class RecordWriter:
             await asyncio.sleep(FORGET_EVERY)
 
 
-def _read(line: bytes) -> shapes.AnyEvent | None:
+def _read(line: bytes) -> schemas.AnyEvent | None:
     try:
-        return shapes.adapter.validate_json(line)
+        return schemas.adapter.validate_json(line)
     except ValidationError:
         log.warning("a line of the journal of records can't be read and is passed over", bytes=len(line))
         return None

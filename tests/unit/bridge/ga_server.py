@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.media.playout import BYTES_PER_MS
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 
 RACES = ("conversation_already_has_active_response", "response_cancel_not_active")
 
 
-LIMITED = events.ServerError("tokens", "rate_limit_exceeded", "Please try again in 6ms.", "", "")
+LIMITED = server_events.ServerError("tokens", "rate_limit_exceeded", "Please try again in 6ms.", "", "")
 
 
 class Violation(AssertionError):
@@ -55,7 +55,7 @@ class GaServer:
         self._part = 0
         self._value = 0
         self._new_calls: list[str] = []
-        self._last_call: list[events.Event] = []
+        self._last_call: list[server_events.Event] = []
         self._calls: set[str] = set()
         """Those that wait for their output."""
 
@@ -65,12 +65,12 @@ class GaServer:
 
     # ------------------------------------------------------------ what the client sends
 
-    def take(self, frame: dict[str, Any]) -> list[events.Event]:
+    def take(self, frame: dict[str, Any]) -> list[server_events.Event]:
         """Raises Violation."""
         match frame["type"]:
             case "session.update":
                 self._knobs |= frame["session"].get("audio", {}).get("input", {}).get("turn_detection", {})
-                return [events.SessionUpdated(self.name, "m", None)]
+                return [server_events.SessionUpdated(self.name, "m", None)]
             case "response.create":
                 if self.active:
                     return self._refuse(frame, RACES[0])
@@ -94,9 +94,9 @@ class GaServer:
                 raise Violation(f"what is {kind}?")
         return []
 
-    def _refuse(self, frame: dict[str, Any], code: str) -> list[events.Event]:
+    def _refuse(self, frame: dict[str, Any], code: str) -> list[server_events.Event]:
         self.refused.append(code)
-        return [events.ServerError("invalid_request_error", code, "", "", frame["event_id"])]
+        return [server_events.ServerError("invalid_request_error", code, "", "", frame["event_id"])]
 
     def _known(self, frame: dict[str, Any]) -> Item:
         item = self.items.get(frame["item_id"])
@@ -117,7 +117,7 @@ class GaServer:
             part: end_ms * BYTES_PER_MS
         }
 
-    def _create(self, frame: dict[str, Any]) -> list[events.Event]:
+    def _create(self, frame: dict[str, Any]) -> list[server_events.Event]:
         told = frame["item"]
         if told["id"] in self.items or not 0 < len(told["id"]) <= 32:
             raise Violation(f"an id that is taken, or no id: {frame}")
@@ -134,44 +134,46 @@ class GaServer:
         if told["type"] == "message" and told["role"] == "assistant" and told["content"][0]["type"] != "output_text":
             raise Violation(f"what the agent said can be told as text only: {frame}")
         self.items[told["id"]] = Item(told["type"], call_id=call_id)
-        return [events.ItemAdded(told["id"])]
+        return [server_events.ItemAdded(told["id"])]
 
     # ------------------------------------------------------------ what the server does by itself
 
-    def begin(self) -> list[events.Event]:
+    def begin(self) -> list[server_events.Event]:
         """A response, if none is active."""
         if self.active:
             return []
         self.active = self._new("r")
-        return [events.ResponseCreated(self.active)]
+        return [server_events.ResponseCreated(self.active)]
 
-    def end(self, status: str = "completed") -> list[events.Event]:
+    def end(self, status: str = "completed") -> list[server_events.Event]:
         """The active response, if there is one."""
         if not self.active:
             return []
         told = self._close_item()
         self._calls |= set(self._new_calls)
         self._new_calls.clear()
-        told.append(events.ResponseDone(self.active, status, error_code="server_error" if status == "failed" else ""))
+        told.append(
+            server_events.ResponseDone(self.active, status, error_code="server_error" if status == "failed" else "")
+        )
         self.active = ""
         return told
 
-    def end_before_words(self) -> list[events.Event]:
+    def end_before_words(self) -> list[server_events.Event]:
         """The same; the words of its last item come after it."""
         told = self.end()
-        words = [each for each in told if isinstance(each, events.TranscriptDone)]
+        words = [each for each in told if isinstance(each, server_events.TranscriptDone)]
         return [each for each in told if each not in words] + words
 
-    def end_unseen(self) -> list[events.Event]:
+    def end_unseen(self) -> list[server_events.Event]:
         """Of a response that was cancelled before it had begun."""
-        return [events.ResponseDone(self._new("r"), "cancelled")]
+        return [server_events.ResponseDone(self._new("r"), "cancelled")]
 
-    def limit(self) -> list[events.Event]:
+    def limit(self) -> list[server_events.Event]:
         """The next request."""
         self.limited = True
         return []
 
-    def sound(self, length: int) -> list[events.Event]:
+    def sound(self, length: int) -> list[server_events.Event]:
         """Some of the item that is being said."""
         if not self.active:
             return []
@@ -183,11 +185,11 @@ class GaServer:
         sound[self._part] = sound.get(self._part, 0) + length
         pcm = bytes([self._value]) * length
         return [
-            events.TranscriptDelta(self.active, self._item, "word ", self._part),
-            events.AudioDelta(self.active, self._item, self._part, pcm),
+            server_events.TranscriptDelta(self.active, self._item, "word ", self._part),
+            server_events.AudioDelta(self.active, self._item, self._part, pcm),
         ]
 
-    def next_part(self) -> list[events.Event]:
+    def next_part(self) -> list[server_events.Event]:
         """The item goes on in another content part."""
         if not self._item:
             return []
@@ -195,11 +197,11 @@ class GaServer:
         self._part += 1
         return told
 
-    def next_item(self) -> list[events.Event]:
+    def next_item(self) -> list[server_events.Event]:
         """The response says something else after this."""
         return self._close_item()
 
-    def call(self, name: str) -> list[events.Event]:
+    def call(self, name: str) -> list[server_events.Event]:
         """The response calls a tool."""
         if not self.active:
             return []
@@ -207,52 +209,54 @@ class GaServer:
         item_id, call_id = self._new("f"), self._new("c")
         self.items[item_id] = Item("function_call", self.active, call_id=call_id)
         self._new_calls.append(call_id)
-        self._last_call = [events.ItemDone(self.active, item_id, "function_call", "completed", call_id, name, "{}")]
+        self._last_call = [
+            server_events.ItemDone(self.active, item_id, "function_call", "completed", call_id, name, "{}")
+        ]
         return told + self._last_call
 
-    def call_again(self) -> list[events.Event]:
+    def call_again(self) -> list[server_events.Event]:
         """The last call of a tool is told twice, as some servers do."""
         return self._last_call if self.active else []
 
-    def remote(self) -> list[events.Event]:
+    def remote(self) -> list[server_events.Event]:
         """The response had the server call a tool of its own."""
         if not self.active:
             return []
-        done = events.ItemDone(self.active, self._new("m"), "mcp_call", "completed")
-        return [*self._close_item(), events.RemoteTool(over=False), events.RemoteTool(over=True), done]
+        done = server_events.ItemDone(self.active, self._new("m"), "mcp_call", "completed")
+        return [*self._close_item(), server_events.RemoteTool(over=False), server_events.RemoteTool(over=True), done]
 
-    def speak(self) -> list[events.Event]:
+    def speak(self) -> list[server_events.Event]:
         """The caller."""
         if self.speaking:
             return []
         self.speaking = self._new("u")
-        told: list[events.Event] = [events.SpeechStarted(self.speaking, 0)]
+        told: list[server_events.Event] = [server_events.SpeechStarted(self.speaking, 0)]
         return told + (self.end("cancelled") if self._knobs.get("interrupt_response") else [])
 
-    def hush(self, *, told: bool = True, words: str | None = None) -> list[events.Event]:
+    def hush(self, *, told: bool = True, words: str | None = None) -> list[server_events.Event]:
         """The caller is silent again; `told` is how it should be."""
         if not self.speaking:
             return []
         item, self.speaking = self.speaking, ""
         self.items[item] = Item("caller")
-        stopped: list[events.Event] = [events.SpeechStopped(item, 0)] if told else []
-        stopped.append(events.ItemAdded(item))
+        stopped: list[server_events.Event] = [server_events.SpeechStopped(item, 0)] if told else []
+        stopped.append(server_events.ItemAdded(item))
         if words is not None:
-            stopped.append(events.CallerTranscribed(item, words, {}))
+            stopped.append(server_events.CallerTranscribed(item, words, {}))
         return stopped + (self.begin() if self._knobs.get("create_response") else [])
 
     # ------------------------------------------------------------ inside
 
-    def _part_done(self) -> list[events.Event]:
+    def _part_done(self) -> list[server_events.Event]:
         count = len(self.items[self._item].sound) if self._item in self.items else 1
         return [
-            events.AudioDone(self._item),
-            events.TranscriptDone(self.active, self._item, "word " * count, self._part),
+            server_events.AudioDone(self._item),
+            server_events.TranscriptDone(self.active, self._item, "word " * count, self._part),
         ]
 
-    def _close_item(self) -> list[events.Event]:
+    def _close_item(self) -> list[server_events.Event]:
         if not self._item:
             return []
-        told = [*self._part_done(), events.ItemDone(self.active, self._item, "message", "completed")]
+        told = [*self._part_done(), server_events.ItemDone(self.active, self._item, "message", "completed")]
         self._item = ""
         return told

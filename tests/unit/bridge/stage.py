@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from bridge.contract import CallEvent, FunctionTool, Provider, SessionSpec
 from bridge.media.playout import BYTES_PER_MS, Playout
-from bridge.realtime.conversation import effects as signals
+from bridge.realtime.conversation import effects
 from bridge.realtime.conversation.core import Conversation
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.openai_shapes import check_client
 
 E = TypeVar("E")
@@ -35,31 +35,31 @@ class Stage:
         self.now = 100.0
         self.sent: list[dict[str, Any]] = []
         self.told: list[CallEvent] = []
-        self.notes: list[signals.Note] = []
-        self.ended: list[signals.EndSession] = []
-        self.timers: dict[tuple[signals.Timer, str], float] = {}
+        self.notes: list[effects.Note] = []
+        self.ended: list[effects.EndSession] = []
+        self.timers: dict[tuple[effects.Timer, str], float] = {}
         self.frames: list[bytes | None] = []
 
-    def feed(self, *what: events.Event | signals.Input) -> None:
+    def feed(self, *what: server_events.Event | effects.Input) -> None:
         for each in what:
             for effect in self.conversation.handle(each, self.now):
                 self._do(effect)
 
-    def _do(self, effect: signals.Effect) -> None:
+    def _do(self, effect: effects.Effect) -> None:
         match effect:
-            case signals.Send(frame):
+            case effects.Send(frame):
                 self.sent.append(json.loads(frame))
                 check_client(self.sent[-1])
-            case signals.Emit(event):
+            case effects.Emit(event):
                 self.told.append(event)
-            case signals.StartTimer(timer, seconds, subject):
+            case effects.StartTimer(timer, seconds, subject):
                 assert seconds >= 0.05, "a chain of timers at no time"
                 self.timers[timer, subject] = self.now + seconds
-            case signals.CancelTimer(timer, subject):
+            case effects.CancelTimer(timer, subject):
                 self.timers.pop((timer, subject), None)
-            case signals.Note():
+            case effects.Note():
                 self.notes.append(effect)
-            case signals.EndSession():
+            case effects.EndSession():
                 self.ended.append(effect)
 
     # ------------------------------------------------------------ time
@@ -69,9 +69,9 @@ class Stage:
         frame = self.playout.pop()
         self.frames.append(frame)
         if frame is not None and self.playout.idle:
-            self.feed(signals.Drained())
+            self.feed(effects.Drained())
         if self.conversation.watching:
-            self.feed(signals.Ticked())
+            self.feed(effects.Ticked())
         self.now += 0.02
         self.fire_due()
         return frame
@@ -92,29 +92,29 @@ class Stage:
         for key, due in sorted(self.timers.items(), key=lambda each: each[1]):
             if due <= self.now and self.timers.get(key) == due:
                 del self.timers[key]
-                self.feed(signals.TimerFired(*key))
+                self.feed(effects.TimerFired(*key))
 
     # ------------------------------------------------------------ what a server says
 
     def speak(self, response: str, item: str, milliseconds: int, text: str = "", *, done: bool = False) -> None:
         """Sound of an item, all at once; `done`: the item's sound and words are complete."""
         if text:
-            self.feed(events.TranscriptDelta(response, item, text))
-        self.feed(events.AudioDelta(response, item, 0, b"\1\2" * (milliseconds * BYTES_PER_MS // 2)))
+            self.feed(server_events.TranscriptDelta(response, item, text))
+        self.feed(server_events.AudioDelta(response, item, 0, b"\1\2" * (milliseconds * BYTES_PER_MS // 2)))
         if done:
-            self.feed(events.AudioDone(item), events.TranscriptDone(response, item, text))
+            self.feed(server_events.AudioDone(item), server_events.TranscriptDone(response, item, text))
 
     def reply(self, response: str, item: str, milliseconds: int, text: str = "") -> None:
         """A whole response, generated at once."""
-        self.feed(events.ResponseCreated(response))
+        self.feed(server_events.ResponseCreated(response))
         self.speak(response, item, milliseconds, text, done=True)
-        self.feed(events.ResponseDone(response, "completed"))
+        self.feed(server_events.ResponseDone(response, "completed"))
 
     def caller_turn(self) -> None:
-        self.feed(events.SpeechStarted("u", 0), events.SpeechStopped("u", 0))
+        self.feed(server_events.SpeechStarted("u", 0), server_events.SpeechStopped("u", 0))
 
     def tool(self, response: str, call: str, name: str, arguments: str = "{}", status: str = "completed") -> None:
-        self.feed(events.ItemDone(response, f"item-{call}", "function_call", status, call, name, arguments))
+        self.feed(server_events.ItemDone(response, f"item-{call}", "function_call", status, call, name, arguments))
 
     # ------------------------------------------------------------ what came of it
 
@@ -139,5 +139,5 @@ class Stage:
     def told_of(self, kind: type[E]) -> list[E]:
         return [event for event in self.told if isinstance(event, kind)]
 
-    def running(self, timer: signals.Timer) -> bool:
+    def running(self, timer: effects.Timer) -> bool:
         return any(name is timer for name, _ in self.timers)

@@ -25,7 +25,7 @@ from bridge.contract import (
 from bridge.realtime.conversation.effects import Digit, Greet, Timer
 from bridge.realtime.conversation.handoff import needs_new_line
 from bridge.realtime.conversation.user_speech import UNWRITTEN
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import LOOK_UP, Stage, make_spec
 
 BOOK = FunctionTool(name="book", description="Book a table.", parameters={"type": "object"})
@@ -54,7 +54,7 @@ def test_the_server_gets_the_new_agent_and_loses_what_the_old_one_had() -> None:
 
 def test_only_the_new_agents_tools_run() -> None:
     stage = Stage()
-    stage.feed(Greet(), switch(tools=(BOOK,)), events.SpeechStarted("u", 0), events.SpeechStopped("u", 0))
+    stage.feed(Greet(), switch(tools=(BOOK,)), server_events.SpeechStarted("u", 0), server_events.SpeechStopped("u", 0))
     stage.tool("r1", "c1", "book")
     stage.tool("r1", "c2", LOOK_UP.name)
     assert [each.name for each in stage.told_of(ToolCalled)] == ["book"]
@@ -65,7 +65,7 @@ def test_a_tool_of_the_old_agent_that_runs_is_answered() -> None:
     stage.caller_turn()
     stage.tool("r1", "c1", LOOK_UP.name)
     stage.feed(switch(tools=(BOOK,)))
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     stage.wait(30)
     assert [call for call, _ in stage.outputs] == ["c1"]
 
@@ -110,23 +110,23 @@ def test_a_hold_stays_a_hold() -> None:
 def test_whose_words_they_are_is_settled_when_they_begin() -> None:
     """Texts come late: the caller's in the consultation, the target's when the caller is back."""
     stage = Stage(transcription=Transcription())
-    stage.feed(events.SpeechStarted("caller", 0), events.SpeechStopped("caller", 0))
-    stage.feed(ON, switch(consultation=True), OFF, events.CallerTranscribed("caller", "Mr Smith, please.", {}))
+    stage.feed(server_events.SpeechStarted("caller", 0), server_events.SpeechStopped("caller", 0))
+    stage.feed(ON, switch(consultation=True), OFF, server_events.CallerTranscribed("caller", "Mr Smith, please.", {}))
     stage.reply("r1", "announced", 200, "A caller for you.")
     stage.play(400)
-    stage.feed(events.SpeechStarted("target", 0), events.SpeechStopped("target", 0))
+    stage.feed(server_events.SpeechStarted("target", 0), server_events.SpeechStopped("target", 0))
     stage.reply("r2", "thanks", 200, "Not now? Well.")
-    stage.feed(ON, switch(), OFF, events.CallerTranscribed("target", "Not now.", {}))
+    stage.feed(ON, switch(), OFF, server_events.CallerTranscribed("target", "Not now.", {}))
     stage.play(400)
-    stage.feed(events.CallerTranscribed("later", "Hello?", {}))
+    stage.feed(server_events.CallerTranscribed("later", "Hello?", {}))
     told = {said.item: said.consultation for said in stage.told_of(Said)}
     assert told == {"caller": False, "announced": True, "target": True, "later": False}
 
 
 def test_of_turns_without_a_text_only_the_latest_are_remembered() -> None:
     stage = Stage(consultation=True)
-    stage.feed(*(events.SpeechStarted(f"u{number}", 0) for number in range(UNWRITTEN + 1)), switch())
-    stage.feed(events.CallerTranscribed("u0", "long ago", {}), events.CallerTranscribed("u1", "Yes.", {}))
+    stage.feed(*(server_events.SpeechStarted(f"u{number}", 0) for number in range(UNWRITTEN + 1)), switch())
+    stage.feed(server_events.CallerTranscribed("u0", "long ago", {}), server_events.CallerTranscribed("u1", "Yes.", {}))
     assert [said.consultation for said in stage.told_of(Said)] == [False, True]
 
 
@@ -224,7 +224,11 @@ HAPPENS = st.one_of(
     st.builds(Mute, call=st.just("call"), caller=st.booleans(), agent=st.booleans()),
     st.builds(lambda change: switch(**change), st.sampled_from(AGENTS)),
     st.sampled_from(
-        [events.SpeechStarted("u", 0), events.SpeechStopped("u", 0), events.SessionUpdated("s", "m", None)]
+        [
+            server_events.SpeechStarted("u", 0),
+            server_events.SpeechStopped("u", 0),
+            server_events.SessionUpdated("s", "m", None),
+        ]
     ),
 )
 

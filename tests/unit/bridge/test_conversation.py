@@ -7,11 +7,11 @@ import pytest
 from bridge.contract import DigitPressed, Hold, Said, SemanticVad, ServerVad, TurnMeasured
 from bridge.realtime.conversation.effects import Closing, ConnectionLost, ConnectionOpened, Digit, Greet, Timer
 from bridge.realtime.conversation.turns import ENDLESS_S
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage, make_spec
 
-SPEECH = events.SpeechStarted("u", 0)
-UPDATED = events.SessionUpdated("s", "m", None)
+SPEECH = server_events.SpeechStarted("u", 0)
+UPDATED = server_events.SessionUpdated("s", "m", None)
 
 # ---------------------------------------------------------------- greeting
 
@@ -55,7 +55,7 @@ def test_a_protected_greeting_cannot_be_interrupted_until_it_was_heard() -> None
     stage.feed(Greet())
     stage.reply("r1", "i1", 500, "Hello.")
     stage.play(400)
-    stage.feed(SPEECH, events.SpeechStopped("u", 0))
+    stage.feed(SPEECH, server_events.SpeechStopped("u", 0))
     assert stage.taken_back == []
     assert stage.sent_of("session.update") == []
     stage.play(200)
@@ -72,18 +72,18 @@ def test_a_protected_greeting_cannot_be_interrupted_until_it_was_heard() -> None
 def test_a_caller_who_spoke_into_the_protected_greeting_is_answered(seconds: float, creates: int) -> None:
     """The greeting is the answer to a "hello?"; for more than that we ask, since the server is not to."""
     stage = Stage(greeting="Hello.", protect_greeting=True)
-    stage.feed(Greet(), events.ResponseCreated("r1"))
+    stage.feed(Greet(), server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 8000, done=True)
-    stage.feed(events.SpeechStarted("u", 0))
+    stage.feed(server_events.SpeechStarted("u", 0))
     stage.play(round(seconds * 1000) + 300)
-    stage.feed(events.SpeechStopped("u", 0), events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.SpeechStopped("u", 0), server_events.ResponseDone("r1", "completed"))
     assert len(stage.creates) == creates
     assert [each["response"] for each in stage.creates[1:]] == [{}] * (creates - 1)
 
 
 def test_a_protected_greeting_that_fails_is_repeated_and_still_protected() -> None:
     stage = Stage(greeting="Hello.", protect_greeting=True)
-    stage.feed(Greet(), events.ResponseCreated("r1"), events.ResponseDone("r1", "failed"))
+    stage.feed(Greet(), server_events.ResponseCreated("r1"), server_events.ResponseDone("r1", "failed"))
     stage.play(1500)
     assert len(stage.creates) == 2
     assert stage.sent_of("session.update") == []
@@ -96,7 +96,7 @@ def test_protection_ends_also_when_there_will_be_no_greeting() -> None:
     stage = Stage(greeting="Hello.", protect_greeting=True)
     stage.feed(Greet())
     for number in range(2):
-        stage.feed(events.ResponseCreated(f"r{number}"), events.ResponseDone(f"r{number}", "completed"))
+        stage.feed(server_events.ResponseCreated(f"r{number}"), server_events.ResponseDone(f"r{number}", "completed"))
     stage.play(100)
     assert len(stage.sent_of("session.update")) == 1
 
@@ -106,11 +106,11 @@ def test_until_the_server_interrupts_by_itself_again_we_cancel() -> None:
     stage.feed(Greet())
     stage.reply("r1", "i1", 100)
     stage.play(200)
-    stage.feed(events.ResponseCreated("r2"))
+    stage.feed(server_events.ResponseCreated("r2"))
     stage.speak("r2", "i2", 500)
     stage.feed(SPEECH)
     assert [frame["response_id"] for frame in stage.sent_of("response.cancel")] == ["r2"]
-    stage.feed(events.ResponseDone("r2", "cancelled"), UPDATED, events.ResponseCreated("r3"))
+    stage.feed(server_events.ResponseDone("r2", "cancelled"), UPDATED, server_events.ResponseCreated("r3"))
     stage.speak("r3", "i3", 500)
     stage.feed(SPEECH)
     assert len(stage.sent_of("response.cancel")) == 1
@@ -123,7 +123,7 @@ def test_a_turn_is_measured_from_the_end_of_speech() -> None:
     stage = Stage()
     stage.caller_turn()
     stage.now += 0.3
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.now += 0.1
     stage.speak("r1", "i1", 500)
     stage.now += 0.015
@@ -152,7 +152,7 @@ def test_how_long_after_the_last_sound_we_are_told(
         stage.conversation.turns.appended.add(20, 100.02 + number / 50)
     stage.feed(SPEECH)
     stage.now = 101.345
-    stage.feed(events.SpeechStopped("u", end_ms), Closing())
+    stage.feed(server_events.SpeechStopped("u", end_ms), Closing())
     (turn,) = stage.told_of(TurnMeasured)
     assert turn.stopped_to_told_ms == (told_ms and pytest.approx(told_ms))
 
@@ -161,7 +161,11 @@ def test_a_new_connection_counts_anew() -> None:
     stage = Stage()
     stage.conversation.turns.appended.add(5000, 100.0)
     stage.feed(
-        ConnectionLost(), ConnectionOpened(make_spec().provider), SPEECH, events.SpeechStopped("u", 4000), Closing()
+        ConnectionLost(),
+        ConnectionOpened(make_spec().provider),
+        SPEECH,
+        server_events.SpeechStopped("u", 4000),
+        Closing(),
     )
     assert [turn.stopped_to_told_ms for turn in stage.told_of(TurnMeasured)] == [None]
 
@@ -169,7 +173,7 @@ def test_a_new_connection_counts_anew() -> None:
 def test_a_turn_that_is_unanswered_when_the_call_ends_is_told() -> None:
     stage = Stage()
     stage.caller_turn()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 100)
     stage.feed(Closing(), Closing())
     (turn,) = stage.told_of(TurnMeasured)
@@ -179,9 +183,9 @@ def test_a_turn_that_is_unanswered_when_the_call_ends_is_told() -> None:
 def test_the_answer_after_a_tool_belongs_to_the_turn() -> None:
     stage = Stage()
     stage.caller_turn()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "look_up")
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     stage.now += 1
     stage.reply("r2", "i2", 100)
     stage.tick()
@@ -228,7 +232,7 @@ def test_a_turn_of_minutes_is_not_spoken_into(seconds: float, amplitude: int) ->
     assert stage.conversation.turns.speaking
     still_speaking(stage, 2.0, bytes(960))  # a pause to breathe
     assert stage.creates == []
-    stage.feed(events.SpeechStopped("u", 0))
+    stage.feed(server_events.SpeechStopped("u", 0))
     stage.wait(5)
     assert len(stage.creates) == 1  # the watchdog of answers still works
 
@@ -254,7 +258,7 @@ def test_noise_that_never_ends_does_not_silence_the_agent_for_ever() -> None:
 @pytest.mark.parametrize(("item", "stopped"), [("u", True), ("another", False)])
 def test_what_is_written_down_has_been_said(item: str, stopped: bool) -> None:
     stage = Stage()
-    stage.feed(SPEECH, events.CallerTranscribed(item, "Hello?", {}))
+    stage.feed(SPEECH, server_events.CallerTranscribed(item, "Hello?", {}))
     assert stage.conversation.turns.speaking != stopped
     assert stage.conversation.turns.count == stopped
     assert stage.running(Timer.ANSWER) == stopped
@@ -268,7 +272,7 @@ def test_the_end_of_speech_ends_its_watch(ends: str) -> None:
     if ends == "stopped":
         stage.play(1000)
     if ends in ("stopped", "dismissed"):
-        stage.feed(events.SpeechStopped("u", 0))
+        stage.feed(server_events.SpeechStopped("u", 0))
     else:
         stage.feed(ConnectionLost() if ends == "lost" else Hold(call="call", on=True))
     assert not stage.running(Timer.STOPPED)
@@ -276,7 +280,7 @@ def test_the_end_of_speech_ends_its_watch(ends: str) -> None:
 
 def test_what_was_being_said_already_is_not_the_answer() -> None:
     stage = Stage(turn_detection=ServerVad(type="server_vad", interrupt_response=False))
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.caller_turn()
     stage.speak("r1", "i1", 100)
     stage.play(100)
@@ -285,15 +289,17 @@ def test_what_was_being_said_already_is_not_the_answer() -> None:
 
 def test_the_callers_words_are_told() -> None:
     stage = Stage()
-    stage.feed(events.CallerTranscribed("u1", " Hello there. ", {}), events.CallerTranscribed("u2", "  ", {}))
+    stage.feed(
+        server_events.CallerTranscribed("u1", " Hello there. ", {}), server_events.CallerTranscribed("u2", "  ", {})
+    )
     assert [(said.who, said.text, said.item) for said in stage.told_of(Said)] == [("caller", "Hello there.", "u1")]
 
 
 def test_usage_adds_up() -> None:
     stage = Stage()
-    stage.feed(events.ResponseDone("r1", "completed", usage={"total": 10, "input_audio": 4}))
-    stage.feed(events.ResponseDone("r2", "cancelled", usage={"total": 5}))
-    stage.feed(events.CallerTranscribed("u1", "x", {"transcription_ms": 1200}))
+    stage.feed(server_events.ResponseDone("r1", "completed", usage={"total": 10, "input_audio": 4}))
+    stage.feed(server_events.ResponseDone("r2", "cancelled", usage={"total": 5}))
+    stage.feed(server_events.CallerTranscribed("u1", "x", {"transcription_ms": 1200}))
     assert stage.conversation.meter.sums == {"total": 15, "input_audio": 4, "transcription_ms": 1200}
 
 
@@ -330,7 +336,7 @@ def test_digits_are_collected_until_a_pause() -> None:
 
 def test_at_the_end_what_was_being_said_is_reported_as_heard() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 1000, "one two three four")
     stage.play(600)
     stage.feed(Closing(), Closing())
@@ -341,12 +347,12 @@ def test_at_the_end_what_was_being_said_is_reported_as_heard() -> None:
 
 def test_events_of_no_use_change_nothing() -> None:
     stage = Stage()
-    stage.feed(events.Ignored("rate_limits.updated"), events.Unknown("new"))
-    stage.feed(events.SessionCreated("s", "m", None))
+    stage.feed(server_events.Ignored("rate_limits.updated"), server_events.Unknown("new"))
+    stage.feed(server_events.SessionCreated("s", "m", None))
     assert (stage.sent, stage.told, stage.ended) == ([], [], [])
 
 
 def test_a_conversation_can_be_read_in_a_debugger() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     assert "ACTIVE r1" in repr(stage.conversation)

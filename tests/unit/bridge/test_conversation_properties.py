@@ -22,7 +22,7 @@ from bridge.realtime.conversation.effects import (
     ToolAnswered,
 )
 from bridge.realtime.conversation.responses import State
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.session_differences import Difference
 from tests.unit.bridge.stage import Stage, make_spec
 
@@ -47,13 +47,13 @@ def sample(item: str) -> int:
     return 1 + 10 * int(response) + int(number)
 
 
-def delta(response: int, item: int, size: int) -> events.Event:
+def delta(response: int, item: int, size: int) -> server_events.Event:
     name = item_of(response, item)
-    return events.AudioDelta(f"r{response}", name, 0, bytes([sample(name)]) * size)
+    return server_events.AudioDelta(f"r{response}", name, 0, bytes([sample(name)]) * size)
 
 
-def tool(response: int, call: int, name: str, status: str) -> events.Event:
-    return events.ItemDone(f"r{response}", f"t{call}", "function_call", status, f"c{call}", name, "{}")
+def tool(response: int, call: int, name: str, status: str) -> server_events.Event:
+    return server_events.ItemDone(f"r{response}", f"t{call}", "function_call", status, f"c{call}", name, "{}")
 
 
 HOLD = Hold(call="call", on=True)
@@ -64,36 +64,45 @@ BACK = ConnectionOpened(make_spec().provider)
 
 NOISE = st.one_of(
     st.builds(delta, RESPONSES, ITEMS, SIZES),
-    st.builds(lambda r: events.ResponseCreated(f"r{r}"), RESPONSES),
+    st.builds(lambda r: server_events.ResponseCreated(f"r{r}"), RESPONSES),
     st.builds(
-        lambda r, s: events.ResponseDone(f"r{r}", s),
+        lambda r, s: server_events.ResponseDone(f"r{r}", s),
         RESPONSES,
         st.sampled_from(["completed", "cancelled", "failed", "incomplete"]),
     ),
-    st.builds(lambda r, i: events.AudioDone(item_of(r, i)), RESPONSES, ITEMS),
-    st.builds(lambda r, i: events.TranscriptDelta(f"r{r}", item_of(r, i), "word "), RESPONSES, ITEMS),
-    st.builds(lambda r, i: events.TranscriptDone(f"r{r}", item_of(r, i), "some words"), RESPONSES, ITEMS),
+    st.builds(lambda r, i: server_events.AudioDone(item_of(r, i)), RESPONSES, ITEMS),
+    st.builds(lambda r, i: server_events.TranscriptDelta(f"r{r}", item_of(r, i), "word "), RESPONSES, ITEMS),
+    st.builds(lambda r, i: server_events.TranscriptDone(f"r{r}", item_of(r, i), "some words"), RESPONSES, ITEMS),
     st.builds(
         tool, RESPONSES, ITEMS, st.sampled_from(["hang_up", "look_up", "x"]), st.sampled_from(["completed", "cut"])
     ),
     st.builds(lambda c: ToolAnswered(f"c{c}", "out"), ITEMS),
     st.builds(
-        lambda n: events.ServerError("", "conversation_already_has_active_response", "", "", f"create_{n}"), ITEMS
+        lambda n: server_events.ServerError("", "conversation_already_has_active_response", "", "", f"create_{n}"),
+        ITEMS,
     ),
-    st.builds(lambda n: events.ItemAdded(f"item_{n}"), ITEMS),
+    st.builds(lambda n: server_events.ItemAdded(f"item_{n}"), ITEMS),
     st.sampled_from(
-        [events.SpeechStarted("u", 0), events.SpeechStopped("u", 0), events.SessionUpdated("s", "m", None)]
+        [
+            server_events.SpeechStarted("u", 0),
+            server_events.SpeechStopped("u", 0),
+            server_events.SessionUpdated("s", "m", None),
+        ]
     ),
     st.sampled_from([Digit("1"), Digit("#"), Greet(), Ticked(), Drained()]),
     st.sampled_from([HOLD, HOLD.model_copy(update={"on": False}), SPEAK, WRAP_UP, INFORM, ConnectionLost(), BACK]),
-    st.sampled_from([events.RemoteTool(over=False), events.RemoteTool(over=True), events.CallerIdle()]),
-    st.builds(lambda r: events.ItemDone(f"r{r}", "m", "mcp_call", "completed"), RESPONSES),
-    st.builds(lambda hint: events.ServerError("tokens", "rate_limit_exceeded", hint, "", ""), HINTS),
-    st.builds(lambda hint: events.ResponseDone("x99", "failed", "", "tokens", "rate_limit_exceeded", hint), HINTS),
-    st.builds(lambda n, s: events.ResponseDone(f"x9{n}", s), ITEMS, st.sampled_from(["completed", "cancelled"])),
-    st.builds(lambda text: events.CallerTranscribed("u", text, {}), st.sampled_from(["", "yes"])),
-    st.just(events.TranscriptionFailed("u", "x")),
-    st.builds(lambda found: events.SessionUpdated("s", "m", None, {}, found), st.sampled_from([(), (DEAF,)])),
+    st.sampled_from(
+        [server_events.RemoteTool(over=False), server_events.RemoteTool(over=True), server_events.CallerIdle()]
+    ),
+    st.builds(lambda r: server_events.ItemDone(f"r{r}", "m", "mcp_call", "completed"), RESPONSES),
+    st.builds(lambda hint: server_events.ServerError("tokens", "rate_limit_exceeded", hint, "", ""), HINTS),
+    st.builds(
+        lambda hint: server_events.ResponseDone("x99", "failed", "", "tokens", "rate_limit_exceeded", hint), HINTS
+    ),
+    st.builds(lambda n, s: server_events.ResponseDone(f"x9{n}", s), ITEMS, st.sampled_from(["completed", "cancelled"])),
+    st.builds(lambda text: server_events.CallerTranscribed("u", text, {}), st.sampled_from(["", "yes"])),
+    st.just(server_events.TranscriptionFailed("u", "x")),
+    st.builds(lambda found: server_events.SessionUpdated("s", "m", None, {}, found), st.sampled_from([(), (DEAF,)])),
     st.integers(1, 200),  # so many ticks
     st.floats(0.1, 20),  # so many seconds without ticks
 )
@@ -133,9 +142,9 @@ class Witness(Stage):
     def _witness(self, what: Any, cuts_at_once: bool) -> None:
         response = getattr(what, "response_id", "")
         match what:
-            case events.AudioDelta(_, item, _, pcm):
+            case server_events.AudioDelta(_, item, _, pcm):
                 self.received[item] += len(pcm)
-            case events.SpeechStarted() | Hold(on=True) if cuts_at_once:
+            case server_events.SpeechStarted() | Hold(on=True) if cuts_at_once:
                 self.silenced |= self.known
         if response:
             self.known.add(int(response[1:]))
@@ -170,7 +179,7 @@ def test_noise(script: list[Any]) -> None:
     stage = Witness()
     calls = set()
     for what in script:
-        if isinstance(what, events.ItemDone) and what.call_id and what.status == "completed" and not stage.ended:
+        if isinstance(what, server_events.ItemDone) and what.call_id and what.status == "completed" and not stage.ended:
             calls.add(what.call_id)
         stage.happen(what)
     stage.happen(BACK)

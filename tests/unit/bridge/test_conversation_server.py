@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from bridge.contract import Finished, FunctionTool, Hold, Idle, Inform, Said, SemanticVad, ServerVad, Speak, WrapUp
-from bridge.realtime.conversation import effects as signals
+from bridge.realtime.conversation import effects
 from bridge.realtime.conversation.effects import Closing, Digit, Greet, Timer
 from bridge.realtime.conversation.responses import State
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.ga_server import LIMITED, RACES
 from tests.unit.bridge.stage import HANG_UP, LOOK_UP
 from tests.unit.bridge.wired import Wired
@@ -35,7 +35,7 @@ AGENTS: dict[str, dict[str, Any]] = {
     "idle": {"idle": Idle(after_s=3, prompts=("Hello?",), goodbye="Bye."), "min_speech_ms": 100},
 }
 
-SERVER: dict[str, Callable[[Wired], list[events.Event]]] = {
+SERVER: dict[str, Callable[[Wired], list[server_events.Event]]] = {
     "begin": lambda wired: wired.server.begin(),
     "sound": lambda wired: wired.server.sound(9601),
     "bit": lambda wired: wired.server.sound(47),
@@ -61,7 +61,7 @@ SERVER: dict[str, Callable[[Wired], list[events.Event]]] = {
     "hush, noise": lambda wired: wired.server.hush(words=""),
     "hush, untold": lambda wired: wired.server.hush(told=False),
 }
-ORDERS: dict[str, signals.Input] = {
+ORDERS: dict[str, effects.Input] = {
     "say": Speak(call="call", text="Please hold."),
     "instruct": Speak(call="call", text="Say that it takes longer.", exact=False),
     "message": WrapUp(call="call", text="Call us back.", why="voicemail", after_silence=True),

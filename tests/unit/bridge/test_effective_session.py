@@ -2,7 +2,7 @@
 
 from bridge.contract import AiWarning
 from bridge.realtime.conversation.effects import ConnectionOpened, Timer
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.session_differences import Difference
 from tests.unit.bridge.stage import Stage
 
@@ -11,8 +11,8 @@ VOICE = Difference("voice", "marin", "cedar", again=True)
 PASSIVE = Difference("turn_detection.create_response", "on", "off", again=True)
 
 
-def updated(*differences: Difference) -> events.SessionUpdated:
-    return events.SessionUpdated("s", "m", None, {}, differences)
+def updated(*differences: Difference) -> server_events.SessionUpdated:
+    return server_events.SessionUpdated("s", "m", None, {}, differences)
 
 
 def test_it_is_asked_for_again_and_good() -> None:
@@ -58,7 +58,7 @@ def test_a_server_that_does_not_answer_by_itself_is_asked_at_once() -> None:
     stage.caller_turn()
     assert len(stage.creates) == 1
     stage.feed(updated())  # it has changed its mind
-    stage.feed(events.ResponseCreated("r1"), events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.ResponseDone("r1", "completed"))
     before = len(stage.creates)
     stage.caller_turn()
     assert len(stage.creates) == before

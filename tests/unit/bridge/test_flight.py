@@ -6,7 +6,7 @@ import pytest
 
 from bridge.contract import LineStep
 from bridge.realtime.event_trace import MOST, EventTrace
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 
 
 def flight() -> EventTrace:
@@ -20,8 +20,8 @@ def test_kinds_times_and_repetitions() -> None:
     kept.note("line up", 100.25)
     kept.sent(b'{"type": "response.create", "response": {"instructions": "secret"}}', 100.5)
     for at in (100.75, 100.8, 100.9):
-        kept.heard(events.AudioDelta("r", "i", 0, b""), at)
-    kept.heard(events.ServerError("invalid_request_error", "rate_limited", "secret", "", ""), 101.0)
+        kept.heard(server_events.AudioDelta("r", "i", 0, b""), at)
+    kept.heard(server_events.ServerError("invalid_request_error", "rate_limited", "secret", "", ""), 101.0)
     assert kept.steps == (
         LineStep(at_ms=250, kind="line up"),
         LineStep(at_ms=500, kind="response.create", sent=True),
@@ -40,7 +40,7 @@ def test_a_frame_without_a_type_is_told_without_its_words(frame: bytes) -> None:
 @pytest.mark.parametrize("code", ["secret words", "SECRET", "", "x" * 61])
 def test_codes_that_are_none_are_left_out(code: str) -> None:
     kept = flight()
-    kept.heard(events.ServerError("error", code, "secret", "", ""), 100.0)
+    kept.heard(server_events.ServerError("error", code, "secret", "", ""), 100.0)
     assert [each.kind for each in kept.steps] == ["ServerError"]
 
 

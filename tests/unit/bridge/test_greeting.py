@@ -7,7 +7,7 @@ import pytest
 
 from bridge.contract import Hold, Mute, SemanticVad, ServerVad, Speak, WrapUp
 from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, Greet
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage, make_spec
 
 CONSENT = "This call is recorded."
@@ -33,11 +33,11 @@ class Opening(Stage):
 
     def word(self, seconds: float) -> None:
         """The caller speaks for so long."""
-        self.feed(events.SpeechStarted("u", 0))
+        self.feed(server_events.SpeechStarted("u", 0))
         for each in self.running_responses():
-            self.feed(events.ResponseDone(each, "cancelled"))
+            self.feed(server_events.ResponseDone(each, "cancelled"))
         self.play(round(seconds * 1000) + SILENCE_MS)
-        self.feed(events.SpeechStopped("u", 0))
+        self.feed(server_events.SpeechStopped("u", 0))
 
     def running_responses(self) -> list[str]:
         responses = self.conversation.responses
@@ -99,16 +99,16 @@ def test_the_word_comes_while_the_greeting_is_being_made(generated: str) -> None
     stage = Opening()
     stage.feed(Greet())
     if generated != "nothing":
-        stage.feed(events.ResponseCreated("r0"))
+        stage.feed(server_events.ResponseCreated("r0"))
     if generated in ("a part", "all"):
         stage.speak("r0", "i0", 300 if generated == "a part" else WHOLE_MS, done=generated == "all")
         stage.play(60)
-    stage.feed(events.SpeechStarted("u", 0))
+    stage.feed(server_events.SpeechStarted("u", 0))
     if generated == "nothing":
-        stage.feed(events.ResponseCreated("r0"))  # the request was on its way
-    stage.feed(events.ResponseDone("r0", "cancelled"))
+        stage.feed(server_events.ResponseCreated("r0"))  # the request was on its way
+    stage.feed(server_events.ResponseDone("r0", "cancelled"))
     stage.play(700)
-    stage.feed(events.SpeechStopped("u", 0))
+    stage.feed(server_events.SpeechStopped("u", 0))
     stage.respond()
     stage.play(WHOLE_MS + 200)
     assert stage.asked() == ["greeting", "greeting"]
@@ -179,7 +179,7 @@ def test_a_word_whose_end_nobody_tells(trouble: Callable[[Opening], None]) -> No
     stage.feed(Greet())
     stage.respond()
     stage.play(100)
-    stage.feed(events.SpeechStarted("u", 0))
+    stage.feed(server_events.SpeechStarted("u", 0))
     stage.play(200)
     trouble(stage)
     stage.respond()
@@ -199,7 +199,7 @@ def test_a_caller_who_interrupts_later_is_answered_by_the_server() -> None:
     stage.play(WHOLE_MS + 100)
     assert stage.answers_itself == [True]
     stage.caller_turn()
-    stage.feed(events.ResponseCreated("r9"))
+    stage.feed(server_events.ResponseCreated("r9"))
     assert stage.asked() == ["greeting"]
 
 
@@ -267,12 +267,12 @@ def test_who_still_speaks_when_the_consent_is_over_has_the_word() -> None:
     stage = recorded()
     opened(stage)
     stage.play(1000)
-    stage.feed(events.SpeechStarted("u", 0))
+    stage.feed(server_events.SpeechStarted("u", 0))
     stage.play(600)
     assert stage.conversation.greeting.consented
     assert stage.playout.idle
     stage.play(2000)
-    stage.feed(events.SpeechStopped("u", 0))
+    stage.feed(server_events.SpeechStopped("u", 0))
     assert stage.asked() == ["consent", "greeting", "greet and answer"]
 
 
@@ -280,7 +280,7 @@ def test_after_the_consent_the_greeting_can_be_interrupted() -> None:
     stage = recorded()
     opened(stage)
     stage.play(1500 + 1000)
-    stage.feed(events.SessionUpdated("s", "m", None), events.SpeechStarted("u", 0))
+    stage.feed(server_events.SessionUpdated("s", "m", None), server_events.SpeechStarted("u", 0))
     assert stage.playout.idle
     assert stage.taken_back == [("i2", 1000)]
 
@@ -295,7 +295,7 @@ def test_without_a_greeting_a_word_into_the_consent_is_answered_after_it() -> No
 def on_hold(stage: Opening) -> None:
     stage.feed(Hold(call="call", on=True))
     for each in stage.running_responses():
-        stage.feed(events.ResponseDone(each, "cancelled"))
+        stage.feed(server_events.ResponseDone(each, "cancelled"))
     stage.play(1000)
     stage.feed(Hold(call="call", on=False))
 
@@ -329,14 +329,14 @@ def test_a_hold_during_the_consent_does_not_cost_the_greeting_that_was_to_follow
 @pytest.mark.parametrize("generated", [False, True])
 def test_a_consent_that_was_broken_off_is_said_again(trouble: Any, generated: bool) -> None:
     stage = recorded()
-    stage.feed(Greet(), events.ResponseCreated("r0"))
+    stage.feed(Greet(), server_events.ResponseCreated("r0"))
     stage.speak("r0", "i0", 1500, done=generated)
     if generated:
-        stage.feed(events.ResponseDone("r0", "completed"), events.ResponseCreated("r00"))
+        stage.feed(server_events.ResponseDone("r0", "completed"), server_events.ResponseCreated("r00"))
     stage.play(500)
     trouble(stage)
     for each in stage.running_responses():
-        stage.feed(events.ResponseDone(each, "cancelled"))
+        stage.feed(server_events.ResponseDone(each, "cancelled"))
     for _ in range(6):
         if stage.conversation.responses.state.name == "REQUESTED":
             stage.respond(1500)
@@ -365,7 +365,9 @@ def test_a_consent_that_never_has_a_sound_is_given_up() -> None:
     stage.feed(Greet())
     for number in range(12):
         if stage.conversation.responses.state.name == "REQUESTED":
-            stage.feed(events.ResponseCreated(f"x{number}"), events.ResponseDone(f"x{number}", "completed"))
+            stage.feed(
+                server_events.ResponseCreated(f"x{number}"), server_events.ResponseDone(f"x{number}", "completed")
+            )
         stage.play(1000)
     assert not stage.conversation.greeting.consented
     assert any("nothing is recorded" in note.text for note in stage.notes)

@@ -10,7 +10,7 @@ from bridge import contract
 from bridge.common.strict_json import MOST_CHARACTERS, well_formed
 from bridge.contract import Said, ToolCalled
 from bridge.realtime.conversation.history import History
-from bridge.realtime.protocol import event_names, server_events as events
+from bridge.realtime.protocol import event_names, server_events
 from bridge.realtime.protocol.json_fields import LONGEST_TEXT
 from tests.unit.bridge.stage import Stage
 
@@ -20,7 +20,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
-KINDS = (*events._BUILDERS, *event_names.ALIASES, "response.content_part.added", "never.heard.of", "\ud83d")
+KINDS = (*server_events._BUILDERS, *event_names.ALIASES, "response.content_part.added", "never.heard.of", "\ud83d")
 PARTS = {"session": JSON, "response": JSON, "item": JSON, "error": JSON, "usage": JSON, "part": JSON}
 NAMES = (
     "item_id",
@@ -53,10 +53,10 @@ def encodable(value: Any) -> bool:
 @example({"type": "response.output_audio_transcript.delta", "response_id": "r", "item_id": "i", "delta": "\ud83d"})
 @example({"type": "session.created", "session": {"expires_at": 10**4000}})
 def test_every_text_of_an_event_can_be_encoded(raw: dict[str, Any]) -> None:
-    event = events.parse(json.dumps(raw))
+    event = server_events.parse(json.dumps(raw))
     for name in event.__dataclass_fields__:
         value = getattr(event, name)
-        if isinstance(event, events.TranscriptDelta) and name == "delta":
+        if isinstance(event, server_events.TranscriptDelta) and name == "delta":
             value = well_formed(value)
         if isinstance(value, str):
             assert encodable(value)
@@ -68,14 +68,14 @@ def test_every_text_of_an_event_can_be_encoded(raw: dict[str, Any]) -> None:
     | st.binary(max_size=30).map(lambda junk: b'{"type":"error","error":{"code":"' + junk + b'"}}')
 )
 def test_bytes_of_any_kind_are_one_event(frame: bytes) -> None:
-    assert isinstance(events.parse(frame), events.Event)
+    assert isinstance(server_events.parse(frame), server_events.Event)
 
 
 @given(st.lists(EVENTS, max_size=8))
 def test_whatever_a_model_says_what_is_told_can_be_decoded(raws: list[dict[str, Any]]) -> None:
     stage, memory = Stage(), History()
     for raw in raws:
-        event = events.parse(json.dumps(raw))
+        event = server_events.parse(json.dumps(raw))
         memory.heard(event)
         stage.feed(event)
         stage.tick()
@@ -85,9 +85,9 @@ def test_whatever_a_model_says_what_is_told_can_be_decoded(raws: list[dict[str, 
     assert all(frame.decode() for frame in memory.replay(dropped=True))
 
 
-def delta(text: str) -> events.Event:
+def delta(text: str) -> server_events.Event:
     raw = {"type": "response.output_audio_transcript.delta", "response_id": "r", "item_id": "i", "delta": text}
-    return events.parse(json.dumps(raw))
+    return server_events.parse(json.dumps(raw))
 
 
 @pytest.mark.parametrize(
@@ -103,20 +103,22 @@ def delta(text: str) -> events.Event:
 )
 def test_a_character_cut_in_two_comes_out_whole(pieces: list[str], wanted: str) -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r"), *map(delta, pieces), events.AudioDelta("r", "i", 0, bytes(960 * 10)))
+    stage.feed(
+        server_events.ResponseCreated("r"), *map(delta, pieces), server_events.AudioDelta("r", "i", 0, bytes(960 * 10))
+    )
     stage.play(100)
     assert encodable(stage.conversation.utterances.saying())
-    stage.feed(events.AudioDone("i"), events.ResponseDone("r", "completed"))
+    stage.feed(server_events.AudioDone("i"), server_events.ResponseDone("r", "completed"))
     stage.play(200)
     assert [said.text for said in stage.told_of(Said)] == [wanted]
 
 
 def test_words_without_end_are_bounded() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r"), events.AudioDelta("r", "i", 0, bytes(48 * 20_000)))
+    stage.feed(server_events.ResponseCreated("r"), server_events.AudioDelta("r", "i", 0, bytes(48 * 20_000)))
     for number in range(300):
-        stage.feed(events.TranscriptDelta("r", "i", "word " * 200, number % 100))
-    stage.feed(events.AudioDone("i"), events.ResponseDone("r", "completed"))
+        stage.feed(server_events.TranscriptDelta("r", "i", "word " * 200, number % 100))
+    stage.feed(server_events.AudioDone("i"), server_events.ResponseDone("r", "completed"))
     stage.play(20_100)
     (said,) = stage.told_of(Said)
     assert 200 < len(said.text) <= LONGEST_TEXT
@@ -125,14 +127,14 @@ def test_words_without_end_are_bounded() -> None:
 @pytest.mark.parametrize("figure", [10**12, -5, 1e300, float("nan"), float("inf"), 10**30, True, "7"])
 def test_a_figure_of_use_that_cannot_be_is_not_believed(figure: Any) -> None:
     usage = {"input_token_details": {"text_tokens": figure, "audio_tokens": 7}}
-    event = events.parse(json.dumps({"type": "response.done", "response": {"id": "r", "usage": usage}}))
-    assert isinstance(event, events.ResponseDone)
+    event = server_events.parse(json.dumps({"type": "response.done", "response": {"id": "r", "usage": usage}}))
+    assert isinstance(event, server_events.ResponseDone)
     assert event.usage == {"input_audio": 7}
 
 
 def test_an_id_that_is_too_long_costs_its_event() -> None:
     raw = {"type": "response.output_audio.done", "item_id": "i" * 100_000}
-    assert isinstance(events.parse(json.dumps(raw)), events.Malformed)
+    assert isinstance(server_events.parse(json.dumps(raw)), server_events.Malformed)
 
 
 def deep(levels: int) -> str:
@@ -157,12 +159,12 @@ def deep(levels: int) -> str:
 )
 def test_arguments_that_cannot_be_used_are_answered_to_the_model(arguments: str, why: str) -> None:
     stage, memory = Stage(), History()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     raw = {"type": "function_call", "id": "i", "status": "completed", "call_id": "c1", "name": "look_up"}
     frame = {"type": "response.output_item.done", "response_id": "r1", "item": raw | {"arguments": arguments}}
-    event = events.parse(json.dumps(frame))
+    event = server_events.parse(json.dumps(frame))
     memory.heard(event)
-    stage.feed(event, events.ResponseDone("r1", "completed"))
+    stage.feed(event, server_events.ResponseDone("r1", "completed"))
     assert stage.told_of(ToolCalled) == []
     ((call, output),) = stage.outputs
     assert call == "c1"
@@ -173,7 +175,7 @@ def test_arguments_that_cannot_be_used_are_answered_to_the_model(arguments: str,
 
 def test_half_characters_in_arguments_are_replaced_and_the_tool_is_run() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "look_up", '{"a\\ud83d": ["\\ud83d\\ude00", "\\u0000"], "a": 1, "a": 2}')
     (told,) = stage.told_of(ToolCalled)
     assert told.arguments == {"a\ufffd": ["😀", "\ufffd"], "a": 2}

@@ -7,7 +7,7 @@ from bridge.contract import AiWarning, Finished, Idle, Speak, WrapUp
 from bridge.realtime.conversation.continuation import rest_of
 from bridge.realtime.conversation.effects import Closing, Greet
 from bridge.realtime.conversation.response_errors import MOST_CUTS, RATE_WAIT_S
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage
 
 LIMITED = "Rate limit reached. Please try again in {}."
@@ -20,15 +20,15 @@ def instructions(stage: Stage) -> list[str]:
 
 def stopped(stage: Stage, number: int, text: str, reason: str = "content_filter") -> None:
     """A response that stops after these words."""
-    stage.feed(events.ResponseCreated(f"r{number}"))
+    stage.feed(server_events.ResponseCreated(f"r{number}"))
     stage.speak(f"r{number}", f"i{number}", 200, text, done=True)
-    stage.feed(events.ResponseDone(f"r{number}", "incomplete", reason))
+    stage.feed(server_events.ResponseDone(f"r{number}", "incomplete", reason))
 
 
 def limited(stage: Stage, number: int, hint: str) -> None:
-    stage.feed(events.ResponseCreated(f"r{number}"))
+    stage.feed(server_events.ResponseCreated(f"r{number}"))
     message = LIMITED.format(hint)
-    stage.feed(events.ResponseDone(f"r{number}", "failed", "", "tokens", "rate_limit_exceeded", message))
+    stage.feed(server_events.ResponseDone(f"r{number}", "failed", "", "tokens", "rate_limit_exceeded", message))
 
 
 def warned(stage: Stage) -> list[tuple[str, str]]:
@@ -55,18 +55,22 @@ def test_an_answer_that_stops_in_the_middle_is_told_and_goes_on_once(reason: str
 
 def test_an_answer_that_the_caller_interrupted_does_not_go_on() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 2000, "It opens at")
     stage.play(200)
-    stage.feed(events.SpeechStarted("u", 0), events.ResponseDone("r1", "incomplete", "max_output_tokens"))
-    stage.feed(events.SpeechStopped("u", 0), events.ResponseCreated("r2"), events.ResponseDone("r2", "completed"))
+    stage.feed(server_events.SpeechStarted("u", 0), server_events.ResponseDone("r1", "incomplete", "max_output_tokens"))
+    stage.feed(
+        server_events.SpeechStopped("u", 0),
+        server_events.ResponseCreated("r2"),
+        server_events.ResponseDone("r2", "completed"),
+    )
     assert not any("cut off" in text for text in instructions(stage))
 
 
 def test_one_that_stops_before_its_first_sound_is_asked_for_again() -> None:
     stage = Stage()
     stage.caller_turn()
-    stage.feed(events.ResponseCreated("r1"), events.ResponseDone("r1", "incomplete", "content_filter"))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.ResponseDone("r1", "incomplete", "content_filter"))
     assert len(stage.creates) == 1
 
 
@@ -74,9 +78,9 @@ def test_one_that_stops_before_its_first_sound_is_asked_for_again() -> None:
 def test_the_rest_of_a_given_text_is_said_before_all_else(status: str) -> None:
     stage = Stage()
     stage.feed(Speak(call="call", text=WORDS), Speak(call="call", text="Second."))
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 200, "Thank you for call", done=True)
-    stage.feed(events.ResponseDone("r1", status, error_type="server_error"))
+    stage.feed(server_events.ResponseDone("r1", status, error_type="server_error"))
     stage.wait(2)
     assert instructions(stage)[1].endswith('"calling us today. Goodbye, and have a nice day."')
     stage.reply("r2", "i2", 100)
@@ -153,7 +157,7 @@ def test_a_refused_request_waits_as_well() -> None:
     stage = Stage(greeting="Hello.")
     stage.feed(Greet())
     created = stage.creates[0]["event_id"]
-    stage.feed(events.ServerError("", "rate_limit_exceeded", LIMITED.format("5s"), "", created))
+    stage.feed(server_events.ServerError("", "rate_limit_exceeded", LIMITED.format("5s"), "", created))
     assert len(stage.creates) == 1
     stage.wait(5.2)
     assert (len(stage.creates), stage.ended) == (2, [])
@@ -200,14 +204,14 @@ def test_last_words_take_the_place_of_an_idle_goodbye_that_is_being_said(played_
     stage = Stage(idle=Idle(after_s=3, prompts=(), goodbye="Bye."))
     stage.feed(Greet())
     stage.play(3100)
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 1000, done=True)
     if played_ms >= 1000:
-        stage.feed(events.ResponseDone("r1", "completed"))
+        stage.feed(server_events.ResponseDone("r1", "completed"))
     stage.play(played_ms)
     stage.feed(WrapUp(call="call", text="Time is up.", why="max_length"))
     if played_ms < 1000:
-        stage.feed(events.ResponseDone("r1", "cancelled"))
+        stage.feed(server_events.ResponseDone("r1", "cancelled"))
     stage.play(2000)
     assert stage.told_of(Finished) == []
     assert "Time is up." in instructions(stage)[-1]
@@ -226,11 +230,11 @@ CONSENT = "This call is recorded for quality and training, and is kept for ninet
 def test_words_that_run_ahead_of_the_sound_were_not_said(played_first: bool) -> None:
     """The server had written all of the consent and said a bit of it: nothing may be recorded yet."""
     stage = Stage(consent=CONSENT, greeting="Hello there.")
-    stage.feed(Greet(), events.ResponseCreated("r1"))
+    stage.feed(Greet(), server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 600, CONSENT, done=True)
     if played_first:
         stage.play(1000)
-    stage.feed(events.ResponseDone("r1", "incomplete", "content_filter"))
+    stage.feed(server_events.ResponseDone("r1", "incomplete", "content_filter"))
     stage.play(1000)
     assert not stage.conversation.greeting.consented
     assert instructions(stage)[1].endswith('"is recorded for quality and training, and is kept for ninety days."')
@@ -240,8 +244,8 @@ def test_words_that_run_ahead_of_the_sound_were_not_said(played_first: bool) -> 
     assert "Hello there." in instructions(stage)[2]
 
 
-def refuse(hint: str, event_id: str = "") -> events.ServerError:
-    return events.ServerError("tokens", "rate_limit_exceeded", LIMITED.format(hint), "", event_id)
+def refuse(hint: str, event_id: str = "") -> server_events.ServerError:
+    return server_events.ServerError("tokens", "rate_limit_exceeded", LIMITED.format(hint), "", event_id)
 
 
 @pytest.mark.parametrize(("hint", "by"), [("6ms", 0.7), ("2s", 2.2)])
@@ -258,17 +262,17 @@ def test_a_rate_limit_that_names_no_request_is_about_the_one_of_which_nothing_ca
 @pytest.mark.parametrize("must", [True, False])
 def test_a_request_that_was_only_slow_is_not_made_twice(must: bool) -> None:
     stage = Stage(greeting="Hello." if must else None)
-    stage.feed(Greet() if must else events.SpeechStarted("u", 0))
+    stage.feed(Greet() if must else server_events.SpeechStarted("u", 0))
     if not must:
         stage.caller_turn()
         stage.wait(5)
     stage.feed(refuse("6ms"))
     stage.wait(0.7)
     second = stage.creates[1]["event_id"]
-    stage.feed(events.ResponseCreated("r1"))  # of the first request
-    stage.feed(events.ServerError("", "conversation_already_has_active_response", "", "", second))
+    stage.feed(server_events.ResponseCreated("r1"))  # of the first request
+    stage.feed(server_events.ServerError("", "conversation_already_has_active_response", "", "", second))
     stage.speak("r1", "i1", 400, "Hello.", done=True)
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     stage.wait(20)
     assert len(stage.creates) == 2
 
@@ -316,11 +320,11 @@ def test_the_end_of_a_response_that_nobody_has_seen_ends_no_other_one(status: st
     stage.caller_turn()
     stage.reply("r0", "i0", 400, "Hello.")
     stage.play(3700)
-    stage.feed(*[events.ResponseCreated("r2")] * begun, events.ResponseDone("x", status))
+    stage.feed(*[server_events.ResponseCreated("r2")] * begun, server_events.ResponseDone("x", status))
     stage.play(100)
-    stage.feed(events.ResponseCreated("r2"))
+    stage.feed(server_events.ResponseCreated("r2"))
     stage.speak("r2", "i2", 400, "Bye now.", done=True)
-    stage.feed(events.ResponseDone("r2", "completed"))
+    stage.feed(server_events.ResponseDone("r2", "completed"))
     stage.play(1500)
     assert [text.count("Bye now.") for text in instructions(stage)] == [1]
     assert [each.why for each in stage.told_of(Finished)] == ["idle"]
@@ -329,7 +333,9 @@ def test_the_end_of_a_response_that_nobody_has_seen_ends_no_other_one(status: st
 @pytest.mark.parametrize("opening", ["consent", "greeting"])
 def test_first_words_that_the_server_cancels_by_itself_are_said(opening: str) -> None:
     stage = Stage(**{opening: "Hello there."})
-    stage.feed(Greet(), events.ResponseCreated("r1"), events.ResponseDone("r1", "cancelled", "client_cancelled"))
+    stage.feed(
+        Greet(), server_events.ResponseCreated("r1"), server_events.ResponseDone("r1", "cancelled", "client_cancelled")
+    )
     stage.wait(1)
     assert [text.count("Hello there.") for text in instructions(stage)] == [1, 1]
     stage.reply("r2", "i2", 800, "Hello there.")
@@ -341,10 +347,10 @@ def test_a_response_cancelled_for_a_caller_who_is_told_of_later_is_not_asked_for
     stage = Stage()
     stage.caller_turn()
     stage.wait(5)
-    stage.feed(events.ResponseCreated("r1"), events.ResponseDone("r1", "cancelled", "turn_detected"))
-    stage.feed(events.SpeechStarted("u2", 0))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.ResponseDone("r1", "cancelled", "turn_detected"))
+    stage.feed(server_events.SpeechStarted("u2", 0))
     stage.wait(2)
-    stage.feed(events.SpeechStopped("u2", 0))
+    stage.feed(server_events.SpeechStopped("u2", 0))
     stage.reply("r2", "i2", 200, "Yes.")
     stage.wait(20)
     assert len(stage.creates) == 1
@@ -352,7 +358,7 @@ def test_a_response_cancelled_for_a_caller_who_is_told_of_later_is_not_asked_for
 
 def test_a_failure_without_a_word_is_told_in_words() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"), events.ResponseDone("r1", "failed"))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.ResponseDone("r1", "failed"))
     assert [each.detail for each in stage.told_of(AiWarning)] == ["an error without a code: no message"]
 
 

@@ -4,15 +4,15 @@ import pytest
 
 from bridge.contract import BargedIn, Said, ServerVad
 from bridge.realtime.conversation.agent_transcript import cut_text
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage
 
-SPEECH = events.SpeechStarted("u", 0)
+SPEECH = server_events.SpeechStarted("u", 0)
 
 
 def test_a_partly_played_item_is_truncated_at_what_was_handed_to_asterisk() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 2000)
     stage.play(460)
     stage.feed(SPEECH)
@@ -32,7 +32,7 @@ def test_a_finished_reply_that_still_plays_is_interrupted_as_well() -> None:
 
 def test_an_item_of_which_nothing_was_heard_is_deleted() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 2000)
     stage.feed(SPEECH)
     assert stage.sent_of("conversation.item.delete")[0]["item_id"] == "i1"
@@ -41,7 +41,7 @@ def test_an_item_of_which_nothing_was_heard_is_deleted() -> None:
 
 def test_several_items_one_heard_one_cut_one_queued() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     for item in ("i1", "i2", "i3"):
         stage.speak("r1", item, 200, done=True)
     stage.play(300)
@@ -60,7 +60,7 @@ def test_a_reply_heard_to_its_end_is_left_alone() -> None:
 
 def test_an_item_still_being_generated_is_truncated_even_when_all_of_it_was_heard() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 200)
     stage.play(200)
     stage.feed(SPEECH)
@@ -69,14 +69,14 @@ def test_an_item_still_being_generated_is_truncated_even_when_all_of_it_was_hear
 
 def test_late_deltas_are_dropped_and_the_next_response_is_heard() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 1000)
     stage.play(100)
     stage.feed(SPEECH)
     stage.speak("r1", "i1", 1000)
     assert stage.tick() is None
-    stage.feed(events.ResponseDone("r1", "cancelled", "turn_detected"), events.SpeechStopped("u", 0))
-    stage.feed(events.ResponseCreated("r2"))
+    stage.feed(server_events.ResponseDone("r1", "cancelled", "turn_detected"), server_events.SpeechStopped("u", 0))
+    stage.feed(server_events.ResponseCreated("r2"))
     stage.speak("r2", "i2", 200)
     stage.speak("r1", "i1", 200)  # a straggler after its response, in the middle of the next one
     stage.play(400)
@@ -86,7 +86,7 @@ def test_late_deltas_are_dropped_and_the_next_response_is_heard() -> None:
 
 def test_an_item_that_begins_after_the_interruption_is_taken_out_of_the_models_memory() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 100)
     stage.feed(SPEECH)
     stage.speak("r1", "i2", 100)
@@ -158,14 +158,14 @@ def test_an_interrupted_reply_is_reported_as_heard() -> None:
 def test_the_words_of_an_interrupted_reply_may_come_later() -> None:
     """A server that sends the transcript at the end of the sound: it is known when the response is over."""
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 500)
     stage.play(250)
     stage.feed(SPEECH)
     assert stage.told_of(Said) == []
     stage.speak("r1", "i1", 500)
-    stage.feed(events.TranscriptDone("r1", "i1", "one two three four"))
-    stage.feed(events.ResponseDone("r1", "cancelled", "turn_detected"))
+    stage.feed(server_events.TranscriptDone("r1", "i1", "one two three four"))
+    stage.feed(server_events.ResponseDone("r1", "cancelled", "turn_detected"))
     (said,) = stage.told_of(Said)
     assert (said.text, said.heard_ms, said.interrupted) == ("one", 240, True)
 
@@ -174,14 +174,16 @@ def test_words_that_were_not_heard_are_not_reported() -> None:
     stage = Stage()
     stage.reply("r1", "i1", 1000, "nobody hears this")
     stage.feed(SPEECH)
-    stage.feed(events.TranscriptDelta("r1", "i1", "too late"), events.TranscriptDone("r1", "i1", "too late"))
+    stage.feed(
+        server_events.TranscriptDelta("r1", "i1", "too late"), server_events.TranscriptDone("r1", "i1", "too late")
+    )
     stage.play(100)
     assert stage.told_of(Said) == []
 
 
 def test_two_items_are_reported_in_order_and_the_heard_one_is_whole() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 200, "Let me see.", done=True)
     stage.speak("r1", "i2", 200, "It is noon.", done=True)
     stage.play(300)
@@ -219,10 +221,10 @@ SENTENCE = "one two three four five six seven eight nine ten eleven twelve"
 def test_of_words_that_ran_ahead_of_a_sound_that_was_stopped_only_the_heard_ones_count() -> None:
     """All of the text, a second of its sound, half a second heard: about eight characters and not half of the text."""
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 1000, SENTENCE)
     stage.play(500)
-    stage.feed(SPEECH, events.AudioDone("i1"), events.TranscriptDone("r1", "i1", SENTENCE))
+    stage.feed(SPEECH, server_events.AudioDone("i1"), server_events.TranscriptDone("r1", "i1", SENTENCE))
     (said,) = stage.told_of(Said)
     assert (said.text, said.heard_ms) == ("one two", 500)
 
@@ -231,10 +233,10 @@ def test_the_agents_own_pace_is_learned() -> None:
     stage = Stage()
     stage.reply("r1", "i1", 12_400, SENTENCE)  # 200 ms a character
     stage.play(12_400)
-    stage.feed(events.ResponseCreated("r2"))
+    stage.feed(server_events.ResponseCreated("r2"))
     stage.speak("r2", "i2", 1000, SENTENCE)
     stage.play(900)
-    stage.feed(SPEECH, events.ResponseDone("r2", "cancelled"))
+    stage.feed(SPEECH, server_events.ResponseDone("r2", "cancelled"))
     assert [said.text for said in stage.told_of(Said)] == [SENTENCE, "one"]
 
 
@@ -253,11 +255,11 @@ TO_FIVE = "one two three four five"
 
 
 def in_parts(stage: Stage, *milliseconds: int) -> None:
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     for part, (length, text) in enumerate(zip(milliseconds, ("one two", "three four", "five six"), strict=False)):
-        stage.feed(events.TranscriptDelta("r1", "i1", text, part))
-        stage.feed(events.AudioDelta("r1", "i1", part, b"\1\2" * (24 * length)), events.AudioDone("i1"))
-        stage.feed(events.TranscriptDone("r1", "i1", text, part))
+        stage.feed(server_events.TranscriptDelta("r1", "i1", text, part))
+        stage.feed(server_events.AudioDelta("r1", "i1", part, b"\1\2" * (24 * length)), server_events.AudioDone("i1"))
+        stage.feed(server_events.TranscriptDone("r1", "i1", text, part))
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,7 @@ def test_an_item_of_which_no_part_was_heard_is_deleted() -> None:
 def test_all_parts_of_an_item_are_one_utterance() -> None:
     stage = Stage()
     in_parts(stage, 200, 200, 200)
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     stage.play(700)
     (said,) = stage.told_of(Said)
     assert (said.text, said.heard_ms, said.interrupted) == ("one two three four five six", 600, False)
@@ -297,13 +299,13 @@ def test_all_parts_of_an_item_are_one_utterance() -> None:
 @pytest.mark.parametrize(("part", "end_ms"), [(0, 200), (1, 0)])
 def test_an_item_that_goes_on_after_its_end_and_an_interruption_ends_where_it_was_heard(part: int, end_ms: int) -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 200, "one", done=True)
     stage.play(300)
     stage.feed(SPEECH)
     assert stage.taken_back == []
     for _ in range(2):
-        stage.feed(events.AudioDelta("r1", "i1", part, b"\1\2" * 2400))
+        stage.feed(server_events.AudioDelta("r1", "i1", part, b"\1\2" * 2400))
     (cut,) = stage.sent_of("conversation.item.truncate")
     assert (cut["content_index"], cut["audio_end_ms"]) == (part, end_ms)
     assert stage.tick() is None

@@ -5,7 +5,7 @@ from typing import Any
 from bridge.common.limited_warnings import FEW, MOST, LimitedWarnings
 from bridge.contract import AiWarning
 from bridge.realtime.conversation.effects import Closing
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage
 
 
@@ -44,8 +44,10 @@ def test_what_is_told_apart_is_counted_apart_and_bounded() -> None:
 def test_errors_of_the_server_are_told_by_their_code() -> None:
     stage = Stage()
     for number in range(500):
-        stage.feed(events.ServerError("invalid_request_error", "odd", f"No item 'item_{number}'.", "item_id", ""))
-        stage.feed(events.ServerError("server_error", "", "The server had an error.", "", ""))
+        stage.feed(
+            server_events.ServerError("invalid_request_error", "odd", f"No item 'item_{number}'.", "item_id", "")
+        )
+        stage.feed(server_events.ServerError("server_error", "", "The server had an error.", "", ""))
     stage.feed(Closing())
     told = [(each.kind, each.code, each.times) for each in stage.told_of(AiWarning)]
     assert told == [
@@ -60,5 +62,5 @@ def test_errors_of_the_server_are_told_by_their_code() -> None:
 
 def test_what_a_caller_said_is_not_in_the_detail() -> None:
     stage = Stage()
-    stage.feed(events.ServerError("x", "odd", "Not 'my card is 4111111111111111 ok', 4111111111111111", "", ""))
+    stage.feed(server_events.ServerError("x", "odd", "Not 'my card is 4111111111111111 ok', 4111111111111111", "", ""))
     assert "4111" not in stage.told_of(AiWarning)[0].detail

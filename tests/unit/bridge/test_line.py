@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.contract import Provider
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.errors import ConnectionLost, ProviderError
 from bridge.realtime.transport.client import Opener, RealtimeClient
 from bridge.realtime.transport.reconnecting import ConnectionInfo, ReconnectingClient
@@ -20,9 +20,9 @@ PACE = RetryTiming(renew_s=0.01, delays=(0.0,))
 class Client:
     """A connection that is open until it is closed, or says `events` and then waits."""
 
-    def __init__(self, *said: events.Event) -> None:
+    def __init__(self, *said: server_events.Event) -> None:
         self.provider, self.alive, self.dropped_frames, self.age_s = PROVIDER, True, 0, 0.0
-        self.updated = events.SessionUpdated("s", "m", None)
+        self.updated = server_events.SessionUpdated("s", "m", None)
         self.said = said
         self.broken = asyncio.Event()
 
@@ -64,7 +64,7 @@ class Face:
         self.ups.append(opening)
         self._may_fail("line_up")
 
-    def line_event(self, event: events.Event) -> None:
+    def line_event(self, event: server_events.Event) -> None:
         self._may_fail("line_event")
 
     def line_down(self, error: ProviderError) -> None:
@@ -85,7 +85,7 @@ def line(face: Face, *clients: Client) -> ReconnectingClient:
 )
 async def test_a_fault_of_ours_is_raised(step: str, nth: int) -> None:
     face = Face(step, nth)
-    clients = [Client(events.Ignored("x")), Client(), Client()]
+    clients = [Client(server_events.Ignored("x")), Client(), Client()]
     with pytest.raises(RuntimeError, match=step):
         async with asyncio.timeout(2):
             await line(face, *clients).run()

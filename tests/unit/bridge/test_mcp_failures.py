@@ -10,7 +10,7 @@ from bridge.realtime.conversation.ai_warnings import EACH
 from bridge.realtime.conversation.core import MOST_MCP_ITEMS
 from bridge.realtime.conversation.effects import Closing
 from bridge.realtime.conversation.turns import ANSWER_S
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage
 
 ERROR = {"type": "http_error", "code": 502, "message": "Bad gateway"}
@@ -26,8 +26,12 @@ def server(label: str) -> McpServer:
 
 def test_a_server_that_fails_is_named_and_the_model_goes_on() -> None:
     stage = Stage(mcp=(server("crm"), server("shop")))
-    stage.feed(events.ItemAdded("m1", "shop"), events.McpFailed("m1", call=False))
-    stage.feed(events.ItemAdded("m2", "crm"), events.McpFailed("m2", call=True), events.McpFailed("m3", call=True))
+    stage.feed(server_events.ItemAdded("m1", "shop"), server_events.McpFailed("m1", call=False))
+    stage.feed(
+        server_events.ItemAdded("m2", "crm"),
+        server_events.McpFailed("m2", call=True),
+        server_events.McpFailed("m3", call=True),
+    )
     told = [(each.kind, each.code) for each in stage.told_of(AiWarning)]
     assert told == [("mcp_list_tools_failed", "shop"), ("mcp_call_failed", "crm"), ("mcp_call_failed", "")]
     stage.reply("r1", "i1", 200, "I am here.")
@@ -47,7 +51,7 @@ def test_each_failure_is_told_once_however_many_events_tell_it() -> None:
         {"type": "response.output_item.done", "response_id": "r1", "item": item("m3", "crm", output="fine")},
         {"type": "response.done", "response": {"id": "r1", "status": "completed"}},
     ]
-    stage.feed(*(events.parse(json.dumps(each)) for each in wire))
+    stage.feed(*(server_events.parse(json.dumps(each)) for each in wire))
     assert [(each.kind, each.code) for each in stage.told_of(AiWarning)] == [
         ("mcp_call_failed", "shop"),
         ("mcp_call_failed", "crm"),
@@ -64,28 +68,30 @@ def test_a_failure_that_only_an_item_of_the_conversation_tells(
 ) -> None:
     stage = Stage(mcp=(server("crm"), server("shop")))
     whole = {"type": f"conversation.item.{moment}", "item": item("m1", "shop", **failed) | {"type": kind}}
-    stage.feed(events.parse(json.dumps(whole)), events.parse(json.dumps(whole)))
+    stage.feed(server_events.parse(json.dumps(whole)), server_events.parse(json.dumps(whole)))
     assert [(each.kind, each.code) for each in stage.told_of(AiWarning)] == [(f"mcp_{told}", "shop")]
 
 
 def test_thousands_of_items_cost_no_memory() -> None:
     stage = Stage(mcp=(server("crm"), server("shop")))
     for number in range(5000):
-        stage.feed(events.ItemAdded(f"m{number}", "crm"), events.McpFailed(f"x{number}", call=True))
+        stage.feed(server_events.ItemAdded(f"m{number}", "crm"), server_events.McpFailed(f"x{number}", call=True))
     assert len(stage.conversation._mcp_items) <= MOST_MCP_ITEMS
     assert len(stage.told_of(AiWarning)) == EACH
 
 
 def test_failures_are_read_off_the_wire() -> None:
-    found = events.parse('{"type": "mcp_list_tools.failed", "item_id": "m1"}')
-    assert found == events.McpFailed("m1", call=False)
-    assert events.parse('{"type": "response.mcp_call.failed", "item_id": "m"}') == events.McpFailed("m", call=True)
+    found = server_events.parse('{"type": "mcp_list_tools.failed", "item_id": "m1"}')
+    assert found == server_events.McpFailed("m1", call=False)
+    assert server_events.parse('{"type": "response.mcp_call.failed", "item_id": "m"}') == server_events.McpFailed(
+        "m", call=True
+    )
 
 
 def test_malformed_events_are_told_once_and_as_a_total() -> None:
     stage = Stage()
     for _ in range(500):
-        stage.feed(events.Malformed("response.output_audio.delta", "no item_id"))
+        stage.feed(server_events.Malformed("response.output_audio.delta", "no item_id"))
     stage.feed(Closing())
     assert [(each.kind, each.times) for each in stage.told_of(AiWarning)] == [
         ("malformed_event", 1),

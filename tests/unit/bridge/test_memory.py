@@ -15,7 +15,7 @@ from bridge.realtime.conversation.history import (
     UNHEARD,
     History,
 )
-from bridge.realtime.protocol import client_events as frames, server_events as events
+from bridge.realtime.protocol import client_events, server_events
 from tests.openai_shapes import check_client
 
 
@@ -43,20 +43,22 @@ def told(memory: History) -> list[tuple[str, str]]:
 
 
 def agent(memory: History, item: str, text: str | None, heard_ms: int = 100) -> list[bytes]:
-    memory.heard(events.AudioDelta("r", item, 0, b"\0\0"))
+    memory.heard(server_events.AudioDelta("r", item, 0, b"\0\0"))
     if text is None:
         return []
     return memory.said(Said(call="c", who="agent", text=text, item=item, heard_ms=heard_ms))
 
 
 def caller(memory: History, item: str, text: str | None = None) -> None:
-    memory.heard(events.SpeechStopped(item, 0))
+    memory.heard(server_events.SpeechStopped(item, 0))
     if text is not None:
-        memory.heard(events.CallerTranscribed(item, text, {}))
+        memory.heard(server_events.CallerTranscribed(item, text, {}))
 
 
 def called(memory: History, call_id: str = "call_1", status: str = "completed") -> None:
-    memory.heard(events.ItemDone("r", f"item_{call_id}", "function_call", status, call_id, "look_up", '{"a": 1}'))
+    memory.heard(
+        server_events.ItemDone("r", f"item_{call_id}", "function_call", status, call_id, "look_up", '{"a": 1}')
+    )
 
 
 def test_a_conversation_is_told_as_it_was_heard() -> None:
@@ -64,11 +66,11 @@ def test_a_conversation_is_told_as_it_was_heard() -> None:
     agent(memory, "a1", "Good morning.")
     caller(memory, "u1", "what time is it")
     called(memory)
-    memory.sent(frames.tool_output("e", "item_1", "call_1", "noon"))
+    memory.sent(client_events.tool_output("e", "item_1", "call_1", "noon"))
     agent(memory, "a2", "It is")  # cut off there
     caller(memory, "u2")
-    memory.sent(frames.user_text("e", "item_2", "[DTMF] 1#"))
-    memory.sent(frames.message("e", "item_3", "system", "The transfer failed."))
+    memory.sent(client_events.user_text("e", "item_2", "[DTMF] 1#"))
+    memory.sent(client_events.message("e", "item_3", "system", "The transfer failed."))
     assert told(memory) == [
         ("assistant", "Good morning."),
         ("user", "what time is it"),
@@ -106,7 +108,7 @@ def test_a_conversation_of_another_worker_is_told_first() -> None:
 def test_what_nobody_heard_or_said_is_not_told() -> None:
     memory = History()
     agent(memory, "a1", None)  # queued, cut at 0 ms
-    memory.sent(frames.item_delete("e", "a1"))
+    memory.sent(client_events.item_delete("e", "a1"))
     agent(memory, "a2", "")
     caller(memory, "u1", "  ")  # noise
     called(memory, status="incomplete")
@@ -118,7 +120,7 @@ def test_a_late_transcript_keeps_its_place() -> None:
     memory = History()
     caller(memory, "u1")
     agent(memory, "a1", "yes")
-    memory.heard(events.CallerTranscribed("u1", "are you there", {}))
+    memory.heard(server_events.CallerTranscribed("u1", "are you there", {}))
     assert told(memory) == [("user", "are you there"), ("assistant", "yes")]
 
 
@@ -150,7 +152,7 @@ def test_a_tool_answered_after_the_loss_is_told_with_its_call() -> None:
     called(memory)
     memory.lost()
     assert memory.replay(dropped=False) == []
-    call, answer = parsed(memory.sent(frames.tool_output("e", "item_1", "call_1", "42")))
+    call, answer = parsed(memory.sent(client_events.tool_output("e", "item_1", "call_1", "42")))
     assert call["item"]["type"] == "function_call"
     assert call["item"]["arguments"] == '{"a": 1}'
     assert answer["item"] | {"id": ""} == {
@@ -166,10 +168,10 @@ def test_on_the_same_connection_frames_pass_as_they_are() -> None:
     called(memory)
     agent(memory, "a1", None)
     for frame in (
-        frames.tool_output("e", "item_1", "call_1", "42"),
-        frames.item_truncate("e", "a1", 0, 100),
-        frames.item_delete("e", "unknown"),
-        frames.response_create("e"),
+        client_events.tool_output("e", "item_1", "call_1", "42"),
+        client_events.item_truncate("e", "a1", 0, 100),
+        client_events.item_delete("e", "unknown"),
+        client_events.response_create("e"),
     ):
         assert memory.sent(frame) == [frame]
     assert agent(memory, "a1", "hello") == []
@@ -179,15 +181,15 @@ def test_items_of_a_lost_connection_are_not_asked_about() -> None:
     memory = History()
     agent(memory, "a1", None)
     memory.lost()
-    assert memory.sent(frames.item_truncate("e", "a1", 0, 100)) == []
-    assert memory.sent(frames.item_delete("e", "a1")) == []
+    assert memory.sent(client_events.item_truncate("e", "a1", 0, 100)) == []
+    assert memory.sent(client_events.item_delete("e", "a1")) == []
 
 
 def test_long_call_ids_become_short_and_stay_a_pair() -> None:
     memory = History()
     long = "call_" + "x" * 60
     called(memory, long)
-    memory.sent(frames.tool_output("e", "item_1", long, "42"))
+    memory.sent(client_events.tool_output("e", "item_1", long, "42"))
     memory.lost()
     call, answer = parsed(memory.replay(dropped=False))
     assert call["item"]["call_id"] == answer["item"]["call_id"]
@@ -216,8 +218,8 @@ STEPS = st.lists(
 )
 
 
-def _call(item: str, call: str) -> events.ItemDone:
-    return events.ItemDone("r", item, "function_call", "completed", call, "t", "{}")
+def _call(item: str, call: str) -> server_events.ItemDone:
+    return server_events.ItemDone("r", item, "function_call", "completed", call, "t", "{}")
 
 
 @given(STEPS, st.booleans())
@@ -231,11 +233,11 @@ def test_whatever_happens_a_replay_is_valid_complete_and_tells_nothing_unheard(
     for number, (what, item, words) in enumerate(steps):
         match what:
             case "caller":
-                memory.heard(events.SpeechStopped(f"{caller_id}{item}", 0))
+                memory.heard(server_events.SpeechStopped(f"{caller_id}{item}", 0))
             case "transcript":
-                memory.heard(events.CallerTranscribed(f"{caller_id}{item}", words, {}))
+                memory.heard(server_events.CallerTranscribed(f"{caller_id}{item}", words, {}))
             case "sound":
-                memory.heard(events.AudioDelta("r", f"{agent_id}{item}", 0, b"\0\0"))
+                memory.heard(server_events.AudioDelta("r", f"{agent_id}{item}", 0, b"\0\0"))
             case "said":
                 heard.add(words)
                 said = Said(call="c", who="agent", text=words, item=f"{agent_id}{item}", heard_ms=20)
@@ -243,11 +245,11 @@ def test_whatever_happens_a_replay_is_valid_complete_and_tells_nothing_unheard(
             case "call":
                 memory.heard(_call(f"{call_item}{item}", f"{call_id}{item}"))
             case "answer":
-                parsed(memory.sent(frames.tool_output("e", f"{ours}{number}", f"{call_id}{item}", words)))
+                parsed(memory.sent(client_events.tool_output("e", f"{ours}{number}", f"{call_id}{item}", words)))
             case "digits":
-                parsed(memory.sent(frames.user_text("e", f"{ours}{number}", words)))
+                parsed(memory.sent(client_events.user_text("e", f"{ours}{number}", words)))
             case "delete":
-                parsed(memory.sent(frames.item_delete("e", f"{agent_id}{item}")))
+                parsed(memory.sent(client_events.item_delete("e", f"{agent_id}{item}")))
             case "lost":
                 memory.lost()
             case "replay":
@@ -268,7 +270,7 @@ def test_a_server_that_uses_an_id_of_ours_for_an_item_of_its_own() -> None:
     memory = History()
     for number in range(MAX_ITEMS):
         agent(memory, f"item_{number}", "Hello.")
-        memory.sent(frames.user_text("e", f"item_{number}", "[DTMF] 1"))
+        memory.sent(client_events.user_text("e", f"item_{number}", "[DTMF] 1"))
     caller(memory, "u", "x")
     for number in range(2 * MAX_ITEMS):
         caller(memory, f"v{number}", "y")
@@ -279,6 +281,6 @@ def test_ids_of_calls_and_of_items_are_not_taken_for_each_other() -> None:
     memory = History()
     agent(memory, "same", None)
     called(memory, "same")
-    memory.heard(events.CallerTranscribed("same", "Not the agent's words.", {}))
-    memory.sent(frames.tool_output("e", "item_1", "same", "noon"))
+    memory.heard(server_events.CallerTranscribed("same", "Not the agent's words.", {}))
+    memory.sent(client_events.tool_output("e", "item_1", "same", "noon"))
     assert told(memory) == [("call", "look_up"), ("output", "noon")]

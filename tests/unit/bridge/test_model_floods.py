@@ -9,7 +9,7 @@ from bridge.realtime.conversation.agent_transcript import MOST_OPEN, MOST_PARTS
 from bridge.realtime.conversation.core import TOO_MUCH
 from bridge.realtime.conversation.dtmf import MOST
 from bridge.realtime.conversation.effects import Digit, Greet, Timer
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.json_fields import LONGEST_TEXT
 from tests.unit.bridge.stage import Stage
 
@@ -19,11 +19,11 @@ MANY = 5 * event_budget.BURST
 @pytest.mark.parametrize(
     "event",
     [
-        lambda n: events.CallerTranscribed(f"u{n}", "Again.", {}),
-        lambda n: events.CallerTranscribed("u", "", {"total": 1}),
-        lambda n: events.SpeechStopped(f"u{n}", n),
-        lambda n: events.ResponseDone(f"r{n}", "completed", usage={"total": 1}),
-        lambda n: events.ServerError("x", f"c{n}", "Again.", "", ""),
+        lambda n: server_events.CallerTranscribed(f"u{n}", "Again.", {}),
+        lambda n: server_events.CallerTranscribed("u", "", {"total": 1}),
+        lambda n: server_events.SpeechStopped(f"u{n}", n),
+        lambda n: server_events.ResponseDone(f"r{n}", "completed", usage={"total": 1}),
+        lambda n: server_events.ServerError("x", f"c{n}", "Again.", "", ""),
     ],
     ids=["transcripts", "bills of transcripts", "turns", "bills", "errors"],
 )
@@ -43,7 +43,7 @@ def test_a_talkative_call_of_hours_is_none_of_them() -> None:
     stage = Stage()
     for number in range(2000):
         stage.caller_turn()
-        stage.feed(events.CallerTranscribed("u", "And then?", {"transcription_ms": 900}))
+        stage.feed(server_events.CallerTranscribed("u", "And then?", {"transcription_ms": 900}))
         stage.reply(f"r{number}", f"i{number}", 400, "Then it rained.")
         stage.play(1000)
     assert stage.ended == []
@@ -53,7 +53,7 @@ def test_a_talkative_call_of_hours_is_none_of_them() -> None:
 def test_sound_and_words_that_are_not_told_do_not_count() -> None:
     stage = Stage()
     for _ in range(MANY):
-        stage.feed(events.AudioDelta("r", "i", 0, b"\1\2"), events.TranscriptDelta("r", "i", "x"))
+        stage.feed(server_events.AudioDelta("r", "i", 0, b"\1\2"), server_events.TranscriptDelta("r", "i", "x"))
     assert stage.ended == []
 
 
@@ -70,15 +70,19 @@ def test_a_connection_that_follows_has_no_more_than_what_is_left() -> None:
 def test_the_words_of_an_item_are_bounded_over_all_its_parts() -> None:
     stage = Stage()
     for item in range(MOST_OPEN):
-        stage.feed(*(events.TranscriptDelta("r", f"i{item}", "x", part) for part in range(MOST_PARTS)))
-        stage.feed(*(events.TranscriptDone("r", f"i{item}", "y" * LONGEST_TEXT, part) for part in range(MOST_PARTS)))
+        stage.feed(*(server_events.TranscriptDelta("r", f"i{item}", "x", part) for part in range(MOST_PARTS)))
+        stage.feed(
+            *(server_events.TranscriptDone("r", f"i{item}", "y" * LONGEST_TEXT, part) for part in range(MOST_PARTS))
+        )
     kept = [words for each in stage.conversation.utterances._open.values() for words in each.texts.values()]
     assert LONGEST_TEXT <= sum(map(len, kept)) <= MOST_OPEN * LONGEST_TEXT
 
 
 def test_the_last_part_of_an_item_is_kept_where_the_others_are_short() -> None:
     stage = Stage()
-    stage.feed(events.TranscriptDone("r", "i", "First.", 0), events.TranscriptDone("r", "i", "Second.", 1))
+    stage.feed(
+        server_events.TranscriptDone("r", "i", "First.", 0), server_events.TranscriptDone("r", "i", "Second.", 1)
+    )
     assert stage.conversation.utterances._open["i"].text == "First. Second."
 
 

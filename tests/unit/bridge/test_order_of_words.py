@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from bridge.contract import NOT_TRANSCRIBED, CallEvent, Said, Transcription
 from bridge.realtime.conversation.effects import Closing
 from bridge.realtime.conversation.history import History
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from tests.unit.bridge.stage import Stage, make_spec
@@ -45,7 +45,7 @@ class Call:
     memory: History = field(default_factory=History)
     told: list[CallEvent] = field(default_factory=list)
 
-    def feed(self, *what: events.Event) -> None:
+    def feed(self, *what: server_events.Event) -> None:
         for each in what:
             self.memory.heard(each)
             self.stage.feed(each)
@@ -70,10 +70,10 @@ class Call:
 def run(turns: list[Turn]) -> tuple[Call, list[str]]:
     """The call, and the items in the order in which they were over."""
     call, at, number = Call(), 100.0, count()
-    due: list[tuple[float, int, events.Event]] = []
+    due: list[tuple[float, int, server_events.Event]] = []
     over: list[tuple[float, str]] = []
 
-    def later(when: float, *what: events.Event) -> None:
+    def later(when: float, *what: server_events.Event) -> None:
         for each in what:
             heapq.heappush(due, (when, next(number), each))
 
@@ -81,25 +81,29 @@ def run(turns: list[Turn]) -> tuple[Call, list[str]]:
         user, reply, response = f"u{place}", f"i{place}", f"r{place}"
         begin = at + turn.pause_s
         end = begin + turn.spoken_s
-        later(begin, events.SpeechStarted(user, 0))
+        later(begin, server_events.SpeechStarted(user, 0))
         if place and turns[place - 1].reply_s:
-            later(begin, events.ResponseDone(f"r{place - 1}", "cancelled"))
-        later(end, events.SpeechStopped(user, 0))
+            later(begin, server_events.ResponseDone(f"r{place - 1}", "cancelled"))
+        later(end, server_events.SpeechStopped(user, 0))
         over.append((end, user))
-        heard = events.TranscriptionFailed(user, "x") if turn.fails else events.CallerTranscribed(user, user, {})
+        heard = (
+            server_events.TranscriptionFailed(user, "x")
+            if turn.fails
+            else server_events.CallerTranscribed(user, user, {})
+        )
         later(end + turn.text_after_s, heard)
         at = end + 0.1
         if turn.reply_s:
             sound = b"\1\2" * round(24000 * turn.reply_s)
-            later(at, events.ResponseCreated(response), events.AudioDelta(response, reply, 0, sound))
+            later(at, server_events.ResponseCreated(response), server_events.AudioDelta(response, reply, 0, sound))
             following = turns[place + 1].pause_s if place + 1 < len(turns) else turn.reply_s + 1
             over.append((at + min(following, turn.reply_s), reply))
-            words = events.TranscriptDone(response, reply, f"{reply} {WORDS}")
+            words = server_events.TranscriptDone(response, reply, f"{reply} {WORDS}")
             if turn.words_after_s <= 0:
-                later(at, words, events.AudioDone(reply))
-                later(at + 0.05, events.ResponseDone(response, "completed"))
+                later(at, words, server_events.AudioDone(reply))
+                later(at + 0.05, server_events.ResponseDone(response, "completed"))
             else:
-                later(at + min(following, turn.reply_s) + turn.words_after_s, words, events.AudioDone(reply))
+                later(at + min(following, turn.reply_s) + turn.words_after_s, words, server_events.AudioDone(reply))
     while due:
         when, _, event = heapq.heappop(due)
         call.play(when)

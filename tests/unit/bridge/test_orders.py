@@ -5,10 +5,10 @@ import pytest
 from bridge.contract import DigitPressed, Finished, FunctionTool, Hold, Idle, Speak, ToolCalled, Used, WrapUp
 from bridge.realtime.conversation.effects import Digit, Greet, Timer, TimerFired, ToolAnswered
 from bridge.realtime.conversation.responses import STUCK_S
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage
 
-SPEECH, SILENCE = events.SpeechStarted("u", 0), events.SpeechStopped("u", 0)
+SPEECH, SILENCE = server_events.SpeechStarted("u", 0), server_events.SpeechStopped("u", 0)
 WRAP_UP = WrapUp(call="call", text="Time is up. Goodbye.", why="max_length")
 ON, OFF = Hold(call="call", on=True), Hold(call="call", on=False)
 
@@ -22,9 +22,9 @@ def instructions(stage: Stage) -> list[str]:
 
 def test_a_text_is_said_word_for_word_when_the_agent_is_done() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"), Speak(call="call", text="Please hold."))
+    stage.feed(server_events.ResponseCreated("r1"), Speak(call="call", text="Please hold."))
     assert stage.creates == []
-    stage.feed(events.ResponseDone("r1", "cancelled"))
+    stage.feed(server_events.ResponseDone("r1", "cancelled"))
     assert "Please hold." in instructions(stage)[0]
 
 
@@ -50,7 +50,7 @@ def test_last_words_are_played_before_they_are_over_whatever_the_caller_does() -
     stage.feed(WRAP_UP, WRAP_UP)
     stage.reply("r1", "i1", 1000)
     stage.play(500)
-    stage.feed(SPEECH, SILENCE, events.ResponseCreated("r2"))
+    stage.feed(SPEECH, SILENCE, server_events.ResponseCreated("r2"))
     stage.play(480)
     assert stage.told_of(Finished) == []
     stage.speak("r2", "i2", 1000)
@@ -84,14 +84,14 @@ def test_last_words_cut_a_long_speech_short() -> None:
 
 def test_on_hold_the_agent_is_silent_at_once_and_goes_on_afterwards() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 2000)
     stage.play(600)
     stage.feed(ON)
     assert stage.tick() is None
     assert stage.taken_back == [("i1", 600)]
     assert len(stage.sent_of("response.cancel")) == 1
-    stage.feed(events.ResponseDone("r1", "cancelled"), Digit("#"))
+    stage.feed(server_events.ResponseDone("r1", "cancelled"), Digit("#"))
     assert stage.creates == []
     stage.feed(OFF)
     assert len(stage.creates) == 1
@@ -100,9 +100,9 @@ def test_on_hold_the_agent_is_silent_at_once_and_goes_on_afterwards() -> None:
 def test_a_tool_answered_on_hold_is_reacted_to_afterwards_and_a_note_is_told() -> None:
     stage = Stage()
     stage.caller_turn()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "look_up")
-    stage.feed(events.ResponseDone("r1", "completed"), ON, ToolAnswered("c1", "out"))
+    stage.feed(server_events.ResponseDone("r1", "completed"), ON, ToolAnswered("c1", "out"))
     assert stage.outputs == [("c1", "out")]
     assert stage.creates == []
     stage.feed(Hold(call="call", on=False, note="Nobody answered."))
@@ -150,7 +150,7 @@ def test_interruptions_for_nothing_are_counted_once(after_s: float, text: str, c
     stage.play(100)
     stage.feed(SPEECH)
     stage.now += after_s
-    stage.feed(SILENCE, events.CallerTranscribed("u", text, {}))
+    stage.feed(SILENCE, server_events.CallerTranscribed("u", text, {}))
     assert stage.conversation.doubts.false_barge_ins == count
 
 
@@ -163,7 +163,7 @@ def test_speech_that_lasted_and_had_no_words_was_an_interruption_for_nothing(tex
     stage.feed(SPEECH)
     stage.play(1200)
     assert stage.taken_back
-    stage.feed(SILENCE, events.CallerTranscribed("u", text, {}), events.CallerTranscribed("u", text, {}))
+    stage.feed(SILENCE, server_events.CallerTranscribed("u", text, {}), server_events.CallerTranscribed("u", text, {}))
     assert stage.conversation.doubts.false_barge_ins == (not text)
 
 
@@ -172,12 +172,12 @@ def test_a_transcript_counts_for_its_own_turn_however_late_it_comes() -> None:
     for number in range(3):
         stage.reply(f"r{number}", f"i{number}", 3000)
         stage.play(100)
-        stage.feed(events.SpeechStarted(f"u{number}", 0))
+        stage.feed(server_events.SpeechStarted(f"u{number}", 0))
         stage.now += 1
         stage.feed(SILENCE)
-    stage.feed(events.SpeechStarted("u3", 0), SILENCE)  # over silence: nothing was cut
+    stage.feed(server_events.SpeechStarted("u3", 0), SILENCE)  # over silence: nothing was cut
     for item, text in (("u2", ""), ("u3", ""), ("u0", ""), ("u1", "no")):
-        stage.feed(events.CallerTranscribed(item, text, {}))
+        stage.feed(server_events.CallerTranscribed(item, text, {}))
     assert stage.conversation.doubts.false_barge_ins == 2
 
 
@@ -185,7 +185,7 @@ def test_an_empty_transcript_before_the_end_of_a_click_counts_once() -> None:
     stage = Stage()
     stage.reply("r1", "i1", 3000)
     stage.play(100)
-    stage.feed(SPEECH, events.CallerTranscribed("u", "", {}), SILENCE)
+    stage.feed(SPEECH, server_events.CallerTranscribed("u", "", {}), SILENCE)
     assert stage.conversation.doubts.false_barge_ins == 1
 
 
@@ -230,7 +230,7 @@ def test_on_hold_or_before_the_greeting_nobody_is_idle() -> None:
 
 def test_a_prompt_of_the_server_is_a_rung() -> None:
     stage = Stage(idle=Idle(after_s=3, prompts=("Hello?",), goodbye="Bye."))
-    stage.feed(Greet(), events.CallerIdle())
+    stage.feed(Greet(), server_events.CallerIdle())
     stage.play(3100)
     assert '"Bye."' in instructions(stage)[0]
 
@@ -241,35 +241,35 @@ def test_a_prompt_of_the_server_is_a_rung() -> None:
 def test_a_slow_tool_is_covered_once_and_answered_after_it() -> None:
     slow = FunctionTool(name="slow", description="d", parameters={"type": "object"}, filler="One moment.", timeout_s=5)
     stage = Stage(tools=(slow,))
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "slow")
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     stage.play(800)
     assert "One moment." in instructions(stage)[0]
-    stage.feed(events.ResponseCreated("r2"), ToolAnswered("c1", "out"), ToolAnswered("c1", "again"))
+    stage.feed(server_events.ResponseCreated("r2"), ToolAnswered("c1", "out"), ToolAnswered("c1", "again"))
     stage.speak("r2", "i2", 100, done=True)
     assert len(stage.creates) == 1
-    stage.feed(events.ResponseDone("r2", "completed"))
+    stage.feed(server_events.ResponseDone("r2", "completed"))
     assert (len(stage.creates), stage.outputs) == (2, [("c1", "out")])
 
 
 def test_a_fast_tool_needs_no_filler_and_a_dead_one_is_told() -> None:
     slow = FunctionTool(name="slow", description="d", parameters={"type": "object"}, filler="One moment.", timeout_s=2)
     stage = Stage(tools=(slow,))
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "slow")
     stage.tool("r1", "c2", "slow")
     stage.feed(ToolAnswered("c1", "out"))
     stage.wait(2.1)
-    stage.feed(ToolAnswered("c2", "late"), events.ResponseDone("r1", "completed"))
+    stage.feed(ToolAnswered("c2", "late"), server_events.ResponseDone("r1", "completed"))
     assert stage.outputs == [("c1", "out"), ("c2", "The tool did not answer in time.")]
 
 
 def test_hanging_up_as_the_first_act_is_refused() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "hang_up")
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     stage.wait(1)
     assert stage.told_of(ToolCalled) == []
     assert "nothing has been said" in stage.outputs[0][1]
@@ -285,8 +285,8 @@ def test_digits_of_the_controller_are_not_told_to_the_model() -> None:
 
 def test_usage_is_told_as_it_comes() -> None:
     stage = Stage()
-    stage.feed(events.ResponseDone("r1", "completed", usage={"total": 3}))
-    stage.feed(events.CallerTranscribed("u", "x", {"transcription_ms": 1200}))
+    stage.feed(server_events.ResponseDone("r1", "completed", usage={"total": 3}))
+    stage.feed(server_events.CallerTranscribed("u", "x", {"transcription_ms": 1200}))
     first, second = stage.told_of(Used)
     assert (first.provider, first.model, first.usage) == ("openai", "gpt-realtime-2.1-mini", {"total": 3})
     assert (second.kind, second.usage, second.seconds) == ("transcription", {}, 1.2)
@@ -297,7 +297,7 @@ def test_usage_is_told_as_it_comes() -> None:
 
 def test_a_call_of_a_remote_tool_is_no_stuck_response() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"), events.RemoteTool(over=False))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.RemoteTool(over=False))
     stage.wait(40)
     assert stage.sent_of("response.cancel") == []
     stage.wait(60)
@@ -307,7 +307,7 @@ def test_a_call_of_a_remote_tool_is_no_stuck_response() -> None:
 def test_a_watchdog_that_is_a_hair_early_waits_a_whole_moment() -> None:
     """Once it started itself again for 1e-15 s, at which the clock does not move: for ever."""
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.now += STUCK_S - 1e-12
     stage.feed(TimerFired(Timer.PROGRESS))
     assert stage.timers[Timer.PROGRESS, ""] - stage.now >= 0.09
@@ -318,11 +318,11 @@ def test_a_watchdog_that_is_a_hair_early_waits_a_whole_moment() -> None:
 def test_a_greeting_that_a_hold_cut_early_is_said_again(heard_ms: int, again: bool, generated: bool) -> None:
     stage = Stage(greeting="Good day, this is the bakery. Hello!")
     stage.feed(Greet())
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 2400, done=generated)
     stage.play(heard_ms)
-    stage.feed(*([events.ResponseDone("r1", "completed")] if generated else []), ON)
-    stage.feed(*([] if generated else [events.ResponseDone("r1", "cancelled")]))
+    stage.feed(*([server_events.ResponseDone("r1", "completed")] if generated else []), ON)
+    stage.feed(*([] if generated else [server_events.ResponseDone("r1", "cancelled")]))
     assert len(stage.creates) == 1
     stage.feed(OFF)
     assert len(stage.creates) == 2

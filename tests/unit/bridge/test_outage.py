@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import Said, ToolCalled
-from bridge.realtime.conversation import effects as signals
+from bridge.realtime.conversation import effects
 from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, Timer
 from bridge.realtime.conversation.responses import State
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage, make_spec
 
 BACK = ConnectionOpened(make_spec().provider)
@@ -30,7 +30,7 @@ def test_nobody_spoke_so_nothing_is_asked() -> None:
 
 def test_nothing_is_asked_while_there_is_no_line() -> None:
     stage = Stage()
-    stage.feed(ConnectionLost(), signals.Digit("#"))
+    stage.feed(ConnectionLost(), effects.Digit("#"))
     stage.wait(60)
     assert stage.creates == []
     stage.feed(BACK)
@@ -40,7 +40,7 @@ def test_nothing_is_asked_while_there_is_no_line() -> None:
 def test_a_reply_that_was_cut_off_is_played_and_then_gone_on_with() -> None:
     stage = Stage()
     stage.caller_turn()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 1000, "one two three four five six seven eight nine ten eleven twelve")
     stage.feed(ConnectionLost(), BACK)
     assert stage.creates == []
@@ -75,13 +75,15 @@ def test_the_caller_who_waits_is_answered() -> None:
 
 def test_the_caller_who_was_speaking_is_heard_out_first() -> None:
     stage = Stage()
-    stage.feed(events.SpeechStarted("u1", 0), ConnectionLost(), BACK)
+    stage.feed(server_events.SpeechStarted("u1", 0), ConnectionLost(), BACK)
     assert stage.creates == []
-    stage.feed(events.SpeechStarted("u2", 0), events.SpeechStopped("u2", 0), events.ResponseCreated("r1"))
+    stage.feed(
+        server_events.SpeechStarted("u2", 0), server_events.SpeechStopped("u2", 0), server_events.ResponseCreated("r1")
+    )
     stage.wait(10)
     assert stage.creates == []
     stage = Stage()
-    stage.feed(events.SpeechStarted("u1", 0), ConnectionLost(), BACK)
+    stage.feed(server_events.SpeechStarted("u1", 0), ConnectionLost(), BACK)
     stage.wait(6)  # nothing more was heard of the caller
     assert created(stage) == 1
 
@@ -89,7 +91,7 @@ def test_the_caller_who_was_speaking_is_heard_out_first() -> None:
 @pytest.mark.parametrize(("milliseconds", "again"), [(0, True), (300, True), (1500, False)])
 def test_the_greeting(milliseconds: int, again: bool) -> None:
     stage = Stage(greeting=GREETING)
-    stage.feed(signals.Greet(), events.ResponseCreated("r1"))
+    stage.feed(effects.Greet(), server_events.ResponseCreated("r1"))
     if milliseconds:
         stage.speak("r1", "i1", milliseconds, GREETING)
     stage.play(60)
@@ -103,7 +105,7 @@ def test_the_greeting(milliseconds: int, again: bool) -> None:
 
 def test_a_request_that_was_on_its_way_is_sent_again() -> None:
     stage = Stage()
-    stage.feed(signals.Digit("#"), ConnectionLost())
+    stage.feed(effects.Digit("#"), ConnectionLost())
     assert not stage.running(Timer.REQUEST)
     stage.feed(BACK)
     assert created(stage) == 2
@@ -111,12 +113,12 @@ def test_a_request_that_was_on_its_way_is_sent_again() -> None:
 
 def test_a_tool_goes_on_and_its_answer_is_reacted_to_once() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "look_up")
     stage.feed(ConnectionLost(), BACK)
     stage.play(100)
     assert stage.creates == []
-    stage.feed(signals.ToolAnswered("c1", "42"))
+    stage.feed(effects.ToolAnswered("c1", "42"))
     assert stage.outputs == [("c1", "42")]
     assert created(stage) == 1
     assert len(stage.told_of(ToolCalled)) == 1
@@ -124,7 +126,7 @@ def test_a_tool_goes_on_and_its_answer_is_reacted_to_once() -> None:
 
 def test_a_goodbye_that_plays_still_leads_to_its_tool() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 500, "goodbye", done=True)
     stage.tool("r1", "c1", "hang_up")
     stage.feed(ConnectionLost())
@@ -157,9 +159,9 @@ def test_wherever_it_breaks_nothing_is_sent_meanwhile_and_nothing_hangs(steps: l
             case "play":
                 stage.play(200)
             case "digit":
-                stage.feed(signals.Digit("#"))
+                stage.feed(effects.Digit("#"))
             case "answer":
-                stage.feed(signals.ToolAnswered("c1", "42"))
+                stage.feed(effects.ToolAnswered("c1", "42"))
             case _ if not down:
                 response = from_server(stage, step, number, response)
         assert not down or created(stage) == asked
@@ -167,7 +169,7 @@ def test_wherever_it_breaks_nothing_is_sent_meanwhile_and_nothing_hangs(steps: l
     if stage.conversation.responses.state is State.REQUESTED:
         stage.reply("last", "last", 100, "bye")
     stage.play(5000)
-    stage.feed(signals.ToolAnswered("c1", "42"))
+    stage.feed(effects.ToolAnswered("c1", "42"))
     if not stage.ended:
         stage.wait(1)
         assert stage.conversation.responses.state in (State.IDLE, State.REQUESTED, State.ACTIVE)
@@ -178,17 +180,17 @@ def from_server(stage: Stage, step: str, number: int, response: str) -> str:
     """One event of a server that has its own mind. Returns the running response."""
     match step:
         case "speech":
-            stage.feed(events.SpeechStarted(f"u{number}", 0))
+            stage.feed(server_events.SpeechStarted(f"u{number}", 0))
         case "silence":
-            stage.feed(events.SpeechStopped(f"u{number}", 0))
+            stage.feed(server_events.SpeechStopped(f"u{number}", 0))
         case "created" if not response:
-            stage.feed(events.ResponseCreated(f"r{number}"))
+            stage.feed(server_events.ResponseCreated(f"r{number}"))
             return f"r{number}"
         case "sound" if response:
             stage.speak(response, f"i{number}", 100, "word word")
         case "tool" if response:
             stage.tool(response, "c1", "look_up")
         case "done" if response:
-            stage.feed(events.ResponseDone(response, "completed"))
+            stage.feed(server_events.ResponseDone(response, "completed"))
             return ""
     return response

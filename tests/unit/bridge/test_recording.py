@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from bridge import contract
 from bridge.media.playout import FRAME_BYTES
-from bridge.recording import recorder as recording
+from bridge.recording import recorder
 from bridge.recording.disk import DiskThread
 from bridge.recording.files import Format, StereoFile
 from bridge.recording.mixer import RATE
@@ -63,7 +63,7 @@ def thread() -> Iterator[DiskThread]:
     made.close(5)
 
 
-def talk(made: recording.Recording, clock: Clock, seconds: float) -> None:
+def talk(made: recorder.Recording, clock: Clock, seconds: float) -> None:
     for _ in range(round(seconds * 50)):
         clock.now += 0.02
         made.caller(FRAME)
@@ -175,7 +175,7 @@ async def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path, thread:
 async def test_the_end_of_a_call_does_not_wait_for_a_dead_disk(
     thread: DiskThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr(recorder, "CLOSE_SECONDS", 0.01)
     clock, disk = Clock(), Disk()
     made = Recordings(thread, create=disk.create, clock=clock).open(CALL, contract.Recording(path="/calls"))
     made.start()

@@ -3,7 +3,7 @@
 from bridge.contract import AiWarning, ServerVad
 from bridge.realtime.conversation.effects import Closing, Digit, Greet, Timer
 from bridge.realtime.conversation.responses import ATTEMPTS, CANCEL_S, REQUEST_S, STUCK_S, State
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage
 
 BUSY = "conversation_already_has_active_response"
@@ -19,7 +19,7 @@ def press(stage: Stage, digits: str = "1#") -> str:
 
 def refuse(stage: Stage, code: str, number: int = -1) -> None:
     event_id = stage.creates[number]["event_id"]
-    stage.feed(events.ServerError("invalid_request_error", code, "no", "", event_id))
+    stage.feed(server_events.ServerError("invalid_request_error", code, "no", "", event_id))
 
 
 # ---------------------------------------------------------------- one at a time
@@ -27,16 +27,16 @@ def refuse(stage: Stage, code: str, number: int = -1) -> None:
 
 def test_a_wish_waits_for_the_end_of_the_running_response() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     press(stage)
     assert stage.creates == []
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     assert len(stage.creates) == 1
 
 
 def test_waiting_wishes_are_joined() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     press(stage)
     press(stage)
     stage.reply("r1", "i1", 20)
@@ -58,7 +58,7 @@ def test_a_create_that_lost_the_race_is_repeated_after_the_other_response() -> N
 def test_the_refusal_may_come_after_the_others_created() -> None:
     stage = Stage()
     press(stage)
-    stage.feed(events.ResponseCreated("r1"))  # looks like ours
+    stage.feed(server_events.ResponseCreated("r1"))  # looks like ours
     refuse(stage, BUSY)
     stage.reply("r1", "i1", 20)
     assert len(stage.creates) == 2
@@ -67,7 +67,7 @@ def test_the_refusal_may_come_after_the_others_created() -> None:
 def test_a_response_of_the_server_that_has_seen_our_item_is_the_answer() -> None:
     stage = Stage()
     item = press(stage)
-    stage.feed(events.ItemAdded(item), events.ResponseCreated("r1"))
+    stage.feed(server_events.ItemAdded(item), server_events.ResponseCreated("r1"))
     refuse(stage, BUSY)
     stage.reply("r1", "i1", 20)
     assert len(stage.creates) == 1
@@ -75,9 +75,9 @@ def test_a_response_of_the_server_that_has_seen_our_item_is_the_answer() -> None
 
 def test_nothing_is_asked_for_while_the_caller_has_the_word() -> None:
     stage = Stage()
-    stage.feed(events.SpeechStarted("u", 0))
+    stage.feed(server_events.SpeechStarted("u", 0))
     item = press(stage)
-    stage.feed(events.SpeechStopped("u", 0), events.ItemAdded(item))
+    stage.feed(server_events.SpeechStopped("u", 0), server_events.ItemAdded(item))
     assert stage.creates == []
     stage.reply("r1", "i1", 20)
     assert stage.creates == []  # the server's own answer has seen the digits
@@ -85,9 +85,9 @@ def test_nothing_is_asked_for_while_the_caller_has_the_word() -> None:
 
 def test_a_response_that_began_before_our_item_is_no_answer_to_it() -> None:
     stage = Stage()
-    stage.feed(events.SpeechStarted("u", 0))
+    stage.feed(server_events.SpeechStarted("u", 0))
     item = press(stage)
-    stage.feed(events.SpeechStopped("u", 0), events.ResponseCreated("r1"), events.ItemAdded(item))
+    stage.feed(server_events.SpeechStopped("u", 0), server_events.ResponseCreated("r1"), server_events.ItemAdded(item))
     stage.reply("r1", "i1", 20)
     assert len(stage.creates) == 1
 
@@ -95,11 +95,11 @@ def test_a_response_that_began_before_our_item_is_no_answer_to_it() -> None:
 def test_a_request_that_crosses_the_callers_first_word_is_cancelled() -> None:
     stage = Stage()
     press(stage)
-    stage.feed(events.SpeechStarted("u", 0), events.ResponseCreated("r1"))
+    stage.feed(server_events.SpeechStarted("u", 0), server_events.ResponseCreated("r1"))
     assert stage.sent_of("response.cancel")[0]["response_id"] == "r1"
     stage.speak("r1", "i1", 100)
     assert stage.tick() is None
-    stage.feed(events.ResponseDone("r1", "cancelled"), events.SpeechStopped("u", 0))
+    stage.feed(server_events.ResponseDone("r1", "cancelled"), server_events.SpeechStopped("u", 0))
     stage.reply("r2", "i2", 100)
     assert stage.tick() is not None
 
@@ -109,7 +109,7 @@ def test_a_response_that_was_never_announced_is_one() -> None:
     press(stage)
     stage.speak("r1", "i1", 100)
     assert "ACTIVE r1" in repr(stage.conversation)
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     assert stage.conversation.responses.state is State.IDLE
     assert len(stage.creates) == 1
 
@@ -117,18 +117,18 @@ def test_a_response_that_was_never_announced_is_one() -> None:
 def test_a_done_without_anything_before_it_ends_the_request() -> None:
     stage = Stage()
     press(stage)
-    stage.feed(events.ResponseDone("r1", "cancelled", "turn_detected"))
+    stage.feed(server_events.ResponseDone("r1", "cancelled", "turn_detected"))
     assert stage.conversation.responses.state is State.IDLE
 
 
 def test_a_lost_done_does_not_block_the_next_response() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"), events.ResponseCreated("r2"))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.ResponseCreated("r2"))
     press(stage)
     stage.speak("r2", "i2", 20)
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     assert stage.creates == []
-    stage.feed(events.ResponseDone("r2", "completed"))
+    stage.feed(server_events.ResponseDone("r2", "completed"))
     assert len(stage.creates) == 1
 
 
@@ -157,16 +157,16 @@ def test_a_create_that_is_refused_for_good_is_given_up() -> None:
 
 def test_a_response_that_stands_still_is_cancelled_and_asked_for_again() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.wait(STUCK_S + 0.1)
     assert stage.sent_of("response.cancel")[0]["response_id"] == "r1"
-    stage.feed(events.ResponseDone("r1", "cancelled", "client_cancelled"))
+    stage.feed(server_events.ResponseDone("r1", "cancelled", "client_cancelled"))
     assert len(stage.creates) == 1
 
 
 def test_a_response_that_does_not_even_end_when_cancelled_is_given_up() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.wait(STUCK_S + CANCEL_S + 0.1)
     assert len(stage.creates) == 1
     stage.speak("r1", "i1", 100)
@@ -175,7 +175,7 @@ def test_a_response_that_does_not_even_end_when_cancelled_is_given_up() -> None:
 
 def test_a_response_that_moves_is_not_stuck() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     for _ in range(4):
         stage.wait(STUCK_S - 1)
         stage.speak("r1", "i1", 20)
@@ -184,9 +184,9 @@ def test_a_response_that_moves_is_not_stuck() -> None:
 
 def test_an_interrupted_response_that_the_server_does_not_cancel_is_cancelled_by_us() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 100)
-    stage.feed(events.SpeechStarted("u", 0))
+    stage.feed(server_events.SpeechStarted("u", 0))
     stage.wait(CANCEL_S + 0.1)
     assert len(stage.sent_of("response.cancel")) == 1
     stage.wait(CANCEL_S + 0.1)
@@ -213,15 +213,18 @@ def test_a_response_without_sound_is_asked_for_again_once() -> None:
     stage = Stage()
     stage.caller_turn()
     for number in range(3):
-        stage.feed(events.ResponseCreated(f"r{number}"), events.TranscriptDelta(f"r{number}", f"i{number}", "text"))
-        stage.feed(events.ResponseDone(f"r{number}", "completed"))
+        stage.feed(
+            server_events.ResponseCreated(f"r{number}"),
+            server_events.TranscriptDelta(f"r{number}", f"i{number}", "text"),
+        )
+        stage.feed(server_events.ResponseDone(f"r{number}", "completed"))
     assert len(stage.creates) == 1
 
 
 def test_a_failed_response_is_asked_for_again_after_a_pause() -> None:
     stage = Stage(greeting="Hello.")
-    stage.feed(Greet(), events.ResponseCreated("r1"))
-    stage.feed(events.ResponseDone("r1", "failed", error_code="rate_limit_exceeded"))
+    stage.feed(Greet(), server_events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseDone("r1", "failed", error_code="rate_limit_exceeded"))
     assert len(stage.creates) == 1
     stage.wait(1.1)
     assert len(stage.creates) == 2
@@ -232,31 +235,33 @@ def test_responses_that_fail_and_fail_end_the_session() -> None:
     stage = Stage()
     stage.caller_turn()
     for number in range(ATTEMPTS):
-        stage.feed(events.ResponseCreated(f"r{number}"))
-        stage.feed(events.ResponseDone(f"r{number}", "failed", error_type="server_error", error_message="sorry"))
+        stage.feed(server_events.ResponseCreated(f"r{number}"))
+        stage.feed(server_events.ResponseDone(f"r{number}", "failed", error_type="server_error", error_message="sorry"))
         stage.wait(4)
     assert [end.kind for end in stage.ended] == ["transient"]
 
 
 def test_a_used_up_account_ends_the_session_at_once() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
-    stage.feed(events.ResponseDone("r1", "failed", error_type="insufficient_quota"))
+    stage.feed(server_events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseDone("r1", "failed", error_type="insufficient_quota"))
     assert [end.kind for end in stage.ended] == ["account"]
 
 
 def test_an_expired_session_ends() -> None:
     stage = Stage()
-    stage.feed(events.ServerError("", "session_expired", "60 minutes", "", ""))
+    stage.feed(server_events.ServerError("", "session_expired", "60 minutes", "", ""))
     assert [end.kind for end in stage.ended] == ["transient"]
 
 
 def test_errors_of_a_race_are_counted_and_others_noted() -> None:
     stage = Stage()
-    stage.feed(events.ServerError("invalid_request_error", "response_cancel_not_active", "", "", "cancel_1"))
-    stage.feed(events.ServerError("invalid_request_error", "", "is already shorter than 3760ms", "", "truncate_1"))
+    stage.feed(server_events.ServerError("invalid_request_error", "response_cancel_not_active", "", "", "cancel_1"))
+    stage.feed(
+        server_events.ServerError("invalid_request_error", "", "is already shorter than 3760ms", "", "truncate_1")
+    )
     assert (stage.conversation.setbacks.benign_errors, stage.notes, stage.ended) == (2, [], [])
-    stage.feed(events.ServerError("invalid_request_error", "unknown_parameter", "x", "session.x", ""))
+    stage.feed(server_events.ServerError("invalid_request_error", "unknown_parameter", "x", "session.x", ""))
     assert [(each.kind, each.code, "session.x" in each.detail) for each in stage.told_of(AiWarning)] == [
         ("server_error", "unknown_parameter", True)
     ]
@@ -265,7 +270,7 @@ def test_errors_of_a_race_are_counted_and_others_noted() -> None:
 
 def test_after_the_end_nothing_happens() -> None:
     stage = Stage()
-    stage.feed(events.ServerError("", "insufficient_quota", "", "", ""), Closing())
+    stage.feed(server_events.ServerError("", "insufficient_quota", "", "", ""), Closing())
     before = list(stage.sent)
     stage.caller_turn()
     press_after = Digit("#")
@@ -278,7 +283,7 @@ def test_after_the_end_nothing_happens() -> None:
 
 def test_what_a_stuck_response_still_says_is_heard_until_it_is_given_up() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 200)
     stage.play(round((STUCK_S + 0.1) * 1000))
     assert len(stage.sent_of("response.cancel")) == 1

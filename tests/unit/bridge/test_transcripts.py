@@ -8,20 +8,20 @@ from hypothesis import given, strategies as st
 from bridge.contract import NOT_TRANSCRIBED, AiWarning, Said, Transcription
 from bridge.realtime.conversation.effects import Closing, ConnectionLost
 from bridge.realtime.conversation.history import UNWRITTEN, History
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from tests.unit.bridge.stage import Stage, make_spec
 
 
 def turn(stage: Stage, item: str, seconds: float = 1.0) -> None:
-    stage.feed(events.SpeechStarted(item, 0))
+    stage.feed(server_events.SpeechStarted(item, 0))
     stage.now += seconds
-    stage.feed(events.SpeechStopped(item, 0))
+    stage.feed(server_events.SpeechStopped(item, 0))
 
 
-def failed(item: str, code: str = "") -> events.TranscriptionFailed:
-    return events.TranscriptionFailed(item, code, "server_error", "The model does not exist")
+def failed(item: str, code: str = "") -> server_events.TranscriptionFailed:
+    return server_events.TranscriptionFailed(item, code, "server_error", "The model does not exist")
 
 
 def told(stage: Stage) -> list[tuple[str, str, str]]:
@@ -44,7 +44,7 @@ def test_a_turn_of_which_the_text_never_comes_is_told_at_the_end() -> None:
     stage = Stage(transcription=Transcription())
     turn(stage, "u1")
     turn(stage, "u2")
-    stage.feed(events.CallerTranscribed("u2", "", {}))  # noise
+    stage.feed(server_events.CallerTranscribed("u2", "", {}))  # noise
     stage.now += 3
     stage.feed(Closing())
     (said,) = stage.told_of(Said)
@@ -59,7 +59,7 @@ def test_transcripts_that_never_come_are_told_while_the_call_goes_on() -> None:
         stage.now += 9
     first = stage.told_of(AiWarning)
     assert [(each.kind, each.code) for each in first] == [("transcription_failed", "missing")]
-    stage.feed(events.CallerTranscribed("u1", "yes", {}))
+    stage.feed(server_events.CallerTranscribed("u1", "yes", {}))
     stage.feed(Closing())
     assert [each.times for each in stage.told_of(AiWarning)] == [1, 2]
     assert told(stage) == [
@@ -84,7 +84,7 @@ def test_what_comes_out_of_order_can_be_put_in_order(order: list[str], delays: l
     over: list[tuple[float, str]] = []
     for item, delay in zip(order, delays, strict=True):
         stage.now += delay
-        stage.feed(events.CallerTranscribed(item, item, {}))
+        stage.feed(server_events.CallerTranscribed(item, item, {}))
         over.append((stage.now - stage.told_of(Said)[-1].ago_ms / 1000, item))
     assert [item for _, item in sorted(over)] == ["u0", "u1", "u2", "u3"]
 
@@ -93,14 +93,14 @@ def test_what_comes_out_of_order_can_be_put_in_order(order: list[str], delays: l
 def test_an_interrupted_reply_whose_words_come_late_is_before_the_interruption(late_s: float) -> None:
     """In the record, in the events' `spoken_at`, and in what another worker would be told."""
     stage = Stage(transcription=Transcription())
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 3000, "one two three four five six seven eight nine ten")
     stage.play(1000)
     turn(stage, "u1")
-    stage.feed(events.CallerTranscribed("u1", "stop", {}))
+    stage.feed(server_events.CallerTranscribed("u1", "stop", {}))
     stage.now += late_s
-    stage.feed(events.TranscriptDone("r1", "i1", "one two three four five six seven eight nine ten"))
-    stage.feed(events.AudioDone("i1"), events.ResponseDone("r1", "cancelled"))
+    stage.feed(server_events.TranscriptDone("r1", "i1", "one two three four five six seven eight nine ten"))
+    stage.feed(server_events.AudioDone("i1"), server_events.ResponseDone("r1", "cancelled"))
     assert told(stage) == [("caller", "u1", "stop"), ("agent", "i1", "one two three")]
     record, recollection = CallLog(), ConversationMemory()
     begin = datetime(2026, 11, 30, tzinfo=UTC)
@@ -113,12 +113,12 @@ def test_an_interrupted_reply_whose_words_come_late_is_before_the_interruption(l
 
 def test_a_reply_whose_words_come_after_the_callers_next_turn_is_before_it() -> None:
     stage = Stage(transcription=Transcription())
-    stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 400)))
-    stage.feed(events.AudioDone("i1"))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.AudioDelta("r1", "i1", 0, bytes(48 * 400)))
+    stage.feed(server_events.AudioDone("i1"))
     stage.play(600)
     turn(stage, "u1", 2.0)
-    stage.feed(events.CallerTranscribed("u1", "yes", {}))
-    stage.feed(events.TranscriptDone("r1", "i1", "Good morning."), events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.CallerTranscribed("u1", "yes", {}))
+    stage.feed(server_events.TranscriptDone("r1", "i1", "Good morning."), server_events.ResponseDone("r1", "completed"))
     caller, agent = stage.told_of(Said)
     assert (caller.text, agent.text) == ("yes", "Good morning.")
     assert agent.ago_ms == 2220  # 220 ms were played after it
@@ -126,33 +126,33 @@ def test_a_reply_whose_words_come_after_the_callers_next_turn_is_before_it() -> 
 
 def test_sound_that_goes_on_after_a_pause_ends_when_it_ends() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 400, "one two")
     stage.play(2000)
     stage.speak("r1", "i1", 400, " three four")
     stage.play(400)
-    stage.feed(events.AudioDone("i1"), events.TranscriptDone("r1", "i1", "one two three four"))
+    stage.feed(server_events.AudioDone("i1"), server_events.TranscriptDone("r1", "i1", "one two three four"))
     assert [(each.text, each.ago_ms) for each in stage.told_of(Said)] == [("one two three four", 20)]
 
 
 def test_sound_without_words_is_marked() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 400)))
-    stage.feed(events.AudioDone("i1"), events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.AudioDelta("r1", "i1", 0, bytes(48 * 400)))
+    stage.feed(server_events.AudioDone("i1"), server_events.ResponseDone("r1", "completed"))
     stage.play(5600)
     assert told(stage) == [("agent", "i1", NOT_TRANSCRIBED)]
     assert 5000 <= stage.told_of(Said)[0].ago_ms <= 5200
     assert [each.kind for each in stage.told_of(AiWarning)] == ["audio_without_transcript"]
     memory = History()
-    memory.heard(events.AudioDelta("r1", "i1", 0, b"\1\2"))
+    memory.heard(server_events.AudioDelta("r1", "i1", 0, b"\1\2"))
     memory.said(stage.told_of(Said)[0])
     assert UNWRITTEN in str(memory.replay(dropped=False))
 
 
 def test_words_without_sound_were_not_said() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"), events.TranscriptDone("r1", "i1", "Hello there."))
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.TranscriptDone("r1", "i1", "Hello there."))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
     assert told(stage) == []
     assert "transcript_without_audio" in [each.kind for each in stage.told_of(AiWarning)]
 
@@ -170,11 +170,11 @@ def test_words_beyond_the_end_of_the_sound_were_not_heard() -> None:
 def test_a_text_that_comes_twice_is_told_once(again: str) -> None:
     stage = Stage(transcription=Transcription())
     turn(stage, "u1")
-    stage.feed(events.CallerTranscribed("u1", "yes", {"transcription_ms": 1000}))
+    stage.feed(server_events.CallerTranscribed("u1", "yes", {"transcription_ms": 1000}))
     turn(stage, "u2")
-    stage.feed(events.CallerTranscribed("u1", again, {"transcription_ms": 1000}), failed("u1"))
+    stage.feed(server_events.CallerTranscribed("u1", again, {"transcription_ms": 1000}), failed("u1"))
     stage.wait(20)
-    stage.feed(events.CallerTranscribed("u2", "no", {}), Closing())
+    stage.feed(server_events.CallerTranscribed("u2", "no", {}), Closing())
     assert told(stage) == [("caller", "u1", "yes"), ("caller", "u2", "no")]
     assert stage.conversation.meter.sums["transcription_ms"] == 1000
 
@@ -184,7 +184,7 @@ def test_a_text_that_comes_after_a_failure_takes_its_place() -> None:
     turn(stage, "u1")
     stage.feed(failed("u1"), failed("u1"))
     stage.wait(1)
-    stage.feed(events.CallerTranscribed("u1", "yes", {}))
+    stage.feed(server_events.CallerTranscribed("u1", "yes", {}))
     stage.wait(20)
     stage.feed(Closing())
     (said,) = stage.told_of(Said)
@@ -193,11 +193,11 @@ def test_a_text_that_comes_after_a_failure_takes_its_place() -> None:
 
 def test_a_text_that_comes_before_the_end_of_its_turn_is_not_missing() -> None:
     stage = Stage(transcription=Transcription())
-    stage.feed(events.SpeechStarted("u1", 0), events.CallerTranscribed("u1", "yes", {}))
-    stage.feed(events.SpeechStopped("u1", 0))
+    stage.feed(server_events.SpeechStarted("u1", 0), server_events.CallerTranscribed("u1", "yes", {}))
+    stage.feed(server_events.SpeechStopped("u1", 0))
     stage.now += 20
     turn(stage, "u2")
-    stage.feed(events.CallerTranscribed("u2", "no", {}), Closing())
+    stage.feed(server_events.CallerTranscribed("u2", "no", {}), Closing())
     assert told(stage) == [("caller", "u1", "yes"), ("caller", "u2", "no")]
     assert stage.told_of(AiWarning) == []
 
@@ -206,13 +206,13 @@ def test_a_text_that_comes_before_the_end_of_its_turn_is_not_missing() -> None:
 def test_words_of_the_agent_that_come_after_the_end_of_the_response_are_taken(cut: bool) -> None:
     """Before what the caller said then, in the order of moments."""
     stage = Stage(transcription=Transcription())
-    stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 3000)))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.AudioDelta("r1", "i1", 0, bytes(48 * 3000)))
     if not cut:
-        stage.feed(events.ResponseDone("r1", "completed"))
+        stage.feed(server_events.ResponseDone("r1", "completed"))
     stage.play(1000 if cut else 3000)
     turn(stage, "u1")
-    stage.feed(events.ResponseDone("r1", "cancelled"), events.CallerTranscribed("u1", "stop", {}))
-    stage.feed(events.TranscriptDone("r1", "i1", "one two three four five six seven eight nine ten"))
+    stage.feed(server_events.ResponseDone("r1", "cancelled"), server_events.CallerTranscribed("u1", "stop", {}))
+    stage.feed(server_events.TranscriptDone("r1", "i1", "one two three four five six seven eight nine ten"))
     stage.feed(Closing())
     caller, agent = stage.told_of(Said)
     assert (agent.text, caller.text) == (
@@ -247,7 +247,7 @@ def test_a_cough_is_no_turn_of_which_the_text_is_missing() -> None:
     """Whoever takes the call over is not told that the caller said something."""
     stage = Stage(transcription=Transcription())
     turn(stage, "u1")
-    stage.feed(events.CallerTranscribed("u1", "", {}))
+    stage.feed(server_events.CallerTranscribed("u1", "", {}))
     turn(stage, "u2")
     stage.feed(Closing())
     recollection = ConversationMemory()
@@ -258,7 +258,7 @@ def test_a_cough_is_no_turn_of_which_the_text_is_missing() -> None:
 
 def test_a_turn_whose_text_comes_before_its_beginning_is_told_once() -> None:
     stage = Stage(transcription=Transcription())
-    stage.feed(events.CallerTranscribed("u1", "yes", {}), events.SpeechStopped("u1", 0))
+    stage.feed(server_events.CallerTranscribed("u1", "yes", {}), server_events.SpeechStopped("u1", 0))
     turn(stage, "u1")
     stage.wait(20)
     stage.feed(Closing())
@@ -271,14 +271,14 @@ def test_a_connection_is_not_exchanged_while_words_are_likely_to_come() -> None:
     stage.reply("r1", "i1", 400, "Yes.")
     stage.play(600)
     assert not stage.conversation.at_rest
-    stage.feed(events.CallerTranscribed("u1", "yes", {}))
+    stage.feed(server_events.CallerTranscribed("u1", "yes", {}))
     assert stage.conversation.at_rest
     turn(stage, "u2")
     stage.reply("r2", "i2", 400)
     stage.play(600)
-    stage.feed(events.CallerTranscribed("u2", "no", {}))
+    stage.feed(server_events.CallerTranscribed("u2", "no", {}))
     assert not stage.conversation.at_rest
-    stage.feed(events.TranscriptDone("r2", "i2", "No?"))
+    stage.feed(server_events.TranscriptDone("r2", "i2", "No?"))
     assert stage.conversation.at_rest
 
 
@@ -295,8 +295,8 @@ def test_words_that_do_not_come_do_not_keep_a_connection(how: str) -> None:
 def test_words_that_were_to_come_on_a_lost_line_are_not_waited_for() -> None:
     """The next connection is told at once that the agent spoke."""
     stage = Stage(transcription=Transcription())
-    stage.feed(events.ResponseCreated("r1"), events.AudioDelta("r1", "i1", 0, bytes(48 * 3000)))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.AudioDelta("r1", "i1", 0, bytes(48 * 3000)))
     stage.play(1000)
-    stage.feed(events.SpeechStarted("u1", 0))
+    stage.feed(server_events.SpeechStarted("u1", 0))
     stage.feed(ConnectionLost())
     assert told(stage) == [("agent", "i1", NOT_TRANSCRIBED)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bridge.contract import Finished, Hold, Idle, Said, WrapUp
-from bridge.realtime.conversation import prompts as wording
+from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.effects import (
     ConnectionLost,
     ConnectionOpened,
@@ -15,10 +15,10 @@ from bridge.realtime.conversation.effects import (
     Timer,
     ToolAnswered,
 )
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage, make_spec
 
-SPEECH, SILENCE = events.SpeechStarted("u", 0), events.SpeechStopped("u", 0)
+SPEECH, SILENCE = server_events.SpeechStarted("u", 0), server_events.SpeechStopped("u", 0)
 BACK = ConnectionOpened(make_spec().provider)
 ON, OFF = Hold(call="call", on=True), Hold(call="call", on=False)
 NOTE = Hold(call="call", on=False, note="Nobody answered.")
@@ -42,7 +42,7 @@ def idle(stage: Stage) -> None:
 
 
 def speaking(stage: Stage) -> None:
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 1000)
     stage.play(200)
 
@@ -92,7 +92,7 @@ def test_a_note_is_told_after_a_hold_in_which_the_line_was_lost() -> None:
 def test_a_tool_is_answered_through_hold_and_loss() -> None:
     stage = Stage()
     stage.caller_turn()
-    stage.feed(events.ResponseCreated("r1"))
+    stage.feed(server_events.ResponseCreated("r1"))
     stage.tool("r1", "c1", "look_up")
     stage.feed(ON, ConnectionLost(), ToolAnswered("c1", "out"), BACK)
     assert stage.outputs == [("c1", "out")]
@@ -115,7 +115,7 @@ def test_last_words_that_were_asked_for_are_asked_for_again() -> None:
 
 def test_last_words_that_were_cut_off_are_said_again() -> None:
     stage = Stage()
-    stage.feed(WRAP_UP, events.ResponseCreated("r1"))
+    stage.feed(WRAP_UP, server_events.ResponseCreated("r1"))
     stage.speak("r1", "i1", 300, "Time is")
     stage.play(100)
     stage.feed(ConnectionLost(), BACK)
@@ -157,7 +157,7 @@ def test_last_words_end_without_a_line(when: str) -> None:
 def test_last_words_end_a_hold() -> None:
     stage = Stage()
     speaking(stage)
-    stage.feed(ON, events.ResponseDone("r1", "cancelled"), WRAP_UP)
+    stage.feed(ON, server_events.ResponseDone("r1", "cancelled"), WRAP_UP)
     assert said_last(stage) == 1
     stage.feed(OFF, NOTE, ON)  # too late for all of that
     stage.reply("r2", "i2", 500)
@@ -173,7 +173,7 @@ def test_last_words_wait_for_the_response_that_the_hold_cut() -> None:
     speaking(stage)
     stage.feed(ON, WRAP_UP)
     assert stage.creates == []
-    stage.feed(events.ResponseDone("r1", "cancelled"))
+    stage.feed(server_events.ResponseDone("r1", "cancelled"))
     assert said_last(stage) == 1
 
 
@@ -183,11 +183,11 @@ def test_a_hold_gives_up_the_goodbye_of_the_idle_ladder(cut: bool) -> None:
     stage.feed(Greet())
     stage.play(3100)
     if cut:
-        stage.feed(events.ResponseCreated("r1"))
+        stage.feed(server_events.ResponseCreated("r1"))
         stage.speak("r1", "i1", 500)
         stage.play(100)
     stage.feed(ON)
-    stage.feed(events.ResponseDone("r1", "cancelled"), OFF)
+    stage.feed(server_events.ResponseDone("r1", "cancelled"), OFF)
     stage.play(2000)
     assert stage.told_of(Finished) == []
 
@@ -243,7 +243,7 @@ def test_speech_into_the_goodbye_when_short_speech_does_not_count(lasts_ms: int,
     stage.feed(SILENCE)
     stage.play(2500)
     assert len(stage.told_of(Finished)) == goes_on
-    told = [frame for frame in stage.sent_of("conversation.item.create") if wording.CALLER_SPOKE_UP in str(frame)]
+    told = [frame for frame in stage.sent_of("conversation.item.create") if prompts.CALLER_SPOKE_UP in str(frame)]
     assert len(told) == (not goes_on)
 
 
@@ -260,19 +260,22 @@ def test_who_goes_on_speaking_into_the_goodbye_is_not_hung_up_on() -> None:
 
 def after_remote_tool(stage: Stage, *, spoke: bool = False) -> None:
     stage.caller_turn()
-    stage.feed(events.ResponseCreated("r1"))
-    stage.feed(events.RemoteTool(over=False), events.RemoteTool(over=True))
-    stage.feed(events.ItemDone("r1", "m1", "mcp_call", "completed"))
+    stage.feed(server_events.ResponseCreated("r1"))
+    stage.feed(server_events.RemoteTool(over=False), server_events.RemoteTool(over=True))
+    stage.feed(server_events.ItemDone("r1", "m1", "mcp_call", "completed"))
     if spoke:
         stage.speak("r1", "i1", 100, "It is noon.", done=True)
-    stage.feed(events.ResponseDone("r1", "completed"))
+    stage.feed(server_events.ResponseDone("r1", "completed"))
 
 
 @pytest.mark.parametrize(
     ("follows", "asked_for"),
     [
         ((), 1),  # nothing: we ask, after a while
-        ((events.ResponseCreated("r2"), events.ResponseDone("r2", "completed")), 1),  # empty: asked for again
+        (
+            (server_events.ResponseCreated("r2"), server_events.ResponseDone("r2", "completed")),
+            1,
+        ),  # empty: asked for again
         ((SPEECH,), 0),  # the caller goes first
         ((SPEECH, SILENCE), 1),  # and is not answered
         ((Digit("#"),), 1),  # one answer to both
@@ -280,10 +283,10 @@ def after_remote_tool(stage: Stage, *, spoke: bool = False) -> None:
         ((ON,), 0),
         ((ON, OFF), 1),
         ((WRAP_UP,), 1),  # the last words, and nothing else
-        ((events.CallerIdle(),), 1),
+        ((server_events.CallerIdle(),), 1),
     ],
 )
-def test_what_follows_a_remote_tool(follows: tuple[events.Event, ...], asked_for: int) -> None:
+def test_what_follows_a_remote_tool(follows: tuple[server_events.Event, ...], asked_for: int) -> None:
     stage = Stage()
     after_remote_tool(stage)
     assert stage.creates == []
@@ -314,8 +317,8 @@ def test_a_response_that_spoke_after_its_remote_tool_is_the_answer() -> None:
 
 def test_a_remote_tool_beside_one_of_ours_is_answered_once() -> None:
     stage = Stage()
-    stage.feed(events.ResponseCreated("r1"), events.ItemDone("r1", "m1", "mcp_call", "completed"))
+    stage.feed(server_events.ResponseCreated("r1"), server_events.ItemDone("r1", "m1", "mcp_call", "completed"))
     stage.tool("r1", "c1", "look_up")
-    stage.feed(events.ResponseDone("r1", "completed"), ToolAnswered("c1", "out"))
+    stage.feed(server_events.ResponseDone("r1", "completed"), ToolAnswered("c1", "out"))
     stage.wait(5.5)
     assert len(stage.creates) == 1

@@ -8,7 +8,7 @@ import sys
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.worker import process as worker
+from bridge.worker import process
 from bridge.worker.process import advertised, metrics_place, parse, port_list
 from controller.workers.supervisor import WorkerCommand
 
@@ -81,10 +81,10 @@ def test_a_worker_runs_with_asterisk_before_all_else_if_it_is_asked_to() -> None
 def test_who_may_not_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOICEAI_BRIDGE_TOKEN", "token")
     monkeypatch.setattr("bridge.worker.process.logs.set_up", lambda: None)
-    monkeypatch.setattr("bridge.worker.process.priority.claim", lambda: False)
-    monkeypatch.setattr(worker, "run", lambda serving: serving.close())
+    monkeypatch.setattr("bridge.worker.process.scheduling.claim", lambda: False)
+    monkeypatch.setattr(process, "run", lambda serving: serving.close())
     with capture_logs() as lines:
-        assert worker.main(["--controller", "ws://127.0.0.1:1/link", "--realtime"]) == 0
+        assert process.main(["--controller", "ws://127.0.0.1:1/link", "--realtime"]) == 0
     assert [line["event"] for line in lines] == [
         "no realtime priority: the system does not allow it, calls go on without"
     ]
@@ -126,7 +126,7 @@ def test_nonsense_ends_with_usage(argv: list[str]) -> None:
 def test_the_token_must_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VOICEAI_BRIDGE_TOKEN", raising=False)
     monkeypatch.setattr("bridge.worker.process.logs.set_up", lambda: None)
-    assert worker.main(["--controller", "ws://127.0.0.1:1/link"]) == 2
+    assert process.main(["--controller", "ws://127.0.0.1:1/link"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_asterisk_is_told(wanted: str, bound: str, told: str) -> None:
 def test_memory_is_settled() -> None:
     before = gc.get_threshold()
     try:
-        worker.settle_memory()
+        process.settle_memory()
         assert gc.get_freeze_count() > 1000
         assert gc.get_threshold()[0] > before[0]
     finally:

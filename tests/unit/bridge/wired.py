@@ -10,10 +10,10 @@ from typing import Any
 
 from bridge.contract import Hold, Said, ToolCalled
 from bridge.media.playout import BYTES_PER_MS
-from bridge.realtime.conversation import effects as signals
+from bridge.realtime.conversation import effects
 from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, ToolAnswered
 from bridge.realtime.conversation.history import History
-from bridge.realtime.protocol import server_events as events
+from bridge.realtime.protocol import server_events
 from tests.unit.bridge.ga_server import GaServer, Violation
 from tests.unit.bridge.stage import Stage, make_spec
 
@@ -29,7 +29,7 @@ class Wired(Stage):
         """The agent can be interrupted at any time: by the caller's first sound."""
         self.memory = History()
         self.up: deque[dict[str, Any]] = deque()
-        self.down: deque[events.Event] = deque()
+        self.down: deque[server_events.Event] = deque()
         self.lines = 0
         self.connected = False
         self.server = GaServer("")
@@ -74,11 +74,11 @@ class Wired(Stage):
         self.memory.lost()
         self.feed(ConnectionLost())
 
-    def feed(self, *what: events.Event | signals.Input) -> None:
+    def feed(self, *what: server_events.Event | effects.Input) -> None:
         farewell = self.conversation.farewell
         for each in what:
             cuts = self.cuts_at_once and not self.conversation.ears.protected
-            barge_in = isinstance(each, events.SpeechStarted) and cuts and not farewell.firm
+            barge_in = isinstance(each, server_events.SpeechStarted) and cuts and not farewell.firm
             if barge_in or (isinstance(each, Hold) and each.on and not farewell.firm):
                 self.muted |= set(self.response_of.values()) | {self.known_active} - {""}
         super().feed(*what)
@@ -88,17 +88,17 @@ class Wired(Stage):
         if self._line_due_down:
             self.lose_line()
 
-    def _do(self, effect: signals.Effect) -> None:
+    def _do(self, effect: effects.Effect) -> None:
         super()._do(effect)
         match effect:
-            case signals.Send(frame):
+            case effects.Send(frame):
                 told = self.memory.sent(frame)
                 if not self.connected and frame.startswith(SETUP):
                     self.unsent.append(frame)
                 self._write(told)
-            case signals.Emit(Said() as said):
+            case effects.Emit(Said() as said):
                 self._write(self.memory.said(said))
-            case signals.EndSession():
+            case effects.EndSession():
                 self._line_due_down, self.connected = self.connected, False
 
     def _write(self, frames: list[bytes]) -> None:
@@ -122,7 +122,7 @@ class Wired(Stage):
         if self.up:
             self.tell(self.server.take(self.up.popleft()))
 
-    def tell(self, told: list[events.Event]) -> None:
+    def tell(self, told: list[server_events.Event]) -> None:
         """The server says something."""
         self.down.extend(told)
 
@@ -132,15 +132,15 @@ class Wired(Stage):
             return
         event = self.down.popleft()
         match event:
-            case events.AudioDelta(response_id, item_id, _, pcm):
+            case server_events.AudioDelta(response_id, item_id, _, pcm):
                 self.received[item_id] += len(pcm)
                 self.owner[pcm[0]] = item_id
                 self.response_of[item_id] = response_id
-            case events.ResponseCreated(response_id):
+            case server_events.ResponseCreated(response_id):
                 self.known_active = response_id
-            case events.ResponseDone():
+            case server_events.ResponseDone():
                 self.known_active = ""
-            case events.ItemDone(kind="function_call", call_id=call_id):
+            case server_events.ItemDone(kind="function_call", call_id=call_id):
                 self.calls.add(call_id)
         self.memory.heard(event)
         self.feed(event)

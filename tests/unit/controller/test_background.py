@@ -7,13 +7,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from bridge.common import background_tasks as background
+from bridge.common import background_tasks
 from bridge.common.background_tasks import BackgroundTasks, all_done, cancelled
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "RESTART_DELAYS", (0.0,))
+    monkeypatch.setattr(background_tasks, "RESTART_DELAYS", (0.0,))
 
 
 def _raises(error: BaseException) -> Callable[[], None]:
@@ -73,7 +73,7 @@ async def test_what_fails_is_named_until_it_runs_again(monkeypatch: pytest.Monke
             raise ValueError
 
     registry = CollectorRegistry()
-    monkeypatch.setattr(background, "RESTART_DELAYS", (60.0,))
+    monkeypatch.setattr(background_tasks, "RESTART_DELAYS", (60.0,))
     async with BackgroundTasks(registry) as tasks:
         tasks.keep("fails", fails)
         await release.wait()

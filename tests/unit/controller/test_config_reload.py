@@ -12,7 +12,7 @@ from controller import config as configs
 from controller.api.auth.authenticator import Authenticator
 from controller.api.config_reload import ConfigReload
 from controller.api.problems import Problem
-from controller.cli import main as cli
+from controller.cli import main
 from controller.config.errors import ConfigErrors
 from tests.unit.controller.configs import ENV, SMALL, with_
 
@@ -124,9 +124,9 @@ def test_what_would_never_end_is_not_read_again(tmp_path: Path) -> None:
     device.symlink_to("/dev/zero")
     for odd in (pipe, device):
         with pytest.raises(ConfigErrors, match="not a regular file"):
-            cli._read_again(odd)
+            main._read_again(odd)
     with pytest.raises(ConfigErrors, match="can't be read"):
-        cli._read_again(tmp_path / "missing")
+        main._read_again(tmp_path / "missing")
 
 
 def test_a_config_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:

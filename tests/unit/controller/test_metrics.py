@@ -14,7 +14,7 @@ from bridge.worker.metrics import Now, WorkerMetrics as WorkerCounts
 from controller.calls.outbound.metrics import QueueMetrics, SuspendedTrunks
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.config.models.records import Records as Settings
 from controller.events.metrics import Counts
 from controller.events.records.repository import RecordRepository
@@ -56,10 +56,10 @@ class Meter:
 @pytest.mark.parametrize(
     ("what", "moved"),
     [
-        (milestones.CallBegan("inbound", CALL_VIEW), {("calls_started_total", ("inbound",)): 1}),
-        (milestones.CallerRefused("no_route"), {("callers_refused_total", ("no_route",)): 1}),
+        (lifecycle.CallBegan("inbound", CALL_VIEW), {("calls_started_total", ("inbound",)): 1}),
+        (lifecycle.CallerRefused("no_route"), {("callers_refused_total", ("no_route",)): 1}),
         (
-            milestones.CallGreeted("outbound", 4.5, 0.25),
+            lifecycle.CallGreeted("outbound", 4.5, 0.25),
             {
                 ("call_answer_seconds_count", ("outbound",)): 1,
                 ("call_answer_seconds_sum", ("outbound",)): 4.5,
@@ -68,16 +68,16 @@ class Meter:
             },
         ),
         (
-            milestones.CallOver("inbound", "answered", 61.5, CALL_VIEW),
+            lifecycle.CallOver("inbound", "answered", 61.5, CALL_VIEW),
             {
                 ("calls_total", ("inbound", "answered")): 1,
                 ("call_talk_seconds_count", ("inbound",)): 1,
                 ("call_talk_seconds_sum", ("inbound",)): 61.5,
             },
         ),
-        (milestones.CallOver("outbound", "busy", 0.0, CALL_VIEW), {("calls_total", ("outbound", "busy")): 1}),
+        (lifecycle.CallOver("outbound", "busy", 0.0, CALL_VIEW), {("calls_total", ("outbound", "busy")): 1}),
         (
-            milestones.ToolTimed("transfer", 2.5, False, "c"),
+            lifecycle.ToolTimed("transfer", 2.5, False, "c"),
             {("tool_seconds_count", ("transfer", "no")): 1, ("tool_seconds_sum", ("transfer", "no")): 2.5},
         ),
         (
@@ -164,7 +164,7 @@ class Meter:
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, dict) else "",
 )
-def test_each_milestone(what: milestones.LifecycleEvent, moved: dict[tuple[str, tuple[str, ...]], float]) -> None:
+def test_each_milestone(what: lifecycle.LifecycleEvent, moved: dict[tuple[str, tuple[str, ...]], float]) -> None:
     meter = Meter()
     meter.metrics.observe(what)
     assert meter.moved() == moved

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.dialing import number_spellings as numbers
+from controller.dialing import number_spellings
 from controller.dialing.caller_ids import caller_id
 from controller.dialing.numbers import NotAllowed, check_number, dial_string
 from tests.unit.controller.configs import config
@@ -36,7 +36,7 @@ ONE = {
 
 @pytest.mark.parametrize(("country", "written"), [(c, text) for c, texts in ONE.items() for text in texts])
 def test_one_number_in_every_spelling(country: str, written: str) -> None:
-    assert numbers.normalised(written, country) == ONE[country][0]
+    assert number_spellings.normalised(written, country) == ONE[country][0]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_one_number_in_every_spelling(country: str, written: str) -> None:
 def test_what_is_no_number_stays_text(text: str, country: str | None) -> None:
     if text == "0110" and country == "1":
         return  # +110: the library reads it as one
-    assert numbers.normalised(text, country) == text
+    assert number_spellings.normalised(text, country) == text
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_is_no_number_stays_text(text: str, country: str | None) -> None:
     ],
 )
 def test_what_can_not_be_known(text: str, country: str | None, told: str) -> None:
-    assert numbers.normalised(text, country) == told
+    assert number_spellings.normalised(text, country) == told
 
 
 @given(
@@ -71,15 +71,15 @@ def test_what_can_not_be_known(text: str, country: str | None, told: str) -> Non
     st.sampled_from(["49", "1", "44", "39", "JE", None]),
 )
 def test_any_text_is_taken_and_a_second_time_changes_nothing(text: str, country: str | None) -> None:
-    once = numbers.normalised(text, country)
+    once = number_spellings.normalised(text, country)
     if once.startswith("+"):
-        assert numbers.normalised(once, country) == once
+        assert number_spellings.normalised(once, country) == once
 
 
 def test_spellings_are_known_again() -> None:
-    assert numbers.spellings("+4930555", "49") == ["+4930555", "004930555", "4930555", "030555"]
-    assert numbers.spellings("5001", "49") == ["5001"]
-    assert "2125551234" in numbers.spellings("+12125551234", "1")
+    assert number_spellings.spellings("+4930555", "49") == ["+4930555", "004930555", "4930555", "030555"]
+    assert number_spellings.spellings("5001", "49") == ["5001"]
+    assert "2125551234" in number_spellings.spellings("+12125551234", "1")
 
 
 # ---------------------------------------------------------------- a needless (0), in what is dialled

@@ -24,7 +24,7 @@ from controller.calls.planning.routing import (
     trunk_of,
     variables_of,
 )
-from controller.calls.tools import definitions as offer
+from controller.calls.tools import definitions
 from controller.cli.doctor.routes import routes
 from controller.config import Config, ConfigErrors
 from controller.config.templates import fill
@@ -340,7 +340,10 @@ def test_transfer_offers_the_named_targets_and_any_number_only_where_the_config_
     assert named.parameters["required"] == ["to"]
     nowhere = config(FULL, transfer={})
     assert "transfer" not in {tool.name for tool in session_spec(nowhere, "reception", {}).tools}
-    assert (offer.without_destination(nowhere), offer.without_destination(config())) == (["reception", "night"], [])
+    assert (definitions.without_destination(nowhere), definitions.without_destination(config())) == (
+        ["reception", "night"],
+        [],
+    )
     anywhere = config(FULL, transfer__any_number=True)
     free = {tool.name: tool for tool in session_spec(anywhere, "reception", {}).tools}["transfer"]
     assert "enum" not in free.parameters["properties"]["to"]

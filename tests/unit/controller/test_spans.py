@@ -6,7 +6,7 @@ from datetime import timedelta
 from bridge import contract
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import CallView, view_of
 from controller.telemetry.spans import MOST, Span, Spans
@@ -20,12 +20,12 @@ def at(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def told(*steps: tuple[float, milestones.LifecycleEvent], view: CallView = VIEW) -> list[Span]:
+def told(*steps: tuple[float, lifecycle.LifecycleEvent], view: CallView = VIEW) -> list[Span]:
     spans = Spans()
-    assert spans.observe(milestones.CallBegan("inbound", view), NOW) is None
+    assert spans.observe(lifecycle.CallBegan("inbound", view), NOW) is None
     for seconds, what in steps:
         assert spans.observe(what, NOW + at(seconds)) is None
-    over = milestones.CallOver("inbound", "answered", 58.5, replace(view, ended_by="caller", cause=16, cost=0.25))
+    over = lifecycle.CallOver("inbound", "answered", 58.5, replace(view, ended_by="caller", cause=16, cost=0.25))
     done = spans.observe(over, NOW + at(60))
     assert done is not None
     assert done[0] == CALL
@@ -36,13 +36,13 @@ def told(*steps: tuple[float, milestones.LifecycleEvent], view: CallView = VIEW)
 def test_the_call_is_the_first_span_and_holds_all_others() -> None:
     root, *inner = told(
         (0.5, contract.Ready(call=CALL, model="m", session="s", took_ms=400)),
-        (1.5, milestones.CallAnswered(CALL, 1.5)),
+        (1.5, lifecycle.CallAnswered(CALL, 1.5)),
         (9.0, contract.TurnMeasured(call=CALL, turn=1, stopped_to_told_ms=300, first_delta_ms=500, first_frame_ms=700)),
         (12.0, contract.BargedIn(call=CALL, item="i", heard_ms=900, cut_ms=20)),
-        (15.0, milestones.ToolTimed("look_up", 2.0, ok=False, call=CALL)),
-        (20.0, milestones.TransferMoved(CALL, 1, "ringing", "+4930999", "agent", None)),
-        (25.0, milestones.TransferMoved(CALL, 1, "failed", "+4930999", "agent", "busy")),
-        (30.0, milestones.CallFailedOver(CALL, 1.0)),
+        (15.0, lifecycle.ToolTimed("look_up", 2.0, ok=False, call=CALL)),
+        (20.0, lifecycle.TransferMoved(CALL, 1, "ringing", "+4930999", "agent", None)),
+        (25.0, lifecycle.TransferMoved(CALL, 1, "failed", "+4930999", "agent", "busy")),
+        (30.0, lifecycle.CallFailedOver(CALL, 1.0)),
     )
     assert (root.name, root.begin, root.end, root.ok) == ("call", NOW, NOW + at(60), True)
     facts = {"agent": "reception", "outcome": "answered", "ended_by": "caller", "cause": 16, "cost": 0.25}
@@ -65,7 +65,7 @@ def test_no_number_and_no_word() -> None:
         (1.0, contract.Said(call=CALL, who="caller", text="my pin is 4711", item="i")),
         (2.0, contract.DigitPressed(call=CALL, digit="7")),
         (3.0, contract.ToolCalled(call=CALL, tool_call="t", name="look_up", arguments={"id": "4711"})),
-        (4.0, milestones.TransferMoved(CALL, 1, "failed", "+4930999", "agent", "busy")),
+        (4.0, lifecycle.TransferMoved(CALL, 1, "failed", "+4930999", "agent", "busy")),
     )
     text = str(spans)
     assert [word for word in ("4930123456", "4711", "4930999") if word in text] == []
@@ -78,5 +78,5 @@ def test_a_call_that_does_not_end_its_turns_is_bounded() -> None:
 
 def test_what_is_told_of_no_live_call_is_nothing() -> None:
     spans = Spans()
-    assert spans.observe(milestones.CallAnswered(CALL, 1.0), NOW) is None
-    assert spans.observe(milestones.CallerRefused("busy"), NOW) is None
+    assert spans.observe(lifecycle.CallAnswered(CALL, 1.0), NOW) is None
+    assert spans.observe(lifecycle.CallerRefused("busy"), NOW) is None

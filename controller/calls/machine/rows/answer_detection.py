@@ -12,7 +12,7 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-from controller.calls.machine.rows import answering as setup, wrap_up as closing
+from controller.calls.machine.rows import answering, wrap_up
 
 CONTEXT = "voiceai-answered"
 EXTENSION = "detect"
@@ -35,7 +35,7 @@ def answered(call: Call, what: m.LegEntered, now: datetime) -> list[m.Step]:
         return []
     call.answered_at = now
     if not call.plan.answer_detection:
-        return [m.StopTimer("dial"), *setup.connect(call)]
+        return [m.StopTimer("dial"), *answering.connect(call)]
     call.state = State.DETECTING
     return [m.StopTimer("dial"), m.StartTimer("detect", LIMIT), m.Detect(call.plan.leg, CONTEXT, EXTENSION)]
 
@@ -49,14 +49,14 @@ def told(call: Call, what: m.LegEntered, now: datetime) -> list[m.Step]:
         kind = cause.partition("-")[0]
         call.doubt = SILENT if kind == "INITIALSILENCE" else TALKATIVE
         call.detail = f"AMD() took whoever answered for a machine ({kind or 'no cause'}); the agent had to find out"
-    return [m.StopTimer("detect"), *setup.connect(call)]
+    return [m.StopTimer("detect"), *answering.connect(call)]
 
 
 def impossible(call: Call, what: m.CommandFailed, now: datetime) -> list[m.Step]:
     if what.gone or not isinstance(what.command, m.Detect):
         return call.end(now, by="callee" if what.gone else "system", detail=what.reason)
     call.detail = what.reason
-    return [m.StopTimer("detect"), *setup.connect(call)]
+    return [m.StopTimer("detect"), *answering.connect(call)]
 
 
 def left(call: Call, what: m.LegGone, now: datetime) -> list[m.Step]:
@@ -80,4 +80,4 @@ def recognised(call: Call, what: m.VoicemailTool, now: datetime) -> list[m.Step]
     call.machine = True
     if call.plan.voicemail is None:
         return call.end(now, by="agent", detail="an answering machine")
-    return [*call.answer(what.tool_call, SETTLED, respond=False), *closing.leave_message(call)]
+    return [*call.answer(what.tool_call, SETTLED, respond=False), *wrap_up.leave_message(call)]

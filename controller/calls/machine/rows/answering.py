@@ -7,7 +7,7 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State
-from controller.calls.machine.rows import failover as rehome, wrap_up as closing
+from controller.calls.machine.rows import failover, wrap_up
 
 
 def begin(call: Call) -> list[m.Step]:
@@ -79,10 +79,10 @@ def dial_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
 
 def media_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer == "length":
-        call.due = closing.LENGTH
+        call.due = wrap_up.LENGTH
     if what.timer != "media":
         return []
-    return rehome.media_failed(call, "the media leg did not come up in time", now)
+    return failover.media_failed(call, "the media leg did not come up in time", now)
 
 
 def media_leg_entered(call: Call, what: m.LegEntered, _: datetime) -> list[m.Step]:
@@ -102,7 +102,7 @@ def join_when_both(call: Call) -> list[m.Step]:
     call.state = State.TALKING
     joined = m.Join(call.ids.bridge, (call.plan.leg, call.media))
     greet = first_words(call) if call.ai_ready else []
-    return [m.StopTimer("media"), joined, *greet, *closing.if_due(call)]
+    return [m.StopTimer("media"), joined, *greet, *wrap_up.if_due(call)]
 
 
 def ready_late(call: Call, _: m.AiReady, __: datetime) -> list[m.Step]:

@@ -20,7 +20,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.consultation import DIGITS, briefing, opening
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State, Transfer
-from controller.calls.machine.rows import agent_control as orders, wrap_up as closing
+from controller.calls.machine.rows import agent_control, wrap_up
 
 
 def begin(call: Call, moved: Transfer) -> list[m.Step]:
@@ -35,7 +35,7 @@ def begin(call: Call, moved: Transfer) -> list[m.Step]:
         m.Join(moved.consultation, (moved.channel,)),
         m.Join(moved.consultation, (call.media,)),
         m.OrderAi(contract.Switch(call=call.plan.call, spec=briefing(call.plan.spec))),
-        *orders.heard_again(call),
+        *agent_control.heard_again(call),
         m.StartTimer("consultation", moved.decide),
         m.ResumeAi(None if by_tool else told),
         *call.answer(moved.tool_call, told),
@@ -92,7 +92,7 @@ def _decide(accept: bool) -> list[m.Step]:
 
 def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer == "length":
-        call.due = closing.LENGTH
+        call.due = wrap_up.LENGTH
     return [m.TransferFailed(Outcome.NO_ANSWER)] if what.timer == "consultation" else []
 
 

@@ -25,7 +25,7 @@ from bridge import contract
 from controller.calls.machine import inputs as m
 from controller.calls.machine.call import TOOL_ANSWERED, Call
 from controller.calls.machine.plan import Failover, State
-from controller.calls.machine.rows import wrap_up as closing
+from controller.calls.machine.rows import wrap_up
 
 MOST = 3
 LIMIT = 10.0  # seconds from a loss until an agent is back; a worker that is started again needs about one
@@ -222,7 +222,7 @@ def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
         case "tone":
             return _soothe(call)
         case "length":
-            call.due = closing.LENGTH
+            call.due = wrap_up.LENGTH
         case "hold":
             call.hold = None  # the music goes on until the agent is back, which then talks
             if call.rehoming is not None and call.held_by == "agent":
@@ -263,7 +263,7 @@ def _join_when_both(call: Call) -> list[m.Step]:
     legs = (call.media,) if moving.joined else (call.plan.leg, call.media)
     commands = [*stopped, m.Join(call.ids.bridge, legs), *_as_before(call)]
     commands += [call.news(text, respond=False) for text in moving.news]
-    return [*commands, m.GreetCaller(), *closing.if_due(call)]
+    return [*commands, m.GreetCaller(), *wrap_up.if_due(call)]
 
 
 def _as_before(call: Call) -> list[m.Step]:

@@ -11,12 +11,12 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import PlaySound, State, TransferTo
 from controller.calls.machine.rows import (
-    agent_tools as tools,
-    attended_transfer as attended,
-    failover as rehome,
+    agent_tools,
+    attended_transfer,
+    failover,
     participants,
     refer,
-    teardown as ending,
+    teardown,
     transfer,
 )
 
@@ -28,10 +28,10 @@ def leg_gone(call: Call, what: m.LegGone, now: datetime) -> list[m.Step]:
         if call.state is State.REFERRING and what.in_dialplan:
             return []
         call.cause = call.cause if what.cause is None else what.cause
-        return call.end(now, by=ending.far_end(call))
+        return call.end(now, by=teardown.far_end(call))
     if what.channel == call.media:
         why = "Asterisk ended the media leg"
-        return rehome.media_failed(call, why, now) if rehome.connecting(call) else [m.AgentLost(why)]
+        return failover.media_failed(call, why, now) if failover.connecting(call) else [m.AgentLost(why)]
     if call.transfer is None or what.channel != call.transfer.channel:
         if what.channel not in call.company:
             return []
@@ -66,9 +66,9 @@ def agent_lost(call: Call, what: m.AgentLost, now: datetime) -> list[m.Step]:
         case State.TALKING | State.HOLDING if call.company:
             return participants.go_on_alone(call, why)
         case State.REHOMING:
-            return rehome.lost_again(call, why, now)
-        case State.TALKING | State.HOLDING | State.CONNECTING if elsewhere and rehome.possible(call):
-            return rehome.begin(call, why)
+            return failover.lost_again(call, why, now)
+        case State.TALKING | State.HOLDING | State.CONNECTING if elsewhere and failover.possible(call):
+            return failover.begin(call, why)
         case State.TRANSFERRED | State.RESCUING:
             return []  # the agent was taken away by us
         case State.TRANSFERRING | State.REFERRING if call.media_lost:
@@ -79,7 +79,7 @@ def agent_lost(call: Call, what: m.AgentLost, now: datetime) -> list[m.Step]:
             music = [] if call.company else call.start_music()
             return [*music, m.CloseAi(why)] if call.session_open else music
         case State.CONSULTING:
-            return attended.agent_lost(call, why)
+            return attended_transfer.agent_lost(call, why)
         case State.REFERRING:
             return refer.agent_lost(call, why)
         case State.CLOSING:
@@ -161,12 +161,12 @@ def command_failed(call: Call, what: m.CommandFailed, now: datetime) -> list[m.S
         case m.Play() if not what.gone:
             return next_step(call, now)
         case m.SendDigits() if not what.gone:
-            return tools.digits_not_sent(command)
+            return agent_tools.digits_not_sent(command)
         case m.Answer():
             call.answered_at = None
     if moved is not None and moved.consultation and _concerns(command, moved.consultation):
         concerned = (moved.channel,)
-        attended.not_begun(call, moved)
+        attended_transfer.not_begun(call, moved)
     if isinstance(command, m.Refer):
         return refer.not_sent(call, what, now)
     if moved is not None and moved.channel in concerned:
@@ -181,7 +181,7 @@ def command_failed(call: Call, what: m.CommandFailed, now: datetime) -> list[m.S
     if isinstance(command, m.Dial) and what.unreachable:
         return call.end(now, Outcome.CONGESTION, detail=f"Asterisk has no way to the trunk: {what.reason}")
     if isinstance(command, m.OpenMedia) and what.unreachable:
-        return rehome.media_failed(call, "Asterisk can't connect to its worker", now)
+        return failover.media_failed(call, "Asterisk can't connect to its worker", now)
     if isinstance(command, m.OpenMedia | m.GreetCaller | m.AnswerAiTool | m.SayLast):
         return [m.AgentLost(f"{kind}: {what.reason}")]
     return call.end(now, Outcome.FAILED, detail=f"{kind}: {what.reason}", sip_reason="congestion")

@@ -8,7 +8,7 @@ from datetime import datetime
 from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.machine.rows import agent_tools as tools, wrap_up as closing
+from controller.calls.machine.rows import agent_tools, wrap_up
 
 KEPT = "The caller stays on hold until somebody else ends it."
 
@@ -24,17 +24,17 @@ def taken_over(call: Call, what: m.HoldAsked, _: datetime) -> list[m.Step]:
 
 
 def resumed(call: Call, _: m.ResumeAsked, __: datetime) -> list[m.Step]:
-    return tools.end_hold(call, State.TALKING)
+    return agent_tools.end_hold(call, State.TALKING)
 
 
 def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     """The agent's hold is over; that of ops is not."""
     if what.timer == "hold":
-        return tools.end_hold(call, State.TALKING) if call.hold else []
-    return closing.time_up(call, what, now)
+        return agent_tools.end_hold(call, State.TALKING) if call.hold else []
+    return wrap_up.time_up(call, what, now)
 
 
 def tool_done(call: Call, what: m.ToolDone, _: datetime) -> list[m.Step]:
     """What the caller was waiting for, most likely, if it was the agent who asked them to wait."""
-    held = tools.end_hold(call, State.TALKING, respond=False) if call.hold else []
+    held = agent_tools.end_hold(call, State.TALKING, respond=False) if call.hold else []
     return held + call.answer(what.tool_call, what.output, what.ok, reason=what.reason)

@@ -19,7 +19,7 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
-from controller.calls.machine.rows import teardown as ending
+from controller.calls.machine.rows import teardown
 
 
 def begin(call: Call, moved: Transfer) -> list[m.Step]:
@@ -65,8 +65,10 @@ def _failed(call: Call, moved: Transfer, now: datetime, outcome: Outcome, *back:
 def hung_up(call: Call, what: m.LegHungUp, now: datetime) -> list[m.Step]:
     if what.channel != call.plan.leg:
         return []
-    ending.leg_hung_up(call, what, now)
-    return call.end(now, by=ending.far_end(call), detail="hung up before the far end had said what became of the REFER")
+    teardown.leg_hung_up(call, what, now)
+    return call.end(
+        now, by=teardown.far_end(call), detail="hung up before the far end had said what became of the REFER"
+    )
 
 
 def overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:

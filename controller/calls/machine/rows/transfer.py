@@ -13,11 +13,11 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
 from controller.calls.machine.rows import (
-    agent_tools as tools,
-    attended_transfer as attended,
-    failover as rehome,
+    agent_tools,
+    attended_transfer,
+    failover,
     refer,
-    wrap_up as closing,
+    wrap_up,
 )
 
 
@@ -25,7 +25,7 @@ def asked(call: Call, what: m.TransferAsked, _: datetime) -> list[m.Step]:
     """Also of a caller on hold: the music goes on."""
     if what.target.kind == "refer" and call.company:
         return call.refuse(what.tool_call, "Not now: others are in the call.")
-    held = tools.end_hold(call, State.TRANSFERRING, respond=False)
+    held = agent_tools.end_hold(call, State.TRANSFERRING, respond=False)
     transfer = _new(call, what.target, what.by, what.tool_call)
     transfer.announce, transfer.decide = what.announce, what.decide
     aside = bool(held or what.tool_call) or what.target.kind != "blind"
@@ -40,7 +40,7 @@ def digit_pressed(call: Call, what: m.DigitPressed, now: datetime) -> list[m.Ste
         return call.end(now, by="caller" if call.plan.direction == "inbound" else "callee")
     if call.state is State.TRANSFERRING:
         return []
-    held = tools.end_hold(call, State.TRANSFERRING, respond=False)
+    held = agent_tools.end_hold(call, State.TRANSFERRING, respond=False)
     return [*held, *call.pause(), *_begin(call, _new(call, target, by="digit"))]
 
 
@@ -74,7 +74,7 @@ def target_answered(call: Call, what: m.LegEntered, _: datetime) -> list[m.Step]
     if transfer is None or what.channel != transfer.channel:
         return []
     if transfer.target.kind == "attended" and not call.media_lost:
-        return [m.StopTimer("transfer"), *attended.begin(call, transfer)]
+        return [m.StopTimer("transfer"), *attended_transfer.begin(call, transfer)]
     return [m.StopTimer("transfer"), *connect(call, transfer)]
 
 
@@ -95,7 +95,7 @@ def connect(call: Call, transfer: Transfer) -> list[m.Step]:
 
 def target_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer == "length":
-        call.due = closing.LENGTH
+        call.due = wrap_up.LENGTH
     return target_unanswered(call, now, Outcome.NO_ANSWER) if what.timer == "transfer" else []
 
 
@@ -111,11 +111,15 @@ def target_unanswered(call: Call, now: datetime, outcome: Outcome) -> list[m.Ste
     call.company.discard(transfer.channel)
     if call.finished and not call.media_lost:
         return [m.StopTimer("transfer"), m.StopTimer("consultation"), *call.end(now, detail=call.finished)]
-    hung_up: list[m.Step] = [m.StopTimer("transfer"), m.HangUp(transfer.channel), *attended.back(call, transfer)]
-    if call.media_lost and not rehome.stranded(call):
+    hung_up: list[m.Step] = [
+        m.StopTimer("transfer"),
+        m.HangUp(transfer.channel),
+        *attended_transfer.back(call, transfer),
+    ]
+    if call.media_lost and not failover.stranded(call):
         return [*hung_up, m.NextFallback()]
     if call.media_lost:
-        return hung_up + rehome.begin_stranded(call, _told(transfer, outcome))
+        return hung_up + failover.begin_stranded(call, _told(transfer, outcome))
     return hung_up + caller_back(call, transfer, outcome)
 
 
@@ -138,7 +142,7 @@ def caller_back(call: Call, transfer: Transfer, outcome: Outcome) -> list[m.Step
         told = [*call.stop_music(), m.OrderAi(contract.Inform(call=call.plan.call, text=reason))]
     else:
         told = call.stop_music()
-    return told + closing.if_due(call)
+    return told + wrap_up.if_due(call)
 
 
 def accepted(call: Call, _: m.TransferAccepted, __: datetime) -> list[m.Step]:

@@ -11,7 +11,7 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import PER_CALL
 from controller.calls.machine.plan import State
-from controller.calls.machine.rows import agent_control as orders, fallback as rescue
+from controller.calls.machine.rows import agent_control, fallback
 
 WARNING_S = 30.0  # seconds between the tone and the end
 LIMIT, END = "transferred", "transferred end"
@@ -62,8 +62,8 @@ def _warn(call: Call, why: str, seconds: float) -> list[m.Step]:
 
 
 ROWS: dict[type, Any] = {
-    m.SessionOver: rescue.session_left,
-    m.DigitsAsked: orders.digits,
+    m.SessionOver: fallback.session_left,
+    m.DigitsAsked: agent_control.digits,
     m.TimeUp: time_up,
     m.WrapUpDue: cap_reached,
 }

@@ -10,7 +10,7 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-from controller.calls.machine.rows import fallback as rescue
+from controller.calls.machine.rows import fallback
 
 OVER = "no agent was free in time"
 
@@ -48,7 +48,7 @@ def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     if what.timer != "wait":
         return []
     if plan.waiting.rescued:
-        return rescue.unserved(call, OVER, now)
+        return fallback.unserved(call, OVER, now)
     if plan.waiting.then is None:
         return call.end(now, Outcome.NO_ROOM, detail=OVER)
     music = call.stop_music()

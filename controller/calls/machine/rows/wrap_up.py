@@ -9,7 +9,7 @@ from datetime import datetime
 from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.machine.rows import agent_control as orders, agent_tools as tools
+from controller.calls.machine.rows import agent_control, agent_tools
 
 LAST_WORDS_LIMIT = 20.0  # seconds
 MESSAGE_LIMIT = 120.0  # seconds, for what is left with a machine, and for the end of its announcement
@@ -19,9 +19,9 @@ VOICEMAIL = "voicemail"
 
 def begin(call: Call, why: str, words: str | None = None) -> list[m.Step]:
     """`words`: for a machine, instead of the agent's `wrap_up`."""
-    resumed = tools.end_hold(call, State.CLOSING, respond=False)
+    resumed = agent_tools.end_hold(call, State.CLOSING, respond=False)
     call.state, call.due = State.CLOSING, None
-    heard = orders.heard_again(call)
+    heard = agent_control.heard_again(call)
     limit = LAST_WORDS_LIMIT if words is None else MESSAGE_LIMIT
     last = m.SayLast(words or call.plan.wrap_up, why, after_silence=words is not None)
     return [*resumed, *heard, last, m.StartTimer("last", limit)]

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.contract import NoiseReduction, Provider, SemanticVad, ServerVad, SessionSpec, Transcription
-from bridge.realtime.protocol import client_events as frames
+from bridge.realtime.protocol import client_events
 from bridge.realtime.protocol.dialects import DIALECTS, dialect_of, endpoint, shaped
 
 
@@ -36,7 +36,7 @@ def told(frame: bytes, to: Provider) -> Any:
 
 
 def session(dialect: str, **more: Any) -> dict[str, Any]:
-    frame: dict[str, Any] = told(frames.session_update("e", spec(**more)), provider(dialect))
+    frame: dict[str, Any] = told(client_events.session_update("e", spec(**more)), provider(dialect))
     assert frame["event_id"] == "e"
     update: dict[str, Any] = frame["session"]
     return update
@@ -49,12 +49,12 @@ def test_every_dialect_of_the_contract_is_known() -> None:
 
 @pytest.mark.parametrize("dialect", ["openai", "azure"])
 def test_ga_is_spoken_as_it_is(dialect: str) -> None:
-    frame = frames.session_update("e", spec())
+    frame = client_events.session_update("e", spec())
     assert shaped(frame, provider(dialect)) is frame
 
 
 def test_a_model_that_does_not_reason_is_not_asked_to() -> None:
-    frame = frames.session_update("e", spec())
+    frame = client_events.session_update("e", spec())
     update = told(frame, provider("openai", model="gpt-realtime-1.5"))["session"]
     assert "reasoning" not in update
     assert update["max_output_tokens"] == 100
@@ -103,24 +103,24 @@ def test_voice_and_turn_detection_at_the_top() -> None:
 
 @pytest.mark.parametrize("dialect", ["xai", "openai-beta"])
 def test_a_small_update_stays_small(dialect: str) -> None:
-    update = told(frames.turn_detection_update("e", spec(), True, True), provider(dialect))["session"]
+    update = told(client_events.turn_detection_update("e", spec(), True, True), provider(dialect))["session"]
     assert list(update) == ["turn_detection"]
 
 
 def test_the_other_frames_of_the_beta() -> None:
     beta = provider("openai-beta")
-    item = told(frames.message("e", "i", "assistant", "hello"), beta)["item"]
+    item = told(client_events.message("e", "i", "assistant", "hello"), beta)["item"]
     assert item["content"] == [{"type": "text", "text": "hello"}]
-    item = told(frames.message("e", "i", "user", "hello"), beta)["item"]
+    item = told(client_events.message("e", "i", "user", "hello"), beta)["item"]
     assert item["content"] == [{"type": "input_text", "text": "hello"}]
-    assert told(frames.tool_output("e", "i", "c", "42"), beta)["item"]["output"] == "42"
-    assert told(frames.response_create("e", "say hello"), beta)["response"] == {"instructions": "say hello"}
-    assert told(frames.item_truncate("e", "i", 0, 10), beta)["audio_end_ms"] == 10
+    assert told(client_events.tool_output("e", "i", "c", "42"), beta)["item"]["output"] == "42"
+    assert told(client_events.response_create("e", "say hello"), beta)["response"] == {"instructions": "say hello"}
+    assert told(client_events.item_truncate("e", "i", 0, 10), beta)["audio_end_ms"] == 10
 
 
 def test_who_cannot_truncate_is_not_asked_to() -> None:
-    assert told(frames.item_truncate("e", "i", 0, 10), provider("xai")) is None
-    assert told(frames.response_create("e"), provider("xai"))["type"] == "response.create"
+    assert told(client_events.item_truncate("e", "i", 0, 10), provider("xai")) is None
+    assert told(client_events.response_create("e"), provider("xai"))["type"] == "response.create"
 
 
 ENDPOINTS = [

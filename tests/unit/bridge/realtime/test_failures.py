@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.realtime.protocol import errors as failures
+from bridge.realtime.protocol import errors
 from bridge.realtime.protocol.errors import (
     AccountRefused,
     ConfigRefused,
@@ -32,7 +32,7 @@ from bridge.realtime.protocol.errors import (
     ],
 )
 def test_error_codes(code: str, kind: str, expected: type[ProviderError]) -> None:
-    error = failures.from_codes(code, kind, "words")
+    error = errors.from_codes(code, kind, "words")
     assert type(error) is expected
     assert "words" in str(error)
 
@@ -49,7 +49,7 @@ def test_error_codes(code: str, kind: str, expected: type[ProviderError]) -> Non
     ],
 )
 def test_what_the_server_gives_back_of_a_call_is_not_told(message: str, told: str | None) -> None:
-    assert str(failures.from_codes("invalid_value", "", message)) == f"invalid_value: {told or message}"
+    assert str(errors.from_codes("invalid_value", "", message)) == f"invalid_value: {told or message}"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_the_server_gives_back_of_a_call_is_not_told(message: str, told: st
     ],
 )
 def test_http_statuses(status: int, expected: type[ProviderError]) -> None:
-    assert type(failures.from_status(status)) is expected
+    assert type(errors.from_status(status)) is expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_http_statuses(status: int, expected: type[ProviderError]) -> None:
     ],
 )
 def test_close_codes(code: int, reason: str, expected: type[ProviderError]) -> None:
-    assert type(failures.from_close(code, reason)) is expected
+    assert type(errors.from_close(code, reason)) is expected
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,6 @@ def test_what_the_controller_is_told(error: ProviderError, kind: str) -> None:
 
 
 def test_races_are_benign() -> None:
-    assert failures.is_benign("response_cancel_not_active", "")
-    assert failures.is_benign("invalid_value", "Audio content of 3700ms is already shorter than 3760ms")
-    assert not failures.is_benign("invalid_value", "Invalid value: 'x'.")
+    assert errors.is_benign("response_cancel_not_active", "")
+    assert errors.is_benign("invalid_value", "Audio content of 3700ms is already shorter than 3760ms")
+    assert not errors.is_benign("invalid_value", "Invalid value: 'x'.")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import FunctionTool, NoiseReduction, Provider, SemanticVad, ServerVad, SessionSpec, Transcription
-from bridge.realtime.protocol import client_events as frames
+from bridge.realtime.protocol import client_events
 from tests.openai_shapes import check_client
 
 
@@ -25,7 +25,7 @@ def spec(model: str = "gpt-realtime-2.1-mini", **more: Any) -> SessionSpec:
 
 
 def test_a_plain_session() -> None:
-    assert checked(frames.session_update("setup_1", spec())) == {
+    assert checked(client_events.session_update("setup_1", spec())) == {
         "type": "session.update",
         "event_id": "setup_1",
         "session": {
@@ -62,7 +62,7 @@ def test_a_session_with_every_knob() -> None:
         max_output_tokens=1000,
         tools=(tool,),
     )
-    session = checked(frames.session_update("setup_1", full, interrupt=False))["session"]
+    session = checked(client_events.session_update("setup_1", full, interrupt=False))["session"]
     ears, mouth = session["audio"]["input"], session["audio"]["output"]
     assert ears["turn_detection"] == {
         "type": "semantic_vad",
@@ -87,30 +87,30 @@ def test_a_session_with_every_knob() -> None:
     [("gpt-realtime-2", True), ("gpt-realtime-2.1", True), ("gpt-realtime-1.5", False), ("gpt-realtime", False)],
 )
 def test_reasoning_is_only_told_to_models_that_reason(model: str, reasons: bool) -> None:
-    session = checked(frames.session_update("s", spec(model, reasoning_effort="low")))["session"]
+    session = checked(client_events.session_update("s", spec(model, reasoning_effort="low")))["session"]
     assert ("reasoning" in session) is reasons
 
 
 def test_idle_timeout_is_only_told_when_set() -> None:
     vad = ServerVad(type="server_vad", idle_timeout_ms=6000)
-    session = checked(frames.session_update("s", spec(turn_detection=vad)))["session"]
+    session = checked(client_events.session_update("s", spec(turn_detection=vad)))["session"]
     assert session["audio"]["input"]["turn_detection"]["idle_timeout_ms"] == 6000
 
 
 def test_unprotecting_changes_the_turn_detection_only() -> None:
-    session = checked(frames.turn_detection_update("s", spec(), True, True))["session"]
+    session = checked(client_events.turn_detection_update("s", spec(), True, True))["session"]
     assert list(session) == ["type", "audio"]
     assert session["audio"]["input"]["turn_detection"]["interrupt_response"] is True
 
 
 CONTROL = [
-    frames.response_create("e"),
-    frames.response_create("e", instructions='Say "Grüß Gott".', tool_choice="none"),
-    frames.response_cancel("e", "resp_1"),
-    frames.item_truncate("e", "item_1", 0, 1500),
-    frames.item_delete("e", "item_1"),
-    frames.user_text("e", "item_9", "[DTMF] 123#"),
-    frames.tool_output("e", "item_9", "call_1", '{"ok": true}'),
+    client_events.response_create("e"),
+    client_events.response_create("e", instructions='Say "Grüß Gott".', tool_choice="none"),
+    client_events.response_cancel("e", "resp_1"),
+    client_events.item_truncate("e", "item_1", 0, 1500),
+    client_events.item_delete("e", "item_1"),
+    client_events.user_text("e", "item_9", "[DTMF] 123#"),
+    client_events.tool_output("e", "item_9", "call_1", '{"ok": true}'),
 ]
 
 
@@ -121,4 +121,4 @@ def test_control_frames(frame: bytes) -> None:
 
 @given(st.binary(max_size=2000))
 def test_caller_audio(pcm: bytes) -> None:
-    assert b64decode(checked(frames.audio_append(pcm))["audio"]) == pcm
+    assert b64decode(checked(client_events.audio_append(pcm))["audio"]) == pcm

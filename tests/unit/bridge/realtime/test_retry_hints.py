@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from bridge.realtime.protocol import errors as failures, server_events as events
+from bridge.realtime.protocol import errors, server_events
 from bridge.realtime.protocol.errors import AccountRefused, ConnectionLost, RateLimited
 from bridge.realtime.protocol.retry_hints import LONGEST_S, seconds_of, seconds_of_headers
 
@@ -80,15 +80,15 @@ def test_the_wait_is_read_from_the_header(headers: dict[str, str], seconds: floa
 def test_a_rate_limit_is_known_by_code_type_or_words(
     code: str, kind: str, message: str, expected: float | None
 ) -> None:
-    error = failures.from_codes(code, kind, message)
+    error = errors.from_codes(code, kind, message)
     assert isinstance(error, RateLimited)
     assert error.retry_s == expected
 
 
 def test_a_used_up_quota_is_no_rate_limit() -> None:
-    assert isinstance(failures.from_codes("insufficient_quota", "", "rate limit, try again in 1s"), AccountRefused)
-    assert isinstance(failures.from_codes("server_error", "", "Sorry."), ConnectionLost)
-    assert isinstance(failures.from_close(1013, "rate limit reached, try again in 5s"), RateLimited)
+    assert isinstance(errors.from_codes("insufficient_quota", "", "rate limit, try again in 1s"), AccountRefused)
+    assert isinstance(errors.from_codes("server_error", "", "Sorry."), ConnectionLost)
+    assert isinstance(errors.from_close(1013, "rate limit reached, try again in 5s"), RateLimited)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_other_headers(headers: dict[str, str], seconds: float) -> None:
     ],
 )
 def test_other_codes(code: str, message: str, expected: float | None) -> None:
-    limited = failures.from_codes(code, "", message)
+    limited = errors.from_codes(code, "", message)
     assert isinstance(limited, RateLimited)
     assert limited.retry_s == expected
 
@@ -183,7 +183,7 @@ def test_a_refused_upgrade_tells_in_its_body_what_and_how_long(
     status: int, header_s: float | None, body: str, expected: str, seconds: float | None
 ) -> None:
     kinds = {"limited": RateLimited, "account": AccountRefused, "lost": ConnectionLost}
-    refused = failures.from_status(status, header_s, body.encode())
+    refused = errors.from_status(status, header_s, body.encode())
     assert type(refused) is kinds[expected]
     assert getattr(refused, "retry_s", None) == (None if seconds is None else pytest.approx(seconds))
 
@@ -209,15 +209,17 @@ def test_a_field_of_the_error_may_name_the_wait(
     message: str | None, field: dict[str, Any], seconds: float | None
 ) -> None:
     error = {"type": "tokens", "code": "rate_limit_exceeded", "message": message} | field
-    told = events.parse(json.dumps({"type": "error", "error": error}))
-    assert isinstance(told, events.ServerError)
-    limited = failures.from_codes(told.code, told.type, told.message)
+    told = server_events.parse(json.dumps({"type": "error", "error": error}))
+    assert isinstance(told, server_events.ServerError)
+    limited = errors.from_codes(told.code, told.type, told.message)
     assert isinstance(limited, RateLimited)
     assert limited.retry_s == (None if seconds is None else pytest.approx(seconds))
     details = {"type": "failed", "error": error}
-    done = events.parse(json.dumps({"type": "response.done", "response": {"id": "r", "status_details": details}}))
-    assert isinstance(done, events.ResponseDone)
+    done = server_events.parse(
+        json.dumps({"type": "response.done", "response": {"id": "r", "status_details": details}})
+    )
+    assert isinstance(done, server_events.ResponseDone)
     assert done.error_message == told.message
-    refused = failures.from_status(429, None, json.dumps({"error": error}).encode())
+    refused = errors.from_status(429, None, json.dumps({"error": error}).encode())
     assert isinstance(refused, RateLimited)
     assert refused.retry_s == limited.retry_s

@@ -16,10 +16,10 @@ from controller.calls.errors import Busy
 from controller.calls.machine import inputs as m
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.rows import failover as rehome
+from controller.calls.machine.rows import failover
 from controller.calls.machine.rows.supervision import WHY
 from controller.calls.reporting.lifecycle import CallFailedOver, CallGreeted, StateChanged
-from controller.calls.runtime import actor as actors, owned_resources as owned
+from controller.calls.runtime import actor as actors, owned_resources
 from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
 from controller.workers.pool import WorkerPool
@@ -380,7 +380,7 @@ async def test_nothing_of_an_end_is_left_out_while_asterisk_is_away(rig: Rig) ->
     """The agent is lost with Asterisk itself, the tones for the caller can't be stopped, and there is no other way."""
     away = Unavailable("any", None, "ConnectError")
     rig.ari.fails = dict.fromkeys(("hangup", "play", "stop_playback", "external_media", "destroy_bridge"), away)
-    steps: list[m.Input] = [m.MediaLost("connection reset"), m.TimeUp("tone"), *[m.AiReady()] * rehome.MOST]
+    steps: list[m.Input] = [m.MediaLost("connection reset"), m.TimeUp("tone"), *[m.AiReady()] * failover.MOST]
     for what in steps:
         rig.put(what)
         for _ in range(50):
@@ -436,7 +436,7 @@ async def ended(rig: Rig, *inputs: m.Input) -> "asyncio.Task[None]":
 async def test_a_call_has_not_ended_before_its_hang_up_is_confirmed(
     monkeypatch: pytest.MonkeyPatch, error: Exception, what: str
 ) -> None:
-    monkeypatch.setattr(owned, "RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr(owned_resources, "RETRY_SECONDS", (0.01,))
     rig, seen = Rig(), list[Any]()
     rig.actor._observe = seen.append
     rig.ari.fails = {what: error}
@@ -473,8 +473,8 @@ async def test_a_leg_that_asterisk_may_still_dial_is_not_forgotten(
     monkeypatch: pytest.MonkeyPatch, answers: bool
 ) -> None:
     """The request to dial got no answer, and the hang-up: no such channel. It rings a moment later, or never."""
-    monkeypatch.setattr(owned, "RETRY_SECONDS", (0.01,))
-    monkeypatch.setattr(owned, "DOUBT_SECONDS", 10.0 if answers else 0.05)
+    monkeypatch.setattr(owned_resources, "RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr(owned_resources, "DOUBT_SECONDS", 10.0 if answers else 0.05)
     rig = Rig()
     rig.ari.fails = {"originate": TimedOut("originate", None, "no answer in time")}
     rig.ari.absent.add(IDS.participant("a"))

@@ -18,7 +18,7 @@ from controller.calls.admission.control import AdmissionControl
 from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan
-from controller.calls.runtime import inbound as arrivals
+from controller.calls.runtime import inbound
 from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
 from controller.config import Config
@@ -52,7 +52,7 @@ class Stage:
         self.variables: dict[str, str] | None = {}
         self.answer = asyncio.Event()
         fakes = cast(Ari, self), cast(HttpTools, self)
-        self.arrivals = arrivals.InboundCalls(made, *fakes, tasks, self, self.observed.append)
+        self.arrivals = inbound.InboundCalls(made, *fakes, tasks, self, self.observed.append)
 
     def begin(self, plan: Plan) -> CallActor:
         puts: list[m.Input] = []
@@ -221,7 +221,7 @@ async def test_who_calls_while_a_worker_is_started_again_waits_for_it() -> None:
 
 
 async def test_who_waits_for_a_worker_in_vain_gets_what_there_is_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrivals, "HOLD_OUT", 0.1)
+    monkeypatch.setattr(inbound, "HOLD_OUT", 0.1)
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(), tasks)
         stage.returning, stage.free = True, False
@@ -242,7 +242,7 @@ async def test_no_call_begins_when_the_controller_goes_down() -> None:
 
 
 async def test_the_line_moves_by_itself_when_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrivals, "LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(inbound, "LOOK_AGAIN", 0.01)
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(overflow=[{"wait": {}}]), tasks)
         stage.free = False

@@ -7,11 +7,11 @@ from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.rows import answer_detection as detection
+from controller.calls.machine.rows import answer_detection
 from controller.calls.outbound import planner
 from controller.calls.outbound.entry import CallOrder, QueuedCall, Status
 from controller.calls.planning import planner as births
-from controller.calls.runtime import worker_events as reports
+from controller.calls.runtime import worker_events
 from tests.unit.controller.call.test_machine import CALL, IDS, NOW, SPEC, TARGET, feed, talking
 from tests.unit.controller.configs import config
 
@@ -24,7 +24,7 @@ def detecting(voicemail: str | None = None) -> Call:
     table.start(call)
     assert feed(call, m.AiReady(), m.LegEntered(IDS.callee)) == [
         m.StopTimer("dial"),
-        m.StartTimer("detect", detection.LIMIT),
+        m.StartTimer("detect", answer_detection.LIMIT),
         m.Detect(IDS.callee, "voiceai-answered", "detect"),
     ]
     assert call.state is State.DETECTING
@@ -41,11 +41,11 @@ VERDICTS = {
     ("HANGUP", ""): None,
     ("",): None,
     (): None,
-    ("MACHINE", "INITIALSILENCE-2000-2000"): detection.SILENT,
-    ("MACHINE", "LONGGREETING-2500-2500"): detection.TALKATIVE,
-    ("MACHINE", "MAXWORDS-4-3"): detection.TALKATIVE,
-    ("MACHINE", "MAXWORDLENGTH-5000"): detection.TALKATIVE,
-    ("MACHINE",): detection.TALKATIVE,
+    ("MACHINE", "INITIALSILENCE-2000-2000"): answer_detection.SILENT,
+    ("MACHINE", "LONGGREETING-2500-2500"): answer_detection.TALKATIVE,
+    ("MACHINE", "MAXWORDS-4-3"): answer_detection.TALKATIVE,
+    ("MACHINE", "MAXWORDLENGTH-5000"): answer_detection.TALKATIVE,
+    ("MACHINE",): answer_detection.TALKATIVE,
 }
 
 
@@ -118,7 +118,7 @@ def outbound_talking(voicemail: str | None) -> Call:
 def test_an_agent_that_recognises_a_machine() -> None:
     call = outbound_talking(WORDS)
     answer, *rest = feed(call, m.VoicemailTool("t1"))
-    assert answer == m.AnswerAiTool("t1", detection.SETTLED, True, False)
+    assert answer == m.AnswerAiTool("t1", answer_detection.SETTLED, True, False)
     assert m.SayLast(WORDS, "voicemail", after_silence=True) in rest
     call = outbound_talking(None)
     assert m.HangUp(IDS.callee) in feed(call, m.VoicemailTool("t1"))
@@ -137,7 +137,7 @@ def test_the_tool_becomes_an_input() -> None:
     loaded = config(agents__reception__tools=["voicemail"])
     spec = SPEC.model_copy(update={"tools": (contract.FunctionTool(name="voicemail", description="d", parameters={}),)})
     called = contract.ToolCalled(call=CALL, tool_call="t1", name="voicemail", arguments={"x": 1})
-    assert reports.inputs_of(loaded, Plan(CALL, "outbound", "leg", spec, {}), called) == [m.VoicemailTool("t1")]
+    assert worker_events.inputs_of(loaded, Plan(CALL, "outbound", "leg", spec, {}), called) == [m.VoicemailTool("t1")]
 
 
 @pytest.mark.parametrize("detects", [True, False])

@@ -8,10 +8,10 @@ import pytest
 from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.runtime import shutdown as drain
+from controller.calls.runtime import shutdown
 from tests.unit.controller.call.test_machine import inbound
 
-BYE, OUT = m.WrapUpDue(drain.WHY), m.HangUpAsked(drain.WHY)
+BYE, OUT = m.WrapUpDue(shutdown.WHY), m.HangUpAsked(shutdown.WHY)
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Stage:
 
     async def drain(self, patience: float) -> list[m.Input]:
         async with asyncio.timeout(5):
-            await drain.finish(lambda: [] if self.empty.is_set() else [self], self.empty, patience, self.hurry)
+            await shutdown.finish(lambda: [] if self.empty.is_set() else [self], self.empty, patience, self.hurry)
         return self.told
 
 
@@ -56,9 +56,9 @@ async def test_after_the_deadline_the_agent_says_goodbye() -> None:
 
 
 async def test_whoever_does_not_end_then_is_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drain, "LAST_WORDS_LIMIT", -0.99)
+    monkeypatch.setattr(shutdown, "LAST_WORDS_LIMIT", -0.99)
     assert await Stage().drain(0.01) == [BYE, OUT]
-    monkeypatch.setattr(drain, "HANG_UP", 0.01)
+    monkeypatch.setattr(shutdown, "HANG_UP", 0.01)
     assert await Stage(ends_at=None).drain(0.01) == [BYE, OUT]
 
 

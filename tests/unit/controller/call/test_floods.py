@@ -10,7 +10,7 @@ from controller.ari.rest import Ari
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, State
 from controller.calls.reporting.view import CallView
-from controller.calls.runtime import actor as actors, shutdown as drain
+from controller.calls.runtime import actor as actors, shutdown
 from controller.calls.runtime.actor import QUEUE_LIMIT, CallActor
 from controller.calls.runtime.registry import Registry
 from controller.calls.tools.http import HttpTools
@@ -115,7 +115,7 @@ async def test_whatever_it_waits_for(direction: str, stands_at: int, also_stoppe
 
 async def test_a_shutdown_waits_for_what_is_being_taken_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each hang-up takes a while: the process does not end with legs of a call that was half way through."""
-    monkeypatch.setattr(drain, "HANG_UP", 0.1)
+    monkeypatch.setattr(shutdown, "HANG_UP", 0.1)
     monkeypatch.setattr(actors, "TEARDOWN_TIMEOUT", 3.0)
 
     class Steady(FakeAri):

@@ -13,7 +13,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.machine.rows.inbound_audio import COMPANY, COMPANY_S, LOOKS_S, PEOPLE_S, TIMER
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.calls.reporting.diff import changes, standing
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, NOW, TARGET, feed, talking
 
@@ -238,4 +238,4 @@ def test_it_is_told_and_counted() -> None:
     line.cease()
     before = standing(line.call)
     line.passes(0.6, SOUND)
-    assert milestones.LegRejoined(IDS.call, 1) in changes(line.call, before)
+    assert lifecycle.LegRejoined(IDS.call, 1) in changes(line.call, before)

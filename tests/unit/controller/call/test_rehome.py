@@ -9,7 +9,7 @@ from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.rows import failover as rehome
+from controller.calls.machine.rows import failover
 from tests.unit.controller.call.test_machine import (
     CALL,
     CALLER,
@@ -66,8 +66,8 @@ def test_a_killed_worker_s_call_goes_on_with_another_one() -> None:
         m.StopTimer("media"),
         m.PrepareAi(SPEC, resumed=True),
         m.HangUp(IDS.media),
-        m.StartTimer("rehome", rehome.LIMIT),
-        m.StartTimer("tone", rehome.QUIET),
+        m.StartTimer("rehome", failover.LIMIT),
+        m.StartTimer("tone", failover.QUIET),
     ]
     assert call.rehoming is not None
     assert feed(call, m.LegGone(IDS.media)) == []
@@ -84,7 +84,7 @@ def test_a_leg_that_breaks_lets_a_session_that_lives_end_first() -> None:
     """What it recorded is told with its end. Asterisk's news of the leg come before those of a killed worker."""
     call = talking()
     commands = feed(call, m.LegGone(IDS.media))
-    assert commands[1:3] == [m.LeaveAi("Asterisk ended the media leg"), m.StartTimer("leave", rehome.LEAVE)]
+    assert commands[1:3] == [m.LeaveAi("Asterisk ended the media leg"), m.StartTimer("leave", failover.LEAVE)]
     assert feed(call, m.MediaLost("closed"), m.AiFailed("transient", "gone")) == []
     for news in (OVER, LOST):
         call = talking(m.LegGone(IDS.media))
@@ -146,7 +146,7 @@ def test_a_callee_who_answers_while_a_worker_is_looked_for() -> None:
     call = outbound()
     table.start(call)
     feed(call, READY, LOST)
-    assert feed(call, NONE) == [m.StartTimer("again", rehome.AGAIN)]
+    assert feed(call, NONE) == [m.StartTimer("again", failover.AGAIN)]
     feed(call, m.LegEntered(IDS.callee))
     feed(call, m.CommandFailed(m.OpenMedia(IDS.media), "the worker of this call is gone"))
     assert call.state is State.REHOMING
@@ -177,7 +177,7 @@ def test_a_transfer_under_way_goes_on_and_another_agent_is_there_if_it_fails(too
 def test_without_room_anywhere_a_worker_that_starts_again_is_waited_for() -> None:
     call = talking(LOST)
     for _ in range(3):
-        assert feed(call, NONE) == [m.StartTimer("again", rehome.AGAIN)]
+        assert feed(call, NONE) == [m.StartTimer("again", failover.AGAIN)]
         assert feed(call, m.TimeUp("again")) == [m.PrepareAi(SPEC, resumed=True)]
     feed(call, *taken_over())
     assert call.state is State.TALKING
@@ -214,7 +214,7 @@ def test_the_second_worker_is_lost_too(phase: tuple[m.Input, ...], what: m.Input
 
 def test_a_call_may_lose_its_agent_so_often() -> None:
     call = talking(rescued=True)
-    for number in range(rehome.MOST):
+    for number in range(failover.MOST):
         feed(call, LOST, *taken_over(number + 2))
         assert call.state is State.TALKING
     feed(call, LOST)
@@ -284,7 +284,7 @@ def test_a_hold_and_its_music_go_on() -> None:
     call = talking(HOLD)
     commands = feed(call, LOST)
     assert not [
-        each for each in commands if isinstance(each, m.StopMusic) or each == m.StartTimer("tone", rehome.QUIET)
+        each for each in commands if isinstance(each, m.StopMusic) or each == m.StartTimer("tone", failover.QUIET)
     ]
     commands = feed(call, *taken_over())
     assert commands[-2:] == [m.PauseAi(), m.GreetCaller()]

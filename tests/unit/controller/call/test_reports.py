@@ -7,7 +7,7 @@ import pytest
 from bridge import contract
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, PlaySound, TransferTo
-from controller.calls.planning import planner as births, routing
+from controller.calls.planning import planner, routing
 from controller.calls.runtime.worker_events import inputs_of
 from tests.unit.controller.configs import FULL, config
 
@@ -30,7 +30,7 @@ SUPPORT = m.Target("Local/7000@queues/n", "7000@queues", trunk="main")
 
 def plan(trunk: str | None = "main") -> Plan:
     arrival = routing.Arrival(CALL, "5001", "+4930", trunk)
-    return births.inbound(CONFIG, arrival, "night", leg="1.1", given={})
+    return planner.inbound(CONFIG, arrival, "night", leg="1.1", given={})
 
 
 def asked(name: str, **arguments: Any) -> m.Input:
@@ -80,7 +80,7 @@ def test_misuse_is_refused_with_a_reason(name: str, arguments: dict[str, Any], w
 
 
 def test_a_tool_that_this_agent_does_not_have() -> None:
-    other = births.inbound(CONFIG, routing.Arrival(CALL, "", "", None), "reception", leg="1.1", given={})
+    other = planner.inbound(CONFIG, routing.Arrival(CALL, "", "", None), "reception", leg="1.1", given={})
     event = contract.ToolCalled(call=CALL, tool_call="t1", name="look_up", arguments={})
     assert inputs_of(CONFIG, other, event) == [m.ToolRefused("t1", "There is no tool named look_up.")]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.calls.admission import control as rooms
+from controller.calls.admission import control
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import RESERVED_S, AdmissionControl
 from controller.calls.admission.spending import Spending
@@ -22,7 +22,7 @@ CALLER_OF_ONE = Slot("inbound", None, "reception")
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr(rooms, "monotonic", lambda: self.now)
+        monkeypatch.setattr(control, "monotonic", lambda: self.now)
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from bridge import contract
 from controller.api.resources.call_trace import TraceAnswer
 from controller.ari.errors import NotFound, TimedOut
 from controller.calls.machine import inputs as m
-from controller.calls.reporting import lifecycle as milestones, view
+from controller.calls.reporting import lifecycle, view
 from controller.calls.reporting.call_log import Spread, Utterance
 from controller.calls.reporting.steps import Fact, did, scrubbed, took
-from controller.cli.doctor import report as bundle
+from controller.cli.doctor import report
 from controller.telemetry import diagnosis
 from controller.telemetry.call_trace import KEPT, STEPS, Step, Trace, Traces
 from tests.integration.api_stage import call_view
@@ -25,15 +25,15 @@ NUMBER, WORD = "+4930123456", "Xylophon"
 ME = call_view(id=CALL, caller=NUMBER, started_at=AT, answered_at=AT)
 
 
-def began(call: str = CALL) -> milestones.CallBegan:
-    return milestones.CallBegan("inbound", replace(ME, id=call))
+def began(call: str = CALL) -> lifecycle.CallBegan:
+    return lifecycle.CallBegan("inbound", replace(ME, id=call))
 
 
-def over(call: str = CALL) -> milestones.CallOver:
-    return milestones.CallOver("inbound", "answered", 1.0, replace(ME, id=call))
+def over(call: str = CALL) -> lifecycle.CallOver:
+    return lifecycle.CallOver("inbound", "answered", 1.0, replace(ME, id=call))
 
 
-def of(*told: milestones.LifecycleEvent) -> Trace:
+def of(*told: lifecycle.LifecycleEvent) -> Trace:
     traces = Traces()
     traces.observe(began(), AT)
     for after, each in enumerate(told, 1):
@@ -43,7 +43,7 @@ def of(*told: milestones.LifecycleEvent) -> Trace:
     return found
 
 
-def told(*what: milestones.LifecycleEvent) -> list[tuple[str, str, dict[str, Fact]]]:
+def told(*what: lifecycle.LifecycleEvent) -> list[tuple[str, str, dict[str, Fact]]]:
     return [(str(step.side), step.what, dict(step.facts)) for step in of(*what)][1:]
 
 
@@ -74,8 +74,8 @@ def test_words_digits_and_arguments_are_not_kept() -> None:
         contract.Said(call=CALL, who="caller", text=f"{WORD} {NUMBER}", item="i"),
         contract.DigitPressed(call=CALL, digit="7"),
         contract.ToolCalled(call=CALL, tool_call="t", name=WORD, arguments={"to": NUMBER, "w": WORD}),
-        milestones.TransferMoved(CALL, 1, "ringing", NUMBER, "agent", None),
-        milestones.ParticipantMoved(CALL, "leg-1", "ringing", NUMBER, "ops", None),
+        lifecycle.TransferMoved(CALL, 1, "ringing", NUMBER, "agent", None),
+        lifecycle.ParticipantMoved(CALL, "leg-1", "ringing", NUMBER, "ops", None),
         contract.Failed(call=CALL, kind="account", message=f"key '{WORD}' of {NUMBER}"),
         took(CALL, m.DigitsAsked("4711", "ops")),
         took(CALL, m.SayAsked(WORD, True, "ops")),
@@ -92,7 +92,7 @@ def test_the_ais_line_is_put_where_it_belongs() -> None:
     heard = contract.LineStep(at_ms=500, kind="SpeechStarted")
     line = heard, contract.LineStep(at_ms=900, kind="x", sent=True, times=3)
     trace = of(
-        milestones.Stepped(CALL, "call", "PrepareAi", {}),
+        lifecycle.Stepped(CALL, "call", "PrepareAi", {}),
         took(CALL, m.LegEntered("c-1")),
         contract.Ended(call=CALL, reason="over", line=line),
     )
@@ -200,7 +200,7 @@ def call_of(**changes: object) -> view.CallDetail:
         (call_of(ended_by="system: spend limit"), (), "ended by us"),
     ],
 )
-def test_reasons(detail: view.CallDetail, steps: tuple[Step | milestones.Stepped, ...], wanted: str | None) -> None:
+def test_reasons(detail: view.CallDetail, steps: tuple[Step | lifecycle.Stepped, ...], wanted: str | None) -> None:
     whole = [each if isinstance(each, Step) else Step(AT, each.side, each.what, each.facts) for each in steps]
     found = diagnosis.reasons(detail, whole)
     if wanted is None:
@@ -220,9 +220,9 @@ def test_a_bundle_says_why_and_holds_nothing_personal() -> None:
     )
     trace = of(took(CALL, m.LegEntered("c-1")), contract.Said(call=CALL, who="caller", text=WORD, item="i"))
     answer = TraceAnswer.of(detail, trace)
-    text = bundle.summary(answer) + answer.model_dump_json()
+    text = report.summary(answer) + answer.model_dump_json()
     assert NUMBER not in text
     assert WORD not in text
     assert "- The transfer (blind) failed: busy." in text
     assert "1.000  asterisk  StasisStart             channel=c-1" in text
-    assert "Nothing that voiceai can see." in bundle.summary(TraceAnswer.of(WELL, Trace()))
+    assert "Nothing that voiceai can see." in report.summary(TraceAnswer.of(WELL, Trace()))

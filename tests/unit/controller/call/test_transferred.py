@@ -9,7 +9,7 @@ from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Plan, State
-from controller.calls.machine.rows import daily_caps as caps, inbound_audio, transferred
+from controller.calls.machine.rows import daily_caps, inbound_audio, transferred
 from controller.calls.runtime.recovery import adopted, kept, legs_of
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, OVER, TARGET, feed, inbound, outbound, talking
 from tests.unit.controller.configs import FULL, config
@@ -123,7 +123,7 @@ def test_also_those_of_a_supervisor(mode: m.SupervisionMode) -> None:
     found = adopted(config(FULL), call.plan.call, kept(call, frozenset({CALLER, ear})), NOW)
     assert found is not None
     assert list(legs_of(found.call)) == [(ear, "main")]
-    over = caps.inputs_of(found.call, dict(legs_of(found.call)), lambda _: "trunks.main.minutes_per_day")
+    over = daily_caps.inputs_of(found.call, dict(legs_of(found.call)), lambda _: "trunks.main.minutes_per_day")
     taken = m.WrapUpDue("trunks.main.minutes_per_day")
     assert over == [taken if mode == "take_over" else m.SupervisionEnded("system: trunks.main.minutes_per_day")]
 
@@ -140,15 +140,15 @@ DUE = m.WrapUpDue("trunks.<name>.minutes_per_day")
 
 def test_what_a_cap_does_to_each_leg() -> None:
     call, _ = moved()
-    assert caps.inputs_of(call, {TO: "main"}, reached) == [DUE]
-    assert caps.inputs_of(call, {TO: "desk"}, reached) == []
+    assert daily_caps.inputs_of(call, {TO: "main"}, reached) == [DUE]
+    assert daily_caps.inputs_of(call, {TO: "desk"}, reached) == []
     placed = outbound()
-    assert caps.inputs_of(placed, {IDS.callee: "main"}, reached) == [DUE]
-    assert caps.inputs_of(inbound(), {}, reached) == []
+    assert daily_caps.inputs_of(placed, {IDS.callee: "main"}, reached) == [DUE]
+    assert daily_caps.inputs_of(inbound(), {}, reached) == []
     beside = talking()
     feed(beside, m.ParticipantAsked("party", TARGET, "ops"), m.LegEntered("party"))
     feed(beside, m.SuperviseAsked("boss", TARGET, "listen", "ops"), m.LegEntered("boss"))
-    found = caps.inputs_of(beside, {"party": "main", "boss": "main"}, reached)
+    found = daily_caps.inputs_of(beside, {"party": "main", "boss": "main"}, reached)
     assert [type(each) for each in found] == [m.ParticipantDropped, m.SupervisionEnded]
     for each in found:
         feed(beside, each)
@@ -159,7 +159,7 @@ def test_an_agent_wraps_up_when_the_minutes_are_over() -> None:
     call = Call(Plan(IDS.call, "outbound", IDS.callee, talking().plan.spec, {}, target=TARGET), NOW)
     table.start(call)
     feed(call, m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing())
-    (what,) = caps.inputs_of(call, {IDS.callee: "main"}, reached)
+    (what,) = daily_caps.inputs_of(call, {IDS.callee: "main"}, reached)
     feed(call, what)
     assert call.state is State.CLOSING
     assert feed(call, what) == []

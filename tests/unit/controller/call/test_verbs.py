@@ -13,7 +13,7 @@ from controller.calls.machine.plan import Participant, State, Supervision
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.runtime.call_control import CallControl
-from controller.dialing import numbers as limits
+from controller.dialing import numbers
 from tests.unit.controller.call.test_machine import CALL, IDS, TARGET, inbound
 from tests.unit.controller.configs import config
 
@@ -153,7 +153,7 @@ def test_an_unknown_call_is_said_to_be_unknown(verbs: CallControl, verb: Verb) -
 def test_nobody_is_dialled_whom_the_config_does_not_allow(verbs: CallControl, living: Living, to: str) -> None:
     living.call.state = State.TALKING
     for verb in (verbs.transfer, verbs.add_participant):
-        with pytest.raises(limits.NotAllowed):
+        with pytest.raises(numbers.NotAllowed):
             verb(CALL, to=to, by="ops")
     assert living.got == []
 
@@ -252,7 +252,7 @@ def test_a_refer_goes_where_the_trunk_of_the_call_says(living: Living) -> None:
 
 def test_a_refer_that_can_not_be_is_refused(verbs: CallControl, living: Living) -> None:
     living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, trunk="main")
-    with pytest.raises(limits.NotAllowed):
+    with pytest.raises(numbers.NotAllowed):
         verbs.transfer(CALL, to="4930123", kind="refer", by="ops")
 
 
@@ -265,7 +265,7 @@ def test_only_an_attended_transfer_has_something_to_announce(verbs: CallControl,
 @pytest.mark.parametrize("to", ["bob", "4930999", "ada "])
 def test_only_who_the_config_names_may_supervise(verbs: CallControl, living: Living, to: str) -> None:
     living.call.state = State.TALKING
-    with pytest.raises(limits.NotAllowed):
+    with pytest.raises(numbers.NotAllowed):
         verbs.supervise(CALL, to=to, mode="listen", by="ops")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from controller.cli.doctor import (
     asterisk as pbx,
-    asterisk_cli as command_line,
+    asterisk_cli,
     host,
     loopback,
     provider,
@@ -266,11 +266,11 @@ Objects found: 2
 
 @pytest.mark.parametrize("state", ["Rejected          (exp. 25s ago)", "Unregistered", "Stopped"])
 def test_registrations(state: str) -> None:
-    well, ill = command_line.registrations(REGISTRATIONS.format(state=state))
+    well, ill = asterisk_cli.registrations(REGISTRATIONS.format(state=state))
     assert (well.verdict, well.told) == ("ok", "main is registered")
     assert (ill.verdict, ill.told) == ("failure", f"other is not registered ({state.split()[0]})")
     assert ill.fix
-    assert command_line.registrations("No objects found.\n")[0].verdict == "ok"
+    assert asterisk_cli.registrations("No objects found.\n")[0].verdict == "ok"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_registrations(state: str) -> None:
     ],
 )
 def test_lines_of_the_dialplan(line: str, verdict: str) -> None:
-    (found,) = command_line.dialplan(f"  '_X!' =>  {line}  [extensions.conf:10]", "voiceai")
+    (found,) = asterisk_cli.dialplan(f"  '_X!' =>  {line}  [extensions.conf:10]", "voiceai")
     assert found.verdict == verdict
 
 
@@ -305,7 +305,7 @@ def test_lines_of_the_dialplan(line: str, verdict: str) -> None:
 )
 def test_what_callers_say_is_no_argument(arguments: str, verdict: str | None) -> None:
     told = f"  '_X!' =>  1. Stasis(voiceai)   [e.conf:9]\n    2. Stasis(voiceai,{arguments})   [e.conf:10]\n"
-    first, *others = command_line.dialplan(told, "voiceai")
+    first, *others = asterisk_cli.dialplan(told, "voiceai")
     assert first.told.startswith("2 lines")
     assert [each.verdict for each in others] == ([verdict] if verdict else [])
     assert all("VOICEAI_VAR_" in each.fix for each in others)

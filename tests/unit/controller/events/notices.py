@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bridge import contract
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.events.factory import EventFactory, OutgoingEvent
 from tests.unit.controller.views import STARTED, call_view
 
@@ -15,9 +15,9 @@ def notices(count: int, calls: int = 1, epoch: str = EPOCH) -> list[OutgoingEven
     maker, made = EventFactory(epoch), []
     for order in range(count):
         call = f"call{order % calls}"
-        what: milestones.LifecycleEvent = contract.Said(call=call, who="agent", text=f"word {order}", item="i")
+        what: lifecycle.LifecycleEvent = contract.Said(call=call, who="agent", text=f"word {order}", item="i")
         if order < calls:
-            what = milestones.CallBegan("inbound", call_view(id=call))
+            what = lifecycle.CallBegan("inbound", call_view(id=call))
         notice = maker.make(what, STARTED + timedelta(seconds=order))
         assert notice is not None
         made.append(notice)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from controller.events import stream as hubs
+from controller.events import stream
 from controller.events.factory import OutgoingEvent
 from controller.events.stream import EventFilter, EventStream, TooManySubscribers
 from tests.unit.controller.events.notices import EPOCH, notices
@@ -67,7 +67,7 @@ async def test_readers_of_one_call_look_at_no_other_call(monkeypatch: pytest.Mon
 
 
 async def test_a_reader_that_falls_behind_is_told_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubs, "READER_QUEUE", 5)
+    monkeypatch.setattr(stream, "READER_QUEUE", 5)
     hub, events = EventStream(EPOCH), notices(20)
     with hub.reader(EventFilter(), None) as slow, hub.reader(EventFilter(), None) as quick:
         got = []
@@ -92,7 +92,7 @@ async def test_closing_gives_what_waits_and_ends() -> None:
 
 
 async def test_there_are_only_so_many_readers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubs, "MOST_READERS", 1)
+    monkeypatch.setattr(stream, "MOST_READERS", 1)
     hub = EventStream(EPOCH)
     with hub.reader(EventFilter(), None), pytest.raises(TooManySubscribers), hub.reader(EventFilter(), None):
         pass

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from controller.calls.reporting import lifecycle as milestones
+from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import Spread
-from controller.events import schemas as shapes
+from controller.events import schemas
 from controller.events.factory import EventFactory, OutgoingEvent
 from tests.unit.controller.views import CALL, STARTED, call_view, later
 
@@ -17,11 +17,11 @@ SECRETS = ("+4930123", "5001", "my card is 1234", "+49555")
 HOOK = "https://crm.example/hook"
 
 
-def begun(direction: milestones.Direction = "inbound") -> milestones.CallBegan:
-    return milestones.CallBegan(direction, call_view(direction=direction), HOOK)
+def begun(direction: lifecycle.Direction = "inbound") -> lifecycle.CallBegan:
+    return lifecycle.CallBegan(direction, call_view(direction=direction), HOOK)
 
 
-def over(**changes: Any) -> milestones.CallOver:
+def over(**changes: Any) -> lifecycle.CallOver:
     view = call_view(
         answered_at=later(2),
         ended_at=later(62.5),
@@ -32,34 +32,34 @@ def over(**changes: Any) -> milestones.CallOver:
         first_frame_ms=Spread(412.4, 900.6),
         cost=0.0123456789,
     )
-    return milestones.CallOver("inbound", "answered", 60.5, view if not changes else call_view(**changes))
+    return lifecycle.CallOver("inbound", "answered", 60.5, view if not changes else call_view(**changes))
 
 
-STORY: list[milestones.LifecycleEvent] = [
+STORY: list[lifecycle.LifecycleEvent] = [
     begun(),
-    milestones.CallRang(CALL),
-    milestones.CallRang(CALL),
-    milestones.CallAnswered(CALL, 2.00049),
-    milestones.StateChanged(CALL, "talking", "connecting"),
+    lifecycle.CallRang(CALL),
+    lifecycle.CallRang(CALL),
+    lifecycle.CallAnswered(CALL, 2.00049),
+    lifecycle.StateChanged(CALL, "talking", "connecting"),
     contract.Said(call=CALL, who="caller", text="my card is 1234", item="i"),
     contract.TurnMeasured(call=CALL, turn=1, first_delta_ms=250.0, first_frame_ms=None),
     contract.BargedIn(call=CALL, item="i", heard_ms=400, cut_ms=3.2),
-    milestones.ToolAsked(CALL, "transfer"),
-    milestones.TransferMoved(CALL, 1, "ringing", "+49555", "agent", None),
-    milestones.TransferMoved(CALL, 1, "failed", "+49555", "agent", "busy"),
-    milestones.ToolTimed("transfer", 4.25, False, CALL),
-    milestones.ParticipantMoved(CALL, "call-x-party-1", "failed", "+49777", "ops", "busy"),
-    milestones.ControlChanged(CALL, "reception", "ops", ("caller",), "paused"),
+    lifecycle.ToolAsked(CALL, "transfer"),
+    lifecycle.TransferMoved(CALL, 1, "ringing", "+49555", "agent", None),
+    lifecycle.TransferMoved(CALL, 1, "failed", "+49555", "agent", "busy"),
+    lifecycle.ToolTimed("transfer", 4.25, False, CALL),
+    lifecycle.ParticipantMoved(CALL, "call-x-party-1", "failed", "+49777", "ops", "busy"),
+    lifecycle.ControlChanged(CALL, "reception", "ops", ("caller",), "paused"),
     contract.Reconnected(call=CALL, provider="openai", attempts=1, gap_ms=700, reason="gone"),
     contract.AiWarning(call=CALL, kind="rate_limited", code="tokens", detail="try again"),
     contract.Used(call=CALL, provider="openai", model="m", kind="response", usage={"input_tokens": 7}),
     contract.Recorded(call=CALL, path="/srv/calls/x.wav", seconds=61.0),
-    milestones.StateChanged(CALL, "ended", "ending"),
+    lifecycle.StateChanged(CALL, "ended", "ending"),
     over(),
 ]
 
 
-def told(story: list[milestones.LifecycleEvent]) -> list[OutgoingEvent]:
+def told(story: list[lifecycle.LifecycleEvent]) -> list[OutgoingEvent]:
     maker = EventFactory("e")
     made = [maker.make(what, STARTED + timedelta(seconds=at)) for at, what in enumerate(story)]
     return [each for each in made if each is not None]
@@ -87,7 +87,7 @@ def test_a_whole_call() -> None:
         "call.recorded",
         "call.ended",
     ]
-    assert set(shapes.TYPES) == {"call.queued", "call.settled", "call.adopted", *(each.type for each in notices)}
+    assert set(schemas.TYPES) == {"call.queued", "call.settled", "call.adopted", *(each.type for each in notices)}
     assert [each.final for each in notices] == [False] * 17 + [True]
     assert [each.event.data.number for each in notices] == list(range(1, len(notices) + 1))
     assert [each.event.id for each in notices] == [f"e-{each.order}" for each in notices]
@@ -119,14 +119,14 @@ def test_the_end_says_all_that_a_bill_needs() -> None:
 
 def test_a_call_from_the_queue_that_is_tried_twice() -> None:
     shown = call_view(direction="outbound", outcome="busy")
-    story: list[milestones.LifecycleEvent] = [
-        milestones.CallQueued(shown, HOOK, 1, STARTED, later(60)),
-        milestones.CallBegan("outbound", shown, HOOK, 1),
-        milestones.CallOver("outbound", "busy", 0.0, shown),
-        milestones.CallQueued(shown, HOOK, 2, STARTED, later(60)),
-        milestones.CallBegan("outbound", shown, HOOK, 2),
-        milestones.CallOver("outbound", "busy", 0.0, shown),
-        milestones.CallSettled(shown, HOOK, 2),
+    story: list[lifecycle.LifecycleEvent] = [
+        lifecycle.CallQueued(shown, HOOK, 1, STARTED, later(60)),
+        lifecycle.CallBegan("outbound", shown, HOOK, 1),
+        lifecycle.CallOver("outbound", "busy", 0.0, shown),
+        lifecycle.CallQueued(shown, HOOK, 2, STARTED, later(60)),
+        lifecycle.CallBegan("outbound", shown, HOOK, 2),
+        lifecycle.CallOver("outbound", "busy", 0.0, shown),
+        lifecycle.CallSettled(shown, HOOK, 2),
     ]
     notices = told(story)
     assert [(each.type, each.event.data.attempt, each.event.data.number) for each in notices] == [
@@ -143,22 +143,22 @@ def test_a_call_from_the_queue_that_is_tried_twice() -> None:
     settled = json.loads(notices[-1].full)["data"]
     assert (settled["outcome"], settled["callee"]) == ("busy", "5001")
     for each in notices:
-        assert shapes.adapter.validate_json(each.full) == each.event
+        assert schemas.adapter.validate_json(each.full) == each.event
         assert not any(secret in each.bare.decode() for secret in SECRETS)
 
 
 def test_a_call_that_never_was_answered() -> None:
     maker = EventFactory("e")
     maker.make(begun("outbound"), STARTED)
-    end = maker.make(milestones.CallOver("outbound", "busy", 0.0, call_view(ended_at=later(9))), later(9))
+    end = maker.make(lifecycle.CallOver("outbound", "busy", 0.0, call_view(ended_at=later(9))), later(9))
     assert end is not None
     assert json.loads(end.full)["data"]["durations"] == {"total": 9.0, "until_answer": None, "talked": 0.0}
 
 
 @pytest.mark.parametrize("notice", told(STORY), ids=lambda notice: f"{notice.order} {notice.type}")
 def test_json_both_ways_and_nothing_personal_in_the_bare_one(notice: OutgoingEvent) -> None:
-    assert shapes.adapter.validate_json(notice.full) == notice.event
-    bare = shapes.adapter.validate_json(notice.bare)
+    assert schemas.adapter.validate_json(notice.full) == notice.event
+    bare = schemas.adapter.validate_json(notice.bare)
     assert (bare.id, bare.type, bare.data.number) == (notice.event.id, notice.type, notice.event.data.number)
     assert not any(secret in notice.bare.decode() for secret in SECRETS)
     assert not any(secret in f"{notice!r} {notice.event!r}" for secret in SECRETS)
@@ -168,16 +168,16 @@ def test_json_both_ways_and_nothing_personal_in_the_bare_one(notice: OutgoingEve
 def test_every_field_that_could_be_personal_is_marked() -> None:
     """By name: a new field called so without the mark would reach everybody."""
     suspicious = {"caller", "callee", "to", "text", "number_called", "digits", "digit", "arguments", "variables"}
-    for kind in shapes.KINDS:
+    for kind in schemas.KINDS:
         data: Any = kind.model_fields["data"].annotation
         assert suspicious & data.model_fields.keys() == data.personal()
 
 
 def test_of_calls_that_are_over_or_never_began_nothing_is_told() -> None:
     maker = EventFactory("e")
-    assert maker.make(milestones.CallRang(CALL), STARTED) is None
-    assert maker.make(milestones.CallerRefused("busy"), STARTED) is None
-    assert maker.make(milestones.CallGreeted("inbound", 1.0, 1.0), STARTED) is None
+    assert maker.make(lifecycle.CallRang(CALL), STARTED) is None
+    assert maker.make(lifecycle.CallerRefused("busy"), STARTED) is None
+    assert maker.make(lifecycle.CallGreeted("inbound", 1.0, 1.0), STARTED) is None
     assert [maker.make(each, STARTED) is not None for each in (begun(), over(), over())] == [True, True, False]
     assert maker.make(contract.Recorded(call=CALL, path="x", seconds=1), STARTED) is None
     assert "0 live calls" in repr(maker)

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from controller.calls.errors import WrongWebhook
 from controller.config.models.webhooks import CallWebhooks, Webhook
-from controller.events.webhooks import receivers as all_receivers
+from controller.events.webhooks import receivers
 from controller.events.webhooks.receivers import Receivers
 from tests.unit.controller.events.notices import notices
 
@@ -106,4 +106,4 @@ def test_where_hosts_are_named_only_those() -> None:
 
 
 def test_names_of_both_kinds_never_meet() -> None:
-    assert ":" in all_receivers.OF_CALL  # a name in the config has none
+    assert ":" in receivers.OF_CALL  # a name in the config has none

@@ -9,35 +9,35 @@ import pytest
 from hypothesis import given, strategies as st
 from openai.types import realtime as theirs
 
-from simulator.realtime import client_event_schema as shapes, session_schema as session_shapes
+from simulator.realtime import client_event_schema, session_schema
 from simulator.realtime.errors import Refusal, check
 from tests.openai_shapes import check_client
 
 PAIRS = [
-    (shapes.SessionUpdate, theirs.SessionUpdateEvent),
-    (session_shapes.SessionUpdateBody, theirs.RealtimeSessionCreateRequest),
-    (shapes.Append, theirs.InputAudioBufferAppendEvent),
-    (shapes.Commit, theirs.InputAudioBufferCommitEvent),
-    (shapes.Clear, theirs.InputAudioBufferClearEvent),
-    (shapes.OutputClear, theirs.OutputAudioBufferClearEvent),
-    (shapes.ItemCreate, theirs.ConversationItemCreateEvent),
-    (shapes.ItemRetrieve, theirs.ConversationItemRetrieveEvent),
-    (shapes.ItemTruncate, theirs.ConversationItemTruncateEvent),
-    (shapes.ItemDelete, theirs.ConversationItemDeleteEvent),
-    (shapes.ResponseCreate, theirs.ResponseCreateEvent),
-    (shapes.ResponseBody, theirs.RealtimeResponseCreateParams),
-    (shapes.ResponseCancel, theirs.ResponseCancelEvent),
-    (shapes.SystemMessage, theirs.RealtimeConversationItemSystemMessage),
-    (shapes.UserMessage, theirs.RealtimeConversationItemUserMessage),
-    (shapes.AssistantMessage, theirs.RealtimeConversationItemAssistantMessage),
-    (shapes.FunctionCall, theirs.RealtimeConversationItemFunctionCall),
-    (shapes.FunctionCallOutput, theirs.RealtimeConversationItemFunctionCallOutput),
-    (shapes.McpApprovalResponse, theirs.RealtimeMcpApprovalResponse),
-    (session_shapes.FunctionTool, theirs.RealtimeFunctionTool),
-    (session_shapes.AudioInput, theirs.RealtimeAudioConfigInput),
-    (session_shapes.AudioOutput, theirs.RealtimeAudioConfigOutput),
-    (session_shapes.Transcription, theirs.AudioTranscription),
-    (session_shapes.RetentionRatio, theirs.RealtimeTruncationRetentionRatio),
+    (client_event_schema.SessionUpdate, theirs.SessionUpdateEvent),
+    (session_schema.SessionUpdateBody, theirs.RealtimeSessionCreateRequest),
+    (client_event_schema.Append, theirs.InputAudioBufferAppendEvent),
+    (client_event_schema.Commit, theirs.InputAudioBufferCommitEvent),
+    (client_event_schema.Clear, theirs.InputAudioBufferClearEvent),
+    (client_event_schema.OutputClear, theirs.OutputAudioBufferClearEvent),
+    (client_event_schema.ItemCreate, theirs.ConversationItemCreateEvent),
+    (client_event_schema.ItemRetrieve, theirs.ConversationItemRetrieveEvent),
+    (client_event_schema.ItemTruncate, theirs.ConversationItemTruncateEvent),
+    (client_event_schema.ItemDelete, theirs.ConversationItemDeleteEvent),
+    (client_event_schema.ResponseCreate, theirs.ResponseCreateEvent),
+    (client_event_schema.ResponseBody, theirs.RealtimeResponseCreateParams),
+    (client_event_schema.ResponseCancel, theirs.ResponseCancelEvent),
+    (client_event_schema.SystemMessage, theirs.RealtimeConversationItemSystemMessage),
+    (client_event_schema.UserMessage, theirs.RealtimeConversationItemUserMessage),
+    (client_event_schema.AssistantMessage, theirs.RealtimeConversationItemAssistantMessage),
+    (client_event_schema.FunctionCall, theirs.RealtimeConversationItemFunctionCall),
+    (client_event_schema.FunctionCallOutput, theirs.RealtimeConversationItemFunctionCallOutput),
+    (client_event_schema.McpApprovalResponse, theirs.RealtimeMcpApprovalResponse),
+    (session_schema.FunctionTool, theirs.RealtimeFunctionTool),
+    (session_schema.AudioInput, theirs.RealtimeAudioConfigInput),
+    (session_schema.AudioOutput, theirs.RealtimeAudioConfigOutput),
+    (session_schema.Transcription, theirs.AudioTranscription),
+    (session_schema.RetentionRatio, theirs.RealtimeTruncationRetentionRatio),
 ]
 STORED_PROMPT = {"prompt"}
 
@@ -46,7 +46,7 @@ STORED_PROMPT = {"prompt"}
 def test_each_shape_has_the_fields_that_openai_types_have(
     mine: type[pydantic.BaseModel], other: type[pydantic.BaseModel]
 ) -> None:
-    left_out = STORED_PROMPT if mine in (session_shapes.SessionUpdateBody, shapes.ResponseBody) else set()
+    left_out = STORED_PROMPT if mine in (session_schema.SessionUpdateBody, client_event_schema.ResponseBody) else set()
     assert set(mine.model_fields) == set(other.model_fields) - left_out
 
 
@@ -64,13 +64,13 @@ def fields_below(model: type[pydantic.BaseModel]) -> set[str]:
 
 
 UNIONS: dict[str, tuple[Any, Any]] = {
-    "tool": (session_shapes.Tool, theirs.RealtimeToolsConfigUnion),
+    "tool": (session_schema.Tool, theirs.RealtimeToolsConfigUnion),
     "vad": (
-        session_shapes.AudioInput.model_fields["turn_detection"].annotation,
+        session_schema.AudioInput.model_fields["turn_detection"].annotation,
         theirs.RealtimeAudioInputTurnDetection,
     ),
-    "tool_choice": (session_shapes.ToolChoice, theirs.RealtimeToolChoiceConfig),
-    "tracing": (session_shapes.Tracing, theirs.RealtimeTracingConfig),
+    "tool_choice": (session_schema.ToolChoice, theirs.RealtimeToolChoiceConfig),
+    "tracing": (session_schema.Tracing, theirs.RealtimeTracingConfig),
 }
 
 
@@ -257,5 +257,5 @@ def test_refusals_name_their_parameter(frame: Any, code: str, param: str) -> Non
 
 def test_audio_of_more_than_15_mib_is_refused() -> None:
     with pytest.raises(Refusal, match="too long") as refused:
-        check({"type": "input_audio_buffer.append", "audio": "A" * (shapes.APPEND_LIMIT + 1)})
+        check({"type": "input_audio_buffer.append", "audio": "A" * (client_event_schema.APPEND_LIMIT + 1)})
     assert refused.value.code == "string_above_max_length"
