@@ -1,16 +1,14 @@
 """One call in a worker: where the media leg, the line to the AI and the conversation meet.
 
-Owns the life of one call: it is the `Sink` of the media leg and the `Face` of the line, carries out what the
-conversation decides, runs its timers, reads the clock for it, and closes everything. Nothing here waits for anything
+Owns the life of one call: it is the `MediaSink` of the leg and the `ConnectionListener` of the line, carries out what
+the conversation decides, runs its timers, reads the clock for it, and closes everything. Nothing here waits for things
 while audio is concerned: the tick takes a frame, the reader hands over an event, each effect is done at once.
 
 `run` is its only task. It returns after `close`, with no task, socket or timer left. While the line is down, what was
-received goes on being played and what the caller says is kept; the next connection is told the conversation as it was
-heard. When the AI is gone for good, or never comes, the leg goes on in silence until the controller has decided what
-becomes of the caller.
+received goes on being played and what the caller says is kept; the next connection is told what was heard. When the AI
+is gone for good, or never comes, the leg goes on in silence until the controller has decided what becomes of the caller.
 
-Refuses to decide what is said (`conversation`), what is played (`playout`), how the AI is reached (`line`) and what
-becomes of the call (controller).
+Decides neither what is said (`conversation`) and played (`playout`), nor how the AI is reached (`transport`).
 """
 
 import asyncio

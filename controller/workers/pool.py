@@ -16,12 +16,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from bridge import contract
 from controller.workers.link_events import received
 from controller.workers.link_handshake import hello_of, holder_of, refuse
-from controller.workers.worker import (
-    NoWorker,
-    UnknownWorker,
-    Worker,
-    WorkerUnreachable,
-)
+from controller.workers.worker import NoWorker, UnknownWorker, Worker, WorkerUnreachable
 from controller.workers.worker_admission import Holder, WorkerAdmission
 from controller.workers.worker_choice import choose, with_room
 

@@ -67,7 +67,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(CALLS + "machine", CALLS + "reporting"),
     ),
     "controller.api": (
-        *("bridge.common", "controller.config", "controller.dialing", "controller.store", "controller.workers"),
+        *(
+            "bridge.common",
+            "bridge.contract",
+            "controller.config",
+            "controller.dialing",
+            "controller.store",
+            "controller.workers",
+        ),
         *("controller.events", "controller.telemetry", CALLS + "errors", CALLS + "reporting", CALLS + "outbound"),
         CALLS + "runtime.call_control",
     ),

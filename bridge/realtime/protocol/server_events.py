@@ -2,11 +2,9 @@
 
 Owns the protocol's names and shapes (OpenAI "Realtime API", GA of 2026) and its base64, here and nowhere else.
 `parse` turns any websocket frame into exactly one value and never raises: what we do not use is `Ignored`, what
-nobody told us about is `Unknown`, what breaks the protocol is `Malformed`. Event names of the beta time, which
-compatible servers still speak, are accepted as aliases. All texts in a value are well-formed and bounded (`fields`),
-but for `ItemDone.arguments`, which `conversation.tool_calls` bounds, and the ends of `TranscriptDelta.delta`.
-
-Refuses to know turns, playout or sockets. Our own frames are built in `bridge.realtime.protocol.client_events`.
+nobody told us about is `Unknown`, what breaks the protocol is `Malformed`. Event names of the beta time are aliases.
+All texts in a value are well-formed and bounded (`json_fields`), but for `ItemDone.arguments`, which
+`conversation.tool_calls` bounds, and the ends of `TranscriptDelta.delta`. Our own frames are `client_events`'.
 """
 
 from base64 import b64decode, b64encode

@@ -1,7 +1,6 @@
-"""One live call: its queue, its task, and the hands of its machine.
+"""One live call: its queue, and its task.
 
-Owns the queue into which ARI and worker events, verbs, tool calls and deadlines go, and the task that takes them out
-and does what the machine decides. However it ends, all that this call has on Asterisk, its session and tools end too.
+Owns the task that takes inputs out and does what the table decides; what the call has anywhere else ends with it.
 """
 
 import asyncio
@@ -40,7 +39,6 @@ from controller.workers.worker import NoWorker, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
 TEARDOWN_TIMEOUT = 6.0  # seconds; what has not been removed then is tried again beside it
-
 _TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
 _SOUNDS = (m.Ring, m.StartMusic, m.StopMusic, m.StartTone, m.StopTone)
 _BEST_EFFORT = (*_SOUNDS, m.SetVariables, m.PauseAi, m.ResumeAi, m.OrderAi, m.CountRtp, m.Rejoin, m.RestoreBridge)

@@ -1,7 +1,6 @@
 """Calls that come in: a route, room or a place in line, what is to be known beforehand, and then a call of their own.
 
-Owns callers from their first event until their call begins, and the line of those who wait for room. Which route and
-whether there is room is decided elsewhere (`routing`, `capacity`); here it is asked, in order, and done. Nobody who has
+Owns callers from their first event until their call begins, and the line of those who wait for room. Nobody who has
 arrived is forgotten: each is given to a call, sent on, or refused with a stated reason.
 """
 
@@ -46,8 +45,7 @@ from controller.config.models.routes import Overflow, Route, WaitingLine
 
 log = structlog.get_logger()
 
-LOOK_AGAIN = 1.0
-HOLD_OUT = 3.0
+LOOK_AGAIN, HOLD_OUT = 1.0, 3.0
 """Seconds."""
 
 
