@@ -5,8 +5,8 @@ the conversation decides, runs its timers, reads the clock for it, and closes ev
 while audio is concerned: the tick takes a frame, the reader hands over an event, each effect is done at once.
 
 `run` is its only task. It returns after `close`, with no task, socket or timer left. While the line is down, what was
-received goes on being played and what the caller says is kept; the next connection is told what was heard. When the AI
-is gone for good, or never comes, the leg goes on in silence until the controller has decided what becomes of the caller.
+received goes on being played and what the caller says is kept; the next connection is told what was heard. Without an
+AI, the leg goes on in silence until the controller has decided what becomes of the caller.
 
 Decides neither what is said (`conversation`) and played (`playout`), nor how the AI is reached (`transport`).
 """

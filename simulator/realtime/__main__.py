@@ -1,4 +1,4 @@
-"""`python -m demo.realtime --port N`: the stand-in on its own, until interrupted."""
+"""`python -m simulator.realtime --port N`: the stand-in on its own, until interrupted."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""controller.call.dialplan: what sound a leg that the dialplan dials is asked to have."""
+"""controller.calls.runtime.dialplan: what sound a leg that the dialplan dials is asked to have."""
 
 import pytest
 

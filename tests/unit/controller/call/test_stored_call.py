@@ -1,4 +1,4 @@
-"""controller.call.stored_call: what can't be read whole is not believed at all."""
+"""controller.calls.runtime.stored_call: what can't be read whole is not believed at all."""
 
 import json
 from typing import Any
