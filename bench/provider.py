@@ -2,7 +2,8 @@
 
 Owns one websocket per call: it checks each caller frame's stamp, hears speech begin and end, answers with stamped
 sound at five times real time, and holds what the worker says was heard against what the caller's end did hear.
-`simulator/realtime` is the strict one; this one knows just enough to carry a conversation, and counts what it would refuse.
+`simulator/realtime` is the strict one; this one knows just enough to carry a conversation, and counts what it would
+refuse.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""controller.calls.runtime.recovery: what is written down of a call is enough to go on with it, and nothing is assumed."""
+"""controller.calls.runtime.recovery: what is written down of a call is enough to go on with it; nothing is assumed."""
 
 import json
 from dataclasses import replace
