@@ -15,8 +15,7 @@ import typer
 import yaml
 
 from bridge import contract
-from controller import app
-from controller.cli import main
+from controller.cli import main, serve as serving
 from tests.peers.stores import store_at
 from tests.unit.controller.configs import ENV, SMALL, with_
 
@@ -81,7 +80,7 @@ def test_what_else_is_wrong_is_not_said_to_be_the_port(
 
     for name, value in ENV.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(app, "serve", full)
+    monkeypatch.setattr(serving, "serve", full)
     monkeypatch.setattr(main, "set_up_log", lambda: None)
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(SMALL))

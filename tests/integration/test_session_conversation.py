@@ -249,7 +249,7 @@ async def test_greet_may_come_before_ready(moment: str) -> None:
 async def test_nobody_asks_for_an_answer_while_the_caller_goes_on_speaking(monkeypatch: pytest.MonkeyPatch) -> None:
     """The watchdog of a turn that seems to have no end looks at the caller's sound first."""
     for name, seconds in {"LONGEST_S": 0.4, "QUIET_S": 0.4, "ANSWER_S": 0.2}.items():
-        monkeypatch.setattr(f"bridge.turns.{name}", seconds)
+        monkeypatch.setattr(f"bridge.realtime.conversation.turns.{name}", seconds)
     async with (
         StandIn(ToneBrain([Say("Well.", 0.4, 500)]), faults=[AT_ONCE]) as server,
         call(server, turn_detection=SILENT_200) as (rig, served),

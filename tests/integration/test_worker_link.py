@@ -1,4 +1,4 @@
-"""bridge.worker with real sockets on both sides: a controller, and Asterisk. The sessions are scripted."""
+"""bridge.worker.process with real sockets on both sides: a controller, and Asterisk. The sessions are scripted."""
 
 import asyncio
 import os

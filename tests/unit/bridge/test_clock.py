@@ -1,4 +1,4 @@
-"""bridge.clock, on a clock of its own: no time passes in these tests."""
+"""bridge.audiosocket.ticker, on a clock of its own: no time passes in these tests."""
 
 import heapq
 from collections.abc import Callable

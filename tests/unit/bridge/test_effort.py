@@ -1,4 +1,4 @@
-"""bridge.effort: what the process takes, asked of the real system."""
+"""bridge.worker.process_stats: what the process takes, asked of the real system."""
 
 import asyncio
 import os

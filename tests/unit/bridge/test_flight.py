@@ -1,4 +1,4 @@
-"""bridge.flight: kinds and times of what goes over the line to the AI, and nothing that is in it."""
+"""bridge.realtime.event_trace: kinds and times of what goes over the line to the AI, and nothing that is in it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""bridge.levels: the loudest frame since the last look, and the words that were heard by now."""
+"""bridge.media.levels: the loudest frame since the last look, and the words that were heard by now."""
 
 import numpy as np
 import pytest

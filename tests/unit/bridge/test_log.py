@@ -1,4 +1,4 @@
-"""bridge.log: what is written, what is dropped, and that nobody waits for it."""
+"""bridge.common.logs: what is written, what is dropped, and that nobody waits for it."""
 
 import errno
 import io

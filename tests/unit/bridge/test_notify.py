@@ -1,4 +1,4 @@
-"""bridge.notify: a systemd that listens, one that does not, and none."""
+"""bridge.common.systemd: a systemd that listens, one that does not, and none."""
 
 import asyncio
 import os

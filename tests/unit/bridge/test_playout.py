@@ -1,4 +1,4 @@
-"""bridge.playout: exact accounts of what was heard, whatever the order of deltas, ticks and interruptions."""
+"""bridge.media.playout: exact accounts of what was heard, whatever the order of deltas, ticks and interruptions."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""bridge.recorded: what of a call is recorded, and when; the session sees its media leg as it is."""
+"""bridge.recording.tap: what of a call is recorded, and when; the session sees its media leg as it is."""
 
 import wave
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""bridge.recording: the loop never waits for the disk, and a call never pays for what the disk does."""
+"""bridge.recording.recorder: the loop never waits for the disk, and a call never pays for what the disk does."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""bridge.retention: what is too old goes, what is not ours stays."""
+"""bridge.recording.retention: what is too old goes, what is not ours stays."""
 
 import asyncio
 import os

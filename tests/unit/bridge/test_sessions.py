@@ -1,4 +1,4 @@
-"""bridge.sessions: one `Ended` per prepared call, whatever its session does. No sockets."""
+"""bridge.worker.sessions: one `Ended` per prepared call, whatever its session does. No sockets."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""bridge.soundfiles: readable at any moment, also by others; nobody else's to read."""
+"""bridge.recording.files: readable at any moment, also by others; nobody else's to read."""
 
 import os
 import subprocess

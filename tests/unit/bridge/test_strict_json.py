@@ -1,4 +1,4 @@
-"""bridge.strict_json: whatever comes in, what comes out can be encoded."""
+"""bridge.common.strict_json: whatever comes in, what comes out can be encoded."""
 
 import contextlib
 import json

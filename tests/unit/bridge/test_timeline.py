@@ -1,4 +1,4 @@
-"""bridge.timeline: each sample at its time, whatever way the pieces came. Positions in ms; a piece is 20 ms."""
+"""bridge.recording.mixer: each sample at its time, whatever way the pieces came. Positions in ms; a piece is 20 ms."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""bridge.worker: the command line and what is told to Asterisk."""
+"""bridge.worker.process: the command line and what is told to Asterisk."""
 
 import argparse
 import gc

@@ -1,4 +1,4 @@
-"""controller.background: an error in one task is nobody else's, and is told."""
+"""bridge.common.background_tasks: an error in one task is nobody else's, and is told."""
 
 import asyncio
 from collections.abc import Callable

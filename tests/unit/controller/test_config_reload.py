@@ -1,4 +1,4 @@
-"""controller.config_reload: the file read again, tokens exchanged, nothing at all after an error."""
+"""controller.api.config_reload: the file read again, tokens exchanged, nothing at all after an error."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""controller.metrics: each milestone moves what it should, and nothing else."""
+"""controller.telemetry.metrics: each milestone moves what it should, and nothing else."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""controller.reach: which addresses are open to everybody, and which only to hosts that the config names."""
+"""bridge.common.address_guard: which addresses are open to everybody, and which only to hosts that the config names."""
 
 import asyncio
 

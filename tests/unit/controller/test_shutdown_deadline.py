@@ -1,4 +1,4 @@
-"""controller.shutdown_deadline: a process that nothing else ends is ended."""
+"""bridge.common.shutdown_deadline: a process that nothing else ends is ended."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""bridge.audiosocket.rates: whole frames at once, speech kept, what the lower rate can't carry removed."""
+"""bridge.audiosocket.resampler: whole frames at once, speech kept, what the lower rate can't carry removed."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""controller.api.call_pages: each call in one place, whatever becomes of it between two pages."""
+"""controller.api.resources.call_pages: each call in one place, whatever becomes of it between two pages."""
 
 from datetime import timedelta
 

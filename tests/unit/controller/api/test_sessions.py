@@ -1,4 +1,4 @@
-"""controller.api.sessions: when a session ends, and what the store knows of it."""
+"""controller.api.auth.sessions: when a session ends, and what the store knows of it."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""controller.events.hub: readers get everything in order, and whoever does not read holds up nobody."""
+"""controller.events.stream: readers get everything in order, and whoever does not read holds up nobody."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""controller.events.making: what is told of a call, under which number, and to whom what is hidden."""
+"""controller.events.factory: what is told of a call, under which number, and to whom what is hidden."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""controller.events.patience: what comes after each attempt."""
+"""controller.events.webhooks.retry_policy: what comes after each attempt."""
 
 import pytest
 from hypothesis import given, strategies as st

@@ -1,4 +1,4 @@
-"""controller.events.receivers: who gets which event, and which URL a call may bring along."""
+"""controller.events.webhooks.receivers: who gets which event, and which URL a call may bring along."""
 
 from dataclasses import replace
 from typing import Any

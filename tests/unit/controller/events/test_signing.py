@@ -1,4 +1,4 @@
-"""controller.events.signing: the published example, and every way in which a request can be not ours."""
+"""controller.events.webhooks.signing: the published example, and every way in which a request can be not ours."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""controller.records.export: lines that other programs read."""
+"""controller.events.records.export: lines that other programs read."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""controller.records.numbers, and the keys of the config that it goes by."""
+"""controller.events.records.redaction, and the keys of the config that it goes by."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""controller.records.rows: what is kept of which event, and what of it never gets that far."""
+"""controller.events.records.mapping: what is kept of which event, and what of it never gets that far."""
 
 import hmac
 from datetime import timedelta
