@@ -37,7 +37,9 @@ log = structlog.get_logger()
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_keys_that_claim_to_be_long_end_their_own_call(own_asterisk: Asterisk, tmp_path: Path) -> None:
-    async with house(own_asterisk, tmp_path, lambda: ToneBrain(forever=STORY), faults=[Delivery(pace=4)]) as running:
+    more = {"agents": {"reception": {"instructions": "Tell a story."}}}  # no greeting: the caller speaks first
+    brain = ToneBrain(forever=STORY)
+    async with house(own_asterisk, tmp_path, lambda: brain, faults=[Delivery(pace=4)], more=more) as running:
         await next_call_works(running)
         workers = (await running.api("GET", "/v1/workers"))["workers"]
         load = MachineLoad([running.service.pid, running.asterisk.pid, *(int(each["pid"]) for each in workers)])
