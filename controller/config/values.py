@@ -26,7 +26,7 @@ from pydantic_core import PydanticCustomError
 from bridge.common import patterns
 from bridge.contract import Shape
 from controller.config import templates
-from controller.dialing.caller_ids import _CALLER_ID
+from controller.dialing.caller_ids import CALLER_ID
 
 FORBIDDEN_IN_NUMBERS = "/&,;|$%{}()[]<>\"'`\\ \t\r\n"
 """Each of these means something to Asterisk, to SIP or to a shell. `@` and `:` only ever stand in `sip:user@host`."""
@@ -132,7 +132,7 @@ def _pattern(text: str) -> str:
 
 
 def _can_match(pattern: str, sign: str) -> bool:
-    """Not a proof, but it finds `.*`, `[^@]+` and `\\S{4,15}`. The proof is `limits.check_number`, on each number."""
+    """Not a proof, but it finds `.*`, `[^@]+` and `\\S{4,15}`. The proof is `numbers.check_number`, on each number."""
     return any(
         patterns.fullmatch(pattern, "1" * before + sign + "1" * (length - before - 1))
         for length in (1, 2, 3, 4, 6, 8, 10, 12, 15)
@@ -155,7 +155,7 @@ def _refer(text: str) -> str:
 
 
 def _caller_id(text: str) -> str:
-    if not _CALLER_ID.fullmatch(text):
+    if not CALLER_ID.fullmatch(text):
         raise wrong("must be a number, or a name and a number", "e.g. Reception <+49301234567>")
     return text
 

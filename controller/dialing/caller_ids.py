@@ -4,7 +4,7 @@ import re
 
 from controller.dialing import number_spellings
 
-_CALLER_ID = re.compile(
+CALLER_ID = re.compile(
     r"\+?[0-9A-Za-z*#_.-]{1,64}|\"?[^\x00-\x1f\x7f<>\"$@;&|\\]{1,64}\"? ?<\+?[0-9A-Za-z*#_.-]{1,64}>"
 )
 
@@ -23,6 +23,6 @@ def caller_id(text: str) -> tuple[str | None, str]:
         raise ValueError("A caller id has a country code or a leading zero, such as (0), not both.")
     number = re.sub(r"(?<=[0-9+*])[ ().-]+(?=[0-9(])", "", number)
     written = f"{name} <{number}>" if name else number
-    if not _CALLER_ID.fullmatch(written):
+    if not CALLER_ID.fullmatch(written):
         raise ValueError("A caller id is a number, or a name and a number: Reception <+49301234567>.")
     return name, number

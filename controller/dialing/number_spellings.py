@@ -2,7 +2,7 @@
 
 Owns the reading of a number that came from outside: parameters of SIP and tel addresses, separators, `(0)`, prefixes.
 `normalised` gives one spelling for all (E.164 with a plus) where the text is surely a number, and leaves any other text
-as it is: an extension, a name, a service code. Which numbers may be dialled is `limits`' and `tolls`' to say.
+as it is: an extension, a name, a service code. Which numbers may be dialled is `numbers`' and `toll_fraud`'s to say.
 
 Sources: RFC 3966 and RFC 3261 (parameters), ITU-T E.164 and E.123, and the numbering plans of `phonenumbers`.
 """

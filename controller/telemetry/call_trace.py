@@ -57,7 +57,7 @@ class Trace:
 
 
 class Traces:
-    """Of all calls. `observe` takes what `milestones` tells."""
+    """Of all calls. `observe` takes what `lifecycle` tells."""
 
     def __init__(self) -> None:
         self._live: dict[str, Trace] = {}

@@ -12,7 +12,7 @@ from controller.telemetry.spans import Spans
 
 
 class CallTracing:
-    """`observe` takes what `milestones` tells; `close` sends what is left."""
+    """`observe` takes what `lifecycle` tells; `close` sends what is left."""
 
     def __init__(self, settings: Traces | None) -> None:
         self._spans = Spans()

@@ -1,6 +1,6 @@
 """A call as spans, for tools that show traces: the call, and in it its set-up, turns, tools, transfers, losses. [pure]
 
-Owns what becomes a span, read off `milestones` as they come. Nothing personal is in one: no number, no word, no
+Owns what becomes a span, read off `lifecycle` as they come. Nothing personal is in one: no number, no word, no
 argument. Refuses to send anything (`traces`).
 """
 

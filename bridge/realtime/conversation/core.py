@@ -15,14 +15,13 @@ measuring what was heard and clearing the queue there is nothing.
     ResponseDone       usage; tool outputs go out; a failed or silent response is asked for again
     Drained            finished utterances are reported; held tools go on after a tail
     Digit              collected, then told to the model as text
-    Speak WrapUp Hold  what the controller orders: `orders`
-    Mute Inform Switch likewise; another agent: `cast`
+    Speak WrapUp Hold  what the controller orders: `agent_commands`
+    Mute Inform Switch likewise; another agent: `handoff`
     RemoteTool         the server waits for somebody else: no watchdog barks
     ServerError        a race that is counted, a refused request that is repeated, or the end
 
-The rules live with their state: `responses` (one at a time, its table), `interruptions`, `tools` (its table),
-`turns`, `caller`, `agent`, `doubts`, `tail`, `utterances`, `greeting`, `ears`, `orders`, `farewell`, `idle`, `digits`,
-`meter`, `setbacks`, `outage`, `cast`. This file only says who hears of what, in which order.
+The rules live with their state, in the other files of this package: `responses` and `tool_calls` have tables of their
+own. This file only says who hears of what, in which order.
 
 Watchdogs and their recovery: no reaction to a request (asked again, three times, then the session ends); a response
 that stands still (cancelled, then given up); a response without sound or tool (asked for again once); a failed one

@@ -2,7 +2,7 @@
 
 Owns the reaction, on a connection that is in use: each difference is a warning, told once a call; an essential one is
 asked for again once, and ends the connection if it stays, so that another provider is taken. A server that does not
-interrupt or answer by itself, though it was asked to, is relieved of it: `ears` does so in its place.
+interrupt or answer by itself, though it was asked to, is relieved of it: `turn_detection` does so in its place.
 """
 
 from bridge.realtime.conversation.ai_warnings import AiWarnings

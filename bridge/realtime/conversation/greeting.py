@@ -1,8 +1,8 @@
 """The first words of a call: the consent to its recording, then the greeting. [pure]
 
 Owns what of them is still to be said, and what follows when the caller speaks before they were heard. Until then the
-agent's turn detection answers nobody by itself (`ears`): whether the caller is to be answered, or greeted, is decided
-here, when they stop.
+agent's turn detection answers nobody by itself (`turn_detection`): whether the caller is to be answered, or greeted, is
+decided here, when they stop.
 
 The consent can't be interrupted; whatever breaks it off (a hold, a lost line, a muted agent), it is said again until
 it was heard in full, at most `MOST_CONSENTS` times. The greeting can be interrupted as the agent is configured:

@@ -1,8 +1,8 @@
 """What it means that the caller speaks, or stops. [pure]
 
-Owns the decision: an interruption, a doubt (`doubts`), the beginning of a turn, or nothing at all, because the call is
-on hold or the agent says its last words. Held tools and a goodbye of the idle ladder are abandoned by what counts.
-Owns who it was, too: what somebody says in a consultation is not the caller's, however late its text comes.
+Owns the decision: an interruption, a doubt (`interruption_filter`), the beginning of a turn, or nothing at all, because
+the call is on hold or the agent says its last words. Held tools and a goodbye of the idle ladder are abandoned by what
+counts. Owns who it was, too: what somebody says in a consultation is not the caller's, however late its text comes.
 """
 
 from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec

@@ -1,7 +1,7 @@
 """Who may do what: bearer tokens and their scopes.
 
-Owns the comparison of tokens, in constant time and by hash. A token's text is not kept. Who shows wrong ones has
-to wait (`strangers`). Who asks shows a token in a header, or the cookie of a session (`cookie`, `sessions`) that was
+Owns the comparison of tokens, in constant time and by hash. A token's text is not kept. Who shows wrong ones has to
+wait (`auth_throttle`). Who asks shows a token in a header, or the cookie of a session (`cookie`, `sessions`) that was
 opened with one. Tokens may be exchanged at any time: what lasts, such as a stream, is cut off when its token or session
 is gone.
 """

@@ -17,7 +17,7 @@ class TrunkLimits(Protocol):
     """Who is told of legs over trunks, and may refuse one."""
 
     def dial(self, channel: str, trunk: str, *, own: bool) -> None:
-        """About to be dialled. `own`: the call's own, for which there is room. Raises `limits.Busy`."""
+        """About to be dialled. `own`: the call's own, for which there is room. Raises `errors.Busy`."""
 
     def answered(self, channel: str) -> None: ...
     def over(self, channel: str) -> None: ...
@@ -45,12 +45,12 @@ class TrunkUsage:
         """To which number or address."""
 
     def dial(self, channel: str, target: m.Target) -> None:
-        """Before Asterisk is asked to. Raises `limits.Busy`: it must not be dialled."""
+        """Before Asterisk is asked to. Raises `errors.Busy`: it must not be dialled."""
         self._take(channel, target.trunk)
         self._ringing[channel] = target
 
     def refer(self, channel: str, trunk: str | None, to: str = "") -> None:
-        """The far end is asked to dial: a line without a leg of ours on it. Raises `limits.Busy`."""
+        """The far end is asked to dial: a line without a leg of ours on it. Raises `errors.Busy`."""
         self._take(channel, trunk)
         self._referred[channel] = to
 

@@ -1,6 +1,6 @@
 """What can be done about a call, and the names of what it owns. [pure]
 
-Commands leave `machine.py` and are carried out by `actor.py`, in order. Channels are named by their Asterisk channel id
+Commands leave `table.py` and are carried out by `actor.py`, in order. Channels are named by their Asterisk channel id
 throughout.
 """
 

@@ -12,7 +12,7 @@ from controller.dialing import numbers
 
 
 def outbound(config: Config, entry: QueuedCall) -> Plan:
-    """Of a call from the queue. Checked anew: the config may have changed. Raises UnknownName, `limits.NotAllowed`."""
+    """Of a call from the queue. Checked anew: the config may have changed. Raises UnknownName, `numbers.NotAllowed`."""
     order = entry.order
     line, agent = (
         config.trunks[planner.line_of(config, order.trunk)],

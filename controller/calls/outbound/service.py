@@ -1,7 +1,7 @@
 """The counter at which calls are ordered: what the API may ask of the queue, live calls included.
 
 Owns the checks of an order (number, allow-list, trunk, agent, caller id, moments) and the picture of a call that is not
-live: waiting, or long over. Everything raises `errors.CallRefused`'s family, `limits.NotAllowed` and `errors.Busy`.
+live: waiting, or long over. Everything raises `errors.CallRefused`'s family, `numbers.NotAllowed` and `errors.Busy`.
 """
 
 from collections.abc import Callable, Mapping

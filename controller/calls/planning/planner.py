@@ -177,7 +177,7 @@ def transfer_target(
     by_tool: bool = False,
 ) -> m.Target:
     """Where a transfer goes and how. `kind` None: what the config says of the target, or the agent, where that can be
-    done. Raises `limits.NotAllowed`."""
+    done. Raises `numbers.NotAllowed`."""
     destination = numbers.tool_destination if by_tool else numbers.destination
     where = destination(config, to, trunk)
     target = target_of(config, where, longest)
@@ -196,7 +196,7 @@ def transfer_target(
 
 
 def supervisor_of(config: Config, name: str, trunk: str | None) -> m.Target:
-    """A name from `supervisor.extensions`. Raises `limits.NotAllowed`."""
+    """A name from `supervisor.extensions`. Raises `numbers.NotAllowed`."""
     extensions = config.supervisor.extensions
     if name not in extensions:
         raise numbers.NotAllowed("There is no supervisor of that name in the config (supervisor.extensions).")

@@ -83,7 +83,7 @@ class CallControl(TransferControl):
     # ------------------------------------------------------------ who is there
 
     def add_participant(self, call: str, *, to: str, by: str) -> view.ParticipantView:
-        """Dial somebody into the call. Raises `limits.NotAllowed` too."""
+        """Dial somebody into the call. Raises `numbers.NotAllowed` too."""
         live = self._in(call, "joined", *participants.OPEN)
         if len(live.call.present_participants()) >= participants.MOST:
             raise errors.WrongState(f"No more than {participants.MOST} participants can be in one call.")

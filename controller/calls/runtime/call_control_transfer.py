@@ -28,7 +28,7 @@ class TransferControl(LiveCalls):
         decide_timeout: float | None = None,
         by: str,
     ) -> view.CallView:
-        """`kind`: None is what the config says. Raises `limits.NotAllowed` too."""
+        """`kind`: None is what the config says. Raises `numbers.NotAllowed` too."""
         live = self._in(call, "transferred", State.TALKING, State.HOLDING)
         if supervision.taking_over(live.call):
             raise errors.WrongState("This call can't be transferred now: a supervisor is taking it over.")
@@ -53,7 +53,7 @@ class TransferControl(LiveCalls):
     # ------------------------------------------------------------ who watches over it
 
     def supervise(self, call: str, *, to: str | None, mode: m.SupervisionMode, by: str) -> view.CallView:
-        """Calls a supervisor, or (`to` None) changes what the present one does. Raises `limits.NotAllowed` too."""
+        """Calls a supervisor, or (`to` None) changes what the present one does. Raises `numbers.NotAllowed` too."""
         live = self._in(call, _MODES[mode], *supervision.OPEN)
         current, found = live.call, live.call.supervision
         if to is None:

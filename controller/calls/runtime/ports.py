@@ -14,7 +14,7 @@ Recall = Callable[[CallLog, ConversationMemory], None]
 
 class OutboundAttempt(Protocol):
     async def before_dial(self) -> None:
-        """Awaited before Asterisk is asked to dial. Raises `view.WrongState`: then it is not."""
+        """Awaited before Asterisk is asked to dial. Raises `errors.WrongState`: then it is not."""
 
     def after_dial(self) -> None:
         """Asterisk was asked, whatever came of it; said once for each `before_dial` that returned."""
@@ -25,7 +25,7 @@ class OutboundAttempt(Protocol):
 
 @asynccontextmanager
 async def dialling(errand: OutboundAttempt | None) -> AsyncIterator[None]:
-    """Around the request to dial. Raises `view.WrongState`: it must not be made."""
+    """Around the request to dial. Raises `errors.WrongState`: it must not be made."""
     if errand is None:
         yield
         return

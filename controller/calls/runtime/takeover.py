@@ -1,8 +1,8 @@
 """Calls of an earlier controller, found in the store when this one starts: taken over, received anew, or let go.
 
-What can be taken over, and how, is `call/adoption.py`'s to say. A stored call that can't be
-read is let go: it is not ours then, so the first reconcile hangs its channels up and removes its bridges, its worker is
-told to close its session, and its record is marked as interrupted. The others are taken over.
+What can be taken over, and how, is `recovery.py`'s to say. A stored call that can't be read is let go: it is not ours
+then, so the first reconcile hangs its channels up and removes its bridges, its worker is told to close its session, and
+its record is marked as interrupted. The others are taken over.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,6 +1,6 @@
 """What ops ask of a live call, as inputs of its queue. [pure]
 
-Part of `messages`, which names everything here again. State and arguments were checked when it was asked; what has
+Part of `inputs`, which names everything here again. State and arguments were checked when it was asked; what has
 changed since is for the machine's rows to see. `by`: who asks.
 """
 

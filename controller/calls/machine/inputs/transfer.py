@@ -1,6 +1,6 @@
 """What happens to transfers and supervision, as inputs of the call's queue. [pure]
 
-Part of `messages`, which names everything here again. Destinations were checked when it was asked. `by`: who asks.
+Part of `inputs`, which names everything here again. Destinations were checked when it was asked. `by`: who asks.
 """
 
 from dataclasses import dataclass, field

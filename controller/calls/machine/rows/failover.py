@@ -10,10 +10,10 @@ they were there, and hears soft tones after `QUIET` (or the music of the hold th
 A worker that Asterisk does not reach (its media leg does not come up) is not taken again for the call.
 
 All of it has `LIMIT` seconds (`FIRST_LIMIT` before the agent was heard), and a call may lose its agent `MOST` times.
-Then there is no AI for it (`rescue`). Before the call is answered only the session is asked for again: nobody notices.
-A call that has come further than to caller and agent talking (others have joined, the last words are said) is not
-moved: `rescue` has those rows. While a target of
-a transfer rings, the agent is asked for again only if nobody answers.
+Then there is no AI for it (`fallback`). Before the call is answered only the session is asked for again: nobody
+notices. A call that has come further than to caller and agent talking (others have joined, the last words are said) is
+not moved: `fallback` has those rows. While a target of a transfer rings, the agent is asked for again only if nobody
+answers.
 
 Mutes, the hold and the recording go on as they were; orders of ops are refused for the while.
 """

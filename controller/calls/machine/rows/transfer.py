@@ -1,8 +1,8 @@
 """A transfer, from the asking to two people who hear each other: rows of the call's table. [pure]
 
-The caller is kept until the target answers (or accepts: `attended`), and is back with the agent if it does not. If ops
-asked for a blind one, caller and agent go on talking meanwhile; else the caller hears music and the agent is paused.
-What is asked of the far end by SIP REFER is `refer`.
+The caller is kept until the target answers (or accepts: `attended_transfer`), and is back with the agent if it does
+not. If ops asked for a blind one, caller and agent go on talking meanwhile; else the caller hears music and the agent
+is paused. What is asked of the far end by SIP REFER is `refer`.
 """
 
 from datetime import datetime
