@@ -18,7 +18,7 @@ from controller.events.records.spool import Spool
 from controller.events.records.writer import RecordWriter
 from controller.store.database import Database
 from tests.peers.stores import store_at
-from tests.unit.controller.events.test_making import STORY
+from tests.unit.controller.events.test_factory import STORY
 from tests.unit.controller.views import CALL, later
 
 EVENTS_OF_A_CALL = 17

@@ -9,7 +9,7 @@ import pytest
 from controller.events import openapi
 from controller.events.factory import OutgoingEvent
 from controller.events.schemas import KINDS, TYPES
-from tests.unit.controller.events.test_making import STORY, told
+from tests.unit.controller.events.test_factory import STORY, told
 
 DOCUMENT: dict[str, Any] = {"webhooks": openapi.webhooks(), "components": {"schemas": openapi.schemas()}}
 

@@ -239,7 +239,7 @@ def test_every_metric_is_documented_and_nothing_else() -> None:
         for family in registry.collect()
         if "_process_" not in family.name
     }
-    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+    text = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
     tables = text[: text.index("## Alerts and a dashboard")]
     assert set(re.findall(r"`(voiceai_[a-z0-9_]+[a-z])`", tables)) == ours
     for name in re.findall(r"voiceai_[a-z0-9_]+[a-z]", text[text.index("## Alerts and a dashboard") :]):

@@ -1,4 +1,4 @@
-"""controller.events.records.redaction, and the keys of the config that it goes by."""
+"""controller.config.number_redaction, and the keys of the config that it goes by."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ from controller.config.models.records import Records
 from controller.events import schemas
 from controller.events.records.mapping import RowWrite, redacted, rows
 from controller.store.tables.records import PARTS, calls
-from tests.unit.controller.events.test_making import STORY, told
+from tests.unit.controller.events.test_factory import STORY, told
 from tests.unit.controller.views import CALL, STARTED, later
 
 EVENTS: list[Any] = [notice.event for notice in told(STORY)]
