@@ -45,7 +45,7 @@ from controller.calls.outbound.metrics import QueueMetrics, SuspendedTrunks
 from controller.calls.outbound.planner import placed_by
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
-from controller.calls.planning import routing
+from controller.calls.planning import session_spec
 from controller.calls.reporting import lifecycle
 from controller.calls.runtime.asterisk_link import AsteriskLink
 from controller.calls.runtime.reconcile import Reconciler
@@ -115,7 +115,7 @@ class Controller:
         self._admission = worker_admission.of(config.bridge, reattach.link_token(config.store.beside))
         self.workers = WorkerPool(
             *(self._admission, self._worker_event, self._worker_lost),
-            retention=routing.retention(config),
+            retention=session_spec.retention(config),
             on_refused=metrics.worker_event_refused,
         )
         self._media_checks = MediaChecks(self.workers, ari, lambda: self.registry.ready()["asterisk"])

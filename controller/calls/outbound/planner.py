@@ -6,7 +6,7 @@ from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan
 from controller.calls.outbound.attempt import QueuedAttempt
 from controller.calls.outbound.entry import QueuedCall
-from controller.calls.planning import planner, routing
+from controller.calls.planning import planner, session_spec
 from controller.config import Config, templates
 from controller.dialing import numbers
 
@@ -29,7 +29,7 @@ def outbound(config: Config, entry: QueuedCall) -> Plan:
         variables=planner.variables_of(entry.id, order.agent, shown or ""),
         trunk=order.trunk,
         given=order.variables,
-        recording=routing.recording_of(agent),
+        recording=session_spec.recording_of(agent),
         caller=shown,
         callee=number,
         target=m.Target(numbers.dial_string(line, number), number, caller_id=shown, timeout=timeout, trunk=order.trunk),

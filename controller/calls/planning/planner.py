@@ -12,7 +12,7 @@ from bridge.contract import SessionSpec
 from controller.calls import errors
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import FallbackStep, Plan, PlaySound, TransferTo, Waiting
-from controller.calls.planning import routing
+from controller.calls.planning import routing, session_spec
 from controller.calls.tools import definitions
 from controller.config import Config, templates
 from controller.config.models.agents import Action, Agent
@@ -36,10 +36,10 @@ def inbound(
         call=arrival.call,
         direction="inbound",
         leg=leg,
-        spec=routing.session_spec(config, agent_name, given),
+        spec=session_spec.session_spec(config, agent_name, given),
         variables=variables_of(arrival.call, agent_name, arrival.caller),
         given=given,
-        recording=routing.recording_of(agent),
+        recording=session_spec.recording_of(agent),
         trunk=arrival.trunk,
         caller=arrival.caller or None,
         callee=arrival.to or None,
@@ -81,7 +81,7 @@ def taken_over(
         spec=spec_of(config, agent_name, given, detects=answer_detection),
         variables={},
         given=given,
-        recording=routing.recording_of(agent),
+        recording=session_spec.recording_of(agent),
         trunk=trunk,
         caller=caller,
         callee=callee,
@@ -116,7 +116,7 @@ def agent_of(config: Config, agent: str | None) -> str:
 
 def spec_of(config: Config, agent: str, variables: Mapping[str, str], *, detects: bool) -> SessionSpec:
     """`detects`: it is for the agent to find out who has answered."""
-    spec = routing.session_spec(config, agent, variables)
+    spec = session_spec.session_spec(config, agent, variables)
     return spec.model_copy(update={"tools": definitions.with_voicemail(config, spec.tools)}) if detects else spec
 
 

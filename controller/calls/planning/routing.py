@@ -1,8 +1,7 @@
-"""Which agent a call gets, and what a session is then made of. [pure]
+"""Which agent an inbound call gets. [pure]
 
-Owns the choice by route, also by time and weight, and the variables of a call that comes in: which names nobody but we
-can give, and which the dialplan may. How tools are told to the
-model is `tools/offer.py`'s.
+Owns the choice by route (number, trunk, variables, hours, weight), and the template variables of an inbound call: which
+names are reserved, and which of them the dialplan may set.
 """
 
 import hashlib
@@ -12,14 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import SequenceMatcher
 
-from bridge.contract import Idle, McpServer, Provider, Recording, Retention, SessionSpec
-from controller.calls.errors import UnknownAgent
 from controller.calls.planning import caller_text
-from controller.calls.tools import definitions
 from controller.config import Config
-from controller.config.models.agents import Agent
 from controller.config.models.routes import OpenHours, Route
-from controller.config.templates import fill, names
+from controller.config.templates import names
 from controller.dialing import number_spellings
 from controller.dialing.numbers import endpoint_of
 
@@ -192,74 +187,3 @@ def first_trunk(config: Config) -> str | None:
 
 def first_agent(config: Config) -> str:
     return next(iter(config.agents))
-
-
-def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) -> SessionSpec:
-    """All that a worker needs for a call of this agent. Raises UnknownAgent."""
-    agent = config.agents.get(agent_name)
-    if agent is None:
-        raise UnknownAgent(agent_name)
-    first, *others = (_provider(config, name) for name in agent.providers)
-    return SessionSpec(
-        agent=agent_name,
-        provider=first,
-        fallbacks=tuple(others),
-        instructions=fill(agent.instructions, _as_data(variables)),
-        voice=agent.voice,
-        consent=_consent(agent, variables),
-        greeting=fill(agent.greeting, variables) if agent.greeting else None,
-        turn_detection=agent.turn_detection,
-        min_speech_ms=agent.min_speech_ms,
-        noise_reduction=agent.noise_reduction,
-        transcription=agent.transcription,
-        speed=agent.speed,
-        reasoning_effort=agent.reasoning_effort,
-        max_output_tokens=agent.max_output_tokens,
-        tools=definitions.tools(config, agent),
-        mcp=tuple(_mcp(config, name) for name in agent.mcp),
-        digit_actions=tuple(agent.dtmf),
-        idle=Idle.model_validate(dict(agent.idle)) if agent.idle else None,
-        recording=recording_of(agent) if agent.recording and not agent.recording.on_request else None,
-        protect_greeting=agent.protect_greeting,
-        playout_delay_ms=agent.playout_delay_ms,
-    )
-
-
-def _as_data(variables: Mapping[str, str]) -> Mapping[str, str]:
-    """In a prompt, what a caller is called stands in quotes: it is no part of what we tell the model to do."""
-    name = variables.get("caller_name")
-    return {**variables, "caller_name": caller_text.Quoted(name)} if name else variables
-
-
-def recording_of(agent: Agent) -> Recording | None:
-    """How calls of this agent may be recorded; None: they may not."""
-    return Recording(path=agent.recording.path, format=agent.recording.format) if agent.recording else None
-
-
-def _provider(config: Config, name: str) -> Provider:
-    if name == "openai":
-        return Provider.model_validate(dict(config.openai))
-    return Provider.model_validate(dict(config.providers[name]) | {"name": name})
-
-
-def _consent(agent: Agent, variables: Mapping[str, str]) -> str | None:
-    """What has to be said to somebody who is recorded."""
-    consent = agent.recording.consent if agent.recording else None
-    return fill(consent, variables) or None if consent else None
-
-
-def _mcp(config: Config, name: str) -> McpServer:
-    server = config.mcp[name]
-    return McpServer(
-        server_label=name,
-        server_url=server.url,
-        authorization=server.authorization,
-        headers=server.headers,
-        allowed_tools=server.allowed_tools,
-    )
-
-
-def retention(config: Config) -> tuple[Retention, ...]:
-    """How long recordings are kept, by folder. Agents that share a folder say the same (config_references.py)."""
-    kept = {each.recording.path: each.recording.keep_days for each in config.agents.values() if each.recording}
-    return tuple(Retention(path=path, keep_days=days) for path, days in kept.items() if days is not None)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from bridge.contract.spec import SessionSpec
 from bridge.realtime.probe import Probe, probe
-from controller.calls.planning.routing import session_spec
+from controller.calls.planning.session_spec import session_spec
 from controller.cli.doctor.findings import Finding, failure, ok, skipped, warning
 from controller.config import Config
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from bridge.contract import Idle, McpServer, Prepare, Recording, decode_command, encode
-from controller.calls.planning.routing import session_spec
+from controller.calls.planning.session_spec import session_spec
 from controller.config import ConfigErrors, parse
 from tests.unit.controller.configs import ENV, FULL, config, with_
 

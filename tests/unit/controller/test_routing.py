@@ -18,12 +18,11 @@ from controller.calls.planning.routing import (
     channel_variables,
     first_agent,
     first_trunk,
-    retention,
     route,
-    session_spec,
     trunk_of,
     variables_of,
 )
+from controller.calls.planning.session_spec import retention, session_spec
 from controller.calls.tools import definitions
 from controller.cli.doctor.routes import routes
 from controller.config import Config, ConfigErrors
