@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from bench import stamps
 from bench.results import FRAME_MS, Seen
-from bench.script import DELTA_EVERY, DELTA_FRAMES, REPLY_FRAMES, Ears
+from bench.script import DELTA_EVERY, DELTA_FRAMES, REPLY_FRAMES, VoiceDetector
 
 APPEND = b'{"type":"input_audio_buffer.append","audio":"'
 APPEND_END = b'"}'
@@ -102,7 +102,7 @@ class Conversation:
     def __init__(self, provider: Provider, socket: ServerConnection) -> None:
         self._provider = provider
         self._socket = socket
-        self._ears = Ears()
+        self._ears = VoiceDetector()
         self._call = 0
         self._sequence: int | None = None
         self._reply: Reply | None = None

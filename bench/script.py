@@ -66,7 +66,7 @@ class CallerPlan:
 
 
 @dataclass
-class Ears:
+class VoiceDetector:
     """The server's voice detection of one call."""
 
     speaking: bool = False

@@ -41,7 +41,7 @@ SPEECH_SECONDS, PAUSE_SECONDS = 1.2, 5.0
 async def sip_point(
     calls: int, seconds: float, out: Path, workers: int = 1, *, realtime: bool = False
 ) -> dict[str, Any]:
-    """One report. Raises TimeoutError or StageError if the calls do not come up. `realtime`: Asterisk and the workers
+    """One report. Raises TimeoutError or ServiceError if the calls do not come up. `realtime`: Asterisk and the workers
     run before everything else, for which the right to it is needed."""
     _speech(out / "speech.ulaw")
     if realtime:

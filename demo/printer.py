@@ -1,4 +1,4 @@
-"""The call's story on the terminal: who said what, at which rate, how fast. One line each, as it happens.
+"""The call on the terminal: who said what, at which rate, how fast. One line each, as it happens.
 
 Owns the words for the service's JSON log lines and the layout. Reads what `voiceai serve` logs; what it does not know
 it leaves out. Refuses nothing: a log line with a field missing is told without it.
@@ -18,7 +18,7 @@ Words = tuple[str, str] | None
 WIRE_TYPES = {8000: "0x10", 16000: "0x12", 24000: "0x13", 48000: "0x16"}
 
 
-class Story:
+class CallPrinter:
     """`tell()` prints a line; `hear()` turns a log line into one. Knows afterwards what was said and measured."""
 
     def __init__(self, console: Console) -> None:
@@ -122,15 +122,15 @@ class Story:
         return "error", f"{text} {line.get('reason') or line.get('error') or ''}".rstrip()
 
 
-_KNOWN: dict[str, Callable[[Story, Line], Words]] = {
-    "call arrived": Story._arrived,
-    "session configured": Story._configured,
-    "session ready": Story._ready,
-    "audio": Story._audio,
-    "said": Story._said,
-    "turn": Story._turn,
-    "barged in": Story._interrupted,
-    "tool called": Story._tool,
-    "call state": Story._state,
-    "call ended": Story._ended,
+_KNOWN: dict[str, Callable[[CallPrinter, Line], Words]] = {
+    "call arrived": CallPrinter._arrived,
+    "session configured": CallPrinter._configured,
+    "session ready": CallPrinter._ready,
+    "audio": CallPrinter._audio,
+    "said": CallPrinter._said,
+    "turn": CallPrinter._turn,
+    "barged in": CallPrinter._interrupted,
+    "tool called": CallPrinter._tool,
+    "call state": CallPrinter._state,
+    "call ended": CallPrinter._ended,
 }

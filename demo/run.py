@@ -18,13 +18,13 @@ from typing import Any
 from rich.console import Console
 
 from demo.caller import SAID, Caller, CallerError, samples
-from demo.printer import Story
+from demo.printer import CallPrinter
 from simulator.audio.sound import compare
 from simulator.audio.speech import Speaker
 from simulator.phone import recording
 from simulator.phone.phone import CALLEE, Phone, PhoneError
 from simulator.ports import free_port
-from simulator.services import ROOT, Asterisk, Service, StageError, asterisk, stand_in
+from simulator.services import ROOT, Asterisk, Service, ServiceError, asterisk, realtime_server
 
 EXTENSION = "5001"
 COLLEAGUE = "+4930555123"
@@ -57,15 +57,15 @@ async def run(keep: bool) -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         console.print("demo: starting Asterisk, a Realtime server and voiceai ...")
-        async with stage(story := Story(console)) as (pbx, service):
-            verdict = await service.during(_call(story, pbx))
+        async with installation(printer := CallPrinter(console)) as (pbx, service):
+            verdict = await service.during(_call(printer, pbx))
             console.print(f"demo: ok {verdict}", soft_wrap=True)
             if keep:
                 await service.during(_stay(console, pbx))
     except asyncio.CancelledError:
         console.print("demo: stopped")
         return 0 if keep else 130
-    except (StageError, PhoneError, CallerError, DemoError) as error:
+    except (ServiceError, PhoneError, CallerError, DemoError) as error:
         return _failed(console, str(error))
     except TimeoutError:  # an OSError too, so it comes first
         return _failed(console, f"the call was not over after {CALL_SECONDS:g} s")
@@ -77,14 +77,14 @@ async def run(keep: bool) -> int:
 def _failed(console: Console, what: str) -> int:
     console.print(f"demo: failed: {what}", style="bold red", soft_wrap=True)
     logs = (
-        f"look at {FOLDER}/: service.log, stand-in.log, caller.sip; and at `asterisk/asterisk --name {INSTANCE} logs`"
+        f"look at {FOLDER}/: service.log, simulator.log, caller.sip; and at `asterisk/asterisk --name {INSTANCE} logs`"
     )
     console.print(logs, soft_wrap=True)
     return 1
 
 
 @asynccontextmanager
-async def stage(story: Story) -> AsyncIterator[tuple[Asterisk, Service]]:
+async def installation(printer: CallPrinter) -> AsyncIterator[tuple[Asterisk, Service]]:
     """All that the call needs, running; gone afterwards."""
     key, token = os.environ.get("OPENAI_API_KEY", ""), secrets.token_urlsafe(24)
     async with AsyncExitStack() as stack:
@@ -92,13 +92,13 @@ async def stage(story: Story) -> AsyncIterator[tuple[Asterisk, Service]]:
         openai: dict[str, Any] = {"api_key": "${OPENAI_API_KEY}"}
         if not key:
             key = secrets.token_urlsafe(24)
-            openai["url"] = await stack.enter_async_context(stand_in(FOLDER / "stand-in.log", key))
+            openai["url"] = await stack.enter_async_context(realtime_server(FOLDER / "simulator.log", key))
         environment = {
             "OPENAI_API_KEY": key,
             "ARI_PASSWORD": pbx.settings["ARI_PASSWORD"],
             "VOICEAI_API_TOKEN": token,
         }
-        service = Service(_config(pbx, openai), FOLDER, token=token, environment=environment, hear=story.hear)
+        service = Service(_config(pbx, openai), FOLDER, token=token, environment=environment, hear=printer.hear)
         yield pbx, await stack.enter_async_context(service)
 
 
@@ -129,32 +129,32 @@ def _config(pbx: Asterisk, openai: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _call(story: Story, pbx: Asterisk) -> str:
+async def _call(printer: CallPrinter, pbx: Asterisk) -> str:
     """The call; what was measured, in one line. Raises DemoError and what the telephones raise."""
     user, password = "phone1", pbx.settings["PHONE_PASSWORD"]
     path = FOLDER / f"call-{time.strftime('%Y%m%d-%H%M%S')}.wav"
-    story.tell("call", f"{user} dials {EXTENSION} at {pbx.sip}")
+    printer.tell("call", f"{user} dials {EXTENSION} at {pbx.sip}")
     async with (
         Phone(pbx.sip, scenario=CALLEE, port=pbx.trunk_port, trace=FOLDER / "colleague.sip") as colleague,
         Phone(pbx.sip, EXTENSION, user=user, password=password, trace=FOLDER / "caller.sip") as phone,
     ):
-        caller = Caller(phone, story.tell)
+        caller = Caller(phone, printer.tell)
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 await caller.converse()
                 rings = await colleague.wait("called")
                 caller.hear_notice(rings.at)
-                story.tell("call", "the colleague's telephone rings")
+                printer.tell("call", "the colleague's telephone rings")
                 await colleague.command("answer")
                 await colleague.answered()
                 await caller.hear_colleague(colleague)
                 await phone.hang_up()
-                story.tell("caller", "hangs up")
+                printer.tell("caller", "hangs up")
                 await colleague.wait("left")
         finally:
             seconds = recording.write(path, phone.rtp)
     await _nothing_left(pbx)
-    checked = await _verdict(caller, story)
+    checked = await _verdict(caller, printer)
     return f"{checked} recording={path} ({seconds:.0f} s)"
 
 
@@ -172,12 +172,12 @@ async def _nothing_left(pbx: Asterisk) -> None:
         raise DemoError(f"{CLEAN_SECONDS:g} s after the call Asterisk still has: {left}")
 
 
-async def _verdict(caller: Caller, story: Story) -> str:
+async def _verdict(caller: Caller, printer: CallPrinter) -> str:
     figures = caller.figures
-    if story.rate != (24000, 960):
-        raise DemoError(f"the media leg has (rate, bytes) {story.rate} instead of 24000 and 960")
-    agent = [text for who, text in story.said if who == "agent"]
-    heard = [text for who, text in story.said if who == "caller"]
+    if printer.rate != (24000, 960):
+        raise DemoError(f"the media leg has (rate, bytes) {printer.rate} instead of 24000 and 960")
+    agent = [text for who, text in printer.said if who == "agent"]
+    heard = [text for who, text in printer.said if who == "caller"]
     gap = max(reply.longest_wait for reply in figures.replies)
     words = f"{len(heard)} sentences of the caller, {len(agent)} of the agent"
     if not os.environ.get("OPENAI_API_KEY"):
@@ -190,7 +190,7 @@ async def _verdict(caller: Caller, story: Story) -> str:
     turns = sorted(figures.turns_ms)
     return (
         f"answer-to-sound={figures.greeting_ms:.0f}ms turn={turns[len(turns) // 2]:.0f}ms (max {turns[-1]:.0f}) "
-        f"bridge={max(story.first_frame_ms, default=0):.0f}ms barge-in={figures.cut_ms:.0f}ms "
+        f"bridge={max(printer.first_frame_ms, default=0):.0f}ms barge-in={figures.cut_ms:.0f}ms "
         f"gap={gap * 1000:.0f}ms rate=24kHz/960B words: {words};"
     )
 

@@ -32,7 +32,7 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 12.0
 
 
-class StageError(Exception):
+class ServiceError(Exception):
     """A program did not come up, or went away. The text says which, and where its log is."""
 
 
@@ -94,14 +94,14 @@ async def _script(*arguments: str, **environment: str) -> str:
     async with asyncio.timeout(ASTERISK_SECONDS):
         output, _ = await process.communicate()
     if process.returncode != 0:
-        raise StageError(f"asterisk/asterisk {' '.join(arguments)} failed: {output.decode().strip()}")
+        raise ServiceError(f"asterisk/asterisk {' '.join(arguments)} failed: {output.decode().strip()}")
     return output.decode()
 
 
 @asynccontextmanager
-async def stand_in(log: Path, key: str) -> AsyncIterator[str]:
+async def realtime_server(log: Path, key: str) -> AsyncIterator[str]:
     """The stand-in that listens and speaks, as a process of its own; gives its websocket's URL."""
-    command = (sys.executable, "-m", "simulator.realtime", "--port", "0", "--brain", "demo", "--key", key)
+    command = (sys.executable, "-m", "simulator.realtime", "--port", "0", "--model", "demo", "--key", key)
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=file, start_new_session=True
@@ -113,10 +113,10 @@ async def stand_in(log: Path, key: str) -> AsyncIterator[str]:
                 line = (await process.stdout.readline()).decode()
                 while "ws://" not in line:
                     if not line:
-                        raise StageError(f"the stand-in Realtime server ended at once; see {log}")
+                        raise ServiceError(f"the stand-in Realtime server ended at once; see {log}")
                     line = (await process.stdout.readline()).decode()
         except TimeoutError:
-            raise StageError(f"the stand-in Realtime server did not start; see {log}") from None
+            raise ServiceError(f"the stand-in Realtime server did not start; see {log}") from None
         yield line[line.index("ws://") :].strip()
     finally:
         await end(process)
@@ -188,13 +188,13 @@ class Service:
                         os.kill(int(line["pid"]), signal.SIGTERM)
 
     async def during(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do this as long as the service runs. Raises StageError if it ends first."""
+        """Do this as long as the service runs. Raises ServiceError if it ends first."""
         task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_exited(self._process))
         try:
             await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return await task
-            raise StageError(f"voiceai serve ended with status {self._process.returncode}; see {self.log}")
+            raise ServiceError(f"voiceai serve ended with status {self._process.returncode}; see {self.log}")
         finally:
             for each in (task, gone):
                 each.cancel()
@@ -209,15 +209,15 @@ class Service:
         return self._process.returncode is None
 
     async def exited(self, timeout: float = 10.0) -> None:
-        """Until the process has ended by itself, well. Raises StageError."""
+        """Until the process has ended by itself, well. Raises ServiceError."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await _exited(self._process)
         if self._process.returncode != 0:
-            raise StageError(f"voiceai serve has not ended, or not well ({self._process.returncode}); see {self.log}")
+            raise ServiceError(f"voiceai serve has not ended, or not well ({self._process.returncode}); see {self.log}")
 
     async def logged(self, event: str, timeout: float = 10.0, *, nth: int = 1, **fields: object) -> dict[str, Any]:
-        """The nth log line, past or to come, of this text with these fields. Raises StageError."""
+        """The nth log line, past or to come, of this text with these fields. Raises ServiceError."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while True:
@@ -225,7 +225,7 @@ class Service:
                     if len(found) >= nth:
                         return found[nth - 1]
                     await self._changed.wait()
-        raise StageError(f"voiceai logged no {event!r} with {fields} within {timeout:g} s; see {self.log}")
+        raise ServiceError(f"voiceai logged no {event!r} with {fields} within {timeout:g} s; see {self.log}")
 
     def _tell(self) -> None:
         self._changed.set()
@@ -240,8 +240,8 @@ class Service:
                             return
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise StageError(f"voiceai serve is not ready after {READY_SECONDS:g} s; see {self.log}") from None
-        raise StageError(f"voiceai serve ended with status {self._process.returncode}; see {self.log}")
+            raise ServiceError(f"voiceai serve is not ready after {READY_SECONDS:g} s; see {self.log}") from None
+        raise ServiceError(f"voiceai serve ended with status {self._process.returncode}; see {self.log}")
 
     async def _read(self) -> None:
         assert self._process.stderr is not None

@@ -22,14 +22,14 @@ from simulator.realtime.faults import (
     expired,
     refuse,
 )
-from simulator.realtime.model import Brain, ToneBrain
+from simulator.realtime.model import Model, ToneModel
 from simulator.realtime.reply import CallTool, Fail, Hang, Incomplete, Part, Reply, Say, Turn, Write, tone
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session
 
 __all__ = [
     "Answer",
-    "Brain",
+    "Model",
     "CallTool",
     "Close",
     "Delivery",
@@ -47,9 +47,9 @@ __all__ = [
     "Send",
     "Session",
     "Skip",
-    "StandIn",
+    "RealtimeServer",
     "Stall",
-    "ToneBrain",
+    "ToneModel",
     "Turn",
     "Write",
     "after",

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from simulator.realtime.faults import Delivery
-from simulator.realtime.model import Brain, ToneBrain
-from simulator.realtime.server import StandIn
+from simulator.realtime.model import Model, ToneModel
+from simulator.realtime.server import RealtimeServer
 
 
 def main(
     port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one")] = 8765,
     host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
-    brain: Annotated[str, typer.Option(help="tone: beeps; demo: listens and speaks")] = "tone",
+    model: Annotated[str, typer.Option(help="tone: beeps; demo: listens and speaks")] = "tone",
     key: Annotated[str, typer.Option(help="The API key that clients must show")] = "sk-test",
     record: Annotated[Path | None, typer.Option(help="Append every event to this JSON lines file")] = None,
     pace: Annotated[float, typer.Option(help="Audio is sent so many times faster than real time; 0: at once")] = 5,
@@ -23,22 +23,24 @@ def main(
 ) -> None:
     """Serve the Realtime protocol without OpenAI."""
     delivery = Delivery(pace=pace, think_ms=think_ms)
-    server = StandIn(_brain(brain), faults=(delivery,), api_key=key, host=host, port=port, record=record, keep=False)
+    server = RealtimeServer(
+        _model(model), faults=(delivery,), api_key=key, host=host, port=port, record=record, keep=False
+    )
     asyncio.run(_serve(server))
 
 
-def _brain(name: str) -> Brain:
+def _model(name: str) -> Model:
     if name == "tone":
-        return ToneBrain()
+        return ToneModel()
     if name == "demo":
         # Imported only here: the tone needs neither pocketsphinx nor espeak-ng.
-        from simulator.realtime.receptionist import DemoBrain
+        from simulator.realtime.receptionist import Receptionist
 
-        return DemoBrain()
-    raise typer.BadParameter("tone or demo", param_hint="--brain")
+        return Receptionist()
+    raise typer.BadParameter("tone or demo", param_hint="--model")
 
 
-async def _serve(server: StandIn) -> None:
+async def _serve(server: RealtimeServer) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -14,9 +14,9 @@ from simulator.audio import g711
 from simulator.realtime import session_config
 from simulator.realtime.errors import Frame, Refusal
 from simulator.realtime.history import History, Item, user_audio
-from simulator.realtime.model import Brain
+from simulator.realtime.model import Model
 from simulator.realtime.usage import audio_tokens, text_tokens
-from simulator.realtime.vad import BYTES_PER_MS, Detection, Ears, Started
+from simulator.realtime.vad import BYTES_PER_MS, Detection, Started, VoiceDetector
 
 T = TypeVar("T")
 COMMIT_MS = 100
@@ -28,7 +28,7 @@ TRANSCRIPTION = "conversation.item.input_audio_transcription"
 class Listener(Protocol):
     """What hearing needs of its session."""
 
-    brain: Brain
+    model: Model
     history: History
     config: Frame
 
@@ -53,7 +53,7 @@ class Hearing:
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._ears = Ears(_detection(listener.config))
+        self._ears = VoiceDetector(_detection(listener.config))
         self._item_id = ""
         self._words: dict[str, asyncio.Task[str]] = {}
 
@@ -136,14 +136,14 @@ class Hearing:
             self._listener.start(self._transcribe(item), "transcription")
 
     async def words(self, item: Item) -> str:
-        """What was said in a turn; the brain listens once, however many ask."""
+        """What was said in a turn; the model listens once, however many ask."""
         if item.id not in self._words:
             self._words[item.id] = self._listener.start(self._listen(item), "listening")
         # Shielded: a response that is cancelled must not stop the transcript of the same turn.
         return await asyncio.shield(self._words[item.id])
 
     async def _listen(self, item: Item) -> str:
-        return await self._listener.brain.hear(bytes(item.audio))
+        return await self._listener.model.hear(bytes(item.audio))
 
     async def _transcribe(self, item: Item) -> None:
         words = await self.words(item)

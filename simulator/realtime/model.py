@@ -1,7 +1,7 @@
 """Who decides what the stand-in says.
 
-Owns the `Brain` that a session asks, and `ToneBrain`, whose replies are tones of a known frequency and length: a
-test that hears 440 Hz for 1.0 s knows what it heard. Refuses to know the wire: a brain never sends anything itself.
+Owns the `Model` that a session asks, and `ToneModel`, whose replies are tones of a known frequency and length: a
+test that hears 440 Hz for 1.0 s knows what it heard. Refuses to know the wire: a model never sends anything itself.
 """
 
 import itertools
@@ -13,8 +13,8 @@ from simulator.realtime.reply import Part, Reply, Say, Turn
 BEEP = Say("beep", seconds=1.0, hz=440)
 
 
-class Brain(Protocol):
-    """Listens and answers. One brain serves all sessions of a server unless it is given a factory."""
+class Model(Protocol):
+    """Listens and answers. One model serves all sessions of a server unless it is given a factory."""
 
     async def hear(self, pcm: bytes) -> str:
         """The words in a turn of the caller, 24 kHz s16le."""
@@ -23,7 +23,7 @@ class Brain(Protocol):
         """The answer to a turn."""
 
 
-class ToneBrain:
+class ToneModel:
     """Replies from a list, one entry a response, then `forever` again and again.
 
     An entry is one part or a tuple of parts. What it hears is `words`, in turn, then "utterance N".

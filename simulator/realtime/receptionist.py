@@ -48,7 +48,7 @@ PHRASES = (*ANSWERS, *TRANSFERS, *FAREWELLS)
 _QUOTED = re.compile(r'["“](.+)["”]', re.DOTALL)
 
 
-class DemoBrain:
+class Receptionist:
     """See the module. `transfer_to` is used when the `transfer` tool does not list its destinations."""
 
     def __init__(self, voice: str = "en-us", transfer_to: str = "5002") -> None:

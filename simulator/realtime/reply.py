@@ -1,6 +1,6 @@
 """The parts of which a reply is made, and what is known when one is asked for. [pure]
 
-Owns the vocabulary between a brain and a response. A tone of known frequency and length stands for speech in tests.
+Owns the vocabulary between a model and a response. A tone of known frequency and length stands for speech in tests.
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ Reply = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a brain knows when it is asked to answer.
+    """What a model knows when it is asked to answer.
 
     `number` counts the responses of this session from 0. `instructions` are those of `response.create`; `said`
     is what the user said or wrote since the last answer; `outputs` are the tool results since then, as

@@ -18,12 +18,12 @@ from simulator.realtime.errors import Frame
 from simulator.realtime.faults import Delivery
 from simulator.realtime.history import History, Item, assistant_message, function_call
 from simulator.realtime.reply import CallTool, Fail, Hang, Incomplete, Part, Reply, Say, Write
-from simulator.realtime.response_options import Terms
+from simulator.realtime.response_options import ResponseOptions
 from simulator.realtime.usage import usage
 from simulator.realtime.vad import BYTES_PER_MS, RATE
 
 
-class Stage(Protocol):
+class ResponseSession(Protocol):
     """What a response needs of its session."""
 
     history: History
@@ -51,32 +51,32 @@ class _Open:
 
 
 class Response:
-    """Runs once. `decide` asks the brain; `over` is called when `response.done` is queued."""
+    """Runs once. `decide` asks the model; `over` is called when `response.done` is queued."""
 
     def __init__(
         self,
-        stage: Stage,
-        terms: Terms,
+        session: ResponseSession,
+        options: ResponseOptions,
         decide: Callable[[], Awaitable[Reply]],
         over: Callable[["Response"], None],
     ) -> None:
-        self.id = stage.new_id("resp")
-        self.terms = terms
+        self.id = session.new_id("resp")
+        self.options = options
         self.output: list[Item] = []
         self.status = "in_progress"
         self.details: Frame | None = None
         self.audio_ms = 0
         self.first_delta_at: float | None = None
         self.task: asyncio.Task[None] | None = None
-        self._stage, self._decide, self._over = stage, decide, over
+        self._session, self._decide, self._over = session, decide, over
         self._open: _Open | None = None
         self._usage: Frame | None = None
 
     async def run(self) -> None:
         """From `response.created` to `response.done`."""
-        self._stage.emit("response.created", response=self.frame())
-        if self._stage.delivery.think_ms:
-            await asyncio.sleep(self._stage.delivery.think_ms / 1000)
+        self._session.emit("response.created", response=self.frame())
+        if self._session.delivery.think_ms:
+            await asyncio.sleep(self._session.delivery.think_ms / 1000)
         for part in await self._decide():
             if not await self._output(part):
                 return
@@ -85,12 +85,12 @@ class Response:
     async def _output(self, part: Part) -> bool:
         """One part of the reply; False if the response is over with it."""
         match part:
-            case Say() if self.terms.modality == "audio":
+            case Say() if self.options.modality == "audio":
                 await self._say(part)
             case Say(text) | Write(text):
                 await self._write(text)
             case CallTool():
-                if self.terms.tool_choice != "none":
+                if self.options.tool_choice != "none":
                     await self._call(part)
             case Hang():
                 await asyncio.Event().wait()
@@ -114,7 +114,7 @@ class Response:
         if self.task is not None:
             self.task.cancel()
         if late is not None:
-            for chunk, _ in zip(late.rest, range(self._stage.delivery.stragglers), strict=False):
+            for chunk, _ in zip(late.rest, range(self._session.delivery.stragglers), strict=False):
                 self._delta(late, chunk)
 
     # ------------------------------------------------------------ items
@@ -123,19 +123,21 @@ class Response:
         opened = _Open(item, len(self.output))
         self.output.append(item)
         self._open = opened
-        self._stage.emit("response.output_item.added", response_id=self.id, output_index=opened.index, item=item.frame)
-        if self.terms.conversation_id is not None:
-            before = self._stage.history.append(item)
-            self._stage.emit("conversation.item.added", previous_item_id=before, item=item.frame)
+        self._session.emit(
+            "response.output_item.added", response_id=self.id, output_index=opened.index, item=item.frame
+        )
+        if self.options.conversation_id is not None:
+            before = self._session.history.append(item)
+            self._session.emit("conversation.item.added", previous_item_id=before, item=item.frame)
         return opened
 
     async def _say(self, part: Say) -> None:
-        opened = self._begin(assistant_message(self._stage.new_id("item")))
+        opened = self._begin(assistant_message(self._session.new_id("item")))
         opened.spoken = opened.item.spoken = True
         opened.item.frame["content"] = [{"type": "output_audio", "transcript": ""}]
         self._part("response.content_part.added", part={"type": "audio", "transcript": ""})
         audio = part.audio()
-        size = self._stage.delivery.delta_bytes
+        size = self._session.delivery.delta_bytes
         opened.rest = (audio[start : start + size] for start in range(0, len(audio), size))
         words = _spread(part.text, -(-len(audio) // size))
         start, sent = asyncio.get_running_loop().time(), 0
@@ -151,8 +153,8 @@ class Response:
         self._close("completed")
 
     async def _pace(self, start: float, sent: int) -> None:
-        pace = self._stage.delivery.pace
-        await self._stage.room()
+        pace = self._session.delivery.pace
+        await self._session.room()
         if pace > 0:
             due = start + sent / (2 * RATE) / pace
             await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
@@ -165,36 +167,36 @@ class Response:
             self._part("response.output_audio_transcript.delta", delta=text)
 
     def _delta(self, opened: _Open, chunk: bytes) -> None:
-        wire = g711.encode(self.terms.format["type"], chunk)
+        wire = g711.encode(self.options.format["type"], chunk)
         where = _where(self.id, opened)
-        self._stage.emit("response.output_audio.delta", **where, delta=base64.b64encode(wire).decode())
+        self._session.emit("response.output_audio.delta", **where, delta=base64.b64encode(wire).decode())
 
     async def _write(self, text: str) -> None:
-        opened = self._begin(assistant_message(self._stage.new_id("item")))
+        opened = self._begin(assistant_message(self._session.new_id("item")))
         opened.item.frame["content"] = [{"type": "output_text", "text": ""}]
         self._part("response.content_part.added", part={"type": "text", "text": ""})
         for piece in _spread(text, max(1, len(text.split()))):
-            await self._stage.room()
+            await self._session.room()
             opened.text += piece
             self._part("response.output_text.delta", delta=piece)
             await asyncio.sleep(0)
         self._close("completed")
 
     async def _call(self, part: CallTool) -> None:
-        call_id = part.call_id or self._stage.new_id("call")
-        opened = self._begin(function_call(self._stage.new_id("item"), part.name, call_id))
+        call_id = part.call_id or self._session.new_id("call")
+        opened = self._begin(function_call(self._session.new_id("item"), part.name, call_id))
         arguments = part.arguments if isinstance(part.arguments, str) else json.dumps(dict(part.arguments))
         where = {"response_id": self.id, "item_id": opened.item.id, "output_index": opened.index}
         for start in range(0, len(arguments), 16):
             piece = arguments[start : start + 16]
             opened.text += piece
-            self._stage.emit("response.function_call_arguments.delta", **where, call_id=call_id, delta=piece)
+            self._session.emit("response.function_call_arguments.delta", **where, call_id=call_id, delta=piece)
             await asyncio.sleep(0)
         self._close("completed")
 
     def _part(self, kind: str, **fields: Any) -> None:
         assert self._open is not None
-        self._stage.emit(kind, **_where(self.id, self._open), **fields)
+        self._session.emit(kind, **_where(self.id, self._open), **fields)
 
     def _close(self, status: str) -> None:
         """End the item being output."""
@@ -210,10 +212,10 @@ class Response:
             item.frame["content"][0]["text"] = opened.text
             self._part("response.output_text.done", text=opened.text)
             self._part("response.content_part.done", part={"type": "text", "text": opened.text})
-        if self.terms.conversation_id is not None:
-            before = _before(self._stage.history, item)
-            self._stage.emit("conversation.item.done", previous_item_id=before, item=item.frame)
-        self._stage.emit("response.output_item.done", response_id=self.id, output_index=opened.index, item=item.frame)
+        if self.options.conversation_id is not None:
+            before = _before(self._session.history, item)
+            self._session.emit("conversation.item.done", previous_item_id=before, item=item.frame)
+        self._session.emit("response.output_item.done", response_id=self.id, output_index=opened.index, item=item.frame)
         self._open = None
 
     def _close_speech(self, opened: _Open) -> None:
@@ -226,7 +228,7 @@ class Response:
     def _close_call(self, opened: _Open) -> None:
         frame = opened.item.frame
         frame["arguments"] = opened.text
-        self._stage.emit(
+        self._session.emit(
             "response.function_call_arguments.done",
             response_id=self.id,
             item_id=opened.item.id,
@@ -240,26 +242,26 @@ class Response:
 
     def _finish(self, status: str, details: Frame | None) -> None:
         self.status, self.details = status, details
-        self._usage = usage(self._stage.history.items, self.output, self.terms.instructions)
-        self._stage.emit("response.done", response=self.frame())
-        self._stage.emit("rate_limits.updated", rate_limits=_limits(self._usage["total_tokens"]))
+        self._usage = usage(self._session.history.items, self.output, self.options.instructions)
+        self._session.emit("response.done", response=self.frame())
+        self._session.emit("rate_limits.updated", rate_limits=_limits(self._usage["total_tokens"]))
         self._over(self)
 
     def frame(self) -> Frame:
         """Its JSON as of now."""
-        terms = self.terms
+        options = self.options
         return {
             "object": "realtime.response",
             "id": self.id,
             "status": self.status,
             "status_details": self.details,
             "output": [item.frame for item in self.output],
-            "conversation_id": terms.conversation_id,
-            "output_modalities": [terms.modality],
-            "max_output_tokens": terms.max_output_tokens,
-            "audio": {"output": {"format": terms.format, "voice": terms.voice}},
+            "conversation_id": options.conversation_id,
+            "output_modalities": [options.modality],
+            "max_output_tokens": options.max_output_tokens,
+            "audio": {"output": {"format": options.format, "voice": options.voice}},
             "usage": self._usage,
-            "metadata": terms.metadata,
+            "metadata": options.metadata,
         }
 
 

@@ -11,7 +11,7 @@ from simulator.realtime.errors import Frame
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ResponseOptions:
     """What was asked for: the session's settings with those of `response.create` over them."""
 
     conversation_id: str | None
@@ -24,11 +24,11 @@ class Terms:
     metadata: Mapping[str, str] | None = None
 
 
-def terms(config: Frame, asked: Frame, conversation_id: str | None) -> Terms:
+def response_options(config: Frame, asked: Frame, conversation_id: str | None) -> ResponseOptions:
     """The session's configuration with `asked`, the body of a `response.create`, over it."""
     mine = config["audio"]["output"]
     theirs = (asked.get("audio") or {}).get("output") or {}
-    return Terms(
+    return ResponseOptions(
         conversation_id=conversation_id,
         modality=(asked.get("output_modalities") or config["output_modalities"])[0],
         format=theirs.get("format") or mine["format"],

@@ -20,7 +20,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from simulator.realtime.faults import Drop, Faults, Refuse, Script
-from simulator.realtime.model import Brain, ToneBrain
+from simulator.realtime.model import Model, ToneModel
 from simulator.realtime.session import Session
 from simulator.realtime.wire import Record
 
@@ -31,17 +31,17 @@ MESSAGE_LIMIT = 32 * 1024 * 1024
 BETA_TEXT = "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
 
 
-class StandIn:
-    """`async with StandIn(brain=…) as server:` and connect to `server.url`.
+class RealtimeServer:
+    """`async with RealtimeServer(model=…) as server:` and connect to `server.url`.
 
-    `brain` answers in all sessions; a function makes one for each. `api_key` None: any key will do.
+    `model` answers in all sessions; a function makes one for each. `api_key` None: any key will do.
     `faults` for every session, or by the number of the attempt to connect, from 0. `keep` False: sessions do not
     remember their events, for a server that runs for days. `record`: a file of one JSON line per event.
     """
 
     def __init__(
         self,
-        brain: Brain | Callable[[], Brain] | None = None,
+        model: Model | Callable[[], Model] | None = None,
         *,
         faults: Faults = (),
         api_key: str | None = "sk-test",
@@ -50,7 +50,7 @@ class StandIn:
         record: Path | None = None,
         keep: bool = True,
     ) -> None:
-        self.brain = brain if brain is not None else ToneBrain()
+        self.model = model if model is not None else ToneModel()
         self.faults = faults
         self.sessions: list[Session] = []
         self.attempts = 0
@@ -136,19 +136,19 @@ class StandIn:
         request = connection.request
         assert request is not None  # an accepted upgrade has one
         number = self._numbers[connection]
-        model = parse_qs(urlsplit(request.path).query)["model"][0]
-        brain = self.brain() if callable(self.brain) else self.brain
+        name = parse_qs(urlsplit(request.path).query)["model"][0]
+        model = self.model() if callable(self.model) else self.model
         script = self._script(number)
-        session = Session(number, connection, model, brain, script, Record(self._file), keep=self._keep)
+        session = Session(number, connection, name, model, script, Record(self._file), keep=self._keep)
         async with self._arrived:
             self.sessions.append(session)
             self._arrived.notify_all()
         if "OpenAI-Beta" in request.headers:
             await session.turn_away("beta_api_shape_disabled", BETA_TEXT)
-        elif not model.startswith(("gpt-realtime", "gpt-4o")):
-            await session.turn_away("model_not_found", f"The model '{model}' does not exist.")
+        elif not name.startswith(("gpt-realtime", "gpt-4o")):
+            await session.turn_away("model_not_found", f"The model '{name}' does not exist.")
         else:
-            log.info("session opened", session=number, model=model)
+            log.info("session opened", session=number, model=name)
             await session.run()
             log.info("session closed", session=number, code=connection.close_code)
         if not self._keep:

@@ -21,11 +21,11 @@ from simulator.realtime.faults import Action, Answer, Delivery, Drop, Fault, Scr
 from simulator.realtime.history import History, Item
 from simulator.realtime.idle_timer import Idle
 from simulator.realtime.input_audio import Hearing
-from simulator.realtime.model import Brain
+from simulator.realtime.model import Model
 from simulator.realtime.observer import Observed
 from simulator.realtime.reply import Reply
 from simulator.realtime.response import Response
-from simulator.realtime.response_options import terms
+from simulator.realtime.response_options import response_options
 from simulator.realtime.turn import turn_of
 from simulator.realtime.wire import Record, Wire
 
@@ -44,15 +44,15 @@ class Session(Observed):
         self,
         number: int,
         socket: ServerConnection,
-        model: str,
-        brain: Brain,
+        model_name: str,
+        model: Model,
         script: tuple[Script, ...] = (),
         record: Record | None = None,
         *,
         keep: bool = True,
     ) -> None:
         super().__init__(number, record or Record(None), keep=keep)
-        self.socket, self.brain = socket, brain
+        self.socket, self.model = socket, model
         self.delivery = next((each for each in script if isinstance(each, Delivery)), Delivery())
         self.history = History()
         self.active: Response | None = None
@@ -61,7 +61,7 @@ class Session(Observed):
         self._ids = 0
         self._mark = secrets.token_hex(4)
         self.conversation_id = self.new_id("conv")
-        self.config = session_config.defaults(self.new_id("sess"), model, int(time.time()) + LIFETIME_S)
+        self.config = session_config.defaults(self.new_id("sess"), model_name, int(time.time()) + LIFETIME_S)
         self._tasks: asyncio.TaskGroup | None = None
         self._idle = Idle(self._idle_out)
         self._hearing = Hearing(self)
@@ -73,7 +73,7 @@ class Session(Observed):
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                tasks.create_task(self._wire.run(), name=f"standin-{self.number}-wire")
+                tasks.create_task(self._wire.run(), name=f"simulator-{self.number}-wire")
                 self.emit("session.created", session=self.config)
                 await self._read()
                 raise _Over
@@ -152,7 +152,7 @@ class Session(Observed):
     def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """A task that ends with the session."""
         assert self._tasks is not None
-        return self._tasks.create_task(work, name=f"standin-{self.number}-{name}")
+        return self._tasks.create_task(work, name=f"simulator-{self.number}-{name}")
 
     # ------------------------------------------------------------ client events
 
@@ -239,7 +239,7 @@ class Session(Observed):
         number = len(self.responses)
         response = Response(
             self,
-            terms(self.config, asked, None if aside else self.conversation_id),
+            response_options(self.config, asked, None if aside else self.conversation_id),
             lambda: self._decide(number, asked, idle),
             self._response_over,
         )
@@ -255,7 +255,7 @@ class Session(Observed):
             return scripted
         tools = asked.get("tools", self.config["tools"]) or []
         turn = await turn_of(number, asked, tools, self.history, self._hearing.words, idle=idle)
-        return await self.brain.reply(turn)
+        return await self.model.reply(turn)
 
     def _cancel_response(self, response_id: str | None) -> None:
         running = [each for each in self.responses if each.status == "in_progress"]

@@ -1,4 +1,4 @@
-"""What a brain is told when it is to answer.
+"""What a model is told when it is to answer.
 
 Owns the reading of a conversation since its last answer: what was said, which tools replied.
 """

@@ -47,7 +47,7 @@ class Detection:
         return float(32768 * 10 ** ((-60 + 40 * self.threshold) / 20))
 
 
-class Ears:
+class VoiceDetector:
     """Feed it audio; it says when speech starts and stops. Without a detection it only buffers."""
 
     def __init__(self, detection: Detection | None) -> None:

@@ -23,7 +23,7 @@ from aiohttp import web
 from simulator.realtime import Drop, Send, Stall
 from simulator.realtime.session import Session
 from tests.chaos.plan import FOR_ALL, Fault, Strike
-from tests.e2e.house import House
+from tests.e2e.installation import Installation
 from tests.integration.webhook_rig import Receiver
 
 SLOW_SECONDS = 2.5
@@ -63,7 +63,7 @@ class Saboteur:
     """Strikes at a house. `hooks` is its webhook receiver; `logs` are the lines of all its controllers so far.
     `talking`: numbers of callers who hear the agent."""
 
-    running: House
+    running: Installation
     hooks: Receiver
     talking: Set[str] = frozenset()
     done: list[Struck] = field(default_factory=list)
@@ -184,7 +184,7 @@ class Saboteur:
     # ------------------------------------------------------------ the AI
 
     def _session(self, struck: Struck, whom: int) -> Session | None:
-        live = [each for each in self.running.stand_in.sessions if not each.closed and each.config["instructions"]]
+        live = [each for each in self.running.realtime.sessions if not each.closed and each.config["instructions"]]
         if not live:
             struck.note = "nobody talked"
             return None
@@ -193,11 +193,11 @@ class Saboteur:
         return session
 
     async def _ai_gone(self, struck: Struck, whom: int) -> None:
-        live = [each for each in self.running.stand_in.sessions if not each.closed]
+        live = [each for each in self.running.realtime.sessions if not each.closed]
         struck.callers = frozenset(map(caller_of, live))
-        await self.running.stand_in.vanish()
+        await self.running.realtime.vanish()
         await asyncio.sleep(AWAY_SECONDS)
-        await self.running.stand_in.listen()
+        await self.running.realtime.listen()
         struck.everybody = True  # whoever was just about to be connected
 
     async def _ai_dropped(self, struck: Struck, whom: int) -> None:

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
-from simulator.realtime import Close, Delivery, Drop, Refuse, Say, Send, Session, Stall, StandIn, ToneBrain
+from simulator.realtime import Close, Delivery, Drop, RealtimeServer, Refuse, Say, Send, Session, Stall, ToneModel
 from simulator.realtime.faults import Action, Script
 from tests.chaos import hostile_frames as raw, hostile_values as odd
 from tests.chaos.hostile_stories import STORIES
@@ -63,11 +63,11 @@ class RandomScripts(Mapping[int, Sequence[Script]]):
         return self[number]
 
 
-class HostileServer(StandIn):
+class HostileServer(RealtimeServer):
     """Answers some upgrades with what is none."""
 
     def __init__(self, chance: random.Random, **more: Any) -> None:
-        super().__init__(lambda: ToneBrain(forever=Say("I am the enemy.", 4.0, 550)), **more)
+        super().__init__(lambda: ToneModel(forever=Say("I am the enemy.", 4.0, 550)), **more)
         self._chance = chance
 
     def _upgrade(self, connection: ServerConnection, request: Request) -> Response | None:

@@ -13,7 +13,7 @@ from bench import processes
 from tests.chaos.callers import Visit
 from tests.chaos.machine_load import MARGIN, Sample, busy_machine, starved_test
 from tests.chaos.verdict import Usage, seconds_of, usage
-from tests.e2e.house import House
+from tests.e2e.installation import Installation
 
 HEARS_WITHIN = 3.0
 """Who stays for less need not have heard the agent."""
@@ -35,7 +35,7 @@ class State:
     lines: int
 
     @classmethod
-    async def of(cls, running: House) -> "State":
+    async def of(cls, running: Installation) -> "State":
         workers = (await running.api("GET", "/v1/workers"))["workers"]
         pids = {str(each["name"]): int(each["pid"]) for each in workers}
         pids |= {"controller": running.service.pid, "asterisk": running.asterisk.pid}

@@ -11,7 +11,7 @@ from pathlib import Path
 from simulator.audio.sound import FRAME_SECONDS, Samples, timeline, tone
 from simulator.phone.phone import Phone, PhoneError
 from simulator.phone.rtp import RtpEnd
-from tests.chaos.lossy_brain import GO_ON, GO_ON_S, GREETING, GREETING_S, Arrival, Line, LossyBrain
+from tests.chaos.lossy_model import GO_ON, GO_ON_S, GREETING, GREETING_S, Arrival, Line, LossyModel
 from tests.chaos.lossy_phone import LossyNetwork, MovingPhone, scenario
 from tests.chaos.lossy_plan import Hold, Move, Plan
 from tests.chaos.lossy_sound import noise
@@ -84,8 +84,8 @@ class Pace:
 class LossyCaller:
     """`live` makes one call after the other, until `until` (monotonic); `calls` holds them."""
 
-    def __init__(self, number: int, seed: int, sip: str, folder: Path, brain: LossyBrain, pace: Pace) -> None:
-        self._number, self._sip, self._folder, self._brain, self._pace = number, sip, folder, brain, pace
+    def __init__(self, number: int, seed: int, sip: str, folder: Path, model: LossyModel, pace: Pace) -> None:
+        self._number, self._sip, self._folder, self._model, self._pace = number, sip, folder, model, pace
         self._plan = Plan(seed, number)
         self._network = LossyNetwork(seed * 100 + number)
         self._move_due = self._hold_due = 0.0
@@ -137,7 +137,7 @@ class LossyCaller:
     async def _turn(self, call: LossyCall, moving: MovingPhone, move: Move | None, hold: Hold | None) -> bool:
         """The caller speaks, and is answered. False: nobody answers any more."""
         rtp, line, before = moving.phone.rtp, self._plan.line(), len(call.moves)
-        self._brain.expect(self._number, line)
+        self._model.expect(self._number, line)
         if hold is not None and hold.moment == "pause":
             await self._hold(call, moving, hold)
         if move is not None and move.moment in ("before", "pause"):
@@ -155,7 +155,7 @@ class LossyCaller:
         call.events.append(said)
         cut = hold if hold is not None and hold.moment == "answered" else None
         heard = await self._answer(call, moving, line, ended, move, cut)
-        said.arrived = self._brain.arrived.pop(line.key, [])
+        said.arrived = self._model.arrived.pop(line.key, [])
         return heard
 
     async def _answer(

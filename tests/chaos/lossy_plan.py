@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.chaos.lossy_brain import Line
+from tests.chaos.lossy_model import Line
 
 Moment = Literal["said", "before", "answered", "pause"]
 """In the middle of a turn of the caller; just before one; in the middle of an answer; in a pause of both."""

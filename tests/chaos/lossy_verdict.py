@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.audio.sound import FRAME_SECONDS, RATE
-from tests.chaos.lossy_brain import EDGE
 from tests.chaos.lossy_caller import LossyCall, Moved, Said, Spoken
+from tests.chaos.lossy_model import EDGE
 from tests.chaos.lossy_sound import PIECE, Piece, clipped, extent, jumps, pieces, silences
 from tests.chaos.machine_load import Sample, busy_machine
 

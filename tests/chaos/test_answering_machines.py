@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.answered_calls import AGENT, TRUNK, answer_all, brain
+from tests.e2e.answered_calls import AGENT, TRUNK, answer_all, model
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 from tests.peers.greetings import GREETINGS
 
 AT_ONCE = 6
@@ -22,7 +22,7 @@ MOST_DOUBTED = 4
 @pytest.mark.timeout(600)
 async def test_forty_greetings(own_asterisk: Asterisk, tmp_path: Path) -> None:
     assert len(GREETINGS) == 40
-    async with house(own_asterisk, tmp_path, brain(), agent=AGENT, trunk=TRUNK) as running:
+    async with installation(own_asterisk, tmp_path, model(), agent=AGENT, trunk=TRUNK) as running:
         found = await answer_all(running, GREETINGS, AT_ONCE)
     assert Counter((each.outcome, each.ended_by) for each in found) == {("answered", "callee"): 40}
     doubted = [each for each in found if each.greeting.kind == "person" and each.verdict]

@@ -4,9 +4,9 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 from tests.peers.sip import STORM
 
 CALLS, PER_SECOND = 100, 20
@@ -15,8 +15,8 @@ CALLS, PER_SECOND = 100, 20
 async def test_twenty_calls_a_second(own_asterisk: Asterisk, tmp_path: Path) -> None:
     sipp = shutil.which("sipp")
     assert sipp is not None
-    brain = ToneBrain(forever=Say("Hello.", 1.0, 440))
-    async with house(own_asterisk, tmp_path, brain, bridge={"workers": 2}) as running:
+    model = ToneModel(forever=Say("Hello.", 1.0, 440))
+    async with installation(own_asterisk, tmp_path, model, bridge={"workers": 2}) as running:
         process = await asyncio.create_subprocess_exec(
             sipp,
             *(running.sip, "-sf", str(STORM), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),
@@ -33,4 +33,4 @@ async def test_twenty_calls_a_second(own_asterisk: Asterisk, tmp_path: Path) -> 
         ended = [line for line in running.service.lines if line["event"] == "call ended"]
         assert [line["outcome"] for line in ended] == ["answered"] * CALLS
         assert {line["by"] for line in ended} == {"caller"}
-        assert all(session.closed for session in running.stand_in.sessions)
+        assert all(session.closed for session in running.realtime.sessions)

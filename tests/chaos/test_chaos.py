@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import structlog
 
-from simulator.realtime import Delivery, ToneBrain
+from simulator.realtime import Delivery, ToneModel
 from tests.chaos import verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.faults import Saboteur, Struck, events
 from tests.chaos.plan import Fault, Strike, strikes, talks
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.integration.webhook_rig import Receiver, hook, receiver
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -37,12 +37,12 @@ log = structlog.get_logger()
 @pytest.mark.timeout(int(3 * SECONDS + 180))
 async def test_storm(own_asterisk: Asterisk, tmp_path: Path) -> None:
     log.warning("chaos", seed=SEED, seconds=SECONDS, calls=CALLS)
-    brain = ToneBrain(forever=STORY)
+    model = ToneModel(forever=STORY)
     async with receiver() as hooks:
         more = {"webhooks": {"crm": hook(hooks.url())}}
         pace = [Delivery(pace=1.5)]
-        async with house(
-            own_asterisk, tmp_path, lambda: brain, faults=pace, bridge=BRIDGE, agent=AGENT, more=more, keep=False
+        async with installation(
+            own_asterisk, tmp_path, lambda: model, faults=pace, bridge=BRIDGE, agent=AGENT, more=more, keep=False
         ) as running:
             await next_call_works(running)
             before = await verdict.usage(running)
@@ -73,7 +73,7 @@ async def storm(saboteur: Saboteur, plan: tuple[Strike, ...]) -> None:
     await asyncio.sleep(max(0.0, began + SECONDS - time.monotonic()))
 
 
-async def judged(running: House, saboteur: Saboteur, crowd: Crowd, hooks: Receiver) -> None:
+async def judged(running: Installation, saboteur: Saboteur, crowd: Crowd, hooks: Receiver) -> None:
     kills = [each for each in saboteur.done if each.fault is Fault.CONTROLLER_KILLED]
     if kills and SECONDS > MARKED_AFTER:
         await asyncio.sleep(max(0.0, kills[-1].until + MARKED_AFTER - time.time()))
@@ -101,7 +101,7 @@ def arrived(saboteur: Saboteur, kills: list[Struck]) -> list[dict[str, Any]]:
     return [line for line in lines if not any(0 <= end - verdict.seconds_of(line["timestamp"]) < 1 for end in ends)]
 
 
-async def next_call_works(running: House) -> None:
+async def next_call_works(running: Installation) -> None:
     """A real INVITE, an answer, the agent."""
     visit = await Crowd(running.sip).once("4999999", 3.0)
     assert (visit.outcome, visit.heard.first > 0) == ("done", True), visit

@@ -15,12 +15,12 @@ import httpx
 import pytest
 
 from bridge import contract
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.chaos import verdict
 from tests.chaos.sipp import short_calls
 from tests.chaos.test_freeze import STORY, settled, sip_answers
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.peers.options import options
 
 PER_SECOND, CALLS, STORMS = 30, 200, 4
@@ -28,7 +28,7 @@ TOKEN = "a-token-for-the-worker-elsewhere"
 
 
 @asynccontextmanager
-async def silent_worker(running: House) -> AsyncIterator[asyncio.subprocess.Process]:
+async def silent_worker(running: Installation) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.peers.silent_worker", "silent"),
         running.service.url.replace("http", "ws", 1) + contract.LINK_PATH,
@@ -47,11 +47,11 @@ async def silent_worker(running: House) -> AsyncIterator[asyncio.subprocess.Proc
         await process.wait()
 
 
-async def workers(running: House) -> list[str]:
+async def workers(running: Installation) -> list[str]:
     return [each["name"] for each in (await running.api("GET", "/v1/workers"))["workers"]]
 
 
-async def frozen(running: House, folder: Path) -> None:
+async def frozen(running: Installation, folder: Path) -> None:
     """Storms until Asterisk stands still: it takes two of its threads to meet at the wrong moment."""
     for _ in range(STORMS):
         async with short_calls(running.sip, folder, CALLS, PER_SECOND, 20) as calls:
@@ -71,10 +71,10 @@ async def pongs(asterisk: Asterisk) -> bool:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_readiness_tells_a_deadlocked_asterisk(own_asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain(forever=STORY)
+    model = ToneModel(forever=STORY)
     most_are_the_silent_ones = {"workers": 1, "capacity": 1, "token": TOKEN}
-    async with house(
-        own_asterisk, tmp_path, brain, bridge=most_are_the_silent_ones, agent={"greeting": None}, keep=False
+    async with installation(
+        own_asterisk, tmp_path, model, bridge=most_are_the_silent_ones, agent={"greeting": None}, keep=False
     ) as running:
         async with silent_worker(running) as silent:
             await frozen(running, tmp_path)

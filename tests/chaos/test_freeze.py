@@ -19,12 +19,12 @@ import pytest
 import structlog
 
 from simulator.audio.sound import is_tone
-from simulator.realtime import Delivery, Say, ToneBrain
+from simulator.realtime import Delivery, Say, ToneModel
 from tests.chaos.callers import HELLO
 from tests.chaos.faults import lives
 from tests.chaos.sipp import short_calls
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.peers.options import options, silences
 
 PER_SECOND, CALLS = 30, 210
@@ -47,7 +47,7 @@ async def gone(pid: int, timeout: float) -> float:
     return time.monotonic() - began
 
 
-async def pid_of(running: House, worker: str) -> int:
+async def pid_of(running: Installation, worker: str) -> int:
     """Of one that may be just being started."""
     async with asyncio.timeout(10):
         while True:
@@ -57,13 +57,13 @@ async def pid_of(running: House, worker: str) -> int:
             await asyncio.sleep(0.05)
 
 
-async def settled(running: House, seconds: float = 20.0) -> None:
+async def settled(running: Installation, seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while await running._left():  # noqa: ASYNC110 - three programs are asked
             await asyncio.sleep(0.2)
 
 
-async def sip_answers(running: House) -> None:
+async def sip_answers(running: Installation) -> None:
     """OPTIONS, the command line, and a call."""
     assert await options(running.sip, 2.0) is not None
     began = time.monotonic()
@@ -78,10 +78,10 @@ async def sip_answers(running: House) -> None:
 
 @pytest.mark.timeout(150)
 async def test_workers_freeze_during_thirty_calls_a_second(own_asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain(forever=STORY)
+    model = ToneModel(forever=STORY)
     found: list[float] = []
     killed: list[float] = []
-    async with house(own_asterisk, tmp_path, brain, bridge=TWO, agent={"greeting": None}, keep=False) as running:
+    async with installation(own_asterisk, tmp_path, model, bridge=TWO, agent={"greeting": None}, keep=False) as running:
         asking = asyncio.create_task(silences(running.sip, found))
         async with short_calls(running.sip, tmp_path, CALLS, PER_SECOND, 40) as calls:
             began = time.monotonic()
@@ -116,11 +116,13 @@ async def test_workers_freeze_during_thirty_calls_a_second(own_asterisk: Asteris
 async def test_frozen_at_its_worst_moment(
     own_asterisk: Asterisk, tmp_path: Path, event: str, state: str | None, after: float
 ) -> None:
-    brain = ToneBrain(forever=STORY)
+    model = ToneModel(forever=STORY)
     found: list[float] = []
     more: dict[str, Any] = {} if state is None else {"state": state}
     pace = [Delivery(pace=1.5)]
-    async with house(own_asterisk, tmp_path, brain, faults=pace, bridge=TWO, agent={"greeting": None}) as running:
+    async with installation(
+        own_asterisk, tmp_path, model, faults=pace, bridge=TWO, agent={"greeting": None}
+    ) as running:
         asking = asyncio.create_task(silences(running.sip, found))
         for nth in (1, 2, 3):
             async with running.caller(f"500{nth}") as phone:
@@ -148,9 +150,9 @@ async def test_frozen_at_its_worst_moment(
 async def test_a_worker_without_a_core_during_the_storm(own_asterisk: Asterisk, tmp_path: Path) -> None:
     """It runs a quarter of the time, 300 ms late again and again: it is not killed (its beats come), gets no new calls
     once that is noticed, and Asterisk stays with us."""
-    brain = ToneBrain(forever=STORY)
+    model = ToneModel(forever=STORY)
     found: list[float] = []
-    async with house(own_asterisk, tmp_path, brain, bridge=TWO, agent={"greeting": None}, keep=False) as running:
+    async with installation(own_asterisk, tmp_path, model, bridge=TWO, agent={"greeting": None}, keep=False) as running:
         asking = asyncio.create_task(silences(running.sip, found))
         async with short_calls(running.sip, tmp_path, CALLS, PER_SECOND, 60) as calls:
             pid = await pid_of(running, "w1")

@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 import structlog
 
-from simulator.realtime import Delivery, ToneBrain
+from simulator.realtime import Delivery, ToneModel
 from tests.chaos import hostile_stage, hostile_verdict, verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.hostile_actors import Where
 from tests.chaos.machine_load import MachineLoad
 from tests.chaos.test_chaos import BRIDGE, next_call_works
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 
 SEED = int(os.environ.get("HOSTILE_SEED") or os.environ.get("CHAOS_SEED") or "1")
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "60"))
@@ -42,11 +42,11 @@ log = structlog.get_logger()
 @pytest.mark.timeout(int(1.2 * SECONDS + 300))
 async def test_hostile_hour(own_asterisk: Asterisk, tmp_path: Path) -> None:
     log.warning("hostile", seed=SEED, seconds=SECONDS)
-    secret, brain = secrets.token_urlsafe(16), ToneBrain(forever=STORY)
+    secret, model = secrets.token_urlsafe(16), ToneModel(forever=STORY)
     async with (
         hostile_stage.actors(SEED, tmp_path) as actors,
-        house(
-            *(own_asterisk, tmp_path, lambda: brain),
+        installation(
+            *(own_asterisk, tmp_path, lambda: model),
             faults=[Delivery(pace=4)],
             bridge=BRIDGE,
             more=hostile_stage.settings(actors, tmp_path),
@@ -82,13 +82,13 @@ async def test_hostile_hour(own_asterisk: Asterisk, tmp_path: Path) -> None:
     assert min(report["sessions"], report["done"]["callers"].get("answered", 0)) > SECONDS / 20, report
 
 
-async def where(running: House, secret: str) -> Where:
+async def where(running: Installation, secret: str) -> Where:
     workers = (await running.api("GET", "/v1/workers"))["workers"]
     media = [int(each["media"].rpartition(":")[2]) for each in workers]
     return Where(running.sip, running.asterisk.trunk_port, running.service.url, secret, media, HOSTILE)
 
 
-async def in_peace_again(running: House, before: hostile_verdict.State, load: MachineLoad) -> list[str]:
+async def in_peace_again(running: Installation, before: hostile_verdict.State, load: MachineLoad) -> list[str]:
     """Nothing is left, the next call works, and the processes are what they were."""
     left = await leftovers(running)
     await asyncio.sleep(verdict.IDLE)
@@ -101,7 +101,7 @@ async def in_peace_again(running: House, before: hostile_verdict.State, load: Ma
     return left + unready + after.faults_since(before, starved=bool(starved))
 
 
-async def leftovers(running: House) -> list[str]:
+async def leftovers(running: Installation) -> list[str]:
     """Callers who vanished are missed by Asterisk only after a minute."""
     deadline = time.monotonic() + LEFT_OVER
     while (left := await running._left()) and time.monotonic() < deadline:  # noqa: ASYNC110
@@ -109,7 +109,7 @@ async def leftovers(running: House) -> list[str]:
     return [f"left: {each}" for each in left]
 
 
-async def shut_down(running: House) -> None:
+async def shut_down(running: Installation) -> None:
     began = time.monotonic()
     os.kill(running.service.pid, signal.SIGTERM)
     await running.service.exited(SHUTDOWN)

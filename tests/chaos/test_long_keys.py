@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from bench import processes
-from simulator.realtime import Delivery, ToneBrain
+from simulator.realtime import Delivery, ToneModel
 from tests.chaos import hostile_sip as sip, hostile_verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.hostile_caller import Line
@@ -22,7 +22,7 @@ from tests.chaos.hostile_sound import RTP, Sound
 from tests.chaos.machine_load import MachineLoad
 from tests.chaos.test_chaos import next_call_works
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 
 CLAIMED_MS = 10**9
 ENDS_WITHIN = 75.0
@@ -38,8 +38,8 @@ log = structlog.get_logger()
 @pytest.mark.timeout(300)
 async def test_keys_that_claim_to_be_long_end_their_own_call(own_asterisk: Asterisk, tmp_path: Path) -> None:
     more = {"agents": {"reception": {"instructions": "Tell a story."}}}  # no greeting: the caller speaks first
-    brain = ToneBrain(forever=STORY)
-    async with house(own_asterisk, tmp_path, lambda: brain, faults=[Delivery(pace=4)], more=more) as running:
+    model = ToneModel(forever=STORY)
+    async with installation(own_asterisk, tmp_path, lambda: model, faults=[Delivery(pace=4)], more=more) as running:
         await next_call_works(running)
         workers = (await running.api("GET", "/v1/workers"))["workers"]
         load = MachineLoad([running.service.pid, running.asterisk.pid, *(int(each["pid"]) for each in workers)])
@@ -61,7 +61,7 @@ async def talks(innocent: Crowd) -> None:
         await innocent.once(f"49100{number}", ENDS_WITHIN / CALLS)
 
 
-async def keys_in_a_call(running: House) -> float:
+async def keys_in_a_call(running: Installation) -> float:
     """Until Asterisk has ended that call: which share of a core Asterisk used meanwhile."""
     chance = random.Random(1)
     transport, line = await asyncio.get_running_loop().create_datagram_endpoint(

@@ -19,11 +19,11 @@ import structlog
 
 from simulator.realtime import Delivery
 from tests.chaos import hostile_verdict, lossy_recordings, lossy_verdict, verdict
-from tests.chaos.lossy_brain import GREETING, LossyBrain
 from tests.chaos.lossy_caller import LossyCall, LossyCaller, Pace
+from tests.chaos.lossy_model import GREETING, LossyModel
 from tests.chaos.machine_load import MachineLoad
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 
 SEED = int(os.environ.get("LOSSY_SEED") or os.environ.get("CHAOS_SEED") or "1")
 SECONDS = float(os.environ.get("LOSSY_SECONDS", "3600"))
@@ -44,10 +44,10 @@ def paces() -> list[Pace]:
 @pytest.mark.timeout(int(1.1 * SECONDS + 300))
 async def test_an_hour_through_a_lossy_network(own_asterisk: Asterisk, tmp_path: Path) -> None:
     log.warning("lossy network", seed=SEED, seconds=SECONDS, folder=str(tmp_path))
-    brain = LossyBrain()
+    model = LossyModel()
     agent = {"greeting": GREETING, "recording": {"path": str(tmp_path / "calls")}}
-    async with house(
-        *(own_asterisk, tmp_path, lambda: brain), faults=[Delivery(pace=4)], bridge=BRIDGE, agent=agent, keep=False
+    async with installation(
+        *(own_asterisk, tmp_path, lambda: model), faults=[Delivery(pace=4)], bridge=BRIDGE, agent=agent, keep=False
     ) as running:
         await running.service.logged("worker registered", nth=2)
         before = await hostile_verdict.State.of(running)
@@ -55,21 +55,21 @@ async def test_an_hour_through_a_lossy_network(own_asterisk: Asterisk, tmp_path:
         watching = asyncio.create_task(load.watch())
         until = time.monotonic() + SECONDS
         callers = [
-            LossyCaller(number, SEED, running.sip, tmp_path, brain, pace) for number, pace in enumerate(paces(), 1)
+            LossyCaller(number, SEED, running.sip, tmp_path, model, pace) for number, pace in enumerate(paces(), 1)
         ]
         await asyncio.gather(*(caller.live(until) for caller in callers))
         await running.nothing_left()
         await asyncio.sleep(verdict.IDLE)
         watching.cancel()
         faults = await judged(running, [call for caller in callers for call in caller.calls], load)
-        faults += [f"the server heard {each}" for each in brain.strange]
+        faults += [f"the server heard {each}" for each in model.strange]
         after = await hostile_verdict.State.of(running)
         faults += after.faults_since(before, starved=False)
         faults += hostile_verdict.in_log(running.service.lines, running.service.log, before.lines)
         assert faults == [], "\n".join(faults)
 
 
-async def judged(running: House, calls: list[LossyCall], load: MachineLoad) -> list[str]:
+async def judged(running: Installation, calls: list[LossyCall], load: MachineLoad) -> list[str]:
     tally = lossy_verdict.Tally()
     sound = [fault for call in calls for fault in lossy_verdict.of_call(call, tally)]
     faults: list[str] = []

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from simulator.realtime import Delivery, ToneBrain
+from simulator.realtime import Delivery, ToneModel
 from tests.chaos import verdict
 from tests.chaos.callers import STORY, Crowd, Visit
 from tests.chaos.faults import Saboteur, Struck
 from tests.chaos.plan import Fault, Strike, Talk
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 from tests.integration.webhook_rig import hook, receiver
 
 KILLS = int(os.environ.get("KILLS", "20"))
@@ -93,14 +93,14 @@ def row(part: Fault, visits: Sequence[Visit], calls: dict[str, str], strikes: Se
 @pytest.mark.timeout(60 + KILLS * 25)
 @pytest.mark.parametrize("part", PARTS, ids=[each.value for each in PARTS])
 async def test_twenty_kills(own_asterisk: Asterisk, tmp_path: Path, part: Fault) -> None:
-    brain = ToneBrain(forever=STORY)
+    model = ToneModel(forever=STORY)
     # Next to nothing in hand: what breaks is heard at once. Of a controller nothing must be heard; there the sound
     # comes ahead, as a real provider's does, so that it is not our own busy loop, which makes it, that is measured.
     pace = [Delivery(pace=4 if part is Fault.CONTROLLER_KILLED else 1.1)]
     async with receiver() as hooks:
         more = {"webhooks": {"crm": hook(hooks.url())}}
-        async with house(
-            own_asterisk, tmp_path, lambda: brain, faults=pace, bridge=BRIDGE, agent=AGENT, more=more, keep=False
+        async with installation(
+            own_asterisk, tmp_path, lambda: model, faults=pace, bridge=BRIDGE, agent=AGENT, more=more, keep=False
         ) as running:
             crowd = Crowd(running.sip)
             saboteur = Saboteur(running, hooks, crowd.talking)

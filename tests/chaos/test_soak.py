@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench import processes
-from simulator.realtime import Delivery, ToneBrain
+from simulator.realtime import Delivery, ToneModel
 from tests.chaos import verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.flatness import Reading, Trend, trends
@@ -22,7 +22,7 @@ from tests.chaos.plan import Talk
 from tests.chaos.sipp import short_calls
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 
 CALLS = int(os.environ.get("SOAK_CALLS", "1000"))
 LONG = int(os.environ.get("SOAK_LONG", "20"))
@@ -32,7 +32,7 @@ EVERY = 2.0
 HEADING = "| process | measure | early | late | after | verdict |"
 
 
-async def readings(running: House) -> dict[str, Reading]:
+async def readings(running: Installation) -> dict[str, Reading]:
     workers = (await running.api("GET", "/v1/workers"))["workers"]
     pids = {f"worker {each['name']}": int(each["pid"]) for each in workers} | {"controller": running.service.pid}
     pids["Asterisk"] = int((Path(running.asterisk.settings["ASTERISK_HOME"]) / "pid").read_text().split()[0])
@@ -51,7 +51,7 @@ async def readings(running: House) -> dict[str, Reading]:
     return found
 
 
-async def watch(running: House, seen: list[dict[str, Reading]]) -> None:
+async def watch(running: Installation, seen: list[dict[str, Reading]]) -> None:
     """Until cancelled."""
     while True:
         seen.append(await readings(running))
@@ -61,10 +61,10 @@ async def watch(running: House, seen: list[dict[str, Reading]]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(int(SECONDS * 3 + 240))
 async def test_soak(own_asterisk: Asterisk, tmp_path: Path) -> None:
-    brain, pace = ToneBrain(forever=STORY), [Delivery(pace=1.5)]
+    model, pace = ToneModel(forever=STORY), [Delivery(pace=1.5)]
     seen: list[dict[str, Reading]] = []
-    async with house(
-        own_asterisk, tmp_path, lambda: brain, faults=pace, bridge=BRIDGE, agent=AGENT, keep=False
+    async with installation(
+        own_asterisk, tmp_path, lambda: model, faults=pace, bridge=BRIDGE, agent=AGENT, keep=False
     ) as running:
         await next_call_works(running)
         crowd = Crowd(running.sip)

@@ -20,7 +20,7 @@ from tests.chaos.callers import Crowd, Visit
 from tests.chaos.faults import Struck
 from tests.chaos.hearing import Hole
 from tests.chaos.plan import OF_NOBODY, OF_WORKER, Fault
-from tests.e2e.house import House
+from tests.e2e.installation import Installation
 
 HELLO_SECONDS = 3.0
 """A caller who stays for less, because the storm is over, need not have heard the agent."""
@@ -54,7 +54,7 @@ class Usage:
         return self.files <= before.files + 10 and self.threads <= before.threads + 10
 
 
-async def usage(running: House) -> dict[str, Usage]:
+async def usage(running: Installation) -> dict[str, Usage]:
     """Of the controller, its workers (the same names are the same parts) and Asterisk."""
     workers = (await running.api("GET", "/v1/workers"))["workers"]
     pids = {each["name"]: each["pid"] for each in workers} | {"controller": running.service.pid}
@@ -65,7 +65,7 @@ async def usage(running: House) -> dict[str, Usage]:
 # ---------------------------------------------------------------- channels and owners
 
 
-async def unowned(running: House) -> list[str]:
+async def unowned(running: Installation) -> list[str]:
     """Channels and bridges without a call, and calls without what they need. Callers who just come or go are seen
     twice differently: ask again before believing it."""
     asterisk = running.asterisk
@@ -91,7 +91,7 @@ async def unowned(running: House) -> list[str]:
     ]
 
 
-async def all_owned(running: House, seconds: float = SETTLED) -> None:
+async def all_owned(running: Installation, seconds: float = SETTLED) -> None:
     """Within so many seconds, while calls go on."""
     deadline = time.monotonic() + seconds
     while left := await unowned(running):
@@ -99,8 +99,8 @@ async def all_owned(running: House, seconds: float = SETTLED) -> None:
         await asyncio.sleep(0.3)
 
 
-async def settled(running: House) -> None:
-    """Nothing is left of any call. `House.nothing_left`, with the patience that a storm needs."""
+async def settled(running: Installation) -> None:
+    """Nothing is left of any call. `Installation.nothing_left`, with the patience that a storm needs."""
     deadline = time.monotonic() + SETTLED
     while left := await running._left():
         assert time.monotonic() < deadline, left
@@ -164,7 +164,7 @@ def _accounted(hole: Hole, hit: Iterable[Struck]) -> bool:
 # ---------------------------------------------------------------- what is written down
 
 
-async def history(running: House) -> list[dict[str, Any]]:
+async def history(running: Installation) -> list[dict[str, Any]]:
     """All calls that were ever written down."""
     found: list[dict[str, Any]] = []
     before = ""
@@ -176,7 +176,7 @@ async def history(running: House) -> list[dict[str, Any]]:
         before = f"&before={page[-1]['number']}"
 
 
-async def written_down(running: House, born_before: float = 0.0) -> list[dict[str, Any]]:
+async def written_down(running: Installation, born_before: float = 0.0) -> list[dict[str, Any]]:
     """All calls, once those that ended are written down as such: that happens beside them."""
     deadline = time.monotonic() + WRITTEN
     while True:

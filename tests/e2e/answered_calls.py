@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from simulator.audio.sound import is_tone
 from simulator.ports import free_port
-from simulator.realtime import Say, ToneBrain
-from tests.e2e.house import SIP_ALLOWED, House
+from simulator.realtime import Say, ToneModel
+from tests.e2e.installation import SIP_ALLOWED, Installation
 from tests.peers.greetings import Greeting
 
 log = logging.getLogger(__name__)
@@ -20,9 +20,9 @@ TRUNK = {"max_calls": 20, "calls_per_second": 20, **SIP_ALLOWED}
 PATIENCE_S = 40.0
 
 
-def brain() -> ToneBrain:
+def model() -> ToneModel:
     """An agent that takes nobody for a machine."""
-    return ToneBrain(forever=GREETING)
+    return ToneModel(forever=GREETING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Answered:
     ended_by: str
 
 
-async def answer_with(running: House, greeting: Greeting) -> Answered:
+async def answer_with(running: Installation, greeting: Greeting) -> Answered:
     """They speak, hear the agent out, and hang up."""
     port = free_port()
     samples = await greeting.samples()
@@ -52,7 +52,7 @@ async def answer_with(running: House, greeting: Greeting) -> Answered:
     return Answered(greeting, doubt[1] if doubt else "", ended["outcome"], ended["ended_by"])
 
 
-async def answer_all(running: House, greetings: Sequence[Greeting], at_once: int) -> list[Answered]:
+async def answer_all(running: Installation, greetings: Sequence[Greeting], at_once: int) -> list[Answered]:
     """In the order of the greetings."""
     places = asyncio.Semaphore(at_once)
 

@@ -10,9 +10,9 @@ from playwright.async_api import Page, ViewportSize, expect
 from demo.caller import samples
 from simulator.audio.speech import Speaker
 from simulator.phone.phone import Phone
-from simulator.realtime import Reply, Say, ToneBrain, Turn
+from simulator.realtime import Reply, Say, ToneModel, Turn
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import SIP_ALLOWED, house
+from tests.e2e.installation import SIP_ALLOWED, installation
 from tests.e2e.test_console import PAINTED, visitor
 from tests.e2e.test_inbound import greeted
 from tests.e2e.test_supervisor import watched
@@ -38,7 +38,7 @@ INTERRUPTED = 1
 """The answer to this one of the caller's is not listened to until its end."""
 
 
-class ThinkingBrain(ToneBrain):
+class ThinkingModel(ToneModel):
     async def reply(self, turn: Turn) -> Reply:
         await asyncio.sleep(THINKS_S)
         return await super().reply(turn)
@@ -74,14 +74,16 @@ async def take(page: Page, name: str, scheme: Literal["light", "dark"], size: Vi
 async def test_pictures(asterisk: Asterisk, tmp_path: Path) -> None:
     speaker = Speaker("en-us+f3", 160)
     replies = [await spoken(speaker, text) for text in AGENT]
-    brain = ThinkingBrain(replies, words=CALLER, forever=replies[-1])
+    model = ThinkingModel(replies, words=CALLER, forever=replies[-1])
     agent = {
         "turn_detection": {"type": "server_vad", "silence_duration_ms": 900},
         "recording": {"path": str(tmp_path / "calls")},
     }
     async with (
         chromium() as browser,
-        house(asterisk, tmp_path, brain, agent=agent, trunk=SIP_ALLOWED, more=watched(free_udp_port())) as running,
+        installation(
+            asterisk, tmp_path, model, agent=agent, trunk=SIP_ALLOWED, more=watched(free_udp_port())
+        ) as running,
         visitor(browser, running, str(running.service.api.headers["authorization"]).split()[1]) as page,
     ):
         async with running.caller() as phone:

@@ -16,9 +16,9 @@ import pytest
 from controller.calls.runtime.reconcile import ORPHAN_GRACE
 from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import CallTool, Say, ToneBrain
+from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing
 from tests.e2e.test_events import written_down
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
@@ -36,18 +36,18 @@ async def is_answered(phone: Phone) -> None:
     await phone.rtp.quiet(0.4)
 
 
-def brain() -> ToneBrain:
-    return ToneBrain([GREETING], forever=REPLY)
+def model() -> ToneModel:
+    return ToneModel([GREETING], forever=REPLY)
 
 
-async def adopted(running: House, call: str) -> None:
+async def adopted(running: Installation, call: str) -> None:
     await running.service.logged("a call of an earlier controller goes on", call=call)
 
 
 async def test_calls_go_on_and_are_ours_again(asterisk: Asterisk, tmp_path: Path) -> None:
     port = free_udp_port()
     async with (
-        house(asterisk, tmp_path, brain, trunk=SIP_ALLOWED, bridge={"workers": 1}) as running,
+        installation(asterisk, tmp_path, model, trunk=SIP_ALLOWED, bridge={"workers": 1}) as running,
         running.caller("5001") as first,
         running.caller("5002") as second,
         running.caller("5003") as third,
@@ -81,10 +81,10 @@ async def test_calls_go_on_and_are_ours_again(asterisk: Asterisk, tmp_path: Path
         for call in calls:
             assert (await written_down(running, call))["outcome"] == "answered"
         assert "worker of an earlier controller" in str(running.service.lines[:40])
-        assert len(running.stand_in.sessions) == 3, "every session went on"
+        assert len(running.realtime.sessions) == 3, "every session went on"
 
 
-async def verbs_work(running: House, phone: Phone, call: str) -> None:
+async def verbs_work(running: Installation, phone: Phone, call: str) -> None:
     await running.api("POST", f"/v1/calls/{call}/hold")
     await phone.rtp.sound(after=phone.rtp.heard[-1].at)
     await running.api("POST", f"/v1/calls/{call}/resume")
@@ -96,7 +96,7 @@ async def verbs_work(running: House, phone: Phone, call: str) -> None:
 
 async def test_a_controller_that_is_stopped_may_leave_its_calls(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, brain, more={"shutdown": {"keep_calls": True}}, ends=True) as running,
+        installation(asterisk, tmp_path, model, more={"shutdown": {"keep_calls": True}}, ends=True) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -118,7 +118,9 @@ async def test_a_transfer_under_way_is_called_off(asterisk: Asterisk, tmp_path: 
     port = free_udp_port()
     asked = Say("One moment.", 0.6, 880), CallTool("transfer", {"to": f"sip:t@127.0.0.1:{port}"})
     async with (
-        house(asterisk, tmp_path, lambda: ToneBrain([GREETING, asked], forever=REPLY), trunk=SIP_ALLOWED) as running,
+        installation(
+            asterisk, tmp_path, lambda: ToneModel([GREETING, asked], forever=REPLY), trunk=SIP_ALLOWED
+        ) as running,
         running.callee(port) as target,
         running.caller() as phone,
     ):
@@ -143,7 +145,7 @@ async def test_killed_as_the_target_answers(asterisk: Asterisk, tmp_path: Path) 
     with its own instructions."""
     port = free_udp_port()
     async with (
-        house(asterisk, tmp_path, brain, trunk=SIP_ALLOWED) as running,
+        installation(asterisk, tmp_path, model, trunk=SIP_ALLOWED) as running,
         running.callee(port) as target,
         running.caller() as phone,
     ):
@@ -158,7 +160,7 @@ async def test_killed_as_the_target_answers(asterisk: Asterisk, tmp_path: Path) 
         await target.wait("left")
         await phone.rtp.quiet(0.6)
         await is_answered(phone)
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         told = [
             each["session"]["instructions"]
             for each in session.client_events("session.update")
@@ -171,7 +173,7 @@ async def test_killed_as_the_target_answers(asterisk: Asterisk, tmp_path: Path) 
 
 async def test_a_worker_that_dies_meanwhile_is_replaced(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, brain, bridge={"workers": 1}) as running,
+        installation(asterisk, tmp_path, model, bridge={"workers": 1}) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -184,7 +186,7 @@ async def test_a_worker_that_dies_meanwhile_is_replaced(asterisk: Asterisk, tmp_
         await running.service.logged("another worker has taken the call over", timeout=25, call=call)
         await phone.rtp.quiet(0.4)
         await is_answered(phone)
-        told: Any = (await running.stand_in.session(1)).client_events("conversation.item.create")
+        told: Any = (await running.realtime.session(1)).client_events("conversation.item.create")
         assert any(REPLY.text in str(each) for each in told), "the new session knows what was said"
         await phone.hang_up()
         await running.ended(call)
@@ -196,7 +198,7 @@ async def test_legs_in_the_dialplan_are_nobodys_orphans(asterisk: Asterisk, tmp_
     line = {**SIP_ALLOWED, "endpoint": "Local/{number}@test-targets/n"} if who == "called" else SIP_ALLOWED
     more = {"transfer": {"contexts": {"test-targets": {"extensions": ["6[0-9]{3}"]}}}}
     async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(house(asterisk, tmp_path, brain, trunk=line, more=more))
+        running = await stack.enter_async_context(installation(asterisk, tmp_path, model, trunk=line, more=more))
         phone: Phone | None = None
         if who == "called":
             call = str((await running.api("POST", "/v1/calls", to="6001"))["id"])

@@ -23,18 +23,18 @@ from simulator.realtime import (
     Drop,
     Fail,
     Freeze,
+    RealtimeServer,
     Refuse,
     Say,
     Session,
-    StandIn,
-    ToneBrain,
+    ToneModel,
     after,
     before,
 )
 from simulator.realtime.faults import Script
 from simulator.realtime.reply import Part, Reply
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import LATE
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ DELTA = "response.output_audio.delta"
 
 @dataclass(frozen=True)
 class Break:
-    """`replies` of the brain until the next question is asked, `faults` by attempt.
+    """`replies` of the model until the next question is asked, `faults` by attempt.
 
     `remembered`: what the new connection is told, in order, as (role or type, text).
     """
@@ -138,11 +138,11 @@ async def hears_greeting(phone: Phone) -> None:
     await phone.rtp.quiet(0.4)
 
 
-async def goes_on(running: House, phone: Phone) -> None:
+async def goes_on(running: Installation, phone: Phone) -> None:
     """Nobody has noticed much: the call is there, nothing was refused, the caller ends it."""
     call = await running.only_call()
     assert call["state"] == "talking"
-    assert not [refusal for session in running.stand_in.sessions for refusal in session.refused]
+    assert not [refusal for session in running.realtime.sessions for refusal in session.refused]
     assert_frames_kept_flowing(phone)
     await phone.hang_up()
     assert (await running.ended(call["id"]))["ended_by"] == "caller"
@@ -151,18 +151,18 @@ async def goes_on(running: House, phone: Phone) -> None:
 @pytest.mark.parametrize("what", BREAKS)
 async def test_the_line_breaks(asterisk: Asterisk, tmp_path: Path, what: str) -> None:
     case = BREAKS[what]
-    brain = ToneBrain(case.replies, forever=REPLY)
+    model = ToneModel(case.replies, forever=REPLY)
     agent = {"greeting": HELLO}
     async with (
-        house(asterisk, tmp_path, brain, faults=case.faults, agent=agent) as running,
+        installation(asterisk, tmp_path, model, faults=case.faults, agent=agent) as running,
         running.caller() as phone,
     ):
         await hears_greeting(phone)
         if case.speaks:
             phone.rtp.say(tone(1.2, 620))
             await replied(phone)
-        new = await running.stand_in.session(1)
-        log_gap(what, running.stand_in.sessions[0], new)
+        new = await running.realtime.session(1)
+        log_gap(what, running.realtime.sessions[0], new)
         told = items(new)
         assert tuple(told[: len(case.remembered)]) == case.remembered
         await is_answered(phone)
@@ -175,18 +175,18 @@ async def test_the_line_breaks(asterisk: Asterisk, tmp_path: Path, what: str) ->
             said = [each for each in phone.rtp.stretches(0.1) if is_tone(each.samples, GREETING.hz)]
             assert said[-1].seconds >= LONG_GREETING.seconds - 0.06
         await goes_on(running, phone)
-        assert len(running.stand_in.sessions) == 2
+        assert len(running.realtime.sessions) == 2
 
 
 async def test_the_line_breaks_while_nobody_speaks(asterisk: Asterisk, tmp_path: Path) -> None:
     """And the first attempt to have it back is refused with 503. Nobody asked, so nothing is said."""
-    brain = ToneBrain([GREETING], forever=REPLY)
-    async with house(asterisk, tmp_path, brain, faults={1: [Refuse(503)]}) as running, running.caller() as phone:
+    model = ToneModel([GREETING], forever=REPLY)
+    async with installation(asterisk, tmp_path, model, faults={1: [Refuse(503)]}) as running, running.caller() as phone:
         await hears_greeting(phone)
         await is_answered(phone)
-        old = await running.stand_in.session()
+        old = await running.realtime.session()
         await old.act(Close(1011))
-        new = await running.stand_in.session(1)
+        new = await running.realtime.session(1)
         await new.wait_received("conversation.item.create", nth=4)
         told = items(new)
         assert [role for role, _ in told] == ["assistant", "user", "assistant", "system"]
@@ -195,7 +195,7 @@ async def test_the_line_breaks_while_nobody_speaks(asterisk: Asterisk, tmp_path:
         await phone.rtp.frames(25)
         assert not new.responses
         await is_answered(phone)
-        assert running.stand_in.attempts == 3
+        assert running.realtime.attempts == 3
         await goes_on(running, phone)
 
 
@@ -223,16 +223,16 @@ async def test_the_line_breaks_while_a_tool_runs(
 ) -> None:
     """Its answer reaches the new connection together with the question."""
     more, asked, release = shop
-    brain = ToneBrain([GREETING, CallTool("order_status", call_id="call_1")], forever=REPLY)
+    model = ToneModel([GREETING, CallTool("order_status", call_id="call_1")], forever=REPLY)
     agent = {"tools": ["order_status"]}
-    async with house(asterisk, tmp_path, brain, agent=agent, more=more) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, agent=agent, more=more) as running, running.caller() as phone:
         await hears_greeting(phone)
         phone.rtp.say(tone(0.6, 620))
         async with asyncio.timeout(5):
             await asked.wait()
-        old = await running.stand_in.session()
+        old = await running.realtime.session()
         await old.act(Drop())
-        new = await running.stand_in.session(1)
+        new = await running.realtime.session(1)
         await new.wait_received("conversation.item.create", nth=3)
         log_gap("while a tool runs, reset", old, new)
         release.set()
@@ -251,17 +251,17 @@ async def test_the_line_breaks_while_two_tools_run(
     """Each is run once and answered once, and there is one reply to both."""
     more, asked, release = shop
     tools = tuple(CallTool("order_status", call_id=f"call_{number}") for number in (1, 2))
-    brain = ToneBrain([GREETING, tools], forever=REPLY)
+    model = ToneModel([GREETING, tools], forever=REPLY)
     agent = {"tools": ["order_status"]}
-    async with house(asterisk, tmp_path, brain, agent=agent, more=more) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, agent=agent, more=more) as running, running.caller() as phone:
         await hears_greeting(phone)
         phone.rtp.say(tone(0.6, 620))
         async with asyncio.timeout(5):
             await asked.wait()
-        old = await running.stand_in.session()
+        old = await running.realtime.session()
         await old.wait_sent("response.done", nth=2)
         await old.act(Close(1005))
-        new = await running.stand_in.session(1)
+        new = await running.realtime.session(1)
         await new.wait_received("conversation.item.create", nth=3)
         log_gap("while two tools run, 1005", old, new)
         release.set()
@@ -282,13 +282,13 @@ def outputs(session: Session) -> list[dict[str, Any]]:
 
 async def test_a_server_stands_still(asterisk: Asterisk, tmp_path: Path) -> None:
     """It answers no ping, and says nothing: within two pings the next one has the call, and knows what was."""
-    brain = ToneBrain([GREETING], forever=REPLY)
+    model = ToneModel([GREETING], forever=REPLY)
     provider = {"ping_s": 1}
-    async with house(asterisk, tmp_path, brain, provider=provider) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, provider=provider) as running, running.caller() as phone:
         await hears_greeting(phone)
-        old = await running.stand_in.session()
+        old = await running.realtime.session()
         await old.act(Freeze())
-        new = await running.stand_in.session(1)
+        new = await running.realtime.session(1)
         await new.wait_received("conversation.item.create", nth=2)
         log_gap("a server stands still, pings each second", old, new, within=4.5)
         assert items(new)[0] == ("assistant", HELLO)
@@ -299,12 +299,12 @@ async def test_a_server_stands_still(asterisk: Asterisk, tmp_path: Path) -> None
 
 async def test_a_line_is_renewed_before_its_time_is_up(asterisk: Asterisk, tmp_path: Path) -> None:
     """Nobody notices: no gap, no note to the model, and no word of the caller is lost."""
-    brain = ToneBrain([GREETING], forever=REPLY)
+    model = ToneModel([GREETING], forever=REPLY)
     provider = {"max_session_s": 10}
-    async with house(asterisk, tmp_path, brain, provider=provider) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, provider=provider) as running, running.caller() as phone:
         await hears_greeting(phone)
         await is_answered(phone)
-        new = await running.stand_in.session(1, timeout=10)
+        new = await running.realtime.session(1, timeout=10)
         await new.wait_received("input_audio_buffer.append")
         assert [role for role, _ in items(new)] == ["assistant", "user", "assistant"]
         await is_answered(phone)
@@ -316,16 +316,16 @@ async def test_a_line_is_renewed_before_its_time_is_up(asterisk: Asterisk, tmp_p
 async def test_another_provider_takes_over(asterisk: Asterisk, tmp_path: Path, why: str) -> None:
     """What will not get better by waiting is not waited for: the next provider is told what was said."""
     out_of_money = Fail("insufficient_quota", "You exceeded your current quota.", "insufficient_quota")
-    first = ToneBrain([GREETING], forever=out_of_money if why == "no quota" else REPLY)
-    async with StandIn(ToneBrain(forever=REPLY), api_key="sk-spare") as spare:
+    first = ToneModel([GREETING], forever=out_of_money if why == "no quota" else REPLY)
+    async with RealtimeServer(ToneModel(forever=REPLY), api_key="sk-spare") as spare:
         more = {"providers": {"spare": {"url": spare.url, "api_key": "sk-spare"}}}
         agent = {"providers": ["openai", "spare"]}
         async with (
-            house(asterisk, tmp_path, first, faults={1: [Refuse(401)]}, agent=agent, more=more) as running,
+            installation(asterisk, tmp_path, first, faults={1: [Refuse(401)]}, agent=agent, more=more) as running,
             running.caller() as phone,
         ):
             await hears_greeting(phone)
-            old = await running.stand_in.session()
+            old = await running.realtime.session()
             if why == "wrong key":
                 await old.act(Close(1011))
                 new = await spare.session()
@@ -338,7 +338,7 @@ async def test_another_provider_takes_over(asterisk: Asterisk, tmp_path: Path, w
             log_gap(f"to another provider, {why}", old, new)
             assert items(new)[0] == ("assistant", HELLO)
             await is_answered(phone)
-            assert running.stand_in.attempts == (2 if why == "wrong key" else 1)
+            assert running.realtime.attempts == (2 if why == "wrong key" else 1)
             await goes_on(running, phone)
             assert not new.refused
 
@@ -347,11 +347,11 @@ async def test_without_another_provider_somebody_else_takes_the_call(asterisk: A
     agent = {"on_ai_failure": [{"transfer": "6001@test-targets"}]}
     faults = {1: [Refuse(401)]}
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING]), faults=faults, agent=agent) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING]), faults=faults, agent=agent) as running,
         running.caller() as phone,
     ):
         await hears_greeting(phone)
-        await (await running.stand_in.session()).act(Drop())
+        await (await running.realtime.session()).act(Drop())
         await phone.rtp.hears(lambda samples: is_tone(samples, 620))
         await phone.hang_up()
         call = await running.ended(await running.call_id())

@@ -7,11 +7,11 @@ import pytest
 
 from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import CallTool, Say, ToneBrain
+from simulator.realtime import CallTool, Say, ToneModel
 from simulator.realtime.reply import Reply, Turn
-from tests.e2e.answered_calls import AGENT, TRUNK, answer_all, brain
+from tests.e2e.answered_calls import AGENT, TRUNK, answer_all, model
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, assert_clean, greeted
 from tests.e2e.test_outbound import place
 from tests.peers.greetings import FROM_THE_ISSUE, Greeting
@@ -23,7 +23,7 @@ ANNOUNCEMENT = 7.0
 SCREENER = Greeting("screener", "Please state your name and why you are calling.", "en-us", 150)
 
 
-async def answered(running: House, phone: Phone, **more: object) -> str:
+async def answered(running: Installation, phone: Phone, **more: object) -> str:
     """The call's id."""
     call = await place(running, **more)
     await phone.wait("called")
@@ -32,7 +32,7 @@ async def answered(running: House, phone: Phone, **more: object) -> str:
     return call
 
 
-async def ended_with_machine(running: House, call: str) -> dict[str, Any]:
+async def ended_with_machine(running: Installation, call: str) -> dict[str, Any]:
     await running.service.logged("attempt written down", 20, call=call)
     ended = await running.ended(call)
     assert ended["outcome"] == "machine"
@@ -42,7 +42,7 @@ async def ended_with_machine(running: House, call: str) -> dict[str, Any]:
 
 async def test_a_person_says_hello_and_is_greeted(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING]), agent=WITH_MESSAGE) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING]), agent=WITH_MESSAGE) as running,
         running.callee() as phone,
     ):
         call = await answered(running, phone, answer_detection=True)
@@ -54,13 +54,13 @@ async def test_a_person_says_hello_and_is_greeted(asterisk: Asterisk, tmp_path: 
 
 async def test_whoever_asterisk_takes_for_a_machine_is_greeted(asterisk: Asterisk, tmp_path: Path) -> None:
     """Two who answer as offices do, one who waits for the first word, and a screener: the agent speaks to each."""
-    async with house(asterisk, tmp_path, brain(), agent=AGENT, trunk=TRUNK) as running:
+    async with installation(asterisk, tmp_path, model(), agent=AGENT, trunk=TRUNK) as running:
         found = await answer_all(running, (*FROM_THE_ISSUE, SCREENER), at_once=4)
     assert {(each.outcome, each.ended_by) for each in found} == {("answered", "callee")}
     assert [each.verdict for each in found if each.greeting.kind == "silence"] == ["INITIALSILENCE"]
 
 
-class Decides(ToneBrain):
+class Decides(ToneModel):
     """Calls the tool when it may, and says what it is told to say."""
 
     async def reply(self, turn: Turn) -> Reply:
@@ -77,7 +77,7 @@ async def test_the_agent_decides_and_leaves_a_message_after_the_announcement(
 ) -> None:
     """The tool is there for it, whether the agent's config names it or not."""
     agent = {"greeting": GREETING.text, **(WITH_MESSAGE if message else {})}
-    async with house(asterisk, tmp_path, Decides(), agent=agent) as running, running.callee() as phone:
+    async with installation(asterisk, tmp_path, Decides(), agent=agent) as running, running.callee() as phone:
         call = await answered(running, phone, answer_detection=True, variables={"name": "us"})
         phone.rtp.say(tone(ANNOUNCEMENT, 620))
         finished = await phone.rtp.spoken()
@@ -93,8 +93,8 @@ async def test_the_agent_decides_and_leaves_a_message_after_the_announcement(
 
 async def test_an_agent_that_recognises_a_machine_leaves_the_message(asterisk: Asterisk, tmp_path: Path) -> None:
     agent = WITH_MESSAGE | {"tools": ["voicemail"]}
-    brain = ToneBrain([GREETING, CallTool("voicemail", {}), MESSAGE])
-    async with house(asterisk, tmp_path, brain, agent=agent) as running, running.callee() as phone:
+    model = ToneModel([GREETING, CallTool("voicemail", {}), MESSAGE])
+    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.callee() as phone:
         call = await answered(running, phone, variables={"name": "us"})
         await greeted(phone)
         phone.rtp.say(tone(0.8, 620))
@@ -104,7 +104,7 @@ async def test_an_agent_that_recognises_a_machine_leaves_the_message(asterisk: A
 
 
 async def test_somebody_who_hangs_up_while_it_is_found_out(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with house(asterisk, tmp_path, ToneBrain([GREETING])) as running, running.callee() as phone:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.callee() as phone:
         call = await answered(running, phone, answer_detection=True)
         await running.service.logged("call state", state="detecting", call=call)
         await phone.hang_up()

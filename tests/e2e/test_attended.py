@@ -14,7 +14,7 @@ from simulator.phone.phone import Phone
 from simulator.phone.rtp import Codec
 from simulator.realtime import CallTool, Reply, Say, Turn
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_call_control import heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 
@@ -52,7 +52,7 @@ class Consultant:
 
 @asynccontextmanager
 async def consulting(
-    running: House, number: str, how: str, codec: Codec = "PCMU"
+    running: Installation, number: str, how: str, codec: Codec = "PCMU"
 ) -> AsyncIterator[tuple[str, Phone, Phone]]:
     """The call, the caller's telephone, and the target's, which has just heard the agent. Ends with the call."""
     port = free_udp_port()
@@ -76,7 +76,7 @@ async def consulting(
         await running.ended(call)
 
 
-async def decides(running: House, call: str, target: Phone, how: str, accept: bool) -> None:
+async def decides(running: Installation, call: str, target: Phone, how: str, accept: bool) -> None:
     match how:
         case "voice":
             target.rtp.say(tone(0.6, 620))
@@ -90,7 +90,7 @@ async def decides(running: House, call: str, target: Phone, how: str, accept: bo
             await running.api("DELETE", f"/v1/calls/{call}/transfer")
 
 
-async def takes_it(running: House, number: str, how: str) -> None:
+async def takes_it(running: Installation, number: str, how: str) -> None:
     async with consulting(running, number, how) as (call, phone, target):
         await decides(running, call, target, how, accept=True)
         await running.service.logged("call state", call=call, state="transferred", timeout=15)
@@ -108,7 +108,7 @@ async def takes_it(running: House, number: str, how: str) -> None:
     assert "caller" not in [who for who, _ in said]
 
 
-async def does_not(running: House, number: str, how: str) -> None:
+async def does_not(running: Installation, number: str, how: str) -> None:
     async with consulting(running, number, how) as (call, phone, target):
         await decides(running, call, target, how, accept=False)
         await heard_reply(phone)
@@ -122,7 +122,7 @@ async def does_not(running: House, number: str, how: str) -> None:
         await phone.hang_up()
 
 
-async def the_caller_leaves(running: House, number: str) -> None:
+async def the_caller_leaves(running: Installation, number: str) -> None:
     async with consulting(running, number, "the caller leaves") as (_, phone, target):
         await phone.hang_up()
         await target.wait("left")
@@ -130,7 +130,7 @@ async def the_caller_leaves(running: House, number: str) -> None:
 
 async def test_the_target_hears_the_agent_accepts_and_gets_the_caller(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, lambda: Consultant(ACCEPT), trunk=SIP_ALLOWED) as running,
+        installation(asterisk, tmp_path, lambda: Consultant(ACCEPT), trunk=SIP_ALLOWED) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, how in enumerate(["voice", "key", "api"], 6400):
@@ -142,7 +142,7 @@ async def test_the_target_does_not_take_the_call_and_the_agent_has_the_caller_ba
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
     async with (
-        house(asterisk, tmp_path, lambda: Consultant(REFUSE), trunk=SIP_ALLOWED) as running,
+        installation(asterisk, tmp_path, lambda: Consultant(REFUSE), trunk=SIP_ALLOWED) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, how in enumerate(OUTCOMES, 6500):

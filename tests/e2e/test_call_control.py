@@ -10,9 +10,9 @@ from aiohttp import web
 from controller.api.server import ApiServer
 from simulator.audio.sound import Samples, has_tone, is_tone, level, purity, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import CallTool, Say, ToneBrain
+from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 
 TARGET = "+4930555123"
@@ -34,9 +34,9 @@ async def heard_reply(phone: Phone, seconds: float = REPLY.seconds) -> None:
 
 
 async def test_a_transfer_by_the_agent_is_music_until_nobody_answers(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([GREETING, (MOMENT, CallTool("transfer", {"to": TARGET})), REPLY, REPLY])
+    model = ToneModel([GREETING, (MOMENT, CallTool("transfer", {"to": TARGET})), REPLY, REPLY])
     async with (
-        house(asterisk, tmp_path, brain, trunk={"timeout": 3}) as running,
+        installation(asterisk, tmp_path, model, trunk={"timeout": 3}) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -56,9 +56,9 @@ async def test_a_transfer_by_the_agent_is_music_until_nobody_answers(asterisk: A
 
 
 async def test_hold_is_music_and_then_the_agent_goes_on(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([GREETING, (MOMENT, CallTool("hold", {"seconds": 5})), REPLY])
+    model = ToneModel([GREETING, (MOMENT, CallTool("hold", {"seconds": 5})), REPLY])
     agent = {"tools": ["hold"]}
-    async with house(asterisk, tmp_path, brain, agent=agent) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
         await greeted(phone)
         phone.rtp.say(tone(0.6, 620))
         call = await running.call_id()
@@ -100,9 +100,11 @@ async def test_a_tool_over_http(asterisk: Asterisk, tmp_path: Path, shop: tuple[
         CallTool("order_status", {"order": "4/2"}, call_id="call_1"),
         CallTool("order_status", {"order": 42}, call_id="call_2"),
     )
-    brain = ToneBrain([GREETING, both, REPLY])
+    model = ToneModel([GREETING, both, REPLY])
     async with (
-        house(asterisk, tmp_path, brain, agent={"tools": ["order_status"]}, more={"http_tools": tools}) as running,
+        installation(
+            asterisk, tmp_path, model, agent={"tools": ["order_status"]}, more={"http_tools": tools}
+        ) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -119,7 +121,10 @@ async def test_a_tool_over_http(asterisk: Asterisk, tmp_path: Path, shop: tuple[
 async def test_a_key_of_the_telephone(asterisk: Asterisk, tmp_path: Path, to: str) -> None:
     action = {"transfer": "6001@test-targets"} if to == "transfer" else to
     agent = {"dtmf": {"0": action}}
-    async with house(asterisk, tmp_path, ToneBrain([GREETING]), agent=agent) as running, running.caller() as phone:
+    async with (
+        installation(asterisk, tmp_path, ToneModel([GREETING]), agent=agent) as running,
+        running.caller() as phone,
+    ):
         await greeted(phone)
         await phone.rtp.press("0")
         if to == "transfer":
@@ -135,7 +140,7 @@ async def test_a_key_of_the_telephone(asterisk: Asterisk, tmp_path: Path, to: st
 async def test_without_ai_the_caller_hears_an_apology(asterisk: Asterisk, tmp_path: Path) -> None:
     agent = {"on_ai_failure": [{"say": "voiceai/sorry"}, "hang_up"]}
     async with (
-        house(asterisk, tmp_path, ToneBrain(), agent=agent, api_key="sk-wrong") as running,
+        installation(asterisk, tmp_path, ToneModel(), agent=agent, api_key="sk-wrong") as running,
         running.caller() as phone,
     ):
         await phone.answered()
@@ -150,7 +155,7 @@ async def test_without_ai_the_caller_hears_an_apology(asterisk: Asterisk, tmp_pa
 async def test_without_ai_somebody_else_takes_the_call(asterisk: Asterisk, tmp_path: Path) -> None:
     agent = {"on_ai_failure": [{"transfer": "6999@test-targets"}, {"transfer": "6001@test-targets"}]}
     async with (
-        house(asterisk, tmp_path, ToneBrain(), agent=agent, api_key="sk-wrong") as running,
+        installation(asterisk, tmp_path, ToneModel(), agent=agent, api_key="sk-wrong") as running,
         running.caller() as phone,
     ):
         await phone.answered()

@@ -7,9 +7,9 @@ import pytest
 
 from simulator.audio.sound import is_tone, level, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, caller_heard, house
+from tests.e2e.installation import Installation, caller_heard, installation
 from tests.e2e.test_inbound import GREETING, REPLY
 from tests.e2e.test_live_control import QUIET, STORY, model_was_told, story_begins
 from tests.peers.sip import HOLDING
@@ -19,7 +19,7 @@ HELD_S = 8.0
 """Longer than the ladder for silent callers takes to its goodbye."""
 
 
-async def shown(running: House, phone: Phone, call: str, *, held: bool) -> None:
+async def shown(running: Installation, phone: Phone, call: str, *, held: bool) -> None:
     async with asyncio.timeout(15):
         while (await running.api("GET", f"/v1/calls/{call}"))["caller_hold"] is not held:
             await phone.rtp.frames(1)
@@ -28,13 +28,13 @@ async def shown(running: House, phone: Phone, call: str, *, held: bool) -> None:
 async def test_a_caller_who_holds_us_costs_nothing_and_is_with_the_agent_again(
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
-    brain = ToneBrain([GREETING, STORY], forever=REPLY)
+    model = ToneModel([GREETING, STORY], forever=REPLY)
     async with (
-        house(asterisk, tmp_path, brain, agent=IDLE) as running,
+        installation(asterisk, tmp_path, model, agent=IDLE) as running,
         running.caller(scenario=HOLDING) as phone,
     ):
         call = await story_begins(running, phone)
-        served = await running.stand_in.session()
+        served = await running.realtime.session()
         await phone.command("hold")
         await phone.wait("held")
         await shown(running, phone, call, held=True)
@@ -66,9 +66,9 @@ async def test_a_hold_that_ends_while_no_controller_listens_is_over_for_the_next
 ) -> None:
     inactive = tmp_path / "inactive.xml"
     inactive.write_text(HOLDING.read_text().replace("a=sendonly", "a=inactive"))
-    brain = ToneBrain([GREETING, STORY], forever=REPLY)
+    model = ToneModel([GREETING, STORY], forever=REPLY)
     async with (
-        house(asterisk, tmp_path, brain, bridge={"workers": 1}) as running,
+        installation(asterisk, tmp_path, model, bridge={"workers": 1}) as running,
         running.caller(scenario=inactive) as phone,
     ):
         call = await story_begins(running, phone)

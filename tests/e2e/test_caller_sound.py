@@ -9,9 +9,9 @@ import pytest
 from simulator.audio.sound import tone
 from simulator.phone.impairment import Impairment
 from simulator.phone.phone import Phone
-from simulator.realtime import Say, Session, ToneBrain
+from simulator.realtime import Say, Session, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +34,17 @@ def silences_ms(session: Session, since: int) -> list[int]:
     return gaps
 
 
-async def speaking(running: House, phone: Phone) -> Session:
+async def speaking(running: Installation, phone: Phone) -> Session:
     await phone.answered()
     await phone.rtp.sound()
     phone.rtp.say(tone(40, 620))
     await phone.rtp.frames(25)
-    return await running.stand_in.session(len(running.stand_in.sessions) - 1)
+    return await running.realtime.session(len(running.realtime.sessions) - 1)
 
 
 @pytest.mark.timeout(120)
 async def test_numbers_that_jump_and_packets_that_are_lost(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with house(asterisk, tmp_path, lambda: ToneBrain([STORY]), agent=LISTENS) as running:
+    async with installation(asterisk, tmp_path, lambda: ToneModel([STORY]), agent=LISTENS) as running:
         async with running.caller() as phone:
             session = await speaking(running, phone)
             since, heard = len(session.caller_audio), len(phone.rtp.heard)
@@ -81,6 +81,6 @@ async def test_numbers_that_jump_and_packets_that_are_lost(asterisk: Asterisk, t
             await phone.hang_up()
 
 
-async def rejoined(running: House, call: str) -> int:
+async def rejoined(running: Installation, call: str) -> int:
     steps = (await running.api("GET", f"/v1/calls/{call}/trace"))["steps"]
     return sum(step["what"] == "Rejoin" for step in steps)

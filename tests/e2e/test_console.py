@@ -12,9 +12,9 @@ from playwright.async_api import Browser, Page, expect
 
 from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_call_control import is_music
 from tests.e2e.test_inbound import greeted
 from tests.e2e.test_supervisor import watched
@@ -52,7 +52,7 @@ expect.set_options(timeout=1000 * PATIENCE)
 
 
 @asynccontextmanager
-async def visitor(browser: Browser, running: House, token: str) -> AsyncIterator[Page]:
+async def visitor(browser: Browser, running: Installation, token: str) -> AsyncIterator[Page]:
     """Somebody who has logged in, in a browser of their own; nothing may go wrong on their page."""
     context = await browser.new_context(viewport={"width": 1440, "height": 900})
     page = await context.new_page()
@@ -93,13 +93,15 @@ async def press(page: Page, *names: str) -> None:
 
 @pytest.mark.timeout(240)  # it is a whole day's work
 async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([GREETING, STORY, STORY], words=["When are you open?"])
+    model = ToneModel([GREETING, STORY, STORY], words=["When are you open?"])
     recorded = {"recording": {"path": str(tmp_path / "calls")}}
     port = free_udp_port()
     tokens = [{"name": "reader", "token": READER, "scopes": ["read"]}]
     async with (
         chromium() as browser,
-        house(asterisk, tmp_path, brain, tokens=tokens, agent=recorded, trunk=TRUNK, more=watched(port)) as running,
+        installation(
+            asterisk, tmp_path, model, tokens=tokens, agent=recorded, trunk=TRUNK, more=watched(port)
+        ) as running,
         visitor(browser, running, str(running.service.api.headers["authorization"]).split()[1]) as page,
         running.caller() as phone,
     ):
@@ -136,7 +138,7 @@ async def test_an_operator_follows_a_call_and_acts_on_it(asterisk: Asterisk, tmp
         assert problems == []
 
 
-async def acts(page: Page, running: House, phone: Phone) -> None:
+async def acts(page: Page, running: Installation, phone: Phone) -> None:
     """Says something, mutes, holds, transfers to somebody who is busy, calls a transfer off."""
     await page.get_by_label("Let the agent say").fill("We close in five minutes.")
     await press(page, "Say")
@@ -198,7 +200,7 @@ async def may_only_look(page: Page, call: str) -> None:
     await expect(page.get_by_label("API token")).to_be_visible()
 
 
-async def nothing_smuggled_in(browser: Browser, running: House) -> None:
+async def nothing_smuggled_in(browser: Browser, running: Installation) -> None:
     """What the policy is for, should a caller's words ever become markup."""
     page = await browser.new_page()
     await page.goto(f"{running.service.url}/console/")
@@ -223,7 +225,7 @@ async def listens_and_takes_over(page: Page, supervisor: Phone) -> list[str]:
     return found
 
 
-async def another_call(page: Page, running: House, port: int) -> list[str]:
+async def another_call(page: Page, running: Installation, port: int) -> list[str]:
     """Its caller can't be referred, is refused by a colleague, then taken, and a supervisor joins the two."""
     async with running.referred("486 Busy Here") as phone:
         await phone.answered(PATIENCE)
@@ -251,7 +253,7 @@ async def another_call(page: Page, running: House, port: int) -> list[str]:
 
 
 @asynccontextmanager
-async def consulted(page: Page, running: House) -> AsyncIterator[Phone]:
+async def consulted(page: Page, running: Installation) -> AsyncIterator[Phone]:
     """A colleague whom the agent asks whether they take the caller; gone at the end."""
     async with running.callee() as colleague:
         await transfer(page, "attended")
@@ -285,7 +287,7 @@ async def whispers_and_takes_over(page: Page, phone: Phone, colleague: Phone, su
     return found
 
 
-async def places(page: Page, running: House) -> list[str]:
+async def places(page: Page, running: Installation) -> list[str]:
     """A call to somebody who is busy, and what the queue says of it."""
     async with running.refusing("486 Busy Here") as callee:
         await press(page, "Place a call")

@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 
 from simulator.audio.sound import is_tone
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.e2e.test_rehome import is_answered
 
@@ -16,7 +16,7 @@ GOODBYE = Say("Goodbye.", 0.8, 1000)
 
 async def test_a_call_may_finish_and_no_new_one_begins(asterisk: Asterisk, tmp_path: Path) -> None:
     more = {"shutdown": {"drain_s": 60}}
-    async with house(asterisk, tmp_path, ToneBrain([GREETING], forever=REPLY), more=more, ends=True) as running:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING], forever=REPLY), more=more, ends=True) as running:
         async with running.caller() as phone:
             await greeted(phone)
             os.kill(running.service.pid, signal.SIGTERM)
@@ -34,7 +34,7 @@ async def test_a_call_may_finish_and_no_new_one_begins(asterisk: Asterisk, tmp_p
 
 async def test_who_talks_on_hears_goodbye(asterisk: Asterisk, tmp_path: Path) -> None:
     more = {"shutdown": {"drain_s": 0.5}}
-    async with house(asterisk, tmp_path, ToneBrain([GREETING, GOODBYE]), more=more, ends=True) as running:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING, GOODBYE]), more=more, ends=True) as running:
         async with running.caller() as phone:
             await greeted(phone)
             os.kill(running.service.pid, signal.SIGTERM)
@@ -45,7 +45,7 @@ async def test_who_talks_on_hears_goodbye(asterisk: Asterisk, tmp_path: Path) ->
 
 async def test_a_second_signal_does_not_wait(asterisk: Asterisk, tmp_path: Path) -> None:
     more = {"shutdown": {"drain_s": 60}}
-    async with house(asterisk, tmp_path, ToneBrain([GREETING]), more=more, ends=True) as running:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING]), more=more, ends=True) as running:
         async with running.caller() as phone:
             await greeted(phone)
             os.kill(running.service.pid, signal.SIGTERM)

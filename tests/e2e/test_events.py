@@ -9,9 +9,9 @@ import httpx
 
 from controller.events import schemas
 from simulator.audio.sound import tone
-from simulator.realtime import CallTool, Say, ToneBrain
+from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.integration.webhook_rig import SECRET, Got, assert_in_order, eventually, hook, receiver
 
@@ -25,7 +25,7 @@ class Watch:
         self.told: list[schemas.Event] = []
         self.opened = asyncio.Event()
 
-    async def read(self, running: House, path: str) -> list[schemas.Event]:
+    async def read(self, running: Installation, path: str) -> list[schemas.Event]:
         async with running.service.api.stream("GET", path, timeout=60) as response:
             assert response.status_code == 200
             self.opened.set()
@@ -51,7 +51,7 @@ async def test_an_inbound_call(asterisk: Asterisk, tmp_path: Path) -> None:
     async with receiver() as there:
         hooks = {"webhooks": {"crm": hook(there.url())}}
         async with (
-            house(asterisk, tmp_path, ToneBrain([GREETING, notice, REPLY]), more=hooks) as running,
+            installation(asterisk, tmp_path, ToneModel([GREETING, notice, REPLY]), more=hooks) as running,
             running.refusing("486 Busy Here") as target,
         ):
             watch = Watch()
@@ -77,7 +77,7 @@ async def test_an_inbound_call(asterisk: Asterisk, tmp_path: Path) -> None:
     assert_kept(kept, told)
 
 
-async def written_down(running: House, call: str) -> dict[str, Any]:
+async def written_down(running: Installation, call: str) -> dict[str, Any]:
     """The record of a call that has ended."""
     async with asyncio.timeout(5):
         while True:
@@ -128,7 +128,7 @@ async def test_a_placed_call_and_its_own_webhook(asterisk: Asterisk, tmp_path: P
     async with receiver() as there:
         more = {"call_webhooks": {"secret": SECRET, "allowed_hosts": ["127.0.0.1"], "personal": True}}
         async with (
-            house(asterisk, tmp_path, ToneBrain(), more=more) as running,
+            installation(asterisk, tmp_path, ToneModel(), more=more) as running,
             running.refusing(
                 "486 Busy Here",
             ) as phone,

@@ -8,10 +8,10 @@ import pytest
 
 from simulator.audio.sound import RATE, is_tone, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import Delivery, Say, ToneBrain
+from simulator.realtime import Delivery, Say, ToneModel
 from simulator.realtime.reply import Reply, Turn
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_outbound import place
 from tests.e2e.test_recording import sides
 
@@ -21,7 +21,7 @@ PIECE = RATE // 20
 LOST = 0.15
 
 
-class Reader(ToneBrain):
+class Reader(ToneModel):
     """Says what it is told to say."""
 
     async def reply(self, turn: Turn) -> Reply:
@@ -31,7 +31,7 @@ class Reader(ToneBrain):
         return (said,)
 
 
-async def answered(running: House, phone: Phone) -> str:
+async def answered(running: Installation, phone: Phone) -> str:
     call = await place(running)
     await phone.wait("called")
     await phone.command("answer")
@@ -58,7 +58,7 @@ async def test_hello_right_after_the_answer(
     agent: dict[str, Any] = {"greeting": GREETING.text, "turn_detection": {"type": "server_vad"}}
     if recorded:
         agent["recording"] = {"path": str(tmp_path / "calls"), "consent": CONSENT.text}
-    async with house(asterisk, tmp_path, Reader(), agent=agent, faults=(Delivery(pace=4.0),)) as running:
+    async with installation(asterisk, tmp_path, Reader(), agent=agent, faults=(Delivery(pace=4.0),)) as running:
         for begins, seconds, times in words:
             async with running.callee() as phone:
                 call = await answered(running, phone)

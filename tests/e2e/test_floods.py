@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 from tests.e2e.test_adoption import is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.e2e.test_transfer_matrix import id_of
@@ -24,7 +24,7 @@ FAST = {
 
 async def test_a_flood_of_wishes_costs_its_call(own_asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(own_asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY), tokens=[FAST]) as running,
+        installation(own_asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY), tokens=[FAST]) as running,
         running.caller("5001") as flooded,
         running.caller("5002") as other,
     ):

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from simulator.audio.sound import tone
 from simulator.phone.phone import CALLER, Phone
-from simulator.realtime import CallTool, Say, ToneBrain
+from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_events import written_down
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.e2e.test_recording import recording
@@ -55,13 +55,15 @@ def postgresql(_: Path) -> Iterator[tuple[str, Callable[[], str]]]:
 async def test_nothing_is_left_of_a_number_that_was_forgotten(asterisk: Asterisk, tmp_path: Path, store: Any) -> None:
     """They called, were called, and another caller was to be connected to them; a webhook has not been told yet."""
     asked = Say("One moment.", 0.5, 880), CallTool("transfer", {"to": NUMBER})
-    brains = iter([ToneBrain([Say(f"You are {NUMBER}.", 0.5, 440)]), ToneBrain([GREETING, asked], forever=GREETING)])
+    models = iter([ToneModel([Say(f"You are {NUMBER}.", 0.5, 440)]), ToneModel([GREETING, asked], forever=GREETING)])
     with store(tmp_path) as (url, dump):
         async with receiver() as there:
             there.answer = lambda *_: web.Response(status=503)
             more = {"store": {"url": url}, "webhooks": {"crm": hook(there.url(), personal=True)}}
             agent = recording(tmp_path)
-            async with house(asterisk, tmp_path, lambda: next(brains, ToneBrain()), more=more, agent=agent) as running:
+            async with installation(
+                asterisk, tmp_path, lambda: next(models, ToneModel()), more=more, agent=agent
+            ) as running:
                 theirs = await calls_in(running, DIGITS)
                 other = await calls_in(running, "4930123456", refused=True)
                 await called(running)
@@ -78,7 +80,7 @@ async def test_nothing_is_left_of_a_number_that_was_forgotten(asterisk: Asterisk
                 assert [each["party"] for each in kept["legs"]] == [None]
 
 
-async def calls_in(running: House, user: str, *, refused: bool = False) -> str:
+async def calls_in(running: Installation, user: str, *, refused: bool = False) -> str:
     async with Phone(running.sip, "5001", user=user, scenario=CALLER) as phone:
         await greeted(phone)
         call = str((await running.api("GET", "/v1/calls?state=active"))["calls"][0]["id"])
@@ -92,7 +94,7 @@ async def calls_in(running: House, user: str, *, refused: bool = False) -> str:
     return call
 
 
-async def called(running: House) -> None:
+async def called(running: Installation) -> None:
     async with running.refusing("486 Busy Here") as target:
         placed = await running.service.api.post(
             "/v1/calls", json={"to": NUMBER, "variables": {"who": NUMBER}}, headers={"Idempotency-Key": "once"}

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import httpx
 
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 
 AT_ONCE_S = 10.0
 """With the grace that a reconcile gives what it does not know. The first sweep comes 30 s after the start."""
 
 
 async def test_what_was_left_goes_as_soon_as_asterisk_acts_again(own_asterisk: Asterisk, tmp_path: Path) -> None:
-    async with house(own_asterisk, tmp_path, ToneBrain(forever=Say("Hello.", 1.0, 440))) as running:
+    async with installation(own_asterisk, tmp_path, ToneModel(forever=Say("Hello.", 1.0, 440))) as running:
         left = f"call-{uuid.uuid4()}-bridge"
         await left_bridge(own_asterisk, left)
         os.kill(own_asterisk.pid, signal.SIGSTOP)

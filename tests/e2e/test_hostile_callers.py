@@ -10,9 +10,9 @@ from typing import cast
 from uuid import uuid4
 
 from controller.cli.doctor import asterisk_cli
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import greeted
 
 PROMPT = "{{caller_name}}|{{caller}}|{{called}}|{{trunk}}|{{order}}|{{vip}}|{{language}}"
@@ -89,9 +89,9 @@ async def raw_caller(sip_port: int) -> AsyncIterator[RawCaller]:
         transport.close()
 
 
-async def told(running: House, caller: RawCaller, name: bytes, number: str = "5001") -> str | None:
+async def told(running: Installation, caller: RawCaller, name: bytes, number: str = "5001") -> str | None:
     """What the agent's prompt becomes in a call with this name; None: Asterisk refuses the message."""
-    before, call = len(running.stand_in.sessions), str(uuid4())
+    before, call = len(running.realtime.sessions), str(uuid4())
     caller.send("INVITE", number, name, call)
     try:
         answer = await caller.final(call)
@@ -103,7 +103,7 @@ async def told(running: House, caller: RawCaller, name: bytes, number: str = "50
     tag = re.search(rb"\r\nTo:[^\r]*(;tag=[^;\r]+)", answer, re.IGNORECASE)
     assert tag is not None
     caller.send("ACK", number, name, call, tag[1].decode())
-    session = await running.stand_in.session(before)
+    session = await running.realtime.session(before)
     await session.wait_for(lambda seen: seen.config.get("instructions"))
     caller.send("BYE", number, name, call, tag[1].decode())
     await caller.final(call)
@@ -123,7 +123,9 @@ async def test_names_are_data(asterisk: Asterisk, tmp_path: Path) -> None:
         asterisk.rx(f"dialplan add extension {number},{priority},{line} into from-trunk replace")
     try:
         async with (
-            house(asterisk, tmp_path, ToneBrain([Say("Hello.", 0.2)]), agent={"instructions": PROMPT}) as running,
+            installation(
+                asterisk, tmp_path, ToneModel([Say("Hello.", 0.2)]), agent={"instructions": PROMPT}
+            ) as running,
             raw_caller(asterisk.sip_port) as caller,
         ):
             for name, plain in NAMES:
@@ -155,7 +157,7 @@ def cdr_of(asterisk: Asterisk) -> str:
 async def test_numbers_at_the_door(asterisk: Asterisk, tmp_path: Path) -> None:
     """What is no text is refused and blinds nobody; parameters are no part of a number; withheld is withheld."""
     async with (
-        house(asterisk, tmp_path, ToneBrain([Say("Hello.", 0.2)]), agent={"instructions": PROMPT}) as running,
+        installation(asterisk, tmp_path, ToneModel([Say("Hello.", 0.2)]), agent={"instructions": PROMPT}) as running,
         raw_caller(asterisk.sip_port) as caller,
     ):
         for number in ("5001%FF", "5001%0A", "+4930%C3", "a%FE%FF"):
@@ -183,7 +185,7 @@ async def test_a_restart_while_a_call_rings_that_asterisk_can_not_list(asterisk:
         asterisk.rx(f"dialplan add extension _5096!,{priority},{line} into from-trunk replace")
     try:
         async with (
-            house(asterisk, tmp_path, ToneBrain([Say("Hello.", 0.2)]), bridge={"workers": 1}) as running,
+            installation(asterisk, tmp_path, ToneModel([Say("Hello.", 0.2)]), bridge={"workers": 1}) as running,
             raw_caller(asterisk.sip_port) as caller,
         ):
             async with running.caller() as phone:
@@ -198,8 +200,8 @@ async def test_a_restart_while_a_call_rings_that_asterisk_can_not_list(asterisk:
             assert not (await caller.final(hidden)).startswith(b"SIP/2.0 2"), "hung up, and not answered"
             caller.send("ACK", "5096%FF", b"", hidden)
             assert (await running.ended(call, timeout=30))["outcome"] == "answered"
-            await running.stand_in.sessions[0].wait_for(lambda seen: seen.closed)
-            assert len(running.stand_in.sessions) == 1
+            await running.realtime.sessions[0].wait_for(lambda seen: seen.closed)
+            assert len(running.realtime.sessions) == 1
             assert (await running.api("GET", "/v1/calls?state=active"))["calls"] == []
             assert await told(running, caller, b'"Ann"')  # and callers are received
     finally:

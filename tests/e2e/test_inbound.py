@@ -14,9 +14,9 @@ from simulator.audio.sound import FRAME_SAMPLES, Frame, Samples, Stretch, has_to
 from simulator.phone.phone import Phone
 from simulator.phone.rtp import Codec
 from simulator.ports import free_port
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, caller_heard, house
+from tests.e2e.installation import Installation, caller_heard, installation
 from tests.peers.tap import TAP_HOST, Tap
 
 GREETING, REPLY = Say("Hello.", 1.5, 440), Say("Indeed.", 2.0, 880)
@@ -52,8 +52,8 @@ async def greeted(phone: Phone, seconds: float = GREETING.seconds) -> Stretch:
 
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
 async def test_caller_and_agent_hear_each_other(asterisk: Asterisk, tmp_path: Path, codec: Codec) -> None:
-    brain = ToneBrain([GREETING, REPLY])
-    async with house(asterisk, tmp_path, brain) as running, running.caller(codec=codec) as phone:
+    model = ToneModel([GREETING, REPLY])
+    async with installation(asterisk, tmp_path, model) as running, running.caller(codec=codec) as phone:
         assert_clean(await greeted(phone), 440, GREETING.seconds)
 
         phone.rtp.say(tone(1.0, 620))
@@ -63,7 +63,7 @@ async def test_caller_and_agent_hear_each_other(asterisk: Asterisk, tmp_path: Pa
         assert_clean(phone.rtp.stretches()[1], 880, REPLY.seconds)
         assert phone.rtp.payload_types == {0 if codec == "PCMU" else 8}
 
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         (spoken,) = stretches(as_frames(caller_heard(session.caller_audio)))
         assert spoken.seconds == pytest.approx(1.0, abs=0.06)
         assert purity(spoken.samples, 620) > 0.9
@@ -79,8 +79,8 @@ async def test_caller_and_agent_hear_each_other(asterisk: Asterisk, tmp_path: Pa
 
 async def test_caller_interrupts(asterisk: Asterisk, tmp_path: Path) -> None:
     """The reply stops at the caller's ear, and the server is told how much of it was heard."""
-    brain = ToneBrain([GREETING, Say("A long story.", 20.0, 880), Say("Yes?", 0.5, 440)])
-    async with house(asterisk, tmp_path, brain) as running, running.caller() as phone:
+    model = ToneModel([GREETING, Say("A long story.", 20.0, 880), Say("Yes?", 0.5, 440)])
+    async with installation(asterisk, tmp_path, model) as running, running.caller() as phone:
         await greeted(phone)
         phone.rtp.say(tone(0.6, 620))
         began = await phone.rtp.sound(after=await phone.rtp.spoken())
@@ -90,7 +90,7 @@ async def test_caller_interrupts(asterisk: Asterisk, tmp_path: Path) -> None:
         story = next(each for each in phone.rtp.stretches(0.1) if each.start >= began)
         assert story.seconds < 5
 
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         await session.wait_received("conversation.item.truncate")
         ((_, cut_at, had),) = session.truncated
         assert cut_at <= had
@@ -99,7 +99,7 @@ async def test_caller_interrupts(asterisk: Asterisk, tmp_path: Path) -> None:
 
 
 async def test_keys_are_told_once_each(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with house(asterisk, tmp_path, ToneBrain([GREETING])) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
         await greeted(phone)
         await phone.rtp.press("15#")
         await phone.rtp.press("5")
@@ -115,12 +115,12 @@ async def test_keys_are_told_once_each(asterisk: Asterisk, tmp_path: Path) -> No
 async def test_two_calls_do_not_hear_each_other(asterisk: Asterisk, tmp_path: Path) -> None:
     tones = iter([(440, 520), (880, 980)])
 
-    def brain() -> ToneBrain:
+    def model() -> ToneModel:
         hello, answer = next(tones)
-        return ToneBrain([Say("Hello.", 1.0, hello), Say("Yes.", 3.0, answer)])
+        return ToneModel([Say("Hello.", 1.0, hello), Say("Yes.", 3.0, answer)])
 
     async with (
-        house(asterisk, tmp_path, brain) as running,
+        installation(asterisk, tmp_path, model) as running,
         running.caller("5001") as one,
         running.caller("5002") as two,
     ):
@@ -141,7 +141,7 @@ async def test_two_calls_do_not_hear_each_other(asterisk: Asterisk, tmp_path: Pa
             assert not any(has_tone(everything, hz, 0.001) for hz in other)
 
         (low,), (high,) = (
-            stretches(as_frames(caller_heard(session.caller_audio))) for session in running.stand_in.sessions
+            stretches(as_frames(caller_heard(session.caller_audio))) for session in running.realtime.sessions
         )
         if not is_tone(low.samples, 620):
             low, high = high, low
@@ -154,7 +154,7 @@ async def test_audiosocket_carries_24_khz_at_50_frames_a_second(asterisk: Asteri
     """From connect to close, in speech and in silence, in both directions."""
     port = free_port()
     bridge = {"ports": f"{port}-{port}", "advertise": TAP_HOST}
-    async with Tap(port) as tap, house(asterisk, tmp_path, ToneBrain([GREETING]), bridge=bridge) as running:
+    async with Tap(port) as tap, installation(asterisk, tmp_path, ToneModel([GREETING]), bridge=bridge) as running:
         async with running.caller() as phone:
             await greeted(phone)
             await phone.rtp.frames(100)
@@ -172,7 +172,7 @@ async def test_audiosocket_carries_24_khz_at_50_frames_a_second(asterisk: Asteri
 
 async def test_call_detail_records_name_the_call_and_ours_is_like_asterisks(asterisk: Asterisk, tmp_path: Path) -> None:
     logs = Path(asterisk.settings["ASTERISK_HOME"]) / "log"
-    async with house(asterisk, tmp_path, ToneBrain([GREETING])) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
         assert "Loaded" in asterisk.rx("module load cdr_csv.so")
         try:
             call = await running.call_id()
@@ -207,7 +207,7 @@ def written(file: Path) -> Callable[[], Awaitable[str]]:
     return read
 
 
-async def exported(running: House) -> str:
+async def exported(running: Installation) -> str:
     return (await running.service.api.get("/v1/history/export", params={"format": "cdr"})).text
 
 
@@ -230,8 +230,8 @@ def like_asterisks(ours: str, theirs: str) -> None:
 
 async def test_number_without_a_route_is_refused(asterisk: Asterisk, tmp_path: Path) -> None:
     """Before it is answered: nobody pays for it."""
-    running: House
-    async with house(asterisk, tmp_path, ToneBrain(), routes=[{"to": "5001", "agent": "reception"}]) as running:
+    running: Installation
+    async with installation(asterisk, tmp_path, ToneModel(), routes=[{"to": "5001", "agent": "reception"}]) as running:
         async with running.caller("5999") as phone:
             assert (await phone.wait("answered", "refused")).event == "refused"
-        assert running.stand_in.attempts == 0
+        assert running.realtime.attempts == 0

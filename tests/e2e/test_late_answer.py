@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from simulator.phone.phone import Phone, PhoneError
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_adoption import adopted, is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.e2e.test_supervisor import watched
@@ -27,7 +27,9 @@ SILENCE_S = 3.0
 async def test_who_answers_when_nobody_waits_any_more_is_let_go_at_once(own_asterisk: Asterisk, tmp_path: Path) -> None:
     port = free_udp_port()
     async with (
-        house(own_asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY), trunk=SIP_ALLOWED) as running,
+        installation(
+            own_asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY), trunk=SIP_ALLOWED
+        ) as running,
         running.callee(port) as late,
         running.caller() as phone,
     ):
@@ -61,7 +63,7 @@ async def stopped(asterisk: Asterisk, seconds: float) -> AsyncIterator[None]:
         os.kill(asterisk.pid, signal.SIGCONT)
 
 
-async def ask(running: House, call: str, what: str, port: int) -> None:
+async def ask(running: Installation, call: str, what: str, port: int) -> None:
     to = f"sip:t@127.0.0.1:{port}"
     if what == "attended":
         await running.api("POST", f"/v1/calls/{call}/transfer", to=to, kind="attended")
@@ -99,8 +101,8 @@ async def test_also_where_the_controller_is_another_one_then(
     """The leg is one that the next controller has never asked for, and that nobody has written down, perhaps."""
     port = free_udp_port()
     async with (
-        house(
-            *(own_asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY)),
+        installation(
+            *(own_asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY)),
             trunk=SIP_ALLOWED,
             more=watched(port),
         ) as running,

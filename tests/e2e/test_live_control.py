@@ -9,10 +9,10 @@ import soundfile
 
 from simulator.audio.sound import has_tone, is_tone, level, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from simulator.realtime.session import Session
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, caller_heard, house
+from tests.e2e.installation import Installation, caller_heard, installation
 from tests.e2e.test_call_control import heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 
@@ -21,11 +21,11 @@ STORY = Say("A long story.", 30.0, 880)
 QUIET = -60.0
 
 
-async def do(running: House, call: str, verb: str, **body: Any) -> dict[str, Any]:
+async def do(running: Installation, call: str, verb: str, **body: Any) -> dict[str, Any]:
     return await running.api("POST", f"/v1/calls/{call}/{verb}", **body)
 
 
-async def story_begins(running: House, phone: Phone) -> str:
+async def story_begins(running: Installation, phone: Phone) -> str:
     """The greeting is over, and the agent has begun to speak for long."""
     await greeted(phone)
     phone.rtp.say(tone(0.6, 620))
@@ -40,9 +40,9 @@ async def model_was_told(session: Session, words: str) -> None:
     await session.wait_for(told)
 
 
-async def agent_hears(running: House, hz: float, session: int = 0) -> None:
+async def agent_hears(running: Installation, hz: float, session: int = 0) -> None:
     """From now on, sooner or later."""
-    served = await running.stand_in.session(session)
+    served = await running.realtime.session(session)
     before = len(served.caller_audio)
 
     def heard(seen: Session) -> bool:
@@ -53,14 +53,14 @@ async def agent_hears(running: House, hz: float, session: int = 0) -> None:
 
 
 async def test_hold_is_music_instead_of_the_agent_until_it_is_resumed(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([GREETING, STORY, REPLY, REPLY])
-    async with house(asterisk, tmp_path, brain) as running, running.caller() as phone:
+    model = ToneModel([GREETING, STORY, REPLY, REPLY])
+    async with installation(asterisk, tmp_path, model) as running, running.caller() as phone:
         call = await story_begins(running, phone)
         await do(running, call, "hold")
         await phone.rtp.hears(is_music, seconds=1.0)
         shown = await running.api("GET", f"/v1/calls/{call}")
         assert (shown["state"], shown["held_by"]) == ("holding", "test")
-        served = await running.stand_in.session()
+        served = await running.realtime.session()
         before = len(served.caller_audio)
         phone.rtp.say(tone(0.6, 620))
         await phone.rtp.spoken()
@@ -76,9 +76,9 @@ async def test_hold_is_music_instead_of_the_agent_until_it_is_resumed(asterisk: 
 
 
 async def test_mute_is_silence_for_the_other_side_only(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([GREETING, STORY])
+    model = ToneModel([GREETING, STORY])
     agent = {"turn_detection": {"type": "server_vad", "interrupt_response": False}}
-    async with house(asterisk, tmp_path, brain, agent=agent) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
         call = await story_begins(running, phone)
         await do(running, call, "mute", side="agent")
         await phone.rtp.hears(lambda samples: level(samples) < QUIET, seconds=0.5)
@@ -89,7 +89,7 @@ async def test_mute_is_silence_for_the_other_side_only(asterisk: Asterisk, tmp_p
 
         await do(running, call, "mute", side="caller")
         await running.service.logged("ordered", order="mute")
-        served = await running.stand_in.session()
+        served = await running.realtime.session()
         await phone.rtp.frames(25)
         before = len(served.caller_audio)
         phone.rtp.say(tone(1.0, 620))
@@ -105,13 +105,13 @@ async def test_mute_is_silence_for_the_other_side_only(asterisk: Asterisk, tmp_p
 
 
 async def test_words_and_keys_of_ops_reach_the_telephone(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([GREETING, REPLY])
-    async with house(asterisk, tmp_path, brain) as running, running.caller() as phone:
+    model = ToneModel([GREETING, REPLY])
+    async with installation(asterisk, tmp_path, model) as running, running.caller() as phone:
         await greeted(phone)
         call = await running.call_id()
         await do(running, call, "say", text="We close in five minutes.")
         await heard_reply(phone)
-        served = await running.stand_in.session()
+        served = await running.realtime.session()
         asked = [seen.event["response"] for seen in served.received if seen.event["type"] == "response.create"]
         assert "We close in five minutes." in asked[-1]["instructions"]
         assert asked[-1]["tool_choice"] == "none"
@@ -125,20 +125,20 @@ async def test_words_and_keys_of_ops_reach_the_telephone(asterisk: Asterisk, tmp
 
 
 async def test_another_agent_goes_on_with_the_conversation_in_its_own_voice(asterisk: Asterisk, tmp_path: Path) -> None:
-    brains = iter([ToneBrain([GREETING]), ToneBrain([REPLY])])
+    models = iter([ToneModel([GREETING]), ToneModel([REPLY])])
     agents = {
         "reception": {"instructions": "Be brief.", "greeting": "Hello."},
         "sales": {"instructions": "Sell to {{who}}.", "voice": "cedar"},
     }
     async with (
-        house(asterisk, tmp_path, lambda: next(brains), more={"agents": agents}) as running,
+        installation(asterisk, tmp_path, lambda: next(models), more={"agents": agents}) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
         call = await running.call_id()
-        first = await running.stand_in.session()
+        first = await running.realtime.session()
         await do(running, call, "agent", agent="sales", variables={"who": "Ann"})
-        second = await running.stand_in.session(1)
+        second = await running.realtime.session(1)
         await first.wait_for(lambda seen: seen.closed)
         assert second.config["instructions"] == "Sell to Ann."
         assert second.config["audio"]["output"]["voice"] == "cedar"
@@ -149,7 +149,7 @@ async def test_another_agent_goes_on_with_the_conversation_in_its_own_voice(aste
         assert (await running.api("GET", f"/v1/calls/{call}"))["agent"] == "sales"
         await do(running, call, "agent", instructions="Be silent.")
         await second.wait_for(lambda seen: seen.config["instructions"] == "Be silent.")
-        assert len(running.stand_in.sessions) == 2
+        assert len(running.realtime.sessions) == 2
         await phone.hang_up()
         await running.ended(call)
 
@@ -157,7 +157,7 @@ async def test_another_agent_goes_on_with_the_conversation_in_its_own_voice(aste
 # ---------------------------------------------------------------- participants
 
 
-async def join(running: House, call: str, target: Phone) -> str:
+async def join(running: Installation, call: str, target: Phone) -> str:
     """The leg of a participant who has answered and hears the agent's bridge."""
     added = await do(running, call, "participants", to=TARGET)
     await target.wait("called")
@@ -165,15 +165,15 @@ async def join(running: House, call: str, target: Phone) -> str:
     assert [each["state"] for each in shown["participants"]] == ["ringing"]
     await target.command("answer")
     await target.answered()
-    await model_was_told(await running.stand_in.session(), "has joined")
+    await model_was_told(await running.realtime.session(), "has joined")
     return str(added["leg"])
 
 
 async def test_a_participant_hears_both_is_heard_by_both_and_goes(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([GREETING], forever=REPLY)
+    model = ToneModel([GREETING], forever=REPLY)
     agent = {"turn_detection": {"type": "server_vad", "interrupt_response": False}}
     async with (
-        house(asterisk, tmp_path, brain, agent=agent) as running,
+        installation(asterisk, tmp_path, model, agent=agent) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -194,7 +194,7 @@ async def test_a_participant_hears_both_is_heard_by_both_and_goes(asterisk: Aste
         await target.rtp.hears(lambda samples: is_tone(samples, 620))
         await running.api("DELETE", f"/v1/calls/{call}/participants/{leg}")
         await target.wait("left")
-        await model_was_told(await running.stand_in.session(), "taken out")
+        await model_was_told(await running.realtime.session(), "taken out")
         phone.rtp.say(tone(1.0, 620))
         await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
         shown = await running.api("GET", f"/v1/calls/{call}")
@@ -206,7 +206,7 @@ async def test_a_participant_hears_both_is_heard_by_both_and_goes(asterisk: Aste
 
 async def test_the_caller_leaves_and_the_participant_is_not_kept(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING])) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -220,7 +220,7 @@ async def test_the_caller_leaves_and_the_participant_is_not_kept(asterisk: Aster
 
 async def test_a_busy_participant_is_told_of_and_the_call_goes_on(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING, REPLY])) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running,
         running.refusing("486 Busy Here") as target,
         running.caller() as phone,
     ):
@@ -228,7 +228,7 @@ async def test_a_busy_participant_is_told_of_and_the_call_goes_on(asterisk: Aste
         call = await running.call_id()
         await do(running, call, "participants", to=TARGET)
         await target.wait("refused")
-        await model_was_told(await running.stand_in.session(), "busy")
+        await model_was_told(await running.realtime.session(), "busy")
         shown = await running.api("GET", f"/v1/calls/{call}")
         assert [(each["state"], each["outcome"]) for each in shown["participants"]] == [("failed", "busy")]
         phone.rtp.say(tone(0.6, 620))
@@ -245,7 +245,7 @@ async def test_a_busy_participant_is_told_of_and_the_call_goes_on(asterisk: Aste
 
 async def test_recording_begins_pauses_and_ends_on_request(asterisk: Asterisk, tmp_path: Path) -> None:
     agent = {"recording": {"path": str(tmp_path / "calls"), "on_request": True}}
-    async with house(asterisk, tmp_path, ToneBrain([GREETING], forever=()), agent=agent) as running:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING], forever=()), agent=agent) as running:
         async with running.caller() as phone:
             await greeted(phone)
             call = await running.call_id()

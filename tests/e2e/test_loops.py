@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 
 from simulator.audio.sound import has_tone
-from simulator.realtime import Reply, Say, ToneBrain, Turn
+from simulator.realtime import Reply, Say, ToneModel, Turn
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import caller_heard, house
+from tests.e2e.installation import caller_heard, installation
 from tests.e2e.test_hostile_callers import raw_caller
 from tests.e2e.test_inbound import GREETING, greeted
 
@@ -31,7 +31,7 @@ async def test_a_transfer_that_leads_back_to_us_ends_after_a_few_hops(
         "more": {"transfer": {"contexts": {"from-trunk": {"extensions": ["5001"]}}}},
     }
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING]), trunk=OURSELVES, api_key="sk-wrong", **keys) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING]), trunk=OURSELVES, api_key="sk-wrong", **keys) as running,
         running.caller("5001") as phone,
     ):
         await phone.wait("left", timeout=20)
@@ -44,8 +44,8 @@ async def test_a_transfer_that_leads_back_to_us_ends_after_a_few_hops(
 
 async def test_two_agents_and_the_longest_transfer(asterisk: Asterisk, tmp_path: Path) -> None:
     transfer = {"contexts": {"test-targets": {"extensions": ["6[0-9]{3}"]}}, "max_s": 6}
-    async with house(
-        asterisk, tmp_path, lambda: ToneBrain([GREETING]), trunk=OURSELVES, more={"transfer": transfer}
+    async with installation(
+        asterisk, tmp_path, lambda: ToneModel([GREETING]), trunk=OURSELVES, more={"transfer": transfer}
     ) as running:
         placed = await running.api("POST", "/v1/calls", to=f"sip:5001@127.0.0.1:{asterisk.sip_port}")
         refused = await running.call_id()
@@ -74,7 +74,7 @@ async def test_who_is_sent_into_a_dialplan_that_leads_back_is_not_sent_for_ever(
     more = {"transfer": {"contexts": {"from-trunk": {"extensions": ["5001"]}}}}
     routes = [{"to": "*", "agent": "reception", "overflow": steps}]
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING]), agent=ONE_CALL, routes=routes, more=more) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING]), agent=ONE_CALL, routes=routes, more=more) as running,
         running.caller("5001") as first,
     ):
         await greeted(first)
@@ -95,7 +95,7 @@ async def test_who_is_sent_into_a_dialplan_that_leads_back_is_not_sent_for_ever(
 async def test_the_header_of_a_caller_is_data(asterisk: Asterisk, tmp_path: Path) -> None:
     """Asterisk evaluates the expression that reads it, and not what it reads."""
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING])) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
         raw_caller(asterisk.sip_port) as raw,
     ):
         for number, text in enumerate((b"${LEN(123456789)}", b"${EVAL(9)}|9", b"9|9", b"9" * 3000, b"\xff;agent")):
@@ -129,7 +129,7 @@ async def test_an_agent_is_known_behind_an_exchange_that_answers_first(asterisk:
     line = {**OURSELVES, "endpoint": "Local/{number}@test-targets"}
     async with (
         exchange(asterisk, "+493055501"),
-        house(asterisk, tmp_path, lambda: ToneBrain([GREETING]), trunk=line) as running,
+        installation(asterisk, tmp_path, lambda: ToneModel([GREETING]), trunk=line) as running,
     ):
         placed = await running.api("POST", "/v1/calls", to="7001")
         refused = await running.call_id()
@@ -164,7 +164,7 @@ async def test_two_agents_whom_no_number_betrays_are_known_by_their_words(asteri
     talkers = cycle([Talker(440, 560), Talker(700, 900)])
     async with (
         exchange(asterisk, "+49301"),
-        house(asterisk, tmp_path, lambda: next(talkers), trunk=line) as running,
+        installation(asterisk, tmp_path, lambda: next(talkers), trunk=line) as running,
     ):
         placed = await running.api("POST", "/v1/calls", to="7001")
         other = await running.call_id()
@@ -180,7 +180,7 @@ async def test_a_circle_over_an_exchange_that_answers_first_ends(asterisk: Aster
     }
     async with (
         exchange(asterisk),
-        house(asterisk, tmp_path, ToneBrain([GREETING]), trunk=OURSELVES, api_key="sk-wrong", **keys) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING]), trunk=OURSELVES, api_key="sk-wrong", **keys) as running,
         running.caller("5001") as phone,
     ):
         await phone.wait("left", timeout=20)

@@ -7,9 +7,9 @@ import pytest
 
 from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import PhoneError
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.e2e.test_overflow import answered
 from tests.e2e.test_transfer import TARGET
@@ -25,8 +25,8 @@ def route(*overflow: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("steps", [(), ({"wait": {"max_wait_s": 1, "announce_s": None}}, "on_ai_failure")])
 async def test_a_colleague_takes_the_call(asterisk: Asterisk, tmp_path: Path, steps: tuple[Any, ...]) -> None:
     async with (
-        house(
-            asterisk, tmp_path, ToneBrain(forever=GREETING), bridge=ONE, agent=RESCUED, routes=route(*steps)
+        installation(
+            asterisk, tmp_path, ToneModel(forever=GREETING), bridge=ONE, agent=RESCUED, routes=route(*steps)
         ) as running,
         running.callee() as colleague,
         running.caller() as first,
@@ -51,8 +51,8 @@ async def test_a_colleague_takes_the_call(asterisk: Asterisk, tmp_path: Path, st
 
 async def test_a_route_may_say_busy(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(
-            asterisk, tmp_path, ToneBrain(forever=GREETING), bridge=ONE, agent=RESCUED, routes=route("busy")
+        installation(
+            asterisk, tmp_path, ToneModel(forever=GREETING), bridge=ONE, agent=RESCUED, routes=route("busy")
         ) as running,
         running.caller() as first,
         answered(first),

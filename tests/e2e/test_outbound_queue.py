@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.peers.crowd import Crowd, busy
 
@@ -21,12 +21,12 @@ def numbers(count: int) -> list[str]:
     return [f"+493055{each:05d}" for each in range(count)]
 
 
-async def order(running: House, wanted: list[str], **more: Any) -> dict[str, str]:
+async def order(running: Installation, wanted: list[str], **more: Any) -> dict[str, str]:
     """Number → the call's id."""
     return {to: (await running.api("POST", "/v1/calls", to=to, **more))["id"] for to in wanted}
 
 
-async def all_ended(running: House, timeout: float = PATIENCE) -> dict[str, dict[str, Any]]:
+async def all_ended(running: Installation, timeout: float = PATIENCE) -> dict[str, dict[str, Any]]:
     """Number → the call, once nothing waits and nothing is under way any more."""
     async with asyncio.timeout(timeout):
         while True:
@@ -38,11 +38,11 @@ async def all_ended(running: House, timeout: float = PATIENCE) -> dict[str, dict
 
 @pytest.mark.timeout(150)
 async def test_killed_in_the_middle_of_two_hundred_calls(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain(forever=Say("Hello.", 1.0, 440))
+    model = ToneModel(forever=Say("Hello.", 1.0, 440))
     wanted = numbers(CALLS)
     async with (
         Crowd(asterisk.trunk_port) as crowd,
-        house(asterisk, tmp_path, brain, trunk={"max_calls": AT_ONCE}) as running,
+        installation(asterisk, tmp_path, model, trunk={"max_calls": AT_ONCE}) as running,
     ):
         await running.api("POST", "/v1/queue/pause")
         ordered = await order(running, wanted)
@@ -67,7 +67,7 @@ async def test_killed_in_the_middle_of_two_hundred_calls(asterisk: Asterisk, tmp
 
 async def test_a_busy_number_is_tried_again_under_the_same_url(asterisk: Asterisk, tmp_path: Path) -> None:
     trunk = {"retries": {"busy": {"times": 1, "after_s": 2}}}
-    async with house(asterisk, tmp_path, ToneBrain([GREETING]), trunk=trunk) as running:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING]), trunk=trunk) as running:
         async with running.refusing("486 Busy Here") as phone:
             (call,) = (await order(running, numbers(1))).values()
             await phone.wait("refused")
@@ -88,7 +88,7 @@ async def test_a_busy_number_is_tried_again_under_the_same_url(asterisk: Asteris
 
 async def test_paused_cancelled_and_expired_calls_are_never_dialled(asterisk: Asterisk, tmp_path: Path) -> None:
     wanted = numbers(3)
-    async with Crowd(asterisk.trunk_port) as crowd, house(asterisk, tmp_path, ToneBrain()) as running:
+    async with Crowd(asterisk.trunk_port) as crowd, installation(asterisk, tmp_path, ToneModel()) as running:
         assert (await running.api("POST", "/v1/queue/pause"))["paused"] is True
         soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         (expired,) = (await order(running, wanted[:1], expires=soon)).values()

@@ -14,9 +14,9 @@ from aiohttp import web
 
 from simulator.audio.sound import is_tone
 from simulator.phone.phone import Phone, PhoneError
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.peers.sip import STORM
 
 GREETING = Say("Hello.", 1.0, 440)
@@ -34,15 +34,15 @@ async def answered(phone: Phone) -> AsyncIterator[None]:
     yield
 
 
-async def waits(running: House, nth: int) -> str:
+async def waits(running: Installation, nth: int) -> str:
     """The id of the nth caller who was put in line."""
     return str((await running.service.logged("call arrived", waits=True, nth=nth))["call"])
 
 
 async def test_those_who_wait_are_served_in_order(asterisk: Asterisk, tmp_path: Path) -> None:
     line = {"wait": {"max_waiting": 2, "max_wait_s": 60, "announce_s": 5}}
-    brain = ToneBrain(forever=GREETING)
-    async with house(asterisk, tmp_path, brain, agent=ONE_AT_A_TIME, routes=routes(line)) as running:
+    model = ToneModel(forever=GREETING)
+    async with installation(asterisk, tmp_path, model, agent=ONE_AT_A_TIME, routes=routes(line)) as running:
         async with (
             running.caller() as first,
             answered(first),
@@ -73,7 +73,9 @@ async def test_the_place_in_the_line_is_said(asterisk: Asterisk, tmp_path: Path)
     """Music again behind it: what is said ends, and took as long as words take."""
     line = {"wait": {"max_wait_s": 13, "announce_s": 5}}
     async with (
-        house(asterisk, tmp_path, ToneBrain(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(line)) as running,
+        installation(
+            asterisk, tmp_path, ToneModel(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(line)
+        ) as running,
         running.caller() as first,
         answered(first),
         running.caller() as second,
@@ -94,7 +96,9 @@ async def test_the_place_in_the_line_is_said(asterisk: Asterisk, tmp_path: Path)
 async def test_without_room_the_dialplan_goes_on(asterisk: Asterisk, tmp_path: Path) -> None:
     steps = ({"context": "6001@test-targets"},)
     async with (
-        house(asterisk, tmp_path, ToneBrain(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(*steps)) as running,
+        installation(
+            asterisk, tmp_path, ToneModel(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(*steps)
+        ) as running,
         running.caller() as first,
         answered(first),
         running.caller() as second,
@@ -111,7 +115,7 @@ async def test_without_room_the_dialplan_goes_on(asterisk: Asterisk, tmp_path: P
 
 async def test_busy(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, ToneBrain(forever=GREETING), agent=ONE_AT_A_TIME) as running,
+        installation(asterisk, tmp_path, ToneModel(forever=GREETING), agent=ONE_AT_A_TIME) as running,
         running.caller() as first,
     ):
         await first.answered()
@@ -147,8 +151,8 @@ async def test_a_look_up_fills_the_prompt_and_never_keeps_a_caller_waiting(
     told = {"instructions": "You talk to {{ customer|default('nobody') }}.", "greeting": "Hello."}
     try:
         async with (
-            house(
-                *(asterisk, tmp_path, ToneBrain(forever=GREETING)),
+            installation(
+                *(asterisk, tmp_path, ToneModel(forever=GREETING)),
                 agent=told,
                 routes=routes(lookup="who", lookup_s=0.5),
                 more={"http_tools": {"who": tool}},
@@ -156,7 +160,7 @@ async def test_a_look_up_fills_the_prompt_and_never_keeps_a_caller_waiting(
             running.caller() as phone,
         ):
             await phone.answered()
-            session = await running.stand_in.session()
+            session = await running.realtime.session()
             name = "Zoe" if how == "well" else "nobody"
             looked_up = await running.service.logged("looked up")
             assert looked_up["ms"] < 5000, "the tool would have taken 20 seconds, and may take half a one"
@@ -169,7 +173,9 @@ async def test_a_look_up_fills_the_prompt_and_never_keeps_a_caller_waiting(
 async def test_a_burst_over_the_calls_per_second(asterisk: Asterisk, tmp_path: Path) -> None:
     """Whoever is too many hears busy, and no two calls begin within a second."""
     async with (
-        house(asterisk, tmp_path, ToneBrain(forever=GREETING), more={"limits": {"calls_per_second": 1}}) as running,
+        installation(
+            asterisk, tmp_path, ToneModel(forever=GREETING), more={"limits": {"calls_per_second": 1}}
+        ) as running,
         running.caller() as one,
         running.caller() as two,
         running.caller() as three,
@@ -195,12 +201,14 @@ async def test_a_route_by_time(asterisk: Asterisk, tmp_path: Path) -> None:
     by_time = [{"to": "*", "agent": "reception", "hours": hours[0]}, {"to": "*", "agent": "night", "hours": hours[1]}]
     agents = {name: {"instructions": f"The {name}.", "greeting": "Hello."} for name in ("reception", "night")}
     async with (
-        house(asterisk, tmp_path, ToneBrain(forever=GREETING), routes=by_time, more={"agents": agents}) as running,
+        installation(
+            asterisk, tmp_path, ToneModel(forever=GREETING), routes=by_time, more={"agents": agents}
+        ) as running,
         running.caller() as phone,
     ):
         await phone.answered()
         assert (await running.only_call())["agent"] == "night"
-        assert (await running.stand_in.session()).config["instructions"] == "The night."
+        assert (await running.realtime.session()).config["instructions"] == "The night."
         await phone.hang_up()
 
 
@@ -210,7 +218,7 @@ async def test_a_storm_runs_over_into_the_dialplan(asterisk: Asterisk, tmp_path:
     sipp = shutil.which("sipp")
     assert sipp is not None
     keys: dict[str, Any] = {"agent": {"max_calls": places}, "routes": routes({"context": "6001@test-targets"})}
-    async with house(asterisk, tmp_path, ToneBrain(forever=GREETING), **keys) as running:
+    async with installation(asterisk, tmp_path, ToneModel(forever=GREETING), **keys) as running:
         process = await asyncio.create_subprocess_exec(
             sipp,
             *(running.sip, "-sf", str(STORM), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),

@@ -16,9 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from simulator.audio.sound import FRAME_SECONDS, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, greeted
 
 STORY = Say("A long story.", 20.0, 880)
@@ -67,7 +67,7 @@ def sides(path: Path) -> tuple[Side, Side]:
     return Side(sound[:, 0], rate), Side(sound[:, 1], rate)
 
 
-async def recorded(running: House, phone: Phone) -> Path:
+async def recorded(running: Installation, phone: Phone) -> Path:
     """Hang up; the file, as the ended call names it."""
     await phone.hang_up()
     call = await running.ended(await running.call_id())
@@ -82,9 +82,9 @@ def recording(folder: Path, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("format", ["wav", "ogg"])
 async def test_caller_left_agent_right_as_heard(asterisk: Asterisk, tmp_path: Path, format: str) -> None:
     """The agent is interrupted: the recording goes on for as long as the caller heard it, and not as it was sent."""
-    brain = ToneBrain([GREETING, STORY, Say("Yes?", 0.5, 440)])
+    model = ToneModel([GREETING, STORY, Say("Yes?", 0.5, 440)])
     agent = recording(tmp_path, format=format, keep_days=7)
-    async with house(asterisk, tmp_path, brain, agent=agent) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
         await greeted(phone)
         phone.rtp.say(tone(0.6, CALLER_HZ))
         await phone.rtp.sound(after=await phone.rtp.spoken())
@@ -130,9 +130,9 @@ async def test_caller_left_agent_right_as_heard(asterisk: Asterisk, tmp_path: Pa
 async def test_a_killed_worker_leaves_a_file_up_to_its_last_second(
     asterisk: Asterisk, tmp_path: Path, format: str
 ) -> None:
-    brain = ToneBrain([Say("A long greeting.", 30.0, 440)])
+    model = ToneModel([Say("A long greeting.", 30.0, 440)])
     agent = recording(tmp_path, format=format) | {"protect_greeting": True}
-    async with house(asterisk, tmp_path, brain, agent=agent) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
         await phone.answered()
         began = await phone.rtp.sound()
         phone.rtp.say(tone(20.0, CALLER_HZ))
@@ -154,7 +154,7 @@ async def test_a_killed_worker_leaves_a_file_up_to_its_last_second(
     assert spoken[-1][1] == pytest.approx(right.seconds, abs=0.1), "both sides up to the same moment"
 
 
-async def scraped(running: House) -> dict[str, float]:
+async def scraped(running: Installation) -> dict[str, float]:
     """Counts by name, over all labels; of histograms, how much was observed."""
     answer = await running.service.api.get("/metrics")
     assert answer.is_success

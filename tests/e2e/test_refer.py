@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 
 from simulator.phone.phone import Phone
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_call_control import heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers import sip as telephones
@@ -19,7 +19,7 @@ TRUNK = {"refer": "sip:{number}@carrier.example"}
 
 async def test_who_could_not_be_referred_is_back_with_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING, REPLY]), trunk=TRUNK) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING, REPLY]), trunk=TRUNK) as running,
         running.referred("486 Busy Here") as phone,
     ):
         await greeted(phone)
@@ -40,7 +40,7 @@ async def test_who_could_not_be_referred_is_back_with_the_agent(asterisk: Asteri
         await running.ended(call)
 
 
-async def merely_listed(running: House) -> int:
+async def merely_listed(running: Installation) -> int:
     """Channels in Asterisk's list that nothing can be asked of any more, nor hung up."""
     auth = (running.asterisk.ari_username, running.asterisk.ari_password)
     async with httpx.AsyncClient(base_url=running.asterisk.ari_url, auth=auth, timeout=5) as ari:
@@ -51,7 +51,7 @@ async def merely_listed(running: House) -> int:
     return len(gone)
 
 
-async def owed(running: House, number: str, leaves: bool, expires: int) -> None:
+async def owed(running: Installation, number: str, leaves: bool, expires: int) -> None:
     async with telephones.owing(running.sip, running.folder, expires, number) as phone:
         await greeted(phone)
         calls = (await running.api("GET", "/v1/calls?state=active"))["calls"]
@@ -64,7 +64,7 @@ async def owed(running: House, number: str, leaves: bool, expires: int) -> None:
         await phone.wait("asked", timeout=expires)
 
 
-async def _over(running: House, phone: Phone, call: str, leaves: bool) -> None:
+async def _over(running: Installation, phone: Phone, call: str, leaves: bool) -> None:
     """For us; Asterisk still owes the carrier's word to somebody who is gone."""
     shown = await running.ended(call)
     await phone.wait("hung up" if leaves else "left")
@@ -79,7 +79,7 @@ async def test_a_carrier_that_owes_its_word_keeps_no_call_but_a_name_in_asterisk
 ) -> None:
     """Until Asterisk asks for news of the transfer, 5 s before the carrier's subscription ends, and hears of none."""
     async with (
-        house(asterisk, tmp_path, lambda: ToneBrain([GREETING]), trunk=TRUNK) as running,
+        installation(asterisk, tmp_path, lambda: ToneModel([GREETING]), trunk=TRUNK) as running,
         asyncio.TaskGroup() as calls,
     ):
         calls.create_task(owed(running, "6301", True, 8), name="the caller leaves")

@@ -16,10 +16,10 @@ import pytest
 
 from simulator.audio.sound import Frame, is_tone, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from simulator.realtime.reply import Part
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing, items
 from tests.e2e.test_first_words import CONSENT, GREETING as FIRST, LOST, Reader, longest
 from tests.e2e.test_inbound import greeted
@@ -32,13 +32,13 @@ COMFORT_HZ = (523, 659)
 TWO = {"workers": 2, "ports": "19140-19179"}
 
 
-def brains(*scripts: Sequence[Part]) -> Callable[[], ToneBrain]:
+def models(*scripts: Sequence[Part]) -> Callable[[], ToneModel]:
     """One for each session, in the order in which they open; `BACK` and replies for the sessions that take over."""
     each = chain(scripts, repeat((BACK,)))
-    return lambda: ToneBrain(next(each), forever=REPLY)
+    return lambda: ToneModel(next(each), forever=REPLY)
 
 
-async def worker_of(running: House, call: str) -> tuple[str, int]:
+async def worker_of(running: Installation, call: str) -> tuple[str, int]:
     """The latest worker of this call, and its process."""
     await running.service.logged("session asked for", call=call)
     asked = [line for line in running.service.lines if line["event"] == "session asked for" and line["call"] == call]
@@ -65,7 +65,7 @@ def gap(heard: Sequence[Frame], since: float) -> float:
 async def test_a_call_goes_on_with_another_worker(asterisk: Asterisk, tmp_path: Path, how: signal.Signals) -> None:
     both = (GREETING,)
     async with (
-        house(asterisk, tmp_path, brains(both, both), bridge=TWO, agent={"greeting": GREETING.text}) as running,
+        installation(asterisk, tmp_path, models(both, both), bridge=TWO, agent={"greeting": GREETING.text}) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -81,7 +81,7 @@ async def test_a_call_goes_on_with_another_worker(asterisk: Asterisk, tmp_path: 
             back = await phone.rtp.hears(lambda samples: is_tone(samples, BACK.hz))
             log.info("%s: agent after %.2f s", how.name, back - lost_at)
             await phone.rtp.quiet(0.4)
-            session = await running.stand_in.session(2)
+            session = await running.realtime.session(2)
             told = items(session)
             assert told[:3] == [("assistant", GREETING.text), ("user", "utterance 1"), ("assistant", REPLY.text)]
             assert told[3][0] == "system"
@@ -109,7 +109,7 @@ async def test_first_words_that_a_lost_worker_was_saying_are_said_in_full_by_the
     agent: dict[str, Any] = {"greeting": FIRST.text}
     if recorded:
         agent["recording"] = {"path": str(tmp_path / "calls"), "consent": CONSENT.text}
-    async with house(asterisk, tmp_path, Reader, agent=agent, bridge=TWO) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, Reader, agent=agent, bridge=TWO) as running, running.caller() as phone:
         await phone.answered()
         await phone.rtp.sound()
         await asyncio.sleep(at)
@@ -128,7 +128,7 @@ async def test_the_only_worker_is_killed_and_the_next_one_takes_over(asterisk: A
     """And that one is killed as well. Nobody else has room: the supervisor starts another, which is waited for."""
     agent = {"greeting": GREETING.text}
     async with (
-        house(asterisk, tmp_path, brains((GREETING,)), bridge={"workers": 1}, agent=agent) as running,
+        installation(asterisk, tmp_path, models((GREETING,)), bridge={"workers": 1}, agent=agent) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -138,7 +138,7 @@ async def test_the_only_worker_is_killed_and_the_next_one_takes_over(asterisk: A
             lost_at = phone.rtp.heard[-1].at
             os.kill(pid, signal.SIGKILL)
             await phone.rtp.hears(lambda samples: any(is_tone(samples, hz) for hz in COMFORT_HZ), seconds=0.12)
-            await running.stand_in.session(number)
+            await running.realtime.session(number)
             back = await phone.rtp.hears(lambda samples: is_tone(samples, BACK.hz))
             log.info("restarted: agent after %.2f s", back - lost_at)
             await phone.rtp.quiet(0.4)
@@ -149,7 +149,7 @@ async def test_the_only_worker_is_killed_and_the_next_one_takes_over(asterisk: A
 
 async def test_the_caller_leaves_while_no_worker_is_there(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, brains((GREETING,)), bridge={"workers": 1}) as running,
+        installation(asterisk, tmp_path, models((GREETING,)), bridge={"workers": 1}) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -166,7 +166,7 @@ async def test_all_workers_are_replaced_while_somebody_talks(asterisk: Asterisk,
     more = {"shutdown": {"drain_s": 0, "worker_drain_s": 0.2}}
     agent = {"greeting": GREETING.text}
     async with (
-        house(asterisk, tmp_path, brains((GREETING,)), bridge=TWO, agent=agent, more=more) as running,
+        installation(asterisk, tmp_path, models((GREETING,)), bridge=TWO, agent=agent, more=more) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -179,7 +179,7 @@ async def test_all_workers_are_replaced_while_somebody_talks(asterisk: Asterisk,
         assert not pids & {each["pid"] for each in workers}
         await phone.rtp.quiet(0.4)
         await is_answered(phone)
-        assert items(running.stand_in.sessions[-1])[0] == ("assistant", GREETING.text)
+        assert items(running.realtime.sessions[-1])[0] == ("assistant", GREETING.text)
         await phone.hang_up()
         assert (await running.ended(call))["outcome"] == "answered"
 
@@ -187,7 +187,7 @@ async def test_all_workers_are_replaced_while_somebody_talks(asterisk: Asterisk,
 async def test_a_worker_is_drained(asterisk: Asterisk, tmp_path: Path) -> None:
     """It keeps its call, gets no other, and ends with it; the next one is started."""
     async with (
-        house(asterisk, tmp_path, brains((GREETING,), (GREETING,)), bridge=TWO) as running,
+        installation(asterisk, tmp_path, models((GREETING,), (GREETING,)), bridge=TWO) as running,
         running.caller() as phone,
     ):
         await greeted(phone)

@@ -9,9 +9,9 @@ import yaml
 
 from controller.app import EXIT_RUNNING
 from simulator.ports import free_port
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 from tests.e2e.test_adoption import is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 
@@ -42,7 +42,7 @@ async def refused(folder: Path, name: str, **changes: Any) -> str:
 async def test_the_second_one_touches_nothing_of_the_first(asterisk: Asterisk, tmp_path: Path) -> None:
     other = f"127.0.0.1:{free_port()}"
     async with (
-        house(asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY)) as running,
+        installation(asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY)) as running,
         running.caller() as phone,
     ):
         await greeted(phone)

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from simulator.audio.sound import tone
-from simulator.realtime import CallTool, ToneBrain
+from simulator.realtime import CallTool, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.integration.proxy_rig import ANSWER, speaks
 from tests.integration.webhook_rig import eventually, hook, receiver
@@ -23,7 +23,7 @@ def tool(name: str) -> dict[str, Any]:
     return {"description": "Looks up.", "url": f"http://{SHOP}/{name}", "allowed_hosts": [SHOP]}
 
 
-def log_of(running: House) -> str:
+def log_of(running: Installation) -> str:
     return running.service.log.read_text()
 
 
@@ -36,21 +36,21 @@ async def test_all_goes_by_the_proxy(asterisk: Asterisk, tmp_path: Path) -> None
         }
         by.targets = {SHOP: shop, CRM: there.port}
         env = {"ALL_PROXY": f"socks5h://{USER}@127.0.0.1:{by.port}"}
-        brain = ToneBrain([GREETING, CallTool("look", call_id="call_1")], forever=REPLY)
+        model = ToneModel([GREETING, CallTool("look", call_id="call_1")], forever=REPLY)
         agent = {"tools": ["look"]}
-        async with house(
-            asterisk, tmp_path, brain, provider=PROVIDER, agent=agent, more=more, environment=env
+        async with installation(
+            asterisk, tmp_path, model, provider=PROVIDER, agent=agent, more=more, environment=env
         ) as running:
-            by.targets[AI] = urlsplit(running.stand_in.url).port or 0
+            by.targets[AI] = urlsplit(running.realtime.url).port or 0
             async with running.caller() as phone:
                 await greeted(phone)
                 phone.rtp.say(tone(0.6, 620))
                 await running.service.logged("tool ran", 10, ok=True)
                 await phone.rtp.hears(lambda samples: len(samples) > 0)
-                old = await running.stand_in.session()
+                old = await running.realtime.session()
                 assert [each["item"]["output"] for each in old.client_events("conversation.item.create")][-1] == "hello"
                 by.cut()
-                new = await running.stand_in.session(1)
+                new = await running.realtime.session(1)
                 await new.wait_received("session.update")
                 await phone.hang_up()
             call = await running.call_id()
@@ -67,7 +67,9 @@ async def test_a_proxy_that_refuses(asterisk: Asterisk, tmp_path: Path) -> None:
     """The log says of the call which proxy it was, and what it did."""
     async with proxy(user=USER) as by:
         env = {"ALL_PROXY": "socks5h://agent:wr0ng@127.0.0.1:" + str(by.port)}
-        async with house(asterisk, tmp_path, ToneBrain([GREETING]), provider=PROVIDER, environment=env) as running:
+        async with installation(
+            asterisk, tmp_path, ToneModel([GREETING]), provider=PROVIDER, environment=env
+        ) as running:
             async with running.caller():
                 call = await running.call_id()
                 await running.ended(call, 20)

@@ -16,9 +16,9 @@ import pytest
 import structlog
 
 from simulator.phone.phone import Phone
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import LATE
 from tests.integration.webhook_rig import Receiver, assert_in_order, hook, receiver
 from tests.peers.stores import Server
@@ -44,9 +44,9 @@ def server() -> Iterator[Server]:
 async def test_postgresql_is_away_under_calls(asterisk: Asterisk, tmp_path: Path, server: Server) -> None:
     async with receiver() as there:
         more = {"store": {"url": server.url("calls")}, "webhooks": {"crm": hook(there.url())}}
-        brain = ToneBrain(forever=STORY)
+        model = ToneModel(forever=STORY)
         async with (
-            house(asterisk, tmp_path, brain, more=more) as running,
+            installation(asterisk, tmp_path, model, more=more) as running,
             running.callee() as called,
             AsyncExitStack() as stack,
         ):
@@ -77,7 +77,7 @@ def ended(there: Receiver) -> set[str]:
     return {each.body["data"]["call"] for each in there.got if each.body["type"] == "call.ended"}
 
 
-async def recorded(running: House, call: str, there: Receiver) -> None:
+async def recorded(running: Installation, call: str, there: Receiver) -> None:
     """As many events are kept as the webhook was told of."""
     told = Counter(each.body["type"] for each in there.got if each.lane[1] == call)
     async with asyncio.timeout(10):
@@ -91,14 +91,14 @@ async def recorded(running: House, call: str, there: Receiver) -> None:
     assert found == told
 
 
-async def talking(running: House, stack: AsyncExitStack) -> Phone:
+async def talking(running: Installation, stack: AsyncExitStack) -> Phone:
     phone = await stack.enter_async_context(running.caller())
     await phone.answered()
     await phone.rtp.sound()
     return phone
 
 
-async def away(running: House, server: Server, called: Phone, placed: str, first: Phone) -> None:
+async def away(running: Installation, server: Server, called: Phone, placed: str, first: Phone) -> None:
     """What call control does meanwhile, it does at once."""
     calls = (await running.api("GET", "/v1/calls?state=active&limit=1000"))["calls"]
     ours = min((each for each in calls if each["direction"] == "inbound"), key=lambda each: each["started_at"])["id"]

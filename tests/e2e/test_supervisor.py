@@ -5,9 +5,9 @@ from typing import Any
 
 from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import SIP_ALLOWED, House, caller_heard, house
+from tests.e2e.installation import SIP_ALLOWED, Installation, caller_heard, installation
 from tests.e2e.test_call_control import heard_reply
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 
@@ -20,7 +20,7 @@ def watched(port: int) -> dict[str, Any]:
     return {"supervisor": {"extensions": {"ada": f"sip:ada@127.0.0.1:{port}"}}}
 
 
-async def supervised(running: House, call: str, supervisor: Phone, mode: str) -> None:
+async def supervised(running: Installation, call: str, supervisor: Phone, mode: str) -> None:
     await running.api("POST", f"/v1/calls/{call}/supervise", to="ada", mode=mode)
     await supervisor.wait("called")
     await supervisor.command("answer")
@@ -36,7 +36,9 @@ async def hears(listener: Phone, hz: float) -> None:
 async def test_listen_then_take_over(asterisk: Asterisk, tmp_path: Path) -> None:
     port = free_udp_port()
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING, REPLY]), trunk=SIP_ALLOWED, more=watched(port)) as running,
+        installation(
+            asterisk, tmp_path, ToneModel([GREETING, REPLY]), trunk=SIP_ALLOWED, more=watched(port)
+        ) as running,
         running.callee(port) as supervisor,
         running.caller() as phone,
     ):
@@ -48,7 +50,7 @@ async def test_listen_then_take_over(asterisk: Asterisk, tmp_path: Path) -> None
         await hears(supervisor, CALLER_HZ)
         await supervisor.rtp.hears(lambda samples: is_tone(samples, 880))
         await heard_reply(phone)  # and nothing else in it
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         assert not has_tone(caller_heard(session.caller_audio)[-16000:], SUPERVISOR_HZ)
         refused = await running.service.api.post(f"/v1/calls/{call}/supervise", json={"mode": "whisper"})
         assert refused.status_code == 409
@@ -67,7 +69,9 @@ async def test_listen_then_take_over(asterisk: Asterisk, tmp_path: Path) -> None
 async def test_who_listens_leaves_and_the_call_goes_on(asterisk: Asterisk, tmp_path: Path) -> None:
     port = free_udp_port()
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING, REPLY]), trunk=SIP_ALLOWED, more=watched(port)) as running,
+        installation(
+            asterisk, tmp_path, ToneModel([GREETING, REPLY]), trunk=SIP_ALLOWED, more=watched(port)
+        ) as running,
         running.callee(port) as supervisor,
         running.caller() as phone,
     ):
@@ -87,7 +91,7 @@ async def test_who_listens_leaves_and_the_call_goes_on(asterisk: Asterisk, tmp_p
 async def test_whisper_to_the_colleague(asterisk: Asterisk, tmp_path: Path) -> None:
     port = free_udp_port()
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING]), trunk=SIP_ALLOWED, more=watched(port)) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING]), trunk=SIP_ALLOWED, more=watched(port)) as running,
         running.callee() as colleague,
         running.caller() as phone,
     ):

@@ -11,15 +11,15 @@ import httpx
 import pytest
 import yaml
 
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 
 READER = secrets.token_urlsafe(16)
 PAGE = {"Sec-Fetch-Site": "same-origin"}
 
 
-def changed(running: House, **api: Any) -> None:
+def changed(running: Installation, **api: Any) -> None:
     path = running.folder / "config.yaml"
     config = yaml.safe_load(path.read_text())
     config["api"] |= api
@@ -27,7 +27,7 @@ def changed(running: House, **api: Any) -> None:
     os.kill(running.service.pid, signal.SIGHUP)
 
 
-async def log_in(running: House) -> httpx.AsyncClient:
+async def log_in(running: Installation) -> httpx.AsyncClient:
     """As the console does; the cookie stays in the client."""
     http = httpx.AsyncClient(base_url=running.service.url, headers=PAGE, timeout=10)
     assert (await http.post("/console/session", json={"token": READER})).status_code == 200
@@ -39,7 +39,7 @@ async def test_a_token_and_its_sessions_are_taken_away_while_the_service_runs(
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
     tokens = [{"name": "reader", "token": READER, "scopes": ["read"]}]
-    async with house(asterisk, tmp_path, ToneBrain([]), tokens=tokens) as running, asyncio.timeout(50):
+    async with installation(asterisk, tmp_path, ToneModel([]), tokens=tokens) as running, asyncio.timeout(50):
         mine = yaml.safe_load((tmp_path / "config.yaml").read_text())["api"]["tokens"]
         pages, stolen = await log_in(running), await log_in(running)
         stolen.cookies.update(pages.cookies)

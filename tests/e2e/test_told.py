@@ -9,10 +9,10 @@ import zipfile
 from pathlib import Path
 
 from simulator.audio.sound import tone
-from simulator.realtime import CallTool, Say, ToneBrain
+from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.conftest import Asterisk
 from tests.e2e.doctor_stage import VOICEAI
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import greeted
 
 TARGET = "+4930555123"
@@ -36,10 +36,10 @@ STORY = [
 
 async def test_a_log_and_a_bundle_without_words_and_numbers(asterisk: Asterisk, tmp_path: Path) -> None:
     reply = Say(f"I am connecting you, {REPLIED}.", 0.6, 880), CallTool("transfer", {"to": TARGET})
-    brain = ToneBrain([Say(f"Hello, {GREETED}.", 0.8, 440), reply, Say("Sorry.", 0.4, 440)], words=[HEARD])
+    model = ToneModel([Say(f"Hello, {GREETED}.", 0.8, 440), reply, Say("Sorry.", 0.4, 440)], words=[HEARD])
     heard = {"transcription": {"model": "gpt-transcribe"}}
     async with (
-        house(asterisk, tmp_path, brain, agent=heard, environment=QUIET) as running,
+        installation(asterisk, tmp_path, model, agent=heard, environment=QUIET) as running,
         running.refusing("486 Busy Here") as target,
     ):
         async with running.caller() as phone:
@@ -56,7 +56,7 @@ async def test_a_log_and_a_bundle_without_words_and_numbers(asterisk: Asterisk, 
         await assert_bundle(running, call, tmp_path / "call.zip")
 
 
-def assert_log(running: House, call: str) -> None:
+def assert_log(running: Installation, call: str) -> None:
     text = "\n".join(json.dumps(line, ensure_ascii=False) for line in running.service.lines)
     assert not [word for word in PERSONAL if word in text]
     lines = [line for line in running.service.lines if line.get("call") == call]
@@ -68,7 +68,7 @@ def assert_log(running: House, call: str) -> None:
     assert states[-1]["state"] == "ended"
 
 
-async def assert_bundle(running: House, call: str, into: Path) -> None:
+async def assert_bundle(running: Installation, call: str, into: Path) -> None:
     api = running.service.api
     token = api.headers["Authorization"].removeprefix("Bearer ")
     command = (sys.executable, "-c", VOICEAI, "doctor", "--call", call, "-o", str(into), "--url", str(api.base_url))

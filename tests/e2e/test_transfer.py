@@ -4,26 +4,26 @@ from pathlib import Path
 
 from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import CallTool, Say, ToneBrain
+from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, REPLY, assert_clean, greeted
 
 TARGET = "+4930555123"
 
 
-async def assert_they_hear_each_other(running: House, phone: Phone, target: Phone) -> None:
+async def assert_they_hear_each_other(running: Installation, phone: Phone, target: Phone) -> None:
     phone.rtp.say(tone(2.0, 620))
     target.rtp.say(tone(2.0, 1100))
     await target.rtp.hears(lambda samples: is_tone(samples, 620))
     await phone.rtp.hears(lambda samples: is_tone(samples, 1100))
-    session = await running.stand_in.session()
+    session = await running.realtime.session()
     await session.wait_for(lambda seen: seen.closed)
 
 
 async def test_to_a_number(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING])) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -46,7 +46,7 @@ async def test_to_a_number(asterisk: Asterisk, tmp_path: Path) -> None:
 async def test_the_target_hangs_up(asterisk: Asterisk, tmp_path: Path) -> None:
     """The caller is not left alone in an empty bridge."""
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING])) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -64,7 +64,7 @@ async def test_the_target_hangs_up(asterisk: Asterisk, tmp_path: Path) -> None:
 
 async def test_busy_target_leaves_the_caller_with_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING, REPLY])) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running,
         running.refusing("486 Busy Here") as target,
         running.caller() as phone,
     ):
@@ -85,7 +85,7 @@ async def test_busy_target_leaves_the_caller_with_the_agent(asterisk: Asterisk, 
 
 async def test_caller_hangs_up_while_the_target_rings(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING])) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -99,19 +99,19 @@ async def test_caller_hangs_up_while_the_target_rings(asterisk: Asterisk, tmp_pa
 
 
 async def test_to_a_dialplan_context(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with house(asterisk, tmp_path, ToneBrain([GREETING])) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
         await greeted(phone)
         call = await running.call_id()
         await running.api("POST", f"/v1/calls/{call}/transfer", to="6001@test-targets")
         await phone.rtp.hears(lambda samples: is_tone(samples, 620))
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         await session.wait_for(lambda seen: seen.closed)
         await phone.hang_up()
         await running.ended(call)
 
 
 async def test_to_an_unknown_extension_keeps_the_caller(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with house(asterisk, tmp_path, ToneBrain([GREETING, REPLY])) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running, running.caller() as phone:
         await greeted(phone)
         call = await running.call_id()
         answer = await running.service.api.post(f"/v1/calls/{call}/transfer", json={"to": "6999@test-targets"})
@@ -129,7 +129,7 @@ async def test_to_an_unknown_extension_keeps_the_caller(asterisk: Asterisk, tmp_
 async def test_by_the_agent_once_its_notice_was_heard(asterisk: Asterisk, tmp_path: Path) -> None:
     notice = Say("I am connecting you.", 2.0, 880), CallTool("transfer", {"to": TARGET})
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING, notice])) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING, notice])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):

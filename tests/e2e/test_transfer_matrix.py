@@ -10,9 +10,9 @@ from pathlib import Path
 
 from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import Phone
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_call_control import heard_reply
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers import sip as telephones
@@ -23,7 +23,7 @@ ENDS = {"busy": "busy", "declines": "declined", "never answers": "no_answer", "g
 """What the target does, and the outcome of the transfer; the caller is back with the agent."""
 
 
-def target(running: House, port: int, does: str, after: float) -> Phone:
+def target(running: Installation, port: int, does: str, after: float) -> Phone:
     match does:
         case "busy" | "declines":
             status = "486 Busy Here" if does == "busy" else "603 Decline"
@@ -33,12 +33,12 @@ def target(running: House, port: int, does: str, after: float) -> Phone:
     return running.callee(port)
 
 
-async def id_of(running: House, number: str) -> str:
+async def id_of(running: Installation, number: str) -> str:
     calls = (await running.api("GET", "/v1/calls?state=active"))["calls"]
     return str(next(each["id"] for each in calls if each["callee"] == number))
 
 
-async def has_the_agent_again(running: House, kind: str, phone: Phone, call: str, outcome: str) -> None:
+async def has_the_agent_again(running: Installation, kind: str, phone: Phone, call: str, outcome: str) -> None:
     before = "referring" if kind == "refer" else "transferring"
     await running.service.logged("call state", call=call, state="talking", before=before, timeout=20)
     shown = await running.api("GET", f"/v1/calls/{call}")
@@ -61,7 +61,7 @@ async def they_hear_each_other(phone: Phone, other: Phone) -> None:
     )
 
 
-async def one(running: House, kind: str, number: str, does: str, chance: random.Random) -> None:
+async def one(running: Installation, kind: str, number: str, does: str, chance: random.Random) -> None:
     """A call from its greeting to its end. `chance` says when things happen."""
     before, after, port = chance.uniform(0, 1.0), chance.uniform(0.1, RING - 0.8), free_udp_port()
     async with target(running, port, does, after) as other, running.caller(number, codec="PCMA") as phone:
@@ -96,7 +96,7 @@ async def one(running: House, kind: str, number: str, does: str, chance: random.
 async def all_of(asterisk: Asterisk, folder: Path, kind: str) -> None:
     chance = random.Random(f"{SEED} {kind}")
     async with (
-        house(asterisk, folder, lambda: ToneBrain([GREETING], forever=REPLY), trunk=SIP_ALLOWED) as running,
+        installation(asterisk, folder, lambda: ToneModel([GREETING], forever=REPLY), trunk=SIP_ALLOWED) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, does in enumerate([*ENDS, "answers", "the caller leaves"], 6100):
@@ -115,14 +115,14 @@ async def test_attended(asterisk: Asterisk, tmp_path: Path) -> None:
     await all_of(asterisk, tmp_path, "attended")
 
 
-async def participant_is(running: House, call: str, state: str) -> None:
+async def participant_is(running: Installation, call: str, state: str) -> None:
     async with asyncio.timeout(15):
         while (seen := (await running.api("GET", f"/v1/calls/{call}"))["participants"][0]["state"]) != state:
             assert seen in ("ringing", "joined")
             await asyncio.sleep(0.05)
 
 
-async def asked_in(running: House, number: str, does: str, chance: random.Random) -> None:
+async def asked_in(running: Installation, number: str, does: str, chance: random.Random) -> None:
     """Whatever becomes of who is called to join, the caller has the agent."""
     before, after, port = chance.uniform(0, 1.0), chance.uniform(0.1, RING - 0.8), free_udp_port()
     async with target(running, port, does, after) as other, running.caller(number, codec="PCMA") as phone:
@@ -154,7 +154,7 @@ async def asked_in(running: House, number: str, does: str, chance: random.Random
 async def test_participants(asterisk: Asterisk, tmp_path: Path) -> None:
     chance, trunk = random.Random(f"{SEED} participants"), SIP_ALLOWED | {"timeout": int(RING)}
     async with (
-        house(asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY), trunk=trunk) as running,
+        installation(asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY), trunk=trunk) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, does in enumerate([*ENDS, "answers", "the caller leaves"], 6600):
@@ -164,7 +164,7 @@ async def test_participants(asterisk: Asterisk, tmp_path: Path) -> None:
 REFERRED = {"answers": "200 OK", "busy": "486 Busy Here", "declines": "603 Decline", "gives up": "480 Gone"}
 
 
-async def referred(running: House, number: str, does: str, chance: random.Random) -> None:
+async def referred(running: Installation, number: str, does: str, chance: random.Random) -> None:
     before, after = chance.uniform(0, 1.0), chance.uniform(0.0, 1.2)
     async with telephones.referred(running.sip, running.folder, REFERRED[does], number) as phone:
         await greeted(phone)
@@ -185,7 +185,7 @@ async def test_refer(asterisk: Asterisk, tmp_path: Path) -> None:
     chance = random.Random(f"{SEED} refer")
     trunk = {"refer": "sip:{number}@carrier.example"}
     async with (
-        house(asterisk, tmp_path, lambda: ToneBrain([GREETING], forever=REPLY), trunk=trunk) as running,
+        installation(asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY), trunk=trunk) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, does in enumerate(REFERRED, 6200):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_outbound_queue import all_ended, order
 from tests.peers.crowd import Crowd
 
@@ -16,7 +16,7 @@ AGAIN = "a trunk fails again and again; no queued call is placed over it for now
 BREAKER = {"faults": 2, "pause_s": 2, "longest_pause_s": 2}
 
 
-async def until(running: House, wanted: bool) -> list[Any]:
+async def until(running: Installation, wanted: bool) -> list[Any]:
     """`suspended_trunks`, once there are any (or none)."""
     async with asyncio.timeout(30):
         while True:
@@ -31,11 +31,11 @@ async def test_the_queue_waits_for_a_trunk_whose_calls_ring_and_fail(
     asterisk: Asterisk, tmp_path: Path, ringing: str
 ) -> None:
     trunk = {"max_calls": 1, "circuit_breaker": BREAKER}
-    brain = ToneBrain(forever=Say("Hello.", 1.0, 440))
+    model = ToneModel(forever=Say("Hello.", 1.0, 440))
     wanted = [f"+49301000{number}" for number in (0, 2, 4, 6)]
     async with (
         Crowd(asterisk.trunk_port, ringing=ringing, refusal="503 Service Unavailable") as crowd,
-        house(asterisk, tmp_path, brain, trunk=trunk) as running,
+        installation(asterisk, tmp_path, model, trunk=trunk) as running,
     ):
         await order(running, wanted)
         (told,) = await until(running, True)

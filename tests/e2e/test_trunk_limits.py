@@ -7,9 +7,9 @@ import pytest
 
 from simulator.audio.sound import has_tone
 from simulator.phone.phone import PhoneError
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import SIP_ALLOWED, House, house
+from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_adoption import adopted
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.e2e.test_supervisor import supervised, watched
@@ -17,7 +17,7 @@ from tests.e2e.test_transfer import TARGET
 from tests.e2e.test_transfer_matrix import id_of
 
 
-async def transfer_that_fails(running: House, call: str, nth: int) -> dict[str, str]:
+async def transfer_that_fails(running: Installation, call: str, nth: int) -> dict[str, str]:
     await running.api("POST", f"/v1/calls/{call}/transfer", to=TARGET)
     await running.service.logged("call state", call=call, state="talking", before="transferring", nth=nth)
     shown = await running.api("GET", f"/v1/calls/{call}")
@@ -28,7 +28,7 @@ async def transfer_that_fails(running: House, call: str, nth: int) -> dict[str, 
 
 async def test_a_transfer_without_a_line_leaves_the_caller_with_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING]), trunk={"max_calls": 1}) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING]), trunk={"max_calls": 1}) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -43,7 +43,7 @@ async def test_a_transfer_without_a_line_leaves_the_caller_with_the_agent(asteri
 async def test_a_line_is_free_again_whatever_becomes_of_its_leg(asterisk: Asterisk, tmp_path: Path) -> None:
     """Two lines: the caller has one. A target that rings takes the other, and it comes back each time."""
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING]), trunk={"max_calls": 2, **SIP_ALLOWED}) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING]), trunk={"max_calls": 2, **SIP_ALLOWED}) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -74,7 +74,7 @@ async def test_a_line_is_free_again_whatever_becomes_of_its_leg(asterisk: Asteri
 async def test_the_minutes_of_the_day_are_used_up_and_stay_so(asterisk: Asterisk, tmp_path: Path) -> None:
     """Also for the next controller, on the same store."""
     trunk = {"minutes_per_day": 0.005}
-    async with house(asterisk, tmp_path, ToneBrain([GREETING]), trunk=trunk) as running:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING]), trunk=trunk) as running:
         async with running.callee() as phone:
             first = await running.api("POST", "/v1/calls", to=TARGET)
             await phone.wait("called")
@@ -95,8 +95,8 @@ async def test_minutes_that_are_used_up_end_what_is_up(asterisk: Asterisk, tmp_p
     """A call without an agent, after a warning tone for both; and whoever only listens, at once."""
     target_at, ear_at = free_udp_port(), free_udp_port()
     async with (
-        house(
-            *(asterisk, tmp_path, lambda: ToneBrain([GREETING])),
+        installation(
+            *(asterisk, tmp_path, lambda: ToneModel([GREETING])),
             trunk={"minutes_per_day": 0.2, **SIP_ALLOWED},
             more=watched(ear_at),
         ) as running,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from simulator.realtime import ToneBrain
+from simulator.realtime import ToneModel
 from tests.e2e.conftest import Asterisk, free_udp_port
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.e2e.test_transfer import TARGET
 
@@ -24,7 +24,7 @@ def trunks(port: int, main: str = "PJSIP/{number}@trunk", **backup: Any) -> dict
     return {"trunks": {"main": {"endpoint": main, **MAIN}, "backup": {**second, **backup}}}
 
 
-async def answered_over_backup(running: House, port: int, call: str) -> dict[str, Any]:
+async def answered_over_backup(running: Installation, port: int, call: str) -> dict[str, Any]:
     async with running.callee(port) as phone:
         await phone.wait("called")
         await phone.command("answer")
@@ -39,7 +39,7 @@ async def answered_over_backup(running: House, port: int, call: str) -> dict[str
 async def test_a_congested_trunk(asterisk: Asterisk, tmp_path: Path) -> None:
     port = free_udp_port()
     async with (
-        house(asterisk, tmp_path, ToneBrain([GREETING]), more=trunks(port)) as running,
+        installation(asterisk, tmp_path, ToneModel([GREETING]), more=trunks(port)) as running,
         running.refusing("503 Service Unavailable") as carrier,
     ):
         call = (await running.api("POST", "/v1/calls", to=TARGET))["id"]
@@ -52,7 +52,7 @@ async def test_a_congested_trunk(asterisk: Asterisk, tmp_path: Path) -> None:
 async def test_a_trunk_out_of_reach(asterisk: Asterisk, tmp_path: Path) -> None:
     port = free_udp_port()
     nowhere = trunks(port, "PJSIP/{number}@nowhere")
-    async with house(asterisk, tmp_path, ToneBrain([GREETING]), more=nowhere) as running:
+    async with installation(asterisk, tmp_path, ToneModel([GREETING]), more=nowhere) as running:
         call = (await running.api("POST", "/v1/calls", to=TARGET))["id"]
         ended = await answered_over_backup(running, port, call)
         assert [each["result"] for each in ended["queue"]["attempts"]] == ["congestion", "answered"]
@@ -65,7 +65,7 @@ async def test_a_full_trunk(asterisk: Asterisk, tmp_path: Path, may_dial: bool) 
     more = trunks(port) if may_dial else trunks(port, allow=[r"\+4940[0-9]+"])
     more["trunks"]["main"]["max_calls"] = 1
     async with (
-        house(asterisk, tmp_path, ToneBrain(forever=GREETING), more=more) as running,
+        installation(asterisk, tmp_path, ToneModel(forever=GREETING), more=more) as running,
         running.caller() as phone,
     ):
         await greeted(phone)

@@ -14,9 +14,9 @@ import pytest
 from simulator.audio.sound import RATE, Stretch, is_tone, purity, tone
 from simulator.phone.phone import Phone
 from simulator.phone.rtp import RtpEnd
-from simulator.realtime import CallTool, Delivery, Fault, Say, Send, Session, ToneBrain, after
+from simulator.realtime import CallTool, Delivery, Fault, Say, Send, Session, ToneModel, after
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import house
+from tests.e2e.installation import installation
 from tests.e2e.test_inbound import assert_clean
 
 log = logging.getLogger(__name__)
@@ -64,9 +64,9 @@ def assert_truncated_as_heard(session: Session, cut: list[Stretch]) -> list[floa
 
 
 async def test_interruptions_are_quick_and_exact(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([HELLO], forever=Say("A long story.", 20.0, 880))
+    model = ToneModel([HELLO], forever=Say("A long story.", 20.0, 880))
     agent = {"turn_detection": QUICK}
-    async with house(asterisk, tmp_path, brain, agent=agent) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
         await greeted(phone)
         for _ in range(INTERRUPTIONS + 1):
             phone.rtp.say(tone(0.15, 620))
@@ -75,7 +75,7 @@ async def test_interruptions_are_quick_and_exact(asterisk: Asterisk, tmp_path: P
             await hears(phone, 880)
         await phone.hang_up()
 
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         stories = of_tone(phone.rtp, 880)[:INTERRUPTIONS]
         errors = assert_truncated_as_heard(session, stories)
         to_wall = time.time() - time.monotonic()
@@ -91,11 +91,11 @@ async def test_interruptions_are_quick_and_exact(asterisk: Asterisk, tmp_path: P
 
 async def test_ten_minutes_in_one_burst(asterisk: Asterisk, tmp_path: Path) -> None:
     """Can be interrupted, exactly, and the call can end while another one plays."""
-    brain = ToneBrain([HELLO], forever=Say("A very long story.", 600.0, 880))
+    model = ToneModel([HELLO], forever=Say("A very long story.", 600.0, 880))
     faults = (Delivery(pace=0, delta_bytes=48000),)
-    async with house(asterisk, tmp_path, brain, faults=faults) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, faults=faults) as running, running.caller() as phone:
         await greeted(phone)
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         phone.rtp.say(tone(0.5, 620))
         await session.wait_sent("response.done", nth=2, timeout=20)
         await hears(phone, 880)
@@ -115,16 +115,16 @@ async def test_ten_minutes_in_one_burst(asterisk: Asterisk, tmp_path: Path) -> N
 async def test_odd_deltas_strange_events_and_stragglers(asterisk: Asterisk, tmp_path: Path) -> None:
     """Two items of a reply are one clean sound; what comes of a cancelled reply is not heard in the next one."""
     two = Say("The first half.", 1.0, 880), Say("The other half.", 1.0, 880)
-    brain = ToneBrain([HELLO, two, Say("A long story.", 20.0, 1000)], forever=ASKED)
+    model = ToneModel([HELLO, two, Say("A long story.", 20.0, 1000)], forever=ASKED)
     strange = Send({"type": "response.output_hologram.delta", "event_id": "event_x", "delta": {"depth": 3}})
     faults = (
         Delivery(delta_bytes=4801, stragglers=8),
         Fault("response.output_audio.delta", (strange,), nth=0),
         after("response.created", strange, Send({"type": "who.knows"}), nth=0),
     )
-    async with house(asterisk, tmp_path, brain, faults=faults) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, faults=faults) as running, running.caller() as phone:
         await greeted(phone)
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         phone.rtp.say(tone(0.5, 620))
         await hears(phone, 880)
         await phone.rtp.quiet(0.4)
@@ -148,8 +148,8 @@ async def test_odd_deltas_strange_events_and_stragglers(asterisk: Asterisk, tmp_
 
 async def test_a_goodbye_is_abandoned_or_heard_in_full(asterisk: Asterisk, tmp_path: Path) -> None:
     hang_up = CallTool("hang_up", {"reason": "done"})
-    brain = ToneBrain([HELLO, (Say("Goodbye then.", 3.0, 880), hang_up), ASKED, (Say("Goodbye.", 2.0, 1000), hang_up)])
-    async with house(asterisk, tmp_path, brain) as running, running.caller() as phone:
+    model = ToneModel([HELLO, (Say("Goodbye then.", 3.0, 880), hang_up), ASKED, (Say("Goodbye.", 2.0, 1000), hang_up)])
+    async with installation(asterisk, tmp_path, model) as running, running.caller() as phone:
         await greeted(phone)
         phone.rtp.say(tone(0.5, 620))
         await hears(phone, 880)
@@ -157,7 +157,7 @@ async def test_a_goodbye_is_abandoned_or_heard_in_full(asterisk: Asterisk, tmp_p
         await hears(phone, ASKED.hz)
         await phone.rtp.quiet(0.4)
         assert_clean(of_tone(phone.rtp, ASKED.hz)[-1], ASKED.hz, ASKED.seconds)
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         assert_truncated_as_heard(session, of_tone(phone.rtp, 880))
         assert (await running.only_call())["state"] == "talking"
 
@@ -170,9 +170,9 @@ async def test_a_goodbye_is_abandoned_or_heard_in_full(asterisk: Asterisk, tmp_p
 
 
 async def test_who_says_nothing_is_asked_and_then_left(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([HELLO, Say("Are you there?", 0.6, 880), Say("Goodbye.", 1.0, 1000)])
+    model = ToneModel([HELLO, Say("Are you there?", 0.6, 880), Say("Goodbye.", 1.0, 1000)])
     agent = {"idle": {"after_s": 2, "prompts": ["Are you there?"], "goodbye": "Goodbye."}}
-    async with house(asterisk, tmp_path, brain, agent=agent) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
         await phone.answered()
         left = await phone.wait("left", timeout=20)
         hello, prompt, goodbye = phone.rtp.stretches()
@@ -184,7 +184,7 @@ async def test_who_says_nothing_is_asked_and_then_left(asterisk: Asterisk, tmp_p
         assert left.at - goodbye.end < 2.0
         asked = [
             event["response"]["instructions"]
-            for event in (await running.stand_in.session()).client_events("response.create")
+            for event in (await running.realtime.session()).client_events("response.create")
         ]
         assert ["Are you there?" in asked[1], "Goodbye." in asked[2]] == [True, True]
         await running.ended(await running.call_id())
@@ -193,10 +193,10 @@ async def test_who_says_nothing_is_asked_and_then_left(asterisk: Asterisk, tmp_p
 @pytest.mark.parametrize("why", ["spend_per_call", "max_call_s"])
 async def test_a_call_that_must_end_ends_with_its_last_words(asterisk: Asterisk, tmp_path: Path, why: str) -> None:
     """Its money is spent with the greeting, or its time is up. The caller speaks into the last words."""
-    brain = ToneBrain([HELLO], forever=Say("We have to end this call.", 2.0, 880))
+    model = ToneModel([HELLO], forever=Say("We have to end this call.", 2.0, 880))
     more = {"limits": {"spend_per_call": 0.0000001}} if why == "spend_per_call" else {}
     agent = {"max_call_s": 10} if why == "max_call_s" else {}
-    async with house(asterisk, tmp_path, brain, more=more, agent=agent) as running, running.caller() as phone:
+    async with installation(asterisk, tmp_path, model, more=more, agent=agent) as running, running.caller() as phone:
         await phone.answered()
         began = time.monotonic()
         await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
@@ -212,16 +212,16 @@ async def test_a_call_that_must_end_ends_with_its_last_words(asterisk: Asterisk,
 
 
 async def test_a_cough_does_not_stop_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
-    brain = ToneBrain([HELLO, Say("A long story.", 20.0, 880)], forever=ASKED)
+    model = ToneModel([HELLO, Say("A long story.", 20.0, 880)], forever=ASKED)
     agent = {"min_speech_ms": 500, "turn_detection": QUICK}
     async with (
-        house(asterisk, tmp_path, brain, agent=agent, faults=(Delivery(pace=1.5),)) as running,
+        installation(asterisk, tmp_path, model, agent=agent, faults=(Delivery(pace=1.5),)) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
         phone.rtp.say(tone(0.6, 620))
         await hears(phone, 880)
-        session = await running.stand_in.session()
+        session = await running.realtime.session()
         phone.rtp.say(tone(0.1, 620))
         await session.wait_sent("input_audio_buffer.speech_stopped", nth=2)
         await phone.rtp.frames(50)

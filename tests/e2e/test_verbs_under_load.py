@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from simulator.phone.phone import Phone
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 
 LISTENING, WORKED_ON = 6, 4
 """Calls whose sound is measured (the verbs on them change nothing that is heard), and others."""
@@ -54,7 +54,9 @@ def asked(calls: dict[str, list[Verb]]) -> Iterator[tuple[str, Verb]]:
         yield call, next(stories[call])
 
 
-async def verbs_for(seconds: float, running: House, story: Iterator[tuple[str, Verb]]) -> list[tuple[int, float]]:
+async def verbs_for(
+    seconds: float, running: Installation, story: Iterator[tuple[str, Verb]]
+) -> list[tuple[int, float]]:
     """Twenty a second; each answer's status and milliseconds."""
 
     async def ask(call: str, verb: Verb) -> tuple[int, float]:
@@ -87,8 +89,8 @@ async def test_no_frame_is_late_because_of_verbs(
     asterisk: Asterisk, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     agent = {"recording": {"path": str(tmp_path / "calls"), "on_request": True}}
-    brain = ToneBrain(forever=Say("A long story.", 60.0, 880))
-    async with house(asterisk, tmp_path, lambda: brain, agent=agent) as running, AsyncExitStack() as stack:
+    model = ToneModel(forever=Say("A long story.", 60.0, 880))
+    async with installation(asterisk, tmp_path, lambda: model, agent=agent) as running, AsyncExitStack() as stack:
         phones: list[Phone] = []
         ids: list[str] = []
         for _ in range(LISTENING + WORKED_ON):

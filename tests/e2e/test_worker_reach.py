@@ -15,10 +15,10 @@ import pytest
 
 from bridge import contract
 from simulator.ports import free_port
-from simulator.realtime import Say, ToneBrain
+from simulator.realtime import Say, ToneModel
 from simulator.services import end
 from tests.e2e.conftest import Asterisk
-from tests.e2e.house import House, house
+from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import greeted
 
 TOKEN = "the-token-of-edge-1-for-tests"
@@ -104,7 +104,7 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def edge(running: House, front: Front, *options: str) -> AsyncIterator[None]:
+async def edge(running: Installation, front: Front, *options: str) -> AsyncIterator[None]:
     url = str(running.service.api.base_url).replace("http", "ws", 1).rstrip("/") + contract.LINK_PATH
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bridge.worker", "--name", "edge-1", "--controller", url),
@@ -120,19 +120,19 @@ async def edge(running: House, front: Front, *options: str) -> AsyncIterator[Non
         await front.close()
 
 
-async def state(running: House) -> dict[str, Any]:
+async def state(running: Installation) -> dict[str, Any]:
     workers = (await running.api("GET", "/v1/workers"))["workers"]
     return next(each for each in workers if each["name"] == "edge-1")
 
 
-async def until_it_is(running: House, wanted: str, seconds: float = 20.0) -> dict[str, Any]:
+async def until_it_is(running: Installation, wanted: str, seconds: float = 20.0) -> dict[str, Any]:
     async with asyncio.timeout(seconds):
         while (found := await state(running))["state"] != wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     return found
 
 
-async def worker_of(running: House, nth: int) -> list[str]:
+async def worker_of(running: Installation, nth: int) -> list[str]:
     """The workers of the nth call, one after the other."""
     call = (await running.service.logged("call arrived", nth=nth))["call"]
     lines = running.service.lines
@@ -142,7 +142,7 @@ async def worker_of(running: House, nth: int) -> list[str]:
 async def test_a_worker_that_asterisk_does_not_reach_costs_no_call(asterisk: Asterisk, tmp_path: Path) -> None:
     front = Front(free_port())
     async with (
-        house(asterisk, tmp_path, lambda: ToneBrain([GREETING]), bridge=BRIDGE, agent=AGENT) as running,
+        installation(asterisk, tmp_path, lambda: ToneModel([GREETING]), bridge=BRIDGE, agent=AGENT) as running,
         edge(running, front),
     ):
         found = await until_it_is(running, "unreached")
@@ -166,8 +166,8 @@ async def test_a_worker_that_is_lost_from_sight_between_two_calls(
     asterisk: Asterisk, tmp_path: Path, what: str
 ) -> None:
     """It was reached when it came; the first caller who is given to it hears an agent all the same."""
-    front, brain = Front(free_port()), lambda: ToneBrain([GREETING])
-    async with house(asterisk, tmp_path, brain, bridge=BRIDGE, agent=AGENT) as running:
+    front, model = Front(free_port()), lambda: ToneModel([GREETING])
+    async with installation(asterisk, tmp_path, model, bridge=BRIDGE, agent=AGENT) as running:
         await front.becomes("the worker")
         async with edge(running, front, "--capacity", "50"):
             await until_it_is(running, "up")
@@ -186,8 +186,8 @@ async def test_a_worker_that_is_lost_from_sight_between_two_calls(
 
 async def test_a_flood_of_nameless_connections_keeps_no_call_out(asterisk: Asterisk, tmp_path: Path) -> None:
     """Some 300 a second for as long as five callers come, talk and go."""
-    brain = lambda: ToneBrain([GREETING])  # noqa: E731
-    async with house(asterisk, tmp_path, brain, agent=AGENT) as running:
+    model = lambda: ToneModel([GREETING])  # noqa: E731
+    async with installation(asterisk, tmp_path, model, agent=AGENT) as running:
         media = (await running.api("GET", "/v1/workers"))["workers"][0]["media"]
         host, port = media.rsplit(":", 1)
         flood = asyncio.create_task(_flood(host, int(port), 300))

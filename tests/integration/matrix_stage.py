@@ -22,7 +22,7 @@ from bridge.realtime.session import RealtimeSession
 from bridge.realtime.transport.retry import RetryTiming
 from simulator.realtime.faults import Delivery, Script
 from simulator.realtime.reply import Reply, Say, Turn, tone
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session as Served
 from tests.openai_shapes import check_client
 from tests.peers.audiosocket import AsteriskPeer
@@ -50,7 +50,7 @@ E = TypeVar("E")
 
 
 class Host:
-    """A brain that answers what it is asked: given words as they are, the first question with `first`."""
+    """A model that answers what it is asked: given words as they are, the first question with `first`."""
 
     def __init__(self, first: Reply) -> None:
         self._first: Reply | None = first
@@ -85,10 +85,10 @@ class Talk:
         ping_s: float = 10.0,
         fallback: bool = False,
     ) -> None:
-        brain = Host(first)
+        model = Host(first)
         scripts = {number: (DELIVERY, *faults.get(number, ())) for number in range(20)}
-        self.server = StandIn(brain, faults=scripts)
-        self.spare = StandIn(brain, faults=(DELIVERY,))
+        self.server = RealtimeServer(model, faults=scripts)
+        self.spare = RealtimeServer(model, faults=(DELIVERY,))
         self.told: list[contract.CallEvent] = []
         self._legs, self._address, self._pace = legs, address, pace
         self._ping_s, self._fallback = ping_s, fallback

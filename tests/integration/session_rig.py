@@ -16,7 +16,7 @@ from bridge.contract import CallEvent, Ended, FunctionTool, Provider, Ready, Ses
 from bridge.realtime.session import RealtimeSession
 from bridge.realtime.transport.retry import RetryTiming
 from simulator.realtime.reply import tone
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session as Served
 
 FRAME = 960
@@ -49,7 +49,7 @@ class Leg:
 class Rig:
     """One call. `told` holds what the controller got, `frames` what Asterisk got."""
 
-    def __init__(self, server: StandIn, timeout: float = 5.0, renew_s: float | None = None, **spec: Any) -> None:
+    def __init__(self, server: RealtimeServer, timeout: float = 5.0, renew_s: float | None = None, **spec: Any) -> None:
         provider = Provider(url=server.url, api_key=SecretStr("sk-test"), model="gpt-realtime-2.1-mini")
         whole = {"agent": "a", "provider": provider, "instructions": "i", "tools": (HANG_UP,)} | spec
         pace = RetryTiming(
@@ -140,7 +140,7 @@ class Rig:
 
 @asynccontextmanager
 async def call(
-    server: StandIn, *, greet: bool = True, served_by: StandIn | None = None, **spec: Any
+    server: RealtimeServer, *, greet: bool = True, served_by: RealtimeServer | None = None, **spec: Any
 ) -> AsyncIterator[tuple[Rig, Served]]:
     """A call under way; closed and checked at the end."""
     rig = Rig(server, **spec)

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from bridge.contract import AiWarning, Failed, McpServer, Provider, Ready, Reconnected, Said, Transcription
 from bridge.realtime.conversation.effects import Ticked
 from simulator.realtime.faults import Alter, Delivery, Drop, Fault, Script, Send, Stall, after, before, error, refuse
-from simulator.realtime.model import ToneBrain
+from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from tests.integration.session_rig import Rig, call
 
 AT_ONCE = Delivery(pace=0)
@@ -23,7 +23,7 @@ def altered(change: Change, nth: int = 0) -> Fault:
     return before("session.updated", Alter(lambda event: change(event["session"])), nth=nth)
 
 
-def second(server: StandIn) -> Provider:
+def second(server: RealtimeServer) -> Provider:
     return Provider(name="second", url=server.url, api_key=SecretStr("sk-test"))
 
 
@@ -66,7 +66,7 @@ ESSENTIAL = pytest.mark.parametrize(
 
 @ESSENTIAL
 async def test_what_a_call_cannot_do_with_is_asked_for_again_and_then_refused(change: Change, told: str) -> None:
-    async with StandIn(faults=[altered(change)]) as server:
+    async with RealtimeServer(faults=[altered(change)]) as server:
         rig = Rig(server)
         rig.task = asyncio.create_task(rig.session.run())
         failed = await rig.wait(Failed)
@@ -80,10 +80,10 @@ async def test_what_a_call_cannot_do_with_is_asked_for_again_and_then_refused(ch
 
 @ESSENTIAL
 async def test_another_provider_is_taken(change: Change, told: str) -> None:
-    replies = ToneBrain([Say("Good morning.", 0.4)])
+    replies = ToneModel([Say("Good morning.", 0.4)])
     async with (
-        StandIn(faults=[altered(change)]) as server,
-        StandIn(replies, faults=[AT_ONCE]) as other,
+        RealtimeServer(faults=[altered(change)]) as server,
+        RealtimeServer(replies, faults=[AT_ONCE]) as other,
         call(server, fallbacks=(second(other),), served_by=other, greeting="x") as (rig, _),
     ):
         await rig.until(lambda: rig.arrived_ms() >= 400)
@@ -94,7 +94,7 @@ async def test_another_provider_is_taken(change: Change, told: str) -> None:
 
 @ESSENTIAL
 async def test_a_server_that_does_as_asked_the_second_time_is_good_enough(change: Change, told: str) -> None:
-    async with StandIn(faults=[altered(change, nth=1)]) as server, call(server) as (rig, served):
+    async with RealtimeServer(faults=[altered(change, nth=1)]) as server, call(server) as (rig, served):
         assert len(served.client_events("session.update")) == 2
         assert served.refused == []
         assert (server.attempts, differing(rig), rig.of(Failed)) == (1, [], [])
@@ -108,7 +108,7 @@ async def test_the_rest_is_told_once_a_call_with_both_values() -> None:
         session["audio"]["input"]["turn_detection"]["silence_duration_ms"] = 800
 
     async with (
-        StandIn(ToneBrain([Say("hello", 0.2)]), faults=[altered(other), AT_ONCE]) as server,
+        RealtimeServer(ToneModel([Say("hello", 0.2)]), faults=[altered(other), AT_ONCE]) as server,
         call(server, transcription=Transcription()) as (rig, served),
     ):
         first = sorted((each.code, each.detail) for each in differing(rig))
@@ -138,7 +138,7 @@ async def test_a_server_that_does_not_answer_twice_is_taken_at_its_first_word(
 
     trouble = Stall(0.5) if answer == "nothing" else error("cannot_update_voice", "Cannot update the voice.")
     faults: list[Script] = [altered(cedar), before("session.updated", trouble, nth=2)]
-    async with StandIn(faults=faults) as server, call(server) as (rig, served):
+    async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
         assert [each.code for each in differing(rig)] == ["voice"]
         await served.wait_sent("session.updated", 2)
         assert server.attempts == 1
@@ -149,12 +149,12 @@ async def test_a_server_that_does_not_answer_twice_is_taken_at_its_first_word(
 @ESSENTIAL
 async def test_a_session_that_changes_in_the_middle_of_a_call_is_put_right_or_left(change: Change, told: str) -> None:
     """By the answer to a change of ours, or unasked."""
-    replies = ToneBrain([Say("Good morning.", 0.2)])
+    replies = ToneModel([Say("Good morning.", 0.2)])
     async with (
-        StandIn(
+        RealtimeServer(
             replies, faults=[altered(change, nth=2), altered(change, nth=4), altered(change, nth=5), AT_ONCE]
         ) as server,
-        StandIn(replies, faults=[AT_ONCE]) as other,
+        RealtimeServer(replies, faults=[AT_ONCE]) as other,
         call(server, fallbacks=(second(other),), greeting="x", protect_greeting=True) as (rig, served),
     ):
         await rig.until(lambda: rig.arrived_ms() >= 200)
@@ -180,7 +180,7 @@ async def test_a_server_that_does_not_answer_by_itself_is_asked() -> None:
     def passive(session: dict[str, Any]) -> None:
         session["audio"]["input"]["turn_detection"]["create_response"] = False
 
-    server = StandIn(ToneBrain([Say("noon", 0.2)]), faults=[altered(passive), AT_ONCE])
+    server = RealtimeServer(ToneModel([Say("noon", 0.2)]), faults=[altered(passive), AT_ONCE])
     async with server, call(server) as (rig, served):
         served.config["audio"]["input"]["turn_detection"]["create_response"] = False
         served._hearing.configured()
@@ -195,7 +195,7 @@ async def test_a_refused_renewal_leaves_the_call_on_its_line() -> None:
     """The connection that was to replace a good one is not as asked for: the good one stays."""
     faults: dict[int, list[Script]] = {number: [altered(deaf)] for number in (1, 2)}
     faults[3] = [refuse(503)]
-    async with StandIn(faults=faults) as server, call(server, renew_s=0.05) as (rig, _):
+    async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (rig, _):
         back = await rig.wait(Reconnected)
         assert back.planned
         assert server.attempts == 5
@@ -221,7 +221,7 @@ async def test_what_comes_while_the_session_is_set_up_is_not_lost() -> None:
         after("session.updated", *item(2)),
         after("session.updated", *item(3), nth=2),
     ]
-    async with StandIn(faults=[altered(cedar), *moments]) as server, call(server, mcp=mcp) as (rig, _):
+    async with RealtimeServer(faults=[altered(cedar), *moments]) as server, call(server, mcp=mcp) as (rig, _):
         await rig.wait(AiWarning, 4)
         failed = [(each.kind, each.code) for each in rig.of(AiWarning) if each.kind != "session_differs"]
         assert failed == [("mcp_list_tools_failed", "crm")] * 3

@@ -15,7 +15,7 @@ from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission
 from simulator.realtime.faults import Send, after
 from simulator.realtime.observer import Observed
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from tests.integration.test_worker_link import OPTIONS, PATIENCE
 from tests.peers.audiosocket import AsteriskPeer
 
@@ -90,7 +90,7 @@ class Controller:
                 await self._news.wait()
         return self.of(kind, call)
 
-    async def prepare(self, server: StandIn) -> tuple[str, str]:
+    async def prepare(self, server: RealtimeServer) -> tuple[str, str]:
         """The call, and the media id of its connection."""
         call, media = str(uuid.uuid4()), str(uuid.uuid4())
         async with asyncio.timeout(PATIENCE):
@@ -106,7 +106,7 @@ class Controller:
         return call, media
 
 
-async def answered(server: StandIn, count: int) -> None:
+async def answered(server: RealtimeServer, count: int) -> None:
     """Every call of a tool got its answer."""
     session = await server.session()
     await session.wait_for(lambda it: len(outputs(it)) >= count, PATIENCE)
@@ -134,8 +134,8 @@ async def test_a_hostile_model_costs_neither_the_link_nor_the_other_call() -> No
     url = f"ws://127.0.0.1:{runner.addresses[0][1]}{contract.LINK_PATH}"
     worker = Worker(replace(OPTIONS, controller=url), TOKEN)
     running = asyncio.create_task(worker.run())
-    hostile = StandIn(faults=[after("input_audio_buffer.append", *map(Send, HOSTILE))])
-    async with hostile, StandIn() as good:
+    hostile = RealtimeServer(faults=[after("input_audio_buffer.append", *map(Send, HOSTILE))])
+    async with hostile, RealtimeServer() as good:
         (bad, bad_media), (kind, kind_media) = await controller.prepare(hostile), await controller.prepare(good)
         calls = bad, kind
         async with (

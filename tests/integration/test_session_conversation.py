@@ -17,9 +17,9 @@ from bridge.contract import (
     TurnMeasured,
 )
 from simulator.realtime.faults import Delivery
-from simulator.realtime.model import ToneBrain
+from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import CallTool, Part, Say, tone
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from tests.integration.session_rig import Leg, Rig, call
 from tests.openai_shapes import check_client
 
@@ -39,7 +39,7 @@ async def received(rig: Rig, milliseconds: int, timeout: float = 5.0) -> None:
 
 async def test_a_call_from_greeting_to_goodbye() -> None:
     replies = [Say(GREETING, 0.5, 400), Say("It is noon.", 0.4, 500)]
-    async with StandIn(ToneBrain(replies, words=["what time is it"]), faults=[AT_ONCE]) as server:
+    async with RealtimeServer(ToneModel(replies, words=["what time is it"]), faults=[AT_ONCE]) as server:
         async with call(server, greeting=GREETING, transcription=Transcription()) as (rig, served):
             assert rig.of(Ready)[0].model == "gpt-realtime-2.1-mini"
             create = await served.wait_received("response.create")
@@ -77,7 +77,7 @@ async def test_a_call_from_greeting_to_goodbye() -> None:
 
 
 async def test_the_server_hears_the_caller_exactly_and_only_after_greet() -> None:
-    async with StandIn(faults=[AT_ONCE]) as server, call(server, greet=False) as (rig, served):
+    async with RealtimeServer(faults=[AT_ONCE]) as server, call(server, greet=False) as (rig, served):
         await rig.feed(tone(0.2, 300))
         rig.session.greet()
         voice = tone(0.3, 600)
@@ -88,7 +88,7 @@ async def test_the_server_hears_the_caller_exactly_and_only_after_greet() -> Non
 
 async def test_a_barge_in_is_truncated_at_what_asterisk_got() -> None:
     replies = [Say("one two three four five six seven eight nine ten", 10.0)]
-    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server:
+    async with RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server:
         async with call(server, greeting="x") as (rig, served):
             await received(rig, 5000)
             assert rig.listen(3.0) == 150
@@ -110,7 +110,10 @@ async def test_a_barge_in_is_truncated_at_what_asterisk_got() -> None:
 async def test_late_deltas_are_not_heard_and_the_next_reply_is() -> None:
     replies = [Say("long", 30.0, 400), Say("short", 0.2, 500)]
     delivery = Delivery(pace=5.0, stragglers=4)
-    async with StandIn(ToneBrain(replies), faults=[delivery]) as server, call(server, greeting="x") as (rig, served):
+    async with (
+        RealtimeServer(ToneModel(replies), faults=[delivery]) as server,
+        call(server, greeting="x") as (rig, served),
+    ):
         await received(rig, 400)
         rig.listen(0.2)
         await rig.talk(0.2)
@@ -124,7 +127,7 @@ async def test_late_deltas_are_not_heard_and_the_next_reply_is() -> None:
 async def test_odd_deltas_and_two_items() -> None:
     replies = [(Say("one", 0.3, 400), Say("two", 0.3, 500))]
     delivery = Delivery(pace=0, delta_bytes=1001)
-    async with StandIn(ToneBrain(replies), faults=[delivery]) as server, call(server, greeting="x") as (rig, _):
+    async with RealtimeServer(ToneModel(replies), faults=[delivery]) as server, call(server, greeting="x") as (rig, _):
         await received(rig, 600)
         rig.listen(1.0)
         assert played(rig) == tone(0.3, 400) + tone(0.3, 500)
@@ -133,7 +136,7 @@ async def test_odd_deltas_and_two_items() -> None:
 
 async def test_ten_minutes_at_once_and_still_interruptible() -> None:
     """The reader never waits for the playout: the interruption is heard behind 29 MB of sound."""
-    server = StandIn(ToneBrain([Say("long", 600.0)]), faults=[AT_ONCE])
+    server = RealtimeServer(ToneModel([Say("long", 600.0)]), faults=[AT_ONCE])
     async with server, call(server, greeting="x") as (rig, served):
         await received(rig, 600_000, timeout=20)
         rig.listen(1.0)
@@ -144,7 +147,7 @@ async def test_ten_minutes_at_once_and_still_interruptible() -> None:
 
 
 async def test_a_protected_greeting_is_said_in_full() -> None:
-    server = StandIn(ToneBrain([Say("hello", 1.0)]), faults=[AT_ONCE])
+    server = RealtimeServer(ToneModel([Say("hello", 1.0)]), faults=[AT_ONCE])
     async with server, call(server, greeting="hello", protect_greeting=True) as (rig, served):
         await received(rig, 1000)
         rig.listen(0.2)
@@ -160,7 +163,7 @@ async def test_a_protected_greeting_is_said_in_full() -> None:
 
 async def test_the_goodbye_is_played_before_the_tool_is_called() -> None:
     replies = [(Say("Goodbye!", 2.0), CallTool("hang_up", call_id="call_bye"))]
-    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server) as (rig, served):
+    async with RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server, call(server) as (rig, served):
         await rig.talk(0.2)
         await served.wait_sent("response.done")
         await received(rig, 2000)
@@ -177,7 +180,7 @@ async def test_the_goodbye_is_played_before_the_tool_is_called() -> None:
 
 async def test_a_tool_answer_is_spoken_about() -> None:
     replies: list[Part] = [CallTool("hang_up", call_id="call_1"), Say("I may not.", 0.2)]
-    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server) as (rig, served):
+    async with RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server, call(server) as (rig, served):
         await rig.talk(0.2)
         await rig.wait(ToolCalled)
         rig.session.answer_tool("call_1", "not allowed", ok=False)
@@ -187,7 +190,10 @@ async def test_a_tool_answer_is_spoken_about() -> None:
 
 
 async def test_digits_reach_the_model_as_text() -> None:
-    async with StandIn(ToneBrain([Say("thanks", 0.2)]), faults=[AT_ONCE]) as server, call(server) as (rig, served):
+    async with (
+        RealtimeServer(ToneModel([Say("thanks", 0.2)]), faults=[AT_ONCE]) as server,
+        call(server) as (rig, served),
+    ):
         for digit in "42#":
             rig.session.caller_digit(digit)
         item = (await served.wait_received("conversation.item.create"))["item"]
@@ -197,7 +203,7 @@ async def test_digits_reach_the_model_as_text() -> None:
 
 
 async def test_a_gap_is_filled_so_that_the_server_notices_the_end_of_speech() -> None:
-    async with StandIn(ToneBrain([Say("yes", 0.2)]), faults=[AT_ONCE]) as server, call(server) as (rig, served):
+    async with RealtimeServer(ToneModel([Say("yes", 0.2)]), faults=[AT_ONCE]) as server, call(server) as (rig, served):
         await rig.feed(tone(0.5, 300))
         for _ in range(50):  # on hold: nothing comes from Asterisk
             rig.tick()
@@ -208,7 +214,7 @@ async def test_a_gap_is_filled_so_that_the_server_notices_the_end_of_speech() ->
 
 
 async def test_sound_that_comes_late_in_a_lump_is_dropped() -> None:
-    async with StandIn(faults=[AT_ONCE]) as server, call(server) as (rig, _):
+    async with RealtimeServer(faults=[AT_ONCE]) as server, call(server) as (rig, _):
         for _ in range(25):
             rig.tick()
         for _ in range(25):
@@ -219,7 +225,7 @@ async def test_sound_that_comes_late_in_a_lump_is_dropped() -> None:
 
 
 async def test_frames_are_counted_by_direction_over_all_legs_of_a_call() -> None:
-    async with StandIn(ToneBrain([Say("hello", 0.2)]), faults=[AT_ONCE]) as server, call(server) as (rig, _):
+    async with RealtimeServer(ToneModel([Say("hello", 0.2)]), faults=[AT_ONCE]) as server, call(server) as (rig, _):
         await rig.feed(tone(0.1, 300))
         rig.leg.sent_frames, rig.leg.late_frames, rig.leg.dropped_frames = 100, 3, 4
         rig.leg.close("the leg is taken again")
@@ -234,7 +240,7 @@ async def test_frames_are_counted_by_direction_over_all_legs_of_a_call() -> None
 
 @pytest.mark.parametrize("moment", ["before ready", "after ready"])
 async def test_greet_may_come_before_ready(moment: str) -> None:
-    async with StandIn(ToneBrain([Say("hello", 0.2)]), faults=[AT_ONCE]) as server:
+    async with RealtimeServer(ToneModel([Say("hello", 0.2)]), faults=[AT_ONCE]) as server:
         rig = Rig(server, greeting="hello")
         rig.task = asyncio.create_task(rig.session.run())
         if moment == "after ready":
@@ -251,7 +257,7 @@ async def test_nobody_asks_for_an_answer_while_the_caller_goes_on_speaking(monke
     for name, seconds in {"LONGEST_S": 0.4, "QUIET_S": 0.4, "ANSWER_S": 0.2}.items():
         monkeypatch.setattr(f"bridge.realtime.conversation.turns.{name}", seconds)
     async with (
-        StandIn(ToneBrain([Say("Well.", 0.4, 500)]), faults=[AT_ONCE]) as server,
+        RealtimeServer(ToneModel([Say("Well.", 0.4, 500)]), faults=[AT_ONCE]) as server,
         call(server, turn_detection=SILENT_200) as (rig, served),
     ):
         end = asyncio.get_running_loop().time() + 1.2
@@ -265,7 +271,7 @@ async def test_nobody_asks_for_an_answer_while_the_caller_goes_on_speaking(monke
 
 
 async def test_it_is_told_when_sound_of_the_caller_ceases_and_when_it_is_back() -> None:
-    async with StandIn() as server, call(server) as (rig, _):
+    async with RealtimeServer() as server, call(server) as (rig, _):
         await rig.feed(tone(0.5, 300))
         for _ in range(100):  # two seconds without a frame, as when the caller holds
             rig.tick()

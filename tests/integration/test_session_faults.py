@@ -25,9 +25,9 @@ from simulator.realtime.faults import (
     error,
     refuse,
 )
-from simulator.realtime.model import ToneBrain
+from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Fail, Incomplete, Say
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from tests.integration.session_rig import Rig, call
 
 AT_ONCE = Delivery(pace=0)
@@ -56,7 +56,7 @@ AT_START: list[tuple[str, Script, str]] = [
 
 @pytest.mark.parametrize(("fault", "kind"), [each[1:] for each in AT_START], ids=[each[0] for each in AT_START])
 async def test_no_session_at_the_start(fault: Script, kind: str) -> None:
-    async with StandIn(faults=[fault]) as server:
+    async with RealtimeServer(faults=[fault]) as server:
         rig = Rig(server, timeout=0.5)
         rig.task = asyncio.create_task(rig.session.run())
         failed = await rig.wait(Failed)
@@ -72,7 +72,7 @@ async def test_no_session_at_the_start(fault: Script, kind: str) -> None:
 
 
 async def test_nobody_listens() -> None:
-    async with StandIn() as server:
+    async with RealtimeServer() as server:
         rig = Rig(server)
     rig.task = asyncio.create_task(rig.session.run())
     assert (await rig.wait(Failed)).kind == "transient"
@@ -80,7 +80,7 @@ async def test_nobody_listens() -> None:
 
 
 async def test_an_unknown_model_is_a_matter_of_configuration() -> None:
-    async with StandIn() as server:
+    async with RealtimeServer() as server:
         rig = Rig(server)
         provider = rig.session._spec.provider.model_copy(update={"model": "gpt-0"})
         rig = Rig(server, provider=provider)
@@ -91,7 +91,7 @@ async def test_an_unknown_model_is_a_matter_of_configuration() -> None:
 
 async def test_the_account_is_used_up_in_the_middle_of_a_sentence() -> None:
     fault = after("response.output_audio.delta", error("insufficient_quota", "quota"), nth=3)
-    server = StandIn(ToneBrain([Say("long", 10.0)]), faults=[fault, AT_ONCE])
+    server = RealtimeServer(ToneModel([Say("long", 10.0)]), faults=[fault, AT_ONCE])
     async with server, call(server, greeting="x") as (rig, _):
         assert (await rig.wait(Failed)).kind == "account"
         assert server.attempts == 1  # trying again is of no use
@@ -104,14 +104,14 @@ async def test_the_account_is_used_up_in_the_middle_of_a_sentence() -> None:
 
 async def test_a_response_that_fails_for_lack_of_money_ends_the_session() -> None:
     fail = Fail("insufficient_quota", "You exceeded your quota.", "insufficient_quota")
-    async with StandIn(ToneBrain([fail])) as server, call(server, greeting="x") as (rig, _):
+    async with RealtimeServer(ToneModel([fail])) as server, call(server, greeting="x") as (rig, _):
         assert (await rig.wait(Failed)).kind == "account"
 
 
 async def test_nonsense_on_the_wire_is_survived() -> None:
     nonsense = [Send("{"), Send("[]"), Send(b"\xff\xfe"), Send({"type": "response.brand_new", "x": 1})]
     fault = after("response.created", *nonsense)
-    server = StandIn(ToneBrain([Say("hello", 0.4)]), faults=[fault, AT_ONCE])
+    server = RealtimeServer(ToneModel([Say("hello", 0.4)]), faults=[fault, AT_ONCE])
     async with server, call(server, greeting="x") as (rig, _):
         await rig.until(lambda: rig.session._playout.remaining_ms >= 400)
         assert rig.of(Failed) == []
@@ -123,7 +123,7 @@ PHASES = ["session.created", "session.updated", "response.created", "response.ou
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("how", ["close", "cancel"])
 async def test_the_call_may_end_at_any_moment(phase: str, how: str) -> None:
-    async with StandIn(ToneBrain([Say("long", 5.0)]), faults=[after(phase, Stall()), AT_ONCE]) as server:
+    async with RealtimeServer(ToneModel([Say("long", 5.0)]), faults=[after(phase, Stall()), AT_ONCE]) as server:
         rig = Rig(server, greeting="x")
         rig.task = asyncio.create_task(rig.session.run())
         rig.session.media_connected(rig.leg)
@@ -145,7 +145,7 @@ async def test_the_call_may_end_at_any_moment(phase: str, how: str) -> None:
 
 
 async def test_closing_before_anything_was_connected() -> None:
-    async with StandIn() as server:
+    async with RealtimeServer() as server:
         rig = Rig(server)
         rig.session.close("gone already")
         await asyncio.wait_for(rig.session.run(), 5)
@@ -162,7 +162,7 @@ async def test_a_fault_of_ours_while_renewing_is_not_taken_for_the_end_of_the_ca
         raise ZeroDivisionError
 
     monkeypatch.setattr(RealtimeSession, "at_rest", property(broken))
-    async with StandIn() as server:
+    async with RealtimeServer() as server:
         rig = Rig(server, renew_s=0.01)
         await rig.start()
         assert rig.task is not None
@@ -174,7 +174,7 @@ async def test_a_fault_of_ours_while_renewing_is_not_taken_for_the_end_of_the_ca
 
 
 async def test_a_fault_of_ours_ends_this_call_and_reaches_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with StandIn() as server:
+    async with RealtimeServer() as server:
         rig = Rig(server)
         await rig.start()
 
@@ -194,7 +194,7 @@ async def test_a_rate_limit_is_waited_for_on_one_connection_and_a_cut_reply_goes
     limit = Fail(message="Rate limit reached. Please try again in 400ms.", type="tokens")
     cut = answer(Say("Hello and", 0.4), Incomplete("content_filter"), nth=2)
     faults: list[Script] = [answer(limit), cut, answer(Say("welcome.", 0.4), nth=3), AT_ONCE]
-    async with StandIn(faults=faults) as server, call(server, greeting="Hello and welcome.") as (rig, _):
+    async with RealtimeServer(faults=faults) as server, call(server, greeting="Hello and welcome.") as (rig, _):
         warned = await rig.wait(AiWarning)
         assert (warned.kind, warned.code) == ("rate_limited", "rate_limit_exceeded")
         rig.listen(1.0)
@@ -215,7 +215,7 @@ async def test_a_server_that_repeats_itself_writes_few_lines_and_totals() -> Non
         Send("{"),
     ]
     faults: list[Script] = [after("response.done", *odd * 100, Drop()), AT_ONCE]
-    server = StandIn(ToneBrain([Say("hello", 0.2)]), faults=faults)
+    server = RealtimeServer(ToneModel([Say("hello", 0.2)]), faults=faults)
     with capture_logs() as lines:
         async with server, call(server, greeting="hello") as (rig, _):
             for number in range(1, 12):
@@ -240,7 +240,7 @@ async def test_a_server_that_repeats_itself_writes_few_lines_and_totals() -> Non
     ],
 )
 async def test_a_refused_upgrade_says_in_its_body_that_there_is_no_use_in_trying_again(body: str, kind: str) -> None:
-    async with StandIn(faults=[Refuse(429, body)]) as server:
+    async with RealtimeServer(faults=[Refuse(429, body)]) as server:
         rig = Rig(server)
         rig.task = asyncio.create_task(rig.session.run())
         assert (await rig.wait(Failed)).kind == kind
@@ -250,6 +250,6 @@ async def test_a_refused_upgrade_says_in_its_body_that_there_is_no_use_in_trying
 
 async def test_a_refused_upgrade_says_in_its_body_how_long_to_wait() -> None:
     body = '{"error": {"code": "rate_limit_exceeded", "message": "Please try again in 0m0.4s."}}'
-    async with StandIn(faults={0: [Refuse(429, body)]}) as server, call(server) as (rig, _):
+    async with RealtimeServer(faults={0: [Refuse(429, body)]}) as server, call(server) as (rig, _):
         assert rig.of(Ready)[0].took_ms >= 400
         assert server.attempts == 2

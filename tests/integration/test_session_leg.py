@@ -22,9 +22,9 @@ from bridge.contract import (
 )
 from bridge.realtime.session import RealtimeSession
 from simulator.realtime.faults import Delivery, Drop, Script, answer, refuse
-from simulator.realtime.model import ToneBrain
+from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say, tone
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from tests.peers.audiosocket import AsteriskPeer
 
 
@@ -41,7 +41,7 @@ async def test_greeting_interruption_and_end_through_audiosocket() -> None:
     legs = AudioSocketServer(Ticker())
     host, port = await legs.start("127.0.0.1", [0])
     replies = [Say("one two three four five six seven eight", 8.0, 400), Say("yes?", 0.2, 500)]
-    async with StandIn(ToneBrain(replies)) as server:
+    async with RealtimeServer(ToneModel(replies)) as server:
         provider = Provider(url=server.url, api_key=SecretStr("sk-test"))
         spec = SessionSpec(agent="a", provider=provider, instructions="i", greeting="one two three")
         session = RealtimeSession(spec, call, emit)
@@ -85,7 +85,7 @@ async def test_a_lost_line_costs_asterisk_no_frame() -> None:
     legs = AudioSocketServer(Ticker())
     host, port = await legs.start("127.0.0.1", [0])
     reply: list[Script] = [answer(Say("yes?", 0.4, 500)), Delivery(pace=0)]
-    async with StandIn(faults={1: [refuse(503)], 2: reply}) as server:
+    async with RealtimeServer(faults={1: [refuse(503)], 2: reply}) as server:
         session = RealtimeSession(
             SessionSpec(agent="a", provider=Provider(url=server.url, api_key=SecretStr("sk-test")), instructions="i"),
             call,

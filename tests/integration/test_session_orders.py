@@ -9,9 +9,9 @@ from pydantic import SecretStr
 from bridge import contract
 from bridge.contract import Finished, Hold, Mute, Provider, Reconnected, Said, Speak, Switch, WrapUp
 from simulator.realtime.faults import Delivery, Drop, Faults, after
-from simulator.realtime.model import ToneBrain
+from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say, tone
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session as Served
 from tests.integration.session_rig import CALL, Rig, call
 from tests.integration.test_session_reconnect import finish, remembered
@@ -37,7 +37,10 @@ def told_instructions(served: Served) -> list[str]:
 
 
 async def test_other_instructions_come_on_the_same_connection() -> None:
-    async with StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+    async with (
+        RealtimeServer(ToneModel([GREETING]), faults=[AT_ONCE]) as server,
+        call(server, greeting="x") as (rig, served),
+    ):
         await greeted(rig)
         switch(rig, instructions="You are Ann.")
         await served.wait_for(lambda seen: told_instructions(seen)[-1] == "You are Ann.")
@@ -47,7 +50,10 @@ async def test_other_instructions_come_on_the_same_connection() -> None:
 
 async def test_an_agent_that_is_made_sure_of_changes_nothing_where_it_speaks() -> None:
     """As the next controller does with a call that it takes over."""
-    async with StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+    async with (
+        RealtimeServer(ToneModel([GREETING]), faults=[AT_ONCE]) as server,
+        call(server, greeting="x") as (rig, served),
+    ):
         await greeted(rig)
         told, spec = len(told_instructions(served)), rig.session._spec
         rig.session.order(Switch(call=CALL, spec=spec.model_copy(update={"voice": "cedar"}), again=True))
@@ -62,7 +68,10 @@ async def test_an_agent_that_is_made_sure_of_changes_nothing_where_it_speaks() -
 
 
 async def test_another_voice_comes_with_a_new_connection_that_knows_the_conversation() -> None:
-    async with StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, _):
+    async with (
+        RealtimeServer(ToneModel([GREETING]), faults=[AT_ONCE]) as server,
+        call(server, greeting="x") as (rig, _),
+    ):
         await greeted(rig)
         switch(rig, instructions="You are Ann.", voice="cedar")
         back = await rig.wait(Reconnected)
@@ -77,8 +86,8 @@ async def test_another_voice_comes_with_a_new_connection_that_knows_the_conversa
 
 async def test_another_provider_takes_over() -> None:
     async with (
-        StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server,
-        StandIn(ToneBrain([]), faults=[AT_ONCE]) as other,
+        RealtimeServer(ToneModel([GREETING]), faults=[AT_ONCE]) as server,
+        RealtimeServer(ToneModel([]), faults=[AT_ONCE]) as other,
         call(server, greeting="x") as (rig, served),
     ):
         await greeted(rig)
@@ -90,7 +99,7 @@ async def test_another_provider_takes_over() -> None:
 
 async def test_a_voice_waits_until_nobody_speaks_and_the_last_one_asked_for_counts() -> None:
     replies = [GREETING, Say("one two three four five six", 2.0)]
-    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, _):
+    async with RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, _):
         await greeted(rig)
         await rig.talk(0.3)
         await rig.until(lambda: rig.arrived_ms() >= 1500)
@@ -106,7 +115,10 @@ async def test_a_voice_waits_until_nobody_speaks_and_the_last_one_asked_for_coun
 
 
 async def test_an_agent_that_comes_while_the_line_is_down_has_the_next_one() -> None:
-    async with StandIn(ToneBrain([GREETING]), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+    async with (
+        RealtimeServer(ToneModel([GREETING]), faults=[AT_ONCE]) as server,
+        call(server, greeting="x") as (rig, served),
+    ):
         await greeted(rig)
         await served.act(Drop())
         await rig.until(lambda: rig.session._client is None)
@@ -122,7 +134,7 @@ async def test_an_agent_that_comes_while_the_line_is_down_has_the_next_one() -> 
 
 
 async def test_a_muted_caller_is_silence_to_the_agent_and_keys_stay_their_own() -> None:
-    server = StandIn(ToneBrain([GREETING]), faults=[AT_ONCE])
+    server = RealtimeServer(ToneModel([GREETING]), faults=[AT_ONCE])
     async with server, call(server, greeting="x", digit_actions=("0",)) as (rig, served):
         await greeted(rig)
         rig.session.order(Mute(call=CALL, caller=True, agent=False))
@@ -140,7 +152,7 @@ async def test_a_muted_caller_is_silence_to_the_agent_and_keys_stay_their_own() 
 
 
 async def test_a_muted_agent_speaks_to_nobody() -> None:
-    server = StandIn(ToneBrain([GREETING, Say("one two three", 0.6)]), faults=[AT_ONCE])
+    server = RealtimeServer(ToneModel([GREETING, Say("one two three", 0.6)]), faults=[AT_ONCE])
     async with server, call(server, greeting="x") as (rig, _):
         await greeted(rig)
         rig.session.order(Mute(call=CALL, caller=False, agent=True))
@@ -162,7 +174,10 @@ def asked(served: Served) -> list[str]:
 
 async def test_a_text_on_order_is_said_after_what_is_being_said() -> None:
     replies = [GREETING, Say("Please hold the line.", 0.4)]
-    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+    async with (
+        RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server,
+        call(server, greeting="x") as (rig, served),
+    ):
         await rig.until(lambda: rig.arrived_ms() >= 400)
         rig.session.order(Speak(call=CALL, text="Please hold the line."))
         await served.wait_received("response.create", 2)
@@ -175,7 +190,10 @@ async def test_a_text_on_order_is_said_after_what_is_being_said() -> None:
 
 async def test_last_words_are_heard_in_full_and_nobody_answers_the_caller_any_more() -> None:
     replies = [GREETING, Say("Time is up. Goodbye.", 0.8), Say("never", 1.0)]
-    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+    async with (
+        RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server,
+        call(server, greeting="x") as (rig, served),
+    ):
         await greeted(rig)
         heard = len(rig.frames)
         rig.session.order(WrapUp(call=CALL, text="Time is up. Goodbye.", why="max_length"))
@@ -192,7 +210,10 @@ async def test_last_words_are_heard_in_full_and_nobody_answers_the_caller_any_mo
 
 async def test_on_hold_nobody_hears_anybody_and_afterwards_the_agent_knows_why() -> None:
     replies = [Say("one two three four five six seven eight", 4.0), Say("Nobody is there.", 0.4)]
-    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+    async with (
+        RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server,
+        call(server, greeting="x") as (rig, served),
+    ):
         await rig.until(lambda: rig.arrived_ms() >= 4000)
         assert rig.listen(1.0) == 50
         rig.session.order(Hold(call=CALL, on=True))
@@ -214,7 +235,7 @@ async def test_on_hold_nobody_hears_anybody_and_afterwards_the_agent_knows_why()
 async def test_last_words_end_a_hold_and_outlive_a_line() -> None:
     replies = [GREETING, Say("Time is up. Goodbye.", 0.8), Say("Time is up. Goodbye.", 0.8)]
     faults: Faults = {0: [AT_ONCE, after("response.created", Drop(), nth=2)], 1: [AT_ONCE]}
-    async with StandIn(ToneBrain(replies), faults=faults) as server, call(server, greeting="x") as (rig, _):
+    async with RealtimeServer(ToneModel(replies), faults=faults) as server, call(server, greeting="x") as (rig, _):
         await greeted(rig)
         rig.session.order(Hold(call=CALL, on=True))
         rig.session.order(WrapUp(call=CALL, text="Time is up. Goodbye.", why="cost"))

@@ -33,9 +33,9 @@ from simulator.realtime.faults import (
     expired,
     refuse,
 )
-from simulator.realtime.model import ToneBrain
+from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import CallTool, Fail, Say, tone
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session as Served
 from tests.integration.session_rig import CALL, FRAME, Rig, call
 from tests.openai_shapes import check_client
@@ -67,7 +67,7 @@ def asked(served: Served) -> int:
     return sum(seen.event["type"] == "response.create" for seen in served.received)
 
 
-async def finish(rig: Rig, server: StandIn) -> Ended:
+async def finish(rig: Rig, server: RealtimeServer) -> Ended:
     """The end of each test: nothing left, nothing that a server refused, no frame out of shape."""
     ended = await rig.end()
     assert left_over() == set()
@@ -94,7 +94,10 @@ ways = pytest.mark.parametrize("way", [each[1] for each in WAYS], ids=[each[0] f
 async def test_idle(way: tuple[Any, ...]) -> None:
     """Nobody speaks: the line comes back, the model is told what was, and is not asked to say anything."""
     replies = [Say("Good morning.", 0.4)]
-    async with StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server, call(server, greeting="x") as (rig, served):
+    async with (
+        RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server,
+        call(server, greeting="x") as (rig, served),
+    ):
         await rig.until(lambda: rig.arrived_ms() >= 400)
         rig.listen(1.0)
         await rig.wait(Said)
@@ -113,7 +116,7 @@ async def test_idle(way: tuple[Any, ...]) -> None:
 
 async def test_a_session_takes_a_call_over() -> None:
     """It is told what was said and asked to go on, before the caller says another word; the greeting is not said."""
-    async with StandIn(ToneBrain([Say("As I said.", 0.4)]), faults=[AT_ONCE]) as server:
+    async with RealtimeServer(ToneModel([Say("As I said.", 0.4)]), faults=[AT_ONCE]) as server:
         rig = Rig(server, greeting="Good morning.")
         spoken = Remembered(role="assistant", text="Good morning.")
         rig.session.remember([spoken, Remembered(role="user", text="where is my order")])
@@ -135,8 +138,8 @@ async def test_in_the_middle_of_a_reply(way: tuple[Any, ...]) -> None:
         0: [after("response.output_audio.delta", *way, nth=10), Delivery(pace=0, delta_bytes=9600)],
         1: [answer(Say("and so on", 0.4, 500)), AT_ONCE],
     }
-    brain = ToneBrain([Say("hello", 0.2), Say(words, 5.0, 400)])
-    server = StandIn(brain, faults=faults)
+    model = ToneModel([Say("hello", 0.2), Say(words, 5.0, 400)])
+    server = RealtimeServer(model, faults=faults)
     async with server, call(server, greeting="hello", transcription=Transcription()) as (rig, _):
         await rig.until(lambda: rig.arrived_ms() >= 200)
         rig.listen(0.5)
@@ -169,7 +172,7 @@ async def test_the_greeting_is_said_again_if_hardly_heard() -> None:
         0: [answer(Say(greeting, 3.0)), after("response.output_audio.delta", Drop(), nth=2), AT_ONCE],
         1: [answer(Say(greeting, 3.0)), AT_ONCE],
     }
-    server = StandIn(faults=faults)
+    server = RealtimeServer(faults=faults)
     async with server, call(server, greeting=greeting) as (rig, _):
         again = await server.session(1)
         create = await again.wait_received("response.create")
@@ -184,7 +187,7 @@ async def test_the_greeting_is_not_said_again_if_mostly_heard() -> None:
         0: [after("response.output_audio.delta", Drop(), nth=8), Delivery(pace=0, delta_bytes=9600)],
         1: [AT_ONCE],
     }
-    server = StandIn(ToneBrain([Say(greeting, 2.0)]), faults=faults)
+    server = RealtimeServer(ToneModel([Say(greeting, 2.0)]), faults=faults)
     async with server, call(server, greeting=greeting) as (rig, _):
         again = await server.session(1)
         await rig.wait(Reconnected)
@@ -201,7 +204,7 @@ async def test_before_the_first_word(phase: str) -> None:
     """The connection goes while it is being set up, or before the greeting has any sound."""
     hello = answer(Say("hello", 0.4, 500))
     faults: dict[int, list[Script]] = {0: [hello, before(phase, Drop())], 1: [hello, AT_ONCE]}
-    server = StandIn(faults=faults)
+    server = RealtimeServer(faults=faults)
     async with server, call(server, greeting="hello") as (rig, _):
         await rig.until(lambda: rig.arrived_ms() >= 400)
         rig.frames.clear()
@@ -218,7 +221,7 @@ async def test_while_the_caller_speaks() -> None:
         1: [answer(Say("yes", 0.4, 500)), AT_ONCE],
     }
     async with (
-        StandIn(ToneBrain(words=["what time is it"]), faults=faults) as server,
+        RealtimeServer(ToneModel(words=["what time is it"]), faults=faults) as server,
         call(server, transcription=Transcription()) as (rig, _),
     ):
         await rig.feed(tone(0.6, 300))
@@ -241,7 +244,7 @@ async def test_while_the_caller_waits_for_an_answer(transcribed: bool) -> None:
         1: [answer(Say("noon", 0.4, 500)), AT_ONCE],
     }
     async with (
-        StandIn(ToneBrain(words=["what time is it"]), faults=faults) as server,
+        RealtimeServer(ToneModel(words=["what time is it"]), faults=faults) as server,
         call(server, transcription=Transcription() if transcribed else None) as (rig, _),
     ):
         await rig.talk(0.5)
@@ -258,7 +261,7 @@ async def test_while_a_tool_runs() -> None:
         0: [after("response.done", Drop()), AT_ONCE],
         1: [answer(Say("found", 0.4, 500)), AT_ONCE],
     }
-    server = StandIn(ToneBrain([CallTool("look_up", {"a": 1})]), faults=faults)
+    server = RealtimeServer(ToneModel([CallTool("look_up", {"a": 1})]), faults=faults)
     async with server, call(server, tools=(LOOK_UP,)) as (rig, _):
         await rig.talk(0.3)
         called = await rig.wait(ToolCalled)
@@ -275,7 +278,7 @@ async def test_while_a_tool_runs() -> None:
 
 async def test_digits_pressed_during_the_gap_are_told() -> None:
     faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [answer(Say("one", 0.4, 500)), AT_ONCE]}
-    async with StandIn(faults=faults) as server, call(server) as (rig, served):
+    async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
         await served.act(Drop())
         await rig.until(lambda: rig.session._client is None)
         rig.session.caller_digit("1")
@@ -289,7 +292,7 @@ async def test_digits_pressed_during_the_gap_are_told() -> None:
 
 async def test_the_caller_hears_a_soft_tone_and_frames_never_stop() -> None:
     faults: dict[int, list[Script]] = {number: [refuse(503)] for number in range(1, 4)}
-    async with StandIn(faults=faults) as server, call(server) as (rig, served):
+    async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
         await served.act(Drop())
         await rig.until(lambda: rig.session._client is None)
         assert rig.listen(0.5) == 0  # a short gap is not worth a tone
@@ -301,7 +304,7 @@ async def test_the_caller_hears_a_soft_tone_and_frames_never_stop() -> None:
 
 async def test_what_the_caller_says_in_the_gap_is_heard_up_to_two_seconds() -> None:
     faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [refuse(503)]}
-    async with StandIn(faults=faults) as server, call(server) as (rig, served):
+    async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
         await served.act(Drop())
         await rig.until(lambda: rig.session._client is None)
         for number in range(200):
@@ -315,7 +318,7 @@ async def test_what_the_caller_says_in_the_gap_is_heard_up_to_two_seconds() -> N
 
 async def test_a_server_that_accepts_and_never_speaks_is_not_tried_for_ever() -> None:
     """The account is used up, which shows only when something is asked for."""
-    server = StandIn(faults=[after("response.created", Drop()), AT_ONCE])
+    server = RealtimeServer(faults=[after("response.created", Drop()), AT_ONCE])
     async with server, call(server, greeting="x") as (rig, _):
         assert (await rig.wait(Failed)).kind == "transient"
         assert server.attempts == 5
@@ -326,7 +329,7 @@ async def test_a_server_that_accepts_and_never_speaks_is_not_tried_for_ever() ->
 async def test_sound_gives_the_budget_back() -> None:
     """A line that breaks again and again but does its work in between is good enough."""
     faults: list[Script] = [after("response.done", Drop()), AT_ONCE]
-    server = StandIn(ToneBrain([Say("hello", 0.2)]), faults=faults)
+    server = RealtimeServer(ToneModel([Say("hello", 0.2)]), faults=faults)
     async with server, call(server, greeting="hello") as (rig, _):
         for number in range(1, 8):
             await rig.wait(Reconnected, number)
@@ -340,7 +343,7 @@ async def test_sound_gives_the_budget_back() -> None:
 # ---------------------------------------------------------------- other providers
 
 
-def second(server: StandIn, name: str = "second", **more: Any) -> Provider:
+def second(server: RealtimeServer, name: str = "second", **more: Any) -> Provider:
     fields = {"name": name, "url": server.url, "api_key": SecretStr("sk-test")}
     return Provider(**(fields | more))
 
@@ -348,8 +351,8 @@ def second(server: StandIn, name: str = "second", **more: Any) -> Provider:
 @pytest.mark.parametrize("status", [401, 404, 503])
 async def test_a_fallback_takes_over_at_the_start(status: int) -> None:
     async with (
-        StandIn(faults=[refuse(status)]) as dead,
-        StandIn(ToneBrain([Say("hi", 0.4)]), faults=[AT_ONCE]) as server,
+        RealtimeServer(faults=[refuse(status)]) as dead,
+        RealtimeServer(ToneModel([Say("hi", 0.4)]), faults=[AT_ONCE]) as server,
         call(dead, fallbacks=(second(server),), served_by=server, greeting="hi") as (rig, served),
     ):
         await rig.until(lambda: rig.arrived_ms() >= 400)
@@ -367,8 +370,8 @@ async def test_a_fallback_takes_over_in_the_middle_of_the_call(trouble: str) -> 
         AT_ONCE,
     ]
     faults: dict[int, list[Script]] = {0: script} | {number: [refuse(503)] for number in range(1, 9)}
-    spare = StandIn(faults=[answer(Say("noon", 0.4, 500)), AT_ONCE])
-    server = StandIn(ToneBrain([Say("hello", 0.2)], words=["what time is it"]), faults=faults)
+    spare = RealtimeServer(faults=[answer(Say("noon", 0.4, 500)), AT_ONCE])
+    server = RealtimeServer(ToneModel([Say("hello", 0.2)], words=["what time is it"]), faults=faults)
     async with server, spare:
         more: dict[str, Any] = {"fallbacks": (second(spare),), "transcription": Transcription()}
         async with call(server, greeting="hello", **more) as (rig, _):
@@ -387,7 +390,7 @@ async def test_a_fallback_takes_over_in_the_middle_of_the_call(trouble: str) -> 
 
 
 async def test_when_nobody_is_left_the_controller_is_told() -> None:
-    async with StandIn(faults=[refuse(503)]) as one, StandIn(faults=[refuse(401)]) as other:
+    async with RealtimeServer(faults=[refuse(503)]) as one, RealtimeServer(faults=[refuse(401)]) as other:
         rig = Rig(one, fallbacks=(second(other),))
         rig.task = asyncio.create_task(rig.session.run())
         assert (await rig.wait(Failed)).kind == "account"
@@ -406,7 +409,7 @@ def quiet(number: int) -> bytes:
 async def test_a_line_is_renewed_in_silence() -> None:
     replies = [Say("Good morning.", 0.4)]
     async with (
-        StandIn(ToneBrain(replies), faults=[AT_ONCE]) as server,
+        RealtimeServer(ToneModel(replies), faults=[AT_ONCE]) as server,
         call(server, greeting="x", renew_s=0.2) as (rig, served),
     ):
         await rig.until(lambda: rig.arrived_ms() >= 400)
@@ -431,7 +434,7 @@ def spoken(sound: bytes | bytearray) -> bytes:
 
 async def test_no_word_is_lost_by_a_renewal() -> None:
     """The old connection hears everything up to the change, the new one everything from shortly before it on."""
-    async with StandIn(faults=[AT_ONCE]) as server, call(server, renew_s=0.05) as (rig, served):
+    async with RealtimeServer(faults=[AT_ONCE]) as server, call(server, renew_s=0.05) as (rig, served):
         number = 0
         while not rig.of(Reconnected):
             rig.tick(quiet(number))
@@ -453,7 +456,7 @@ async def test_no_word_is_lost_by_a_renewal() -> None:
 
 async def test_a_renewal_that_fails_leaves_the_old_line_in_peace() -> None:
     faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [before("session.updated", error("x", "no"), Close(1011))]}
-    async with StandIn(faults=faults) as server, call(server, renew_s=0.05) as (rig, _):
+    async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (rig, _):
         back = await rig.wait(Reconnected)
         assert back.planned
         assert server.attempts == 4
@@ -466,7 +469,10 @@ async def test_a_connection_that_breaks_is_replaced_by_the_one_that_was_to_renew
     """The caller is in the middle of a sentence: no third connection, and no pause before it."""
     faults: dict[int, list[Script]] = {1: [before("session.updated", Stall(0.2))]}
     words = ["what time is it"]
-    async with StandIn(ToneBrain(words=words), faults=faults) as server, call(server, renew_s=0.05) as (rig, served):
+    async with (
+        RealtimeServer(ToneModel(words=words), faults=faults) as server,
+        call(server, renew_s=0.05) as (rig, served),
+    ):
         spare = await server.session(1)
         await spare.wait_received("session.update")
         await rig.feed(tone(0.4, 300))
@@ -487,8 +493,8 @@ async def test_a_connection_that_breaks_is_replaced_by_the_one_that_was_to_renew
 async def test_a_spare_is_not_used_if_its_provider_refuses_the_account() -> None:
     faults: dict[int, list[Script]] = {1: [before("session.updated", Stall(0.1))]}
     async with (
-        StandIn(faults=faults) as server,
-        StandIn() as other,
+        RealtimeServer(faults=faults) as server,
+        RealtimeServer() as other,
         call(server, renew_s=0.05, fallbacks=(second(other),)) as (rig, _),
     ):
         await (await server.session(1)).wait_received("session.update")
@@ -502,7 +508,7 @@ async def test_a_spare_is_not_used_if_its_provider_refuses_the_account() -> None
 
 async def test_a_change_made_while_the_spare_waits_is_in_force_on_it() -> None:
     faults: dict[int, list[Script]] = {1: [before("session.updated", Stall(0.1))]}
-    async with StandIn(faults=faults) as server, call(server, renew_s=0.05) as (rig, served):
+    async with RealtimeServer(faults=faults) as server, call(server, renew_s=0.05) as (rig, served):
         spare = await server.session(1)
         await spare.wait_received("session.update")
         await rig.feed(tone(0.4, 300))
@@ -520,7 +526,7 @@ async def test_a_change_made_while_the_spare_waits_is_in_force_on_it() -> None:
 @pytest.mark.parametrize("status", [401, 404, 503])
 async def test_another_agents_provider_is_asked_though_the_first_one_refuses(status: int) -> None:
     """Ordered while the first connection is being refused: what it refuses is not the other one's fault."""
-    async with StandIn(faults=[refuse(status)]) as dead, StandIn(faults=[AT_ONCE]) as server:
+    async with RealtimeServer(faults=[refuse(status)]) as dead, RealtimeServer(faults=[AT_ONCE]) as server:
         rig = Rig(dead)
         rig.task = asyncio.create_task(rig.session.run())
         while not dead.attempts:  # noqa: ASYNC110 - the moment between the refusal and its arrival is one turn of the loop
@@ -533,7 +539,7 @@ async def test_another_agents_provider_is_asked_though_the_first_one_refuses(sta
 
 
 async def test_a_connection_refused_after_a_switch_costs_the_new_provider_nothing() -> None:
-    async with StandIn() as old, StandIn(faults=[AT_ONCE]) as server, call(old) as (rig, _):
+    async with RealtimeServer() as old, RealtimeServer(faults=[AT_ONCE]) as server, call(old) as (rig, _):
         await rig.feed(tone(0.4, 300))
         await rig.until(lambda: not rig.session.at_rest)
         spec = rig.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
@@ -546,9 +552,9 @@ async def test_a_connection_refused_after_a_switch_costs_the_new_provider_nothin
 
 async def test_another_agents_fallback_is_asked_if_its_first_provider_refuses() -> None:
     async with (
-        StandIn() as old,
-        StandIn(faults=[refuse(401)]) as dead,
-        StandIn(faults=[AT_ONCE]) as server,
+        RealtimeServer() as old,
+        RealtimeServer(faults=[refuse(401)]) as dead,
+        RealtimeServer(faults=[AT_ONCE]) as server,
         call(old) as (rig, _),
     ):
         change = {"provider": second(dead), "fallbacks": (second(server, "third"),)}

@@ -14,11 +14,11 @@ from bridge.realtime.protocol.client_events import session_update
 from bridge.realtime.protocol.errors import ConnectionLost
 from bridge.realtime.transport.client import open_client
 from bridge.realtime.transport.pool import MOST_PROVIDERS, ConnectionPool
-from simulator.realtime import StandIn, ToneBrain
+from simulator.realtime import RealtimeServer, ToneModel
 from simulator.realtime.faults import Close, Freeze, Refuse, Script, Stall, before, refuse
 
 
-def provider_of(server: StandIn, model: str = "gpt-realtime-2.1-mini") -> Provider:
+def provider_of(server: RealtimeServer, model: str = "gpt-realtime-2.1-mini") -> Provider:
     return Provider.model_validate({"url": server.url, "api_key": "sk-test", "model": model})
 
 
@@ -47,7 +47,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 async def test_the_second_call_finds_an_open_connection_and_another_takes_its_place() -> None:
-    async with StandIn(ToneBrain([])) as server, kept(1) as warm:
+    async with RealtimeServer(ToneModel([])) as server, kept(1) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: len(warm) == 1)
@@ -61,7 +61,7 @@ async def test_the_second_call_finds_an_open_connection_and_another_takes_its_pl
 
 
 async def test_a_warm_connection_that_has_died_costs_no_call() -> None:
-    async with StandIn(ToneBrain([])) as server, kept(1, retry_s=60.0) as warm:
+    async with RealtimeServer(ToneModel([])) as server, kept(1, retry_s=60.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: len(warm) == 1)
@@ -73,7 +73,7 @@ async def test_a_warm_connection_that_has_died_costs_no_call() -> None:
 
 
 async def test_one_that_is_too_old_is_not_taken() -> None:
-    async with StandIn(ToneBrain([])) as server, kept(1, max_age_s=0.0) as warm:
+    async with RealtimeServer(ToneModel([])) as server, kept(1, max_age_s=0.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: len(warm) == 1)
@@ -85,7 +85,7 @@ async def test_one_that_is_too_old_is_not_taken() -> None:
 
 async def test_each_provider_has_its_own_and_none_takes_from_another() -> None:
     """A call that fails over to another provider leaves the first one's connections for the next call."""
-    async with StandIn(ToneBrain([])) as server, StandIn(ToneBrain([])) as other, kept(2) as warm:
+    async with RealtimeServer(ToneModel([])) as server, RealtimeServer(ToneModel([])) as other, kept(2) as warm:
         mini, full = provider_of(server), provider_of(server, "gpt-realtime-2.1")
         keyed = mini.model_copy(update={"api_key": SecretStr("sk-other")})
         server.api_key = None
@@ -105,7 +105,7 @@ async def test_each_provider_has_its_own_and_none_takes_from_another() -> None:
 
 
 async def test_what_does_not_concern_a_connection_makes_no_other_provider() -> None:
-    async with StandIn(ToneBrain([])) as server, kept(1) as warm:
+    async with RealtimeServer(ToneModel([])) as server, kept(1) as warm:
         named = provider_of(server).model_copy(update={"name": "second", "max_session_s": 1800.0})
         first = await warm.open(provider_of(server), setup_of(named))
         await until(lambda: len(warm) == 1)
@@ -119,7 +119,7 @@ async def test_what_does_not_concern_a_connection_makes_no_other_provider() -> N
 
 @pytest.mark.parametrize("fault", [Freeze(), Stall()], ids=["freeze", "stall"])
 async def test_a_warm_connection_that_answers_nothing_costs_a_part_of_the_one_deadline(fault: Freeze | Stall) -> None:
-    async with StandIn(ToneBrain([])) as server, kept(2, retry_s=60.0) as warm:
+    async with RealtimeServer(ToneModel([])) as server, kept(2, retry_s=60.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: len(warm) == 2)
@@ -141,7 +141,7 @@ async def test_a_server_that_answers_nothing_costs_the_deadline_and_no_more(mome
     """Neither with a warm connection nor without: closing what failed is not waited for."""
     faults: dict[int, list[Script]] = {number: [before(moment, Freeze())] for number in range(2, 9)}
     faults[1] = [before("session.updated", Freeze())]
-    async with StandIn(ToneBrain([]), faults=faults) as server, kept(1, retry_s=60.0) as warm:
+    async with RealtimeServer(ToneModel([]), faults=faults) as server, kept(1, retry_s=60.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: len(warm) == 1)
@@ -154,7 +154,7 @@ async def test_a_server_that_answers_nothing_costs_the_deadline_and_no_more(mome
 
 
 async def test_a_provider_that_is_not_asked_for_any_more_gets_no_connections() -> None:
-    async with StandIn(ToneBrain([])) as server, kept(1, unused_s=0.3) as warm:
+    async with RealtimeServer(ToneModel([])) as server, kept(1, unused_s=0.3) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: len(warm) == 1)
@@ -168,7 +168,7 @@ async def test_a_provider_that_is_not_asked_for_any_more_gets_no_connections() -
 
 
 async def test_a_worker_of_many_providers_keeps_those_that_were_asked_for_last() -> None:
-    async with StandIn(ToneBrain([])) as server, kept(1) as warm:
+    async with RealtimeServer(ToneModel([])) as server, kept(1) as warm:
         server.api_key = None
         providers = [
             provider_of(server).model_copy(update={"api_key": SecretStr(f"sk-{number}")})
@@ -182,7 +182,7 @@ async def test_a_worker_of_many_providers_keeps_those_that_were_asked_for_last()
 
 
 async def test_a_provider_that_is_back_is_known_as_soon_as_a_call_gets_through() -> None:
-    async with StandIn(ToneBrain([]), faults={1: [refuse(503)]}) as server, kept(1, retry_s=60.0) as warm:
+    async with RealtimeServer(ToneModel([]), faults={1: [refuse(503)]}) as server, kept(1, retry_s=60.0) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: server.attempts == 2)
@@ -195,7 +195,7 @@ async def test_a_provider_that_is_back_is_known_as_soon_as_a_call_gets_through()
 async def test_a_provider_that_wants_to_be_left_alone_is() -> None:
     limited = Refuse(429, '{"error": {"code": "rate_limit_exceeded", "message": "Please try again in 30s."}}')
     faults = {number: [limited] for number in range(2, 90)}
-    async with StandIn(ToneBrain([]), faults=faults) as server, kept(1, retry_s=0.01) as warm:
+    async with RealtimeServer(ToneModel([]), faults=faults) as server, kept(1, retry_s=0.01) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: len(warm) == 1)
@@ -209,8 +209,8 @@ async def test_a_provider_that_wants_to_be_left_alone_is() -> None:
 
 async def test_a_provider_that_is_away_does_not_keep_another_one_waiting_and_is_told_of_once() -> None:
     async with (
-        StandIn(ToneBrain([]), faults={number: [refuse(503)] for number in range(1, 90)}) as away,
-        StandIn(ToneBrain([])) as server,
+        RealtimeServer(ToneModel([]), faults={number: [refuse(503)] for number in range(1, 90)}) as away,
+        RealtimeServer(ToneModel([])) as server,
         kept(1, retry_s=0.01) as warm,
     ):
         with capture_logs() as logs:
@@ -224,7 +224,7 @@ async def test_a_provider_that_is_away_does_not_keep_another_one_waiting_and_is_
 
 
 async def test_a_connection_knows_its_age_though_it_was_warm_before_its_call() -> None:
-    async with StandIn(ToneBrain([])) as server, kept(1) as warm:
+    async with RealtimeServer(ToneModel([])) as server, kept(1) as warm:
         provider = provider_of(server)
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: len(warm) == 1)
@@ -237,7 +237,7 @@ async def test_a_connection_knows_its_age_though_it_was_warm_before_its_call() -
 
 
 async def test_one_waits_for_its_call_no_longer_than_its_server_lets_it_live() -> None:
-    async with StandIn(ToneBrain([])) as server, kept(1) as warm:
+    async with RealtimeServer(ToneModel([])) as server, kept(1) as warm:
         provider = provider_of(server).model_copy(update={"max_session_s": 0.2})
         first = await warm.open(provider, setup_of(provider))
         await until(lambda: len(warm) == 1)

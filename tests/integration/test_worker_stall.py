@@ -21,7 +21,7 @@ from bridge.audiosocket.server import AudioSocketServer
 from bridge.audiosocket.ticker import Ticker
 from bridge.contract import CallEvent, MediaConnected, Provider, SessionSpec
 from bridge.realtime.session import RealtimeSession
-from simulator.realtime.server import StandIn
+from simulator.realtime.server import RealtimeServer
 
 FRAME = 960
 SPEAKS_S = 3.0
@@ -69,7 +69,7 @@ class Worker:
 
         legs = AudioSocketServer(Ticker())
         host, port = await legs.start("127.0.0.1", [0])
-        async with StandIn() as server:
+        async with RealtimeServer() as server:
             provider = Provider(url=server.url, api_key=SecretStr("sk-test"))
             session = RealtimeSession(SessionSpec(agent="a", provider=provider, instructions="i"), call, emit)
             legs.expect(call, call, session, 10)

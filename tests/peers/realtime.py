@@ -9,7 +9,7 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from simulator.realtime import StandIn
+from simulator.realtime import RealtimeServer
 
 Frame = dict[str, Any]
 MODEL = "gpt-realtime-2.1-mini"
@@ -18,7 +18,7 @@ MODEL = "gpt-realtime-2.1-mini"
 class Client:
     """`async with Client(server) as client:`; connects as the product does."""
 
-    def __init__(self, server: StandIn, model: str = MODEL, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, server: RealtimeServer, model: str = MODEL, headers: dict[str, str] | None = None) -> None:
         self._url = f"{server.url}?model={model}"
         self._headers = {"Authorization": "Bearer sk-test"} | (headers or {})
         self._socket: ClientConnection | None = None

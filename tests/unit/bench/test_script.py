@@ -1,6 +1,14 @@
 """The benchmark's conversation: who speaks when, and what the server's ears make of it."""
 
-from bench.script import INTERRUPT_AFTER, PATIENCE_FRAMES, PAUSE_FRAMES, REPLY_FRAMES, SPEAKING_FRAMES, CallerPlan, Ears
+from bench.script import (
+    INTERRUPT_AFTER,
+    PATIENCE_FRAMES,
+    PAUSE_FRAMES,
+    REPLY_FRAMES,
+    SPEAKING_FRAMES,
+    CallerPlan,
+    VoiceDetector,
+)
 
 
 def spoken(plan: CallerPlan, frames: int) -> list[bool]:
@@ -36,7 +44,7 @@ def test_a_caller_whom_nobody_answers_says_it_again() -> None:
 
 
 def test_two_frames_of_speech_begin_a_turn_and_ten_of_silence_end_it() -> None:
-    ears = Ears()
+    ears = VoiceDetector()
     assert [ears.hear(speech) for speech in (True, False, True, True, True)] == [None, None, None, True, None]
     assert [ears.hear(False) for _ in range(9)] == [None] * 9
     assert ears.hear(True) is None

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simulator.audio.sound import RATE, Samples
-from tests.chaos.lossy_brain import Arrival, Line
 from tests.chaos.lossy_caller import LossyCall, Moved, Said, Spoken
+from tests.chaos.lossy_model import Arrival, Line
 from tests.chaos.lossy_plan import Move, Plan
 from tests.chaos.lossy_sound import jumps, narrow, noise, pieces, silences, wide
 from tests.chaos.lossy_verdict import Tally, heard_badly, of_record, of_turn

@@ -16,13 +16,13 @@ from simulator.realtime import (
     Close,
     Delivery,
     Drop,
+    RealtimeServer,
     Repeat,
     Say,
     Send,
     Skip,
     Stall,
-    StandIn,
-    ToneBrain,
+    ToneModel,
     after,
     answer,
     before,
@@ -38,7 +38,9 @@ AT_ONCE = Delivery(pace=0)
 DELTA = "response.output_audio.delta"
 
 
-async def status_of(server: StandIn, *, path: str = "", query: str = f"?model={MODEL}", key: str = "sk-test") -> int:
+async def status_of(
+    server: RealtimeServer, *, path: str = "", query: str = f"?model={MODEL}", key: str = "sk-test"
+) -> int:
     """The HTTP status of an upgrade that is refused."""
     url = server.url.removesuffix("/v1/realtime") + (path or "/v1/realtime") + query
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -49,7 +51,7 @@ async def status_of(server: StandIn, *, path: str = "", query: str = f"?model={M
 
 
 async def test_the_upgrade_is_refused_as_openai_refuses_it() -> None:
-    async with StandIn() as server:
+    async with RealtimeServer() as server:
         assert await status_of(server, key="") == 401
         assert await status_of(server, key="sk-wrong") == 401
         assert await status_of(server, query="") == 400
@@ -58,7 +60,7 @@ async def test_the_upgrade_is_refused_as_openai_refuses_it() -> None:
 
 
 async def test_faults_by_the_number_of_the_attempt() -> None:
-    async with StandIn(faults={0: [refuse(503)], 1: [refuse(429)]}) as server:
+    async with RealtimeServer(faults={0: [refuse(503)], 1: [refuse(429)]}) as server:
         assert await status_of(server) == 503
         assert await status_of(server) == 429
         async with Client(server) as client:
@@ -67,7 +69,7 @@ async def test_faults_by_the_number_of_the_attempt() -> None:
 
 
 async def test_beta_clients_and_unknown_models_are_turned_away() -> None:
-    async with StandIn() as server:
+    async with RealtimeServer() as server:
         async with Client(server, headers={"OpenAI-Beta": "realtime=v1"}) as client:
             assert (await client.wait("error"))["error"]["code"] == "beta_api_shape_disabled"
             assert await client.wait_over() == 4000
@@ -88,8 +90,8 @@ CLOSES: list[tuple[Script, int]] = [
 
 @pytest.mark.parametrize(("fault", "code"), CLOSES)
 async def test_the_line_breaks_at_its_moment(fault: Script, code: int) -> None:
-    brain = ToneBrain([(Say("beep", 2.0), CallTool("hang_up"))])
-    async with StandIn(brain, faults=(AT_ONCE, fault)) as server, Client(server) as client:
+    model = ToneModel([(Say("beep", 2.0), CallTool("hang_up"))])
+    async with RealtimeServer(model, faults=(AT_ONCE, fault)) as server, Client(server) as client:
         for kind, fields in (
             ("session.update", {"session": {"type": "realtime"}}),
             ("input_audio_buffer.append", {"audio": "AAAA"}),
@@ -108,14 +110,14 @@ async def test_the_line_breaks_at_its_moment(fault: Script, code: int) -> None:
 
 
 async def test_no_session_created() -> None:
-    async with StandIn(faults=[before("session.created", Skip())]) as server, Client(server) as client:
+    async with RealtimeServer(faults=[before("session.created", Skip())]) as server, Client(server) as client:
         await client.send("input_audio_buffer.clear")
         await client.wait("input_audio_buffer.cleared")
         assert client.types() == ["input_audio_buffer.cleared"]
 
 
 async def test_a_slow_answer() -> None:
-    async with StandIn(faults=[before("session.updated", Stall(0.3))]) as server, Client(server) as client:
+    async with RealtimeServer(faults=[before("session.updated", Stall(0.3))]) as server, Client(server) as client:
         await client.wait("session.created")
         loop = asyncio.get_running_loop()
         start = loop.time()
@@ -124,7 +126,7 @@ async def test_a_slow_answer() -> None:
 
 
 async def test_a_server_that_falls_silent() -> None:
-    async with StandIn(faults=[after("session.created", Stall())]) as server, Client(server) as client:
+    async with RealtimeServer(faults=[after("session.created", Stall())]) as server, Client(server) as client:
         await client.wait("session.created")
         await client.send("input_audio_buffer.clear")
         session = await server.session()
@@ -137,7 +139,7 @@ async def test_a_server_that_falls_silent() -> None:
 async def test_noise_on_the_wire() -> None:
     strange = {"type": "response.surprise.delta", "event_id": "e", "novel": [1]}
     faults = [after("session.created", Send("not json"), Send(strange), error("server_error", "Oops.", "server_error"))]
-    async with StandIn(faults=faults) as server, Client(server) as client:
+    async with RealtimeServer(faults=faults) as server, Client(server) as client:
         assert (await client.wait("error"))["error"]["type"] == "server_error"
         assert client.types() == ["session.created", "response.surprise.delta", "error"]
         assert client.garbage == ["not json"]
@@ -145,7 +147,7 @@ async def test_noise_on_the_wire() -> None:
 
 async def test_duplicate_tool_calls() -> None:
     faults = (answer(CallTool("transfer", call_id="c")), after("response.output_item.done", Repeat()))
-    async with StandIn(faults=faults) as server, Client(server) as client:
+    async with RealtimeServer(faults=faults) as server, Client(server) as client:
         await client.send("response.create")
         await client.wait("response.done")
         calls = [each["item"]["call_id"] for each in client.of("response.output_item.done")]
@@ -154,7 +156,7 @@ async def test_duplicate_tool_calls() -> None:
 
 async def test_deltas_that_tear_samples_apart() -> None:
     faults: list[Script] = [Delivery(pace=0, delta_bytes=4801), answer(Say("x", 0.5))]
-    async with StandIn(faults=faults) as server, Client(server) as client:
+    async with RealtimeServer(faults=faults) as server, Client(server) as client:
         await client.send("response.create")
         done = await client.wait("response.done")
         assert len(base64.b64decode(client.of(DELTA)[0]["delta"])) == 4801
@@ -163,7 +165,7 @@ async def test_deltas_that_tear_samples_apart() -> None:
 
 async def test_stragglers_after_a_cancel() -> None:
     faults = [Delivery(pace=1.0, stragglers=2)]
-    async with StandIn(ToneBrain([Say("x", 30.0)]), faults=faults) as server, Client(server) as client:
+    async with RealtimeServer(ToneModel([Say("x", 30.0)]), faults=faults) as server, Client(server) as client:
         await client.send("response.create")
         await client.wait(DELTA)
         await client.send("response.cancel")
@@ -176,9 +178,9 @@ async def test_stragglers_after_a_cancel() -> None:
         assert client.types()[before_done:].count(DELTA) == 2
 
 
-async def test_a_response_in_the_brains_mouth() -> None:
+async def test_a_response_in_the_models_mouth() -> None:
     faults = (AT_ONCE, answer(Say("scripted", 0.2, 700), nth=2))
-    async with StandIn(ToneBrain(), faults=faults) as server, Client(server) as client:
+    async with RealtimeServer(ToneModel(), faults=faults) as server, Client(server) as client:
         texts = []
         for nth in (1, 2):
             await client.send("response.create")
@@ -188,7 +190,7 @@ async def test_a_response_in_the_brains_mouth() -> None:
 
 
 async def test_idle_callers_are_spoken_to() -> None:
-    async with StandIn(faults=(AT_ONCE,)) as server, Client(server) as client:
+    async with RealtimeServer(faults=(AT_ONCE,)) as server, Client(server) as client:
         detection = {"type": "server_vad", "idle_timeout_ms": 5000}
         await client.configure(audio={"input": {"turn_detection": detection}})
         await client.speak(bytes(48 * 400))
@@ -202,13 +204,13 @@ async def test_idle_callers_are_spoken_to() -> None:
         assert (rung["audio_start_ms"], rung["audio_end_ms"]) == (100, 400)
         assert (await client.wait("input_audio_buffer.committed"))["item_id"] == rung["item_id"]
         await client.wait("response.done", 2)
-        assert isinstance(server.brain, ToneBrain)
-        assert [turn.idle for turn in server.brain.turns] == [False, True]
+        assert isinstance(server.model, ToneModel)
+        assert [turn.idle for turn in server.model.turns] == [False, True]
 
 
 async def test_the_record_keeps_each_event_without_its_audio(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
-    async with StandIn(faults=(AT_ONCE,), record=path, keep=False) as server, Client(server) as client:
+    async with RealtimeServer(faults=(AT_ONCE,), record=path, keep=False) as server, Client(server) as client:
         await client.speak(tone(0.02, 300))
         await client.send("response.create")
         await client.wait("rate_limits.updated")
@@ -220,7 +222,7 @@ async def test_the_record_keeps_each_event_without_its_audio(tmp_path: Path) -> 
 
 
 async def test_two_sessions_do_not_meet() -> None:
-    server = StandIn(lambda: ToneBrain([Say("mine", 0.2)], forever=Say("second", 0.2)), faults=(AT_ONCE,))
+    server = RealtimeServer(lambda: ToneModel([Say("mine", 0.2)], forever=Say("second", 0.2)), faults=(AT_ONCE,))
     async with server, Client(server) as first, Client(server) as second:
         for client in (first, second):
             await client.send("response.create")

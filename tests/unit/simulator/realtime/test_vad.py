@@ -3,13 +3,13 @@
 from hypothesis import given, strategies as st
 
 from simulator.realtime.reply import tone
-from simulator.realtime.vad import BYTES_PER_MS, Detection, Ears, Started, Stopped
+from simulator.realtime.vad import BYTES_PER_MS, Detection, Started, Stopped, VoiceDetector
 
 SPEECH = bytes(1000 * BYTES_PER_MS) + tone(0.5, 300) + bytes(1000 * BYTES_PER_MS)
 
 
-def fed(detection: Detection | None, audio: bytes, size: int) -> tuple[Ears, list[Started | Stopped]]:
-    ears = Ears(detection)
+def fed(detection: Detection | None, audio: bytes, size: int) -> tuple[VoiceDetector, list[Started | Stopped]]:
+    ears = VoiceDetector(detection)
     found = [each for at in range(0, len(audio), size) for each in ears.feed(audio[at : at + size])]
     return ears, found
 

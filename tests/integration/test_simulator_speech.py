@@ -11,8 +11,8 @@ import pytest
 
 from simulator.audio import g711
 from simulator.audio.speech import RATE, Recogniser, Speaker
-from simulator.realtime import Delivery, StandIn
-from simulator.realtime.receptionist import HOURS, PHRASES, DemoBrain
+from simulator.realtime import Delivery, RealtimeServer
+from simulator.realtime.receptionist import HOURS, PHRASES, Receptionist
 from tests.peers.realtime import Client
 
 pytestmark = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
@@ -26,26 +26,26 @@ def over_the_telephone(pcm: bytes, gain: float = 1.0) -> bytes:
 
 
 @pytest.fixture
-async def brain() -> AsyncIterator[DemoBrain]:
-    made = DemoBrain()
+async def model() -> AsyncIterator[Receptionist]:
+    made = Receptionist()
     yield made
     made.close()
 
 
 @pytest.mark.parametrize(("voice", "gain"), [("en-us", 1.0), ("en-us", 0.15), ("en-us+f3", 0.7), ("en-gb-x-rp", 0.7)])
-async def test_every_phrase_is_understood_over_a_telephone(brain: DemoBrain, voice: str, gain: float) -> None:
+async def test_every_phrase_is_understood_over_a_telephone(model: Receptionist, voice: str, gain: float) -> None:
     speaker = Speaker(voice)
     missed = []
     for phrase in PHRASES:
-        heard = await brain.hear(over_the_telephone(await speaker.say(phrase), gain))
+        heard = await model.hear(over_the_telephone(await speaker.say(phrase), gain))
         if heard != phrase:
             missed.append((phrase, heard))
     assert missed == []
 
 
-async def test_silence_and_nothing_are_heard_as_nothing(brain: DemoBrain) -> None:
-    assert await brain.hear(bytes(RATE * 2)) == ""
-    assert await brain.hear(b"") == ""
+async def test_silence_and_nothing_are_heard_as_nothing(model: Receptionist) -> None:
+    assert await model.hear(bytes(RATE * 2)) == ""
+    assert await model.hear(b"") == ""
 
 
 async def test_listening_does_not_stop_the_loop() -> None:
@@ -74,8 +74,8 @@ async def test_a_voice_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytes
         await Speaker().say("hello")
 
 
-async def test_a_question_is_answered_aloud(brain: DemoBrain) -> None:
-    async with StandIn(brain, faults=[Delivery(pace=0)]) as server, Client(server) as client:
+async def test_a_question_is_answered_aloud(model: Receptionist) -> None:
+    async with RealtimeServer(model, faults=[Delivery(pace=0)]) as server, Client(server) as client:
         await client.configure(audio={"input": {"transcription": {"model": "gpt-transcribe"}}})
         question = over_the_telephone(await Speaker().say("what are your opening hours"))
         await client.speak(question + bytes(RATE))

@@ -1,4 +1,4 @@
-"""The story that the demo's log lines make."""
+"""The lines that the demo prints of the log."""
 
 import io
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from demo.printer import Story
+from demo.printer import CallPrinter
 
 CALL = {"call": "c1"}
 
@@ -17,8 +17,8 @@ def out() -> io.StringIO:
 
 
 @pytest.fixture
-def story(out: io.StringIO) -> Story:
-    return Story(Console(file=out, width=80))
+def printer(out: io.StringIO) -> CallPrinter:
+    return CallPrinter(Console(file=out, width=80))
 
 
 def lines(out: io.StringIO) -> list[str]:
@@ -47,37 +47,37 @@ def lines(out: io.StringIO) -> list[str]:
         ({"event": "worker lost", "level": "error", "reason": "killed"}, "error   worker lost killed"),
     ],
 )
-def test_lines(story: Story, out: io.StringIO, line: dict[str, Any], told: str) -> None:
-    story.hear(line)
+def test_lines(printer: CallPrinter, out: io.StringIO, line: dict[str, Any], told: str) -> None:
+    printer.hear(line)
     assert lines(out) == [told]
 
 
-def test_what_worker_and_controller_both_log_is_told_once(story: Story, out: io.StringIO) -> None:
+def test_what_worker_and_controller_both_log_is_told_once(printer: CallPrinter, out: io.StringIO) -> None:
     for first_frame in (210.3, 210.31):
-        story.hear({"event": "turn", "turn": 1, "first_delta_ms": 200.0, "first_frame_ms": first_frame, **CALL})
-        story.hear({"event": "audio", "rate": 24000, "chunk": 960, **CALL})
+        printer.hear({"event": "turn", "turn": 1, "first_delta_ms": 200.0, "first_frame_ms": first_frame, **CALL})
+        printer.hear({"event": "audio", "rate": 24000, "chunk": 960, **CALL})
     assert len(lines(out)) == 2
-    story.hear({"event": "audio", "rate": 8000, "chunk": 320, "call": "c2"})
+    printer.hear({"event": "audio", "rate": 8000, "chunk": 320, "call": "c2"})
     assert "8kHz (chunk=320B, AudioSocket type 0x10)" in lines(out)[2]
-    assert story.first_frame_ms == [pytest.approx(10.3)]
+    assert printer.first_frame_ms == [pytest.approx(10.3)]
 
 
-def test_words_are_remembered_in_order(story: Story) -> None:
+def test_words_are_remembered_in_order(printer: CallPrinter) -> None:
     for who, text in (("agent", "Hello."), ("caller", "stop")):
-        story.hear({"event": "said", "who": who, "text_pii": text, **CALL})
-    assert story.said == [("agent", "Hello."), ("caller", "stop")]
+        printer.hear({"event": "said", "who": who, "text_pii": text, **CALL})
+    assert printer.said == [("agent", "Hello."), ("caller", "stop")]
 
 
-def test_going_down_is_no_part_of_the_story(story: Story, out: io.StringIO) -> None:
-    story.hear({"event": "controller going down", "level": "info"})
-    story.hear({"event": "worker link broke", "level": "warning"})
+def test_going_down_is_no_part_of_the_story(printer: CallPrinter, out: io.StringIO) -> None:
+    printer.hear({"event": "controller going down", "level": "info"})
+    printer.hear({"event": "worker link broke", "level": "warning"})
     assert lines(out) == []
-    assert story.problems == []
+    assert printer.problems == []
 
 
-def test_a_line_with_nothing_in_it_is_told_without(story: Story, out: io.StringIO) -> None:
+def test_a_line_with_nothing_in_it_is_told_without(printer: CallPrinter, out: io.StringIO) -> None:
     for event in ("call arrived", "session configured", "session ready", "audio", "said", "barged in", "call ended"):
-        story.hear({"event": event})
-    story.hear({"event": "turn"})
-    story.hear({})
+        printer.hear({"event": event})
+    printer.hear({"event": "turn"})
+    printer.hear({})
     assert len(lines(out)) == 7

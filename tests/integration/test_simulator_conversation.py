@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from simulator.realtime import CallTool, Delivery, Fail, Hang, Incomplete, Reply, Say, StandIn, ToneBrain, Write, tone
+from simulator.realtime import (
+    CallTool,
+    Delivery,
+    Fail,
+    Hang,
+    Incomplete,
+    RealtimeServer,
+    Reply,
+    Say,
+    ToneModel,
+    Write,
+    tone,
+)
 from simulator.realtime.reply import Part
 from tests.openai_shapes import check_client, check_server
 from tests.peers.realtime import Client
@@ -16,9 +28,9 @@ AT_ONCE = Delivery(pace=0)
 
 
 @pytest.fixture
-async def served() -> AsyncIterator[list[StandIn]]:
+async def served() -> AsyncIterator[list[RealtimeServer]]:
     """Put servers in; at the end every frame that passed is held against OpenAI's types."""
-    servers: list[StandIn] = []
+    servers: list[RealtimeServer] = []
     yield servers
     frames = [seen.event for server in servers for session in server.sessions for seen in session.sent]
     assert frames
@@ -30,14 +42,16 @@ async def served() -> AsyncIterator[list[StandIn]]:
                 check_client(seen.event)
 
 
-def standin(served: list[StandIn], *replies: Part | Reply, delivery: Delivery = AT_ONCE, **named: Any) -> StandIn:
-    server = StandIn(ToneBrain(replies, **named), faults=(delivery,))
+def serving(
+    served: list[RealtimeServer], *replies: Part | Reply, delivery: Delivery = AT_ONCE, **named: Any
+) -> RealtimeServer:
+    server = RealtimeServer(ToneModel(replies, **named), faults=(delivery,))
     served.append(server)
     return server
 
 
-async def test_a_turn_from_speech_to_answer(served: list[StandIn]) -> None:
-    async with standin(served, Say("one two", 0.5, 500), words=["hello"]) as server, Client(server) as client:
+async def test_a_turn_from_speech_to_answer(served: list[RealtimeServer]) -> None:
+    async with serving(served, Say("one two", 0.5, 500), words=["hello"]) as server, Client(server) as client:
         created = (await client.wait("session.created"))["session"]
         assert created["audio"]["input"]["turn_detection"]["type"] == "server_vad"
         assert created["expires_at"] > 0
@@ -76,9 +90,9 @@ async def test_a_turn_from_speech_to_answer(served: list[StandIn]) -> None:
         ]
 
 
-async def test_barge_in_cancels_and_what_was_sent_may_be_truncated(served: list[StandIn]) -> None:
+async def test_barge_in_cancels_and_what_was_sent_may_be_truncated(served: list[RealtimeServer]) -> None:
     slow = Delivery(pace=1.0)
-    async with standin(served, Say("a long story", 60.0), delivery=slow) as server, Client(server) as client:
+    async with serving(served, Say("a long story", 60.0), delivery=slow) as server, Client(server) as client:
         await client.send("response.create")
         first = await client.wait("response.output_audio.delta", 2)
         await client.speak(tone(0.2, 300))
@@ -99,8 +113,8 @@ async def test_barge_in_cancels_and_what_was_sent_may_be_truncated(served: list[
         assert session.truncated == [(first["item_id"], 150, received)]
 
 
-async def test_interruption_may_be_left_to_the_client(served: list[StandIn]) -> None:
-    async with standin(served, Hang(), Say("after")) as server, Client(server) as client:
+async def test_interruption_may_be_left_to_the_client(served: list[RealtimeServer]) -> None:
+    async with serving(served, Hang(), Say("after")) as server, Client(server) as client:
         detection = {"type": "server_vad", "interrupt_response": False, "create_response": False}
         await client.configure(audio={"input": {"turn_detection": detection}})
         await client.send("response.create")
@@ -118,9 +132,9 @@ async def test_interruption_may_be_left_to_the_client(served: list[StandIn]) -> 
         assert (await client.wait("response.done", 2))["response"]["status"] == "completed"
 
 
-async def test_a_tool_call_and_its_answer(served: list[StandIn]) -> None:
+async def test_a_tool_call_and_its_answer(served: list[RealtimeServer]) -> None:
     replies = (Say("one moment"), CallTool("lookup", {"number": "12345"}, call_id="call_a")), Say("found")
-    async with standin(served, *replies) as server, Client(server) as client:
+    async with serving(served, *replies) as server, Client(server) as client:
         await client.configure(tools=[{"type": "function", "name": "lookup", "parameters": {"type": "object"}}])
         await client.send("response.create")
         done = (await client.wait("response.done"))["response"]
@@ -133,15 +147,15 @@ async def test_a_tool_call_and_its_answer(served: list[StandIn]) -> None:
         await client.send("conversation.item.create", item=output | {"call_id": "call_a", "output": "yes"})
         await client.send("response.create")
         await client.wait("response.done", 2)
-        brain = server.brain
-        assert isinstance(brain, ToneBrain)
-        assert brain.turns[1].outputs == (("lookup", "yes"),)
-        assert set(brain.turns[0].tools) == {"lookup"}
+        model = server.model
+        assert isinstance(model, ToneModel)
+        assert model.turns[1].outputs == (("lookup", "yes"),)
+        assert set(model.turns[0].tools) == {"lookup"}
 
 
-async def test_every_kind_of_ending(served: list[StandIn]) -> None:
+async def test_every_kind_of_ending(served: list[RealtimeServer]) -> None:
     replies = (Write("only text"), (), Fail("insufficient_quota", "No money."), Incomplete("content_filter"))
-    async with standin(served, *replies) as server, Client(server) as client:
+    async with serving(served, *replies) as server, Client(server) as client:
         endings = []
         for nth in range(1, 5):
             await client.send("response.create")
@@ -154,8 +168,8 @@ async def test_every_kind_of_ending(served: list[StandIn]) -> None:
         assert client.of("response.output_audio.delta") == []
 
 
-async def test_items_can_be_made_found_and_removed(served: list[StandIn]) -> None:
-    async with standin(served, Say("yes", 0.2)) as server, Client(server) as client:
+async def test_items_can_be_made_found_and_removed(served: list[RealtimeServer]) -> None:
+    async with serving(served, Say("yes", 0.2)) as server, Client(server) as client:
         item = {"id": "mine", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
         await client.send("conversation.item.create", item=item)
         assert (await client.wait("conversation.item.done"))["item"]["id"] == "mine"
@@ -172,8 +186,8 @@ async def test_items_can_be_made_found_and_removed(served: list[StandIn]) -> Non
         assert [each.id for each in (await server.session()).history.items] == [spoken]
 
 
-async def test_turns_by_hand(served: list[StandIn]) -> None:
-    async with standin(served) as server, Client(server) as client:
+async def test_turns_by_hand(served: list[RealtimeServer]) -> None:
+    async with serving(served) as server, Client(server) as client:
         await client.configure(audio={"input": {"turn_detection": None}})
         await client.speak(bytes(48 * 40))
         error = await client.refusal("input_audio_buffer.commit")
@@ -188,8 +202,8 @@ async def test_turns_by_hand(served: list[StandIn]) -> None:
         assert len((await server.session()).history.items[0].audio) == 48 * 200
 
 
-async def test_what_only_a_session_can_refuse(served: list[StandIn]) -> None:
-    async with standin(served) as server, Client(server, model="gpt-realtime-1.5") as client:
+async def test_what_only_a_session_can_refuse(served: list[RealtimeServer]) -> None:
+    async with serving(served) as server, Client(server, model="gpt-realtime-1.5") as client:
         await client.wait("session.created")
         realtime = {"type": "realtime"}
         error = await client.refusal("session.update", session=realtime | {"reasoning": {"effort": "low"}})
@@ -211,8 +225,8 @@ async def test_what_only_a_session_can_refuse(served: list[StandIn]) -> None:
         assert (await server.session()).config["audio"]["output"]["voice"] == "marin"
 
 
-async def test_an_update_changes_only_what_it_names(served: list[StandIn]) -> None:
-    async with standin(served) as server, Client(server) as client:
+async def test_an_update_changes_only_what_it_names(served: list[RealtimeServer]) -> None:
+    async with serving(served) as server, Client(server) as client:
         first = await client.configure(
             instructions="Be brief.", audio={"input": {"turn_detection": {"type": "server_vad", "threshold": 0.7}}}
         )
@@ -228,8 +242,8 @@ async def test_an_update_changes_only_what_it_names(served: list[StandIn]) -> No
         await client.wait("response.done")
 
 
-async def test_a_response_aside_leaves_the_conversation_alone(served: list[StandIn]) -> None:
-    async with standin(served, Hang(), Say("aside", 0.2)) as server, Client(server) as client:
+async def test_a_response_aside_leaves_the_conversation_alone(served: list[RealtimeServer]) -> None:
+    async with serving(served, Hang(), Say("aside", 0.2)) as server, Client(server) as client:
         await client.send("response.create")
         await client.wait("response.created")
         await client.send("response.create", response={"conversation": "none", "metadata": {"kind": "note"}})
@@ -238,16 +252,16 @@ async def test_a_response_aside_leaves_the_conversation_alone(served: list[Stand
         assert (await server.session()).history.items == []
 
 
-async def test_ten_minutes_in_one_burst(served: list[StandIn]) -> None:
-    async with standin(served, Say("on and on", 600.0)) as server, Client(server) as client:
+async def test_ten_minutes_in_one_burst(served: list[RealtimeServer]) -> None:
+    async with serving(served, Say("on and on", 600.0)) as server, Client(server) as client:
         await client.send("response.create")
         done = (await client.wait("response.done"))["response"]
         assert len(client.audio_of(done["id"])) == 600 * 48000
         assert done["usage"]["output_token_details"]["audio_tokens"] == 12000
 
 
-async def test_narrow_band_formats(served: list[StandIn]) -> None:
-    async with standin(served, Say("beep", 0.4)) as server, Client(server) as client:
+async def test_narrow_band_formats(served: list[RealtimeServer]) -> None:
+    async with serving(served, Say("beep", 0.4)) as server, Client(server) as client:
         form = {"type": "audio/pcmu"}
         await client.configure(audio={"input": {"format": form}, "output": {"format": form}})
         await client.send("input_audio_buffer.append", audio=base64.b64encode(b"\xff" * 160).decode())

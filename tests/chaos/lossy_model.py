@@ -67,8 +67,8 @@ def _span(found: Sequence[Piece]) -> tuple[float, float]:
 
 
 @dataclass
-class LossyBrain:
-    """A `Brain` for all sessions."""
+class LossyModel:
+    """A `Model` for all sessions."""
 
     lines: dict[int, list[Line]] = field(default_factory=dict)
     """The latest two of each caller."""

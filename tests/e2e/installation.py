@@ -1,7 +1,7 @@
-"""A whole installation for one test: the session's Asterisk, a stand-in Realtime server, and `voiceai serve`.
+"""A whole installation for one test: the session's Asterisk, a simulated Realtime server, and `voiceai serve`.
 
-`async with house(asterisk, folder, brain) as running:`; on the way out it insists that the calls of the test have
-left nothing behind: no channel, no bridge, no session, no live call.
+`async with installation(asterisk, folder, model) as running:`; at the end it checks that nothing is left behind: no
+channel, no bridge, no session, no live call.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from simulator.audio.sound import RATE, Samples
 from simulator.phone.phone import CALLER, Phone
 from simulator.phone.rtp import Codec
 from simulator.ports import free_port
-from simulator.realtime import Brain, StandIn
+from simulator.realtime import Model, RealtimeServer
 from simulator.realtime.faults import Script
 from simulator.services import Service
 from tests.e2e.conftest import Asterisk
@@ -42,11 +42,11 @@ SETTLE_SECONDS = 8.0  # beyond the two, so that a failure tells late from never
 
 
 @dataclass
-class House:
+class Installation:
     """What a test acts on."""
 
     asterisk: Asterisk
-    stand_in: StandIn
+    realtime: RealtimeServer
     service: Service
     folder: Path
     stack: AsyncExitStack
@@ -138,15 +138,15 @@ class House:
             *(f"channel {each['name']}" for each in channels),
             *(f"bridge {each['id']}" for each in bridges),
             *(f"call {each['id']} {each['state']}" for each in calls),
-            *(f"session {each.number}" for each in self.stand_in.sessions if not each.closed),
+            *(f"session {each.number}" for each in self.realtime.sessions if not each.closed),
         ]
 
 
 @asynccontextmanager
-async def house(
+async def installation(
     asterisk: Asterisk,
     folder: Path,
-    brain: Brain | Callable[[], Brain],
+    model: Model | Callable[[], Model],
     *,
     faults: Sequence[Script] | Mapping[int, Sequence[Script]] = (),
     bridge: Mapping[str, Any] | None = None,
@@ -160,12 +160,12 @@ async def house(
     environment: Mapping[str, str] | None = None,
     ends: bool = False,
     keep: bool = True,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Installation]:
     """`bridge`, `agent`, `trunk` and `provider` (that is `openai`) change keys of the config, `more` adds sections;
     `api_key` is what the service shows the stand-in. `tokens`: of the API, besides the test's own. `environment`: of
     the service. `ends`: the test ends the service itself. `keep` False: the stand-in remembers nothing that passed."""
     token = secrets.token_urlsafe(16)
-    async with StandIn(brain, faults=faults, api_key=KEY, keep=keep) as stand_in:
+    async with RealtimeServer(model, faults=faults, api_key=KEY, keep=keep) as realtime:
         settings = {
             "asterisk": {
                 "ari": {
@@ -175,7 +175,7 @@ async def house(
                     "app": asterisk.ari_app,
                 }
             },
-            "openai": {"url": stand_in.url, "api_key": api_key, **(provider or {})},
+            "openai": {"url": realtime.url, "api_key": api_key, **(provider or {})},
             "bridge": {"workers": 1, "ports": f"{PORTS[0]}-{PORTS[-1]}", **(bridge or {})},
             "api": {
                 "listen": f"127.0.0.1:{free_port()}",
@@ -199,7 +199,7 @@ async def house(
         }
         async with AsyncExitStack() as stack:
             service = await stack.enter_async_context(Service(settings, folder, token=token, environment=environment))
-            running = House(asterisk, stand_in, service, folder, stack)
+            running = Installation(asterisk, realtime, service, folder, stack)
             yield running
             if not ends:
                 await running.nothing_left()
