@@ -11,6 +11,8 @@ from typing import Any, Protocol, TypeVar
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from bridge.common.backoff import Backoff
+
 log = structlog.get_logger()
 
 RESTART_DELAYS = (0.2, 1.0, 2.0, 5.0, 10.0)
@@ -82,7 +84,7 @@ class BackgroundTasks:
             log.error("a task failed: an error of ours", task=task.get_name(), exc_info=error)
 
     async def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        loop, failures = asyncio.get_running_loop(), 0
+        loop, backoff = asyncio.get_running_loop(), Backoff(RESTART_DELAYS)
         while True:
             began = loop.time()
             steady = loop.call_later(STEADY, self._failing.discard, name)
@@ -98,8 +100,9 @@ class BackgroundTasks:
             finally:
                 steady.cancel()
                 self._failing.discard(name)
-            failures = 1 if loop.time() - began > STEADY else failures + 1
-            seconds = RESTART_DELAYS[min(failures, len(RESTART_DELAYS)) - 1]
+            if loop.time() - began > STEADY:
+                backoff.reset()
+            seconds = backoff.next_delay()
             self._failing.add(name)
             self._failures.labels(name).inc()
             log.error(

@@ -14,9 +14,8 @@ logged, counted and dropped; its call is told. Nothing of it closes the link or 
 
 import asyncio
 import itertools
-import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -27,6 +26,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from bridge import contract
+from bridge.common.backoff import Backoff
 from bridge.common.tls import towards
 from bridge.common.websocket_upgrade import Upgrade
 
@@ -35,8 +35,9 @@ OPEN_TIMEOUT = 3.0
 WELCOME_TIMEOUT = 5.0
 SEND_TIMEOUT = 5.0
 PING_SECONDS = 5.0
-FIRST_DELAY = 0.2
-LAST_DELAY = 2.0
+DELAYS, JITTER = (0.2, 0.4, 0.8, 1.6, 2.0), 0.2
+"""Seconds between two attempts, and the share by which each may differ: workers do not come back in step."""
+REFUSED_DELAY = 2.0
 OUTBOX = 20_000
 """Events kept while the controller is away: hours of a few calls, minutes of hundreds. Beyond it the oldest go."""
 SCENES_AT_ONCE = 100
@@ -60,14 +61,6 @@ class Listener(Protocol):
 
 class Refused(Exception):
     """The controller does not want us, and will not in a moment either. The text says what to change."""
-
-
-def backoff() -> Iterator[float]:
-    """Seconds to wait before each new attempt, for ever; spread, so that workers do not come back in step."""
-    delay = FIRST_DELAY
-    while True:
-        yield delay * random.uniform(0.8, 1.2)
-        delay = min(delay * 2, LAST_DELAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +103,7 @@ class ControlLink:
         self._all_told.set()
         self._dropped = 0
         self._told_reason = ""
-        self._delays = backoff()
+        self._backoff = Backoff(DELAYS, jitter=JITTER)
         self.refused = 0
         """Events and commands that were dropped because they can't be sent, read or carried out."""
         self.up = False
@@ -169,14 +162,14 @@ class ControlLink:
             try:
                 await self._attempt()
             except Refused as refusal:
-                delay = LAST_DELAY
+                delay = REFUSED_DELAY
                 self._tell_down(str(refusal))
             except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as fault:
                 self._tell_down(f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__)
             except Exception as fault:  # the top of one connection: conversations go on while it is made again
                 log.exception("control link failed: an error of ours; it is made again")
                 self._tell_down(type(fault).__name__)
-            await asyncio.sleep(next(self._delays) if delay is None else delay)
+            await asyncio.sleep(self._backoff.next_delay() if delay is None else delay)
 
     # ------------------------------------------------------------ one connection
 
@@ -322,7 +315,7 @@ class ControlLink:
         log.info("control link up", kept_events=len(self._outbox), dropped_events=self._dropped)
         self._dropped = 0
         self._told_reason = ""
-        self._delays = backoff()
+        self._backoff.reset()
         self.up = True
         self._listener.on_up()
 

@@ -14,9 +14,8 @@ SIP whether Asterisk is alive is the business of a probe of its own.
 import asyncio
 import base64
 import logging
-import random
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -24,6 +23,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from bridge.common.backoff import Backoff
 from controller.ari.errors import AriError, Unauthorized
 from controller.ari.events import ApplicationReplaced, BadEvent, Event, parse
 from controller.ari.transport import checked_id, checked_url
@@ -37,6 +37,8 @@ OPEN_TIMEOUT = 5.0
 CLOSE_TIMEOUT = 1.0
 STEADY = 10.0
 """Seconds a link must have held before the next back-off starts from the shortest delay again."""
+DELAYS, JITTER = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0), 0.2
+"""Seconds between two tries, and the share by which each may differ: controllers do not come back in step."""
 DENIED_PAUSE = 2.0
 """Seconds between two tries while the password is wrong: whoever repairs it waits for us."""
 MAX_FRAME = 16 * 1024 * 1024
@@ -69,32 +71,10 @@ class LinkDown:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """How long to wait between tries, in seconds: each delay of `steps` in turn, the last one for ever."""
-
-    steps: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 5.0)
-    jitter: float = 0.2
-    """Share by which a delay may be longer or shorter, so that many do not come back at once."""
-
-    @property
-    def longest(self) -> float:
-        return self.steps[-1]
-
-    def delays(self) -> Iterator[float]:
-        yield from map(self._spread, self.steps)
-        while True:
-            yield self._spread(self.longest)
-
-    def _spread(self, seconds: float) -> float:
-        return seconds * random.uniform(1 - self.jitter, 1 + self.jitter)
-
-
 @dataclass(slots=True)
 class _Outage:
-    """A time without link: how long the next wait is, and what has been said about it already."""
+    """A time without link: what has been said about it already."""
 
-    delays: Iterator[float]
     warned: bool = False
     denied: bool = False
 
@@ -121,7 +101,7 @@ class Link:
         query = urlencode({"app": app, "subscribeAll": "false"})
         self._uri = f"ws{checked_url(url).removeprefix('http')}/events?{query}"
         self._authorization = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or Backoff(DELAYS, jitter=JITTER)
         self._ping_interval, self._ping_timeout = ping_interval, ping_timeout
         default = ssl.create_default_context() if self._uri.startswith("wss:") else None
         self._trust = default if trust is None else trust
@@ -134,7 +114,8 @@ class Link:
 
         Close it (`contextlib.aclosing`) if you leave it early and live on.
         """
-        outage, first = self._new_outage(), True
+        outage, first = _Outage(), True
+        self._backoff.reset()
         while True:
             self._socket = socket = await self._connected(outage)
             self._dropped = None
@@ -151,19 +132,18 @@ class Link:
                 return
             event = LinkDown(self._dropped or event.reason)
             log.warning("asterisk link down; it is being made again", app=self.app, reason=event.reason)
-            outage = self._new_outage() if _now() - up_since >= STEADY else outage
+            if _now() - up_since >= STEADY:
+                outage = _Outage()
+                self._backoff.reset()
             outage.warned, first = True, False
             yield event
-            await asyncio.sleep(next(outage.delays))
+            await asyncio.sleep(self._backoff.next_delay())
 
     async def drop(self, reason: str) -> None:
         """Give our app up until `admit` allows it again: the stream goes on with LinkDown."""
         if self._socket is not None:
             self._dropped = self._dropped or reason
             await self._socket.close()
-
-    def _new_outage(self) -> _Outage:
-        return _Outage(self._backoff.delays())
 
     async def _connected(self, outage: _Outage) -> ClientConnection:
         """A connection on which our app is registered, however long that takes."""
@@ -208,7 +188,7 @@ class Link:
         await asyncio.sleep(min(self._backoff.longest, DENIED_PAUSE))
 
     async def _not_yet(self, outage: _Outage, reason: str) -> None:
-        delay = next(outage.delays)
+        delay = self._backoff.next_delay()
         (log.debug if outage.warned else log.warning)(
             "asterisk is not there yet; trying again", app=self.app, reason=reason, seconds=round(delay, 2)
         )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import structlog
 
 from bridge import contract
+from bridge.common.backoff import Backoff
 from controller.config import Config
 from controller.workers.pool import WorkerPool
 from controller.workers.reattach import DetachedWorker, PidFile
@@ -125,7 +126,7 @@ class Supervisor:
     async def _keep(self, name: str, survivor: DetachedWorker | None) -> None:
         """One worker, for good. What happens to it, or to its start, is no reason to touch another."""
         process: Process | None = survivor
-        failures = 0
+        backoff = Backoff(RESTART_DELAYS)
         while True:
             began = asyncio.get_running_loop().time()
             try:
@@ -138,9 +139,10 @@ class Supervisor:
                 self._workers.unstartable[name] = str(error)
             except Exception:  # the top of this worker's task: the process is followed again
                 log.exception("an error of ours while a worker was watched", worker=name)
-            lived = asyncio.get_running_loop().time() - began
-            failures = 0 if lived > STEADY else failures + 1
-            await asyncio.sleep(RESTART_DELAYS[min(failures, len(RESTART_DELAYS)) - 1] if failures else 0)
+            if asyncio.get_running_loop().time() - began > STEADY:
+                backoff.reset()
+            else:
+                await asyncio.sleep(backoff.next_delay())
 
     async def _follow(self, name: str, process: Process) -> None:
         """Until the process has ended."""

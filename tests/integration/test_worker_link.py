@@ -325,7 +325,7 @@ async def test_a_controller_that_does_not_understand_us_is_tried_again(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control_link, "WELCOME_TIMEOUT", 0.1)
-    monkeypatch.setattr(control_link, "LAST_DELAY", 0.05)
+    monkeypatch.setattr(control_link, "REFUSED_DELAY", 0.05)
     welcomes = {
         "no welcome": None,
         "wrong version": contract.Welcome(version=99),

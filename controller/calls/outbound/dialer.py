@@ -15,6 +15,7 @@ from typing import Protocol
 
 import structlog
 
+from bridge.common.backoff import Backoff
 from controller.calls import errors
 from controller.calls.errors import UsedUp
 from controller.calls.machine.outcome import Outcome
@@ -346,15 +347,14 @@ class Dialer:
         return what.due_at if isinstance(what, retry_policy.RetryAt) else None
 
     async def _until_written(self, call: str, write: Callable[[], Awaitable[None]]) -> None:
-        tries = 0
+        backoff = Backoff(SAVE_AGAIN_SECONDS)
         while True:
             try:
                 await write()
                 return
             except StoreError as error:
                 log.error("how a call ended can't be written down yet", call=call, reason=str(error))
-                await asyncio.sleep(SAVE_AGAIN_SECONDS[min(tries, len(SAVE_AGAIN_SECONDS) - 1)])
-                tries += 1
+                await asyncio.sleep(backoff.next_delay())
 
     async def _tell(self, call: str) -> None:
         """Those who listen, of what has become of a call; in a later round, if the store is away."""

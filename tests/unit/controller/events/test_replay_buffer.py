@@ -1,4 +1,4 @@
-"""controller.events.replay_buffer: reading on from any place gives exactly what came after it, or says that it can't."""
+"""controller.events.replay_buffer: reading on from any place gives what came after it, or says that it can't."""
 
 import pytest
 from hypothesis import given, strategies as st
