@@ -1,9 +1,13 @@
 """A conversation on stage: a clock that the test moves, a leg that ticks every 20 ms, all effects written down.
 
-What the conversation sends is kept as parsed frames, each one checked against OpenAI's types.
+What the conversation sends is kept as parsed frames, each one checked against OpenAI's types. With RECORD_EFFECTS=file
+in the environment, every input and its effects are appended to that file, one repr a line, so that two versions of the
+conversation can be compared: `RECORD_EFFECTS=/tmp/before pytest -p no:randomly tests/unit/bridge`.
 """
 
 import json
+import os
+import re
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -26,6 +30,18 @@ def make_spec(**more: Any) -> SessionSpec:
     return SessionSpec(**{"agent": "a", "provider": provider, "instructions": "i", "tools": (HANG_UP, LOOK_UP)} | more)
 
 
+_BYTES = re.compile(r"""b(['"]).{40,}?\1(?=[,)])""")
+
+
+def record(now: float, *lines: object) -> None:
+    """Append to the file of RECORD_EFFECTS, if there is one. Sound is shortened to its first bytes."""
+    if path := os.environ.get("RECORD_EFFECTS"):
+        with open(path, "a") as file:
+            for line in lines:
+                short = _BYTES.sub(lambda found: f"{found[0][:20]}..{len(found[0])}", repr(line))
+                file.write(f"{os.environ.get('PYTEST_CURRENT_TEST', '').split(' ')[0]} {now:.3f} {short}\n")
+
+
 class Stage:
     """See the module. Seconds begin at 100."""
 
@@ -42,7 +58,9 @@ class Stage:
 
     def feed(self, *what: server_events.Event | effects.Input) -> None:
         for each in what:
-            for effect in self.conversation.handle(each, self.now):
+            done = self.conversation.handle(each, self.now)
+            record(self.now, each, *done)
+            for effect in done:
                 self._do(effect)
 
     def _do(self, effect: effects.Effect) -> None:
