@@ -15,7 +15,7 @@ from bridge.media.playout import BYTES_PER_MS, FRAME_BYTES, FRAME_MS
 from bridge.media.reconnect_buffer import ReconnectBuffer
 from bridge.realtime.conversation.agent_commands import AgentCommands
 from bridge.realtime.protocol.client_events import audio_append
-from bridge.realtime.transport.client import RealtimeClient
+from bridge.realtime.transport.client import MAX_BACKLOG, RealtimeClient
 
 _NOTHING = bytes(FRAME_BYTES)
 _SILENCE = audio_append(_NOTHING)
@@ -75,5 +75,5 @@ class CallerAudioSender:
     def catch_up(self, client: RealtimeClient, missed: Iterable[tuple[float, bytes]]) -> None:
         """What the caller said while there was no line, for the new one."""
         for at, pcm in missed:
-            client.send(audio_append(pcm))
+            client.send_audio(audio_append(pcm), most=MAX_BACKLOG)
             self._appended.add(len(pcm) / BYTES_PER_MS, at)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from bridge.contract.events import LineStep
 from bridge.realtime.protocol import server_events
+from bridge.realtime.protocol.client_events import ClientEvent
 
 MOST = 300
 
-_TYPE = re.compile(rb'\{\s*"type"\s*:\s*"([a-z_.]{1,60})"')
 _CODE = re.compile(r"[a-z0-9_]{1,60}")
 
 
@@ -40,9 +40,8 @@ class EventTrace:
             kind = f"{kind} {event.code}"
         self._note(kind, False, at)
 
-    def sent(self, frame: bytes, at: float) -> None:
-        found = _TYPE.match(frame)
-        self._note(found[1].decode() if found else "?", True, at)
+    def sent(self, event: ClientEvent, at: float) -> None:
+        self._note(event.type, True, at)
 
     def note(self, kind: str, at: float) -> None:
         """Of the line itself: up, down."""

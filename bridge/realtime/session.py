@@ -31,6 +31,7 @@ from bridge.realtime.conversation.history import History
 from bridge.realtime.event_trace import EventTrace
 from bridge.realtime.leg_counts import LegCounts
 from bridge.realtime.protocol import server_events
+from bridge.realtime.protocol.client_events import ClientEvent, SessionUpdate
 from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.session_log import settings
 from bridge.realtime.timers import Timers
@@ -40,8 +41,6 @@ from bridge.realtime.transport.retry import PACE, RetryTiming
 
 LEG_CLOSE_S = 0.5
 """How long the media leg may take to confirm that it is closed."""
-
-_SETUP = b'{"type": "session.update"'
 
 _log = structlog.get_logger()
 
@@ -80,7 +79,7 @@ class RealtimeSession:
         self._line = ReconnectingClient(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
         self._set_up = 0
         """The revision of the set-up with which the last connection was opened."""
-        self._unsent: list[bytes] = []
+        self._unsent: list[ClientEvent] = []
         """Changes of the session's set-up while the line was down."""
         self._ai: asyncio.Task[None] | None = None
         self._leg: MediaLeg | None = None
@@ -191,7 +190,7 @@ class RealtimeSession:
         """Another connection may take over unnoticed."""
         return self._conversation.at_rest and self._uplink.started
 
-    def setup(self) -> bytes:
+    def setup(self) -> SessionUpdate:
         """The `session.update` with which each connection begins."""
         self._set_up = self._conversation.ears.revision
         return self._conversation.ears.setup()
@@ -205,8 +204,8 @@ class RealtimeSession:
         self._upstream.client = client
         if self._set_up != self._conversation.ears.revision:
             client.send(self.setup())  # something was changed while the connection waited for its moment
-        for frame in (*self._memory.replay(dropped=not (opening.first or opening.planned)), *self._unsent):
-            client.send(frame)
+        for event in (*self._memory.replay(dropped=not (opening.first or opening.planned)), *self._unsent):
+            client.send(event)
         self._unsent.clear()
         if opening.first:
             model = client.updated.model or opening.provider.model
@@ -341,8 +340,8 @@ class RealtimeSession:
 
     def _do(self, effect: effects.Effect) -> None:
         match effect:
-            case effects.Send(frame):
-                self._send(frame)
+            case effects.Send(event):
+                self._send(event)
             case effects.Emit(event):
                 self._tell(event)
                 if isinstance(event, contract.Said):
@@ -357,17 +356,17 @@ class RealtimeSession:
                 self._upstream.client = None
                 self._line.fail(kind, message, again=again)
 
-    def _send(self, frame: bytes) -> None:
-        told = self._memory.sent(frame)
-        self._flight.sent(frame, self._clock())
-        if self._client is None and frame.startswith(_SETUP):
-            self._unsent.append(frame)
+    def _send(self, event: ClientEvent) -> None:
+        told = self._memory.sent(event)
+        self._flight.sent(event, self._clock())
+        if self._client is None and isinstance(event, SessionUpdate):
+            self._unsent.append(event)
         self._write(told)
 
-    def _write(self, frames: list[bytes]) -> None:
-        for frame in frames:
+    def _write(self, events: list[ClientEvent]) -> None:
+        for event in events:
             if self._client is not None:
-                self._client.send(frame)
+                self._client.send(event)
 
     def _tell(self, event: contract.CallEvent) -> None:
         if self._told_end:

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.contract import Provider
+from bridge.realtime.protocol.client_events import SessionUpdate
 from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.transport import client
 from controller.calls.tools.http import HttpTools
@@ -65,7 +66,7 @@ async def realtime(trusted: ssl.SSLContext) -> AsyncIterator[int]:
 
 async def connected(url: str = URL, timeout: float = 5.0) -> client.RealtimeClient:
     provider = Provider(url=url, api_key=SecretStr("sk"), model="m")
-    return await client.open_client(provider, b"{}", timeout=timeout)
+    return await client.open_client(provider, SessionUpdate("s", {}), timeout=timeout)
 
 
 async def opened(url: str = URL, timeout: float = 5.0) -> None:

@@ -14,6 +14,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from bridge.common.proxies import proxy_for
+from bridge.realtime.protocol.client_events import SessionUpdate
 from bridge.realtime.protocol.errors import ConfigRefused
 from bridge.realtime.transport.client import open_client
 from controller.cli.main import app
@@ -158,7 +159,7 @@ async def test_a_worker_takes_an_odd_proxy_for_a_fault_of_the_config(
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     provider = AiProvider.model_validate({"url": PROVIDER, "api_key": "k"})
     with pytest.raises(ConfigRefused, match="environment") as refused:
-        await open_client(provider, b"{}", timeout=2)
+        await open_client(provider, SessionUpdate("s", {}), timeout=2)
     assert "hidden" not in str(refused.value)
 
 

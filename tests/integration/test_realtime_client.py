@@ -11,13 +11,14 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.contract import Provider
 from bridge.realtime.protocol import server_events
-from bridge.realtime.protocol.client_events import audio_append
+from bridge.realtime.protocol.client_events import ResponseCreate, SessionUpdate, audio_append
 from bridge.realtime.protocol.dialects import endpoint
 from bridge.realtime.protocol.errors import ConfigRefused, ConnectionLost
 from bridge.realtime.transport.client import RealtimeClient, open_client
 from bridge.realtime.transport.websocket import PIECE
 
 CREATED = json.dumps({"type": "session.created", "session": {"id": "sess_1", "model": "m"}})
+SETUP = SessionUpdate("s", {})
 UPDATED = json.dumps({"type": "session.updated", "session": {"id": "sess_1", "model": "m"}})
 
 
@@ -63,7 +64,7 @@ async def closed(client: RealtimeClient) -> None:
 
 async def test_the_handshake() -> None:
     async with serving() as server:
-        client = await open_client(provider(server.url, **{"X-Test": "1"}), b'{"type":"session.update"}')
+        client = await open_client(provider(server.url, **{"X-Test": "1"}), SETUP)
         request = server.connections[0].request
         assert request is not None
         assert request.path == "/v1/realtime?model=gpt-realtime-2.1-mini"
@@ -71,7 +72,7 @@ async def test_the_handshake() -> None:
         assert request.headers["X-Test"] == "1"
         assert "OpenAI-Beta" not in request.headers
         assert "Sec-WebSocket-Extensions" not in request.headers  # no compression
-        assert server.setup == '{"type":"session.update"}'  # a text frame
+        assert server.setup == '{"type": "session.update", "event_id": "s", "session": {}}'  # a text frame
         assert client.updated.session_id == "sess_1"
         server.reads.set()
         await closed(client)
@@ -81,7 +82,7 @@ async def test_the_handshake() -> None:
 
 async def test_audio_that_the_network_does_not_take_is_dropped_and_closing_is_still_quick() -> None:
     async with serving() as server:
-        client = await open_client(provider(server.url), b"{}")
+        client = await open_client(provider(server.url), SETUP)
         frame = audio_append(bytes(960))
         for _ in range(20_000):
             client.send_audio(frame)
@@ -92,11 +93,11 @@ async def test_audio_that_the_network_does_not_take_is_dropped_and_closing_is_st
 
 async def test_everything_arrives_where_somebody_reads() -> None:
     async with serving() as server:
-        client = await open_client(provider(server.url), b"{}")
+        client = await open_client(provider(server.url), SETUP)
         server.reads.set()
         for _ in range(500):
             client.send_audio(audio_append(bytes(960)))
-            client.send(b'{"type":"response.create"}')
+            client.send(ResponseCreate("e"))
             await asyncio.sleep(0)
         assert client.dropped_frames == 0
         await closed(client)
@@ -106,7 +107,7 @@ async def test_everything_arrives_where_somebody_reads() -> None:
 
 async def test_reading_hands_over_every_event_and_ends_with_the_reason() -> None:
     async with serving() as server:
-        client = await open_client(provider(server.url), b"{}")
+        client = await open_client(provider(server.url), SETUP)
         got: list[server_events.Event] = []
         reading = asyncio.create_task(client.receive(got.append))
         for _ in range(3):
@@ -115,7 +116,7 @@ async def test_reading_hands_over_every_event_and_ends_with_the_reason() -> None
         with pytest.raises(ConnectionLost, match="1000"):
             await reading
         assert got == [server_events.ResponseCreated("r1")] * 3
-        client.send(b"{}")  # nobody there: nothing happens
+        client.send(ResponseCreate("e"))  # nobody there: nothing happens
         await closed(client)
 
 
@@ -125,7 +126,7 @@ def created(number: int) -> str:
 
 async def test_the_order_is_kept_whenever_it_came_and_in_however_many_pieces() -> None:
     async with serving() as server:
-        client = await open_client(provider(server.url), b"{}")
+        client = await open_client(provider(server.url), SETUP)
         peer = server.connections[0]
         for early in (0, 1):
             await peer.send(created(early))
@@ -144,7 +145,7 @@ async def test_the_order_is_kept_whenever_it_came_and_in_however_many_pieces() -
 async def test_what_comes_at_once_is_read_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.realtime.transport.websocket.SLICE_S", 0.0)
     async with serving() as server:
-        client = await open_client(provider(server.url), b"{}")
+        client = await open_client(provider(server.url), SETUP)
         got: list[str] = []
         at_once: dict[int, int] = {}
         rounds = 0
@@ -183,7 +184,7 @@ async def test_connections_on_which_very_much_comes_take_turns(monkeypatch: pyte
         await client.receive(lambda _: heard.append((rounds, client)))
 
     async with serving() as server:
-        clients = [await open_client(provider(server.url), b"{}") for _ in range(4)]
+        clients = [await open_client(provider(server.url), SETUP) for _ in range(4)]
         reading = [asyncio.create_task(read(client)) for client in clients]
         await asyncio.sleep(0)
         for connection in server.connections:
@@ -202,7 +203,7 @@ async def test_connections_on_which_very_much_comes_take_turns(monkeypatch: pyte
 
 async def test_a_fault_of_whoever_listens_is_told_to_whoever_reads() -> None:
     async with serving() as server:
-        client = await open_client(provider(server.url), b"{}")
+        client = await open_client(provider(server.url), SETUP)
         heard: list[server_events.Event] = []
 
         def stumble(event: server_events.Event) -> None:
@@ -221,7 +222,7 @@ async def test_a_fault_of_whoever_listens_is_told_to_whoever_reads() -> None:
 
 async def test_reading_returns_when_we_closed() -> None:
     async with serving() as server:
-        client = await open_client(provider(server.url), b"{}")
+        client = await open_client(provider(server.url), SETUP)
         server.reads.set()
         reading = asyncio.create_task(client.receive(lambda _: None))
         await closed(client)
@@ -230,7 +231,7 @@ async def test_reading_returns_when_we_closed() -> None:
 
 async def test_what_is_no_url() -> None:
     with pytest.raises(ConfigRefused):
-        await open_client(provider("ws://"), b"{}")
+        await open_client(provider("ws://"), SETUP)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,7 @@ async def test_redirects_are_not_followed(location: bytes) -> None:
     async with await asyncio.start_server(redirect, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(ConfigRefused, match="HTTP 302, a redirect"):
-            await open_client(provider(f"ws://127.0.0.1:{port}/v1/realtime"), b"{}", timeout=3)
+            await open_client(provider(f"ws://127.0.0.1:{port}/v1/realtime"), SETUP, timeout=3)
     assert len(asked) == 1
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from bridge.contract import Provider, SessionSpec
-from bridge.realtime.protocol.client_events import session_update
+from bridge.realtime.protocol.client_events import SessionUpdate, session_update
 from bridge.realtime.protocol.errors import ConnectionLost
 from bridge.realtime.transport.client import open_client
 from bridge.realtime.transport.pool import MOST_PROVIDERS, ConnectionPool
@@ -22,7 +22,7 @@ def provider_of(server: RealtimeServer, model: str = "gpt-realtime-2.1-mini") ->
     return Provider.model_validate({"url": server.url, "api_key": "sk-test", "model": model})
 
 
-def setup_of(provider: Provider) -> bytes:
+def setup_of(provider: Provider) -> SessionUpdate:
     return session_update("setup_1", SessionSpec(agent="a", provider=provider, instructions="Be brief."))
 
 

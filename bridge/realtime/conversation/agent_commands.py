@@ -25,7 +25,7 @@ from bridge.realtime.conversation.responses import ResponseRequest, Responses, S
 from bridge.realtime.conversation.tool_calls import ON_HOLD, ToolCalls
 from bridge.realtime.conversation.turn_detection import TurnDetection
 from bridge.realtime.conversation.turns import Turns
-from bridge.realtime.protocol.client_events import message
+from bridge.realtime.protocol.client_events import ItemCreate, Message
 
 PATIENCE_MS = 4000
 """Sound that is left and may be heard before last words."""
@@ -204,5 +204,5 @@ class AgentCommands:
 
     def _tell(self, text: str) -> str:
         item_id = self._out.new_id("item")
-        self._out.add(Send(message(self._out.new_id("note"), item_id, "system", text)))
+        self._out.add(Send(ItemCreate(self._out.new_id("note"), Message(item_id, "system", text))))
         return item_id

@@ -7,7 +7,7 @@ are reported only: the model is not to react to them as well.
 from bridge.contract import DigitPressed
 from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, Send, StartTimer, Timer
 from bridge.realtime.conversation.responses import ResponseRequest, Responses
-from bridge.realtime.protocol.client_events import user_text
+from bridge.realtime.protocol.client_events import ItemCreate, Message
 
 PAUSE_S = 1.5
 MOST = 64
@@ -47,5 +47,5 @@ class DtmfCollector:
             return
         item_id = self._out.new_id("item")
         text, self._pressed = f"[DTMF] {self._pressed}", ""
-        self._out.add(Send(user_text(self._out.new_id("digits"), item_id, text)))
+        self._out.add(Send(ItemCreate(self._out.new_id("digits"), Message(item_id, "user", text))))
         self._responses.want(ResponseRequest(items={item_id}))

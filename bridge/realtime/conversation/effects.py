@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from bridge.contract import CallEvent, Order, Provider
+from bridge.realtime.protocol.client_events import ClientEvent
 from bridge.realtime.protocol.server_events import SessionUpdated
 from bridge.realtime.protocol.session_differences import Difference
 
@@ -129,9 +130,9 @@ Input = (
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One control frame for the server."""
+    """An event for the server."""
 
-    frame: bytes
+    event: ClientEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,22 @@ in its place: nothing that nobody heard is ever restored. Bounded; the oldest go
 Refuses to decide when to connect, and whether the model should answer.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from bridge.common.strict_json import MOST_CHARACTERS
 from bridge.contract import NOT_TRANSCRIBED, Remembered, Said
 from bridge.realtime.protocol import server_events
-from bridge.realtime.protocol.client_events import function_call, message, tool_output
+from bridge.realtime.protocol.client_events import (
+    ClientEvent,
+    FunctionCall,
+    FunctionOutput,
+    ItemCreate,
+    ItemDelete,
+    ItemTruncate,
+    Message,
+)
 
 MAX_ITEMS = 200
 MAX_CHARACTERS = 64 * 1024
@@ -46,7 +53,7 @@ class _Entry:
 
     role: Literal["user", "assistant", "system", "tool"]
     item_id: str
-    """By which events and frames name it; of a call of a tool `_key_of` its call id."""
+    """By which events name it; of a call of a tool `_key_of` its call id."""
     own_id: str
     """By which we name it to another connection."""
     text: str | None = None
@@ -63,7 +70,7 @@ class _Entry:
 
 
 class History:
-    """See the module. Methods that return frames want them sent now, in that order, if there is a connection."""
+    """See the module. Methods that return events want them sent now, in that order, if there is a connection."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
@@ -96,7 +103,7 @@ class History:
                     entry.name, entry.arguments = event.name, event.arguments if usable else "{}"
                     self._grown(entry.size)
 
-    def said(self, said: Said) -> list[bytes]:
+    def said(self, said: Said) -> list[ClientEvent]:
         """An utterance is complete: so much of it was heard."""
         entry = self._by_item.get(said.item)
         if said.who == "caller" or entry is None or entry.role != "assistant" or entry.text is not None:
@@ -108,16 +115,16 @@ class History:
         self._grown(len(entry.text))
         return [] if entry.here else self._tell(entry, self._before(entry))
 
-    def sent(self, frame: bytes) -> list[bytes]:
-        """A control frame that the conversation wants to send. Returns what makes sense to the present connection."""
-        told: dict[str, Any] = json.loads(frame)
-        match told["type"]:
-            case "conversation.item.create":
-                return self._created(told["item"], frame)
-            case "conversation.item.truncate" | "conversation.item.delete":
-                return self._cut(told, frame)
-            case _:
-                return [frame]
+    def sent(self, event: ClientEvent) -> list[ClientEvent]:
+        """What the conversation wants to send. Returns what makes sense to the present connection."""
+        match event:
+            case ItemCreate(item=FunctionOutput() as answer):
+                return self._answered(answer, event)
+            case ItemCreate(item=Message(item_id, role, text)):
+                self._add(role, item_id, text).own_id = item_id
+            case ItemTruncate(item_id=item_id) | ItemDelete(item_id=item_id):
+                return self._cut(item_id, event)
+        return [event]
 
     # ------------------------------------------------------------ connections
 
@@ -139,41 +146,35 @@ class History:
         while len(self._elsewhere) > REMEMBERED_ELSEWHERE:
             del self._elsewhere[next(iter(self._elsewhere))]
 
-    def replay(self, *, dropped: bool) -> list[bytes]:
+    def replay(self, *, dropped: bool) -> list[ClientEvent]:
         """All that is complete, for a new connection. `dropped`: the caller noticed, so the model is told as well."""
-        frames = [frame for entry in self._entries if entry.text is not None for frame in self._tell(entry, None)]
+        events = [event for entry in self._entries if entry.text is not None for event in self._tell(entry, None)]
         if dropped:
             self._count += 1
-            frames.append(message(f"replay_{self._count}", f"line_{self._count}", "system", LINE_DROPPED))
-        return frames
+            note = Message(f"line_{self._count}", "system", LINE_DROPPED)
+            events.append(ItemCreate(f"replay_{self._count}", note))
+        return events
 
     # ------------------------------------------------------------ inside
 
-    def _created(self, item: dict[str, Any], frame: bytes) -> list[bytes]:
-        if item["type"] == "function_call_output":
-            entry = self._by_item.get(_key_of(item["call_id"]))
-            if entry is None or entry.text is not None:
-                return [frame]
-            known = bool(entry.here)
-            entry.text = item["output"]
-            self._grown(len(item["output"]))
-            if known:
-                entry.here = item["id"]
-                return [frame]
-            return self._tell(entry, self._before(entry))
-        if item["type"] == "message":
-            text = " ".join(part["text"] for part in item["content"])
-            entry = self._add(item["role"], item["id"], text)
-            entry.own_id = item["id"]
-        return [frame]
+    def _answered(self, answer: FunctionOutput, event: ClientEvent) -> list[ClientEvent]:
+        entry = self._by_item.get(_key_of(answer.call_id))
+        if entry is None or entry.text is not None:
+            return [event]
+        known = bool(entry.here)
+        entry.text = answer.output
+        self._grown(len(answer.output))
+        if known:
+            entry.here = answer.item_id
+            return [event]
+        return self._tell(entry, self._before(entry))
 
-    def _cut(self, told: dict[str, Any], frame: bytes) -> list[bytes]:
-        item_id = told["item_id"]
+    def _cut(self, item_id: str, event: ClientEvent) -> list[ClientEvent]:
         entry = self._by_item.get(item_id)
         here = entry.here if entry else item_id
-        if told["type"] == "conversation.item.delete" and entry:
+        if isinstance(event, ItemDelete) and entry:
             self._forget(entry)
-        return [] if item_id in self._elsewhere or not here else [frame]
+        return [] if item_id in self._elsewhere or not here else [event]
 
     def _transcribed(self, item_id: str, text: str) -> None:
         entry = self._by_item.get(item_id)
@@ -217,17 +218,17 @@ class History:
         place = self._entries.index(entry) if entry in self._entries else 0
         return next((each.here for each in reversed(self._entries[:place]) if each.here), "root")
 
-    def _tell(self, entry: _Entry, after: str | None) -> list[bytes]:
-        """The frames of a complete entry; from now on the connection has it."""
+    def _tell(self, entry: _Entry, after: str | None) -> list[ClientEvent]:
+        """The events of a complete entry; from now on the connection has it."""
         event_id = f"replay_{entry.own_id}"
         entry.here = entry.own_id
         if entry.role != "tool":
-            return [message(event_id, entry.own_id, entry.role, entry.text or "", after)]
+            return [ItemCreate(event_id, Message(entry.own_id, entry.role, entry.text or ""), after)]
         call_id = entry.call_id if len(entry.call_id) <= MAX_CALL_ID else entry.own_id
         entry.here = f"{entry.own_id}_out"
-        call = function_call(event_id, entry.own_id, call_id, entry.name, entry.arguments, after)
-        answer = tool_output(f"{event_id}_out", entry.here, call_id, entry.text or "")
-        return [call, answer]
+        call = FunctionCall(entry.own_id, call_id, entry.name, entry.arguments)
+        answer = FunctionOutput(entry.here, call_id, entry.text or "")
+        return [ItemCreate(event_id, call, after), ItemCreate(f"{event_id}_out", answer)]
 
 
 def _key_of(call_id: str) -> str:

@@ -17,7 +17,7 @@ from bridge.realtime.conversation.agent_transcript import AgentTranscript
 from bridge.realtime.conversation.effects import EffectList, Emit, Send
 from bridge.realtime.conversation.recent_ids import RecentIds
 from bridge.realtime.conversation.responses import Responses
-from bridge.realtime.protocol import client_events
+from bridge.realtime.protocol.client_events import ItemDelete, ItemTruncate
 
 
 class Interruptions:
@@ -111,12 +111,12 @@ class Interruptions:
 
     def _truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         self._taken_back.add(item_id)
-        frame = client_events.item_truncate(self._out.new_id("truncate"), item_id, content_index, audio_end_ms)
-        self._out.add(Send(frame))
+        event_id = self._out.new_id("truncate")
+        self._out.add(Send(ItemTruncate(event_id, item_id, content_index, audio_end_ms)))
 
     def _delete(self, item_id: str) -> None:
         self._taken_back.add(item_id)
-        self._out.add(Send(client_events.item_delete(self._out.new_id("delete"), item_id)))
+        self._out.add(Send(ItemDelete(self._out.new_id("delete"), item_id)))
 
     def _heard_ms(self, part: Heard) -> int:
         return max(0, min(part.heard_ms, part.received_ms) - self._delay_ms)

@@ -30,7 +30,7 @@ from enum import Enum, auto
 from typing import Literal
 
 from bridge.realtime.conversation.effects import CancelTimer, EffectList, EndSession, Note, Send, StartTimer, Timer
-from bridge.realtime.protocol.client_events import response_cancel, response_create
+from bridge.realtime.protocol.client_events import ResponseCancel, ResponseCreate
 
 ATTEMPTS = 3
 REQUEST_S = 5.0
@@ -138,8 +138,8 @@ class Responses:
         wish.attempts += 1
         self._request_id = self._out.new_id("create")
         self.state, self._doubted = State.REQUESTED, False
-        frame = response_create(self._request_id, wish.instructions, wish.tool_choice)
-        self._out.add(Send(frame), StartTimer(Timer.REQUEST, REQUEST_S))
+        create = ResponseCreate(self._request_id, wish.instructions, wish.tool_choice)
+        self._out.add(Send(create), StartTimer(Timer.REQUEST, REQUEST_S))
 
     def forget(self, *, for_tool: str = "", last_words: bool = False, opening: Opening = "") -> None:
         """Wishes that wait: those for this call of a tool, for last words or for first ones; without either, all."""
@@ -315,7 +315,7 @@ class Responses:
         self.state = State.CANCELLING
         self._cancel_sent = True
         if self.response_id:
-            self._out.add(Send(response_cancel(self._out.new_id("cancel"), self.response_id)))
+            self._out.add(Send(ResponseCancel(self._out.new_id("cancel"), self.response_id)))
         self._out.add(CancelTimer(Timer.PROGRESS), StartTimer(Timer.CANCEL, CANCEL_S))
 
     def is_muted(self, response_id: str) -> bool:

@@ -32,7 +32,7 @@ from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, Note, Send, StartTimer, Timer
 from bridge.realtime.conversation.recent_ids import RecentIds
 from bridge.realtime.conversation.responses import ResponseRequest, Responses, State
-from bridge.realtime.protocol.client_events import tool_output
+from bridge.realtime.protocol.client_events import FunctionOutput, ItemCreate
 from bridge.realtime.protocol.server_events import ItemDone
 
 MOST_UNSETTLED = 128
@@ -233,7 +233,8 @@ class ToolCalls:
         call.state = _State.SENT
         item_id = self._out.new_id("item")
         batch.outputs.add(item_id)
-        self._out.add(Send(tool_output(self._out.new_id("output"), item_id, call.call_id, call.output)))
+        output = FunctionOutput(item_id, call.call_id, call.output)
+        self._out.add(Send(ItemCreate(self._out.new_id("output"), output)))
 
 
 def _arguments(text: str) -> dict[str, Any] | str:

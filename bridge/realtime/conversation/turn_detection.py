@@ -16,7 +16,13 @@ long before it is played, nothing is active that would keep it from doing so.
 
 from bridge.contract import SessionSpec
 from bridge.realtime.conversation.effects import EffectList, Send
-from bridge.realtime.protocol.client_events import session_change, session_repeat, session_update, turn_detection_update
+from bridge.realtime.protocol.client_events import (
+    SessionUpdate,
+    session_change,
+    session_repeat,
+    session_update,
+    turn_detection_update,
+)
 
 
 class TurnDetection:
@@ -58,7 +64,7 @@ class TurnDetection:
         interrupts = knobs.interrupt_response and not (self._ours or self.deaf or self.protected)
         return interrupts, knobs.create_response and not (self._ours or self.deaf or self.opening)
 
-    def setup(self) -> bytes:
+    def setup(self) -> SessionUpdate:
         """The `session.update` with which each connection begins."""
         self._told = self._wanted
         return session_update(self._out.new_id("setup"), self._spec, *self._wanted)
@@ -83,9 +89,9 @@ class TurnDetection:
         """Ask for everything again that can still be changed."""
         self._sent(session_repeat(self._out.new_id("setup"), self._spec, *self._wanted))
 
-    def _sent(self, frame: bytes) -> None:
+    def _sent(self, event: SessionUpdate) -> None:
         self._told = self._wanted
         self.revision += 1
         if not self._wanted[0]:
             self.server_interrupts = False
-        self._out.add(Send(frame))
+        self._out.add(Send(event))

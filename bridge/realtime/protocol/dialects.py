@@ -1,8 +1,8 @@
 """In which form of the Realtime protocol a provider wants to be spoken to. [pure]
 
-Owns the differences, as a table of capability flags, and the one place where they matter on the way out: every frame
-is built in OpenAI's GA shape (`realtime.frames`) and translated here just before it is written. On the way in nothing
-is needed: `realtime.events` understands the old and the new names at any time.
+Owns the differences, as a table of capability flags, and the one place where they matter on the way out: every event
+is made in OpenAI's GA shape (`client_events.encode`) and translated here just before it is written. On the way in
+nothing is needed: `server_events` understands the old and the new names at any time.
 
     dialect       what is different
     -----------   ------------------------------------------------------------------------------------------
@@ -14,7 +14,6 @@ is needed: `realtime.events` understands the old and the new names at any time.
 Sources: OpenAI "Realtime" guides (GA and beta); Azure OpenAI "Realtime API"; xAI "Voice Agent API".
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -78,22 +77,20 @@ def endpoint(provider: Provider) -> tuple[str, dict[str, str]]:
     return urlunsplit(parts._replace(path=path, query=urlencode(query))), headers | provider.headers
 
 
-def shaped(frame: bytes, provider: Provider) -> bytes | None:
-    """A control frame as this provider wants it; None: it does not understand the like of it."""
+def adapt(event: dict[str, Any], provider: Provider) -> dict[str, Any] | None:
+    """A client event in the GA shape, as this provider wants it; None: it does not understand events of this type."""
     dialect = dialect_of(provider)
-    if dialect.shape == "ga" and (provider.model.startswith(REASONING_MODELS) or b'"reasoning"' not in frame):
-        return frame
-    told: dict[str, Any] = json.loads(frame)
-    match told["type"]:
-        case "session.update":
-            told["session"] = _session(told.get("session", {}), dialect)
+    match event["type"]:
+        case "session.update" if dialect.shape != "ga" or not provider.model.startswith(REASONING_MODELS):
+            return event | {"session": _session(event["session"], dialect)}
         case "response.create" if dialect.shape == "flat":
-            told["response"] = _renamed(told.get("response", {}), _BETA_NAMES)
+            return event | {"response": _renamed(event["response"], _BETA_NAMES)}
         case "conversation.item.create" if dialect.shape == "flat":
-            told["item"] = _beta_item(told["item"])
+            return event | {"item": _beta_item(event["item"])}
         case "conversation.item.truncate" if not dialect.truncate:
             return None
-    return json.dumps(told, ensure_ascii=False).encode()
+        case _:
+            return event
 
 
 # ---------------------------------------------------------------- the session, in each shape

@@ -19,10 +19,9 @@ numbers need not be exact, `auto` eagerness is `medium`, a rate that is not told
 tools and values are the server's own. Instructions are compared, and never told.
 """
 
-import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +47,6 @@ MOST_UNANSWERED = 64
 LONGEST = 60
 
 _DATED = re.compile(r"(-latest|-\d{4}-\d{2}-\d{2}|-\d{8}|-\d{4})$")
-_UPDATE = b'"session.update"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +75,18 @@ class Requested:
         self._unanswered: dict[str, Values] = {}
         """By event id."""
 
-    def sent(self, frame: bytes) -> str:
-        """A control frame as it was written. Returns its event id, if it is an update."""
-        if _UPDATE not in frame[:64]:
+    def sent(self, event: Mapping[str, Any]) -> str:
+        """A client event as it was written. Returns its event id, if it is an update."""
+        if event["type"] != "session.update":
             return ""
-        told: Any = json.loads(frame)
-        event_id = str(told.get("event_id"))
-        self._unanswered[event_id] = values_of(object_of(told, "session"))
+        event_id = str(event.get("event_id"))
+        self._unanswered[event_id] = values_of(object_of(event, "session"))
         if len(self._unanswered) > MOST_UNANSWERED:  # this server does not answer each of them
             del self._unanswered[next(iter(self._unanswered))]
         return event_id
 
     def refused(self, event_id: str) -> None:
-        """The server did not do what this frame asks for."""
+        """The server did not do what this event asks for."""
         self._unanswered.pop(event_id, None)
 
     def answered(self, told: Values) -> tuple[Difference, ...]:

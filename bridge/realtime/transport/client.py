@@ -10,6 +10,7 @@ Refuses to know what the events mean, and to connect again: that is the session'
 
 import asyncio
 import contextlib
+import json
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -31,7 +32,8 @@ from websockets.protocol import State
 from bridge.common.proxies import BadProxy, Way, is_socks, proxy_for
 from bridge.common.websocket_upgrade import Upgrade
 from bridge.contract import Provider
-from bridge.realtime.protocol import dialects, server_events
+from bridge.realtime.protocol import client_events, dialects, server_events
+from bridge.realtime.protocol.client_events import ClientEvent, SessionUpdate
 from bridge.realtime.protocol.errors import (
     ConfigRefused,
     ConnectionLost,
@@ -69,7 +71,7 @@ class Opener(Protocol):
     """`open_client`, or what stands in for it."""
 
     async def __call__(
-        self, provider: Provider, setup: bytes, *, timeout: float = ..., proxy: ProxySetting = ...
+        self, provider: Provider, setup: SessionUpdate, *, timeout: float = ..., proxy: ProxySetting = ...
     ) -> "RealtimeClient": ...
 
 
@@ -104,18 +106,19 @@ class RealtimeClient:
         """Not known to be gone."""
         return self._connection.state is State.OPEN
 
-    def send(self, frame: bytes) -> None:
-        """Write a control frame, in the server's dialect. On a connection that is gone it is lost: `receive` tells."""
-        shaped = dialects.shaped(frame, self.provider)
+    def send(self, event: ClientEvent) -> None:
+        """Write an event, in the server's dialect. On a connection that is gone it is lost: `receive` tells."""
+        adapted = dialects.adapt(client_events.encode(event), self.provider)
         if self._connection.backlog > MAX_BACKLOG:
             self._connection.transport.abort()
-        elif shaped is not None:
-            self._requested.sent(shaped)
-            self._connection.write_text(shaped)
+        elif adapted is not None:
+            self._requested.sent(adapted)
+            self._connection.write_text(_to_json(adapted))
 
-    def send_audio(self, frame: bytes) -> bool:
-        """Write caller audio, or drop it (False): late sound is worth less than none."""
-        if self._connection.backlog > MAX_AUDIO_BACKLOG or not self._connection.write_text(frame):
+    def send_audio(self, frame: bytes, *, most: int = MAX_AUDIO_BACKLOG) -> bool:
+        """Write caller audio (`client_events.audio_append`), or drop it (False) if more than `most` bytes wait already:
+        late sound is worth less than none."""
+        if self._connection.backlog > most or not self._connection.write_text(frame):
             self.dropped_frames += 1
             return False
         return True
@@ -150,7 +153,7 @@ class RealtimeClient:
 
 
 async def open_client(
-    provider: Provider, setup: bytes, *, timeout: float = OPEN_S, proxy: ProxySetting = True
+    provider: Provider, setup: SessionUpdate, *, timeout: float = OPEN_S, proxy: ProxySetting = True
 ) -> RealtimeClient:
     """Connect, wait for `session.created`, send `setup` (a `session.update`), wait for `session.updated`.
 
@@ -178,21 +181,25 @@ async def open_line(provider: Provider, *, timeout: float = OPEN_S, proxy: Proxy
 
 
 async def configure(
-    connection: RealtimeWebSocket, provider: Provider, setup: bytes, *, timeout: float = OPEN_S
+    connection: RealtimeWebSocket, provider: Provider, setup: SessionUpdate, *, timeout: float = OPEN_S
 ) -> RealtimeClient:
     """The second half, which takes `connection` over. Raises ProviderError; it is closed then."""
     requested = Requested(provider)
     try:
         with _mapped():
             async with asyncio.timeout(timeout):
-                updated = await _agreed(connection, dialects.shaped(setup, provider) or setup, requested)
+                adapted = dialects.adapt(client_events.encode(setup), provider)
+                assert adapted is not None  # every dialect has `session.update`
+                updated = await _agreed(connection, adapted, requested)
     except BaseException:
         drop_line(connection)
         raise
     return RealtimeClient(connection, provider, updated, requested)
 
 
-async def _agreed(connection: RealtimeWebSocket, setup: bytes, requested: Requested) -> server_events.SessionUpdated:
+async def _agreed(
+    connection: RealtimeWebSocket, setup: dict[str, Any], requested: Requested
+) -> server_events.SessionUpdated:
     """Ask for the session, and once more if it is not the right one. Raises SessionRefused if it stays unusable."""
     updated = await _asked(connection, setup, requested)
     if any(each.again for each in updated.differences):
@@ -204,9 +211,11 @@ async def _agreed(connection: RealtimeWebSocket, setup: bytes, requested: Reques
     return updated
 
 
-async def _asked(connection: RealtimeWebSocket, setup: bytes, requested: Requested) -> server_events.SessionUpdated:
+async def _asked(
+    connection: RealtimeWebSocket, setup: dict[str, Any], requested: Requested
+) -> server_events.SessionUpdated:
     update = requested.sent(setup)
-    connection.write_text(setup)
+    connection.write_text(_to_json(setup))
     try:
         updated = await _await_event(connection, server_events.SessionUpdated)
     except ProviderError:
@@ -216,6 +225,10 @@ async def _asked(connection: RealtimeWebSocket, setup: bytes, requested: Request
         expires_at = created.expires_at if updated.expires_at is None else updated.expires_at
         updated = replace(updated, model=updated.model or created.model, expires_at=expires_at)
     return _compared(updated, requested)
+
+
+def _to_json(event: dict[str, Any]) -> bytes:
+    return json.dumps(event, ensure_ascii=False).encode()
 
 
 async def _connect(provider: Provider, timeout: float, proxy: ProxySetting, way: Way) -> RealtimeWebSocket:

@@ -17,6 +17,7 @@ import structlog
 from websockets.protocol import State
 
 from bridge.contract import Provider
+from bridge.realtime.protocol.client_events import SessionUpdate
 from bridge.realtime.protocol.dialects import max_session_s
 from bridge.realtime.protocol.errors import ConnectionLost, ProviderError, wait_of
 from bridge.realtime.transport.client import (
@@ -83,7 +84,7 @@ class ConnectionPool:
         return len(pool.lines) if pool else 0
 
     async def open(
-        self, provider: Provider, setup: bytes, *, timeout: float = OPEN_S, proxy: ProxySetting = True
+        self, provider: Provider, setup: SessionUpdate, *, timeout: float = OPEN_S, proxy: ProxySetting = True
     ) -> RealtimeClient:
         """As `open_client`. A warm connection that dies on us costs a new one, not the call."""
         until = monotonic() + timeout

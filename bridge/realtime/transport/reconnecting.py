@@ -21,6 +21,7 @@ import structlog
 from bridge.common.limited_warnings import FEW, LimitedWarnings
 from bridge.contract import Provider
 from bridge.realtime.protocol import server_events
+from bridge.realtime.protocol.client_events import SessionUpdate
 from bridge.realtime.protocol.dialects import max_session_s
 from bridge.realtime.protocol.errors import (
     AccountRefused,
@@ -63,7 +64,7 @@ class ConnectionListener(Protocol):
     def at_rest(self) -> bool:
         """Nobody would notice if the connection were exchanged now."""
 
-    def setup(self) -> bytes:
+    def setup(self) -> SessionUpdate:
         """The `session.update` with which a connection begins."""
 
     def line_up(self, client: RealtimeClient, opening: ConnectionInfo) -> None:

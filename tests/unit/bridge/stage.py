@@ -5,7 +5,6 @@ in the environment, every input and its effects are appended to that file, one r
 conversation can be compared: `RECORD_EFFECTS=/tmp/before pytest -p no:randomly tests/unit/bridge`.
 """
 
-import json
 import os
 import re
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from bridge.media.playout import BYTES_PER_MS, Playout
 from bridge.realtime.conversation import effects
 from bridge.realtime.conversation.core import Conversation
 from bridge.realtime.protocol import server_events
+from bridge.realtime.protocol.client_events import encode
 from tests.openai_shapes import check_client
 
 E = TypeVar("E")
@@ -38,7 +38,9 @@ def record(now: float, *lines: object) -> None:
     if path := os.environ.get("RECORD_EFFECTS"):
         with open(path, "a") as file:
             for line in lines:
-                short = _BYTES.sub(lambda found: f"{found[0][:20]}..{len(found[0])}", repr(line))
+                short = _BYTES.sub(
+                    lambda found: f"{found[0][:20]}..{len(found[0])}", line if isinstance(line, str) else repr(line)
+                )
                 file.write(f"{os.environ.get('PYTEST_CURRENT_TEST', '').split(' ')[0]} {now:.3f} {short}\n")
 
 
@@ -59,14 +61,15 @@ class Stage:
     def feed(self, *what: server_events.Event | effects.Input) -> None:
         for each in what:
             done = self.conversation.handle(each, self.now)
-            record(self.now, each, *done)
+            shown = (f"Send {encode(it.event)}" if isinstance(it, effects.Send) else it for it in done)
+            record(self.now, each, *shown)
             for effect in done:
                 self._do(effect)
 
     def _do(self, effect: effects.Effect) -> None:
         match effect:
-            case effects.Send(frame):
-                self.sent.append(json.loads(frame))
+            case effects.Send(event):
+                self.sent.append(encode(event))
                 check_client(self.sent[-1])
             case effects.Emit(event):
                 self.told.append(event)
@@ -153,6 +156,12 @@ class Stage:
     def outputs(self) -> list[tuple[str, str]]:
         items = [frame["item"] for frame in self.sent_of("conversation.item.create")]
         return [(item["call_id"], item["output"]) for item in items if item["type"] == "function_call_output"]
+
+    @property
+    def server_answers(self) -> bool:
+        """Whether a connection that is set up now answers the caller by itself."""
+        setup = self.conversation.ears.setup().session
+        return bool(setup["audio"]["input"]["turn_detection"]["create_response"])
 
     def told_of(self, kind: type[E]) -> list[E]:
         return [event for event in self.told if isinstance(event, kind)]

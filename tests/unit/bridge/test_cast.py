@@ -1,6 +1,5 @@
 """Another agent in the middle of a call, who is heard meanwhile, what the model is told: on stage."""
 
-import json
 from typing import Any
 
 import pytest
@@ -243,7 +242,7 @@ def test_after_whatever_happened_the_server_has_the_agent_as_it_is(story: list[A
         has |= change
     told = has["audio"]["input"]["turn_detection"]
     fresh = Stage(**last)
-    want = json.loads(fresh.conversation.ears.setup())["session"]
+    want = fresh.conversation.ears.setup().session
     assert (has["instructions"], has["tools"]) == (want["instructions"], want.get("tools", []))
     assert told == want["audio"]["input"]["turn_detection"]
     assert stage.conversation.orders.talking

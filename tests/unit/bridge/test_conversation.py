@@ -50,8 +50,8 @@ def test_an_agent_that_takes_over_on_hold_goes_on_when_the_hold_ends() -> None:
 
 def test_a_protected_greeting_cannot_be_interrupted_until_it_was_heard() -> None:
     stage = Stage(greeting="Hello.", protect_greeting=True)
-    setup = stage.conversation.ears.setup()
-    assert b'"interrupt_response": false' in setup
+    session = stage.conversation.ears.setup().session
+    assert session["audio"]["input"]["turn_detection"]["interrupt_response"] is False
     stage.feed(Greet())
     stage.reply("r1", "i1", 500, "Hello.")
     stage.play(400)

@@ -11,6 +11,7 @@ from bridge.common.strict_json import MOST_CHARACTERS, well_formed
 from bridge.contract import Said, ToolCalled
 from bridge.realtime.conversation.history import History
 from bridge.realtime.protocol import event_names, server_events
+from bridge.realtime.protocol.client_events import encode
 from bridge.realtime.protocol.json_fields import LONGEST_TEXT
 from tests.unit.bridge.stage import Stage
 
@@ -82,7 +83,7 @@ def test_whatever_a_model_says_what_is_told_can_be_decoded(raws: list[dict[str, 
     for told in stage.told:
         number, again = contract.decode_numbered(contract.encode_numbered(1, told))
         assert (number, again) == (1, told)
-    assert all(frame.decode() for frame in memory.replay(dropped=True))
+    assert all(json.dumps(encode(event), ensure_ascii=False).encode() for event in memory.replay(dropped=True))
 
 
 def delta(text: str) -> server_events.Event:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from bridge.contract import Provider
 from bridge.realtime.protocol import server_events
+from bridge.realtime.protocol.client_events import SessionUpdate
 from bridge.realtime.protocol.errors import ConnectionLost, ProviderError
 from bridge.realtime.transport.client import Opener, RealtimeClient
 from bridge.realtime.transport.reconnecting import ConnectionInfo, ReconnectingClient
@@ -56,9 +57,9 @@ class Face:
         self._may_fail("at_rest")
         return self.rests
 
-    def setup(self) -> bytes:
+    def setup(self) -> SessionUpdate:
         self._may_fail("setup")
-        return b"{}"
+        return SessionUpdate("s", {})
 
     def line_up(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
         self.ups.append(opening)
@@ -74,7 +75,7 @@ class Face:
 def line(face: Face, *clients: Client) -> ReconnectingClient:
     waiting = list(clients)
 
-    async def opener(provider: Provider, setup: bytes, **_: Any) -> RealtimeClient:
+    async def opener(provider: Provider, setup: SessionUpdate, **_: Any) -> RealtimeClient:
         return cast(RealtimeClient, waiting.pop(0))
 
     return ReconnectingClient("call", face, (PROVIDER,), PACE, opener=cast(Opener, opener))

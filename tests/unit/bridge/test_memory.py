@@ -1,6 +1,5 @@
 """What a new connection is told: as heard, in order, complete, within bounds, in OpenAI's shape."""
 
-import json
 from typing import Any
 
 from hypothesis import given, strategies as st
@@ -15,12 +14,22 @@ from bridge.realtime.conversation.history import (
     UNHEARD,
     History,
 )
-from bridge.realtime.protocol import client_events, server_events
+from bridge.realtime.protocol import server_events
+from bridge.realtime.protocol.client_events import (
+    ClientEvent,
+    FunctionOutput,
+    ItemCreate,
+    ItemDelete,
+    ItemTruncate,
+    Message,
+    ResponseCreate,
+    encode,
+)
 from tests.openai_shapes import check_client
 
 
-def parsed(sent: list[bytes]) -> list[dict[str, Any]]:
-    told = [json.loads(frame) for frame in sent]
+def parsed(sent: list[ClientEvent]) -> list[dict[str, Any]]:
+    told = [encode(event) for event in sent]
     for frame in told:
         check_client(frame)
     return told
@@ -42,7 +51,7 @@ def told(memory: History) -> list[tuple[str, str]]:
     return short
 
 
-def agent(memory: History, item: str, text: str | None, heard_ms: int = 100) -> list[bytes]:
+def agent(memory: History, item: str, text: str | None, heard_ms: int = 100) -> list[ClientEvent]:
     memory.heard(server_events.AudioDelta("r", item, 0, b"\0\0"))
     if text is None:
         return []
@@ -66,11 +75,11 @@ def test_a_conversation_is_told_as_it_was_heard() -> None:
     agent(memory, "a1", "Good morning.")
     caller(memory, "u1", "what time is it")
     called(memory)
-    memory.sent(client_events.tool_output("e", "item_1", "call_1", "noon"))
+    memory.sent(ItemCreate("e", FunctionOutput("item_1", "call_1", "noon")))
     agent(memory, "a2", "It is")  # cut off there
     caller(memory, "u2")
-    memory.sent(client_events.user_text("e", "item_2", "[DTMF] 1#"))
-    memory.sent(client_events.message("e", "item_3", "system", "The transfer failed."))
+    memory.sent(ItemCreate("e", Message("item_2", "user", "[DTMF] 1#")))
+    memory.sent(ItemCreate("e", Message("item_3", "system", "The transfer failed.")))
     assert told(memory) == [
         ("assistant", "Good morning."),
         ("user", "what time is it"),
@@ -108,7 +117,7 @@ def test_a_conversation_of_another_worker_is_told_first() -> None:
 def test_what_nobody_heard_or_said_is_not_told() -> None:
     memory = History()
     agent(memory, "a1", None)  # queued, cut at 0 ms
-    memory.sent(client_events.item_delete("e", "a1"))
+    memory.sent(ItemDelete("e", "a1"))
     agent(memory, "a2", "")
     caller(memory, "u1", "  ")  # noise
     called(memory, status="incomplete")
@@ -152,7 +161,7 @@ def test_a_tool_answered_after_the_loss_is_told_with_its_call() -> None:
     called(memory)
     memory.lost()
     assert memory.replay(dropped=False) == []
-    call, answer = parsed(memory.sent(client_events.tool_output("e", "item_1", "call_1", "42")))
+    call, answer = parsed(memory.sent(ItemCreate("e", FunctionOutput("item_1", "call_1", "42"))))
     assert call["item"]["type"] == "function_call"
     assert call["item"]["arguments"] == '{"a": 1}'
     assert answer["item"] | {"id": ""} == {
@@ -163,17 +172,18 @@ def test_a_tool_answered_after_the_loss_is_told_with_its_call() -> None:
     }
 
 
-def test_on_the_same_connection_frames_pass_as_they_are() -> None:
+def test_on_the_same_connection_events_pass_as_they_are() -> None:
     memory = History()
     called(memory)
     agent(memory, "a1", None)
-    for frame in (
-        client_events.tool_output("e", "item_1", "call_1", "42"),
-        client_events.item_truncate("e", "a1", 0, 100),
-        client_events.item_delete("e", "unknown"),
-        client_events.response_create("e"),
-    ):
-        assert memory.sent(frame) == [frame]
+    events: list[ClientEvent] = [
+        ItemCreate("e", FunctionOutput("item_1", "call_1", "42")),
+        ItemTruncate("e", "a1", 0, 100),
+        ItemDelete("e", "unknown"),
+        ResponseCreate("e"),
+    ]
+    for event in events:
+        assert memory.sent(event) == [event]
     assert agent(memory, "a1", "hello") == []
 
 
@@ -181,15 +191,15 @@ def test_items_of_a_lost_connection_are_not_asked_about() -> None:
     memory = History()
     agent(memory, "a1", None)
     memory.lost()
-    assert memory.sent(client_events.item_truncate("e", "a1", 0, 100)) == []
-    assert memory.sent(client_events.item_delete("e", "a1")) == []
+    assert memory.sent(ItemTruncate("e", "a1", 0, 100)) == []
+    assert memory.sent(ItemDelete("e", "a1")) == []
 
 
 def test_long_call_ids_become_short_and_stay_a_pair() -> None:
     memory = History()
     long = "call_" + "x" * 60
     called(memory, long)
-    memory.sent(client_events.tool_output("e", "item_1", long, "42"))
+    memory.sent(ItemCreate("e", FunctionOutput("item_1", long, "42")))
     memory.lost()
     call, answer = parsed(memory.replay(dropped=False))
     assert call["item"]["call_id"] == answer["item"]["call_id"]
@@ -245,11 +255,11 @@ def test_whatever_happens_a_replay_is_valid_complete_and_tells_nothing_unheard(
             case "call":
                 memory.heard(_call(f"{call_item}{item}", f"{call_id}{item}"))
             case "answer":
-                parsed(memory.sent(client_events.tool_output("e", f"{ours}{number}", f"{call_id}{item}", words)))
+                parsed(memory.sent(ItemCreate("e", FunctionOutput(f"{ours}{number}", f"{call_id}{item}", words))))
             case "digits":
-                parsed(memory.sent(client_events.user_text("e", f"{ours}{number}", words)))
+                parsed(memory.sent(ItemCreate("e", Message(f"{ours}{number}", "user", words))))
             case "delete":
-                parsed(memory.sent(client_events.item_delete("e", f"{agent_id}{item}")))
+                parsed(memory.sent(ItemDelete("e", f"{agent_id}{item}")))
             case "lost":
                 memory.lost()
             case "replay":
@@ -270,7 +280,7 @@ def test_a_server_that_uses_an_id_of_ours_for_an_item_of_its_own() -> None:
     memory = History()
     for number in range(MAX_ITEMS):
         agent(memory, f"item_{number}", "Hello.")
-        memory.sent(client_events.user_text("e", f"item_{number}", "[DTMF] 1"))
+        memory.sent(ItemCreate("e", Message(f"item_{number}", "user", "[DTMF] 1")))
     caller(memory, "u", "x")
     for number in range(2 * MAX_ITEMS):
         caller(memory, f"v{number}", "y")
@@ -282,5 +292,5 @@ def test_ids_of_calls_and_of_items_are_not_taken_for_each_other() -> None:
     agent(memory, "same", None)
     called(memory, "same")
     memory.heard(server_events.CallerTranscribed("same", "Not the agent's words.", {}))
-    memory.sent(client_events.tool_output("e", "item_1", "same", "noon"))
+    memory.sent(ItemCreate("e", FunctionOutput("item_1", "same", "noon")))
     assert told(memory) == [("call", "look_up"), ("output", "noon")]

@@ -2,7 +2,6 @@
 in the moments of its events, and in what another connection or another worker is told."""
 
 import heapq
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -13,6 +12,7 @@ from bridge.contract import NOT_TRANSCRIBED, CallEvent, Said, Transcription
 from bridge.realtime.conversation.effects import Closing
 from bridge.realtime.conversation.history import History
 from bridge.realtime.protocol import server_events
+from bridge.realtime.protocol.client_events import encode
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from tests.unit.bridge.stage import Stage, make_spec
@@ -139,7 +139,7 @@ def test_it_is_kept_in_the_order_in_which_it_was_said(turns: list[Turn]) -> None
     assert [each.text for each in call.record.transcript] == texts
     roles = ["user" if item[0] == "u" else "assistant" for item in wanted]
     assert [each.role for each in call.recollection.turns()] == roles
-    told = [json.loads(frame)["item"]["role"] for frame in call.memory.replay(dropped=False)]
+    told = [encode(event)["item"]["role"] for event in call.memory.replay(dropped=False)]
     assert told == roles
     for place, turn in enumerate(turns):
         assert (said[f"u{place}"].text == NOT_TRANSCRIBED) == turn.fails

@@ -4,7 +4,6 @@ Does what `bridge.realtime.session` does between the two, without a socket, and 
 item's sound has a value by which its frames are known when they are played.
 """
 
-import json
 from collections import Counter, deque
 from typing import Any
 
@@ -14,10 +13,9 @@ from bridge.realtime.conversation import effects
 from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, ToolAnswered
 from bridge.realtime.conversation.history import History
 from bridge.realtime.protocol import server_events
+from bridge.realtime.protocol.client_events import ClientEvent, SessionUpdate, encode
 from tests.unit.bridge.ga_server import GaServer, Violation
 from tests.unit.bridge.stage import Stage, make_spec
-
-SETUP = b'{"type": "session.update"'
 
 
 class Wired(Stage):
@@ -33,7 +31,7 @@ class Wired(Stage):
         self.lines = 0
         self.connected = False
         self.server = GaServer("")
-        self.unsent: list[bytes] = []
+        self.unsent: list[ClientEvent] = []
         self.known_active = ""
         """The response that the client has been told of, and not of its end."""
         self.received: Counter[str] = Counter()
@@ -55,11 +53,11 @@ class Wired(Stage):
             return
         self.lines += 1
         self.server = GaServer(f"{self.lines}", self.server.count)
-        self.server.take(json.loads(self.conversation.ears.setup()))
+        self.server.take(encode(self.conversation.ears.setup()))
         self.memory.lost()
         self.connected = True
-        for frame in (*self.memory.replay(dropped=self.lines > 1), *self.unsent):
-            self.up.append(json.loads(frame))
+        for event in (*self.memory.replay(dropped=self.lines > 1), *self.unsent):
+            self.up.append(encode(event))
         self.unsent.clear()
         self.feed(ConnectionOpened(make_spec().provider))
 
@@ -91,21 +89,21 @@ class Wired(Stage):
     def _do(self, effect: effects.Effect) -> None:
         super()._do(effect)
         match effect:
-            case effects.Send(frame):
-                told = self.memory.sent(frame)
-                if not self.connected and frame.startswith(SETUP):
-                    self.unsent.append(frame)
+            case effects.Send(event):
+                told = self.memory.sent(event)
+                if not self.connected and isinstance(event, SessionUpdate):
+                    self.unsent.append(event)
                 self._write(told)
             case effects.Emit(Said() as said):
                 self._write(self.memory.said(said))
             case effects.EndSession():
                 self._line_due_down, self.connected = self.connected, False
 
-    def _write(self, frames: list[bytes]) -> None:
+    def _write(self, events: list[ClientEvent]) -> None:
         if not self.connected:
             return
-        for frame in frames:
-            told = json.loads(frame)
+        for event in events:
+            told = encode(event)
             if told["type"] == "response.create" and self.known_active and not self.gave_up:
                 raise Violation(f"a second response beside {self.known_active}: {told}")
             self.up.append(told)

@@ -1,6 +1,5 @@
 """Each frame in each dialect, and where it goes to."""
 
-import json
 from typing import Any
 
 import pytest
@@ -8,7 +7,16 @@ from pydantic import SecretStr
 
 from bridge.contract import NoiseReduction, Provider, SemanticVad, ServerVad, SessionSpec, Transcription
 from bridge.realtime.protocol import client_events
-from bridge.realtime.protocol.dialects import DIALECTS, dialect_of, endpoint, shaped
+from bridge.realtime.protocol.client_events import (
+    ClientEvent,
+    FunctionOutput,
+    ItemCreate,
+    ItemTruncate,
+    Message,
+    ResponseCreate,
+    encode,
+)
+from bridge.realtime.protocol.dialects import DIALECTS, adapt, dialect_of, endpoint
 
 
 def provider(dialect: str, **more: Any) -> Provider:
@@ -30,9 +38,8 @@ def spec(**more: Any) -> SessionSpec:
     return SessionSpec(**(fields | more))
 
 
-def told(frame: bytes, to: Provider) -> Any:
-    answer = shaped(frame, to)
-    return None if answer is None else json.loads(answer)
+def told(event: ClientEvent, to: Provider) -> Any:
+    return adapt(encode(event), to)
 
 
 def session(dialect: str, **more: Any) -> dict[str, Any]:
@@ -49,8 +56,8 @@ def test_every_dialect_of_the_contract_is_known() -> None:
 
 @pytest.mark.parametrize("dialect", ["openai", "azure"])
 def test_ga_is_spoken_as_it_is(dialect: str) -> None:
-    frame = client_events.session_update("e", spec())
-    assert shaped(frame, provider(dialect)) is frame
+    event = encode(client_events.session_update("e", spec()))
+    assert adapt(event, provider(dialect)) is event
 
 
 def test_a_model_that_does_not_reason_is_not_asked_to() -> None:
@@ -109,18 +116,18 @@ def test_a_small_update_stays_small(dialect: str) -> None:
 
 def test_the_other_frames_of_the_beta() -> None:
     beta = provider("openai-beta")
-    item = told(client_events.message("e", "i", "assistant", "hello"), beta)["item"]
+    item = told(ItemCreate("e", Message("i", "assistant", "hello")), beta)["item"]
     assert item["content"] == [{"type": "text", "text": "hello"}]
-    item = told(client_events.message("e", "i", "user", "hello"), beta)["item"]
+    item = told(ItemCreate("e", Message("i", "user", "hello")), beta)["item"]
     assert item["content"] == [{"type": "input_text", "text": "hello"}]
-    assert told(client_events.tool_output("e", "i", "c", "42"), beta)["item"]["output"] == "42"
-    assert told(client_events.response_create("e", "say hello"), beta)["response"] == {"instructions": "say hello"}
-    assert told(client_events.item_truncate("e", "i", 0, 10), beta)["audio_end_ms"] == 10
+    assert told(ItemCreate("e", FunctionOutput("i", "c", "42")), beta)["item"]["output"] == "42"
+    assert told(ResponseCreate("e", "say hello"), beta)["response"] == {"instructions": "say hello"}
+    assert told(ItemTruncate("e", "i", 0, 10), beta)["audio_end_ms"] == 10
 
 
 def test_who_cannot_truncate_is_not_asked_to() -> None:
-    assert told(client_events.item_truncate("e", "i", 0, 10), provider("xai")) is None
-    assert told(client_events.response_create("e"), provider("xai"))["type"] == "response.create"
+    assert told(ItemTruncate("e", "i", 0, 10), provider("xai")) is None
+    assert told(ResponseCreate("e"), provider("xai"))["type"] == "response.create"
 
 
 ENDPOINTS = [

@@ -8,13 +8,33 @@ import pydantic
 import pytest
 from hypothesis import given, strategies as st
 
-from bridge.contract import FunctionTool, NoiseReduction, Provider, SemanticVad, ServerVad, SessionSpec, Transcription
+from bridge.contract import (
+    FunctionTool,
+    McpServer,
+    NoiseReduction,
+    Provider,
+    SemanticVad,
+    ServerVad,
+    SessionSpec,
+    Transcription,
+)
 from bridge.realtime.protocol import client_events
+from bridge.realtime.protocol.client_events import (
+    ClientEvent,
+    FunctionOutput,
+    ItemCreate,
+    ItemDelete,
+    ItemTruncate,
+    Message,
+    ResponseCancel,
+    ResponseCreate,
+    encode,
+)
 from tests.openai_shapes import check_client
 
 
-def checked(frame: bytes) -> dict[str, Any]:
-    raw: dict[str, Any] = json.loads(frame)
+def checked(event: ClientEvent) -> dict[str, Any]:
+    raw: dict[str, Any] = json.loads(json.dumps(encode(event)))
     check_client(raw)
     return raw
 
@@ -103,22 +123,31 @@ def test_unprotecting_changes_the_turn_detection_only() -> None:
     assert session["audio"]["input"]["turn_detection"]["interrupt_response"] is True
 
 
-CONTROL = [
-    client_events.response_create("e"),
-    client_events.response_create("e", instructions='Say "Grüß Gott".', tool_choice="none"),
-    client_events.response_cancel("e", "resp_1"),
-    client_events.item_truncate("e", "item_1", 0, 1500),
-    client_events.item_delete("e", "item_1"),
-    client_events.user_text("e", "item_9", "[DTMF] 123#"),
-    client_events.tool_output("e", "item_9", "call_1", '{"ok": true}'),
+CONTROL: list[ClientEvent] = [
+    ResponseCreate("e"),
+    ResponseCreate("e", instructions='Say "Grüß Gott".', tool_choice="none"),
+    ResponseCancel("e", "resp_1"),
+    ItemTruncate("e", "item_1", 0, 1500),
+    ItemDelete("e", "item_1"),
+    ItemCreate("e", Message("item_9", "user", "[DTMF] 123#")),
+    ItemCreate("e", FunctionOutput("item_9", "call_1", '{"ok": true}')),
 ]
 
 
-@pytest.mark.parametrize("frame", CONTROL, ids=lambda frame: json.loads(frame)["type"])
-def test_control_frames(frame: bytes) -> None:
-    assert checked(frame)["event_id"] == "e"
+@pytest.mark.parametrize("event", CONTROL, ids=lambda event: event.type)
+def test_control_events(event: ClientEvent) -> None:
+    assert checked(event)["event_id"] == "e"
+
+
+def test_the_secrets_of_a_session_are_in_no_repr() -> None:
+    secret = McpServer(
+        server_label="m", server_url="https://m", allowed_tools=(), authorization=pydantic.SecretStr("key-1")
+    )
+    update = client_events.session_update("s", spec(mcp=(secret,)))
+    assert "key-1" in json.dumps(encode(update))
+    assert "key-1" not in repr(update)
 
 
 @given(st.binary(max_size=2000))
 def test_caller_audio(pcm: bytes) -> None:
-    assert b64decode(checked(client_events.audio_append(pcm))["audio"]) == pcm
+    assert b64decode(json.loads(client_events.audio_append(pcm))["audio"]) == pcm

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from bridge.contract import FunctionTool, McpServer, NoiseReduction, Provider, SemanticVad, SessionSpec, Transcription
 from bridge.realtime.protocol import client_events, dialects
+from bridge.realtime.protocol.client_events import encode
 from bridge.realtime.protocol.session_differences import NOT_TOLD, Difference, Requested
 from bridge.realtime.protocol.session_values import values_of
 from simulator.realtime import session_config
@@ -43,7 +44,7 @@ def spec_of(**more: Any) -> SessionSpec:
 
 def effective(spec: SessionSpec, interrupt: bool = True, create: bool = True) -> dict[str, Any]:
     """What the strict stand-in says of this session."""
-    asked = json.loads(client_events.session_update("s", spec, interrupt, create))["session"]
+    asked = client_events.session_update("s", spec, interrupt, create).session
     body = SessionUpdateBody.model_validate_json(json.dumps(asked))
     return session_config.updated(session_config.defaults("sess", spec.provider.model, 1), body, audio_spoken=False)
 
@@ -51,7 +52,7 @@ def effective(spec: SessionSpec, interrupt: bool = True, create: bool = True) ->
 def found(spec: SessionSpec, session: dict[str, Any], interrupt: bool = True, create: bool = True) -> list[Difference]:
     requested = Requested(spec.provider)
     setup = client_events.session_update("s", spec, interrupt, create)
-    requested.sent(dialects.shaped(setup, spec.provider) or setup)
+    requested.sent(dialects.adapt(encode(setup), spec.provider) or {})
     return list(requested.answered(values_of(session)))
 
 
@@ -248,7 +249,7 @@ def test_azure_calls_a_model_by_its_deployment() -> None:
 def test_other_shapes_are_read(dialect: str) -> None:
     """A server that gives back what it was sent; and one that gives back something else."""
     spec = spec_of(dialect=dialect, voice="Ara")
-    sent = json.loads(dialects.shaped(client_events.session_update("s", spec), spec.provider) or b"")["session"]
+    sent = (dialects.adapt(encode(client_events.session_update("s", spec)), spec.provider) or {})["session"]
     assert found(spec, sent) == []
     flat = dialect == "openai-beta"
     wrong = copy.deepcopy(sent) | {"turn_detection": None, "voice": "Eve", "tools": []}
@@ -274,10 +275,10 @@ def test_no_difference_tells_instructions_or_is_long() -> None:
 def test_only_the_answer_to_the_latest_update_counts() -> None:
     spec = spec_of()
     requested = Requested(spec.provider)
-    requested.sent(client_events.session_update("s1", spec))
+    requested.sent(encode(client_events.session_update("s1", spec)))
     requested.answered(values_of(effective(spec)))
     deaf, again = (
-        client_events.turn_detection_update(name, spec, on, on) for name, on in (("s2", False), ("s3", True))
+        encode(client_events.turn_detection_update(name, spec, on, on)) for name, on in (("s2", False), ("s3", True))
     )
     requested.sent(deaf)
     requested.sent(again)
@@ -297,9 +298,9 @@ def test_another_agents_wishes_take_the_place_of_the_former_ones() -> None:
         spec_of(transcription=None, tools=TOOLS[:1], mcp=(), turn_detection=SemanticVad(type="semantic_vad")),
     )
     requested = Requested(old.provider)
-    requested.sent(client_events.session_update("s1", old))
+    requested.sent(encode(client_events.session_update("s1", old)))
     requested.answered(values_of(effective(old)))
-    requested.sent(client_events.session_change("s2", old, new, True, True))
+    requested.sent(encode(client_events.session_change("s2", old, new, True, True)))
     session = effective(old) | {"tools": effective(new)["tools"]}
     session["audio"]["input"] |= {"turn_detection": {"type": "semantic_vad"}, "transcription": None}
     assert requested.answered(values_of(session)) == ()
