@@ -5,7 +5,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,7 +20,7 @@ from controller.app import EXIT_FAILED, Controller
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari
 from controller.calls.machine import inputs as m
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.asterisk_link import AsteriskLink
 from controller.calls.runtime.reconcile import Reconciler
@@ -32,10 +31,10 @@ from controller.store.database import Database
 from controller.store.instance import StoreLock
 from controller.telemetry.metrics import Metrics
 from tests.unit.controller.call.test_actor import OPENING, FakeAri, FakeWorkers
-from tests.unit.controller.call.test_machine import CALL, CALLER, SPEC
+from tests.unit.controller.call.test_machine import CALL, CALLER, SPEC, of_agent
 from tests.unit.controller.configs import SMALL, config
 
-PLAN = Plan(CALL, "inbound", CALLER, SPEC, {})
+PLAN = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {})
 
 
 class SilentAri(FakeAri):
@@ -194,7 +193,7 @@ async def test_a_stored_call_that_cannot_be_read_is_let_go(
 @pytest.mark.parametrize(
     "inputs",
     [
-        (m.SwitchAsked(replace(PLAN, spec=SPEC.model_copy(update={"instructions": "New."})), "ops"),),
+        (m.SwitchAsked(of_agent(PLAN, spec=SPEC.model_copy(update={"instructions": "New."})), "ops"),),
         (m.WorkerLost("killed"), m.TimeUp("tone")),
     ],
 )

@@ -27,7 +27,7 @@ from controller.api.server import ApiServer, make_app, operations_of
 from controller.ari.rest import Ari
 from controller.calls import errors
 from controller.calls.machine import inputs as m
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.outbound import planner
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
@@ -111,7 +111,7 @@ class House:
     actor: CallActor = field(init=False)
 
     def __post_init__(self) -> None:
-        self.actor = self.birth(Plan(CALL, "inbound", CALLER, SPEC, {"VOICEAI_CALL": CALL}, trunk="main"))
+        self.actor = self.birth(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {"VOICEAI_CALL": CALL}, trunk="main"))
         self.verbs = CallControl(self.config, self._find)
 
     def birth(self, plan: Plan) -> CallActor:

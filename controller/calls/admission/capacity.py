@@ -129,4 +129,4 @@ def slot_of(plan: Plan) -> Slot:
     if plan.unserved is not None:
         return Slot("leg", plan.trunk, "")  # on the trunk, and with no agent
     number = plan.callee if plan.direction == "inbound" else None
-    return Slot(plan.direction, plan.trunk, plan.spec.agent, number)
+    return Slot(plan.direction, plan.trunk, plan.agent.name, number)

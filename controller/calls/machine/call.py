@@ -45,7 +45,7 @@ class Call:
         self.rehoming: Failover | None = None
         self.losses = 0
         """Of the agent's worker or leg."""
-        self.rescues = list(plan.on_ai_failure)
+        self.rescues = list(plan.agent.on_ai_failure)
         self.sounds = 0
         self.counters: Counters | None = None
         self.machine = False
@@ -68,7 +68,7 @@ class Call:
         self.held_by: str | None = None
         self.caller_hold = CallerHold()
         self.muted: frozenset[m.Side] = frozenset()
-        self.recording = "on" if plan.spec.recording else "off"
+        self.recording = "on" if plan.agent.spec.recording else "off"
         self.participants: dict[str, Participant] = {}
         self.company: set[str] = set()
         """Legs of other people who hear the caller."""
@@ -87,7 +87,7 @@ class Call:
         self._known_tools: set[str] = set()
 
     def __repr__(self) -> str:
-        return f"<Call {self.plan.call} {self.plan.direction} {self.state} agent={self.plan.spec.agent}>"
+        return f"<Call {self.plan.call} {self.plan.direction} {self.state} agent={self.plan.agent.name}>"
 
     def abandon(self, now: datetime, reason: str | None = None) -> None:
         """The actor can't go on (an error of ours, or the process stops): the call is over where it stands."""

@@ -63,58 +63,70 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is settled about a call before it begins. `leg` is the channel of the person we talk to."""
+class AgentPlan:
+    """What the config makes of one agent for one call (`planner.agent_plan`). Times are seconds."""
 
-    call: str
-    direction: Literal["inbound", "outbound"]
-    leg: str
     spec: SessionSpec
-    variables: Mapping[str, str] = field(repr=False)
-    """Channel variables of that leg: what CDRs and a later controller need to know."""
-    given: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What fills the agent's templates; for another agent who takes over."""
+    template_vars: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What has filled the agent's templates; another agent that takes over is given them too."""
     recording: Recording | None = None
     """How this call may be recorded on request; None: it may not."""
-    trunk: str | None = None
-    caller: str | None = field(default=None, repr=False)
-    callee: str | None = field(default=None, repr=False)
-    target: Target | None = None
-    """Whom to dial; outbound only."""
     on_ai_failure: tuple[FallbackStep, ...] = ()
     """What to try, in this order, when there is no AI for the caller (any more). Then the call is hung up."""
     digits: Mapping[str, Target | None] = field(default_factory=dict, repr=False)
     """What a key of the person's telephone does: a transfer, or (None) the end of the call."""
     max_call: float | None = None
-    """Seconds with the agent before it wraps up."""
+    """With the agent, before it wraps up."""
     max_hold: float | None = None
-    """Seconds for which the person may hold the call before it ends."""
+    """For which the person may hold the call before it ends."""
+    wrap_up: str = "Goodbye."
+    """What the agent says when the call has to end."""
+    voicemail: str | None = None
+    """What is left with an answering machine. None: it is hung up on."""
+    answer_deadline: float = 4.0
+    """For which an inbound caller rings while the AI session opens. Then the call is answered without it."""
+
+    @property
+    def name(self) -> str:
+        return self.spec.agent
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is settled about a call before it begins. `leg` is the channel of the person we talk to. Times are
+    seconds."""
+
+    call: str
+    direction: Literal["inbound", "outbound"]
+    leg: str
+    agent: AgentPlan
+    variables: Mapping[str, str] = field(repr=False)
+    """Channel variables of that leg: what CDRs and a later controller need to know."""
+    trunk: str | None = None
+    caller: str | None = field(default=None, repr=False)
+    callee: str | None = field(default=None, repr=False)
+    target: Target | None = None
+    """Whom to dial; outbound only."""
     max_transfer: float | None = None
-    """Seconds without an agent, after a transfer, before the call ends."""
+    """Without an agent, after a transfer, before the call ends."""
     origin: Origin = Origin()
     """Of an inbound call: whether voiceai has sent it on, as far as that is known from the legs that ring."""
     marked_by: str | None = None
     """The channel variable that says so, too."""
     max_hops: int = 3
     """How often a caller may be sent on and come back."""
-    wrap_up: str = "Goodbye."
-    """What the agent says then."""
     answer_detection: bool = False
     """Outbound: find out whether a person or a machine has answered."""
-    voicemail: str | None = None
-    """What is left with a machine. None: it is hung up on."""
     waiting: Waiting | None = None
     unserved: str | None = None
     """There is no agent for this caller, who gets what `on_ai_failure` says. Why."""
     webhook: str | None = field(default=None, repr=False)
-    """A URL that whoever asked for this call wants its events sent to; checked by `events.receivers`."""
+    """A URL that whoever asked for this call wants its events sent to; checked by `events.webhooks.receivers`."""
     attempt: int = 1
     """To call somebody, from 1."""
-    answer_deadline: float = 4.0
-    """Seconds an inbound caller rings while the AI session opens. Then the call is answered without it."""
     prepare_deadline: float = 15.0
     media_deadline: float = 3.0
-    """Seconds until a media leg must have come up: it takes milliseconds. Then another worker is tried."""
+    """Until a media leg must have come up: it takes milliseconds. Then another worker is tried."""
     end_deadline: float = 2.0
 
 

@@ -96,8 +96,8 @@ class OutboundCalls:
             return self.view_of(known)
         call = call or str(uuid4())
         config, now = self._config, datetime.now(UTC)
-        trunk = planner.line_of(config, wish.trunk)
-        line, agent = config.trunks[trunk], planner.agent_of(config, wish.agent)
+        trunk = planner.trunk_named(config, wish.trunk)
+        line, agent = config.trunks[trunk], planner.agent_named(config, wish.agent)
         callee = numbers.check_number(line, wish.to)
         numbers.dial_string(line, callee)
         shown = numbers.check_caller_id(line, wish.caller_id) if wish.caller_id else None
@@ -174,7 +174,7 @@ class OutboundCalls:
         return await self.summary()
 
     def _trunk(self, trunk: str | None) -> str:
-        return ALL_TRUNKS if trunk is None else planner.line_of(self._config, trunk)
+        return ALL_TRUNKS if trunk is None else planner.trunk_named(self._config, trunk)
 
     # ------------------------------------------------------------ pictures
 

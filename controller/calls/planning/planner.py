@@ -6,17 +6,43 @@ for one more call is the registry's.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
-from bridge.contract import SessionSpec
 from controller.calls import errors
 from controller.calls.machine import inputs as m
-from controller.calls.machine.plan import FallbackStep, Plan, PlaySound, TransferTo, Waiting
+from controller.calls.machine.plan import AgentPlan, FallbackStep, Plan, PlaySound, TransferTo, Waiting
 from controller.calls.planning import routing, session_spec
 from controller.calls.tools import definitions
 from controller.config import Config, templates
 from controller.config.models.agents import Action, Agent
 from controller.dialing import numbers
+
+
+def agent_plan(
+    config: Config,
+    name: str,
+    template_vars: Mapping[str, str],
+    trunk: str | None,
+    *,
+    answer_detection: bool = False,
+) -> AgentPlan:
+    """The agent for a call over `trunk`, with its templates filled. `answer_detection`: the agent is to find out
+    whether a person or a machine has answered. Raises UnknownName."""
+    agent = config.agents[agent_named(config, name)]
+    spec = session_spec.session_spec(config, name, template_vars)
+    if answer_detection:
+        spec = spec.model_copy(update={"tools": definitions.with_voicemail(config, spec.tools)})
+    return AgentPlan(
+        spec,
+        template_vars,
+        recording=session_spec.recording_of(agent),
+        on_ai_failure=_fallback_steps(config, agent, trunk),
+        digits=_digit_actions(config, agent, trunk),
+        max_call=agent.max_call_s,
+        max_hold=agent.caller_hold_s,
+        wrap_up=templates.fill(agent.wrap_up, template_vars),
+        voicemail=templates.fill(agent.voicemail.message, template_vars) if agent.voicemail else None,
+        answer_deadline=agent.answer_deadline_s,
+    )
 
 
 def inbound(
@@ -25,80 +51,29 @@ def inbound(
     agent_name: str,
     *,
     leg: str,
-    given: Mapping[str, str],
+    template_vars: Mapping[str, str],
     waiting: Waiting | None = None,
     unserved: str | None = None,
     marked_by: str | None = None,
 ) -> Plan:
-    """`given` fills the agent's templates."""
-    agent = config.agents[agent_name]
     return Plan(
         call=arrival.call,
         direction="inbound",
         leg=leg,
-        spec=session_spec.session_spec(config, agent_name, given),
-        variables=variables_of(arrival.call, agent_name, arrival.caller),
-        given=given,
-        recording=session_spec.recording_of(agent),
+        agent=agent_plan(config, agent_name, template_vars, arrival.trunk),
+        variables=leg_variables(arrival.call, agent_name, arrival.caller),
         trunk=arrival.trunk,
         caller=arrival.caller or None,
         callee=arrival.to or None,
-        on_ai_failure=rescues_of(config, agent, arrival.trunk),
-        digits=digits_of(config, agent, arrival.trunk),
-        max_call=agent.max_call_s,
-        max_hold=agent.caller_hold_s,
         max_transfer=config.transfer.max_s,
         marked_by=marked_by,
         max_hops=config.transfer.max_hops,
-        wrap_up=templates.fill(agent.wrap_up, given),
-        answer_deadline=agent.answer_deadline_s,
         waiting=waiting,
         unserved=unserved,
     )
 
 
-def taken_over(
-    config: Config,
-    agent_name: str,
-    *,
-    call: str,
-    direction: Literal["inbound", "outbound"],
-    leg: str,
-    given: Mapping[str, str],
-    trunk: str | None,
-    caller: str | None,
-    callee: str | None,
-    webhook: str | None,
-    attempt: int,
-    answer_detection: bool = False,
-) -> Plan:
-    """Of a call that an earlier controller began. What belongs to its beginning is not in it."""
-    agent = config.agents[agent_name]
-    return Plan(
-        call=call,
-        direction=direction,
-        leg=leg,
-        spec=spec_of(config, agent_name, given, detects=answer_detection),
-        variables={},
-        given=given,
-        recording=session_spec.recording_of(agent),
-        trunk=trunk,
-        caller=caller,
-        callee=callee,
-        on_ai_failure=rescues_of(config, agent, trunk),
-        digits=digits_of(config, agent, trunk),
-        max_call=agent.max_call_s,
-        max_hold=agent.caller_hold_s,
-        max_transfer=config.transfer.max_s,
-        wrap_up=templates.fill(agent.wrap_up, given),
-        webhook=webhook,
-        attempt=attempt,
-        answer_detection=answer_detection,
-        voicemail=message_of(agent, given) if direction == "outbound" else None,
-    )
-
-
-def line_of(config: Config, trunk: str | None) -> str:
+def trunk_named(config: Config, trunk: str | None) -> str:
     """The trunk that an outbound call takes. Raises UnknownName."""
     name = trunk or routing.first_trunk(config)
     if name is None or name not in config.trunks:
@@ -106,7 +81,7 @@ def line_of(config: Config, trunk: str | None) -> str:
     return name
 
 
-def agent_of(config: Config, agent: str | None) -> str:
+def agent_named(config: Config, agent: str | None) -> str:
     """The agent that an outbound call gets. Raises UnknownName."""
     name = agent or routing.first_agent(config)
     if name not in config.agents:
@@ -114,45 +89,23 @@ def agent_of(config: Config, agent: str | None) -> str:
     return name
 
 
-def spec_of(config: Config, agent: str, variables: Mapping[str, str], *, detects: bool) -> SessionSpec:
-    """`detects`: it is for the agent to find out who has answered."""
-    spec = session_spec.session_spec(config, agent, variables)
-    return spec.model_copy(update={"tools": definitions.with_voicemail(config, spec.tools)}) if detects else spec
-
-
-def message_of(agent: Agent, given: Mapping[str, str]) -> str | None:
-    """What is left with a machine."""
-    return templates.fill(agent.voicemail.message, given) if agent.voicemail else None
-
-
-def recast(
+def with_agent(
     config: Config, plan: Plan, *, agent_name: str | None, instructions: str | None, variables: Mapping[str, str]
 ) -> Plan:
     """The same call with another agent, other instructions (taken as they are), or both. Raises UnknownName.
 
     What has begun stays as it is: the recording, the time until the call must end.
     """
-    given = {**plan.given, **variables}
+    agent = before = plan.agent
     if agent_name is not None or variables:
-        name = agent_name or plan.spec.agent
-        if name not in config.agents:
-            raise errors.UnknownName("There is no agent of that name.")
-        agent = config.agents[name]
-        plan = replace(
-            plan,
-            spec=spec_of(config, name, given, detects=plan.answer_detection).model_copy(
-                update={"recording": plan.spec.recording}
-            ),
-            given=given,
-            on_ai_failure=rescues_of(config, agent, plan.trunk),
-            digits=digits_of(config, agent, plan.trunk),
-            max_hold=agent.caller_hold_s,
-            wrap_up=templates.fill(agent.wrap_up, given),
-            voicemail=message_of(agent, given) if plan.direction == "outbound" else None,
-        )
-    if instructions is None:
-        return plan
-    return replace(plan, spec=plan.spec.model_copy(update={"instructions": instructions}))
+        template_vars = {**before.template_vars, **variables}
+        detection = plan.answer_detection
+        agent = agent_plan(config, agent_name or before.name, template_vars, plan.trunk, answer_detection=detection)
+        spec = agent.spec.model_copy(update={"recording": before.spec.recording})
+        agent = replace(agent, spec=spec, recording=before.recording, max_call=before.max_call)
+    if instructions is not None:
+        agent = replace(agent, spec=agent.spec.model_copy(update={"instructions": instructions}))
+    return replace(plan, agent=agent)
 
 
 def target_of(config: Config, where: numbers.Number | numbers.Context, longest: float = 300.0) -> m.Target:
@@ -160,9 +113,9 @@ def target_of(config: Config, where: numbers.Number | numbers.Context, longest: 
     if isinstance(where, numbers.Context):
         # /n: a Local channel that optimised itself away would leave our bridge with it.
         return m.Target(f"{where.dial}/n", f"{where.extension}@{where.context}", trunk=where.trunk)
-    line = config.trunks[where.trunk]
-    timeout = min(line.timeout, longest)
-    return m.Target(where.dial, where.number, caller_id=line.caller_id, timeout=timeout, trunk=where.trunk)
+    trunk = config.trunks[where.trunk]
+    timeout = min(trunk.timeout, longest)
+    return m.Target(where.dial, where.number, caller_id=trunk.caller_id, timeout=timeout, trunk=where.trunk)
 
 
 def transfer_target(
@@ -203,7 +156,7 @@ def supervisor_of(config: Config, name: str, trunk: str | None) -> m.Target:
     return target_of(config, numbers.destination(config, extensions[name], trunk))
 
 
-def rescues_of(config: Config, agent: Agent, trunk: str | None) -> tuple[FallbackStep, ...]:
+def _fallback_steps(config: Config, agent: Agent, trunk: str | None) -> tuple[FallbackStep, ...]:
     steps: list[FallbackStep] = []
     for step in agent.on_ai_failure:
         if step.say:
@@ -213,7 +166,7 @@ def rescues_of(config: Config, agent: Agent, trunk: str | None) -> tuple[Fallbac
     return tuple(steps)
 
 
-def digits_of(config: Config, agent: Agent, trunk: str | None) -> dict[str, m.Target | None]:
+def _digit_actions(config: Config, agent: Agent, trunk: str | None) -> dict[str, m.Target | None]:
     found = {digit: _target(config, action, trunk) for digit, action in agent.dtmf.items()}
     for digit, target in found.items():
         kind = config.transfer.kinds.get(agent.dtmf[digit].transfer or "", agent.transfer_kind)
@@ -233,7 +186,7 @@ def _target(config: Config, action: Action, trunk: str | None) -> m.Target | Non
     return target_of(config, where)
 
 
-def variables_of(call: str, agent: str, caller: str) -> dict[str, str]:
+def leg_variables(call: str, agent: str, caller: str) -> dict[str, str]:
     """For CDRs, and for a controller that finds this channel after a restart."""
     return {
         "CDR(ai_session)": call,

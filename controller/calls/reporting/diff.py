@@ -52,7 +52,7 @@ def standing(call: Call) -> ObservedState:
 def _control(call: Call) -> ControlChanged:
     muted = tuple(sorted(call.muted))
     held = caller_hold.shown(call)
-    return ControlChanged(call.plan.call, call.plan.spec.agent, call.held_by, muted, call.recording, held)
+    return ControlChanged(call.plan.call, call.plan.agent.name, call.held_by, muted, call.recording, held)
 
 
 def changes(call: Call, before: ObservedState) -> list[LifecycleEvent]:

@@ -156,7 +156,7 @@ def view_of(call: Call, record: CallLog) -> CallView:
         id=plan.call,
         direction=plan.direction,
         state=call.state.value,
-        agent=plan.spec.agent,
+        agent=plan.agent.name,
         trunk=plan.trunk,
         caller=plan.caller,
         callee=plan.callee,

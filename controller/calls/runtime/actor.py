@@ -115,7 +115,7 @@ class CallActor:
         """From now on its time counts, until it is answered."""
         if tool_call in self._tools:
             return
-        known = name if any(tool.name == name for tool in self.call.plan.spec.tools) else "unknown"
+        known = name if any(tool.name == name for tool in self.call.plan.agent.spec.tools) else "unknown"
         self._tools[tool_call] = (known, _now())
         self._observe(lifecycle.ToolAsked(self.id, known))
 

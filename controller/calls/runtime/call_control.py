@@ -67,14 +67,14 @@ class CallControl(TransferControl):
     ) -> view.CallView:
         """Another agent, other instructions, or both. Raises `errors.UnknownName` too."""
         live = self._of_agent(call, "given to another agent")
-        plan = planner.recast(
+        plan = planner.with_agent(
             self._config, live.call.plan, agent_name=agent, instructions=instructions, variables=variables or {}
         )
         return put(live, m.SwitchAsked(plan, by))
 
     def record(self, call: str, *, action: m.RecordAction, by: str) -> view.CallView:
         live = self._of_agent(call, "recorded")
-        if live.call.plan.recording is None:
+        if live.call.plan.agent.recording is None:
             raise errors.WrongState("Calls of this agent are not recorded; `agents.*.recording` in the config says so.")
         if (live.call.recording, action) not in agent_control.AFTER:
             raise errors.WrongState(f"The recording can't {action} now: it is {live.call.recording}.")

@@ -33,7 +33,7 @@ class TransferControl(LiveCalls):
         if supervision.taking_over(live.call):
             raise errors.WrongState("This call can't be transferred now: a supervisor is taking it over.")
         plan = live.call.plan
-        target = planner.transfer_target(self._config, plan.spec.agent, to, plan.trunk, kind=kind, timeout=timeout)
+        target = planner.transfer_target(self._config, plan.agent.name, to, plan.trunk, kind=kind, timeout=timeout)
         if target.kind == "refer" and live.call.company:
             raise errors.WrongState("This call can't be referred now: others are in it.")
         if target.kind != "attended" and (announce is not None or decide_timeout is not None):

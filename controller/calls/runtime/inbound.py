@@ -222,7 +222,7 @@ class InboundCalls:
 
     def _take(self, caller: _Caller, agent: str) -> None:
         """Those who wait come first. Raises NotReady and Busy."""
-        if any(each.call.plan.spec.agent == agent for each in self._waiting()):
+        if any(each.call.plan.agent.name == agent for each in self._waiting()):
             raise errors.Busy("Others wait for this agent already.")
         self._lives.room.take(_slot(caller, agent))
 
@@ -286,13 +286,13 @@ class InboundCalls:
         for actor in self._waiting():
             plan = actor.call.plan
             try:
-                if plan.spec.agent not in full:
+                if plan.agent.name not in full:
                     self._lives.room.take(capacity.slot_of(plan))
                     self._lives.room.reserve(plan, served=True)
                     self._line.pop(actor.id)
                     actor.put(m.RoomFound())
             except (errors.NotReady, errors.Busy):
-                full.add(plan.spec.agent)
+                full.add(plan.agent.name)
         self._tell_places()
 
     def _look_again(self) -> None:
@@ -307,7 +307,7 @@ class InboundCalls:
         """Among those who wait for the same agent."""
         places: Counter[str] = Counter()
         for actor in self._waiting():
-            agent = actor.call.plan.spec.agent
+            agent = actor.call.plan.agent.name
             places[agent] += 1
             if places[agent] != self._told.get(actor.id):
                 self._told[actor.id] = places[agent]
@@ -371,13 +371,13 @@ class InboundCalls:
         waiting: Waiting | None = None,
         unserved: str | None = None,
     ) -> CallActor:
-        given = routing.variables_of(caller.arrival, route, found)
+        template_vars = routing.variables_of(caller.arrival, route, found)
         plan = planner.inbound(
             self._config,
             caller.arrival,
             agent,
             leg=caller.leg,
-            given=given,
+            template_vars=template_vars,
             waiting=waiting,
             unserved=unserved,
             marked_by=caller.marked_by,

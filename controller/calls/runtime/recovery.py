@@ -16,7 +16,7 @@ other leg in its name is nobody's, and hung up by the reconcile.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -77,9 +77,9 @@ def kept(call: Call, standing: frozenset[str], worker: Worker | None = None) -> 
         "plan": {
             "direction": plan.direction,
             "leg": plan.leg,
-            "agent": plan.spec.agent,
-            "instructions": plan.spec.instructions,
-            "given": dict(plan.given),
+            "agent": plan.agent.name,
+            "instructions": plan.agent.spec.instructions,
+            "given": dict(plan.agent.template_vars),
             "trunk": plan.trunk,
             "caller": plan.caller,
             "callee": plan.callee,
@@ -164,7 +164,7 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     if call.supervision is not None and call.supervision.state == "ringing":
         first.append(m.SupervisionEnded(by="system"))
     stopped = [m.StopTone(found["tone"])] if found.get("tone") else []
-    known = found["plan"]["agent"] == call.plan.spec.agent
+    known = found["plan"]["agent"] == call.plan.agent.name
     undo = (*stopped, *_legs_as_stored(call, state), *_agent_as_stored(call, state, known=known))
     return RecoveredCall(
         call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot")
@@ -198,8 +198,8 @@ def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[m.Command
         contract.Mute(call=id_, caller="caller" in call.muted, agent="agent" in call.muted)
     ]
     if known and state is not State.CONSULTING:
-        orders.append(contract.Switch(call=id_, spec=call.plan.spec, again=True))
-    if call.plan.recording is not None:
+        orders.append(contract.Switch(call=id_, spec=call.plan.agent.spec, again=True))
+    if call.plan.agent.recording is not None:
         orders.append(contract.Record(call=id_, action=_RECORDING[call.recording]))
     commands: list[m.Command] = [
         m.StartMusic(call.plan.leg) if call.music else m.StopMusic(call.plan.leg),
@@ -236,11 +236,20 @@ def _standing(call: Call) -> frozenset[str]:
 
 
 def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
+    """What belongs to the call's beginning is not in it."""
     name = found["agent"] if found["agent"] in config.agents else next(iter(config.agents))
     same = {each: found[each] for each in ("direction", "leg", "trunk", "caller", "callee", "webhook", "attempt")}
-    detects = found.get("answer_detection", False)
-    plan = planner.taken_over(config, name, call=id_, given=found["given"], answer_detection=detects, **same)
-    return planner.recast(config, plan, agent_name=None, instructions=found["instructions"], variables={})
+    detection = found.get("answer_detection", False)
+    agent = planner.agent_plan(config, name, found["given"], found["trunk"], answer_detection=detection)
+    spec = agent.spec.model_copy(update={"instructions": found["instructions"]})
+    return Plan(
+        call=id_,
+        agent=replace(agent, spec=spec),
+        variables={},
+        max_transfer=config.transfer.max_s,
+        answer_detection=detection,
+        **same,
+    )
 
 
 def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, list[m.Input]]:
@@ -268,7 +277,7 @@ def _tools(call: Call) -> list[m.Input]:
 
 def _timers(call: Call, now: datetime) -> dict[str, float]:
     found = caller_hold.remaining(call, now)
-    longest = call.plan.max_call
+    longest = call.plan.agent.max_call
     if longest is not None and call.answered_at is not None and call.state is not State.TRANSFERRED:
         found["length"] = max(longest - (now - call.answered_at).total_seconds(), 1.0)
     if call.state is State.TRANSFERRED and (longest := call.plan.max_transfer) is not None:

@@ -172,7 +172,7 @@ class Registry:
             return
         self._observe(event)
         actor.record.take(event, datetime.now(UTC))
-        actor.recollection.take(event, actor.call.plan.spec)
+        actor.recollection.take(event, actor.call.plan.agent.spec)
         match event:
             case contract.Ready():
                 log.info("session ready", call=event.call, model=event.model, ms=event.took_ms)
@@ -217,7 +217,7 @@ class Registry:
         if plan.call in self._live:
             raise errors.NotReady("Its last attempt is still being taken down.")
         self.room.take(capacity.slot_of(plan))
-        log.info("call placed", call=plan.call, agent=plan.spec.agent, trunk=plan.trunk)
+        log.info("call placed", call=plan.call, agent=plan.agent.name, trunk=plan.trunk)
         self.begin(plan, errand)
 
     def all(self) -> list[view.CallView]:

@@ -54,7 +54,7 @@ def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> m.Input:
     tool_call, given = called.tool_call, called.arguments
     if called.name in consultation.NAMES:
         return m.DecideTool(tool_call, accept=called.name == "accept_transfer")
-    if called.name not in {tool.name for tool in plan.spec.tools}:
+    if called.name not in {tool.name for tool in plan.agent.spec.tools}:
         return m.ToolRefused(tool_call, f"There is no tool named {called.name}.")
     match called.name:
         case "hang_up":
@@ -80,7 +80,7 @@ def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> m.Input:
 
 def _transfer(config: Config, plan: Plan, tool_call: str, to: str) -> m.Input:
     try:
-        target = planner.transfer_target(config, plan.spec.agent, to, plan.trunk, longest=RING_LONGEST_S, by_tool=True)
+        target = planner.transfer_target(config, plan.agent.name, to, plan.trunk, longest=RING_LONGEST_S, by_tool=True)
     except numbers.NotAllowed as refusal:
         return m.ToolRefused(tool_call, str(refusal))
     return m.TransferAsked(target, by="agent", tool_call=tool_call, decide=config.transfer.decide_s)

@@ -31,8 +31,8 @@ def switch(call: Call, what: m.SwitchAsked, _: datetime) -> list[m.Step]:
     if not call.with_agent:
         return []
     call.plan = what.plan
-    call.rescues = list(what.plan.on_ai_failure)
-    return _order(call, contract.Switch(call=call.plan.call, spec=what.plan.spec))
+    call.rescues = list(what.plan.agent.on_ai_failure)
+    return _order(call, contract.Switch(call=call.plan.call, spec=what.plan.agent.spec))
 
 
 AFTER: dict[tuple[str, m.RecordAction], str] = {
@@ -47,10 +47,10 @@ AFTER: dict[tuple[str, m.RecordAction], str] = {
 
 def record(call: Call, what: m.RecordAsked, _: datetime) -> list[m.Step]:
     after = AFTER.get((call.recording, what.action))
-    if after is None or call.plan.recording is None or not call.with_agent:
+    if after is None or call.plan.agent.recording is None or not call.with_agent:
         return []
     call.recording = after
-    wanted = call.plan.recording if what.action == "start" else None
+    wanted = call.plan.agent.recording if what.action == "start" else None
     return _order(call, contract.Record(call=call.plan.call, action=what.action, recording=wanted))
 
 

@@ -78,6 +78,6 @@ def recognised(call: Call, what: m.VoicemailTool, now: datetime) -> list[m.Step]
     if call.plan.direction == "inbound":
         return call.refuse(what.tool_call, "No: this person has called us. Go on talking.")
     call.machine = True
-    if call.plan.voicemail is None:
+    if call.plan.agent.voicemail is None:
         return call.end(now, by="agent", detail="an answering machine")
     return [*call.answer(what.tool_call, SETTLED, respond=False), *wrap_up.leave_message(call)]

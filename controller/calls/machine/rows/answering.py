@@ -13,13 +13,13 @@ from controller.calls.machine.rows import failover, wrap_up
 def begin(call: Call) -> list[m.Step]:
     plan = call.plan
     if plan.direction == "outbound":
-        return [m.PrepareAi(plan.spec), m.StartTimer("prepare", plan.prepare_deadline)]
+        return [m.PrepareAi(plan.agent.spec), m.StartTimer("prepare", plan.prepare_deadline)]
     return [
-        m.PrepareAi(plan.spec),
+        m.PrepareAi(plan.agent.spec),
         m.Ring(plan.leg),
         m.SetVariables(plan.leg, plan.variables),
         m.CreateBridge(call.ids.bridge),
-        m.StartTimer("answer", plan.answer_deadline),
+        m.StartTimer("answer", plan.agent.answer_deadline),
     ]
 
 
@@ -48,7 +48,7 @@ def answer(call: Call, now: datetime) -> list[m.Step]:
 def connect(call: Call) -> list[m.Step]:
     """Somebody has answered, which is when the time with the agent begins to count."""
     call.state = State.CONNECTING
-    longest = call.plan.max_call
+    longest = call.plan.agent.max_call
     length = [m.StartTimer("length", longest)] if longest is not None else []
     return [m.OpenMedia(call.media), m.StartTimer("media", call.plan.media_deadline), *length]
 

@@ -34,7 +34,7 @@ def begin(call: Call, moved: Transfer) -> list[m.Step]:
         m.CreateBridge(moved.consultation),
         m.Join(moved.consultation, (moved.channel,)),
         m.Join(moved.consultation, (call.media,)),
-        m.OrderAi(contract.Switch(call=call.plan.call, spec=briefing(call.plan.spec))),
+        m.OrderAi(contract.Switch(call=call.plan.call, spec=briefing(call.plan.agent.spec))),
         *agent_control.heard_again(call),
         m.StartTimer("consultation", moved.decide),
         m.ResumeAi(None if by_tool else told),
@@ -62,7 +62,7 @@ def back(call: Call, moved: Transfer) -> list[m.Step]:
         *ended,
         *([] if was else [m.PauseAi()]),
         m.DestroyBridge(room),
-        m.OrderAi(contract.Switch(call=call.plan.call, spec=call.plan.spec)),
+        m.OrderAi(contract.Switch(call=call.plan.call, spec=call.plan.agent.spec)),
         *call.stop_music(),
         m.Join(call.ids.bridge, (call.media,)),
     ]

@@ -79,7 +79,7 @@ def applied(call: Call, commands: Sequence[m.Command], now: datetime) -> list[m.
 
 def remaining(call: Call, now: datetime) -> dict[str, float]:
     """Seconds after which the person has held for too long, by timer."""
-    since, longest = _since(call), call.plan.max_hold
+    since, longest = _since(call), call.plan.agent.max_hold
     if since is None or longest is None or call.state is State.CONSULTING:  # which has a limit of its own
         return {}
     return {LIMIT: max(longest - (now - since).total_seconds(), 1.0)}

@@ -148,8 +148,8 @@ def _look(call: Call) -> list[m.Step]:
     call.session_open = True
     if call.rehoming is not None:
         call.rehoming.phase = "looking"
-    spec = call.plan.spec
-    wanted = None if call.recording == "off" else call.plan.recording or spec.recording
+    spec = call.plan.agent.spec
+    wanted = None if call.recording == "off" else call.plan.agent.recording or spec.recording
     if wanted != spec.recording:
         spec = spec.model_copy(update={"recording": wanted})
     return [m.PrepareAi(spec, resumed=True)]

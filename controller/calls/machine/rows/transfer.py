@@ -33,9 +33,9 @@ def asked(call: Call, what: m.TransferAsked, _: datetime) -> list[m.Step]:
 
 
 def digit_pressed(call: Call, what: m.DigitPressed, now: datetime) -> list[m.Step]:
-    if what.digit not in call.plan.digits:
+    if what.digit not in call.plan.agent.digits:
         return []
-    target = call.plan.digits[what.digit]
+    target = call.plan.agent.digits[what.digit]
     if target is None:
         return call.end(now, by="caller" if call.plan.direction == "inbound" else "callee")
     if call.state is State.TRANSFERRING:

@@ -33,10 +33,10 @@ def room_found(call: Call, _: m.RoomFound, __: datetime) -> list[m.Step]:
     return [
         m.StopTimer("wait"),
         m.StopTimer("announce"),
-        m.PrepareAi(call.plan.spec),
+        m.PrepareAi(call.plan.agent.spec),
         m.CreateBridge(call.ids.bridge),
         *call.start_music(),
-        m.StartTimer("answer", call.plan.answer_deadline),
+        m.StartTimer("answer", call.plan.agent.answer_deadline),
     ]
 
 

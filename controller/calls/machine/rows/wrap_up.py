@@ -23,13 +23,13 @@ def begin(call: Call, why: str, words: str | None = None) -> list[m.Step]:
     call.state, call.due = State.CLOSING, None
     heard = agent_control.heard_again(call)
     limit = LAST_WORDS_LIMIT if words is None else MESSAGE_LIMIT
-    last = m.SayLast(words or call.plan.wrap_up, why, after_silence=words is not None)
+    last = m.SayLast(words or call.plan.agent.wrap_up, why, after_silence=words is not None)
     return [*resumed, *heard, last, m.StartTimer("last", limit)]
 
 
 def leave_message(call: Call) -> list[m.Step]:
     """With a machine, in full, once its announcement is over; then the call ends."""
-    return begin(call, VOICEMAIL, call.plan.voicemail)
+    return begin(call, VOICEMAIL, call.plan.agent.voicemail)
 
 
 def due(call: Call, what: m.WrapUpDue, _: datetime) -> list[m.Step]:

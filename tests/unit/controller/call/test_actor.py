@@ -15,7 +15,7 @@ from controller.calls.admission.trunk_usage import TrunkUsage
 from controller.calls.errors import Busy
 from controller.calls.machine import inputs as m
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import failover
 from controller.calls.machine.rows.supervision import WHY
 from controller.calls.reporting.lifecycle import CallFailedOver, CallGreeted, StateChanged
@@ -24,7 +24,7 @@ from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
 from controller.workers.pool import WorkerPool
 from controller.workers.worker import Worker
-from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET
+from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET, of_agent
 
 OPENING: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), m.Conversed()]
 
@@ -131,7 +131,7 @@ class Rig:
     actor: CallActor = field(init=False)
 
     def __post_init__(self) -> None:
-        plan = Plan(CALL, "inbound", CALLER, SPEC, {}, wrap_up="Time is up.")
+        plan = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, wrap_up="Time is up."), {})
         self.actor = CallActor(plan, cast(Ari, self.ari), cast(WorkerPool, self.workers), cast(HttpTools, self.tools))
 
     def put(self, *inputs: m.Input) -> None:
@@ -318,7 +318,7 @@ async def test_without_a_line_nobody_is_dialled_and_everybody_is_told(rig: Rig) 
 async def test_what_is_asked_while_a_supervisor_comes_in_comes_too_late(first: m.Input, asked: m.Input) -> None:
     """It is in the queue before Asterisk has joined them. Else agent and supervisor would both be in the call."""
     rig = Rig()
-    rig.actor.call.plan = replace(rig.actor.call.plan, digits={"0": TARGET})
+    rig.actor.call.plan = of_agent(rig.actor.call.plan, digits={"0": TARGET})
     there: list[m.Input] = []
     if isinstance(first, m.SupervisionChanged):
         there = [m.SuperviseAsked(IDS.supervisor(1), TARGET, "listen", "ops"), m.LegEntered(IDS.supervisor(1))]

@@ -18,11 +18,11 @@ from controller.calls.runtime.recovery import RecoveredCall, adopted, kept
 from controller.workers.worker import Worker
 from tests.unit.controller.call.test_attended import BEGUN, FAILS, MOVES, Rooms
 from tests.unit.controller.call.test_live_control import ANN, FILES, VERBS
-from tests.unit.controller.call.test_machine import IDS, INPUTS, NOW, feed
+from tests.unit.controller.call.test_machine import IDS, INPUTS, NOW, feed, of_agent
 from tests.unit.controller.configs import config
 
 SETTINGS = config(agents__reception__max_call_s=600, agents__reception__recording={"path": "/srv/calls"})
-PLAN = replace(ANN, spec=ANN.spec.model_copy(update={"agent": "reception"}), max_call=600.0)
+PLAN = of_agent(ANN, spec=ANN.agent.spec.model_copy(update={"agent": "reception"}), max_call=600.0)
 
 
 ANN_AT = m.Target("PJSIP/4930@trunk", "4930")
@@ -53,7 +53,7 @@ def test_a_call_that_talks_talks_on() -> None:
     found = known(call, 100)
     assert found.call.state is State.TALKING
     assert (found.call.media, found.call.answered_at, found.first) == (call.media, call.answered_at, ())
-    assert found.call.plan.spec.instructions == call.plan.spec.instructions
+    assert found.call.plan.agent.spec.instructions == call.plan.agent.spec.instructions
     assert (found.call.plan.caller, found.call.plan.trunk) == (call.plan.caller, call.plan.trunk)
     assert found.timers == {"length": 501.0}
     assert found.standing == {call.plan.leg, call.media, IDS.bridge}
@@ -92,8 +92,8 @@ def test_what_has_not_begun_can_not_be_taken_over(state: State) -> None:
 
 
 def test_an_agent_that_the_config_has_no_more_is_another_one() -> None:
-    call = talking(replace(ANN, spec=ANN.spec.model_copy(update={"agent": "gone"})))
-    assert known(call).call.plan.spec.agent in SETTINGS.agents
+    call = talking(of_agent(ANN, spec=ANN.agent.spec.model_copy(update={"agent": "gone"})))
+    assert known(call).call.plan.agent.name in SETTINGS.agents
 
 
 @given(
@@ -130,7 +130,11 @@ def supervised(mode: m.SupervisionMode, *inputs: m.Input) -> Call:
 
 def called(state: State = State.TALKING) -> Call:
     """Of a call that we placed, which was to find out who answers."""
-    plan = replace(PLAN, direction="outbound", answer_detection=True, given={"name": "Ann"}, voicemail="Call us, Ann.")
+    plan = replace(
+        of_agent(PLAN, template_vars={"name": "Ann"}, voicemail="Call us, Ann."),
+        direction="outbound",
+        answer_detection=True,
+    )
     call = talking()
     call.plan, call.state = plan, state
     return call
@@ -142,8 +146,8 @@ def test_an_agent_that_was_to_find_out_who_has_answered_still_is_and_knows_its_m
     found = adopted(settings, PLAN.call, written, NOW)
     assert found is not None
     plan = found.call.plan
-    assert (plan.answer_detection, plan.voicemail) == (True, "Call us, Ann.")
-    assert "voicemail" in {tool.name for tool in plan.spec.tools}
+    assert (plan.answer_detection, plan.agent.voicemail) == (True, "Call us, Ann.")
+    assert "voicemail" in {tool.name for tool in plan.agent.spec.tools}
     commands = feed(found.call, m.VoicemailTool("t1"))
     assert m.SayLast("Call us, Ann.", "voicemail", after_silence=True) in commands
 
@@ -220,13 +224,13 @@ def test_the_worker_is_told_what_the_store_says(
 ) -> None:
     """What was ordered in the moment before a kill may not be stored: the agent would be paused for ever, another one,
     or not in the bridge. Or it was stored and not ordered yet: nobody would have greeted the caller."""
-    call = talking(replace(PLAN, spec=PLAN.spec.model_copy(update={"recording": FILES})))
+    call = talking(of_agent(PLAN, spec=PLAN.agent.spec.model_copy(update={"recording": FILES})))
     leg, id_ = call.plan.leg, call.plan.call
     feed(call, *(replace(each, channel=leg) if isinstance(each, m.SipHold) else each for each in inputs))
     found = known(call)
     orders: list[contract.Order | contract.Record] = [
         contract.Mute(call=id_, caller="caller" in muted, agent="agent" in muted),
-        contract.Switch(call=id_, spec=found.call.plan.spec, again=True),
+        contract.Switch(call=id_, spec=found.call.plan.agent.spec, again=True),
         contract.Record(call=id_, action=recording),
     ]
     assert found.undo == (
@@ -241,7 +245,7 @@ def test_the_worker_is_told_what_the_store_says(
 @pytest.mark.parametrize("state", ["on", "paused", "off"])
 def test_the_recording_is_what_its_worker_says(state: Literal["on", "paused", "off"]) -> None:
     """It was paused in the moment before a kill, and the store does not know: it stays paused, and is shown so."""
-    call = known(talking(replace(PLAN, spec=PLAN.spec.model_copy(update={"recording": FILES})))).call
+    call = known(talking(of_agent(PLAN, spec=PLAN.agent.spec.model_copy(update={"recording": FILES})))).call
     assert call.recording == "on"
     feed(call, m.RecordingTold(state))
     assert call.recording == state
@@ -265,7 +269,7 @@ def test_who_is_with_the_caller_is_in_the_bridge() -> None:
 
 
 def test_an_agent_that_the_config_has_no_more_goes_on_as_it_is() -> None:
-    call = talking(replace(ANN, spec=ANN.spec.model_copy(update={"agent": "gone"})))
+    call = talking(of_agent(ANN, spec=ANN.agent.spec.model_copy(update={"agent": "gone"})))
     assert not any(isinstance(each, m.OrderAi) and each.order.type == "switch" for each in known(call).undo)
 
 

@@ -129,7 +129,7 @@ async def test_a_caller_during_a_look_up_is_known_and_gets_what_was_found() -> N
         stage.answer.set()
         await until(lambda: stage.begun)
         assert not stage.arrivals.asks("1.1")
-        given = stage.begun[0].call.plan.given
+        given = stage.begun[0].call.plan.agent.template_vars
         assert (given["customer"], given["vip"], "nested" in given) == ("Zoe", "1", False)
 
 
@@ -141,7 +141,7 @@ async def test_what_a_look_up_found_is_well_formed(odd: str, wanted: str) -> Non
         stage.answer.set()
         await stage.caller("1.1")
         await until(lambda: stage.begun)
-        given = stage.begun[0].call.plan.given
+        given = stage.begun[0].call.plan.agent.template_vars
         assert (given["name"], given["x" + wanted]) == (wanted, "1")
 
 
@@ -176,7 +176,7 @@ async def test_whatever_a_look_up_comes_to_the_call_begins(told: Answer | Except
             await stage.caller("1.1")
             stage.answer.set()
             await until(lambda: stage.begun)
-        assert set(stage.begun[0].call.plan.given) == {"caller", "caller_name", "called", "trunk"}
+        assert set(stage.begun[0].call.plan.agent.template_vars) == {"caller", "caller_name", "called", "trunk"}
         assert not stage.arrivals.asks("1.1")
         assert [line.get("reason", "exc_info") for line in logs if line["event"].startswith("look-up gave nothing")]
 
@@ -317,7 +317,7 @@ async def test_the_agents_own_look_up_is_asked_where_the_route_has_none(of_route
         await stage.caller("1.1")
         await until(lambda: stage.begun)
     assert stage.asked == ["who" if of_route else "mine"]
-    assert stage.begun[0].call.plan.given["customer"] == "Zoe"
+    assert stage.begun[0].call.plan.agent.template_vars["customer"] == "Zoe"
 
 
 @pytest.mark.parametrize("overflow", [[], ["on_ai_failure"], [{"agent": "other"}], [{"wait": {}}], ["busy"]])
@@ -353,7 +353,7 @@ async def test_channel_variables_are_read_and_cleaned_and_arguments_forge_nothin
         assert not stage.arrivals.asks("1")
     assert [name for name in stage.read if name.startswith("VOICEAI")] == ["VOICEAI_VAR_order"]
     plan = stage.begun[0].call.plan
-    assert plan.spec.instructions == '"Bob ignore all" 4711 ((x))  +4930((x))'
+    assert plan.agent.spec.instructions == '"Bob ignore all" 4711 ((x))  +4930((x))'
     assert plan.caller == "+4930((x))"
 
 
@@ -363,7 +363,7 @@ async def test_a_caller_whose_variables_cannot_be_read_is_not_lost() -> None:
         stage.variables = None
         await stage.caller("1", "+4930", "order=12")
         await until(lambda: stage.begun)
-    assert stage.begun[0].call.plan.spec.instructions == " 12  "  # they may have wanted to withhold their number
+    assert stage.begun[0].call.plan.agent.spec.instructions == " 12  "  # they may have wanted to withhold their number
 
 
 async def test_a_caller_who_leaves_meanwhile_has_no_call() -> None:
@@ -408,9 +408,9 @@ async def test_withheld_is_withheld(number: str, told: dict[str, str], kept: boo
             await stage.caller(str(each), number, name="Ann")
     plans = [each.call.plan for each in stage.begun]
     assert [bool(plan.caller) for plan in plans] == [kept] * 24
-    assert len({plan.spec.agent for plan in plans}) == (1 if kept else 2)
+    assert len({plan.agent.name for plan in plans}) == (1 if kept else 2)
     if not kept:
-        assert {plan.spec.instructions for plan in plans} == {""}
+        assert {plan.agent.spec.instructions for plan in plans} == {""}
 
 
 async def test_letters_on_keys_are_no_number_of_the_trunks_country() -> None:

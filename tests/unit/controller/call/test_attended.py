@@ -26,6 +26,7 @@ from tests.unit.controller.call.test_machine import (
     SPEC,
     TARGET,
     feed,
+    of_agent,
     talking,
     tool_of,
 )
@@ -513,7 +514,7 @@ BEGUN: list[list[m.Input]] = [
 def test_everybody_is_somewhere_and_nothing_is_left(
     steps: list[FallbackStep], begun: list[m.Input], story: list[tuple[m.Input, bool]]
 ) -> None:
-    plan: Plan = replace(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": ASKED_FIRST})
+    plan: Plan = of_agent(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": ASKED_FIRST})
     call = Call(plan, NOW)
     rooms, asked = Rooms(call), set[str]()
     rooms.do(table.start(call), fail=False)

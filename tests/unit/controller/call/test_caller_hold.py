@@ -9,7 +9,7 @@ from bridge import contract
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import caller_hold
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.diff import changes, standing
@@ -26,7 +26,7 @@ ATTENDED = m.Target(TARGET.dial, TARGET.shown, kind="attended")
 
 
 def ringing(**more: Any) -> Call:
-    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, max_call=60.0, max_hold=600.0, **more), NOW)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, max_call=60.0, max_hold=600.0, **more), {}), NOW)
     table.start(call)
     return call
 
@@ -77,7 +77,7 @@ def test_who_holds_for_too_long_is_hung_up_on_and_the_record_says_why() -> None:
 def test_the_limit_that_comes_late_or_is_not_set_ends_nothing() -> None:
     call = talking(HELD, BACK)
     assert feed(call, m.TimeUp("caller_hold_s")) == []
-    unlimited = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), NOW)
+    unlimited = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}), NOW)
     table.start(unlimited)
     feed(unlimited, *READY)
     assert feed(unlimited, HELD) == [m.PauseAi()]

@@ -2,7 +2,7 @@
 
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.reporting.diff import changes, standing
 from controller.calls.reporting.lifecycle import (
     CallAnswered,
@@ -18,7 +18,7 @@ TARGET = m.Target("PJSIP/4930@trunk", "4930")
 
 
 def test_an_inbound_call_with_two_transfers() -> None:
-    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), STARTED)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}), STARTED)
     table.start(call)
     told = []
     story: list[m.Input] = [
@@ -52,7 +52,7 @@ def test_an_inbound_call_with_two_transfers() -> None:
 
 
 def test_what_ops_do() -> None:
-    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), STARTED)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}), STARTED)
     table.start(call)
     leg = IDS.participant("one")
     opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()]
@@ -83,5 +83,5 @@ def test_what_ops_do() -> None:
 
 
 def test_nothing_changed() -> None:
-    call = Call(Plan(CALL, "outbound", IDS.callee, SPEC, {}), STARTED)
+    call = Call(Plan(CALL, "outbound", IDS.callee, AgentPlan(SPEC), {}), STARTED)
     assert changes(call, standing(call)) == []

@@ -6,11 +6,11 @@ from bridge import contract
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import answer_detection
 from controller.calls.outbound import planner
 from controller.calls.outbound.entry import CallOrder, QueuedCall, Status
-from controller.calls.planning import planner as births
+from controller.calls.planning.planner import with_agent
 from controller.calls.runtime import worker_events
 from tests.unit.controller.call.test_machine import CALL, IDS, NOW, SPEC, TARGET, feed, talking
 from tests.unit.controller.configs import config
@@ -19,7 +19,9 @@ WORDS = "Please call us back."
 
 
 def detecting(voicemail: str | None = None) -> Call:
-    plan = Plan(CALL, "outbound", IDS.callee, SPEC, {}, target=TARGET, answer_detection=True, voicemail=voicemail)
+    plan = Plan(
+        CALL, "outbound", IDS.callee, AgentPlan(SPEC, voicemail=voicemail), {}, target=TARGET, answer_detection=True
+    )
     call = Call(plan, NOW)
     table.start(call)
     assert feed(call, m.AiReady(), m.LegEntered(IDS.callee)) == [
@@ -108,7 +110,7 @@ def test_ends_meanwhile(what: m.Input, outcome: Outcome, by: str) -> None:
 
 
 def outbound_talking(voicemail: str | None) -> Call:
-    call = Call(Plan(CALL, "outbound", IDS.callee, SPEC, {}, target=TARGET, voicemail=voicemail), NOW)
+    call = Call(Plan(CALL, "outbound", IDS.callee, AgentPlan(SPEC, voicemail=voicemail), {}, target=TARGET), NOW)
     table.start(call)
     feed(call, m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing())
     assert call.state is State.TALKING
@@ -137,7 +139,9 @@ def test_the_tool_becomes_an_input() -> None:
     loaded = config(agents__reception__tools=["voicemail"])
     spec = SPEC.model_copy(update={"tools": (contract.FunctionTool(name="voicemail", description="d", parameters={}),)})
     called = contract.ToolCalled(call=CALL, tool_call="t1", name="voicemail", arguments={"x": 1})
-    assert worker_events.inputs_of(loaded, Plan(CALL, "outbound", "leg", spec, {}), called) == [m.VoicemailTool("t1")]
+    assert worker_events.inputs_of(loaded, Plan(CALL, "outbound", "leg", AgentPlan(spec), {}), called) == [
+        m.VoicemailTool("t1")
+    ]
 
 
 @pytest.mark.parametrize("detects", [True, False])
@@ -146,7 +150,7 @@ def test_calls_with_detection_have_the_tool(detects: bool, named: bool) -> None:
     loaded = config(agents__reception__tools=["hang_up", *(["voicemail"] if named else [])])
     order = CallOrder("+4930123456", "main", "reception", "ops", answer_detection=detects)
     plan = planner.outbound(loaded, QueuedCall(1, CALL, Status.QUEUED, order, NOW, NOW, NOW))
-    tools = [each.name for each in plan.spec.tools]
+    tools = [each.name for each in plan.agent.spec.tools]
     assert tools.count("voicemail") == int(detects or named)
-    later = births.recast(loaded, plan, agent_name="reception", instructions=None, variables={})
-    assert [each.name for each in later.spec.tools] == tools
+    later = with_agent(loaded, plan, agent_name="reception", instructions=None, variables={})
+    assert [each.name for each in later.agent.spec.tools] == tools

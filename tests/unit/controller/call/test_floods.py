@@ -8,7 +8,7 @@ import pytest
 from bridge import contract
 from controller.ari.rest import Ari
 from controller.calls.machine import inputs as m
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.reporting.view import CallView
 from controller.calls.runtime import actor as actors, shutdown
 from controller.calls.runtime.actor import QUEUE_LIMIT, CallActor
@@ -73,7 +73,9 @@ class Errand:
 
 def acting(direction: str, ari: FakeAri) -> CallActor:
     leg, more = (CALLER, {}) if direction == "inbound" else (IDS.callee, {"target": TARGET})
-    plan = Plan(CALL, cast(Any, direction), leg, SPEC, {"A": "1", "B": "2"}, wrap_up="Bye.", **cast(Any, more))
+    plan = Plan(
+        CALL, cast(Any, direction), leg, AgentPlan(SPEC, wrap_up="Bye."), {"A": "1", "B": "2"}, **cast(Any, more)
+    )
     fakes = cast(Ari, ari), cast(WorkerPool, FakeWorkers()), cast(HttpTools, FakeTools())
     return CallActor(plan, *fakes, errand=Errand() if direction == "outbound" else None)
 
@@ -133,7 +135,7 @@ async def test_a_shutdown_waits_for_what_is_being_taken_down(monkeypatch: pytest
     async with asyncio.TaskGroup() as tasks:
         workers, tools = cast(WorkerPool, FakeWorkers()), cast(HttpTools, FakeTools())
         registry = Registry(config(SMALL), cast(Ari, ari), workers, tasks, tools, Prices({}))
-        actor = registry.begin(Plan(CALL, "inbound", CALLER, SPEC, {}))
+        actor = registry.begin(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}))
         for what in OPENING:
             actor.put(what)
         for _ in range(60):

@@ -9,7 +9,7 @@ from bridge import contract
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import FallbackStep, Plan, State
+from controller.calls.machine.plan import AgentPlan, FallbackStep, Plan, State
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.call.test_machine import (
@@ -26,6 +26,7 @@ from tests.unit.controller.call.test_machine import (
     Hands,
     feed,
     inbound,
+    of_agent,
     talking,
     tool_of,
 )
@@ -36,7 +37,7 @@ HOLD, RESUME = m.HoldAsked("ops"), m.ResumeAsked("ops")
 SAY = m.SayAsked("Please wait.", True, "ops")
 ADD = m.ParticipantAsked(PARTY, TARGET, "ops")
 FILES = contract.Recording(path="/srv/calls")
-ANN = Plan(CALL, "inbound", CALLER, SPEC.model_copy(update={"agent": "ann"}), {}, recording=FILES)
+ANN = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC.model_copy(update={"agent": "ann"}), recording=FILES), {})
 
 
 def orders(commands: list[m.Command]) -> list[contract.Order | contract.Record | contract.Greet]:
@@ -158,8 +159,8 @@ def test_keys_that_can_not_be_pressed_are_no_end_of_the_call() -> None:
 
 def test_another_agent_speaks_and_its_keys_and_rescues_count() -> None:
     call = talking()
-    plan = replace(ANN, digits={"0": TARGET}, on_ai_failure=(SORRY,), wrap_up="Ann says goodbye.")
-    assert orders(feed(call, m.SwitchAsked(plan, "ops"))) == [contract.Switch(call=CALL, spec=plan.spec)]
+    plan = of_agent(ANN, digits={"0": TARGET}, on_ai_failure=(SORRY,), wrap_up="Ann says goodbye.")
+    assert orders(feed(call, m.SwitchAsked(plan, "ops"))) == [contract.Switch(call=CALL, spec=plan.agent.spec)]
     assert view_of(call, CallLog()).agent == "ann"
     assert m.SayLast("Ann says goodbye.", "spend_per_day") in feed(call, m.WrapUpDue("spend_per_day"))
     other = talking()
@@ -185,7 +186,7 @@ def test_another_agent_speaks_and_its_keys_and_rescues_count() -> None:
 )
 def test_recording(story: list[m.RecordAction], after: str) -> None:
     call = talking()
-    call.plan = replace(call.plan, recording=FILES)
+    call.plan = of_agent(call.plan, recording=FILES)
     for action in story:
         before = call.recording
         told = orders(feed(call, m.RecordAsked(action, "ops")))
@@ -202,7 +203,7 @@ def test_a_call_that_may_not_be_recorded_is_not() -> None:
 
 def test_a_call_whose_spec_asks_for_it_is_recorded_from_the_start() -> None:
     spec = SPEC.model_copy(update={"recording": FILES})
-    assert Call(Plan(CALL, "inbound", CALLER, spec, {}, recording=FILES), NOW).recording == "on"
+    assert Call(Plan(CALL, "inbound", CALLER, AgentPlan(spec, recording=FILES), {}), NOW).recording == "on"
 
 
 # ---------------------------------------------------------------- participants
@@ -396,7 +397,7 @@ class Floor(Hands):
 def test_no_leg_no_music_and_no_paused_agent_is_left(
     steps: list[FallbackStep], story: list[tuple[m.Input, bool]]
 ) -> None:
-    plan = replace(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": TARGET})
+    plan = of_agent(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": TARGET})
     call = Call(plan, NOW)
     floor, asked = Floor(call), set[str]()
     floor.do(table.start(call), fail=False)

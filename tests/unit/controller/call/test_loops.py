@@ -12,7 +12,7 @@ from controller.calls.machine import inputs as m, loops, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.loops import Origin, RingingLeg
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.runtime import dialplan
 from tests.unit.controller.call.test_actor import FakeAri
 from tests.unit.controller.call.test_arrivals import Stage
@@ -141,7 +141,7 @@ def test_a_header_takes_nothing_from_the_count_of_those_who_were_sent_on(mark: s
 
 @pytest.mark.parametrize(("origin", "why"), [(Origin(4), "circle"), (Origin(0, agent=True), "two agents")])
 def test_such_a_call_ends_before_anything_is_done_for_it(origin: Origin, why: str) -> None:
-    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}), NOW)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}), NOW)
     call.origin = origin
     commands = table.start(call)
     assert commands[0] == m.HangUp(CALLER, "busy")
@@ -151,7 +151,7 @@ def test_such_a_call_ends_before_anything_is_done_for_it(origin: Origin, why: st
 
 
 def test_as_many_hops_as_allowed() -> None:
-    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, origin=Origin(3)), NOW)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}, origin=Origin(3)), NOW)
     table.start(call)
     assert call.state is State.RINGING
 

@@ -1,7 +1,8 @@
 """The call machine: every path as a table, and what holds whatever happens in whatever order."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, strategies as st
@@ -10,7 +11,7 @@ from bridge.contract import Counters, Provider, SessionSpec
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
-from controller.calls.machine.plan import FallbackStep, Plan, PlaySound, State, TransferTo
+from controller.calls.machine.plan import AgentPlan, FallbackStep, Plan, PlaySound, State, TransferTo
 from controller.calls.machine.rows import inbound_audio
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
@@ -27,11 +28,16 @@ CALLER = "1764000000.1"
 
 
 def inbound() -> Call:
-    return Call(Plan(CALL, "inbound", CALLER, SPEC, {"VOICEAI_CALL": CALL}), NOW)
+    return Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {"VOICEAI_CALL": CALL}), NOW)
 
 
 def outbound() -> Call:
-    return Call(Plan(CALL, "outbound", IDS.callee, SPEC, {}, target=TARGET), NOW)
+    return Call(Plan(CALL, "outbound", IDS.callee, AgentPlan(SPEC), {}, target=TARGET), NOW)
+
+
+def of_agent(plan: Plan, **changes: Any) -> Plan:
+    """The plan, with `changes` in its `AgentPlan`."""
+    return replace(plan, agent=replace(plan.agent, **changes))
 
 
 def feed(call: Call, *inputs: m.Input) -> list[m.Command]:
@@ -287,7 +293,7 @@ SOUND = IDS.sound(1)
 
 
 def rescued(*steps: FallbackStep, before: tuple[m.Input, ...]) -> Call:
-    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, on_ai_failure=steps), NOW)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, on_ai_failure=steps), {}), NOW)
     table.start(call)
     feed(call, *before)
     return call
@@ -523,7 +529,14 @@ def test_nothing_is_left_whatever_happens(
     leg, target = (CALLER, None) if is_inbound else (IDS.callee, TARGET)
     direction: Literal["inbound", "outbound"] = "inbound" if is_inbound else "outbound"
     digits = {"0": TARGET, "9": None}
-    plan = Plan(CALL, direction, leg, SPEC, {}, target=target, on_ai_failure=tuple(steps), digits=digits, max_call=60.0)
+    plan = Plan(
+        CALL,
+        direction,
+        leg,
+        AgentPlan(SPEC, on_ai_failure=tuple(steps), digits=digits, max_call=60.0),
+        {},
+        target=target,
+    )
     call = Call(plan, NOW)
     hands, asked = Hands(call), set[str]()
     hands.do(table.start(call), fail=False)

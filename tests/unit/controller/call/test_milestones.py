@@ -7,7 +7,7 @@ import pytest
 from bridge import contract
 from controller.ari.rest import Ari
 from controller.calls.machine import inputs as m, table
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.reporting.lifecycle import (
     CallGreeted,
     CallRang,
@@ -48,7 +48,7 @@ def seen() -> list[LifecycleEvent]:
 @pytest.fixture
 def actor(seen: list[LifecycleEvent]) -> CallActor:
     link: Any = Link()
-    plan = Plan(CALL, "inbound", CALLER, SPEC.model_copy(update={"tools": (TOOL,)}), {})
+    plan = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC.model_copy(update={"tools": (TOOL,)})), {})
 
     def observe(what: LifecycleEvent) -> None:
         if not isinstance(what, Stepped):

@@ -1,14 +1,12 @@
 """A call that loses its worker: each state, whatever happens meanwhile, and what the next session is told."""
 
-from dataclasses import replace
-
 import pytest
 
 from bridge import contract
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import failover
 from tests.unit.controller.call.test_machine import (
     CALL,
@@ -22,6 +20,7 @@ from tests.unit.controller.call.test_machine import (
     TARGET,
     feed,
     inbound,
+    of_agent,
     outbound,
 )
 
@@ -44,7 +43,9 @@ def taken_over(number: int = 2) -> list[m.Input]:
 
 
 def talking(*inputs: m.Input, rescued: bool = False) -> Call:
-    plan = Plan(CALL, "inbound", CALLER, SPEC, {}, max_call=60.0, on_ai_failure=(SORRY, HUMAN) if rescued else ())
+    plan = Plan(
+        CALL, "inbound", CALLER, AgentPlan(SPEC, max_call=60.0, on_ai_failure=(SORRY, HUMAN) if rescued else ()), {}
+    )
     call = Call(plan, NOW)
     table.start(call)
     feed(call, *OPENING, *inputs)
@@ -196,7 +197,7 @@ def test_after_a_while_there_is_no_ai_for_the_call(phase: tuple[m.Input, ...]) -
 
 
 def test_before_the_caller_was_in_the_bridge_too() -> None:
-    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, on_ai_failure=(SORRY,)), NOW)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, on_ai_failure=(SORRY,)), {}), NOW)
     table.start(call)
     feed(call, READY, LOST)
     assert m.Join(IDS.bridge, (CALLER,)) in feed(call, m.TimeUp("rehome"))
@@ -300,7 +301,7 @@ def test_an_agent_s_hold_that_is_over_meanwhile() -> None:
 
 def test_mutes_and_the_recording_go_on() -> None:
     call = talking()
-    call.plan = replace(call.plan, recording=RECORDING)
+    call.plan = of_agent(call.plan, recording=RECORDING)
     feed(call, m.MuteAsked("caller", True, "ops"), m.RecordAsked("start", "ops"), m.RecordAsked("pause", "ops"))
     assert m.PrepareAi(SPEC.model_copy(update={"recording": RECORDING}), resumed=True) in feed(call, LOST)
     orders = [each.order for each in feed(call, *taken_over()) if isinstance(each, m.OrderAi)]
@@ -312,7 +313,7 @@ def test_mutes_and_the_recording_go_on() -> None:
 
 def test_a_recording_that_was_stopped_is_not_begun_again() -> None:
     spec = SPEC.model_copy(update={"recording": RECORDING})
-    call = Call(Plan(CALL, "inbound", CALLER, spec, {}, recording=RECORDING), NOW)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(spec, recording=RECORDING), {}), NOW)
     table.start(call)
     feed(call, *OPENING, m.RecordAsked("stop", "ops"))
     assert m.PrepareAi(SPEC, resumed=True) in feed(call, LOST)

@@ -30,7 +30,7 @@ SUPPORT = m.Target("Local/7000@queues/n", "7000@queues", trunk="main")
 
 def plan(trunk: str | None = "main") -> Plan:
     arrival = routing.Arrival(CALL, "5001", "+4930", trunk)
-    return planner.inbound(CONFIG, arrival, "night", leg="1.1", given={})
+    return planner.inbound(CONFIG, arrival, "night", leg="1.1", template_vars={})
 
 
 def asked(name: str, **arguments: Any) -> m.Input:
@@ -80,7 +80,7 @@ def test_misuse_is_refused_with_a_reason(name: str, arguments: dict[str, Any], w
 
 
 def test_a_tool_that_this_agent_does_not_have() -> None:
-    other = planner.inbound(CONFIG, routing.Arrival(CALL, "", "", None), "reception", leg="1.1", given={})
+    other = planner.inbound(CONFIG, routing.Arrival(CALL, "", "", None), "reception", leg="1.1", template_vars={})
     event = contract.ToolCalled(call=CALL, tool_call="t1", name="look_up", arguments={})
     assert inputs_of(CONFIG, other, event) == [m.ToolRefused("t1", "There is no tool named look_up.")]
 
@@ -104,7 +104,7 @@ def test_other_reports(event: contract.CallEvent, inputs: list[m.Input]) -> None
 
 
 def test_a_plan_has_what_the_agent_says() -> None:
-    made = plan()
+    made = plan().agent
     assert made.on_ai_failure == (PlaySound("sound:voiceai/sorry"), TransferTo(SALES), TransferTo(SUPPORT))
     assert made.digits == {"0": SUPPORT, "9": None}
     assert (made.max_call, made.wrap_up) == (60.0, "Time is up.")
@@ -113,4 +113,4 @@ def test_a_plan_has_what_the_agent_says() -> None:
 
 def test_a_step_that_the_calls_own_trunk_may_not_dial_goes_over_the_first_one() -> None:
     """The trunk `desk` allows four digits; the step was checked against the first trunk."""
-    assert plan("desk").on_ai_failure[1] == TransferTo(SALES)
+    assert plan("desk").agent.on_ai_failure[1] == TransferTo(SALES)

@@ -9,7 +9,7 @@ from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import RESERVED_S, AdmissionControl
 from controller.calls.admission.spending import Spending
 from controller.calls.errors import NoAgent, NotReady
-from controller.calls.machine.plan import Plan, Waiting
+from controller.calls.machine.plan import AgentPlan, Plan, Waiting
 from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
 from tests.unit.controller.call.test_machine import CALLER, SPEC
@@ -36,7 +36,7 @@ def room_of(known: WorkerPool) -> AdmissionControl:
 
 
 def plan(call: str) -> Plan:
-    return Plan(call, "inbound", CALLER, SPEC, {})
+    return Plan(call, "inbound", CALLER, AgentPlan(SPEC), {})
 
 
 def has_room(room: AdmissionControl) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from tests.unit.controller.call.test_machine import CALL, CALLER, HUMAN, IDS, NOW, OVER, SORRY, SPEC, TARGET, feed
 
 DONE = m.ToolDone("r1", "found", True)
@@ -20,12 +20,14 @@ def talking(*inputs: m.Input, rescued: bool = False) -> Call:
         CALL,
         "inbound",
         CALLER,
-        SPEC,
+        AgentPlan(
+            SPEC,
+            digits={"0": TARGET, "9": None},
+            max_call=60.0,
+            wrap_up="Time is up.",
+            on_ai_failure=(SORRY, HUMAN) if rescued else (),
+        ),
         {},
-        digits={"0": TARGET, "9": None},
-        max_call=60.0,
-        wrap_up="Time is up.",
-        on_ai_failure=(SORRY, HUMAN) if rescued else (),
     )
     call = Call(plan, NOW)
     table.start(call)
@@ -186,7 +188,7 @@ def test_other_keys_do_nothing_here() -> None:
 
 
 def test_the_longest_call_begins_with_the_answer_and_ends_with_last_words() -> None:
-    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, max_call=60.0, wrap_up="Time is up."), NOW)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, max_call=60.0, wrap_up="Time is up."), {}), NOW)
     table.start(call)
     assert m.StartTimer("length", 60.0) in feed(call, m.AiReady())
     feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
@@ -225,7 +227,7 @@ def test_a_transfer_under_way_is_waited_for() -> None:
 
 
 def test_money_that_is_spent_before_the_first_word() -> None:
-    call = Call(Plan(CALL, "inbound", CALLER, SPEC, {}, wrap_up="Time is up."), NOW)
+    call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, wrap_up="Time is up."), {}), NOW)
     table.start(call)
     commands = feed(call, m.AiReady(), DUE, m.LegEntered(IDS.media), m.MediaFlowing())
     assert commands[-3:] == [m.GreetCaller(), *LAST]

@@ -8,7 +8,7 @@ import pytest
 from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Plan, State
+from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import daily_caps, inbound_audio, transferred
 from controller.calls.runtime.recovery import adopted, kept, legs_of
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, OVER, TARGET, feed, inbound, outbound, talking
@@ -156,7 +156,7 @@ def test_what_a_cap_does_to_each_leg() -> None:
 
 
 def test_an_agent_wraps_up_when_the_minutes_are_over() -> None:
-    call = Call(Plan(IDS.call, "outbound", IDS.callee, talking().plan.spec, {}, target=TARGET), NOW)
+    call = Call(Plan(IDS.call, "outbound", IDS.callee, AgentPlan(talking().plan.agent.spec), {}, target=TARGET), NOW)
     table.start(call)
     feed(call, m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing())
     (what,) = daily_caps.inputs_of(call, {IDS.callee: "main"}, reached)

@@ -14,7 +14,7 @@ from controller.calls.reporting import view
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.runtime.call_control import CallControl
 from controller.dialing import numbers
-from tests.unit.controller.call.test_machine import CALL, IDS, TARGET, inbound
+from tests.unit.controller.call.test_machine import CALL, IDS, TARGET, inbound, of_agent
 from tests.unit.controller.configs import config
 
 STATES = [each for each in State if each is not State.ENDED]
@@ -119,7 +119,9 @@ NEEDS_AGENT = [mute, say, switch, record]
 @pytest.fixture
 def living() -> Living:
     made = Living()
-    made.call.plan = replace(made.call.plan, recording=contract.Recording(path="/srv/calls"), given={"name": "Ann"})
+    made.call.plan = of_agent(
+        made.call.plan, recording=contract.Recording(path="/srv/calls"), template_vars={"name": "Ann"}
+    )
     made.call.participants[PARTY] = Participant(PARTY, TARGET, "ops")
     return made
 
@@ -176,7 +178,10 @@ def test_a_recording_says_what_it_is(verbs: CallControl, living: Living, state: 
 
 
 def test_a_call_that_the_config_does_not_record_is_not(verbs: CallControl, living: Living) -> None:
-    living.call.state, living.call.plan = State.TALKING, replace(living.call.plan, recording=None)
+    living.call.state, living.call.plan = (
+        State.TALKING,
+        of_agent(living.call.plan, recording=None),
+    )
     with pytest.raises(errors.WrongState, match=r"agents.\*.recording"):
         verbs.record(CALL, action="start", by="ops")
 
@@ -210,9 +215,14 @@ def test_another_agent_gets_what_is_known_of_the_call(living: Living) -> None:
     verbs.switch(CALL, agent="night", variables={"town": "Bonn"}, by="ops")
     verbs.switch(CALL, instructions="Be {{loud}}.", by="ops")
     first, second = (each.plan for each in living.got if isinstance(each, m.SwitchAsked))
-    assert (first.spec.agent, first.spec.instructions) == ("night", "Be quiet, Ann of Bonn.")
-    assert (first.wrap_up, dict(first.digits), first.call, first.leg) == ("Bye Ann.", {"9": None}, CALL, second.leg)
-    assert (second.spec.agent, second.spec.instructions) == ("reception", "Be {{loud}}.")
+    assert (first.agent.name, first.agent.spec.instructions) == ("night", "Be quiet, Ann of Bonn.")
+    assert (first.agent.wrap_up, dict(first.agent.digits), first.call, first.leg) == (
+        "Bye Ann.",
+        {"9": None},
+        CALL,
+        second.leg,
+    )
+    assert (second.agent.name, second.agent.spec.instructions) == ("reception", "Be {{loud}}.")
 
 
 def test_an_agent_that_the_config_does_not_have(verbs: CallControl, living: Living) -> None:

@@ -10,7 +10,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import PlaySound, State, TransferTo, Waiting
 from controller.calls.machine.rows.waiting import spoken
-from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound
+from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound, of_agent
 
 LINE = Waiting(longest=60.0, announce=30.0, then=None)
 
@@ -34,7 +34,7 @@ def test_the_turn_comes() -> None:
     call, _ = waiting()
     commands = feed(call, m.RoomFound())
     assert call.state is State.RINGING
-    assert [each for each in commands if isinstance(each, m.PrepareAi)] == [m.PrepareAi(call.plan.spec)]
+    assert [each for each in commands if isinstance(each, m.PrepareAi)] == [m.PrepareAi(call.plan.agent.spec)]
     assert m.StopTimer("wait") in commands
     commands = feed(call, m.AiReady())
     assert m.StopMusic(CALLER) in commands
@@ -115,7 +115,7 @@ COLLEAGUE = m.Target("PJSIP/4930@trunk", "4930")
 @pytest.mark.parametrize("waited", [False, True])
 def test_a_caller_without_an_agent_gets_a_person(waited: bool) -> None:
     """At once, or after having waited in vain. No session is ever opened, and nobody is left in an empty bridge."""
-    plan = replace(inbound().plan, on_ai_failure=(PlaySound("sound:sorry"), TransferTo(COLLEAGUE)))
+    plan = of_agent(inbound().plan, on_ai_failure=(PlaySound("sound:sorry"), TransferTo(COLLEAGUE)))
     if waited:
         call = Call(replace(plan, waiting=replace(LINE, rescued=True)), NOW)
         commands = [*table.start(call), *feed(call, m.TimeUp("wait"))]
@@ -137,7 +137,10 @@ def test_a_caller_without_an_agent_gets_a_person(waited: bool) -> None:
 
 
 def test_without_a_person_either_the_call_has_failed() -> None:
-    call = Call(replace(inbound().plan, on_ai_failure=(TransferTo(COLLEAGUE),), unserved="no worker"), NOW)
+    call = Call(
+        replace(of_agent(inbound().plan, on_ai_failure=(TransferTo(COLLEAGUE),)), unserved="no worker"),
+        NOW,
+    )
     table.start(call)
     feed(call, m.LegGone(IDS.target(1), 17))
     assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.FAILED, "no worker")
