@@ -6,10 +6,9 @@ the writer, and what finds no room is told in the log. Numbers are masked, words
 again and again, as a page that is looked at does, is written down once in a while; wrong tokens at a bounded pace.
 """
 
-import asyncio
 import time
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +28,7 @@ from controller.api.request_body import Body
 from controller.store.cells import fields_in, moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database, StoreError
 from controller.store.tables.api import audit as table
+from controller.store.write_behind import WriteBehind
 
 log = structlog.get_logger()
 
@@ -131,12 +131,19 @@ class AuditLog:
     def __init__(self, database: Database, keep_days: float) -> None:
         self._database = database
         self._keep = timedelta(days=keep_days)
-        self._waiting: deque[AuditEntry] = deque()
-        self._news = asyncio.Event()
+        self._forgotten = datetime.min.replace(tzinfo=UTC)
+        """When old lines were last deleted."""
+        self._queue = WriteBehind[AuditEntry](
+            self._write,
+            away="the audit log waits for the store",
+            back="the audit log is written again",
+            delays=(RETRY_SECONDS,),
+            batch=AT_ONCE,
+            most=MOST_WAITING,
+        )
+        self.run = self._queue.run
         self._wrong = TokenBucket(WRONG_PER_SECOND, WRONG_AT_ONCE)
         self._lately: OrderedDict[tuple[object, ...], datetime] = OrderedDict()
-        self._one = asyncio.Lock()
-        """`drain` comes while `run` may be writing: each line once."""
 
     def note(self, deed: AuditEntry, *, once: bool = False) -> None:
         """`once`: the same within `SAME_AGAIN` is left out."""
@@ -145,12 +152,9 @@ class AuditLog:
         if not deed.by and self._wrong.take(time.monotonic()):
             log.warning("too many wrong tokens to write each into the audit log", source=deed.source)
             return
-        if len(self._waiting) >= MOST_WAITING:
+        if self._queue.put(deed) is not None:
             told = {"by": deed.by, "operation": deed.operation, "status": deed.status, "request": deed.request_id}
             log.error("the audit log has no room: the store is away or too slow", **told)
-            return
-        self._waiting.append(deed)
-        self._news.set()
 
     def _was_noted(self, deed: AuditEntry) -> bool:
         same = deed.by, deed.operation, deed.call, tuple(deed.asked.items()), deed.status, deed.source
@@ -163,41 +167,21 @@ class AuditLog:
             self._lately.popitem(last=False)
         return False
 
-    async def run(self) -> None:
-        forgotten = datetime.min.replace(tzinfo=UTC)
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            try:
-                await self._write()
-                now = datetime.now(UTC)
-                if now - forgotten > FORGET_EVERY:
-                    await self._forget(now - self._keep)
-                    forgotten = now
-            except StoreError as error:
-                log.warning("the audit log waits for the store", waiting=len(self._waiting), reason=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
-                self._news.set()
-
     async def drain(self) -> None:
-        try:
-            async with asyncio.timeout(LAST_SECONDS):
-                await self._write()
-        except (StoreError, TimeoutError):
-            log.error("a part of the audit log is lost: the store is away", lost=len(self._waiting))
+        if not await self._queue.finish(LAST_SECONDS):
+            log.error("a part of the audit log is lost: the store is away", lost=len(self._queue))
 
-    async def _write(self) -> None:
-        async with self._one:
-            while self._waiting:
-                some = [self._waiting[at] for at in range(min(AT_ONCE, len(self._waiting)))]
-                async with self._database.writing() as store:
-                    await store.execute(insert(table), [asdict(each) | {"asked": dict(each.asked)} for each in some])
-                for _ in some:
-                    self._waiting.popleft()
-
-    async def _forget(self, before: datetime) -> None:
+    async def _write(self, entries: Sequence[AuditEntry]) -> None:
         async with self._database.writing() as store:
-            await store.execute(delete(table).where(table.c.at < before))
+            await store.execute(insert(table), [asdict(each) | {"asked": dict(each.asked)} for each in entries])
+        now = datetime.now(UTC)
+        if now - self._forgotten > FORGET_EVERY:
+            try:
+                async with self._database.writing() as store:
+                    await store.execute(delete(table).where(table.c.at < now - self._keep))
+                self._forgotten = now
+            except StoreError as error:
+                log.warning("old lines of the audit log can't be deleted at the moment", reason=str(error))
 
     async def page(self, query: "AuditQuery") -> list[Any]:
         """Newest first."""

@@ -4,9 +4,8 @@ Owns the SQL. Beside the calls: nobody waits for it, and what the store did not 
 controller that is killed loses at most the last half second of diallings and PAGE_SECONDS of each leg that is up.
 """
 
-import asyncio
 import math
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,8 +14,9 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.usage import Use
-from controller.store.database import Database, StoreError
+from controller.store.database import Database
 from controller.store.tables.usage import dialled_legs as legs, spent_days as spent
+from controller.store.write_behind import WriteBehind
 
 log = structlog.get_logger()
 
@@ -35,6 +35,17 @@ class UsageStore:
         self._room = room
         self._dollars = 0.0
         self._day: date | None = None
+        self._queue = WriteBehind[object](
+            self._write,
+            away="what was dialled can't be written down yet",
+            back="what was dialled is written down again",
+            delays=(PAGE_SECONDS,),
+            batch=1,
+            gather_s=GATHER_SECONDS,
+            every_s=PAGE_SECONDS,
+            news=room.news,
+        )
+        self.run = self._queue.run
 
     async def read(self) -> None:
         """Raises StoreError."""
@@ -55,26 +66,12 @@ class UsageStore:
             await store.execute(delete(legs).where(legs.c.dialled_at < now - KEPT))
             await store.execute(delete(spent).where(spent.c.day < (day - KEPT).isoformat()))
 
-    async def run(self) -> None:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PAGE_SECONDS):
-                    await self._room.news.wait()
-            await asyncio.sleep(GATHER_SECONDS)
-            self._room.news.clear()
-            try:
-                await self._write()
-            except StoreError as error:
-                log.warning("what was dialled can't be written down yet", reason=str(error))
-
     async def finish(self) -> None:
-        try:
-            async with asyncio.timeout(LAST_SECONDS):
-                await self._write()
-        except (StoreError, TimeoutError):
+        if not await self._queue.finish(LAST_SECONDS):
             log.error("the last calls are missing in what was dialled today: the store is away")
 
-    async def _write(self) -> None:
+    async def _write(self, _: Sequence[object]) -> None:
+        """All that has changed since it was last written, as call control has it."""
         page, day = self._room.usage.unwritten(datetime.now(UTC)), today()
         dollars = self._room.dollars(day)
         news = (day, dollars) != (self._day, self._dollars) and dollars > 0
