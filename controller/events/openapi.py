@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from controller.events.schemas import KINDS, Event
+from controller.events.envelope import Event
+from controller.events.schemas import KINDS, TYPES
 from controller.events.webhooks import signing
 
 _PREFIX = "event."
@@ -23,13 +24,13 @@ _HEADERS = {
 
 def webhooks() -> dict[str, Any]:
     """For `webhooks`: by type of event."""
-    return {kind.model_fields["type"].default: {"post": _operation(kind)} for kind in KINDS}
+    return {type_: {"post": _operation(kind.event)} for type_, kind in zip(TYPES, KINDS, strict=True)}
 
 
 def schemas() -> dict[str, Any]:
     """For `components.schemas`."""
     template = f"#/components/schemas/{_PREFIX}{{model}}"
-    _, found = models_json_schema([(kind, "serialization") for kind in KINDS], ref_template=template)
+    _, found = models_json_schema([(kind.event, "serialization") for kind in KINDS], ref_template=template)
     return {_PREFIX + name: schema for name, schema in found["$defs"].items()}
 
 

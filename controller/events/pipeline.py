@@ -17,9 +17,9 @@ from prometheus_client import CollectorRegistry
 from bridge import contract
 from controller.calls.reporting import lifecycle
 from controller.config import Config
-from controller.events.data import Queued, Settled
 from controller.events.factory import EventFactory, OutgoingEvent
 from controller.events.metrics import Counts
+from controller.events.schemas import Queued, Settled
 from controller.events.stream import EventStream
 from controller.events.webhooks.delivery import DeliveryWorker
 from controller.events.webhooks.http_sender import HttpSender

@@ -138,12 +138,6 @@ class Metrics:
                     self._talk.labels(direction).observe(talked_s)
             case lifecycle.ToolTimed(tool, seconds, ok):
                 self._tool.labels(tool, _word(ok)).observe(seconds)
-            case lifecycle.ParticipantMoved() | lifecycle.SupervisionMoved() | lifecycle.ControlChanged():
-                pass
-            case lifecycle.CallRang() | lifecycle.CallAnswered() | lifecycle.StateChanged() | lifecycle.Stepped():
-                pass  # told to those who listen, not counted
-            case lifecycle.TransferMoved() | lifecycle.ToolAsked() | lifecycle.CallQueued() | lifecycle.CallSettled():
-                pass
             case _:
                 self._session(what)
 
@@ -162,7 +156,8 @@ class Metrics:
     def ari_link_lost(self) -> None:
         self._unlinked.inc()
 
-    def _session(self, event: contract.CallEvent) -> None:
+    def _session(self, event: lifecycle.LifecycleEvent) -> None:
+        """What workers tell. All that is not named is told to those who listen, and not counted."""
         match event:
             case contract.TurnMeasured():
                 _observe_ms(self._told, event.stopped_to_told_ms)

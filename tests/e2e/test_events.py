@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from controller.events import schemas
+from controller.events.envelope import Event
 from simulator.audio.sound import tone
 from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.conftest import Asterisk
@@ -22,10 +23,10 @@ class Watch:
     """Reads a stream until it ends, or until the first call has ended."""
 
     def __init__(self) -> None:
-        self.told: list[schemas.Event] = []
+        self.told: list[Event] = []
         self.opened = asyncio.Event()
 
-    async def read(self, running: Installation, path: str) -> list[schemas.Event]:
+    async def read(self, running: Installation, path: str) -> list[Event]:
         async with running.service.api.stream("GET", path, timeout=60) as response:
             assert response.status_code == 200
             self.opened.set()
@@ -37,11 +38,11 @@ class Watch:
         return self.told
 
 
-def is_refusal(event: schemas.Event) -> bool:
+def is_refusal(event: Event) -> bool:
     return isinstance(event.data, schemas.Tool) and event.data.ok is False
 
 
-def without_personal(event: schemas.Event) -> dict[str, Any]:
+def without_personal(event: Event) -> dict[str, Any]:
     body: dict[str, Any] = event.bare().model_dump(mode="json")
     return body
 
@@ -87,7 +88,7 @@ async def written_down(running: Installation, call: str) -> dict[str, Any]:
             await asyncio.sleep(0.02)
 
 
-def assert_kept(kept: dict[str, Any], told: list[schemas.Event]) -> None:
+def assert_kept(kept: dict[str, Any], told: list[Event]) -> None:
     said = [event.data.text for event in told if isinstance(event.data, schemas.Said)]
     ended = told[-1].data
     assert isinstance(ended, schemas.Ended)
@@ -101,7 +102,7 @@ def assert_kept(kept: dict[str, Any], told: list[schemas.Event]) -> None:
     assert [each["type"] for each in kept["events"]] == [event.type for event in told if event.type not in own]
 
 
-def assert_story(told: list[schemas.Event]) -> None:
+def assert_story(told: list[Event]) -> None:
     kinds = Counter(event.type for event in told)
     assert told[0].type == "call.started"
     assert told[-1].type == "call.ended"

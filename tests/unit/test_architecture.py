@@ -238,4 +238,4 @@ def test_the_rules_can_be_broken() -> None:
     assert may("controller.cli.doctor.sessions", "bridge.realtime.probe")
     assert may("controller.ari.link", "controller.ari.events")
     assert may("controller.cli.main", "demo.run")
-    assert may("controller.events.records.writer", "controller.events.data")
+    assert may("controller.events.records.writer", "controller.events.schemas")

@@ -1,8 +1,8 @@
-"""The book of calls that are up: written whenever one has moved on, read by the controller that comes next.
+"""Snapshots of live calls: written whenever something has happened in one, read by the controller that comes next.
 
-Owns the SQL. Beside the calls: nobody waits for it. A controller that is killed leaves a book that is at most
-GATHER_SECONDS and one transaction old: after each input of a call is compared whether anything that is kept of it has
-changed, so that no row of the call's table has to tell of itself.
+Owns the SQL. No call waits for it. A controller that is killed leaves snapshots that are at most GATHER_SECONDS and one
+transaction old. After each event of a call what would be written is compared with what the store has, so that no row of
+the call's table has to tell of itself.
 """
 
 import json
@@ -24,16 +24,6 @@ GATHER_SECONDS = 0.02
 AGAIN_SECONDS = 1.0
 LAST_SECONDS = 3.0
 BATCH = 500
-
-_MOVES = (
-    lifecycle.CallAdopted,
-    lifecycle.CallBegan,
-    lifecycle.CallOver,
-    lifecycle.Stepped,
-    lifecycle.StateChanged,
-    lifecycle.ToolAsked,
-    lifecycle.ToolTimed,
-)
 
 
 class SnapshotStore:
@@ -67,8 +57,9 @@ class SnapshotStore:
         return found
 
     def observe(self, what: lifecycle.LifecycleEvent) -> None:
-        if isinstance(what, _MOVES):
-            call = what.call
+        """Whatever happens in a call may have changed what is kept of it."""
+        call = getattr(what, "call", None)
+        if call is not None:
             self._queue.put(call if isinstance(call, str) else call.id)
 
     async def finish(self) -> None:

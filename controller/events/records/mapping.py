@@ -12,6 +12,7 @@ from typing import Any
 from controller.config.models.records import Records
 from controller.config.number_redaction import written
 from controller.events import schemas
+from controller.events.envelope import Data, Event
 
 _NOT_LISTED = ("call.said", "call.turn", "call.used", "call.recorded")
 """They have tables of their own, and nothing that would be missed in the list of events."""
@@ -27,7 +28,7 @@ class RowWrite:
     once: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def redacted(event: schemas.AnyEvent, settings: Records) -> schemas.AnyEvent:
+def redacted(event: Event, settings: Records) -> Event:
     """As it may be written down."""
     hidden: dict[str, Any] = {}
     for name in event.data.personal():
@@ -41,13 +42,13 @@ def redacted(event: schemas.AnyEvent, settings: Records) -> schemas.AnyEvent:
     return event.model_copy(update={"data": event.data.model_copy(update=hidden)})
 
 
-def rows(event: schemas.AnyEvent) -> list[RowWrite]:
+def rows(event: Event) -> list[RowWrite]:
     """In the order in which they are to be put."""
     listed = [] if event.type in _NOT_LISTED else [_event_row(event)]
     return [*_rows(event), *listed]
 
 
-def _rows(event: schemas.AnyEvent) -> list[RowWrite]:
+def _rows(event: Event) -> list[RowWrite]:
     at, data = event.timestamp, event.data
     match data:
         case schemas.Started():
@@ -98,7 +99,7 @@ def _end(data: schemas.Ended, at: datetime) -> dict[str, Any]:
     }
 
 
-def _call(data: schemas.Data, values: Mapping[str, Any], started_at: datetime) -> RowWrite:
+def _call(data: Data, values: Mapping[str, Any], started_at: datetime) -> RowWrite:
     return RowWrite("calls", {"call": data.call, "attempt": data.attempt}, values, {"started_at": started_at})
 
 
@@ -110,7 +111,7 @@ def _settled(data: schemas.Settled, at: datetime) -> RowWrite:
     return RowWrite("calls", {"call": data.call, "attempt": data.attempt}, values, once)
 
 
-def _of(event: schemas.AnyEvent, table: str, *names: str, at: datetime | None = None) -> RowWrite:
+def _of(event: Event, table: str, *names: str, at: datetime | None = None) -> RowWrite:
     whose = {"call": event.data.call, "attempt": event.data.attempt, "at": at or event.timestamp}
     return RowWrite(table, {"event": event.id}, once=whose | {name: getattr(event.data, name) for name in names})
 
@@ -121,7 +122,7 @@ def _leg(data: schemas.Transfer | schemas.Participant, leg: str, kind: str, at: 
     return RowWrite("call_legs", key, values, {"began_at": at})
 
 
-def _event_row(event: schemas.AnyEvent) -> RowWrite:
+def _event_row(event: Event) -> RowWrite:
     data = event.data.bare().model_dump(mode="json", exclude={"call", "attempt", "number"}, exclude_none=True)
     whose = {"call": event.data.call, "attempt": event.data.attempt, "at": event.timestamp}
     return RowWrite("call_events", {"event": event.id}, once=whose | {"type": event.type, "data": data})

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from controller.config.models.records import Records as Settings
-from controller.events import schemas
+from controller.events.envelope import Event
 from controller.events.records.mapping import rows
 from controller.store.database import Database
 from controller.store.tables.api import idempotency
@@ -30,7 +30,7 @@ class RecordRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put(self, events: Iterable[schemas.AnyEvent]) -> None:
+    async def put(self, events: Iterable[Event]) -> None:
         """All or nothing, in order."""
         puts = [put for event in events for put in rows(event)]
         if not puts:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from controller.config.models.records import Records as Settings
 from controller.events import schemas
+from controller.events.envelope import Event
 from controller.events.factory import OutgoingEvent
 from controller.events.records.mapping import redacted
 from controller.events.records.repository import RecordRepository
@@ -34,7 +35,7 @@ ABANDONED_AFTER = 60.0
 """Seconds after the start, when whoever still talks has been found again."""
 FORGET_EVERY = 3600.0
 
-_Drop = Callable[[schemas.AnyEvent, str], None]
+_Drop = Callable[[Event, str], None]
 """An event can't be kept; why."""
 
 
@@ -47,7 +48,7 @@ class RecordWriter:
         self._repository = repository
         self._settings = settings
         self._spooled = _SpooledEvents(spool, self._drop)
-        self._queue = WriteBehind[schemas.AnyEvent](
+        self._queue = WriteBehind[Event](
             self._write,
             away="the store takes no records; they go to a file",
             back="the store takes records again",
@@ -66,8 +67,7 @@ class RecordWriter:
         self._lost = Counter("voiceai_records_lost", "Events of calls that could not be kept.", registry=registry)
 
     def take(self, notice: OutgoingEvent) -> None:
-        event: schemas.AnyEvent = notice.event  # type: ignore[assignment]  # every kind of event is in the union
-        if self._queue.put(redacted(event, self._settings)) is not None:
+        if self._queue.put(redacted(notice.event, self._settings)) is not None:
             self._lost.inc()
 
     def catching_up(self) -> bool:
@@ -79,7 +79,7 @@ class RecordWriter:
         if not await self._queue.finish(LAST_SECONDS):
             log.error("records lost: neither the store nor the file took them", events=len(self._queue))
 
-    async def _write(self, events: Sequence[schemas.AnyEvent]) -> None:
+    async def _write(self, events: Sequence[Event]) -> None:
         try:
             await self._repository.put(events)
         except Unfit as error:
@@ -89,14 +89,14 @@ class RecordWriter:
         except Exception as error:  # what can't be written must not hold up what comes after it
             await self._write_singly(events, type(error).__name__)  # what it says may quote a number
 
-    async def _write_singly(self, events: Sequence[schemas.AnyEvent], reason: str) -> None:
+    async def _write_singly(self, events: Sequence[Event], reason: str) -> None:
         if len(events) == 1:
             self._drop(events[0], f"it can't be written: {reason}")
             return
         for event in events:
             await self._write([event])
 
-    def _drop(self, event: schemas.AnyEvent, reason: str) -> None:
+    def _drop(self, event: Event, reason: str) -> None:
         log.error("a record was dropped", call=event.data.call, type=event.type, reason=reason)
         self._lost.inc()
 
@@ -135,7 +135,7 @@ class _SpooledEvents:
     def waiting(self) -> bool:
         return self._spool.size > 0 and not self._unreadable
 
-    async def add(self, events: Sequence[schemas.AnyEvent]) -> bool:
+    async def add(self, events: Sequence[Event]) -> bool:
         try:
             await asyncio.to_thread(self._spool.add, [line for event in events if (line := self._line(event))])
         except OSError as error:
@@ -146,14 +146,14 @@ class _SpooledEvents:
         self._refuses = False
         return True
 
-    def _line(self, event: schemas.AnyEvent) -> bytes | None:
+    def _line(self, event: Event) -> bytes | None:
         try:
             return event.model_dump_json().encode()
         except ValueError:
             self._drop(event, "it is no JSON")
             return None
 
-    async def first(self, most: int) -> list[schemas.AnyEvent]:
+    async def first(self, most: int) -> list[Event]:
         try:
             lines, self._read_to = await asyncio.to_thread(self._spool.first, most)
         except OSError as error:
@@ -173,7 +173,7 @@ class _SpooledEvents:
         self._unreadable = True
 
 
-def _event(line: bytes) -> schemas.AnyEvent | None:
+def _event(line: bytes) -> Event | None:
     try:
         return schemas.adapter.validate_json(line)
     except ValidationError:

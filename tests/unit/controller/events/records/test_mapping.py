@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from controller.config.models.records import Records
 from controller.events import schemas
+from controller.events.envelope import Event
 from controller.events.records.mapping import RowWrite, redacted, rows
 from controller.store.tables.records import PARTS, calls
 from tests.unit.controller.events.test_factory import STORY, told
@@ -88,9 +89,9 @@ def test_what_is_hidden_is_hidden_before_it_is_written(settings: Records, gone: 
     assert [each for each in left if each not in shown] == []
 
 
-def settled(attempt: int) -> schemas.CallSettled:
+def settled(attempt: int) -> Event:
     data = {"call": CALL, "attempt": attempt, "number": 0, "agent": "a", "trunk": "t", "outcome": "expired"}
-    return schemas.CallSettled.model_validate({"id": "e-1", "timestamp": later(9), "data": data | {"detail": None}})
+    return schemas.Settled.event.model_validate({"id": "e-1", "timestamp": later(9), "data": data | {"detail": None}})
 
 
 def test_a_call_that_was_never_dialled_has_a_row_too() -> None:

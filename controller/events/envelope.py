@@ -1,0 +1,140 @@
+"""What all events of calls have in common: the envelope, their call, and which fields are personal. [pure]
+
+The envelope (`type`, `timestamp`, `data`) is that of Standard Webhooks
+(github.com/standard-webhooks/standard-webhooks).
+"""
+
+import inspect
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, WithJsonSchema, create_model
+
+from controller.calls.reporting.view import CallView
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC, milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+def personal(text: str) -> str | None:
+    """The default of a field that is personal: null, as for receivers that may not see it. `text`: its description."""
+    return Field(default=None, repr=False, description=text, json_schema_extra={"x-personal": True})
+
+
+def words(text: str) -> str | None:
+    """As `personal`, for what somebody has said."""
+    extra: dict[str, JsonValue] = {"x-personal": True, "x-words": True}
+    return Field(default=None, repr=False, description=text, json_schema_extra=extra)
+
+
+class Event(Part):
+    id: str
+    """Unique; the same in every delivery of this event, and in `webhook-id`."""
+    type: str
+    timestamp: Moment
+    """When it happened."""
+    data: "Data"
+
+    def bare(self) -> Self:
+        """Without what is personal."""
+        return self.model_copy(update={"data": self.data.bare()})
+
+    def wordless(self) -> Self:
+        """Without what somebody has said."""
+        return self.model_copy(update={"data": self.data.wordless()})
+
+
+def _undescribed(schema: dict[str, Any]) -> None:
+    """The docstring describes the event; its data need not repeat it."""
+    schema.pop("description", None)
+
+
+class Data(Part):
+    """The data of one type of event; the docstring says when it is sent.
+
+    Arguments of the class: `type`, as `call.said`; `facts`, the classes of what happened (`reporting.lifecycle`, and
+    `bridge.contract` for what workers report) that are told as this event; `once`, if only the first one of an attempt
+    is told.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_undescribed)
+
+    facts: ClassVar[tuple[type, ...]]
+    once: ClassVar[bool]
+    event: ClassVar[type[Event]]
+    """The envelope with this data."""
+
+    call: str
+    """The call's id, as in /v1/calls/{id}."""
+    attempt: int
+    """To call somebody, from 1: a call that was not answered may be tried again. Always 1 for an inbound call."""
+    number: int
+    """Which event of this attempt it is, from 1, without holes: what is missing or doubled shows here. 0 where the
+    queue tells of the call between its attempts."""
+
+    def __init_subclass__(cls, *, type: str, facts: tuple[type, ...], once: bool = False) -> None:
+        cls.facts, cls.once = facts, once
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **arguments: Any) -> None:
+        """Called by pydantic when the fields are known."""
+        type: str = arguments["type"]
+        name = "".join(word.title() for word in type.replace("_", ".").split("."))
+        doc = inspect.cleandoc(cls.__doc__ or "")
+        fields: dict[str, Any] = {"type": (Literal[type], type), "data": (cls, ...)}
+        cls.event = create_model(name, __base__=Event, __doc__=doc, __module__=cls.__module__, **fields)
+
+    @classmethod
+    def of(cls, fact: Any, at: datetime) -> dict[str, Any] | None:
+        """What of the fact is told; None: nothing. By rule each field as the fact has it, or the view of its call.
+        `at`: when it happened."""
+        return cls.same_in(fact)
+
+    @classmethod
+    def same_in(cls, fact: Any) -> dict[str, Any]:
+        """The fields that the fact, or the view of its call, has under the same name."""
+        call = fact.call
+        sources = (fact, call) if isinstance(call, CallView) else (fact,)
+        found: dict[str, Any] = {}
+        for name in cls.model_fields.keys() - Data.model_fields.keys():
+            holder = next((each for each in sources if hasattr(each, name)), None)
+            if holder is not None:
+                found[name] = getattr(holder, name)
+        return found
+
+    @classmethod
+    def personal(cls) -> frozenset[str]:
+        """The names of the fields that not every receiver may see."""
+        return cls._marked("x-personal")
+
+    def bare(self) -> Self:
+        """Without what is personal."""
+        return self._without(self.personal())
+
+    def wordless(self) -> Self:
+        """Without what somebody has said."""
+        return self._without(self._marked("x-words"))
+
+    @classmethod
+    def _marked(cls, mark: str) -> frozenset[str]:
+        return frozenset(
+            name
+            for name, field in cls.model_fields.items()
+            if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get(mark)
+        )
+
+    def _without(self, hidden: frozenset[str]) -> Self:
+        return self.model_copy(update=dict.fromkeys(hidden)) if hidden else self
