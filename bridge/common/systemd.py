@@ -10,8 +10,6 @@ import socket
 from collections.abc import Mapping
 
 SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
-VARIABLES = (SOCKET, WATCHDOG, WATCHDOG_PID)
-"""Meant for one process: its children must not have them."""
 
 
 def tell(state: str, env: Mapping[str, str] = os.environ) -> None:

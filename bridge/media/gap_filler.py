@@ -36,7 +36,6 @@ class GapFiller:
         """What came before this moment has been read, as of the last tick."""
         self.started = False
         self.late_frames = 0
-        self.filled_frames = 0
         self.left_out_s = 0.0
         """Time that the server was never sent, because it was too long ago."""
 
@@ -65,5 +64,4 @@ class GapFiller:
         self.left_out_s += left_out_s
         count = min(AT_ONCE, 1 + round(passed / FRAME_S), max(0, int(behind / FRAME_S + 1e-6)))
         self._covered += count * FRAME_S
-        self.filled_frames += count
         return count

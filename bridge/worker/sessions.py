@@ -137,9 +137,6 @@ class Sessions:
         """The calls whose `Ended` is not said yet."""
         return tuple(carried.call for carried in self._calls.values() if not carried.ended)
 
-    async def wait_empty(self) -> None:
-        await self._empty.wait()
-
     async def drain(self, seconds: float) -> None:
         """Take no new call, let the present ones end by themselves for `seconds`, then close them."""
         self._draining = True

@@ -4,11 +4,9 @@ All raise AriError; NotFound means that the bridge, or a channel named, is gone,
 """
 
 from contextlib import suppress
-from typing import Unpack
 
 from controller.ari.errors import AriError, NotFound, Refused
-from controller.ari.resources import Bridge, Playback, Recording, listing
-from controller.ari.sounds import RecordingOptions, playback_body, recording_body
+from controller.ari.resources import Bridge, listing
 from controller.ari.transport import Transport, checked_id, given, reported_id, reported_segment
 
 
@@ -24,9 +22,8 @@ class Bridges(Transport):
     async def bridge(self, bridge: str) -> Bridge:
         return await self._ask("bridge", "GET", _path(bridge), Bridge.read)
 
-    async def create_bridge(self, bridge_id: str, type: str = "mixing", name: str | None = None) -> Bridge:
-        """`type`: mixing or holding, with options behind commas such as `mixing,dtmf_events`."""
-        body = given(type=type, bridgeId=checked_id("bridge", bridge_id), name=name)
+    async def create_bridge(self, bridge_id: str, name: str | None = None) -> Bridge:
+        body = given(type="mixing", bridgeId=checked_id("bridge", bridge_id), name=name)
         return await self._ask("create_bridge", "POST", "/bridges", Bridge.read, body)
 
     async def destroy_bridge(self, bridge: str) -> None:
@@ -34,31 +31,13 @@ class Bridges(Transport):
         with suppress(NotFound):
             await self._do("destroy_bridge", "DELETE", _path(bridge))
 
-    async def add_channel(self, bridge: str, *channels: str, role: str | None = None, mute: bool | None = None) -> None:
+    async def add_channel(self, bridge: str, *channels: str) -> None:
         """Raises Refused for a channel that is not in our app yet: wait for its StasisStart. A channel that is in
         another bridge is moved."""
-        body = given(channel=_ids(channels), role=role, mute=mute)
-        await self._do("add_channel", "POST", _path(bridge, "addChannel"), body)
+        await self._do("add_channel", "POST", _path(bridge, "addChannel"), given(channel=_ids(channels)))
 
     async def remove_channel(self, bridge: str, *channels: str) -> None:
         await self._do("remove_channel", "POST", _path(bridge, "removeChannel"), given(channel=_ids(channels)))
-
-    async def start_bridge_moh(self, bridge: str, moh_class: str | None = None) -> None:
-        """For all in it."""
-        await self._do("start_bridge_moh", "POST", _path(bridge, "moh"), given(mohClass=moh_class))
-
-    async def stop_bridge_moh(self, bridge: str) -> None:
-        await self._do("stop_bridge_moh", "DELETE", _path(bridge, "moh"))
-
-    async def play_on_bridge(self, bridge: str, *media: str, playback_id: str, language: str | None = None) -> Playback:
-        """To all in it; the bridge becomes a softmix while it plays."""
-        body = playback_body(media, playback_id, language)
-        return await self._ask("play_on_bridge", "POST", _path(bridge, "play"), Playback.read, body)
-
-    async def record_bridge(self, bridge: str, **options: Unpack[RecordingOptions]) -> Recording:
-        """All of them mixed; the bridge becomes a softmix while it runs."""
-        body = recording_body(**options)
-        return await self._ask("record_bridge", "POST", _path(bridge, "record"), Recording.read, body)
 
 
 async def join(ari: Bridges, bridge: str, channels: tuple[str, ...], instead: str | None = None) -> None:

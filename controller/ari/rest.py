@@ -1,13 +1,12 @@
 """`Ari`: everything that we can ask of Asterisk over REST, one typed method per operation.
 
-Owns the operations on Asterisk itself, on Stasis apps, playbacks and recordings, and adds those on channels and
-bridges to them. Methods raise AriError and never return a status; deleting what is gone already is success.
+Owns the operations on Asterisk itself and on Stasis apps, and adds those on channels and bridges to them. Methods
+raise AriError and never return a status; deleting what is gone already is success.
 """
 
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
 
 from controller.ari.bridges import Bridges
 from controller.ari.channels import Channels
@@ -21,7 +20,7 @@ from controller.ari.errors import (
     Unauthorized,
     Unavailable,
 )
-from controller.ari.resources import Application, AsteriskInfo, Endpoint, Json, Recording, listing, text
+from controller.ari.resources import Application, AsteriskInfo, Endpoint, Json, listing, text
 from controller.ari.transport import checked_variable, given, segment
 
 __all__ = [
@@ -35,12 +34,6 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
 ]
-
-PlaybackControl = Literal["restart", "pause", "unpause", "reverse", "forward"]
-
-
-def _live(recording: str, *more: str) -> str:
-    return "/".join(("/recordings/live", segment("recording", recording), *more))
 
 
 class Ari(Channels, Bridges):
@@ -115,44 +108,3 @@ class Ari(Channels, Bridges):
         return await self._ask("subscribe", "POST", path, Application.read, given(eventSource=list(sources)))
 
     # ------------------------------------------------------------ playbacks and recordings
-
-    async def stop_playback(self, playback: str) -> None:
-        """Already over is success."""
-        with suppress(NotFound):
-            await self._do("stop_playback", "DELETE", f"/playbacks/{segment('playback', playback)}")
-
-    async def control_playback(self, playback: str, operation: PlaybackControl) -> None:
-        path = f"/playbacks/{segment('playback', playback)}/control"
-        await self._do("control_playback", "POST", path, given(operation=operation))
-
-    async def recording(self, name: str) -> Recording:
-        """One that runs."""
-        return await self._ask("recording", "GET", _live(name), Recording.read)
-
-    async def stop_recording(self, name: str) -> None:
-        """And keep it."""
-        await self._do("stop_recording", "POST", _live(name, "stop"))
-
-    async def discard_recording(self, name: str) -> None:
-        """Stop one that runs and keep nothing. Already gone is success."""
-        with suppress(NotFound):
-            await self._do("discard_recording", "DELETE", _live(name))
-
-    async def pause_recording(self, name: str) -> None:
-        """What is said meanwhile is left out, its time too."""
-        await self._do("pause_recording", "POST", _live(name, "pause"))
-
-    async def resume_recording(self, name: str) -> None:
-        await self._do("resume_recording", "DELETE", _live(name, "pause"))
-
-    async def mute_recording(self, name: str) -> None:
-        """What is said meanwhile is recorded as silence."""
-        await self._do("mute_recording", "POST", _live(name, "mute"))
-
-    async def unmute_recording(self, name: str) -> None:
-        await self._do("unmute_recording", "DELETE", _live(name, "mute"))
-
-    async def delete_stored_recording(self, name: str) -> None:
-        """Already gone is success."""
-        with suppress(NotFound):
-            await self._do("delete_stored_recording", "DELETE", f"/recordings/stored/{segment('recording', name)}")

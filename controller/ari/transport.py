@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -98,14 +98,6 @@ def checked_variable(name: str) -> str:
 
 def checked_variables(variables: Mapping[str, str] | None) -> dict[str, str] | None:
     return {checked_variable(name): value for name, value in variables.items()} if variables else None
-
-
-def joined_arguments(arguments: Sequence[str]) -> str | None:
-    """For `appArgs`, which Asterisk takes apart at commas, minding quotes, brackets and backslashes."""
-    for each in arguments:
-        if re.search(r'[,"\\()\[\]]', each):
-            raise BadArgument("an app argument may hold no comma, quote, bracket or backslash")
-    return ",".join(arguments) or None
 
 
 def given(**fields: object) -> dict[str, Any]:

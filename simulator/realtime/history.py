@@ -19,7 +19,6 @@ class Item:
     frame: Frame
     audio: bytearray = field(default_factory=bytearray)
     spoken: bool = False
-    truncated_ms: int | None = None
 
     @property
     def id(self) -> str:
@@ -117,7 +116,6 @@ class History:
             text = f"Audio content of {item.audio_ms}ms is already shorter than {audio_end_ms}ms"
             raise Refusal("invalid_value", text, "audio_end_ms")
         del item.audio[audio_end_ms * BYTES_PER_MS :]
-        item.truncated_ms = audio_end_ms
         item.frame["content"][content_index].pop("transcript", None)
         return item
 

@@ -5,7 +5,6 @@ has been spoken. Refuses by raising `Refusal`, and then nothing of the update ap
 """
 
 import copy
-from typing import Any
 
 from simulator.realtime.errors import Frame, Refusal
 from simulator.realtime.session_schema import SessionUpdateBody
@@ -112,8 +111,3 @@ def silence_ms(detection: Frame) -> int:
     if detection["type"] == "semantic_vad":
         return SEMANTIC_SILENCE_MS[detection["eagerness"]]
     return int(detection["silence_duration_ms"])
-
-
-def rate_of(form: dict[str, Any]) -> int:
-    """Hertz of an audio format."""
-    return 24000 if form["type"] == "audio/pcm" else 8000

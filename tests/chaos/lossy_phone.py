@@ -24,9 +24,6 @@ class LossyNetwork(Impairment):
             self.lost_at.append(time.time())
         return found
 
-    def lost_between(self, since: float, until: float) -> int:
-        return sum(since <= each <= until for each in self.lost_at)
-
 
 class MovingPhone:
     """`phone` is in a call. All of its re-INVITEs go through here."""

@@ -29,7 +29,6 @@ SEED = int(os.environ.get("LOSSY_SEED") or os.environ.get("CHAOS_SEED") or "1")
 SECONDS = float(os.environ.get("LOSSY_SECONDS", "3600"))
 CALLERS = 4
 PACE = Pace(move=min(60.0, SECONDS / 12), hold=min(300.0, SECONDS / 4), call=min(900.0, SECONDS / 3))
-WARM_UP = min(60.0, SECONDS / 4)
 BRIDGE = {"workers": 2, "ports": "19140-19179"}
 
 log = structlog.get_logger()

@@ -16,7 +16,6 @@ from controller.ari.rest import Ari, NotFound, Refused, Unauthorized, Unavailabl
 pytestmark = pytest.mark.timeout(120)
 
 ECHO = "Local/6000@test-targets/n"
-BUSY = "Local/6002@test-targets/n"
 
 Wanted = TypeVar("Wanted")
 
@@ -119,7 +118,7 @@ async def test_a_wrong_password_is_told_as_such(asterisk: Any, app: str) -> None
 # ---------------------------------------------------------------- a call's life
 
 
-async def test_a_channel_enters_with_arguments_variables_and_caller(at: tuple[Ari, Watched], app: str) -> None:
+async def test_a_channel_enters_with_variables_and_caller(at: tuple[Ari, Watched], app: str) -> None:
     ari, news = at
     made = await ari.originate(
         ECHO,
@@ -127,12 +126,10 @@ async def test_a_channel_enters_with_arguments_variables_and_caller(at: tuple[Ar
         caller_id='"Zoë B" <+4930123>',
         timeout=4.5,
         variables={"VOICEAI_CALL": "q1", "CDR(ai_session)": "é x+y&z=1"},
-        app_args=("outbound", "b c+d"),
     )
     assert made.id == f"{app}-a"
-    assert made.technology == "Local"
+    assert made.name.startswith("Local/")
     start = await news.until(events.StasisStart)
-    assert start.args == ("outbound", "b c+d")
     assert (start.channel.id, start.channel.state, start.channel.exten) == (f"{app}-a", "Up", "6000")
     assert (start.channel.caller_number, start.channel.caller_name) == ("+4930123", "Zoë B")
     assert await ari.get_variable(made.id, "VOICEAI_CALL") == "q1"
@@ -142,11 +139,11 @@ async def test_a_channel_enters_with_arguments_variables_and_caller(at: tuple[Ar
     assert await ari.get_variable(made.id, "NOTE") == "a b+c%20&d=é\n2"
     await ari.set_variable(made.id, "NOTE", "")
     assert await ari.get_variable(made.id, "NOTE") == ""
-    assert (await ari.channel(f"{made.id};2")).technology == "Local"  # an id with a character that is quoted
+    assert (await ari.channel(f"{made.id};2")).name.startswith("Local/")  # an id with a character that is quoted
     assert made.id in {each.id for each in await ari.channels()}
     await ari.hangup(made.id)
     end = await news.until(events.ChannelDestroyed, of(made.id))
-    assert end.cause_txt
+    assert end.cause
     kinds = [type(each) for each in news.seen]
     assert kinds.index(events.StasisEnd) < kinds.index(events.ChannelDestroyed, kinds.index(events.StasisEnd))
 
@@ -181,15 +178,12 @@ async def test_two_channels_in_a_bridge(at: tuple[Ari, Watched], app: str) -> No
     await answered(ari, news, one)
     await answered(ari, news, two)
     made = await ari.create_bridge(bridge, name="voiceai é")
-    assert (made.id, made.bridge_type, made.name) == (bridge, "mixing", "voiceai é")
+    assert (made.id, made.name) == (bridge, "voiceai é")
     await ari.add_channel(bridge, one, two)
-    entered = {(await news.until(events.ChannelEnteredBridge)).channel for _ in range(2)}
-    assert {each.id for each in entered if each is not None} == {one, two}
     assert set((await ari.bridge(bridge)).channels) == {one, two}
-    assert (await ari.application()).bridge_ids == (bridge,)
     await ari.remove_channel(bridge, one)
-    left = await news.until(events.ChannelLeftBridge)
-    assert left.channel.id == one
+    await news.until(events.Other, lambda event: event.type == "ChannelLeftBridge")
+    assert (await ari.bridge(bridge)).channels == (two,)
     await ari.destroy_bridge(bridge)
     await ari.hangup(one)
     await ari.hangup(two)
@@ -203,28 +197,6 @@ async def test_an_id_is_used_once(at: tuple[Ari, Watched], app: str) -> None:
         await ari.originate(ECHO, channel_id=f"{app}-a")
     assert caught.value.status == 409
     await ari.hangup(f"{app}-a")
-
-
-async def test_a_busy_callee_is_told_by_its_cause(at: tuple[Ari, Watched], app: str) -> None:
-    ari, news = at
-    await ari.create(BUSY, channel_id=f"{app}-a", variables={"VOICEAI_CALL": "q2"})
-    start = await news.until(events.StasisStart)
-    assert start.channel.state == "Down"
-    assert await ari.get_variable(f"{app}-a", "VOICEAI_CALL") == "q2"
-    await ari.dial(f"{app}-a", timeout=5)
-    end = await news.until(events.ChannelDestroyed, of(f"{app}-a"))
-    assert end.cause == 17
-
-
-async def test_originate_into_the_dialplan(at: tuple[Ari, Watched], app: str) -> None:
-    """The near half enters our app by the extension's Stasis(), not by the originate."""
-    ari, _ = at
-    made = await ari.originate(ECHO, channel_id=f"{app}-a", context="test-targets", extension="6001", priority=1)
-    assert made.id == f"{app}-a"
-    async with asyncio.timeout(5):
-        while (await ari.channel(made.id)).app_name != "Wait":  # noqa: ASYNC110
-            await asyncio.sleep(0.02)  # no event tells our app of a channel that is not in it
-    await ari.hangup(made.id)
 
 
 async def test_continue_in_the_dialplan_leaves_the_app(at: tuple[Ari, Watched], app: str) -> None:
@@ -242,63 +214,30 @@ async def test_controls_of_a_talking_channel(at: tuple[Ari, Watched], app: str) 
     ari, news = at
     name = f"{app}-a"
     await answered(ari, news, name)
-    await ari.send_dtmf(name, "5*", duration_ms=100)  # not "#": Echo() ends by it
-    heard = [await news.until(events.ChannelDtmfReceived, of(f"{name};2")) for _ in range(2)]
-    assert [each.digit for each in heard] == ["5", "*"]
-    for does in (ari.hold, ari.unhold, ari.mute, ari.unmute, ari.start_moh, ari.stop_moh, ari.ring_stop):
-        await does(name)
-    await ari.mute(name, "in")
-    await ari.unmute(name, "in")
+    await ari.send_dtmf(name, "5*")  # not "#": Echo() ends by it
+    for _ in "5*":
+        await news.until(events.Other, lambda event: event.type == "ChannelDtmfReceived")
+    await ari.start_moh(name)
+    await ari.stop_moh(name)
     with pytest.raises(Refused):
         await ari.rtp_statistics(name)  # it has no RTP
-    with pytest.raises(Refused) as caught:
-        await ari.redirect(name, "PJSIP/sip:4919@127.0.0.1")
-    assert "4919" not in str(caught.value)
     await ari.hangup(name)
 
 
-async def test_playback_recording_and_snoop(at: tuple[Ari, Watched], app: str) -> None:
+async def test_playback_and_snoop(at: tuple[Ari, Watched], app: str) -> None:
     ari, news = at
-    name, bridge, recording = f"{app}-a", f"{app}-bridge", f"{app}-rec"
+    name = f"{app}-a"
     await answered(ari, news, name)
     await ari.play(name, "tone:busy", playback_id=f"{app}-p")
-    assert (await news.until(events.PlaybackStarted)).playback_id == f"{app}-p"
-    await ari.control_playback(f"{app}-p", "pause")
+    await news.until(events.Other, lambda event: event.type == "PlaybackStarted")
     await ari.stop_playback(f"{app}-p")
     assert (await news.until(events.PlaybackFinished)).playback_id == f"{app}-p"
     await ari.stop_playback(f"{app}-p")
-    await ari.create_bridge(bridge)
-    await ari.add_channel(bridge, name)
-    await ari.start_bridge_moh(bridge)
-    await ari.stop_bridge_moh(bridge)
-    await ari.play_on_bridge(bridge, "tone:busy", playback_id=f"{app}-q")
-    await news.until(events.PlaybackStarted)
-    await ari.stop_playback(f"{app}-q")
-    await ari.record_bridge(bridge, name=recording, format="wav", max_duration=9.5)
-    assert (await news.until(events.RecordingStarted)).recording.name == recording
-    for does in (ari.pause_recording, ari.resume_recording, ari.mute_recording, ari.unmute_recording):
-        await does(recording)
-    assert (await ari.recording(recording)).state == "recording"
-    await ari.stop_recording(recording)
-    assert (await news.until(events.RecordingFinished)).recording.state == "done"
-    await ari.delete_stored_recording(recording)
-    await ari.delete_stored_recording(recording)
-    await ari.discard_recording(recording)
-    await ari.snoop(name, snoop_id=f"{app}-s", spy="both", app_args=("supervisor",))
+    await ari.snoop(name, snoop_id=f"{app}-s", spy="both")
     start = await news.until(events.StasisStart, of(f"{app}-s"))
-    assert (start.args, start.channel.technology) == (("supervisor",), "Snoop")
+    assert start.channel.name.startswith("Snoop/")
     await ari.hangup(name)
     await news.until(events.StasisEnd, of(f"{app}-s"))  # and no ChannelDestroyed
-    await ari.destroy_bridge(bridge)
-
-
-async def test_recording_of_a_channel(at: tuple[Ari, Watched], app: str) -> None:
-    ari, news = at
-    await answered(ari, news, f"{app}-a")
-    await ari.record(f"{app}-a", name=f"{app}-r", max_silence=5, if_exists="overwrite")
-    await news.until(events.RecordingStarted)
-    await ari.discard_recording(f"{app}-r")
-    await ari.hangup(f"{app}-a")
 
 
 async def test_external_media_says_its_uuid_first(at: tuple[Ari, Watched], app: str) -> None:
@@ -318,7 +257,7 @@ async def test_external_media_says_its_uuid_first(at: tuple[Ari, Watched], app: 
         made = await ari.external_media(
             channel_id=media, host_port=host_port, uuid=call, variables={"VOICEAI_CALL": call}
         )
-        assert made.technology == "AudioSocket"
+        assert made.name.startswith("AudioSocket/")
         assert await said == b"\x01\x00\x10" + uuid.UUID(call).bytes
         start = await news.until(events.StasisStart)
         assert (start.channel.id, start.args) == (media, (call,))

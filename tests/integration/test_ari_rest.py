@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from controller.ari.resources import Application, AsteriskInfo, Endpoint, Playback, Recording, RtpStatistics
+from controller.ari.resources import Application, AsteriskInfo, Endpoint, RtpStatistics
 from controller.ari.rest import (
     Ari,
     AriError,
@@ -31,9 +31,7 @@ from controller.ari.rest import (
 
 UUID = "2b1f3a52-58a4-4d61-9d1d-3f9a5d6a7b80"
 CHANNEL = {"id": "c1", "name": "PJSIP/trunk-01", "state": "Up", "caller": {"name": "", "number": "+4930123"}}
-BRIDGE = {"id": "b1", "technology": "simple_bridge", "bridge_type": "mixing", "channels": ["c1"]}
-PLAYBACK = {"id": "p1", "state": "queued", "media_uri": "sound:hello", "target_uri": "channel:c1"}
-RECORDING = {"name": "r1", "format": "wav", "state": "queued", "target_uri": "bridge:b1"}
+BRIDGE = {"id": "b1", "channels": ["c1"]}
 
 
 @dataclass
@@ -100,13 +98,11 @@ SILENT: list[tuple[Operation, str, str, dict[str, str], Any]] = [
     (lambda a: a.ping(), "GET", "/asterisk/ping", {}, None),
     (lambda a: a.set_global("X", "1"), "POST", "/asterisk/variable", {}, {"variable": "X", "value": "1"}),
     (lambda a: a.ring("c1"), "POST", "/channels/c1/ring", {}, None),
-    (lambda a: a.ring_stop("c1"), "DELETE", "/channels/c1/ring", {}, None),
     (lambda a: a.answer("c1"), "POST", "/channels/c1/answer", {}, None),
     (lambda a: a.answer("c1;2"), "POST", "/channels/c1%3B2/answer", {}, None),
     (lambda a: a.hangup("c1"), "DELETE", "/channels/c1", {}, None),
     (lambda a: a.look_up("nobody"), "DELETE", "/channels/nobody", {}, None),
     (lambda a: a.hangup("c1", reason="busy"), "DELETE", "/channels/c1", {"reason": "busy"}, None),
-    (lambda a: a.hangup("c1", reason_code=21), "DELETE", "/channels/c1", {"reason_code": "21"}, None),
     (
         lambda a: a.continue_in_dialplan("c1", context="from-trunk", extension="+49 30", priority=1),
         "POST",
@@ -116,33 +112,11 @@ SILENT: list[tuple[Operation, str, str, dict[str, str], Any]] = [
     ),
     (lambda a: a.continue_in_dialplan("c1"), "POST", "/channels/c1/continue", {}, None),
     (
-        lambda a: a.redirect("c1", "PJSIP/sip:4919@127.0.0.1:5080"),
-        "POST",
-        "/channels/c1/redirect",
-        {},
-        {"endpoint": "PJSIP/sip:4919@127.0.0.1:5080"},
-    ),
-    (
-        lambda a: a.transfer_progress("c1", "channel_answered"),
-        "POST",
-        "/channels/c1/transfer_progress",
-        {},
-        {"states": "channel_answered"},
-    ),
-    (
         lambda a: a.set_variable("c1", "CDR(caller_id)", "+49 30&x=ü"),
         "POST",
         "/channels/c1/variable",
         {},
         {"variable": "CDR(caller_id)", "value": "+49 30&x=ü"},
-    ),
-    (lambda a: a.dial("c1"), "POST", "/channels/c1/dial", {}, None),
-    (
-        lambda a: a.dial("c1", caller="c2", timeout=7.2),
-        "POST",
-        "/channels/c1/dial",
-        {},
-        {"caller": "c2", "timeout": 8},
     ),
     (
         lambda a: a.send_dtmf("c1", "12w#"),
@@ -152,40 +126,26 @@ SILENT: list[tuple[Operation, str, str, dict[str, str], Any]] = [
         {"dtmf": "12w#", "duration": 100, "between": 100},
     ),
     (
-        lambda a: a.send_dtmf("c1", "1", duration_ms=80, between_ms=60),
+        lambda a: a.play("c1", "sound:hello", "tone:busy", playback_id="p1"),
         "POST",
-        "/channels/c1/dtmf",
+        "/channels/c1/play",
         {},
-        {"dtmf": "1", "duration": 80, "between": 60},
+        {"media": ["sound:hello", "tone:busy"], "playbackId": "p1"},
     ),
-    (lambda a: a.hold("c1"), "POST", "/channels/c1/hold", {}, None),
-    (lambda a: a.unhold("c1"), "DELETE", "/channels/c1/hold", {}, None),
     (lambda a: a.start_moh("c1"), "POST", "/channels/c1/moh", {}, None),
     (lambda a: a.start_moh("c1", "jazz"), "POST", "/channels/c1/moh", {}, {"mohClass": "jazz"}),
     (lambda a: a.stop_moh("c1"), "DELETE", "/channels/c1/moh", {}, None),
-    (lambda a: a.mute("c1"), "POST", "/channels/c1/mute", {}, {"direction": "both"}),
-    (lambda a: a.unmute("c1", "in"), "DELETE", "/channels/c1/mute", {"direction": "in"}, None),
     (lambda a: a.destroy_bridge("b1"), "DELETE", "/bridges/b1", {}, None),
     (lambda a: a.add_channel("b1", "c1"), "POST", "/bridges/b1/addChannel", {}, {"channel": ["c1"]}),
     (
-        lambda a: a.add_channel("b1", "c1", "c2", role="participant", mute=True),
+        lambda a: a.add_channel("b1", "c1", "c2"),
         "POST",
         "/bridges/b1/addChannel",
         {},
-        {"channel": ["c1", "c2"], "role": "participant", "mute": True},
+        {"channel": ["c1", "c2"]},
     ),
     (lambda a: a.remove_channel("b1", "c1"), "POST", "/bridges/b1/removeChannel", {}, {"channel": ["c1"]}),
-    (lambda a: a.start_bridge_moh("b1", "jazz"), "POST", "/bridges/b1/moh", {}, {"mohClass": "jazz"}),
-    (lambda a: a.stop_bridge_moh("b1"), "DELETE", "/bridges/b1/moh", {}, None),
     (lambda a: a.stop_playback("p1"), "DELETE", "/playbacks/p1", {}, None),
-    (lambda a: a.control_playback("p1", "pause"), "POST", "/playbacks/p1/control", {}, {"operation": "pause"}),
-    (lambda a: a.stop_recording("r1"), "POST", "/recordings/live/r1/stop", {}, None),
-    (lambda a: a.discard_recording("r1"), "DELETE", "/recordings/live/r1", {}, None),
-    (lambda a: a.pause_recording("r1"), "POST", "/recordings/live/r1/pause", {}, None),
-    (lambda a: a.resume_recording("r1"), "DELETE", "/recordings/live/r1/pause", {}, None),
-    (lambda a: a.mute_recording("r1"), "POST", "/recordings/live/r1/mute", {}, None),
-    (lambda a: a.unmute_recording("r1"), "DELETE", "/recordings/live/r1/mute", {}, None),
-    (lambda a: a.delete_stored_recording("r1"), "DELETE", "/recordings/stored/r1", {}, None),
 ]
 
 
@@ -243,11 +203,9 @@ TELLING: list[tuple[Operation, str, str, dict[str, str], Any, Any, Callable[[Any
         lambda a: a.originate(
             "PJSIP/+4930 1@trunk",
             channel_id="c1",
-            other_channel_id="c1-far",
             caller_id='"AI ü" <+4930>',
             timeout=12.1,
             variables={"VOICEAI_CALL": "q1", "__INH": "x&y"},
-            app_args=("a", "b c"),
             originator="c0",
         ),
         "POST",
@@ -256,21 +214,17 @@ TELLING: list[tuple[Operation, str, str, dict[str, str], Any, Any, Callable[[Any
         {
             "endpoint": "PJSIP/+4930 1@trunk",
             "channelId": "c1",
-            "otherChannelId": "c1-far",
             "callerId": '"AI ü" <+4930>',
             "timeout": 13,
             "variables": {"VOICEAI_CALL": "q1", "__INH": "x&y"},
             "app": "voiceai",
-            "appArgs": "a,b c",
             "originator": "c0",
         },
         CHANNEL,
         lambda v: v.id == "c1",
     ),
     (
-        lambda a: a.originate(
-            "Local/1@x", channel_id="c1", context="x", extension="5", priority=2, formats="ulaw,alaw", app_args=("a",)
-        ),
+        lambda a: a.originate("Local/1@x", channel_id="c1", formats="ulaw,alaw"),
         "POST",
         "/channels",
         {},
@@ -278,26 +232,8 @@ TELLING: list[tuple[Operation, str, str, dict[str, str], Any, Any, Callable[[Any
             "endpoint": "Local/1@x",
             "channelId": "c1",
             "timeout": 30,
-            "context": "x",
-            "extension": "5",
-            "priority": 2,
             "formats": "ulaw,alaw",
-        },
-        CHANNEL,
-        lambda v: v.id == "c1",
-    ),
-    (
-        lambda a: a.create("PJSIP/1@trunk", channel_id="c1", variables={"A": ""}, app_args=("x",), formats="slin24"),
-        "POST",
-        "/channels/create",
-        {},
-        {
-            "endpoint": "PJSIP/1@trunk",
             "app": "voiceai",
-            "appArgs": "x",
-            "channelId": "c1",
-            "variables": {"A": ""},
-            "formats": "slin24",
         },
         CHANNEL,
         lambda v: v.id == "c1",
@@ -325,11 +261,11 @@ TELLING: list[tuple[Operation, str, str, dict[str, str], Any, Any, Callable[[Any
         lambda v: v.id == "c1",
     ),
     (
-        lambda a: a.snoop("c1", snoop_id="s1", spy="both", whisper="out", app_args=("boss",)),
+        lambda a: a.snoop("c1", snoop_id="s1", spy="both", whisper="out"),
         "POST",
         "/channels/c1/snoop",
         {},
-        {"spy": "both", "whisper": "out", "app": "voiceai", "appArgs": "boss", "snoopId": "s1"},
+        {"spy": "both", "whisper": "out", "app": "voiceai", "snoopId": "s1"},
         CHANNEL,
         lambda v: v.id == "c1",
     ),
@@ -340,69 +276,15 @@ TELLING: list[tuple[Operation, str, str, dict[str, str], Any, Any, Callable[[Any
         {},
         {"type": "mixing", "bridgeId": "b1", "name": "voiceai q1"},
         BRIDGE,
-        lambda v: v.bridge_type == "mixing",
-    ),
-    (
-        lambda a: a.create_bridge("b1", "holding"),
-        "POST",
-        "/bridges",
-        {},
-        {"type": "holding", "bridgeId": "b1"},
-        BRIDGE,
         lambda v: v.id == "b1",
     ),
-    (
-        lambda a: a.play("c1", "sound:hello", "tone:busy", playback_id="p1", language="de"),
-        "POST",
-        "/channels/c1/play",
-        {},
-        {"media": ["sound:hello", "tone:busy"], "playbackId": "p1", "lang": "de"},
-        PLAYBACK,
-        lambda v: v == Playback("p1", "queued", "sound:hello", "channel:c1"),
-    ),
-    (
-        lambda a: a.play_on_bridge("b1", "sound:hello", playback_id="p1"),
-        "POST",
-        "/bridges/b1/play",
-        {},
-        {"media": ["sound:hello"], "playbackId": "p1"},
-        PLAYBACK,
-        lambda v: v.state == "queued",
-    ),
-    (
-        lambda a: a.record("c1", name="r1", max_duration=0.5, max_silence=3, terminate_on="#"),
-        "POST",
-        "/channels/c1/record",
-        {},
-        {
-            "name": "r1",
-            "format": "wav",
-            "maxDurationSeconds": 1,
-            "maxSilenceSeconds": 3,
-            "ifExists": "fail",
-            "beep": False,
-            "terminateOn": "#",
-        },
-        RECORDING,
-        lambda v: v == Recording("r1", "wav", "queued", "bridge:b1"),
-    ),
-    (
-        lambda a: a.record_bridge("b1", name="r1", format="sln24", if_exists="overwrite", beep=True),
-        "POST",
-        "/bridges/b1/record",
-        {},
-        {"name": "r1", "format": "sln24", "ifExists": "overwrite", "beep": True},
-        RECORDING,
-        lambda v: v.name == "r1",
-    ),
-    (lambda a: a.recording("r1"), "GET", "/recordings/live/r1", {}, None, RECORDING, lambda v: v.duration is None),
     (
         lambda a: a.application(),
         "GET",
         "/applications/voiceai",
         {},
         None,
-        {"name": "voiceai", "channel_ids": ["c1"], "bridge_ids": [], "endpoint_ids": [], "device_names": []},
+        {"name": "voiceai", "channel_ids": ["c1"]},
         lambda v: v == Application("voiceai", ("c1",)),
     ),
     (
@@ -447,11 +329,8 @@ TELLING: list[tuple[Operation, str, str, dict[str, str], Any, Any, Callable[[Any
         "/asterisk/info",
         {},
         None,
-        {
-            "system": {"version": "22.10.1", "entity_id": "02:fc"},
-            "status": {"startup_time": "t0", "last_reload_time": "t1"},
-        },
-        lambda v: v == AsteriskInfo("22.10.1", "02:fc", "t0", "t1"),
+        {"system": {"version": "22.10.1", "entity_id": "02:fc"}},
+        lambda v: v == AsteriskInfo("22.10.1"),
     ),
     (
         lambda a: a.endpoint("PJSIP", "trunk"),
@@ -468,16 +347,8 @@ TELLING: list[tuple[Operation, str, str, dict[str, str], Any, Any, Callable[[Any
         "/channels/c1/rtp_statistics",
         {},
         None,
-        {
-            "txcount": 50,
-            "rxcount": 49,
-            "txploss": 1,
-            "rxploss": 0,
-            "txjitter": 0.5,
-            "rxjitter": 0,
-            "channel_uniqueid": "c1",
-        },
-        lambda v: v == RtpStatistics(50, 49, 1, 0, 0.5, 0.0, None),
+        {"rxploss": 2, "rxoctetcount": 8000, "remote_ssrc": 7, "channel_uniqueid": "c1"},
+        lambda v: v == RtpStatistics(2, 8000, 7),
     ),
 ]
 
@@ -530,8 +401,6 @@ GONE = (404, {"message": "Channel not found"})
         lambda a: a.hangup("c1", reason="busy"),
         lambda a: a.destroy_bridge("b1"),
         lambda a: a.stop_playback("p1"),
-        lambda a: a.discard_recording("r1"),
-        lambda a: a.delete_stored_recording("r1"),
     ],
 )
 async def test_removing_what_is_gone_is_success(ari: Ari, recorder: Recorder, does: Operation) -> None:
@@ -588,7 +457,7 @@ async def test_a_variable_that_is_not_set_and_a_channel_that_is_gone(ari: Ari, r
         (lambda a: a.module("m.so"), {}),
         (lambda a: a.settings("endpoint", "trunk"), [{"attribute": 1}]),
         (lambda a: a.get_variable("c1", "X"), {"value": 1}),
-        (lambda a: a.rtp_statistics("c1"), {"txcount": 1, "rxcount": 1, "txploss": 0, "rxploss": 0, "rtt": "x"}),
+        (lambda a: a.rtp_statistics("c1"), {"rxploss": "x"}),
     ],
 )
 async def test_an_answer_that_cannot_be_read(ari: Ari, recorder: Recorder, does: Operation, answer: Any) -> None:
@@ -603,7 +472,6 @@ async def test_an_answer_that_cannot_be_read(ari: Ari, recorder: Recorder, does:
         lambda a: a.answer(""),
         lambda a: a.answer(".."),
         lambda a: a.hangup("\ud83d"),
-        lambda a: a.hangup("c1", reason="busy", reason_code=17),
         lambda a: a.hangup("c1", reason="a\nb"),
         lambda a: a.add_channel("b1", "c1", ""),
         lambda a: a.originate("PJSIP/1\r\nX: 1@t", channel_id="c1"),
@@ -611,16 +479,12 @@ async def test_an_answer_that_cannot_be_read(ari: Ari, recorder: Recorder, does:
         lambda a: a.originate("PJSIP/1@t", channel_id="a/b"),
         lambda a: a.originate("PJSIP/1@t", channel_id="c1", originator="c0", formats="ulaw"),
         lambda a: a.originate("PJSIP/1@t", channel_id="c1", variables={"A B": "x"}),
-        lambda a: a.originate("PJSIP/1@t", channel_id="c1", app_args=("a,b",)),
-        lambda a: a.create("PJSIP/1@t", channel_id="c1", originator="c0", formats="ulaw"),
         lambda a: a.external_media(channel_id="c1", host_port="127.0.0.1", uuid=UUID),
         lambda a: a.external_media(channel_id="c1", host_port="a b:1", uuid=UUID),
         lambda a: a.external_media(channel_id="c1", host_port="127.0.0.1:9092", uuid="x"),
         lambda a: a.snoop("c1", snoop_id="s1"),
         lambda a: a.send_dtmf("c1", "1x"),
-        lambda a: a.record("c1", name="../etc/passwd"),
         lambda a: a.get_variable("c1", "A\n"),
-        lambda a: a.recording("a/b"),
     ],
 )
 async def test_what_is_never_sent(ari: Ari, recorder: Recorder, does: Operation) -> None:

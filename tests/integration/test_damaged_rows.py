@@ -105,7 +105,7 @@ async def test_an_error_of_ours_when_an_attempt_ends_ends_that_call_only(
         await it.control.dial(other)
         it.control.end(other, "answered")
         assert (await it.over(other)).result == "answered"
-        assert call not in it.dialer.under_way
+        assert call not in it.dialer._under_way
 
 
 async def test_an_attempt_is_added_to_a_row_whose_attempts_are_damaged(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from controller.store.database import StoreError
 from tests.integration.outbound_stage import FakeControl, office
 
 RETRY: dict[str, Any] = {"trunks__main__retries": {"busy": {"times": 1, "after_s": 1}}}
-FULL_DAY = ["mon-sun 00:00-24:00"]
 
 
 def soon(seconds: float) -> datetime:
@@ -188,7 +187,7 @@ async def test_a_store_that_is_away_keeps_anybody_from_being_called(
                 await it.control.dial(call)
             it.control.end(call, "cancelled")
             await asyncio.sleep(0.2)
-            assert call in it.dialer.under_way
+            assert call in it.dialer._under_way
         assert (await it.over(call)).result == "cancelled"
 
 

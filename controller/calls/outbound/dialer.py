@@ -121,10 +121,6 @@ class Dialer:
             log.info("the trunk works again; queued calls are placed over it", trunk=trunk)
             self.wake()
 
-    @property
-    def under_way(self) -> frozenset[str]:
-        return frozenset(self._under_way)
-
     async def run(self) -> None:
         while True:
             self._news.clear()

@@ -134,11 +134,6 @@ def legs_of(call: Call) -> Iterator[tuple[str, str]]:
         yield watched.channel, watched.target.trunk
 
 
-def outbound_with_agent(found: Mapping[str, Any]) -> bool:
-    """Somebody was called, and can be taken over."""
-    return found["plan"]["direction"] == "outbound" and State(found["state"]) in _ADOPTED
-
-
 def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -> RecoveredCall | None:
     """`found`: as `stored_call.checked` lets it pass. None: it can't be taken over."""
     state = State(found["state"])

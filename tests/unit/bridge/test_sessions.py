@@ -122,7 +122,7 @@ class Rig:
 
     async def empty(self) -> None:
         async with asyncio.timeout(10):
-            await self.sessions.wait_empty()
+            await self.sessions._empty.wait()
 
 
 @pytest.fixture

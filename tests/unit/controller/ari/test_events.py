@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from controller.ari import events
 from controller.ari.events import BadEvent, parse
-from controller.ari.resources import Bridge, Channel, Recording
+from controller.ari.resources import Channel
 
 HERE = Path(__file__).parent
 CAPTURED = [json.loads(line) for line in (HERE / "captured.jsonl").read_text().splitlines()]
@@ -59,8 +59,7 @@ def test_stasis_start() -> None:
     assert isinstance(event, events.StasisStart)
     assert event.args == () or all(isinstance(each, str) for each in event.args)
     channel = event.channel
-    assert (channel.state, channel.technology, channel.exten) == ("Up", "Local", "6000")
-    assert (channel.context, channel.app_name, channel.language) == ("test-targets", "Stasis", "en")
+    assert (channel.state, channel.exten, channel.app_name) == ("Up", "6000", "Stasis")
 
 
 def test_a_channel_in_full() -> None:
@@ -72,42 +71,16 @@ def test_a_channel_in_full() -> None:
         state="Up",
         caller_number="+4930123",
         caller_name="Ann",
-        connected_number="",
-        connected_name="",
-        caller_rdnis="4930999",
-        context="from-trunk",
         exten="5001",
-        priority=1,
         app_name="Stasis",
         app_data="voiceai",
-        accountcode="",
-        language="en",
-        creationtime="2026-11-23T02:44:16.069+0000",
-        protocol_id="f0103b5b@127.0.0.1",
-        variables={"VOICEAI_CALL": "q1"},
-    )
-
-
-def test_a_bridge_in_full() -> None:
-    event = read(sample("ChannelEnteredBridge", 1))
-    assert isinstance(event, events.ChannelEnteredBridge)
-    assert event.channel is None
-    assert event.bridge == Bridge(
-        id="b1",
-        technology="simple_bridge",
-        bridge_type="mixing",
-        channels=("c1", "c2"),
-        name="",
-        bridge_class="stasis",
-        creator="Stasis",
-        creationtime="2026-11-23T02:44:16.069+0000",
     )
 
 
 def test_destroyed_tells_both_causes() -> None:
     event = read(sample("ChannelDestroyed"))
     assert isinstance(event, events.ChannelDestroyed)
-    assert (event.cause, event.cause_txt, event.tech_cause) == (19, "User alerting, no answer", 480)
+    assert (event.cause, event.tech_cause) == (19, 480)
     source = sample("ChannelDestroyed")
     del source["tech_cause"]
     without = read(source)
@@ -126,42 +99,11 @@ def test_hangup_request() -> None:
     assert (bare.cause, bare.soft) == (None, False)
 
 
-def test_transfers_by_the_far_end() -> None:
-    blind = read(sample("BridgeBlindTransfer"))
-    assert isinstance(blind, events.BridgeBlindTransfer)
-    assert (blind.channel.id, blind.exten, blind.context, blind.result) == ("c1", "9001", "internal", "Success")
-    assert blind.transferee is not None
-    assert blind.replace_channel is not None
-    assert blind.bridge is not None
-    assert (blind.transferee.id, blind.replace_channel.id, blind.bridge.id) == ("c2", "c3", "b1")
-    bare = read(sample("BridgeBlindTransfer", 1))
-    assert isinstance(bare, events.BridgeBlindTransfer)
-    assert (bare.transferee, bare.replace_channel, bare.bridge) == (None, None, None)
-    attended = read(sample("BridgeAttendedTransfer"))
-    assert isinstance(attended, events.BridgeAttendedTransfer)
-    assert (attended.first_leg.id, attended.second_leg.id, attended.destination_bridge) == ("c1", "c2", "b1")
-    asked = read(sample("ChannelTransfer"))
-    assert isinstance(asked, events.ChannelTransfer)
-    assert (asked.channel.id, asked.destination, asked.replaces) == ("c1", "9001", "")
-    replacing = read(sample("ChannelTransfer", 1))
-    assert isinstance(replacing, events.ChannelTransfer)
-    assert (replacing.destination, replacing.replaces, replacing.connected_channel) == ("", "abc@host", None)
-
-
-def test_sounds() -> None:
-    assert read(sample("PlaybackStarted")) == events.PlaybackStarted("p1", "playing", "channel:call-1-x")
-    assert read(sample("PlaybackFinished")) == events.PlaybackFinished("p1", "done", "channel:call-1-x")
-    failed = Recording("r1", "wav", "failed", "channel:c1", None, "disk full")
-    assert read(sample("RecordingFailed")) == events.RecordingFailed(failed)
-    finished = Recording("r1", "wav", "done", "bridge:b1", 0)
-    assert read(sample("RecordingFinished")) == events.RecordingFinished(finished)
-
-
-def test_dialling() -> None:
+def test_the_smaller_events() -> None:
     event = read(sample("Dial", 1))
     assert isinstance(event, events.Dial)
-    assert event.caller is not None
-    assert (event.peer.id, event.caller.id, event.dialstatus, event.dialstring) == ("c2", "c1", "BUSY", "1001")
+    assert (event.peer.id, event.dialstatus) == ("c2", "BUSY")
+    assert read(sample("PlaybackFinished")) == events.PlaybackFinished("p1")
     assert read(sample("ApplicationReplaced")) == events.ApplicationReplaced("voiceai")
 
 
@@ -200,8 +142,7 @@ def test_a_frame_that_is_no_event(frame: str | bytes) -> None:
         ("StasisStart", ("channel", "id"), 7),
         ("StasisStart", ("channel", "caller"), []),
         ("StasisStart", ("channel", "caller", "number"), 4930),
-        ("StasisStart", ("channel", "dialplan", "priority"), True),
-        ("StasisStart", ("channel", "channelvars"), {"A": 1}),
+        ("StasisStart", ("channel", "dialplan"), "s"),
         ("StasisStart", ("args",), "a"),
         ("StasisStart", ("args",), [1]),
         ("ChannelDestroyed", ("cause",), None),
@@ -209,13 +150,9 @@ def test_a_frame_that_is_no_event(frame: str | bytes) -> None:
         ("ChannelDestroyed", ("cause",), True),
         ("ChannelDestroyed", ("tech_cause",), "486"),
         ("ChannelHangupRequest", ("soft",), 1),
-        ("ChannelEnteredBridge", ("bridge",), None),
-        ("ChannelEnteredBridge", ("bridge", "channels"), {}),
-        ("ChannelDtmfReceived", ("digit",), 5),
         ("ApplicationReplaced", ("application",), None),
-        ("ChannelTransfer", ("referred_by",), None),
-        ("PlaybackFinished", ("playback", "state"), None),
-        ("RecordingFailed", ("recording", "name"), None),
+        ("PlaybackFinished", ("playback", "id"), None),
+        ("Dial", ("dialstatus",), None),
     ],
 )
 def test_a_known_event_without_what_is_acted_on(name: str, place: tuple[str, ...], value: object) -> None:
@@ -232,16 +169,11 @@ def test_a_known_event_without_what_is_acted_on(name: str, place: tuple[str, ...
 def test_texts_are_well_formed(odd: str, wanted: str) -> None:
     source = sample("StasisStart")
     source["channel"]["caller"] = {"number": odd, "name": odd}
-    source["channel"]["channelvars"] = {odd: odd}
     source["args"] = [odd]
     event = parse(json.dumps(source))
     assert isinstance(event, events.StasisStart)
     channel = event.channel
-    assert (channel.caller_number, channel.caller_name, dict(channel.variables), event.args) == (
-        *(wanted, wanted),
-        {wanted: wanted},
-        (wanted,),
-    )
+    assert (channel.caller_number, channel.caller_name, event.args) == (wanted, wanted, (wanted,))
 
 
 def test_a_name_that_is_no_utf_8_costs_its_signs_and_not_the_event() -> None:
@@ -292,7 +224,7 @@ def test_any_frame(frame: str | bytes) -> None:
     settle(frame)
 
 
-@given(st.sampled_from(sorted(TYPES)), st.dictionaries(st.sampled_from(["channel", "bridge", "args", "peer"]), JSON))
+@given(st.sampled_from(sorted(TYPES)), st.dictionaries(st.sampled_from(["channel", "playback", "args", "peer"]), JSON))
 def test_any_content(name: str, content: dict[str, Any]) -> None:
     settle(json.dumps({**content, "type": name}))
 

@@ -45,14 +45,6 @@ def test_variable_names_that_are_refused(name: str) -> None:
         transport.checked_variables({name: "x"})
 
 
-def test_app_arguments() -> None:
-    assert transport.joined_arguments(()) is None
-    assert transport.joined_arguments(("a b", "c+d")) == "a b,c+d"
-    for bad in ("a,b", 'a"b', "a\\b", "a(b", "a]b"):
-        with pytest.raises(BadArgument):
-            transport.joined_arguments((bad,))
-
-
 def test_what_is_not_given_is_not_sent_and_control_characters_never_are() -> None:
     assert transport.given(a="x", b=None, c=False, d=0) == {"a": "x", "c": False, "d": 0}
     for bad in ("a\r\nX-Evil: 1", "a\x00", "a\x7f"):

@@ -52,7 +52,7 @@ class FakeAri:
             if name == "add_channel" and self.refused_joins & set(arguments):
                 raise Refused(name, 422, "not in our app")
             if name == "bridge":
-                return Bridge(arguments[0], "softmix", "mixing")
+                return Bridge(arguments[0])
             return name != "hangup" or arguments[0] not in self.absent
 
         return operation

@@ -40,7 +40,7 @@ async def test_a_hang_up_out_there_is_told_before_the_leg_is_gone() -> None:
         registry._by_leg[CALLER] = CALL
         registry.take(ari_events.ChannelHangupRequest(LEG, 16))
         registry.take(ari_events.ChannelHangupRequest(cast(Channel, SimpleNamespace(id="other")), 16))
-        registry.take(ari_events.ChannelDestroyed(LEG, 16, ""))
+        registry.take(ari_events.ChannelDestroyed(LEG, 16))
     assert got == [m.LegHungUp(CALLER, 16), m.LegGone(CALLER, 16)]
 
 
@@ -151,7 +151,7 @@ async def test_an_id_that_cannot_be_asked_for_costs_nobody_else_anything(
         with capture_logs():
             registry.take(ari_events.StasisStart(odd))
             registry.take(ari_events.StasisEnd(odd))
-        registry.take(ari_events.ChannelDestroyed(LEG, 16, ""))
+        registry.take(ari_events.ChannelDestroyed(LEG, 16))
     assert got == [m.LegGone(CALLER, 16)]
 
 

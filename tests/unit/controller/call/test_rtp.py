@@ -22,14 +22,12 @@ class Pbx:
     async def rtp_statistics(self, _: str) -> RtpStatistics:
         if self.error is not None:
             raise self.error
-        return RtpStatistics.read(
-            {"txcount": 1, "rxcount": 2, "txploss": 0, "rxploss": 3, "rxoctetcount": 320, "remote_ssrc": 3629009050}
-        )
+        return RtpStatistics.read({"rxploss": 3, "rxoctetcount": 320, "remote_ssrc": 3629009050})
 
     async def bridge(self, bridge: str) -> Bridge:
         if self.error is not None:
             raise self.error
-        return Bridge(bridge, "simple_bridge", "mixing", ("in", "others"))
+        return Bridge(bridge, ("in", "others"))
 
     async def add_channel(self, bridge: str, channel: str) -> None:
         if self.error is not None or channel == "gone":
