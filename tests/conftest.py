@@ -1,12 +1,16 @@
 """For all tests: on which kind of store they run; and of properties, that none is judged by the speed of the machine,
 and that all try the same examples each time (`--hypothesis-profile explore`, which `make fuzz` does, tries others)."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.peers import stores
+
+os.environ.setdefault("HIGH_PRIORITY", "no")
+"""Asterisk of the tests runs as any other process: tests beside it need the cores, too."""
 
 _UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", _UNHURRIED, derandomize=True)

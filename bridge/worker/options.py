@@ -7,10 +7,12 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import get_args
 
 from bridge import contract
 from bridge.audiosocket.server import LOOPBACK
 from bridge.common.tls import in_clear
+from bridge.worker import scheduling
 
 PRIVATE = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 """Who may connect unless told otherwise: AudioSocket has no password but a connection's media id."""
@@ -31,7 +33,7 @@ class Options:
     quit_after: float | None
     warm: int = 0
     ca: str | None = None
-    realtime: bool = False
+    realtime: scheduling.Mode = "auto"
     metrics: tuple[str, tuple[int, ...]] | None = None
     """Address and ports of its own /metrics."""
     insecure: bool = False
@@ -83,7 +85,8 @@ def parse(argv: Sequence[str]) -> Options:
     add(
         "--metrics", type=metrics_place, metavar="[IP:]A-B", help="serve /metrics there, on loopback unless IP is given"
     )
-    add("--realtime", action="store_true", help="run before everything else that is not realtime (sched(7))")
+    when = "run before all that is not realtime, sched(7); auto: where it is permitted and safe (default %(default)s)"
+    add("--realtime", nargs="?", const="yes", default="auto", choices=get_args(scheduling.Mode), help=when)
     add("--insecure", action="store_true", help="dial ws:// on another machine: token and keys go there in clear")
     given = parser.parse_args(argv)
     if in_clear(given.controller) and not given.insecure:

@@ -33,7 +33,6 @@ from bridge.realtime.transport.client import open_client
 from bridge.realtime.transport.pool import ConnectionPool
 from bridge.recording.disk import DiskThread
 from bridge.recording.recorder import Recordings
-from bridge.worker import scheduling
 from bridge.worker.control_link import ControlLink
 from bridge.worker.metrics import Now, WorkerMetrics
 from bridge.worker.metrics_server import MetricsServer
@@ -44,6 +43,7 @@ from bridge.worker.options import (
     port_list as port_list,
 )
 from bridge.worker.process_stats import ProcessMeter
+from bridge.worker.scheduling import LONGEST_RUN, RESUME_SECONDS, RealtimePriority
 from bridge.worker.sessions import SessionFactory, Sessions
 
 NOTICE_SECONDS = 1.0
@@ -273,7 +273,13 @@ def settle_memory() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-async def serve(options: Options, token: str, *, session_factory: SessionFactory | None = None) -> None:
+async def serve(
+    options: Options,
+    token: str,
+    *,
+    session_factory: SessionFactory | None = None,
+    priority: RealtimePriority | None = None,
+) -> None:
     """Run a worker until a signal says otherwise."""
     worker = Worker(options, token, session_factory=session_factory)
     loop = asyncio.get_running_loop()
@@ -285,13 +291,45 @@ async def serve(options: Options, token: str, *, session_factory: SessionFactory
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(worker.stop))
     settle_memory()
     log.info("worker starts", worker=options.name, pid=os.getpid(), controller=options.controller)
-    watched = asyncio.create_task(systemd.watchdog(), name="watchdog")
+    beside = [
+        asyncio.create_task(systemd.watchdog(), name="watchdog"),
+        asyncio.create_task(_resume_realtime(priority or RealtimePriority(), options), name="realtime"),
+    ]
     try:
         await worker.run()
     finally:
-        watched.cancel()
-        await asyncio.wait([watched])
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
     log.info("worker ends", worker=options.name)
+
+
+def _request_realtime(priority: RealtimePriority, options: Options) -> None:
+    """What came of it is said once."""
+    reason = priority.request(options.realtime)
+    if reason is None:
+        log.info("worker runs with realtime priority", worker=options.name, policy="SCHED_RR 10")
+    elif reason == "not permitted":
+        log.warning(
+            "worker runs without realtime priority: the system does not permit it; calls are heard, fewer at once",
+            worker=options.name,
+            fix="LimitRTPRIO=10 in its systemd unit, ulimits: {rtprio: 10} in compose.yaml; docs/capacity.md",
+        )
+    else:
+        log.info("worker runs without realtime priority", worker=options.name, reason=reason)
+
+
+async def _resume_realtime(priority: RealtimePriority, options: Options) -> None:
+    """A worker that computed without a pause has given its priority back (`scheduling`)."""
+    while True:
+        await asyncio.sleep(RESUME_SECONDS)
+        if priority.resume():
+            log.warning(
+                "worker had given its realtime priority back, and has it again: it computed without a pause",
+                worker=options.name,
+                longest_run_s=LONGEST_RUN,
+                fix="too many calls for its core: lower bridge.capacity, or add a worker",
+            )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -302,14 +340,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not token:
         log.error("the control link needs a token", set_this=contract.TOKEN_ENV)
         return 2
-    if options.realtime and not scheduling.claim():
-        log.warning(
-            "no realtime priority: the system does not allow it, calls go on without",
-            worker=options.name,
-            fix="LimitRTPRIO=10 in its systemd unit, ulimits: {rtprio: 10} in compose.yaml",
-        )
+    priority = RealtimePriority()
+    _request_realtime(priority, options)
     try:
-        run(serve(options, token))
+        run(serve(options, token, priority=priority))
     except CantListen as fault:
         log.error("worker can't listen", listen=options.listen, fault=str(fault))
         return 1

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
@@ -41,6 +42,7 @@ NEEDED = re.compile(
 STEADY = 5.0  # seconds; one that lived so long does not spin, and callers wait for the next
 
 
+RealtimeMode = Literal["auto", "yes", "no"]
 Process = asyncio.subprocess.Process | DetachedWorker
 
 
@@ -57,7 +59,7 @@ class WorkerCommand:
     capacity: int
     warm: int = 0
     ca: str | None = None
-    realtime: bool = False
+    realtime: RealtimeMode = "auto"
     metrics: str | None = None
 
     def argv(self, name: str) -> list[str]:
@@ -72,7 +74,7 @@ class WorkerCommand:
             *("--quit-after", str(ALONE)),
             *("--warm", str(self.warm)),
             *(("--ca", self.ca) if self.ca else ()),
-            *(("--realtime",) if self.realtime else ()),
+            *("--realtime", self.realtime),
             *(("--metrics", self.metrics) if self.metrics else ()),
             "--insecure",  # wherever the API listens: it is this machine
         ]
@@ -81,6 +83,8 @@ class WorkerCommand:
 def workers_of(config: Config, port: int, token: Callable[[str], str]) -> tuple[WorkerCommand, int]:
     """How the workers of this machine are started, and how many. `port`: where the link is served."""
     bridge, listen = config.bridge, config.api.listen.host
+    cores = os.cpu_count() or 2
+    count = max(1, cores - 1) if bridge.workers == "auto" else bridge.workers
     host, tls = "127.0.0.1" if listen in ("0.0.0.0", "::") else listen, config.api.tls
     scheme = "ws" if tls is None else "wss"
     command = WorkerCommand(
@@ -92,10 +96,17 @@ def workers_of(config: Config, port: int, token: Callable[[str], str]) -> tuple[
         capacity=bridge.capacity,
         warm=bridge.warm,
         ca=tls.certificate if tls else None,
-        realtime=bridge.realtime,
+        realtime=realtime_mode(bridge.realtime, count, cores),
         metrics=str(bridge.metrics) if bridge.metrics else None,
     )
-    return command, max(1, (os.cpu_count() or 2) - 1) if bridge.workers == "auto" else bridge.workers
+    return command, count
+
+
+def realtime_mode(wanted: bool | Literal["auto"], workers: int, cores: int) -> RealtimeMode:
+    """What the workers are told. `auto` with as many workers as cores: workers that all hang would leave no core."""
+    if wanted == "auto":
+        return "auto" if workers < cores else "no"
+    return "yes" if wanted else "no"
 
 
 class NotStarted(Exception):

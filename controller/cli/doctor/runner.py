@@ -25,6 +25,7 @@ from controller.cli.doctor import (
     loopback,
     provider,
     routes,
+    scheduling,
     sessions,
     tls,
     trunks,
@@ -49,6 +50,7 @@ async def examine(config: Config, *, live: bool = False, rx: str | None = None) 
     here: tuple[tuple[str, Check], ...] = (
         ("advertised address", lambda: asterisk.addresses(config)),
         ("open files", lambda: host.files(config)),
+        (scheduling.CHECK, lambda: scheduling.priorities(config)),
         ("disk", lambda: host.disk(config)),
         ("store", lambda: host.store(config)),
         ("api", lambda: host.api(config)),

@@ -1,5 +1,7 @@
 """config.yaml's `bridge`: the worker processes, and who may be one. [pure]"""
 
+from typing import Literal
+
 from pydantic import Field
 
 from controller.config.models.api import Credential
@@ -26,9 +28,10 @@ class Bridge(Section):
     warm: int = Field(0, ge=0, le=20)
     """Connections to each AI provider in use that each local worker keeps open for coming calls; they save a call's
     first second."""
-    realtime: bool = False
-    """The local workers run before everything on this machine that is not realtime too, such as Asterisk with its own
-    `highpriority`. Takes the right to it: `LimitRTPRIO=10` in the systemd unit."""
+    realtime: bool | Literal["auto"] = "auto"
+    """Whether the local workers run with realtime priority, as Asterisk does with its `highpriority`: before everything
+    on this machine that is not realtime. `auto`: where the system permits it (`LimitRTPRIO=10` in the systemd unit) and
+    one core more than workers is left for everything else."""
     metrics: PortsInRow | None = None
     """Each local worker serves its own `/metrics` on loopback, without a password, at the first of these ports that is
     free."""

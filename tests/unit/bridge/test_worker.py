@@ -2,11 +2,8 @@
 
 import argparse
 import gc
-import subprocess
-import sys
 
 import pytest
-from structlog.testing import capture_logs
 
 from bridge.worker import process
 from bridge.worker.process import advertised, metrics_place, parse, port_list
@@ -22,9 +19,15 @@ def test_the_command_line_of_a_supervisor() -> None:
 
 
 def test_what_the_controllers_supervisor_asks_for_is_understood() -> None:
-    command = WorkerCommand("ws://c/link", str, "127.0.0.1", "9092-9094", "127.0.0.1", 60, 2, "ca.pem", True, "9192")
+    command = WorkerCommand("ws://c/link", str, "127.0.0.1", "9092-9094", "127.0.0.1", 60, 2, "ca.pem", "yes", "9192")
     options = parse(command.argv("w1")[3:])
-    assert (options.name, options.capacity, options.warm, options.ca, options.realtime) == ("w1", 60, 2, "ca.pem", True)
+    assert (options.name, options.capacity, options.warm, options.ca, options.realtime) == (
+        "w1",
+        60,
+        2,
+        "ca.pem",
+        "yes",
+    )
     assert options.metrics == ("127.0.0.1", (9192,))
 
 
@@ -63,31 +66,6 @@ def test_nothing_goes_to_another_machine_in_clear_unless_it_is_said(
 )
 def test_what_nobody_can_read_on_the_way_is_not_asked_about(url: str) -> None:
     assert parse(["--controller", url]).controller == url
-
-
-def test_a_worker_runs_with_asterisk_before_all_else_if_it_is_asked_to() -> None:
-    script = "from bridge.worker import scheduling as priority; import os, threading\n"
-    script += "done = priority.claim(); places = [os.sched_getscheduler(0)]\n"
-    script += (
-        "each = threading.Thread(target=lambda: places.append(os.sched_getscheduler(0))); each.start(); each.join()\n"
-    )
-    script += (
-        "print(done, places == [os.SCHED_RR if done else os.SCHED_OTHER] * 2, os.sched_getparam(0).sched_priority)"
-    )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30).stdout
-    assert told in ("True True 10\n", "False True 0\n")  # by what this machine lets its tests do
-
-
-def test_who_may_not_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VOICEAI_BRIDGE_TOKEN", "token")
-    monkeypatch.setattr("bridge.worker.process.logs.set_up", lambda: None)
-    monkeypatch.setattr("bridge.worker.process.scheduling.claim", lambda: False)
-    monkeypatch.setattr(process, "run", lambda serving: serving.close())
-    with capture_logs() as lines:
-        assert process.main(["--controller", "ws://127.0.0.1:1/link", "--realtime"]) == 0
-    assert [line["event"] for line in lines] == [
-        "no realtime priority: the system does not allow it, calls go on without"
-    ]
 
 
 @pytest.mark.parametrize(("text", "ports"), [("9092", (9092,)), ("1-3", (1, 2, 3)), ("5,7-8", (5, 7, 8)), ("0", (0,))])
