@@ -27,6 +27,7 @@ from bridge.common.backoff import Backoff
 from controller.ari.errors import AriError, Unauthorized
 from controller.ari.events import ApplicationReplaced, BadEvent, Event, parse
 from controller.ari.transport import checked_id, checked_url
+from controller.ari.websocket_transport import WebSocketTransport
 
 log = structlog.get_logger()
 
@@ -94,9 +95,11 @@ class Link:
         ping_timeout: float = PING_TIMEOUT,
         trust: ssl.SSLContext | None = None,
         admit: Callable[[], Awaitable[None]] | None = None,
+        requests: WebSocketTransport | None = None,
     ) -> None:
         """`admit`: awaited before each connection; raises AriError where our app must not be registered now. A caller
-        whom we could do nothing for is better off with what the dialplan has for them."""
+        whom we could do nothing for is better off with what the dialplan has for them. `requests`: go over this
+        websocket, too."""
         self.app = checked_id("app", app)
         query = urlencode({"app": app, "subscribeAll": "false"})
         self._uri = f"ws{checked_url(url).removeprefix('http')}/events?{query}"
@@ -106,6 +109,7 @@ class Link:
         default = ssl.create_default_context() if self._uri.startswith("wss:") else None
         self._trust = default if trust is None else trust
         self._admit = admit
+        self._requests = requests
         self._socket: ClientConnection | None = None
         self._dropped: str | None = None
 
@@ -122,10 +126,14 @@ class Link:
             up_since = _now()
             log.info("asterisk link up", app=self.app)
             try:
+                if self._requests is not None:
+                    await self._requests.opened(socket)
                 yield LinkUp(first)
-                while not isinstance(event := await _next(socket), LinkDown | ApplicationReplaced):
+                while not isinstance(event := await self._next(socket), LinkDown | ApplicationReplaced):
                     yield event
             finally:
+                if self._requests is not None:
+                    self._requests.closed()
                 await socket.close()
             if isinstance(event, ApplicationReplaced):
                 yield event
@@ -138,6 +146,18 @@ class Link:
             outage.warned, first = True, False
             yield event
             await asyncio.sleep(self._backoff.next_delay())
+
+    async def _next(self, socket: ClientConnection) -> Event | LinkDown:
+        """The next event that can be read. A connection that is closed in good order is a lost link just as well."""
+        while True:
+            try:
+                frame = await socket.recv(decode=False)
+                if self._requests is None or not self._requests.take(frame):
+                    return parse(frame)
+            except BadEvent as error:
+                log.error("asterisk sent an event that cannot be read", reason=str(error))
+            except ConnectionClosed as closed:
+                return LinkDown(str(closed))
 
     async def drop(self, reason: str) -> None:
         """Give our app up until `admit` allows it again: the stream goes on with LinkDown."""
@@ -198,14 +218,3 @@ class Link:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _next(socket: ClientConnection) -> Event | LinkDown:
-    """The next event that can be read. A connection that is closed in good order is a lost link just as well."""
-    while True:
-        try:
-            return parse(await socket.recv(decode=False))
-        except BadEvent as error:
-            log.error("asterisk sent an event that cannot be read", reason=str(error))
-        except ConnectionClosed as closed:
-            return LinkDown(str(closed))

@@ -22,6 +22,7 @@ import httpx
 from bridge.common.strict_json import well_formed
 from controller.ari.errors import AriError, BadAnswer, BadArgument, TimedOut, Unavailable, refusal
 from controller.ari.resources import BadShape, Json
+from controller.ari.websocket_transport import WebSocketTransport
 
 Read = TypeVar("Read")
 
@@ -146,16 +147,21 @@ class Transport:
     ) -> None:
         self.app = checked_id("app", app)
         self._timeout = timeout
+        self._base = checked_url(url)
         self._observers = [observe] if observe is not None else []
-        self._http = httpx.AsyncClient(
-            base_url=checked_url(url),
-            auth=httpx.BasicAuth(username, password),
-            timeout=httpx.Timeout(timeout, connect=min(connect_timeout, timeout)),
-            limits=_LIMITS,
+        http = httpx.AsyncHTTPTransport(
             # Over plain HTTP there is nothing to verify, and reading the CA list takes 30 ms.
             verify=trust if trust is not None else url.startswith("https:"),
-            headers={"Accept-Encoding": "identity"},
+            limits=_LIMITS,
             trust_env=False,  # a proxy is for the outside world; Asterisk is next door
+        )
+        self.websocket = WebSocketTransport(http, f"{httpx.URL(self._base).path.rstrip('/')}/")
+        """To be told of the event link, where there is one."""
+        self._http = httpx.AsyncClient(
+            transport=self.websocket,
+            auth=httpx.BasicAuth(username, password),
+            timeout=httpx.Timeout(timeout, connect=min(connect_timeout, timeout)),
+            headers={"Accept-Encoding": "identity"},
         )
 
     def also_observe(self, observe: Observer) -> None:
@@ -194,7 +200,7 @@ class Transport:
         with _ours(operation):
             async with asyncio.timeout(self._timeout):
                 # An empty object is not sent: Asterisk reads no body as no parameters.
-                async with self._http.stream(method, path, json=body or None, params=query) as response:
+                async with self._http.stream(method, self._base + path, json=body or None, params=query) as response:
                     answer = await _read(operation, response)
         if not response.is_success:
             raise refusal(operation, answer.status, _message(answer))

@@ -55,7 +55,8 @@ class AsteriskLink:
         self._lost = lost
         self._doubt = asyncio.Event()
         secret, trust = settings.password.get_secret_value(), towards(settings.url, settings.ca_file)
-        self._link = Link(settings.url, settings.username, secret, settings.app, trust=trust, admit=self._admit)
+        at = (settings.url, settings.username, secret, settings.app)
+        self._link = Link(*at, trust=trust, admit=self._admit, requests=ari.websocket)
 
     def observe(self, _: str, __: float, result: str) -> None:
         """Of each request: one that is refused for who we are is a reason to look at once."""

@@ -1,0 +1,126 @@
+"""ARI requests over the event websocket (`RESTRequest` and `RESTResponse`, Asterisk's res_ari), else over HTTP.
+
+Owns the choice of the way, and the requests that are on the websocket. Over HTTP a request costs us three times the
+CPU. Asterisk answers the requests of one websocket one after another: one that waits for a locked channel would hold up
+all that came behind it. So those on the websocket at a time are all for one channel (or bridge); requests for others go
+over HTTP meanwhile, where Asterisk has a thread for each. Requests that make Asterisk connect to somewhere, and lists
+that can be long, always go over HTTP. An Asterisk that does not answer a first request on a websocket does not know
+them: all goes over HTTP.
+"""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Protocol
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+
+from bridge.common.strict_json import well_formed
+
+RESPONSE = b'"RESTResponse"'
+HEAD = 200
+"""Bytes of a frame in which its type is looked for."""
+PING = "asterisk/ping"
+RESOURCES = ("channels", "bridges", "playbacks", "applications", "asterisk")
+"""Single ones of these are asked over the websocket."""
+NEVER = ("", "ping", "externalMedia", "create")
+"""A list; what tells whether HTTP works; what makes Asterisk connect to somewhere."""
+
+
+class Websocket(Protocol):
+    """websockets' ClientConnection, as far as it is used."""
+
+    async def send(self, message: str) -> None: ...
+
+
+class WebSocketTransport(httpx.AsyncBaseTransport):
+    """For httpx.AsyncClient. `http` is the other way, and is closed with this one."""
+
+    def __init__(self, http: httpx.AsyncBaseTransport, base: str) -> None:
+        """`base`: the path of ARI's URL with a slash at its end, such as /ari/."""
+        self._http = http
+        self._base = base
+        self._ids = itertools.count(1)
+        self._socket: Websocket | None = None
+        self._usable = False
+        self._pending: dict[str, asyncio.Future[httpx.Response]] = {}
+        self._resource = ""
+        """What all of the pending ones are about, such as channels/ID."""
+
+    async def opened(self, socket: Websocket) -> None:
+        """The event link is up. Whether this Asterisk answers requests there will show."""
+        self._socket, self._usable = socket, False
+        with suppress(ConnectionClosed):  # whoever reads the link notices
+            await socket.send(_frame("0", "GET", PING, b""))
+
+    def closed(self) -> None:
+        """The event link is down: what was asked may or may not have been done."""
+        self._socket, self._usable = None, False
+        for answer in self._pending.values():
+            if not answer.done():
+                answer.set_exception(httpx.ReadError("the event websocket was lost before the answer"))
+
+    def take(self, frame: bytes) -> bool:
+        """Whether this frame is an answer, and so no event. An answer that nobody waits for any more is dropped."""
+        if RESPONSE not in frame[:HEAD]:
+            return False
+        try:
+            answer = json.loads(frame)
+            number, response = str(answer["request_id"]), _response(answer)
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            return False  # the link says that it can't be read
+        self._usable = self._socket is not None
+        waiting = self._pending.get(number)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(response)
+        return True
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """httpx's hook. Raises httpx.TransportError."""
+        socket = self._socket
+        resource = self._resource_of(request)
+        taken = self._pending and resource != self._resource
+        if socket is None or not self._usable or resource is None or taken:
+            return await self._http.handle_async_request(request)
+        number, self._resource = str(next(self._ids)), resource
+        answer: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
+        self._pending[number] = answer
+        try:
+            await socket.send(_frame(number, request.method, self._uri(request), request.content))
+            return await answer
+        except (OSError, ConnectionClosed) as error:
+            raise httpx.WriteError("the event websocket was lost") from error
+        finally:
+            del self._pending[number]
+
+    async def aclose(self) -> None:
+        """httpx's hook."""
+        await self._http.aclose()
+
+    def _uri(self, request: httpx.Request) -> str:
+        """Path and query below ARI's base, percent-encoded."""
+        return request.url.raw_path.decode().removeprefix(self._base)
+
+    def _resource_of(self, request: httpx.Request) -> str | None:
+        """None: not over the websocket."""
+        kind, _, rest = request.url.path.removeprefix(self._base).partition("/")
+        return f"{kind}/{rest.partition('/')[0]}" if kind in RESOURCES and rest not in NEVER else None
+
+
+def _frame(number: str, method: str, uri: str, body: bytes) -> str:
+    """One RESTRequest."""
+    request = {"type": "RESTRequest", "transaction_id": number, "request_id": number, "method": method, "uri": uri}
+    if body:
+        request |= {"content_type": "application/json", "message_body": body.decode()}
+    return json.dumps(request)
+
+
+def _response(answer: Mapping[str, object]) -> httpx.Response:
+    """Raises KeyError, TypeError or ValueError for an answer of another form."""
+    status, body = answer["status_code"], answer.get("message_body", "")
+    if not isinstance(status, int) or not isinstance(body, str) or not 200 <= status < 600:
+        raise ValueError("no status and body")
+    return httpx.Response(status, stream=httpx.ByteStream(well_formed(body).encode()))
