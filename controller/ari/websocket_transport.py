@@ -24,10 +24,11 @@ RESPONSE = b'"RESTResponse"'
 HEAD = 200
 """Bytes of a frame in which its type is looked for."""
 PING = "asterisk/ping"
-RESOURCES = ("channels", "bridges", "playbacks", "applications", "asterisk")
-"""Single ones of these are asked over the websocket."""
-NEVER = ("", "ping", "externalMedia", "create")
-"""A list; what tells whether HTTP works; what makes Asterisk connect to somewhere."""
+RESOURCES = ("channels", "bridges", "playbacks")
+"""Single ones of these are asked over the websocket. Questions about apps and Asterisk itself go over HTTP: they show
+whether it still lets us in, which the websocket was asked only once."""
+NEVER = ("", "externalMedia", "create")
+"""A list; what makes Asterisk connect to somewhere."""
 
 
 class Websocket(Protocol):

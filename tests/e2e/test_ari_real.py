@@ -12,6 +12,7 @@ from controller.ari import events
 from controller.ari.link import Link, LinkDown, LinkUp
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, NotFound, Refused, Unauthorized, Unavailable
+from controller.ari.websocket_transport import WebSocketTransport
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -49,15 +50,16 @@ class Watched:
             raise AssertionError(f"no {kind.__name__}, only {self.seen[seen_before:]}") from None
 
 
-def link_of(asterisk: Any, app: str, password: str | None = None) -> Link:
-    return Link(asterisk.ari_url, asterisk.ari_username, password or asterisk.ari_password, app)
+def link_of(asterisk: Any, app: str, password: str | None = None, requests: WebSocketTransport | None = None) -> Link:
+    at = (asterisk.ari_url, asterisk.ari_username, password or asterisk.ari_password, app)
+    return Link(*at, requests=requests)
 
 
 @asynccontextmanager
-async def watching(asterisk: Any, app: str) -> AsyncIterator[tuple[Ari, Watched]]:
-    """A client and a link that is up, for an app of its own."""
-    watched = Watched(link_of(asterisk, app))
+async def watching(asterisk: Any, app: str, way: str = "http") -> AsyncIterator[tuple[Ari, Watched]]:
+    """A client and a link that is up, for an app of its own. `way`: of requests for single channels and bridges."""
     async with Ari(asterisk.ari_url, asterisk.ari_username, asterisk.ari_password, app) as ari:
+        watched = Watched(link_of(asterisk, app, requests=ari.websocket if way == "websocket" else None))
         following = asyncio.create_task(watched.follow())
         try:
             assert await watched.until(LinkUp) == LinkUp(first=True)
@@ -72,9 +74,9 @@ def app() -> str:
     return f"app-{uuid.uuid4().hex[:8]}"
 
 
-@pytest.fixture
-async def at(asterisk: Any, app: str) -> AsyncIterator[tuple[Ari, Watched]]:
-    async with watching(asterisk, app) as pair:
+@pytest.fixture(params=["http", "websocket"])
+async def at(asterisk: Any, app: str, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Ari, Watched]]:
+    async with watching(asterisk, app, request.param) as pair:
         yield pair
 
 
