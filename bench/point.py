@@ -52,7 +52,7 @@ async def _worker(number: int, calls: int, out: Path, on: set[int]) -> AsyncIter
     async with ControllerPeer() as link:
         command = ["-m", "bridge.worker", "--name", f"bench{number}", "--controller", link.url]
         command += ["--listen", "127.0.0.1", "--ports", f"{free_port()}", "--advertise", "127.0.0.1"]
-        command += ["--capacity", str(calls + 10)]
+        command += ["--capacity", str(calls + 10), "--realtime", "no"]  # as the references
         log = out / ("worker.log" if number == 1 else f"worker{number}.log")
         async with processes.running(*command, log=log, env={contract.TOKEN_ENV: TOKEN}, on=on) as pid:
             await link.until(lambda: link.hellos)

@@ -207,4 +207,4 @@ async def test_an_app_that_another_controller_serves_is_not_taken() -> None:
 
 
 def _at(it: Rig) -> tuple[str, str, str, str]:
-    return str(it.ari._http.base_url).rstrip("/"), "voiceai", "s3cret", "voiceai"
+    return it.ari._base, "voiceai", "s3cret", "voiceai"
