@@ -1,4 +1,4 @@
-"""Tools over HTTP, carried out: one request each, bounded in time, size and reach (`http_exchange`).
+"""Tools over HTTP, carried out: one request each, bounded in time, size and reach (`bridge.common.guarded_http`).
 
 Owns the answer that the model reads, and what is told to operators of a tool that failed: the cause, the server's host,
 the status. Never logs an argument, an address with arguments in it, or an answer.
@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import structlog
 
-from bridge.common import http_exchange
+from bridge.common.guarded_http import GuardedHttp, Request
 from bridge.common.limited_warnings import LimitedWarnings
 from bridge.common.request_failure import Reason, RequestFailed, RequestFailure, of_status
 from bridge.common.strict_json import well_formed
-from controller.calls.tools.request import Request, Unfit, request_of
+from controller.calls.tools.request import Unfit, request_of
 from controller.config.models.agents import HttpTool
 
 LARGEST_ANSWER = 16 * 1024
@@ -74,7 +74,7 @@ class HttpTools:
         self._tools = dict(tools)
         self._failed = failed
         encrypted = any(tool.url.startswith("https:") for tool in tools.values())
-        self._exchange = http_exchange.HttpExchange(encrypted=encrypted, limits=_LIMITS)
+        self._http = GuardedHttp(encrypted=encrypted, limits=_LIMITS)
 
     def __contains__(self, name: str) -> bool:
         return name in self._tools
@@ -88,7 +88,7 @@ class HttpTools:
         try:
             request = request_of(tool, arguments)
             host = request.host
-            answer = await self._ask(tool, request)
+            answer = await self._ask(request)
         except Unfit as error:
             answer = Answer(False, str(error), RequestFailure("arguments"))  # the text may quote them
         except RequestFailed as error:
@@ -98,7 +98,7 @@ class HttpTools:
         return answer
 
     async def close(self) -> None:
-        await self._exchange.close()
+        await self._http.close()
 
     def _tell(self, call: str, name: str, host: str, took: int, answer: Answer, warnings: LimitedWarnings) -> None:
         told: dict[str, Any] = {"call": call, "tool": name, "ok": answer.ok, "ms": took}
@@ -114,15 +114,9 @@ class HttpTools:
         status = {} if failure.status is None else {"status": failure.status}
         warnings.warning("tool ran", by=("tool", "reason"), **told, host=host, **status, detail=failure.detail)
 
-    async def _ask(self, tool: HttpTool, request: Request) -> Answer:
+    async def _ask(self, request: Request) -> Answer:
         """Raises RequestFailed."""
-        headers = {} if request.body is None else {"Content-Type": "application/json"}
-        sent = http_exchange.Request(
-            *(request.method, request.url, request.host, request.port, headers | tool.headers, request.body),
-            listed=request.host in tool.allowed_hosts,
-            timeout_s=tool.timeout_s,
-        )
-        async with self._exchange.send(sent) as response:
+        async with self._http.send(request) as response:
             _check(response)
             text, cut = await _text(response)
         if not cut:

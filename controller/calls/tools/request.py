@@ -7,10 +7,10 @@ Reasons are for the model, which wrote the arguments.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from bridge.common.guarded_http import Request
 from controller.config import argument_schema
 from controller.config.models.agents import HttpTool
 
@@ -23,29 +23,14 @@ class Unfit(Exception):
     """These arguments are not sent. The text is for the model."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Ready to be sent. Everything in it that the model chose is kept out of its repr."""
-
-    method: str
-    url: str = field(repr=False)
-    host: str
-    """As in the config, in small letters."""
-    port: int
-    body: bytes | None = field(repr=False)
-    """JSON; None where the method has no body."""
-
-
 def request_of(tool: HttpTool, arguments: Mapping[str, Any]) -> Request:
     """Raises Unfit."""
     _check(tool, arguments)
     url = _filled(tool.url, arguments)
-    parts = urlsplit(tool.url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     body = None
     if tool.method in _SENDS_BODY:
         body = json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
-    return Request(tool.method, url, parts.hostname or "", port, body)
+    return Request(tool.method, url, tool.headers, body, tool.allowed_hosts, tool.timeout_s)
 
 
 def _check(tool: HttpTool, arguments: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""One attempt to deliver one event to one receiver, bounded in time and reach (`http_exchange`).
+"""One attempt to deliver one event to one receiver, bounded in time and reach (`bridge.common.guarded_http`).
 
 Owns the signature and what an answer means. Reads nothing of an answer but its status and Retry-After, and never logs a
 URL.
@@ -7,11 +7,10 @@ URL.
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 import httpx
 
-from bridge.common.http_exchange import HttpExchange, Request
+from bridge.common.guarded_http import GuardedHttp, Request
 from bridge.common.request_failure import RequestFailed, of_status
 from controller.events.webhooks import signing
 from controller.events.webhooks.receivers import Receiver
@@ -24,27 +23,17 @@ class HttpSender:
     """`send` may be called any number of times at once; `close` when nothing is being sent any more."""
 
     def __init__(self, *, encrypted: bool = True) -> None:
-        self._exchange = HttpExchange(encrypted=encrypted, limits=_LIMITS)
+        self._http = GuardedHttp(encrypted=encrypted, limits=_LIMITS)
 
     async def close(self) -> None:
-        await self._exchange.close()
+        await self._http.close()
 
     async def send(self, receiver: Receiver, event_id: str, body: bytes) -> Attempt:
         """Within the receiver's timeout. Whatever goes wrong is told by the attempt."""
-        parts = urlsplit(receiver.url)
-        headers = {
-            "Content-Type": "application/json",
-            **signing.headers(receiver.keys, event_id, body, time.time()),
-        }
-        request = Request(
-            *("POST", receiver.url, receiver.host, parts.port or (443 if parts.scheme == "https" else 80)),
-            headers=headers,
-            body=body,
-            listed=receiver.host in receiver.allowed_hosts,
-            timeout_s=receiver.timeout_s,
-        )
+        headers = signing.headers(receiver.keys, event_id, body, time.time())
+        request = Request("POST", receiver.url, headers, body, receiver.allowed_hosts, receiver.timeout_s)
         try:
-            async with self._exchange.send(request) as response:
+            async with self._http.send(request) as response:
                 status, again = response.status_code, _retry_after(response.headers)
         except RequestFailed as error:
             return Attempt(None, str(error), failed=error.failure.reason)

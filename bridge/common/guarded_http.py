@@ -8,10 +8,11 @@ checked; a name is theirs to look up only if the config lists it. Whatever goes 
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -30,17 +31,30 @@ _PHASES: tuple[tuple[str, Phase], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """To be sent. The URL may hold a secret, or what a model wrote."""
+    """To be sent. The URL, the headers and the body may hold a secret, or what a model wrote: they are in no repr."""
 
     method: str
     url: str = field(repr=False)
-    host: str
-    port: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(repr=False)
-    listed: bool
-    """The config says that the host may have private addresses."""
+    """JSON; None: the method has no body."""
+    allowed_hosts: Collection[str] = field(repr=False)
+    """Hosts, in small letters, that may have private addresses."""
     timeout_s: float
+
+    @property
+    def host(self) -> str:
+        """In small letters."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        parts = urlsplit(self.url)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def listed(self) -> bool:
+        return self.host in self.allowed_hosts
 
 
 class _Progress:
@@ -63,7 +77,7 @@ class _Progress:
             await self._stream.aclose()
 
 
-class HttpExchange:
+class GuardedHttp:
     """`send` may be called any number of times at once; `close` when nothing is under way any more."""
 
     def __init__(self, *, encrypted: bool = True, limits: httpx.Limits) -> None:
@@ -131,6 +145,7 @@ class HttpExchange:
                 "Host": url.netloc.decode(),
                 "Accept-Encoding": "identity",
                 "User-Agent": "voiceai",
+                **({} if request.body is None else {"Content-Type": "application/json"}),
                 **request.headers,
             },
             content=request.body,
