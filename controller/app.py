@@ -67,7 +67,7 @@ from controller.store.database import Database, StoreError
 from controller.store.instance import StoreLock
 from controller.telemetry.call_trace import Traces
 from controller.telemetry.call_tracing import CallTracing
-from controller.telemetry.canary import Canary, Counts as CanaryCounts
+from controller.telemetry.canary import Canary, CanaryMetrics
 from controller.telemetry.live_status import LiveStatusHub
 from controller.telemetry.media_checks import MediaChecks
 from controller.telemetry.metrics import Metrics, Present
@@ -121,9 +121,9 @@ class Controller:
         self._media_checks = MediaChecks(self.workers, ari, lambda: self.registry.ready()["asterisk"])
         self._tools = HttpTools(config.http_tools, metrics.tool_failed)
         path = Path(config.records.journal or config.store.beside("voiceai.journal"))
-        self._past, shelf, journal = History(database), RecordRepository(database), Spool(path)
-        self.records = RecordWriter(shelf, config.records, journal, metrics.registry)
-        past = self._past, shelf, sound_folders(config), config.records
+        self._past, repository, spool = History(database), RecordRepository(database), Spool(path)
+        self.records = RecordWriter(repository, config.records, spool, metrics.registry)
+        past = self._past, repository, sound_folders(config), config.records
         countries = {trunk.country_code for trunk in config.trunks.values()}
         self.history = HistoryResources(*past, self.records.catching_up, countries)
         self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
@@ -131,14 +131,14 @@ class Controller:
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
         self.usage = UsageStore(database, self.registry.room)
-        self.live_book = SnapshotStore(database, self.registry.kept)
+        self.snapshots = SnapshotStore(database, self.registry.kept)
         queue = Queue(database)
         self._depth = QueueMetrics(queue, metrics.registry)
         self.dialer = Dialer(config, queue, placed_by(config, self.registry.place), self._observe)
         metrics.registry.register(SuspendedTrunks(config.trunks, self.dialer.breakers))
         self.orders = self._orders(queue)
-        self.scenery = LiveStatusHub(self.workers.tell_all, self.registry.cost)
-        self.workers.on_scenes = self.scenery.take
+        self.live_status = LiveStatusHub(self.workers.tell_all, self.registry.cost)
+        self.workers.on_scenes = self.live_status.take
         self._reconciler = Reconciler(ari, self.registry, lambda: self.registry.ready()["asterisk"])
         self._asterisk = AsteriskLink(
             *(config.asterisk.ari, ari, lease, self.registry),
@@ -170,7 +170,7 @@ class Controller:
     def _tell(self, what: lifecycle.LifecycleEvent) -> None:
         now = datetime.now(UTC)
         self.traces.observe(what, now)
-        self.live_book.observe(what)
+        self.snapshots.observe(what)
         if not isinstance(what, lifecycle.Stepped):
             self._tracing.observe(what, now)
             self.dialer.observe(what)
@@ -221,7 +221,7 @@ class Controller:
     async def _run(self, sockets: Sequence[socket.socket], own_workers: bool) -> int:
         await self.usage.read()
         await self.sessions.read(self.doorkeeper.credentials)
-        await adopt_calls(self._config, self.live_book, self.dialer.go_on, self.registry, partial(recalled, self._past))
+        await adopt_calls(self._config, self.snapshots, self.dialer.go_on, self.registry, partial(recalled, self._past))
         config, trail = self._config, AuditLog(self.database, self._config.api.audit_days)
         keep = self._tasks.keep
         keeping = [keep("events", self.events.run), keep("records", self.records.run)]
@@ -257,8 +257,8 @@ class Controller:
             await self.dialer.finish()
             await cancelled(background, CANCELLING)
             self.workers.close()
-            self.scenery.close()
-            written = self.usage.finish(), self.live_book.finish(), self.events.drain(), trail.drain()
+            self.live_status.close()
+            written = self.usage.finish(), self.snapshots.finish(), self.events.drain(), trail.drain()
             await all_done(LAST_SECONDS, self._tools.close(), self.sessions.drain(), *written)
             await cancelled(keeping, CANCELLING)
             await all_done(LAST_SECONDS, self.records.finish(), self._tracing.close())
@@ -271,7 +271,7 @@ class Controller:
         if self._supervisor is not None:
             self._supervisor.leave()
         self.registry.leave()
-        book = self.usage.finish(), self.live_book.finish()
+        book = self.usage.finish(), self.snapshots.finish()
         await all_done(LAST_SECONDS, *book, self.events.drain(), self.records.finish())
 
     async def _leave(self, trail: AuditLog) -> NoReturn:
@@ -282,7 +282,7 @@ class Controller:
         await self.dialer.close()
         written = self.records.finish(), self.usage.finish(), self.sessions.drain()
         await asyncio.gather(self.events.drain(), trail.drain(), *written)
-        await asyncio.gather(self.dialer.finish(), self.live_book.finish())
+        await asyncio.gather(self.dialer.finish(), self.snapshots.finish())
         await self.dialer.finish()
         os._exit(self._status)
 
@@ -302,19 +302,19 @@ class Controller:
             keep("queue depth", self._depth.run),
             keep("usage", self.usage.run),
             keep("caps", lambda: every(CAPS_EVERY, self.registry.end_what_is_over_caps)),
-            keep("live calls", self.live_book.run),
+            keep("live calls", self.snapshots.run),
             keep("tidying", lambda: self.records.tidy(self.registry.ids)),
             keep("watchdog", systemd.watchdog),
             keep("beats", self.workers.watch),
             keep("media checks", self._media_checks.run),
-            keep("scenery", self.scenery.run),
+            keep("scenery", self.live_status.run),
         ]
 
     def _canary(self) -> list[asyncio.Task[None]]:
         settings = self._config.canary
         if settings is None:
             return []
-        counts = CanaryCounts(self._metrics.registry)
+        counts = CanaryMetrics(self._metrics.registry)
         canary = Canary(settings, self._config.asterisk.ari, counts, lambda: all(self.registry.ready().values()))
         return [self._tasks.keep("canary", canary.run)]
 
@@ -330,7 +330,7 @@ class Controller:
         more = (
             *EventResources(self.events, self.registry, self.orders).operations(),
             *WorkerResources(self.workers, config.shutdown.worker_drain_s).operations(),
-            *SceneResources(self.scenery).operations(),
+            *SceneResources(self.live_status).operations(),
             *ConfigResources(config).operations(),
             *TraceResources(self.registry, self.traces.of).operations(),
             *self.history.operations(),

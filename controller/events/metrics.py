@@ -12,7 +12,7 @@ from controller.events.webhooks.retry_policy import Done, GiveUp, Retry
 NAMESPACE = "voiceai"
 
 
-class Counts:
+class EventMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, what: str, *labels: str) -> Counter:
             return Counter(name, what, labels, namespace=NAMESPACE, registry=registry)
@@ -22,7 +22,7 @@ class Counts:
 
         self.made = counter("events", "Events of calls.", "type")
         self.dropped = counter("events_dropped", "Events that a full queue could not take.", "queue")
-        self.readers = gauge("event_readers", "Open streams of events.")
+        self.subscribers = gauge("event_readers", "Open streams of events.")
         self.overflows = counter("event_readers_overflowed", "Streams closed because their reader fell behind.")
         self._attempts = counter("webhook_attempts", "Requests to webhooks.", "receiver", "result")
         self._failures = counter("webhook_failures", "Requests to webhooks that failed.", "receiver", "reason")

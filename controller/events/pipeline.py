@@ -1,4 +1,4 @@
-"""Events, put together: what happens in calls goes in, readers and webhooks are told.
+"""Events, put together: what happens in calls goes in, subscribers and webhooks are told.
 
 Owns the queue between calls and everything here, and the tasks. `observe` never waits and never fails: a call is not
 held up, or ended, by whoever listens to it. An error of ours in one of the tasks is logged, and that task goes on.
@@ -18,7 +18,7 @@ from bridge import contract
 from controller.calls.reporting import lifecycle
 from controller.config import Config
 from controller.events.factory import EventFactory, OutgoingEvent
-from controller.events.metrics import Counts
+from controller.events.metrics import EventMetrics
 from controller.events.schemas import Queued, Settled
 from controller.events.stream import EventStream
 from controller.events.webhooks.delivery import DeliveryWorker
@@ -57,18 +57,18 @@ class Events:
         cost: Callable[[contract.Used], float] = lambda _: 0.0,
         keep: Callable[[OutgoingEvent], None] = lambda _: None,
     ) -> None:
-        maker = EventFactory(_epoch(), cost)
+        factory = EventFactory(_epoch(), cost)
         self._keep_record = keep
-        self._maker = maker
-        self.hub = EventStream(maker.epoch)
+        self._factory = factory
+        self.stream = EventStream(factory.epoch)
         self.receivers = Receivers(config.webhooks, config.call_webhooks)
         self.outbox = Outbox(database)
-        self._counts = Counts(registry)
-        self._counts.readers.set_function(lambda: self.hub.readers)
+        self._metrics = EventMetrics(registry)
+        self._metrics.subscribers.set_function(lambda: self.stream.subscribers)
         everything = [*(hook.url for hook in config.webhooks.values()), "https:" if config.call_webhooks else ""]
-        self._post = HttpSender(encrypted=any(url.startswith("https:") for url in everything))
-        self._courier = DeliveryWorker(self.outbox, self.receivers, self._post, self._counts)
-        self._ledger = OutboxWriter(self.outbox, self._counts, self._courier.wake)
+        self._sender = HttpSender(encrypted=any(url.startswith("https:") for url in everything))
+        self._delivery = DeliveryWorker(self.outbox, self.receivers, self._sender, self._metrics)
+        self._writer = OutboxWriter(self.outbox, self._metrics, self._delivery.wake)
         self._waiting: deque[tuple[lifecycle.LifecycleEvent, datetime]] = deque()
         self._news = asyncio.Event()
         self._quiet = asyncio.Event()
@@ -76,7 +76,7 @@ class Events:
 
     def observe(self, what: lifecycle.LifecycleEvent) -> None:
         if len(self._waiting) >= MOST_WAITING:
-            self._counts.dropped.labels("making").inc()
+            self._metrics.dropped.labels("making").inc()
             return
         self._waiting.append((what, datetime.now(UTC)))
         self._quiet.clear()
@@ -84,7 +84,7 @@ class Events:
 
     def replayed(self) -> None:
         """Dead letters became due."""
-        self._courier.wake()
+        self._delivery.wake()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -92,25 +92,25 @@ class Events:
             async with asyncio.TaskGroup() as tasks:
                 steps: dict[str, Callable[[], Awaitable[None]]] = {
                     "event making": self._make,
-                    "event ledger": self._ledger.run,
-                    "webhook courier": lambda: self._courier.run(self._ledger),
+                    "event writer": self._writer.run,
+                    "webhook delivery": lambda: self._delivery.run(self._writer),
                     "outbox watch": self._watch,
                 }
                 for name, step in steps.items():
                     tasks.create_task(_keep(name, step), name=name)
         finally:
-            await self._post.close()
+            await self._sender.close()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
-        """What has happened is told to readers and written to the outbox; requests under way may end."""
+        """What has happened is told to subscribers and written to the outbox; requests under way may end."""
         try:
             async with asyncio.timeout(seconds):
                 await self._quiet.wait()
         except TimeoutError:
             log.error("events lost: they could not be made in time", events=len(self._waiting))
-        self.hub.close()
-        self._courier.stop()
-        await asyncio.gather(self._ledger.flush(seconds), self._courier.idle(seconds))
+        self.stream.close()
+        self._delivery.stop()
+        await asyncio.gather(self._writer.flush(seconds), self._delivery.idle(seconds))
 
     # ------------------------------------------------------------ the tasks
 
@@ -126,34 +126,34 @@ class Events:
     def _tell_some(self) -> None:
         for _ in range(min(AT_ONCE, len(self._waiting))):
             what, at = self._waiting.popleft()
-            notice = self._maker.make(what, at)
-            if notice is not None and isinstance(what, lifecycle.CallerRefused):
-                self._keep_record(notice)  # for the history only: nobody was told that a call began
-            elif notice is not None:
-                self._tell(notice)
+            outgoing = self._factory.make(what, at)
+            if outgoing is not None and isinstance(what, lifecycle.CallerRefused):
+                self._keep_record(outgoing)  # for the history only: nobody was told that a call began
+            elif outgoing is not None:
+                self._tell(outgoing)
 
-    def _tell(self, notice: OutgoingEvent) -> None:
-        self._counts.made.labels(notice.type).inc()
-        before = self.hub.overflows
-        self._keep_record(notice)
-        self.hub.publish(notice)
-        self._counts.overflows.inc(self.hub.overflows - before)
+    def _tell(self, outgoing: OutgoingEvent) -> None:
+        self._metrics.made.labels(outgoing.type).inc()
+        before = self.stream.overflows
+        self._keep_record(outgoing)
+        self.stream.publish(outgoing)
+        self._metrics.overflows.inc(self.stream.overflows - before)
         accepted = True
-        for receiver in self.receivers.of(notice):
+        for receiver in self.receivers.of(outgoing):
             own = receiver.url if receiver.name.startswith(OF_CALL) else None
-            event, body = notice.event, receiver.body(notice)
-            draft = Draft(event.id, event.type, notice.call, receiver.name, own, body, event.timestamp)
-            accepted = self._ledger.offer(draft) and accepted
-        if accepted and isinstance(notice.event.data, Queued | Settled):
-            self._ledger.told(Told(notice.call, getattr(notice.event.data, "due_at", None)))
+            event, body = outgoing.event, receiver.body(outgoing)
+            draft = Draft(event.id, event.type, outgoing.call, receiver.name, own, body, event.timestamp)
+            accepted = self._writer.offer(draft) and accepted
+        if accepted and isinstance(outgoing.event.data, Queued | Settled):
+            self._writer.told(Told(outgoing.call, getattr(outgoing.event.data, "due_at", None)))
 
     async def _watch(self) -> None:
         """The sizes of the outbox, and the end of old dead letters."""
         while True:
             try:
                 pending, dead = await self.outbox.sizes()
-                self._counts.pending.set(pending)
-                self._counts.dead.set(dead)
+                self._metrics.pending.set(pending)
+                self._metrics.dead.set(dead)
                 purged = await self.outbox.purge(datetime.now(UTC) - timedelta(days=DEAD_DAYS)) if dead else 0
                 if purged:
                     log.warning("old dead letters deleted", events=purged, days=DEAD_DAYS)

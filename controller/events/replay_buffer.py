@@ -1,4 +1,4 @@
-"""The latest events, for readers who come back: kept in memory, bounded by number and by size. [pure]
+"""The latest events, for subscribers who come back: kept in memory, bounded by number and by size. [pure]
 
 Owns what a `Last-Event-ID` means: the place after which somebody wants to read on, and whether that place is still
 kept. An id of another process, or one that never was, is a place that is not kept. Readers of one call, of whom there
@@ -22,7 +22,7 @@ class Replay:
     """What there is to read on from a place. `gap`: the place is not kept, something may have been missed."""
 
     gap: bool
-    notices: tuple[OutgoingEvent, ...]
+    events: tuple[OutgoingEvent, ...]
 
 
 class ReplayBuffer:
@@ -38,18 +38,18 @@ class ReplayBuffer:
         self._forgotten = 0
 
     def __repr__(self) -> str:
-        return f"<Ring {len(self._kept)} events, {self._bytes} bytes>"
+        return f"<ReplayBuffer {len(self._kept)} events, {self._bytes} bytes>"
 
     def __iter__(self) -> Iterator[OutgoingEvent]:
         return iter(self._kept)
 
-    def add(self, notice: OutgoingEvent) -> None:
+    def add(self, outgoing: OutgoingEvent) -> None:
         """In their order."""
-        self._bytes += len(notice.full)
-        self._kept.append(notice)
-        self._by_call.setdefault(notice.call, deque()).append(notice)
-        if notice.final:
-            self._over.add(notice.call)
+        self._bytes += len(outgoing.full)
+        self._kept.append(outgoing)
+        self._by_call.setdefault(outgoing.call, deque()).append(outgoing)
+        if outgoing.final:
+            self._over.add(outgoing.call)
         while len(self._kept) > self._most or self._bytes > self._most_bytes:
             gone = self._kept.popleft()
             self._bytes -= len(gone.full)

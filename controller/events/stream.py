@@ -1,7 +1,7 @@
 """Who listens to events as they happen, and what they have not read yet.
 
-Owns the readers and the ring of what they may come back for. `publish` never waits: a reader that falls behind by
-`READER_QUEUE` events is told so once it reads again, and is sent nothing more.
+Owns the subscribers, and the buffer of events for those who come back. `publish` never waits: a subscriber that falls
+behind by `SUBSCRIBER_QUEUE` events is told so once it reads again, and is sent nothing more.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from controller.config.models.event_filters import TYPES
 from controller.events.factory import OutgoingEvent
 from controller.events.replay_buffer import ReplayBuffer
 
-READER_QUEUE = 1000
-MOST_READERS = 200
+SUBSCRIBER_QUEUE = 1000
+MOST_SUBSCRIBERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class EventFilter:
     call: str | None = None
     """None: of all calls."""
 
-    def __contains__(self, notice: OutgoingEvent) -> bool:
-        return notice.type in self.types and self.call in (None, notice.call)
+    def __contains__(self, outgoing: OutgoingEvent) -> bool:
+        return outgoing.type in self.types and self.call in (None, outgoing.call)
 
 
 class TooManySubscribers(Exception):
@@ -48,15 +48,15 @@ class Subscriber:
         self.closed = False
         """Nothing more comes: because it fell behind (`overflowed`), or because the process stops."""
 
-    def offer(self, notice: OutgoingEvent) -> None:
-        if self.closed or notice not in self._wanted:
+    def offer(self, outgoing: OutgoingEvent) -> None:
+        if self.closed or outgoing not in self._wanted:
             return
-        if len(self._waiting) >= READER_QUEUE:
+        if len(self._waiting) >= SUBSCRIBER_QUEUE:
             self._waiting.clear()
             self.overflowed = True
             self.close()
             return
-        self._waiting.append(notice)
+        self._waiting.append(outgoing)
         self._news.set()
 
     def close(self) -> None:
@@ -79,8 +79,8 @@ class Subscriber:
 
 class EventStream:
     def __init__(self, epoch: str) -> None:
-        self._ring = ReplayBuffer(epoch)
-        self._readers: set[Subscriber] = set()
+        self._replay = ReplayBuffer(epoch)
+        self._subscribers: set[Subscriber] = set()
         self._closed = False
         self.overflows = 0
         """Readers that fell behind."""
@@ -88,46 +88,46 @@ class EventStream:
         """Of those who read on from an old place: so that a piece for one of them is all that is made at once."""
 
     @property
-    def readers(self) -> int:
-        return len(self._readers)
+    def subscribers(self) -> int:
+        return len(self._subscribers)
 
-    def publish(self, notice: OutgoingEvent) -> None:
-        self._ring.add(notice)
-        for reader in self._readers:
-            was = reader.overflowed
-            reader.offer(notice)
-            self.overflows += reader.overflowed and not was
+    def publish(self, outgoing: OutgoingEvent) -> None:
+        self._replay.add(outgoing)
+        for subscriber in self._subscribers:
+            was = subscriber.overflowed
+            subscriber.offer(outgoing)
+            self.overflows += subscriber.overflowed and not was
 
     @contextmanager
-    def reader(self, wanted: EventFilter, last_id: str | None) -> Iterator[Subscriber]:
+    def subscribe(self, wanted: EventFilter, last_id: str | None) -> Iterator[Subscriber]:
         """`last_id`: of the last event that it has read. Without one, all that is kept of the one call that it wants,
-        or, of all calls, what happens from now on. What it has missed is of any type. Raises TooManyReaders."""
-        if len(self._readers) >= MOST_READERS:
+        or, of all calls, what happens from now on. What it has missed is of any type. Raises TooManySubscribers."""
+        if len(self._subscribers) >= MOST_SUBSCRIBERS:
             raise TooManySubscribers
         gap = False
-        kept = self._ring.of_call(wanted.call) if wanted.call is not None else ()
+        kept = self._replay.of_call(wanted.call) if wanted.call is not None else ()
         if last_id is not None:
-            found = self._ring.after(last_id, wanted.call)
-            gap, kept = found.gap, found.notices
-        reader = Subscriber(wanted, tuple(kept), gap)
+            found = self._replay.after(last_id, wanted.call)
+            gap, kept = found.gap, found.events
+        subscriber = Subscriber(wanted, tuple(kept), gap)
         if self._closed:
-            reader.close()
-        self._readers.add(reader)
+            subscriber.close()
+        self._subscribers.add(subscriber)
         try:
-            yield reader
+            yield subscriber
         finally:
-            self._readers.discard(reader)
+            self._subscribers.discard(subscriber)
 
     def knows(self, call: str) -> bool:
         """Something is kept of this call."""
-        return self._ring.knows(call)
+        return self._replay.knows(call)
 
     def over(self, call: str) -> bool:
         """The end of this call is kept: nothing more comes of it."""
-        return self._ring.over(call)
+        return self._replay.over(call)
 
     def close(self) -> None:
         """Readers get what waits for them, and then nothing more."""
         self._closed = True
-        for reader in self._readers:
-            reader.close()
+        for subscriber in self._subscribers:
+            subscriber.close()

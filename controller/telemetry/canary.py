@@ -33,7 +33,7 @@ SETTLE_S = 5.0
 """After the start, and before it is looked again whether calls can be carried."""
 
 
-class Counts:
+class CanaryMetrics:
     """Of the canary. Only where there is one."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -51,10 +51,10 @@ class Counts:
 class Canary:
     """`run()` is a task of the controller's. `ready`: could a call be carried at all? Then there is no need to try."""
 
-    def __init__(self, settings: Settings, access: Access, counts: Counts, ready: Callable[[], bool]) -> None:
+    def __init__(self, settings: Settings, access: Access, metrics: CanaryMetrics, ready: Callable[[], bool]) -> None:
         self._settings = settings
         self._access = access
-        self._counts = counts
+        self._metrics = metrics
         self._ready = ready
         self._app = f"{access.app}-canary"
 
@@ -82,12 +82,12 @@ class Canary:
         return result
 
     def _tell(self, result: str, took: float) -> None:
-        counts = self._counts
-        counts.ok.set(result == "heard")
-        counts.calls.labels(result).inc()
-        counts.at.set(time.time())
+        metrics = self._metrics
+        metrics.ok.set(result == "heard")
+        metrics.calls.labels(result).inc()
+        metrics.at.set(time.time())
         if result == "heard":
-            counts.seconds.set(took)
+            metrics.seconds.set(took)
             log.info("canary heard the agent", ms=round(1000 * took))
         else:
             log.error("the canary call failed: callers may not hear an agent", result=result, to=self._settings.to)

@@ -14,7 +14,7 @@ from bridge import contract
 
 WATCH_SECONDS = 5.0
 """What workers are asked for at a time, twice as often as needed."""
-MOST_LOOKERS = 100
+MOST_SUBSCRIBERS = 100
 
 
 class TooManySubscribers(Exception):
@@ -47,7 +47,7 @@ class LiveSubscriber:
         self.closed = True
         self._news.set()
 
-    async def look(self, seconds: float) -> list[Seen]:
+    async def read(self, seconds: float) -> list[Seen]:
         """The latest of each call that has changed; empty after `seconds` of nothing, and at the end."""
         try:
             async with asyncio.timeout(seconds):
@@ -67,43 +67,43 @@ class LiveStatusHub:
     def __init__(self, tell: Callable[[contract.Watch], Awaitable[None]], cost: Callable[[str], float | None]) -> None:
         self._tell = tell
         self._cost = cost
-        self._lookers: set[LiveSubscriber] = set()
+        self._subscribers: set[LiveSubscriber] = set()
         self._wanted = asyncio.Event()
 
     def take(self, scenes: list[contract.Scene]) -> None:
         """From a worker."""
-        if not self._lookers:
+        if not self._subscribers:
             return
         for scene in scenes:
             cost = self._cost(scene.call)
             if cost is not None:
                 seen = Seen(scene, round(cost, 6))
-                for looker in self._lookers:
-                    looker.offer(seen)
+                for subscriber in self._subscribers:
+                    subscriber.offer(seen)
 
     @contextmanager
-    def looker(self, call: str | None) -> Iterator[LiveSubscriber]:
-        """Raises TooManyLookers."""
-        if len(self._lookers) >= MOST_LOOKERS:
+    def subscribe(self, call: str | None) -> Iterator[LiveSubscriber]:
+        """Raises TooManySubscribers."""
+        if len(self._subscribers) >= MOST_SUBSCRIBERS:
             raise TooManySubscribers
-        looker = LiveSubscriber(call)
-        self._lookers.add(looker)
+        subscriber = LiveSubscriber(call)
+        self._subscribers.add(subscriber)
         self._wanted.set()
         try:
-            yield looker
+            yield subscriber
         finally:
-            self._lookers.discard(looker)
+            self._subscribers.discard(subscriber)
 
     async def run(self) -> None:
         """Until cancelled: has the workers measure as long as somebody looks."""
         while True:
             await self._wanted.wait()
-            if not self._lookers:
+            if not self._subscribers:
                 self._wanted.clear()
                 continue
             await self._tell(contract.Watch(seconds=WATCH_SECONDS))
             await asyncio.sleep(WATCH_SECONDS / 2)
 
     def close(self) -> None:
-        for looker in self._lookers:
-            looker.close()
+        for subscriber in self._subscribers:
+            subscriber.close()

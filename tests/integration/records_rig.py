@@ -27,10 +27,10 @@ EVENTS_OF_A_CALL = 17
 @dataclass
 class Desk:
     database: Database
-    shelf: RecordRepository
+    repository: RecordRepository
     records: RecordWriter
     history: History
-    journal: Spool
+    spool: Spool
     registry: CollectorRegistry
     maker: EventFactory
 
@@ -45,7 +45,7 @@ class Desk:
 
     async def written(self, seconds: float = 10.0) -> None:
         async with asyncio.timeout(seconds):
-            while self.value("voiceai_records_waiting") or self.journal.size:  # noqa: ASYNC110 - nothing tells of it
+            while self.value("voiceai_records_waiting") or self.spool.size:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.01)
 
 
@@ -71,14 +71,14 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     """A controller's life, as far as records are concerned."""
     registry = CollectorRegistry()
-    journal = Spool(folder / "voiceai.journal")
+    spool = Spool(folder / "voiceai.journal")
     async with Database(url or store_at(folder)) as database:
-        shelf = RecordRepository(database)
-        records = RecordWriter(shelf, settings or Settings(), journal, registry)
+        repository = RecordRepository(database)
+        records = RecordWriter(repository, settings or Settings(), spool, registry)
         task = asyncio.create_task(records.run())
         try:
             yield Desk(
-                database, shelf, records, History(database), journal, registry, EventFactory(epoch, lambda _: 0.5)
+                database, repository, records, History(database), spool, registry, EventFactory(epoch, lambda _: 0.5)
             )
         finally:
             task.cancel()

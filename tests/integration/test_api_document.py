@@ -31,13 +31,13 @@ async def test_no_answer_is_undocumented(tmp_path: Path) -> None:
             store=True,
             more=lambda calls, orders: (
                 *EventResources(events, calls, orders).operations(),
-                *HistoryResources(desk.history, desk.shelf, (), Records()).operations(),
+                *HistoryResources(desk.history, desk.repository, (), Records()).operations(),
             ),
         ) as it,
     ):
         desk.tell(records_rig.story_of(records_rig.CALL))
         await desk.written()
-        events.hub.close()  # streams say what is kept, and end
+        events.stream.close()  # streams say what is kept, and end
         it.calls.add()
         it.calls.add(ended_at=STARTED, state="ended", outcome="answered")
         it.orders.add()

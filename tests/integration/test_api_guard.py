@@ -139,7 +139,7 @@ class served:
 
     async def __aenter__(self) -> Any:
         events = await self._events.__aenter__()
-        events.hub.close()
+        events.stream.close()
         self._stage = stage(more=lambda calls, orders: EventResources(events, calls, orders).operations())
         return await self._stage.__aenter__()
 

@@ -60,7 +60,7 @@ async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[S
     paths = [sounds / "a.wav", sounds / ".." / "secret.wav", sounds / "link.wav"]
     async with AsyncExitStack() as stack:
         it = await stack.enter_async_context(desk(folder, settings))
-        resources = HistoryResources(it.history, it.shelf, (sounds,), settings)
+        resources = HistoryResources(it.history, it.repository, (sounds,), settings)
         served = await stack.enter_async_context(stage(store=True, more=lambda _, __: resources.operations()))
         recorded: list[lifecycle.LifecycleEvent] = [
             contract.Recorded(call=CALL, path=str(path), seconds=3.0) for path in paths
@@ -236,7 +236,7 @@ async def test_nothing_is_forgotten_while_records_wait_for_the_store(tmp_path: P
     async with AsyncExitStack() as stack:
         it = await stack.enter_async_context(desk(tmp_path))
         behind = [True]
-        resources = HistoryResources(it.history, it.shelf, (), FULL, lambda: behind[0])
+        resources = HistoryResources(it.history, it.repository, (), FULL, lambda: behind[0])
         served = await stack.enter_async_context(stage(store=True, more=lambda _, __: resources.operations()))
         refused = await told(served, "/v1/history/forget", 503, "POST", json={"number": "+4930123"})
         assert refused["type"] == "/problems/store-away"

@@ -322,7 +322,7 @@ async def test_workers_are_listed_and_drained() -> None:
 async def test_a_call_is_followed_until_it_ends(outcome: str, status: int, tmp_path: Path) -> None:
     async with live.house(tmp_path) as there:
         following = asyncio.create_task(voiceai(there.stage, "call", "+4930123", "--follow"))
-        await eventually(lambda: there.events.hub.readers == 1)
+        await eventually(lambda: there.events.stream.subscribers == 1)
         (call,) = there.stage.orders.waiting
         begin(there.events, call)
         say(there.events, call, "[red]Hello?")
@@ -340,7 +340,7 @@ async def test_one_call_is_watched_as_lines_for_people_and_for_programs(tmp_path
         begin(there.events, "a")
         say(there.events, "a", "Grüße")
         end(there.events, "a")
-        await eventually(lambda: there.events.hub.over("a"))
+        await eventually(lambda: there.events.stream.over("a"))
         assert "caller: Grüße" in await said(there.stage, "watch", "a")
         told = [json.loads(line) for line in (await said(there.stage, "watch", "a", "--json")).splitlines()]
         assert [each["type"] for each in told] == ["call.started", "call.said", "call.ended"]
@@ -360,7 +360,7 @@ async def test_all_calls_are_watched_until_the_interrupt_key(tmp_path: Path) -> 
         assert lines.stdout
         try:
             async with asyncio.timeout(150):
-                await eventually(lambda: there.events.hub.readers == 2, 150)  # the board listens, too
+                await eventually(lambda: there.events.stream.subscribers == 2, 150)  # the board listens, too
                 begin(there.events, "a")
                 assert json.loads(await lines.stdout.readline())["type"] == "call.started"
                 lines.send_signal(signal.SIGINT)

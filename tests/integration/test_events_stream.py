@@ -95,7 +95,7 @@ async def house(folder: Path, **hooks: Any) -> AsyncIterator[House]:
         try:
             yield House(there, events)
         finally:
-            events.hub.close()
+            events.stream.close()
 
 
 def types(told: list[Told]) -> list[str]:
@@ -106,7 +106,7 @@ async def test_one_call_from_its_first_event_to_its_end(tmp_path: Path) -> None:
     async with house(tmp_path) as there:
         begin(there.events, "a")
         begin(there.events, "b")
-        await eventually(lambda: there.events.hub.knows("b"))
+        await eventually(lambda: there.events.stream.knows("b"))
         async with there.stream("/v1/calls/a/events") as stream:
             first = await stream.next()
             assert first is not None
@@ -125,9 +125,9 @@ async def test_one_call_from_its_first_event_to_its_end(tmp_path: Path) -> None:
 async def test_all_calls_from_now_on_and_by_type(tmp_path: Path) -> None:
     async with house(tmp_path) as there:
         begin(there.events, "before")
-        await eventually(lambda: there.events.hub.knows("before"))
+        await eventually(lambda: there.events.stream.knows("before"))
         async with there.stream() as all_, there.stream("/v1/events?type=call.st*&type=call.ended") as some:
-            await eventually(lambda: there.events.hub.readers == 2)
+            await eventually(lambda: there.events.stream.subscribers == 2)
             begin(there.events, "a")
             say(there.events, "a")
             end(there.events, "a")
@@ -138,13 +138,13 @@ async def test_all_calls_from_now_on_and_by_type(tmp_path: Path) -> None:
 async def test_a_client_comes_back_where_it_left_off(tmp_path: Path) -> None:
     async with house(tmp_path) as there:
         async with there.stream() as stream:
-            await eventually(lambda: there.events.hub.readers == 1)
+            await eventually(lambda: there.events.stream.subscribers == 1)
             begin(there.events, "a")
             first = await stream.next()
             assert first is not None
         say(there.events, "a", times=3)
         end(there.events, "a")
-        await eventually(lambda: there.events.hub.over("a"))
+        await eventually(lambda: there.events.stream.over("a"))
         async with there.stream(last_id=first.id) as stream:
             assert types(await stream.take(4)) == ["call.said"] * 3 + ["call.ended"]
 
@@ -169,18 +169,18 @@ async def test_who_asks_for_all_that_is_kept_holds_up_nobody(tmp_path: Path) -> 
         for _ in range(20):
             say(there.events, "a", times=100)
             await asyncio.sleep(0)
-        await eventually(lambda: len(list(there.events.hub._ring)) == 2001)
-        asked = "-1", "9" * 400, "0", "0123456789abcdef-7", f"{there.events.hub._ring._epoch}-{10**17}"
-        readers = [asyncio.create_task(follow(each)) for each in asked]
+        await eventually(lambda: len(list(there.events.stream._replay)) == 2001)
+        asked = "-1", "9" * 400, "0", "0123456789abcdef-7", f"{there.events.stream._replay._epoch}-{10**17}"
+        subscribers = [asyncio.create_task(follow(each)) for each in asked]
         busy = asyncio.create_task(others())
-        await eventually(lambda: there.events.hub.readers == len(asked))
+        await eventually(lambda: there.events.stream.subscribers == len(asked))
         before = rounds[0]
         say(there.events, "a", times=3)
         async with asyncio.timeout(30):
-            got = await asyncio.gather(*readers)
+            got = await asyncio.gather(*subscribers)
         over.set()
         await busy
-        kept = [each.event.id for each in there.events.hub._ring]
+        kept = [each.event.id for each in there.events.stream._replay]
         assert got == [kept] * len(asked)
         assert len(set(kept)) == 2004
         assert rounds[0] - before > 2001 // streams.PIECE * len(asked) * 0.8
@@ -190,7 +190,7 @@ async def test_who_asks_for_all_that_is_kept_holds_up_nobody(tmp_path: Path) -> 
 async def test_an_id_that_is_not_kept_is_told_as_a_gap(tmp_path: Path, asked: str) -> None:
     async with house(tmp_path) as there:
         begin(there.events, "a")
-        await eventually(lambda: there.events.hub.knows("a"))
+        await eventually(lambda: there.events.stream.knows("a"))
         async with there.stream(last_id=asked) as stream:
             gap, first = await stream.next(), await stream.next()
             assert gap is not None
@@ -202,7 +202,7 @@ async def test_an_id_that_is_not_kept_is_told_as_a_gap(tmp_path: Path, asked: st
 async def test_the_end_shows_whatever_types_are_wanted(tmp_path: Path) -> None:
     async with house(tmp_path) as there:
         begin(there.events, "a")
-        await eventually(lambda: there.events.hub.knows("a"))
+        await eventually(lambda: there.events.stream.knows("a"))
         async with there.stream("/v1/calls/a/events?type=call.started") as stream:
             first = await stream.next()
             assert first is not None
@@ -231,18 +231,18 @@ async def test_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_a_client_that_falls_behind_is_told_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubs, "READER_QUEUE", 50)
+    monkeypatch.setattr(hubs, "SUBSCRIBER_QUEUE", 50)
     async with house(tmp_path) as there, there.stream() as slow:
-        await eventually(lambda: there.events.hub.readers == 1)
+        await eventually(lambda: there.events.stream.subscribers == 1)
         begin(there.events, "a")
         for _ in range(200):  # more than all buffers between the two can hold
             say(there.events, "a", "x" * 60_000)
             await asyncio.sleep(0)
-        await eventually(lambda: there.events.hub.overflows == 1)
+        await eventually(lambda: there.events.stream.overflows == 1)
         told = await slow.rest()
         assert types(told)[-1] == "overflow"
         assert 0 < len(told) < 200
-        assert there.events.hub.readers == 0
+        assert there.events.stream.subscribers == 0
         async with there.stream(last_id=told[-2].id) as again:
             following = await again.next()
             assert following is not None
@@ -252,23 +252,23 @@ async def test_a_client_that_falls_behind_is_told_and_let_go(tmp_path: Path, mon
 async def test_a_client_that_takes_nothing_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "WRITE_SECONDS", 0.1)
     async with house(tmp_path) as there, there.stream():
-        await eventually(lambda: there.events.hub.readers == 1)
+        await eventually(lambda: there.events.stream.subscribers == 1)
         begin(there.events, "a")
         say(there.events, "a", "x" * 60_000, times=300)
-        await eventually(lambda: there.events.hub.readers == 0)
+        await eventually(lambda: there.events.stream.subscribers == 0)
 
 
 async def test_only_so_many_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubs, "MOST_READERS", 1)
+    monkeypatch.setattr(hubs, "MOST_SUBSCRIBERS", 1)
     async with house(tmp_path) as there, there.stream():
-        await eventually(lambda: there.events.hub.readers == 1)
+        await eventually(lambda: there.events.stream.subscribers == 1)
         async with there.stage.request("GET", "/v1/events") as refused:
             assert (refused.status, refused.headers["Retry-After"]) == (503, "10")
 
 
 async def test_streams_end_when_the_process_does(tmp_path: Path) -> None:
     async with house(tmp_path) as there, there.stream() as stream:
-        await eventually(lambda: there.events.hub.readers == 1)
+        await eventually(lambda: there.events.stream.subscribers == 1)
         begin(there.events, "a")
         await there.events.drain()
         assert types(await stream.rest()) == ["call.started"]
@@ -294,12 +294,12 @@ async def test_what_is_asked_wrongly(tmp_path: Path, path: str, status: int) -> 
 async def test_words_are_for_those_who_may_have_recordings(tmp_path: Path, path: str) -> None:
     async with house(tmp_path) as there:
         begin(there.events, "a")
-        await eventually(lambda: there.events.hub.knows("a"))
+        await eventually(lambda: there.events.stream.knows("a"))
         async with there.stage.request("GET", path, WITHOUT_WORDS) as answer:
             say(there.events, "a", "my card is")
             end(there.events, "a")
-            await eventually(lambda: there.events.hub.over("a"))
-            there.events.hub.close()
+            await eventually(lambda: there.events.stream.over("a"))
+            there.events.stream.close()
             heard = (await answer.content.read()).decode()
     assert "event: call.said" in heard
     assert "my card" not in heard
@@ -317,7 +317,7 @@ async def test_a_stream_is_in_the_audit_log_from_its_beginning(tmp_path: Path) -
         async with it.request("GET", "/v1/audit") as answer:
             (deed,) = (await answer.json())["deeds"]
         assert (deed["by"], deed["operation"], deed["status"]) == ("listener", "stream_events", 200)
-        events.hub.close()
+        events.stream.close()
 
 
 async def test_scopes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bridge import contract
-from bridge.worker.metrics import Now, WorkerMetrics as BridgeCounts
+from bridge.worker.metrics import Now, WorkerMetrics
 from bridge.worker.metrics_server import MetricsServer
 from controller.api import metrics
 from controller.api.auth.authenticator import Authenticator
@@ -22,11 +22,11 @@ from controller.calls.outbound.metrics import QueueMetrics
 from controller.calls.outbound.queue import Queue
 from controller.config import Token
 from controller.config.models.records import Records as Settings
-from controller.events.metrics import Counts
+from controller.events.metrics import EventMetrics
 from controller.events.records.repository import RecordRepository
 from controller.events.records.spool import Spool
 from controller.events.records.writer import RecordWriter
-from controller.telemetry.canary import Counts as CanaryCounts
+from controller.telemetry.canary import CanaryMetrics
 from controller.telemetry.metrics import Metrics, Present
 from controller.workers.worker import Worker
 from deploy.grafana import dashboard
@@ -52,8 +52,8 @@ def registry() -> CollectorRegistry:
     load = contract.Load(sessions=3, legs=3, lateness_p99_ms=1.0, lateness_max_ms=2.0)
     worker = Worker("w1", 1, "127.0.0.1", 9092, 100, None, load)
     made.registry.register(Present(lambda: 3, lambda: {"asterisk": True, "workers": True}, lambda: [worker]))
-    Counts(made.registry)
-    CanaryCounts(made.registry)
+    EventMetrics(made.registry)
+    CanaryMetrics(made.registry)
     QueueMetrics(cast(Queue, None), made.registry)
     RecordWriter(cast(RecordRepository, None), Settings(), Spool(Path("nowhere")), made.registry)
     return made.registry
@@ -100,7 +100,7 @@ async def test_a_real_prometheus_scrapes_and_evaluates(programs: Path, tmp_path:
     token = Token.model_validate({"name": "reader", "token": READER, "scopes": TOKENS[READER]})
     route = metrics.route(registry(), Authenticator([token]), public=False)
     bridge = CollectorRegistry()
-    BridgeCounts(bridge, "w1", lambda: Now(contract.Load(sessions=2), 100, linked=True))
+    WorkerMetrics(bridge, "w1", lambda: Now(contract.Load(sessions=2), 100, linked=True))
     async with (
         stage(route) as running,
         MetricsServer(bridge, "127.0.0.1", [0]) as worker,

@@ -62,8 +62,8 @@ class Away:
     def __init__(self, it: Desk) -> None:
         self.away = True
         self.tried = asyncio.Event()
-        self._put = it.shelf.put
-        it.shelf.put = self.put  # type: ignore[method-assign]
+        self._put = it.repository.put
+        it.repository.put = self.put  # type: ignore[method-assign]
 
     async def put(self, events: Any) -> None:
         self.tried.set()
@@ -81,7 +81,7 @@ async def test_what_the_store_does_not_take_goes_to_the_file_and_then_to_the_sto
         async with asyncio.timeout(5):
             while it.value("voiceai_records_waiting"):  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.01)
-        assert it.journal.size > 10_000
+        assert it.spool.size > 10_000
         assert (tmp_path / "voiceai.journal").stat().st_mode & 0o077 == 0
         it.tell(story_of(CALL))
         store.away = False
@@ -96,14 +96,14 @@ async def test_a_store_that_is_too_slow_for_many_at_once_is_given_fewer(
 ) -> None:
     monkeypatch.setattr(writer, "AWAY_SECONDS", (0.01,))
     async with desk(tmp_path) as it:
-        honest = it.shelf.put
+        honest = it.repository.put
 
         async def put(events: Any) -> None:
             if len(events) > 3:
                 raise StoreError("the store did not answer in time")
             await honest(events)
 
-        monkeypatch.setattr(it.shelf, "put", put)
+        monkeypatch.setattr(it.repository, "put", put)
         for call in IDS[:5]:
             it.tell(story_of(call))
         await it.written(30)
@@ -168,7 +168,7 @@ async def test_a_disk_that_is_full_loses_nothing_that_memory_can_hold(
         with monkeypatch.context() as patch:
             patch.setattr("controller.events.records.spool.os.write", full)
             it.tell(story_of(CALL))
-            await eventually(lambda: len(tried) > 0 and it.journal.size == 0)
+            await eventually(lambda: len(tried) > 0 and it.spool.size == 0)
         store.away = False
         await it.written()
         assert it.value("voiceai_records_lost_total") == 0
@@ -182,7 +182,7 @@ async def test_a_slow_store_is_waited_for_by_nobody_and_written_to_seldom(
     """Half a second for each transaction: all is told before the first is over, and they are as few as can be."""
     done = 0
     async with desk(tmp_path) as it:
-        honest = it.shelf.put
+        honest = it.repository.put
 
         async def put(events: Any) -> None:
             nonlocal done
@@ -190,7 +190,7 @@ async def test_a_slow_store_is_waited_for_by_nobody_and_written_to_seldom(
             await honest(events)
             done += 1
 
-        monkeypatch.setattr(it.shelf, "put", put)
+        monkeypatch.setattr(it.repository, "put", put)
         for call in IDS[:20]:
             it.tell(story_of(call))
             await asyncio.sleep(0)
@@ -279,7 +279,7 @@ async def test_a_number_is_forgotten_and_nobody_else(tmp_path: Path) -> None:
         it.tell(story_of(IDS[1], caller="+4930888"))
         it.tell(story_of(CALL, caller="+4930777")[:-1])  # it goes on
         await it.written()
-        forgotten, paths = await it.shelf.forget_number("+4930777")
+        forgotten, paths = await it.repository.forget_number("+4930777")
         assert (forgotten, paths) == (1, ["/srv/calls/x.wav"])
         assert await it.history.find(IDS[0]) is None
         assert await it.history.find(IDS[1]) is not None
@@ -293,11 +293,11 @@ async def test_what_is_old_goes_words_first(tmp_path: Path) -> None:
         it.tell(story_of(CALL))
         await it.written()
         settings = Settings(keep_days=100, transcript_days=10)
-        assert await it.shelf.forget_old(settings, later(0) + timedelta(days=9)) == 0
+        assert await it.repository.forget_old(settings, later(0) + timedelta(days=9)) == 0
         assert (await counted(it))["call_words"] == 1
-        assert await it.shelf.forget_old(settings, later(0) + timedelta(days=11)) == 0
+        assert await it.repository.forget_old(settings, later(0) + timedelta(days=11)) == 0
         assert (await counted(it))["call_words"] == 0
-        assert await it.shelf.forget_old(settings, later(0) + timedelta(days=101)) == 1
+        assert await it.repository.forget_old(settings, later(0) + timedelta(days=101)) == 1
         assert set((await counted(it)).values()) == {0}
 
 
@@ -309,7 +309,7 @@ async def test_a_year_of_calls_goes_in_one_night(tmp_path: Path) -> None:
         it.tell([each for call in many for each in (story_of(call)[0], story_of(call)[-1])])
         it.tell(began)
         await it.written(60)
-        assert await it.shelf.forget_old(Settings(keep_days=1), later(0) + timedelta(days=2)) == 511
+        assert await it.repository.forget_old(Settings(keep_days=1), later(0) + timedelta(days=2)) == 511
         assert set((await counted(it)).values()) == {0}
 
 
@@ -321,14 +321,14 @@ async def test_the_housekeeping_outlives_a_store_that_is_away(tmp_path: Path, mo
         it.tell(story_of(IDS[0]))  # long ago
         it.tell(story_of(IDS[1])[:-1])  # nobody saw its end
         await it.written()
-        honest = it.shelf.end_abandoned
+        honest = it.repository.end_abandoned
 
         async def end_abandoned(*given: Any) -> int:
             for fault in faults:
                 raise fault
             return await honest(*given)
 
-        monkeypatch.setattr(it.shelf, "end_abandoned", end_abandoned)
+        monkeypatch.setattr(it.repository, "end_abandoned", end_abandoned)
         tidying = asyncio.create_task(it.records.tidy(lambda: set()))
         async with asyncio.timeout(10):
             while set((await counted(it)).values()) != {0}:  # noqa: ASYNC110 - nothing tells of it
@@ -342,7 +342,7 @@ async def test_calls_that_nobody_saw_end_are_ended_unless_they_go_on(tmp_path: P
         it.tell(story_of(IDS[0])[:-1])
         it.tell(story_of(IDS[1])[:-1])
         await it.written()
-        assert await it.shelf.end_abandoned(later(3600), {IDS[1]}, later(3600)) == 1
+        assert await it.repository.end_abandoned(later(3600), {IDS[1]}, later(3600)) == 1
         ended, live = await it.history.find(IDS[0]), await it.history.find(IDS[1])
         assert ended is not None
         assert live is not None

@@ -34,7 +34,7 @@ class Rig:
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.scenery = LiveStatusHub(self._tell, lambda call: None if call.startswith("over") else 0.25)
+        self.hub = LiveStatusHub(self._tell, lambda call: None if call.startswith("over") else 0.25)
 
     async def _tell(self, command: contract.Watch) -> None:
         self.asked.append(command)
@@ -44,13 +44,13 @@ class Rig:
 @asynccontextmanager
 async def running(**more: Any) -> AsyncIterator[tuple[Rig, Stage]]:
     rig = Rig()
-    async with stage(more=lambda _, __: SceneResources(rig.scenery).operations(), **more) as it:
-        task = asyncio.create_task(rig.scenery.run())
+    async with stage(more=lambda _, __: SceneResources(rig.hub).operations(), **more) as it:
+        task = asyncio.create_task(rig.hub.run())
         try:
             yield rig, it
         finally:
             task.cancel()
-            rig.scenery.close()
+            rig.hub.close()
 
 
 async def looks(answer: aiohttp.ClientResponse) -> dict[str, Any]:
@@ -64,14 +64,14 @@ async def looks(answer: aiohttp.ClientResponse) -> dict[str, Any]:
 
 async def test_workers_are_asked_only_while_somebody_looks() -> None:
     async with running() as (rig, it):
-        rig.scenery.take([scene("a")])
+        rig.hub.take([scene("a")])
         assert not rig.asked
         async with it.request("GET", "/v1/live") as answer:
             assert answer.content_type == "text/event-stream"
             async with asyncio.timeout(10):
                 await rig.told.wait()
             assert rig.asked[0].seconds > live_status.WATCH_SECONDS / 2
-            rig.scenery.take([scene("a", "Good <b>day"), scene("over")])
+            rig.hub.take([scene("a", "Good <b>day"), scene("over")])
             told = await looks(answer)
         assert told == {
             "scenes": [
@@ -91,10 +91,10 @@ async def test_who_looks_at_one_call_sees_no_other_and_the_stream_ends_with_the_
     async with running() as (rig, it), it.request("GET", "/v1/live?call=b") as answer:
         async with asyncio.timeout(10):
             await rig.told.wait()
-        rig.scenery.take([scene("a"), scene("b")])
-        rig.scenery.take([scene("b", "later")])
+        rig.hub.take([scene("a"), scene("b")])
+        rig.hub.take([scene("b", "later")])
         assert [each["saying"] for each in (await looks(answer))["scenes"]] == ["later"]
-        rig.scenery.close()
+        rig.hub.close()
         async with asyncio.timeout(10):
             assert (await answer.content.read()).strip() == b": still here"
 
@@ -103,12 +103,12 @@ async def test_the_agents_words_are_for_those_who_may_have_recordings() -> None:
     async with running() as (rig, it), it.request("GET", "/v1/live", "reader-0123456789") as answer:
         async with asyncio.timeout(10):
             await rig.told.wait()
-        rig.scenery.take([scene("a", "my card is 1234")])
+        rig.hub.take([scene("a", "my card is 1234")])
         assert (await looks(answer))["scenes"][0]["saying"] == ""
 
 
 async def test_a_token_that_may_not_read_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_status, "MOST_LOOKERS", 0)
+    monkeypatch.setattr(live_status, "MOST_SUBSCRIBERS", 0)
     async with running() as (_, it):
         async with it.request("GET", "/v1/live", "caller-0123456789") as answer:
             assert answer.status == 403
@@ -152,7 +152,7 @@ async def test_streams_of_a_token_that_is_gone_end_and_others_go_on(fate: str) -
                 }[fate]
             )
             await over(mine)
-            rig.scenery.take([scene("c")])
+            rig.hub.take([scene("c")])
             assert (await looks(other))["scenes"][0]["call"] == "c"
         async with it.request("GET", "/v1/live", A) as answer:
             assert answer.status == (403 if fate == "fewer scopes" else 401)

@@ -200,7 +200,7 @@ async def test_no_record_of_a_call_is_missing(server: Server, url: str, tmp_path
         it.tell(story_of(ids[0])[-3:])
         for call in ids[1:20]:
             it.tell(story_of(call))
-        await eventually(lambda: it.journal.size > 0)
+        await eventually(lambda: it.spool.size > 0)
         for call in ids[20:30]:
             it.tell(story_of(call))
         await asyncio.to_thread(server.kill)

@@ -286,7 +286,7 @@ async def test_a_fault_of_ours_costs_what_it_hit_and_nothing_else(
             return await made.outbox.sizes() == (0, 0)
 
         await eventually(nothing_waits)
-        for part, name, arrives in ((made._post, "send", 2), (made.outbox, "due", 3), (made.outbox, "write", 3)):
+        for part, name, arrives in ((made._sender, "send", 2), (made.outbox, "due", 3), (made.outbox, "write", 3)):
             with structlog.testing.capture_logs() as lines, monkeypatch.context() as broken:
                 broken.setattr(part, name, _broken)
                 say(made, "a")

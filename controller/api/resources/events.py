@@ -1,7 +1,8 @@
 """Events over HTTP: streams for those who listen, and the dead letters of webhooks.
 
-Owns the wire format of Server-Sent Events (WHATWG HTML §9.2). A stream is a reader of the hub: it is written to as fast
-as its client takes it, and closed when it falls behind. Refuses to decide what is told: that is `controller/events`.
+Owns the wire format of Server-Sent Events (WHATWG HTML §9.2). A stream over HTTP is one
+subscriber of `EventStream`: it is written to as fast as its client takes it, and closed when it falls behind. Which
+events there are is decided in `controller/events`.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ STREAM_HEADERS = {
 
 
 Form = Callable[[OutgoingEvent], bytes]
-"""What a reader may see of it, as JSON."""
+"""What a subscriber may see of it, as JSON."""
 
 Named = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -164,7 +165,7 @@ class EventResources:
         """What has happened in one call and what happens until its end, with which the stream ends. 204: there is
         nothing more to come, which keeps browsers from asking again."""
         call, types = asked.part("id"), _types(asked.query)
-        if not self._events.hub.knows(call) and (await self._find(call)).ended_at is not None:
+        if not self._events.stream.knows(call) and (await self._find(call)).ended_at is not None:
             return web.Response(status=HTTPStatus.NO_CONTENT)
         return await self._stream(asked, call, types)
 
@@ -182,14 +183,14 @@ class EventResources:
         wanted = EventFilter(types) if call is None else EventFilter(call=call)
         response = web.StreamResponse(headers=STREAM_HEADERS)
         try:
-            with self._events.hub.reader(wanted, last_id) as reader:
-                if last_id and call is not None and not reader.gap and self._events.hub.over(call):
-                    if not any(each.type in types for each in reader.missed):
+            with self._events.stream.subscribe(wanted, last_id) as subscriber:
+                if last_id and call is not None and not subscriber.gap and self._events.stream.over(call):
+                    if not any(each.type in types for each in subscriber.missed):
                         return web.Response(status=HTTPStatus.NO_CONTENT)
                 await response.prepare(request)
-                await _open(response, reader, last_id or "")
-                if not await self._missed(response, reader, types, form, ends=call is not None):
-                    await _tell(response, reader, types, form, ends=call is not None)
+                await _open(response, subscriber, last_id or "")
+                if not await self._missed(response, subscriber, types, form, ends=call is not None):
+                    await _tell(response, subscriber, types, form, ends=call is not None)
                 await response.write_eof()
         except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
@@ -200,19 +201,19 @@ class EventResources:
         return response
 
     async def _missed(
-        self, response: web.StreamResponse, reader: Subscriber, types: frozenset[str], form: Form, *, ends: bool
+        self, response: web.StreamResponse, subscriber: Subscriber, types: frozenset[str], form: Form, *, ends: bool
     ) -> bool:
         """What happened before. Many may ask for all that is kept, again and again: one piece for one of them in each
         round of the event loop. True: that was all, the call is over."""
-        missed, turn = reader.missed, self._events.hub.turn
+        missed, turn = subscriber.missed, self._events.stream.turn
         for start in range(0, len(missed), PIECE):
             async with turn:
                 piece = missed[start : start + PIECE]
-                text = b"".join(_line(notice, form) for notice in piece if notice.type in types)
+                text = b"".join(_line(outgoing, form) for outgoing in piece if outgoing.type in types)
                 await asyncio.sleep(0)
             if text:
                 await _write(response, text)
-            if ends and any(notice.final for notice in piece):
+            if ends and any(outgoing.final for outgoing in piece):
                 return True
         return False
 
@@ -245,44 +246,44 @@ class EventResources:
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
-async def _open(response: web.StreamResponse, reader: Subscriber, last_id: str) -> None:
+async def _open(response: web.StreamResponse, subscriber: Subscriber, last_id: str) -> None:
     opening = f"retry: {RETRY_MS}\n\n".encode()
-    if reader.gap:
-        oldest = reader.missed[0].event.id if reader.missed else None
+    if subscriber.gap:
+        oldest = subscriber.missed[0].event.id if subscriber.missed else None
         opening += _special("gap", {"asked": last_id[:LONGEST_ID], "oldest": oldest})
     await _write(response, opening)
 
 
 async def _tell(
-    response: web.StreamResponse, reader: Subscriber, types: frozenset[str], form: Form, *, ends: bool
+    response: web.StreamResponse, subscriber: Subscriber, types: frozenset[str], form: Form, *, ends: bool
 ) -> None:
     """Until the call has ended (if it is the stream's end), the client falls behind or goes, or the process stops."""
     while True:
-        news: Sequence[OutgoingEvent] = await reader.read(HEARTBEAT_SECONDS)
-        for notice in news:
-            if notice.type in types:
-                await _write(response, _line(notice, form))
-        if ends and any(notice.final for notice in news):
+        news: Sequence[OutgoingEvent] = await subscriber.read(HEARTBEAT_SECONDS)
+        for outgoing in news:
+            if outgoing.type in types:
+                await _write(response, _line(outgoing, form))
+        if ends and any(outgoing.final for outgoing in news):
             return
-        if not news and reader.closed:
-            if reader.overflowed:
+        if not news and subscriber.closed:
+            if subscriber.overflowed:
                 await _write(response, _special("overflow", {}))
             return
         if not news:
             await _write(response, b": still here\n\n")
 
 
-def _line(notice: OutgoingEvent, form: Form) -> bytes:
+def _line(outgoing: OutgoingEvent, form: Form) -> bytes:
     """None of its parts can hold a line end: JSON escapes it."""
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (notice.event.id.encode(), notice.type.encode(), form(notice))
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (outgoing.event.id.encode(), outgoing.type.encode(), form(outgoing))
 
 
-def _full(notice: OutgoingEvent) -> bytes:
-    return notice.full
+def _full(outgoing: OutgoingEvent) -> bytes:
+    return outgoing.full
 
 
-def _wordless(notice: OutgoingEvent) -> bytes:
-    return notice.wordless
+def _wordless(outgoing: OutgoingEvent) -> bytes:
+    return outgoing.wordless
 
 
 def _special(name: str, data: dict[str, Any]) -> bytes:

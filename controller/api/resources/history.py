@@ -73,7 +73,7 @@ class HistoryResources:
     def __init__(
         self,
         history: History,
-        shelf: RecordRepository,
+        repository: RecordRepository,
         folders: Collection[Path],
         settings: Records,
         catching_up: Callable[[], bool] = lambda: False,
@@ -82,7 +82,7 @@ class HistoryResources:
         self._countries = countries
         self._catching_up = catching_up
         self._history = history
-        self._shelf = shelf
+        self._repository = repository
         self._folders = folders
         self._settings = settings
 
@@ -183,7 +183,7 @@ class HistoryResources:
         if self._catching_up():
             raise Problem("store-away", "Calls of the time when it was away are not in it yet. Ask again in a moment.")
         number: str = asked.body.number
-        calls, paths = await self._shelf.forget_number(number, names_of(number, self._settings, self._countries))
+        calls, paths = await self._repository.forget_number(number, names_of(number, self._settings, self._countries))
         deleted = await asyncio.to_thread(self._delete, paths)
         log.info("the records of a number were deleted", calls=calls, recordings=deleted, by=asked.by)
         return Forgotten(calls=calls, recordings=deleted, recordings_elsewhere=len(paths) - deleted)

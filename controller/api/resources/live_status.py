@@ -37,8 +37,8 @@ class ScenesAnswer(Answer):
 
 
 class SceneResources:
-    def __init__(self, scenery: LiveStatusHub) -> None:
-        self._scenery = scenery
+    def __init__(self, hub: LiveStatusHub) -> None:
+        self._hub = hub
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -57,9 +57,9 @@ class SceneResources:
     async def stream(self, asked: ApiRequest) -> web.StreamResponse:
         request, response = asked.request, web.StreamResponse(headers=STREAM_HEADERS)
         try:
-            with self._scenery.looker(asked.query.call) as looker:
+            with self._hub.subscribe(asked.query.call) as subscriber:
                 await response.prepare(request)
-                await _tell(response, looker, words=asked.may("recordings"))
+                await _tell(response, subscriber, words=asked.may("recordings"))
                 await response.write_eof()
         except TooManySubscribers:
             headers: dict[str, str] = {hdrs.RETRY_AFTER: "10"}
@@ -70,14 +70,14 @@ class SceneResources:
         return response
 
 
-async def _tell(response: web.StreamResponse, looker: LiveSubscriber, *, words: bool) -> None:
+async def _tell(response: web.StreamResponse, subscriber: LiveSubscriber, *, words: bool) -> None:
     frame = f"retry: {RETRY_MS}\n\n"
     while True:
         async with asyncio.timeout(WRITE_SECONDS):
             await response.write(frame.encode())
-        if looker.closed:
+        if subscriber.closed:
             return
-        seen = await looker.look(HEARTBEAT_SECONDS)
+        seen = await subscriber.read(HEARTBEAT_SECONDS)
         told = ScenesAnswer(scenes=tuple(_answer(each, words=words) for each in seen))
         frame = f"event: scenes\ndata: {told.model_dump_json()}\n\n" if seen else ": still here\n\n"
 

@@ -66,8 +66,8 @@ class RecordWriter:
         behind.set_function(lambda: spool.size)
         self._lost = Counter("voiceai_records_lost", "Events of calls that could not be kept.", registry=registry)
 
-    def take(self, notice: OutgoingEvent) -> None:
-        if self._queue.put(redacted(notice.event, self._settings)) is not None:
+    def take(self, outgoing: OutgoingEvent) -> None:
+        if self._queue.put(redacted(outgoing.event, self._settings)) is not None:
             self._lost.inc()
 
     def catching_up(self) -> bool:

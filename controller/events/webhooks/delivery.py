@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from controller.events.metrics import Counts
+from controller.events.metrics import EventMetrics
 from controller.events.webhooks.http_sender import HttpSender
 from controller.events.webhooks.outbox import Entry, Lane, Outbox, Settled
 from controller.events.webhooks.outbox_writer import OutboxWriter
@@ -40,11 +40,11 @@ def _now() -> datetime:
 
 
 class DeliveryWorker:
-    def __init__(self, outbox: Outbox, receivers: Receivers, post: HttpSender, counts: Counts) -> None:
+    def __init__(self, outbox: Outbox, receivers: Receivers, sender: HttpSender, metrics: EventMetrics) -> None:
         self._outbox = outbox
         self._receivers = receivers
-        self._post = post
-        self._counts = counts
+        self._sender = sender
+        self._metrics = metrics
         self._under_way: dict[Lane, Entry] = {}
         self._at_once: Counter[str] = Counter()
         self._news = asyncio.Event()
@@ -58,13 +58,13 @@ class DeliveryWorker:
         """Nothing more is begun."""
         self._stopping = True
 
-    async def run(self, ledger: OutboxWriter) -> None:
+    async def run(self, writer: OutboxWriter) -> None:
         """Until cancelled; what is under way then is sent again after the next start."""
         async with asyncio.TaskGroup() as posts:
             while True:
                 self._news.clear()
                 try:
-                    pause = await self._begin(posts, ledger)
+                    pause = await self._begin(posts, writer)
                 except StoreError as error:
                     log.warning("the outbox can't be read; webhooks wait", reason=str(error))
                     pause = AWAY_SECONDS
@@ -84,7 +84,7 @@ class DeliveryWorker:
         except TimeoutError:
             log.warning("webhooks still under way are sent again after the next start", requests=len(self._under_way))
 
-    async def _begin(self, posts: asyncio.TaskGroup, ledger: OutboxWriter) -> float:
+    async def _begin(self, posts: asyncio.TaskGroup, writer: OutboxWriter) -> float:
         """Starts what is due and fits; returns seconds until there may be more."""
         if self._stopping:
             return LOOK_SECONDS
@@ -95,7 +95,7 @@ class DeliveryWorker:
             if not self._stopping and entry.lane not in self._under_way and self._fits(entry.receiver):
                 self._under_way[entry.lane] = entry
                 self._at_once.update(_pools(entry.receiver))
-                posts.create_task(self._carry(entry, ledger), name=f"webhook {entry.event} to {entry.receiver}")
+                posts.create_task(self._carry(entry, writer), name=f"webhook {entry.event} to {entry.receiver}")
         return (
             LOOK_SECONDS if found.later is None else min(LOOK_SECONDS, max(0.0, (found.later - _now()).total_seconds()))
         )
@@ -105,15 +105,15 @@ class DeliveryWorker:
             return self._at_once[OF_CALL] < OF_CALLS and self._at_once[receiver] < PER_HOST
         return self._at_once[receiver] < PER_RECEIVER
 
-    async def _carry(self, entry: Entry, ledger: OutboxWriter) -> None:
+    async def _carry(self, entry: Entry, writer: OutboxWriter) -> None:
         try:
             settled = await self._attempt(entry)
         except Exception:  # the top of this task: it is tried again, other events go on
             log.exception("webhook not sent: a fault of ours", call=entry.call, receiver=entry.receiver)
             settled = Settled(entry, Retry(FAULT_SECONDS), _now(), "a fault of ours")
         try:
-            self._counts.attempt(entry.receiver, settled.verdict)
-            await ledger.settle(settled)
+            self._metrics.attempt(entry.receiver, settled.verdict)
+            await writer.settle(settled)
         finally:
             del self._under_way[entry.lane]
             self._at_once.subtract(_pools(entry.receiver))
@@ -126,12 +126,12 @@ class DeliveryWorker:
         receiver = self._receivers.named(entry.receiver, entry.url)
         if receiver is None:
             return Settled(entry, GiveUp(NO_RECEIVER), _now())
-        attempt = await self._post.send(receiver, entry.event, entry.body)
+        attempt = await self._sender.send(receiver, entry.event, entry.body)
         now = _now()
         age = (now - entry.since).total_seconds()
         what = verdict(attempt, entry.attempts + 1, age, receiver.give_up_after_s, random.random())
         if attempt.failed is not None:
-            self._counts.failure(entry.receiver, attempt.failed)
+            self._metrics.failure(entry.receiver, attempt.failed)
         _tell(entry, receiver.host, attempt, what)
         return Settled(entry, what, now, attempt.reason)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from controller.events.metrics import Counts
+from controller.events.metrics import EventMetrics
 from controller.events.webhooks.outbox import Draft, Outbox, Settled, Told
 from controller.store.database import StoreError
 from controller.store.write_behind import WriteBehind
@@ -38,9 +38,9 @@ class _Write:
 class OutboxWriter:
     """`run()` is a task of the controller's. `written` is called after each commit: something may be due."""
 
-    def __init__(self, outbox: Outbox, counts: Counts, written: Callable[[], None]) -> None:
+    def __init__(self, outbox: Outbox, metrics: EventMetrics, written: Callable[[], None]) -> None:
         self._outbox = outbox
-        self._counts = counts
+        self._metrics = metrics
         self._written = written
         self._dropping = False
         self._queue = WriteBehind[_Write](
@@ -60,7 +60,7 @@ class OutboxWriter:
         """Whether there was room for it."""
         full = self._queue.put(_Write(draft)) is not None
         if full:
-            self._counts.dropped.labels("outbox").inc()
+            self._metrics.dropped.labels("outbox").inc()
         if full and not self._dropping:
             log.error("events for webhooks are dropped: the store takes none, and memory for them is full")
         self._dropping = full
@@ -92,7 +92,7 @@ class OutboxWriter:
             raise
         except Exception:  # what can't be written must not hold up what comes after it
             log.exception("events for webhooks dropped by a fault of ours", events=len(batch))
-            self._counts.dropped.labels("outbox").inc(len(batch))
+            self._metrics.dropped.labels("outbox").inc(len(batch))
         for each in batch:
             if each.written is not None and not each.written.done():
                 each.written.set_result(None)

@@ -40,8 +40,8 @@ class Receiver:
         """In small letters."""
         return urlsplit(self.url).hostname or ""
 
-    def body(self, notice: OutgoingEvent) -> bytes:
-        return notice.full if self.personal else notice.bare
+    def body(self, outgoing: OutgoingEvent) -> bytes:
+        return outgoing.full if self.personal else outgoing.bare
 
 
 class Receivers:
@@ -49,11 +49,11 @@ class Receivers:
         self._configured = {name: _receiver(name, each.url, each) for name, each in configured.items()}
         self._of_calls = of_calls
 
-    def of(self, notice: OutgoingEvent) -> list[Receiver]:
+    def of(self, outgoing: OutgoingEvent) -> list[Receiver]:
         """Who wants this event."""
-        found = [each for each in self._configured.values() if notice.type in each.types]
-        own = self.named("", notice.webhook) if notice.webhook else None
-        return [*found, own] if own is not None and notice.type in own.types else found
+        found = [each for each in self._configured.values() if outgoing.type in each.types]
+        own = self.named("", outgoing.webhook) if outgoing.webhook else None
+        return [*found, own] if own is not None and outgoing.type in own.types else found
 
     def named(self, name: str, url: str | None) -> Receiver | None:
         """As it is configured today; `url`: the call's own. None: it may have nothing sent to it any more."""

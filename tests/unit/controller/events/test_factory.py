@@ -60,14 +60,14 @@ STORY: list[lifecycle.LifecycleEvent] = [
 
 
 def told(story: list[lifecycle.LifecycleEvent]) -> list[OutgoingEvent]:
-    maker = EventFactory("e")
-    made = [maker.make(what, STARTED + timedelta(seconds=at)) for at, what in enumerate(story)]
+    factory = EventFactory("e")
+    made = [factory.make(what, STARTED + timedelta(seconds=at)) for at, what in enumerate(story)]
     return [each for each in made if each is not None]
 
 
 def test_a_whole_call() -> None:
-    notices = told(STORY)
-    assert [each.type for each in notices] == [
+    outgoing_events = told(STORY)
+    assert [each.type for each in outgoing_events] == [
         "call.started",
         "call.ringing",
         "call.answered",
@@ -87,11 +87,16 @@ def test_a_whole_call() -> None:
         "call.recorded",
         "call.ended",
     ]
-    assert set(schemas.TYPES) == {"call.queued", "call.settled", "call.adopted", *(each.type for each in notices)}
-    assert [each.final for each in notices] == [False] * 17 + [True]
-    assert [each.event.data.number for each in notices] == list(range(1, len(notices) + 1))
-    assert [each.event.id for each in notices] == [f"e-{each.order}" for each in notices]
-    assert {(each.call, each.webhook) for each in notices} == {(CALL, HOOK)}
+    assert set(schemas.TYPES) == {
+        "call.queued",
+        "call.settled",
+        "call.adopted",
+        *(each.type for each in outgoing_events),
+    }
+    assert [each.final for each in outgoing_events] == [False] * 17 + [True]
+    assert [each.event.data.number for each in outgoing_events] == list(range(1, len(outgoing_events) + 1))
+    assert [each.event.id for each in outgoing_events] == [f"e-{each.order}" for each in outgoing_events]
+    assert {(each.call, each.webhook) for each in outgoing_events} == {(CALL, HOOK)}
 
 
 def test_the_end_says_all_that_a_bill_needs() -> None:
@@ -128,8 +133,8 @@ def test_a_call_from_the_queue_that_is_tried_twice() -> None:
         lifecycle.CallOver("outbound", "busy", 0.0, shown),
         lifecycle.CallSettled(shown, HOOK, 2),
     ]
-    notices = told(story)
-    assert [(each.type, each.event.data.attempt, each.event.data.number) for each in notices] == [
+    outgoing_events = told(story)
+    assert [(each.type, each.event.data.attempt, each.event.data.number) for each in outgoing_events] == [
         ("call.queued", 1, 0),
         ("call.started", 1, 1),
         ("call.ended", 1, 2),
@@ -138,31 +143,31 @@ def test_a_call_from_the_queue_that_is_tried_twice() -> None:
         ("call.ended", 2, 2),
         ("call.settled", 2, 0),
     ]
-    assert [each.final for each in notices] == [False] * 6 + [True]
-    assert {each.webhook for each in notices} == {HOOK}
-    settled = json.loads(notices[-1].full)["data"]
+    assert [each.final for each in outgoing_events] == [False] * 6 + [True]
+    assert {each.webhook for each in outgoing_events} == {HOOK}
+    settled = json.loads(outgoing_events[-1].full)["data"]
     assert (settled["outcome"], settled["callee"]) == ("busy", "5001")
-    for each in notices:
+    for each in outgoing_events:
         assert schemas.adapter.validate_json(each.full) == each.event
         assert not any(secret in each.bare.decode() for secret in SECRETS)
 
 
 def test_a_call_that_never_was_answered() -> None:
-    maker = EventFactory("e")
-    maker.make(begun("outbound"), STARTED)
-    end = maker.make(lifecycle.CallOver("outbound", "busy", 0.0, call_view(ended_at=later(9))), later(9))
+    factory = EventFactory("e")
+    factory.make(begun("outbound"), STARTED)
+    end = factory.make(lifecycle.CallOver("outbound", "busy", 0.0, call_view(ended_at=later(9))), later(9))
     assert end is not None
     assert json.loads(end.full)["data"]["durations"] == {"total": 9.0, "until_answer": None, "talked": 0.0}
 
 
-@pytest.mark.parametrize("notice", told(STORY), ids=lambda notice: f"{notice.order} {notice.type}")
-def test_json_both_ways_and_nothing_personal_in_the_bare_one(notice: OutgoingEvent) -> None:
-    assert schemas.adapter.validate_json(notice.full) == notice.event
-    bare = schemas.adapter.validate_json(notice.bare)
-    assert (bare.id, bare.type, bare.data.number) == (notice.event.id, notice.type, notice.event.data.number)
-    assert not any(secret in notice.bare.decode() for secret in SECRETS)
-    assert not any(secret in f"{notice!r} {notice.event!r}" for secret in SECRETS)
-    assert json.loads(notice.full)["timestamp"].endswith("Z")
+@pytest.mark.parametrize("outgoing", told(STORY), ids=lambda outgoing: f"{outgoing.order} {outgoing.type}")
+def test_json_both_ways_and_nothing_personal_in_the_bare_one(outgoing: OutgoingEvent) -> None:
+    assert schemas.adapter.validate_json(outgoing.full) == outgoing.event
+    bare = schemas.adapter.validate_json(outgoing.bare)
+    assert (bare.id, bare.type, bare.data.number) == (outgoing.event.id, outgoing.type, outgoing.event.data.number)
+    assert not any(secret in outgoing.bare.decode() for secret in SECRETS)
+    assert not any(secret in f"{outgoing!r} {outgoing.event!r}" for secret in SECRETS)
+    assert json.loads(outgoing.full)["timestamp"].endswith("Z")
 
 
 def test_every_field_that_could_be_personal_is_marked() -> None:
@@ -173,10 +178,10 @@ def test_every_field_that_could_be_personal_is_marked() -> None:
 
 
 def test_of_calls_that_are_over_or_never_began_nothing_is_told() -> None:
-    maker = EventFactory("e")
-    assert maker.make(lifecycle.CallRang(CALL), STARTED) is None
-    assert maker.make(lifecycle.CallerRefused("busy"), STARTED) is None
-    assert maker.make(lifecycle.CallGreeted("inbound", 1.0, 1.0), STARTED) is None
-    assert [maker.make(each, STARTED) is not None for each in (begun(), over(), over())] == [True, True, False]
-    assert maker.make(contract.Recorded(call=CALL, path="x", seconds=1), STARTED) is None
-    assert "0 live calls" in repr(maker)
+    factory = EventFactory("e")
+    assert factory.make(lifecycle.CallRang(CALL), STARTED) is None
+    assert factory.make(lifecycle.CallerRefused("busy"), STARTED) is None
+    assert factory.make(lifecycle.CallGreeted("inbound", 1.0, 1.0), STARTED) is None
+    assert [factory.make(each, STARTED) is not None for each in (begun(), over(), over())] == [True, True, False]
+    assert factory.make(contract.Recorded(call=CALL, path="x", seconds=1), STARTED) is None
+    assert "0 live calls" in repr(factory)

@@ -40,10 +40,10 @@ def test_every_reference_leads_somewhere() -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
-@pytest.mark.parametrize("notice", told(STORY), ids=lambda notice: f"{notice.order} {notice.type}")
-def test_what_is_sent_fits(notice: OutgoingEvent) -> None:
-    for body in (notice.full, notice.bare):
-        jsonschema.validate(json.loads(body), schema_of(notice.type))
+@pytest.mark.parametrize("outgoing", told(STORY), ids=lambda outgoing: f"{outgoing.order} {outgoing.type}")
+def test_what_is_sent_fits(outgoing: OutgoingEvent) -> None:
+    for body in (outgoing.full, outgoing.bare):
+        jsonschema.validate(json.loads(body), schema_of(outgoing.type))
 
 
 def test_the_schema_is_strict_enough_to_tell_one_type_from_another() -> None:

@@ -7,37 +7,37 @@ from controller.config.models.event_filters import types_of
 from controller.events.replay_buffer import ReplayBuffer
 from controller.events.schemas import TYPES
 from controller.events.stream import EventFilter
-from tests.unit.controller.events.notices import EPOCH, notices
+from tests.unit.controller.events.outgoing import EPOCH, outgoing_events
 
-EVENTS = notices(60, calls=3)
+EVENTS = outgoing_events(60, calls=3)
 
 
 @given(count=st.integers(0, 60), most=st.integers(1, 30), place=st.integers(0, 70))
 def test_reading_on(count: int, most: int, place: int) -> None:
     ring = ReplayBuffer(EPOCH, most)
-    for notice in EVENTS[:count]:
-        ring.add(notice)
+    for outgoing in EVENTS[:count]:
+        ring.add(outgoing)
     kept = ring.after(f"{EPOCH}-{place}")
     held = EVENTS[max(0, count - most) : count]
     if place > count:
         assert kept.gap
-        assert list(kept.notices) == held
+        assert list(kept.events) == held
         return
     wanted = EVENTS[place:count]
     assert kept.gap is (len(wanted) > most)
-    assert list(kept.notices) == (held if kept.gap else wanted)
+    assert list(kept.events) == (held if kept.gap else wanted)
 
 
 @given(count=st.integers(0, 60), most=st.integers(1, 30), place=st.integers(0, 70))
 def test_reading_on_in_one_call_is_a_part_of_reading_on_in_all(count: int, most: int, place: int) -> None:
     ring = ReplayBuffer(EPOCH, most)
-    for notice in EVENTS[:count]:
-        ring.add(notice)
+    for outgoing in EVENTS[:count]:
+        ring.add(outgoing)
     of_all = ring.after(f"{EPOCH}-{place}")
     for call in ("call0", "call1", "call2", "nobody"):
         of_one = ring.after(f"{EPOCH}-{place}", call)
         assert of_one.gap == of_all.gap
-        assert list(of_one.notices) == [each for each in of_all.notices if each.call == call]
+        assert list(of_one.events) == [each for each in of_all.events if each.call == call]
         assert list(ring.of_call(call)) == [each for each in ring if each.call == call]
     assert set(ring._by_call) == {each.call for each in ring}
 
@@ -47,17 +47,17 @@ def test_reading_on_in_one_call_is_a_part_of_reading_on_in_all(count: int, most:
 )
 def test_an_id_that_is_none_of_ours_is_a_gap(asked: str) -> None:
     ring = ReplayBuffer(EPOCH)
-    for notice in EVENTS[:5]:
-        ring.add(notice)
+    for outgoing in EVENTS[:5]:
+        ring.add(outgoing)
     assert ring.after(asked).gap
-    assert len(ring.after(asked).notices) == 5
+    assert len(ring.after(asked).events) == 5
 
 
 def test_it_is_bounded_by_size_too() -> None:
     size = len(EVENTS[0].full)
     ring = ReplayBuffer(EPOCH, most_bytes=4 * size)
-    for notice in EVENTS:
-        ring.add(notice)
+    for outgoing in EVENTS:
+        ring.add(outgoing)
     kept = list(ring)
     assert 0 < len(kept) <= 8
     assert sum(len(each.full) for each in kept) <= 4 * size

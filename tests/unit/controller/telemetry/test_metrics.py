@@ -10,17 +10,17 @@ from prometheus_client import CollectorRegistry
 
 from bridge import contract
 from bridge.common.background_tasks import BackgroundTasks
-from bridge.worker.metrics import Now, WorkerMetrics as WorkerCounts
+from bridge.worker.metrics import Now, WorkerMetrics
 from controller.calls.outbound.metrics import QueueMetrics, SuspendedTrunks
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.trunk_breaker import TrunkBreakers
 from controller.calls.reporting import lifecycle
 from controller.config.models.records import Records as Settings
-from controller.events.metrics import Counts
+from controller.events.metrics import EventMetrics
 from controller.events.records.repository import RecordRepository
 from controller.events.records.spool import Spool
 from controller.events.records.writer import RecordWriter
-from controller.telemetry.canary import Counts as CanaryCounts
+from controller.telemetry.canary import CanaryMetrics
 from controller.telemetry.metrics import Metrics, Present
 from controller.workers.worker import Worker
 from tests.unit.controller.views import CALL_VIEW
@@ -226,14 +226,14 @@ def test_what_is_present_is_asked_for_at_each_scrape() -> None:
 def test_every_metric_is_documented_and_nothing_else() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
-    Counts(registry)
+    EventMetrics(registry)
     registry.register(Present(lambda: 0, dict, list))
-    CanaryCounts(registry)
+    CanaryMetrics(registry)
     QueueMetrics(cast(Queue, None), registry)
     registry.register(SuspendedTrunks((), TrunkBreakers({})))
     RecordWriter(cast(RecordRepository, None), Settings(), Spool(Path("nowhere")), registry)
     BackgroundTasks(registry)
-    WorkerCounts(registry, "w1", lambda: Now(contract.Load(), 1, True))
+    WorkerMetrics(registry, "w1", lambda: Now(contract.Load(), 1, True))
     ours = {
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in registry.collect()

@@ -15,7 +15,7 @@ from controller.store.tables.records import PARTS, calls
 from tests.unit.controller.events.test_factory import STORY, told
 from tests.unit.controller.views import CALL, STARTED, later
 
-EVENTS: list[Any] = [notice.event for notice in told(STORY)]
+EVENTS: list[Any] = [outgoing.event for outgoing in told(STORY)]
 
 
 def puts(settings: Records | None = None) -> list[RowWrite]:

@@ -10,11 +10,11 @@ from controller.calls.errors import WrongWebhook
 from controller.config.models.webhooks import CallWebhooks, Webhook
 from controller.events.webhooks import receivers
 from controller.events.webhooks.receivers import Receivers
-from tests.unit.controller.events.notices import notices
+from tests.unit.controller.events.outgoing import outgoing_events
 
 SECRET = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 OLD = SecretStr("whsec_" + "b2xk" * 8)
-STARTED, SAID = notices(2)
+STARTED, SAID = outgoing_events(2)
 HOOK = "https://shop.example/hook?token=geheim"
 
 

@@ -10,15 +10,15 @@ from tests.unit.controller.views import STARTED, call_view
 EPOCH = "e"
 
 
-def notices(count: int, calls: int = 1, epoch: str = EPOCH) -> list[OutgoingEvent]:
+def outgoing_events(count: int, calls: int = 1, epoch: str = EPOCH) -> list[OutgoingEvent]:
     """`count` events, of `calls` calls in turn: call.started first, then words."""
-    maker, made = EventFactory(epoch), []
+    factory, made = EventFactory(epoch), []
     for order in range(count):
         call = f"call{order % calls}"
         what: lifecycle.LifecycleEvent = contract.Said(call=call, who="agent", text=f"word {order}", item="i")
         if order < calls:
             what = lifecycle.CallBegan("inbound", call_view(id=call))
-        notice = maker.make(what, STARTED + timedelta(seconds=order))
-        assert notice is not None
-        made.append(notice)
+        outgoing = factory.make(what, STARTED + timedelta(seconds=order))
+        assert outgoing is not None
+        made.append(outgoing)
     return made
