@@ -1,11 +1,11 @@
-"""The caller's sound on its way to the AI: fifty frames a second, each written at once or not at all.
+"""The caller's audio on its way to the AI: fifty frames a second, each written at once or not at all.
 
-Owns the caller's time line towards the server (`uplink`), what is kept for the next line (`gap`), the account of what
-the present connection was sent (`appended`), and whether anything comes from the caller (`flow`). Silence goes instead
-of the caller's sound while the agent is not to hear it, and where Asterisk sends nothing.
+Owns the caller's time line towards the server (`filler`), what is kept for the next connection (`kept`), the account of
+what the present connection was sent (`appended`), and whether anything comes from the caller (`flow`). Silence goes
+instead of the caller's audio while the agent is not to hear it, and where Asterisk sends nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from bridge.media.audio_flow import Flow
 from bridge.media.gap_filler import GapFiller
@@ -13,7 +13,6 @@ from bridge.media.input_clock import InputClock
 from bridge.media.levels import CallerSound
 from bridge.media.playout import BYTES_PER_MS, FRAME_BYTES, FRAME_MS
 from bridge.media.reconnect_buffer import ReconnectBuffer
-from bridge.realtime.conversation.agent_commands import AgentCommands
 from bridge.realtime.protocol.client_events import audio_append
 from bridge.realtime.transport.client import MAX_BACKLOG, RealtimeClient
 
@@ -24,27 +23,32 @@ _SILENCE = audio_append(_NOTHING)
 class CallerAudioSender:
     """See the module. `now`: seconds of a monotonic clock. Nothing is sent before `start`.
 
-    `flow_changed` is told when sound of the caller ceases to come from Asterisk, and when it comes again.
+    `send` writes a frame (`client_events.audio_append`), or returns False. `muted`: whether the agent hears silence.
+    `flow_changed` is told when audio of the caller ceases to come from Asterisk, and when it comes again.
     """
 
     def __init__(
-        self, orders: AgentCommands, appended: InputClock, sound: CallerSound, flow_changed: Callable[[bool], None]
+        self,
+        send: Callable[[bytes], bool],
+        muted: Callable[[], bool],
+        appended: InputClock,
+        sound: CallerSound,
+        flow_changed: Callable[[bool], None],
     ) -> None:
+        self._send = send
+        self._muted = muted
         self._flow = Flow()
         self._flow_changed = flow_changed
-        self._orders = orders
         self._sound = sound
         self._appended = appended
-        self.uplink = GapFiller()
-        self.gap = ReconnectBuffer()
-        self.client: RealtimeClient | None = None
-        """The present connection, if the line is up."""
+        self.filler = GapFiller()
+        self.kept = ReconnectBuffer()
         self.frames = 0
         """Of the caller, whether sent on or not."""
 
     def start(self, now: float) -> None:
         """The caller is there, and the server listens from now on."""
-        self.uplink.start(now)
+        self.filler.start(now)
         self._flow.start(now)
 
     def caller_audio(self, pcm: bytes, now: float) -> None:
@@ -53,27 +57,27 @@ class CallerAudioSender:
         if self._flow.frame(now):
             self._flow_changed(True)
         milliseconds = len(pcm) / BYTES_PER_MS
-        if not self.uplink.started or not self.uplink.accept(milliseconds / 1000, now):
+        if not self.filler.started or not self.filler.accept(milliseconds / 1000, now):
             return
         if self._sound.wanted:
             self._sound.heard(pcm, now)
-        if self._orders.deaf:
+        if self._muted():
             pcm = bytes(len(pcm))
-        self.gap.keep(pcm, now)
-        if self.client is not None and self.client.send_audio(audio_append(pcm)):
+        self.kept.keep(pcm, now)
+        if self._send(audio_append(pcm)):
             self._appended.add(milliseconds, now)
 
     def fill(self, now: float) -> None:
         """To be asked at each tick: where nothing comes from Asterisk, the server still needs time to pass."""
-        for _ in range(self.uplink.missing(now)):
-            self.gap.keep(_NOTHING, now)
-            if self.client is not None and self.client.send_audio(_SILENCE):
+        for _ in range(self.filler.missing(now)):
+            self.kept.keep(_NOTHING, now)
+            if self._send(_SILENCE):
                 self._appended.add(FRAME_MS, now)
-        if self._flow.ceased(self.uplink.known):
+        if self._flow.ceased(self.filler.known):
             self._flow_changed(False)
 
-    def catch_up(self, client: RealtimeClient, missed: Iterable[tuple[float, bytes]]) -> None:
-        """What the caller said while there was no line, for the new one."""
-        for at, pcm in missed:
+    def catch_up(self, client: RealtimeClient) -> None:
+        """What the caller said while there was no connection, for the new one."""
+        for at, pcm in self.kept.missed():
             client.send_audio(audio_append(pcm), most=MAX_BACKLOG)
             self._appended.add(len(pcm) / BYTES_PER_MS, at)

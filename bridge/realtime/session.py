@@ -21,22 +21,23 @@ import structlog
 from bridge import contract
 from bridge.common.limited_warnings import LimitedWarnings
 from bridge.contract.log_lines import line_of
+from bridge.media.comfort_tone import ComfortTone
 from bridge.media.playout import Playout
 from bridge.media.repeated_digits import Keys
 from bridge.media.sink import MediaLeg
 from bridge.realtime.caller_audio import CallerAudioSender
 from bridge.realtime.conversation import effects, handoff
 from bridge.realtime.conversation.core import Conversation
-from bridge.realtime.conversation.history import History
 from bridge.realtime.event_trace import EventTrace
 from bridge.realtime.leg_counts import LegCounts
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import ClientEvent, SessionUpdate
+from bridge.realtime.protocol.connection_info import ConnectionInfo
 from bridge.realtime.protocol.errors import ProviderError
 from bridge.realtime.session_log import settings
 from bridge.realtime.timers import Timers
 from bridge.realtime.transport.client import Opener, ProxySetting, RealtimeClient, open_client
-from bridge.realtime.transport.reconnecting import ConnectionInfo, ReconnectingClient
+from bridge.realtime.transport.reconnecting import ReconnectingClient
 from bridge.realtime.transport.retry import PACE, RetryTiming
 
 LEG_CLOSE_S = 0.5
@@ -69,19 +70,18 @@ class RealtimeSession:
         self._playout = Playout()
         self._conversation = Conversation(call, spec, self._playout)
         turns = self._conversation.turns
-        self._upstream = CallerAudioSender(
-            self._conversation.orders, turns.appended, turns.caller_sound, self._flow_changed
+        self._caller_audio = CallerAudioSender(
+            self._send_audio,
+            lambda: self._conversation.orders.deaf,
+            turns.appended,
+            turns.caller_sound,
+            self._flow_changed,
         )
-        self._uplink, self._gap = self._upstream.uplink, self._upstream.gap
+        self._comfort = ComfortTone()
         self._keys = Keys()
-        self._memory = History()
-        self._flight = EventTrace()
-        self._line = ReconnectingClient(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
-        self._set_up = 0
-        """The revision of the set-up with which the last connection was opened."""
-        self._unsent: list[ClientEvent] = []
-        """Changes of the session's set-up while the line was down."""
-        self._ai: asyncio.Task[None] | None = None
+        self._trace = EventTrace()
+        self._connection = ReconnectingClient(call, self, (spec.provider, *spec.fallbacks), pace, proxy, opener)
+        self._ai_task: asyncio.Task[None] | None = None
         self._leg: MediaLeg | None = None
         self._leg_gone = asyncio.Event()
         self._timers = Timers(lambda timer, subject: self._feed(effects.TimerFired(timer, subject)))
@@ -97,23 +97,18 @@ class RealtimeSession:
 
     def __repr__(self) -> str:
         leg = "leg" if self._leg else "no leg"
-        return f"<Session {self.call} [{leg}, {self._line!r}, {self._conversation!r}]>"
-
-    @property
-    def _client(self) -> RealtimeClient | None:
-        """The present connection, if the line is up."""
-        return self._upstream.client
+        return f"<Session {self.call} [{leg}, {self._connection!r}, {self._conversation!r}]>"
 
     # ------------------------------------------------------------ life
 
     async def run(self) -> None:
         """Carry the call until `close`. Raises what was wrong with our own code; the call is closed then too."""
-        self._flight.begin(self._clock())
+        self._trace.begin(self._clock())
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._ai = tasks.create_task(self._converse(), name=f"realtime-{self.call}")
+                self._ai_task = tasks.create_task(self._converse(), name=f"realtime-{self.call}")
                 await self._closing.wait()
-                self._ai.cancel()
+                self._ai_task.cancel()
             if self._leg is not None:
                 await self._leg_closed()
         finally:
@@ -122,20 +117,20 @@ class RealtimeSession:
         if self._crash is not None:
             raise self._crash
         ended = contract.Ended(call=self.call, reason=self._reason or "", counters=self._counters())
-        self._tell(ended.model_copy(update={"line": self._flight.steps}))
+        self._tell(ended.model_copy(update={"line": self._trace.steps}))
 
     def remember(self, turns: Sequence[contract.Remembered]) -> None:
         """Before `run`: the call was another worker's, and this is what was said in it."""
         self._greet = effects.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
-        self._memory.restore(turns)
+        self._conversation.connection.history.restore(turns)
 
     def greet(self) -> None:
         """The caller listens: open the ears and say the greeting, now or as soon as there is an AI session."""
-        if self._client is None:
+        if self._connection.client is None:
             self._greet_due = True
             return
-        if not self._uplink.started:
-            self._upstream.start(self._clock())
+        if not self._caller_audio.filler.started:
+            self._caller_audio.start(self._clock())
             self._feed(self._greet)
 
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
@@ -155,7 +150,7 @@ class RealtimeSession:
         if isinstance(order, contract.Switch):
             before, self._spec = self._spec, order.spec
             if handoff.needs_new_line(before, order.spec):
-                self._line.move((order.spec.provider, *order.spec.fallbacks))
+                self._connection.move((order.spec.provider, *order.spec.fallbacks))
 
     def close(self, reason: str) -> None:
         """End the call. The first reason counts."""
@@ -179,84 +174,50 @@ class RealtimeSession:
         except TimeoutError:
             self._log.warning("media leg does not confirm its end")
 
-    # ------------------------------------------------------------ the AI's side: the line and its Face
+    # ------------------------------------------------------------ the AI's side: the ConnectionListener
 
     async def _converse(self) -> None:
-        error = await self._line.run()
+        error = await self._connection.run()
         self._fail(error.kind, str(error))
 
     @property
-    def at_rest(self) -> bool:
+    def quiet(self) -> bool:
         """Another connection may take over unnoticed."""
-        return self._conversation.at_rest and self._uplink.started
+        return self._conversation.at_rest and self._caller_audio.filler.started
 
     def setup(self) -> SessionUpdate:
         """The `session.update` with which each connection begins."""
-        self._set_up = self._conversation.ears.revision
-        return self._conversation.ears.setup()
+        return self._conversation.connection.setup()
 
-    def line_up(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
+    def connected(self, client: RealtimeClient, info: ConnectionInfo) -> None:
         """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
-        self._log.info("session configured", provider=opening.provider.name, **settings(client.updated))
-        self._flight.note("line up", self._clock())
-        missed = self._gap.end()
-        self._memory.lost()
-        self._upstream.client = client
-        if self._set_up != self._conversation.ears.revision:
-            client.send(self.setup())  # something was changed while the connection waited for its moment
-        for event in (*self._memory.replay(dropped=not (opening.first or opening.planned)), *self._unsent):
-            client.send(event)
-        self._unsent.clear()
-        if opening.first:
-            model = client.updated.model or opening.provider.model
-            ready = contract.Ready(
-                call=self.call, model=model, session=client.updated.session_id, took_ms=opening.gap_ms
-            )
-            self._tell(ready)
-        else:
-            self._reconnected(opening)
-        self._feed(effects.ConnectionOpened(opening.provider, client.updated, opening.refused))
-        self._upstream.catch_up(client, missed)
+        self._log.info("session configured", provider=info.provider.name, **settings(client.updated))
+        self._trace.note("line up", self._clock())
+        self._feed(effects.ConnectionOpened(info, client.updated))
+        self._caller_audio.catch_up(client)
         if self._greet_due:
             self.greet()
 
-    def line_event(self, event: server_events.Event) -> None:
+    def received(self, event: server_events.Event) -> None:
         """Something came in."""
         silent = self._playout.idle
-        self._memory.heard(event)
-        self._flight.heard(event, self._clock())
+        self._trace.heard(event, self._clock())
         if isinstance(event, server_events.SpeechStopped):
-            self._gap.turn_over(self._clock())
+            self._caller_audio.kept.turn_over(self._clock())
         self._feed(event)
         if silent and not self._playout.idle and self._leg is not None:
             self._leg.hasten()
 
-    def line_down(self, error: ProviderError) -> None:
+    def disconnected(self, error: ProviderError) -> None:
         """What was received goes on being played, and what the caller says is kept."""
-        self._upstream.client = None
-        self._flight.note("line down", self._clock())
-        self._memory.lost()
-        self._gap.begin(self._clock())
+        self._trace.note("line down", self._clock())
         self._feed(effects.ConnectionLost())
-
-    def _reconnected(self, opening: ConnectionInfo) -> None:
-        self._reconnects += not opening.planned
-        event = contract.Reconnected(
-            call=self.call,
-            provider=opening.provider.name,
-            attempts=opening.attempts,
-            gap_ms=opening.gap_ms,
-            reason=opening.reason,
-            planned=opening.planned,
-        )
-        self._tell(event)
 
     def _fail(self, kind: Literal["config", "account", "transient"], message: str) -> None:
         """There is no AI any more. The leg stays, silent, until the controller says what to do."""
         if self._failed or self._closing.is_set():
             return
         self._failed = True
-        self._gap.end()
         self._feed(effects.Closing())
         self._tell(contract.Failed(call=self.call, kind=kind, message=message))
 
@@ -274,7 +235,7 @@ class RealtimeSession:
     def caller_audio(self, pcm: bytes) -> None:
         """24 kHz s16le. Sent on at once from `greet` on; before that nobody listens."""
         self._keys.sound()
-        self._upstream.caller_audio(pcm, self._clock())
+        self._caller_audio.caller_audio(pcm, self._clock())
 
     def _flow_changed(self, flowing: bool) -> None:
         self._tell(contract.CallerAudio(call=self.call, flowing=flowing))
@@ -283,7 +244,7 @@ class RealtimeSession:
         if self._keys.again(digit):
             return
         unheard = self._conversation.orders.caller_muted
-        if self._uplink.started and not self._conversation.closed and not unheard:
+        if self._caller_audio.filler.started and not self._conversation.closed and not unheard:
             self._feed(effects.Digit(digit))
         elif not unheard or digit in self._spec.digit_actions:
             self._tell(contract.DigitPressed(call=self.call, digit=digit))
@@ -303,10 +264,11 @@ class RealtimeSession:
         if conversation.watching:
             self._feed(effects.Ticked())
         now = self._clock()
-        self._upstream.fill(now)
+        self._caller_audio.fill(now)
         if frame is None:
-            self._gap.await_ai(conversation.responses.backing_off, now)
-            return self._gap.comfort(now) if self._uplink.started else None
+            down_since = None if self._failed else conversation.connection.lost_at
+            tone = self._comfort.frame(now, down_since=down_since, waiting=conversation.responses.backing_off)
+            return tone if self._caller_audio.filler.started else None
         return None if conversation.orders.agent_muted else frame
 
     @property
@@ -344,8 +306,6 @@ class RealtimeSession:
                 self._send(event)
             case effects.Emit(event):
                 self._tell(event)
-                if isinstance(event, contract.Said):
-                    self._write(self._memory.said(event))
             case effects.StartTimer(timer, seconds, subject):
                 self._timers.start(timer, seconds, subject)
             case effects.CancelTimer(timer, subject):
@@ -353,20 +313,16 @@ class RealtimeSession:
             case effects.Note(text, fields):
                 self._warnings.warning(text, **fields)
             case effects.EndSession(kind, message, again):
-                self._upstream.client = None
-                self._line.fail(kind, message, again=again)
+                self._connection.fail(kind, message, again=again)
 
     def _send(self, event: ClientEvent) -> None:
-        told = self._memory.sent(event)
-        self._flight.sent(event, self._clock())
-        if self._client is None and isinstance(event, SessionUpdate):
-            self._unsent.append(event)
-        self._write(told)
+        if (client := self._connection.client) is not None:
+            self._trace.sent(event, self._clock())
+            client.send(event)
 
-    def _write(self, events: list[ClientEvent]) -> None:
-        for event in events:
-            if self._client is not None:
-                self._client.send(event)
+    def _send_audio(self, frame: bytes) -> bool:
+        client = self._connection.client
+        return client is not None and client.send_audio(frame)
 
     def _tell(self, event: contract.CallEvent) -> None:
         if self._told_end:
@@ -376,6 +332,7 @@ class RealtimeSession:
         write = self._log.warning if isinstance(event, contract.Failed) else self._log.debug
         if isinstance(event, contract.Reconnected):
             write = self._warnings.warning
+            self._reconnects += not event.planned
         write(text, **fields)  # the controller logs the same, from the event
         self._emit(event)
 
@@ -383,9 +340,9 @@ class RealtimeSession:
         conversation = self._conversation
         to_caller = self._to_caller.plus(self._leg)
         return contract.Counters(
-            frames_in=self._upstream.frames,
-            late_frames=self._uplink.late_frames,
-            dropped_frames=self._line.dropped_frames,
+            frames_in=self._caller_audio.frames,
+            late_frames=self._caller_audio.filler.late_frames,
+            dropped_frames=self._connection.dropped_frames,
             frames_out=to_caller.sent,
             speech_frames_out=self._playout.counters.frames,
             late_frames_out=to_caller.late,

@@ -161,7 +161,7 @@ async def test_a_fault_of_ours_while_renewing_is_not_taken_for_the_end_of_the_ca
     def broken(self: RealtimeSession) -> bool:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(RealtimeSession, "at_rest", property(broken))
+    monkeypatch.setattr(RealtimeSession, "quiet", property(broken))
     async with RealtimeServer() as server:
         rig = Rig(server, renew_s=0.01)
         await rig.start()

@@ -55,7 +55,7 @@ async def _nothing(_: Talk) -> None:
 
 async def goes_on(talk: Talk) -> None:
     """Quiet, then a question and its answer."""
-    await talk.until(lambda: talk.session.at_rest or bool(talk.of(contract.Failed)))
+    await talk.until(lambda: talk.session.quiet or bool(talk.of(contract.Failed)))
     await talk.asks()
 
 

@@ -121,7 +121,7 @@ async def test_an_agent_that_comes_while_the_line_is_down_has_the_next_one() -> 
     ):
         await greeted(rig)
         await served.act(Drop())
-        await rig.until(lambda: rig.session._client is None)
+        await rig.until(lambda: rig.session._connection.client is None)
         switch(rig, instructions="You are Ann.", voice="cedar")
         await rig.wait(Reconnected)
         again = await server.session(1)

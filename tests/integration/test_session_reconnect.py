@@ -280,7 +280,7 @@ async def test_digits_pressed_during_the_gap_are_told() -> None:
     faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [answer(Say("one", 0.4, 500)), AT_ONCE]}
     async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
         await served.act(Drop())
-        await rig.until(lambda: rig.session._client is None)
+        await rig.until(lambda: rig.session._connection.client is None)
         rig.session.caller_digit("1")
         rig.session.caller_digit("#")
         again = await server.session(1)
@@ -294,7 +294,7 @@ async def test_the_caller_hears_a_soft_tone_and_frames_never_stop() -> None:
     faults: dict[int, list[Script]] = {number: [refuse(503)] for number in range(1, 4)}
     async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
         await served.act(Drop())
-        await rig.until(lambda: rig.session._client is None)
+        await rig.until(lambda: rig.session._connection.client is None)
         assert rig.listen(0.5) == 0  # a short gap is not worth a tone
         assert 0 < rig.listen(2.5) < 125
         await rig.wait(Reconnected)
@@ -306,7 +306,7 @@ async def test_what_the_caller_says_in_the_gap_is_heard_up_to_two_seconds() -> N
     faults: dict[int, list[Script]] = {1: [refuse(503)], 2: [refuse(503)]}
     async with RealtimeServer(faults=faults) as server, call(server) as (rig, served):
         await served.act(Drop())
-        await rig.until(lambda: rig.session._client is None)
+        await rig.until(lambda: rig.session._connection.client is None)
         for number in range(200):
             rig.tick(bytes([number]) * 960)
         await rig.wait(Reconnected)
@@ -477,9 +477,11 @@ async def test_a_connection_that_breaks_is_replaced_by_the_one_that_was_to_renew
         await spare.wait_received("session.update")
         await rig.feed(tone(0.4, 300))
         await served.wait_received("input_audio_buffer.append")
-        await rig.until(lambda: not rig.session.at_rest)
+        await rig.until(lambda: not rig.session.quiet)
         if moment == "waits":
-            await rig.until(lambda: rig.session._line._spare is not None and rig.session._line._spare[1].done())
+            await rig.until(
+                lambda: rig.session._connection._spare is not None and rig.session._connection._spare[1].done()
+            )
             await asyncio.sleep(0.1)
         await served.act(Drop())
         back = await rig.wait(Reconnected)
@@ -499,8 +501,8 @@ async def test_a_spare_is_not_used_if_its_provider_refuses_the_account() -> None
     ):
         await (await server.session(1)).wait_received("session.update")
         await rig.feed(tone(0.4, 300))
-        await rig.until(lambda: not rig.session.at_rest)
-        rig.session._line.fail("account", "quota")
+        await rig.until(lambda: not rig.session.quiet)
+        rig.session._connection.fail("account", "quota")
         assert (await rig.wait(Reconnected)).provider == "second"
         assert server.attempts == 2
         await finish(rig, server)
@@ -512,7 +514,7 @@ async def test_a_change_made_while_the_spare_waits_is_in_force_on_it() -> None:
         spare = await server.session(1)
         await spare.wait_received("session.update")
         await rig.feed(tone(0.4, 300))
-        await rig.until(lambda: not rig.session.at_rest)
+        await rig.until(lambda: not rig.session.quiet)
         rig.session.order(Switch(call=CALL, spec=rig.session._spec.model_copy(update={"instructions": "You are Ann."})))
         await served.act(Drop())
         await rig.wait(Reconnected)
@@ -541,10 +543,10 @@ async def test_another_agents_provider_is_asked_though_the_first_one_refuses(sta
 async def test_a_connection_refused_after_a_switch_costs_the_new_provider_nothing() -> None:
     async with RealtimeServer() as old, RealtimeServer(faults=[AT_ONCE]) as server, call(old) as (rig, _):
         await rig.feed(tone(0.4, 300))
-        await rig.until(lambda: not rig.session.at_rest)
+        await rig.until(lambda: not rig.session.quiet)
         spec = rig.session._spec.model_copy(update={"agent": "other", "provider": second(server)})
         rig.session.order(Switch(call=CALL, spec=spec))  # has to wait for a pause
-        rig.session._line.fail("account", "quota")
+        rig.session._connection.fail("account", "quota")
         assert (await rig.wait(Reconnected)).provider == "second"
         assert rig.of(Failed) == []
         await rig.end()

@@ -40,6 +40,7 @@ from bridge.realtime.conversation.ai_warnings import AiWarnings
 from bridge.realtime.conversation.announcement import Announcement
 from bridge.realtime.conversation.awaiting_playback import Tail
 from bridge.realtime.conversation.closing import Farewell
+from bridge.realtime.conversation.connection import Connection
 from bridge.realtime.conversation.dtmf import DtmfCollector
 from bridge.realtime.conversation.effective_session import EffectiveSession
 from bridge.realtime.conversation.effects import (
@@ -97,6 +98,7 @@ class Conversation:
         self.turns = Turns(call, spec, out, playout)
         self.utterances = AgentTranscript(call, spec, out, playout, self.warnings)
         self.ears = TurnDetection(spec, out)
+        self.connection = Connection(call, self.ears)
         self._session = EffectiveSession(out, self.ears, self.warnings)
         self.greeting = Greeting(spec, out, self.ears, playout, self.responses)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
@@ -153,16 +155,26 @@ class Conversation:
         if self.closed:
             return []
         self.utterances.now = now
+        first = self._before(what, now)
         self._on(what, now)
         self.watching = self.interruptions.watching or self.turns.watching or self.greeting.watching
         self._idle.heed(quiet=self._listening and self._quiet and self.orders.talking)
-        effects = self._out.take()
+        effects = [*first, *self.connection.passed_on(self._out.take())]
         told = sum(isinstance(each, Emit | Note) for each in effects)
         if isinstance(what, server_events.ServerError):
             told = max(told, 1)  # one that has been logged before is only counted, and costs time all the same
         if told and isinstance(what, server_events.Event) and not self._budget.spend(told, now):
             effects.append(EndSession("transient", TOO_MUCH))
         return effects
+
+    def _before(self, what: server_events.Event | Input, now: float) -> list[Effect]:
+        """The connection and its history hear of everything before the others. Returns what a new one is told first."""
+        if isinstance(what, ConnectionOpened):
+            return self.connection.opened(what)
+        if isinstance(what, ConnectionLost):
+            self.connection.lost(now)
+        self.connection.history.heard(what)
+        return []
 
     def _on(self, what: server_events.Event | Input, now: float) -> None:
         """What happens all the time."""
@@ -254,11 +266,11 @@ class Conversation:
                 self._agent.response_over(self.outage.lost())
                 self._caller.line_lost()
                 self.utterances.no_more_words()
-            case ConnectionOpened(provider, updated, refused):
-                self.meter.provider = provider
+            case ConnectionOpened(info, updated):
+                self.meter.provider = info.provider
                 self.turns.appended.restart()
                 self.setbacks.connected()
-                self._session.connected(updated, refused)
+                self._session.connected(updated, info.refused)
                 self.outage.back()
             case Closing():
                 self._close(now)

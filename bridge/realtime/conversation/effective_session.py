@@ -31,11 +31,11 @@ class EffectiveSession:
         self._wrong = ""
         """What was not as asked for when it was asked for again."""
 
-    def connected(self, updated: SessionUpdated | None, refused: tuple[Difference, ...] = ()) -> None:
+    def connected(self, updated: SessionUpdated, refused: tuple[Difference, ...]) -> None:
         """Another connection, and what its server made of our wishes. `refused`: what others made of them."""
         self._asked_again, self._times = False, 0
         self._out.add(CancelTimer(Timer.SESSION))
-        self._heed(updated.differences if updated else ())
+        self._heed(updated.differences)
         self._warn(refused)
 
     def updated(self, updated: SessionUpdated) -> None:

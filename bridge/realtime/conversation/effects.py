@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
-from bridge.contract import CallEvent, Order, Provider
+from bridge.contract import CallEvent, Order
 from bridge.realtime.protocol.client_events import ClientEvent
+from bridge.realtime.protocol.connection_info import ConnectionInfo
 from bridge.realtime.protocol.server_events import SessionUpdated
-from bridge.realtime.protocol.session_differences import Difference
 
 
 class Timer(Enum):
@@ -113,12 +113,10 @@ class ConnectionLost:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOpened:
-    """There is a connection again, to `provider`, and it has been told of the conversation so far. `updated`: what its
-    server made of our set-up. `refused`: for what the sessions of other providers were not taken."""
+    """There is a connection, the call's first or another one. `updated`: what its server made of our set-up."""
 
-    provider: Provider
-    updated: SessionUpdated | None = None
-    refused: tuple[Difference, ...] = ()
+    info: ConnectionInfo
+    updated: SessionUpdated
 
 
 Input = (

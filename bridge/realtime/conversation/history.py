@@ -17,6 +17,7 @@ from typing import Literal
 
 from bridge.common.strict_json import MOST_CHARACTERS
 from bridge.contract import NOT_TRANSCRIBED, Remembered, Said
+from bridge.realtime.conversation.effects import Input
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import (
     ClientEvent,
@@ -85,8 +86,8 @@ class History:
 
     # ------------------------------------------------------------ what happens
 
-    def heard(self, event: server_events.Event) -> None:
-        """An event of the server."""
+    def heard(self, event: server_events.Event | Input) -> None:
+        """An event of the server. Others are of no concern."""
         match event:
             case server_events.AudioDelta():
                 if event.item_id not in self._by_item and event.item_id not in self._elsewhere:

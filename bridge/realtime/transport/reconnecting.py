@@ -12,7 +12,6 @@ Refuses to know what is said on the line: whoever has it is told when it is up, 
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
 from time import monotonic, time
 from typing import Any, Literal, Protocol
 
@@ -22,6 +21,7 @@ from bridge.common.limited_warnings import FEW, LimitedWarnings
 from bridge.contract import Provider
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import SessionUpdate
+from bridge.realtime.protocol.connection_info import ConnectionInfo
 from bridge.realtime.protocol.dialects import max_session_s
 from bridge.realtime.protocol.errors import (
     AccountRefused,
@@ -36,44 +36,30 @@ from bridge.realtime.protocol.session_differences import Difference
 from bridge.realtime.transport.client import Opener, ProxySetting, RealtimeClient, open_client
 from bridge.realtime.transport.retry import RetryBudget, RetryTiming, renewal_due_s
 
-REST_POLL_S = 0.05
+QUIET_POLL_S = 0.05
 LONGEST_RENEWAL_PAUSE_S = 60.0
 """For a provider that is rate limited: five minutes are left."""
 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionInfo:
-    """How a connection came about. `gap_ms`: since the last one was lost, or since the call was prepared. `refused`:
-    why sessions of other providers were not taken."""
-
-    provider: Provider
-    first: bool
-    planned: bool
-    attempts: int
-    gap_ms: int
-    reason: str
-    refused: tuple[Difference, ...] = ()
-
-
 class ConnectionListener(Protocol):
-    """Whose line it is. All synchronous."""
+    """Whose connections they are. All synchronous."""
 
     @property
-    def at_rest(self) -> bool:
+    def quiet(self) -> bool:
         """Nobody would notice if the connection were exchanged now."""
 
     def setup(self) -> SessionUpdate:
         """The `session.update` with which a connection begins."""
 
-    def line_up(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
+    def connected(self, client: RealtimeClient, info: ConnectionInfo) -> None:
         """From now on this is the connection."""
 
-    def line_event(self, event: server_events.Event) -> None:
+    def received(self, event: server_events.Event) -> None:
         """Something came in."""
 
-    def line_down(self, error: ProviderError) -> None:
+    def disconnected(self, error: ProviderError) -> None:
         """There is no connection; another one is being tried."""
 
 
@@ -83,13 +69,13 @@ class ReconnectingClient:
     def __init__(
         self,
         call: str,
-        face: ConnectionListener,
+        listener: ConnectionListener,
         providers: Sequence[Provider],
         pace: RetryTiming,
         proxy: ProxySetting = True,
         opener: Opener = open_client,
     ) -> None:
-        self._face = face
+        self._listener = listener
         self._opener = opener
         self._pace = pace
         self._proxy: ProxySetting = proxy
@@ -110,6 +96,12 @@ class ReconnectingClient:
 
     def __repr__(self) -> str:
         return f"<Line [{self._client!r}]>"
+
+    @property
+    def client(self) -> RealtimeClient | None:
+        """The present connection; None: there is none, or it was given up (`fail`)."""
+        given_up = self._trouble is not None and self._trouble.done()
+        return None if given_up else self._client
 
     @property
     def dropped_frames(self) -> int:
@@ -138,11 +130,11 @@ class ReconnectingClient:
                 if isinstance(opened, ProviderError):
                     return opened
                 self._take(*opened)
-                error = await self._carry()
-                self._face.line_down(error)
+                error = await self._receive_until_lost()
+                self._listener.disconnected(error)
         finally:
             self._warnings.close()
-            self._let_go()
+            self._release()
             self._discard_spare()
             for farewell in list(self._farewells):
                 await asyncio.shield(farewell)  # bounded by the client's own deadline
@@ -196,11 +188,11 @@ class ReconnectingClient:
 
     async def _connect(self, provider: Provider, *, patient: bool) -> RealtimeClient:
         timeout = self._pace.open_s if patient else min(self._pace.open_s, self._pace.reopen_s)
-        return await self._opener(provider, self._face.setup(), timeout=timeout, proxy=self._proxy)
+        return await self._opener(provider, self._listener.setup(), timeout=timeout, proxy=self._proxy)
 
     # ------------------------------------------------------------ keep
 
-    async def _carry(self) -> ProviderError:
+    async def _receive_until_lost(self) -> ProviderError:
         """Hand over what comes in until the connection is lost, and why it is. Renews it meanwhile."""
         while True:
             client = self._client
@@ -225,7 +217,7 @@ class ReconnectingClient:
                 continue  # renewed: that one is listened to now
             else:
                 error = receive.result()
-            self._let_go()
+            self._release()
             return error
 
     async def _receive(self, client: RealtimeClient) -> ProviderError:
@@ -241,15 +233,15 @@ class ReconnectingClient:
         if not self._progressed and isinstance(event, server_events.AudioDelta):
             self._progressed = True
             self._retries.progressed(client.provider)
-        self._face.line_event(event)
+        self._listener.received(event)
 
-    def _take(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
+    def _take(self, client: RealtimeClient, info: ConnectionInfo) -> None:
         self._client = client
         self._asked = client.provider
         self._progressed = False
-        self._face.line_up(client, opening)
+        self._listener.connected(client, info)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """Close the connection, in the background: its end is nothing to wait for."""
         if self._client is None:
             return
@@ -271,7 +263,7 @@ class ReconnectingClient:
                 await self._moved.wait()
         provider = client.provider
         while True:
-            await self._rest()
+            await self._wait_quiet()
             began = monotonic()
             if self._moved.is_set():
                 self._moved.clear()
@@ -286,12 +278,12 @@ class ReconnectingClient:
                 asked_s = min(wait_of(error), LONGEST_RENEWAL_PAUSE_S)
                 await self._pause(max(self._pace.renew_pause_s, asked_s) if provider == before else 0.0)
                 continue
-            await self._rest()
+            await self._wait_quiet()
             if spare.alive and not self._moved.is_set():
                 self._spare = None
-                self._let_go()
-                opening = ConnectionInfo(provider, False, True, 1, round((monotonic() - began) * 1000), "renewal")
-                self._take(spare, opening)
+                self._release()
+                gap_ms = round((monotonic() - began) * 1000)
+                self._take(spare, ConnectionInfo(provider, False, True, 1, gap_ms, "renewal"))
                 return
             self._discard_spare()
 
@@ -340,9 +332,9 @@ class ReconnectingClient:
         elif not isinstance(fault, ProviderError):
             self._log.error("the connection that was to renew the line failed by a fault of ours", exc_info=fault)
 
-    async def _rest(self) -> None:
-        while not self._face.at_rest:  # noqa: ASYNC110 - asked twenty times a second for some seconds an hour
-            await asyncio.sleep(REST_POLL_S)
+    async def _wait_quiet(self) -> None:
+        while not self._listener.quiet:  # noqa: ASYNC110 - asked twenty times a second for some seconds an hour
+            await asyncio.sleep(QUIET_POLL_S)
 
     def _renew_after(self, client: RealtimeClient) -> float:
         """Seconds from now."""

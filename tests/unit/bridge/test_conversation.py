@@ -5,10 +5,10 @@ from array import array
 import pytest
 
 from bridge.contract import DigitPressed, Hold, Said, SemanticVad, ServerVad, TurnMeasured
-from bridge.realtime.conversation.effects import Closing, ConnectionLost, ConnectionOpened, Digit, Greet, Timer
+from bridge.realtime.conversation.effects import Closing, ConnectionLost, Digit, Greet, Timer
 from bridge.realtime.conversation.turns import ENDLESS_S
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage, make_spec
+from tests.unit.bridge.stage import Stage, connection_opened
 
 SPEECH = server_events.SpeechStarted("u", 0)
 UPDATED = server_events.SessionUpdated("s", "m", None)
@@ -162,7 +162,7 @@ def test_a_new_connection_counts_anew() -> None:
     stage.conversation.turns.appended.add(5000, 100.0)
     stage.feed(
         ConnectionLost(),
-        ConnectionOpened(make_spec().provider),
+        connection_opened(),
         SPEECH,
         server_events.SpeechStopped("u", 4000),
         Closing(),

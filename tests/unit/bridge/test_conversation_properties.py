@@ -14,7 +14,6 @@ from bridge.media.playout import BYTES_PER_MS
 from bridge.realtime.conversation.effects import (
     Closing,
     ConnectionLost,
-    ConnectionOpened,
     Digit,
     Drained,
     Greet,
@@ -24,7 +23,7 @@ from bridge.realtime.conversation.effects import (
 from bridge.realtime.conversation.responses import State
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.session_differences import Difference
-from tests.unit.bridge.stage import Stage, make_spec
+from tests.unit.bridge.stage import Stage, connection_opened
 
 PATIENT = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 
@@ -60,7 +59,7 @@ HOLD = Hold(call="call", on=True)
 SPEAK = Speak(call="call", text="Please wait.")
 WRAP_UP = WrapUp(call="call", text="Goodbye.", why="max_length")
 INFORM = Inform(call="call", text="Recorded.", respond=True)
-BACK = ConnectionOpened(make_spec().provider)
+BACK = connection_opened()
 
 NOISE = st.one_of(
     st.builds(delta, RESPONSES, ITEMS, SIZES),

@@ -1,10 +1,10 @@
 """A session that is in use and turns out to be another one: asked for again once, then the connection is given up."""
 
 from bridge.contract import AiWarning
-from bridge.realtime.conversation.effects import ConnectionOpened, Timer
+from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.session_differences import Difference
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.stage import Stage, connection_opened
 
 DEAF = Difference("turn_detection", "server_vad", "off", essential=True, again=True)
 VOICE = Difference("voice", "marin", "cedar", again=True)
@@ -43,8 +43,7 @@ def test_it_is_asked_for_again_and_nothing_comes() -> None:
 
 def test_another_connection_begins_anew() -> None:
     stage = Stage()
-    provider = stage.conversation.orders.spec.provider
-    stage.feed(updated(DEAF), ConnectionOpened(provider, updated()))
+    stage.feed(updated(DEAF), connection_opened())
     assert not stage.running(Timer.SESSION)
     stage.feed(updated(DEAF))
     assert stage.ended == []
@@ -53,8 +52,7 @@ def test_another_connection_begins_anew() -> None:
 
 def test_a_server_that_does_not_answer_by_itself_is_asked_at_once() -> None:
     stage = Stage()
-    provider = stage.conversation.orders.spec.provider
-    stage.feed(ConnectionOpened(provider, updated(PASSIVE)))
+    stage.feed(connection_opened(differences=(PASSIVE,)))
     stage.caller_turn()
     assert len(stage.creates) == 1
     stage.feed(updated())  # it has changed its mind

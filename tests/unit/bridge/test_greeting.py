@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from bridge.contract import Hold, Mute, SemanticVad, ServerVad, Speak, WrapUp
-from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, Greet
+from bridge.realtime.conversation.effects import ConnectionLost, Greet
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage, make_spec
+from tests.unit.bridge.stage import Stage, connection_opened
 
 CONSENT = "This call is recorded."
 GREETING = "Good day, this is the bakery in Elm Street. What may I do for you?"
 WHOLE_MS = 4000
 SILENCE_MS = 300
-BACK = ConnectionOpened(make_spec().provider)
+BACK = connection_opened()
 
 
 class Opening(Stage):

@@ -9,9 +9,10 @@ from pydantic import SecretStr
 from bridge.contract import Provider
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import SessionUpdate
+from bridge.realtime.protocol.connection_info import ConnectionInfo
 from bridge.realtime.protocol.errors import ConnectionLost, ProviderError
 from bridge.realtime.transport.client import Opener, RealtimeClient
-from bridge.realtime.transport.reconnecting import ConnectionInfo, ReconnectingClient
+from bridge.realtime.transport.reconnecting import ReconnectingClient
 from bridge.realtime.transport.retry import RetryTiming
 
 PROVIDER = Provider(api_key=SecretStr("sk-test"))
@@ -53,23 +54,23 @@ class Face:
                 raise RuntimeError(step)
 
     @property
-    def at_rest(self) -> bool:
-        self._may_fail("at_rest")
+    def quiet(self) -> bool:
+        self._may_fail("quiet")
         return self.rests
 
     def setup(self) -> SessionUpdate:
         self._may_fail("setup")
         return SessionUpdate("s", {})
 
-    def line_up(self, client: RealtimeClient, opening: ConnectionInfo) -> None:
-        self.ups.append(opening)
-        self._may_fail("line_up")
+    def connected(self, client: RealtimeClient, info: ConnectionInfo) -> None:
+        self.ups.append(info)
+        self._may_fail("connected")
 
-    def line_event(self, event: server_events.Event) -> None:
-        self._may_fail("line_event")
+    def received(self, event: server_events.Event) -> None:
+        self._may_fail("received")
 
-    def line_down(self, error: ProviderError) -> None:
-        self._may_fail("line_down")
+    def disconnected(self, error: ProviderError) -> None:
+        self._may_fail("disconnected")
 
 
 def line(face: Face, *clients: Client) -> ReconnectingClient:
@@ -82,7 +83,7 @@ def line(face: Face, *clients: Client) -> ReconnectingClient:
 
 
 @pytest.mark.parametrize(
-    ("step", "nth"), [("line_up", 1), ("line_up", 2), ("setup", 2), ("at_rest", 1), ("at_rest", 2), ("line_event", 1)]
+    ("step", "nth"), [("connected", 1), ("connected", 2), ("setup", 2), ("quiet", 1), ("quiet", 2), ("received", 1)]
 )
 async def test_a_fault_of_ours_is_raised(step: str, nth: int) -> None:
     face = Face(step, nth)
@@ -93,16 +94,16 @@ async def test_a_fault_of_ours_is_raised(step: str, nth: int) -> None:
 
 
 async def test_a_fault_counts_though_the_connection_is_given_up_at_the_same_moment() -> None:
-    face = Face("line_up", 2)
+    face = Face("connected", 2)
     kept = line(face, Client(), Client())
-    before = face.line_up
+    before = face.connected
 
-    def line_up(client: RealtimeClient, opening: ConnectionInfo) -> None:
+    def connected(client: RealtimeClient, info: ConnectionInfo) -> None:
         kept.fail("transient", "given up")
-        before(client, opening)
+        before(client, info)
 
-    face.line_up = line_up  # type: ignore[method-assign]
-    with pytest.raises(RuntimeError, match="line_up"):
+    face.connected = connected  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="connected"):
         async with asyncio.timeout(2):
             await kept.run()
 

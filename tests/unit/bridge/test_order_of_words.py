@@ -10,7 +10,6 @@ from hypothesis import given, settings, strategies as st
 
 from bridge.contract import NOT_TRANSCRIBED, CallEvent, Said, Transcription
 from bridge.realtime.conversation.effects import Closing
-from bridge.realtime.conversation.history import History
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import encode
 from controller.calls.reporting.call_log import CallLog
@@ -42,12 +41,10 @@ class Call:
     stage: Stage = field(default_factory=lambda: Stage(transcription=Transcription()))
     record: CallLog = field(default_factory=CallLog)
     recollection: ConversationMemory = field(default_factory=ConversationMemory)
-    memory: History = field(default_factory=History)
     told: list[CallEvent] = field(default_factory=list)
 
     def feed(self, *what: server_events.Event) -> None:
         for each in what:
-            self.memory.heard(each)
             self.stage.feed(each)
             self.heed()
 
@@ -58,8 +55,6 @@ class Call:
         for event in new:
             self.record.take(event, now)
             self.recollection.take(event, SPEC, now)
-            if isinstance(event, Said):
-                self.memory.said(event)
 
     def play(self, until: float) -> None:
         while self.stage.now < until:
@@ -139,7 +134,7 @@ def test_it_is_kept_in_the_order_in_which_it_was_said(turns: list[Turn]) -> None
     assert [each.text for each in call.record.transcript] == texts
     roles = ["user" if item[0] == "u" else "assistant" for item in wanted]
     assert [each.role for each in call.recollection.turns()] == roles
-    told = [encode(event)["item"]["role"] for event in call.memory.replay(dropped=False)]
+    told = [encode(event)["item"]["role"] for event in call.stage.conversation.connection.history.replay(dropped=False)]
     assert told == roles
     for place, turn in enumerate(turns):
         assert (said[f"u{place}"].text == NOT_TRANSCRIBED) == turn.fails

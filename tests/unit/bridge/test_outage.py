@@ -5,12 +5,12 @@ from hypothesis import given, strategies as st
 
 from bridge.contract import Said, ToolCalled
 from bridge.realtime.conversation import effects
-from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, Timer
+from bridge.realtime.conversation.effects import ConnectionLost, Timer
 from bridge.realtime.conversation.responses import State
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage, make_spec
+from tests.unit.bridge.stage import Stage, connection_opened
 
-BACK = ConnectionOpened(make_spec().provider)
+BACK = connection_opened()
 GREETING = "Good morning, how can I help?"
 
 
@@ -173,7 +173,7 @@ def test_wherever_it_breaks_nothing_is_sent_meanwhile_and_nothing_hangs(steps: l
     if not stage.ended:
         stage.wait(1)
         assert stage.conversation.responses.state in (State.IDLE, State.REQUESTED, State.ACTIVE)
-        assert not stage.conversation.responses.suspended
+        assert not stage.conversation.connection.lost_at
 
 
 def from_server(stage: Stage, step: str, number: int, response: str) -> str:

@@ -8,7 +8,6 @@ from bridge.contract import Finished, Hold, Idle, Said, WrapUp
 from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.effects import (
     ConnectionLost,
-    ConnectionOpened,
     Digit,
     Greet,
     Input,
@@ -16,10 +15,10 @@ from bridge.realtime.conversation.effects import (
     ToolAnswered,
 )
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage, make_spec
+from tests.unit.bridge.stage import Stage, connection_opened
 
 SPEECH, SILENCE = server_events.SpeechStarted("u", 0), server_events.SpeechStopped("u", 0)
-BACK = ConnectionOpened(make_spec().provider)
+BACK = connection_opened()
 ON, OFF = Hold(call="call", on=True), Hold(call="call", on=False)
 NOTE = Hold(call="call", on=False, note="Nobody answered.")
 WRAP_UP = WrapUp(call="call", text="Time is up.", why="max_length")

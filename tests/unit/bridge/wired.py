@@ -7,15 +7,14 @@ item's sound has a value by which its frames are known when they are played.
 from collections import Counter, deque
 from typing import Any
 
-from bridge.contract import Hold, Said, ToolCalled
+from bridge.contract import Hold, ToolCalled
 from bridge.media.playout import BYTES_PER_MS
 from bridge.realtime.conversation import effects
-from bridge.realtime.conversation.effects import ConnectionLost, ConnectionOpened, ToolAnswered
-from bridge.realtime.conversation.history import History
+from bridge.realtime.conversation.effects import ConnectionLost, ToolAnswered
 from bridge.realtime.protocol import server_events
-from bridge.realtime.protocol.client_events import ClientEvent, SessionUpdate, encode
+from bridge.realtime.protocol.client_events import ClientEvent, encode
 from tests.unit.bridge.ga_server import GaServer, Violation
-from tests.unit.bridge.stage import Stage, make_spec
+from tests.unit.bridge.stage import Stage, connection_opened
 
 
 class Wired(Stage):
@@ -25,13 +24,11 @@ class Wired(Stage):
         super().__init__(**spec)
         self.cuts_at_once = cuts_at_once
         """The agent can be interrupted at any time: by the caller's first sound."""
-        self.memory = History()
         self.up: deque[dict[str, Any]] = deque()
         self.down: deque[server_events.Event] = deque()
         self.lines = 0
         self.connected = False
         self.server = GaServer("")
-        self.unsent: list[ClientEvent] = []
         self.known_active = ""
         """The response that the client has been told of, and not of its end."""
         self.received: Counter[str] = Counter()
@@ -53,13 +50,9 @@ class Wired(Stage):
             return
         self.lines += 1
         self.server = GaServer(f"{self.lines}", self.server.count)
-        self.server.take(encode(self.conversation.ears.setup()))
-        self.memory.lost()
+        self.server.take(encode(self.conversation.connection.setup()))
         self.connected = True
-        for event in (*self.memory.replay(dropped=self.lines > 1), *self.unsent):
-            self.up.append(encode(event))
-        self.unsent.clear()
-        self.feed(ConnectionOpened(make_spec().provider))
+        self.feed(connection_opened(first=self.lines == 1))
 
     def lose_line(self) -> None:
         if not self.connected and not self._line_due_down:
@@ -69,7 +62,6 @@ class Wired(Stage):
         self.up.clear()
         self.down.clear()
         self.known_active = ""
-        self.memory.lost()
         self.feed(ConnectionLost())
 
     def feed(self, *what: server_events.Event | effects.Input) -> None:
@@ -90,23 +82,17 @@ class Wired(Stage):
         super()._do(effect)
         match effect:
             case effects.Send(event):
-                told = self.memory.sent(event)
-                if not self.connected and isinstance(event, SessionUpdate):
-                    self.unsent.append(event)
-                self._write(told)
-            case effects.Emit(Said() as said):
-                self._write(self.memory.said(said))
+                self._write(event)
             case effects.EndSession():
                 self._line_due_down, self.connected = self.connected, False
 
-    def _write(self, events: list[ClientEvent]) -> None:
+    def _write(self, event: ClientEvent) -> None:
         if not self.connected:
             return
-        for event in events:
-            told = encode(event)
-            if told["type"] == "response.create" and self.known_active and not self.gave_up:
-                raise Violation(f"a second response beside {self.known_active}: {told}")
-            self.up.append(told)
+        told = encode(event)
+        if told["type"] == "response.create" and self.known_active and not self.gave_up:
+            raise Violation(f"a second response beside {self.known_active}: {told}")
+        self.up.append(told)
 
     @property
     def gave_up(self) -> bool:
@@ -140,7 +126,6 @@ class Wired(Stage):
                 self.known_active = ""
             case server_events.ItemDone(kind="function_call", call_id=call_id):
                 self.calls.add(call_id)
-        self.memory.heard(event)
         self.feed(event)
 
     def tick(self) -> bytes | None:
