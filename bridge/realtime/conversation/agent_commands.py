@@ -75,11 +75,6 @@ class AgentCommands:
         """Caller and agent hear each other: who is silent now is silent by choice."""
         return not (self.on_hold or self.caller_muted or self.agent_muted)
 
-    def rule(self) -> None:
-        """Requests wait while the caller has the word, or while the agent is to be silent."""
-        callers = self._turns.callers and not self._farewell.firm
-        self._responses.hold = callers or self.on_hold or self._farewell.over
-
     @property
     def refuses(self) -> bool:
         """The running response must not be heard."""
@@ -128,7 +123,6 @@ class AgentCommands:
         self._tell(prompts.CALLER_SPOKE_UP)
 
     def _last_words(self, text: str) -> None:
-        self.rule()
         if text:
             words = prompts.exactly(text)
             wish = ResponseRequest(instructions=words, tool_choice="none", last_words=True, must=True, text=text)
@@ -171,12 +165,10 @@ class AgentCommands:
         self._out.add(CancelTimer(Timer.TAIL), CancelTimer(Timer.SPEECH))
         self._turns.line_lost()
         self._tools.abandon(ON_HOLD)
-        self.rule()
 
     def _go_on(self, note: str | None) -> None:
         was, self.on_hold = self.on_hold, False
         self._set_deaf(False)
-        self.rule()
         again, self._again = self._again, None
         if note:
             self._responses.want(ResponseRequest(items={self._tell(note)}))

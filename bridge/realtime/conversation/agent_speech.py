@@ -106,7 +106,6 @@ class AgentSpeech:
             # The caller spoke up while our request was on its way; the server cancels only what ran before.
             self._responses.cancel()
         self._turns.answered()
-        self._orders.rule()
 
     def response_done(self, done: server_events.ResponseDone, now: float) -> None:
         """The server is through with a response, one way or another."""
@@ -134,7 +133,6 @@ class AgentSpeech:
         if done.response_id in self._remote:
             self._remote.discard(done.response_id)
             self._turns.expect_answer()
-            self._orders.rule()
         if last:
             self._last_words(done, rest)
         self._responses.flush()

@@ -66,8 +66,8 @@ from bridge.realtime.conversation.greeting import Greeting
 from bridge.realtime.conversation.handoff import AgentHandoff
 from bridge.realtime.conversation.interruption import Interruptions
 from bridge.realtime.conversation.interruption_filter import InterruptionFilter
+from bridge.realtime.conversation.mcp_failures import McpFailures
 from bridge.realtime.conversation.no_input import NoInputPolicy
-from bridge.realtime.conversation.recent_ids import RecentIds
 from bridge.realtime.conversation.recovery import Recovery
 from bridge.realtime.conversation.response_errors import ResponseErrors
 from bridge.realtime.conversation.responses import Responses
@@ -80,8 +80,6 @@ from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.errors import without_quotes
 
 TOO_MUCH = "the server sends more turns, texts, bills or errors than a phone call has"
-MOST_MCP_ITEMS = 256
-"""Of which it is known whose they are."""
 TRANSCRIPTION_HINT = "look at `transcription` of the agent: model, language, and whether the key may use the model"
 
 
@@ -93,7 +91,7 @@ class Conversation:
         self._call = call
         self._playout = playout
         self.warnings = AiWarnings(call, out)
-        self.responses = Responses(out)
+        self.responses = Responses(out, self._blocked)
         self.tools = ToolCalls(call, spec.tools, out, self.responses)
         self.turns = Turns(call, spec, out, playout)
         self.utterances = AgentTranscript(call, spec, out, playout, self.warnings)
@@ -113,7 +111,7 @@ class Conversation:
             call, spec, out, playout, ears, doubts, turns, responses, cuts, tools, tail, orders, farewell, greeting
         )
         said = self.utterances
-        outage = self.outage = Recovery(spec, playout, responses, tools, turns, said, orders.rule)
+        outage = self.outage = Recovery(spec, playout, responses, tools, turns, said, self.connection)
         meter = self.meter = UsageMeter(call, spec, out)
         setbacks = self.setbacks = ResponseErrors(spec, out, responses, tools, turns, self.warnings)
         self._agent = AgentSpeech(
@@ -134,13 +132,10 @@ class Conversation:
         )
         self._idle = NoInputPolicy(spec.idle, out)
         self._digits = DtmfCollector(call, spec.digit_actions, out, responses)
-        by_spec = (turns, doubts, caller, meter, said, setbacks)
+        mcp = self._mcp = McpFailures(spec, self.warnings)
+        by_spec = (turns, doubts, caller, meter, said, setbacks, mcp)
         self._cast = AgentHandoff(by_spec, ears, orders, tools, self._idle, self._digits)
         self._budget = EventBudget()
-        self._mcp_items: dict[str, str] = {}
-        """The labels of the MCP servers whose items were added."""
-        self._mcp_failures = RecentIds()
-        """Items of which it is told that they failed."""
         self.closed = False
         self.watching = False
         """Whether `Ticked` is wanted after each tick."""
@@ -168,7 +163,7 @@ class Conversation:
         return effects
 
     def _before(self, what: server_events.Event | Input, now: float) -> list[Effect]:
-        """The connection and its history hear of everything before the others. Returns what a new one is told first."""
+        """The connection hears of everything before the others. Returns what a new one is told first."""
         if isinstance(what, ConnectionOpened):
             return self.connection.opened(what)
         if isinstance(what, ConnectionLost):
@@ -207,13 +202,10 @@ class Conversation:
             case server_events.ItemDone():
                 self._agent.item_done(what, now)
                 if what.kind == "mcp_call" and what.status == "failed":
-                    self._mcp_failed(server_events.McpFailed(what.item_id, call=True), now, what.label)
+                    self._mcp_failed(server_events.McpFailed(what.item_id, True, what.label), now)
             case server_events.ItemAdded(item_id, label):
                 self.responses.item_added(item_id)
-                if label in self._mcp_labels():
-                    self._mcp_items[item_id] = label
-                    if len(self._mcp_items) > MOST_MCP_ITEMS:
-                        del self._mcp_items[next(iter(self._mcp_items))]
+                self._mcp.item_added(item_id, label)
             case _:
                 self._on_rare(what, now)
 
@@ -246,7 +238,7 @@ class Conversation:
             case server_events.CallerIdle():
                 self._idle.server_prompted()
             case server_events.McpFailed():
-                self._mcp_failed(what, now, what.label)
+                self._mcp_failed(what, now)
             case server_events.RemoteTool(over):
                 self._agent.remote_tool(over=over, now=now)
             case ToolAnswered(call_id, output, respond):
@@ -274,6 +266,11 @@ class Conversation:
                 self.outage.back()
             case Closing():
                 self._close(now)
+
+    def _blocked(self) -> bool:
+        """Nobody may be asked to speak for the agent: requests wait."""
+        callers = self.turns.callers and not self.farewell.firm
+        return callers or self.orders.on_hold or self.farewell.over or not self.connection.open
 
     @property
     def at_rest(self) -> bool:
@@ -320,23 +317,9 @@ class Conversation:
         self.doubts.transcribed(heard.item_id, text)
         self._caller.said(heard.item_id, text, now)
 
-    def _mcp_labels(self) -> list[str]:
-        return [server.server_label for server in self.orders.spec.mcp]
-
-    def _mcp_failed(self, failed: server_events.McpFailed, now: float, label: str = "") -> None:
-        """The model goes on without: it knows, since it has the item."""
-        if failed.item_id in self._mcp_failures:
-            return  # told by another event
-        if failed.item_id:
-            self._mcp_failures.add(failed.item_id)
-        labels = self._mcp_labels()
-        known = label if label in labels else self._mcp_items.pop(failed.item_id, "")
-        known = known or (labels[0] if len(labels) == 1 else "")
-        if failed.call:
+    def _mcp_failed(self, failed: server_events.McpFailed, now: float) -> None:
+        if self._mcp.failed(failed):
             self._agent.remote_tool(over=True, now=now)
-            self.warnings.warn("mcp_call_failed", (known,), "a tool of an MCP server failed")
-        else:
-            self.warnings.warn("mcp_list_tools_failed", (known,), "the provider could not list the server's tools")
 
     def _warn_of_missing(self, now: float) -> None:
         for _ in range(self._caller.missing(now)):

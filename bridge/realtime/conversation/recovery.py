@@ -17,11 +17,10 @@ Refuses to connect, and to tell the model what was: that is `transport.reconnect
 `conversation.history`'s.
 """
 
-from collections.abc import Callable
-
 from bridge.contract import SessionSpec
 from bridge.media.playout import Playout
 from bridge.realtime.conversation.agent_transcript import SPOKEN_MS, AgentTranscript
+from bridge.realtime.conversation.connection import Connection
 from bridge.realtime.conversation.responses import ResponseRequest, Responses
 from bridge.realtime.conversation.tool_calls import ToolCalls
 from bridge.realtime.conversation.turns import Turns
@@ -38,7 +37,7 @@ class Recovery:
         tools: ToolCalls,
         turns: Turns,
         utterances: AgentTranscript,
-        rule: Callable[[], None],
+        connection: Connection,
     ) -> None:
         self._greeting_ms = len(spec.greeting or "") * SPOKEN_MS
         self._playout = playout
@@ -46,8 +45,7 @@ class Recovery:
         self._tools = tools
         self._turns = turns
         self._utterances = utterances
-        self._rule = rule
-        """Whether requests are to wait."""
+        self._connection = connection
         self._go_on = False
         """The caller waits for the rest, or for an answer."""
         self._was_speaking = False
@@ -57,7 +55,6 @@ class Recovery:
         cut = self._responses.response_id
         speaking, due = self._turns.speaking, self._turns.answer_due
         self._turns.line_lost()
-        self._responses.hold = False
         self._was_speaking = self._was_speaking or speaking
         wish = self._responses.line_lost()
         if wish is not None and wish.opening == "greeting":
@@ -74,13 +71,12 @@ class Recovery:
         if self._was_speaking:
             self._was_speaking = False
             self._turns.expect_answer()
-        self._rule()
-        self._responses.line_back()
+        self._responses.flush()
         self.quiet()
 
     def quiet(self) -> None:
         """If all sound has been played: ask for what the caller waits for."""
-        if not self._go_on or self._responses.suspended or not self._playout.idle:
+        if not self._go_on or not self._connection.open or not self._playout.idle:
             return
         self._go_on = False
         if not self._tools.unsettled:  # their answers will be reacted to anyway

@@ -18,13 +18,14 @@ itself, when the caller stops speaking. This file owns the state, and the wishes
     any          response.done of it                  IDLE
     any          the line is lost                     IDLE, wishes wait for the next line
 
-Wishes are held back while the caller speaks and while the server is expected to answer by itself: a create would
-collide. A response that the server starts satisfies each wish whose items it has seen (`item_added` before
-`created`), so that the model is not asked to answer the same thing twice.
+Wishes are held back while `blocked` (`core`): there is no connection, or the caller speaks, or the server is expected
+to answer by itself, so that a create would collide. A response that the server starts satisfies each wish whose items
+it has seen (`item_added` before `created`), so that the model is not asked to answer the same thing twice.
 
 Sound of a response that was interrupted is muted by the response's id, never by a flag: the next one speaks.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal
@@ -81,8 +82,10 @@ class ResponseRequest:
 class Responses:
     """See the module. All methods put what is to be done into the outbox."""
 
-    def __init__(self, out: EffectList) -> None:
+    def __init__(self, out: EffectList, blocked: Callable[[], bool]) -> None:
         self._out = out
+        self._blocked = blocked
+        """No request is to be sent at the moment. Whoever ends that calls `flush`."""
         self.state = State.IDLE
         self.response_id = ""
         """Of the running response; empty when none is, or when its id is not known yet."""
@@ -90,10 +93,6 @@ class Responses:
         """The wish that the requested or running response fulfils; None: the server's own response."""
         self.stuck = ""
         """The last response that was cancelled because it stood still."""
-        self.hold = False
-        """Set by the conversation while the caller has the word."""
-        self.suspended = False
-        """There is no line to the server."""
         self._request_id = ""
         self._wishes: list[ResponseRequest] = []
         self._backing_off = False
@@ -131,7 +130,7 @@ class Responses:
 
     def flush(self) -> None:
         """Send the next `response.create`, if nothing is in its way."""
-        if self.suspended or self.state is not State.IDLE or self.hold or self._backing_off or not self._wishes:
+        if self.state is not State.IDLE or self._backing_off or not self._wishes or self._blocked():
             return
         wish = self.granted = self._wishes.pop(0)
         self._refused = None
@@ -188,7 +187,6 @@ class Responses:
 
         What still waits has been seen by the next server before it is asked.
         """
-        self.suspended = True
         cut = self.granted or ResponseRequest() if self.state in (State.REQUESTED, State.ACTIVE) else None
         if self.response_id:
             self._remember(self._over, self.response_id)
@@ -202,11 +200,6 @@ class Responses:
             cut.items.clear()
             cut.attempts, cut.unheard = 0, False
         return cut
-
-    def line_back(self) -> None:
-        """There is a line again."""
-        self.suspended = False
-        self.flush()
 
     @property
     def at_rest(self) -> bool:
@@ -375,7 +368,7 @@ class Responses:
 
     def _begins_all_the_same(self) -> bool:
         """A response for the request that was refused a moment ago: whoever tells both means one."""
-        if self.state is State.IDLE and not self.hold and self._wishes and self._wishes[0] is self._refused:
+        if self.state is State.IDLE and self._wishes and self._wishes[0] is self._refused and not self._blocked():
             self.granted = self._wishes.pop(0)
             return True
         return False

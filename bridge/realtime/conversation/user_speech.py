@@ -113,7 +113,6 @@ class UserSpeech:
             return
         self._turns.speech_started(item_id, now)
         self._doubts.speech_started(item_id, now)
-        self._orders.rule()
         if self._farewell.firm:
             return
         self._tail.stop()
@@ -217,7 +216,6 @@ class UserSpeech:
         we_answer, server_answers = ears.we_answer, ears.server_answers
         spoken_s = self._turns.spoken_s(now)
         self._turns.speech_stopped(now, audio_end_ms, running, server_answers=server_answers)
-        self._orders.rule()
         if self._farewell.firm:
             pass
         elif not self._greeting.caller_stopped(spoken_s) and we_answer:
@@ -239,7 +237,6 @@ class UserSpeech:
         """The server did not answer in time."""
         if self._turns.answer_missed() and not self._farewell.firm:
             self._out.add(Note("the server did not answer the caller, asking for it"))
-            self._orders.rule()
             if self._greeting.pending:
                 self._responses.flush()
             else:
@@ -268,6 +265,5 @@ class UserSpeech:
         """It was too short to be an interruption: the agent goes on."""
         self._doubts.settle()
         self._turns.dismissed()
-        self._orders.rule()
         self._tail.bound()
         self._responses.flush()

@@ -7,8 +7,8 @@ import pytest
 
 from bridge.contract import AiWarning, McpServer
 from bridge.realtime.conversation.ai_warnings import EACH
-from bridge.realtime.conversation.core import MOST_MCP_ITEMS
 from bridge.realtime.conversation.effects import Closing
+from bridge.realtime.conversation.mcp_failures import MOST_ITEMS
 from bridge.realtime.conversation.turns import ANSWER_S
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage
@@ -76,7 +76,7 @@ def test_thousands_of_items_cost_no_memory() -> None:
     stage = Stage(mcp=(server("crm"), server("shop")))
     for number in range(5000):
         stage.feed(server_events.ItemAdded(f"m{number}", "crm"), server_events.McpFailed(f"x{number}", call=True))
-    assert len(stage.conversation._mcp_items) <= MOST_MCP_ITEMS
+    assert len(stage.conversation._mcp._items) <= MOST_ITEMS
     assert len(stage.told_of(AiWarning)) == EACH
 
 
