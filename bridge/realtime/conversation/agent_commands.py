@@ -18,8 +18,8 @@ from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, WrapUp
 from bridge.media.playout import Playout
 from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.agent_transcript import SPOKEN_MS
-from bridge.realtime.conversation.closing import Farewell
-from bridge.realtime.conversation.effects import CancelTimer, EffectList, Send, Timer
+from bridge.realtime.conversation.closing import HeldTools, LastWords
+from bridge.realtime.conversation.effects import EffectList, Send
 from bridge.realtime.conversation.interruption import Interruptions
 from bridge.realtime.conversation.responses import ResponseRequest, Responses, State
 from bridge.realtime.conversation.tool_calls import ON_HOLD, ToolCalls
@@ -40,7 +40,8 @@ class AgentCommands:
         out: EffectList,
         playout: Playout,
         ears: TurnDetection,
-        farewell: Farewell,
+        closing: LastWords,
+        held_tools: HeldTools,
         responses: Responses,
         tools: ToolCalls,
         turns: Turns,
@@ -50,7 +51,8 @@ class AgentCommands:
         self._out = out
         self._playout = playout
         self._ears = ears
-        self._farewell = farewell
+        self._closing = closing
+        self._held_tools = held_tools
         self._responses = responses
         self._tools = tools
         self._turns = turns
@@ -79,13 +81,13 @@ class AgentCommands:
     def refuses(self) -> bool:
         """The running response must not be heard."""
         granted = self._responses.granted
-        return self.on_hold or (self._farewell.firm and (granted is None or granted is not self._farewell.wish))
+        return self.on_hold or (self._closing.firm and (granted is None or granted is not self._closing.wish))
 
     # ------------------------------------------------------------ speech
 
     def speak(self, order: Speak) -> None:
         """Something, between other things."""
-        if self._farewell.active or not order.text:
+        if self._closing.active or not order.text:
             return
         exact = "none" if order.exact else None
         text = order.text if order.exact else ""
@@ -98,27 +100,27 @@ class AgentCommands:
 
     def wrap_up(self, order: WrapUp) -> None:
         """The end is decided."""
-        if self._farewell.firm:
+        if self._closing.firm:
             return
         self.on_hold = False
-        self._farewell.begin(order.why, firm=True)
+        self._closing.begin(order.why, firm=True)
         self._set_deaf(True)
         self._responses.forget()
         running = self._responses.state is State.ACTIVE
-        if not self._tools.holding and (running or self._playout.remaining_ms > PATIENCE_MS):
+        if not self._tools.awaiting_playback and (running or self._playout.remaining_ms > PATIENCE_MS):
             self._interruptions.silence()
         self._last_words(order.text)
 
     def goodbye(self, text: str, why: str) -> None:
         """Unless the caller speaks up."""
-        self._farewell.begin(why, firm=False)
+        self._closing.begin(why, firm=False)
         self._last_words(text)
 
     def spoke_up(self) -> None:
         """The caller does not want to be hung up on."""
-        if not self._farewell.active or self._farewell.firm or self._farewell.over:
+        if not self._closing.active or self._closing.firm or self._closing.over:
             return
-        self._farewell.abandon()
+        self._closing.abandon()
         self._responses.forget(last_words=True)
         self._tell(prompts.CALLER_SPOKE_UP)
 
@@ -126,16 +128,16 @@ class AgentCommands:
         if text:
             words = prompts.exactly(text)
             wish = ResponseRequest(instructions=words, tool_choice="none", last_words=True, must=True, text=text)
-            self._farewell.wish = wish
+            self._closing.wish = wish
             self._responses.want(wish)
         else:
-            self._farewell.said()
+            self._closing.said()
 
     # ------------------------------------------------------------ hold
 
     def hold(self, order: Hold) -> None:
         """On or off; twice the same changes nothing, but a note is always told."""
-        if self._farewell.firm:
+        if self._closing.firm:
             return
         if order.on and not self.on_hold:
             self._pause()
@@ -148,8 +150,8 @@ class AgentCommands:
         granted = self._responses.granted
         greeting = granted if self.waiting and granted and granted.opening == "greeting" else None
         self.on_hold = True
-        if self._farewell.active:
-            self._farewell.abandon()
+        if self._closing.active:
+            self._closing.abandon()
             self._responses.forget(last_words=True)
         self._set_deaf(True)
         running_id = self._responses.response_id
@@ -162,7 +164,7 @@ class AgentCommands:
             whole_ms = max(whole_ms, len(self.spec.greeting or "") * SPOKEN_MS)
         if greeting and heard_ms * 2 < whole_ms and (cut or running):
             self._again = greeting
-        self._out.add(CancelTimer(Timer.TAIL), CancelTimer(Timer.SPEECH))
+        self._held_tools.stop()
         self._turns.line_lost()
         self._tools.abandon(ON_HOLD)
 
@@ -187,7 +189,7 @@ class AgentCommands:
 
     def inform(self, order: Inform) -> None:
         item_id = self._tell(order.text)
-        if order.respond and not self._farewell.active:
+        if order.respond and not self._closing.active:
             self._responses.want(ResponseRequest(items={item_id}))
 
     def _set_deaf(self, deaf: bool) -> None:

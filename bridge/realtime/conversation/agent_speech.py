@@ -7,8 +7,7 @@ tools are run or held, a response that ends leaves nothing open. The counterpart
 from bridge.media.playout import Playout
 from bridge.realtime.conversation.agent_commands import AgentCommands
 from bridge.realtime.conversation.agent_transcript import AgentTranscript
-from bridge.realtime.conversation.awaiting_playback import Tail
-from bridge.realtime.conversation.closing import Farewell
+from bridge.realtime.conversation.closing import HeldTools, LastWords
 from bridge.realtime.conversation.greeting import Greeting
 from bridge.realtime.conversation.interruption import Interruptions
 from bridge.realtime.conversation.recent_ids import RecentIds
@@ -40,9 +39,9 @@ class AgentSpeech:
         setbacks: ResponseErrors,
         meter: UsageMeter,
         orders: AgentCommands,
-        farewell: Farewell,
+        closing: LastWords,
         outage: Recovery,
-        tail: Tail,
+        held_tools: HeldTools,
         caller: UserSpeech,
     ) -> None:
         self._playout = playout
@@ -55,9 +54,9 @@ class AgentSpeech:
         self._setbacks = setbacks
         self._meter = meter
         self._orders = orders
-        self._farewell = farewell
+        self._closing = closing
         self._outage = outage
-        self._tail = tail
+        self._held_tools = held_tools
         self._caller = caller
         self._remote = RecentIds()
         """Responses that had the server call a tool, and have not spoken since."""
@@ -115,7 +114,7 @@ class AgentSpeech:
         if not self._responses.done(done.response_id, failed=done.status == "failed"):
             return
         asked = self._responses.granted is not None
-        last = asked and self._responses.granted is self._farewell.wish
+        last = asked and self._responses.granted is self._closing.wish
         if done.status in ("incomplete", "failed"):
             self._utterances.broken_off(done.response_id)
         said = self._utterances.words_of(done.response_id)
@@ -140,10 +139,10 @@ class AgentSpeech:
     def _last_words(self, done: server_events.ResponseDone, rest: ResponseRequest | None) -> None:
         """The response was the one with the last words: they are said, or their rest is asked for."""
         if rest is not None:
-            self._farewell.wish = rest
-            self._farewell.goes_on()
+            self._closing.wish = rest
+            self._closing.goes_on()
         elif done.response_id in self._setbacks.productive and done.status != "failed":
-            self._farewell.said()
+            self._closing.said()
 
     def _lost(self, response_id: str) -> None:
         """A response that is over without a `response.done`."""
@@ -157,7 +156,7 @@ class AgentSpeech:
         self._utterances.response_over(response_id)
         self._tools.response_over(response_id)
         self.played()
-        self._tail.bound()
+        self._held_tools.wait()
 
     def played(self) -> None:
         """Utterances that were played to their end are told of."""
@@ -168,8 +167,8 @@ class AgentSpeech:
         """The last sound has just been handed to Asterisk."""
         self.played()
         self._outage.quiet()
-        self._farewell.quiet()
-        self._tail.quiet()
+        self._closing.drained()
+        self._held_tools.drained()
 
     def item_done(self, item: server_events.ItemDone, now: float) -> None:
         """An item is complete: a tool is to be run, by us or by the server itself."""

@@ -38,8 +38,7 @@ from bridge.realtime.conversation.agent_speech import AgentSpeech
 from bridge.realtime.conversation.agent_transcript import AgentTranscript
 from bridge.realtime.conversation.ai_warnings import AiWarnings
 from bridge.realtime.conversation.announcement import Announcement
-from bridge.realtime.conversation.awaiting_playback import Tail
-from bridge.realtime.conversation.closing import Farewell
+from bridge.realtime.conversation.closing import HeldTools, LastWords
 from bridge.realtime.conversation.connection import Connection
 from bridge.realtime.conversation.dtmf import DtmfCollector
 from bridge.realtime.conversation.effective_session import EffectiveSession
@@ -101,14 +100,16 @@ class Conversation:
         self.greeting = Greeting(spec, out, self.ears, playout, self.responses)
         self.interruptions = Interruptions(call, spec.playout_delay_ms, out, playout, self.responses, self.utterances)
         self.doubts = InterruptionFilter(spec, out)
-        self.farewell = Farewell(call, out, playout, self.doubts)
+        self.closing = LastWords(call, out, playout, self.doubts)
         turns, tools, responses, greeting = self.turns, self.tools, self.responses, self.greeting
-        doubts, ears, cuts, farewell = self.doubts, self.ears, self.interruptions, self.farewell
-        orders = self.orders = AgentCommands(spec, out, playout, ears, farewell, responses, tools, turns, cuts)
+        doubts, ears, cuts, closing = self.doubts, self.ears, self.interruptions, self.closing
+        held_tools = self._held_tools = HeldTools(out, playout, responses, tools, doubts)
+        orders = self.orders = AgentCommands(
+            spec, out, playout, ears, closing, held_tools, responses, tools, turns, cuts
+        )
         self._announcement = Announcement(out, orders, turns)
-        tail = self._tail = Tail(out, playout, responses, tools, doubts)
         caller = self._caller = UserSpeech(
-            call, spec, out, playout, ears, doubts, turns, responses, cuts, tools, tail, orders, farewell, greeting
+            call, spec, out, playout, ears, doubts, turns, responses, cuts, tools, held_tools, orders, closing, greeting
         )
         said = self.utterances
         outage = self.outage = Recovery(spec, playout, responses, tools, turns, said, self.connection)
@@ -125,9 +126,9 @@ class Conversation:
             setbacks,
             meter,
             orders,
-            farewell,
+            closing,
             outage,
-            tail,
+            held_tools,
             caller,
         )
         self._idle = NoInputPolicy(spec.idle, out)
@@ -269,8 +270,8 @@ class Conversation:
 
     def _blocked(self) -> bool:
         """Nobody may be asked to speak for the agent: requests wait."""
-        callers = self.turns.callers and not self.farewell.firm
-        return callers or self.orders.on_hold or self.farewell.over or not self.connection.open
+        callers = self.turns.callers and not self.closing.firm
+        return callers or self.orders.on_hold or self.closing.over or not self.connection.open
 
     @property
     def at_rest(self) -> bool:
@@ -281,7 +282,7 @@ class Conversation:
     def _quiet(self) -> bool:
         """Nobody speaks, nobody is about to, and nothing is open."""
         busy = self.turns.callers or self.tools.unsettled or self.greeting.watching or self.closed
-        busy = busy or self.farewell.active or self._digits.collecting
+        busy = busy or self.closing.active or self._digits.collecting
         return not busy and self.responses.at_rest and self._playout.idle
 
     def _wrap_up(self, order: WrapUp, now: float) -> None:
@@ -291,7 +292,7 @@ class Conversation:
             self.orders.wrap_up(order)
 
     def _first_words(self, now: float) -> None:
-        speaking, muted, ending = self.turns.speaking, self.orders.agent_muted, self.farewell.firm
+        speaking, muted, ending = self.turns.speaking, self.orders.agent_muted, self.closing.firm
         if self.greeting.ticked(speaking=speaking, muted=muted, ending=ending):
             self._caller.may_interrupt(now)
 
@@ -351,9 +352,9 @@ class Conversation:
             case Timer.DIGITS:
                 self._digits.tell()
             case Timer.TAIL:
-                self._tail.reached()
+                self._held_tools.tail_reached()
             case Timer.SPEECH:
-                self._tail.over()
+                self._held_tools.expired()
             case Timer.TOOL:
                 self.tools.expired(subject)
             case Timer.FILLER:
@@ -363,7 +364,7 @@ class Conversation:
             case Timer.IDLE:
                 self._caller_idle()
             case Timer.LAST:
-                self.farewell.bound_reached()
+                self.closing.expired()
             case Timer.SILENCE:
                 self._announcement.looked(now)
             case Timer.WORDS:
@@ -372,7 +373,7 @@ class Conversation:
             case Timer.SESSION:
                 self._session.overdue()
             case Timer.END:
-                self.farewell.tail_reached()
+                self.closing.tail_reached()
 
     def _caller_idle(self) -> None:
         text, goodbye = self._idle.expired()

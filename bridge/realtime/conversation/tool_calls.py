@@ -98,7 +98,7 @@ class ToolCalls:
         self._tools = {tool.name: tool for tool in tools}
 
     @property
-    def holding(self) -> bool:
+    def awaiting_playback(self) -> bool:
         """Calls wait until what was said has been played."""
         return any(call.state is _State.HELD for call in self._all())
 

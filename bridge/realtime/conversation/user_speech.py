@@ -8,8 +8,7 @@ counts. Owns who it was, too: what somebody says in a consultation is not the ca
 from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
 from bridge.media.playout import Playout
 from bridge.realtime.conversation.agent_commands import AgentCommands
-from bridge.realtime.conversation.awaiting_playback import Tail
-from bridge.realtime.conversation.closing import Farewell
+from bridge.realtime.conversation.closing import HeldTools, LastWords
 from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, Note, StartTimer, Timer
 from bridge.realtime.conversation.greeting import Greeting
 from bridge.realtime.conversation.interruption import Interruptions
@@ -45,9 +44,9 @@ class UserSpeech:
         responses: Responses,
         interruptions: Interruptions,
         tools: ToolCalls,
-        tail: Tail,
+        held_tools: HeldTools,
         orders: AgentCommands,
-        farewell: Farewell,
+        closing: LastWords,
         greeting: Greeting,
     ) -> None:
         self.adopt(spec)
@@ -73,9 +72,9 @@ class UserSpeech:
         self._responses = responses
         self._interruptions = interruptions
         self._tools = tools
-        self._tail = tail
+        self._held_tools = held_tools
         self._orders = orders
-        self._farewell = farewell
+        self._closing = closing
         self._greeting = greeting
         self.begun = False
         """Somebody, caller or agent, has said something."""
@@ -90,7 +89,7 @@ class UserSpeech:
     def has_the_word(self) -> bool:
         """A response that begins now would speak into the caller's words."""
         counts = self._turns.speaking and self._interruptible and not self._doubts.pending
-        return counts and not self._farewell.firm
+        return counts and not self._closing.firm
 
     @property
     def _interruptible(self) -> bool:
@@ -113,9 +112,9 @@ class UserSpeech:
             return
         self._turns.speech_started(item_id, now)
         self._doubts.speech_started(item_id, now)
-        if self._farewell.firm:
+        if self._closing.firm:
             return
-        self._tail.stop()
+        self._held_tools.stop()
         self._take_the_word()
 
     def may_interrupt(self, now: float) -> None:
@@ -216,7 +215,7 @@ class UserSpeech:
         we_answer, server_answers = ears.we_answer, ears.server_answers
         spoken_s = self._turns.spoken_s(now)
         self._turns.speech_stopped(now, audio_end_ms, running, server_answers=server_answers)
-        if self._farewell.firm:
+        if self._closing.firm:
             pass
         elif not self._greeting.caller_stopped(spoken_s) and we_answer:
             self._responses.want(ResponseRequest())
@@ -235,7 +234,7 @@ class UserSpeech:
 
     def unanswered(self) -> None:
         """The server did not answer in time."""
-        if self._turns.answer_missed() and not self._farewell.firm:
+        if self._turns.answer_missed() and not self._closing.firm:
             self._out.add(Note("the server did not answer the caller, asking for it"))
             if self._greeting.pending:
                 self._responses.flush()
@@ -265,5 +264,5 @@ class UserSpeech:
         """It was too short to be an interruption: the agent goes on."""
         self._doubts.settle()
         self._turns.dismissed()
-        self._tail.bound()
+        self._held_tools.wait()
         self._responses.flush()

@@ -121,7 +121,7 @@ class Witness(Stage):
     @property
     def cuts_at_once(self) -> bool:
         """Speech of the caller silences the agent: not on hold, where it is silent, and not when it says its last."""
-        return not (self.conversation.orders.on_hold or self.conversation.farewell.firm)
+        return not (self.conversation.orders.on_hold or self.conversation.closing.firm)
 
     def happen(self, what: Any) -> None:
         match what:

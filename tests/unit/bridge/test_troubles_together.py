@@ -251,7 +251,7 @@ def test_who_goes_on_speaking_into_the_goodbye_is_not_hung_up_on() -> None:
     stage.feed(SPEECH)
     stage.play(10_000)
     assert stage.told_of(Finished) == []
-    assert not stage.conversation.farewell.active
+    assert not stage.conversation.closing.active
 
 
 # ---------------------------------------------------------------- tools that the server calls by itself

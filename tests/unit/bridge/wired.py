@@ -65,11 +65,11 @@ class Wired(Stage):
         self.feed(ConnectionLost())
 
     def feed(self, *what: server_events.Event | effects.Input) -> None:
-        farewell = self.conversation.farewell
+        closing = self.conversation.closing
         for each in what:
             cuts = self.cuts_at_once and not self.conversation.ears.protected
-            barge_in = isinstance(each, server_events.SpeechStarted) and cuts and not farewell.firm
-            if barge_in or (isinstance(each, Hold) and each.on and not farewell.firm):
+            barge_in = isinstance(each, server_events.SpeechStarted) and cuts and not closing.firm
+            if barge_in or (isinstance(each, Hold) and each.on and not closing.firm):
                 self.muted |= set(self.response_of.values()) | {self.known_active} - {""}
         super().feed(*what)
         responses = self.conversation.responses
