@@ -69,10 +69,10 @@ class RealtimeSession:
         self._warnings = LimitedWarnings(self._log)
         self._playout = Playout()
         self._conversation = Conversation(call, spec, self._playout)
-        turns = self._conversation.turns
+        turns = self._conversation.parts.turns
         self._caller_audio = CallerAudioSender(
             self._send_audio,
-            lambda: self._conversation.orders.deaf,
+            lambda: self._conversation.parts.commands.deaf,
             turns.appended,
             turns.caller_sound,
             self._flow_changed,
@@ -122,7 +122,7 @@ class RealtimeSession:
     def remember(self, turns: Sequence[contract.Remembered]) -> None:
         """Before `run`: the call was another worker's, and this is what was said in it."""
         self._greet = effects.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
-        self._conversation.connection.history.restore(turns)
+        self._conversation.parts.connection.history.restore(turns)
 
     def greet(self) -> None:
         """The caller listens: open the ears and say the greeting, now or as soon as there is an AI session."""
@@ -187,7 +187,7 @@ class RealtimeSession:
 
     def setup(self) -> SessionUpdate:
         """The `session.update` with which each connection begins."""
-        return self._conversation.connection.setup()
+        return self._conversation.parts.connection.setup()
 
     def connected(self, client: RealtimeClient, info: ConnectionInfo) -> None:
         """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
@@ -243,7 +243,7 @@ class RealtimeSession:
     def caller_digit(self, digit: str) -> None:
         if self._keys.again(digit):
             return
-        unheard = self._conversation.orders.caller_muted
+        unheard = self._conversation.parts.commands.caller_muted
         if self._caller_audio.filler.started and not self._conversation.closed and not unheard:
             self._feed(effects.Digit(digit))
         elif not unheard or digit in self._spec.digit_actions:
@@ -266,27 +266,27 @@ class RealtimeSession:
         now = self._clock()
         self._caller_audio.fill(now)
         if frame is None:
-            down_since = None if self._failed else conversation.connection.lost_at
-            tone = self._comfort.frame(now, down_since=down_since, waiting=conversation.responses.backing_off)
+            down_since = None if self._failed else conversation.parts.connection.lost_at
+            tone = self._comfort.frame(now, down_since=down_since, waiting=conversation.parts.responses.backing_off)
             return tone if self._caller_audio.filler.started else None
-        return None if conversation.orders.agent_muted else frame
+        return None if conversation.parts.commands.agent_muted else frame
 
     @property
     def consented(self) -> bool:
         """The caller has heard what has to be said to somebody who is recorded."""
-        return self._conversation.greeting.consented
+        return self._conversation.parts.greeting.consented
 
     def speaking(self) -> tuple[Literal["caller", "agent"], ...]:
         """Who speaks at this moment: the caller as the server hears it, the agent as the caller does."""
         sides: tuple[tuple[Literal["caller", "agent"], bool], ...] = (
-            ("caller", self._conversation.turns.speaking),
+            ("caller", self._conversation.parts.turns.speaking),
             ("agent", not self._playout.idle),
         )
         return tuple(side for side, speaks in sides if speaks)
 
     def saying(self) -> str:
         """The agent's present words, as far as they were heard."""
-        return self._conversation.utterances.saying()
+        return self._conversation.parts.transcript.saying()
 
     # ------------------------------------------------------------ what the conversation wants
 
@@ -347,10 +347,10 @@ class RealtimeSession:
             speech_frames_out=self._playout.counters.frames,
             late_frames_out=to_caller.late,
             dropped_frames_out=to_caller.dropped,
-            barge_ins=conversation.interruptions.count,
-            false_barge_ins=conversation.doubts.false_barge_ins,
-            turns=conversation.turns.count,
+            barge_ins=conversation.parts.interruption.count,
+            false_barge_ins=conversation.parts.interruption_filter.false_barge_ins,
+            turns=conversation.parts.turns.count,
             reconnects=self._reconnects,
-            benign_errors=conversation.setbacks.benign_errors,
-            usage=conversation.meter.sums,
+            benign_errors=conversation.parts.errors.benign_errors,
+            usage=conversation.parts.usage_meter.sums,
         )

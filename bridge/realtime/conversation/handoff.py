@@ -5,15 +5,9 @@ Owns who is told of another agent. What is being said is said to its end, tools 
 back does not depend on the agent.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
-
 from bridge.contract import Order, SessionSpec, Switch
-from bridge.realtime.conversation.agent_commands import AgentCommands
-from bridge.realtime.conversation.dtmf import DtmfCollector
-from bridge.realtime.conversation.no_input import NoInputPolicy
-from bridge.realtime.conversation.tool_calls import ToolCalls
-from bridge.realtime.conversation.turn_detection import TurnDetection
+from bridge.realtime.conversation.parts import Parts
+from bridge.realtime.conversation.user_speech import UserSpeech
 
 FIXED = ("provider", "fallbacks", "voice", "speed", "reasoning_effort")
 """What a session cannot change once it has spoken (OpenAI: `voice` is fixed after the first audio, the model always;
@@ -32,37 +26,25 @@ def is_so(order: Order, spec: SessionSpec) -> bool:
     return (order.spec.agent, order.spec.instructions) == (spec.agent, spec.instructions)
 
 
-class BySpec(Protocol):
-    """A part that takes from the spec what it needs."""
-
-    def adopt(self, spec: SessionSpec) -> None: ...
-
-
 class AgentHandoff:
     """See the module."""
 
-    def __init__(
-        self,
-        by_spec: Sequence[BySpec],
-        ears: TurnDetection,
-        orders: AgentCommands,
-        tools: ToolCalls,
-        idle: NoInputPolicy,
-        digits: DtmfCollector,
-    ) -> None:
-        self._by_spec = by_spec
-        self._ears = ears
-        self._orders = orders
-        self._tools = tools
-        self._idle = idle
-        self._digits = digits
+    def __init__(self, parts: Parts, user_speech: UserSpeech) -> None:
+        self._parts = parts
+        self._user_speech = user_speech
 
     def switch(self, spec: SessionSpec) -> None:
         """Another agent, or the same with other instructions."""
-        for part in self._by_spec:
-            part.adopt(spec)
-        self._orders.spec = spec
-        self._tools.adopt(spec.tools)
-        self._idle.adopt(spec.idle)
-        self._digits.actions = spec.digit_actions
-        self._ears.adopt(spec)
+        parts = self._parts
+        parts.turns.adopt(spec)
+        parts.interruption_filter.adopt(spec)
+        self._user_speech.adopt(spec)
+        parts.usage_meter.adopt(spec)
+        parts.transcript.adopt(spec)
+        parts.errors.adopt(spec)
+        parts.mcp.adopt(spec)
+        parts.commands.spec = spec
+        parts.tools.adopt(spec.tools)
+        parts.no_input.adopt(spec.idle)
+        parts.dtmf.actions = spec.digit_actions
+        parts.turn_detection.adopt(spec)

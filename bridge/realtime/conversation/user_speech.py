@@ -6,18 +6,10 @@ counts. Owns who it was, too: what somebody says in a consultation is not the ca
 """
 
 from bridge.contract import NOT_TRANSCRIBED, Said, SessionSpec
-from bridge.media.playout import Playout
-from bridge.realtime.conversation.agent_commands import AgentCommands
-from bridge.realtime.conversation.closing import HeldTools, LastWords
-from bridge.realtime.conversation.effects import CancelTimer, EffectList, Emit, Note, StartTimer, Timer
-from bridge.realtime.conversation.greeting import Greeting
-from bridge.realtime.conversation.interruption import Interruptions
-from bridge.realtime.conversation.interruption_filter import InterruptionFilter
+from bridge.realtime.conversation.effects import CancelTimer, Emit, Note, StartTimer, Timer
+from bridge.realtime.conversation.parts import Parts
 from bridge.realtime.conversation.recent_ids import RecentIds
-from bridge.realtime.conversation.responses import ResponseRequest, Responses, State
-from bridge.realtime.conversation.tool_calls import ToolCalls
-from bridge.realtime.conversation.turn_detection import TurnDetection
-from bridge.realtime.conversation.turns import Turns
+from bridge.realtime.conversation.responses import ResponseRequest, State
 
 UNWRITTEN = 64
 """Turns of which the text may still come."""
@@ -32,25 +24,9 @@ LATE_S = 15.0
 class UserSpeech:
     """See the module."""
 
-    def __init__(
-        self,
-        call: str,
-        spec: SessionSpec,
-        out: EffectList,
-        playout: Playout,
-        ears: TurnDetection,
-        doubts: InterruptionFilter,
-        turns: Turns,
-        responses: Responses,
-        interruptions: Interruptions,
-        tools: ToolCalls,
-        held_tools: HeldTools,
-        orders: AgentCommands,
-        closing: LastWords,
-        greeting: Greeting,
-    ) -> None:
+    def __init__(self, spec: SessionSpec, parts: Parts) -> None:
+        self._parts = parts
         self.adopt(spec)
-        self._call = call
         self._begun_in: dict[str, bool] = {}
         """Whether a turn was begun in a consultation, by item."""
         self._ended_at: dict[str, float] = {}
@@ -64,18 +40,6 @@ class UserSpeech:
         """Turns that could not be written down."""
         self._late = RecentIds()
         """Turns whose text is told to be missing."""
-        self._out = out
-        self._playout = playout
-        self._ears = ears
-        self._doubts = doubts
-        self._turns = turns
-        self._responses = responses
-        self._interruptions = interruptions
-        self._tools = tools
-        self._held_tools = held_tools
-        self._orders = orders
-        self._closing = closing
-        self._greeting = greeting
         self.begun = False
         """Somebody, caller or agent, has said something."""
 
@@ -88,16 +52,16 @@ class UserSpeech:
     @property
     def has_the_word(self) -> bool:
         """A response that begins now would speak into the caller's words."""
-        counts = self._turns.speaking and self._interruptible and not self._doubts.pending
-        return counts and not self._closing.firm
+        counts = self._parts.turns.speaking and self._interruptible and not self._parts.interruption_filter.pending
+        return counts and not self._parts.closing.firm
 
     @property
     def _interruptible(self) -> bool:
-        return self._listens and not self._ears.protected
+        return self._listens and not self._parts.turn_detection.protected
 
     @property
     def _agent_speaks(self) -> bool:
-        return not self._playout.idle or self._responses.state in (State.REQUESTED, State.ACTIVE)
+        return not self._parts.playout.idle or self._parts.responses.state in (State.REQUESTED, State.ACTIVE)
 
     def started(self, item_id: str, now: float) -> None:
         """`speech_started`."""
@@ -108,18 +72,18 @@ class UserSpeech:
         self._started.add(item_id)
         if len(self._begun_in) > UNWRITTEN:
             del self._begun_in[next(iter(self._begun_in))]
-        if self._orders.on_hold:
+        if self._parts.commands.on_hold:
             return
-        self._turns.speech_started(item_id, now)
-        self._doubts.speech_started(item_id, now)
-        if self._closing.firm:
+        self._parts.turns.speech_started(item_id, now)
+        self._parts.interruption_filter.speech_started(item_id, now)
+        if self._parts.closing.firm:
             return
-        self._held_tools.stop()
+        self._parts.held_tools.stop()
         self._take_the_word()
 
     def may_interrupt(self, now: float) -> None:
         """The consent has been heard; the caller is speaking."""
-        self._doubts.since = now
+        self._parts.interruption_filter.since = now
         self._take_the_word()
 
     def ended(self, item_id: str, now: float) -> None:
@@ -131,7 +95,7 @@ class UserSpeech:
             del self._ended_at[next(iter(self._ended_at))]
         if self._writes and len(self._awaited) < UNWRITTEN:
             self._awaited.add(item_id)
-            self._out.add(StartTimer(Timer.WORDS, WORDS_S, item_id))
+            self._parts.out.add(StartTimer(Timer.WORDS, WORDS_S, item_id))
 
     def line_lost(self) -> None:
         """Texts that are still to come were to come on it."""
@@ -148,7 +112,7 @@ class UserSpeech:
 
     def said(self, item_id: str, text: str, now: float) -> None:
         """The text of a turn is known."""
-        self._out.add(CancelTimer(Timer.WORDS, item_id))
+        self._parts.out.add(CancelTimer(Timer.WORDS, item_id))
         self._awaited.discard(item_id)
         if text and text != NOT_TRANSCRIBED:
             self._written.add(item_id)
@@ -156,14 +120,14 @@ class UserSpeech:
         ended = self._ended_at.pop(item_id, now)
         if text:
             said = Said(
-                call=self._call,
+                call=self._parts.call,
                 who="caller",
                 text=text,
                 item=item_id,
                 ago_ms=round(max(0.0, now - ended) * 1000),
                 consultation=consultation,
             )
-            self._out.add(Emit(said))
+            self._parts.out.add(Emit(said))
 
     def not_transcribed(self, item_id: str, now: float) -> None:
         """There will be no text of a turn, most likely: it was said all the same."""
@@ -173,7 +137,7 @@ class UserSpeech:
         elif known and item_id not in self._failed:
             self._failed.add(item_id)
             self._ended_at.setdefault(item_id, now)
-            self._out.add(StartTimer(Timer.WORDS, FAILED_S, item_id))
+            self._parts.out.add(StartTimer(Timer.WORDS, FAILED_S, item_id))
 
     def unwritten(self, item_id: str, now: float) -> None:
         """The text of a turn has not come in time; that it could not be written down was told before, or was not."""
@@ -198,71 +162,71 @@ class UserSpeech:
 
     def lasted(self) -> None:
         """The speech that was in doubt has lasted long enough."""
-        if self._doubts.pending:
+        if self._parts.interruption_filter.pending:
             self._counts()
 
     def stopped(self, audio_end_ms: int | None, now: float) -> None:
         """`speech_stopped`."""
-        if self._orders.on_hold:
-            self._orders.waiting = True
+        if self._parts.commands.on_hold:
+            self._parts.commands.waiting = True
             return
-        self._doubts.speech_stopped(now)
-        if self._doubts.pending and self._agent_speaks:
+        self._parts.interruption_filter.speech_stopped(now)
+        if self._parts.interruption_filter.pending and self._agent_speaks:
             self._dismissed()
             return
         self.lasted()
-        running, ears = self._responses.response_id, self._ears
+        running, ears = self._parts.responses.response_id, self._parts.turn_detection
         we_answer, server_answers = ears.we_answer, ears.server_answers
-        spoken_s = self._turns.spoken_s(now)
-        self._turns.speech_stopped(now, audio_end_ms, running, server_answers=server_answers)
-        if self._closing.firm:
+        spoken_s = self._parts.turns.spoken_s(now)
+        self._parts.turns.speech_stopped(now, audio_end_ms, running, server_answers=server_answers)
+        if self._parts.closing.firm:
             pass
-        elif not self._greeting.caller_stopped(spoken_s) and we_answer:
-            self._responses.want(ResponseRequest())
-        self._responses.flush()
+        elif not self._parts.greeting.caller_stopped(spoken_s) and we_answer:
+            self._parts.responses.want(ResponseRequest())
+        self._parts.responses.flush()
 
     def stop_overdue(self, now: float) -> None:
         """The caller's turn has lasted very long. Nobody speaks into it while it goes on."""
-        if not self._turns.goes_on(now):
+        if not self._parts.turns.goes_on(now):
             self.stop_missed(now)
 
     def stop_missed(self, now: float) -> None:
         """The server did not tell the end of the caller's turn: nobody is to wait for it for ever."""
-        if self._turns.speaking:
-            self._out.add(Note("the server did not say that the caller stopped, taken as said"))
+        if self._parts.turns.speaking:
+            self._parts.out.add(Note("the server did not say that the caller stopped, taken as said"))
             self.stopped(None, now)
 
     def unanswered(self) -> None:
         """The server did not answer in time."""
-        if self._turns.answer_missed() and not self._closing.firm:
-            self._out.add(Note("the server did not answer the caller, asking for it"))
-            if self._greeting.pending:
-                self._responses.flush()
+        if self._parts.turns.answer_missed() and not self._parts.closing.firm:
+            self._parts.out.add(Note("the server did not answer the caller, asking for it"))
+            if self._parts.greeting.pending:
+                self._parts.responses.flush()
             else:
-                self._responses.want(ResponseRequest())
+                self._parts.responses.want(ResponseRequest())
 
     # ------------------------------------------------------------ inside
 
     def _take_the_word(self) -> None:
-        if self._doubts.wanted and self._interruptible and self._agent_speaks:
-            self._doubts.begin()
+        if self._parts.interruption_filter.wanted and self._interruptible and self._agent_speaks:
+            self._parts.interruption_filter.begin()
         else:
             self._counts()
 
     def _counts(self) -> None:
-        self._doubts.settle()
+        self._parts.interruption_filter.settle()
         self.begun = True
         if self._interruptible:
-            self._greeting.interrupted()
-            cancels = self._ears.server_interrupts
-            if self._interruptions.barge_in(self._doubts.since, server_cancels=cancels):
-                self._doubts.cut()
-            self._orders.spoke_up()
-        self._tools.abandon()
+            self._parts.greeting.interrupted()
+            cancels = self._parts.turn_detection.server_interrupts
+            if self._parts.interruption.barge_in(self._parts.interruption_filter.since, server_cancels=cancels):
+                self._parts.interruption_filter.cut()
+            self._parts.commands.spoke_up()
+        self._parts.tools.abandon()
 
     def _dismissed(self) -> None:
         """It was too short to be an interruption: the agent goes on."""
-        self._doubts.settle()
-        self._turns.dismissed()
-        self._held_tools.wait()
-        self._responses.flush()
+        self._parts.interruption_filter.settle()
+        self._parts.turns.dismissed()
+        self._parts.held_tools.wait()
+        self._parts.responses.flush()

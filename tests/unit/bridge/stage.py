@@ -72,7 +72,7 @@ class Stage:
     def feed(self, *what: server_events.Event | effects.Input) -> None:
         for each in what:
             if isinstance(each, effects.ConnectionOpened):
-                self.conversation.connection.setup()
+                self.conversation.parts.connection.setup()
             done = self.conversation.handle(each, self.now)
             shown = (f"Send {encode(it.event)}" if isinstance(it, effects.Send) else it for it in done)
             record(self.now, each, *shown)
@@ -180,7 +180,7 @@ class Stage:
     @property
     def server_answers(self) -> bool:
         """Whether a connection that is set up now answers the caller by itself."""
-        setup = self.conversation.ears.setup().session
+        setup = self.conversation.parts.turn_detection.setup().session
         return bool(setup["audio"]["input"]["turn_detection"]["create_response"])
 
     def told_of(self, kind: type[E]) -> list[E]:

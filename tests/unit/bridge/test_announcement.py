@@ -13,7 +13,7 @@ LOUD = (3000).to_bytes(2, "little") * 480
 def talks(stage: Stage, seconds: float) -> None:
     """The machine."""
     for _ in range(round(seconds * 50)):
-        sound = stage.conversation.turns.caller_sound
+        sound = stage.conversation.parts.turns.caller_sound
         if sound.wanted:
             sound.heard(LOUD, stage.now)
         stage.tick()

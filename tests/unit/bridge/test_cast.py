@@ -92,7 +92,7 @@ def test_how_the_agent_listens_changes_too() -> None:
     stage.feed(switch(min_speech_ms=300, idle=Idle(after_s=3), turn_detection=ServerVad(threshold=0.3)))
     ears = changes(stage)[0]["audio"]["input"]["turn_detection"]
     assert (ears["threshold"], ears["interrupt_response"], ears["create_response"]) == (0.3, False, False)
-    assert stage.conversation.ears.we_answer
+    assert stage.conversation.parts.turn_detection.we_answer
     stage.feed(Greet())
     assert stage.running(Timer.IDLE)
 
@@ -162,17 +162,17 @@ def test_a_silence_by_choice_does_not_lead_up_the_ladder(caller: bool, agent: bo
 def test_the_agent_does_not_know_that_it_is_muted() -> None:
     stage = Stage()
     stage.feed(Mute(call="call", caller=True, agent=True))
-    assert (stage.sent, stage.conversation.orders.deaf) == ([], True)
+    assert (stage.sent, stage.conversation.parts.commands.deaf) == ([], True)
 
 
 def test_mute_and_hold_do_not_end_each_other() -> None:
     stage = Stage()
     stage.feed(Mute(call="call", caller=True, agent=False), ON, OFF)
-    assert stage.conversation.orders.deaf
+    assert stage.conversation.parts.commands.deaf
     stage.feed(ON, Mute(call="call", caller=False, agent=False))
-    assert stage.conversation.orders.deaf
+    assert stage.conversation.parts.commands.deaf
     stage.feed(OFF)
-    assert not stage.conversation.orders.deaf
+    assert not stage.conversation.parts.commands.deaf
 
 
 # ---------------------------------------------------------------- say and inform
@@ -242,7 +242,7 @@ def test_after_whatever_happened_the_server_has_the_agent_as_it_is(story: list[A
         has |= change
     told = has["audio"]["input"]["turn_detection"]
     fresh = Stage(**last)
-    want = fresh.conversation.ears.setup().session
+    want = fresh.conversation.parts.turn_detection.setup().session
     assert (has["instructions"], has["tools"]) == (want["instructions"], want.get("tools", []))
     assert told == want["audio"]["input"]["turn_detection"]
-    assert stage.conversation.orders.talking
+    assert stage.conversation.parts.commands.talking

@@ -32,7 +32,7 @@ def test_without_a_greeting_the_agent_waits() -> None:
 
 def test_an_agent_that_takes_over_goes_on_and_does_not_greet() -> None:
     stage = Stage(greeting="Hello.", protect_greeting=True)
-    stage.conversation.ears.setup()
+    stage.conversation.parts.turn_detection.setup()
     stage.feed(Greet(resumed=True, said=("Hello.",)), Greet(resumed=True))
     (create,) = stage.creates
     assert create["response"] == {}
@@ -50,7 +50,7 @@ def test_an_agent_that_takes_over_on_hold_goes_on_when_the_hold_ends() -> None:
 
 def test_a_protected_greeting_cannot_be_interrupted_until_it_was_heard() -> None:
     stage = Stage(greeting="Hello.", protect_greeting=True)
-    session = stage.conversation.ears.setup().session
+    session = stage.conversation.parts.turn_detection.setup().session
     assert session["audio"]["input"]["turn_detection"]["interrupt_response"] is False
     stage.feed(Greet())
     stage.reply("r1", "i1", 500, "Hello.")
@@ -149,7 +149,7 @@ def test_how_long_after_the_last_sound_we_are_told(
 ) -> None:
     stage = Stage(turn_detection=vad)
     for number in range(66):
-        stage.conversation.turns.appended.add(20, 100.02 + number / 50)
+        stage.conversation.parts.turns.appended.add(20, 100.02 + number / 50)
     stage.feed(SPEECH)
     stage.now = 101.345
     stage.feed(server_events.SpeechStopped("u", end_ms), Closing())
@@ -159,7 +159,7 @@ def test_how_long_after_the_last_sound_we_are_told(
 
 def test_a_new_connection_counts_anew() -> None:
     stage = Stage()
-    stage.conversation.turns.appended.add(5000, 100.0)
+    stage.conversation.parts.turns.appended.add(5000, 100.0)
     stage.feed(
         ConnectionLost(),
         connection_opened(),
@@ -197,7 +197,7 @@ def test_a_turn_without_answer_is_told_as_such() -> None:
     stage.caller_turn()
     stage.caller_turn()
     assert [(turn.turn, turn.first_delta_ms) for turn in stage.told_of(TurnMeasured)] == [(1, None)]
-    assert stage.conversation.turns.count == 2
+    assert stage.conversation.parts.turns.count == 2
 
 
 def test_speech_without_end_does_not_silence_the_agent_for_ever() -> None:
@@ -218,7 +218,7 @@ def test_speech_without_end_does_not_silence_the_agent_for_ever() -> None:
 def still_speaking(stage: Stage, seconds: float, pcm: bytes) -> None:
     """The session hands over the caller's frames like this."""
     for _ in range(round(seconds / 0.02)):
-        stage.conversation.turns.caller_sound.heard(pcm, stage.now)
+        stage.conversation.parts.turns.caller_sound.heard(pcm, stage.now)
         stage.tick()
 
 
@@ -229,7 +229,7 @@ def test_a_turn_of_minutes_is_not_spoken_into(seconds: float, amplitude: int) ->
     stage.feed(SPEECH, Digit("#"))
     still_speaking(stage, seconds, array("h", [amplitude, -amplitude] * 240).tobytes())
     assert stage.creates == []
-    assert stage.conversation.turns.speaking
+    assert stage.conversation.parts.turns.speaking
     still_speaking(stage, 2.0, bytes(960))  # a pause to breathe
     assert stage.creates == []
     stage.feed(server_events.SpeechStopped("u", 0))
@@ -244,7 +244,7 @@ def test_after_a_minute_a_caller_who_is_not_heard_any_more_is_answered(pcm: byte
     still_speaking(stage, 40, array("h", [3000, -3000] * 240).tobytes())
     still_speaking(stage, 21, pcm)
     assert "did not say that the caller stopped" in stage.notes[0].text
-    assert not stage.conversation.turns.speaking
+    assert not stage.conversation.parts.turns.speaking
 
 
 def test_noise_that_never_ends_does_not_silence_the_agent_for_ever() -> None:
@@ -252,15 +252,15 @@ def test_noise_that_never_ends_does_not_silence_the_agent_for_ever() -> None:
     stage.feed(SPEECH, Digit("#"))
     still_speaking(stage, ENDLESS_S + 10, array("h", [3000, -3000] * 240).tobytes())
     assert "did not say that the caller stopped" in stage.notes[0].text
-    assert not stage.conversation.turns.speaking
+    assert not stage.conversation.parts.turns.speaking
 
 
 @pytest.mark.parametrize(("item", "stopped"), [("u", True), ("another", False)])
 def test_what_is_written_down_has_been_said(item: str, stopped: bool) -> None:
     stage = Stage()
     stage.feed(SPEECH, server_events.CallerTranscribed(item, "Hello?", {}))
-    assert stage.conversation.turns.speaking != stopped
-    assert stage.conversation.turns.count == stopped
+    assert stage.conversation.parts.turns.speaking != stopped
+    assert stage.conversation.parts.turns.count == stopped
     assert stage.running(Timer.ANSWER) == stopped
 
 
@@ -300,7 +300,7 @@ def test_usage_adds_up() -> None:
     stage.feed(server_events.ResponseDone("r1", "completed", usage={"total": 10, "input_audio": 4}))
     stage.feed(server_events.ResponseDone("r2", "cancelled", usage={"total": 5}))
     stage.feed(server_events.CallerTranscribed("u1", "x", {"transcription_ms": 1200}))
-    assert stage.conversation.meter.sums == {"total": 15, "input_audio": 4, "transcription_ms": 1200}
+    assert stage.conversation.parts.usage_meter.sums == {"total": 15, "input_audio": 4, "transcription_ms": 1200}
 
 
 # ---------------------------------------------------------------- digits

@@ -121,7 +121,7 @@ class Witness(Stage):
     @property
     def cuts_at_once(self) -> bool:
         """Speech of the caller silences the agent: not on hold, where it is silent, and not when it says its last."""
-        return not (self.conversation.orders.on_hold or self.conversation.closing.firm)
+        return not (self.conversation.parts.commands.on_hold or self.conversation.parts.closing.firm)
 
     def happen(self, what: Any) -> None:
         match what:
@@ -188,7 +188,7 @@ def test_noise(script: list[Any]) -> None:
     assert wrapped_up <= len(stage.told_of(Finished)) <= 1
     assert stage.ended or {call for call, _ in stage.outputs} == calls
     assert stage.ended or not stage.timers
-    assert stage.ended or stage.conversation.responses.state is State.IDLE
+    assert stage.ended or stage.conversation.parts.responses.state is State.IDLE
     stage.feed(Closing())
     stage.play(100)
     stage.check()

@@ -137,10 +137,12 @@ def check(wired: Wired) -> None:
     assert set(wired.refused + wired.server.refused) <= set(RACES)
     assert not wired.up
     assert not wired.down
-    assert conversation.responses.state is State.IDLE
+    assert conversation.parts.responses.state is State.IDLE
     assert not wired.running(Timer.TOOL)
     assert {timer for timer, _ in wired.timers} <= {Timer.IDLE}
-    assert conversation.responses.at_rest or wired.told_of(Finished)  # after its last word nobody is asked anything
+    assert conversation.parts.responses.at_rest or wired.told_of(
+        Finished
+    )  # after its last word nobody is asked anything
     assert wired.playout.idle
     assert Counter(call for call, _ in wired.outputs) == Counter(wired.calls)
     cuts = Counter(item for item, _ in wired.taken_back)

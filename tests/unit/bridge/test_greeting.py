@@ -40,7 +40,7 @@ class Opening(Stage):
         self.feed(server_events.SpeechStopped("u", 0))
 
     def running_responses(self) -> list[str]:
-        responses = self.conversation.responses
+        responses = self.conversation.parts.responses
         return [responses.response_id] if responses.response_id else []
 
     def asked(self) -> list[str]:
@@ -227,7 +227,7 @@ def opened(stage: Opening, consent_ms: int = 1500) -> None:
     """Consent and greeting are generated, one after the other."""
     stage.feed(Greet())
     stage.respond(consent_ms)
-    if stage.conversation.responses.pending("greeting"):
+    if stage.conversation.parts.responses.pending("greeting"):
         stage.respond()
 
 
@@ -236,9 +236,9 @@ def test_the_consent_comes_first_and_is_known_to_the_millisecond() -> None:
     opened(stage)
     assert stage.asked() == ["consent", "greeting"]
     stage.play(1480)
-    assert not stage.conversation.greeting.consented
+    assert not stage.conversation.parts.greeting.consented
     stage.play(20)
-    assert stage.conversation.greeting.consented
+    assert stage.conversation.parts.greeting.consented
     assert stage.heard_in_full(1500)
 
 
@@ -257,7 +257,7 @@ def test_the_consent_is_heard_in_full_whoever_speaks(
         if len(stage.creates) > stage.responses:
             stage.respond()
     stage.play(1500)
-    assert stage.conversation.greeting.consented
+    assert stage.conversation.parts.greeting.consented
     assert stage.asked()[0] == "consent"
     assert stage.asked().count("consent") == 1
     assert stage.heard_in_full(1500)
@@ -269,7 +269,7 @@ def test_who_still_speaks_when_the_consent_is_over_has_the_word() -> None:
     stage.play(1000)
     stage.feed(server_events.SpeechStarted("u", 0))
     stage.play(600)
-    assert stage.conversation.greeting.consented
+    assert stage.conversation.parts.greeting.consented
     assert stage.playout.idle
     stage.play(2000)
     stage.feed(server_events.SpeechStopped("u", 0))
@@ -318,10 +318,10 @@ def test_a_hold_during_the_consent_does_not_cost_the_greeting_that_was_to_follow
     stage.play(1000)
     on_hold(stage)
     for _ in range(6):
-        if stage.conversation.responses.state.name == "REQUESTED":
+        if stage.conversation.parts.responses.state.name == "REQUESTED":
             stage.respond(1500)
         stage.play(800)
-    assert stage.conversation.greeting.consented
+    assert stage.conversation.parts.greeting.consented
     assert stage.asked()[2:] == ["consent", "greeting"]
 
 
@@ -338,11 +338,11 @@ def test_a_consent_that_was_broken_off_is_said_again(trouble: Any, generated: bo
     for each in stage.running_responses():
         stage.feed(server_events.ResponseDone(each, "cancelled"))
     for _ in range(6):
-        if stage.conversation.responses.state.name == "REQUESTED":
+        if stage.conversation.parts.responses.state.name == "REQUESTED":
             stage.respond(1500)
         stage.play(800)
     stage.play(8000)
-    assert stage.conversation.greeting.consented
+    assert stage.conversation.parts.greeting.consented
     again = stage.asked().count("consent") > 1
     assert again or (trouble is without_line and generated)
     assert trouble is unheard or stage.asked()[-1] == "greeting"
@@ -357,19 +357,19 @@ def test_last_words_leave_a_consent_unsaid() -> None:
     stage.respond(500)
     stage.play(5000)
     assert stage.asked() == ["consent", "greeting", "other"]
-    assert not stage.conversation.greeting.consented
+    assert not stage.conversation.parts.greeting.consented
 
 
 def test_a_consent_that_never_has_a_sound_is_given_up() -> None:
     stage = recorded()
     stage.feed(Greet())
     for number in range(12):
-        if stage.conversation.responses.state.name == "REQUESTED":
+        if stage.conversation.parts.responses.state.name == "REQUESTED":
             stage.feed(
                 server_events.ResponseCreated(f"x{number}"), server_events.ResponseDone(f"x{number}", "completed")
             )
         stage.play(1000)
-    assert not stage.conversation.greeting.consented
+    assert not stage.conversation.parts.greeting.consented
     assert any("nothing is recorded" in note.text for note in stage.notes)
 
 
@@ -387,13 +387,13 @@ def test_a_consent_that_never_has_a_sound_is_given_up() -> None:
 def test_another_worker_says_what_was_not_heard(said: tuple[str, ...], asked: list[str], consented: bool) -> None:
     stage = recorded()
     stage.feed(Greet(resumed=True, said=said))
-    assert stage.conversation.greeting.consented is consented
+    assert stage.conversation.parts.greeting.consented is consented
     for _ in range(3):
-        if stage.conversation.responses.state.name == "REQUESTED":
+        if stage.conversation.parts.responses.state.name == "REQUESTED":
             stage.respond(1000)
     stage.play(3100)
     assert stage.asked() == asked
-    assert stage.conversation.greeting.consented
+    assert stage.conversation.parts.greeting.consented
 
 
 def test_an_order_to_speak_waits_for_the_first_words() -> None:

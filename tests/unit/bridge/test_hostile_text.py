@@ -108,7 +108,7 @@ def test_a_character_cut_in_two_comes_out_whole(pieces: list[str], wanted: str) 
         server_events.ResponseCreated("r"), *map(delta, pieces), server_events.AudioDelta("r", "i", 0, bytes(960 * 10))
     )
     stage.play(100)
-    assert encodable(stage.conversation.utterances.saying())
+    assert encodable(stage.conversation.parts.transcript.saying())
     stage.feed(server_events.AudioDone("i"), server_events.ResponseDone("r", "completed"))
     stage.play(200)
     assert [said.text for said in stage.told_of(Said)] == [wanted]

@@ -125,14 +125,14 @@ def test_the_wait_of_a_rate_limit_is_kept_on_one_connection(hint: str, seconds: 
     stage = Stage(greeting="Hello.")
     stage.feed(Greet())
     limited(stage, 1, hint)
-    assert stage.conversation.responses.backing_off
+    assert stage.conversation.parts.responses.backing_off
     stage.wait(seconds - 0.01)
     assert len(stage.creates) == 1
     stage.wait(0.5)
     assert (len(stage.creates), stage.ended) == (2, [])
     assert stage.creates[1]["response"] == stage.creates[0]["response"]
     assert warned(stage) == [("rate_limited", "rate_limit_exceeded")]
-    assert not stage.conversation.responses.backing_off
+    assert not stage.conversation.parts.responses.backing_off
 
 
 def test_a_rate_limit_that_stays_ends_the_connection_for_another_provider() -> None:
@@ -236,11 +236,11 @@ def test_words_that_run_ahead_of_the_sound_were_not_said(played_first: bool) -> 
         stage.play(1000)
     stage.feed(server_events.ResponseDone("r1", "incomplete", "content_filter"))
     stage.play(1000)
-    assert not stage.conversation.greeting.consented
+    assert not stage.conversation.parts.greeting.consented
     assert instructions(stage)[1].endswith('"is recorded for quality and training, and is kept for ninety days."')
     stage.reply("r2", "i2", 4000, "is recorded for quality and training, and is kept for ninety days.")
     stage.play(4200)
-    assert stage.conversation.greeting.consented
+    assert stage.conversation.parts.greeting.consented
     assert "Hello there." in instructions(stage)[2]
 
 

@@ -122,7 +122,7 @@ def test_the_controller_is_told_with_the_time_until_silence() -> None:
     (event,) = stage.told_of(BargedIn)
     assert (event.item, event.heard_ms) == ("i1", 100)
     assert event.cut_ms == pytest.approx(13)
-    assert stage.conversation.interruptions.count == 1
+    assert stage.conversation.parts.interruption.count == 1
 
 
 def test_an_agent_that_is_not_interruptible_goes_on() -> None:

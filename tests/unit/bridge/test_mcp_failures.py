@@ -76,7 +76,7 @@ def test_thousands_of_items_cost_no_memory() -> None:
     stage = Stage(mcp=(server("crm"), server("shop")))
     for number in range(5000):
         stage.feed(server_events.ItemAdded(f"m{number}", "crm"), server_events.McpFailed(f"x{number}", call=True))
-    assert len(stage.conversation._mcp._items) <= MOST_ITEMS
+    assert len(stage.conversation.parts.mcp._items) <= MOST_ITEMS
     assert len(stage.told_of(AiWarning)) == EACH
 
 

@@ -74,7 +74,7 @@ def test_the_words_of_an_item_are_bounded_over_all_its_parts() -> None:
         stage.feed(
             *(server_events.TranscriptDone("r", f"i{item}", "y" * LONGEST_TEXT, part) for part in range(MOST_PARTS))
         )
-    kept = [words for each in stage.conversation.utterances._open.values() for words in each.texts.values()]
+    kept = [words for each in stage.conversation.parts.transcript._open.values() for words in each.texts.values()]
     assert LONGEST_TEXT <= sum(map(len, kept)) <= MOST_OPEN * LONGEST_TEXT
 
 
@@ -83,7 +83,7 @@ def test_the_last_part_of_an_item_is_kept_where_the_others_are_short() -> None:
     stage.feed(
         server_events.TranscriptDone("r", "i", "First.", 0), server_events.TranscriptDone("r", "i", "Second.", 1)
     )
-    assert stage.conversation.utterances._open["i"].text == "First. Second."
+    assert stage.conversation.parts.transcript._open["i"].text == "First. Second."
 
 
 def test_sound_in_crumbs_costs_no_more_memory_than_sound() -> None:

@@ -134,7 +134,10 @@ def test_it_is_kept_in_the_order_in_which_it_was_said(turns: list[Turn]) -> None
     assert [each.text for each in call.record.transcript] == texts
     roles = ["user" if item[0] == "u" else "assistant" for item in wanted]
     assert [each.role for each in call.recollection.turns()] == roles
-    told = [encode(event)["item"]["role"] for event in call.stage.conversation.connection.history.replay(dropped=False)]
+    told = [
+        encode(event)["item"]["role"]
+        for event in call.stage.conversation.parts.connection.history.replay(dropped=False)
+    ]
     assert told == roles
     for place, turn in enumerate(turns):
         assert (said[f"u{place}"].text == NOT_TRANSCRIBED) == turn.fails

@@ -129,7 +129,9 @@ def test_speech_has_to_last_before_it_counts(lasts_ms: int, cut: bool) -> None:
     stage.play(lasts_ms)
     stage.feed(SILENCE)
     assert bool(stage.taken_back) == cut
-    assert stage.conversation.doubts.false_barge_ins == 0  # what did not interrupt is no interruption
+    assert (
+        stage.conversation.parts.interruption_filter.false_barge_ins == 0
+    )  # what did not interrupt is no interruption
     assert len(stage.creates) == cut
     assert not stage.server_answers
 
@@ -151,7 +153,7 @@ def test_interruptions_for_nothing_are_counted_once(after_s: float, text: str, c
     stage.feed(SPEECH)
     stage.now += after_s
     stage.feed(SILENCE, server_events.CallerTranscribed("u", text, {}))
-    assert stage.conversation.doubts.false_barge_ins == count
+    assert stage.conversation.parts.interruption_filter.false_barge_ins == count
 
 
 @pytest.mark.parametrize("text", ["", "stop"])
@@ -164,7 +166,7 @@ def test_speech_that_lasted_and_had_no_words_was_an_interruption_for_nothing(tex
     stage.play(1200)
     assert stage.taken_back
     stage.feed(SILENCE, server_events.CallerTranscribed("u", text, {}), server_events.CallerTranscribed("u", text, {}))
-    assert stage.conversation.doubts.false_barge_ins == (not text)
+    assert stage.conversation.parts.interruption_filter.false_barge_ins == (not text)
 
 
 def test_a_transcript_counts_for_its_own_turn_however_late_it_comes() -> None:
@@ -178,7 +180,7 @@ def test_a_transcript_counts_for_its_own_turn_however_late_it_comes() -> None:
     stage.feed(server_events.SpeechStarted("u3", 0), SILENCE)  # over silence: nothing was cut
     for item, text in (("u2", ""), ("u3", ""), ("u0", ""), ("u1", "no")):
         stage.feed(server_events.CallerTranscribed(item, text, {}))
-    assert stage.conversation.doubts.false_barge_ins == 2
+    assert stage.conversation.parts.interruption_filter.false_barge_ins == 2
 
 
 def test_an_empty_transcript_before_the_end_of_a_click_counts_once() -> None:
@@ -186,7 +188,7 @@ def test_an_empty_transcript_before_the_end_of_a_click_counts_once() -> None:
     stage.reply("r1", "i1", 3000)
     stage.play(100)
     stage.feed(SPEECH, server_events.CallerTranscribed("u", "", {}), SILENCE)
-    assert stage.conversation.doubts.false_barge_ins == 1
+    assert stage.conversation.parts.interruption_filter.false_barge_ins == 1
 
 
 # ---------------------------------------------------------------- the idle ladder

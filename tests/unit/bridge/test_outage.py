@@ -166,14 +166,14 @@ def test_wherever_it_breaks_nothing_is_sent_meanwhile_and_nothing_hangs(steps: l
                 response = from_server(stage, step, number, response)
         assert not down or created(stage) == asked
     stage.feed(ConnectionLost(), BACK)
-    if stage.conversation.responses.state is State.REQUESTED:
+    if stage.conversation.parts.responses.state is State.REQUESTED:
         stage.reply("last", "last", 100, "bye")
     stage.play(5000)
     stage.feed(effects.ToolAnswered("c1", "42"))
     if not stage.ended:
         stage.wait(1)
-        assert stage.conversation.responses.state in (State.IDLE, State.REQUESTED, State.ACTIVE)
-        assert not stage.conversation.connection.lost_at
+        assert stage.conversation.parts.responses.state in (State.IDLE, State.REQUESTED, State.ACTIVE)
+        assert not stage.conversation.parts.connection.lost_at
 
 
 def from_server(stage: Stage, step: str, number: int, response: str) -> str:

@@ -49,7 +49,7 @@ def test_a_create_that_lost_the_race_is_repeated_after_the_other_response() -> N
     stage = Stage()
     press(stage)
     refuse(stage, BUSY)
-    assert stage.conversation.setbacks.benign_errors == 1
+    assert stage.conversation.parts.errors.benign_errors == 1
     stage.reply("r1", "i1", 20)
     assert len(stage.creates) == 2
     assert stage.ended == []
@@ -110,7 +110,7 @@ def test_a_response_that_was_never_announced_is_one() -> None:
     stage.speak("r1", "i1", 100)
     assert "ACTIVE r1" in repr(stage.conversation)
     stage.feed(server_events.ResponseDone("r1", "completed"))
-    assert stage.conversation.responses.state is State.IDLE
+    assert stage.conversation.parts.responses.state is State.IDLE
     assert len(stage.creates) == 1
 
 
@@ -118,7 +118,7 @@ def test_a_done_without_anything_before_it_ends_the_request() -> None:
     stage = Stage()
     press(stage)
     stage.feed(server_events.ResponseDone("r1", "cancelled", "turn_detected"))
-    assert stage.conversation.responses.state is State.IDLE
+    assert stage.conversation.parts.responses.state is State.IDLE
 
 
 def test_a_lost_done_does_not_block_the_next_response() -> None:
@@ -152,7 +152,7 @@ def test_a_create_that_is_refused_for_good_is_given_up() -> None:
     for _ in range(ATTEMPTS + 2):
         refuse(stage, "invalid_value")
     assert len(stage.creates) == ATTEMPTS
-    assert stage.conversation.responses.state is State.IDLE
+    assert stage.conversation.parts.responses.state is State.IDLE
 
 
 def test_a_response_that_stands_still_is_cancelled_and_asked_for_again() -> None:
@@ -190,7 +190,7 @@ def test_an_interrupted_response_that_the_server_does_not_cancel_is_cancelled_by
     stage.wait(CANCEL_S + 0.1)
     assert len(stage.sent_of("response.cancel")) == 1
     stage.wait(CANCEL_S + 0.1)
-    assert stage.conversation.responses.state is State.IDLE
+    assert stage.conversation.parts.responses.state is State.IDLE
 
 
 def test_a_caller_left_without_answer_gets_one() -> None:
@@ -260,7 +260,7 @@ def test_errors_of_a_race_are_counted_and_others_noted() -> None:
     stage.feed(
         server_events.ServerError("invalid_request_error", "", "is already shorter than 3760ms", "", "truncate_1")
     )
-    assert (stage.conversation.setbacks.benign_errors, stage.notes, stage.ended) == (2, [], [])
+    assert (stage.conversation.parts.errors.benign_errors, stage.notes, stage.ended) == (2, [], [])
     stage.feed(server_events.ServerError("invalid_request_error", "unknown_parameter", "x", "session.x", ""))
     assert [(each.kind, each.code, "session.x" in each.detail) for each in stage.told_of(AiWarning)] == [
         ("server_error", "unknown_parameter", True)
@@ -294,4 +294,4 @@ def test_what_a_stuck_response_still_says_is_heard_until_it_is_given_up() -> Non
     stage.speak("r1", "i1", 200)
     stage.play(400)
     assert sum(frame is not None for frame in stage.frames) == 20
-    assert stage.conversation.responses.state is State.IDLE
+    assert stage.conversation.parts.responses.state is State.IDLE

@@ -176,7 +176,7 @@ def test_a_text_that_comes_twice_is_told_once(again: str) -> None:
     stage.wait(20)
     stage.feed(server_events.CallerTranscribed("u2", "no", {}), Closing())
     assert told(stage) == [("caller", "u1", "yes"), ("caller", "u2", "no")]
-    assert stage.conversation.meter.sums["transcription_ms"] == 1000
+    assert stage.conversation.parts.usage_meter.sums["transcription_ms"] == 1000
 
 
 def test_a_text_that_comes_after_a_failure_takes_its_place() -> None:

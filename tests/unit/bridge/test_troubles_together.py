@@ -206,7 +206,7 @@ def test_a_hold_makes_a_doubt_needless(stops: bool) -> None:
     assert stage.taken_back == [("i1", 100)]
     stage.feed(*[SILENCE] * stops, OFF)
     assert len(stage.creates) == 1
-    assert stage.conversation.doubts.false_barge_ins == 0
+    assert stage.conversation.parts.interruption_filter.false_barge_ins == 0
     stage.reply("r2", "i2", 100, "Yes?")
     stage.play(300)
     assert not stage.timers
@@ -251,7 +251,7 @@ def test_who_goes_on_speaking_into_the_goodbye_is_not_hung_up_on() -> None:
     stage.feed(SPEECH)
     stage.play(10_000)
     assert stage.told_of(Finished) == []
-    assert not stage.conversation.closing.active
+    assert not stage.conversation.parts.closing.active
 
 
 # ---------------------------------------------------------------- tools that the server calls by itself

@@ -50,7 +50,7 @@ class Wired(Stage):
             return
         self.lines += 1
         self.server = GaServer(f"{self.lines}", self.server.count)
-        self.server.take(encode(self.conversation.connection.setup()))
+        self.server.take(encode(self.conversation.parts.connection.setup()))
         self.connected = True
         self.feed(connection_opened(first=self.lines == 1))
 
@@ -65,14 +65,14 @@ class Wired(Stage):
         self.feed(ConnectionLost())
 
     def feed(self, *what: server_events.Event | effects.Input) -> None:
-        closing = self.conversation.closing
+        closing = self.conversation.parts.closing
         for each in what:
-            cuts = self.cuts_at_once and not self.conversation.ears.protected
+            cuts = self.cuts_at_once and not self.conversation.parts.turn_detection.protected
             barge_in = isinstance(each, server_events.SpeechStarted) and cuts and not closing.firm
             if barge_in or (isinstance(each, Hold) and each.on and not closing.firm):
                 self.muted |= set(self.response_of.values()) | {self.known_active} - {""}
         super().feed(*what)
-        responses = self.conversation.responses
+        responses = self.conversation.parts.responses
         if not self.gave_up:  # else what had come of that response is still heard
             self.muted |= {each for each in self.response_of.values() if responses.is_muted(each)}
         if self._line_due_down:
