@@ -16,15 +16,14 @@ from typing import Any
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from sqlalchemy import delete, insert, select
 
 from bridge.common.token_bucket import TokenBucket
 from controller.api.auth.authenticator import SESSION
-from controller.api.models.calls import Answer, Moment
+from controller.api.models.audit import AuditPage, AuditQuery, DeedAnswer
 from controller.api.operation import DEED, OPERATION, ApiRequest, Operation
 from controller.api.problems import REQUEST_ID, USER
-from controller.api.request_body import Body
 from controller.store.cells import fields_in, moment_in, text_in, text_or_none_in, whole_in
 from controller.store.database import Database, StoreError
 from controller.store.tables.api import audit as table
@@ -193,39 +192,6 @@ class AuditLog:
             wanted = wanted.where(table.c.number < query.before)
         async with self._database.reading() as store:
             return list((await store.execute(wanted)).all())
-
-
-class AuditQuery(Body):
-    by: str | None = Field(None, max_length=64)
-    """A token's name; empty: wrong tokens."""
-    operation: str | None = Field(None, max_length=64)
-    """Its operationId."""
-    call: str | None = Field(None, max_length=64)
-    limit: int = Field(100, ge=1, le=1000)
-    before: int | None = Field(None, ge=1, le=2**53)
-    """The `next` of the page before this one."""
-
-
-class DeedAnswer(Answer):
-    number: int
-    at: Moment
-    by: str
-    """A token's name; empty: a wrong token was shown."""
-    operation: str
-    call: str | None
-    asked: dict[str, Any]
-    """What of the body or query may be kept. Numbers are masked, words left out."""
-    status: int
-    """Of the answer."""
-    request_id: str
-    source: str | None
-    """The address that it came from: of a proxy, if there is one."""
-
-
-class AuditPage(Answer):
-    deeds: tuple[DeedAnswer, ...]
-    next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
 
 
 class AuditResources:

@@ -24,24 +24,15 @@ from pydantic import ValidationError
 from bridge.common.proxies import BadProxy, ProxyFault, socks_for
 from bridge.common.socks import ThroughSocksBlocking
 from bridge.common.tls import LOOPBACK
-from controller.api.audit import AuditPage
-from controller.api.models.calls import (
-    Answer,
-    CallAnswer,
-    CallDetailAnswer,
-    CallPage,
-    Health,
-    ParticipantAnswer,
-    QueueAnswer,
-    QueuePage,
-    Readiness,
-)
+from controller.api.models.audit import AuditPage
+from controller.api.models.base import Answer
+from controller.api.models.call_trace import TraceAnswer
+from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, ParticipantAnswer
+from controller.api.models.events import LetterPage, Replayed
 from controller.api.models.history import Forgotten, HistoryPage, PastCallDetail
+from controller.api.models.queue import QueueAnswer, QueuePage
+from controller.api.models.system import ConfigAnswer, Health, Readiness, WorkerAnswer, WorkerPage
 from controller.api.problems import ProblemAnswer
-from controller.api.resources.call_trace import TraceAnswer
-from controller.api.resources.configuration import ConfigAnswer
-from controller.api.resources.events import LetterPage, Replayed
-from controller.api.resources.workers import WorkerAnswer, WorkerPage
 
 TIMEOUT_SECONDS = 15.0
 SILENCE_SECONDS = 45.0

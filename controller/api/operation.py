@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from controller.api.auth.authenticator import GRANTED, Authenticator, Lasts
 from controller.api.idempotency import Idempotency
-from controller.api.models.calls import Answer
+from controller.api.models.base import Answer, Body
 from controller.api.problems import USER, Problem, malformed
-from controller.api.request_body import Body, field_error, read
+from controller.api.request_body import field_error, read
 from controller.config.models.api import Scope
 
 STREAM = "text/event-stream"

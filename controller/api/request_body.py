@@ -6,80 +6,18 @@ fields refused with a pointer to each). Messages never repeat what was sent.
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import ValidationError
 
 from bridge.common.strict_json import well_formed
+from controller.api.models.base import Body
 from controller.api.problems import Problem, malformed
-from controller.config.models.webhooks import WebhookUrl
 
 LARGEST = 64 * 1024
 READ_SECONDS = 10.0
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-_VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-_VariableText = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
-Variables = Annotated[
-    dict[_VariableName, _VariableText], Field(max_length=50, json_schema_extra={"additionalProperties": False})
-]
-
-
-def _moment(value: Any) -> datetime:
-    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
-        raise ValueError("must be a moment such as 2026-11-23T09:30:00+01:00")
-    try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("is no moment of any calendar") from None
-
-
-_RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
-)
-Instant = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
-
-
-class Nothing(Body):
-    """An empty body, or `{}`."""
-
-
-class PlaceCall(Body):
-    to: Name
-    """The number to call."""
-    trunk: Name | None = None
-    """A name from `trunks` in the config; the first one if not given."""
-    agent: Name | None = None
-    """A name from `agents` in the config; the first one if not given."""
-    caller_id: Name | None = None
-    """Shown to who is called, where the trunk lets it; the trunk's own if not given."""
-    variables: Variables = Field(default_factory=dict)
-    """Fill `{{name}}` in the agent's instructions and greeting."""
-    timeout: float | None = Field(None, gt=0, le=300)
-    """Seconds it may ring; the trunk's own if not given."""
-    answer_detection: bool = False
-    """Whoever answers is heard out for a few seconds, and the agent has the tool `voicemail` for machines."""
-    webhook: WebhookUrl | None = None
-    """Told what happens in this call, signed; needs `call_webhooks` in the config."""
-    priority: int = Field(0, ge=-1000, le=1000)
-    """Higher comes first; among equals who came first."""
-    not_before: Instant | None = None
-    """RFC 3339, with its offset. The call waits until then."""
-    expires: Instant | None = None
-    """RFC 3339, with its offset. If it could not be placed by then it is given up (`outbound.expire_after_s`)."""
-
-
-class PauseQueue(Body):
-    trunk: Name | None = None
-    """A name from `trunks` in the config; all of them if not given."""
 
 
 B = TypeVar("B", bound=Body)

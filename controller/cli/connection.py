@@ -8,7 +8,8 @@ import typer
 from rich.console import Console, RenderableType
 
 from controller.api.client import ApiProblem, Client, Unreachable, Unusable
-from controller.api.models.calls import Answer, CallAnswer
+from controller.api.models.base import Answer
+from controller.api.models.calls import CallAnswer
 from controller.cli import tables
 
 out, err = Console(), Console(stderr=True)

@@ -11,10 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from controller.api.audit import AuditPage
 from controller.api.client import StreamEvent
-from controller.api.models.calls import AttemptAnswer, CallAnswer, CallDetailAnswer, QueueAnswer, SuspendedTrunkAnswer
-from controller.api.resources.events import LetterPage
+from controller.api.models.audit import AuditPage
+from controller.api.models.calls import AttemptAnswer, CallAnswer, CallDetailAnswer
+from controller.api.models.events import LetterPage
+from controller.api.models.queue import QueueAnswer, SuspendedTrunkAnswer
 
 _COLOURS = {
     "talking": "green",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from controller.api.resources.workers import WorkerAnswer, WorkerPage
+from controller.api.models.system import WorkerAnswer, WorkerPage
 from controller.cli.connection import LOCAL, Json, Token, Url, connected, tell
 
 workers = typer.Typer(help="Bridge workers: list, drain.", invoke_without_command=True)

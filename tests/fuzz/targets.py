@@ -17,6 +17,7 @@ from bridge.audiosocket import wire
 from bridge.realtime.conversation import effects
 from bridge.realtime.protocol import server_events
 from controller.api import request_body
+from controller.api.models import base, calls
 from controller.api.models.live_calls import AddParticipant, RecordCall, Say
 from controller.api.models.transfers import TransferCall
 from controller.api.problems import Problem
@@ -109,7 +110,7 @@ def link_command(data: bytes) -> None:
         assert contract.decode_command(contract.encode(command)) == command
 
 
-BODIES: tuple[type[request_body.Body], ...] = (request_body.PlaceCall, TransferCall, Say, RecordCall, AddParticipant)
+BODIES: tuple[type[base.Body], ...] = (calls.PlaceCall, TransferCall, Say, RecordCall, AddParticipant)
 
 
 def http_body(data: bytes) -> None:

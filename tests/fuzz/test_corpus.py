@@ -5,9 +5,11 @@ import pytest
 from bridge import contract
 from bridge.audiosocket import wire
 from bridge.realtime.protocol import server_events
+from controller.api.models.base import Body
+from controller.api.models.calls import PlaceCall
 from controller.api.models.live_calls import Say
 from controller.api.models.transfers import TransferCall
-from controller.api.request_body import Body, PlaceCall, body_of
+from controller.api.request_body import body_of
 from controller.ari import events as ari
 from tests.fuzz import corpus, seeds
 from tests.fuzz.targets import TARGETS

@@ -12,7 +12,8 @@ import pytest
 from controller.api.auth.authenticator import Authenticator
 from controller.api.auth.cookie import NAME
 from controller.api.console import files
-from controller.api.console.session import PATH, Choices, SessionResources
+from controller.api.console.session import PATH, SessionResources
+from controller.api.models.session import Choices
 from controller.config.models.api import Pace, Token
 from tests.integration.api_stage import ADMIN, TOKENS, Stage, stage
 

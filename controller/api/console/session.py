@@ -13,42 +13,20 @@ from typing import get_args
 
 import structlog
 from aiohttp import web
-from pydantic import Field
 
 from controller.api.auth import cookie
 from controller.api.auth.authenticator import Authenticator, User
 from controller.api.auth.sessions import hash_of
-from controller.api.models.calls import Answer
+from controller.api.models.session import Choices, LogIn, SessionAnswer
 from controller.api.operation import DEED
 from controller.api.problems import USER, Problem
-from controller.api.request_body import Body, read
+from controller.api.request_body import read
 from controller.config import Config
 from controller.config.models.api import Scope
 
 log = structlog.get_logger()
 
 PATH = "/console/session"
-
-
-class LogIn(Body):
-    token: str = Field(min_length=1, max_length=1024)
-
-
-class Choices(Answer):
-    """Names of the config, for forms. The first one is what counts where nothing is chosen."""
-
-    agents: tuple[str, ...]
-    trunks: tuple[str, ...]
-    targets: tuple[str, ...]
-    """Of transfers."""
-    supervisors: tuple[str, ...]
-
-
-class SessionAnswer(Answer):
-    name: str
-    scopes: tuple[str, ...]
-    """All that the token may do, also what a scope brings along."""
-    choices: Choices
 
 
 def choices_of(config: Config) -> Choices:

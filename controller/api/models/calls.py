@@ -1,50 +1,17 @@
-"""What answers hold: the models of all that the API tells, and how they are made of what call control knows.
+"""Calls as JSON: the bodies and queries that place and list them, and a call as the API answers with it."""
 
-Owns the JSON of calls, queue and participants. Moments are RFC 3339, UTC, in milliseconds; no value is null.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import fields
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
-from controller.calls.outbound.entry import Status
-from controller.calls.outbound.queue import ALL_TRUNKS
-from controller.calls.outbound.service import Summary
+from controller.api.models.base import Answer, Body, Instant, Moment, Name, Variables
 from controller.calls.reporting import view
+from controller.config.models.webhooks import WebhookUrl
 
-
-def moment(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Moment = Annotated[
-    datetime, PlainSerializer(moment, return_type=str), WithJsonSchema({"type": "string", "format": "date-time"})
-]
-
-
-class Answer(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        use_attribute_docstrings=True,
-        from_attributes=True,
-        json_schema_serialization_defaults_required=True,
-    )
-
-
-class Health(Answer):
-    status: Literal["ok"] = "ok"
-
-
-class Readiness(Answer):
-    ready: bool
-    parts: dict[str, bool]
-    """Each part that a call needs, and whether it is there."""
-    warnings: tuple[str, ...] = ()
-    """What fails and is tried again, and does not keep calls from being carried, such as the start of one worker of
-    several, or one that Asterisk does not reach."""
+LONGEST_CURSOR = 128
+"""Characters of a `next`."""
 
 
 class AttemptAnswer(Answer):
@@ -264,46 +231,6 @@ class CallPage(Answer):
     """For the query's `before`: the page that follows; null on the last one."""
 
 
-class SuspendedTrunkAnswer(Answer):
-    """A trunk that has failed again and again (`trunks.*.circuit_breaker`): no queued call is placed over it."""
-
-    trunk: str
-    since: Moment
-    faults: int
-    """In a row."""
-    next_probe_at: Moment
-    """When one call tries it."""
-    probing: bool
-    """That moment has come."""
-    outcome: str
-    """Of the latest fault."""
-    sip_status: int | None
-
-
-class QueueAnswer(Answer):
-    counts: dict[str, int]
-    """By status."""
-    paused: bool
-    """Nobody is called over any trunk."""
-    paused_trunks: tuple[str, ...]
-    suspended_trunks: tuple[SuspendedTrunkAnswer, ...] = ()
-    """`resume` has them tried at once."""
-
-    @classmethod
-    def of(cls, summary: Summary) -> "QueueAnswer":
-        return cls(**_queue_fields(summary))
-
-
-class QueuePage(QueueAnswer):
-    calls: tuple[CallAnswer, ...]
-    next: int | None
-    """For the query's `before`: the page that follows; null on the last one."""
-
-    @classmethod
-    def of_page(cls, summary: Summary, calls: Sequence[view.CallView], next_: int | None) -> "QueuePage":
-        return cls(**_queue_fields(summary), calls=tuple(map(CallAnswer.of, calls)), next=next_)
-
-
 def _call_fields(call: view.CallView) -> dict[str, Any]:
     spread = call.first_frame_ms
     told = {each.name: getattr(call, each.name) for each in fields(call) if each.name in CallAnswer.model_fields}
@@ -316,10 +243,38 @@ def _call_fields(call: view.CallView) -> dict[str, Any]:
     }
 
 
-def _queue_fields(summary: Summary) -> dict[str, Any]:
-    return {
-        "counts": {status.value: summary.counts.get(status, 0) for status in Status},
-        "paused": ALL_TRUNKS in summary.paused,
-        "paused_trunks": tuple(sorted(summary.paused - {ALL_TRUNKS})),
-        "suspended_trunks": tuple(map(SuspendedTrunkAnswer.model_validate, summary.suspended)),
-    }
+class PlaceCall(Body):
+    to: Name
+    """The number to call."""
+    trunk: Name | None = None
+    """A name from `trunks` in the config; the first one if not given."""
+    agent: Name | None = None
+    """A name from `agents` in the config; the first one if not given."""
+    caller_id: Name | None = None
+    """Shown to who is called, where the trunk lets it; the trunk's own if not given."""
+    variables: Variables = Field(default_factory=dict)
+    """Fill `{{name}}` in the agent's instructions and greeting."""
+    timeout: float | None = Field(None, gt=0, le=300)
+    """Seconds it may ring; the trunk's own if not given."""
+    answer_detection: bool = False
+    """Whoever answers is heard out for a few seconds, and the agent has the tool `voicemail` for machines."""
+    webhook: WebhookUrl | None = None
+    """Told what happens in this call, signed; needs `call_webhooks` in the config."""
+    priority: int = Field(0, ge=-1000, le=1000)
+    """Higher comes first; among equals who came first."""
+    not_before: Instant | None = None
+    """RFC 3339, with its offset. The call waits until then."""
+    expires: Instant | None = None
+    """RFC 3339, with its offset. If it could not be placed by then it is given up (`outbound.expire_after_s`)."""
+
+
+class CallQuery(Body):
+    state: Literal["active", "ended"] | None = None
+    """Only those."""
+    direction: Literal["inbound", "outbound"] | None = None
+    agent: str | None = Field(None, max_length=128)
+    trunk: str | None = Field(None, max_length=128)
+    limit: int = Field(100, ge=1, le=1000)
+    """Calls per page."""
+    before: str | None = Field(None, max_length=LONGEST_CURSOR)
+    """The `next` of the page before this one."""

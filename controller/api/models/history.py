@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from controller.api.models.calls import Answer, Moment, SpreadAnswer, TurnAnswer, UtteranceAnswer
-from controller.api.request_body import Body, Instant
+from controller.api.models.base import Answer, Body, Instant, Moment
+from controller.api.models.calls import SpreadAnswer, TurnAnswer, UtteranceAnswer
 from controller.events.records import export
 from controller.events.records.history import RecordFilter
 

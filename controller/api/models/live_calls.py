@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from controller.api.request_body import Body, Name, Variables
+from controller.api.models.base import Body, Name, Variables
 from controller.dialing.numbers import DIGITS
 
 Words = Annotated[

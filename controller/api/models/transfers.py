@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from controller.api.models.base import Body, Name
 from controller.api.models.live_calls import Words
-from controller.api.request_body import Body, Name
 
 
 class TransferCall(Body):

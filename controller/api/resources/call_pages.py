@@ -12,8 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 from controller.calls.reporting.view import CallView
 
-LONGEST_CURSOR = 128
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9a-f]{1,15})-([01])-([0-9a-f]{1,15})-([!-~]{1,64})", re.ASCII)
 

@@ -8,33 +8,20 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Literal
 
 from aiohttp import hdrs
-from pydantic import Field
 
-from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, Health, Readiness
+from controller.api.models.base import Nothing
+from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, CallQuery, PlaceCall
+from controller.api.models.system import Health, Readiness
 from controller.api.operation import ApiRequest, ApiResponse, Operation
 from controller.api.ports import Calls
 from controller.api.problems import malformed
-from controller.api.request_body import Body, Nothing, PlaceCall
-from controller.api.resources.call_pages import LONGEST_CURSOR, NotACursor, page_of
+from controller.api.resources.call_pages import NotACursor, page_of
 from controller.calls import errors
 from controller.calls.outbound.service import OutboundPort, Wish
 from controller.calls.reporting import view
 from controller.store.database import StoreError
-
-
-class CallQuery(Body):
-    state: Literal["active", "ended"] | None = None
-    """Only those."""
-    direction: Literal["inbound", "outbound"] | None = None
-    agent: str | None = Field(None, max_length=128)
-    trunk: str | None = Field(None, max_length=128)
-    limit: int = Field(100, ge=1, le=1000)
-    """Calls per page."""
-    before: str | None = Field(None, max_length=LONGEST_CURSOR)
-    """The `next` of the page before this one."""
 
 
 class Resources:

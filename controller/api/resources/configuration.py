@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from controller.api.models.calls import Answer
+from controller.api.models.system import ConfigAnswer
 from controller.api.operation import ApiRequest, Operation
 from controller.config import Config
 
@@ -16,11 +16,6 @@ STARS = "**********"
 _HIDDEN = frozenset({"headers", "token_sha256"})
 _USER = re.compile(r"(?<=://)[^/@\s]*(?=@)")
 _QUERY = re.compile(r"(?<=[?&])([^=&#\s]+)=[^&#\s]*")
-
-
-class ConfigAnswer(Answer):
-    config: dict[str, Any]
-    """As config.yaml, with what it has by default. Secrets are stars."""
 
 
 def shown(value: Any, name: str = "") -> Any:

@@ -11,11 +11,11 @@ from typing import Any, Generic, Literal, TypeVar
 from aiohttp import hdrs
 
 from controller.api import ports
+from controller.api.models.base import Body, Nothing
 from controller.api.models.calls import CallAnswer, ParticipantAnswer
 from controller.api.models.live_calls import AddParticipant, MuteCall, RecordCall, Say, SendDigits, SwitchAgent
 from controller.api.models.transfers import DecideTransfer, SuperviseCall, TransferCall
 from controller.api.operation import ApiRequest, ApiResponse, Handle, Operation
-from controller.api.request_body import Body, Nothing
 from controller.calls import errors
 from controller.calls.outbound.service import OutboundPort
 from controller.calls.reporting import view

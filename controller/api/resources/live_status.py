@@ -1,39 +1,14 @@
 """What is heard at this moment, as a stream: for pages that show who speaks. Nothing of it is kept."""
 
 import asyncio
-from typing import Literal
 
 from aiohttp import hdrs, web
-from pydantic import Field
 
-from controller.api.models.calls import Answer
+from controller.api.models.live_status import SceneAnswer, SceneQuery, ScenesAnswer
 from controller.api.operation import STREAM, ApiRequest, Operation
 from controller.api.problems import Problem
-from controller.api.request_body import Body
 from controller.api.resources.events import HEARTBEAT_SECONDS, RETRY_MS, STREAM_HEADERS, WRITE_SECONDS
 from controller.telemetry.live_status import LiveStatusHub, LiveSubscriber, Seen, TooManySubscribers
-
-
-class SceneQuery(Body):
-    call: str | None = Field(None, max_length=64)
-    """Only this one."""
-
-
-class SceneAnswer(Answer):
-    """One live call. Levels in dBFS, the loudest since the last scene; null: not a sound."""
-
-    call: str
-    caller_dbfs: float | None
-    agent_dbfs: float | None
-    speaking: tuple[Literal["caller", "agent"], ...]
-    saying: str
-    """The agent's present words, as far as they were heard; empty for a token without the scope `recordings`."""
-    cost: float
-    """US dollars so far."""
-
-
-class ScenesAnswer(Answer):
-    scenes: tuple[SceneAnswer, ...]
 
 
 class SceneResources:

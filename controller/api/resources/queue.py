@@ -3,24 +3,10 @@
 A single call of the queue has no resource of its own: `/v1/calls/{id}` answers for it from the moment it was ordered.
 """
 
-from typing import Literal
-
-from pydantic import Field
-
-from controller.api.models.calls import QueueAnswer, QueuePage
+from controller.api.models.queue import PauseQueue, QueueAnswer, QueuePage, QueueQuery
 from controller.api.operation import ApiRequest, Operation
-from controller.api.request_body import Body, PauseQueue
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.service import OutboundPort
-
-
-class QueueQuery(Body):
-    status: Literal["queued", "dialling", "ended"] | None = None
-    """Only those."""
-    limit: int = Field(100, ge=1, le=1000)
-    """Calls per page."""
-    before: int | None = Field(None, ge=1, le=2**53)
-    """The `next` of the page before this one."""
 
 
 class QueueResources:

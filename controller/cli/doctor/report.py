@@ -6,8 +6,8 @@ Owns the words of the summary. What goes in is the API's `TraceAnswer`, which ho
 import io
 import zipfile
 
-from controller.api.models.calls import moment
-from controller.api.resources.call_trace import StepAnswer, TraceAnswer
+from controller.api.models.base import moment
+from controller.api.models.call_trace import StepAnswer, TraceAnswer
 
 
 def packed(trace: TraceAnswer) -> bytes:

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.api.resources.call_pages import LONGEST_CURSOR, NotACursor, page_of
+from controller.api.models.calls import LONGEST_CURSOR
+from controller.api.resources.call_pages import NotACursor, page_of
 from controller.calls.reporting.view import CallView
 from tests.unit.controller.views import STARTED, call_view, later
 

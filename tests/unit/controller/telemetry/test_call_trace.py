@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge import contract
-from controller.api.resources.call_trace import TraceAnswer
+from controller.api.models.call_trace import TraceAnswer
 from controller.ari.errors import NotFound, TimedOut
 from controller.calls.machine import inputs as m
 from controller.calls.reporting import lifecycle, view

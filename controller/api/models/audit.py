@@ -1,0 +1,40 @@
+"""The audit log, as JSON. [pure]"""
+
+from typing import Any
+
+from pydantic import Field
+
+from controller.api.models.base import Answer, Body, Moment
+
+
+class AuditQuery(Body):
+    by: str | None = Field(None, max_length=64)
+    """A token's name; empty: wrong tokens."""
+    operation: str | None = Field(None, max_length=64)
+    """Its operationId."""
+    call: str | None = Field(None, max_length=64)
+    limit: int = Field(100, ge=1, le=1000)
+    before: int | None = Field(None, ge=1, le=2**53)
+    """The `next` of the page before this one."""
+
+
+class DeedAnswer(Answer):
+    number: int
+    at: Moment
+    by: str
+    """A token's name; empty: a wrong token was shown."""
+    operation: str
+    call: str | None
+    asked: dict[str, Any]
+    """What of the body or query may be kept. Numbers are masked, words left out."""
+    status: int
+    """Of the answer."""
+    request_id: str
+    source: str | None
+    """The address that it came from: of a proxy, if there is one."""
+
+
+class AuditPage(Answer):
+    deeds: tuple[DeedAnswer, ...]
+    next: int | None
+    """For the query's `before`: the page that follows; null on the last one."""

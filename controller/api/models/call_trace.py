@@ -1,0 +1,92 @@
+"""What happened in a call, step by step, as JSON. Nothing in it is personal, so that it may be passed on."""
+
+from typing import Any
+
+from controller.api.models.base import Answer, Moment
+from controller.api.models.calls import BargeInAnswer, CountersAnswer, TurnAnswer
+from controller.calls.reporting.steps import scrubbed
+from controller.calls.reporting.view import CallDetail
+from controller.telemetry import diagnosis
+from controller.telemetry.call_trace import Trace
+
+PLAIN = (
+    *("id", "direction", "agent", "trunk", "state", "started_at", "answered_at", "ended_at"),
+    *("outcome", "ended_by", "cause", "sip_status"),
+)
+"""Of a call: what is not personal."""
+
+
+class ReasonAnswer(Answer):
+    told: str
+    fix: str
+    """Empty where nothing is to be done."""
+
+
+class StepAnswer(Answer):
+    at: Moment
+    side: str
+    """asterisk (its events), call (states; requests to Asterisk and worker), worker, or ai (kinds of Realtime events: →
+    to the provider, ← from there; told when the session has ended)."""
+    what: str
+    facts: dict[str, str | int | float | bool]
+
+
+class SpokenAnswer(Answer):
+    """An utterance without its words."""
+
+    at: Moment
+    who: str
+    letters: int
+    interrupted: bool
+    heard_ms: int | None
+
+
+class TraceAnswer(Answer):
+    """One call for whoever looks for what went wrong. No number, and no word of anybody."""
+
+    id: str
+    direction: str
+    agent: str
+    trunk: str | None
+    state: str
+    started_at: Moment
+    answered_at: Moment | None
+    ended_at: Moment | None
+    outcome: str | None
+    ended_by: str | None
+    cause: int | None
+    sip_status: int | None
+    detail: str | None
+    cost: float
+    reasons: tuple[ReasonAnswer, ...]
+    """What was not well, the most likely cause first."""
+    steps: tuple[StepAnswer, ...]
+    """In their order. Empty for a call that ended long ago, or before the controller was started."""
+    steps_forgotten: int
+    """Older ones, of a long call."""
+    spoken: tuple[SpokenAnswer, ...]
+    turn_times: tuple[TurnAnswer, ...]
+    barge_ins: tuple[BargeInAnswer, ...]
+    counters: CountersAnswer | None
+
+    @classmethod
+    def of(cls, detail: CallDetail, trace: Trace) -> "TraceAnswer":
+        call = detail.call
+        steps = tuple(trace)
+        told: dict[str, Any] = {name: getattr(call, name) for name in PLAIN}
+        spoken = tuple(
+            SpokenAnswer(at=it.at, who=it.who, letters=len(it.text), interrupted=it.interrupted, heard_ms=it.heard_ms)
+            for it in detail.transcript
+        )
+        return cls(
+            **told,
+            detail=scrubbed(call.detail) if call.detail else None,
+            cost=round(call.cost, 6),
+            reasons=tuple(map(ReasonAnswer.model_validate, diagnosis.reasons(detail, steps))),
+            steps=tuple(map(StepAnswer.model_validate, steps)),
+            steps_forgotten=trace.forgotten,
+            spoken=spoken,
+            turn_times=tuple(map(TurnAnswer.model_validate, detail.turns)),
+            barge_ins=tuple(map(BargeInAnswer.model_validate, detail.barge_ins)),
+            counters=detail.counters and CountersAnswer.model_validate(detail.counters),
+        )

@@ -1,0 +1,52 @@
+"""Event streams and the dead letters of webhooks, as JSON. [pure]"""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from controller.api.models.base import Answer, Body, Moment
+
+Named = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class Replay(Body):
+    """Which dead letters are sent again: all of them, or those of a receiver, a call, or both."""
+
+    receiver: Named | None = None
+    call: Named | None = None
+
+
+class StreamQuery(Body):
+    type: tuple[str, ...] = ()
+    """Only events of this type; `call.*` is all that begin so. May be given more than once."""
+
+
+class LetterQuery(Body):
+    receiver: Named | None = None
+    call: Named | None = None
+    after: int = Field(0, ge=0, le=2**53)
+    """The `next` of the page before this one."""
+    limit: int = Field(100, ge=1, le=1000)
+
+
+class LetterAnswer(Answer):
+    """A message that its receiver did not take, however often it was sent."""
+
+    number: int
+    event: str
+    type: str
+    call: str
+    receiver: str
+    accepted_at: Moment
+    dead_at: Moment
+    attempts: int
+    reason: str
+
+
+class LetterPage(Answer):
+    dead_letters: tuple[LetterAnswer, ...]
+    next: int | None
+
+
+class Replayed(Answer):
+    replayed: int

@@ -1,0 +1,26 @@
+"""The session of somebody at the console, as JSON. [pure]"""
+
+from pydantic import Field
+
+from controller.api.models.base import Answer, Body
+
+
+class LogIn(Body):
+    token: str = Field(min_length=1, max_length=1024)
+
+
+class Choices(Answer):
+    """Names of the config, for forms. The first one is what counts where nothing is chosen."""
+
+    agents: tuple[str, ...]
+    trunks: tuple[str, ...]
+    targets: tuple[str, ...]
+    """Of transfers."""
+    supervisors: tuple[str, ...]
+
+
+class SessionAnswer(Answer):
+    name: str
+    scopes: tuple[str, ...]
+    """All that the token may do, also what a scope brings along."""
+    choices: Choices

@@ -1,0 +1,77 @@
+"""The process and its workers, as JSON."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from controller.api.models.base import Answer, Body
+from controller.workers.worker import Worker
+
+
+class Health(Answer):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Answer):
+    ready: bool
+    parts: dict[str, bool]
+    """Each part that a call needs, and whether it is there."""
+    warnings: tuple[str, ...] = ()
+    """What fails and is tried again, and does not keep calls from being carried, such as the start of one worker of
+    several, or one that Asterisk does not reach."""
+
+
+class DrainWorker(Body):
+    seconds: float | None = Field(None, ge=0, le=86400)
+    """How long its calls may go on there; then other workers take them over. Default: `shutdown.worker_drain_s`."""
+
+
+class WorkerAnswer(Answer):
+    name: str
+    pid: int
+    media: str
+    """Where Asterisk connects to."""
+    state: str
+    """`up`, `late` (it is, or its core is nearly used up: no new calls until it has been well for a while), `draining`,
+    `away` (its link is broken), or `unreached` (Asterisk does not reach its AudioSocket port: no calls until then)."""
+    reason: str | None
+    """Why it is `unreached`."""
+    calls: int
+    capacity: int
+    late_ms: float
+    """Of its 20 ms tick, p99 of the last half second."""
+    busy: float
+    """Share of its core that it took in the last half second."""
+
+    @classmethod
+    def of(cls, worker: Worker) -> "WorkerAnswer":
+        return cls(
+            name=worker.name,
+            pid=worker.pid,
+            media=worker.media_address,
+            state=_state(worker),
+            reason=worker.media.reason,
+            calls=len(worker.calls),
+            capacity=worker.capacity,
+            late_ms=worker.load.lateness_p99_ms,
+            busy=worker.load.busy,
+        )
+
+
+def _state(worker: Worker) -> str:
+    if worker.socket is None:
+        return "away"
+    if worker.draining:
+        return "draining"
+    if not worker.media.reached:
+        return "unreached"
+    return "late" if worker.tired else "up"
+
+
+class WorkerPage(Answer):
+    workers: tuple[WorkerAnswer, ...]
+
+
+class ConfigAnswer(Answer):
+    config: dict[str, Any]
+    """As config.yaml, with what it has by default. Secrets are stars."""
