@@ -41,7 +41,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=0, help="one point with so many calls")
     parser.add_argument("--seconds", type=float, default=15.0, help="of measuring, per point")
     parser.add_argument("--sip", action="store_true", help="through a real Asterisk")
-    parser.add_argument("--realtime", action="store_true", help="with --sip: Asterisk and workers before all else")
+    parser.add_argument("--no-realtime", action="store_true", help="with --sip: without realtime priority")
+    parser.add_argument("--no-tls", action="store_true", help="the Realtime server speaks without TLS")
     parser.add_argument("--workers", type=int, default=1, help="between which the calls are shared")
     parser.add_argument("--repeat", type=int, default=1, help="of each point the median of so many runs, by CPU")
     parser.add_argument("--again", type=int, default=sweep.AGAIN, help="how often a disturbed run is done again")
@@ -50,9 +51,10 @@ def _options() -> argparse.Namespace:
 
 
 def _measured(calls: int, options: argparse.Namespace) -> Coroutine[Any, Any, dict[str, Any]]:
+    given, tls = (calls, options.seconds, options.out, options.workers), not options.no_tls
     if options.sip:
-        return sip_point(calls, options.seconds, options.out, options.workers, realtime=options.realtime)
-    return point(calls, options.seconds, options.out, options.workers)
+        return sip_point(*given, realtime=not options.no_realtime, tls=tls)
+    return point(*given, tls=tls)
 
 
 async def _one(options: argparse.Namespace) -> dict[str, Any]:

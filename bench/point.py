@@ -17,21 +17,25 @@ from bench.provider import Provider
 from bench.results import Seen, summary, within_service_level
 from bridge import contract
 from simulator.ports import free_port
+from tests.peers.certificates import Certificate, certificate
 from tests.peers.controller import TOKEN, ControllerPeer
 
 LEFT_SECONDS = 2.0
 CALLS_AT_ONCE = 10
 
 
-async def point(calls: int, seconds: float, out: Path, workers: int = 1) -> dict[str, Any]:
+async def point(calls: int, seconds: float, out: Path, workers: int = 1, *, tls: bool = True) -> dict[str, Any]:
     """One report. The first worker has a core to itself, others share the load's. Raises TimeoutError if they do not
     carry the calls."""
     load, measured = processes.cores()
     os.sched_setaffinity(0, load)
-    report = await _conversations(calls, seconds, out, [measured, *[load] * (workers - 1)])
+    made = certificate(out) if tls else None
+    report = await _conversations(calls, seconds, out, [measured, *[load] * (workers - 1)], made)
     per_call = report["cpu_pct_per_call"]
-    for name, measure in (("limit", references.limit), ("echo", references.echo)):
-        reference = report[name] = await measure(calls, seconds, out, measured)
+    report["limit"] = await references.limit(calls, seconds, out, measured, made)
+    report["echo"] = await references.echo(calls, seconds, out, measured)
+    for name in ("limit", "echo"):
+        reference = report[name]
         per_call[name] = reference["cpu_pct_per_call"]
         report[f"cpu_ratio_to_{name}"] = round(per_call["worker"] / per_call[name], 2)
     report["within_service_level"] = within_service_level(report)
@@ -48,20 +52,25 @@ class Worker:
 
 
 @asynccontextmanager
-async def _worker(number: int, calls: int, out: Path, on: set[int]) -> AsyncIterator[Worker]:
+async def _worker(number: int, calls: int, out: Path, on: set[int], provider: Provider) -> AsyncIterator[Worker]:
     async with ControllerPeer() as link:
         command = ["-m", "bridge.worker", "--name", f"bench{number}", "--controller", link.url]
         command += ["--listen", "127.0.0.1", "--ports", f"{free_port()}", "--advertise", "127.0.0.1"]
         command += ["--capacity", str(calls + 10), "--realtime", "no"]  # as the references
         log = out / ("worker.log" if number == 1 else f"worker{number}.log")
-        async with processes.running(*command, log=log, env={contract.TOKEN_ENV: TOKEN}, on=on) as pid:
+        env = provider.environment | {contract.TOKEN_ENV: TOKEN}
+        async with processes.running(*command, log=log, env=env, on=on) as pid:
             await link.until(lambda: link.hellos)
             yield Worker(pid, link, processes.read(pid))
 
 
-async def _conversations(calls: int, seconds: float, out: Path, cores: list[set[int]]) -> dict[str, Any]:
-    async with Provider() as provider, AsyncExitStack() as stack:
-        workers = [await stack.enter_async_context(_worker(n, calls, out, on)) for n, on in enumerate(cores, 1)]
+async def _conversations(
+    calls: int, seconds: float, out: Path, cores: list[set[int]], made: Certificate | None
+) -> dict[str, Any]:
+    async with Provider(certificate=made) as provider, AsyncExitStack() as stack:
+        workers = [
+            await stack.enter_async_context(_worker(n, calls, out, on, provider)) for n, on in enumerate(cores, 1)
+        ]
         callers = Callers()
         spec = _spec(provider.url)
         for first in range(1, calls + 1, CALLS_AT_ONCE):
@@ -74,7 +83,7 @@ async def _conversations(calls: int, seconds: float, out: Path, cores: list[set[
         for caller in callers:
             link = workers[caller.number % len(workers)].link
             await link.say(contract.Close(call=str(caller.call), reason="the benchmark is over"))
-        report = {"calls": calls, "workers": len(workers), **figures, **summary(seen)}
+        report = {"calls": calls, "workers": len(workers), "tls": made is not None, **figures, **summary(seen)}
         await asyncio.sleep(LEFT_SECONDS)
         report["left"] = _left(workers)
         report["worker_lateness_ms"] = max(beat.load.lateness_max_ms for each in workers for beat in each.link.beats)

@@ -9,10 +9,12 @@ refuse.
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -20,10 +22,15 @@ from websockets.exceptions import ConnectionClosed
 from bench import stamps
 from bench.results import FRAME_MS, Seen
 from bench.script import DELTA_EVERY, DELTA_FRAMES, REPLY_FRAMES, VoiceDetector
+from tests.peers.certificates import Certificate
 
 APPEND = b'{"type":"input_audio_buffer.append","audio":"'
 APPEND_END = b'"}'
 LOUD = 1000
+QUESTION = "When do you open tomorrow, and is there a place to park?"
+REPLY = "We open at nine tomorrow, and close at six. You can park behind the house, where the sign is."
+WORDS = tuple(f"{word} " for word in REPLY.split())
+"""One with each delta of sound."""
 FRAME_BASE64 = stamps.FRAME_BYTES * 4 // 3
 
 
@@ -59,16 +66,30 @@ class Provider:
     """Callers have no stamps, but come by telephone: speech is what is loud."""
     replies: dict[tuple[int, int], Reply] = field(default_factory=dict)
     visitors: int = 0
+    certificate: Certificate | None = None
+    """With one the server speaks TLS, as in life."""
     _server: Server | None = None
 
     @property
     def url(self) -> str:
         assert self._server is not None
         port = next(iter(self._server.sockets)).getsockname()[1]
-        return f"ws://127.0.0.1:{port}/v1/realtime"
+        return (
+            f"ws://127.0.0.1:{port}/v1/realtime" if self.certificate is None else f"wss://localhost:{port}/v1/realtime"
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of a process that is to believe the certificate."""
+        return {} if self.certificate is None else {"SSL_CERT_FILE": self.certificate.certificate}
 
     async def __aenter__(self) -> "Provider":
-        self._server = await serve(self._converse, "127.0.0.1", 0, compression=None, max_queue=None, ping_interval=None)
+        tls = None
+        if self.certificate is not None:
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(self.certificate.certificate, self.certificate.key)
+        plain: dict[str, Any] = {"compression": None, "max_queue": None, "ping_interval": None}
+        self._server = await serve(self._converse, "127.0.0.1", 0, ssl=tls, **plain)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -109,6 +130,10 @@ class Conversation:
         self._replies = 0
         if provider.by_level:
             self._call = provider.visitors = provider.visitors + 1
+        self._turns = 0
+        request = socket.request
+        asked = parse_qs(urlsplit(request.path if request else "").query)
+        self._model = asked.get("model", ["bench"])[0]
         self._speaking: asyncio.Task[None] | None = None
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "session.update": self._update,
@@ -119,7 +144,7 @@ class Conversation:
         }
 
     async def run(self) -> None:
-        self._say("session.created", session={"type": "realtime", "id": "sess", "model": "bench"})
+        self._say("session.created", session={"type": "realtime", "id": "sess", "model": self._model})
         try:
             while True:
                 frame = await self._socket.recv(decode=False)
@@ -149,7 +174,7 @@ class Conversation:
     # ------------------------------------------------------------ the caller's sound
 
     def _update(self, event: dict[str, Any]) -> None:
-        session = event["session"] | {"id": "sess", "model": "bench"}
+        session = event["session"] | {"id": "sess", "model": self._model}
         self._say("session.updated", session=session)
 
     def _append(self, frame: bytes) -> None:
@@ -178,9 +203,20 @@ class Conversation:
         if news:
             self._speech_started()
         elif news is False:
-            self._say("input_audio_buffer.speech_stopped", item_id="said", audio_end_ms=0)
-            self._say("input_audio_buffer.committed", item_id="said", previous_item_id=None)
+            self._say("input_audio_buffer.speech_stopped", item_id=self._said, audio_end_ms=0)
+            self._say("input_audio_buffer.committed", item_id=self._said, previous_item_id=None)
             self._begin_reply()
+            self._transcribe()
+
+    @property
+    def _said(self) -> str:
+        """The item of what the caller says now, or said last."""
+        return f"said_{self._turns}"
+
+    def _transcribe(self) -> None:
+        part = {"item_id": self._said, "content_index": 0}
+        usage = {"type": "duration", "seconds": 1.2}
+        self._say("conversation.item.input_audio_transcription.completed", **part, transcript=QUESTION, usage=usage)
 
     def _count(self, frame: stamps.CallerFrame) -> None:
         seen = self._provider.seen
@@ -198,7 +234,8 @@ class Conversation:
 
     def _speech_started(self) -> None:
         reply = self._reply
-        self._say("input_audio_buffer.speech_started", item_id="said", audio_start_ms=0)
+        self._turns += 1
+        self._say("input_audio_buffer.speech_started", item_id=self._said, audio_start_ms=0)
         if reply is None:
             return
         now = monotonic()
@@ -235,10 +272,14 @@ class Conversation:
         for first in range(0, REPLY_FRAMES if reply.call else 0, DELTA_FRAMES):
             sound = stamps.agent_sound(reply.call, reply.number, first, DELTA_FRAMES)
             self._say("response.output_audio.delta", **where, delta=base64.b64encode(sound).decode())
+            self._say(
+                "response.output_audio_transcript.delta", **where, delta=WORDS[first // DELTA_FRAMES % len(WORDS)]
+            )
             reply.sent_frames = first + DELTA_FRAMES
             due += DELTA_EVERY
             await asyncio.sleep(max(0.0, due - loop.time()))
         self._say("response.output_audio.done", **where)
+        self._say("response.output_audio_transcript.done", **where, transcript=REPLY)
         self._done(reply, "completed")
 
     def _done(self, reply: Reply, status: str) -> None:

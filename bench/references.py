@@ -12,6 +12,7 @@ from bench.callers import Caller, Callers
 from bench.provider import Provider
 from bench.results import Seen, summary
 from simulator.ports import free_port
+from tests.peers.certificates import Certificate
 
 ECHO_SECONDS = 8.0
 SETTLE_SECONDS = 4.0
@@ -31,12 +32,12 @@ async def echo(calls: int, seconds: float, out: Path, on: set[int]) -> dict[str,
     return {"cpu_pct_per_call": round(percent, 4), "gap_ms": summary(seen)["gap_ms"]}
 
 
-async def limit(calls: int, seconds: float, out: Path, on: set[int]) -> dict[str, Any]:
+async def limit(calls: int, seconds: float, out: Path, on: set[int], certificate: Certificate | None) -> dict[str, Any]:
     """The leanest bridge (`bench.limit`), in the same conversation as the worker."""
     port, callers, seen = free_port(), Callers(), Seen()
-    async with Provider() as provider:
+    async with Provider(certificate=certificate) as provider:
         arguments = ("-m", "bench.limit", str(port), provider.url)
-        async with processes.running(*arguments, log=out / "limit.log", on=on) as pid:
+        async with processes.running(*arguments, log=out / "limit.log", env=provider.environment, on=on) as pid:
             await _listening(port)
             for number in range(1, calls + 1):
                 await callers.join(Caller(number, provider.heard), "127.0.0.1", port)

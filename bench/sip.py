@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from bench import processes
+from bench import processes, speech
 from bench.provider import Provider
 from bench.results import Seen, rank, spread
 from simulator.phone.phone import Phone
 from simulator.ports import free_port
 from simulator.services import ROOT, Asterisk, Service, asterisk
+from tests.peers.certificates import certificate
 
 SCENARIO = Path(__file__).parent / "sipp" / "talker.xml"
 CALLS_PER_SECOND = 10
@@ -36,26 +37,32 @@ OUTSIDE = 20
 SPARE_PORTS = 9
 """Each worker takes the first that is free."""
 SPEECH_SECONDS, PAUSE_SECONDS = 1.2, 5.0
+NOISE = 0.002
+"""RMS, of 1: -54 dB."""
+SCRAPE_SECONDS = 5.0
 
 
 async def sip_point(
-    calls: int, seconds: float, out: Path, workers: int = 1, *, realtime: bool = False
+    calls: int, seconds: float, out: Path, workers: int = 1, *, realtime: bool = True, tls: bool = True
 ) -> dict[str, Any]:
-    """One report. Raises TimeoutError or ServiceError if the calls do not come up. `realtime`: Asterisk and the workers
-    run before everything else, for which the right to it is needed."""
+    """One report. Raises TimeoutError or ServiceError if the calls do not come up. `realtime`: as shipped, Asterisk and
+    the workers have realtime priority if that is permitted."""
     _speech(out / "speech.ulaw")
     if realtime:
         os.setpriority(os.PRIO_PROCESS, 0, UNHURRIED)  # the controller's too: they share what the sound leaves
-    provider, seen = Provider(by_level=True), Seen()
+    provider, seen = Provider(by_level=True, certificate=certificate(out) if tls else None), Seen()
     async with AsyncExitStack() as stack:
-        pbx = await stack.enter_async_context(asterisk("bench", HIGH_PRIORITY="yes" if realtime else "no"))
+        pbx = await stack.enter_async_context(asterisk("bench", HIGH_PRIORITY="auto" if realtime else "no"))
         await stack.enter_async_context(provider)
         service = await stack.enter_async_context(_service(pbx, provider, calls, out, workers, realtime))
         phones = [await stack.enter_async_context(Phone(pbx.sip, "5001")) for _ in range(min(LISTENERS, calls))]
         for phone in phones:
             await phone.rtp.stop()  # they listen: what a busy Python sent late would be counted as lost by the worker
         sipp = await stack.enter_async_context(_sipp(pbx, calls - len(phones), seconds, out, realtime))
+        await stack.enter_async_context(_watching(service))
+        began = time.monotonic()
         await _up(service, calls)
+        up_s = time.monotonic() - began
         await asyncio.sleep(SETTLE_SECONDS)
         pids = {**_workers(service, workers), "controller": service.pid, "asterisk": _pid(pbx), "sipp": sipp}
         figures = await _measure(pids, seconds, provider, seen, phones)
@@ -63,6 +70,7 @@ async def sip_point(
             await phone.hang_up()
         await _down(service, calls)
     ended = [line for line in service.lines if line.get("event") == "call ended"]
+    figures |= {"up_s": round(up_s, 1), "answer_ms": _answer_times(out), "tls": tls, "realtime": realtime}
     return _report(calls, figures, seen, ended)
 
 
@@ -86,7 +94,7 @@ async def _service(
             "workers": workers,
             "ports": f"{first}-{first + SPARE_PORTS}",
             "capacity": calls + 10,
-            "realtime": realtime,
+            "realtime": "auto" if realtime else False,
         },
         "api": {
             "listen": f"127.0.0.1:{free_port()}",
@@ -95,7 +103,7 @@ async def _service(
         "agents": {"bench": {"instructions": "Answer."}},
         "store": {"url": f"sqlite+aiosqlite:///{store}"},
     }
-    async with Service(config, out, token=token) as service:
+    async with Service(config, out, token=token, environment=provider.environment) as service:
         yield service
 
 
@@ -111,6 +119,7 @@ async def _sipp(pbx: Asterisk, calls: int, seconds: float, out: Path, realtime: 
         *(*command, pbx.sip, "-sf", str(SCENARIO), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),
         *("-m", str(calls), "-r", str(CALLS_PER_SECOND), "-l", str(calls), "-d", str(int(lasting * 1000))),
         *("-key", "user", "4930123456", "-key", "format", "0", "-key", "codec", "PCMU"),
+        *("-trace_rtt", "-rtt_freq", "1"),
         *("-timeout", f"{2 * lasting + 30:.0f}s", "-trace_err", "-error_file", str(out / "sipp.log")),
     )
     null = asyncio.subprocess.DEVNULL
@@ -121,6 +130,42 @@ async def _sipp(pbx: Asterisk, calls: int, seconds: float, out: Path, realtime: 
         if process.returncode is None:
             process.terminate()
         await process.wait()
+
+
+@asynccontextmanager
+async def _watching(service: Service) -> AsyncIterator[None]:
+    """What runs beside calls in life: Prometheus scrapes, and somebody has the console open."""
+    tasks = [
+        asyncio.create_task(_scrape(service), name="scrape"),
+        asyncio.create_task(_read_stream(service, "/v1/events"), name="console: events"),
+        asyncio.create_task(_read_stream(service, "/v1/live"), name="console: live"),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _scrape(service: Service) -> None:
+    while True:
+        (await service.api.get("/metrics")).raise_for_status()
+        await asyncio.sleep(SCRAPE_SECONDS)
+
+
+async def _read_stream(service: Service, path: str) -> None:
+    async with service.api.stream("GET", path, timeout=None) as response:
+        response.raise_for_status()
+        async for _ in response.aiter_bytes():
+            pass
+
+
+def _answer_times(out: Path) -> dict[str, float | None]:
+    """Milliseconds from INVITE to 200, as SIPp has written them down."""
+    (written,) = out.glob("talker_*_rtt.csv")
+    rows = [line.split(";") for line in written.read_text().splitlines()[1:]]
+    return spread([float(row[1]) for row in rows])
 
 
 async def _up(service: Service, calls: int) -> None:
@@ -187,13 +232,13 @@ def _report(calls: int, figures: dict[str, Any], seen: Seen, ended: list[dict[st
 
 def _forget(store: Path) -> None:
     """The calls that a run which was cut short has left in it would be taken over."""
-    for each in store.parent.glob(f"{store.name}*"):
+    for each in (*store.parent.glob(f"{store.name}*"), *store.parent.glob("talker_*_rtt.csv")):
         each.unlink()
 
 
 def _speech(path: Path) -> None:
-    """Speech and a pause, 8 kHz µ-law as SIPp streams it: a raw tone is enough for a voice detection by level."""
+    """Speech and a pause, 8 kHz µ-law as SIPp streams it. The pause is not silent: lines have a noise of their own."""
     rate = 8000
-    tone = 0.25 * np.sin(2 * np.pi * 300 * np.arange(int(rate * SPEECH_SECONDS)) / rate)
-    pause = np.zeros(int(rate * PAUSE_SECONDS))
-    soundfile.write(path, np.concatenate([tone, pause]), rate, format="RAW", subtype="ULAW")
+    noise = NOISE * np.random.default_rng(2).standard_normal(int(rate * PAUSE_SECONDS))
+    sound = np.concatenate([speech.voice(SPEECH_SECONDS, rate), noise])
+    soundfile.write(path, sound, rate, format="RAW", subtype="ULAW")
