@@ -21,6 +21,7 @@ import structlog
 from bridge import contract
 from bridge.common.limited_warnings import LimitedWarnings
 from bridge.contract.log_lines import line_of
+from bridge.engine import Emit
 from bridge.media.comfort_tone import ComfortTone
 from bridge.media.playout import Playout
 from bridge.media.repeated_digits import Keys
@@ -54,7 +55,7 @@ class RealtimeSession:
         self,
         spec: contract.SessionSpec,
         call: str,
-        emit: Callable[[contract.CallEvent], None],
+        emit: Emit,
         *,
         proxy: ProxySetting = True,
         pace: RetryTiming = PACE,

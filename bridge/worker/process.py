@@ -28,6 +28,7 @@ from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer, CantListen
 from bridge.audiosocket.ticker import Ticker
 from bridge.common import logs as logs, systemd
+from bridge.engine import SessionFactory
 from bridge.realtime.session import RealtimeSession
 from bridge.realtime.transport.client import open_client
 from bridge.realtime.transport.pool import ConnectionPool
@@ -44,7 +45,7 @@ from bridge.worker.options import (
 )
 from bridge.worker.process_stats import ProcessMeter
 from bridge.worker.scheduling import LONGEST_RUN, RESUME_SECONDS, RealtimePriority
-from bridge.worker.sessions import SessionFactory, Sessions
+from bridge.worker.sessions import Sessions
 
 NOTICE_SECONDS = 1.0
 FLUSH_SECONDS = 1.0

@@ -9,16 +9,17 @@ Refuses to know what a session does, and where events go: both are given to it.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 
 from bridge import contract
 from bridge.audiosocket.check import MediaCheck
 from bridge.audiosocket.server import AudioSocketServer
+from bridge.engine import Emit, SessionFactory, VoiceSession
 from bridge.media.levels import Levels
 from bridge.media.sink import MediaSink
 from bridge.recording.recorder import Recordings
@@ -37,25 +38,6 @@ UNREADABLE = "a command for this call could not be read"
 UNSENDABLE = "an event of this call could not be told to the controller"
 
 log = structlog.get_logger()
-
-
-class VoiceSession(MediaSink, Protocol):
-    """What is asked of a session. `run` is its one task and returns after `close`; the others return at once."""
-
-    async def run(self) -> None: ...
-    def remember(self, turns: Sequence[contract.Remembered]) -> None: ...
-    def greet(self) -> None: ...
-    def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None: ...
-    def order(self, order: contract.Order) -> None: ...
-    def close(self, reason: str) -> None: ...
-    @property
-    def consented(self) -> bool: ...
-    def speaking(self) -> tuple[Literal["caller", "agent"], ...]: ...
-    def saying(self) -> str: ...
-
-
-Emit = Callable[[contract.CallEvent], None]
-SessionFactory = Callable[[contract.SessionSpec, str, Emit], VoiceSession]
 
 
 class Media(Enum):

@@ -14,10 +14,10 @@ from typing import Literal
 import pytest
 
 from bridge import contract
+from bridge.engine import Emit
 from bridge.media.sink import MediaLeg
 from bridge.worker import control_link
 from bridge.worker.process import Options, Worker
-from bridge.worker.sessions import Emit
 from tests.peers.audiosocket import AsteriskPeer
 from tests.peers.controller import TOKEN, ControllerPeer
 

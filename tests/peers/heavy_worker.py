@@ -13,9 +13,9 @@ from time import thread_time
 from typing import Literal
 
 from bridge import contract
+from bridge.engine import Emit, SessionFactory
 from bridge.media.sink import MediaLeg
 from bridge.worker.process import Options, serve
-from bridge.worker.sessions import Emit, SessionFactory
 
 COST_S = 0.009
 """Of the 20 ms that a frame lasts: two calls are nine tenths of a core, three more than one."""

@@ -20,10 +20,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "bridge.common": (),
     "bridge.contract": ("bridge.common",),
     "bridge.media": (),
+    "bridge.engine": ("bridge.contract", "bridge.media"),
     "bridge.audiosocket": ("bridge.common", "bridge.media"),
     "bridge.recording": ("bridge.contract", "bridge.media"),
     "bridge.realtime": (
-        *("bridge.common", "bridge.contract", "bridge.media"),
+        *("bridge.common", "bridge.contract", "bridge.engine", "bridge.media"),
         *("bridge.realtime.protocol", "bridge.realtime.transport", "bridge.realtime.conversation"),
     ),
     "bridge.realtime.protocol": ("bridge.common", "bridge.contract"),

@@ -13,12 +13,13 @@ import pytest
 from bridge import contract
 from bridge.audiosocket.server import AudioSocketServer
 from bridge.audiosocket.ticker import Ticker
+from bridge.engine import Emit
 from bridge.media.sink import MediaLeg
 from bridge.recording.disk import DiskThread
 from bridge.recording.recorder import Recordings
 from bridge.recording.tap import RecordingTap
 from bridge.worker import sessions
-from bridge.worker.sessions import Emit, Sessions
+from bridge.worker.sessions import Sessions
 
 MEDIA = "00000000-0000-4000-9000-000000000000"
 CALLS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(5)]
