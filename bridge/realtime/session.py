@@ -27,7 +27,7 @@ from bridge.media.playout import Playout
 from bridge.media.repeated_digits import Keys
 from bridge.media.sink import MediaLeg
 from bridge.realtime.caller_audio import CallerAudioSender
-from bridge.realtime.conversation import effects, handoff
+from bridge.realtime.conversation import effects, handoff, inputs
 from bridge.realtime.conversation.core import Conversation
 from bridge.realtime.event_trace import EventTrace
 from bridge.realtime.leg_counts import LegCounts
@@ -85,8 +85,8 @@ class RealtimeSession:
         self._ai_task: asyncio.Task[None] | None = None
         self._leg: MediaLeg | None = None
         self._leg_gone = asyncio.Event()
-        self._timers = Timers(lambda timer, subject: self._feed(effects.TimerFired(timer, subject)))
-        self._greet, self._greet_due = effects.Greet(), False
+        self._timers = Timers(lambda timer, subject: self._feed(inputs.TimerFired(timer, subject)))
+        self._greet, self._greet_due = inputs.Greet(), False
         self._failed = False
         self._to_caller = LegCounts()
         """Frames over legs that are gone."""
@@ -122,7 +122,7 @@ class RealtimeSession:
 
     def remember(self, turns: Sequence[contract.Remembered]) -> None:
         """Before `run`: the call was another worker's, and this is what was said in it."""
-        self._greet = effects.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
+        self._greet = inputs.Greet(True, tuple(turn.text for turn in turns if turn.role == "assistant"))
         self._conversation.parts.connection.history.restore(turns)
 
     def greet(self) -> None:
@@ -137,7 +137,7 @@ class RealtimeSession:
     def answer_tool(self, tool_call: str, output: str, *, ok: bool = True, respond: bool = True) -> None:
         """The result of a `ToolCalled`."""
         self._log.info("tool answered", tool_call=tool_call, ok=ok)
-        self._feed(effects.ToolAnswered(tool_call, output, respond))
+        self._feed(inputs.ToolAnswered(tool_call, output, respond))
 
     def order(self, order: contract.Order) -> None:
         """What the controller wants of the agent."""
@@ -162,7 +162,7 @@ class RealtimeSession:
     def _shut(self, reason: str) -> None:
         """Everything that can be ended at once. `run` waits for the rest."""
         if self._crash is None:
-            self._feed(effects.Closing())
+            self._feed(inputs.Closing())
         self._timers.clear()
         if self._leg is not None:
             self._leg.close(reason)
@@ -194,7 +194,7 @@ class RealtimeSession:
         """Tell the new connection what was, then go on with it. One step: nothing can come in between."""
         self._log.info("session configured", provider=info.provider.name, **settings(client.updated))
         self._trace.note("line up", self._clock())
-        self._feed(effects.ConnectionOpened(info, client.updated))
+        self._feed(inputs.ConnectionOpened(info, client.updated))
         self._caller_audio.catch_up(client)
         if self._greet_due:
             self.greet()
@@ -212,14 +212,14 @@ class RealtimeSession:
     def disconnected(self, error: ProviderError) -> None:
         """What was received goes on being played, and what the caller says is kept."""
         self._trace.note("line down", self._clock())
-        self._feed(effects.ConnectionLost())
+        self._feed(inputs.ConnectionLost())
 
     def _fail(self, kind: Literal["config", "account", "transient"], message: str) -> None:
         """There is no AI any more. The leg stays, silent, until the controller says what to do."""
         if self._failed or self._closing.is_set():
             return
         self._failed = True
-        self._feed(effects.Closing())
+        self._feed(inputs.Closing())
         self._tell(contract.Failed(call=self.call, kind=kind, message=message))
 
     # ------------------------------------------------------------ the caller's side: the Sink
@@ -246,7 +246,7 @@ class RealtimeSession:
             return
         unheard = self._conversation.parts.commands.caller_muted
         if self._caller_audio.filler.started and not self._conversation.closed and not unheard:
-            self._feed(effects.Digit(digit))
+            self._feed(inputs.Digit(digit))
         elif not unheard or digit in self._spec.digit_actions:
             self._tell(contract.DigitPressed(call=self.call, digit=digit))
 
@@ -261,9 +261,9 @@ class RealtimeSession:
         playout, conversation = self._playout, self._conversation
         frame = playout.pop()
         if frame is not None and playout.idle:
-            self._feed(effects.Drained())
+            self._feed(inputs.Drained())
         if conversation.watching:
-            self._feed(effects.Ticked())
+            self._feed(inputs.Ticked())
         now = self._clock()
         self._caller_audio.fill(now)
         if frame is None:
@@ -291,7 +291,7 @@ class RealtimeSession:
 
     # ------------------------------------------------------------ what the conversation wants
 
-    def _feed(self, what: server_events.Event | effects.Input) -> None:
+    def _feed(self, what: server_events.Event | inputs.Input) -> None:
         """The entry of everything that happens. A fault of ours ends this call and no other, whoever called."""
         try:
             for effect in self._conversation.handle(what, self._clock()):

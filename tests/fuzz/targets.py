@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bridge import contract
 from bridge.audiosocket import wire
-from bridge.realtime.conversation import effects
+from bridge.realtime.conversation import inputs
 from bridge.realtime.protocol import server_events
 from controller.api import request_body
 from controller.api.models import base, calls
@@ -89,7 +89,7 @@ def conversation(data: bytes) -> None:
         if not line.startswith(b"!"):
             stage.feed(server_events.parse(line))
         elif line[1:2] == b"0":
-            stage.feed(effects.Greet())
+            stage.feed(inputs.Greet())
         else:
             for _ in range(min(int(line[1:3]), 50) if line[1:3].isdigit() else 1):
                 stage.tick()

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.contract import AiWarning, Failed, McpServer, Provider, Ready, Reconnected, Said, Transcription
-from bridge.realtime.conversation.effects import Ticked
+from bridge.realtime.conversation.inputs import Ticked
 from simulator.realtime.faults import Alter, Delivery, Drop, Fault, Script, Send, Stall, after, before, error, refuse
 from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from bridge.common.limited_warnings import FEW
 from bridge.contract import AiWarning, Ended, Failed, Ready, Reconnected
-from bridge.realtime.conversation import effects
+from bridge.realtime.conversation import effects, inputs
 from bridge.realtime.session import RealtimeSession
 from simulator.realtime.faults import (
     Close,
@@ -178,7 +178,7 @@ async def test_a_fault_of_ours_ends_this_call_and_reaches_the_owner(monkeypatch:
         rig = Rig(server)
         await rig.start()
 
-        def broken(what: effects.Input, now: float) -> list[effects.Effect]:
+        def broken(what: inputs.Input, now: float) -> list[effects.Effect]:
             raise ZeroDivisionError
 
         monkeypatch.setattr(rig.session._conversation, "handle", broken)

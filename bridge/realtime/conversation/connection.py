@@ -9,8 +9,9 @@ conversation sends, only what makes sense to the present connection is passed on
 from collections.abc import Iterable
 
 from bridge.contract import Ready, Reconnected, Said
-from bridge.realtime.conversation.effects import ConnectionOpened, Effect, Emit, Send
+from bridge.realtime.conversation.effects import Effect, Emit, Send
 from bridge.realtime.conversation.history import History
+from bridge.realtime.conversation.inputs import ConnectionOpened
 from bridge.realtime.conversation.turn_detection import TurnDetection
 from bridge.realtime.protocol.client_events import ClientEvent, SessionUpdate
 

@@ -35,25 +35,21 @@ from bridge.contract import Hold, Inform, Mute, SessionSpec, Speak, Switch, Wrap
 from bridge.media.playout import Playout
 from bridge.realtime.conversation.agent_speech import AgentSpeech
 from bridge.realtime.conversation.announcement import Announcement
-from bridge.realtime.conversation.effects import (
+from bridge.realtime.conversation.effects import Effect, Emit, EndSession, Note, Timer
+from bridge.realtime.conversation.event_budget import EventBudget
+from bridge.realtime.conversation.handoff import AgentHandoff
+from bridge.realtime.conversation.inputs import (
     Closing,
     ConnectionLost,
     ConnectionOpened,
     Digit,
     Drained,
-    Effect,
-    Emit,
-    EndSession,
     Greet,
     Input,
-    Note,
     Ticked,
-    Timer,
     TimerFired,
     ToolAnswered,
 )
-from bridge.realtime.conversation.event_budget import EventBudget
-from bridge.realtime.conversation.handoff import AgentHandoff
 from bridge.realtime.conversation.parts import make_parts
 from bridge.realtime.conversation.user_speech import UserSpeech
 from bridge.realtime.protocol import server_events

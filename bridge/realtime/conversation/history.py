@@ -17,7 +17,7 @@ from typing import Literal
 
 from bridge.common.strict_json import MOST_CHARACTERS
 from bridge.contract import NOT_TRANSCRIBED, Remembered, Said
-from bridge.realtime.conversation.effects import Input
+from bridge.realtime.conversation.inputs import Input
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import (
     ClientEvent,

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bridge.contract import CallEvent, FunctionTool, Provider, SessionSpec
 from bridge.media.playout import BYTES_PER_MS, Playout
-from bridge.realtime.conversation import effects
+from bridge.realtime.conversation import effects, inputs
 from bridge.realtime.conversation.core import Conversation
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import encode
@@ -48,10 +48,10 @@ def record(now: float, *lines: object) -> None:
 
 def connection_opened(
     *, first: bool = False, planned: bool = False, differences: tuple[Difference, ...] = ()
-) -> effects.ConnectionOpened:
+) -> inputs.ConnectionOpened:
     """A connection to the provider of `make_spec`; of its session these are not as asked for."""
     info = ConnectionInfo(make_spec().provider, first, planned, attempts=1, gap_ms=0, reason="")
-    return effects.ConnectionOpened(info, server_events.SessionUpdated("s", "m", None, {}, differences))
+    return inputs.ConnectionOpened(info, server_events.SessionUpdated("s", "m", None, {}, differences))
 
 
 class Stage:
@@ -69,9 +69,9 @@ class Stage:
         self.frames: list[bytes | None] = []
         self.conversation.handle(connection_opened(first=True), self.now)
 
-    def feed(self, *what: server_events.Event | effects.Input) -> None:
+    def feed(self, *what: server_events.Event | inputs.Input) -> None:
         for each in what:
-            if isinstance(each, effects.ConnectionOpened):
+            if isinstance(each, inputs.ConnectionOpened):
                 self.conversation.parts.connection.setup()
             done = self.conversation.handle(each, self.now)
             shown = (f"Send {encode(it.event)}" if isinstance(it, effects.Send) else it for it in done)
@@ -103,9 +103,9 @@ class Stage:
         frame = self.playout.pop()
         self.frames.append(frame)
         if frame is not None and self.playout.idle:
-            self.feed(effects.Drained())
+            self.feed(inputs.Drained())
         if self.conversation.watching:
-            self.feed(effects.Ticked())
+            self.feed(inputs.Ticked())
         self.now += 0.02
         self.fire_due()
         return frame
@@ -126,7 +126,7 @@ class Stage:
         for key, due in sorted(self.timers.items(), key=lambda each: each[1]):
             if due <= self.now and self.timers.get(key) == due:
                 del self.timers[key]
-                self.feed(effects.TimerFired(*key))
+                self.feed(inputs.TimerFired(*key))
 
     # ------------------------------------------------------------ what a server says
 

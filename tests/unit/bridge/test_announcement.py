@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.contract import Finished, WrapUp
-from bridge.realtime.conversation.effects import Greet
+from bridge.realtime.conversation.inputs import Greet
 from tests.unit.bridge.stage import Stage
 
 MESSAGE = WrapUp(call="call", text="Please call us back.", why="voicemail", after_silence=True)

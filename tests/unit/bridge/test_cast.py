@@ -21,8 +21,9 @@ from bridge.contract import (
     Transcription,
     WrapUp,
 )
-from bridge.realtime.conversation.effects import Digit, Greet, Timer
+from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.handoff import needs_new_line
+from bridge.realtime.conversation.inputs import Digit, Greet
 from bridge.realtime.conversation.user_speech import UNWRITTEN
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import LOOK_UP, Stage, make_spec

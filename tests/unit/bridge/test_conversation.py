@@ -5,7 +5,8 @@ from array import array
 import pytest
 
 from bridge.contract import DigitPressed, Hold, Said, SemanticVad, ServerVad, TurnMeasured
-from bridge.realtime.conversation.effects import Closing, ConnectionLost, Digit, Greet, Timer
+from bridge.realtime.conversation.effects import Timer
+from bridge.realtime.conversation.inputs import Closing, ConnectionLost, Digit, Greet
 from bridge.realtime.conversation.turns import ENDLESS_S
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage, connection_opened

@@ -11,15 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from bridge.contract import BargedIn, Finished, Hold, Inform, Said, Speak, ToolCalled, WrapUp
 from bridge.media.playout import BYTES_PER_MS
-from bridge.realtime.conversation.effects import (
-    Closing,
-    ConnectionLost,
-    Digit,
-    Drained,
-    Greet,
-    Ticked,
-    ToolAnswered,
-)
+from bridge.realtime.conversation.inputs import Closing, ConnectionLost, Digit, Drained, Greet, Ticked, ToolAnswered
 from bridge.realtime.conversation.responses import State
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.session_differences import Difference

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from bridge.contract import Finished, FunctionTool, Hold, Idle, Inform, Said, SemanticVad, ServerVad, Speak, WrapUp
-from bridge.realtime.conversation import effects
-from bridge.realtime.conversation.effects import Closing, Digit, Greet, Timer
+from bridge.realtime.conversation import inputs
+from bridge.realtime.conversation.effects import Timer
+from bridge.realtime.conversation.inputs import Closing, Digit, Greet
 from bridge.realtime.conversation.responses import State
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.ga_server import LIMITED, RACES
@@ -61,7 +62,7 @@ SERVER: dict[str, Callable[[Wired], list[server_events.Event]]] = {
     "hush, noise": lambda wired: wired.server.hush(words=""),
     "hush, untold": lambda wired: wired.server.hush(told=False),
 }
-ORDERS: dict[str, effects.Input] = {
+ORDERS: dict[str, inputs.Input] = {
     "say": Speak(call="call", text="Please hold."),
     "instruct": Speak(call="call", text="Say that it takes longer.", exact=False),
     "message": WrapUp(call="call", text="Call us back.", why="voicemail", after_silence=True),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.contract import Hold, Mute, SemanticVad, ServerVad, Speak, WrapUp
-from bridge.realtime.conversation.effects import ConnectionLost, Greet
+from bridge.realtime.conversation.inputs import ConnectionLost, Greet
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage, connection_opened
 

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 
 from bridge.contract import AiWarning, Finished, Idle, Speak, WrapUp
 from bridge.realtime.conversation.continuation import rest_of
-from bridge.realtime.conversation.effects import Closing, Greet
+from bridge.realtime.conversation.inputs import Closing, Greet
 from bridge.realtime.conversation.response_errors import MOST_CUTS, RATE_WAIT_S
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage

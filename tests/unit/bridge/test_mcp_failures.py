@@ -7,7 +7,7 @@ import pytest
 
 from bridge.contract import AiWarning, McpServer
 from bridge.realtime.conversation.ai_warnings import EACH
-from bridge.realtime.conversation.effects import Closing
+from bridge.realtime.conversation.inputs import Closing
 from bridge.realtime.conversation.mcp_failures import MOST_ITEMS
 from bridge.realtime.conversation.turns import ANSWER_S
 from bridge.realtime.protocol import server_events

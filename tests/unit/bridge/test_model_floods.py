@@ -8,7 +8,8 @@ from bridge.realtime.conversation import event_budget
 from bridge.realtime.conversation.agent_transcript import MOST_OPEN, MOST_PARTS
 from bridge.realtime.conversation.core import TOO_MUCH
 from bridge.realtime.conversation.dtmf import MOST
-from bridge.realtime.conversation.effects import Digit, Greet, Timer
+from bridge.realtime.conversation.effects import Timer
+from bridge.realtime.conversation.inputs import Digit, Greet
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.json_fields import LONGEST_TEXT
 from tests.unit.bridge.stage import Stage

@@ -9,7 +9,7 @@ from itertools import count
 from hypothesis import given, settings, strategies as st
 
 from bridge.contract import NOT_TRANSCRIBED, CallEvent, Said, Transcription
-from bridge.realtime.conversation.effects import Closing
+from bridge.realtime.conversation.inputs import Closing
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import encode
 from controller.calls.reporting.call_log import CallLog

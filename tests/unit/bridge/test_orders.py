@@ -3,7 +3,8 @@
 import pytest
 
 from bridge.contract import DigitPressed, Finished, FunctionTool, Hold, Idle, Speak, ToolCalled, Used, WrapUp
-from bridge.realtime.conversation.effects import Digit, Greet, Timer, TimerFired, ToolAnswered
+from bridge.realtime.conversation.effects import Timer
+from bridge.realtime.conversation.inputs import Digit, Greet, TimerFired, ToolAnswered
 from bridge.realtime.conversation.responses import STUCK_S
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import Said, ToolCalled
-from bridge.realtime.conversation import effects
-from bridge.realtime.conversation.effects import ConnectionLost, Timer
+from bridge.realtime.conversation import inputs
+from bridge.realtime.conversation.effects import Timer
+from bridge.realtime.conversation.inputs import ConnectionLost
 from bridge.realtime.conversation.responses import State
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage, connection_opened
@@ -30,7 +31,7 @@ def test_nobody_spoke_so_nothing_is_asked() -> None:
 
 def test_nothing_is_asked_while_there_is_no_line() -> None:
     stage = Stage()
-    stage.feed(ConnectionLost(), effects.Digit("#"))
+    stage.feed(ConnectionLost(), inputs.Digit("#"))
     stage.wait(60)
     assert stage.creates == []
     stage.feed(BACK)
@@ -91,7 +92,7 @@ def test_the_caller_who_was_speaking_is_heard_out_first() -> None:
 @pytest.mark.parametrize(("milliseconds", "again"), [(0, True), (300, True), (1500, False)])
 def test_the_greeting(milliseconds: int, again: bool) -> None:
     stage = Stage(greeting=GREETING)
-    stage.feed(effects.Greet(), server_events.ResponseCreated("r1"))
+    stage.feed(inputs.Greet(), server_events.ResponseCreated("r1"))
     if milliseconds:
         stage.speak("r1", "i1", milliseconds, GREETING)
     stage.play(60)
@@ -105,7 +106,7 @@ def test_the_greeting(milliseconds: int, again: bool) -> None:
 
 def test_a_request_that_was_on_its_way_is_sent_again() -> None:
     stage = Stage()
-    stage.feed(effects.Digit("#"), ConnectionLost())
+    stage.feed(inputs.Digit("#"), ConnectionLost())
     assert not stage.running(Timer.REQUEST)
     stage.feed(BACK)
     assert created(stage) == 2
@@ -118,7 +119,7 @@ def test_a_tool_goes_on_and_its_answer_is_reacted_to_once() -> None:
     stage.feed(ConnectionLost(), BACK)
     stage.play(100)
     assert stage.creates == []
-    stage.feed(effects.ToolAnswered("c1", "42"))
+    stage.feed(inputs.ToolAnswered("c1", "42"))
     assert stage.outputs == [("c1", "42")]
     assert created(stage) == 1
     assert len(stage.told_of(ToolCalled)) == 1
@@ -159,9 +160,9 @@ def test_wherever_it_breaks_nothing_is_sent_meanwhile_and_nothing_hangs(steps: l
             case "play":
                 stage.play(200)
             case "digit":
-                stage.feed(effects.Digit("#"))
+                stage.feed(inputs.Digit("#"))
             case "answer":
-                stage.feed(effects.ToolAnswered("c1", "42"))
+                stage.feed(inputs.ToolAnswered("c1", "42"))
             case _ if not down:
                 response = from_server(stage, step, number, response)
         assert not down or created(stage) == asked
@@ -169,7 +170,7 @@ def test_wherever_it_breaks_nothing_is_sent_meanwhile_and_nothing_hangs(steps: l
     if stage.conversation.parts.responses.state is State.REQUESTED:
         stage.reply("last", "last", 100, "bye")
     stage.play(5000)
-    stage.feed(effects.ToolAnswered("c1", "42"))
+    stage.feed(inputs.ToolAnswered("c1", "42"))
     if not stage.ended:
         stage.wait(1)
         assert stage.conversation.parts.responses.state in (State.IDLE, State.REQUESTED, State.ACTIVE)

@@ -1,7 +1,8 @@
 """One response at a time, whoever asks for it; and the recovery from each way in which one can go wrong."""
 
 from bridge.contract import AiWarning, ServerVad
-from bridge.realtime.conversation.effects import Closing, Digit, Greet, Timer
+from bridge.realtime.conversation.effects import Timer
+from bridge.realtime.conversation.inputs import Closing, Digit, Greet
 from bridge.realtime.conversation.responses import ATTEMPTS, CANCEL_S, REQUEST_S, STUCK_S, State
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.contract import ToolCalled
-from bridge.realtime.conversation.effects import ToolAnswered
+from bridge.realtime.conversation.inputs import ToolAnswered
 from bridge.realtime.conversation.tool_calls import MOST_REFUSED, MOST_UNSETTLED, TOO_MANY
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage

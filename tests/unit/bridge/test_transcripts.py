@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import NOT_TRANSCRIBED, AiWarning, Said, Transcription
-from bridge.realtime.conversation.effects import Closing, ConnectionLost
 from bridge.realtime.conversation.history import UNWRITTEN, History
+from bridge.realtime.conversation.inputs import Closing, ConnectionLost
 from bridge.realtime.protocol import server_events
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory

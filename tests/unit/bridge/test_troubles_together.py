@@ -6,14 +6,8 @@ import pytest
 
 from bridge.contract import Finished, Hold, Idle, Said, WrapUp
 from bridge.realtime.conversation import prompts
-from bridge.realtime.conversation.effects import (
-    ConnectionLost,
-    Digit,
-    Greet,
-    Input,
-    Timer,
-    ToolAnswered,
-)
+from bridge.realtime.conversation.effects import Timer
+from bridge.realtime.conversation.inputs import ConnectionLost, Digit, Greet, Input, ToolAnswered
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage, connection_opened
 

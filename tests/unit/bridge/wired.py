@@ -9,8 +9,8 @@ from typing import Any
 
 from bridge.contract import Hold, ToolCalled
 from bridge.media.playout import BYTES_PER_MS
-from bridge.realtime.conversation import effects
-from bridge.realtime.conversation.effects import ConnectionLost, ToolAnswered
+from bridge.realtime.conversation import effects, inputs
+from bridge.realtime.conversation.inputs import ConnectionLost, ToolAnswered
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import ClientEvent, encode
 from tests.unit.bridge.ga_server import GaServer, Violation
@@ -64,7 +64,7 @@ class Wired(Stage):
         self.known_active = ""
         self.feed(ConnectionLost())
 
-    def feed(self, *what: server_events.Event | effects.Input) -> None:
+    def feed(self, *what: server_events.Event | inputs.Input) -> None:
         closing = self.conversation.parts.closing
         for each in what:
             cuts = self.cuts_at_once and not self.conversation.parts.turn_detection.protected

@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.common.limited_warnings import FEW, MOST, LimitedWarnings
 from bridge.contract import AiWarning
-from bridge.realtime.conversation.effects import Closing
+from bridge.realtime.conversation.inputs import Closing
 from bridge.realtime.protocol import server_events
 from tests.unit.bridge.stage import Stage
 
