@@ -68,7 +68,8 @@ class LegCounters:
 
 
 class Leg(asyncio.Protocol):
-    """The media leg of one call. Made by the server; the session may `close` and `hasten` it and read its counters."""
+    """The media leg of one call. Made by the server; the session may `close` and `expedite` it, and read its
+    counters."""
 
     def __init__(self, front: LegAcceptor, ticker: Ticker, *, handshake_timeout: float) -> None:
         self.call = ""
@@ -137,10 +138,10 @@ class Leg(asyncio.Protocol):
         except Exception as fault:  # the top of this leg: the session's fault ends its own call only
             self._failed(fault)
 
-    def hasten(self) -> None:
+    def expedite(self) -> None:
         """Sound was queued after silence: fetch it within 8 ms, mostly 2, instead of up to 20."""
         if self._cadence is not None:
-            self._cadence.hasten()
+            self._cadence.expedite()
 
     # ------------------------------------------------------------ asyncio's side
 

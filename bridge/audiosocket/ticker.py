@@ -5,8 +5,8 @@ some of them and not all in a lump. Deadlines are absolute, counted from the clo
 
 After a stall a leg is called for the due frame and at most `CATCH_UP` missed ones; what was missed before those is
 skipped for good, because Asterisk does not pace what it is given. A leg is never called ahead of its time, with one
-bounded exception: when sound follows silence, `Cadence.hasten` moves the leg to a sooner phase (one frame ahead of real
-time at most, never closer than 8 ms to the frame before), and the lead is given back, 2 ms at a time, in silence.
+bounded exception: when sound follows silence, `TickHandle.expedite` moves the leg to a sooner phase (one frame ahead of
+real time at most, never closer than 8 ms to the frame before), and the lead is given back, 2 ms at a time, in silence.
 
 Refuses to know sound: a callback says only whether what it sent was audible. A callback that raises is taken off the
 clock and its owner is told; the others do not notice.
@@ -26,7 +26,7 @@ CATCH_UP = 2
 """Frames sent at once after a stall besides the one that is due."""
 
 _NEAREST = 4
-"""Slots that stay between two frames when the second is hastened."""
+"""Slots that stay between two frames when the second is expedited."""
 _LEAD = PHASES
 """Slots a leg may be ahead of real time: one frame."""
 _CALM = 3
@@ -76,9 +76,9 @@ class TickHandle:
         self.skipped = 0
         """Frames that were never sent because the process had stalled for longer than is caught up."""
 
-    def hasten(self) -> None:
+    def expedite(self) -> None:
         """Sound has come after silence: call as soon as is decent instead of up to 20 ms later."""
-        self._clock._hasten(self)
+        self._clock._expedite(self)
 
     def remove(self) -> None:
         """No further call, not even in the slot that is being served. Harmless when done twice."""
@@ -138,7 +138,7 @@ class Ticker:
             self._timer.cancel()
             self._timer = None
 
-    def _hasten(self, cadence: TickHandle) -> None:
+    def _expedite(self, cadence: TickHandle) -> None:
         upcoming = self._slot(self._loop.time()) + 1
         decent = cadence.due - PHASES + _NEAREST
         affordable = cadence.due - _LEAD + cadence._lead

@@ -73,7 +73,7 @@ class RealtimeSession:
         turns = self._conversation.parts.turns
         self._caller_audio = CallerAudioSender(
             self._send_audio,
-            lambda: self._conversation.parts.commands.deaf,
+            lambda: self._conversation.parts.commands.sends_silence,
             turns.appended,
             turns.caller_sound,
             self._flow_changed,
@@ -150,7 +150,7 @@ class RealtimeSession:
         self._feed(order)
         if isinstance(order, contract.Switch):
             before, self._spec = self._spec, order.spec
-            if handoff.needs_new_line(before, order.spec):
+            if handoff.needs_new_connection(before, order.spec):
                 self._connection.move((order.spec.provider, *order.spec.fallbacks))
 
     def close(self, reason: str) -> None:
@@ -207,7 +207,7 @@ class RealtimeSession:
             self._caller_audio.kept.turn_over(self._clock())
         self._feed(event)
         if silent and not self._playout.idle and self._leg is not None:
-            self._leg.hasten()
+            self._leg.expedite()
 
     def disconnected(self, error: ProviderError) -> None:
         """What was received goes on being played, and what the caller says is kept."""

@@ -34,11 +34,11 @@ class Leg:
     def __init__(self, session: RealtimeSession) -> None:
         self._session = session
         self.closed: str | None = None
-        self.hastened = 0
+        self.expedited = 0
         self.sent_frames = self.late_frames = self.dropped_frames = 0
 
-    def hasten(self) -> None:
-        self.hastened += 1
+    def expedite(self) -> None:
+        self.expedited += 1
 
     def close(self, reason: str) -> None:
         if self.closed is None:

@@ -179,14 +179,14 @@ async def test_frames_cut_anywhere_by_tcp_are_put_together(rig: Rig) -> None:
     assert session.digits == "7"
 
 
-async def test_a_hastened_frame_is_sent_once(rig: Rig) -> None:
+async def test_a_expedited_frame_is_sent_once(rig: Rig) -> None:
     call, session = rig.session()
     async with rig.peer(call) as peer:
         await session.until("connected")
         await peer.hear(5)
         assert session.leg is not None
         session.script.append(FRAME)
-        session.leg.hasten()
+        session.leg.expedite()
         await peer.hear(10)
         assert [frame.pcm for frame in peer.frames if any(frame.pcm)] == [FRAME]
 

@@ -165,7 +165,7 @@ async def test_a_session_that_changes_in_the_middle_of_a_call_is_put_right_or_le
         repeated = served.client_events("session.update")[2]["session"]
         assert "voice" not in repeated["audio"]["output"]
         assert repeated["tools"]
-        rig.session._conversation.parts.turn_detection.deaf = True
+        rig.session._conversation.parts.turn_detection.muted = True
         rig.session._conversation.parts.turn_detection.changed()
         rig.session._feed(Ticked())
         back = await rig.wait(Reconnected)

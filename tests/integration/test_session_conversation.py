@@ -45,7 +45,7 @@ async def test_a_call_from_greeting_to_goodbye() -> None:
             create = await served.wait_received("response.create")
             assert GREETING in create["response"]["instructions"]
             await received(rig, 500)
-            assert rig.leg.hastened == 1  # the first sound need not wait for the tick
+            assert rig.leg.expedited == 1  # the first sound need not wait for the tick
             assert rig.listen(1.0) == 25
             assert played(rig) == tone(0.5, 400)
             greeting = await rig.wait(Said)

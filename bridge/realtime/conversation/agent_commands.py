@@ -39,24 +39,24 @@ class AgentCommands:
         spec: SessionSpec,
         out: EffectList,
         playout: Playout,
-        ears: TurnDetection,
+        turn_detection: TurnDetection,
         closing: LastWords,
         held_tools: HeldTools,
         responses: Responses,
         tools: ToolCalls,
         turns: Turns,
-        interruptions: Interruptions,
+        interruption: Interruptions,
     ) -> None:
         self.spec = spec
         self._out = out
         self._playout = playout
-        self._ears = ears
+        self._turn_detection = turn_detection
         self._closing = closing
         self._held_tools = held_tools
         self._responses = responses
         self._tools = tools
         self._turns = turns
-        self._interruptions = interruptions
+        self._interruption = interruption
         self.on_hold = False
         self.waiting = False
         """When the hold ends, the caller waits for an answer."""
@@ -68,8 +68,8 @@ class AgentCommands:
         """The caller does not hear the agent."""
 
     @property
-    def deaf(self) -> bool:
-        """The server hears silence."""
+    def sends_silence(self) -> bool:
+        """The server gets silence instead of the caller's audio."""
         return self.on_hold or self.caller_muted
 
     @property
@@ -80,8 +80,8 @@ class AgentCommands:
     @property
     def refuses(self) -> bool:
         """The running response must not be heard."""
-        granted = self._responses.granted
-        return self.on_hold or (self._closing.firm and (granted is None or granted is not self._closing.wish))
+        current = self._responses.current
+        return self.on_hold or (self._closing.firm and (current is None or current is not self._closing.request))
 
     # ------------------------------------------------------------ speech
 
@@ -91,12 +91,14 @@ class AgentCommands:
             return
         exact = "none" if order.exact else None
         text = order.text if order.exact else ""
-        wish = ResponseRequest(instructions=prompts.asked(order, self.spec), tool_choice=exact, must=True, text=text)
-        self._responses.want(wish)
+        request = ResponseRequest(
+            instructions=prompts.asked(order, self.spec), tool_choice=exact, required=True, text=text
+        )
+        self._responses.request(request)
 
     def prompt(self, text: str) -> None:
         """The caller is silent. What the caller says meanwhile makes it needless."""
-        self._responses.want(ResponseRequest(instructions=prompts.exactly(text), tool_choice="none", text=text))
+        self._responses.request(ResponseRequest(instructions=prompts.exactly(text), tool_choice="none", text=text))
 
     def wrap_up(self, order: WrapUp) -> None:
         """The end is decided."""
@@ -104,11 +106,11 @@ class AgentCommands:
             return
         self.on_hold = False
         self._closing.begin(order.why, firm=True)
-        self._set_deaf(True)
-        self._responses.forget()
+        self._set_muted(True)
+        self._responses.discard()
         running = self._responses.state is State.ACTIVE
         if not self._tools.awaiting_playback and (running or self._playout.remaining_ms > PATIENCE_MS):
-            self._interruptions.silence()
+            self._interruption.silence()
         self._last_words(order.text)
 
     def goodbye(self, text: str, why: str) -> None:
@@ -121,15 +123,15 @@ class AgentCommands:
         if not self._closing.active or self._closing.firm or self._closing.over:
             return
         self._closing.abandon()
-        self._responses.forget(last_words=True)
+        self._responses.discard(last_words=True)
         self._tell(prompts.CALLER_SPOKE_UP)
 
     def _last_words(self, text: str) -> None:
         if text:
             words = prompts.exactly(text)
-            wish = ResponseRequest(instructions=words, tool_choice="none", last_words=True, must=True, text=text)
-            self._closing.wish = wish
-            self._responses.want(wish)
+            request = ResponseRequest(instructions=words, tool_choice="none", last_words=True, required=True, text=text)
+            self._closing.request = request
+            self._responses.request(request)
         else:
             self._closing.said()
 
@@ -147,15 +149,15 @@ class AgentCommands:
     def _pause(self) -> None:
         running = self._responses.state in (State.REQUESTED, State.ACTIVE)
         self.waiting = running or self._turns.callers or not self._playout.idle
-        granted = self._responses.granted
-        greeting = granted if self.waiting and granted and granted.opening == "greeting" else None
+        current = self._responses.current
+        greeting = current if self.waiting and current and current.opening == "greeting" else None
         self.on_hold = True
         if self._closing.active:
             self._closing.abandon()
-            self._responses.forget(last_words=True)
-        self._set_deaf(True)
+            self._responses.discard(last_words=True)
+        self._set_muted(True)
         running_id = self._responses.response_id
-        cut = self._interruptions.silence()
+        cut = self._interruption.silence()
         own = running_id if running else cut[-1].response_id if cut else ""  # the consent may be cut as well
         parts = [part for part in cut if part.response_id == own]
         heard_ms = sum(part.before_ms + part.heard_ms for part in parts)
@@ -165,19 +167,19 @@ class AgentCommands:
         if greeting and heard_ms * 2 < whole_ms and (cut or running):
             self._again = greeting
         self._held_tools.stop()
-        self._turns.line_lost()
+        self._turns.connection_lost()
         self._tools.abandon(ON_HOLD)
 
     def _go_on(self, note: str | None) -> None:
         was, self.on_hold = self.on_hold, False
-        self._set_deaf(False)
+        self._set_muted(False)
         again, self._again = self._again, None
         if note:
-            self._responses.want(ResponseRequest(items={self._tell(note)}))
+            self._responses.request(ResponseRequest(items={self._tell(note)}))
         elif again:
-            self._responses.want(again)
+            self._responses.request(again)
         elif was and self.waiting and not self._tools.unsettled and not self._responses.pending("greeting"):
-            self._responses.want(ResponseRequest())
+            self._responses.request(ResponseRequest())
         self.waiting = False
         self._responses.flush()
 
@@ -190,11 +192,11 @@ class AgentCommands:
     def inform(self, order: Inform) -> None:
         item_id = self._tell(order.text)
         if order.respond and not self._closing.active:
-            self._responses.want(ResponseRequest(items={item_id}))
+            self._responses.request(ResponseRequest(items={item_id}))
 
-    def _set_deaf(self, deaf: bool) -> None:
-        self._ears.deaf = deaf
-        self._ears.changed()
+    def _set_muted(self, muted: bool) -> None:
+        self._turn_detection.muted = muted
+        self._turn_detection.changed()
 
     def _tell(self, text: str) -> str:
         item_id = self._out.new_id("item")

@@ -63,7 +63,7 @@ class AgentSpeech:
         self._lost(notice(response_id, now))
         if self._parts.responses.response_id == before:
             return
-        if self._parts.commands.refuses or (self._parts.responses.granted and self._user_speech.has_the_word):
+        if self._parts.commands.refuses or (self._parts.responses.current and self._user_speech.has_the_word):
             # The caller spoke up while our request was on its way; the server cancels only what ran before.
             self._parts.responses.cancel()
         self._parts.turns.answered()
@@ -75,8 +75,8 @@ class AgentSpeech:
         interrupted = self._parts.responses.is_muted(done.response_id) and not stuck
         if not self._parts.responses.done(done.response_id, failed=done.status == "failed"):
             return
-        asked = self._parts.responses.granted is not None
-        last = asked and self._parts.responses.granted is self._parts.closing.wish
+        asked = self._parts.responses.current is not None
+        last = asked and self._parts.responses.current is self._parts.closing.request
         if done.status in ("incomplete", "failed"):
             self._parts.transcript.broken_off(done.response_id)
         said = self._parts.transcript.words_of(done.response_id)
@@ -106,7 +106,7 @@ class AgentSpeech:
     def _last_words(self, done: server_events.ResponseDone, rest: ResponseRequest | None) -> None:
         """The response was the one with the last words: they are said, or their rest is asked for."""
         if rest is not None:
-            self._parts.closing.wish = rest
+            self._parts.closing.request = rest
             self._parts.closing.goes_on()
         elif done.response_id in self._parts.errors.productive and done.status != "failed":
             self._parts.closing.said()
@@ -154,7 +154,7 @@ class AgentSpeech:
 
     def remote_tool(self, *, over: bool, now: float) -> None:
         """The server waits for somebody else: no watchdog barks meanwhile."""
-        self._parts.responses.patient(0 if over else REMOTE_TOOL_S, now)
+        self._parts.responses.extend_deadline(0 if over else REMOTE_TOOL_S, now)
 
     def cancel_expired(self) -> None:
         """The response that was cancelled is still not over."""

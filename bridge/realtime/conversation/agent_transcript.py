@@ -66,7 +66,7 @@ class _Utterance:
     """What was heard of an interrupted one."""
     stopped: bool = False
     """Not all of its sound was made."""
-    line_lost: bool = False
+    connection_lost: bool = False
     waits: bool | None = None
     """For its words; None: not yet, False: not any more."""
     ended_at: float | None = None
@@ -93,7 +93,7 @@ class AgentTranscript:
     """The agent's items that are not yet reported, in the order in which they began."""
 
     def __init__(self, call: str, spec: SessionSpec, out: EffectList, playout: Playout, warnings: AiWarnings) -> None:
-        self.adopt(spec)
+        self.apply(spec)
         self._call = call
         self._out = out
         self._playout = playout
@@ -109,7 +109,7 @@ class AgentTranscript:
         self.now = 0.0
         """Seconds of the conversation's clock, which sets it."""
 
-    def adopt(self, spec: SessionSpec) -> None:
+    def apply(self, spec: SessionSpec) -> None:
         """To whom the agent speaks from now on."""
         self._consultation = spec.consultation
 
@@ -161,11 +161,11 @@ class AgentTranscript:
         for utterance in self._open.values():
             utterance.stopped = utterance.stopped or utterance.response_id == response_id
 
-    def line_lost(self, response_id: str) -> None:
+    def connection_lost(self, response_id: str) -> None:
         """The rest of this response will never come."""
         for utterance in self._open.values():
             if utterance.response_id == response_id and not utterance.sound_done:
-                utterance.stopped = utterance.line_lost = True
+                utterance.stopped = utterance.connection_lost = True
 
     # ------------------------------------------------------------ as it is heard
 
@@ -261,7 +261,7 @@ class AgentTranscript:
         self._reported[utterance.item_id] = None
         while len(self._reported) > REMEMBERED:
             del self._reported[next(iter(self._reported))]
-        interrupted = utterance.cut_ms is not None or utterance.line_lost
+        interrupted = utterance.cut_ms is not None or utterance.connection_lost
         if utterance.cut_ms is None:
             account = self._playout.heard(utterance.item_id)
             heard_ms = account.heard_ms if account else 0
@@ -321,7 +321,7 @@ class AgentTranscript:
     def _spoken_ms(self, utterance: _Utterance) -> int:
         """Of one whose sound says nothing about its words, or not yet."""
         generated_ms = utterance.generated // BYTES_PER_MS
-        return max(generated_ms + utterance.line_lost, round(len(utterance.text) * self._pace))
+        return max(generated_ms + utterance.connection_lost, round(len(utterance.text) * self._pace))
 
 
 def cut_text(text: str, heard_ms: int, generated_ms: int) -> str:

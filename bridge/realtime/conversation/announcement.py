@@ -17,9 +17,9 @@ LOOK_S = 0.1
 class Announcement:
     """See the module. `now`: seconds of a monotonic clock."""
 
-    def __init__(self, out: EffectList, orders: AgentCommands, turns: Turns) -> None:
+    def __init__(self, out: EffectList, commands: AgentCommands, turns: Turns) -> None:
         self._out = out
-        self._orders = orders
+        self._commands = commands
         self._turns = turns
         self._order: WrapUp | None = None
         self._since = 0.0
@@ -27,7 +27,7 @@ class Announcement:
     def wait(self, order: WrapUp, now: float) -> None:
         """Say this when it is over."""
         self._order, self._since = order, now
-        self._orders.hold(Hold(call=order.call, on=True))
+        self._commands.hold(Hold(call=order.call, on=True))
         self._turns.caller_sound.wanted = True
         self._out.add(StartTimer(Timer.SILENCE, LOOK_S))
 
@@ -42,4 +42,4 @@ class Announcement:
             self._out.add(StartTimer(Timer.SILENCE, LOOK_S))
             return
         order, self._order, sound.wanted = self._order, None, False
-        self._orders.wrap_up(order)
+        self._commands.wrap_up(order)

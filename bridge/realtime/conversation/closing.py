@@ -4,10 +4,10 @@ Owns `DrainWait`, the wait itself, and its two users.
 
 `HeldTools`: tools that hang up or transfer run when the goodbye or the notice before them has been played.
 
-`LastWords`: the way from the wish to say something last to the moment in which the caller has heard it, and only then
-`Finished`. Firm last words (`WrapUp`) are said whatever the caller does meanwhile; others (the goodbye of `no_input`)
-are given up when the caller speaks, and are not over while it is uncertain whether that counts. However the AI behaves,
-`Finished` comes: bounded by `BEGIN_S` for the words to be generated, and by what remains of them to be played.
+`LastWords`: from the request for them to the moment in which the caller has heard them, and only then `Finished`. Firm
+last words (`WrapUp`) are said whatever the caller does meanwhile; others (the goodbye of `no_input`) are given up when
+the caller speaks, and are not over while it is uncertain whether that counts. However the AI behaves, `Finished` comes:
+bounded by `BEGIN_S` for the words to be generated, and by what remains of them to be played.
 """
 
 from bridge.contract import Finished
@@ -52,17 +52,22 @@ class HeldTools:
     """See the module."""
 
     def __init__(
-        self, out: EffectList, playout: Playout, responses: Responses, tools: ToolCalls, doubts: InterruptionFilter
+        self,
+        out: EffectList,
+        playout: Playout,
+        responses: Responses,
+        tools: ToolCalls,
+        interruption_filter: InterruptionFilter,
     ) -> None:
         self._playout = playout
         self._responses = responses
         self._tools = tools
-        self._doubts = doubts
+        self._interruption_filter = interruption_filter
         self._wait = DrainWait(out, playout, Timer.TAIL, Timer.SPEECH)
 
     @property
     def _played(self) -> bool:
-        return self._playout.idle and self._responses.state is State.IDLE and not self._doubts.pending
+        return self._playout.idle and self._responses.state is State.IDLE and not self._interruption_filter.pending
 
     def wait(self) -> None:
         """No more comes: from here on the wait is bounded."""
@@ -93,16 +98,16 @@ class HeldTools:
 class LastWords:
     """See the module."""
 
-    def __init__(self, call: str, out: EffectList, playout: Playout, doubts: InterruptionFilter) -> None:
+    def __init__(self, call: str, out: EffectList, playout: Playout, interruption_filter: InterruptionFilter) -> None:
         self._call = call
         self._out = out
         self._playout = playout
-        self._doubts = doubts
+        self._interruption_filter = interruption_filter
         self._wait = DrainWait(out, playout, Timer.END, Timer.LAST)
         self._why = ""
         self._said = False
         self._extended = False
-        self.wish: ResponseRequest | None = None
+        self.request: ResponseRequest | None = None
         """The request for them; a response to another one is not the last."""
         self.firm = False
         """The caller can't prevent it."""
@@ -114,7 +119,7 @@ class LastWords:
         """These are the last words, from the moment in which the response for them is wanted."""
         self.active, self.firm, self._why = True, firm, why
         self._said = self._extended = False
-        self.wish = None
+        self.request = None
         self._out.add(CancelTimer(Timer.END), StartTimer(Timer.LAST, BEGIN_S))
 
     def goes_on(self) -> None:
@@ -126,7 +131,7 @@ class LastWords:
     def abandon(self) -> None:
         """The call goes on after all."""
         self.active = self.firm = self._said = False
-        self.wish = None
+        self.request = None
         self._wait.stop()
 
     def said(self) -> None:
@@ -159,7 +164,7 @@ class LastWords:
     @property
     def _uncertain(self) -> bool:
         """Perhaps the caller is preventing it right now. That does not last."""
-        return self._doubts.pending and not self.firm
+        return self._interruption_filter.pending and not self.firm
 
     def _end(self) -> None:
         """The last words are in the caller's ear, or will never be."""

@@ -19,9 +19,9 @@ from bridge.realtime.protocol.client_events import ClientEvent, SessionUpdate
 class Connection:
     """See the module. `call`: the call's id. `now`: seconds of a monotonic clock."""
 
-    def __init__(self, call: str, ears: TurnDetection) -> None:
+    def __init__(self, call: str, turn_detection: TurnDetection) -> None:
         self._call = call
-        self._ears = ears
+        self._turn_detection = turn_detection
         self.history = History()
         self.open = False
         self.lost_at: float | None = None
@@ -33,15 +33,15 @@ class Connection:
 
     def setup(self) -> SessionUpdate:
         """For a connection that is being opened."""
-        self._revision = self._ears.revision
-        return self._ears.setup()
+        self._revision = self._turn_detection.revision
+        return self._turn_detection.setup()
 
     def opened(self, what: ConnectionOpened) -> list[Effect]:
         """There is a connection, the first or another one. Returns what it is told before everything else."""
         info, updated = what.info, what.updated
         self.open, self.lost_at = True, None
         self.history.lost()
-        changed = [self.setup()] if self._revision != self._ears.revision else []
+        changed = [self.setup()] if self._revision != self._turn_detection.revision else []
         replayed = self.history.replay(dropped=not (info.first or info.planned))
         effects: list[Effect] = [Send(event) for event in (*changed, *replayed, *self._unsent)]
         self._unsent.clear()

@@ -86,7 +86,7 @@ class Conversation:
         first = self._before(what, now)
         self._on(what, now)
         self.watching = self.parts.interruption.watching or self.parts.turns.watching or self.parts.greeting.watching
-        self.parts.no_input.heed(quiet=self._listening and self._quiet and self.parts.commands.talking)
+        self.parts.no_input.update(quiet=self._listening and self._quiet and self.parts.commands.talking)
         effects = [*first, *self.parts.connection.passed_on(self.parts.out.take())]
         told = sum(isinstance(each, Emit | Note) for each in effects)
         if isinstance(what, server_events.ServerError):
@@ -189,7 +189,7 @@ class Conversation:
             case ConnectionLost():
                 self.parts.interruption_filter.settle()
                 self._agent_speech.response_over(self.parts.recovery.lost())
-                self._user_speech.line_lost()
+                self._user_speech.connection_lost()
                 self.parts.transcript.no_more_words()
             case ConnectionOpened(info, updated):
                 self.parts.usage_meter.provider = info.provider

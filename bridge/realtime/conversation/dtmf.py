@@ -48,4 +48,4 @@ class DtmfCollector:
         item_id = self._out.new_id("item")
         text, self._pressed = f"[DTMF] {self._pressed}", ""
         self._out.add(Send(ItemCreate(self._out.new_id("digits"), Message(item_id, "user", text))))
-        self._responses.want(ResponseRequest(items={item_id}))
+        self._responses.request(ResponseRequest(items={item_id}))

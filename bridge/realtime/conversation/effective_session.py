@@ -20,9 +20,9 @@ AGAIN_S = 2.0
 class EffectiveSession:
     """See the module."""
 
-    def __init__(self, out: EffectList, ears: TurnDetection, warnings: AiWarnings) -> None:
+    def __init__(self, out: EffectList, turn_detection: TurnDetection, warnings: AiWarnings) -> None:
         self._out = out
-        self._ears = ears
+        self._turn_detection = turn_detection
         self._warnings = warnings
         self._asked_again = False
         """And it has not been put right since."""
@@ -32,10 +32,10 @@ class EffectiveSession:
         """What was not as asked for when it was asked for again."""
 
     def connected(self, updated: SessionUpdated, refused: tuple[Difference, ...]) -> None:
-        """Another connection, and what its server made of our wishes. `refused`: what others made of them."""
+        """Another connection, and what its server made of our set-up. `refused`: what others made of it."""
         self._asked_again, self._times = False, 0
         self._out.add(CancelTimer(Timer.SESSION))
-        self._heed(updated.differences)
+        self._react(updated.differences)
         self._warn(refused)
 
     def updated(self, updated: SessionUpdated) -> None:
@@ -45,11 +45,11 @@ class EffectiveSession:
         if not essential:
             self._asked_again = False
             self._out.add(CancelTimer(Timer.SESSION))
-            self._heed(updated.differences)
+            self._react(updated.differences)
         elif not self._asked_again and self._times < MOST_TIMES:
             self._asked_again = True
             self._times += 1
-            self._ears.repeat()
+            self._turn_detection.repeat()
             self._out.add(StartTimer(Timer.SESSION, AGAIN_S))
         else:
             self.overdue()
@@ -58,9 +58,9 @@ class EffectiveSession:
         """It was asked for again, and is no better."""
         self._out.add(EndSession("config", f"the session is not as asked for: {self._wrong}"))
 
-    def _heed(self, differences: tuple[Difference, ...]) -> None:
+    def _react(self, differences: tuple[Difference, ...]) -> None:
         names = {each.name for each in differences}
-        self._ears.confirmed(
+        self._turn_detection.confirmed(
             interrupts="turn_detection.interrupt_response" not in names,
             answers="turn_detection.create_response" not in names,
         )

@@ -55,17 +55,17 @@ class Greeting:
     """See the module."""
 
     def __init__(
-        self, spec: SessionSpec, out: EffectList, ears: TurnDetection, playout: Playout, responses: Responses
+        self, spec: SessionSpec, out: EffectList, turn_detection: TurnDetection, playout: Playout, responses: Responses
     ) -> None:
         self._spec = spec
         self._out = out
-        self._ears = ears
+        self._turn_detection = turn_detection
         self._playout = playout
         self._responses = responses
         self._consent = _Words("consent", spec.consent) if spec.consent else None
         self._greeting = _Words("greeting", spec.greeting) if spec.greeting else None
         self._asked = False
-        self._over = not ears.opening
+        self._over = not turn_detection.opening
         self._cut_ms: int | None = None
         """The caller, who is still speaking, cut the greeting when so much of it had been heard."""
         self._mostly_heard = False
@@ -76,7 +76,7 @@ class Greeting:
     @property
     def protected(self) -> bool:
         """Speech of the caller is not heeded."""
-        return self._ears.protected
+        return self._turn_detection.protected
 
     @property
     def watching(self) -> bool:
@@ -102,15 +102,15 @@ class Greeting:
             self._consent, self.consented = None, True
         if self._consent:
             self._say(self._consent)
-        self._ears.protected = bool(self._consent)
+        self._turn_detection.protected = bool(self._consent)
         if self._greeting and all(contains(consent, text) for text in said):
             self._greet_and_answer(self._greeting)
         else:
             self._greeting = None
-            self._responses.want(ResponseRequest())
+            self._responses.request(ResponseRequest())
         if not (self._consent or self._greeting):
             self._finish()
-        self._ears.changed()
+        self._turn_detection.changed()
 
     @property
     def pending(self) -> bool:
@@ -119,8 +119,8 @@ class Greeting:
 
     def sound(self, item_id: str) -> None:
         """Sound was queued."""
-        granted = self._responses.granted
-        words = self._words_of(granted.opening) if granted and self.watching else None
+        current = self._responses.current
+        words = self._words_of(current.opening) if current and self.watching else None
         if words and len(words.items) < MOST_UNFINISHED:
             words.items.add(item_id)
 
@@ -133,17 +133,17 @@ class Greeting:
             self._hear_consent(self._consent, muted=muted)
             if self._consent:
                 return False
-            self._ears.protected = bool(self._greeting) and self._spec.protect_greeting
-            self._ears.changed()
-            if speaking and not self._ears.protected:
+            self._turn_detection.protected = bool(self._greeting) and self._spec.protect_greeting
+            self._turn_detection.changed()
+            if speaking and not self._turn_detection.protected:
                 return True
         if self._cut_ms is not None and not speaking:  # a hold, or a lost line: nobody told that they stopped
             self.caller_stopped(0.0)
-        if self._cut_ms is None and not self._ears.deaf and self._said(self._greeting):
-            self._ears.protected = False
+        if self._cut_ms is None and not self._turn_detection.muted and self._said(self._greeting):
+            self._turn_detection.protected = False
             if not speaking:  # else it is decided when the caller stops
                 self._finish()
-            self._ears.changed()
+            self._turn_detection.changed()
         return False
 
     def interrupted(self) -> None:
@@ -179,34 +179,34 @@ class Greeting:
         return next((each for each in (self._consent, self._greeting) if each and each.opening == opening), None)
 
     def _say(self, words: _Words, *, first: bool = False) -> None:
-        self._want(words, prompts.greeting(words.text), exact=True, first=first)
+        self._request(words, prompts.greeting(words.text), exact=True, first=first)
 
-    def _want(self, words: _Words, instructions: str, *, exact: bool, first: bool = False) -> None:
+    def _request(self, words: _Words, instructions: str, *, exact: bool, first: bool = False) -> None:
         """From now on only what is generated for this request counts."""
         words.asked += 1
         words.items.clear()
         words.spoiled = False
         text, tool_choice = (words.text, "none") if exact else ("", None)
-        wish = ResponseRequest(
-            opening=words.opening, must=True, instructions=instructions, tool_choice=tool_choice, text=text
+        request = ResponseRequest(
+            opening=words.opening, required=True, instructions=instructions, tool_choice=tool_choice, text=text
         )
-        self._responses.want(wish, first=first)
+        self._responses.request(request, first=first)
 
     def _greet_and_answer(self, greeting: _Words) -> None:
-        self._responses.forget(opening="greeting")
+        self._responses.discard(opening="greeting")
         if self._spec.turn_detection.create_response:
-            self._want(greeting, prompts.greet_and_answer(self._spec, greeting.text), exact=False)
+            self._request(greeting, prompts.greet_and_answer(self._spec, greeting.text), exact=False)
         else:
             self._say(greeting)
 
     def _again(self, greeting: _Words, cut_ms: int) -> None:
         heard = cut_text(greeting.text, cut_ms, self._progress(greeting)[1])
-        self._responses.forget(opening="greeting")
+        self._responses.discard(opening="greeting")
         if greeting.asked >= REPEATS:
-            self._ears.protected = True
-            self._ears.changed()
+            self._turn_detection.protected = True
+            self._turn_detection.changed()
         if self._mostly_heard and self._spec.turn_detection.create_response:
-            self._want(greeting, prompts.finish_greeting(self._spec, greeting.text, heard), exact=False)
+            self._request(greeting, prompts.finish_greeting(self._spec, greeting.text, heard), exact=False)
         else:
             self._say(greeting)
 
@@ -248,5 +248,5 @@ class Greeting:
             self._out.add(Note("the consent to the recording could not be said: nothing is recorded"))
 
     def _finish(self) -> None:
-        self._over, self._ears.opening = True, False
-        self._ears.changed()
+        self._over, self._turn_detection.opening = True, False
+        self._turn_detection.changed()

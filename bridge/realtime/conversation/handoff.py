@@ -14,7 +14,7 @@ FIXED = ("provider", "fallbacks", "voice", "speed", "reasoning_effort")
 `speed` can be changed between turns only)."""
 
 
-def needs_new_line(old: SessionSpec, new: SessionSpec) -> bool:
+def needs_new_connection(old: SessionSpec, new: SessionSpec) -> bool:
     """Whether `new` is in full force on another connection only."""
     return any(getattr(old, name) != getattr(new, name) for name in FIXED)
 
@@ -36,15 +36,15 @@ class AgentHandoff:
     def switch(self, spec: SessionSpec) -> None:
         """Another agent, or the same with other instructions."""
         parts = self._parts
-        parts.turns.adopt(spec)
-        parts.interruption_filter.adopt(spec)
-        self._user_speech.adopt(spec)
-        parts.usage_meter.adopt(spec)
-        parts.transcript.adopt(spec)
-        parts.errors.adopt(spec)
-        parts.mcp.adopt(spec)
+        parts.turns.apply(spec)
+        parts.interruption_filter.apply(spec)
+        self._user_speech.apply(spec)
+        parts.usage_meter.apply(spec)
+        parts.transcript.apply(spec)
+        parts.errors.apply(spec)
+        parts.mcp.apply(spec)
         parts.commands.spec = spec
-        parts.tools.adopt(spec.tools)
-        parts.no_input.adopt(spec.idle)
+        parts.tools.apply(spec.tools)
+        parts.no_input.apply(spec.idle)
         parts.dtmf.actions = spec.digit_actions
-        parts.turn_detection.adopt(spec)
+        parts.turn_detection.apply(spec)

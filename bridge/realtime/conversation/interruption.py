@@ -30,14 +30,14 @@ class Interruptions:
         out: EffectList,
         playout: Playout,
         responses: Responses,
-        utterances: AgentTranscript,
+        transcript: AgentTranscript,
     ) -> None:
         self._call = call
         self._delay_ms = delay_ms
         self._out = out
         self._playout = playout
         self._responses = responses
-        self._utterances = utterances
+        self._transcript = transcript
         self.count = 0
         self._taken_back = RecentIds()
         self._untold: tuple[Heard, float] | None = None
@@ -63,7 +63,7 @@ class Interruptions:
         self._responses.interrupt(server_cancels=server_cancels)
         for part in cut:
             self._take_back(part)
-        self._utterances.played()
+        self._transcript.played()
         return cut
 
     def drops(self, response_id: str, item_id: str, content_index: int) -> bool:
@@ -83,8 +83,8 @@ class Interruptions:
         if self._untold:
             self._tell(self._untold[1])
         for part in self._playout.interrupt():
-            self._utterances.cut(part.item_id, part.before_ms + self._heard_ms(part))
-        self._utterances.close()
+            self._transcript.cut(part.item_id, part.before_ms + self._heard_ms(part))
+        self._transcript.close()
 
     # ------------------------------------------------------------ inside
 
@@ -93,7 +93,7 @@ class Interruptions:
         if part.item_id in self._taken_back:
             return
         heard_ms = self._heard_ms(part)
-        self._utterances.cut(part.item_id, part.before_ms + heard_ms)
+        self._transcript.cut(part.item_id, part.before_ms + heard_ms)
         if not heard_ms and not part.before_ms:
             self._delete(part.item_id)
             return
@@ -106,7 +106,7 @@ class Interruptions:
             self._delete(item_id)
             return
         if self._playout.idle:
-            self._utterances.cut(item_id, account.heard_ms)
+            self._transcript.cut(item_id, account.heard_ms)
         self._truncate(item_id, content_index, self._playout.received_ms(item_id, content_index))
 
     def _truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:

@@ -22,7 +22,7 @@ class InterruptionFilter:
 
     def __init__(self, spec: SessionSpec, out: EffectList) -> None:
         self._out = out
-        self.adopt(spec)
+        self.apply(spec)
         self.false_barge_ins = 0
         self.pending = False
         """The caller speaks over the agent, and it is not certain yet whether it counts."""
@@ -34,7 +34,7 @@ class InterruptionFilter:
         self._open = RecentIds()
         """Items for which the agent was cut, and of which the transcript has not come."""
 
-    def adopt(self, spec: SessionSpec) -> None:
+    def apply(self, spec: SessionSpec) -> None:
         """This agent's patience."""
         vad = spec.turn_detection
         silence_s = vad.silence_duration_ms / 1000 if isinstance(vad, ServerVad) else 0.0

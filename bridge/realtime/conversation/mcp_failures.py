@@ -18,13 +18,13 @@ class McpFailures:
 
     def __init__(self, spec: SessionSpec, warnings: AiWarnings) -> None:
         self._warnings = warnings
-        self.adopt(spec)
+        self.apply(spec)
         self._items: dict[str, str] = {}
         """The label of the MCP server by item id."""
         self._failed = RecentIds()
         """Items of which it is told that they failed."""
 
-    def adopt(self, spec: SessionSpec) -> None:
+    def apply(self, spec: SessionSpec) -> None:
         """The servers of the agent that speaks from now on."""
         self._labels = [server.server_label for server in spec.mcp]
 

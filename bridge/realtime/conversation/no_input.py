@@ -20,12 +20,12 @@ class NoInputPolicy:
         self._rung = 0
         self._running = False
 
-    def adopt(self, rules: Rules | None) -> None:
+    def apply(self, rules: Rules | None) -> None:
         """Another agent's ladder: the caller stands at its foot."""
         self.reset()
         self._rules = rules
 
-    def heed(self, *, quiet: bool) -> None:
+    def update(self, *, quiet: bool) -> None:
         """To be told after everything that happens."""
         if self._rules is None or quiet == self._running:
             return

@@ -36,7 +36,7 @@ class Recovery:
         responses: Responses,
         tools: ToolCalls,
         turns: Turns,
-        utterances: AgentTranscript,
+        transcript: AgentTranscript,
         connection: Connection,
     ) -> None:
         self._greeting_ms = len(spec.greeting or "") * SPOKEN_MS
@@ -44,7 +44,7 @@ class Recovery:
         self._responses = responses
         self._tools = tools
         self._turns = turns
-        self._utterances = utterances
+        self._transcript = transcript
         self._connection = connection
         self._go_on = False
         """The caller waits for the rest, or for an answer."""
@@ -54,16 +54,16 @@ class Recovery:
         """The line is gone. Returns the response that was being made, if any, which is over now like all others."""
         cut = self._responses.response_id
         speaking, due = self._turns.speaking, self._turns.answer_due
-        self._turns.line_lost()
+        self._turns.connection_lost()
         self._was_speaking = self._was_speaking or speaking
-        wish = self._responses.line_lost()
-        if wish is not None and wish.opening == "greeting":
-            wish = wish if self._mostly_unsaid(cut) else None
-        if wish is not None and wish.instructions:
-            self._responses.want(wish, first=True)
-        elif wish is not None or due:
+        request = self._responses.connection_lost()
+        if request is not None and request.opening == "greeting":
+            request = request if self._mostly_unsaid(cut) else None
+        if request is not None and request.instructions:
+            self._responses.request(request, first=True)
+        elif request is not None or due:
             self._go_on = True
-        self._utterances.line_lost(cut)
+        self._transcript.connection_lost(cut)
         return cut
 
     def back(self) -> None:
@@ -80,14 +80,14 @@ class Recovery:
             return
         self._go_on = False
         if not self._tools.unsettled:  # their answers will be reacted to anyway
-            self._responses.want(ResponseRequest())
+            self._responses.request(ResponseRequest())
 
     def _mostly_unsaid(self, response_id: str) -> bool:
         """Less than half of the greeting has come. Then it is cut off, since it will be said from the start."""
-        items = self._utterances.items_of(response_id) if response_id else []
+        items = self._transcript.items_of(response_id) if response_id else []
         accounts = [self._playout.heard(item_id) for item_id in items]
         if sum(each.received_ms for each in accounts if each) * 2 >= max(self._greeting_ms, 1):
             return False
         for part in self._playout.interrupt():
-            self._utterances.cut(part.item_id, part.before_ms + part.heard_ms)
+            self._transcript.cut(part.item_id, part.before_ms + part.heard_ms)
         return True

@@ -60,7 +60,7 @@ class ResponseErrors:
         self._responses = responses
         self._tools = tools
         self._warnings = warnings
-        self.adopt(spec)
+        self.apply(spec)
         self.benign_errors = 0
         self.productive = RecentIds()
         """Responses that spoke or called a tool."""
@@ -70,7 +70,7 @@ class ResponseErrors:
         self._limits = 0
         """Refusals by a rate limit in a row."""
 
-    def adopt(self, spec: SessionSpec) -> None:
+    def apply(self, spec: SessionSpec) -> None:
         """The agent that goes on."""
         self._spec = spec
 
@@ -162,20 +162,22 @@ class ResponseErrors:
 
     def _go_on(self, said: str) -> ResponseRequest | None:
         """Ask for the rest of what was stopped after these words."""
-        wish = self._responses.granted or ResponseRequest()
-        most = MOST_CUTS if wish.text else 1
-        if wish.cuts >= most or self._tools.unsettled:  # a tool's answer is reacted to anyway
+        request = self._responses.current or ResponseRequest()
+        most = MOST_CUTS if request.text else 1
+        if request.cuts >= most or self._tools.unsettled:  # a tool's answer is reacted to anyway
             return None
-        rest = rest_of(wish.text, said)
-        if wish.text and not rest:
+        rest = rest_of(request.text, said)
+        if request.text and not rest:
             return None
         words = prompts.exactly(rest) if rest else prompts.go_on(self._spec)
-        more = ResponseRequest(instructions=words, tool_choice="none" if rest else None, text=rest, cuts=wish.cuts + 1)
-        more.must, more.last_words, more.for_tool = wish.must, wish.last_words, wish.for_tool
-        more.opening = wish.opening
-        self._responses.want(more, first=True)
+        more = ResponseRequest(
+            instructions=words, tool_choice="none" if rest else None, text=rest, cuts=request.cuts + 1
+        )
+        more.required, more.last_words, more.for_tool = request.required, request.last_words, request.for_tool
+        more.opening = request.opening
+        self._responses.request(more, first=True)
         return more
 
     def _ask_again(self) -> None:
         """Of the last response's kind: what was to be said has not been said."""
-        self._responses.want(self._responses.granted or ResponseRequest(), first=True)
+        self._responses.request(self._responses.current or ResponseRequest(), first=True)

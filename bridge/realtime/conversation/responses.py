@@ -1,25 +1,25 @@
 """Who may speak on the agent's side: the one arbiter of a session's responses. [pure]
 
 A server generates one response at a time and refuses a second `response.create`. It also starts responses by
-itself, when the caller stops speaking. This file owns the state, and the wishes that wait for their turn:
+itself when the caller stops speaking. This file owns the state, and the requests that wait for their turn:
 
     state        what happens                         next
     ----------   ----------------------------------   -----------------------------------------------
-    IDLE         a wish, and nothing holds it back    REQUESTED (create sent)
+    IDLE         a request, and nothing blocks it     REQUESTED (create sent)
     IDLE         response.created                     ACTIVE (the server's own)
     REQUESTED    response.created                     ACTIVE (taken for ours until the server objects)
-    REQUESTED    refused: one is already active       ACTIVE (an unknown one), the wish waits again
-    REQUESTED    refused otherwise, or no reaction    IDLE, the wish waits again, at most `ATTEMPTS` times
-    ACTIVE       our create is refused after all      ACTIVE (the server's own), the wish waits again
+    REQUESTED    refused: one is already active       ACTIVE (an unknown one), the request waits again
+    REQUESTED    refused otherwise, or no reaction    IDLE, the request waits again, at most `ATTEMPTS` times
+    ACTIVE       our create is refused after all      ACTIVE (the server's own), the request waits again
     ACTIVE       cancel                               CANCELLING (cancel sent)
     ACTIVE       the caller interrupts                CANCELLING (the server cancels by itself)
     ACTIVE       no event of it for `STUCK_S`         CANCELLING (cancel sent)
     CANCELLING   nothing for `CANCEL_S`               CANCELLING (cancel sent), and then IDLE, given up
     any          response.done of it                  IDLE
-    any          the line is lost                     IDLE, wishes wait for the next line
+    any          the connection is lost               IDLE, requests wait for the next one
 
-Wishes are held back while `blocked` (`core`): there is no connection, or the caller speaks, or the server is expected
-to answer by itself, so that a create would collide. A response that the server starts satisfies each wish whose items
+Requests are held back while `Parts.blocked`: there is no connection, or the caller speaks, or the server is expected to
+answer by itself, so that a create would collide. A response that the server starts satisfies each request whose items
 it has seen (`item_added` before `created`), so that the model is not asked to answer the same thing twice.
 
 Sound of a response that was interrupted is muted by the response's id, never by a flag: the next one speaks.
@@ -59,11 +59,11 @@ class State(Enum):
 
 @dataclass(slots=True)
 class ResponseRequest:
-    """A response that we want. `items` are those of ours that it is to answer."""
+    """A response that we want. `items`: ids of our items that it is to answer."""
 
     opening: Opening = ""
     last_words: bool = False
-    must: bool = False
+    required: bool = False
     """A given text: nothing that the server says by itself makes up for it."""
     text: str = ""
     """What is to be said, word for word."""
@@ -80,7 +80,7 @@ class ResponseRequest:
 
 
 class Responses:
-    """See the module. All methods put what is to be done into the outbox."""
+    """See the module. All methods put what is to be done into the list of effects."""
 
     def __init__(self, out: EffectList, blocked: Callable[[], bool]) -> None:
         self._out = out
@@ -89,15 +89,15 @@ class Responses:
         self.state = State.IDLE
         self.response_id = ""
         """Of the running response; empty when none is, or when its id is not known yet."""
-        self.granted: ResponseRequest | None = None
-        """The wish that the requested or running response fulfils; None: the server's own response."""
+        self.current: ResponseRequest | None = None
+        """What the requested or running response was asked for; None: it is the server's own."""
         self.stuck = ""
         """The last response that was cancelled because it stood still."""
         self._request_id = ""
-        self._wishes: list[ResponseRequest] = []
+        self._waiting: list[ResponseRequest] = []
         self._backing_off = False
         self._refused: ResponseRequest | None = None
-        """The wish whose request was refused last."""
+        """What was refused last."""
         self._doubted = False  # the server has told an error, perhaps about the request
         self._cancel_sent = False
         self._progress_at = 0.0
@@ -107,54 +107,54 @@ class Responses:
         self._muted: dict[str, None] = {}
 
     def __repr__(self) -> str:
-        return f"<Responses [{self.state.name} {self.response_id}, {len(self._wishes)} waiting]>"
+        return f"<Responses [{self.state.name} {self.response_id}, {len(self._waiting)} waiting]>"
 
     def pending(self, opening: Opening) -> bool:
         """These of the first words are still to be generated, or being generated."""
-        running = [self.granted] if self.granted and self.state is not State.IDLE else []
-        return any(wish.opening == opening for wish in (*running, *self._wishes))
+        running = [self.current] if self.current and self.state is not State.IDLE else []
+        return any(request.opening == opening for request in (*running, *self._waiting))
 
-    # ------------------------------------------------------------ wishes
+    # ------------------------------------------------------------ requests
 
-    def want(self, wish: ResponseRequest, *, first: bool = False) -> None:
-        """Ask for a response as soon as that is possible. Plain wishes that wait are joined into one. `first`: before
+    def request(self, request: ResponseRequest, *, first: bool = False) -> None:
+        """Ask for a response as soon as that is possible. Plain requests that wait are joined into one. `first`: before
         all others, since it goes on with what was being said."""
-        last = self._wishes[-1] if self._wishes else None
-        if last and not last.instructions and not wish.instructions:
-            last.items |= wish.items
+        last = self._waiting[-1] if self._waiting else None
+        if last and not last.instructions and not request.instructions:
+            last.items |= request.items
         elif first:
-            self._wishes.insert(0, wish)
+            self._waiting.insert(0, request)
         else:
-            self._wishes.append(wish)
+            self._waiting.append(request)
         self.flush()
 
     def flush(self) -> None:
         """Send the next `response.create`, if nothing is in its way."""
-        if self.state is not State.IDLE or self._backing_off or not self._wishes or self._blocked():
+        if self.state is not State.IDLE or self._backing_off or not self._waiting or self._blocked():
             return
-        wish = self.granted = self._wishes.pop(0)
+        request = self.current = self._waiting.pop(0)
         self._refused = None
-        wish.attempts += 1
+        request.attempts += 1
         self._request_id = self._out.new_id("create")
         self.state, self._doubted = State.REQUESTED, False
-        create = ResponseCreate(self._request_id, wish.instructions, wish.tool_choice)
+        create = ResponseCreate(self._request_id, request.instructions, request.tool_choice)
         self._out.add(Send(create), StartTimer(Timer.REQUEST, REQUEST_S))
 
-    def forget(self, *, for_tool: str = "", last_words: bool = False, opening: Opening = "") -> None:
-        """Wishes that wait: those for this call of a tool, for last words or for first ones; without either, all."""
+    def discard(self, *, for_tool: str = "", last_words: bool = False, opening: Opening = "") -> None:
+        """Requests that wait: those for this call of a tool, for last words or for first ones; without either, all."""
         every = not for_tool and not last_words and not opening
-        self._wishes = [
-            wish
-            for wish in self._wishes
+        self._waiting = [
+            request
+            for request in self._waiting
             if not (
                 every
-                or (for_tool and wish.for_tool == for_tool)
-                or (last_words and wish.last_words)
-                or (opening and wish.opening == opening)
+                or (for_tool and request.for_tool == for_tool)
+                or (last_words and request.last_words)
+                or (opening and request.opening == opening)
             )
         ]
 
-    def patient(self, seconds: float, now: float) -> None:
+    def extend_deadline(self, seconds: float, now: float) -> None:
         """The running response has a reason to be quiet for so long: it waits for somebody else."""
         self._progress_at = now + seconds
 
@@ -166,7 +166,7 @@ class Responses:
     @property
     def backing_off(self) -> bool:
         """The server wants to be left alone for a while, and nothing is being said meanwhile."""
-        return self._backing_off and self.state is State.IDLE and bool(self._wishes)
+        return self._backing_off and self.state is State.IDLE and bool(self._waiting)
 
     def retry(self) -> None:
         """The pause of `back_off` is over."""
@@ -175,27 +175,27 @@ class Responses:
 
     def item_added(self, item_id: str) -> None:
         """The server has taken an item: each response created from now on has seen it."""
-        for wish in self._wishes:
-            wish.items.discard(item_id)
-        if self.granted and self.state is State.REQUESTED:
-            self.granted.items.discard(item_id)
+        for request in self._waiting:
+            request.items.discard(item_id)
+        if self.current and self.state is State.REQUESTED:
+            self.current.items.discard(item_id)
 
     # ------------------------------------------------------------ the line
 
-    def line_lost(self) -> ResponseRequest | None:
+    def connection_lost(self) -> ResponseRequest | None:
         """The line is gone, and the running response with it. Returns what was asked for and not given in full.
 
         What still waits has been seen by the next server before it is asked.
         """
-        cut = self.granted or ResponseRequest() if self.state in (State.REQUESTED, State.ACTIVE) else None
+        cut = self.current or ResponseRequest() if self.state in (State.REQUESTED, State.ACTIVE) else None
         if self.response_id:
             self._remember(self._over, self.response_id)
         self._idle()
-        self.granted, self._request_id, self._backing_off, self._announces = None, "", False, False
+        self.current, self._request_id, self._backing_off, self._announces = None, "", False, False
         self._out.add(CancelTimer(Timer.RETRY))
-        for wish in self._wishes:
-            wish.items.clear()
-            wish.attempts, wish.unheard = 0, False
+        for request in self._waiting:
+            request.items.clear()
+            request.attempts, request.unheard = 0, False
         if cut is not None:
             cut.items.clear()
             cut.attempts, cut.unheard = 0, False
@@ -204,7 +204,7 @@ class Responses:
     @property
     def at_rest(self) -> bool:
         """Nothing is being said, asked for or waiting to be."""
-        return self.state is State.IDLE and not self._wishes
+        return self.state is State.IDLE and not self._waiting
 
     # ------------------------------------------------------------ the server's side
 
@@ -233,8 +233,8 @@ class Responses:
         if lost:
             self._remember(self._over, lost)
         if self.state is not State.REQUESTED and not self._begins_all_the_same():
-            self.granted = None
-            self._wishes = [wish for wish in self._wishes if wish.items or wish.must]
+            self.current = None
+            self._waiting = [request for request in self._waiting if request.items or request.required]
         self.response_id = response_id
         self.state = State.ACTIVE
         self._progress_at = now
@@ -261,22 +261,22 @@ class Responses:
     def refused(self, event_id: str, *, active: bool, counts: bool = True) -> bool:
         """An `error` that names one of our frames. False: it was not the last `response.create`. `counts`: as one of
         the attempts."""
-        if not event_id or event_id != self._request_id or not self.granted:
+        if not event_id or event_id != self._request_id or not self.current:
             return False
-        wish, self.granted, self._request_id = self.granted, None, ""
-        wish.attempts -= not counts
-        self._refused = None if active else wish
+        request, self.current, self._request_id = self.current, None, ""
+        request.attempts -= not counts
+        self._refused = None if active else request
         if self.state is State.REQUESTED:
             self.state = State.ACTIVE if active else State.IDLE
             self._out.add(CancelTimer(Timer.REQUEST))
             if active:
                 self._out.add(StartTimer(Timer.PROGRESS, STUCK_S))
-        elif wish.unheard and active:
-            self.granted = wish  # what is running is what was asked for before
+        elif request.unheard and active:
+            self.current = request  # what is running is what was asked for before
             return True
-        elif not wish.items and not wish.must:
+        elif not request.items and not request.required:
             return True  # the server's own response has seen all that we wanted answered
-        self._again(wish)
+        self._again(request)
         return True
 
     def doubt(self) -> None:
@@ -323,20 +323,20 @@ class Responses:
 
     def request_expired(self) -> None:
         """No reaction to our create."""
-        if self.state is not State.REQUESTED or not self.granted:
+        if self.state is not State.REQUESTED or not self.current:
             return
-        wish, self.granted, self._request_id = self.granted, None, ""
-        self.state, wish.unheard = State.IDLE, True
+        request, self.current, self._request_id = self.current, None, ""
+        self.state, request.unheard = State.IDLE, True
         if self._doubted:
-            wish.attempts -= 1
-            self._again(wish)
+            request.attempts -= 1
+            self._again(request)
             return
-        self._out.add(Note("response.create was not taken up", {"attempts": wish.attempts}))
-        if wish.attempts >= ATTEMPTS:
-            self._wishes.insert(0, wish)  # for the next line
+        self._out.add(Note("response.create was not taken up", {"attempts": request.attempts}))
+        if request.attempts >= ATTEMPTS:
+            self._waiting.insert(0, request)  # for the next line
             self._out.add(EndSession("transient", "the server does not react to response.create"))
         else:
-            self._again(wish)
+            self._again(request)
 
     def progress_checked(self, now: float) -> None:
         """The response may be stuck: then it is cancelled."""
@@ -368,17 +368,17 @@ class Responses:
 
     def _begins_all_the_same(self) -> bool:
         """A response for the request that was refused a moment ago: whoever tells both means one."""
-        if self.state is State.IDLE and self._wishes and self._wishes[0] is self._refused and not self._blocked():
-            self.granted = self._wishes.pop(0)
+        if self.state is State.IDLE and self._waiting and self._waiting[0] is self._refused and not self._blocked():
+            self.current = self._waiting.pop(0)
             return True
         return False
 
-    def _again(self, wish: ResponseRequest) -> None:
-        if wish.attempts < ATTEMPTS:
-            self._wishes.insert(0, wish)
+    def _again(self, request: ResponseRequest) -> None:
+        if request.attempts < ATTEMPTS:
+            self._waiting.insert(0, request)
             self.flush()
         else:
-            self._out.add(Note("response.create was refused, given up", {"attempts": wish.attempts}))
+            self._out.add(Note("response.create was refused, given up", {"attempts": request.attempts}))
 
     def _idle(self) -> None:
         self.state = State.IDLE

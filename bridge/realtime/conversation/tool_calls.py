@@ -81,7 +81,7 @@ class ToolCalls:
 
     def __init__(self, call: str, tools: tuple[FunctionTool, ...], out: EffectList, responses: Responses) -> None:
         self._call = call
-        self.adopt(tools)
+        self.apply(tools)
         self._out = out
         self._responses = responses
         self._rounds: dict[str, _Round] = {}
@@ -93,7 +93,7 @@ class ToolCalls:
     def __repr__(self) -> str:
         return f"<ToolCalls [{len(self._known)} calls, {len(self._rounds)} responses unsettled]>"
 
-    def adopt(self, tools: tuple[FunctionTool, ...]) -> None:
+    def apply(self, tools: tuple[FunctionTool, ...]) -> None:
         """What may be called from now on. Calls that run go on."""
         self._tools = {tool.name: tool for tool in tools}
 
@@ -149,7 +149,7 @@ class ToolCalls:
                 self._out.add(CancelTimer(Timer.TOOL, call_id))
                 if call.filler:
                     self._out.add(CancelTimer(Timer.FILLER, call_id))
-                    self._responses.forget(for_tool=call_id)
+                    self._responses.discard(for_tool=call_id)
                 self._answer(call, output, respond=respond)
         self._settle()
 
@@ -167,7 +167,7 @@ class ToolCalls:
                 self._out.add(StartTimer(Timer.FILLER, FILLER_AGAIN_S, call_id))
             else:
                 text = prompts.exactly(call.filler)
-                self._responses.want(ResponseRequest(instructions=text, tool_choice="none", for_tool=call_id))
+                self._responses.request(ResponseRequest(instructions=text, tool_choice="none", for_tool=call_id))
 
     def response_over(self, response_id: str) -> None:
         """The response is done, or given up: its outputs may be sent. With none running, those of all others too."""
@@ -226,7 +226,7 @@ class ToolCalls:
             if all(call.state is _State.SENT for call in batch.calls):
                 del self._rounds[response_id]
                 if any(call.respond for call in batch.calls):
-                    self._responses.want(ResponseRequest(items=batch.outputs))
+                    self._responses.request(ResponseRequest(items=batch.outputs))
         self._overflowed = self._overflowed and bool(self._rounds)
 
     def _send(self, call: _Call, batch: _Round) -> None:

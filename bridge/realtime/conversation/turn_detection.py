@@ -34,7 +34,7 @@ class TurnDetection:
         self.opening = bool(spec.greeting or spec.consent)
         """The first words have not been heard."""
         self.protected = bool(spec.consent or (spec.greeting and spec.protect_greeting))
-        self.deaf = False
+        self.muted = False
         self._told = self._wanted
         self.server_interrupts = self._wanted[0]
         """The server cancels by itself when the caller speaks."""
@@ -61,15 +61,15 @@ class TurnDetection:
     @property
     def _wanted(self) -> tuple[bool, bool]:
         knobs = self._spec.turn_detection
-        interrupts = knobs.interrupt_response and not (self._ours or self.deaf or self.protected)
-        return interrupts, knobs.create_response and not (self._ours or self.deaf or self.opening)
+        interrupts = knobs.interrupt_response and not (self._ours or self.muted or self.protected)
+        return interrupts, knobs.create_response and not (self._ours or self.muted or self.opening)
 
     def setup(self) -> SessionUpdate:
         """The `session.update` with which each connection begins."""
         self._told = self._wanted
         return session_update(self._out.new_id("setup"), self._spec, *self._wanted)
 
-    def adopt(self, spec: SessionSpec) -> None:
+    def apply(self, spec: SessionSpec) -> None:
         """Another agent listens and speaks from now on, on the same connection."""
         before, self._spec = self._spec, spec
         self._sent(session_change(self._out.new_id("setup"), before, spec, *self._wanted))

@@ -39,7 +39,7 @@ class Turns:
         """What the present connection was sent of the caller."""
         self.caller_sound = CallerSound()
         """Whether there is sound of the caller: measured while the server says that they speak."""
-        self.adopt(spec)
+        self.apply(spec)
         self.speaking = False
         self._since = 0.0
         """The caller speaks."""
@@ -57,7 +57,7 @@ class Turns:
         self._first_delta_ms: float | None = None
         self._first_item = ""
 
-    def adopt(self, spec: SessionSpec) -> None:
+    def apply(self, spec: SessionSpec) -> None:
         """How long this agent's server may think, and how much silence it waits for."""
         vad = spec.turn_detection
         self._answer_s = SEMANTIC_ANSWER_S if isinstance(vad, SemanticVad) else ANSWER_S
@@ -138,7 +138,7 @@ class Turns:
         if self.answer_due:
             self._out.add(StartTimer(Timer.ANSWER, DOUBT_S))
 
-    def line_lost(self) -> None:
+    def connection_lost(self) -> None:
         """No server hears the caller any more, and none answers."""
         self._hushed()
         self.answer_due = False

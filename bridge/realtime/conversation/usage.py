@@ -16,11 +16,11 @@ class UsageMeter:
     def __init__(self, call: str, spec: SessionSpec, out: EffectList) -> None:
         self._call = call
         self._out = out
-        self.adopt(spec)
+        self.apply(spec)
         self.provider: Provider = spec.provider
         self.sums: dict[str, int] = {}
 
-    def adopt(self, spec: SessionSpec) -> None:
+    def apply(self, spec: SessionSpec) -> None:
         """Who transcribes from now on."""
         self._transcriber = spec.transcription.model if spec.transcription else ""
 

@@ -26,7 +26,7 @@ class UserSpeech:
 
     def __init__(self, spec: SessionSpec, parts: Parts) -> None:
         self._parts = parts
-        self.adopt(spec)
+        self.apply(spec)
         self._begun_in: dict[str, bool] = {}
         """Whether a turn was begun in a consultation, by item."""
         self._ended_at: dict[str, float] = {}
@@ -43,7 +43,7 @@ class UserSpeech:
         self.begun = False
         """Somebody, caller or agent, has said something."""
 
-    def adopt(self, spec: SessionSpec) -> None:
+    def apply(self, spec: SessionSpec) -> None:
         """Whether this agent can be interrupted, and by whom."""
         self._listens = spec.turn_detection.interrupt_response
         self._consultation = spec.consultation
@@ -97,7 +97,7 @@ class UserSpeech:
             self._awaited.add(item_id)
             self._parts.out.add(StartTimer(Timer.WORDS, WORDS_S, item_id))
 
-    def line_lost(self) -> None:
+    def connection_lost(self) -> None:
         """Texts that are still to come were to come on it."""
         self._awaited.clear()
 
@@ -175,14 +175,14 @@ class UserSpeech:
             self._dismissed()
             return
         self.lasted()
-        running, ears = self._parts.responses.response_id, self._parts.turn_detection
-        we_answer, server_answers = ears.we_answer, ears.server_answers
+        running, turn_detection = self._parts.responses.response_id, self._parts.turn_detection
+        we_answer, server_answers = turn_detection.we_answer, turn_detection.server_answers
         spoken_s = self._parts.turns.spoken_s(now)
         self._parts.turns.speech_stopped(now, audio_end_ms, running, server_answers=server_answers)
         if self._parts.closing.firm:
             pass
         elif not self._parts.greeting.caller_stopped(spoken_s) and we_answer:
-            self._parts.responses.want(ResponseRequest())
+            self._parts.responses.request(ResponseRequest())
         self._parts.responses.flush()
 
     def stop_overdue(self, now: float) -> None:
@@ -203,7 +203,7 @@ class UserSpeech:
             if self._parts.greeting.pending:
                 self._parts.responses.flush()
             else:
-                self._parts.responses.want(ResponseRequest())
+                self._parts.responses.request(ResponseRequest())
 
     # ------------------------------------------------------------ inside
 

@@ -153,7 +153,7 @@ class _Pool:
         """That there is none."""
 
     def take(self) -> RealtimeWebSocket | None:
-        """The oldest that is alive; and the wish for a new one in its place."""
+        """The oldest that is alive; a new one is opened in its place."""
         while self.lines:
             line = self.lines.pop(0)
             self._wanted.set()

@@ -22,7 +22,7 @@ from bridge.contract import (
     WrapUp,
 )
 from bridge.realtime.conversation.effects import Timer
-from bridge.realtime.conversation.handoff import needs_new_line
+from bridge.realtime.conversation.handoff import needs_new_connection
 from bridge.realtime.conversation.inputs import Digit, Greet
 from bridge.realtime.conversation.user_speech import UNWRITTEN
 from bridge.realtime.protocol import server_events
@@ -143,7 +143,7 @@ def test_of_turns_without_a_text_only_the_latest_are_remembered() -> None:
     ],
 )
 def test_what_a_session_cannot_change_needs_a_new_line(change: dict[str, Any], needed: bool) -> None:
-    assert needs_new_line(make_spec(), make_spec(**change)) is needed
+    assert needs_new_connection(make_spec(), make_spec(**change)) is needed
 
 
 # ---------------------------------------------------------------- mute
@@ -163,17 +163,17 @@ def test_a_silence_by_choice_does_not_lead_up_the_ladder(caller: bool, agent: bo
 def test_the_agent_does_not_know_that_it_is_muted() -> None:
     stage = Stage()
     stage.feed(Mute(call="call", caller=True, agent=True))
-    assert (stage.sent, stage.conversation.parts.commands.deaf) == ([], True)
+    assert (stage.sent, stage.conversation.parts.commands.sends_silence) == ([], True)
 
 
 def test_mute_and_hold_do_not_end_each_other() -> None:
     stage = Stage()
     stage.feed(Mute(call="call", caller=True, agent=False), ON, OFF)
-    assert stage.conversation.parts.commands.deaf
+    assert stage.conversation.parts.commands.sends_silence
     stage.feed(ON, Mute(call="call", caller=False, agent=False))
-    assert stage.conversation.parts.commands.deaf
+    assert stage.conversation.parts.commands.sends_silence
     stage.feed(OFF)
-    assert not stage.conversation.parts.commands.deaf
+    assert not stage.conversation.parts.commands.sends_silence
 
 
 # ---------------------------------------------------------------- say and inform

@@ -11,7 +11,7 @@ from bridge.audiosocket.ticker import CATCH_UP, PERIOD, PHASES, SLOT, Ticker, Ti
 
 START = 1000.0
 NEAREST_S = 0.008
-"""Between two frames of a leg, when the second is hastened."""
+"""Between two frames of a leg, when the second is expedited."""
 
 
 class FakeTimer:
@@ -236,7 +236,7 @@ def test_sound_after_silence_waits_no_longer_than_8_ms(loop: FakeLoop, ticker: T
     last = leg.times[-1]
     loop.run(after)
     leg.sounds = True
-    leg.cadence.hasten()
+    leg.cadence.expedite()
     loop.run(0.5)
     sounded = next(time for time in leg.times if time > last)
     assert sounded - last >= NEAREST_S - 1e-9
@@ -249,7 +249,7 @@ def test_the_lead_is_bounded_and_given_back_in_silence(loop: FakeLoop, ticker: T
     loop.run(1)
     for _ in range(20):
         leg.sounds = True
-        leg.cadence.hasten()
+        leg.cadence.expedite()
         loop.run(0.2)
     assert len(leg.times) <= round((loop.now - START) / PERIOD) + 1
     leg.sounds = False
@@ -261,10 +261,10 @@ def test_the_lead_is_bounded_and_given_back_in_silence(loop: FakeLoop, ticker: T
     assert set(leg.gaps_ms[-50:]) == {20.0}
 
 
-def test_hastening_a_removed_leg_does_nothing(loop: FakeLoop, ticker: Ticker) -> None:
+def test_expediting_a_removed_leg_does_nothing(loop: FakeLoop, ticker: Ticker) -> None:
     leg = Leg(loop, ticker)
     leg.cadence.remove()
-    leg.cadence.hasten()
+    leg.cadence.expedite()
     loop.run(1)
     assert leg.times == []
 
@@ -285,7 +285,7 @@ def test_any_life_keeps_to_real_time(life: list[tuple[float, str]]) -> None:
             case "stall":
                 loop.stall(seconds)
             case "hasten":
-                leg.cadence.hasten()
+                leg.cadence.expedite()
             case "sound" | "silence":
                 leg.sounds = what == "sound"
             case "add":

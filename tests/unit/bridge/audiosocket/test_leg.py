@@ -61,7 +61,7 @@ class HandTicker:
         self.tick: Callable[[], bool] | None = None
         self.failed: Callable[[Exception], None] | None = None
         self.skipped = 0
-        self.hastened = 0
+        self.expedited = 0
 
     def add(self, tick: Callable[[], bool], failed: Callable[[Exception], None]) -> TickHandle:
         self.tick, self.failed = tick, failed
@@ -70,8 +70,8 @@ class HandTicker:
     def remove(self) -> None:
         self.tick = None
 
-    def hasten(self) -> None:
-        self.hastened += 1
+    def expedite(self) -> None:
+        self.expedited += 1
 
     def __call__(self, times: int = 1) -> list[bool]:
         sounded = []
@@ -292,9 +292,9 @@ async def test_a_rate_that_changes_is_followed_and_told_once(rig: Rig) -> None:
 
 
 async def test_the_session_can_hasten_and_read_what_was_late(rig: Rig) -> None:
-    rig.leg.hasten()
+    rig.leg.expedite()
     rig.tick.skipped = 7
-    assert rig.tick.hastened == 1
+    assert rig.tick.expedited == 1
     assert rig.leg.late_frames == 7
     assert repr(rig.leg) == f"<Leg [{CALL}, no Hz, open]>"
     rig.leg.close("over")
