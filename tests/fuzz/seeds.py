@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from bridge import contract
 from tests.unit.bridge.audiosocket.test_wire import REAL
-from tests.unit.bridge.realtime.test_events import GA
-from tests.unit.bridge.stage import make_spec
+from tests.unit.bridge.realtime.conversation.stage import make_spec
+from tests.unit.bridge.realtime.protocol.test_server_events import GA
 from tests.unit.controller.configs import FULL, SMALL
 
 UNIT = Path(__file__).parents[1] / "unit"

@@ -28,7 +28,7 @@ from controller.config.errors import ConfigErrors
 from controller.config.models.agents import HttpTool
 from controller.dialing import numbers
 from tests.fuzz import seeds
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 from tests.unit.controller.configs import ENV, config
 
 

@@ -6,7 +6,7 @@ from bridge.common.limited_warnings import FEW, MOST, LimitedWarnings
 from bridge.contract import AiWarning
 from bridge.realtime.conversation.inputs import Closing
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 
 class Log:

@@ -4,7 +4,7 @@ from bridge.contract import AiWarning
 from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.session_differences import Difference
-from tests.unit.bridge.stage import Stage, connection_opened
+from tests.unit.bridge.realtime.conversation.stage import Stage, connection_opened
 
 DEAF = Difference("turn_detection", "server_vad", "off", essential=True, again=True)
 VOICE = Difference("voice", "marin", "cedar", again=True)

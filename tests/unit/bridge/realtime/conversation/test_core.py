@@ -9,7 +9,7 @@ from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import Closing, ConnectionLost, Digit, Greet
 from bridge.realtime.conversation.turns import ENDLESS_S
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage, connection_opened
+from tests.unit.bridge.realtime.conversation.stage import Stage, connection_opened
 
 SPEECH = server_events.SpeechStarted("u", 0)
 UPDATED = server_events.SessionUpdated("s", "m", None)

@@ -14,7 +14,7 @@ from bridge.recording.disk import DiskThread
 from bridge.recording.mixer import RATE
 from bridge.recording.recorder import Recordings
 from bridge.recording.tap import RecordingTap
-from tests.unit.bridge.test_recording import CALL, FRAME, Clock, idle, thread
+from tests.unit.bridge.recording.test_recorder import CALL, FRAME, Clock, idle, thread
 
 __all__ = ["thread"]
 

@@ -6,7 +6,7 @@ from bridge.contract import ToolCalled
 from bridge.realtime.conversation.inputs import ToolAnswered
 from bridge.realtime.conversation.tool_calls import MOST_REFUSED, MOST_UNSETTLED, TOO_MANY
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 
 def called(stage: Stage) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from bridge.contract import Hold, Mute, SemanticVad, ServerVad, Speak, WrapUp
 from bridge.realtime.conversation.inputs import ConnectionLost, Greet
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage, connection_opened
+from tests.unit.bridge.realtime.conversation.stage import Stage, connection_opened
 
 CONSENT = "This call is recorded."
 GREETING = "Good day, this is the bakery in Elm Street. What may I do for you?"

@@ -12,7 +12,7 @@ from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import Digit, Greet
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.json_fields import LONGEST_TEXT
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 MANY = 5 * event_budget.BURST
 

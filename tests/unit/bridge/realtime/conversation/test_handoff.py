@@ -26,7 +26,7 @@ from bridge.realtime.conversation.handoff import needs_new_connection
 from bridge.realtime.conversation.inputs import Digit, Greet
 from bridge.realtime.conversation.user_speech import UNWRITTEN
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import LOOK_UP, Stage, make_spec
+from tests.unit.bridge.realtime.conversation.stage import LOOK_UP, Stage, make_spec
 
 BOOK = FunctionTool(name="book", description="Book a table.", parameters={"type": "object"})
 ON, OFF = Hold(call="call", on=True), Hold(call="call", on=False)

@@ -7,7 +7,7 @@ from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import Digit, Greet, TimerFired, ToolAnswered
 from bridge.realtime.conversation.responses import STUCK_S
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 SPEECH, SILENCE = server_events.SpeechStarted("u", 0), server_events.SpeechStopped("u", 0)
 WRAP_UP = WrapUp(call="call", text="Time is up. Goodbye.", why="max_length")

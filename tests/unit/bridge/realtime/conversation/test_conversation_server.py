@@ -17,9 +17,9 @@ from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import Closing, Digit, Greet
 from bridge.realtime.conversation.responses import State
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.ga_server import LIMITED, RACES
-from tests.unit.bridge.stage import HANG_UP, LOOK_UP
-from tests.unit.bridge.wired import Wired
+from tests.unit.bridge.realtime.conversation.ga_server import LIMITED, RACES
+from tests.unit.bridge.realtime.conversation.stage import HANG_UP, LOOK_UP
+from tests.unit.bridge.realtime.conversation.wired import Wired
 
 THOROUGH = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 SLOW = FunctionTool(name="slow", description="d", parameters={"type": "object"}, filler="One moment.", timeout_s=4)

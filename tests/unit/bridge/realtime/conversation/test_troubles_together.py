@@ -9,7 +9,7 @@ from bridge.realtime.conversation import prompts
 from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import ConnectionLost, Digit, Greet, Input, ToolAnswered
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage, connection_opened
+from tests.unit.bridge.realtime.conversation.stage import Stage, connection_opened
 
 SPEECH, SILENCE = server_events.SpeechStarted("u", 0), server_events.SpeechStopped("u", 0)
 BACK = connection_opened()

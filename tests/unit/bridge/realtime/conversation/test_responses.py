@@ -5,7 +5,7 @@ from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import Closing, Digit, Greet
 from bridge.realtime.conversation.responses import ATTEMPTS, CANCEL_S, REQUEST_S, STUCK_S, State
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 BUSY = "conversation_already_has_active_response"
 

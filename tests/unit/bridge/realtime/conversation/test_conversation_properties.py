@@ -15,7 +15,7 @@ from bridge.realtime.conversation.inputs import Closing, ConnectionLost, Digit, 
 from bridge.realtime.conversation.responses import State
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.session_differences import Difference
-from tests.unit.bridge.stage import Stage, connection_opened
+from tests.unit.bridge.realtime.conversation.stage import Stage, connection_opened
 
 PATIENT = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 

@@ -13,8 +13,8 @@ from bridge.realtime.conversation import effects, inputs
 from bridge.realtime.conversation.inputs import ConnectionLost, ToolAnswered
 from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import ClientEvent, encode
-from tests.unit.bridge.ga_server import GaServer, Violation
-from tests.unit.bridge.stage import Stage, connection_opened
+from tests.unit.bridge.realtime.conversation.ga_server import GaServer, Violation
+from tests.unit.bridge.realtime.conversation.stage import Stage, connection_opened
 
 
 class Wired(Stage):

@@ -11,7 +11,7 @@ from bridge.realtime.conversation.inputs import Closing
 from bridge.realtime.conversation.mcp_failures import MOST_ITEMS
 from bridge.realtime.conversation.turns import ANSWER_S
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 ERROR = {"type": "http_error", "code": 502, "message": "Bad gateway"}
 

@@ -13,7 +13,7 @@ from bridge.realtime.conversation.history import History
 from bridge.realtime.protocol import event_names, server_events
 from bridge.realtime.protocol.client_events import encode
 from bridge.realtime.protocol.json_fields import LONGEST_TEXT
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=12) | st.text("\ud83d\ude00\0a ", max_size=8)
 JSON = st.recursive(

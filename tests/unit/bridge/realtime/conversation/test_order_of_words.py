@@ -14,7 +14,7 @@ from bridge.realtime.protocol import server_events
 from bridge.realtime.protocol.client_events import encode
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
-from tests.unit.bridge.stage import Stage, make_spec
+from tests.unit.bridge.realtime.conversation.stage import Stage, make_spec
 
 SPEC = make_spec(transcription=Transcription())
 BEGIN = datetime(2026, 11, 30, tzinfo=UTC)

@@ -8,7 +8,7 @@ from bridge.realtime.conversation.continuation import rest_of
 from bridge.realtime.conversation.inputs import Closing, Greet
 from bridge.realtime.conversation.response_errors import MOST_CUTS, RATE_WAIT_S
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 LIMITED = "Rate limit reached. Please try again in {}."
 WORDS = "Thank you for calling us today. Goodbye, and have a nice day."

@@ -11,7 +11,7 @@ from bridge.realtime.conversation.inputs import Closing, ConnectionLost
 from bridge.realtime.protocol import server_events
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
-from tests.unit.bridge.stage import Stage, make_spec
+from tests.unit.bridge.realtime.conversation.stage import Stage, make_spec
 
 
 def turn(stage: Stage, item: str, seconds: float = 1.0) -> None:

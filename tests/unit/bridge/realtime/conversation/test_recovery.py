@@ -9,7 +9,7 @@ from bridge.realtime.conversation.effects import Timer
 from bridge.realtime.conversation.inputs import ConnectionLost
 from bridge.realtime.conversation.responses import State
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage, connection_opened
+from tests.unit.bridge.realtime.conversation.stage import Stage, connection_opened
 
 BACK = connection_opened()
 GREETING = "Good morning, how can I help?"

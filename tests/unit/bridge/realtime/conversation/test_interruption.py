@@ -5,7 +5,7 @@ import pytest
 from bridge.contract import BargedIn, Said, ServerVad
 from bridge.realtime.conversation.agent_transcript import cut_text
 from bridge.realtime.protocol import server_events
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 SPEECH = server_events.SpeechStarted("u", 0)
 

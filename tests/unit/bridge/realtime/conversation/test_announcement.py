@@ -4,7 +4,7 @@ import pytest
 
 from bridge.contract import Finished, WrapUp
 from bridge.realtime.conversation.inputs import Greet
-from tests.unit.bridge.stage import Stage
+from tests.unit.bridge.realtime.conversation.stage import Stage
 
 MESSAGE = WrapUp(call="call", text="Please call us back.", why="voicemail", after_silence=True)
 LOUD = (3000).to_bytes(2, "little") * 480
