@@ -1,8 +1,10 @@
-"""What the HTTP API asks of call control. [pure]"""
+"""What the HTTP API asks of call control: of live calls, and of the queue."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
+from controller.calls.outbound.entry import Status
+from controller.calls.outbound.service import CallRequest, Summary
 from controller.calls.reporting.view import CallDetail, CallView
 from controller.calls.runtime.call_control import CallControl
 
@@ -11,7 +13,7 @@ class Calls(Protocol):
     """What the HTTP API may ask of call control. Each method returns at once; what it starts shows in the view."""
 
     @property
-    def verbs(self) -> "CallControl":
+    def verbs(self) -> CallControl:
         """What may be asked of one live call."""
 
     def all(self) -> list[CallView]:
@@ -25,3 +27,16 @@ class Calls(Protocol):
 
     def ready(self) -> Mapping[str, bool]:
         """Each part that a call needs, and whether it is there."""
+
+
+class OutboundPort(Protocol):
+    """What the HTTP API may ask of the queue (`outbound.service.OutboundCalls`)."""
+
+    async def place(self, asked: CallRequest, *, by: str, call: str | None = None) -> CallView: ...
+    async def find(self, call: str) -> CallView: ...
+    async def with_queue(self, call: CallView) -> CallView: ...
+    async def cancel(self, call: str, *, by: str) -> CallView: ...
+    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[CallView]: ...
+    async def summary(self) -> Summary: ...
+    async def pause(self, trunk: str | None, *, by: str) -> Summary: ...
+    async def resume(self, trunk: str | None, *, by: str) -> Summary: ...

@@ -21,14 +21,13 @@ from controller.api.connections import ConnectionCaps
 from controller.api.idempotency import Idempotency
 from controller.api.listening import BACKLOG, listen, serve
 from controller.api.operation import Operation, routes
-from controller.api.ports import Calls
+from controller.api.ports import Calls, OutboundPort
 from controller.api.problems import answer_problems, mark
 from controller.api.request_body import LARGEST
 from controller.api.resources import documents
 from controller.api.resources.calls import Resources
 from controller.api.resources.live_calls import LiveResources
 from controller.api.resources.queue import QueueResources
-from controller.calls.outbound.service import OutboundPort
 from controller.config.models.api import Connections
 from controller.store.database import Database
 

@@ -20,7 +20,7 @@ from controller.api.operation import Operation
 from controller.api.server import ApiServer, ApiStorage, make_app
 from controller.calls import errors
 from controller.calls.outbound.entry import Status
-from controller.calls.outbound.service import Summary, Wish
+from controller.calls.outbound.service import CallRequest, Summary
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
 from controller.calls.reporting import view
 from controller.config.models.api import Pace, Scope, Token
@@ -151,11 +151,11 @@ class FakeOrders:
         self.waiting[made.id] = made
         return made
 
-    async def place(self, wish: Wish, *, by: str, call: str | None = None) -> view.CallView:
+    async def place(self, asked: CallRequest, *, by: str, call: str | None = None) -> view.CallView:
         if call in self.waiting:
             return self.waiting[call]
-        self.calls.note("place", wish=wish, by=by)
-        return self.add(callee=wish.to, **({} if call is None else {"id": call}))
+        self.calls.note("place", asked=asked, by=by)
+        return self.add(callee=asked.to, **({} if call is None else {"id": call}))
 
     async def find(self, call: str) -> view.CallView:
         if call not in self.waiting:

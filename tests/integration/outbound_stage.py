@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from controller.api.models.calls import PlaceCall
 from controller.calls import errors
 from controller.calls.outbound.attempt import QueuedAttempt
 from controller.calls.outbound.dialer import Dialer
 from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.outbound.queue import Queue
-from controller.calls.outbound.service import OutboundCalls, Wish
+from controller.calls.outbound.service import OutboundCalls
 from controller.calls.reporting import view
 from controller.config import Config
 from controller.events.webhooks.receivers import Receivers
@@ -91,8 +92,8 @@ class Office:
     dialer: Dialer
     orders: OutboundCalls
 
-    async def order(self, to: str = "+4930123", **wish: Any) -> str:
-        return (await self.orders.place(Wish(to=to, **wish), by="ops")).id
+    async def order(self, to: str = "+4930123", **asked: Any) -> str:
+        return (await self.orders.place(PlaceCall.model_construct(to=to, **asked), by="ops")).id
 
     async def until(self, call: str, holds: Callable[[QueuedCall], bool]) -> QueuedCall:
         async with asyncio.timeout(PATIENCE):

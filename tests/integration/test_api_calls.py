@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from controller.api.models.calls import PlaceCall
 from controller.api.resources.live_calls import VERBS
 from controller.calls import errors
-from controller.calls.outbound.service import Wish
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import BargeIn, Sound, Spread, Turn, Utterance
 from controller.dialing import numbers
@@ -25,7 +25,7 @@ async def test_a_call_is_placed() -> None:
         assert answer.status == 202
         assert answer.headers["Location"] == f"/v1/calls/{body['id']}" == body["url"]
         assert answer.content_type == "application/json"
-        assert it.calls.asked == [("place", {"wish": Wish(to="+4930123"), "by": "admin"})]
+        assert it.calls.asked == [("place", {"asked": PlaceCall(to="+4930123"), "by": "admin"})]
         async with it.request("GET", answer.headers["Location"]) as shown:
             assert shown.status == 200
             nothing_yet: dict[str, Any] = {"transcript": [], "turn_times": [], "barge_ins": [], "recordings": []}
@@ -50,7 +50,7 @@ async def test_everything_that_a_call_may_be_placed_with() -> None:
         assert answer.status == 202
         ((verb, given),) = it.calls.asked
         assert (verb, given["by"]) == ("place", "admin")
-        assert given["wish"] == Wish(
+        assert given["asked"] == PlaceCall.model_construct(
             **wanted,
             not_before=datetime(2026, 11, 24, 8, tzinfo=UTC),
             expires=datetime(2026, 11, 24, 20, 0, 0, 500000, tzinfo=UTC),

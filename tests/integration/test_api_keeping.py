@@ -66,10 +66,10 @@ async def test_at_the_same_time_one_is_done_and_the_other_told_to_wait() -> None
         begun, go = asyncio.Event(), asyncio.Event()
         place = it.orders.place
 
-        async def slow(wish: Any, **more: Any) -> Any:
+        async def slow(asked: Any, **more: Any) -> Any:
             begun.set()
             await go.wait()
-            return await place(wish, **more)
+            return await place(asked, **more)
 
         it.orders.place = slow  # type: ignore[method-assign]
         first = asyncio.create_task(ask(it, headers=KEY))

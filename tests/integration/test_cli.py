@@ -114,7 +114,7 @@ async def test_verbs(words: list[str], verb: str, asked: dict[str, Any]) -> None
 async def test_a_call_is_placed_and_shown() -> None:
     async with stage() as it:
         placed = (await said(it, "call", "+4930123", "--agent", "desk", "--var", "name=Zoe=1")).strip()
-        assert it.calls.asked[0][1]["wish"].variables == {"name": "Zoe=1"}
+        assert it.calls.asked[0][1]["asked"].variables == {"name": "Zoe=1"}
         assert json.loads(await said(it, "show", placed, "--json"))["callee"] == "+4930123"
         assert "queued" in await said(it, "show", placed)
         assert placed in await said(it, "queue")

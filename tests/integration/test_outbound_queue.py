@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
+from controller.api.models.calls import PlaceCall
 from controller.calls.outbound.entry import Attempt, CallOrder, QueuedCall, Status
 from controller.calls.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueFull
 from controller.calls.outbound.retry_policy import Final, RetryAt
-from controller.calls.outbound.service import Wish
 from controller.events.webhooks.outbox import Outbox, Told
 from controller.store.database import Database
 from tests.integration.outbound_stage import FakeControl, office
@@ -204,8 +204,8 @@ async def test_an_order_with_an_id_of_its_own_is_placed_once(tmp_path: Path) -> 
     """The answer to the first may have been lost together with the store."""
     call = str(uuid4())
     async with office(tmp_path, FakeControl(room=0)) as it:
-        wish = Wish(to="+4930123")
-        first, again = [await it.orders.place(wish, by="ops", call=call) for _ in range(2)]
-        other = await it.orders.place(wish, by="ops")
+        asked = PlaceCall(to="+4930123")
+        first, again = [await it.orders.place(asked, by="ops", call=call) for _ in range(2)]
+        other = await it.orders.place(asked, by="ops")
         assert first.id == again.id == call != other.id
         assert len(await it.queue.page(None, before=None, limit=10)) == 2

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from controller.api.models.calls import PlaceCall
 from controller.calls.outbound.attempt import QueuedAttempt
 from controller.calls.outbound.dialer import Dialer
 from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.outbound.queue import Queue
-from controller.calls.outbound.service import OutboundCalls, Wish
+from controller.calls.outbound.service import OutboundCalls
 from controller.calls.reporting.lifecycle import LifecycleEvent
 from controller.store.tables.outbound import outbound_calls
 from tests.integration.outbound_stage import FakeControl
@@ -65,7 +66,7 @@ async def work(folder: Path, url: str, last: str) -> None:
         dialer = Dialer(settings, queue, Answering(told).place, observe)
         if not await queue.page(None, before=None, limit=1):
             await OutboundCalls(settings, queue, dialer.wake, observe, check_webhook=lambda url: None).place(
-                Wish(to="+4930123"), by="ops"
+                PlaceCall(to="+4930123"), by="ops"
             )
         running = asyncio.create_task(dialer.run())
         await eventually(delivered, 60)

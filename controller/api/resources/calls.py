@@ -15,11 +15,10 @@ from controller.api.models.base import Nothing
 from controller.api.models.calls import CallAnswer, CallDetailAnswer, CallPage, CallQuery, PlaceCall
 from controller.api.models.system import Health, Readiness
 from controller.api.operation import ApiRequest, ApiResponse, Operation
-from controller.api.ports import Calls
+from controller.api.ports import Calls, OutboundPort
 from controller.api.problems import malformed
 from controller.api.resources.call_pages import NotACursor, page_of
 from controller.calls import errors
-from controller.calls.outbound.service import OutboundPort, Wish
 from controller.calls.reporting import view
 from controller.store.database import StoreError
 
@@ -111,7 +110,7 @@ class Resources:
         return CallDetailAnswer.of_detail(found, words=asked.may("recordings"))
 
     async def place(self, asked: ApiRequest) -> ApiResponse:
-        call = await self._orders.place(Wish(**dict(asked.body)), by=asked.by, call=asked.id)
+        call = await self._orders.place(asked.body, by=asked.by, call=asked.id)
         return ApiResponse(CallAnswer.of(call), {hdrs.LOCATION: f"/v1/calls/{call.id}"})
 
     async def hang_up(self, asked: ApiRequest) -> CallAnswer:

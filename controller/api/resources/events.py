@@ -17,10 +17,9 @@ from aiohttp import hdrs, web
 from controller.api.models.base import Nothing
 from controller.api.models.events import LetterAnswer, LetterPage, LetterQuery, Replay, Replayed, StreamQuery
 from controller.api.operation import STREAM, ApiRequest, Operation
-from controller.api.ports import Calls
+from controller.api.ports import Calls, OutboundPort
 from controller.api.problems import Problem, malformed
 from controller.calls import errors
-from controller.calls.outbound.service import OutboundPort
 from controller.calls.reporting import view
 from controller.config.models.event_filters import types_of
 from controller.events.factory import OutgoingEvent

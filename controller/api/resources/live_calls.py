@@ -16,8 +16,8 @@ from controller.api.models.calls import CallAnswer, ParticipantAnswer
 from controller.api.models.live_calls import AddParticipant, MuteCall, RecordCall, Say, SendDigits, SwitchAgent
 from controller.api.models.transfers import DecideTransfer, SuperviseCall, TransferCall
 from controller.api.operation import ApiRequest, ApiResponse, Handle, Operation
+from controller.api.ports import OutboundPort
 from controller.calls import errors
-from controller.calls.outbound.service import OutboundPort
 from controller.calls.reporting import view
 from controller.calls.runtime.call_control import CallControl
 from controller.config.models.api import Scope

@@ -5,8 +5,8 @@ A single call of the queue has no resource of its own: `/v1/calls/{id}` answers 
 
 from controller.api.models.queue import PauseQueue, QueueAnswer, QueuePage, QueueQuery
 from controller.api.operation import ApiRequest, Operation
+from controller.api.ports import OutboundPort
 from controller.calls.outbound.entry import Status
-from controller.calls.outbound.service import OutboundPort
 
 
 class QueueResources:

@@ -5,7 +5,7 @@ live: waiting, or long over. Everything raises `errors.CallRefused`'s family, `n
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
@@ -20,7 +20,7 @@ from controller.calls.outbound.trunk_breaker import SuspendedTrunk, TrunkBreaker
 from controller.calls.planning import planner
 from controller.calls.reporting import lifecycle, view
 from controller.calls.reporting.lifecycle import Observe
-from controller.config import Config
+from controller.config import Config, Trunk
 from controller.dialing import numbers
 
 log = structlog.get_logger()
@@ -28,21 +28,37 @@ log = structlog.get_logger()
 LONGEST_WAIT = timedelta(days=366)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What somebody asks for, as they wrote it. `trunk` and `agent` None: the first one of the config."""
+class CallRequest(Protocol):
+    """What somebody asks for, as they wrote it (the body of `POST /v1/calls`)."""
 
-    to: str = field(repr=False)
-    trunk: str | None = None
-    agent: str | None = None
-    caller_id: str | None = field(default=None, repr=False)
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    timeout: float | None = None
-    answer_detection: bool = False
-    webhook: str | None = field(default=None, repr=False)
-    priority: int = 0
-    not_before: datetime | None = None
-    expires: datetime | None = None
+    @property
+    def to(self) -> str: ...
+    @property
+    def trunk(self) -> str | None:
+        """None: the first one of the config."""
+
+    @property
+    def agent(self) -> str | None:
+        """None: the first one of the config."""
+
+    @property
+    def caller_id(self) -> str | None: ...
+    @property
+    def variables(self) -> Mapping[str, str]: ...
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that it may ring."""
+
+    @property
+    def answer_detection(self) -> bool: ...
+    @property
+    def webhook(self) -> str | None: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def not_before(self) -> datetime | None: ...
+    @property
+    def expires(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +69,6 @@ class Summary:
     counts: Mapping[Status, int]
     paused: frozenset[str]
     suspended: tuple[SuspendedTrunk, ...] = ()
-
-
-class OutboundPort(Protocol):
-    """What the HTTP API may ask: see `OutboundCalls`."""
-
-    async def place(self, wish: Wish, *, by: str, call: str | None = None) -> view.CallView: ...
-    async def find(self, call: str) -> view.CallView: ...
-    async def with_queue(self, call: view.CallView) -> view.CallView: ...
-    async def cancel(self, call: str, *, by: str) -> view.CallView: ...
-    async def page(self, status: Status | None, *, before: int | None, limit: int) -> list[view.CallView]: ...
-    async def summary(self) -> Summary: ...
-    async def pause(self, trunk: str | None, *, by: str) -> Summary: ...
-    async def resume(self, trunk: str | None, *, by: str) -> Summary: ...
 
 
 class OutboundCalls:
@@ -88,49 +91,61 @@ class OutboundCalls:
         self._queue = queue
         self._wake = wake
 
-    async def place(self, wish: Wish, *, by: str, call: str | None = None) -> view.CallView:
+    async def place(self, asked: CallRequest, *, by: str, call: str | None = None) -> view.CallView:
         """Queued durably; dialled as soon as there is room. `call`: its id; one that is there already is not placed
         again. Raises UnknownName, NotAllowed, Busy, WrongMoment, WrongWebhook."""
         if call is not None and (known := await self._queue.get(call)) is not None:
             self._wake()
             return self.view_of(known)
-        call = call or str(uuid4())
-        config, now = self._config, datetime.now(UTC)
-        trunk = planner.trunk_named(config, wish.trunk)
-        line, agent = config.trunks[trunk], planner.agent_named(config, wish.agent)
-        callee = numbers.check_number(line, wish.to)
-        numbers.dial_string(line, callee)
-        shown = numbers.check_caller_id(line, wish.caller_id) if wish.caller_id else None
-        if wish.webhook is not None:
-            self._check_webhook(wish.webhook)
-        not_before = _sane(wish.not_before, now)
-        expires = wish.expires or max(now, not_before or now) + timedelta(seconds=config.outbound.expire_after_s)
-        due = retry_policy.due(line, not_before, now)
-        if expires <= max(now, due) or expires > now + LONGEST_WAIT:
-            raise errors.WrongMoment(_MOMENT)
-        order = CallOrder(
-            callee=callee,
-            trunk=trunk,
-            agent=agent,
-            asked_by=by,
-            caller_id=shown,
-            variables=dict(wish.variables),
-            timeout=wish.timeout,
-            answer_detection=wish.answer_detection,
-            webhook=wish.webhook,
-            priority=wish.priority,
-        )
-        most = config.outbound.max_waiting
+        call, now = call or str(uuid4()), datetime.now(UTC)
+        order = self._checked(asked, by)
+        due, expires = self._moments(asked, self._config.trunks[order.trunk], now)
+        most = self._config.outbound.max_waiting
         try:
             entry = await self._queue.add(call, order, now=now, due_at=due, expires_at=expires, most=most)
         except QueueFull:
             raise errors.Busy("As many calls as may wait do so already (outbound.max_waiting).") from None
-        log.info("call queued", call=call, agent=agent, trunk=trunk, by=by, waits_s=round((due - now).total_seconds()))
-        news = views.news_of(config, entry)
+        waits_s = round((due - now).total_seconds())
+        log.info("call queued", call=call, agent=order.agent, trunk=order.trunk, by=by, waits_s=waits_s)
+        news = views.news_of(self._config, entry)
         assert news is not None, "a new one waits"
         self._observe(news)
         self._wake()
         return self.view_of(entry)
+
+    def _checked(self, asked: CallRequest, by: str) -> CallOrder:
+        """Raises UnknownName, NotAllowed, WrongWebhook."""
+        name = planner.trunk_named(self._config, asked.trunk)
+        trunk, agent = self._config.trunks[name], planner.agent_named(self._config, asked.agent)
+        callee = numbers.check_number(trunk, asked.to)
+        numbers.dial_string(trunk, callee)
+        shown = numbers.check_caller_id(trunk, asked.caller_id) if asked.caller_id else None
+        if asked.webhook is not None:
+            self._check_webhook(asked.webhook)
+        return CallOrder(
+            callee=callee,
+            trunk=name,
+            agent=agent,
+            asked_by=by,
+            caller_id=shown,
+            variables=dict(asked.variables),
+            timeout=asked.timeout,
+            answer_detection=asked.answer_detection,
+            webhook=asked.webhook,
+            priority=asked.priority,
+        )
+
+    def _moments(self, asked: CallRequest, trunk: Trunk, now: datetime) -> tuple[datetime, datetime]:
+        """When it is due, and when it expires. Raises WrongMoment."""
+        latest, not_before = now + LONGEST_WAIT, asked.not_before
+        if not_before is not None and not_before > latest:  # beyond it calling hours can't be counted
+            raise errors.WrongMoment(_MOMENT)
+        expire_after = timedelta(seconds=self._config.outbound.expire_after_s)
+        expires = asked.expires or max(now, not_before or now) + expire_after
+        due = retry_policy.due(trunk, not_before, now)
+        if expires <= max(now, due) or expires > latest:
+            raise errors.WrongMoment(_MOMENT)
+        return due, expires
 
     async def find(self, call: str) -> view.CallView:
         """As the queue knows it. Raises UnknownCall."""
@@ -206,10 +221,3 @@ _MOMENT = (
     "The call would expire before it could be placed, or wait for longer than a year. Mind `not_before`, `expires` and "
     "the trunk's calling hours."
 )
-
-
-def _sane(moment: datetime | None, now: datetime) -> datetime | None:
-    """Within what a calendar can count from. Raises WrongMoment."""
-    if moment is not None and moment > now + LONGEST_WAIT:
-        raise errors.WrongMoment(_MOMENT)
-    return moment
