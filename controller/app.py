@@ -126,7 +126,7 @@ class Controller:
         past = self._past, repository, sound_folders(config), config.records
         countries = {trunk.country_code for trunk in config.trunks.values()}
         self.history = HistoryResources(*past, self.records.catching_up, countries)
-        self.events = Events(config, database, metrics.registry, cost=prices.of, keep=self.records.take)
+        self.events = Events(config, database, metrics.registry, keep=self.records.take)
         self.traces, self._tracing = Traces(), CallTracing(config.traces)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
@@ -171,7 +171,7 @@ class Controller:
         now = datetime.now(UTC)
         self.traces.observe(what, now)
         self.snapshots.observe(what)
-        if not isinstance(what, lifecycle.Stepped):
+        if not isinstance(what, lifecycle.InputTaken | lifecycle.CommandDone):
             self._tracing.observe(what, now)
             self.dialer.observe(what)
             self._metrics.observe(what)

@@ -53,7 +53,7 @@ async def _serve(
 ) -> int:
     at = config.asterisk.ari
     prices = Prices({model: Tariff(**dict(price)) for model, price in config.prices.items()})
-    metrics = Metrics(CollectorRegistry(), cost=prices.of)
+    metrics = Metrics(CollectorRegistry())
     there = at.url, at.username, at.password.get_secret_value(), at.app
     async with Ari(*there, observe=metrics.ari_request, trust=towards(at.url, at.ca_file)) as ari:
         lease = Lease(ari, lock.store, asdict(us))

@@ -5,12 +5,10 @@ event is made of what, and with which fields, says `schemas`. Of calls that it n
 nothing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from bridge import contract
 from controller.calls.reporting import lifecycle
 from controller.calls.reporting.view import CallView
 from controller.events import schemas
@@ -65,12 +63,10 @@ class _LiveCall:
 
 
 class EventFactory:
-    """`epoch` is this process's: ids are `<epoch>-<order>`, and those of another process are told from ours. `cost`: US
-    dollars."""
+    """`epoch` is this process's: ids are `<epoch>-<order>`, and those of another process are told from ours."""
 
-    def __init__(self, epoch: str, cost: Callable[[contract.Used], float] = lambda _: 0.0) -> None:
+    def __init__(self, epoch: str) -> None:
         self.epoch = epoch
-        self._cost = cost
         self._order = 0
         self._calls: dict[str, _LiveCall] = {}
 
@@ -114,8 +110,6 @@ class EventFactory:
         fields = kind.of(fact, at)
         if fields is None:
             return None
-        if isinstance(fact, contract.Used):
-            fields["cost"] = round(self._cost(fact), 6)
         data = {"call": _call_of(fact), "attempt": attempt, "number": number, **fields}
         event = kind.event.model_validate({"id": f"{self.epoch}-{self._order + 1}", "timestamp": at, "data": data})
         self._order += 1

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from prometheus_client import CollectorRegistry
 
-from bridge import contract
 from controller.calls.reporting import lifecycle
 from controller.config import Config
 from controller.events.factory import EventFactory, OutgoingEvent
@@ -54,10 +53,9 @@ class Events:
         database: Database,
         registry: CollectorRegistry,
         *,
-        cost: Callable[[contract.Used], float] = lambda _: 0.0,
         keep: Callable[[OutgoingEvent], None] = lambda _: None,
     ) -> None:
-        factory = EventFactory(_epoch(), cost)
+        factory = EventFactory(_epoch())
         self._keep_record = keep
         self._factory = factory
         self.stream = EventStream(factory.epoch)

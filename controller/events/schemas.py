@@ -206,7 +206,7 @@ class AiWarning(Data, type="call.ai_warning", facts=(contract.AiWarning,)):
     """How many this stands for: the first ones of a kind are told one by one, the rest at the end."""
 
 
-class Used(Data, type="call.used", facts=(contract.Used,)):
+class Used(Data, type="call.used", facts=(lifecycle.UsageReported,)):
     """A response or a transcription was paid for."""
 
     provider: str
@@ -220,9 +220,8 @@ class Used(Data, type="call.used", facts=(contract.Used,)):
     """US dollars."""
 
     @classmethod
-    def of(cls, fact: contract.Used, at: datetime) -> dict[str, Any]:
-        """Without `cost`, which depends on the prices of the config."""
-        return cls.same_in(fact) | {"tokens": fact.usage}
+    def of(cls, fact: lifecycle.UsageReported, at: datetime) -> dict[str, Any]:
+        return cls.same_in(fact.used) | {"tokens": fact.used.usage, "cost": round(fact.cost, 6)}
 
 
 class Recorded(Data, type="call.recorded", facts=(contract.Recorded,)):

@@ -1,14 +1,14 @@
 """What happened in each call, step by step, for whoever looks for what went wrong: a flight recorder. [pure]
 
-Owns the steps and their bounds. They hold kinds, ids, states, times and counts; never a word that was said, a number,
-or what a tool was given: of the things that happen only fields known to be harmless are taken, and free text passes
-`scrubbed`. Lives in memory: of calls that ended the latest `KEPT` are kept.
+Owns the steps and their bounds: of what happens only harmless fields are taken (`harmless_fields`). Lives in memory: of
+calls that ended the latest `KEPT` are kept.
 """
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -16,17 +16,28 @@ from bridge import contract
 from controller.calls.machine import inputs as m
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.reporting import lifecycle
-from controller.calls.reporting.steps import Fact, Side, facts_of
+from controller.telemetry.harmless_fields import Fact, facts_of, scrubbed
 
 STEPS = 500
 """Per call; beyond them the oldest are forgotten, and counted."""
 KEPT = 200
 
 
-UNTOLD = (
-    *(kind.__name__ for kind in (m.CallerAudio, m.CountRtp, m.RtpCounted)),
-    *(inbound_audio.TIMER, inbound_audio.COMPANY),
-)
+Side = Literal["asterisk", "call", "worker", "ai"]
+"""Who said so: Asterisk's events, we (states, requests to Asterisk and worker), the worker, the AI's connection."""
+
+ASTERISK = {
+    m.LegEntered: "StasisStart",
+    m.LegGone: "ChannelDestroyed",
+    m.LegHungUp: "ChannelHangupRequest",
+    m.LegRinging: "ChannelStateChange",
+    m.SoundOver: "PlaybackFinished",
+    m.LegReturned: "StasisStart",
+}
+"""Inputs that are events of Asterisk, under Asterisk's names."""
+
+_UNTOLD = (m.CallerAudio, m.CountRtp, m.RtpCounted)
+_UNTOLD_TIMERS = (inbound_audio.TIMER, inbound_audio.COMPANY)
 """Inputs, commands and timers that are no step."""
 
 
@@ -95,14 +106,20 @@ class Traces:
 
 def _steps(what: lifecycle.LifecycleEvent, at: datetime, trace: Trace) -> Iterator[Step]:
     match what:
-        case lifecycle.Stepped() if what.what in UNTOLD or what.facts.get("timer") in UNTOLD:
-            return
         case contract.CallerAudio():
             return  # with a telephone that sends nothing in pauses, this happens all the time
-        case lifecycle.Stepped():
-            if what.what == "PrepareAi" and "failed" not in what.facts:
+        case lifecycle.InputTaken(what=taken):
+            if not _untold(taken):
+                side: Side = "asterisk" if isinstance(taken, tuple(ASTERISK)) else "call"
+                yield Step(at, side, _name(taken), facts_of(taken))
+        case lifecycle.CommandDone(command=done, error=error):
+            if isinstance(done, m.PrepareAi) and error is None:
                 trace.asked_at = at
-            yield Step(at, what.side, what.what, what.facts)
+            if not _untold(done):
+                failed = {} if error is None else {"failed": type(error).__name__, "reason": scrubbed(str(error))}
+                yield Step(at, "call", type(done).__name__, facts_of(done) | failed)
+        case lifecycle.UsageReported(used=used):
+            yield Step(at, "worker", used.type, facts_of(used))
         case contract.Ended():
             start = trace.asked_at or at
             for line in what.line:
@@ -118,3 +135,13 @@ def _steps(what: lifecycle.LifecycleEvent, at: datetime, trace: Trace) -> Iterat
             yield Step(at, "worker", str(getattr(what, "type", type(what).__name__)), facts_of(what))
         case _:
             yield Step(at, "call", type(what).__name__, facts_of(what))
+
+
+def _untold(what: m.Input | m.Command) -> bool:
+    return isinstance(what, _UNTOLD) or getattr(what, "timer", None) in _UNTOLD_TIMERS
+
+
+def _name(what: m.Input) -> str:
+    if isinstance(what, m.LegGone) and what.in_dialplan:
+        return "StasisEnd"
+    return ASTERISK.get(type(what), type(what).__name__)

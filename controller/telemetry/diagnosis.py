@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from controller.calls.reporting.steps import scrubbed
 from controller.calls.reporting.view import CallDetail
 from controller.telemetry.call_trace import Step
+from controller.telemetry.harmless_fields import scrubbed
 
 SLOW_MS = 1500.0
 LOST_FRAMES = 50

@@ -31,20 +31,12 @@ TOOL_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 
 _EVENTS = frozenset(str(kind.model_fields["type"].default) for kind in get_args(contract.CallEvent))
 
-Cost = Callable[[contract.Used], float]
-"""US dollars."""
-
-
-def _free(_: contract.Used) -> float:
-    return 0.0
-
 
 class Metrics:
-    """See the module. `cost`: what something used costs, in US dollars."""
+    """All counters and histograms. `observe` is told what happens in calls."""
 
-    def __init__(self, registry: CollectorRegistry, *, cost: Cost = _free) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self._cost = cost
         ProcessCollector(namespace=NAMESPACE, registry=registry)
         self._calls()
         self._conversations()
@@ -138,6 +130,8 @@ class Metrics:
                     self._talk.labels(direction).observe(talked_s)
             case lifecycle.ToolTimed(tool, seconds, ok):
                 self._tool.labels(tool, _word(ok)).observe(seconds)
+            case lifecycle.UsageReported(_, used, cost):
+                self._used(used, cost)
             case _:
                 self._session(what)
 
@@ -165,8 +159,6 @@ class Metrics:
                 _observe_ms(self._frame, event.first_frame_ms)
             case contract.BargedIn():
                 _observe_ms(self._cut, event.cut_ms)
-            case contract.Used():
-                self._used(event)
             case contract.Ready():
                 self._setup.labels(event.model).observe(event.took_ms / 1000)
             case contract.Failed():
@@ -193,12 +185,12 @@ class Metrics:
         self._dropped.labels("in").inc(counters.dropped_frames)
         self._dropped.labels("out").inc(counters.dropped_frames_out)
 
-    def _used(self, used: contract.Used) -> None:
+    def _used(self, used: contract.Used, cost: float) -> None:
         for kind, tokens in used.usage.items():
             self._tokens.labels(used.provider, used.model, kind).inc(tokens)
         if used.seconds is not None:
             self._transcribed.labels(used.provider, used.model).inc(used.seconds)
-        self._dollars.labels(used.provider, used.model).inc(self._cost(used))
+        self._dollars.labels(used.provider, used.model).inc(cost)
 
 
 def _word(yes: bool) -> str:

@@ -77,9 +77,7 @@ async def desk(
         records = RecordWriter(repository, settings or Settings(), spool, registry)
         task = asyncio.create_task(records.run())
         try:
-            yield Desk(
-                database, repository, records, History(database), spool, registry, EventFactory(epoch, lambda _: 0.5)
-            )
+            yield Desk(database, repository, records, History(database), spool, registry, EventFactory(epoch))
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):

@@ -32,7 +32,7 @@ from controller.calls.outbound import planner
 from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
 from controller.calls.reporting import view
-from controller.calls.runtime import worker_events
+from controller.calls.runtime import worker_inputs
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.call_control import CallControl
 from controller.calls.tools.http import HttpTools
@@ -261,7 +261,7 @@ async def test_nothing_that_the_model_says_gets_through(tool: str, name: str) ->
         for called, arguments in ((tool, {name: value}), (tool, {name: [value]}), (tool + value, {name: "1"})):
             async with house.talking():
                 asked = contract.ToolCalled(call=CALL, tool_call="t1", name=called, arguments=arguments)
-                for what in worker_events.inputs_of(house.config, house.actor.call.plan, asked):
+                for what in worker_inputs.inputs_of(house.config, house.actor.call.plan, asked):
                     house.actor.put(what)
             assert [text for _, text in strings(house.ari.asked) if MARK in text] == []
             house.ari.asked.clear()

@@ -4,10 +4,10 @@ from typing import Any
 
 from controller.api.models.base import Answer, Moment
 from controller.api.models.calls import BargeInAnswer, CountersAnswer, TurnAnswer
-from controller.calls.reporting.steps import scrubbed
 from controller.calls.reporting.view import CallDetail
 from controller.telemetry import diagnosis
 from controller.telemetry.call_trace import Trace
+from controller.telemetry.harmless_fields import scrubbed
 
 PLAIN = (
     *("id", "direction", "agent", "trunk", "state", "started_at", "answered_at", "ended_at"),

@@ -32,10 +32,13 @@ class Spending:
         self._told: date | None = None
         """The day whose limit all live calls were told of."""
 
-    def used(self, event: Used, record: CallLog, today: date) -> Reached | None:
-        """Adds to the call's and the day's cost. Says which limit has been reached, if one has and it is news: of the
-        day once; of a call while `record.limit` is None."""
-        cost = self._prices.of(event)
+    def cost_of(self, used: Used) -> float:
+        """US dollars, by the price table."""
+        return self._prices.of(used)
+
+    def add(self, cost: float, record: CallLog, today: date) -> Reached | None:
+        """Adds US dollars to the call's and the day's cost. Says which limit has been reached, if one has and it is
+        news: of the day once; of a call while `record.limit` is None."""
         record.cost += cost
         self._day.add(cost, today)
         if self.spent(today) and self._told != today:

@@ -1,15 +1,17 @@
 """What happens in calls that is worth counting or telling, for whoever counts and tells. [pure]
 
-Owns the shapes. Call control says each once, as it happens; what workers tell of a call (`contract.CallEvent`) goes
-the same way. Seconds throughout. Numbers are personal: they stand in views only, which have them in no repr.
+Owns the shapes. Call control says each once, as it happens; what workers tell of a call (`contract.CallEvent`) goes the
+same way, but for `Used`, which comes priced (`UsageReported`). Seconds throughout. Telephone numbers are personal: they
+are in no repr.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from bridge.contract import CallEvent
+from bridge.contract import CallEvent, Used
+from controller.calls.machine.inputs import Command, Input
 from controller.calls.reporting.view import CallView
 
 Direction = Literal["inbound", "outbound"]
@@ -168,13 +170,29 @@ class CallOver:
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
-    """Something that only whoever looks for a fault wants to know (`trace`). `facts`: nothing personal."""
+class InputTaken:
+    """The call's table is about to be asked what this input changes. Told of each input."""
 
     call: str
-    side: Literal["asterisk", "call"]
-    what: str
-    facts: Mapping[str, str | int | float | bool]
+    what: Input = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDone:
+    """A command was carried out, or (`error`) could not be. Told of each command."""
+
+    call: str
+    command: Command = field(repr=False)
+    error: Exception | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """Tokens or seconds that the AI's provider bills. `cost`: in US dollars, by the price table."""
+
+    call: str
+    used: Used
+    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +234,9 @@ LifecycleEvent = (
     | CallOver
     | ToolAsked
     | ToolTimed
-    | Stepped
+    | UsageReported
+    | InputTaken
+    | CommandDone
     | CallEvent
 )
 Observe = Callable[[LifecycleEvent], None]

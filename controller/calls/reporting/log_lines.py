@@ -1,6 +1,8 @@
-"""What a call looks like in the log, as the workers tell it: audio, words, latencies, interruptions.
+"""What a call looks like in the controller's log: one line for each event of a worker that is told, and for the end.
 
-Words and digits are personal: they go in fields that the log drops unless it is told to keep them.
+Words and digits are personal: they go in fields that end in `_pii`, which the log drops unless it is told to keep them.
+Scripts read these texts (`demo/printer.py` is one): they stay. A worker's own log has other words for the same events
+(`contract/log_lines.py`), so that who reads both on one stream knows the two apart.
 """
 
 import structlog
@@ -13,8 +15,14 @@ log = structlog.get_logger()
 
 
 def tell(event: contract.CallEvent) -> None:
-    """One line. Events that change the call itself are told where they do."""
+    """One line, or none: of some events it is told what they change."""
     match event:
+        case contract.Ready():
+            log.info("session ready", call=event.call, model=event.model, ms=event.took_ms)
+        case contract.Failed():
+            log.error("no AI session", call=event.call, kind=event.kind, reason=event.message)
+        case contract.ToolCalled():
+            log.info("tool called", call=event.call, tool=event.name)
         case contract.MediaFormat():
             log.info("audio", call=event.call, rate=event.rate, chunk=event.frame_bytes)
         case contract.Said():

@@ -21,7 +21,7 @@ from controller.calls.machine import inputs as m, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import teardown
-from controller.calls.reporting import lifecycle, steps
+from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.diff import changes, standing
@@ -163,7 +163,7 @@ class CallActor:
                 self.owned.entered(channel)
             case m.LegGone(channel, in_dialplan=False):
                 self.owned.gone(channel)
-        self._observe(steps.took(self.id, what))
+        self._observe(lifecycle.InputTaken(self.id, what))
         before = standing(self.call)
         commands = table.handle(self.call, what, _now())
         if self.call.state != before.state:
@@ -188,10 +188,10 @@ class CallActor:
         for command in commands:
             try:
                 await self._do(command)
-                self._observe(steps.did(self.id, command))
+                self._observe(lifecycle.CommandDone(self.id, command))
             except (AriError, NoWorker, WorkerUnreachable, errors.CallRefused, errors.Busy) as error:
                 gone = isinstance(error, NotFound)
-                self._observe(steps.did(self.id, command, error))
+                self._observe(lifecycle.CommandDone(self.id, command, error))
                 told = {"command": type(command).__name__, "reason": str(error)}
                 if isinstance(command, _TEARING_DOWN) or self.call.state in (State.ENDING, State.ENDED):
                     self._warnings.warning("teardown incomplete", by=("command",), **told)

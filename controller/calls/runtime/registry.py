@@ -7,7 +7,6 @@ lives: that is `machine/table.py`'s. Implements `reconcile.Calls`, and `ports.Ca
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -23,13 +22,12 @@ from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
 from controller.calls.machine import inputs as m, loops
-from controller.calls.machine.outcome import PER_CALL, PER_DAY
+from controller.calls.machine.outcome import PER_DAY
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import daily_caps
 from controller.calls.reporting import lifecycle, log_lines, view
 from controller.calls.reporting.ended_calls import EndedCalls
-from controller.calls.reporting.talking_agents import WHY, TalkingAgents
-from controller.calls.runtime import asterisk_inputs, dialplan, shutdown, worker_events
+from controller.calls.runtime import asterisk_inputs, dialplan, shutdown
 from controller.calls.runtime.actor import TEARDOWN_TIMEOUT, CallActor
 from controller.calls.runtime.call_control import CallControl
 from controller.calls.runtime.inbound import InboundCalls
@@ -37,6 +35,7 @@ from controller.calls.runtime.ports import OutboundAttempt, Recall
 from controller.calls.runtime.reconcile import is_caller
 from controller.calls.runtime.recovery import RecoveredCall, kept, legs_of
 from controller.calls.runtime.ringing_legs import all_ringing
+from controller.calls.runtime.worker_events import WorkerEvents
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
 from controller.config.prices import Prices
@@ -71,8 +70,8 @@ class Registry:
         self.room = AdmissionControl(config, workers, self._spending, self._slots)
         self._arrivals = InboundCalls(config, ari, tools, tasks, self, observe)
         self._observe = observe
-        self._talking_agents = TalkingAgents()
         self._live: dict[str, CallActor] = {}
+        self._worker_events = WorkerEvents(config, self._spending, self._live, observe)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._left = False
         self._ended = EndedCalls()
@@ -168,41 +167,8 @@ class Registry:
 
     def take_worker_event(self, event: contract.CallEvent) -> None:
         actor = self._live.get(event.call)
-        if actor is None:
-            return
-        self._observe(event)
-        actor.record.take(event, datetime.now(UTC))
-        actor.recollection.take(event, actor.call.plan.agent.spec)
-        match event:
-            case contract.Ready():
-                log.info("session ready", call=event.call, model=event.model, ms=event.took_ms)
-            case contract.Failed():
-                log.error("no AI session", call=event.call, kind=event.kind, reason=event.message)
-            case contract.ToolCalled():
-                log.info("tool called", call=event.call, tool=event.name)
-                actor.tool_called(event.tool_call, event.name)
-            case contract.Used():
-                self._used(actor, event)
-            case _:
-                log_lines.tell(event)
-        for what in worker_events.inputs_of(self._config, actor.call.plan, event):
-            actor.put(what)
-        for each in self._talking_agents.told(event, asyncio.get_running_loop().time()):
-            if each in self._live:
-                self._live[each].put(m.HangUpAsked("system", WHY))
-
-    def _used(self, actor: CallActor, event: contract.Used) -> None:
-        if self._spending.news_of_price(event.model):
-            log_lines.without_price(event.model)
-        reached = self._spending.used(event, actor.record, today())
-        if reached is None:
-            return
-        if reached.everybody or reached.limit == PER_CALL:  # of the day it is told once, not once for each call
-            log_lines.limit_reached(actor.id, reached.limit, actor.record.cost)
-        for each in list(self._live.values()) if reached.everybody else [actor]:
-            if each.record.limit is None:
-                each.record.limit = reached.limit
-                each.put(m.WrapUpDue(reached.limit))
+        if actor is not None:
+            self._worker_events.take(actor, event)
 
     def worker_lost(self, call: str) -> None:
         actor = self._live.get(call)

@@ -11,7 +11,7 @@ from controller.calls.machine.rows import answer_detection
 from controller.calls.outbound import planner
 from controller.calls.outbound.entry import CallOrder, QueuedCall, Status
 from controller.calls.planning.planner import with_agent
-from controller.calls.runtime import worker_events
+from controller.calls.runtime import worker_inputs
 from tests.unit.controller.call.test_machine import CALL, IDS, NOW, SPEC, TARGET, feed, talking
 from tests.unit.controller.configs import config
 
@@ -139,7 +139,7 @@ def test_the_tool_becomes_an_input() -> None:
     loaded = config(agents__reception__tools=["voicemail"])
     spec = SPEC.model_copy(update={"tools": (contract.FunctionTool(name="voicemail", description="d", parameters={}),)})
     called = contract.ToolCalled(call=CALL, tool_call="t1", name="voicemail", arguments={"x": 1})
-    assert worker_events.inputs_of(loaded, Plan(CALL, "outbound", "leg", AgentPlan(spec), {}), called) == [
+    assert worker_inputs.inputs_of(loaded, Plan(CALL, "outbound", "leg", AgentPlan(spec), {}), called) == [
         m.VoicemailTool("t1")
     ]
 

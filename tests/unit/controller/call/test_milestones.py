@@ -11,9 +11,10 @@ from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.reporting.lifecycle import (
     CallGreeted,
     CallRang,
+    CommandDone,
+    InputTaken,
     LifecycleEvent,
     StateChanged,
-    Stepped,
     ToolAsked,
     ToolTimed,
 )
@@ -51,7 +52,7 @@ def actor(seen: list[LifecycleEvent]) -> CallActor:
     plan = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC.model_copy(update={"tools": (TOOL,)})), {})
 
     def observe(what: LifecycleEvent) -> None:
-        if not isinstance(what, Stepped):
+        if not isinstance(what, InputTaken | CommandDone):
             seen.append(what)
 
     return CallActor(plan, cast(Ari, link), cast(WorkerPool, link), cast(Any, None), observe)

@@ -88,17 +88,18 @@ def dollars(amount: float, model: str = "gpt-realtime-2.1-mini") -> contract.Use
 
 def test_a_call_that_has_cost_enough() -> None:
     spending, record = Spending(Limits(spend_per_call=1.0), Prices({})), CallLog()
-    assert spending.used(dollars(0.6), record, TODAY) is None
-    assert spending.used(dollars(0.6), record, TODAY) == Reached(PER_CALL)
+    assert spending.add(0.6, record, TODAY) is None
+    assert spending.add(0.6, record, TODAY) == Reached(PER_CALL)
     assert record.cost == pytest.approx(1.2)
-    assert spending.used(dollars(0.6), CallLog(), TODAY) is None
+    assert spending.cost_of(dollars(0.6)) == pytest.approx(0.6)
+    assert spending.add(0.6, CallLog(), TODAY) is None
 
 
 def test_a_day_that_has_cost_enough() -> None:
     spending = Spending(Limits(spend_per_day=1.0, spend_per_call=5.0), Prices({}))
-    assert spending.used(dollars(0.6), CallLog(), TODAY) is None
+    assert spending.add(0.6, CallLog(), TODAY) is None
     spending.check(TODAY)
-    assert spending.used(dollars(0.6), CallLog(), TODAY) == Reached(PER_DAY, everybody=True)
+    assert spending.add(0.6, CallLog(), TODAY) == Reached(PER_DAY, everybody=True)
     with pytest.raises(Busy, match="spend_per_day"):
         spending.check(TODAY)
     spending.check(TOMORROW)
@@ -107,24 +108,22 @@ def test_a_day_that_has_cost_enough() -> None:
 def test_each_call_is_told_of_a_limit_once() -> None:
     spending = Spending(Limits(spend_per_day=2.0, spend_per_call=1.0), Prices({}))
     dear, cheap, late = CallLog(), CallLog(), CallLog()
-    assert spending.used(dollars(1.2), dear, TODAY) == Reached(PER_CALL)
+    assert spending.add(1.2, dear, TODAY) == Reached(PER_CALL)
     dear.limit = PER_CALL
-    assert spending.used(dollars(0.1), dear, TODAY) is None
-    assert spending.used(dollars(0.1), cheap, TODAY) is None
-    assert spending.used(dollars(0.7), dear, TODAY) == Reached(
-        PER_DAY, everybody=True
-    )  # whoever it was that reached it
+    assert spending.add(0.1, dear, TODAY) is None
+    assert spending.add(0.1, cheap, TODAY) is None
+    assert spending.add(0.7, dear, TODAY) == Reached(PER_DAY, everybody=True)  # whoever it was that reached it
     cheap.limit = PER_DAY
-    assert [spending.used(dollars(0.1), each, TODAY) for each in (dear, cheap, cheap)] == [None, None, None]
-    assert spending.used(dollars(0.1), late, TODAY) == Reached(PER_DAY)  # began in between
+    assert [spending.add(0.1, each, TODAY) for each in (dear, cheap, cheap)] == [None, None, None]
+    assert spending.add(0.1, late, TODAY) == Reached(PER_DAY)  # began in between
     late.limit = PER_DAY
-    assert spending.used(dollars(0.1), late, TODAY) is None
-    assert spending.used(dollars(2.5), CallLog(), TOMORROW) == Reached(PER_DAY, everybody=True)
+    assert spending.add(0.1, late, TODAY) is None
+    assert spending.add(2.5, CallLog(), TOMORROW) == Reached(PER_DAY, everybody=True)
 
 
 def test_a_model_without_a_price_is_told_once() -> None:
     spending = Spending(Limits(), Prices({}))
-    assert spending.used(dollars(9.0, "own"), CallLog(), TODAY) is None
+    assert spending.cost_of(dollars(9.0, "own")) == 0.0
     assert [spending.news_of_price(model) for model in ("own", "own", "gpt-realtime", "other")] == [
         True,
         False,

@@ -50,7 +50,7 @@ def spender(registry: Registry, call: str) -> tuple[list[m.Input], Callable[[], 
     registry._live[call] = cast(CallActor, SimpleNamespace(id=call, put=got.append, record=record))
     usage = {"output_text": round(0.5 / 2.40 * 1e6)}
     used = contract.Used(call=call, provider="openai", model="gpt-realtime-2.1-mini", kind="response", usage=usage)
-    return got, lambda: registry._used(registry._live[call], used)
+    return got, lambda: registry.take_worker_event(used)
 
 
 @pytest.mark.parametrize("limit", ["spend_per_day", "spend_per_call"])

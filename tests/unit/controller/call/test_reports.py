@@ -8,7 +8,7 @@ from bridge import contract
 from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import Plan, PlaySound, TransferTo
 from controller.calls.planning import planner, routing
-from controller.calls.runtime.worker_events import inputs_of
+from controller.calls.runtime.worker_inputs import inputs_of
 from tests.unit.controller.configs import FULL, config
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"

@@ -35,6 +35,7 @@ def over(**changes: Any) -> lifecycle.CallOver:
     return lifecycle.CallOver("inbound", "answered", 60.5, view if not changes else call_view(**changes))
 
 
+USED = contract.Used(call=CALL, provider="openai", model="m", kind="response", usage={"input_tokens": 7})
 STORY: list[lifecycle.LifecycleEvent] = [
     begun(),
     lifecycle.CallRang(CALL),
@@ -52,7 +53,7 @@ STORY: list[lifecycle.LifecycleEvent] = [
     lifecycle.ControlChanged(CALL, "reception", "ops", ("caller",), "paused"),
     contract.Reconnected(call=CALL, provider="openai", attempts=1, gap_ms=700, reason="gone"),
     contract.AiWarning(call=CALL, kind="rate_limited", code="tokens", detail="try again"),
-    contract.Used(call=CALL, provider="openai", model="m", kind="response", usage={"input_tokens": 7}),
+    lifecycle.UsageReported(CALL, USED, 0.5),
     contract.Recorded(call=CALL, path="/srv/calls/x.wav", seconds=61.0),
     lifecycle.StateChanged(CALL, "ended", "ending"),
     over(),

@@ -13,11 +13,12 @@ from controller.ari.errors import NotFound, TimedOut
 from controller.calls.machine import inputs as m
 from controller.calls.reporting import lifecycle, view
 from controller.calls.reporting.call_log import Spread, Utterance
-from controller.calls.reporting.steps import Fact, did, scrubbed, took
 from controller.cli.doctor import report
 from controller.telemetry import diagnosis
 from controller.telemetry.call_trace import KEPT, STEPS, Step, Trace, Traces
+from controller.telemetry.harmless_fields import Fact, scrubbed
 from tests.integration.api_stage import call_view
+from tests.unit.controller.call.test_machine import SPEC
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 CALL = "2b6c7a58-4d3f-4c62-9c07-1f6ab5a3a111"
@@ -43,16 +44,20 @@ def of(*told: lifecycle.LifecycleEvent) -> Trace:
     return found
 
 
+def failed(command: m.Command, error: Exception) -> lifecycle.CommandDone:
+    return lifecycle.CommandDone(CALL, command, error)
+
+
 def told(*what: lifecycle.LifecycleEvent) -> list[tuple[str, str, dict[str, Fact]]]:
     return [(str(step.side), step.what, dict(step.facts)) for step in of(*what)][1:]
 
 
 def test_asterisks_events_have_asterisks_names() -> None:
     assert told(
-        took(CALL, m.LegEntered("c-1", ("answered", NUMBER))),
-        took(CALL, m.LegGone("c-1", 16, 200)),
-        took(CALL, m.LegGone("c-1", in_dialplan=True)),
-        took(CALL, m.TimeUp("answer")),
+        lifecycle.InputTaken(CALL, m.LegEntered("c-1", ("answered", NUMBER))),
+        lifecycle.InputTaken(CALL, m.LegGone("c-1", 16, 200)),
+        lifecycle.InputTaken(CALL, m.LegGone("c-1", in_dialplan=True)),
+        lifecycle.InputTaken(CALL, m.TimeUp("answer")),
     ) == [
         ("asterisk", "StasisStart", {"channel": "c-1"}),
         ("asterisk", "ChannelDestroyed", {"channel": "c-1", "cause": 16, "sip_status": 200, "in_dialplan": False}),
@@ -63,7 +68,10 @@ def test_asterisks_events_have_asterisks_names() -> None:
 
 def test_what_was_done_and_what_failed() -> None:
     error = TimedOut("originate", None, f"no answer for '{NUMBER}' in time")
-    found = told(did(CALL, m.HangUp("c-1", "normal")), did(CALL, m.HangUp("c-2", "normal"), error))
+    found = told(
+        lifecycle.CommandDone(CALL, m.HangUp("c-1", "normal")),
+        failed(m.HangUp("c-2", "normal"), error),
+    )
     assert found[0] == ("call", "HangUp", {"channel": "c-1", "sip_reason": "normal"})
     assert found[1][2]["failed"] == "TimedOut"
     assert NUMBER not in str(found)
@@ -77,8 +85,8 @@ def test_words_digits_and_arguments_are_not_kept() -> None:
         lifecycle.TransferMoved(CALL, 1, "ringing", NUMBER, "agent", None),
         lifecycle.ParticipantMoved(CALL, "leg-1", "ringing", NUMBER, "ops", None),
         contract.Failed(call=CALL, kind="account", message=f"key '{WORD}' of {NUMBER}"),
-        took(CALL, m.DigitsAsked("4711", "ops")),
-        took(CALL, m.SayAsked(WORD, True, "ops")),
+        lifecycle.InputTaken(CALL, m.DigitsAsked("4711", "ops")),
+        lifecycle.InputTaken(CALL, m.SayAsked(WORD, True, "ops")),
     )
     assert len(found) == 8
     assert not [word for word in (NUMBER, WORD, "4711", "'7'") if word in str(found)]
@@ -92,8 +100,8 @@ def test_the_ais_line_is_put_where_it_belongs() -> None:
     heard = contract.LineStep(at_ms=500, kind="SpeechStarted")
     line = heard, contract.LineStep(at_ms=900, kind="x", sent=True, times=3)
     trace = of(
-        lifecycle.Stepped(CALL, "call", "PrepareAi", {}),
-        took(CALL, m.LegEntered("c-1")),
+        lifecycle.CommandDone(CALL, m.PrepareAi(SPEC)),
+        lifecycle.InputTaken(CALL, m.LegEntered("c-1")),
         contract.Ended(call=CALL, reason="over", line=line),
     )
     assert [(step.side, step.what, dict(step.facts)) for step in trace][2:4] == [
@@ -108,8 +116,8 @@ def test_looking_at_silent_callers_is_no_step_and_mending_one_is() -> None:
     commands = (m.StartTimer("caller audio", 0.6), m.CountRtp("c"), m.Rejoin("b", "c"))
     steps = told(
         contract.CallerAudio(call=CALL, flowing=False),
-        *(took(CALL, each) for each in inputs),
-        *(did(CALL, each) for each in commands),
+        *(lifecycle.InputTaken(CALL, each) for each in inputs),
+        *(lifecycle.CommandDone(CALL, each) for each in commands),
     )
     assert [what for _, what, _ in steps] == ["Rejoin"]
 
@@ -122,16 +130,16 @@ def test_bounds() -> None:
     assert (traces.of("4"), traces.of("5") is None) == (None, False)
     traces.observe(began(), AT)
     for _ in range(STEPS + 5):
-        traces.observe(took(CALL, m.TimeUp("x")), AT)
+        traces.observe(lifecycle.InputTaken(CALL, m.TimeUp("x")), AT)
     long = traces.of(CALL)
     assert long is not None
     assert (len(long.steps), long.forgotten) == (STEPS, 6)
-    traces.observe(took("nobody", m.TimeUp("x")), AT)
+    traces.observe(lifecycle.InputTaken("nobody", m.TimeUp("x")), AT)
     assert traces.of("nobody") is None
 
 
 def test_a_second_attempt_goes_on_where_the_first_ended() -> None:
-    trace = of(over(), began(), took(CALL, m.TimeUp("x")))
+    trace = of(over(), began(), lifecycle.InputTaken(CALL, m.TimeUp("x")))
     assert [step.what for step in trace] == ["began", "over", "began", "TimeUp"]
 
 
@@ -175,8 +183,12 @@ def call_of(**changes: object) -> view.CallDetail:
         (WELL, MEDIA, None),
         (call_of(outcome="busy", cause=17), (), "The other side was busy. (Q.850 cause 17)"),
         (call_of(outcome="failed", detail="no way to '+4930'"), (), "The call failed: no way to …"),
-        (WELL, (did(CALL, m.OpenMedia("c"), TimedOut("external_media", None, "no answer")),), "OpenMedia failed"),
-        (WELL, (did(CALL, m.HangUp("c", "normal"), NotFound("hangup", 404, "gone")),), None),
+        (
+            WELL,
+            (failed(m.OpenMedia("c"), TimedOut("external_media", None, "no answer")),),
+            "OpenMedia failed",
+        ),
+        (WELL, (failed(m.HangUp("c", "normal"), NotFound("hangup", 404, "gone")),), None),
         (WELL, (worker("failed", kind="account", message="refuses the key"),), "No AI session: refuses the key"),
         (WELL, (worker("reconnected", gap_ms=900, planned=False),), "broke 1 times, for 900 ms"),
         (WELL, (worker("reconnected", gap_ms=9, planned=True),), None),
@@ -200,8 +212,8 @@ def call_of(**changes: object) -> view.CallDetail:
         (call_of(ended_by="system: spend limit"), (), "ended by us"),
     ],
 )
-def test_reasons(detail: view.CallDetail, steps: tuple[Step | lifecycle.Stepped, ...], wanted: str | None) -> None:
-    whole = [each if isinstance(each, Step) else Step(AT, each.side, each.what, each.facts) for each in steps]
+def test_reasons(detail: view.CallDetail, steps: tuple[Step | lifecycle.CommandDone, ...], wanted: str | None) -> None:
+    whole = [step for each in steps for step in ([each] if isinstance(each, Step) else list(of(each))[1:])]
     found = diagnosis.reasons(detail, whole)
     if wanted is None:
         assert found == []
@@ -218,7 +230,8 @@ def test_a_bundle_says_why_and_holds_nothing_personal() -> None:
         call_of(transfer=view.TransferView(NUMBER, "agent", "failed", "busy"), detail=f"to {NUMBER}"),
         transcript=(Utterance(AT, "caller", f"{WORD} {NUMBER}", False, None),),
     )
-    trace = of(took(CALL, m.LegEntered("c-1")), contract.Said(call=CALL, who="caller", text=WORD, item="i"))
+    said = contract.Said(call=CALL, who="caller", text=WORD, item="i")
+    trace = of(lifecycle.InputTaken(CALL, m.LegEntered("c-1")), said)
     answer = TraceAnswer.of(detail, trace)
     text = report.summary(answer) + answer.model_dump_json()
     assert NUMBER not in text

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -40,11 +40,15 @@ def samples(registry: CollectorRegistry) -> dict[tuple[str, tuple[str, ...]], fl
     return dict(found())
 
 
+def used(**told: Any) -> lifecycle.UsageReported:
+    return lifecycle.UsageReported(CALL, contract.Used(call=CALL, **told), 0.25)
+
+
 class Meter:
     """`moved()` is what has changed since it was last asked."""
 
     def __init__(self) -> None:
-        self.metrics = Metrics(CollectorRegistry(), cost=lambda used: 0.25)
+        self.metrics = Metrics(CollectorRegistry())
         self._before = samples(self.metrics.registry)
 
     def moved(self) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -97,9 +101,7 @@ class Meter:
             {("barge_in_cut_seconds_count", ()): 1, ("barge_in_cut_seconds_sum", ()): 0.015625},
         ),
         (
-            contract.Used(
-                call=CALL, provider="openai", model="m", kind="response", usage={"input_audio": 7, "output_text": 2}
-            ),
+            used(provider="openai", model="m", kind="response", usage={"input_audio": 7, "output_text": 2}),
             {
                 ("ai_tokens_total", ("openai", "m", "input_audio")): 7,
                 ("ai_tokens_total", ("openai", "m", "output_text")): 2,
@@ -107,7 +109,7 @@ class Meter:
             },
         ),
         (
-            contract.Used(call=CALL, provider="p", model="t", kind="transcription", usage={}, seconds=2.5),
+            used(provider="p", model="t", kind="transcription", usage={}, seconds=2.5),
             {("ai_transcribed_seconds_total", ("p", "t")): 2.5, ("ai_cost_dollars_total", ("p", "t")): 0.25},
         ),
         (

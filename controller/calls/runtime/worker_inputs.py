@@ -1,0 +1,86 @@
+"""What workers report about a call, as inputs of its machine. [pure]
+
+Owns that translation, and the check of what the model asks for: a destination, digits, seconds. What a machine has no
+use for (words, latencies, money) becomes no input, except that somebody was heard.
+"""
+
+import re
+
+from bridge import contract
+from controller.calls.machine import consultation, inputs as m
+from controller.calls.machine.plan import Plan
+from controller.calls.planning import planner
+from controller.calls.tools.definitions import HOLD_S, LONGEST_S
+from controller.config import Config
+from controller.dialing import numbers
+from controller.dialing.numbers import DIGITS
+
+HOLD_DEFAULT_S = 30.0
+RING_LONGEST_S = LONGEST_S - 10.0
+"""A transfer that the model asked for must have failed before its worker gives the tool up."""
+
+_DIGITS = re.compile(DIGITS)
+
+
+def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[m.Input]:
+    match event:
+        case contract.Ready():
+            return [m.AiReady()]
+        case contract.Failed():
+            return [m.AiFailed(event.kind, event.message)]
+        case contract.MediaConnected():
+            return [m.MediaFlowing()]
+        case contract.CallerAudio():
+            return [m.CallerAudio(event.flowing)]
+        case contract.MediaGone():
+            return [m.MediaLost(event.reason)]
+        case contract.Said() | contract.TurnMeasured() | contract.BargedIn():
+            return [m.Conversed()]
+        case contract.DigitPressed():
+            return [m.Conversed(), m.DigitPressed(event.digit)]
+        case contract.ToolCalled():
+            return [_tool(config, plan, event)]
+        case contract.RecordingState():
+            return [m.RecordingTold(event.state)]
+        case contract.Finished():
+            return [m.LastSaid(event.why)]
+        case contract.Ended():
+            return [m.SessionOver(event.reason, event.counters)]
+    return []
+
+
+def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> m.Input:
+    """Whatever the model has put into the arguments, this is one input and never an error."""
+    tool_call, given = called.tool_call, called.arguments
+    if called.name in consultation.NAMES:
+        return m.DecideTool(tool_call, accept=called.name == "accept_transfer")
+    if called.name not in {tool.name for tool in plan.agent.spec.tools}:
+        return m.ToolRefused(tool_call, f"There is no tool named {called.name}.")
+    match called.name:
+        case "hang_up":
+            return m.HangUpTool(tool_call)
+        case "transfer":
+            return _transfer(config, plan, tool_call, str(given.get("to", "")))
+        case "send_dtmf":
+            digits = str(given.get("digits", ""))
+            if not _DIGITS.fullmatch(digits):
+                return m.ToolRefused(tool_call, "These are no keys: 1 to 32 of 0 to 9, *, # and w for a pause.")
+            return m.SendDigitsTool(tool_call, digits)
+        case "hold":
+            seconds = given.get("seconds", HOLD_DEFAULT_S)
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds != seconds:  # NaN
+                return m.ToolRefused(tool_call, "`seconds` must be a number.")
+            return m.HoldTool(tool_call, float(min(max(seconds, HOLD_S[0]), HOLD_S[1])))
+        case "voicemail":
+            return m.VoicemailTool(tool_call)
+        case "wait_for_user":
+            return m.WaitTool(tool_call)
+    return m.RunTool(tool_call, called.name, given)
+
+
+def _transfer(config: Config, plan: Plan, tool_call: str, to: str) -> m.Input:
+    try:
+        target = planner.transfer_target(config, plan.agent.name, to, plan.trunk, longest=RING_LONGEST_S, by_tool=True)
+    except numbers.NotAllowed as refusal:
+        return m.ToolRefused(tool_call, str(refusal))
+    return m.TransferAsked(target, by="agent", tool_call=tool_call, decide=config.transfer.decide_s)
