@@ -278,7 +278,7 @@ class Controller:
         """All is written down, and then the process is gone as if it were killed: nothing is taken down in order,
         because others go on with it."""
         log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
-        self.registry.room.draining = True
+        self.registry.room.drain()
         await self.dialer.close()
         written = self.records.finish(), self.usage.finish(), self.sessions.drain()
         await asyncio.gather(self.events.drain(), trail.drain(), *written)

@@ -64,8 +64,8 @@ class WorkerPool:
         """Who wants what is heard in the calls at this moment (`scenery`)."""
         self.unstartable: dict[str, str] = {}
         """Workers of this machine whose process could not be started at the last try, and why."""
-        self.changed = asyncio.Event()
-        """Set whenever a worker came or went; whoever waits clears it."""
+        self._changed = asyncio.Event()
+        """Set once, at the next change (`notify`)."""
         self.media_doubted = asyncio.Event()
         """Set whenever a worker is to be checked (`media_checks`); whoever waits clears it."""
         self.on_checked: Callable[[Worker, str], None] = lambda _, __: None
@@ -86,6 +86,22 @@ class WorkerPool:
         """None has room, but one was there a moment ago, or we have only just begun: whoever starts them starts the
         next."""
         return not self.has_room() and monotonic() - self._lost_at < RESTART
+
+    def notify(self) -> None:
+        """Whoever waits for a change looks again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait_changed(self) -> None:
+        """Until a worker has come or gone, or may have room for one more call."""
+        await self._changed.wait()
+
+    async def wait_returned(self, hopeless: Callable[[], bool]) -> None:
+        """Until one has room or none is expected back (`returning`), or `hopeless` after a change."""
+        while self.returning() and not hopeless():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lost_at + RESTART - monotonic()):
+                    await self.wait_changed()
 
     def assign(self, call: str, failed: Mapping[str, int] | None = None) -> Worker:
         """Give the call to the one that suits it best. `failed`: as `choose` has it. Raises NoWorker."""
@@ -135,6 +151,7 @@ class WorkerPool:
         worker = self._by_call.pop(call, None)
         if worker is not None:
             worker.calls.discard(call)
+            self.notify()
 
     def media_failed(self, call: str, reason: str) -> str | None:
         """Asterisk did not reach the worker of this call: others are taken until it is reached again. Its boot id."""
@@ -225,7 +242,7 @@ class WorkerPool:
         for call in sorted(worker.calls):
             self.release(call)
             self._on_lost(call)
-        self.changed.set()
+        self.notify()
 
     def close(self) -> None:
         for name in list(self._graces):
@@ -298,7 +315,7 @@ class WorkerPool:
             self.release(call)
             self._on_lost(call)
         worker.behind = True
-        self.changed.set()
+        self.notify()
         self.media_doubted.set()
         return worker
 
@@ -365,7 +382,8 @@ class WorkerPool:
             self._claim(worker, event.call)  # it has ended there meanwhile: this is what was still to be told of it
         if isinstance(event, contract.Beat):
             worker.load = event.load
-            worker.judge()
+            if worker.judge():
+                self.notify()
             worker.beaten.set()
         elif isinstance(event, contract.Scenes):
             self.on_scenes([each for each in event.scenes if self._by_call.get(each.call) is worker])
@@ -389,7 +407,7 @@ class WorkerPool:
         log.warning("worker link broke", worker=worker.name, calls=len(worker.calls))
         loop = asyncio.get_running_loop()
         self._graces[worker.name] = loop.call_later(RETURN_GRACE, self.lost, worker.name, "its link did not return")
-        self.changed.set()
+        self.notify()
 
     def _end_grace(self, name: str) -> None:
         grace = self._graces.pop(name, None)

@@ -11,7 +11,6 @@ from controller.workers.pool import WorkerPool
 from controller.workers.worker import UnknownWorker
 
 BACK = 20.0  # seconds beyond its calls' that a worker may take to end and be there again
-LOOK = 0.1
 
 log = structlog.get_logger()
 
@@ -37,8 +36,8 @@ async def roll(workers: WorkerPool, names: list[str], seconds: float) -> bool:
 async def _back(workers: WorkerPool, name: str, before: str, seconds: float) -> bool:
     try:
         async with asyncio.timeout(seconds):
-            while (worker := workers.get(name)) is None or worker.boot == before or worker.socket is None:  # noqa: ASYNC110
-                await asyncio.sleep(LOOK)  # `changed` has its one listener
+            while (worker := workers.get(name)) is None or worker.boot == before or worker.socket is None:
+                await workers.wait_changed()
     except TimeoutError:
         return False
     return True

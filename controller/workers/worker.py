@@ -66,15 +66,19 @@ class Worker:
     _trend: int = 0
     """Beats in a row that speak for a change."""
 
-    def judge(self) -> None:
-        """By the lateness of its 20 ms ticks, because a caller hears it when frames come later than they last; and by
-        how much of its core it takes, so that it does not come to that. Others may use the core up as well. One without
-        calls is not given up: where all are late, a caller is better served by it than by none."""
+    def judge(self) -> bool:
+        """Of each heartbeat's load: does it keep its time? True: the answer has changed.
+
+        A caller hears it when frames come later than they last (20 ms); how much of its core the worker takes says that
+        it comes to that. One without calls is not given up: where all are late, a caller is better served by it than by
+        none.
+        """
         late, busy = self.load.lateness_p99_ms, self.load.busy
         well, ill = late < RESTED_MS and busy < RESTED_BUSY, self.strain > 0 and bool(self.calls)
         against = well if self.tired else ill
         self._trend = self._trend + 1 if against else 0
-        if self._trend >= (RESTED_BEATS if self.tired else TIRED_BEATS):
+        changed = self._trend >= (RESTED_BEATS if self.tired else TIRED_BEATS)
+        if changed:
             self.tired, self._trend = not self.tired, 0
             tell = log.warning if self.tired else log.info
             tell(
@@ -84,6 +88,7 @@ class Worker:
                 busy=round(busy, 2),
                 calls=len(self.calls),
             )
+        return changed
 
     @property
     def strain(self) -> int:

@@ -95,8 +95,7 @@ class Controller:
         call, media = str(uuid.uuid4()), str(uuid.uuid4())
         async with asyncio.timeout(PATIENCE):
             while not self.workers.has_room():
-                self.workers.changed.clear()
-                await self.workers.changed.wait()
+                await self.workers.wait_changed()
         self.workers.assign(call)
         provider = contract.Provider(url=server.url, api_key=SecretStr("sk-test"))
         spec = contract.SessionSpec(agent="a", provider=provider, instructions="i", tools=(TOOL,))

@@ -79,8 +79,7 @@ async def supervised(tmp_path: Path, program: str, count: int) -> AsyncIterator[
 async def until(workers: WorkerPool, true: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not true():
-            await workers.changed.wait()
-            workers.changed.clear()
+            await workers.wait_changed()
 
 
 def alive(pid: int) -> bool:

@@ -81,7 +81,6 @@ async def hall() -> AsyncIterator[Hall]:
 @asynccontextmanager
 async def heavy(hall: Hall, name: str) -> AsyncIterator[Worker]:
     """A worker process, registered."""
-    hall.workers.changed.clear()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.peers.heavy_worker", name, hall.url),
         env=os.environ | {contract.TOKEN_ENV: TOKEN},
@@ -90,9 +89,8 @@ async def heavy(hall: Hall, name: str) -> AsyncIterator[Worker]:
     )
     try:
         async with asyncio.timeout(PATIENCE):
-            await hall.workers.changed.wait()
-        worker = hall.workers.get(name)
-        assert worker is not None
+            while (worker := hall.workers.get(name)) is None:
+                await hall.workers.wait_changed()
         yield worker
     finally:
         process.kill()

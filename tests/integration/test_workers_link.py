@@ -37,6 +37,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         admission = WorkerAdmission("secret", shared=TOKEN)
+        self._known: list[tuple[str, int, web.WebSocketResponse | None]] = []
         self.workers = WorkerPool(admission, self._event, self._lost, retention=KEPT, on_refused=self.refused.append)
 
     def _event(self, event: contract.CallEvent) -> None:
@@ -50,9 +51,11 @@ class Rig:
         self.told.set()
 
     async def changed(self) -> None:
+        """Until another worker is there, or one by another link, than at the last time."""
         async with asyncio.timeout(10):
-            await self.workers.changed.wait()
-        self.workers.changed.clear()
+            while (now := [(each.boot, each.port, each.socket) for each in self.workers.all()]) == self._known:
+                await self.workers.wait_changed()
+        self._known = now
 
     async def hear(self) -> None:
         async with asyncio.timeout(10):

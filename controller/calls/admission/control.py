@@ -70,9 +70,18 @@ class AdmissionControl:
         }
         return sum(each.capacity - len(each.calls) for each in with_room(self._workers.all())) <= len(self._reserved)
 
-    def agents_return(self) -> bool:
+    def workers_returning(self) -> bool:
         """No worker has room at this moment, and one that was lost is on its way back."""
         return not self.draining and self._workers.returning()
+
+    async def wait_returned(self) -> None:
+        """Until that is so no more."""
+        await self._workers.wait_returned(lambda: self.draining)
+
+    def drain(self) -> None:
+        """No new calls from here on."""
+        self.draining = True
+        self._workers.notify()
 
     def out_of_service(self) -> bool:
         """It is not a matter of a call or two."""

@@ -133,7 +133,7 @@ class InboundCalls:
         if not self._admitted(caller):
             return
         steps = [Overflow(agent=routed.agent_name), *(routed.route.overflow if routed.route else ())]
-        if self._lives.room.agents_return():
+        if self._lives.room.workers_returning():
             task = self._tasks.create_task(self._hold_out(caller, routed.route, steps), name="caller without a worker")
             self._asking[caller.leg] = task, _slot(caller, routed.agent_name)
         else:
@@ -156,8 +156,7 @@ class InboundCalls:
         try:
             async with asyncio.timeout(HOLD_OUT):
                 await self._ari.ring(caller.leg)
-                while self._lives.room.agents_return():  # noqa: ASYNC110 - seldom, and for a second
-                    await asyncio.sleep(0.05)
+                await self._lives.room.wait_returned()
         except (TimeoutError, AriError):
             pass  # what is done without a worker is done now
         finally:

@@ -315,7 +315,7 @@ class Registry:
 
     async def drain(self, patience: float, hurry: asyncio.Event) -> None:
         """No new calls; returns when those that live have ended (`drain.finish`)."""
-        self.room.draining = True
+        self.room.drain()
         await shutdown.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
         for call, actor in self._live.items():
             actor.owned.give_up()
@@ -325,7 +325,8 @@ class Registry:
 
     def leave(self) -> None:
         """This controller can't go on. Its calls stay as they are: the next one takes them over."""
-        self._left = self.room.draining = True
+        self._left = True
+        self.room.drain()
         for call, actor in self._live.items():
             actor.leave()
             self._running[call].cancel()

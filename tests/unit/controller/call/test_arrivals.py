@@ -74,8 +74,11 @@ class Stage:
     def out_of_service(self) -> bool:
         return False
 
-    def agents_return(self) -> bool:
+    def workers_returning(self) -> bool:
         return self.returning
+
+    async def wait_returned(self) -> None:
+        await until(lambda: not self.returning)
 
     async def subscribe(self, *_: str) -> None:
         """To the caller's channel, until it is gone."""
