@@ -1,4 +1,4 @@
-"""What the HTTP API asks of call control: of live calls, and of the queue."""
+"""What the HTTP API asks of call control: of live calls, of the queue, of workers."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,6 +7,7 @@ from controller.calls.outbound.entry import Status
 from controller.calls.outbound.service import CallRequest, Summary
 from controller.calls.reporting.view import CallDetail, CallView
 from controller.calls.runtime.call_control import CallControl
+from controller.workers.worker import Worker
 
 
 class Calls(Protocol):
@@ -40,3 +41,12 @@ class OutboundPort(Protocol):
     async def summary(self) -> Summary: ...
     async def pause(self, trunk: str | None, *, by: str) -> Summary: ...
     async def resume(self, trunk: str | None, *, by: str) -> Summary: ...
+
+
+class WorkerAdmin(Protocol):
+    """What the HTTP API may ask of workers (`workers.pool.WorkerPool`)."""
+
+    def all(self) -> list[Worker]: ...
+    def get(self, name: str) -> Worker | None: ...
+    async def retire(self, name: str, seconds: float) -> None:
+        """Let it end with its last call, or after so many seconds. Raises UnknownWorker."""

@@ -58,7 +58,7 @@ class MediaChecks:
 
     def _due(self) -> list[Worker]:
         now = asyncio.get_running_loop().time()
-        up = [worker for worker in self._workers.all() if worker.socket is not None and not worker.behind]
+        up = [worker for worker in self._workers.all() if worker.socket is not None and not worker.catching_up]
         due = [worker for worker in up if (at := worker.media.check_due) is not None and at <= now]
         return [worker for worker in due if worker.boot not in self._running]
 

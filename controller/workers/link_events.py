@@ -1,13 +1,14 @@
-"""Frames of a worker's link, read: each event once, and what can't be read dropped (a dead letter).
+"""Frames of a worker's link: read, each event once, and told again after the link was broken.
 
-Owns what is kept of the order: an event that was told again around a broken link is known by its number, and one that
-could not be read is not asked for again. Acts on nothing.
+Owns the order around a broken link: an event that is told a second time is known by its number, one that can't be read
+is dropped (a dead letter) and not asked for again, and the worker gets in order what was kept for it. Acts on no event.
 """
 
 import asyncio
 from dataclasses import dataclass
 
 import structlog
+from aiohttp import web
 from pydantic import ValidationError
 
 from bridge import contract
@@ -41,3 +42,17 @@ def received(worker: Worker, frame: str) -> Received:
         return Received(head)  # the link broke before the worker knew that we had it
     worker.heard = max(worker.heard, number)
     return Received(head, event, refused=event is None)
+
+
+async def catch_up(worker: Worker, hello: contract.Hello, socket: web.WebSocketResponse) -> None:
+    """Tells a worker whose link is back what it should have been told meanwhile. Raises ConnectionError."""
+    for call in sorted(set(hello.calls) - worker.calls):  # nobody here knows it
+        await socket.send_str(contract.encode(contract.Close(call=call, reason="unknown to the controller")))
+    while worker.pending and worker.socket is socket:
+        call, frame = worker.pending[0]
+        if call in worker.calls:
+            await socket.send_str(frame)
+        if worker.socket is not socket:
+            return  # it came again meanwhile: that link tells it
+        worker.pending.popleft()
+    worker.catching_up = worker.catching_up and worker.socket is not socket

@@ -14,18 +14,17 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from bridge import contract
-from controller.workers.link_events import received
+from controller.workers.assigned_calls import AssignedCalls
+from controller.workers.link_events import catch_up, received
 from controller.workers.link_handshake import hello_of, holder_of, refuse
-from controller.workers.worker import NoWorker, UnknownWorker, Worker, WorkerUnreachable
+from controller.workers.worker import SEND_TIMEOUT, NoWorker, UnknownWorker, Worker, WorkerUnreachable
 from controller.workers.worker_admission import Holder, WorkerAdmission
 from controller.workers.worker_choice import choose, with_room
 
 log = structlog.get_logger()
 
-SEND_TIMEOUT = 2.0  # seconds; a worker that does not read for this long is as good as gone
 SILENT = 2.0  # seconds without a beat after which a worker counts as dead
 CHECK_EVERY = 0.25
-AWAITED = 10.0  # seconds in which the workers of an earlier controller may say which of its calls they have
 RESTART = 5.0  # seconds in which a worker that was lost may be started again
 RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back before its calls are given up
 
@@ -52,14 +51,10 @@ class WorkerPool:
         self._on_refused = on_refused
         self._welcome_text = contract.encode(contract.Welcome(retention=retention))
         self._workers: dict[str, Worker] = {}
-        self._by_call: dict[str, Worker] = {}
+        self._assigned = AssignedCalls(on_lost)
         self._graces: dict[str, asyncio.TimerHandle] = {}
         self._lost_at = monotonic()
         """When the last one went; at first, when those of this controller began to start or to come back."""
-        self._awaited = Worker("(awaited)", 0, "", 0, 0, None)
-        """Stands in for those that have not come back since this controller was started."""
-        self._had: dict[str, str] = {}
-        """Of its calls: the boot id of the process that had it, as far as that is known."""
         self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
         """Who wants what is heard in the calls at this moment (`scenery`)."""
         self.unstartable: dict[str, str] = {}
@@ -108,55 +103,25 @@ class WorkerPool:
         worker = choose(self._workers.values(), failed or {})
         if worker is None:
             raise NoWorker("no bridge worker is free")
-        worker.calls.add(call)
-        self._by_call[call] = worker
+        self._assigned.assign(worker, call)
         return worker
 
     def of(self, call: str) -> Worker | None:
-        return self._by_call.get(call)
+        return self._assigned.of(call)
 
     def expect(self, call: str, boot: str | None = None) -> None:
-        """Of an earlier controller: the worker that has it will say so; only the process `boot` is believed, if that
-        is known. What it is to be told until then is kept; a call of which no worker speaks in time is lost."""
-        self._awaited.calls.add(call)
-        self._by_call[call] = self._awaited
-        self._had |= {call: boot} if boot else {}
-        self._end_grace(self._awaited.name)
-        loop = asyncio.get_running_loop()
-        self._graces[self._awaited.name] = loop.call_later(AWAITED, self._give_up_awaited)
-
-    def _give_up_awaited(self) -> None:
-        self._end_grace(self._awaited.name)
-        for call in sorted(self._awaited.calls):
-            log.warning("no worker has this call of an earlier controller", call=call)
-            self.release(call)
-            self._on_lost(call)
-
-    def _claim(self, worker: Worker, call: str) -> None:
-        """It is this one that has a call of an earlier controller, if it was given it."""
-        if not self._given(worker, call):
-            return
-        self._awaited.calls.discard(call)
-        worker.calls.add(call)
-        self._by_call[call] = worker
-        worker.kept.extend(each for each in self._awaited.kept if each[0] == call)
-
-    def _given(self, worker: Worker, call: str) -> bool:
-        """By us, or by the earlier controller."""
-        owner = self._by_call.get(call)
-        return owner is worker or (owner is self._awaited and self._had.get(call, worker.boot) == worker.boot)
+        """A call of an earlier controller (`AssignedCalls.expect`)."""
+        self._assigned.expect(call, boot)
 
     def release(self, call: str) -> None:
         """The call needs no worker any more. What a worker still says about it is ignored."""
-        worker = self._by_call.pop(call, None)
-        if worker is not None:
-            worker.calls.discard(call)
+        if self._assigned.release(call):
             self.notify()
 
     def media_failed(self, call: str, reason: str) -> str | None:
         """Asterisk did not reach the worker of this call: others are taken until it is reached again. Its boot id."""
-        worker = self._by_call.get(call)
-        if worker is None or worker is self._awaited:
+        worker = self._assigned.known(call)
+        if worker is None:
             return None
         if worker.media.call_failed(reason, asyncio.get_running_loop().time()):
             log.error(
@@ -168,32 +133,26 @@ class WorkerPool:
 
     async def tell(self, worker: Worker, command: contract.Command) -> None:
         """What concerns no call, now or never. Raises WorkerUnreachable."""
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                if worker.socket is None:
-                    raise ConnectionResetError
-                await worker.socket.send_str(contract.encode(command))
-        except (ConnectionError, TimeoutError) as error:
-            raise WorkerUnreachable("The worker can't be told anything at the moment.") from error
+        await worker.tell(command)
 
     async def send(self, call: str, command: contract.Command) -> None:
         """Tell the worker that carries this call, now or as soon as its broken link is back. Raises WorkerUnreachable:
         the call has no worker, or one that does not read."""
-        worker = self._by_call.get(call)
+        worker = self._assigned.of(call)
         if worker is None:
             raise WorkerUnreachable("the worker of this call is gone")
         try:
             frame = contract.encode(command)
         except contract.Unsendable as error:
             raise WorkerUnreachable(f"the worker can't be told `{command.type}`: {error}") from error
-        if worker.socket is None or worker.behind:
-            worker.kept.append((call, frame))
+        if worker.socket is None or worker.catching_up:
+            worker.pending.append((call, frame))
             return
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await worker.socket.send_str(frame)
         except ConnectionError:
-            worker.kept.append((call, frame))  # it breaks in this moment; what comes of it is told to the call
+            worker.pending.append((call, frame))  # it breaks in this moment; what comes of it is told to the call
         except TimeoutError as error:
             raise WorkerUnreachable("the worker does not read its link") from error
 
@@ -212,7 +171,7 @@ class WorkerPool:
 
     async def tell_all(self, command: contract.Watch) -> None:
         """All whose link is up, as far as they read: it is told again anyway."""
-        for worker in [each for each in self._workers.values() if each.socket is not None and not each.behind]:
+        for worker in [each for each in self._workers.values() if each.socket is not None and not each.catching_up]:
             with suppress(WorkerUnreachable):
                 await self.tell(worker, command)
 
@@ -245,6 +204,7 @@ class WorkerPool:
         self.notify()
 
     def close(self) -> None:
+        self._assigned.close()
         for name in list(self._graces):
             self._end_grace(name)
 
@@ -266,7 +226,7 @@ class WorkerPool:
             return socket  # one more of that name has come in this moment; this one is told at its next attempt
         worker = self._register(hello, socket, holder)
         try:
-            await self._catch_up(worker, hello, socket)
+            await catch_up(worker, hello, socket)
             await self._listen(worker, socket)
         except ConnectionError:
             log.info("worker link broke at once", worker=worker.name)
@@ -309,28 +269,15 @@ class WorkerPool:
         self._workers[worker.name] = worker
         self._end_grace(worker.name)
         log.info("worker registered", worker=worker.name, pid=worker.pid, media=worker.media_address)
-        for call in sorted(self._awaited.calls & set(hello.calls)):
-            self._claim(worker, call)
+        for call in sorted(hello.calls):
+            self._assigned.claim(worker, call)
         for call in sorted(worker.calls - set(hello.calls)):  # ended there while the link was down
             self.release(call)
             self._on_lost(call)
-        worker.behind = True
+        worker.catching_up = True
         self.notify()
         self.media_doubted.set()
         return worker
-
-    async def _catch_up(self, worker: Worker, hello: contract.Hello, socket: web.WebSocketResponse) -> None:
-        """What this worker should have been told while its link was broken. Raises ConnectionError."""
-        for call in sorted(set(hello.calls) - worker.calls):  # nobody here knows it
-            await socket.send_str(contract.encode(contract.Close(call=call, reason="unknown to the controller")))
-        while worker.kept and worker.socket is socket:
-            call, frame = worker.kept[0]
-            if call in worker.calls:
-                await socket.send_str(frame)
-            if worker.socket is not socket:
-                return  # it came again meanwhile: that link tells it
-            worker.kept.popleft()
-        worker.behind = worker.behind and worker.socket is not socket
 
     async def _listen(self, worker: Worker, socket: web.WebSocketResponse) -> None:
         async for message in socket:
@@ -350,7 +297,7 @@ class WorkerPool:
         """What can't be read, or fails here, is logged, counted and dropped, and never asked for again. Returns a call
         that can't do without it: the worker is to close its session."""
         told = received(worker, frame)
-        refused, given = told.refused, self._given(worker, told.head.call)
+        refused, given = told.refused, self._assigned.given(worker, told.head.call)
         if told.event is not None:
             try:
                 self._take(worker, told.event)
@@ -365,7 +312,7 @@ class WorkerPool:
         """Counts it. Returns a call whose session has to be closed; one whose session is over is told so. `given`: it
         was this worker's call before that event."""
         self._on_refused(head.type)
-        mine = self._by_call.get(head.call) is worker
+        mine = self._assigned.of(head.call) is worker
         if head.type != "ended":
             return head.call if mine and head.needed else None
         if mine:
@@ -378,20 +325,20 @@ class WorkerPool:
         return None
 
     def _take(self, worker: Worker, event: contract.Event) -> None:
-        if isinstance(event, contract.CallEvent) and event.call in self._awaited.calls:
-            self._claim(worker, event.call)  # it has ended there meanwhile: this is what was still to be told of it
+        if isinstance(event, contract.CallEvent):
+            self._assigned.claim(worker, event.call)  # its session may have ended before the hello
         if isinstance(event, contract.Beat):
             worker.load = event.load
-            if worker.judge():
+            if worker.update_health():
                 self.notify()
             worker.beaten.set()
         elif isinstance(event, contract.Scenes):
-            self.on_scenes([each for each in event.scenes if self._by_call.get(each.call) is worker])
+            self.on_scenes([each for each in event.scenes if self._assigned.of(each.call) is worker])
         elif isinstance(event, contract.MediaChecked):
             self.on_checked(worker, event.call)
         elif isinstance(event, contract.Hello):
             log.warning("worker said hello twice", worker=worker.name)
-        elif self._by_call.get(event.call) is not worker:
+        elif self._assigned.of(event.call) is not worker:
             log.info("worker spoke of a call that is over or not its own", worker=worker.name, call=event.call)
         else:
             if isinstance(event, contract.Ended):

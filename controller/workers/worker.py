@@ -15,8 +15,9 @@ from controller.workers.reachability import Reachability
 
 log = structlog.get_logger()
 
-TIRED_MS, TIRED_BUSY, TIRED_BEATS = 20.0, 0.8, 4
-RESTED_MS, RESTED_BUSY, RESTED_BEATS = 8.0, 0.7, 6
+SEND_TIMEOUT = 2.0  # seconds; a worker that does not read for this long is as good as gone
+OVERLOADED_MS, OVERLOADED_BUSY, OVERLOADED_BEATS = 20.0, 0.8, 4
+RECOVERED_MS, RECOVERED_BUSY, RECOVERED_BEATS = 8.0, 0.7, 6
 """Two seconds of ticks that are a frame late, or of a core that is nearly used up, which comes before that; and three
 in which neither is so: a passing stall is neither."""
 
@@ -49,11 +50,11 @@ class Worker:
     """Loop time of the last sign of life."""
     heard: int = 0
     """Number of the newest event that it told."""
-    kept: deque[tuple[str, str]] = field(default_factory=deque)
+    pending: deque[tuple[str, str]] = field(default_factory=deque)
     """Call and frame of what it could not be told while its link was broken, in order."""
-    behind: bool = False
+    catching_up: bool = False
     """Its link is back, and it is being told what was kept: what is new has to wait behind that."""
-    tired: bool = False
+    overloaded: bool = False
     """It does not keep its time: its calls go on, and it gets no new ones until it has been well for a while."""
     retiring: bool = False
     """It was told to end."""
@@ -66,7 +67,7 @@ class Worker:
     _trend: int = 0
     """Beats in a row that speak for a change."""
 
-    def judge(self) -> bool:
+    def update_health(self) -> bool:
         """Of each heartbeat's load: does it keep its time? True: the answer has changed.
 
         A caller hears it when frames come later than they last (20 ms); how much of its core the worker takes says that
@@ -74,15 +75,15 @@ class Worker:
         none.
         """
         late, busy = self.load.lateness_p99_ms, self.load.busy
-        well, ill = late < RESTED_MS and busy < RESTED_BUSY, self.strain > 0 and bool(self.calls)
-        against = well if self.tired else ill
+        well, ill = late < RECOVERED_MS and busy < RECOVERED_BUSY, self.load_score > 0 and bool(self.calls)
+        against = well if self.overloaded else ill
         self._trend = self._trend + 1 if against else 0
-        changed = self._trend >= (RESTED_BEATS if self.tired else TIRED_BEATS)
+        changed = self._trend >= (RECOVERED_BEATS if self.overloaded else OVERLOADED_BEATS)
         if changed:
-            self.tired, self._trend = not self.tired, 0
-            tell = log.warning if self.tired else log.info
+            self.overloaded, self._trend = not self.overloaded, 0
+            tell = log.warning if self.overloaded else log.info
             tell(
-                "worker gets no new calls: it is late or busy" if self.tired else "worker keeps its time again",
+                "worker gets no new calls: it is late or busy" if self.overloaded else "worker keeps its time again",
                 worker=self.name,
                 late_ms=round(late, 1),
                 busy=round(busy, 2),
@@ -91,10 +92,10 @@ class Worker:
         return changed
 
     @property
-    def strain(self) -> int:
+    def load_score(self) -> int:
         """By how many frames it was late at its last beat, and one more for a core that is nearly used up. Those with
         less come first."""
-        return int(self.load.lateness_p99_ms / TIRED_MS) + (self.load.busy > TIRED_BUSY)
+        return int(self.load.lateness_p99_ms / OVERLOADED_MS) + (self.load.busy > OVERLOADED_BUSY)
 
     @property
     def draining(self) -> bool:
@@ -108,7 +109,7 @@ class Worker:
 
     def fits(self) -> bool:
         """One more call."""
-        return self.serving and not self.tired and len(self.calls) < self.capacity
+        return self.serving and not self.overloaded and len(self.calls) < self.capacity
 
     def move(self, hello: contract.Hello, *, check: bool) -> None:
         """Where it is now, and what it can carry: what it said before may not be so any more. `check`: whether Asterisk
@@ -121,6 +122,16 @@ class Worker:
     def media_address(self) -> str:
         """Where Asterisk connects AudioSocket to."""
         return f"{self.host}:{self.port}"
+
+    async def tell(self, command: contract.Command) -> None:
+        """Now or never. Raises WorkerUnreachable."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                if self.socket is None:
+                    raise ConnectionResetError
+                await self.socket.send_str(contract.encode(command))
+        except (ConnectionError, TimeoutError) as error:
+            raise WorkerUnreachable("The worker can't be told anything at the moment.") from error
 
     def __repr__(self) -> str:
         state = "up" if self.socket else "away"

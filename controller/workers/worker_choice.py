@@ -22,7 +22,7 @@ def choose(workers: Iterable[Worker], failed: Mapping[str, int]) -> Worker | Non
     known = list(workers)
     others = any(worker.serving and worker.boot not in failed for worker in known)
     fit = [worker for worker in with_room(known) if failed.get(worker.boot, 0) < (1 if others else 2)]
-    return min(fit, key=lambda w: (w.strain, len(w.calls) / w.capacity), default=None)
+    return min(fit, key=lambda w: (w.load_score, len(w.calls) / w.capacity), default=None)
 
 
 def unreached(workers: Iterable[Worker]) -> list[str]:

@@ -27,7 +27,7 @@ PATIENCE = 10.0
 
 @dataclass
 class FakeControl:
-    """`Place`. `room`: how many calls at once; `refusal` is raised for every call."""
+    """`StartCall`. `room`: how many calls at once; `refusal` is raised for every call."""
 
     room: int = 100
     refusal: Exception | None = None

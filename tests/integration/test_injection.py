@@ -128,7 +128,7 @@ class House:
 
     def get(self, call: str) -> view.CallView:
         found = self._find(call)
-        return view.view_of(found.call, found.record)
+        return view.view_of(found.call, found.call_log)
 
     def detail(self, call: str) -> view.CallDetail:
         return view.CallDetail(self.get(call))

@@ -59,7 +59,7 @@ class Stage:
     checks: MediaChecks
 
     async def worker(self, name: str) -> Worker:
-        await until(lambda: (found := self.rig.workers.get(name)) is not None and not found.behind)
+        await until(lambda: (found := self.rig.workers.get(name)) is not None and not found.catching_up)
         worker = self.rig.workers.get(name)
         assert worker is not None
         return worker

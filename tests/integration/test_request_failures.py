@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry
 
 from bridge.common.request_failure import Reason
 from controller.calls.machine import inputs as m
-from controller.calls.runtime.arrival_facts import variables_found
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
+from controller.calls.runtime.lookup import variables_found
 from controller.calls.tools.http import Answer, HttpTools
 from controller.config.models.agents import HttpTool
 from controller.events.webhooks.http_sender import HttpSender

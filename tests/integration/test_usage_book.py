@@ -61,30 +61,30 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_hour_goes_on_after_a_restart(tmp_path: Path, killed: bool) -> None:
     settings = config(FULL, trunks__main__calls_per_hour=2)
     async with opened(tmp_path, settings, killed=killed) as room:
-        room.take(OUT)
+        room.admit(OUT)
         room.dial("one", "main", own=True)
     async with opened(tmp_path, settings, killed=killed) as room:
         room.dial("two", "main", own=False)
     async with opened(tmp_path, settings) as room:
         with pytest.raises(Busy, match="calls_per_hour"):
-            room.take(OUT)
-        room.take(Slot("inbound", "main", "reception"))
+            room.admit(OUT)
+        room.admit(Slot("inbound", "main", "reception"))
 
 
 async def test_the_days_caps_go_on_after_a_restart(tmp_path: Path) -> None:
     keys: dict[str, Any] = {"trunks__main__minutes_per_day": 1e-6, "limits__spend_per_day": 5}
     settings = config(FULL, **keys)
     async with opened(tmp_path, settings) as room:
-        room.take(OUT)
+        room.admit(OUT)
         room.dial("one", "main", own=True)
         room.answered("one")
         await asyncio.sleep(0.001)  # more than the minutes that it may have
         room.over("one")
     async with opened(tmp_path, settings) as room:
         with pytest.raises(Busy, match="minutes_per_day"):
-            room.take(OUT)
+            room.admit(OUT)
         room.remember([], 5.0, datetime.now(UTC))
     async with opened(tmp_path, settings) as room:
         assert room.dollars(today()) == 5.0
         with pytest.raises(Busy, match="spend_per_day"):
-            room.take(Slot("inbound", "main", "reception"))
+            room.admit(Slot("inbound", "main", "reception"))

@@ -81,7 +81,7 @@ async def test_a_container_that_is_back_at_once_is_a_new_worker(rig: Rig, http: 
     await rig.changed()
     assert rig.lost == ["a"], "its calls are another worker's from now on"
     worker = rig.workers.assign("b")
-    assert (worker.port, worker.capacity, worker.strain) == (9093, 7, 0)
+    assert (worker.port, worker.capacity, worker.load_score) == (9093, 7, 0)
     rig.told.clear()
     await tell(socket, 1, "2", "b")
     await rig.hear()

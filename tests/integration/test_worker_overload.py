@@ -16,7 +16,7 @@ from aiohttp import web
 
 from bridge import contract
 from controller.workers.pool import WorkerPool
-from controller.workers.worker import RESTED_BEATS, TIRED_BEATS, NoWorker, Worker
+from controller.workers.worker import OVERLOADED_BEATS, RECOVERED_BEATS, NoWorker, Worker
 from controller.workers.worker_admission import WorkerAdmission
 from tests.peers.audiosocket import AsteriskPeer
 from tests.peers.heavy_worker import CAPACITY
@@ -112,7 +112,7 @@ async def test_a_worker_at_its_limit_gets_no_call_until_it_has_room_again(hall: 
         calls: list[str] = []
         while hall.workers.has_room() and len(calls) < CAPACITY:
             calls.append((await hall.begin(asterisk))[0])
-            await beats(hall, first, TIRED_BEATS + 1)
+            await beats(hall, first, OVERLOADED_BEATS + 1)
         assert 1 <= len(calls) <= 3, "its places are not used up, its core is"
         assert first.load.sessions == first.load.legs == len(calls), "those that it has go on"
         with pytest.raises(NoWorker):
@@ -122,7 +122,7 @@ async def test_a_worker_at_its_limit_gets_no_call_until_it_has_room_again(hall: 
             assert carrier is second
             for over in (*calls, call):
                 await hall.workers.send(over, contract.Close(call=over, reason="hung up"))
-            await beats(hall, first, RESTED_BEATS + 2)
+            await beats(hall, first, RECOVERED_BEATS + 2)
             assert hall.workers.has_room()
-            assert not first.tired
+            assert not first.overloaded
             assert first.load.sessions == first.load.legs == 0

@@ -289,9 +289,9 @@ async def test_a_worker_that_was_lost_is_expected_back(
     rig.workers.lost("w1", "killed")
     assert not rig.workers.returning(), "another one is up"
     other = rig.workers.all()[0]
-    other.tired = True
+    other.overloaded = True
     assert rig.workers.returning(), "the other one is late"
-    other.tired = False
+    other.overloaded = False
     rig.workers.lost("w2", "killed")
     assert rig.workers.returning()
     await rig.changed()

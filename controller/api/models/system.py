@@ -65,7 +65,7 @@ def _state(worker: Worker) -> str:
         return "draining"
     if not worker.media.reached:
         return "unreached"
-    return "late" if worker.tired else "up"
+    return "late" if worker.overloaded else "up"
 
 
 class WorkerPage(Answer):

@@ -1,24 +1,15 @@
 """The resources of workers: which there are, how loaded, and the end of one in order."""
 
-from typing import Protocol
-
 from controller.api.models.system import DrainWorker, WorkerAnswer, WorkerPage
 from controller.api.operation import ApiRequest, Operation
+from controller.api.ports import WorkerAdmin
 from controller.api.problems import Problem
-from controller.workers.worker import UnknownWorker, Worker
-
-
-class Staff(Protocol):
-    """As far as ops concern it (`workers.Workers`)."""
-
-    def all(self) -> list[Worker]: ...
-    def get(self, name: str) -> Worker | None: ...
-    async def retire(self, name: str, seconds: float) -> None: ...
+from controller.workers.worker import UnknownWorker
 
 
 class WorkerResources:
-    def __init__(self, staff: Staff, drain_s: float) -> None:
-        self._staff = staff
+    def __init__(self, workers: WorkerAdmin, drain_s: float) -> None:
+        self._workers = workers
         self._drain_s = drain_s
 
     def operations(self) -> tuple[Operation, ...]:
@@ -40,16 +31,16 @@ class WorkerResources:
         )
 
     async def list(self, _: ApiRequest) -> WorkerPage:
-        return WorkerPage(workers=tuple(map(WorkerAnswer.of, self._staff.all())))
+        return WorkerPage(workers=tuple(map(WorkerAnswer.of, self._workers.all())))
 
     async def drain(self, asked: ApiRequest) -> WorkerAnswer:
         """It takes no new calls and ends with its last one. A supervisor (ours, systemd, compose) starts the next."""
         name, wish = asked.part("name"), asked.body.seconds
         try:
-            await self._staff.retire(name, self._drain_s if wish is None else wish)
+            await self._workers.retire(name, self._drain_s if wish is None else wish)
         except UnknownWorker as unknown:
             raise Problem("unknown-worker", str(unknown)) from None
-        worker = self._staff.get(name)
+        worker = self._workers.get(name)
         if worker is None:
             raise Problem("unknown-worker", "It has ended in this moment.")
         return WorkerAnswer.of(worker)

@@ -47,7 +47,7 @@ class AdmissionControl:
         """Something was dialled, or is over. Whoever waits clears it."""
         self.draining = False
 
-    def take(self, wanted: Slot) -> None:
+    def admit(self, wanted: Slot) -> None:
         """For a call that begins now: it counts from here on. Raises NotReady and Busy."""
         if self.draining:
             raise errors.NotReady("The controller is going down and takes no new calls.")

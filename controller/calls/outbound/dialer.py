@@ -49,8 +49,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Place(Protocol):
-    """Call control: begins this call now. `errand` is told how it goes. Raises errors.Busy, limits.NotAllowed,
+class StartCall(Protocol):
+    """Call control: begins this call now. `errand` is told how it goes. Raises errors.Busy, numbers.NotAllowed,
     errors.NotReady and errors.UnknownName: then nothing has begun, and the errand hears nothing."""
 
     def __call__(self, entry: QueuedCall, errand: "QueuedAttempt", /) -> None: ...
@@ -71,7 +71,7 @@ class Dialer:
     """
 
     def __init__(
-        self, config: Config, queue: Queue, place: Place, observe: lifecycle.Observe = lifecycle.unobserved
+        self, config: Config, queue: Queue, place: StartCall, observe: lifecycle.Observe = lifecycle.unobserved
     ) -> None:
         self._observe = observe
         self._config = config
@@ -234,7 +234,7 @@ class Dialer:
         return True
 
     def _place_over(self, entry: QueuedCall, errand: QueuedAttempt, paused: frozenset[str], now: datetime) -> None:
-        """The first of its trunks that has room. Raises as `Place` does, for the first trunk."""
+        """The first of its trunks that has room. Raises as `StartCall` does, for the first trunk."""
         first, *others = retry_policy.lines(self._config, entry) or (entry.order.trunk,)
         try:
             self._place_by(first, entry, errand)

@@ -58,7 +58,7 @@ class CallActor:
         workers: WorkerPool,
         tools: HttpTools,
         observe: lifecycle.Observe = lifecycle.unobserved,
-        errand: OutboundAttempt | None = None,
+        attempt: OutboundAttempt | None = None,
         lines: TrunkLimits | None = None,
         adopted: RecoveredCall | None = None,
         acts: Callable[[], bool] = lambda: True,
@@ -67,13 +67,13 @@ class CallActor:
         self.id = plan.call
         self.call = adopted.call if adopted else Call(plan, _now())
         self._adopted = adopted
-        self.errand = errand
+        self.attempt = attempt
         self._ari = ari
         self._workers = workers
         self._observe = observe
-        self.record = CallLog()
+        self.call_log = CallLog()
         self.legs = TrunkUsage(plan.leg, lines or Unlimited())
-        self.recollection = ConversationMemory()
+        self.memory = ConversationMemory()
         self._http_tools = HttpToolTasks(plan.call, tools, self.put)
         self._tools: dict[str, tuple[str, datetime]] = {}
         self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
@@ -266,7 +266,7 @@ class CallActor:
 
     async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
         own = isinstance(command, m.Dial) and command.channel == self.call.plan.leg
-        async with dialling(self.errand if own else None):
+        async with dialling(self.attempt if own else None):
             await self._make_now(command)
 
     async def _make_now(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
@@ -311,7 +311,7 @@ class CallActor:
             case m.AnswerAiTool(tool_call, output, ok, respond, reason):
                 answer = contract.AnswerTool(call=self.id, tool_call=tool_call, output=output, ok=ok, respond=respond)
                 await self._workers.send(self.id, answer)
-                self.recollection.answered(tool_call, output)
+                self.memory.answered(tool_call, output)
                 if tool_call in self._tools:
                     name, called = self._tools.pop(tool_call)
                     self._observe(lifecycle.ToolTimed(name, (_now() - called).total_seconds(), ok, self.id, reason))
@@ -361,7 +361,7 @@ class CallActor:
 
     async def _prepare(self, spec: contract.SessionSpec, resumed: bool) -> None:
         """Without a worker there is no session, and so nobody else would report its end."""
-        memory = self.recollection.turns() if resumed else ()
+        memory = self.memory.turns() if resumed else ()
         self._workers.release(self.id)
         try:
             worker = self._workers.assign(self.id, self._media_failures)

@@ -5,7 +5,6 @@ used nowhere else.
 """
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,20 +12,16 @@ from uuid import uuid4
 
 import structlog
 
-from bridge.common.strict_json import well_formed
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.calls.planning import caller_text, routing
 from controller.calls.reporting.view import CallView
-from controller.calls.tools.http import Answer
 from controller.config import Config
 from controller.config.number_redaction import logged
 from controller.dialing import number_spellings, withheld_numbers
 
 log = structlog.get_logger()
 
-MOST_VARIABLES, LONGEST_VALUE = 50, 4096
-"""Of a look-up's answer."""
 READ_S = 1.0
 """Seconds for all variables of one caller."""
 
@@ -155,23 +150,3 @@ def refused_view(arrival: routing.Arrival, why: str, detail: str, now: datetime)
         detail=detail,
         transfer=None,
     )
-
-
-def variables_found(answer: Answer, call: str) -> dict[str, str]:
-    """Of a JSON object: its texts and numbers, as text. The log has the reason where there is none."""
-    told, reason = None, "the answer is no JSON object"
-    if answer.failure is not None:
-        reason = f"the tool failed: {answer.failure}"
-    elif not answer.ok:
-        reason = "the tool failed"
-    try:
-        told = json.loads(answer.output) if answer.ok else None
-    except RecursionError:
-        reason = "the answer is nested too deeply"
-    except ValueError:
-        reason = reason if answer.failure is not None else "the answer is no JSON"
-    if not isinstance(told, dict):
-        log.warning("look-up gave nothing", call=call, reason=reason)
-        return {}
-    plain = [(name, str(value)) for name, value in told.items() if isinstance(value, str | int | float)]
-    return {well_formed(name): well_formed(value)[:LONGEST_VALUE] for name, value in plain[:MOST_VARIABLES]}

@@ -16,7 +16,8 @@ from controller.calls.machine.rows import agent_control, participants
 from controller.calls.planning import planner
 from controller.calls.reporting import view
 from controller.calls.runtime.call_control_transfer import TransferControl
-from controller.calls.runtime.live_calls import Live, put
+from controller.calls.runtime.live_calls import put
+from controller.calls.runtime.ports import LiveCall
 from controller.dialing import numbers
 
 WITH_AGENT = (State.TALKING, State.HOLDING, State.TRANSFERRING)
@@ -104,7 +105,7 @@ class CallControl(TransferControl):
         live.put(m.ParticipantDropped(leg, by))
         return view.participant_view(found)
 
-    def _of_agent(self, call: str, done: str) -> Live:
+    def _of_agent(self, call: str, done: str) -> LiveCall:
         """The call, if there is an agent in it, heard or not."""
         live = self._in(call, done, *WITH_AGENT)
         if not live.call.with_agent:

@@ -1,16 +1,15 @@
 """Calls that come in: a route, room or a place in line, what is to be known beforehand, and then a call of their own.
 
-Owns callers from their first event until their call begins, and the line of those who wait for room. Nobody who has
-arrived is forgotten: each is given to a call, sent on, or refused with a stated reason.
+Owns callers from their first event until their call begins. Nobody who has arrived is forgotten: each is given to a
+call, sent on, or refused with a stated reason.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 
@@ -18,16 +17,14 @@ from bridge.common.background_tasks import Tasks
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
 from controller.calls import errors
-from controller.calls.admission import capacity
 from controller.calls.admission.caller_limits import CallerLimits, home_of
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import AdmissionControl
-from controller.calls.machine import inputs as m, loops
-from controller.calls.machine.plan import Plan, State, Waiting
+from controller.calls.machine import loops
+from controller.calls.machine.plan import Plan, Waiting
 from controller.calls.planning import planner, routing
 from controller.calls.reporting import lifecycle
 from controller.calls.runtime import dialplan
-from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.arrival_facts import (
     arrival_of,
     as_wished,
@@ -35,9 +32,11 @@ from controller.calls.runtime.arrival_facts import (
     may_be_private,
     refused_view,
     unrouted,
-    variables_found,
 )
 from controller.calls.runtime.leg_watch import watch
+from controller.calls.runtime.lookup import look_up
+from controller.calls.runtime.ports import LiveCall
+from controller.calls.runtime.waiting_callers import WaitingCallers
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
 from controller.config.models.agents import Agent
@@ -45,19 +44,8 @@ from controller.config.models.routes import Overflow, Route, WaitingLine
 
 log = structlog.get_logger()
 
-LOOK_AGAIN, HOLD_OUT = 1.0, 3.0
-"""Seconds."""
-
-
-class Lives(Protocol):
-    """The registry, as far as arrivals concern it."""
-
-    room: AdmissionControl
-
-    def begin(self, plan: Plan) -> CallActor: ...
-    def callers(self) -> Iterator[str]:
-        """Of all inbound calls that live."""
-        ...
+HOLD_OUT = 3.0
+"""Seconds for which a caller waits for a worker to come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +58,32 @@ class _Caller:
 
 
 class InboundCalls:
+    """`start`: begins the call of a plan. `callers`: the numbers of the callers of all calls that live."""
+
     def __init__(
         self,
         config: Config,
         ari: Ari,
         tools: HttpTools,
         tasks: Tasks,
-        lives: Lives,
-        observe: Callable[[lifecycle.LifecycleEvent], None],
+        admission: AdmissionControl,
+        start: Callable[[Plan], LiveCall],
+        callers: Callable[[], Iterable[str]],
+        observe: lifecycle.Observe,
     ) -> None:
         self._config = config
         self._ari = ari
         self._tools = tools
         self._tasks = tasks
-        self._lives = lives
+        self._admission = admission
+        self._start = start
+        self._live_callers = callers
         self._observe = observe
         self._names = routing.channel_variables(config)
         self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
         """Those for whom a look-up is under way, or a worker, by channel."""
         self._leaving: set[str] = set()  # channels of those who are being sent into the dialplan
-        self._line: dict[str, CallActor] = {}
-        """Those who wait, by call, in the order in which they came."""
-        self._told: dict[str, int] = {}
-        """The place that each of them knows."""
-        self._again: asyncio.TimerHandle | None = None
+        self._waiting = WaitingCallers(admission)
         self._callers = CallerLimits(config.limits.per_caller, home_of(config.trunks.values()))
 
     def arrived(self, channel: Channel, args: tuple[str, ...]) -> None:
@@ -133,7 +123,7 @@ class InboundCalls:
         if not self._admitted(caller):
             return
         steps = [Overflow(agent=routed.agent_name), *(routed.route.overflow if routed.route else ())]
-        if self._lives.room.workers_returning():
+        if self._admission.workers_returning():
             task = self._tasks.create_task(self._hold_out(caller, routed.route, steps), name="caller without a worker")
             self._asking[caller.leg] = task, _slot(caller, routed.agent_name)
         else:
@@ -141,7 +131,7 @@ class InboundCalls:
 
     def _admitted(self, caller: _Caller) -> bool:
         """No step of a route's overflow is for who calls too often: each of them would cost more than a busy line."""
-        up = [*self._lives.callers(), *(slot.caller for _, slot in self._asking.values())]
+        up = [*self._live_callers(), *(slot.caller for _, slot in self._asking.values())]
         try:
             self._callers.admit(caller.arrival.caller, up, monotonic())
         except errors.Busy as reason:
@@ -156,7 +146,7 @@ class InboundCalls:
         try:
             async with asyncio.timeout(HOLD_OUT):
                 await self._ari.ring(caller.leg)
-                await self._lives.room.wait_returned()
+                await self._admission.wait_returned()
         except (TimeoutError, AriError):
             pass  # what is done without a worker is done now
         finally:
@@ -178,13 +168,12 @@ class InboundCalls:
         return (slot for _, slot in self._asking.values())
 
     def waits(self, call: str) -> bool:
-        return call in self._line and self._line[call].call.state is State.WAITING
+        """In line, for room."""
+        return self._waiting.waits(call)
 
     def ended(self, call: str) -> None:
         """A call is over: there may be room for who is next."""
-        self._line.pop(call, None)
-        self._told.pop(call, None)
-        self._serve()
+        self._waiting.ended(call)
 
     # ------------------------------------------------------------ room, or what to do without
 
@@ -204,10 +193,14 @@ class InboundCalls:
             if step.context is not None:
                 self._send_away(caller, step.context)
                 return
-            if step.wait is not None and not self._lives.room.draining and self._has_place(step.wait, caller):
+            if (
+                step.wait is not None
+                and not self._admission.draining
+                and self._waiting.has_place(step.wait, caller.arrival.to)
+            ):
                 self._wait(caller, agent, route, step.wait, steps[number + 1 :])
                 return
-            if step.on_ai_failure and not self._lives.room.draining:
+            if step.on_ai_failure and not self._admission.draining:
                 self._begin(caller, agent, route, {}, unserved=str(refusal))
                 return
             if step.busy:
@@ -217,13 +210,16 @@ class InboundCalls:
                 self._begin(caller, agent, route, {}, unserved=str(refusal))
                 return
         log.warning("caller refused", call=caller.arrival.call, reason=str(refusal))
-        self._refuse(caller, "busy", "congestion" if self._lives.room.out_of_service() else "busy", str(refusal))
+        self._refuse(caller, "busy", "congestion" if self._admission.out_of_service() else "busy", str(refusal))
+
+    def _may_wait(self, line: WaitingLine, caller: _Caller) -> bool:
+        return not self._admission.draining and self._waiting.has_place(line, caller.arrival.to)
 
     def _take(self, caller: _Caller, agent: str) -> None:
         """Those who wait come first. Raises NotReady and Busy."""
-        if any(each.call.plan.agent.name == agent for each in self._waiting()):
+        if self._waiting.anybody_for(agent):
             raise errors.Busy("Others wait for this agent already.")
-        self._lives.room.take(_slot(caller, agent))
+        self._admission.admit(_slot(caller, agent))
 
     def _refuse(self, caller: _Caller, why: Literal["no_route", "busy"], reason: str, detail: str) -> None:
         self._observe(lifecycle.CallerRefused(why, refused_view(caller.arrival, why, detail, datetime.now(UTC))))
@@ -255,62 +251,11 @@ class InboundCalls:
         except AriError as error:
             log.warning("could not send a caller on", channel=caller.leg, reason=str(error))
 
-    # ------------------------------------------------------------ the line
-
-    def _has_place(self, line: WaitingLine, caller: _Caller) -> bool:
-        number = caller.arrival.to
-        return sum(each.call.plan.callee == number for each in self._waiting()) < line.max_waiting
-
     def _wait(self, caller: _Caller, agent: str, route: Route | None, line: WaitingLine, then: list[Overflow]) -> None:
         place, rescued = (then[0].context, bool(then[0].on_ai_failure)) if then else (None, False)
         extension, _, context = (place or "").partition("@")
         waiting = Waiting(line.max_wait_s, line.announce_s, (extension, context) if place else None, rescued)
-        actor = self._begin(caller, agent, route, {}, waiting)
-        self._line[actor.id] = actor
-        self._tell_places()
-        self._look_again()
-
-    def _waiting(self) -> list[CallActor]:
-        return [each for each in self._line.values() if each.call.state is State.WAITING]
-
-    def _serve(self) -> None:
-        """Whoever came first and has room now."""
-        try:
-            self._serve_in_order()
-        finally:
-            self._look_again()
-
-    def _serve_in_order(self) -> None:
-        full: set[str] = set()
-        for actor in self._waiting():
-            plan = actor.call.plan
-            try:
-                if plan.agent.name not in full:
-                    self._lives.room.take(capacity.slot_of(plan))
-                    self._lives.room.reserve(plan, served=True)
-                    self._line.pop(actor.id)
-                    actor.put(m.RoomFound())
-            except (errors.NotReady, errors.Busy):
-                full.add(plan.agent.name)
-        self._tell_places()
-
-    def _look_again(self) -> None:
-        """A rate has its time, and a worker comes back without a word to us."""
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
-        if self._line:
-            self._again = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._serve)
-
-    def _tell_places(self) -> None:
-        """Among those who wait for the same agent."""
-        places: Counter[str] = Counter()
-        for actor in self._waiting():
-            agent = actor.call.plan.agent.name
-            places[agent] += 1
-            if places[agent] != self._told.get(actor.id):
-                self._told[actor.id] = places[agent]
-                actor.put(m.PlaceKnown(places[agent]))
+        self._waiting.add(self._begin(caller, agent, route, {}, waiting))
 
     # ------------------------------------------------------------ what is to be known beforehand
 
@@ -325,30 +270,12 @@ class InboundCalls:
         self._asking[caller.leg] = task, _slot(caller, agent)
 
     async def _look_up(self, caller: _Caller, agent: str, route: Route | None, tool: str, budget: float) -> None:
-        """Within its budget, ringing meanwhile; the call begins whatever comes of it."""
-        found: dict[str, str] = {}
-        began = monotonic()
+        """The call begins whatever comes of it."""
         try:
-            async with asyncio.timeout(budget):
-                await self._ari.ring(caller.leg)
-                asked = self._config.http_tools[tool].parameters.get("properties", {})
-                known = {
-                    "caller": caller.arrival.caller,
-                    "caller_name": caller.arrival.caller_name,
-                    "called": caller.arrival.to,
-                }
-                arguments = {name: value for name, value in known.items() if name in asked}
-                found = variables_found(
-                    await self._tools.run(caller.arrival.call, tool, arguments), caller.arrival.call
-                )
-        except (TimeoutError, AriError) as error:
-            log.warning("look-up gave nothing", call=caller.arrival.call, reason=type(error).__name__)
-        except Exception:  # whatever a server answers must not cost the call
-            log.exception("look-up gave nothing: an error of ours", call=caller.arrival.call, tool=tool)
+            found = await look_up(self._config, self._ari, self._tools, caller.arrival, caller.leg, tool, budget)
         finally:
             self._asking.pop(caller.leg, None)
-        log.info("looked up", call=caller.arrival.call, found=len(found), ms=round((monotonic() - began) * 1000))
-        if self._lives.room.draining:
+        if self._admission.draining:
             await self._hang_up(caller.leg, "congestion")
         else:
             self._or_refused(caller, lambda: self._begin(caller, agent, route, found))
@@ -369,7 +296,7 @@ class InboundCalls:
         found: dict[str, str],
         waiting: Waiting | None = None,
         unserved: str | None = None,
-    ) -> CallActor:
+    ) -> LiveCall:
         template_vars = routing.variables_of(caller.arrival, route, found)
         plan = planner.inbound(
             self._config,
@@ -392,7 +319,7 @@ class InboundCalls:
             unserved=unserved,
         )
         self._tasks.create_task(watch(self._ari, caller.leg), name=f"watch {caller.leg}")
-        return self._lives.begin(plan)
+        return self._start(plan)
 
 
 def _slot(caller: _Caller, agent: str) -> Slot:

@@ -1,15 +1,35 @@
-"""What call control asks of others: on whose behalf a call is placed, and what was written down of one."""
+"""Live calls as those see them who are told of a call, and what call control asks of others about a call."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from controller.calls.machine import inputs as m
+from controller.calls.machine.call import Call
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.view import CallView
 
 Recall = Callable[[CallLog, ConversationMemory], None]
 """Fills in what was written down of a call, as if this controller had been there."""
+
+
+class DrainableCall(Protocol):
+    """A live call (`actor.CallActor`), as far as the end of the controller concerns it."""
+
+    @property
+    def call(self) -> Call: ...
+    def put(self, what: m.Input) -> None:
+        """Into the call's queue. Returns at once."""
+
+
+class LiveCall(DrainableCall, Protocol):
+    """A live call, as far as those are concerned who ask something of it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def call_log(self) -> CallLog: ...
 
 
 class OutboundAttempt(Protocol):
@@ -24,13 +44,13 @@ class OutboundAttempt(Protocol):
 
 
 @asynccontextmanager
-async def dialling(errand: OutboundAttempt | None) -> AsyncIterator[None]:
+async def dialling(attempt: OutboundAttempt | None) -> AsyncIterator[None]:
     """Around the request to dial. Raises `errors.WrongState`: it must not be made."""
-    if errand is None:
+    if attempt is None:
         yield
         return
-    await errand.before_dial()
+    await attempt.before_dial()
     try:
         yield
     finally:
-        errand.after_dial()
+        attempt.after_dial()

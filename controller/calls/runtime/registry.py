@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 
 def _view(actor: CallActor) -> view.CallView:
-    return view.view_of(actor.call, actor.record)
+    return view.view_of(actor.call, actor.call_log)
 
 
 class Registry:
@@ -68,7 +68,12 @@ class Registry:
         self._tools = tools
         self._spending = Spending(config.limits, prices)
         self.room = AdmissionControl(config, workers, self._spending, self._slots)
-        self._arrivals = InboundCalls(config, ari, tools, tasks, self, observe)
+        self._arrivals = InboundCalls(
+            *(config, ari, tools, tasks, self.room),
+            start=self.begin,
+            callers=self.callers,
+            observe=observe,
+        )
         self._observe = observe
         self._live: dict[str, CallActor] = {}
         self._worker_events = WorkerEvents(config, self._spending, self._live, observe)
@@ -100,7 +105,7 @@ class Registry:
     def cost(self, call: str) -> float | None:
         """US dollars so far; None: it is not live."""
         actor = self._live.get(call)
-        return actor.record.cost if actor is not None else None
+        return actor.call_log.cost if actor is not None else None
 
     # ------------------------------------------------------------ what Asterisk tells
 
@@ -176,15 +181,15 @@ class Registry:
             actor.put(m.WorkerLost("its worker is gone"))
 
     # ------------------------------------------------------------ what ops ask (ports.Calls)
-    def place(self, plan: Plan, errand: OutboundAttempt) -> None:
+    def place(self, plan: Plan, attempt: OutboundAttempt) -> None:
         """Begins a call from the queue. Raises NotReady and Busy."""
         if not all(self.ready().values()):
             raise errors.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
         if plan.call in self._live:
             raise errors.NotReady("Its last attempt is still being taken down.")
-        self.room.take(capacity.slot_of(plan))
+        self.room.admit(capacity.slot_of(plan))
         log.info("call placed", call=plan.call, agent=plan.agent.name, trunk=plan.trunk)
-        self.begin(plan, errand)
+        self.begin(plan, attempt)
 
     def all(self) -> list[view.CallView]:
         return [*map(_view, reversed(self._live.values())), *self._ended.newest_first()]
@@ -196,7 +201,7 @@ class Registry:
     def detail(self, call: str) -> view.CallDetail:
         actor = self._live.get(call)
         if actor is not None:
-            return view.detail_of(actor.call, actor.record)
+            return view.detail_of(actor.call, actor.call_log)
         if (ended_call := self._ended.find(call)) is not None:
             return ended_call
         raise errors.UnknownCall("There is no such call, or it ended long ago.")
@@ -234,29 +239,29 @@ class Registry:
             for what in daily_caps.inputs_of(each.call, each.legs.up(), self.room.cap_reached):
                 each.put(what)
 
-    def begin(self, plan: Plan, errand: OutboundAttempt | None = None) -> CallActor:
+    def begin(self, plan: Plan, attempt: OutboundAttempt | None = None) -> CallActor:
         if plan.direction == "inbound":
             ringing = all_ringing(self._live.values(), asyncio.get_running_loop().time())
             plan = replace(plan, origin=loops.recognised(plan.callee or "", plan.caller or "", ringing))
-        actor = self._actor_of(plan, errand)
+        actor = self._actor_of(plan, attempt)
         self.room.reserve(plan)
         self._observe(lifecycle.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         return self._let_live(actor)
 
-    def _actor_of(self, plan: Plan, errand: OutboundAttempt | None, found: RecoveredCall | None = None) -> CallActor:
+    def _actor_of(self, plan: Plan, attempt: OutboundAttempt | None, found: RecoveredCall | None = None) -> CallActor:
         same = self._ari, self._workers, self._tools, self._observe
-        return CallActor(plan, *same, errand, self.room, found, acts=lambda: self.ready()["asterisk"])
+        return CallActor(plan, *same, attempt, self.room, found, acts=lambda: self.ready()["asterisk"])
 
-    def adopt(self, found: RecoveredCall, errand: OutboundAttempt | None, recall: Recall | None) -> None:
+    def adopt(self, found: RecoveredCall, attempt: OutboundAttempt | None, recall: Recall | None) -> None:
         """Goes on with a call of an earlier controller. `recall`: fills in what was written down of it. Before anything
         is heard of Asterisk or workers."""
         plan = found.call.plan
-        actor = self._actor_of(plan, errand, found)
+        actor = self._actor_of(plan, attempt, found)
         for channel, trunk in legs_of(found.call):
             actor.legs.adopt(channel, trunk)
         if recall is not None:
             try:
-                recall(actor.record, actor.recollection)
+                recall(actor.call_log, actor.memory)
             except Exception:  # the call is worth more than what was said before
                 log.exception("what was written down of a call can't be read", call=plan.call)
         if found.call.session_open:
@@ -297,13 +302,13 @@ class Registry:
         self._live.pop(actor.id, None)
         self._running.pop(actor.id, None)
         self._by_leg.pop(actor.call.plan.leg, None)
-        self._ended.add(actor.id, view.detail_of(actor.call, actor.record))
+        self._ended.add(actor.id, view.detail_of(actor.call, actor.call_log))
         if not self._live:
             self._empty.set()
         try:
             self._tell_end(actor)
-            if actor.errand is not None:
-                actor.errand.over(_view(actor))
+            if actor.attempt is not None:
+                actor.attempt.over(_view(actor))
         finally:
             self._arrivals.ended(actor.id)
 
@@ -311,7 +316,7 @@ class Registry:
         call = actor.call
         talked = (call.ended_at - call.answered_at).total_seconds() if call.ended_at and call.answered_at else 0.0
         self._observe(lifecycle.CallOver(call.plan.direction, call.outcome or "failed", talked, _view(actor)))
-        log_lines.ended(call, talked, actor.record.cost)
+        log_lines.ended(call, talked, actor.call_log.cost)
 
     async def drain(self, patience: float, hurry: asyncio.Event) -> None:
         """No new calls; returns when those that live have ended (`drain.finish`)."""

@@ -5,14 +5,13 @@ Owns the order and the deadlines. A second wish to end (`hurry`) skips what is l
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 import structlog
 
 from controller.calls.machine import inputs as m
-from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows.wrap_up import LAST_WORDS_LIMIT
+from controller.calls.runtime.ports import DrainableCall
 
 WHY = "shutdown"
 HANG_UP = 5.0  # seconds in which nothing may be left of a call that is hung up
@@ -20,15 +19,7 @@ HANG_UP = 5.0  # seconds in which nothing may be left of a call that is hung up
 log = structlog.get_logger()
 
 
-class Ending(Protocol):
-    """A call that lives (`actor.CallActor`)."""
-
-    @property
-    def call(self) -> Call: ...
-    def put(self, what: m.Input) -> None: ...
-
-
-Live = Callable[[], Iterable[Ending]]
+Live = Callable[[], Iterable[DrainableCall]]
 
 
 async def finish(live: Live, empty: asyncio.Event, patience: float, hurry: asyncio.Event) -> None:

@@ -47,7 +47,7 @@ async def _adopt(config: Config, call: str, row: object, go_on: GoOn, registry: 
     found = recovery.adopted(config, call, kept, datetime.now(UTC))
     if found is not None:
         plan = found.call.plan
-        errand = await go_on(call) if plan.direction == "outbound" else None
-        registry.adopt(found, errand, await recalled(call, plan.attempt))
+        attempt = await go_on(call) if plan.direction == "outbound" else None
+        registry.adopt(found, attempt, await recalled(call, plan.attempt))
     elif kept["plan"]["direction"] == "inbound":
         registry.receive_anew(kept["plan"]["leg"])

@@ -40,8 +40,8 @@ class WorkerEvents:
             self._used(actor, event)
             return
         self._observe(event)
-        actor.record.take(event, datetime.now(UTC))
-        actor.recollection.take(event, actor.call.plan.agent.spec)
+        actor.call_log.take(event, datetime.now(UTC))
+        actor.memory.take(event, actor.call.plan.agent.spec)
         log_lines.tell(event)
         if isinstance(event, contract.ToolCalled):
             actor.tool_called(event.tool_call, event.name)
@@ -56,12 +56,12 @@ class WorkerEvents:
         self._observe(UsageReported(actor.id, used, cost))
         if self._spending.news_of_price(used.model):
             log_lines.without_price(used.model)
-        reached = self._spending.add(cost, actor.record, today())
+        reached = self._spending.add(cost, actor.call_log, today())
         if reached is None:
             return
         if reached.everybody or reached.limit == PER_CALL:  # of the day it is told once, not once for each call
-            log_lines.limit_reached(actor.id, reached.limit, actor.record.cost)
+            log_lines.limit_reached(actor.id, reached.limit, actor.call_log.cost)
         for each in list(self._live.values()) if reached.everybody else [actor]:
-            if each.record.limit is None:
-                each.record.limit = reached.limit
+            if each.call_log.limit is None:
+                each.call_log.limit = reached.limit
                 each.put(m.WrapUpDue(reached.limit))

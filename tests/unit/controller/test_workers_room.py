@@ -8,18 +8,18 @@ from aiohttp import web
 from bridge import contract
 from controller.workers.pool import WorkerPool
 from controller.workers.worker import (
-    RESTED_BEATS,
-    RESTED_BUSY,
-    RESTED_MS,
-    TIRED_BEATS,
-    TIRED_BUSY,
-    TIRED_MS,
+    OVERLOADED_BEATS,
+    OVERLOADED_BUSY,
+    OVERLOADED_MS,
+    RECOVERED_BEATS,
+    RECOVERED_BUSY,
+    RECOVERED_MS,
     NoWorker,
     Worker,
 )
 from controller.workers.worker_admission import WorkerAdmission
 
-LATE, MIDDLING, PUNCTUAL = TIRED_MS + 1, (TIRED_MS + RESTED_MS) / 2, RESTED_MS - 1
+LATE, MIDDLING, PUNCTUAL = OVERLOADED_MS + 1, (OVERLOADED_MS + RECOVERED_MS) / 2, RECOVERED_MS - 1
 
 
 def worker(name: str = "w1", *, capacity: int = 2, **keys: Any) -> Worker:
@@ -27,44 +27,44 @@ def worker(name: str = "w1", *, capacity: int = 2, **keys: Any) -> Worker:
 
 
 def beats(one: Worker, late: float, times: int, busy: float = 0.0) -> list[bool]:
-    """Whether it counts as tired, after each."""
+    """Whether it counts as overloaded, after each."""
     found = []
     for _ in range(times):
         one.load = contract.Load(lateness_p99_ms=late, busy=busy)
-        one.judge()
-        found.append(one.tired)
+        one.update_health()
+        found.append(one.overloaded)
     return found
 
 
-def test_late_for_two_seconds_is_tired_and_punctual_for_three_is_not() -> None:
+def test_late_for_two_seconds_is_overloaded_and_punctual_for_three_is_not() -> None:
     one = worker(calls={"x"})
-    assert beats(one, LATE, TIRED_BEATS) == [False] * (TIRED_BEATS - 1) + [True]
-    assert beats(one, PUNCTUAL, RESTED_BEATS) == [True] * (RESTED_BEATS - 1) + [False]
+    assert beats(one, LATE, OVERLOADED_BEATS) == [False] * (OVERLOADED_BEATS - 1) + [True]
+    assert beats(one, PUNCTUAL, RECOVERED_BEATS) == [True] * (RECOVERED_BEATS - 1) + [False]
 
 
 def test_a_passing_stall_is_neither() -> None:
     one = worker(calls={"x"})
     for _ in range(5):
-        assert not any(beats(one, LATE, TIRED_BEATS - 1))
+        assert not any(beats(one, LATE, OVERLOADED_BEATS - 1))
         assert not any(beats(one, PUNCTUAL, 1))
 
 
 def test_a_worker_that_is_half_well_stays_as_it_was() -> None:
     one = worker(calls={"x"})
     assert not any(beats(one, MIDDLING, 50))
-    beats(one, LATE, TIRED_BEATS)
+    beats(one, LATE, OVERLOADED_BEATS)
     assert all(beats(one, MIDDLING, 50))
-    beats(one, PUNCTUAL, RESTED_BEATS - 1)
+    beats(one, PUNCTUAL, RECOVERED_BEATS - 1)
     beats(one, MIDDLING, 1)
-    assert all(beats(one, PUNCTUAL, RESTED_BEATS - 1))
+    assert all(beats(one, PUNCTUAL, RECOVERED_BEATS - 1))
 
 
 def test_a_core_that_is_nearly_used_up_is_reason_enough_before_anything_is_late() -> None:
     one = worker(calls={"x"})
-    assert not any(beats(one, PUNCTUAL, 50, busy=TIRED_BUSY))
-    assert beats(one, PUNCTUAL, TIRED_BEATS, busy=TIRED_BUSY + 0.01)[-1]
-    assert all(beats(one, PUNCTUAL, 50, busy=RESTED_BUSY)), "punctual, and it would be busy again with the next call"
-    assert not beats(one, PUNCTUAL, RESTED_BEATS, busy=RESTED_BUSY - 0.01)[-1]
+    assert not any(beats(one, PUNCTUAL, 50, busy=OVERLOADED_BUSY))
+    assert beats(one, PUNCTUAL, OVERLOADED_BEATS, busy=OVERLOADED_BUSY + 0.01)[-1]
+    assert all(beats(one, PUNCTUAL, 50, busy=RECOVERED_BUSY)), "punctual, and it would be busy again with the next call"
+    assert not beats(one, PUNCTUAL, RECOVERED_BEATS, busy=RECOVERED_BUSY - 0.01)[-1]
 
 
 def test_one_without_calls_is_not_given_up() -> None:
@@ -83,26 +83,26 @@ def workers(*known: Worker) -> WorkerPool:
         ([], False),
         ([worker()], True),
         ([worker(calls={"a", "b"})], False),
-        ([worker(tired=True)], False),
+        ([worker(overloaded=True)], False),
         ([Worker("gone", 1, "127.0.0.1", 9092, 2, None)], False),
-        ([worker(tired=True), worker("w2")], True),
+        ([worker(overloaded=True), worker("w2")], True),
     ],
 )
 def test_room(known: list[Worker], room: bool) -> None:
     made = workers(*known)
     assert made.has_room() is room
     if room:
-        assert not made.assign("call").tired
+        assert not made.assign("call").overloaded
     else:
         with pytest.raises(NoWorker):
             made.assign("call")
 
 
-@pytest.mark.parametrize("load", [contract.Load(lateness_p99_ms=LATE), contract.Load(busy=TIRED_BUSY + 0.01)])
+@pytest.mark.parametrize("load", [contract.Load(lateness_p99_ms=LATE), contract.Load(busy=OVERLOADED_BUSY + 0.01)])
 def test_who_was_late_or_busy_a_moment_ago_comes_last(load: contract.Load) -> None:
     strained, well = (
         worker("w1", load=load),
-        worker("w2", calls={"x"}, load=contract.Load(lateness_p99_ms=TIRED_MS / 2)),
+        worker("w2", calls={"x"}, load=contract.Load(lateness_p99_ms=OVERLOADED_MS / 2)),
     )
     made = workers(strained, well)
     assert [made.assign(str(number)).name for number in range(3)] == ["w2", "w1", "w1"]

@@ -69,6 +69,8 @@ class FakeWorkers:
         self.failed: list[str] = []
         self._worker = Worker("w1", 1, "127.0.0.1", 9092, 10, None)
 
+    def notify(self) -> None: ...
+
     def all(self) -> list[Worker]:
         return []
 
@@ -398,7 +400,7 @@ async def test_a_call_that_another_worker_takes_over_knows_what_was_said_and_for
     task = asyncio.create_task(made.actor.run())
     made.put(*OPENING)
     said = contract.Said(call=CALL, who="agent", text="Good morning.", item="i", heard_ms=900)
-    made.actor.recollection.take(said, SPEC)
+    made.actor.memory.take(said, SPEC)
     made.put(m.WorkerLost("killed"), m.AiReady(), m.LegEntered(IDS.later_media(2)), m.MediaFlowing())
     async with asyncio.timeout(5):
         while sum(isinstance(each, contract.Greet) for each in made.workers.sent) < 2:

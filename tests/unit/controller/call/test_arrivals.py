@@ -18,7 +18,7 @@ from controller.calls.admission.control import AdmissionControl
 from controller.calls.machine import inputs as m
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan
-from controller.calls.runtime import inbound
+from controller.calls.runtime import inbound, waiting_callers
 from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
 from controller.config import Config
@@ -52,7 +52,9 @@ class Stage:
         self.variables: dict[str, str] | None = {}
         self.answer = asyncio.Event()
         fakes = cast(Ari, self), cast(HttpTools, self)
-        self.arrivals = inbound.InboundCalls(made, *fakes, tasks, self, self.observed.append)
+        self.arrivals = inbound.InboundCalls(
+            *(made, *fakes, tasks, self.room), lambda plan: self.begin(plan), self.callers, self.observed.append
+        )
 
     def begin(self, plan: Plan) -> CallActor:
         puts: list[m.Input] = []
@@ -63,7 +65,7 @@ class Stage:
     def callers(self) -> Iterator[str]:
         return (each.call.plan.caller or "" for each in self.begun)
 
-    def take(self, _: Slot) -> None:
+    def admit(self, _: Slot) -> None:
         if not self.free:
             raise self.why
 
@@ -245,7 +247,7 @@ async def test_no_call_begins_when_the_controller_goes_down() -> None:
 
 
 async def test_the_line_moves_by_itself_when_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbound, "LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(waiting_callers, "SERVE_EVERY", 0.01)
     async with asyncio.TaskGroup() as tasks:
         stage = Stage(routed(overflow=[{"wait": {}}]), tasks)
         stage.free = False

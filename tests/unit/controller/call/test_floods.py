@@ -77,7 +77,7 @@ def acting(direction: str, ari: FakeAri) -> CallActor:
         CALL, cast(Any, direction), leg, AgentPlan(SPEC, wrap_up="Bye."), {"A": "1", "B": "2"}, **cast(Any, more)
     )
     fakes = cast(Ari, ari), cast(WorkerPool, FakeWorkers()), cast(HttpTools, FakeTools())
-    return CallActor(plan, *fakes, errand=Errand() if direction == "outbound" else None)
+    return CallActor(plan, *fakes, attempt=Errand() if direction == "outbound" else None)
 
 
 @pytest.mark.parametrize("also_stopped", [False, True], ids=["", "at the process's end"])

@@ -47,7 +47,7 @@ async def test_a_hang_up_out_there_is_told_before_the_leg_is_gone() -> None:
 def spender(registry: Registry, call: str) -> tuple[list[m.Input], Callable[[], None]]:
     """What a live call gets to hear, and how it spends half a dollar."""
     got, record = list[m.Input](), CallLog()
-    registry._live[call] = cast(CallActor, SimpleNamespace(id=call, put=got.append, record=record))
+    registry._live[call] = cast(CallActor, SimpleNamespace(id=call, put=got.append, call_log=record))
     usage = {"output_text": round(0.5 / 2.40 * 1e6)}
     used = contract.Used(call=call, provider="openai", model="gpt-realtime-2.1-mini", kind="response", usage=usage)
     return got, lambda: registry.take_worker_event(used)

@@ -41,7 +41,7 @@ def plan(call: str) -> Plan:
 
 def has_room(room: AdmissionControl) -> bool:
     try:
-        room.take(CALLER_OF_ONE)
+        room.admit(CALLER_OF_ONE)
     except NoAgent:
         return False
     return True
@@ -56,8 +56,10 @@ def test_as_many_are_let_in_at_one_moment_as_there_are_places(clock: Clock, plac
     assert not has_room(room)
 
 
-def test_places_of_several_workers_count_and_those_of_tired_and_full_ones_do_not(clock: Clock) -> None:
-    room = room_of(workers(worker(calls={"a"}), worker("w2"), worker("w3", tired=True), worker("w4", calls={"b", "c"})))
+def test_places_of_several_workers_count_and_those_of_overloaded_and_full_ones_do_not(clock: Clock) -> None:
+    room = room_of(
+        workers(worker(calls={"a"}), worker("w2"), worker("w3", overloaded=True), worker("w4", calls={"b", "c"}))
+    )
     for number in range(3):
         assert has_room(room)
         room.reserve(plan(f"c{number}"))
@@ -100,4 +102,4 @@ def test_nobody_is_let_in_while_it_drains(clock: Clock) -> None:
     room = room_of(workers(worker()))
     room.draining = True
     with pytest.raises(NotReady):
-        room.take(CALLER_OF_ONE)
+        room.admit(CALLER_OF_ONE)

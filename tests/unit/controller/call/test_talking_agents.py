@@ -117,7 +117,7 @@ async def test_both_calls_are_ended_and_say_why() -> None:
         for call, puts in got.items():
             call_plan = SimpleNamespace(plan=inbound().plan)
             taken = SimpleNamespace(take=lambda *_: None)
-            actor = SimpleNamespace(id=call, put=puts.append, call=call_plan, record=taken, recollection=taken)
+            actor = SimpleNamespace(id=call, put=puts.append, call=call_plan, call_log=taken, memory=taken)
             registry._live[call] = cast(CallActor, actor)
         for line in between(A, B):
             registry.take_worker_event(said(*line))

@@ -22,8 +22,9 @@ STATES = [each for each in State if each is not State.ENDED]
 
 @dataclass
 class Living:
+    id: str = CALL
     call: Call = field(default_factory=inbound)
-    record: CallLog = field(default_factory=CallLog)
+    call_log: CallLog = field(default_factory=CallLog)
     got: list[m.Input] = field(default_factory=list)
 
     def put(self, what: m.Input) -> None:

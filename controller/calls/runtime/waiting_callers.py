@@ -1,0 +1,91 @@
+"""Callers who wait in line for room: who is next, and which place each of them is told.
+
+Owns the order, which is the order of arrival. Their calls live, in the state WAITING; how one ends that waits too long
+is its own matter.
+"""
+
+import asyncio
+from collections import Counter
+
+from controller.calls import errors
+from controller.calls.admission import capacity
+from controller.calls.admission.control import AdmissionControl
+from controller.calls.machine import inputs as m
+from controller.calls.machine.plan import State
+from controller.calls.runtime.ports import LiveCall
+from controller.config.models.routes import WaitingLine
+
+SERVE_EVERY = 1.0
+"""Seconds, while somebody waits: limits on calls per second pass, and workers come back, without a word to us."""
+
+
+class WaitingCallers:
+    def __init__(self, admission: AdmissionControl) -> None:
+        self._admission = admission
+        self._line: dict[str, LiveCall] = {}
+        """By call, in the order of arrival."""
+        self._places: dict[str, int] = {}
+        """The place that each of them was told."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, call: LiveCall) -> None:
+        self._line[call.id] = call
+        self._tell_places()
+        self._serve_later()
+
+    def waits(self, call: str) -> bool:
+        return call in self._line and self._line[call].call.state is State.WAITING
+
+    def anybody_for(self, agent: str) -> bool:
+        return any(each.call.plan.agent.name == agent for each in self._waiting())
+
+    def has_place(self, line: WaitingLine, number: str) -> bool:
+        """For one more caller of this number."""
+        return sum(each.call.plan.callee == number for each in self._waiting()) < line.max_waiting
+
+    def ended(self, call: str) -> None:
+        """A call is over, one of these or any other: there may be room for who is next."""
+        self._line.pop(call, None)
+        self._places.pop(call, None)
+        self._serve()
+
+    def _waiting(self) -> list[LiveCall]:
+        return [each for each in self._line.values() if each.call.state is State.WAITING]
+
+    def _serve(self) -> None:
+        """Whoever came first and has room now."""
+        try:
+            self._serve_in_order()
+        finally:
+            self._serve_later()
+
+    def _serve_in_order(self) -> None:
+        full: set[str] = set()
+        for each in self._waiting():
+            plan = each.call.plan
+            try:
+                if plan.agent.name not in full:
+                    self._admission.admit(capacity.slot_of(plan))
+                    self._admission.reserve(plan, served=True)
+                    self._line.pop(each.id)
+                    each.put(m.RoomFound())
+            except (errors.NotReady, errors.Busy):
+                full.add(plan.agent.name)
+        self._tell_places()
+
+    def _serve_later(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._line:
+            self._timer = asyncio.get_running_loop().call_later(SERVE_EVERY, self._serve)
+
+    def _tell_places(self) -> None:
+        """Among those who wait for the same agent."""
+        places: Counter[str] = Counter()
+        for each in self._waiting():
+            agent = each.call.plan.agent.name
+            places[agent] += 1
+            if places[agent] != self._places.get(each.id):
+                self._places[each.id] = places[agent]
+                each.put(m.PlaceKnown(places[agent]))
