@@ -1,19 +1,17 @@
 """One live call: its queue, and its task.
 
-Owns the task that takes inputs out and does what the table decides; what the call has anywhere else ends with it.
+Owns the task that takes inputs out of the queue and has carried out what the table decides: by its worker
+(`agent_session`) and by Asterisk (`asterisk_commands`). What the call has anywhere else ends with it.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
 
-from bridge import contract
 from bridge.common.limited_warnings import LimitedWarnings
-from controller.ari.bridges import join
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.calls import errors
 from controller.calls.admission.trunk_usage import TrunkLimits, TrunkUsage, Unlimited
@@ -25,12 +23,13 @@ from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
 from controller.calls.reporting.diff import changes, standing
-from controller.calls.runtime import dialplan, rtp
+from controller.calls.runtime import dialplan
+from controller.calls.runtime.agent_session import AgentSession, SessionCommand
+from controller.calls.runtime.asterisk_commands import AsteriskCommands
 from controller.calls.runtime.command_failure import failure
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
-from controller.calls.runtime.media_leg import open_media
 from controller.calls.runtime.owned_resources import Owned
-from controller.calls.runtime.ports import OutboundAttempt, dialling
+from controller.calls.runtime.ports import OutboundAttempt
 from controller.calls.runtime.recovery import RecoveredCall
 from controller.calls.runtime.timers import Timers
 from controller.calls.tools.http import HttpTools
@@ -75,20 +74,19 @@ class CallActor:
         self.legs = TrunkUsage(plan.leg, lines or Unlimited())
         self.memory = ConversationMemory()
         self._http_tools = HttpToolTasks(plan.call, tools, self.put)
-        self._tools: dict[str, tuple[str, datetime]] = {}
         self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
         self._timers = Timers(lambda timer: self.put(m.TimeUp(timer)))
-        self._media_failures: Counter[str] = Counter()
-        """How often Asterisk did not reach a worker (its boot id) for this call."""
         self._log = structlog.get_logger().bind(call=plan.call)
         self._warnings = LimitedWarnings(self._log)
         self._overflowed = False
         self._left = False
         self.torn_down = False  # or about to be: its task is not to be cancelled any more
         self._limit = asyncio.Timeout(None)  # of the work on inputs: over at once when the queue overflows
-        self._lost_at: datetime | None = None  # the agent's worker, if no other has taken over since
         standing = adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ()
         self.owned = Owned(plan.call, ari, standing, self.legs.over, acts)
+        self._session = AgentSession(self.call, workers, self.memory, self.put, observe)
+        told = self.put, observe, self._warnings
+        self._asterisk = AsteriskCommands(self.call, ari, workers, self.owned, self.legs, attempt, *told)
         self._closed = False
         self._last_change: lifecycle.LifecycleEvent | None = None
 
@@ -113,11 +111,7 @@ class CallActor:
 
     def tool_called(self, tool_call: str, name: str) -> None:
         """From now on its time counts, until it is answered."""
-        if tool_call in self._tools:
-            return
-        known = name if any(tool.name == name for tool in self.call.plan.agent.spec.tools) else "unknown"
-        self._tools[tool_call] = (known, _now())
-        self._observe(lifecycle.ToolAsked(self.id, known))
+        self._session.tool_called(tool_call, name)
 
     async def run(self) -> None:
         """Until the call has ended and holds nothing any more. An error here ends this call only."""
@@ -169,7 +163,7 @@ class CallActor:
         if self.call.state != before.state:
             self._log.info("call state", state=self.call.state.value, before=before.state, on=type(what).__name__)
             if self.call.state is State.REHOMING:
-                self._lost_at = _now()
+                self._session.lost()
         if isinstance(what, m.SoundOver):
             self._log.info("sound over")
         if isinstance(what, m.LegRinging) and what.channel == self.call.plan.leg:
@@ -214,163 +208,11 @@ class CallActor:
             case m.ConfirmJoin(channel):
                 await self._take(m.LegJoined(channel))
             case m.ExcludeWorker(reason):
-                if failed := self._workers.media_failed(self.id, reason):
-                    self._media_failures[failed] += 1
-            case m.PrepareAi() | m.GreetCaller() | m.AnswerAiTool() | m.CloseAi() | m.LeaveAi():
-                await self._tell_worker(command)
-            case m.PauseAi() | m.ResumeAi() | m.OrderAi() | m.SayLast():
-                await self._direct(command)
+                self._session.media_failed(reason)
+            case _ if isinstance(command, SessionCommand):
+                await self._session.carry_out(command)
             case _:
-                await self._tell_asterisk(command)
-
-    async def _tell_asterisk(self, command: m.Command) -> None:
-        ari = self._ari
-        match command:
-            case m.Ring(channel):
-                await ari.ring(channel)
-                self._observe(lifecycle.CallRang(self.id))
-            case m.Answer(channel):
-                await ari.answer(channel)
-            case m.SetVariables(channel, variables):
-                for name, value in variables.items():
-                    await ari.set_variable(channel, name, value)
-            case m.Play(channel, playback, media):
-                self._log.info("sound for the caller", sounds=list(media))
-                await ari.play(channel, *media, playback_id=playback)
-            case m.StartTone(channel, playback, tone):
-                await ari.play(channel, tone, playback_id=playback)
-            case m.StopTone(playback):
-                await ari.stop_playback(playback)
-            case m.SendAway(channel, context, extension):
-                await dialplan.send_on(ari, channel, self.call.origin, context, extension)
-                self.owned.release(channel)
-            case m.StartMusic(channel) | m.StopMusic(channel):
-                await (ari.start_moh if isinstance(command, m.StartMusic) else ari.stop_moh)(channel)
-            case m.Detect(channel, context, extension):
-                await dialplan.detect(ari, channel, context, extension)
-            case m.SendDigits(channel, digits):
-                await ari.send_dtmf(channel, digits)
-            case m.Join(bridge, channels, instead):
-                await join(ari, bridge, channels, instead)
-            case m.CountRtp() | m.Rejoin() | m.RestoreBridge():
-                await rtp.carry_out(ari, command, self.put, self._warnings)
-            case m.CreateBridge() | m.Dial() | m.OpenMedia() | m.Snoop():
-                await self._make(command)
-            case m.Refer(channel, to, leg, trunk):
-                self.legs.refer(leg, trunk, to)
-                await dialplan.refer(ari, channel, to)
-            case m.DestroyBridge(bridge):
-                await self.owned.destroy_bridge(bridge)
-            case m.HangUp(channel, reason):
-                await self.owned.hang_up(channel, reason)
-
-    async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
-        own = isinstance(command, m.Dial) and command.channel == self.call.plan.leg
-        async with dialling(self.attempt if own else None):
-            await self._make_now(command)
-
-    async def _make_now(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
-        if isinstance(command, m.Dial):
-            self.legs.dial(command.channel, command.target)
-        self.owned.attempt(made := m.made(command))
-        try:
-            await self._ask_for(command)
-        except AriError as error:
-            self.owned.refused(made, error)
-            raise
-        self.owned.made(made)
-
-    async def _ask_for(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
-        ari, leg, before = self._ari, self.call.plan.leg, self.call.origin
-        match command:
-            case m.CreateBridge(bridge):
-                await ari.create_bridge(bridge, name=f"{ari.app} {self.id}")
-            case m.Dial(channel, target, variables):
-                await ari.originate(
-                    target.dial,
-                    channel_id=channel,
-                    caller_id=target.caller_id,
-                    timeout=target.timeout,
-                    variables={**variables, **dialplan.marks(self.legs.origin_of(channel, before), target.dial)},
-                    **dialplan.formats_of(target.dial, channel, leg),
-                )
-            case m.Snoop(channel, snoop, whisper):
-                await ari.snoop(channel, snoop_id=snoop, spy="both", whisper="out" if whisper else "none")
-            case m.OpenMedia(channel):
-                await open_media(ari, self._workers, self.id, channel)
-
-    async def _tell_worker(self, command: m.Command) -> None:
-        match command:
-            case m.PrepareAi(spec, resumed):
-                await self._prepare(spec, resumed)
-            case m.LeaveAi(reason):
-                await self._leave_session(reason)
-            case m.GreetCaller():
-                await self._workers.send(self.id, contract.Greet(call=self.id))
-                self._greeted()
-            case m.AnswerAiTool(tool_call, output, ok, respond, reason):
-                answer = contract.AnswerTool(call=self.id, tool_call=tool_call, output=output, ok=ok, respond=respond)
-                await self._workers.send(self.id, answer)
-                self.memory.answered(tool_call, output)
-                if tool_call in self._tools:
-                    name, called = self._tools.pop(tool_call)
-                    self._observe(lifecycle.ToolTimed(name, (_now() - called).total_seconds(), ok, self.id, reason))
-            case m.CloseAi(reason):
-                await self._close_session(reason)
-
-    async def _direct(self, command: m.PauseAi | m.ResumeAi | m.OrderAi | m.SayLast) -> None:
-        match command:
-            case m.PauseAi():
-                await self._workers.send(self.id, contract.Hold(call=self.id, on=True))
-            case m.ResumeAi(note):
-                await self._workers.send(self.id, contract.Hold(call=self.id, on=False, note=note))
-            case m.OrderAi(order):
-                await self._workers.send(self.id, order)
-            case m.SayLast(text, why, late):
-                await self._workers.send(self.id, contract.WrapUp(call=self.id, text=text, why=why, after_silence=late))
-
-    def _greeted(self) -> None:
-        call, lost_at, self._lost_at = self.call, self._lost_at, None
-        if lost_at is not None:
-            gap = (_now() - lost_at).total_seconds()
-            self._log.info("another worker has taken the call over", gap_ms=round(gap * 1000))
-            self._observe(lifecycle.CallFailedOver(self.id, gap))
-        elif call.answered_at is not None:
-            answer, greet = call.answered_at - call.started_at, _now() - call.answered_at
-            self._observe(lifecycle.CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))
-
-    async def _close_session(self, reason: str) -> None:
-        """A worker whose link is down is told when it comes back: the call is no longer one that we know."""
-        if self._workers.of(self.id) is None:
-            return
-        try:
-            await self._workers.send(self.id, contract.Close(call=self.id, reason=reason))
-        except WorkerUnreachable as error:
-            self._workers.release(self.id)
-            self.put(m.SessionOver(str(error), contract.Counters()))
-
-    async def _leave_session(self, reason: str) -> None:
-        """A worker whose media leg and link are both gone is dead, most likely: nothing of it is waited for. Where the
-        call has no worker any more, its end is in the queue."""
-        worker = self._workers.of(self.id)
-        if worker is not None and worker.socket is None:
-            self._workers.release(self.id)
-            self.put(m.SessionOver("its worker is away", contract.Counters()))
-        else:
-            await self._close_session(reason)
-
-    async def _prepare(self, spec: contract.SessionSpec, resumed: bool) -> None:
-        """Without a worker there is no session, and so nobody else would report its end."""
-        memory = self.memory.turns() if resumed else ()
-        self._workers.release(self.id)
-        try:
-            worker = self._workers.assign(self.id, self._media_failures)
-            await self._workers.send(self.id, contract.Prepare(call=self.id, spec=spec, memory=memory))
-        except (NoWorker, WorkerUnreachable) as error:
-            self._workers.release(self.id)
-            self.put(m.NoWorkerFound(str(error)))
-        else:
-            self._log.info("session asked for", worker=worker.name, agent=spec.agent)
+                await self._asterisk.carry_out(command)
 
     # ------------------------------------------------------------ time and end
 

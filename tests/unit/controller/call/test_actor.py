@@ -11,7 +11,6 @@ from bridge import contract
 from controller.ari.errors import BadArgument, Refused, TimedOut, Unauthorized, Unavailable
 from controller.ari.resources import Bridge
 from controller.ari.rest import Ari
-from controller.calls.admission.trunk_usage import TrunkUsage
 from controller.calls.errors import Busy
 from controller.calls.machine import inputs as m
 from controller.calls.machine.outcome import Outcome
@@ -130,11 +129,13 @@ class Rig:
     ari: FakeAri = field(default_factory=FakeAri)
     workers: FakeWorkers = field(default_factory=FakeWorkers)
     tools: FakeTools = field(default_factory=FakeTools)
+    seen: list[Any] = field(default_factory=list)
     actor: CallActor = field(init=False)
 
     def __post_init__(self) -> None:
         plan = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, wrap_up="Time is up."), {})
-        self.actor = CallActor(plan, cast(Ari, self.ari), cast(WorkerPool, self.workers), cast(HttpTools, self.tools))
+        fakes = cast(Ari, self.ari), cast(WorkerPool, self.workers), cast(HttpTools, self.tools)
+        self.actor = CallActor(plan, *fakes, self.seen.append)
 
     def put(self, *inputs: m.Input) -> None:
         for what in inputs:
@@ -287,7 +288,7 @@ class Full:
 
 async def test_without_a_line_nobody_is_dialled_and_everybody_is_told(rig: Rig) -> None:
     leg, target = IDS.participant("one"), replace(TARGET, trunk="main")
-    rig.actor.legs = TrunkUsage(CALLER, Full())
+    rig.actor.legs._lines = Full()
     boss = m.SuperviseAsked(IDS.supervisor(1), target, "listen", "ops")
     rig.put(m.TransferAsked(target, "agent", "t1"), m.ParticipantAsked(leg, target, "ops"), boss)
     answer = await rig.workers.answer()
@@ -394,9 +395,8 @@ async def test_nothing_of_an_end_is_left_out_while_asterisk_is_away(rig: Rig) ->
 
 
 async def test_a_call_that_another_worker_takes_over_knows_what_was_said_and_for_how_long_nobody_was_there() -> None:
-    seen: list[object] = []
     made = Rig()
-    made.actor._observe = seen.append
+    seen = made.seen
     task = asyncio.create_task(made.actor.run())
     made.put(*OPENING)
     said = contract.Said(call=CALL, who="agent", text="Good morning.", item="i", heard_ms=900)
@@ -439,8 +439,8 @@ async def test_a_call_has_not_ended_before_its_hang_up_is_confirmed(
     monkeypatch: pytest.MonkeyPatch, error: Exception, what: str
 ) -> None:
     monkeypatch.setattr(owned_resources, "RETRY_SECONDS", (0.01,))
-    rig, seen = Rig(), list[Any]()
-    rig.actor._observe = seen.append
+    rig = Rig()
+    seen = rig.seen
     rig.ari.fails = {what: error}
     running = await ended(rig, m.HangUpAsked("ops"), OVER)
     assert view_of(rig) == (State.ENDING, "Asterisk did not confirm the hang-up at once")
