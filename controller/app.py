@@ -139,9 +139,9 @@ class Controller:
         self.orders = self._orders(queue)
         self.live_status = LiveStatusHub(self.workers.tell_all, self.registry.cost)
         self.workers.on_scenes = self.live_status.take
-        self._reconciler = Reconciler(ari, self.registry, lambda: self.registry.ready()["asterisk"])
+        self._reconciler = Reconciler(ari, self.registry.asterisk, lambda: self.registry.ready()["asterisk"])
         self._asterisk = AsteriskLink(
-            *(config.asterisk.ari, ari, lease, self.registry),
+            *(config.asterisk.ari, ari, lease, self.registry.asterisk),
             compare=self._reconciler.request,
             replaced=self._replaced,
             lost=metrics.ari_link_lost,

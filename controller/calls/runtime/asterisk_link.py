@@ -23,8 +23,8 @@ from controller.store.instance import AlreadyRunning
 log = structlog.get_logger()
 
 
-class Calls(Protocol):
-    """The registry, as far as this concerns it."""
+class Listener(Protocol):
+    """Whoever is told what Asterisk tells, and whether it can be asked at present."""
 
     link_up: bool
     frozen: bool
@@ -40,7 +40,7 @@ class AsteriskLink:
         settings: Any,
         ari: Ari,
         lease: Lease,
-        calls: Calls,
+        listener: Listener,
         *,
         compare: Callable[[], None],
         replaced: Callable[[str], None],
@@ -49,7 +49,7 @@ class AsteriskLink:
         self._settings = settings
         self._ari = ari
         self._lease = lease
-        self._calls = calls
+        self._listener = listener
         self._compare = compare
         self._replaced = replaced
         self._lost = lost
@@ -65,24 +65,24 @@ class AsteriskLink:
 
     async def follow(self) -> None:
         """Every event, in order, to the registry. Without events there is no call control: no broad catch here."""
-        calls = self._calls
+        listener = self._listener
         try:
             async with contextlib.aclosing(self._link.stream()) as stream:
                 async for what in stream:
                     match what:
                         case LinkUp():
-                            calls.link_up = True
+                            listener.link_up = True
                             self._compare()
                         case LinkDown():
-                            calls.link_up = False
+                            listener.link_up = False
                             self._lost()
                         case ApplicationReplaced():
                             self._replaced("another program has registered it")
                             return
                         case _:
-                            calls.take(what)
+                            listener.take(what)
         finally:
-            calls.link_up = False
+            listener.link_up = False
 
     async def watch(self) -> None:
         """That we are let in, that our app is registered, and that others know who serves it."""
@@ -91,17 +91,17 @@ class AsteriskLink:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_SECONDS):
                     await self._doubt.wait()
-            if self._calls.link_up:
+            if self._listener.link_up:
                 await self._check()
 
     async def feel_pulse(self) -> None:
         at = self._settings
         secret, trust = at.password.get_secret_value(), towards(at.url, at.ca_file)
         async with Ari(at.url, at.username, secret, at.app, timeout=PATIENCE, trust=trust) as ari:
-            await AsteriskHealth(ari, lambda: self._calls.link_up, self._frozen).run()
+            await AsteriskHealth(ari, lambda: self._listener.link_up, self._frozen).run()
 
     def _frozen(self, frozen: bool) -> None:
-        self._calls.frozen = frozen
+        self._listener.frozen = frozen
         if not frozen:
             self._compare()  # what teardowns have left meanwhile need not wait for the sweep
 
@@ -121,7 +121,7 @@ class AsteriskLink:
         except TimedOut:
             pass  # one that does not answer is the pulse's business
         except AriError as error:
-            if self._calls.link_up:
+            if self._listener.link_up:
                 log.error("asterisk refuses what we ask: callers get what the dialplan has for them", reason=str(error))
                 await self._link.drop(f"asterisk refuses what we ask: {error}")
 

@@ -1,7 +1,6 @@
-"""All calls of this controller: which there are, which event belongs to which, and what Asterisk holds of ours.
+"""All calls that live: how each begins, goes on and ends.
 
-Owns the map from channel ids to calls, and the beginning and the end of each. Decides nothing about a call once it
-lives: that is `machine/table.py`'s. Implements `reconcile.Calls`, and `ports.Calls` for the HTTP API.
+Decides nothing about a call once it lives: that is `machine/table.py`'s. Implements `api.ports.Calls`.
 """
 
 import asyncio
@@ -13,9 +12,7 @@ import structlog
 
 from bridge import contract
 from bridge.common.background_tasks import Tasks, ended
-from controller.ari import events as ari_events
-from controller.ari.resources import Channel
-from controller.ari.rest import Ari, AriError
+from controller.ari.rest import Ari
 from controller.calls import errors
 from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Slot
@@ -27,12 +24,12 @@ from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import daily_caps
 from controller.calls.reporting import lifecycle, log_lines, view
 from controller.calls.reporting.ended_calls import EndedCalls
-from controller.calls.runtime import asterisk_inputs, dialplan, shutdown
+from controller.calls.runtime import shutdown
 from controller.calls.runtime.actor import TEARDOWN_TIMEOUT, CallActor
+from controller.calls.runtime.asterisk_events import AsteriskEvents
 from controller.calls.runtime.call_control import CallControl
 from controller.calls.runtime.inbound import InboundCalls
 from controller.calls.runtime.ports import OutboundAttempt, Recall
-from controller.calls.runtime.reconcile import is_caller
 from controller.calls.runtime.recovery import RecoveredCall, kept, legs_of
 from controller.calls.runtime.ringing_legs import all_ringing
 from controller.calls.runtime.worker_events import WorkerEvents
@@ -68,7 +65,7 @@ class Registry:
         self._tools = tools
         self._spending = Spending(config.limits, prices)
         self.room = AdmissionControl(config, workers, self._spending, self._slots)
-        self._arrivals = InboundCalls(
+        self._inbound = InboundCalls(
             *(config, ari, tools, tasks, self.room),
             start=self.begin,
             callers=self.callers,
@@ -79,20 +76,11 @@ class Registry:
         self._worker_events = WorkerEvents(config, self._spending, self._live, observe)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._left = False
+        self.asterisk = AsteriskEvents(ari, tasks, self._live, self._inbound)
         self._ended = EndedCalls()
-        self._by_leg: dict[str, str] = {}
         self.verbs = CallControl(config, self._actor)
         self._empty = asyncio.Event()
         self._empty.set()
-        self.link_up = False
-        self._adopted: set[str] = set()
-        """Calls of an earlier controller, of which Asterisk may have more than this one was told."""
-        self._anew: set[str] = set()
-        self._in_app: set[str] = set()
-        """Legs of ours whose StasisStart was told, and whose end was not yet."""
-        self._received: set[str] = set()
-        """Callers whom a reconcile has found; their StasisStart may still come."""
-        self.frozen = False  # Asterisk answers, but acts on no channel (`pulse`)
 
     @property
     def live(self) -> int:
@@ -106,67 +94,6 @@ class Registry:
         """US dollars so far; None: it is not live."""
         actor = self._live.get(call)
         return actor.call_log.cost if actor is not None else None
-
-    # ------------------------------------------------------------ what Asterisk tells
-
-    def take(self, event: ari_events.Event) -> None:
-        try:
-            self._take(event)
-        except Exception:  # the top of what is done about one event: it costs at most the call that it is about
-            log.exception(
-                "an event of Asterisk could not be handled: an error of ours", event_type=type(event).__name__
-            )
-            if isinstance(event, ari_events.StasisStart) and not self.owned(event.channel.id):
-                self._tasks.create_task(self._reject(event.channel.id, "congestion"))
-
-    def _take(self, event: ari_events.Event) -> None:
-        match event:
-            case ari_events.StasisStart(channel=channel) if back := dialplan.returned(event):
-                if not self._put(channel.id, back):
-                    self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
-            case ari_events.StasisStart(channel=channel, args=args):
-                self._entered(channel, args)
-            case ari_events.StasisEnd(channel=channel):
-                self._left_app(channel.id)
-                self._arrivals.left(channel.id)
-                self._put(channel.id, m.LegGone(channel.id, in_dialplan=True))
-            case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
-                self._put(channel.id, m.LegGone(channel.id, cause, status))
-                self._by_leg.pop(channel.id, None)
-                self._left_app(channel.id)
-            case _ if (told := asterisk_inputs.input_of(event)) is not None:
-                self._put(*told)
-
-    def _left_app(self, channel: str) -> None:
-        self._in_app.discard(channel)
-        self._received.discard(channel)
-
-    def _put(self, name: str, what: m.Input) -> bool:
-        actor = self._live.get(self._by_leg.get(name) or m.Ids.call_of(name) or "")
-        if actor is not None:
-            actor.put(what)
-        return actor is not None
-
-    def _entered(self, channel: Channel, args: tuple[str, ...]) -> None:
-        if m.Ids.call_of(channel.id) is not None:
-            self._in_app.add(channel.id)
-            if not self._put(channel.id, m.LegEntered(channel.id, args)):
-                self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
-        elif is_caller(channel):
-            if channel.id in self._received:
-                self._received.discard(channel.id)  # a reconcile was faster than its event
-            else:
-                self._arrivals.arrived(channel, args)
-        else:
-            log.info("not a caller, left alone", channel=channel.id, technology=channel.name.partition("/")[0])
-
-    async def _reject(self, channel: str, reason: str) -> bool:
-        """True: it was there, and is hung up now."""
-        try:
-            return await self._ari.hangup(channel, reason=reason)
-        except AriError as error:
-            log.warning("could not hang up a channel", channel=channel, reason=str(error))
-            return False
 
     # ------------------------------------------------------------ what workers tell
 
@@ -208,7 +135,8 @@ class Registry:
 
     def ready(self) -> Mapping[str, bool]:
         workers = any(w.socket is not None and w.media.reached for w in self._workers.all())
-        return {"asterisk": self.link_up and not self.frozen, "workers": workers, "accepting": not self.room.draining}
+        asterisk = self.asterisk.link_up and not self.asterisk.frozen
+        return {"asterisk": asterisk, "workers": workers, "accepting": not self.room.draining}
 
     def _actor(self, call: str) -> CallActor:
         actor = self._live.get(call)
@@ -221,9 +149,9 @@ class Registry:
 
     def _slots(self) -> Iterator[Slot]:
         """Of all calls that are up or about to be; those who wait in line take none."""
-        yield from self._arrivals.asking()
+        yield from self._inbound.asking()
         for each in self._live.values():
-            if not self._arrivals.waits(each.id):
+            if not self._inbound.waits(each.id):
                 yield capacity.slot_of(each.call.plan)
             yield from (Slot("leg", trunk, "") for trunk in each.legs.others())
 
@@ -268,13 +196,8 @@ class Registry:
             self._workers.expect(plan.call, found.worker_boot)
         log.warning("a call of an earlier controller goes on", call=plan.call, state=found.call.state.value)
         self._observe(lifecycle.CallAdopted(_view(actor), plan.webhook, plan.attempt))
-        self._adopted.add(plan.call)
-        self._in_app |= actor.owned.standing
+        self.asterisk.recovered(actor)
         self._let_live(actor)
-
-    def receive_anew(self, channel: str) -> None:
-        """A caller whose call could not be taken over: if they are still there, they have just come."""
-        self._anew.add(channel)
 
     def kept(self, call: str) -> dict[str, Any] | None:
         """What the next controller would have to know of it; None: there is nothing to take over."""
@@ -286,7 +209,7 @@ class Registry:
     def _let_live(self, actor: CallActor) -> CallActor:
         plan = actor.call.plan
         self._live[plan.call] = actor
-        self._by_leg[plan.leg] = plan.call
+        self.asterisk.began(actor)
         self._empty.clear()
         self._running[plan.call] = self._tasks.create_task(self._live_through(actor), name=f"call {plan.call}")
         return actor
@@ -301,7 +224,7 @@ class Registry:
     def _over(self, actor: CallActor) -> None:
         self._live.pop(actor.id, None)
         self._running.pop(actor.id, None)
-        self._by_leg.pop(actor.call.plan.leg, None)
+        self.asterisk.ended(actor)
         self._ended.add(actor.id, view.detail_of(actor.call, actor.call_log))
         if not self._live:
             self._empty.set()
@@ -310,7 +233,7 @@ class Registry:
             if actor.attempt is not None:
                 actor.attempt.over(_view(actor))
         finally:
-            self._arrivals.ended(actor.id)
+            self._inbound.ended(actor.id)
 
     def _tell_end(self, actor: CallActor) -> None:
         call = actor.call
@@ -319,7 +242,7 @@ class Registry:
         log_lines.ended(call, talked, actor.call_log.cost)
 
     async def drain(self, patience: float, hurry: asyncio.Event) -> None:
-        """No new calls; returns when those that live have ended (`drain.finish`)."""
+        """No new calls; returns when those that live have ended (`shutdown.finish`)."""
         self.room.drain()
         await shutdown.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
         for call, actor in self._live.items():
@@ -335,38 +258,3 @@ class Registry:
         for call, actor in self._live.items():
             actor.leave()
             self._running[call].cancel()
-
-    # ------------------------------------------------------------ what is compared with Asterisk (reconcile.Calls)
-
-    def standing(self) -> dict[str, frozenset[str]]:
-        return {call: actor.owned.standing for call, actor in self._live.items()}
-
-    def holds(self) -> dict[str, bool]:
-        return {each.call.plan.leg: each.call.plan.leg in each.call.caller_hold.legs for each in self._live.values()}
-
-    def owned(self, name: str) -> bool:
-        call = self._by_leg.get(name) or m.Ids.call_of(name)
-        if call in self._adopted and call in self._live:
-            return self._live[call].owned.claims(name.removesuffix(";2"))  # the far half of a Local leg
-        return call in self._live or self._arrivals.asks(name)
-
-    def left(self, call: str, channel: str) -> None:
-        self._left_app(channel)
-        if call in self._live:
-            self._live[call].put(m.LegGone(channel))
-
-    def entered(self, channel: Channel, arguments: tuple[str, ...]) -> None:
-        if channel.id not in self._in_app and self.owned(channel.id):
-            log.warning("a leg has answered while nobody listened", channel=channel.id)
-            self._entered(channel, arguments)
-
-    def is_fresh(self, channel: str) -> bool:
-        return channel in self._anew
-
-    def receive(self, channel: Channel, arguments: tuple[str, ...]) -> None:
-        self._anew.discard(channel.id)
-        self._received.add(channel.id)
-        self._arrivals.arrived(channel, arguments)
-
-    def all_owned(self) -> None:
-        self._adopted.clear()

@@ -50,4 +50,4 @@ async def _adopt(config: Config, call: str, row: object, go_on: GoOn, registry: 
         attempt = await go_on(call) if plan.direction == "outbound" else None
         registry.adopt(found, attempt, await recalled(call, plan.attempt))
     elif kept["plan"]["direction"] == "inbound":
-        registry.receive_anew(kept["plan"]["leg"])
+        registry.asterisk.receive_anew(kept["plan"]["leg"])

@@ -37,10 +37,10 @@ async def test_a_hang_up_out_there_is_told_before_the_leg_is_gone() -> None:
     async with asyncio.TaskGroup() as tasks:
         registry, got = made(tasks), list[m.Input]()
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
-        registry._by_leg[CALLER] = CALL
-        registry.take(ari_events.ChannelHangupRequest(LEG, 16))
-        registry.take(ari_events.ChannelHangupRequest(cast(Channel, SimpleNamespace(id="other")), 16))
-        registry.take(ari_events.ChannelDestroyed(LEG, 16))
+        registry.asterisk._by_leg[CALLER] = CALL
+        registry.asterisk.take(ari_events.ChannelHangupRequest(LEG, 16))
+        registry.asterisk.take(ari_events.ChannelHangupRequest(cast(Channel, SimpleNamespace(id="other")), 16))
+        registry.asterisk.take(ari_events.ChannelDestroyed(LEG, 16))
     assert got == [m.LegHungUp(CALLER, 16), m.LegGone(CALLER, 16)]
 
 
@@ -87,12 +87,12 @@ class Arrived(list[tuple[str, tuple[str, ...]]]):
 async def test_a_caller_whom_a_reconcile_has_received_is_not_received_by_the_event_as_well() -> None:
     async with asyncio.TaskGroup() as tasks:
         registry, arrived = made(tasks), Arrived()
-        registry._arrivals = cast(Any, arrived)
+        registry.asterisk._inbound = cast(Any, arrived)
         started = ari_events.StasisStart(LEG, ("lang=de",))
-        registry.receive(LEG, ("lang=de",))
-        registry.take(started)
+        registry.asterisk.receive(LEG, ("lang=de",))
+        registry.asterisk.take(started)
         assert arrived == [(CALLER, ("lang=de",))]
-        registry.take(started)  # it left us for the dialplan, which has sent it again
+        registry.asterisk.take(started)  # it left us for the dialplan, which has sent it again
         assert len(arrived) == 2
 
 
@@ -101,12 +101,12 @@ async def test_a_leg_that_answered_unheard_is_told_to_its_call_once() -> None:
     async with asyncio.TaskGroup() as tasks:
         registry, got = made(tasks), list[m.Input]()
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
-        registry.entered(leg, ())
-        registry.entered(leg, ())
-        registry.take(ari_events.StasisEnd(leg))
-        registry.entered(leg, ("HUMAN",))
+        registry.asterisk.entered(leg, ())
+        registry.asterisk.entered(leg, ())
+        registry.asterisk.take(ari_events.StasisEnd(leg))
+        registry.asterisk.entered(leg, ("HUMAN",))
         other = cast(Channel, SimpleNamespace(id=IDS.callee.replace(CALL, CALL[::-1]), name="PJSIP/x", state="Up"))
-        registry.entered(other, ())
+        registry.asterisk.entered(other, ())
     assert [each for each in got if isinstance(each, m.LegEntered)] == [
         m.LegEntered(IDS.callee),
         m.LegEntered(IDS.callee, ("HUMAN",)),
@@ -144,14 +144,14 @@ async def test_an_id_that_cannot_be_asked_for_costs_nobody_else_anything(
     async with asyncio.TaskGroup() as tasks:
         registry, got = made(tasks), list[m.Input]()
         monkeypatch.setattr(registry, "_ari", SimpleNamespace(hangup=hangup))
-        monkeypatch.setattr(registry._arrivals, "arrived", breaks)
+        monkeypatch.setattr(registry.asterisk._inbound, "arrived", breaks)
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
-        registry._by_leg[CALLER] = CALL
+        registry.asterisk._by_leg[CALLER] = CALL
         odd = cast(Channel, SimpleNamespace(id=id_, name="PJSIP/trunk-1", state="Up"))
         with capture_logs():
-            registry.take(ari_events.StasisStart(odd))
-            registry.take(ari_events.StasisEnd(odd))
-        registry.take(ari_events.ChannelDestroyed(LEG, 16))
+            registry.asterisk.take(ari_events.StasisStart(odd))
+            registry.asterisk.take(ari_events.StasisEnd(odd))
+        registry.asterisk.take(ari_events.ChannelDestroyed(LEG, 16))
     assert got == [m.LegGone(CALLER, 16)]
 
 
@@ -170,7 +170,7 @@ async def test_an_event_that_breaks_us_is_told_and_its_caller_is_hung_up(monkeyp
         monkeypatch.setattr(registry, "_ari", SimpleNamespace(hangup=hangup))
         monkeypatch.setattr(registry, "_entered", breaks)
         with capture_logs() as logs:
-            registry.take(ari_events.StasisStart(LEG))
+            registry.asterisk.take(ari_events.StasisStart(LEG))
     assert hung_up == [CALLER]
     assert [line["event_type"] for line in logs] == ["StasisStart"]
 
@@ -182,7 +182,7 @@ async def test_the_far_half_of_a_local_leg_of_a_call_that_was_taken_over_is_no_o
         registry = made(tasks)
         owned = SimpleNamespace(claims=lambda name: name == target)
         registry._live[CALL] = cast(CallActor, SimpleNamespace(owned=owned))
-        registry._adopted.add(CALL)
-        assert registry.owned(target)
-        assert registry.owned(f"{target};2")
-        assert not registry.owned(f"{IDS.target(2)};2")
+        registry.asterisk._recovered.add(CALL)
+        assert registry.asterisk.owned(target)
+        assert registry.asterisk.owned(f"{target};2")
+        assert not registry.asterisk.owned(f"{IDS.target(2)};2")

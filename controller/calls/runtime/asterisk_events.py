@@ -1,0 +1,157 @@
+"""What Asterisk tells: which event belongs to which call.
+
+Owns the map from channels to calls, and which of our legs are in our Stasis app. Implements `reconcile.Calls`: a
+comparison with Asterisk finds what no event has told.
+"""
+
+from collections.abc import Mapping
+
+import structlog
+
+from bridge.common.background_tasks import Tasks
+from controller.ari import events as ari_events
+from controller.ari.resources import Channel
+from controller.ari.rest import Ari, AriError
+from controller.calls.machine import inputs as m
+from controller.calls.runtime import asterisk_inputs, dialplan
+from controller.calls.runtime.actor import CallActor
+from controller.calls.runtime.inbound import InboundCalls
+from controller.calls.runtime.reconcile import is_caller
+
+log = structlog.get_logger()
+
+
+class AsteriskEvents:
+    """`live`: the calls that live at this moment, by id."""
+
+    def __init__(self, ari: Ari, tasks: Tasks, live: Mapping[str, CallActor], inbound: InboundCalls) -> None:
+        self._ari = ari
+        self._tasks = tasks
+        self._live = live
+        self._inbound = inbound
+        self.link_up = False
+        self.frozen = False
+        """Asterisk answers, but acts on no channel (`ari.health`)."""
+        self._by_leg: dict[str, str] = {}
+        """The call of each person's channel. Other legs of ours have their call's id in their own (`Ids`)."""
+        self._recovered: set[str] = set()
+        """Calls of an earlier controller, of which Asterisk may have more than this one was told."""
+        self._fresh: set[str] = set()
+        """Callers of an earlier controller whose call could not be taken over."""
+        self._in_app: set[str] = set()
+        """Legs of ours whose StasisStart was told, and whose end was not yet."""
+        self._received: set[str] = set()
+        """Callers whom a reconcile has found; their StasisStart may still come."""
+
+    # ------------------------------------------------------------ what the registry tells
+
+    def began(self, actor: CallActor) -> None:
+        self._by_leg[actor.call.plan.leg] = actor.id
+
+    def recovered(self, actor: CallActor) -> None:
+        """A call of an earlier controller goes on."""
+        self._recovered.add(actor.id)
+        self._in_app |= actor.owned.standing
+
+    def receive_anew(self, channel: str) -> None:
+        """A caller whose call could not be taken over: if they are still there, they have just come."""
+        self._fresh.add(channel)
+
+    def ended(self, actor: CallActor) -> None:
+        self._by_leg.pop(actor.call.plan.leg, None)
+
+    # ------------------------------------------------------------ events
+
+    def take(self, event: ari_events.Event) -> None:
+        try:
+            self._take(event)
+        except Exception:  # the top of what is done about one event: it costs at most the call that it is about
+            log.exception(
+                "an event of Asterisk could not be handled: an error of ours", event_type=type(event).__name__
+            )
+            if isinstance(event, ari_events.StasisStart) and not self.owned(event.channel.id):
+                self._tasks.create_task(self._reject(event.channel.id, "congestion"))
+
+    def _take(self, event: ari_events.Event) -> None:
+        match event:
+            case ari_events.StasisStart(channel=channel) if back := dialplan.returned(event):
+                if not self._put(channel.id, back):
+                    self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
+            case ari_events.StasisStart(channel=channel, args=args):
+                self._entered(channel, args)
+            case ari_events.StasisEnd(channel=channel):
+                self._left_app(channel.id)
+                self._inbound.left(channel.id)
+                self._put(channel.id, m.LegGone(channel.id, in_dialplan=True))
+            case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
+                self._put(channel.id, m.LegGone(channel.id, cause, status))
+                self._by_leg.pop(channel.id, None)
+                self._left_app(channel.id)
+            case _ if (told := asterisk_inputs.input_of(event)) is not None:
+                self._put(*told)
+
+    def _left_app(self, channel: str) -> None:
+        self._in_app.discard(channel)
+        self._received.discard(channel)
+
+    def _put(self, name: str, what: m.Input) -> bool:
+        actor = self._live.get(self._by_leg.get(name) or m.Ids.call_of(name) or "")
+        if actor is not None:
+            actor.put(what)
+        return actor is not None
+
+    def _entered(self, channel: Channel, args: tuple[str, ...]) -> None:
+        if m.Ids.call_of(channel.id) is not None:
+            self._in_app.add(channel.id)
+            if not self._put(channel.id, m.LegEntered(channel.id, args)):
+                self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
+        elif is_caller(channel):
+            if channel.id in self._received:
+                self._received.discard(channel.id)  # a reconcile was faster than its event
+            else:
+                self._inbound.arrived(channel, args)
+        else:
+            log.info("not a caller, left alone", channel=channel.id, technology=channel.name.partition("/")[0])
+
+    async def _reject(self, channel: str, reason: str) -> bool:
+        """True: it was there, and is hung up now."""
+        try:
+            return await self._ari.hangup(channel, reason=reason)
+        except AriError as error:
+            log.warning("could not hang up a channel", channel=channel, reason=str(error))
+            return False
+
+    # ------------------------------------------------------------ reconcile.Calls
+
+    def standing(self) -> dict[str, frozenset[str]]:
+        return {call: actor.owned.standing for call, actor in self._live.items()}
+
+    def holds(self) -> dict[str, bool]:
+        return {each.call.plan.leg: each.call.plan.leg in each.call.caller_hold.legs for each in self._live.values()}
+
+    def owned(self, name: str) -> bool:
+        call = self._by_leg.get(name) or m.Ids.call_of(name)
+        if call in self._recovered and call in self._live:
+            return self._live[call].owned.claims(name.removesuffix(";2"))  # the far half of a Local leg
+        return call in self._live or self._inbound.asks(name)
+
+    def left(self, call: str, channel: str) -> None:
+        self._left_app(channel)
+        if call in self._live:
+            self._live[call].put(m.LegGone(channel))
+
+    def entered(self, channel: Channel, arguments: tuple[str, ...]) -> None:
+        if channel.id not in self._in_app and self.owned(channel.id):
+            log.warning("a leg has answered while nobody listened", channel=channel.id)
+            self._entered(channel, arguments)
+
+    def is_fresh(self, channel: str) -> bool:
+        return channel in self._fresh
+
+    def receive(self, channel: Channel, arguments: tuple[str, ...]) -> None:
+        self._fresh.discard(channel.id)
+        self._received.add(channel.id)
+        self._inbound.arrived(channel, arguments)
+
+    def all_owned(self) -> None:
+        self._recovered.clear()
