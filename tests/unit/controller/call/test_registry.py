@@ -143,7 +143,7 @@ async def test_an_id_that_cannot_be_asked_for_costs_nobody_else_anything(
 
     async with asyncio.TaskGroup() as tasks:
         registry, got = made(tasks), list[m.Input]()
-        monkeypatch.setattr(registry, "_ari", SimpleNamespace(hangup=hangup))
+        monkeypatch.setattr(registry.asterisk, "_ari", SimpleNamespace(hangup=hangup))
         monkeypatch.setattr(registry.asterisk._inbound, "arrived", breaks)
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
         registry.asterisk._by_leg[CALLER] = CALL
@@ -167,8 +167,8 @@ async def test_an_event_that_breaks_us_is_told_and_its_caller_is_hung_up(monkeyp
 
     async with asyncio.TaskGroup() as tasks:
         registry = made(tasks)
-        monkeypatch.setattr(registry, "_ari", SimpleNamespace(hangup=hangup))
-        monkeypatch.setattr(registry, "_entered", breaks)
+        monkeypatch.setattr(registry.asterisk, "_ari", SimpleNamespace(hangup=hangup))
+        monkeypatch.setattr(registry.asterisk, "_entered", breaks)
         with capture_logs() as logs:
             registry.asterisk.take(ari_events.StasisStart(LEG))
     assert hung_up == [CALLER]
