@@ -36,7 +36,7 @@ class AssignedCalls:
         return self._by_call.get(call)
 
     def known(self, call: str) -> Worker | None:
-        """The one that carries it, if that has come."""
+        """The worker that carries it; None also while that is awaited."""
         worker = self._by_call.get(call)
         return None if worker is self._awaited else worker
 

@@ -1,4 +1,7 @@
-"""The beginning of a worker's link: whose token it shows, and what it says of itself."""
+"""The beginning of a worker's link: whose token it shows, and its hello.
+
+Owns the refusals: HTTP 401 and 429 for a wrong token, a close frame with the reason for everything else.
+"""
 
 import asyncio
 import math
@@ -11,14 +14,15 @@ from pydantic import ValidationError
 from bridge import contract
 from controller.workers.worker_admission import Holder, WorkerAdmission
 
-HELLO_TIMEOUT = 5.0  # seconds a connected worker has to introduce itself
-REASON_BYTES = 120  # of what a websocket's close can say
+HELLO_TIMEOUT = 5.0  # seconds that a connected worker has for its hello
+REASON_BYTES = 120  # a close frame has room for 123 bytes of reason (RFC 6455, 5.5)
 
 log = structlog.get_logger()
 
 
 def holder_of(admission: WorkerAdmission, request: web.Request) -> Holder:
-    """Raises HTTPUnauthorized, and HTTPTooManyRequests for an address from which too many wrong tokens came."""
+    """Who the token of this request belongs to. Raises HTTPUnauthorized, and HTTPTooManyRequests for an address from
+    which too many wrong tokens came."""
     holder = admission.holder(request.headers.get("Authorization", ""))
     wait = admission.wait(request.remote, holder, monotonic())
     if wait:
@@ -33,6 +37,7 @@ def holder_of(admission: WorkerAdmission, request: web.Request) -> Holder:
 
 
 async def hello_of(socket: web.WebSocketResponse) -> contract.Hello | None:
+    """The worker's first frame. None: there was no proper one, and the socket is closed."""
     try:
         async with asyncio.timeout(HELLO_TIMEOUT):
             hello = contract.decode_event(await socket.receive_str())
@@ -50,7 +55,7 @@ async def hello_of(socket: web.WebSocketResponse) -> contract.Hello | None:
 async def refuse(
     socket: web.WebSocketResponse, hello: contract.Hello, remote: str | None, reason: str
 ) -> web.WebSocketResponse:
-    """Tells both sides why."""
+    """Writes the reason into the log, and into the close frame."""
     log.error("worker refused", worker=hello.worker, remote=remote, reason=reason)
     told = reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")  # no half of a character
     await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=told.encode())

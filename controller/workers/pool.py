@@ -1,8 +1,8 @@
-"""The controller's end of the control link: which workers there are, how loaded, and who carries which call.
+"""The controller's end of the control link: which workers there are, and how loaded they are.
 
-Owns the websocket endpoint that workers dial, their registration, the choice of a worker for a call, and the news
-that a worker is gone. Does not start or kill processes (`supervisor.py`) and decides nothing about calls: what
-workers say about a call goes to `on_event` in the order in which it was said.
+Owns the websocket endpoint that workers connect to, their registration, the choice of a worker for a call, and the news
+that a worker is gone. Does not start or kill processes (`supervisor`), and decides nothing about calls: what workers
+report about a call goes to `on_event`, in the order in which they reported it.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ RETURN_GRACE = 3.0  # seconds a worker whose link broke may take to come back be
 
 
 class WorkerPool:
-    """All workers. `on_event(event)` gets each per-call event, `on_lost(call)` each call whose worker is gone.
+    """All workers. `on_event(event)` gets each event of a call, `on_lost(call)` each call whose worker is gone.
 
-    `retention`: how long workers keep recordings. `on_refused(type)` counts events that were dropped, because they
-    can't be read or an error of ours came up; an empty type is one that can't be told.
+    `retention`: how long workers keep recordings. `on_refused(type)` is told of each event that was dropped, because it
+    can't be read or because of an error of ours; the type is empty if it is not known.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class WorkerPool:
         self._assigned = AssignedCalls(on_lost)
         self._graces: dict[str, asyncio.TimerHandle] = {}
         self._lost_at = monotonic()
-        """When the last one went; at first, when those of this controller began to start or to come back."""
+        """When the latest worker was lost (`time.monotonic`); at first, when this controller was started."""
         self.on_scenes: Callable[[list[contract.Scene]], None] = lambda _: None
         """Who wants what is heard in the calls at this moment (`scenery`)."""
         self.unstartable: dict[str, str] = {}
@@ -62,9 +62,9 @@ class WorkerPool:
         self._changed = asyncio.Event()
         """Set once, at the next change (`notify`)."""
         self.media_doubted = asyncio.Event()
-        """Set whenever a worker is to be checked (`media_checks`); whoever waits clears it."""
+        """Set whenever a worker's media port is to be checked (`telemetry.media_checks`), which clears it."""
         self.on_checked: Callable[[Worker, str], None] = lambda _, __: None
-        """Who waits for it: Asterisk has connected to that worker for the check of this id."""
+        """Called when Asterisk has connected to the worker for the check of this id."""
 
     # ------------------------------------------------------------ for call control
 
@@ -78,8 +78,8 @@ class WorkerPool:
         return bool(with_room(self._workers.values()))
 
     def returning(self) -> bool:
-        """None has room, but one was there a moment ago, or we have only just begun: whoever starts them starts the
-        next."""
+        """No worker has room, but one was lost less than RESTART seconds ago, or this controller has just been started:
+        a worker is likely to come (back)."""
         return not self.has_room() and monotonic() - self._lost_at < RESTART
 
     def notify(self) -> None:
@@ -99,7 +99,7 @@ class WorkerPool:
                     await self.wait_changed()
 
     def assign(self, call: str, failed: Mapping[str, int] | None = None) -> Worker:
-        """Give the call to the one that suits it best. `failed`: as `choose` has it. Raises NoWorker."""
+        """Gives the call to the worker that suits it best (`worker_choice.choose`). Raises NoWorker."""
         worker = choose(self._workers.values(), failed or {})
         if worker is None:
             raise NoWorker("no bridge worker is free")
@@ -119,7 +119,8 @@ class WorkerPool:
             self.notify()
 
     def media_failed(self, call: str, reason: str) -> str | None:
-        """Asterisk did not reach the worker of this call: others are taken until it is reached again. Its boot id."""
+        """Asterisk did not reach the worker of this call. Others get calls until it is reached again. Returns the
+        worker's boot id; None: the call has no worker."""
         worker = self._assigned.known(call)
         if worker is None:
             return None
@@ -136,8 +137,8 @@ class WorkerPool:
         await worker.tell(command)
 
     async def send(self, call: str, command: contract.Command) -> None:
-        """Tell the worker that carries this call, now or as soon as its broken link is back. Raises WorkerUnreachable:
-        the call has no worker, or one that does not read."""
+        """Tells the worker that carries this call, at once or as soon as its broken link is back. Raises
+        WorkerUnreachable: the call has no worker, or one that does not read."""
         worker = self._assigned.of(call)
         if worker is None:
             raise WorkerUnreachable("the worker of this call is gone")
@@ -157,7 +158,8 @@ class WorkerPool:
             raise WorkerUnreachable("the worker does not read its link") from error
 
     async def retire(self, name: str, seconds: float) -> None:
-        """Let it end with its last call, or after so long: others carry on what is left. Raises UnknownWorker."""
+        """Lets a worker end with its last call, or after so many seconds: other workers take over the calls that are
+        left. Raises UnknownWorker."""
         worker = self._workers.get(name)
         if worker is None or worker.socket is None:
             raise UnknownWorker("There is no worker of that name whose link is up.")
@@ -170,14 +172,14 @@ class WorkerPool:
             raise UnknownWorker(str(error)) from error
 
     async def tell_all(self, command: contract.Watch) -> None:
-        """All whose link is up, as far as they read: it is told again anyway."""
+        """Tells all workers whose link is up. One that does not read is left out: the command is sent again anyway."""
         for worker in [each for each in self._workers.values() if each.socket is not None and not each.catching_up]:
             with suppress(WorkerUnreachable):
                 await self.tell(worker, command)
 
     async def watch(self) -> None:
-        """Gives up workers that are silent: those of this machine are killed before that by their supervisor, others
-        stand still where nobody here can kill them. One that goes on later is told to close its calls."""
+        """Gives up workers from which no heartbeat comes. Those of this machine are killed earlier by the supervisor;
+        those of other machines can't be killed from here. One that goes on later is told to close its calls."""
         loop = asyncio.get_running_loop()
         checked = loop.time()
         while True:
@@ -185,12 +187,13 @@ class WorkerPool:
             now, before = loop.time(), checked
             checked = now
             if now - before > 2 * CHECK_EVERY:
-                continue  # we were the ones who stood still: their beats may wait in our sockets
+                continue  # this process stood still: heartbeats may wait in our sockets
             for worker in [each for each in self._workers.values() if each.socket and now - each.last_beat > SILENT]:
                 self.lost(worker.name, f"no beat for {now - worker.last_beat:.1f} s")
 
     def lost(self, name: str, reason: str) -> None:
-        """The process is dead (its supervisor knows) or its grace is over: its calls have no worker any more."""
+        """The process is dead (as its supervisor knows), or its link did not come back in time: its calls have no
+        worker any more."""
         worker = self._workers.pop(name, None)
         self._end_grace(name)
         if worker is None:
@@ -211,7 +214,7 @@ class WorkerPool:
     # ------------------------------------------------------------ the endpoint
 
     async def endpoint(self, request: web.Request) -> web.StreamResponse:
-        """The aiohttp handler of `contract.LINK_PATH`. One request is one worker's link, until it breaks."""
+        """The aiohttp handler of `contract.LINK_PATH`. One request is the link of one worker, until it breaks."""
         holder = holder_of(self._admission, request)
         socket = web.WebSocketResponse(heartbeat=5, max_msg_size=2 * contract.MAX_EVENT_BYTES)
         await socket.prepare(request)
@@ -223,7 +226,7 @@ class WorkerPool:
             return await refuse(socket, hello, request.remote, refusal)
         await socket.send_str(self._welcome_text)
         if self._rival(hello) is not None:
-            return socket  # one more of that name has come in this moment; this one is told at its next attempt
+            return socket  # another of that name came at the same moment; this one is refused at its next attempt
         worker = self._register(hello, socket, holder)
         try:
             await catch_up(worker, hello, socket)
@@ -235,12 +238,12 @@ class WorkerPool:
         return socket
 
     async def _taken(self, hello: contract.Hello, remote: str | None) -> str | None:
-        """Why it can't have its name: another worker has it, and lives. One that is silent is given up for it."""
+        """Why this worker can't have its name: another one has it and lives. One that is silent is given up."""
         rival = self._rival(hello)
         if rival is None:
             return None
         rival.beaten.clear()
-        for _ in range(4):  # if it is we who stand still for so long, its beat may wait in our socket
+        for _ in range(4):  # in steps: if this process stood still, a heartbeat may wait in our socket
             with suppress(TimeoutError):
                 async with asyncio.timeout(SILENT / 4):
                     await rival.beaten.wait()
@@ -251,13 +254,13 @@ class WorkerPool:
         return f"another worker named {hello.worker} is up: start this one with another --name"
 
     def _rival(self, hello: contract.Hello) -> Worker | None:
-        """Another process of that name whose link is up."""
+        """Another process with the same name whose link is up."""
         known = self._workers.get(hello.worker)
         return known if known is not None and known.boot != hello.boot and known.socket is not None else None
 
     def _register(self, hello: contract.Hello, socket: web.WebSocketResponse, holder: Holder) -> Worker:
-        """Of the same process the newest link wins: it reconnects before we notice that its old link is dead. A new
-        process is a new worker, whatever its name and process id are."""
+        """Of one process the newest link counts: it may connect again before we notice that its old link is dead. A new
+        process is a new worker, even with the same name and process id."""
         known = self._workers.get(hello.worker)
         if known is not None and known.boot != hello.boot:
             self.lost(hello.worker, "replaced by a new process")
@@ -284,7 +287,7 @@ class WorkerPool:
             if message.type is not WSMsgType.TEXT:
                 continue
             if self._workers.get(worker.name) is not worker:
-                # It was given up and goes on after all: at its next hello it learns which calls are not its own now.
+                # It was given up and goes on after all. At its next hello it is told which calls it has no more.
                 await socket.close(code=WSCloseCode.GOING_AWAY, message=b"given up")
                 return
             if call := self._hear(worker, message.data):
@@ -294,8 +297,8 @@ class WorkerPool:
                         await socket.send_str(contract.encode(close))
 
     def _hear(self, worker: Worker, frame: str) -> str | None:
-        """What can't be read, or fails here, is logged, counted and dropped, and never asked for again. Returns a call
-        that can't do without it: the worker is to close its session."""
+        """An event that can't be read, or fails here, is logged, counted and dropped, and never asked for again.
+        Returns the call if it can't go on without that event: the worker is to close its session."""
         told = received(worker, frame)
         refused, given = told.refused, self._assigned.given(worker, told.head.call)
         if told.event is not None:
@@ -309,8 +312,8 @@ class WorkerPool:
         return self._refused(worker, told.head, given=given) if refused else None
 
     def _refused(self, worker: Worker, head: contract.Head, *, given: bool) -> str | None:
-        """Counts it. Returns a call whose session has to be closed; one whose session is over is told so. `given`: it
-        was this worker's call before that event."""
+        """Counts the dropped event. Returns the call if its session has to be closed. If the event was the end of the
+        session, the call is told. `given`: it was this worker's call before the event."""
         self._on_refused(head.type)
         mine = self._assigned.of(head.call) is worker
         if head.type != "ended":
@@ -346,7 +349,7 @@ class WorkerPool:
             self._on_event(event)
 
     def _link_broke(self, worker: Worker, socket: web.WebSocketResponse) -> None:
-        """Conversations go on without us for a moment; only a worker that stays away is lost."""
+        """The sessions go on meanwhile. A worker that is not back after RETURN_GRACE seconds is lost."""
         if worker.socket is not socket or self._workers.get(worker.name) is not worker:
             return
         worker.socket = None

@@ -13,7 +13,7 @@ FIRST_DELAY, LAST_DELAY = 1.0, 30.0  # seconds between two checks of a worker th
 @dataclass(slots=True)
 class Reachability:
     check_due: float | None = None
-    """When it is to be checked; None: calls tell soon enough."""
+    """When it is to be checked; None: not before a call has failed."""
     reason: str | None = None
     """Why it counts as not reached; None: it is reached."""
     _failures: int = 0
@@ -24,24 +24,25 @@ class Reachability:
         return self.reason is None
 
     def call_failed(self, reason: str, now: float) -> bool:
-        """True: that is news. It may have been this one call's trouble: it is checked at once."""
+        """A media leg did not come up. It may be a fault of this one call, so the worker is checked at once. True:
+        until now it counted as reached."""
         news, self.reason = self.reached, self.reason or reason
         if news:
             self.check_due = now
         return news
 
     def check_failed(self, reason: str, now: float) -> bool:
-        """True: that is news."""
+        """True: it is the first check in a row that failed."""
         self._failures += 1
         self.reason, first = reason, self._failures == 1
         self.check_due = now + min(LAST_DELAY, FIRST_DELAY * 2 ** min(self._failures - 1, 10))
         return first
 
     def check_impossible(self, now: float) -> None:
-        """Nothing was found out: Asterisk or the worker could not be asked."""
+        """Asterisk or the worker could not be asked: the check is repeated."""
         self.check_due = now + FIRST_DELAY
 
     def check_succeeded(self) -> bool:
-        """True: that is news."""
+        """True: until now it counted as not reached."""
         news, self.reason, self._failures, self.check_due = not self.reached, None, 0, None
         return news

@@ -1,7 +1,8 @@
-"""Worker processes that outlive a controller which was killed: found again by the next one, watched, used, killed.
+"""Worker processes that go on when their controller was killed: the next controller finds them and goes on with them.
 
-Owns the roll of names and processes on the disk, the link's token, which must be the same for them, and what can be
-done with a process that is not our child. Linux only (pidfd_open(2)); elsewhere nobody survives.
+Owns the file that says which process is which worker, the token of the link (it must be the same for the next
+controller), and what can be done with a process that is not our child. Linux only (pidfd_open(2)); elsewhere workers
+end with their controller.
 """
 
 import asyncio
@@ -19,7 +20,8 @@ log = structlog.get_logger()
 
 
 class DetachedWorker:
-    """As far as a supervisor needs it, like asyncio's `Process`. Its exit status is its parent's to know."""
+    """A worker process that another controller has started: what a supervisor needs of `asyncio.subprocess.Process`.
+    `returncode` is -1 once it has ended: only its parent is told the exit status."""
 
     def __init__(self, pid: int) -> None:
         """Raises OSError: it has ended."""
@@ -29,7 +31,7 @@ class DetachedWorker:
         self._ended: asyncio.Event | None = None
 
     async def wait(self) -> int:
-        """For as many as like; one that is cancelled takes nothing from the others."""
+        """Until it has ended. May be awaited by several tasks."""
         if self.returncode is None:
             if self._ended is None:
                 self._ended = asyncio.Event()
@@ -65,12 +67,14 @@ class PidFile:
         self._pids: dict[str, int] = {}
 
     def survivors(self) -> dict[str, DetachedWorker]:
-        """Those of an earlier controller that live, by name. They are on the roll from then on."""
+        """Workers of an earlier controller that live, by name. From then on they are in the file as ours."""
         found = {}
         for name, pid in self._read().items():
             with suppress(OSError, AttributeError):
                 survivor = DetachedWorker(pid)
-                if _is_worker(pid, name):  # asked once it can't become another process any more
+                if _is_worker(
+                    pid, name
+                ):  # asked after pidfd_open: from then on the pid can't stand for another process
                     log.warning("a worker of an earlier controller goes on", worker=name, pid=pid)
                     found[name], self._pids[name] = survivor, pid
         self._write()
@@ -102,8 +106,8 @@ class PidFile:
 
 
 def link_token(beside: Callable[[str], Path]) -> str:
-    """The same in every life of this controller, or workers that survive one could not come back. Made once, readable
-    by its owner only; where no file can be written it is good for this life alone."""
+    """The token for the link of workers of this machine. Made once and kept in a file that only its owner can read, so
+    that workers of an earlier controller can connect to the next one. Where no file can be written, they can't."""
     path = beside("voiceai.link-token")
     try:
         found = path.read_text().strip() if path.is_file() else ""
@@ -120,7 +124,7 @@ def link_token(beside: Callable[[str], Path]) -> str:
 
 
 def _put(path: Path, text: str) -> None:
-    """Whole or not at all. Raises OSError."""
+    """Writes the whole file, or leaves it as it was. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -1,6 +1,6 @@
-"""The workers of this machine replaced one after the other, so that there is always somebody to talk to.
+"""Replaces the workers of this machine one after the other, so that calls can be taken at any time.
 
-Owns the order: the next one is asked to end when the one before has been started again by the supervisor.
+Owns the order: the next worker is told to end when the supervisor has started the one before again.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ import structlog
 from controller.workers.pool import WorkerPool
 from controller.workers.worker import UnknownWorker
 
-BACK = 20.0  # seconds beyond its calls' that a worker may take to end and be there again
+BACK = 20.0  # seconds that a worker may take to end and be started again, besides those for its calls
 
 log = structlog.get_logger()
 
 
 async def roll(workers: WorkerPool, names: list[str], seconds: float) -> bool:
-    """`seconds`: what the calls of each are given before others take them over. False: one did not come back, and the
-    rest was left alone."""
+    """`seconds`: how long the calls of each may go on there before other workers take them over. False: a worker did
+    not come back, and the rest was left alone."""
     log.info("workers are replaced one by one", workers=len(names))
     for name in names:
         worker = workers.get(name)

@@ -1,8 +1,8 @@
 """The worker processes of this machine: started, watched, killed when frozen, started again.
 
-A worker that stops for a moment can freeze the whole Asterisk: it waits for our next frame while it holds a channel's
-lock, and only closing the worker's sockets frees it. So a worker whose beats stay away is killed, not waited for.
-Workers on other machines are watched by their own `voiceai bridge`.
+A worker that stands still can freeze the whole Asterisk: Asterisk waits for the next frame while it holds a channel's
+lock, and only closing the worker's sockets frees it. So a worker whose heartbeats stay away is killed at once. Workers
+of other machines are watched by their own `voiceai bridge`.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from controller.workers.reattach import DetachedWorker, PidFile
 
 log = structlog.get_logger()
 
-BEATS_MISSED = 1.5  # seconds without a sign of life
+BEATS_MISSED = 1.5  # seconds without a heartbeat after which a worker is killed
 CHECK_EVERY = 0.25
 STARTING = 10.0  # seconds a new process has until its first hello
 STOPPING = 5.0  # seconds between SIGTERM and SIGKILL
-ALONE = 30  # seconds without controller and calls after which a worker of ours ends by itself: we were killed
-RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 5.0)  # a process that keeps dying must not spin
+ALONE = 30  # seconds without controller and calls after which a worker ends by itself (its controller was killed)
+RESTART_DELAYS = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds; a process that ends again and again must not use up the machine
 NEEDED = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TZ|TZDIR|LANG|LANGUAGE|LC_[A-Z]+|TMPDIR|TEMP|TMP|XDG_RUNTIME_DIR"
     r"|PYTHON[A-Z_]*|VIRTUAL_ENV|COVERAGE_[A-Z_]+|LD_LIBRARY_PATH|DYLD_[A-Z_]+|MALLOC_[A-Z_]+"
@@ -39,7 +39,7 @@ NEEDED = re.compile(
     r"|NUMBER_OF_PROCESSORS|PROCESSOR_ARCHITECTURE"
 )
 """Names of environment variables: where programs and files are, language and time, proxies, certificates, logging."""
-STEADY = 5.0  # seconds; one that lived so long does not spin, and callers wait for the next
+STEADY = 5.0  # seconds; a worker that lived for so long is started again at once
 
 
 RealtimeMode = Literal["auto", "yes", "no"]
@@ -48,8 +48,8 @@ Process = asyncio.subprocess.Process | DetachedWorker
 
 @dataclass(frozen=True, slots=True)
 class WorkerCommand:
-    """How a worker of ours is started. `token` makes the token of a name, which goes by environment: command lines are
-    public."""
+    """How a worker of this machine is started. `token` makes the token of a worker's name; it is passed in the
+    environment, because every user can read command lines."""
 
     controller: str
     token: Callable[[str], str]
@@ -114,8 +114,8 @@ class NotStarted(Exception):
 
 
 class Supervisor:
-    """`run()` keeps `count` workers alive until it is cancelled, then stops them all. `names` are theirs; `roll` is
-    where it is written down which processes they are."""
+    """`run()` keeps `count` workers alive until it is cancelled, then stops them all. `names` are their names; `roll`
+    is the file that says which processes they are."""
 
     def __init__(self, workers: WorkerPool, command: WorkerCommand, count: int, roll: PidFile) -> None:
         self._workers = workers
@@ -135,7 +135,7 @@ class Supervisor:
                 slots.create_task(self._keep(name, survivors.get(name)), name=f"worker {name}")
 
     async def _keep(self, name: str, survivor: DetachedWorker | None) -> None:
-        """One worker, for good. What happens to it, or to its start, is no reason to touch another."""
+        """Keeps one worker alive. Its failures do not touch the others."""
         process: Process | None = survivor
         backoff = Backoff(RESTART_DELAYS)
         while True:
@@ -165,7 +165,7 @@ class Supervisor:
                 self._roll.remove(name)
             raise
         if process.returncode is None:
-            process.kill()  # frozen: it would not hear anything gentler
+            process.kill()  # it stands still and would not handle SIGTERM
             await process.wait()
         self._workers.lost(name, reason)
 
@@ -201,7 +201,7 @@ class Supervisor:
                 now, before = loop.time(), checked
                 checked = now
                 if now - before > 2 * CHECK_EVERY:
-                    continue  # we were the ones who stood still: its beats may wait in our socket
+                    continue  # this process stood still: heartbeats may wait in our socket
                 worker = self._workers.get(name)
                 if worker is not None and worker.pid == process.pid:
                     if worker.socket is not None and now - worker.last_beat > BEATS_MISSED:
@@ -213,8 +213,8 @@ class Supervisor:
 
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """What a worker needs of it. Passwords, tokens and keys of the controller are none of its business: what it needs
-    for a call is told over the link."""
+    """The variables that a worker needs. It gets no passwords, tokens or keys of the controller: what it needs for a
+    call comes over the link."""
     return {name: value for name, value in ours.items() if NEEDED.fullmatch(name.upper())}
 
 

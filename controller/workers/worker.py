@@ -1,6 +1,6 @@
-"""One bridge worker as the controller knows it: where it is, what it carries, and whether it keeps its time.
+"""One bridge worker as the controller knows it: where it is, which calls it carries, whether it is overloaded.
 
-Owns the judgement of its load. Who there is, and who gets a call, is `workers.py`'s.
+Owns the rule for overload. Which workers there are is in `pool`, which of them gets a call in `worker_choice`.
 """
 
 import asyncio
@@ -18,8 +18,9 @@ log = structlog.get_logger()
 SEND_TIMEOUT = 2.0  # seconds; a worker that does not read for this long is as good as gone
 OVERLOADED_MS, OVERLOADED_BUSY, OVERLOADED_BEATS = 20.0, 0.8, 4
 RECOVERED_MS, RECOVERED_BUSY, RECOVERED_BEATS = 8.0, 0.7, 6
-"""Two seconds of ticks that are a frame late, or of a core that is nearly used up, which comes before that; and three
-in which neither is so: a passing stall is neither."""
+"""By p99 of the lateness of its 20 ms ticks (milliseconds), and by the share of a core that it takes. Heartbeats come
+twice a second: it counts as overloaded after 2 s above the first limits, and as recovered after 3 s below the second
+ones. A short stall changes nothing."""
 
 
 class NoWorker(Exception):
@@ -47,25 +48,25 @@ class Worker:
     load: contract.Load = field(default_factory=contract.Load)
     calls: set[str] = field(default_factory=set)
     last_beat: float = 0.0
-    """Loop time of the last sign of life."""
+    """Of the latest event or heartbeat; the event loop's time."""
     heard: int = 0
-    """Number of the newest event that it told."""
+    """Number of the newest event that came from it."""
     pending: deque[tuple[str, str]] = field(default_factory=deque)
-    """Call and frame of what it could not be told while its link was broken, in order."""
+    """Call and frame of each command that could not be sent while its link was broken, in order."""
     catching_up: bool = False
-    """Its link is back, and it is being told what was kept: what is new has to wait behind that."""
+    """Its link is back and `pending` is being sent: new commands have to wait."""
     overloaded: bool = False
-    """It does not keep its time: its calls go on, and it gets no new ones until it has been well for a while."""
+    """It is late or its core is nearly used up. Its calls go on; it gets no new ones until it has recovered."""
     retiring: bool = False
     """It was told to end."""
     boot: str = ""
-    """One start of one process: the same name and process id may come back with another one, which is a new worker."""
+    """The id of one start of one process. Another id is another worker, even with the same name and process id."""
     media: Reachability = field(default_factory=Reachability)
     """Whether Asterisk reaches it."""
     beaten: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set with each beat, and when its link breaks; whoever waits clears it."""
+    """Set by each heartbeat, and when its link breaks; whoever waits clears it."""
     _trend: int = 0
-    """Beats in a row that speak for a change."""
+    """Heartbeats in a row that say the opposite of `overloaded`."""
 
     def update_health(self) -> bool:
         """Of each heartbeat's load: does it keep its time? True: the answer has changed.
@@ -93,13 +94,13 @@ class Worker:
 
     @property
     def load_score(self) -> int:
-        """By how many frames it was late at its last beat, and one more for a core that is nearly used up. Those with
-        less come first."""
+        """By how many frames it was late at its latest heartbeat, plus 1 if its core is nearly used up. Workers with a
+        lower score are preferred."""
         return int(self.load.lateness_p99_ms / OVERLOADED_MS) + (self.load.busy > OVERLOADED_BUSY)
 
     @property
     def draining(self) -> bool:
-        """It goes on with its calls and gets no new ones: it ends, by our wish or somebody else's."""
+        """It goes on with its calls, gets no new ones, and ends: because we told it to, or of its own accord."""
         return self.retiring or self.load.draining
 
     @property
@@ -108,12 +109,12 @@ class Worker:
         return self.socket is not None and not self.draining
 
     def fits(self) -> bool:
-        """One more call."""
+        """Whether it can take one more call."""
         return self.serving and not self.overloaded and len(self.calls) < self.capacity
 
     def move(self, hello: contract.Hello, *, check: bool) -> None:
-        """Where it is now, and what it can carry: what it said before may not be so any more. `check`: whether Asterisk
-        reaches it there is to be found out before a call does."""
+        """Takes address and capacity from a hello. `check`: if the address is new, whether Asterisk reaches it is
+        checked before a call is given to it."""
         if (self.host, self.port) != (hello.host, hello.port):
             self.media = Reachability(check_due=0.0 if check else None)
         self.host, self.port, self.capacity = hello.host, hello.port, hello.capacity

@@ -1,7 +1,7 @@
-"""Which workers are let in over the control link, under which name, and where they may send Asterisk. [pure]
+"""Which workers are let in over the control link, under which name, and which media address each may advertise. [pure]
 
-Owns the comparison of tokens, in constant time and by hash, the pace of guesses by address, and the check of what a
-worker says of itself. A worker of this machine has a token made of its name and a secret that never leaves this
+Owns the comparison of tokens (in constant time, by hash), the limit on guesses by address, and the check of a worker's
+hello. A worker of this machine has a token made of its name and a secret that never leaves this
 process; one of another machine has its own from `bridge.tokens`, or the one that all share (`bridge.token`).
 """
 
@@ -28,9 +28,9 @@ class Holder:
 
 
 class WorkerAdmission:
-    """`secret`: of this controller, the same in each of its lives. `tokens`: (name, SHA-256) of workers of other
-    machines. `shared`: the one token of those without their own. `allowed_hosts`: where Asterisk may be sent to besides
-    the address that a worker's link comes from: addresses, networks, host names."""
+    """`secret`: of this controller, the same after each restart. `tokens`: name and SHA-256 of the token, for workers
+    of other machines. `shared`: the token of workers without one of their own. `allowed_hosts`: media addresses that
+    workers may advertise besides the address that their link comes from: addresses, networks, host names."""
 
     def __init__(
         self,
@@ -49,18 +49,18 @@ class WorkerAdmission:
         """Of the workers of this machine: nobody else may have them."""
 
     def local_token(self, name: str) -> str:
-        """Of a worker of this machine."""
+        """The token of a worker of this machine."""
         return f"{name}:{hmac.new(self._secret, _bytes(name), hashlib.sha256).hexdigest()}"
 
     def holder(self, authorization: str) -> Holder | None:
-        """Of the token in this header; None: it is nobody's."""
+        """The holder of the token in this header; None: nobody has such a token."""
         kind, _, text = authorization.partition(" ")
         given = text.strip() if kind.lower() == "bearer" else ""
         found: Holder | None = None
         name = given.rpartition(":")[0]
         if hmac.compare_digest(digest(self.local_token(name)), digest(given)):
             found = Holder(name, local=True)
-        for name, right in self._tokens:  # all of them, always: the time taken tells nothing
+        for name, right in self._tokens:  # always all of them, so that the time taken gives nothing away
             if hmac.compare_digest(right, digest(given)):
                 found = Holder(name)
         if self._shared is not None and hmac.compare_digest(self._shared, digest(given)):
@@ -68,7 +68,7 @@ class WorkerAdmission:
         return found if given else None
 
     def wait(self, remote: str | None, holder: Holder | None, now: float) -> float:
-        """Seconds until this address is listened to; 0: now. A token that is nobody's counts as a guess."""
+        """Seconds for which this address is refused; 0: it is not. A wrong token counts as a guess."""
         return self._guesses.wait(remote, None if holder is None else holder.name or "(shared)", now)
 
     def refusal(self, holder: Holder, hello: contract.Hello, remote: str | None) -> str | None:
@@ -111,7 +111,7 @@ def digest(token: str) -> bytes:
 
 
 def _bytes(text: str) -> bytes:
-    """Headers may hold any bytes, which aiohttp hands on as surrogates."""
+    """Headers may hold any bytes; aiohttp gives those that are no UTF-8 as surrogates."""
     return text.encode("utf-8", "surrogatepass")
 
 

@@ -6,18 +6,18 @@ from controller.workers.worker import Worker
 
 
 def with_room(workers: Iterable[Worker]) -> list[Worker]:
-    """Those that could take one more call. Those that Asterisk does not reach are a last resort: an attempt is better
-    than none."""
+    """Those that can take one more call. Those that Asterisk does not reach come only if it reaches none: an attempt is
+    better than none."""
     serving = [worker for worker in workers if worker.serving]
     reached = [worker for worker in serving if worker.media.reached]
     return [worker for worker in reached or serving if worker.fits()]
 
 
 def choose(workers: Iterable[Worker], failed: Mapping[str, int]) -> Worker | None:
-    """The least loaded of those that keep their time; the least strained if none does. None: there is no room.
+    """The worker with the lowest load score; among equals the one with the most room. None: there is no room.
 
-    `failed`: how often Asterisk did not reach a worker (its boot id) for this call. Such a one is not taken again,
-    unless it is the only one there is, and then once.
+    `failed`: how often Asterisk did not reach a worker for this call, by boot id. Such a worker is not taken again,
+    unless it is the only one, and then once.
     """
     known = list(workers)
     others = any(worker.serving and worker.boot not in failed for worker in known)
