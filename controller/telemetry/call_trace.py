@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.reporting import lifecycle
 from controller.telemetry.harmless_fields import Fact, facts_of, scrubbed
@@ -27,16 +27,16 @@ Side = Literal["asterisk", "call", "worker", "ai"]
 """Who said so: Asterisk's events, we (states, requests to Asterisk and worker), the worker, the AI's connection."""
 
 ASTERISK = {
-    m.LegEntered: "StasisStart",
-    m.LegGone: "ChannelDestroyed",
-    m.LegHungUp: "ChannelHangupRequest",
-    m.LegRinging: "ChannelStateChange",
-    m.SoundOver: "PlaybackFinished",
-    m.LegReturned: "StasisStart",
+    inputs.LegEntered: "StasisStart",
+    inputs.LegGone: "ChannelDestroyed",
+    inputs.LegHungUp: "ChannelHangupRequest",
+    inputs.LegRinging: "ChannelStateChange",
+    inputs.SoundOver: "PlaybackFinished",
+    inputs.LegReturned: "StasisStart",
 }
 """Inputs that are events of Asterisk, under Asterisk's names."""
 
-_UNTOLD = (m.CallerAudio, m.CountRtp, m.RtpCounted)
+_UNTOLD = (inputs.CallerAudio, commands.CountRtp, inputs.RtpCounted)
 _UNTOLD_TIMERS = (inbound_audio.TIMER, inbound_audio.COMPANY)
 """Inputs, commands and timers that are no step."""
 
@@ -113,7 +113,7 @@ def _steps(what: lifecycle.LifecycleEvent, at: datetime, trace: Trace) -> Iterat
                 side: Side = "asterisk" if isinstance(taken, tuple(ASTERISK)) else "call"
                 yield Step(at, side, _name(taken), facts_of(taken))
         case lifecycle.CommandDone(command=done, error=error):
-            if isinstance(done, m.PrepareAi) and error is None:
+            if isinstance(done, commands.PrepareAi) and error is None:
                 trace.asked_at = at
             if not _untold(done):
                 failed = {} if error is None else {"failed": type(error).__name__, "reason": scrubbed(str(error))}
@@ -137,11 +137,11 @@ def _steps(what: lifecycle.LifecycleEvent, at: datetime, trace: Trace) -> Iterat
             yield Step(at, "call", type(what).__name__, facts_of(what))
 
 
-def _untold(what: m.Input | m.Command) -> bool:
+def _untold(what: inputs.Input | commands.Command) -> bool:
     return isinstance(what, _UNTOLD) or getattr(what, "timer", None) in _UNTOLD_TIMERS
 
 
-def _name(what: m.Input) -> str:
-    if isinstance(what, m.LegGone) and what.in_dialplan:
+def _name(what: inputs.Input) -> str:
+    if isinstance(what, inputs.LegGone) and what.in_dialplan:
         return "StasisEnd"
     return ASTERISK.get(type(what), type(what).__name__)

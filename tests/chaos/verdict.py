@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from controller.calls.machine.commands import Ids
+from controller.calls.machine.ids import Ids
 from tests.chaos.callers import Crowd, Visit
 from tests.chaos.faults import Struck
 from tests.chaos.hearing import Hole

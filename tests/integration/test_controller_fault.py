@@ -19,7 +19,7 @@ from controller import app as apps
 from controller.app import EXIT_FAILED, Controller
 from controller.ari.lease import Lease
 from controller.ari.rest import Ari
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.asterisk_link import AsteriskLink
@@ -191,21 +191,21 @@ async def test_a_stored_call_that_cannot_be_read_is_let_go(
 
 
 @pytest.mark.parametrize(
-    "inputs",
+    "story",
     [
-        (m.SwitchAsked(of_agent(PLAN, spec=SPEC.model_copy(update={"instructions": "New."})), "ops"),),
-        (m.WorkerLost("killed"), m.TimeUp("tone")),
+        (inputs.SwitchAsked(of_agent(PLAN, spec=SPEC.model_copy(update={"instructions": "New."})), "ops"),),
+        (inputs.WorkerLost("killed"), inputs.TimeUp("tone")),
     ],
 )
 async def test_what_changes_in_a_call_is_in_the_book(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inputs: tuple[m.Input, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, story: tuple[inputs.Input, ...]
 ) -> None:
     """Also what changes no state and is told to nobody: a killed controller tells nothing later."""
     async with controller(tmp_path, monkeypatch) as running:
         monkeypatch.setattr(Timers, "is_due", lambda *_: True)
         task = asyncio.create_task(running.controller.run((), own_workers=False))
         await running.talks()
-        for what in inputs:
+        for what in story:
             await running.written()
             running.controller.registry._live[CALL].put(what)
         await running.written()

@@ -26,7 +26,7 @@ from controller.api.operation import STREAM, Operation
 from controller.api.server import ApiServer, make_app, operations_of
 from controller.ari.rest import Ari
 from controller.calls import errors
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.outbound import planner
 from controller.calls.outbound.queue import Queue
@@ -146,7 +146,7 @@ class House:
         assert self.actor.call.state is State.TALKING
         yield
         await turns()
-        self.actor.put(m.HangUpAsked("test"))
+        self.actor.put(inputs.HangUpAsked("test"))
         self.actor.put(OVER)
         async with asyncio.timeout(5):
             await task
@@ -157,7 +157,7 @@ class House:
         assert entry is not None
         actor = self.birth(planner.outbound(self.config, entry))
         task = asyncio.create_task(actor.run())
-        actor.put(m.AiReady())
+        actor.put(inputs.AiReady())
         await turns()
         task.cancel()
         await asyncio.wait([task])

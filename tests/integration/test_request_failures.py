@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from bridge.common.request_failure import Reason
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
 from controller.calls.runtime.lookup import variables_found
 from controller.calls.tools.http import Answer, HttpTools
@@ -231,15 +231,15 @@ async def test_a_look_up_says_why_it_gave_nothing() -> None:
 
 
 async def test_the_call_is_told_the_cause() -> None:
-    done: list[m.ToolDone] = []
+    done: list[inputs.ToolDone] = []
     tools = HttpTools({"look": tool("http://127.0.0.1:9", allowed_hosts=[])})
     told = asyncio.Event()
 
-    def finished(what: m.ToolDone) -> None:
+    def finished(what: inputs.ToolDone) -> None:
         done.append(what)
         told.set()
 
-    HttpToolTasks("c1", tools, finished).start(m.StartTool("t1", "look", {"id": "1"}))
+    HttpToolTasks("c1", tools, finished).start(commands.StartTool("t1", "look", {"id": "1"}))
     await told.wait()
     await tools.close()
     assert [(each.ok, each.reason) for each in done] == [(False, "private_address")]

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.loops import JUST_ANSWERED, Origin, RingingLeg
+from controller.calls.machine.types import Target
 
 
 class TrunkLimits(Protocol):
@@ -38,13 +39,13 @@ class TrunkUsage:
         self._own = own
         self._lines = lines
         self._trunks: dict[str, str] = {}
-        self._ringing: dict[str, m.Target] = {}
-        self._answered: dict[str, tuple[m.Target, float]] = {}
+        self._ringing: dict[str, Target] = {}
+        self._answered: dict[str, tuple[Target, float]] = {}
         """A moment ago, and when."""
         self._referred: dict[str, str] = {}
         """To which number or address."""
 
-    def dial(self, channel: str, target: m.Target) -> None:
+    def dial(self, channel: str, target: Target) -> None:
         """Before Asterisk is asked to. Raises `errors.Busy`: it must not be dialled."""
         self._take(channel, target.trunk)
         self._ringing[channel] = target
@@ -65,18 +66,18 @@ class TrunkUsage:
             self._lines.dial(channel, trunk, own=channel == self._own)
             self._trunks[channel] = trunk
 
-    def happened(self, what: m.Input, now: float = 0.0) -> None:
+    def happened(self, what: inputs.Input, now: float = 0.0) -> None:
         """`now`: of any clock that does not go back, the same as for `ringing`."""
         match what:
-            case m.LegEntered(channel):
+            case inputs.LegEntered(channel):
                 if (target := self._ringing.pop(channel, None)) is not None:
                     self._answered[channel] = target, now
                 if channel in self._trunks:
                     self._lines.answered(channel)
-            case m.LegReturned() | m.CommandFailed(command=m.Refer()):
+            case inputs.LegReturned() | inputs.CommandFailed(command=commands.Refer()):
                 for leg in list(self._referred):
                     self.over(leg)
-            case m.LegGone(channel, in_dialplan=False):
+            case inputs.LegGone(channel, in_dialplan=False):
                 self.over(channel)
 
     def over(self, channel: str) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.contract import Counters, Inform
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.caller_sound import CallerHold, InboundAudio
+from controller.calls.machine.ids import Ids
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Failover, Participant, Plan, State, Supervision, Transfer
 
@@ -28,7 +29,7 @@ class Call:
 
     def __init__(self, plan: Plan, now: datetime) -> None:
         self.plan = plan
-        self.ids = m.Ids(plan.call)
+        self.ids = Ids(plan.call)
         self.media = self.ids.media
         """The media leg, or the one that will be."""
         self.state = _FIRST[plan.direction] if plan.waiting is None else State.WAITING
@@ -67,7 +68,7 @@ class Call:
         """The tool call by which the agent put the caller on hold."""
         self.held_by: str | None = None
         self.caller_hold = CallerHold()
-        self.muted: frozenset[m.Side] = frozenset()
+        self.muted: frozenset[inputs.Side] = frozenset()
         self.recording = "on" if plan.agent.spec.recording else "off"
         self.participants: dict[str, Participant] = {}
         self.company: set[str] = set()
@@ -104,7 +105,7 @@ class Call:
 
     def answer(
         self, tool_call: str | None, output: str, ok: bool = True, respond: bool = True, reason: str | None = None
-    ) -> list[m.Step]:
+    ) -> list[inputs.Step]:
         """What the model gets to read, once; nothing where it was not the model that asked, or where it is gone."""
         if tool_call not in self.open_tools:
             return []
@@ -114,29 +115,29 @@ class Call:
             self.former_tools.discard(tool_call)
             later = self.with_agent and self.session_open
             return [self.news(TOOL_ANSWERED.format(output), respond=respond)] if later else []
-        return [m.AnswerAiTool(tool_call, output, ok, respond, reason)] if here else []
+        return [commands.AnswerAiTool(tool_call, output, ok, respond, reason)] if here else []
 
-    def refuse(self, tool_call: str | None, reason: str) -> list[m.Step]:
+    def refuse(self, tool_call: str | None, reason: str) -> list[inputs.Step]:
         return self.answer(tool_call, reason, ok=False)
 
-    def start_music(self) -> list[m.Step]:
+    def start_music(self) -> list[inputs.Step]:
         was, self.music = self.music, True
-        return [] if was else [m.StartMusic(self.plan.leg)]
+        return [] if was else [commands.StartMusic(self.plan.leg)]
 
-    def stop_music(self) -> list[m.Step]:
+    def stop_music(self) -> list[inputs.Step]:
         was, self.music = self.music, False
-        return [m.StopMusic(self.plan.leg)] if was else []
+        return [commands.StopMusic(self.plan.leg)] if was else []
 
-    def pause(self) -> list[m.Step]:
+    def pause(self) -> list[inputs.Step]:
         """The agent is deaf and silent, and the caller hears music."""
         was, self.paused = self.paused, True
-        paused: list[m.Step] = [] if was or not self.session_open else [m.PauseAi()]
+        paused: list[inputs.Step] = [] if was or not self.session_open else [commands.PauseAi()]
         return paused + self.start_music()
 
-    def resume(self, note: str | None = None) -> list[m.Step]:
+    def resume(self, note: str | None = None) -> list[inputs.Step]:
         """Undoes `pause`, as far as it was done."""
         was, self.paused = self.paused, False
-        resumed: list[m.Step] = [m.ResumeAi(note)] if was and self.session_open else []
+        resumed: list[inputs.Step] = [commands.ResumeAi(note)] if was and self.session_open else []
         return self.stop_music() + resumed
 
     def take_over_tools(self, asked: Iterable[str]) -> None:
@@ -162,7 +163,7 @@ class Call:
         by: str = "system",
         detail: str | None = None,
         sip_reason: str = "normal",
-    ) -> list[m.Step]:
+    ) -> list[inputs.Step]:
         """Take everything down. Hanging up what is gone already is no error, so everything is named."""
         answered = Outcome.MACHINE if self.machine else Outcome.ANSWERED
         self.outcome = outcome or (answered if self.answered_at else Outcome.CANCELLED)
@@ -172,15 +173,15 @@ class Call:
         others = [*self._hang_up_target(), *self._hang_up_participants()]
         if self.supervised:
             others += self.end_supervision(Outcome.CANCELLED)
-        ours: list[m.Step] = [m.HangUp(self.media), m.DestroyBridge(self.ids.bridge)]
-        commands: list[m.Step] = [m.HangUp(self.plan.leg, sip_reason), *others, *ours]
+        ours: list[inputs.Step] = [commands.HangUp(self.media), commands.DestroyBridge(self.ids.bridge)]
+        steps: list[inputs.Step] = [commands.HangUp(self.plan.leg, sip_reason), *others, *ours]
         if self.session_open:
-            commands += [m.CloseAi("the call ended"), m.StartTimer("end", self.plan.end_deadline)]
-        return commands
+            steps += [commands.CloseAi("the call ended"), commands.StartTimer("end", self.plan.end_deadline)]
+        return steps
 
-    def news(self, text: str, *, respond: bool) -> m.Command:
+    def news(self, text: str, *, respond: bool) -> commands.Command:
         """Told to the model by the present session."""
-        return m.OrderAi(Inform(call=self.plan.call, text=text, respond=respond))
+        return commands.OrderAi(Inform(call=self.plan.call, text=text, respond=respond))
 
     def present_participants(self) -> list[Participant]:
         """Those who ring or have joined."""
@@ -190,7 +191,7 @@ class Call:
     def supervised(self) -> bool:
         return self.supervision is not None and self.supervision.state in ("ringing", "on")
 
-    def end_supervision(self, outcome: Outcome) -> list[m.Step]:
+    def end_supervision(self, outcome: Outcome) -> list[inputs.Step]:
         """`outcome`: of a supervisor who has not been there yet."""
         found = self.supervision
         if found is None:
@@ -200,21 +201,26 @@ class Call:
         else:
             found.state, found.outcome = "failed", outcome
         snoop, found.snoop = found.snoop, None
-        gone: list[m.Step] = [m.HangUp(snoop)] if snoop else []
-        return [m.StopTimer(SUPERVISOR), m.HangUp(found.channel), *gone, m.DestroyBridge(self.ids.supervision)]
+        gone: list[inputs.Step] = [commands.HangUp(snoop)] if snoop else []
+        return [
+            commands.StopTimer(SUPERVISOR),
+            commands.HangUp(found.channel),
+            *gone,
+            commands.DestroyBridge(self.ids.supervision),
+        ]
 
-    def _hang_up_target(self) -> list[m.Step]:
+    def _hang_up_target(self) -> list[inputs.Step]:
         """The leg of a transfer's target, and the bridge of its talk with the agent."""
         if self.transfer is None:
             return []
         talk = self.transfer.consultation
-        gone: list[m.Step] = [m.HangUp(self.transfer.channel)]
-        return [*gone, m.DestroyBridge(talk)] if talk else gone
+        gone: list[inputs.Step] = [commands.HangUp(self.transfer.channel)]
+        return [*gone, commands.DestroyBridge(talk)] if talk else gone
 
-    def _hang_up_participants(self) -> list[m.Step]:
-        commands: list[m.Step] = []
+    def _hang_up_participants(self) -> list[inputs.Step]:
+        steps: list[inputs.Step] = []
         for each in self.present_participants():
             joined = each.state == "joined"
             each.state, each.outcome = ("left", each.outcome) if joined else ("failed", Outcome.CANCELLED)
-            commands += [m.StopTimer(each.channel), m.HangUp(each.channel)]
-        return commands
+            steps += [commands.StopTimer(each.channel), commands.HangUp(each.channel)]
+        return steps

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class InboundAudio:
     """At the leg, since sound ceased."""
     losses: int = 0
     """Of the agent, when sound ceased: what an agent that is lost has told does not hold for the next one."""
-    counted: dict[str, tuple[m.RtpCounted, datetime]] = field(default_factory=dict)
+    counted: dict[str, tuple[inputs.RtpCounted, datetime]] = field(default_factory=dict)
     rejoined: int = 0
     """How often a leg has joined anew, in this call."""
     in_vain: int = 0

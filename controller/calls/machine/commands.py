@@ -1,4 +1,4 @@
-"""What can be done about a call, and the names of what it owns. [pure]
+"""What can be done about a call. [pure]
 
 Commands leave `table.py` and are carried out by `actor.py`, in order. Channels are named by their Asterisk channel id
 throughout.
@@ -9,67 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.contract import Greet, Order, Record, SessionSpec
-from controller.calls.machine.audio import CountRtp, Rejoin, RestoreBridge
 from controller.calls.machine.types import Target
-
-
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """The names of everything one call owns on Asterisk, chosen before acting so no event precedes its owner."""
-
-    call: str
-
-    @property
-    def bridge(self) -> str:
-        return f"call-{self.call}-bridge"
-
-    @property
-    def media(self) -> str:
-        return f"call-{self.call}-media"
-
-    def later_media(self, number: int) -> str:
-        """The media leg that replaces a lost one: a channel id may be taken until Asterisk has let go of it."""
-        return f"call-{self.call}-media{number}"
-
-    @property
-    def callee(self) -> str:
-        return f"call-{self.call}-callee"
-
-    def target(self, attempt: int) -> str:
-        return f"call-{self.call}-target{attempt}"
-
-    def participant(self, name: str) -> str:
-        return f"call-{self.call}-party-{name}"
-
-    def consultation(self, attempt: int) -> str:
-        """The bridge in which agent and target talk, of the transfer of that number."""
-        return f"call-{self.call}-consultation{attempt}-bridge"
-
-    @property
-    def supervision(self) -> str:
-        """The bridge in which a supervisor hears the call."""
-        return f"call-{self.call}-supervision-bridge"
-
-    def supervisor(self, number: int) -> str:
-        return f"call-{self.call}-supervisor{number}"
-
-    def snoop(self, number: int) -> str:
-        return f"call-{self.call}-snoop{number}"
-
-    @staticmethod
-    def is_bridge(name: str) -> bool:
-        """Of an id of ours: a bridge, not a channel."""
-        return name.endswith("-bridge")
-
-    def sound(self, number: int) -> str:
-        return f"call-{self.call}-sound{number}"
-
-    @staticmethod
-    def call_of(channel_or_bridge: str) -> str | None:
-        """The call that an id of ours belongs to; None for ids that are not of this form."""
-        head, rest = channel_or_bridge[:5], channel_or_bridge[5:]
-        return rest[:36] if head == "call-" and len(rest) > 36 and rest[36] == "-" else None
-
 
 # ---------------------------------------------------------------- commands: Asterisk
 
@@ -106,6 +46,29 @@ class Join:
     channels: tuple[str, ...]
     instead: str | None = None
     """Who leaves that bridge for it, and is back in it if this fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountRtp:
+    """Ask Asterisk what it has received of this leg. Ends with `RtpCounted`."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoin:
+    """A leg that is in this bridge joins it anew."""
+
+    bridge: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreBridge:
+    """Of these legs, those that are not in this bridge join it. One that is gone is left out: its end is told."""
+
+    bridge: str
+    channels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,8 +320,11 @@ Command = (
     | StopTimer
 )
 
+Making = CreateBridge | Dial | OpenMedia | Snoop
+"""What makes a channel or a bridge."""
 
-def made(command: CreateBridge | Dial | OpenMedia | Snoop) -> str:
+
+def made(command: Making) -> str:
     """The id of the channel or bridge that comes of it."""
     match command:
         case CreateBridge(bridge):

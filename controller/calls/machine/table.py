@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from controller.calls.machine import inputs as m, loops
+from controller.calls.machine import commands, inputs, loops
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
@@ -60,19 +60,19 @@ from controller.calls.machine.rows import (
 )
 
 
-def start(call: Call) -> list[m.Command]:
+def start(call: Call) -> list[commands.Command]:
     """The first commands. Nothing has been done for this call before them."""
     return _resolved(call, _begun(call), call.started_at)
 
 
-def handle(call: Call, what: m.Input, now: datetime) -> list[m.Command]:
+def handle(call: Call, what: inputs.Input, now: datetime) -> list[commands.Command]:
     """What to do about an input, in order. Never raises for an input that comes late or twice."""
-    commands = _resolved(call, _reaction(call, what, now), now)
-    steps = [*transferred.watched(call, now), *caller_hold.applied(call, commands, now), *inbound_audio.watched(call)]
+    done = _resolved(call, _reaction(call, what, now), now)
+    steps = [*transferred.watched(call, now), *caller_hold.applied(call, done, now), *inbound_audio.watched(call)]
     return _resolved(call, steps, now)
 
 
-def _begun(call: Call) -> list[m.Step]:
+def _begun(call: Call) -> list[inputs.Step]:
     plan = call.plan
     if (looped := loops.refusal(call.origin, plan.max_hops)) is not None:
         call.session_open = False
@@ -82,12 +82,12 @@ def _begun(call: Call) -> list[m.Step]:
     return [*(answering.begin(call) if plan.waiting is None else waiting.begin(call))]
 
 
-def _reaction(call: Call, what: m.Input, now: datetime) -> list[m.Step]:
-    if call.state is State.ENDED or (isinstance(what, m.Tool) and not call.opened(what.tool_call)):
+def _reaction(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
+    if call.state is State.ENDED or (isinstance(what, inputs.Tool) and not call.opened(what.tool_call)):
         return []
     if caller_hold.concerned(call, what):
         return caller_hold.happened(call, what, now)
-    if isinstance(what, m.LegEntered) and teardown.unexpected(call, what.channel):
+    if isinstance(what, inputs.LegEntered) and teardown.unexpected(call, what.channel):
         return teardown.too_late(call, what)
     if call.state is not State.ENDING and (found := participants.concerned(call, what)):
         return participants.happened(call, found, what, now)
@@ -95,173 +95,182 @@ def _reaction(call: Call, what: m.Input, now: datetime) -> list[m.Step]:
         return supervision.happened(call, what, now)
     if inbound_audio.concerned(what):
         return inbound_audio.happened(call, what, now)
-    if isinstance(what, m.TimeUp) and what.timer == "again":
+    if isinstance(what, inputs.TimeUp) and what.timer == "again":
         return failover.again(call)
     handler = _TABLE[call.state].get(type(what)) or _ALWAYS.get(type(what))
     return handler(call, what, now) if handler else []
 
 
-def _resolved(call: Call, steps: Iterable[m.Step], now: datetime) -> list[m.Command]:
+def _resolved(call: Call, steps: Iterable[inputs.Step], now: datetime) -> list[commands.Command]:
     """What a row has left to another one is done in its place."""
-    commands: list[m.Command] = []
+    done: list[commands.Command] = []
     for step in steps:
-        if isinstance(step, m.Internal):
-            commands += _resolved(call, _INTERNAL[type(step)](call, step, now), now)
+        if isinstance(step, inputs.Internal):
+            done += _resolved(call, _INTERNAL[type(step)](call, step, now), now)
         else:
-            commands.append(step)
-    return commands
+            done.append(step)
+    return done
 
 
-Handler = Callable[[Call, Any, datetime], list[m.Step]]
+Handler = Callable[[Call, Any, datetime], list[inputs.Step]]
 
-_TOOLS_OF_TALKING = (m.HangUpTool, m.SendDigitsTool, m.HoldTool, m.VoicemailTool, m.RunTool, m.TransferAsked)
+_TOOLS_OF_TALKING = (
+    inputs.HangUpTool,
+    inputs.SendDigitsTool,
+    inputs.HoldTool,
+    inputs.VoicemailTool,
+    inputs.RunTool,
+    inputs.TransferAsked,
+)
 _ALWAYS: dict[type, Handler] = {
-    m.LegGone: fallback.leg_gone,
-    m.LegHungUp: teardown.leg_hung_up,
-    m.MediaLost: fallback.media_lost,
-    m.SessionOver: fallback.session_gone,
-    m.WorkerLost: failover.worker_lost,
-    m.NoWorkerFound: failover.no_worker,
-    m.AiFailed: fallback.ai_failed,
-    m.CommandFailed: fallback.command_failed,
-    m.HangUpAsked: teardown.hang_up,
-    m.Conversed: agent_tools.conversed,
-    m.RecordingTold: agent_control.recording_told,
-    m.ToolRefused: agent_tools.refused,
-    m.WaitTool: agent_tools.wait,
-    m.ToolDone: agent_tools.done,
+    inputs.LegGone: fallback.leg_gone,
+    inputs.LegHungUp: teardown.leg_hung_up,
+    inputs.MediaLost: fallback.media_lost,
+    inputs.SessionOver: fallback.session_gone,
+    inputs.WorkerLost: failover.worker_lost,
+    inputs.NoWorkerFound: failover.no_worker,
+    inputs.AiFailed: fallback.ai_failed,
+    inputs.CommandFailed: fallback.command_failed,
+    inputs.HangUpAsked: teardown.hang_up,
+    inputs.Conversed: agent_tools.conversed,
+    inputs.RecordingTold: agent_control.recording_told,
+    inputs.ToolRefused: agent_tools.refused,
+    inputs.WaitTool: agent_tools.wait,
+    inputs.ToolDone: agent_tools.done,
     **dict.fromkeys(_TOOLS_OF_TALKING, agent_tools.not_now),
-    m.DecideTool: attended_transfer.not_asked,
-    m.WrapUpDue: wrap_up.later,
-    m.ParticipantAsked: participants.asked,
-    m.SuperviseAsked: supervision.asked,
+    inputs.DecideTool: attended_transfer.not_asked,
+    inputs.WrapUpDue: wrap_up.later,
+    inputs.ParticipantAsked: participants.asked,
+    inputs.SuperviseAsked: supervision.asked,
 }
 """What any state does unless its own row says otherwise."""
 
 _WITH_AGENT: dict[type, Handler] = {
-    m.MuteAsked: agent_control.mute,
-    m.DigitsAsked: agent_control.digits,
-    m.SayAsked: agent_control.say,
-    m.SwitchAsked: agent_control.switch,
-    m.RecordAsked: agent_control.record,
+    inputs.MuteAsked: agent_control.mute,
+    inputs.DigitsAsked: agent_control.digits,
+    inputs.SayAsked: agent_control.say,
+    inputs.SwitchAsked: agent_control.switch,
+    inputs.RecordAsked: agent_control.record,
 }
 """What ops may do wherever there is an agent, heard or not."""
 
 _TABLE: dict[State, dict[type, Handler]] = {
     State.WAITING: {
-        m.PlaceKnown: waiting.place_known,
-        m.RoomFound: waiting.room_found,
-        m.SoundOver: waiting.announced,
-        m.TimeUp: waiting.time_up,
+        inputs.PlaceKnown: waiting.place_known,
+        inputs.RoomFound: waiting.room_found,
+        inputs.SoundOver: waiting.announced,
+        inputs.TimeUp: waiting.time_up,
     },
-    State.RINGING: {m.AiReady: answering.answer_ready, m.TimeUp: answering.answer_overdue},
-    State.PREPARING: {m.AiReady: answering.dial, m.TimeUp: answering.prepare_overdue},
+    State.RINGING: {inputs.AiReady: answering.answer_ready, inputs.TimeUp: answering.answer_overdue},
+    State.PREPARING: {inputs.AiReady: answering.dial, inputs.TimeUp: answering.prepare_overdue},
     State.DIALING: {
-        m.AiReady: failover.ready_early,
-        m.LegEntered: answer_detection.answered,
-        m.LegGone: answering.callee_gone,
-        m.TimeUp: answering.dial_overdue,
+        inputs.AiReady: failover.ready_early,
+        inputs.LegEntered: answer_detection.answered,
+        inputs.LegGone: answering.callee_gone,
+        inputs.TimeUp: answering.dial_overdue,
     },
     State.DETECTING: {
-        m.AiReady: failover.ready_early,
-        m.LegEntered: answer_detection.told,
-        m.LegGone: answer_detection.left,
-        m.CommandFailed: answer_detection.impossible,
-        m.TimeUp: answer_detection.overdue,
+        inputs.AiReady: failover.ready_early,
+        inputs.LegEntered: answer_detection.told,
+        inputs.LegGone: answer_detection.left,
+        inputs.CommandFailed: answer_detection.impossible,
+        inputs.TimeUp: answer_detection.overdue,
     },
     State.CONNECTING: {
-        m.LegEntered: answering.media_leg_entered,
-        m.MediaFlowing: answering.silence_flows,
-        m.AiReady: answering.ready_late,
-        m.TimeUp: answering.media_overdue,
+        inputs.LegEntered: answering.media_leg_entered,
+        inputs.MediaFlowing: answering.silence_flows,
+        inputs.AiReady: answering.ready_late,
+        inputs.TimeUp: answering.media_overdue,
     },
     State.TALKING: {
-        m.AiReady: answering.ready_late,
+        inputs.AiReady: answering.ready_late,
         **_WITH_AGENT,
-        m.TransferAsked: transfer.asked,
-        m.DigitPressed: transfer.digit_pressed,
-        m.HoldAsked: hold.asked,
-        m.HangUpTool: agent_tools.hang_up,
-        m.SendDigitsTool: agent_tools.send_digits,
-        m.HoldTool: agent_tools.hold,
-        m.VoicemailTool: answer_detection.recognised,
-        m.RunTool: agent_tools.run,
-        m.WrapUpDue: wrap_up.due,
-        m.LastSaid: wrap_up.last_said,
-        m.TimeUp: wrap_up.time_up,
+        inputs.TransferAsked: transfer.asked,
+        inputs.DigitPressed: transfer.digit_pressed,
+        inputs.HoldAsked: hold.asked,
+        inputs.HangUpTool: agent_tools.hang_up,
+        inputs.SendDigitsTool: agent_tools.send_digits,
+        inputs.HoldTool: agent_tools.hold,
+        inputs.VoicemailTool: answer_detection.recognised,
+        inputs.RunTool: agent_tools.run,
+        inputs.WrapUpDue: wrap_up.due,
+        inputs.LastSaid: wrap_up.last_said,
+        inputs.TimeUp: wrap_up.time_up,
     },
     State.HOLDING: {
         **_WITH_AGENT,
-        m.TransferAsked: transfer.asked,
-        m.HoldAsked: hold.taken_over,
-        m.ResumeAsked: hold.resumed,
-        m.DigitPressed: transfer.digit_pressed,
-        m.SendDigitsTool: agent_tools.send_digits,
-        m.RunTool: agent_tools.run,
-        m.ToolDone: hold.tool_done,
-        m.WrapUpDue: wrap_up.due,
-        m.LastSaid: wrap_up.last_said,
-        m.TimeUp: hold.time_up,
+        inputs.TransferAsked: transfer.asked,
+        inputs.HoldAsked: hold.taken_over,
+        inputs.ResumeAsked: hold.resumed,
+        inputs.DigitPressed: transfer.digit_pressed,
+        inputs.SendDigitsTool: agent_tools.send_digits,
+        inputs.RunTool: agent_tools.run,
+        inputs.ToolDone: hold.tool_done,
+        inputs.WrapUpDue: wrap_up.due,
+        inputs.LastSaid: wrap_up.last_said,
+        inputs.TimeUp: hold.time_up,
     },
     State.CLOSING: {
-        m.DigitsAsked: agent_control.digits,
-        m.HangUpTool: wrap_up.hang_up,
-        m.ToolDone: wrap_up.tool_done,
-        m.WrapUpDue: teardown.nothing,
-        m.LastSaid: wrap_up.last_said,
-        m.TimeUp: wrap_up.overdue,
+        inputs.DigitsAsked: agent_control.digits,
+        inputs.HangUpTool: wrap_up.hang_up,
+        inputs.ToolDone: wrap_up.tool_done,
+        inputs.WrapUpDue: teardown.nothing,
+        inputs.LastSaid: wrap_up.last_said,
+        inputs.TimeUp: wrap_up.overdue,
     },
     State.TRANSFERRING: {
         **_WITH_AGENT,
-        m.LegEntered: transfer.target_answered,
-        m.TransferAsked: transfer.asked_again,
-        m.TransferCancelled: transfer.cancelled,
-        m.DigitPressed: transfer.digit_pressed,
-        m.HangUpTool: transfer.hang_up_refused,
-        m.RunTool: agent_tools.run,
-        m.LastSaid: wrap_up.finished_meanwhile,
-        m.TimeUp: transfer.target_overdue,
+        inputs.LegEntered: transfer.target_answered,
+        inputs.TransferAsked: transfer.asked_again,
+        inputs.TransferCancelled: transfer.cancelled,
+        inputs.DigitPressed: transfer.digit_pressed,
+        inputs.HangUpTool: transfer.hang_up_refused,
+        inputs.RunTool: agent_tools.run,
+        inputs.LastSaid: wrap_up.finished_meanwhile,
+        inputs.TimeUp: transfer.target_overdue,
     },
     State.CONSULTING: {
-        m.TransferAsked: transfer.asked_again,
-        m.TransferCancelled: transfer.cancelled,
-        m.TransferDecided: attended_transfer.decided,
-        m.DecideTool: attended_transfer.decided,
-        m.DigitPressed: attended_transfer.digit_pressed,
-        m.HangUpTool: transfer.hang_up_refused,
-        m.LastSaid: wrap_up.finished_meanwhile,
-        m.TimeUp: attended_transfer.time_up,
+        inputs.TransferAsked: transfer.asked_again,
+        inputs.TransferCancelled: transfer.cancelled,
+        inputs.TransferDecided: attended_transfer.decided,
+        inputs.DecideTool: attended_transfer.decided,
+        inputs.DigitPressed: attended_transfer.digit_pressed,
+        inputs.HangUpTool: transfer.hang_up_refused,
+        inputs.LastSaid: wrap_up.finished_meanwhile,
+        inputs.TimeUp: attended_transfer.time_up,
     },
     State.REFERRING: {
-        m.LegReturned: refer.returned,
-        m.LegHungUp: refer.hung_up,
-        m.TransferAsked: transfer.asked_again,
-        m.HangUpTool: transfer.hang_up_refused,
-        m.LastSaid: wrap_up.finished_meanwhile,
-        m.TimeUp: refer.overdue,
+        inputs.LegReturned: refer.returned,
+        inputs.LegHungUp: refer.hung_up,
+        inputs.TransferAsked: transfer.asked_again,
+        inputs.HangUpTool: transfer.hang_up_refused,
+        inputs.LastSaid: wrap_up.finished_meanwhile,
+        inputs.TimeUp: refer.overdue,
     },
     State.TRANSFERRED: transferred.ROWS,
     State.REHOMING: failover.ROWS,
     State.RESCUING: {
-        m.SoundOver: fallback.sound_over,
-        m.TimeUp: fallback.sound_overdue,
-        m.SessionOver: fallback.session_left,
+        inputs.SoundOver: fallback.sound_over,
+        inputs.TimeUp: fallback.sound_overdue,
+        inputs.SessionOver: fallback.session_left,
     },
     State.ENDING: {
-        m.LegGone: teardown.cause_known,
-        m.SessionOver: teardown.session_over,
-        m.WorkerLost: teardown.worker_lost,
-        m.TimeUp: teardown.overdue,
-        **dict.fromkeys((m.MediaLost, m.AiFailed, m.CommandFailed, m.HangUpAsked), teardown.nothing),
+        inputs.LegGone: teardown.cause_known,
+        inputs.SessionOver: teardown.session_over,
+        inputs.WorkerLost: teardown.worker_lost,
+        inputs.TimeUp: teardown.overdue,
+        **dict.fromkeys(
+            (inputs.MediaLost, inputs.AiFailed, inputs.CommandFailed, inputs.HangUpAsked), teardown.nothing
+        ),
     },
     State.ENDED: {},
 }
 
 _INTERNAL: dict[type, Handler] = {
-    m.AgentLost: fallback.agent_lost,
-    m.NextFallback: fallback.next_one,
-    m.TransferAccepted: transfer.accepted,
-    m.TransferFailed: transfer.failed,
-    m.CallerBack: transfer.back_with_agent,
+    inputs.AgentLost: fallback.agent_lost,
+    inputs.NextFallback: fallback.next_one,
+    inputs.TransferAccepted: transfer.accepted,
+    inputs.TransferFailed: transfer.failed,
+    inputs.CallerBack: transfer.back_with_agent,
 }
 """What rows leave to others (`inputs.internal`)."""

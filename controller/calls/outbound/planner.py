@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine.ids import Ids
 from controller.calls.machine.plan import Plan
+from controller.calls.machine.types import Target
 from controller.calls.outbound.attempt import QueuedAttempt
 from controller.calls.outbound.entry import QueuedCall
 from controller.calls.planning import planner
@@ -21,7 +22,7 @@ def outbound(config: Config, entry: QueuedCall) -> Plan:
     return Plan(
         call=entry.id,
         direction="outbound",
-        leg=m.Ids(entry.id).callee,
+        leg=Ids(entry.id).callee,
         agent=planner.agent_plan(
             config, order.agent, order.variables, order.trunk, answer_detection=order.answer_detection
         ),
@@ -29,7 +30,7 @@ def outbound(config: Config, entry: QueuedCall) -> Plan:
         trunk=order.trunk,
         caller=shown,
         callee=number,
-        target=m.Target(dialled, number, caller_id=shown, timeout=timeout, trunk=order.trunk),
+        target=Target(dialled, number, caller_id=shown, timeout=timeout, trunk=order.trunk),
         webhook=order.webhook,
         answer_detection=order.answer_detection,
         attempt=len(entry.attempts) + 1,

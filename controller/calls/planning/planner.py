@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from controller.calls import errors
-from controller.calls.machine import inputs as m
 from controller.calls.machine.plan import AgentPlan, FallbackStep, Plan, PlaySound, TransferTo, Waiting
+from controller.calls.machine.types import Target, TransferKind
 from controller.calls.planning import routing, session_spec
 from controller.calls.tools import definitions
 from controller.config import Config, templates
@@ -108,14 +108,14 @@ def with_agent(
     return replace(plan, agent=agent)
 
 
-def target_of(config: Config, where: numbers.Number | numbers.Context, longest: float = 300.0) -> m.Target:
+def target_of(config: Config, where: numbers.Number | numbers.Context, longest: float = 300.0) -> Target:
     """`longest`: seconds that it may ring at most."""
     if isinstance(where, numbers.Context):
         # /n: a Local channel that optimised itself away would leave our bridge with it.
-        return m.Target(f"{where.dial}/n", f"{where.extension}@{where.context}", trunk=where.trunk)
+        return Target(f"{where.dial}/n", f"{where.extension}@{where.context}", trunk=where.trunk)
     trunk = config.trunks[where.trunk]
     timeout = min(trunk.timeout, longest)
-    return m.Target(where.dial, where.number, caller_id=trunk.caller_id, timeout=timeout, trunk=where.trunk)
+    return Target(where.dial, where.number, caller_id=trunk.caller_id, timeout=timeout, trunk=where.trunk)
 
 
 def transfer_target(
@@ -124,11 +124,11 @@ def transfer_target(
     to: str,
     trunk: str | None,
     *,
-    kind: m.TransferKind | None = None,
+    kind: TransferKind | None = None,
     timeout: float | None = None,
     longest: float = 300.0,
     by_tool: bool = False,
-) -> m.Target:
+) -> Target:
     """Where a transfer goes and how. `kind` None: what the config says of the target, or the agent, where that can be
     done. Raises `numbers.NotAllowed`."""
     destination = numbers.tool_destination if by_tool else numbers.destination
@@ -148,7 +148,7 @@ def transfer_target(
         return target
 
 
-def supervisor_of(config: Config, name: str, trunk: str | None) -> m.Target:
+def supervisor_of(config: Config, name: str, trunk: str | None) -> Target:
     """A name from `supervisor.extensions`. Raises `numbers.NotAllowed`."""
     extensions = config.supervisor.extensions
     if name not in extensions:
@@ -166,7 +166,7 @@ def _fallback_steps(config: Config, agent: Agent, trunk: str | None) -> tuple[Fa
     return tuple(steps)
 
 
-def _digit_actions(config: Config, agent: Agent, trunk: str | None) -> dict[str, m.Target | None]:
+def _digit_actions(config: Config, agent: Agent, trunk: str | None) -> dict[str, Target | None]:
     found = {digit: _target(config, action, trunk) for digit, action in agent.dtmf.items()}
     for digit, target in found.items():
         kind = config.transfer.kinds.get(agent.dtmf[digit].transfer or "", agent.transfer_kind)
@@ -175,7 +175,7 @@ def _digit_actions(config: Config, agent: Agent, trunk: str | None) -> dict[str,
     return found
 
 
-def _target(config: Config, action: Action, trunk: str | None) -> m.Target | None:
+def _target(config: Config, action: Action, trunk: str | None) -> Target | None:
     """None: hang up. What the call's own trunk may not dial goes over the first one, which was checked at the start."""
     if action.transfer is None:
         return None

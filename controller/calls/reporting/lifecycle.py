@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Literal
 
 from bridge.contract import CallEvent, Used
-from controller.calls.machine.inputs import Command, Input
+from controller.calls.machine.commands import Command
+from controller.calls.machine.inputs import Input
 from controller.calls.reporting.view import CallView
 
 Direction = Literal["inbound", "outbound"]

@@ -10,9 +10,9 @@ from typing import Literal
 
 from bridge.contract import Counters
 from controller.calls.machine.call import Call
-from controller.calls.machine.inputs import SupervisionMode, TransferKind
 from controller.calls.machine.plan import Participant, State, Supervision, Transfer
 from controller.calls.machine.rows import caller_hold
+from controller.calls.machine.types import SupervisionMode, TransferKind
 from controller.calls.reporting.call_log import BargeIn, CallLog, Sound, Spread, Turn, Utterance
 
 

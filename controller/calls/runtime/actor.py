@@ -15,7 +15,7 @@ from bridge.common.limited_warnings import LimitedWarnings
 from controller.ari.rest import Ari, AriError, NotFound
 from controller.calls import errors
 from controller.calls.admission.trunk_usage import TrunkLimits, TrunkUsage, Unlimited
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import teardown
@@ -26,7 +26,7 @@ from controller.calls.reporting.diff import changes, standing
 from controller.calls.runtime import dialplan
 from controller.calls.runtime.agent_session import AgentSession, SessionCommand
 from controller.calls.runtime.asterisk_commands import AsteriskCommands
-from controller.calls.runtime.command_failure import failure
+from controller.calls.runtime.command_failure import BEST_EFFORT, TEARING_DOWN, failure
 from controller.calls.runtime.http_tool_tasks import HttpToolTasks
 from controller.calls.runtime.owned_resources import Owned
 from controller.calls.runtime.ports import OutboundAttempt
@@ -38,9 +38,6 @@ from controller.workers.worker import NoWorker, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
 TEARDOWN_TIMEOUT = 6.0  # seconds; what has not been removed then is tried again beside it
-_TEARING_DOWN = (m.HangUp, m.DestroyBridge, m.CloseAi)
-_SOUNDS = (m.Ring, m.StartMusic, m.StopMusic, m.StartTone, m.StopTone)
-_BEST_EFFORT = (*_SOUNDS, m.SetVariables, m.PauseAi, m.ResumeAi, m.OrderAi, m.CountRtp, m.Rejoin, m.RestoreBridge)
 
 
 def _now() -> datetime:
@@ -74,8 +71,8 @@ class CallActor:
         self.legs = TrunkUsage(plan.leg, lines or Unlimited())
         self.memory = ConversationMemory()
         self._http_tools = HttpToolTasks(plan.call, tools, self.put)
-        self._queue: asyncio.Queue[m.Input] = asyncio.Queue()
-        self._timers = Timers(lambda timer: self.put(m.TimeUp(timer)))
+        self._queue: asyncio.Queue[inputs.Input] = asyncio.Queue()
+        self._timers = Timers(lambda timer: self.put(inputs.TimeUp(timer)))
         self._log = structlog.get_logger().bind(call=plan.call)
         self._warnings = LimitedWarnings(self._log)
         self._overflowed = False
@@ -90,7 +87,7 @@ class CallActor:
         self._closed = False
         self._last_change: lifecycle.LifecycleEvent | None = None
 
-    def put(self, what: m.Input) -> None:
+    def put(self, what: inputs.Input) -> None:
         """Order is sacred: nothing is dropped silently. A call that drowns in events is ended, whatever it is doing."""
         if self._closed:
             self.owned.late(what)
@@ -148,38 +145,38 @@ class CallActor:
         for what in (*adopted.first, *early):
             self.put(what)
 
-    async def _take(self, what: m.Input) -> None:
-        if isinstance(what, m.TimeUp) and not self._timers.is_due(what.timer):
+    async def _take(self, what: inputs.Input) -> None:
+        if isinstance(what, inputs.TimeUp) and not self._timers.is_due(what.timer):
             return  # stopped after it had fired
         self.legs.happened(what, asyncio.get_running_loop().time())
         match what:
-            case m.LegEntered(channel):
+            case inputs.LegEntered(channel):
                 self.owned.entered(channel)
-            case m.LegGone(channel, in_dialplan=False):
+            case inputs.LegGone(channel, in_dialplan=False):
                 self.owned.gone(channel)
         self._observe(lifecycle.InputTaken(self.id, what))
         before = standing(self.call)
-        commands = table.handle(self.call, what, _now())
+        batch = table.handle(self.call, what, _now())
         if self.call.state != before.state:
             self._log.info("call state", state=self.call.state.value, before=before.state, on=type(what).__name__)
             if self.call.state is State.REHOMING:
                 self._session.lost()
-        if isinstance(what, m.SoundOver):
+        if isinstance(what, inputs.SoundOver):
             self._log.info("sound over")
-        if isinstance(what, m.LegRinging) and what.channel == self.call.plan.leg:
+        if isinstance(what, inputs.LegRinging) and what.channel == self.call.plan.leg:
             self._observe(lifecycle.CallRang(self.id))
         for each in changes(self.call, before):
             if isinstance(each, lifecycle.StateChanged) and self.call.state is State.ENDED:
                 self._last_change = each  # told once nothing is left
             else:
                 self._observe(each)
-        await self._execute(commands)
+        await self._execute(batch)
 
     # ------------------------------------------------------------ carrying out
 
-    async def _execute(self, commands: Sequence[m.Command]) -> None:
+    async def _execute(self, batch: Sequence[commands.Command]) -> None:
         """In order. A failure drops the commands behind it and becomes the next input, but for a call that ends."""
-        for command in commands:
+        for command in batch:
             try:
                 await self._do(command)
                 self._observe(lifecycle.CommandDone(self.id, command))
@@ -187,9 +184,9 @@ class CallActor:
                 gone = isinstance(error, NotFound)
                 self._observe(lifecycle.CommandDone(self.id, command, error))
                 told = {"command": type(command).__name__, "reason": str(error)}
-                if isinstance(command, _TEARING_DOWN) or self.call.state in (State.ENDING, State.ENDED):
+                if isinstance(command, TEARING_DOWN) or self.call.state in (State.ENDING, State.ENDED):
                     self._warnings.warning("teardown incomplete", by=("command",), **told)
-                elif isinstance(command, _BEST_EFFORT) and not gone:
+                elif isinstance(command, BEST_EFFORT) and not gone:
                     self._warnings.warning("command failed", by=("command",), **told)
                 else:
                     self._log.info("command failed", **told, gone=gone)
@@ -197,17 +194,17 @@ class CallActor:
                     await self._take(failure(command, error))
                     return
 
-    async def _do(self, command: m.Command) -> None:
+    async def _do(self, command: commands.Command) -> None:
         match command:
-            case m.StartTimer(timer, seconds):
+            case commands.StartTimer(timer, seconds):
                 self._timers.start(timer, seconds)
-            case m.StopTimer(timer):
+            case commands.StopTimer(timer):
                 self._timers.stop(timer)
-            case m.StartTool():
+            case commands.StartTool():
                 self._http_tools.start(command)
-            case m.ConfirmJoin(channel):
-                await self._take(m.LegJoined(channel))
-            case m.ExcludeWorker(reason):
+            case commands.ConfirmJoin(channel):
+                await self._take(inputs.LegJoined(channel))
+            case commands.ExcludeWorker(reason):
                 self._session.media_failed(reason)
             case _ if isinstance(command, SessionCommand):
                 await self._session.carry_out(command)
@@ -230,7 +227,7 @@ class CallActor:
         """What a clean end has removed already is not touched again. The session does not wait for Asterisk."""
         try:
             async with asyncio.timeout(TEARDOWN_TIMEOUT):
-                await self._execute([m.CloseAi("the call ended"), *self.owned.left()])
+                await self._execute([commands.CloseAi("the call ended"), *self.owned.left()])
         except TimeoutError:
             self.owned.hang_up_later()
         if legs := len(self.owned.unconfirmed):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.reporting import lifecycle
 from controller.calls.reporting.conversation_memory import ConversationMemory
@@ -19,15 +19,15 @@ from controller.workers.pool import WorkerPool
 from controller.workers.worker import NoWorker, WorkerUnreachable
 
 SessionCommand = (
-    m.PrepareAi
-    | m.GreetCaller
-    | m.AnswerAiTool
-    | m.CloseAi
-    | m.LeaveAi
-    | m.PauseAi
-    | m.ResumeAi
-    | m.OrderAi
-    | m.SayLast
+    commands.PrepareAi
+    | commands.GreetCaller
+    | commands.AnswerAiTool
+    | commands.CloseAi
+    | commands.LeaveAi
+    | commands.PauseAi
+    | commands.ResumeAi
+    | commands.OrderAi
+    | commands.SayLast
 )
 
 
@@ -43,7 +43,7 @@ class AgentSession:
         call: Call,
         workers: WorkerPool,
         memory: ConversationMemory,
-        put: Callable[[m.Input], None],
+        put: Callable[[inputs.Input], None],
         observe: lifecycle.Observe,
     ) -> None:
         self._id = call.plan.call
@@ -80,34 +80,36 @@ class AgentSession:
     async def carry_out(self, command: SessionCommand) -> None:
         """Raises WorkerUnreachable."""
         match command:
-            case m.PrepareAi(spec, resumed):
+            case commands.PrepareAi(spec, resumed):
                 await self._prepare(spec, resumed)
-            case m.LeaveAi(reason):
+            case commands.LeaveAi(reason):
                 await self._leave_session(reason)
-            case m.GreetCaller():
+            case commands.GreetCaller():
                 await self._workers.send(self._id, contract.Greet(call=self._id))
                 self._greeted()
-            case m.AnswerAiTool(tool_call, output, ok, respond, reason):
+            case commands.AnswerAiTool(tool_call, output, ok, respond, reason):
                 answer = contract.AnswerTool(call=self._id, tool_call=tool_call, output=output, ok=ok, respond=respond)
                 await self._workers.send(self._id, answer)
                 self._memory.answered(tool_call, output)
                 if tool_call in self._tools:
                     name, called = self._tools.pop(tool_call)
                     self._observe(lifecycle.ToolTimed(name, (_now() - called).total_seconds(), ok, self._id, reason))
-            case m.CloseAi(reason):
+            case commands.CloseAi(reason):
                 await self._close_session(reason)
             case _:
                 await self._direct(command)
 
-    async def _direct(self, command: m.PauseAi | m.ResumeAi | m.OrderAi | m.SayLast) -> None:
+    async def _direct(
+        self, command: commands.PauseAi | commands.ResumeAi | commands.OrderAi | commands.SayLast
+    ) -> None:
         match command:
-            case m.PauseAi():
+            case commands.PauseAi():
                 await self._workers.send(self._id, contract.Hold(call=self._id, on=True))
-            case m.ResumeAi(note):
+            case commands.ResumeAi(note):
                 await self._workers.send(self._id, contract.Hold(call=self._id, on=False, note=note))
-            case m.OrderAi(order):
+            case commands.OrderAi(order):
                 await self._workers.send(self._id, order)
-            case m.SayLast(text, why, late):
+            case commands.SayLast(text, why, late):
                 await self._workers.send(
                     self._id, contract.WrapUp(call=self._id, text=text, why=why, after_silence=late)
                 )
@@ -130,7 +132,7 @@ class AgentSession:
             await self._workers.send(self._id, contract.Close(call=self._id, reason=reason))
         except WorkerUnreachable as error:
             self._workers.release(self._id)
-            self._put(m.SessionOver(str(error), contract.Counters()))
+            self._put(inputs.SessionOver(str(error), contract.Counters()))
 
     async def _leave_session(self, reason: str) -> None:
         """A worker whose media leg and link are both gone is dead, most likely: nothing of it is waited for. Where the
@@ -138,7 +140,7 @@ class AgentSession:
         worker = self._workers.of(self._id)
         if worker is not None and worker.socket is None:
             self._workers.release(self._id)
-            self._put(m.SessionOver("its worker is away", contract.Counters()))
+            self._put(inputs.SessionOver("its worker is away", contract.Counters()))
         else:
             await self._close_session(reason)
 
@@ -151,6 +153,6 @@ class AgentSession:
             await self._workers.send(self._id, contract.Prepare(call=self._id, spec=spec, memory=memory))
         except (NoWorker, WorkerUnreachable) as error:
             self._workers.release(self._id)
-            self._put(m.NoWorkerFound(str(error)))
+            self._put(inputs.NoWorkerFound(str(error)))
         else:
             self._log.info("session asked for", worker=worker.name, agent=spec.agent)

@@ -12,7 +12,7 @@ from bridge.common.limited_warnings import LimitedWarnings
 from controller.ari.bridges import join
 from controller.ari.rest import Ari, AriError
 from controller.calls.admission.trunk_usage import TrunkUsage
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.reporting import lifecycle
 from controller.calls.runtime import dialplan, rtp
@@ -33,7 +33,7 @@ class AsteriskCommands:
         owned: Owned,
         legs: TrunkUsage,
         attempt: OutboundAttempt | None,
-        put: Callable[[m.Input], None],
+        put: Callable[[inputs.Input], None],
         observe: lifecycle.Observe,
         warnings: LimitedWarnings,
     ) -> None:
@@ -48,57 +48,57 @@ class AsteriskCommands:
         self._warnings = warnings
         self._log = structlog.get_logger().bind(call=call.plan.call)
 
-    async def carry_out(self, command: m.Command) -> None:
+    async def carry_out(self, command: commands.Command) -> None:
         """Raises AriError, and `errors.Busy` where a trunk has no room for one more leg."""
         ari = self._ari
         match command:
-            case m.Ring(channel):
+            case commands.Ring(channel):
                 await ari.ring(channel)
                 self._observe(lifecycle.CallRang(self._call.plan.call))
-            case m.Answer(channel):
+            case commands.Answer(channel):
                 await ari.answer(channel)
-            case m.SetVariables(channel, variables):
+            case commands.SetVariables(channel, variables):
                 for name, value in variables.items():
                     await ari.set_variable(channel, name, value)
-            case m.Play(channel, playback, media):
+            case commands.Play(channel, playback, media):
                 self._log.info("sound for the caller", sounds=list(media))
                 await ari.play(channel, *media, playback_id=playback)
-            case m.StartTone(channel, playback, tone):
+            case commands.StartTone(channel, playback, tone):
                 await ari.play(channel, tone, playback_id=playback)
-            case m.StopTone(playback):
+            case commands.StopTone(playback):
                 await ari.stop_playback(playback)
-            case m.SendAway(channel, context, extension):
+            case commands.SendAway(channel, context, extension):
                 await dialplan.send_on(ari, channel, self._call.origin, context, extension)
                 self._owned.release(channel)
-            case m.StartMusic(channel) | m.StopMusic(channel):
-                await (ari.start_moh if isinstance(command, m.StartMusic) else ari.stop_moh)(channel)
-            case m.Detect(channel, context, extension):
+            case commands.StartMusic(channel) | commands.StopMusic(channel):
+                await (ari.start_moh if isinstance(command, commands.StartMusic) else ari.stop_moh)(channel)
+            case commands.Detect(channel, context, extension):
                 await dialplan.detect(ari, channel, context, extension)
-            case m.SendDigits(channel, digits):
+            case commands.SendDigits(channel, digits):
                 await ari.send_dtmf(channel, digits)
-            case m.Join(bridge, channels, instead):
+            case commands.Join(bridge, channels, instead):
                 await join(ari, bridge, channels, instead)
-            case m.CountRtp() | m.Rejoin() | m.RestoreBridge():
+            case commands.CountRtp() | commands.Rejoin() | commands.RestoreBridge():
                 await rtp.carry_out(ari, command, self._put, self._warnings)
-            case m.CreateBridge() | m.Dial() | m.OpenMedia() | m.Snoop():
+            case _ if isinstance(command, commands.Making):
                 await self._make(command)
-            case m.Refer(channel, to, leg, trunk):
+            case commands.Refer(channel, to, leg, trunk):
                 self._legs.refer(leg, trunk, to)
                 await dialplan.refer(ari, channel, to)
-            case m.DestroyBridge(bridge):
+            case commands.DestroyBridge(bridge):
                 await self._owned.destroy_bridge(bridge)
-            case m.HangUp(channel, reason):
+            case commands.HangUp(channel, reason):
                 await self._owned.hang_up(channel, reason)
 
-    async def _make(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
-        own = isinstance(command, m.Dial) and command.channel == self._call.plan.leg
+    async def _make(self, command: commands.Making) -> None:
+        own = isinstance(command, commands.Dial) and command.channel == self._call.plan.leg
         async with dialling(self._attempt if own else None):
             await self._make_now(command)
 
-    async def _make_now(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
-        if isinstance(command, m.Dial):
+    async def _make_now(self, command: commands.Making) -> None:
+        if isinstance(command, commands.Dial):
             self._legs.dial(command.channel, command.target)
-        self._owned.attempt(made := m.made(command))
+        self._owned.attempt(made := commands.made(command))
         try:
             await self._ask_for(command)
         except AriError as error:
@@ -106,12 +106,12 @@ class AsteriskCommands:
             raise
         self._owned.made(made)
 
-    async def _ask_for(self, command: m.CreateBridge | m.Dial | m.OpenMedia | m.Snoop) -> None:
+    async def _ask_for(self, command: commands.Making) -> None:
         ari, leg, before = self._ari, self._call.plan.leg, self._call.origin
         match command:
-            case m.CreateBridge(bridge):
+            case commands.CreateBridge(bridge):
                 await ari.create_bridge(bridge, name=f"{ari.app} {self._call.plan.call}")
-            case m.Dial(channel, target, variables):
+            case commands.Dial(channel, target, variables):
                 await ari.originate(
                     target.dial,
                     channel_id=channel,
@@ -120,7 +120,7 @@ class AsteriskCommands:
                     variables={**variables, **dialplan.marks(self._legs.origin_of(channel, before), target.dial)},
                     **dialplan.formats_of(target.dial, channel, leg),
                 )
-            case m.Snoop(channel, snoop, whisper):
+            case commands.Snoop(channel, snoop, whisper):
                 await ari.snoop(channel, snoop_id=snoop, spy="both", whisper="out" if whisper else "none")
-            case m.OpenMedia(channel):
+            case commands.OpenMedia(channel):
                 await open_media(ari, self._workers, self._call.plan.call, channel)

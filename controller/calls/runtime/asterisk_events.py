@@ -12,7 +12,8 @@ from bridge.common.background_tasks import Tasks
 from controller.ari import events as ari_events
 from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
+from controller.calls.machine.ids import Ids
 from controller.calls.runtime import asterisk_inputs, dialplan
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.inbound import InboundCalls
@@ -82,9 +83,9 @@ class AsteriskEvents:
             case ari_events.StasisEnd(channel=channel):
                 self._left_app(channel.id)
                 self._inbound.left(channel.id)
-                self._put(channel.id, m.LegGone(channel.id, in_dialplan=True))
+                self._put(channel.id, inputs.LegGone(channel.id, in_dialplan=True))
             case ari_events.ChannelDestroyed(channel=channel, cause=cause, tech_cause=status):
-                self._put(channel.id, m.LegGone(channel.id, cause, status))
+                self._put(channel.id, inputs.LegGone(channel.id, cause, status))
                 self._by_leg.pop(channel.id, None)
                 self._left_app(channel.id)
             case _ if (told := asterisk_inputs.input_of(event)) is not None:
@@ -94,16 +95,16 @@ class AsteriskEvents:
         self._in_app.discard(channel)
         self._received.discard(channel)
 
-    def _put(self, name: str, what: m.Input) -> bool:
-        actor = self._live.get(self._by_leg.get(name) or m.Ids.call_of(name) or "")
+    def _put(self, name: str, what: inputs.Input) -> bool:
+        actor = self._live.get(self._by_leg.get(name) or Ids.call_of(name) or "")
         if actor is not None:
             actor.put(what)
         return actor is not None
 
     def _entered(self, channel: Channel, args: tuple[str, ...]) -> None:
-        if m.Ids.call_of(channel.id) is not None:
+        if Ids.call_of(channel.id) is not None:
             self._in_app.add(channel.id)
-            if not self._put(channel.id, m.LegEntered(channel.id, args)):
+            if not self._put(channel.id, inputs.LegEntered(channel.id, args)):
                 self._tasks.create_task(self._reject(channel.id, "normal"))  # its call ended meanwhile
         elif is_caller(channel):
             if channel.id in self._received:
@@ -130,7 +131,7 @@ class AsteriskEvents:
         return {each.call.plan.leg: each.call.plan.leg in each.call.caller_hold.legs for each in self._live.values()}
 
     def owned(self, name: str) -> bool:
-        call = self._by_leg.get(name) or m.Ids.call_of(name)
+        call = self._by_leg.get(name) or Ids.call_of(name)
         if call in self._recovered and call in self._live:
             return self._live[call].owned.claims(name.removesuffix(";2"))  # the far half of a Local leg
         return call in self._live or self._inbound.asks(name)
@@ -138,7 +139,7 @@ class AsteriskEvents:
     def left(self, call: str, channel: str) -> None:
         self._left_app(channel)
         if call in self._live:
-            self._live[call].put(m.LegGone(channel))
+            self._live[call].put(inputs.LegGone(channel))
 
     def entered(self, channel: Channel, arguments: tuple[str, ...]) -> None:
         if channel.id not in self._in_app and self.owned(channel.id):

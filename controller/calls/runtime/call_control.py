@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 from controller.calls import errors
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.plan import Participant, State
 from controller.calls.machine.rows import agent_control, participants
 from controller.calls.planning import planner
@@ -31,31 +31,31 @@ class CallControl(TransferControl):
 
     def hang_up(self, call: str, *, by: str) -> view.CallView:
         """In any state."""
-        return put(self._find(call), m.HangUpAsked(by))
+        return put(self._find(call), inputs.HangUpAsked(by))
 
     # ------------------------------------------------------------ who hears whom
 
     def hold(self, call: str, *, by: str) -> view.CallView:
         """Until `resume`, also if the agent has put the caller on hold already."""
-        return put(self._in(call, "put on hold", State.TALKING, State.HOLDING), m.HoldAsked(by))
+        return put(self._in(call, "put on hold", State.TALKING, State.HOLDING), inputs.HoldAsked(by))
 
     def resume(self, call: str, *, by: str) -> view.CallView:
-        return put(self._in(call, "resumed", State.HOLDING), m.ResumeAsked(by))
+        return put(self._in(call, "resumed", State.HOLDING), inputs.ResumeAsked(by))
 
-    def mute(self, call: str, *, side: m.Side, on: bool, by: str) -> view.CallView:
+    def mute(self, call: str, *, side: inputs.Side, on: bool, by: str) -> view.CallView:
         """`side` is not heard by the other, or (`on` False) is again."""
-        return put(self._of_agent(call, "muted"), m.MuteAsked(side, on, by))
+        return put(self._of_agent(call, "muted"), inputs.MuteAsked(side, on, by))
 
     # ------------------------------------------------------------ what is said
 
     def say(self, call: str, *, text: str, exact: bool, by: str) -> view.CallView:
         """By the agent: word for word, or as it thinks best. On hold it waits until the hold ends."""
-        return put(self._of_agent(call, "spoken in"), m.SayAsked(text, exact, by))
+        return put(self._of_agent(call, "spoken in"), inputs.SayAsked(text, exact, by))
 
     def send_digits(self, call: str, *, digits: str, by: str) -> view.CallView:
         """To the person's telephone."""
         live = self._in(call, "sent keys", *WITH_AGENT, State.CLOSING, State.TRANSFERRED)
-        return put(live, m.DigitsAsked(digits, by))
+        return put(live, inputs.DigitsAsked(digits, by))
 
     def switch(
         self,
@@ -71,15 +71,15 @@ class CallControl(TransferControl):
         plan = planner.with_agent(
             self._config, live.call.plan, agent_name=agent, instructions=instructions, variables=variables or {}
         )
-        return put(live, m.SwitchAsked(plan, by))
+        return put(live, inputs.SwitchAsked(plan, by))
 
-    def record(self, call: str, *, action: m.RecordAction, by: str) -> view.CallView:
+    def record(self, call: str, *, action: inputs.RecordAction, by: str) -> view.CallView:
         live = self._of_agent(call, "recorded")
         if live.call.plan.agent.recording is None:
             raise errors.WrongState("Calls of this agent are not recorded; `agents.*.recording` in the config says so.")
         if (live.call.recording, action) not in agent_control.AFTER:
             raise errors.WrongState(f"The recording can't {action} now: it is {live.call.recording}.")
-        return put(live, m.RecordAsked(action, by))
+        return put(live, inputs.RecordAsked(action, by))
 
     # ------------------------------------------------------------ who is there
 
@@ -91,7 +91,7 @@ class CallControl(TransferControl):
         where = numbers.destination(self._config, to, live.call.plan.trunk)
         target = planner.target_of(self._config, where)
         leg = live.call.ids.participant(uuid4().hex[:12])
-        live.put(m.ParticipantAsked(leg, target, by))
+        live.put(inputs.ParticipantAsked(leg, target, by))
         return view.participant_view(Participant(leg, target, by))
 
     def drop_participant(self, call: str, *, leg: str, by: str) -> view.ParticipantView:
@@ -102,7 +102,7 @@ class CallControl(TransferControl):
             raise errors.UnknownParticipant("This call has no such participant.")
         if found.state in ("left", "failed"):
             raise errors.WrongState(f"This participant is not there any more: {found.state}.")
-        live.put(m.ParticipantDropped(leg, by))
+        live.put(inputs.ParticipantDropped(leg, by))
         return view.participant_view(found)
 
     def _of_agent(self, call: str, done: str) -> LiveCall:

@@ -4,9 +4,10 @@ Part of `Verbs`, whose rules hold here too.
 """
 
 from controller.calls import errors
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import supervision
+from controller.calls.machine.types import SupervisionMode, TransferKind
 from controller.calls.planning import planner
 from controller.calls.reporting import view
 from controller.calls.runtime.live_calls import LiveCalls, put
@@ -22,7 +23,7 @@ class TransferControl(LiveCalls):
         call: str,
         *,
         to: str,
-        kind: m.TransferKind | None = None,
+        kind: TransferKind | None = None,
         announce: str | None = None,
         timeout: float | None = None,
         decide_timeout: float | None = None,
@@ -39,20 +40,20 @@ class TransferControl(LiveCalls):
         if target.kind != "attended" and (announce is not None or decide_timeout is not None):
             raise errors.WrongState("Nobody is spoken to before this transfer: it is not an attended one.")
         longest = self._config.transfer.decide_s if decide_timeout is None else decide_timeout
-        return put(live, m.TransferAsked(target, by, None, announce, longest))
+        return put(live, inputs.TransferAsked(target, by, None, announce, longest))
 
     def cancel_transfer(self, call: str, *, by: str) -> view.CallView:
         """The caller is back with the agent. One by REFER can't be cancelled."""
         live = self._in(call, "kept from its transfer", State.TRANSFERRING, State.CONSULTING)
-        return put(live, m.TransferCancelled(by))
+        return put(live, inputs.TransferCancelled(by))
 
     def decide_transfer(self, call: str, *, accept: bool, by: str) -> view.CallView:
         """For the target of an attended transfer, which has answered."""
-        return put(self._in(call, "decided on", State.CONSULTING), m.TransferDecided(accept, by))
+        return put(self._in(call, "decided on", State.CONSULTING), inputs.TransferDecided(accept, by))
 
     # ------------------------------------------------------------ who watches over it
 
-    def supervise(self, call: str, *, to: str | None, mode: m.SupervisionMode, by: str) -> view.CallView:
+    def supervise(self, call: str, *, to: str | None, mode: SupervisionMode, by: str) -> view.CallView:
         """Calls a supervisor, or (`to` None) changes what the present one does. Raises `numbers.NotAllowed` too."""
         live = self._in(call, _MODES[mode], *supervision.OPEN)
         current, found = live.call, live.call.supervision
@@ -61,23 +62,23 @@ class TransferControl(LiveCalls):
                 raise errors.WrongState("Nobody supervises this call: `to` says who is to.")
             if mode != found.mode and not supervision.changeable(current, found, mode):
                 raise errors.WrongState(_why_not(mode))
-            return put(live, m.SupervisionChanged(mode, by))
+            return put(live, inputs.SupervisionChanged(mode, by))
         if current.supervised:
             raise errors.WrongState("Somebody supervises this call already.")
         if not supervision.possible(current, mode):
             raise errors.WrongState(_why_not(mode))
         target = planner.supervisor_of(self._config, to, current.plan.trunk)
-        return put(live, m.SuperviseAsked(current.ids.supervisor(current.supervisions + 1), target, mode, by))
+        return put(live, inputs.SuperviseAsked(current.ids.supervisor(current.supervisions + 1), target, mode, by))
 
     def leave(self, call: str, *, by: str) -> view.CallView:
         """The supervisor is hung up."""
         live = self._find(call)
         if not live.call.supervised:
             raise errors.WrongState("Nobody supervises this call.")
-        return put(live, m.SupervisionEnded(by))
+        return put(live, inputs.SupervisionEnded(by))
 
 
-def _why_not(mode: m.SupervisionMode) -> str:
+def _why_not(mode: SupervisionMode) -> str:
     match mode:
         case "whisper":
             return "There is no colleague to whisper to: the agent is told things with `say`, as an instruction."

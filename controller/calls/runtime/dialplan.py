@@ -13,7 +13,7 @@ from controller.ari.channels import MEDIA_FORMAT
 from controller.ari.events import StasisStart
 from controller.ari.rest import Ari, AriError, Refused
 from controller.calls import errors
-from controller.calls.machine import inputs as m, loops
+from controller.calls.machine import inputs, loops
 from controller.calls.machine.plan import Plan
 
 log = structlog.get_logger()
@@ -87,9 +87,9 @@ async def detect(ari: Ari, channel: str, context: str, extension: str) -> None:
     await ari.continue_in_dialplan(channel, context=context, extension=extension, priority=1)
 
 
-def returned(event: StasisStart) -> m.LegReturned | None:
+def returned(event: StasisStart) -> inputs.LegReturned | None:
     """None: it is not one that comes back."""
     if not event.args or event.args[0] != RETURNED:
         return None
     status, sip = (*event.args[1:], "", "")[:2]
-    return m.LegReturned(event.channel.id, status, int(sip) if sip.isdecimal() else None)
+    return inputs.LegReturned(event.channel.id, status, int(sip) if sip.isdecimal() else None)

@@ -11,14 +11,14 @@ import structlog
 
 from bridge.common.limited_warnings import FEW, LimitedWarnings
 from bridge.common.request_failure import RequestFailure
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.tools.http import Answer, HttpTools
 
 
 class HttpToolTasks:
     """`done` is given the answer of each tool."""
 
-    def __init__(self, call: str, tools: HttpTools, done: Callable[[m.ToolDone], None]) -> None:
+    def __init__(self, call: str, tools: HttpTools, done: Callable[[inputs.ToolDone], None]) -> None:
         self._call = call
         self._tools = tools
         self._done = done
@@ -26,7 +26,7 @@ class HttpToolTasks:
         self._log = structlog.get_logger().bind(call=call)
         self._warnings = LimitedWarnings(self._log, FEW)
 
-    def start(self, command: m.StartTool) -> None:
+    def start(self, command: commands.StartTool) -> None:
         task = asyncio.create_task(self._run(command), name=f"tool {command.name} of {self._call}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -37,11 +37,11 @@ class HttpToolTasks:
             task.cancel()
         self._warnings.close()
 
-    async def _run(self, command: m.StartTool) -> None:
+    async def _run(self, command: commands.StartTool) -> None:
         try:
             answer = await self._tools.run(self._call, command.name, command.arguments, self._warnings)
         except Exception:  # the top of this task: the model is answered whatever happens
             self._log.exception("tool failed: an error of ours", tool=command.name)
             answer = Answer(False, "The tool failed.", RequestFailure("internal"))
         reason = answer.failure.reason if answer.failure is not None else None
-        self._done(m.ToolDone(command.tool_call, answer.output, answer.ok, reason))
+        self._done(inputs.ToolDone(command.tool_call, answer.output, answer.ok, reason))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from controller.calls import errors
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.plan import State
 from controller.calls.reporting import view
 from controller.calls.runtime.ports import LiveCall
@@ -28,7 +28,7 @@ class LiveCalls:
         return live
 
 
-def put(live: LiveCall, what: m.Input) -> view.CallView:
+def put(live: LiveCall, what: inputs.Input) -> view.CallView:
     """Into the call's queue; gives the call as it is."""
     live.put(what)
     return view.view_of(live.call, live.call_log)

@@ -13,7 +13,8 @@ from contextlib import suppress
 import structlog
 
 from controller.ari.rest import Ari, AriError, BadArgument
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
+from controller.calls.machine.ids import Ids
 
 DOUBT_SECONDS = 10.0
 """From Asterisk's first "no such channel" on: what it was asked for before, it does within this time or never."""
@@ -130,20 +131,20 @@ class Owned:
 
     # ------------------------------------------------------------ the end
 
-    def late(self, what: m.Input) -> None:
+    def late(self, what: inputs.Input) -> None:
         """An input for which the call has come to an end: only what it says of a channel counts."""
         match what:
-            case m.LegEntered(channel):
+            case inputs.LegEntered(channel):
                 self.entered(channel)
                 self._again(channel)
-            case m.LegGone(channel, in_dialplan=False):
+            case inputs.LegGone(channel, in_dialplan=False):
                 self.gone(channel)
 
-    def left(self) -> list[m.Command]:
+    def left(self) -> list[commands.Command]:
         """What removes all that is still there."""
         names = sorted(self._attempted)
-        channels: list[m.Command] = [m.HangUp(each) for each in names if not m.Ids.is_bridge(each)]
-        return [*channels, *(m.DestroyBridge(each) for each in names if m.Ids.is_bridge(each))]
+        channels: list[commands.Command] = [commands.HangUp(each) for each in names if not Ids.is_bridge(each)]
+        return [*channels, *(commands.DestroyBridge(each) for each in names if Ids.is_bridge(each))]
 
     def hang_up_later(self) -> None:
         """What was not even tried in time."""
@@ -201,7 +202,7 @@ class Owned:
 
     async def _removed(self, name: str) -> bool | None:
         """False: there is no such channel. Raises AriError."""
-        if m.Ids.is_bridge(name):
+        if Ids.is_bridge(name):
             await self._ari.destroy_bridge(name)
             return None
         return await self._ari.hangup(name)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
@@ -19,7 +19,7 @@ class DrainableCall(Protocol):
 
     @property
     def call(self) -> Call: ...
-    def put(self, what: m.Input) -> None:
+    def put(self, what: inputs.Input) -> None:
         """Into the call's queue. Returns at once."""
 
 

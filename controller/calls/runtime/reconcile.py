@@ -18,7 +18,7 @@ from controller.ari.errors import BadAnswer
 from controller.ari.events import ChannelHold, ChannelUnhold, Event
 from controller.ari.resources import Application, Bridge, Channel
 from controller.ari.rest import Ari, AriError, NotFound
-from controller.calls.machine import inputs as m
+from controller.calls.machine.ids import Ids
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ _ARGUMENT = re.compile(r'(?:\\.|"(?:\\.|[^"\\])*"|[^,\\"]|["\\])*')
 def is_caller(channel: Channel) -> bool:
     """Only what entered by the dialplan is a call. Of a Local channel that is its ;2 half: the ;1 half is put into
     our app by Asterisk itself when somebody is transferred by REFER."""
-    if m.Ids.call_of(channel.id) is not None or channel.name.startswith(_NO_CALLERS):
+    if Ids.call_of(channel.id) is not None or channel.name.startswith(_NO_CALLERS):
         return False
     return not channel.name.startswith("Local/") or channel.name.endswith(";2")
 
@@ -138,7 +138,7 @@ class Reconciler:
         self._tell_of_legs(before, channels.keys() | unreadable, channels, mine)
         ours = [channels[id] for id in mine.channel_ids if id in channels]
         await self._receive(each for each in ours if is_caller(each))
-        names = {each.id for each in ours if m.Ids.call_of(each.id) or is_caller(each)}
+        names = {each.id for each in ours if Ids.call_of(each.id) or is_caller(each)}
         names |= unreadable & set(mine.channel_ids)  # nobody has been told that they are there, and nobody will be
         await self._remove_orphans(names, self._our_bridges(bridges))
         if missed:
@@ -182,7 +182,7 @@ class Reconciler:
                     reason=str(error),
                 )
             self.listing_fails = True
-            return await self._one_by_one(sorted(each for each in known if not m.Ids.is_bridge(each)))
+            return await self._one_by_one(sorted(each for each in known if not Ids.is_bridge(each)))
         self.listing_fails = False
         return found, set()
 
@@ -206,7 +206,7 @@ class Reconciler:
     def _our_bridges(self, bridges: Iterable[Bridge]) -> set[str]:
         """Not the application's bridge_ids: an app does not hear of a bridge that no channel of its has ever joined."""
         by_name = f"{self._ari.app} "
-        return {each.id for each in bridges if m.Ids.call_of(each.id) and each.name.startswith(by_name)}
+        return {each.id for each in bridges if Ids.call_of(each.id) and each.name.startswith(by_name)}
 
     def _tell_of_legs(
         self,
@@ -218,12 +218,12 @@ class Reconciler:
         now = self._calls.standing()
         for call, ids in before.items():
             for gone in sorted((ids & now.get(call, frozenset())) - there):
-                if not m.Ids.is_bridge(gone):
+                if not Ids.is_bridge(gone):
                     log.info("leg gone while nobody watched", call=call, channel=gone)
                     self._calls.left(call, gone)
         for name in sorted(mine.channel_ids):
             channel = channels.get(name)
-            if channel and m.Ids.call_of(name) and channel.state == "Up" and channel.app_name == "Stasis":
+            if channel and Ids.call_of(name) and channel.state == "Up" and channel.app_name == "Stasis":
                 self._calls.entered(channel, stasis_arguments(channel))
 
     async def _receive(self, callers: Iterable[Channel]) -> None:

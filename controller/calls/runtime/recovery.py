@@ -21,12 +21,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.loops import Origin
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Participant, Plan, State, Supervision, Transfer
 from controller.calls.machine.rows import caller_hold, inbound_audio, transferred, wrap_up
+from controller.calls.machine.types import Target
 from controller.calls.planning import planner
 from controller.calls.runtime import stored_call
 from controller.config import Config
@@ -63,9 +64,9 @@ class RecoveredCall:
 
     call: Call
     standing: frozenset[str]
-    first: tuple[m.Input, ...] = ()
+    first: tuple[inputs.Input, ...] = ()
     timers: Mapping[str, float] = field(default_factory=dict)
-    undo: tuple[m.Command, ...] = ()
+    undo: tuple[commands.Command, ...] = ()
     worker_boot: str | None = None
 
 
@@ -157,8 +158,8 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     holding = found.get("caller_hold", {})
     caller_hold.restored(call, {leg: datetime.fromisoformat(since) for leg, since in holding.items()})
     if call.supervision is not None and call.supervision.state == "ringing":
-        first.append(m.SupervisionEnded(by="system"))
-    stopped = [m.StopTone(found["tone"])] if found.get("tone") else []
+        first.append(inputs.SupervisionEnded(by="system"))
+    stopped = [commands.StopTone(found["tone"])] if found.get("tone") else []
     known = found["plan"]["agent"] == call.plan.agent.name
     undo = (*stopped, *_legs_as_stored(call, state), *_agent_as_stored(call, state, known=known))
     return RecoveredCall(
@@ -169,17 +170,17 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
 _RECORDING: Mapping[str, Literal["pause", "stop", "tell"]] = {"paused": "pause", "off": "stop", "on": "tell"}
 
 
-def _legs_as_stored(call: Call, state: State) -> list[m.Command]:
+def _legs_as_stored(call: Call, state: State) -> list[commands.Command]:
     """Whoever is with the caller is in the bridge, and the agent, unless it is on its way somewhere else. The earlier
     controller may have been killed between two requests to Asterisk: nobody else would move them."""
     if state in (State.REFERRING, State.RESCUING):
         return []
     agent = state in (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING) and not call.media_lost
     legs = (call.plan.leg, *((call.media,) if agent else ()), *sorted(call.company))
-    return [m.RestoreBridge(call.ids.bridge, legs)]
+    return [commands.RestoreBridge(call.ids.bridge, legs)]
 
 
-def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[m.Command]:
+def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[commands.Command]:
     """Makes worker and caller's leg what the stored call says. The earlier controller may have ordered something in the
     moment before it was killed that it had no time to store, or had no time to order. What is so already is not changed
     by it. A recording that was paused or stopped in that moment stays so, and the worker tells. `known`: the config has
@@ -187,7 +188,7 @@ def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[m.Command
     if not call.session_open or call.media_lost:
         return []
     if state is State.TRANSFERRED:
-        return [m.CloseAi("transferred")]
+        return [commands.CloseAi("transferred")]
     id_, paused = call.plan.call, call.paused or call.caller_hold.paused_at is not None
     orders: list[contract.Order | contract.Record | contract.Greet] = [
         contract.Mute(call=id_, caller="caller" in call.muted, agent="agent" in call.muted)
@@ -196,13 +197,13 @@ def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[m.Command
         orders.append(contract.Switch(call=id_, spec=call.plan.agent.spec, again=True))
     if call.plan.agent.recording is not None:
         orders.append(contract.Record(call=id_, action=_RECORDING[call.recording]))
-    commands: list[m.Command] = [
-        m.StartMusic(call.plan.leg) if call.music else m.StopMusic(call.plan.leg),
-        *map(m.OrderAi, orders),
-        m.PauseAi() if paused else m.ResumeAi(),
+    issued: list[commands.Command] = [
+        commands.StartMusic(call.plan.leg) if call.music else commands.StopMusic(call.plan.leg),
+        *map(commands.OrderAi, orders),
+        commands.PauseAi() if paused else commands.ResumeAi(),
     ]
     greeted = call.machine or state not in (State.TALKING, State.HOLDING, State.TRANSFERRING)
-    return commands if greeted else [*commands, m.OrderAi(contract.Greet(call=id_))]
+    return issued if greeted else [*issued, commands.OrderAi(contract.Greet(call=id_))]
 
 
 def _people(call: Call) -> set[str]:
@@ -247,27 +248,29 @@ def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
     )
 
 
-def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, list[m.Input]]:
+def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, list[inputs.Input]]:
     """What it is, and what has to happen first."""
     match state:
         case State.TRANSFERRING | State.CONSULTING:
-            return state, [m.TransferCancelled(by="system")]
+            return state, [inputs.TransferCancelled(by="system")]
         case State.CLOSING:
-            return State.TALKING, [m.WrapUpDue(wrap_up.VOICEMAIL if call.machine else wrap_up.LENGTH)]
+            return State.TALKING, [inputs.WrapUpDue(wrap_up.VOICEMAIL if call.machine else wrap_up.LENGTH)]
         case State.REHOMING:
             call.session_open = True  # as far as anybody knows; it is given up at once
-            return State(found["back_to"] or State.TALKING), [m.WorkerLost("it was lost before the controller was")]
+            return State(found["back_to"] or State.TALKING), [
+                inputs.WorkerLost("it was lost before the controller was")
+            ]
         case State.RESCUING:
-            return state, [m.HangUpAsked(by="system")]
+            return state, [inputs.HangUpAsked(by="system")]
         case State.TRANSFERRED if not call.company:
-            return state, [m.HangUpAsked(by="system")]  # nobody is with the caller, or nobody knows who
+            return state, [inputs.HangUpAsked(by="system")]  # nobody is with the caller, or nobody knows who
     return state, []
 
 
-def _tools(call: Call) -> list[m.Input]:
+def _tools(call: Call) -> list[inputs.Input]:
     """Those that ran in the controller. A transfer and a hold answer theirs in their own time."""
     waiting = {call.hold, call.transfer.tool_call if call.transfer else None}
-    return [m.ToolDone(each, LOST, ok=False) for each in sorted(call.open_tools - waiting)]
+    return [inputs.ToolDone(each, LOST, ok=False) for each in sorted(call.open_tools - waiting)]
 
 
 def _timers(call: Call, now: datetime) -> dict[str, float]:
@@ -304,8 +307,8 @@ def _transfer(found: Mapping[str, Any]) -> Transfer:
     return moved
 
 
-def _target(found: Mapping[str, Any]) -> m.Target:
-    return m.Target(found["dial"], found["shown"], trunk=found["trunk"], kind=found["kind"])
+def _target(found: Mapping[str, Any]) -> Target:
+    return Target(found["dial"], found["shown"], trunk=found["trunk"], kind=found["kind"])
 
 
 def _outcome(found: Mapping[str, Any]) -> Outcome | None:

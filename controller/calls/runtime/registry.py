@@ -18,7 +18,7 @@ from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Slot
 from controller.calls.admission.control import AdmissionControl, today
 from controller.calls.admission.spending import Spending
-from controller.calls.machine import inputs as m, loops
+from controller.calls.machine import inputs, loops
 from controller.calls.machine.outcome import PER_DAY
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import daily_caps
@@ -105,7 +105,7 @@ class Registry:
     def worker_lost(self, call: str) -> None:
         actor = self._live.get(call)
         if actor is not None:
-            actor.put(m.WorkerLost("its worker is gone"))
+            actor.put(inputs.WorkerLost("its worker is gone"))
 
     # ------------------------------------------------------------ what ops ask (ports.Calls)
     def place(self, plan: Plan, attempt: OutboundAttempt) -> None:
@@ -163,7 +163,7 @@ class Registry:
         spent = self._spending.spent(today())
         for each in list(self._live.values()):
             if spent and each.call.state is State.TRANSFERRED:
-                each.put(m.WrapUpDue(PER_DAY))
+                each.put(inputs.WrapUpDue(PER_DAY))
             for what in daily_caps.inputs_of(each.call, each.legs.up(), self.room.cap_reached):
                 each.put(what)
 

@@ -6,26 +6,26 @@ from contextlib import suppress
 from bridge.common.limited_warnings import LimitedWarnings
 from controller.ari.errors import NotFound, Refused
 from controller.ari.rest import Ari
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 
 
 async def carry_out(
     ari: Ari,
-    command: m.CountRtp | m.Rejoin | m.RestoreBridge,
-    put: Callable[[m.Input], None],
+    command: commands.CountRtp | commands.Rejoin | commands.RestoreBridge,
+    put: Callable[[inputs.Input], None],
     warnings: LimitedWarnings,
 ) -> None:
     """What was counted is `put` as an input. A leg that is gone is no error: its end is told otherwise."""
     match command:
-        case m.CountRtp(channel):
+        case commands.CountRtp(channel):
             put(await _counted(ari, channel))
-        case m.Rejoin(bridge, channel):
+        case commands.Rejoin(bridge, channel):
             text = "Asterisk drops the sound that a leg sends; the leg joins anew"
             warnings.warning(text, by=("channel",), channel=channel)
             with suppress(NotFound):
                 # In one step: what the agent says goes on without a gap.
                 await ari.add_channel(bridge, channel)
-        case m.RestoreBridge(bridge, channels):
+        case commands.RestoreBridge(bridge, channels):
             await _restored(ari, bridge, channels, warnings)
 
 
@@ -40,9 +40,9 @@ async def _restored(ari: Ari, bridge: str, channels: tuple[str, ...], warnings: 
                     warnings.warning(text, by=("channel",), channel=channel)
 
 
-async def _counted(ari: Ari, channel: str) -> m.RtpCounted:
+async def _counted(ari: Ari, channel: str) -> inputs.RtpCounted:
     try:
         found = await ari.rtp_statistics(channel)
     except (Refused, NotFound):  # it has no RTP
-        return m.RtpCounted(channel, None)
-    return m.RtpCounted(channel, found.received_bytes, found.received_lost, found.remote_source)
+        return inputs.RtpCounted(channel, None)
+    return inputs.RtpCounted(channel, found.received_bytes, found.received_lost, found.remote_source)

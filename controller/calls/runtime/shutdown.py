@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows.wrap_up import LAST_WORDS_LIMIT
 from controller.calls.runtime.ports import DrainableCall
@@ -26,21 +26,21 @@ async def finish(live: Live, empty: asyncio.Event, patience: float, hurry: async
     """`patience`: seconds for the present calls before the agents say their last words; 0: they are hung up at once."""
     for each in live():
         if each.call.state is State.WAITING:
-            each.put(m.TimeUp("wait"))  # there will be no room any more
+            each.put(inputs.TimeUp("wait"))  # there will be no room any more
     if patience > 0:
         log.info("calls may finish", calls=len(list(live())), seconds=patience)
         if await _within(patience, empty, hurry):
             return
         if not hurry.is_set():
-            _tell(live, m.WrapUpDue(WHY), "calls are wrapped up")
+            _tell(live, inputs.WrapUpDue(WHY), "calls are wrapped up")
             if await _within(LAST_WORDS_LIMIT + 1, empty, hurry):
                 return
-    _tell(live, m.HangUpAsked(WHY), "calls are hung up")
+    _tell(live, inputs.HangUpAsked(WHY), "calls are hung up")
     if not await _within(HANG_UP, empty):
         log.error("calls did not end in time", calls=len(list(live())))
 
 
-def _tell(live: Live, what: m.Input, text: str) -> None:
+def _tell(live: Live, what: inputs.Input, text: str) -> None:
     told = list(live())
     if told:
         log.warning(text, calls=len(told))

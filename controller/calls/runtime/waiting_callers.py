@@ -10,7 +10,7 @@ from collections import Counter
 from controller.calls import errors
 from controller.calls.admission import capacity
 from controller.calls.admission.control import AdmissionControl
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.plan import State
 from controller.calls.runtime.ports import LiveCall
 from controller.config.models.routes import WaitingLine
@@ -68,7 +68,7 @@ class WaitingCallers:
                     self._admission.admit(capacity.slot_of(plan))
                     self._admission.reserve(plan, served=True)
                     self._line.pop(each.id)
-                    each.put(m.RoomFound())
+                    each.put(inputs.RoomFound())
             except (errors.NotReady, errors.Busy):
                 full.add(plan.agent.name)
         self._tell_places()
@@ -88,4 +88,4 @@ class WaitingCallers:
             places[agent] += 1
             if places[agent] != self._places.get(each.id):
                 self._places[each.id] = places[agent]
-                each.put(m.PlaceKnown(places[agent]))
+                each.put(inputs.PlaceKnown(places[agent]))

@@ -13,7 +13,7 @@ import structlog
 from bridge import contract
 from controller.calls.admission.control import today
 from controller.calls.admission.spending import Spending
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.outcome import PER_CALL
 from controller.calls.reporting import log_lines
 from controller.calls.reporting.lifecycle import Observe, UsageReported
@@ -49,7 +49,7 @@ class WorkerEvents:
             actor.put(what)
         for each in self._talking_agents.told(event, asyncio.get_running_loop().time()):
             if each in self._live:
-                self._live[each].put(m.HangUpAsked("system", WHY))
+                self._live[each].put(inputs.HangUpAsked("system", WHY))
 
     def _used(self, actor: CallActor, used: contract.Used) -> None:
         cost = self._spending.cost_of(used)
@@ -64,4 +64,4 @@ class WorkerEvents:
         for each in list(self._live.values()) if reached.everybody else [actor]:
             if each.call_log.limit is None:
                 each.call_log.limit = reached.limit
-                each.put(m.WrapUpDue(reached.limit))
+                each.put(inputs.WrapUpDue(reached.limit))

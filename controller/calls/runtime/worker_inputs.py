@@ -7,7 +7,7 @@ use for (words, latencies, money) becomes no input, except that somebody was hea
 import re
 
 from bridge import contract
-from controller.calls.machine import consultation, inputs as m
+from controller.calls.machine import consultation, inputs
 from controller.calls.machine.plan import Plan
 from controller.calls.planning import planner
 from controller.calls.tools.definitions import HOLD_S, LONGEST_S
@@ -22,65 +22,65 @@ RING_LONGEST_S = LONGEST_S - 10.0
 _DIGITS = re.compile(DIGITS)
 
 
-def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[m.Input]:
+def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[inputs.Input]:
     match event:
         case contract.Ready():
-            return [m.AiReady()]
+            return [inputs.AiReady()]
         case contract.Failed():
-            return [m.AiFailed(event.kind, event.message)]
+            return [inputs.AiFailed(event.kind, event.message)]
         case contract.MediaConnected():
-            return [m.MediaFlowing()]
+            return [inputs.MediaFlowing()]
         case contract.CallerAudio():
-            return [m.CallerAudio(event.flowing)]
+            return [inputs.CallerAudio(event.flowing)]
         case contract.MediaGone():
-            return [m.MediaLost(event.reason)]
+            return [inputs.MediaLost(event.reason)]
         case contract.Said() | contract.TurnMeasured() | contract.BargedIn():
-            return [m.Conversed()]
+            return [inputs.Conversed()]
         case contract.DigitPressed():
-            return [m.Conversed(), m.DigitPressed(event.digit)]
+            return [inputs.Conversed(), inputs.DigitPressed(event.digit)]
         case contract.ToolCalled():
             return [_tool(config, plan, event)]
         case contract.RecordingState():
-            return [m.RecordingTold(event.state)]
+            return [inputs.RecordingTold(event.state)]
         case contract.Finished():
-            return [m.LastSaid(event.why)]
+            return [inputs.LastSaid(event.why)]
         case contract.Ended():
-            return [m.SessionOver(event.reason, event.counters)]
+            return [inputs.SessionOver(event.reason, event.counters)]
     return []
 
 
-def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> m.Input:
+def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> inputs.Input:
     """Whatever the model has put into the arguments, this is one input and never an error."""
     tool_call, given = called.tool_call, called.arguments
     if called.name in consultation.NAMES:
-        return m.DecideTool(tool_call, accept=called.name == "accept_transfer")
+        return inputs.DecideTool(tool_call, accept=called.name == "accept_transfer")
     if called.name not in {tool.name for tool in plan.agent.spec.tools}:
-        return m.ToolRefused(tool_call, f"There is no tool named {called.name}.")
+        return inputs.ToolRefused(tool_call, f"There is no tool named {called.name}.")
     match called.name:
         case "hang_up":
-            return m.HangUpTool(tool_call)
+            return inputs.HangUpTool(tool_call)
         case "transfer":
             return _transfer(config, plan, tool_call, str(given.get("to", "")))
         case "send_dtmf":
             digits = str(given.get("digits", ""))
             if not _DIGITS.fullmatch(digits):
-                return m.ToolRefused(tool_call, "These are no keys: 1 to 32 of 0 to 9, *, # and w for a pause.")
-            return m.SendDigitsTool(tool_call, digits)
+                return inputs.ToolRefused(tool_call, "These are no keys: 1 to 32 of 0 to 9, *, # and w for a pause.")
+            return inputs.SendDigitsTool(tool_call, digits)
         case "hold":
             seconds = given.get("seconds", HOLD_DEFAULT_S)
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds != seconds:  # NaN
-                return m.ToolRefused(tool_call, "`seconds` must be a number.")
-            return m.HoldTool(tool_call, float(min(max(seconds, HOLD_S[0]), HOLD_S[1])))
+                return inputs.ToolRefused(tool_call, "`seconds` must be a number.")
+            return inputs.HoldTool(tool_call, float(min(max(seconds, HOLD_S[0]), HOLD_S[1])))
         case "voicemail":
-            return m.VoicemailTool(tool_call)
+            return inputs.VoicemailTool(tool_call)
         case "wait_for_user":
-            return m.WaitTool(tool_call)
-    return m.RunTool(tool_call, called.name, given)
+            return inputs.WaitTool(tool_call)
+    return inputs.RunTool(tool_call, called.name, given)
 
 
-def _transfer(config: Config, plan: Plan, tool_call: str, to: str) -> m.Input:
+def _transfer(config: Config, plan: Plan, tool_call: str, to: str) -> inputs.Input:
     try:
         target = planner.transfer_target(config, plan.agent.name, to, plan.trunk, longest=RING_LONGEST_S, by_tool=True)
     except numbers.NotAllowed as refusal:
-        return m.ToolRefused(tool_call, str(refusal))
-    return m.TransferAsked(target, by="agent", tool_call=tool_call, decide=config.transfer.decide_s)
+        return inputs.ToolRefused(tool_call, str(refusal))
+    return inputs.TransferAsked(target, by="agent", tool_call=tool_call, decide=config.transfer.decide_s)

@@ -1,14 +1,14 @@
-"""What ops ask of a live call, as inputs of its queue. [pure]
+"""What ops ask of a live call (HTTP API, console), as inputs of its queue. [pure]
 
-Part of `inputs`, which names everything here again. State and arguments were checked when it was asked; what has
-changed since is for the machine's rows to see. `by`: who asks.
+State and arguments were checked when it was asked; what has changed since is for the machine's rows to see. `by`: who
+asks.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from controller.calls.machine.plan import Plan
-from controller.calls.machine.types import Target
+from controller.calls.machine.types import SupervisionMode, Target
 
 Side = Literal["caller", "agent"]
 RecordAction = Literal["start", "pause", "resume", "stop"]
@@ -67,13 +67,6 @@ class SwitchAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingTold:
-    """What the recording is, by the worker that has it."""
-
-    state: Literal["on", "paused", "off"]
-
-
-@dataclass(frozen=True, slots=True)
 class RecordAsked:
     action: RecordAction
     by: str
@@ -94,7 +87,54 @@ class ParticipantDropped:
     by: str
 
 
-Verb = (
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """By ops (`tool_call` None) or by the model. How it is done is `target.kind`."""
+
+    target: Target
+    by: str
+    tool_call: str | None = None
+    announce: str | None = field(default=None, repr=False)
+    """Attended only: what the agent says first to who answers, word for word."""
+    decide: float = 60.0
+    """Attended only: seconds in which who answered has to accept."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCancelled:
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferDecided:
+    """Ops say for the target whether it takes the call."""
+
+    accept: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuperviseAsked:
+    """Somebody is to supervise the call. `channel` is theirs to be."""
+
+    channel: str
+    target: Target
+    mode: SupervisionMode
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionChanged:
+    mode: SupervisionMode
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionEnded:
+    by: str
+
+
+Input = (
     HangUpAsked
     | HoldAsked
     | ResumeAsked
@@ -103,7 +143,12 @@ Verb = (
     | SayAsked
     | SwitchAsked
     | RecordAsked
-    | RecordingTold
     | ParticipantAsked
     | ParticipantDropped
+    | TransferAsked
+    | TransferCancelled
+    | TransferDecided
+    | SuperviseAsked
+    | SupervisionChanged
+    | SupervisionEnded
 )

@@ -7,27 +7,27 @@ it is taken back, the agent is gone, or it says its last words, which are heard 
 from datetime import datetime
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 
 
-def mute(call: Call, what: m.MuteAsked, _: datetime) -> list[m.Step]:
+def mute(call: Call, what: inputs.MuteAsked, _: datetime) -> list[inputs.Step]:
     """Twice the same is told twice: the second time may be somebody's cure for a lost first one."""
     call.muted = call.muted | {what.side} if what.on else call.muted - {what.side}
     order = contract.Mute(call=call.plan.call, caller="caller" in call.muted, agent="agent" in call.muted)
     return _order(call, order)
 
 
-def digits(call: Call, what: m.DigitsAsked, _: datetime) -> list[m.Step]:
-    return [m.SendDigits(call.plan.leg, what.digits)]
+def digits(call: Call, what: inputs.DigitsAsked, _: datetime) -> list[inputs.Step]:
+    return [commands.SendDigits(call.plan.leg, what.digits)]
 
 
-def say(call: Call, what: m.SayAsked, _: datetime) -> list[m.Step]:
+def say(call: Call, what: inputs.SayAsked, _: datetime) -> list[inputs.Step]:
     """On hold it waits, and is said when the hold ends."""
     return _order(call, contract.Speak(call=call.plan.call, text=what.text, exact=what.exact))
 
 
-def switch(call: Call, what: m.SwitchAsked, _: datetime) -> list[m.Step]:
+def switch(call: Call, what: inputs.SwitchAsked, _: datetime) -> list[inputs.Step]:
     if not call.with_agent:
         return []
     call.plan = what.plan
@@ -35,7 +35,7 @@ def switch(call: Call, what: m.SwitchAsked, _: datetime) -> list[m.Step]:
     return _order(call, contract.Switch(call=call.plan.call, spec=what.plan.agent.spec))
 
 
-AFTER: dict[tuple[str, m.RecordAction], str] = {
+AFTER: dict[tuple[str, inputs.RecordAction], str] = {
     ("off", "start"): "on",
     ("on", "pause"): "paused",
     ("paused", "resume"): "on",
@@ -45,7 +45,7 @@ AFTER: dict[tuple[str, m.RecordAction], str] = {
 """What the recording is after an action. All other pairs change nothing."""
 
 
-def record(call: Call, what: m.RecordAsked, _: datetime) -> list[m.Step]:
+def record(call: Call, what: inputs.RecordAsked, _: datetime) -> list[inputs.Step]:
     after = AFTER.get((call.recording, what.action))
     if after is None or call.plan.agent.recording is None or not call.with_agent:
         return []
@@ -54,13 +54,13 @@ def record(call: Call, what: m.RecordAsked, _: datetime) -> list[m.Step]:
     return _order(call, contract.Record(call=call.plan.call, action=what.action, recording=wanted))
 
 
-def recording_told(call: Call, what: m.RecordingTold, _: datetime) -> list[m.Step]:
+def recording_told(call: Call, what: inputs.RecordingTold, _: datetime) -> list[inputs.Step]:
     """It is as we think, unless an earlier controller was killed in the moment after an order."""
     call.recording = what.state
     return []
 
 
-def heard_again(call: Call) -> list[m.Step]:
+def heard_again(call: Call) -> list[inputs.Step]:
     """Nobody is muted any more: what comes now must be heard."""
     if not call.muted:
         return []
@@ -68,6 +68,6 @@ def heard_again(call: Call) -> list[m.Step]:
     return _order(call, contract.Mute(call=call.plan.call, caller=False, agent=False))
 
 
-def _order(call: Call, order: contract.Order | contract.Record) -> list[m.Step]:
+def _order(call: Call, order: contract.Order | contract.Record) -> list[inputs.Step]:
     """Nothing, where the agent is gone and the call goes on without it."""
-    return [m.OrderAi(order)] if call.with_agent and call.session_open else []
+    return [commands.OrderAi(order)] if call.with_agent and call.session_open else []

@@ -5,27 +5,27 @@ Each thing it asks for is answered once while it is there to read the answer. Tr
 
 from datetime import datetime
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 
 BACK = "The caller is back from hold and hears you."
 
 
-def conversed(call: Call, _: m.Conversed, __: datetime) -> list[m.Step]:
+def conversed(call: Call, _: inputs.Conversed, __: datetime) -> list[inputs.Step]:
     call.conversed = True
     return []
 
 
-def refused(call: Call, what: m.ToolRefused, _: datetime) -> list[m.Step]:
+def refused(call: Call, what: inputs.ToolRefused, _: datetime) -> list[inputs.Step]:
     return call.refuse(what.tool_call, what.reason)
 
 
-def not_now(call: Call, what: m.Tool, _: datetime) -> list[m.Step]:
+def not_now(call: Call, what: inputs.Tool, _: datetime) -> list[inputs.Step]:
     return call.refuse(what.tool_call, f"Not now: the call is {call.state.value}.")
 
 
-def hang_up(call: Call, what: m.HangUpTool, now: datetime) -> list[m.Step]:
+def hang_up(call: Call, what: inputs.HangUpTool, now: datetime) -> list[inputs.Step]:
     """Models have hung up on people who had just picked up."""
     if not call.conversed:
         reason = "Not yet: nobody has said anything. Greet the caller, or wait for them to speak."
@@ -33,41 +33,41 @@ def hang_up(call: Call, what: m.HangUpTool, now: datetime) -> list[m.Step]:
     return call.end(now, by="agent")
 
 
-def wait(call: Call, what: m.WaitTool, _: datetime) -> list[m.Step]:
+def wait(call: Call, what: inputs.WaitTool, _: datetime) -> list[inputs.Step]:
     return call.answer(what.tool_call, "You are listening.", respond=False)
 
 
-def send_digits(call: Call, what: m.SendDigitsTool, _: datetime) -> list[m.Step]:
-    sent = m.SendDigits(call.plan.leg, what.digits, what.tool_call)
+def send_digits(call: Call, what: inputs.SendDigitsTool, _: datetime) -> list[inputs.Step]:
+    sent = commands.SendDigits(call.plan.leg, what.digits, what.tool_call)
     return [sent, *call.answer(what.tool_call, "The keys were pressed. Listen for what comes.", respond=False)]
 
 
-def digits_not_sent(what: m.SendDigits) -> list[m.Step]:
+def digits_not_sent(what: commands.SendDigits) -> list[inputs.Step]:
     """The answer behind the failed command was dropped with it."""
-    return [m.AnswerAiTool(what.tool_call, "The keys could not be pressed.", ok=False)] if what.tool_call else []
+    return [commands.AnswerAiTool(what.tool_call, "The keys could not be pressed.", ok=False)] if what.tool_call else []
 
 
-def run(_: Call, what: m.RunTool, __: datetime) -> list[m.Step]:
-    return [m.StartTool(what.tool_call, what.name, what.arguments)]
+def run(_: Call, what: inputs.RunTool, __: datetime) -> list[inputs.Step]:
+    return [commands.StartTool(what.tool_call, what.name, what.arguments)]
 
 
-def done(call: Call, what: m.ToolDone, _: datetime) -> list[m.Step]:
+def done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Step]:
     return call.answer(what.tool_call, what.output, what.ok, reason=what.reason)
 
 
 # ---------------------------------------------------------------- hold
 
 
-def hold(call: Call, what: m.HoldTool, _: datetime) -> list[m.Step]:
+def hold(call: Call, what: inputs.HoldTool, _: datetime) -> list[inputs.Step]:
     call.state, call.hold, call.held_by = State.HOLDING, what.tool_call, "agent"
-    return [*call.pause(), m.StartTimer("hold", what.seconds)]
+    return [*call.pause(), commands.StartTimer("hold", what.seconds)]
 
 
-def end_hold(call: Call, after: State, *, respond: bool = True) -> list[m.Step]:
+def end_hold(call: Call, after: State, *, respond: bool = True) -> list[inputs.Step]:
     """Nothing, if the caller is not on hold. Otherwise music and pause end, except for a transfer."""
     tool_call, call.hold, call.held_by = call.hold, None, None
     if call.state is not State.HOLDING:
         return []
     call.state = after
     resumed = [] if after is State.TRANSFERRING else call.resume()
-    return [m.StopTimer("hold"), *resumed, *call.answer(tool_call, BACK, respond=respond)]
+    return [commands.StopTimer("hold"), *resumed, *call.answer(tool_call, BACK, respond=respond)]

@@ -8,7 +8,7 @@ doubt, and has the tool `voicemail`, which decides. Without that context the cal
 
 from datetime import datetime
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
@@ -30,17 +30,21 @@ TALKATIVE = (
 SETTLED = "The call is ended."
 
 
-def answered(call: Call, what: m.LegEntered, now: datetime) -> list[m.Step]:
+def answered(call: Call, what: inputs.LegEntered, now: datetime) -> list[inputs.Step]:
     if what.channel != call.plan.leg:
         return []
     call.answered_at = now
     if not call.plan.answer_detection:
-        return [m.StopTimer("dial"), *answering.connect(call)]
+        return [commands.StopTimer("dial"), *answering.connect(call)]
     call.state = State.DETECTING
-    return [m.StopTimer("dial"), m.StartTimer("detect", LIMIT), m.Detect(call.plan.leg, CONTEXT, EXTENSION)]
+    return [
+        commands.StopTimer("dial"),
+        commands.StartTimer("detect", LIMIT),
+        commands.Detect(call.plan.leg, CONTEXT, EXTENSION),
+    ]
 
 
-def told(call: Call, what: m.LegEntered, now: datetime) -> list[m.Step]:
+def told(call: Call, what: inputs.LegEntered, now: datetime) -> list[inputs.Step]:
     """Back from the dialplan. AMD() says HUMAN, MACHINE, NOTSURE or HANGUP, and why (`INITIALSILENCE-2000-2000`)."""
     if what.channel != call.plan.leg:
         return []
@@ -49,17 +53,17 @@ def told(call: Call, what: m.LegEntered, now: datetime) -> list[m.Step]:
         kind = cause.partition("-")[0]
         call.doubt = SILENT if kind == "INITIALSILENCE" else TALKATIVE
         call.detail = f"AMD() took whoever answered for a machine ({kind or 'no cause'}); the agent had to find out"
-    return [m.StopTimer("detect"), *answering.connect(call)]
+    return [commands.StopTimer("detect"), *answering.connect(call)]
 
 
-def impossible(call: Call, what: m.CommandFailed, now: datetime) -> list[m.Step]:
-    if what.gone or not isinstance(what.command, m.Detect):
+def impossible(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inputs.Step]:
+    if what.gone or not isinstance(what.command, commands.Detect):
         return call.end(now, by="callee" if what.gone else "system", detail=what.reason)
     call.detail = what.reason
-    return [m.StopTimer("detect"), *answering.connect(call)]
+    return [commands.StopTimer("detect"), *answering.connect(call)]
 
 
-def left(call: Call, what: m.LegGone, now: datetime) -> list[m.Step]:
+def left(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Step]:
     """Leaving our app for the dialplan is no end: a real one has a cause."""
     if what.channel != call.plan.leg or what.cause is None:
         return []
@@ -67,13 +71,13 @@ def left(call: Call, what: m.LegGone, now: datetime) -> list[m.Step]:
     return call.end(now, by="callee")
 
 
-def overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer != "detect":
         return []
     return call.end(now, Outcome.FAILED, detail="Asterisk did not say in time who has answered")
 
 
-def recognised(call: Call, what: m.VoicemailTool, now: datetime) -> list[m.Step]:
+def recognised(call: Call, what: inputs.VoicemailTool, now: datetime) -> list[inputs.Step]:
     """By the agent."""
     if call.plan.direction == "inbound":
         return call.refuse(what.tool_call, "No: this person has called us. Go on talking.")

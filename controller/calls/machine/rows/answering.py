@@ -3,81 +3,81 @@
 from datetime import datetime
 
 from bridge.contract import Inform
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State
 from controller.calls.machine.rows import failover, wrap_up
 
 
-def begin(call: Call) -> list[m.Step]:
+def begin(call: Call) -> list[inputs.Step]:
     plan = call.plan
     if plan.direction == "outbound":
-        return [m.PrepareAi(plan.agent.spec), m.StartTimer("prepare", plan.prepare_deadline)]
+        return [commands.PrepareAi(plan.agent.spec), commands.StartTimer("prepare", plan.prepare_deadline)]
     return [
-        m.PrepareAi(plan.agent.spec),
-        m.Ring(plan.leg),
-        m.SetVariables(plan.leg, plan.variables),
-        m.CreateBridge(call.ids.bridge),
-        m.StartTimer("answer", plan.agent.answer_deadline),
+        commands.PrepareAi(plan.agent.spec),
+        commands.Ring(plan.leg),
+        commands.SetVariables(plan.leg, plan.variables),
+        commands.CreateBridge(call.ids.bridge),
+        commands.StartTimer("answer", plan.agent.answer_deadline),
     ]
 
 
-def answer_ready(call: Call, _: m.AiReady, now: datetime) -> list[m.Step]:
+def answer_ready(call: Call, _: inputs.AiReady, now: datetime) -> list[inputs.Step]:
     call.ai_ready = True
     return answer(call, now)
 
 
-def answer_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def answer_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     """The AI is slow: better an answered call with a moment of silence than a caller who gives up."""
     return answer(call, now) if what.timer == "answer" else []
 
 
-def prepare_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def prepare_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer != "prepare":
         return []
     return call.end(now, Outcome.FAILED, detail="the AI session did not get ready in time")
 
 
-def answer(call: Call, now: datetime) -> list[m.Step]:
+def answer(call: Call, now: datetime) -> list[inputs.Step]:
     """One who has waited was answered long ago, and hears music until now."""
     call.answered_at = call.answered_at or now
-    return [m.StopTimer("answer"), m.Answer(call.plan.leg), *call.stop_music(), *connect(call)]
+    return [commands.StopTimer("answer"), commands.Answer(call.plan.leg), *call.stop_music(), *connect(call)]
 
 
-def connect(call: Call) -> list[m.Step]:
+def connect(call: Call) -> list[inputs.Step]:
     """Somebody has answered, which is when the time with the agent begins to count."""
     call.state = State.CONNECTING
     longest = call.plan.agent.max_call
-    length = [m.StartTimer("length", longest)] if longest is not None else []
-    return [m.OpenMedia(call.media), m.StartTimer("media", call.plan.media_deadline), *length]
+    length = [commands.StartTimer("length", longest)] if longest is not None else []
+    return [commands.OpenMedia(call.media), commands.StartTimer("media", call.plan.media_deadline), *length]
 
 
-def dial(call: Call, _: m.AiReady, now: datetime) -> list[m.Step]:
+def dial(call: Call, _: inputs.AiReady, now: datetime) -> list[inputs.Step]:
     call.ai_ready = True
     call.state = State.DIALING
     target = call.plan.target
     assert target is not None, "an outbound call is planned with a target"
     return [
-        m.StopTimer("prepare"),
-        m.CreateBridge(call.ids.bridge),
-        m.Dial(call.plan.leg, target, call.plan.variables),
-        m.StartTimer("dial", target.timeout + RING_GRACE),
+        commands.StopTimer("prepare"),
+        commands.CreateBridge(call.ids.bridge),
+        commands.Dial(call.plan.leg, target, call.plan.variables),
+        commands.StartTimer("dial", target.timeout + RING_GRACE),
     ]
 
 
-def callee_gone(call: Call, what: m.LegGone, now: datetime) -> list[m.Step]:
+def callee_gone(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Step]:
     if what.channel != call.plan.leg:
         return []
     call.cause, call.sip_status = what.cause, what.sip_status
     return call.end(now, of_unanswered(what.cause, what.sip_status), by="callee")
 
 
-def dial_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def dial_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     return call.end(now, Outcome.NO_ANSWER) if what.timer == "dial" else []
 
 
-def media_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def media_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer == "length":
         call.due = wrap_up.LENGTH
     if what.timer != "media":
@@ -85,33 +85,33 @@ def media_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     return failover.media_failed(call, "the media leg did not come up in time", now)
 
 
-def media_leg_entered(call: Call, what: m.LegEntered, _: datetime) -> list[m.Step]:
+def media_leg_entered(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
     call.media_entered = call.media_entered or what.channel == call.media
     return join_when_both(call)
 
 
-def silence_flows(call: Call, _: m.MediaFlowing, __: datetime) -> list[m.Step]:
+def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> list[inputs.Step]:
     call.media_flowing = True
     return join_when_both(call)
 
 
-def join_when_both(call: Call) -> list[m.Step]:
+def join_when_both(call: Call) -> list[inputs.Step]:
     """A media leg that joins while its worker is silent is the race that freezes Asterisk: both are needed."""
     if not (call.media_entered and call.media_flowing):
         return []
     call.state = State.TALKING
-    joined = m.Join(call.ids.bridge, (call.plan.leg, call.media))
+    joined = commands.Join(call.ids.bridge, (call.plan.leg, call.media))
     greet = first_words(call) if call.ai_ready else []
-    return [m.StopTimer("media"), joined, *greet, *wrap_up.if_due(call)]
+    return [commands.StopTimer("media"), joined, *greet, *wrap_up.if_due(call)]
 
 
-def ready_late(call: Call, _: m.AiReady, __: datetime) -> list[m.Step]:
+def ready_late(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
     was, call.ai_ready = call.ai_ready, True
     return first_words(call) if call.state is State.TALKING and not was else []
 
 
-def first_words(call: Call) -> list[m.Step]:
+def first_words(call: Call) -> list[inputs.Step]:
     """The agent hears the caller and begins to speak."""
     doubt, call.doubt = call.doubt, None
-    told = [m.OrderAi(Inform(call=call.plan.call, text=doubt))] if doubt else []
-    return [*told, m.GreetCaller()]
+    told = [commands.OrderAi(Inform(call=call.plan.call, text=doubt))] if doubt else []
+    return [*told, commands.GreetCaller()]

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import inbound_audio
@@ -38,15 +38,15 @@ def shown(call: Call) -> bool:
     return call.plan.leg in call.caller_hold.legs and call.state is not State.ENDED
 
 
-def concerned(call: Call, what: m.Input) -> bool:
+def concerned(call: Call, what: inputs.Input) -> bool:
     if call.state in (State.ENDING, State.ENDED):
         return False
-    return isinstance(what, m.SipHold) or (isinstance(what, m.TimeUp) and what.timer == LIMIT)
+    return isinstance(what, inputs.SipHold) or (isinstance(what, inputs.TimeUp) and what.timer == LIMIT)
 
 
-def happened(call: Call, what: m.Input, now: datetime) -> list[m.Step]:
+def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
     legs = call.caller_hold.legs
-    if isinstance(what, m.SipHold):
+    if isinstance(what, inputs.SipHold):
         if what.on:
             legs.setdefault(what.channel, now)
         else:
@@ -55,25 +55,25 @@ def happened(call: Call, what: m.Input, now: datetime) -> list[m.Step]:
     return call.end(now, detail=LIMIT) if _since(call) is not None else []
 
 
-def applied(call: Call, commands: Sequence[m.Command], now: datetime) -> list[m.Step]:
+def applied(call: Call, steps: Sequence[commands.Command], now: datetime) -> list[inputs.Step]:
     """What the rows want done, as far as it can be while the person holds."""
-    last = next((each for each in commands if isinstance(each, m.SayLast)), None)
+    last = next((each for each in steps if isinstance(each, commands.SayLast)), None)
     if last is not None and shown(call) and not call.company:
-        return [*commands[: commands.index(last)], *call.end(now, detail=last.why)]
+        return [*steps[: steps.index(last)], *call.end(now, detail=last.why)]
     since = _since(call)
     if since is None:
-        return [*commands, *_over(call, commands, now)]
+        return [*steps, *_over(call, steps, now)]
     held = call.caller_hold
-    held.notes += [each.note for each in commands if isinstance(each, m.ResumeAi) and each.note]
-    kept: list[m.Step] = [each for each in commands if not isinstance(each, m.ResumeAi)]
+    held.notes += [each.note for each in steps if isinstance(each, commands.ResumeAi) and each.note]
+    kept: list[inputs.Step] = [each for each in steps if not isinstance(each, commands.ResumeAi)]
     if held.paused_at is not None:
-        return [each for each in kept if not isinstance(each, m.PauseAi)]
+        return [each for each in kept if not isinstance(each, commands.PauseAi)]
     held.paused_at = now
-    paused = call.paused or any(isinstance(each, m.PauseAi) for each in kept)
+    paused = call.paused or any(isinstance(each, commands.PauseAi) for each in kept)
     return [
-        *([] if paused else [m.PauseAi()]),
+        *([] if paused else [commands.PauseAi()]),
         *kept,
-        *(m.StartTimer(LIMIT, left) for left in remaining(call, now).values()),
+        *(commands.StartTimer(LIMIT, left) for left in remaining(call, now).values()),
     ]
 
 
@@ -102,19 +102,19 @@ def _since(call: Call) -> datetime | None:
     return call.caller_hold.legs.get(call.plan.leg)
 
 
-def _over(call: Call, commands: Sequence[m.Command], now: datetime) -> list[m.Step]:
+def _over(call: Call, steps: Sequence[commands.Command], now: datetime) -> list[inputs.Step]:
     """The agent goes on, unless something else keeps it paused, or is about to tell it so."""
     held = call.caller_hold
     if held.paused_at is None:
         return []
     seconds, notes = (now - held.paused_at).total_seconds(), held.notes
     held.paused_at, held.notes = None, []
-    over: list[m.Step] = [m.StopTimer(LIMIT)]
-    told = any(isinstance(each, m.ResumeAi) for each in commands)
+    over: list[inputs.Step] = [commands.StopTimer(LIMIT)]
+    told = any(isinstance(each, commands.ResumeAi) for each in steps)
     with_person = call.state in (*_WITH_PERSON, State.CONSULTING) and call.session_open and not call.media_lost
     if call.paused or told or not with_person:
         return over
     if seconds >= SHORT and not shown(call):
         back = contract.Inform(call=call.plan.call, text=BACK.format(round(seconds)), respond=False)
-        over.append(m.OrderAi(back))
-    return [*over, m.ResumeAi("\n".join(notes) or None)]
+        over.append(commands.OrderAi(back))
+    return [*over, commands.ResumeAi("\n".join(notes) or None)]

@@ -9,22 +9,22 @@ It is asked again and again: a call for which it is too early, because the other
 
 from collections.abc import Callable, Mapping
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 
 
-def inputs_of(call: Call, legs: Mapping[str, str], cap_of: Callable[[str], str | None]) -> list[m.Input]:
+def inputs_of(call: Call, legs: Mapping[str, str], cap_of: Callable[[str], str | None]) -> list[inputs.Input]:
     """`legs`: the trunk of each, by channel. `cap_of`: the cap that is reached for a trunk."""
-    found: list[m.Input] = []
+    found: list[inputs.Input] = []
     for channel, trunk in legs.items():
         why = cap_of(trunk)
         if why is None:
             continue
         if channel == call.plan.leg or (call.state is State.TRANSFERRED and channel in call.company):
-            return [m.WrapUpDue(why)]
+            return [inputs.WrapUpDue(why)]
         if channel in call.participants and call.participants[channel].state == "joined":
-            found.append(m.ParticipantDropped(channel, by=f"system: {why}"))
+            found.append(inputs.ParticipantDropped(channel, by=f"system: {why}"))
         elif call.supervision is not None and call.supervision.channel == channel and call.supervised:
-            found.append(m.SupervisionEnded(by=f"system: {why}"))
+            found.append(inputs.SupervisionEnded(by=f"system: {why}"))
     return found

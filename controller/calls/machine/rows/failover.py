@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import TOOL_ANSWERED, Call
 from controller.calls.machine.plan import Failover, State
 from controller.calls.machine.rows import wrap_up
@@ -45,7 +45,7 @@ def possible(call: Call) -> bool:
 # ---------------------------------------------------------------- lost
 
 
-def worker_lost(call: Call, what: m.WorkerLost, now: datetime) -> list[m.Step]:
+def worker_lost(call: Call, what: inputs.WorkerLost, now: datetime) -> list[inputs.Step]:
     call.session_open = False
     moving = call.rehoming
     if call.state in _UNANSWERED and possible(call):
@@ -53,11 +53,11 @@ def worker_lost(call: Call, what: m.WorkerLost, now: datetime) -> list[m.Step]:
         call.ai_ready = False
         return _look(call)
     if call.state is State.REHOMING and moving is not None and moving.phase == "leaving":
-        return [m.StopTimer("leave"), *_look(call)]
-    return [m.AgentLost(what.reason)]
+        return [commands.StopTimer("leave"), *_look(call)]
+    return [inputs.AgentLost(what.reason)]
 
 
-def begin(call: Call, why: str) -> list[m.Step]:
+def begin(call: Call, why: str) -> list[inputs.Step]:
     """Of a call in which caller and agent talk, or were about to."""
     before, call.state = call.state, State.REHOMING
     joined = before is not State.CONNECTING
@@ -65,20 +65,20 @@ def begin(call: Call, why: str) -> list[m.Step]:
     call.losses += 1
     call.ai_ready = call.paused = False
     call.former_tools |= call.open_tools
-    commands = [
-        m.StopTimer("media"),
+    steps = [
+        commands.StopTimer("media"),
         *_leave(call, why),
         *_next_leg(call),
-        m.StartTimer("rehome", LIMIT if joined else FIRST_LIMIT),
+        commands.StartTimer("rehome", LIMIT if joined else FIRST_LIMIT),
     ]
-    return commands if call.music else [*commands, m.StartTimer("tone", QUIET)]
+    return steps if call.music else [*steps, commands.StartTimer("tone", QUIET)]
 
 
-def media_failed(call: Call, why: str, now: datetime) -> list[m.Step]:
+def media_failed(call: Call, why: str, now: datetime) -> list[inputs.Step]:
     """The media leg did not come up, or not far enough to join: unless the worker has seen it, it may be out of
     Asterisk's reach."""
-    excluded: list[m.Step] = [] if call.media_flowing else [m.ExcludeWorker(why)]
-    return [*excluded, m.AgentLost(why)]
+    excluded: list[inputs.Step] = [] if call.media_flowing else [commands.ExcludeWorker(why)]
+    return [*excluded, inputs.AgentLost(why)]
 
 
 def connecting(call: Call) -> bool:
@@ -92,59 +92,59 @@ def stranded(call: Call) -> bool:
     return call.stranded and not call.company and possible(call)
 
 
-def begin_stranded(call: Call, news: str) -> list[m.Step]:
+def begin_stranded(call: Call, news: str) -> list[inputs.Step]:
     """The agent was lost while a target rang, which has not come."""
     why, call.detail = call.detail or "", None
     call.state, call.media_lost, call.stranded = State.TALKING, False, False
-    commands = begin(call, why)
+    steps = begin(call, why)
     assert call.rehoming is not None, "it has just begun"
     call.rehoming.news.append(news)
-    return commands
+    return steps
 
 
-def lost_again(call: Call, why: str, now: datetime) -> list[m.Step]:
+def lost_again(call: Call, why: str, now: datetime) -> list[inputs.Step]:
     """The one that was to take over."""
     if not possible(call):
         return give_up(call, why, now)
     call.losses += 1
     call.ai_ready = False
-    return [m.StopTimer("media"), *_next_leg(call), *_leave(call, why)]
+    return [commands.StopTimer("media"), *_next_leg(call), *_leave(call, why)]
 
 
-def _next_leg(call: Call) -> list[m.Step]:
+def _next_leg(call: Call) -> list[inputs.Step]:
     """From here on nothing that is told of the former one concerns the call."""
     former, call.media = call.media, call.ids.later_media(call.losses + 1)
-    return [m.HangUp(former)]
+    return [commands.HangUp(former)]
 
 
-def give_up(call: Call, why: str, now: datetime) -> list[m.Step]:
+def give_up(call: Call, why: str, now: datetime) -> list[inputs.Step]:
     """As if nothing had been tried: there is no AI for this call."""
     call.state, stopped = _settled(call)
-    return [*stopped, m.AgentLost(why, elsewhere=False)]
+    return [*stopped, inputs.AgentLost(why, elsewhere=False)]
 
 
-def _settled(call: Call) -> tuple[State, list[m.Step]]:
+def _settled(call: Call) -> tuple[State, list[inputs.Step]]:
     """What the call is then, and the end of timers and tones."""
     moving, call.rehoming = call.rehoming, None
     assert moving is not None, "only called while a call is rehomed"
-    stopped: list[m.Step] = [m.StopTimer(timer) for timer in _TIMERS]
+    stopped: list[inputs.Step] = [commands.StopTimer(timer) for timer in _TIMERS]
     if moving.tone is not None:
-        stopped.append(m.StopTone(moving.tone))
+        stopped.append(commands.StopTone(moving.tone))
     return moving.back_to if moving.joined else State.CONNECTING, stopped
 
 
-def _leave(call: Call, why: str) -> list[m.Step]:
+def _leave(call: Call, why: str) -> list[inputs.Step]:
     assert call.rehoming is not None, "only called while a call is rehomed"
     if not call.session_open:
         return _look(call)
     call.rehoming.phase = "leaving"
-    return [m.LeaveAi(why), m.StartTimer("leave", LEAVE)]
+    return [commands.LeaveAi(why), commands.StartTimer("leave", LEAVE)]
 
 
 # ---------------------------------------------------------------- another one
 
 
-def _look(call: Call) -> list[m.Step]:
+def _look(call: Call) -> list[inputs.Step]:
     call.session_open = True
     if call.rehoming is not None:
         call.rehoming.phase = "looking"
@@ -152,33 +152,33 @@ def _look(call: Call) -> list[m.Step]:
     wanted = None if call.recording == "off" else call.plan.agent.recording or spec.recording
     if wanted != spec.recording:
         spec = spec.model_copy(update={"recording": wanted})
-    return [m.PrepareAi(spec, resumed=True)]
+    return [commands.PrepareAi(spec, resumed=True)]
 
 
-def no_worker(call: Call, what: m.NoWorkerFound, now: datetime) -> list[m.Step]:
+def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> list[inputs.Step]:
     """A call that has lost its worker waits for one that is started again; one that never had one does not."""
     call.session_open = False
     if call.state is State.ENDING:
         return []
     if call.losses and call.state in (*_UNANSWERED, State.REHOMING):
-        return [m.StartTimer("again", AGAIN)]
-    return [m.AgentLost(what.reason)]
+        return [commands.StartTimer("again", AGAIN)]
+    return [inputs.AgentLost(what.reason)]
 
 
-def again(call: Call) -> list[m.Step]:
+def again(call: Call) -> list[inputs.Step]:
     waits = call.losses and call.state in (*_UNANSWERED, State.REHOMING)
     return _look(call) if waits and not call.session_open else []
 
 
-def session_over(call: Call, what: m.SessionOver, now: datetime) -> list[m.Step]:
+def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> list[inputs.Step]:
     call.session_open, call.counters = False, what.counters
     assert call.rehoming is not None, "the state goes with it"
     if call.rehoming.phase == "leaving":
-        return [m.StopTimer("leave"), *_look(call)]
+        return [commands.StopTimer("leave"), *_look(call)]
     return lost_again(call, f"session over: {what.reason}", now)
 
 
-def ai_failed(call: Call, what: m.AiFailed, now: datetime) -> list[m.Step]:
+def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.Step]:
     why = f"no AI ({what.kind}): {what.message}"
     assert call.rehoming is not None, "the state goes with it"
     if call.rehoming.phase == "leaving":
@@ -186,38 +186,38 @@ def ai_failed(call: Call, what: m.AiFailed, now: datetime) -> list[m.Step]:
     return lost_again(call, why, now) if what.kind == "transient" else give_up(call, why, now)
 
 
-def ready_early(call: Call, _: m.AiReady, __: datetime) -> list[m.Step]:
+def ready_early(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
     """Nobody has answered yet."""
     call.ai_ready = True
     return []
 
 
-def ready(call: Call, _: m.AiReady, __: datetime) -> list[m.Step]:
+def ready(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
     moving = call.rehoming
     if moving is None or moving.phase != "looking":
         return []
     moving.phase, call.ai_ready = "joining", True
     call.media_entered = call.media_flowing = False
-    return [m.OpenMedia(call.media), m.StartTimer("media", call.plan.media_deadline)]
+    return [commands.OpenMedia(call.media), commands.StartTimer("media", call.plan.media_deadline)]
 
 
-def media_leg_entered(call: Call, what: m.LegEntered, _: datetime) -> list[m.Step]:
+def media_leg_entered(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
     call.media_entered = call.media_entered or what.channel == call.media
     return _join_when_both(call)
 
 
-def silence_flows(call: Call, _: m.MediaFlowing, __: datetime) -> list[m.Step]:
+def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> list[inputs.Step]:
     call.media_flowing = True
     return _join_when_both(call)
 
 
-def media_lost(call: Call, what: m.MediaLost, now: datetime) -> list[m.Step]:
+def media_lost(call: Call, what: inputs.MediaLost, now: datetime) -> list[inputs.Step]:
     """That of the former session has no meaning any more."""
     joining = call.rehoming is not None and call.rehoming.phase == "joining"
     return lost_again(call, what.reason, now) if joining else []
 
 
-def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     match what.timer:
         case "tone":
             return _soothe(call)
@@ -236,15 +236,15 @@ def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     return []
 
 
-def _soothe(call: Call) -> list[m.Step]:
+def _soothe(call: Call) -> list[inputs.Step]:
     if call.rehoming is None or call.rehoming.tone is not None or call.music:
         return []
     call.sounds += 1
     call.rehoming.tone = call.ids.sound(call.sounds)
-    return [m.StartTone(call.plan.leg, call.rehoming.tone)]
+    return [commands.StartTone(call.plan.leg, call.rehoming.tone)]
 
 
-def tool_done(call: Call, what: m.ToolDone, _: datetime) -> list[m.Step]:
+def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Step]:
     call.open_tools.discard(what.tool_call)
     if call.rehoming is not None:
         call.rehoming.news.append(TOOL_ANSWERED.format(what.output))
@@ -254,39 +254,39 @@ def tool_done(call: Call, what: m.ToolDone, _: datetime) -> list[m.Step]:
 # ---------------------------------------------------------------- back
 
 
-def _join_when_both(call: Call) -> list[m.Step]:
+def _join_when_both(call: Call) -> list[inputs.Step]:
     moving = call.rehoming
     if moving is None or moving.phase != "joining" or not (call.media_entered and call.media_flowing):
         return []
     _, stopped = _settled(call)
     call.state = moving.back_to
     legs = (call.media,) if moving.joined else (call.plan.leg, call.media)
-    commands = [*stopped, m.Join(call.ids.bridge, legs), *_as_before(call)]
-    commands += [call.news(text, respond=False) for text in moving.news]
-    return [*commands, m.GreetCaller(), *wrap_up.if_due(call)]
+    steps = [*stopped, commands.Join(call.ids.bridge, legs), *_as_before(call)]
+    steps += [call.news(text, respond=False) for text in moving.news]
+    return [*steps, commands.GreetCaller(), *wrap_up.if_due(call)]
 
 
-def _as_before(call: Call) -> list[m.Step]:
+def _as_before(call: Call) -> list[inputs.Step]:
     """The new session is told on what terms it takes part."""
     id_ = call.plan.call
-    orders: list[m.Step] = []
+    orders: list[inputs.Step] = []
     if call.muted:
         order = contract.Mute(call=id_, caller="caller" in call.muted, agent="agent" in call.muted)
-        orders.append(m.OrderAi(order))
+        orders.append(commands.OrderAi(order))
     if call.recording == "paused":
-        orders.append(m.OrderAi(contract.Record(call=id_, action="pause")))
+        orders.append(commands.OrderAi(contract.Record(call=id_, action="pause")))
     if call.state is State.HOLDING:
         return [*orders, *call.pause()]
     return [*orders, *call.stop_music()]
 
 
 ROWS: dict[type, Any] = {
-    m.AiReady: ready,
-    m.AiFailed: ai_failed,
-    m.LegEntered: media_leg_entered,
-    m.MediaFlowing: silence_flows,
-    m.MediaLost: media_lost,
-    m.SessionOver: session_over,
-    m.ToolDone: tool_done,
-    m.TimeUp: time_up,
+    inputs.AiReady: ready,
+    inputs.AiFailed: ai_failed,
+    inputs.LegEntered: media_leg_entered,
+    inputs.MediaFlowing: silence_flows,
+    inputs.MediaLost: media_lost,
+    inputs.SessionOver: session_over,
+    inputs.ToolDone: tool_done,
+    inputs.TimeUp: time_up,
 }

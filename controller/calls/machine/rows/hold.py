@@ -5,7 +5,7 @@ The agent's own hold (`tools`) ends by itself; ops may end it sooner, or take it
 
 from datetime import datetime
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import agent_tools, wrap_up
@@ -13,28 +13,28 @@ from controller.calls.machine.rows import agent_tools, wrap_up
 KEPT = "The caller stays on hold until somebody else ends it."
 
 
-def asked(call: Call, what: m.HoldAsked, _: datetime) -> list[m.Step]:
+def asked(call: Call, what: inputs.HoldAsked, _: datetime) -> list[inputs.Step]:
     call.state, call.held_by = State.HOLDING, what.by
     return call.pause()
 
 
-def taken_over(call: Call, what: m.HoldAsked, _: datetime) -> list[m.Step]:
+def taken_over(call: Call, what: inputs.HoldAsked, _: datetime) -> list[inputs.Step]:
     tool_call, call.hold, call.held_by = call.hold, None, what.by
-    return [m.StopTimer("hold"), *call.answer(tool_call, KEPT, respond=False)]
+    return [commands.StopTimer("hold"), *call.answer(tool_call, KEPT, respond=False)]
 
 
-def resumed(call: Call, _: m.ResumeAsked, __: datetime) -> list[m.Step]:
+def resumed(call: Call, _: inputs.ResumeAsked, __: datetime) -> list[inputs.Step]:
     return agent_tools.end_hold(call, State.TALKING)
 
 
-def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     """The agent's hold is over; that of ops is not."""
     if what.timer == "hold":
         return agent_tools.end_hold(call, State.TALKING) if call.hold else []
     return wrap_up.time_up(call, what, now)
 
 
-def tool_done(call: Call, what: m.ToolDone, _: datetime) -> list[m.Step]:
+def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Step]:
     """What the caller was waiting for, most likely, if it was the agent who asked them to wait."""
     held = agent_tools.end_hold(call, State.TALKING, respond=False) if call.hold else []
     return held + call.answer(what.tool_call, what.output, what.ok, reason=what.reason)

@@ -20,7 +20,7 @@ twice.
 from datetime import datetime, timedelta
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.caller_sound import InboundAudio
 from controller.calls.machine.plan import State
@@ -45,54 +45,54 @@ BUSY_AFTER, BUSY_S = 20, 60.0
 _WITH_AGENT = (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING, State.CONSULTING)
 
 
-def concerned(what: m.Input) -> bool:
-    timers = isinstance(what, m.TimeUp) and what.timer in (TIMER, COMPANY)
-    return timers or isinstance(what, m.Audio)
+def concerned(what: inputs.Input) -> bool:
+    timers = isinstance(what, inputs.TimeUp) and what.timer in (TIMER, COMPANY)
+    return timers or isinstance(what, inputs.CallerAudio | inputs.RtpCounted | inputs.SipHold)
 
 
-def happened(call: Call, what: m.Input, now: datetime) -> list[m.Step]:
+def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
     """What follows from an input that is about sound."""
     audio = call.inbound
     match what:
-        case m.CallerAudio(flowing=False) if audio.ceased and audio.losses == call.losses:
+        case inputs.CallerAudio(flowing=False) if audio.ceased and audio.losses == call.losses:
             return []  # told again
-        case m.CallerAudio(flowing):
+        case inputs.CallerAudio(flowing):
             audio.ceased, audio.losses, audio.looks = not flowing, call.losses, 0
             audio.counted.clear()
             if flowing:
                 audio.in_vain = 0
-                return [m.StopTimer(TIMER)]
+                return [commands.StopTimer(TIMER)]
             return _look(call)
-        case m.TimeUp("caller audio"):
+        case inputs.TimeUp("caller audio"):
             return _look(call)
-        case m.TimeUp():
+        case inputs.TimeUp():
             audio.watching = False
-            return list(map(m.CountRtp, _people(call)))
-        case m.SipHold(channel, on):
+            return list(map(commands.CountRtp, _people(call)))
+        case inputs.SipHold(channel, on):
             audio.counted.pop(channel, None)
             audio.looks = 0
             return [] if on or not audio.ceased else _look(call)
-        case m.RtpCounted():
+        case inputs.RtpCounted():
             return _counted(call, what, now)
     return []
 
 
-def watched(call: Call) -> list[m.Step]:
+def watched(call: Call) -> list[inputs.Step]:
     """After each input: whether there are several people whose legs are to be looked at from now on."""
     if call.inbound.watching or not _people(call):
         return []
     call.inbound.watching = True
-    return [m.StartTimer(COMPANY, PEOPLE_S if call.state is State.TRANSFERRED else COMPANY_S)]
+    return [commands.StartTimer(COMPANY, PEOPLE_S if call.state is State.TRANSFERRED else COMPANY_S)]
 
 
-def _look(call: Call) -> list[m.Step]:
+def _look(call: Call) -> list[inputs.Step]:
     audio, heard = call.inbound, _heard(call)
     if not audio.ceased or audio.losses != call.losses or heard is None:
         audio.ceased = False
         return []
     again_s = LOOKS_S[min(audio.looks, len(LOOKS_S) - 1)]
     audio.looks += 1
-    return [m.StartTimer(TIMER, again_s), m.CountRtp(heard[1])]
+    return [commands.StartTimer(TIMER, again_s), commands.CountRtp(heard[1])]
 
 
 def _people(call: Call) -> dict[str, str]:
@@ -116,12 +116,12 @@ def _heard(call: Call) -> tuple[str, str] | None:
     return call.ids.bridge, call.plan.leg
 
 
-def _counted(call: Call, what: m.RtpCounted, now: datetime) -> list[m.Step]:
+def _counted(call: Call, what: inputs.RtpCounted, now: datetime) -> list[inputs.Step]:
     audio, heard = call.inbound, _heard(call)
     before = audio.counted.get(what.channel)
     audio.counted[what.channel] = (what, now)
     if what.received is None:  # no telephone of ours to look at
-        return [m.StopTimer(TIMER)] if audio.ceased else []
+        return [commands.StopTimer(TIMER)] if audio.ceased else []
     away = what.channel in call.caller_hold.legs or (call.music and what.channel == call.plan.leg)
     bridge = heard[0] if heard is not None and what.channel == heard[1] else _people(call).get(what.channel)
     if before is None or bridge is None or away:
@@ -134,11 +134,11 @@ def _counted(call: Call, what: m.RtpCounted, now: datetime) -> list[m.Step]:
     audio.in_vain += 1
     audio.at.append(now)
     audio.counted.pop(what.channel)
-    told = [m.OrderAi(contract.Rejoined(call=call.plan.call))] if dropped else []
-    return [*told, m.Rejoin(bridge, what.channel)]
+    told = [commands.OrderAi(contract.Rejoined(call=call.plan.call))] if dropped else []
+    return [*told, commands.Rejoin(bridge, what.channel)]
 
 
-def _sound(before: tuple[m.RtpCounted, datetime], now_counted: m.RtpCounted, now: datetime) -> bool:
+def _sound(before: tuple[inputs.RtpCounted, datetime], now_counted: inputs.RtpCounted, now: datetime) -> bool:
     """Asterisk has received sound since. A new source counts from 0."""
     then, at = before
     received, had = now_counted.received or 0, then.received or 0
@@ -146,7 +146,7 @@ def _sound(before: tuple[m.RtpCounted, datetime], now_counted: m.RtpCounted, now
     return grown >= SOUND_BYTES_PER_S * max(0.1, (now - at).total_seconds())
 
 
-def _jumped(before: m.RtpCounted, after: m.RtpCounted) -> bool:
+def _jumped(before: inputs.RtpCounted, after: inputs.RtpCounted) -> bool:
     return after.source != before.source or after.lost - before.lost >= JUMPED
 
 

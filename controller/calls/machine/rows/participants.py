@@ -14,7 +14,7 @@ The model is told who comes and goes, and is not asked to say anything about it.
 from datetime import datetime
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, Participant, State
@@ -28,59 +28,62 @@ OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRED)
 _JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING, State.REHOMING)
 
 
-def concerned(call: Call, what: m.Input) -> Participant | None:
+def concerned(call: Call, what: inputs.Input) -> Participant | None:
     """The participant whom an input is about."""
     match what:
-        case m.LegEntered(channel) | m.LegGone(channel) | m.ParticipantDropped(channel):
+        case inputs.LegEntered(channel) | inputs.LegGone(channel) | inputs.ParticipantDropped(channel):
             return call.participants.get(channel)
-        case m.TimeUp(timer):
+        case inputs.TimeUp(timer):
             return call.participants.get(timer)
-        case m.CommandFailed(command=m.Dial(channel) | m.Join(channels=(channel,))):
+        case inputs.CommandFailed(command=commands.Dial(channel) | commands.Join(channels=(channel,))):
             return call.participants.get(channel)
     return None
 
 
-def asked(call: Call, what: m.ParticipantAsked, _: datetime) -> list[m.Step]:
+def asked(call: Call, what: inputs.ParticipantAsked, _: datetime) -> list[inputs.Step]:
     found = call.participants[what.channel] = Participant(what.channel, what.target, what.by)
     if call.state not in OPEN or len(call.present_participants()) > MOST:
         found.state, found.outcome = "failed", Outcome.CANCELLED
         return []
     return [
-        m.Dial(what.channel, what.target, {"VOICEAI_CALL": call.plan.call}),
-        m.StartTimer(what.channel, what.target.timeout + RING_GRACE),
+        commands.Dial(what.channel, what.target, {"VOICEAI_CALL": call.plan.call}),
+        commands.StartTimer(what.channel, what.target.timeout + RING_GRACE),
     ]
 
 
-def happened(call: Call, found: Participant, what: m.Input, now: datetime) -> list[m.Step]:
+def happened(call: Call, found: Participant, what: inputs.Input, now: datetime) -> list[inputs.Step]:
     """What follows from an input about this one."""
     if found.state in ("left", "failed"):
         return []
     match what:
-        case m.LegEntered() if found.state == "ringing":
+        case inputs.LegEntered() if found.state == "ringing":
             return _answered(call, found)
-        case m.LegGone(_, cause, status) if found.state == "ringing":
+        case inputs.LegGone(_, cause, status) if found.state == "ringing":
             return _failed(call, found, now, of_unanswered(cause, status))
-        case m.TimeUp() if found.state == "ringing":
-            return [m.HangUp(found.channel), *_failed(call, found, now, Outcome.NO_ANSWER)]
-        case m.ParticipantDropped() if found.state == "ringing":
-            return [m.HangUp(found.channel), *_failed(call, found, now, Outcome.CANCELLED)]
-        case m.CommandFailed():
-            return [m.HangUp(found.channel), *_failed(call, found, now, of_failed(what.gone, what.full))]
-        case m.LegGone():
+        case inputs.TimeUp() if found.state == "ringing":
+            return [commands.HangUp(found.channel), *_failed(call, found, now, Outcome.NO_ANSWER)]
+        case inputs.ParticipantDropped() if found.state == "ringing":
+            return [commands.HangUp(found.channel), *_failed(call, found, now, Outcome.CANCELLED)]
+        case inputs.CommandFailed():
+            return [commands.HangUp(found.channel), *_failed(call, found, now, of_failed(what.gone, what.full))]
+        case inputs.LegGone():
             return _left(call, found, now, "A participant has left the call.")
-        case m.ParticipantDropped():
-            return [m.HangUp(found.channel), *_left(call, found, now, "A participant was taken out of the call.")]
+        case inputs.ParticipantDropped():
+            return [
+                commands.HangUp(found.channel),
+                *_left(call, found, now, "A participant was taken out of the call."),
+            ]
     return []
 
 
-def _answered(call: Call, found: Participant) -> list[m.Step]:
-    stopped: list[m.Step] = [m.StopTimer(found.channel)]
+def _answered(call: Call, found: Participant) -> list[inputs.Step]:
+    stopped: list[inputs.Step] = [commands.StopTimer(found.channel)]
     if call.state not in _JOINING:
         found.state, found.outcome = "failed", Outcome.CANCELLED
-        return [*stopped, m.HangUp(found.channel)]
+        return [*stopped, commands.HangUp(found.channel)]
     found.state, found.outcome = "joined", Outcome.ANSWERED
     call.company.add(found.channel)
-    joined = m.Join(call.ids.bridge, (found.channel,))
+    joined = commands.Join(call.ids.bridge, (found.channel,))
     return [
         *stopped,
         joined,
@@ -88,19 +91,19 @@ def _answered(call: Call, found: Participant) -> list[m.Step]:
     ]
 
 
-def _failed(call: Call, found: Participant, now: datetime, outcome: Outcome) -> list[m.Step]:
+def _failed(call: Call, found: Participant, now: datetime, outcome: Outcome) -> list[inputs.Step]:
     """Also one that had answered, if it was gone before it could join."""
     found.state, found.outcome = "failed", outcome
     told = f"Somebody who was called to join could not be reached: {outcome.value.replace('_', ' ')}."
-    return [m.StopTimer(found.channel), *_tell(call, told)] + _alone(call, found, now)
+    return [commands.StopTimer(found.channel), *_tell(call, told)] + _alone(call, found, now)
 
 
-def _left(call: Call, found: Participant, now: datetime, told: str) -> list[m.Step]:
+def _left(call: Call, found: Participant, now: datetime, told: str) -> list[inputs.Step]:
     found.state = "left"
     return _tell(call, told) + _alone(call, found, now)
 
 
-def _alone(call: Call, found: Participant, now: datetime) -> list[m.Step]:
+def _alone(call: Call, found: Participant, now: datetime) -> list[inputs.Step]:
     if found.channel not in call.company:
         return []
     call.company.discard(found.channel)
@@ -109,15 +112,15 @@ def _alone(call: Call, found: Participant, now: datetime) -> list[m.Step]:
     return call.end(now, by="participant")
 
 
-def _tell(call: Call, text: str) -> list[m.Step]:
+def _tell(call: Call, text: str) -> list[inputs.Step]:
     if not call.with_agent or not call.session_open:
         return []
-    return [m.OrderAi(contract.Inform(call=call.plan.call, text=text))]
+    return [commands.OrderAi(contract.Inform(call=call.plan.call, text=text))]
 
 
-def go_on_alone(call: Call, why: str) -> list[m.Step]:
+def go_on_alone(call: Call, why: str) -> list[inputs.Step]:
     """The agent is lost and somebody is there: caller and participants do without it."""
     call.state, call.detail = State.TRANSFERRED, call.detail or why
     call.media_lost, call.paused, call.hold, call.held_by = True, False, None, None
-    gone: list[m.Step] = [m.StopTimer("hold"), *call.stop_music(), m.HangUp(call.media)]
-    return [*gone, m.CloseAi(why)] if call.session_open else gone
+    gone: list[inputs.Step] = [commands.StopTimer("hold"), *call.stop_music(), commands.HangUp(call.media)]
+    return [*gone, commands.CloseAi(why)] if call.session_open else gone

@@ -15,33 +15,36 @@ REFER lives (how long: docs/transfers.md). It is hung up all the same, and nothi
 
 from datetime import datetime
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
 from controller.calls.machine.rows import teardown
 
 
-def begin(call: Call, moved: Transfer) -> list[m.Step]:
+def begin(call: Call, moved: Transfer) -> list[inputs.Step]:
     call.state = State.REFERRING
     return [
         *call.stop_music(),
-        m.StartTimer("transfer", moved.target.timeout + RING_GRACE),
-        m.Refer(call.plan.leg, moved.target.dial, moved.channel, moved.target.trunk),
+        commands.StartTimer("transfer", moved.target.timeout + RING_GRACE),
+        commands.Refer(call.plan.leg, moved.target.dial, moved.channel, moved.target.trunk),
     ]
 
 
-def returned(call: Call, what: m.LegReturned, now: datetime) -> list[m.Step]:
+def returned(call: Call, what: inputs.LegReturned, now: datetime) -> list[inputs.Step]:
     moved = call.transfer
     assert moved is not None, "nobody is referred without a transfer"
     if what.status == "SUCCESS":
         moved.state, moved.outcome = "answered", Outcome.ANSWERED
-        return [m.StopTimer("transfer"), *call.end(now, by="transfer")]
+        return [commands.StopTimer("transfer"), *call.end(now, by="transfer")]
     outcome = of_unanswered(None, what.sip_status)
-    return [m.StopTimer("transfer"), *_failed(call, moved, now, outcome, m.Join(call.ids.bridge, (call.plan.leg,)))]
+    return [
+        commands.StopTimer("transfer"),
+        *_failed(call, moved, now, outcome, commands.Join(call.ids.bridge, (call.plan.leg,))),
+    ]
 
 
-def not_sent(call: Call, what: m.CommandFailed, now: datetime) -> list[m.Step]:
+def not_sent(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inputs.Step]:
     """The leg has not left: it is in its bridge as before."""
     moved = call.transfer
     if moved is None or call.state is not State.REFERRING:
@@ -49,20 +52,23 @@ def not_sent(call: Call, what: m.CommandFailed, now: datetime) -> list[m.Step]:
     if what.gone:
         return call.end(now, by="caller")
     moved.detail = what.reason if what.full else None
-    return [m.StopTimer("transfer"), *_failed(call, moved, now, Outcome.NO_ROOM if what.full else Outcome.FAILED)]
+    return [
+        commands.StopTimer("transfer"),
+        *_failed(call, moved, now, Outcome.NO_ROOM if what.full else Outcome.FAILED),
+    ]
 
 
-def _failed(call: Call, moved: Transfer, now: datetime, outcome: Outcome, *back: m.Command) -> list[m.Step]:
+def _failed(call: Call, moved: Transfer, now: datetime, outcome: Outcome, *back: commands.Command) -> list[inputs.Step]:
     """`back`: what brings the leg to where it was."""
     moved.state, moved.outcome = "failed", outcome
     if call.finished:
         return call.end(now, detail=call.finished)
     if not call.media_lost:
-        return [*back, m.CallerBack(outcome)]
-    return [*(back if call.rescues or call.company else ()), m.NextFallback()]
+        return [*back, inputs.CallerBack(outcome)]
+    return [*(back if call.rescues or call.company else ()), inputs.NextFallback()]
 
 
-def hung_up(call: Call, what: m.LegHungUp, now: datetime) -> list[m.Step]:
+def hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> list[inputs.Step]:
     if what.channel != call.plan.leg:
         return []
     teardown.leg_hung_up(call, what, now)
@@ -71,7 +77,7 @@ def hung_up(call: Call, what: m.LegHungUp, now: datetime) -> list[m.Step]:
     )
 
 
-def overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer != "transfer":
         return []
     assert call.transfer is not None
@@ -79,7 +85,7 @@ def overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     return call.end(now, detail="the far end did not say what became of the REFER")
 
 
-def agent_lost(call: Call, why: str) -> list[m.Step]:
+def agent_lost(call: Call, why: str) -> list[inputs.Step]:
     call.media_lost, call.paused, call.detail = True, False, call.detail or why
-    gone: list[m.Step] = [m.HangUp(call.media)]
-    return [*gone, m.CloseAi(why)] if call.session_open else gone
+    gone: list[inputs.Step] = [commands.HangUp(call.media)]
+    return [*gone, commands.CloseAi(why)] if call.session_open else gone

@@ -14,11 +14,12 @@ concerns them comes here in every state. One at a time; the call goes on whateve
 
 from datetime import datetime
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import SUPERVISOR, Call
 from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State, Supervision
 from controller.calls.machine.rows import participants
+from controller.calls.machine.types import SupervisionMode
 
 OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRING, State.CONSULTING, State.TRANSFERRED)
 """Where a supervision may begin."""
@@ -27,7 +28,7 @@ WHY = "a supervisor has taken the call over"
 _WITH_AGENT = (State.TALKING, State.HOLDING)
 
 
-def possible(call: Call, mode: m.SupervisionMode) -> bool:
+def possible(call: Call, mode: SupervisionMode) -> bool:
     """Whether it could begin now."""
     match mode:
         case "listen":
@@ -37,7 +38,7 @@ def possible(call: Call, mode: m.SupervisionMode) -> bool:
     return call.state in (State.TALKING, State.HOLDING, State.TRANSFERRED)
 
 
-def changeable(call: Call, found: Supervision, mode: m.SupervisionMode) -> bool:
+def changeable(call: Call, found: Supervision, mode: SupervisionMode) -> bool:
     """Whether the supervisor who is there could do this instead."""
     if found.mode == "take_over" and found.state == "on" and not call.company - {found.channel}:
         return False  # nobody else is with the caller
@@ -51,26 +52,26 @@ def taking_over(call: Call) -> bool:
     return taken and call.state in (State.TALKING, State.HOLDING)
 
 
-def concerned(call: Call, what: m.Input) -> bool:
+def concerned(call: Call, what: inputs.Input) -> bool:
     """Whether an input is about the supervisor who is there, or about to be."""
     found = call.supervision
     if found is None or not call.supervised:
         return False
     match what:
-        case m.SupervisionChanged() | m.SupervisionEnded() | m.TimeUp("supervisor"):
+        case inputs.SupervisionChanged() | inputs.SupervisionEnded() | inputs.TimeUp("supervisor"):
             return True
-        case m.LegEntered(channel) | m.LegJoined(channel) | m.LegGone(channel):
+        case inputs.LegEntered(channel) | inputs.LegJoined(channel) | inputs.LegGone(channel):
             return channel in (found.channel, found.snoop)
-        case m.CommandFailed(command=m.Dial(channel) | m.Join(channels=(channel,))):
+        case inputs.CommandFailed(command=commands.Dial(channel) | commands.Join(channels=(channel,))):
             return channel in (found.channel, found.snoop)
-        case m.CommandFailed(command=m.Snoop()):
+        case inputs.CommandFailed(command=commands.Snoop()):
             return True
-        case m.CommandFailed(command=m.CreateBridge(bridge)):
+        case inputs.CommandFailed(command=commands.CreateBridge(bridge)):
             return bridge == call.ids.supervision
     return False
 
 
-def asked(call: Call, what: m.SuperviseAsked, _: datetime) -> list[m.Step]:
+def asked(call: Call, what: inputs.SuperviseAsked, _: datetime) -> list[inputs.Step]:
     if call.supervised:
         return []  # somebody was faster
     call.supervisions += 1
@@ -79,41 +80,41 @@ def asked(call: Call, what: m.SuperviseAsked, _: datetime) -> list[m.Step]:
         call.supervision.state, call.supervision.outcome = "failed", Outcome.CANCELLED
         return []
     return [
-        m.Dial(what.channel, what.target, {"VOICEAI_CALL": call.plan.call}),
-        m.StartTimer(SUPERVISOR, what.target.timeout + RING_GRACE),
+        commands.Dial(what.channel, what.target, {"VOICEAI_CALL": call.plan.call}),
+        commands.StartTimer(SUPERVISOR, what.target.timeout + RING_GRACE),
     ]
 
 
-def happened(call: Call, what: m.Input, now: datetime) -> list[m.Step]:
+def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
     """What follows from an input that concerns the supervisor."""
     found = call.supervision
     assert found is not None, "concerned"
     match what:
-        case m.LegEntered(channel) if channel == found.snoop:
-            return [m.Join(call.ids.supervision, (channel,))]
-        case m.LegEntered() if found.state == "ringing":
+        case inputs.LegEntered(channel) if channel == found.snoop:
+            return [commands.Join(call.ids.supervision, (channel,))]
+        case inputs.LegEntered() if found.state == "ringing":
             return _answered(call, found)
-        case m.LegGone(channel) if channel == found.snoop:
+        case inputs.LegGone(channel) if channel == found.snoop:
             return _deaf(call, found, now)
-        case m.LegGone(_, cause, status):
+        case inputs.LegGone(_, cause, status):
             return _gone(call, found, now, of_unanswered(cause, status))
-        case m.TimeUp("supervisor") if found.state == "ringing":
+        case inputs.TimeUp("supervisor") if found.state == "ringing":
             return _gone(call, found, now, Outcome.NO_ANSWER)
-        case m.LegJoined():
+        case inputs.LegJoined():
             return _taken(call)
-        case m.CommandFailed(command=command) if _of_snoop(found, command):
+        case inputs.CommandFailed(command=command) if _of_snoop(found, command):
             return _deaf(call, found, now)
-        case m.CommandFailed():
+        case inputs.CommandFailed():
             return _gone(call, found, now, of_failed(what.gone, what.full))
-        case m.SupervisionEnded():
+        case inputs.SupervisionEnded():
             return _gone(call, found, now, Outcome.CANCELLED)
-        case m.SupervisionChanged(mode):
+        case inputs.SupervisionChanged(mode):
             return _changed(call, found, mode)
     return []
 
 
-def _answered(call: Call, found: Supervision) -> list[m.Step]:
-    stopped: list[m.Step] = [m.StopTimer(SUPERVISOR)]
+def _answered(call: Call, found: Supervision) -> list[inputs.Step]:
+    stopped: list[inputs.Step] = [commands.StopTimer(SUPERVISOR)]
     if call.state not in OPEN:
         return call.end_supervision(Outcome.CANCELLED)
     found.state, found.outcome = "on", Outcome.ANSWERED
@@ -121,7 +122,7 @@ def _answered(call: Call, found: Supervision) -> list[m.Step]:
     return [*stopped, *(_take_over(call, found) if mode == "take_over" else _hear(call, found, mode, alone=True))]
 
 
-def _changed(call: Call, found: Supervision, mode: m.SupervisionMode) -> list[m.Step]:
+def _changed(call: Call, found: Supervision, mode: SupervisionMode) -> list[inputs.Step]:
     if found.state == "ringing":
         found.mode = mode
         return []
@@ -132,7 +133,7 @@ def _changed(call: Call, found: Supervision, mode: m.SupervisionMode) -> list[m.
     return _hear(call, found, mode, alone=found.mode == "take_over")
 
 
-def _hear(call: Call, found: Supervision, mode: m.SupervisionMode, *, alone: bool) -> list[m.Step]:
+def _hear(call: Call, found: Supervision, mode: SupervisionMode, *, alone: bool) -> list[inputs.Step]:
     """By another snoop. `alone`: the supervisor is in no bridge for that yet."""
     colleague = _colleague(call) if mode == "whisper" else None
     before, heard = found.snoop, colleague or call.plan.leg
@@ -141,36 +142,38 @@ def _hear(call: Call, found: Supervision, mode: m.SupervisionMode, *, alone: boo
     found.snoop = call.ids.snoop(call.snoops)
     call.company.discard(found.channel)
     room = call.ids.supervision
-    entered: list[m.Step] = [m.CreateBridge(room), m.Join(room, (found.channel,))] if alone else []
-    silenced: list[m.Step] = [m.HangUp(before)] if before else []
-    return [*silenced, *entered, m.Snoop(heard, found.snoop, whisper=colleague is not None)]
+    entered: list[inputs.Step] = [commands.CreateBridge(room), commands.Join(room, (found.channel,))] if alone else []
+    silenced: list[inputs.Step] = [commands.HangUp(before)] if before else []
+    return [*silenced, *entered, commands.Snoop(heard, found.snoop, whisper=colleague is not None)]
 
 
-def _take_over(call: Call, found: Supervision) -> list[m.Step]:
+def _take_over(call: Call, found: Supervision) -> list[inputs.Step]:
     """The agent makes room, and is back if the supervisor cannot join. Nothing that was asked meanwhile comes in
     between."""
     before, found.snoop = found.snoop, None
     found.mode = "take_over"
     call.company.add(found.channel)
-    silenced: list[m.Step] = [m.HangUp(before), m.DestroyBridge(call.ids.supervision)] if before else []
+    silenced: list[inputs.Step] = (
+        [commands.HangUp(before), commands.DestroyBridge(call.ids.supervision)] if before else []
+    )
     agent = call.media if call.state in _WITH_AGENT and not call.media_lost else None
-    return [*silenced, m.Join(call.ids.bridge, (found.channel,), agent), m.ConfirmJoin(found.channel)]
+    return [*silenced, commands.Join(call.ids.bridge, (found.channel,), agent), commands.ConfirmJoin(found.channel)]
 
 
-def _taken(call: Call) -> list[m.Step]:
+def _taken(call: Call) -> list[inputs.Step]:
     if call.state in _WITH_AGENT:
         return participants.go_on_alone(call, WHY)
     return []
 
 
-def _deaf(call: Call, found: Supervision, now: datetime) -> list[m.Step]:
+def _deaf(call: Call, found: Supervision, now: datetime) -> list[inputs.Step]:
     """The leg that was heard is gone: a colleague's is not the end of the call."""
     if found.mode == "whisper" and call.state in OPEN:
         return _hear(call, found, "listen", alone=False)
     return _gone(call, found, now, Outcome.FAILED)
 
 
-def _gone(call: Call, found: Supervision, now: datetime, outcome: Outcome) -> list[m.Step]:
+def _gone(call: Call, found: Supervision, now: datetime, outcome: Outcome) -> list[inputs.Step]:
     ended = call.end_supervision(outcome)
     if found.channel not in call.company:
         return ended
@@ -187,8 +190,8 @@ def _colleague(call: Call) -> str | None:
     return moved if moved in others else min(others, default=None)
 
 
-def _of_snoop(found: Supervision, command: m.Command) -> bool:
+def _of_snoop(found: Supervision, command: commands.Command) -> bool:
     match command:
-        case m.Snoop(snoop=snoop) | m.Join(channels=(snoop,)):
+        case commands.Snoop(snoop=snoop) | commands.Join(channels=(snoop,)):
             return snoop == found.snoop
     return False

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
@@ -20,11 +20,11 @@ _WHY_ASTERISK = {
 }
 
 
-def hang_up(call: Call, what: m.HangUpAsked, now: datetime) -> list[m.Step]:
+def hang_up(call: Call, what: inputs.HangUpAsked, now: datetime) -> list[inputs.Step]:
     return call.end(now, by=what.by, detail=what.detail)
 
 
-def leg_hung_up(call: Call, what: m.LegHungUp, now: datetime) -> list[m.Step]:
+def leg_hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> list[inputs.Step]:
     """StasisEnd follows, which ends the call; it tells neither the cause nor who it was."""
     if what.channel == call.plan.leg and call.state is not State.ENDING:
         talked = now - call.answered_at if call.answered_at is not None else timedelta()
@@ -43,7 +43,7 @@ def far_end(call: Call) -> str:
     return "caller" if call.plan.direction == "inbound" else "callee"
 
 
-def cause_known(call: Call, what: m.LegGone, _: datetime) -> list[m.Step]:
+def cause_known(call: Call, what: inputs.LegGone, _: datetime) -> list[inputs.Step]:
     """StasisEnd ends the call; ChannelDestroyed, which knows the cause, comes a moment later."""
     if what.channel == call.plan.leg and call.cause is None:
         call.cause = _q850(call, what.cause)
@@ -59,18 +59,18 @@ def _q850(call: Call, cause: int | None) -> int | None:
     return NORMAL if bye or cancel else cause
 
 
-def session_over(call: Call, what: m.SessionOver, _: datetime) -> list[m.Step]:
+def session_over(call: Call, what: inputs.SessionOver, _: datetime) -> list[inputs.Step]:
     call.counters = what.counters
     call.state = State.ENDED
-    return [m.StopTimer("end")]
+    return [commands.StopTimer("end")]
 
 
-def worker_lost(call: Call, _: m.WorkerLost, __: datetime) -> list[m.Step]:
+def worker_lost(call: Call, _: inputs.WorkerLost, __: datetime) -> list[inputs.Step]:
     call.state = State.ENDED
-    return [m.StopTimer("end")]
+    return [commands.StopTimer("end")]
 
 
-def overdue(call: Call, what: m.TimeUp, _: datetime) -> list[m.Step]:
+def overdue(call: Call, what: inputs.TimeUp, _: datetime) -> list[inputs.Step]:
     if what.timer == "end":
         call.state = State.ENDED
     return []
@@ -90,15 +90,15 @@ def unexpected(call: Call, channel: str) -> bool:
     return watched is None or watched.state not in ("ringing", "on") or channel not in (watched.channel, watched.snoop)
 
 
-def too_late(call: Call, what: m.LegEntered) -> list[m.Step]:
+def too_late(call: Call, what: inputs.LegEntered) -> list[inputs.Step]:
     """It has answered all the same, and is hung up before anybody there wonders."""
     answered_late(call, what)
-    return [m.HangUp(what.channel)]
+    return [commands.HangUp(what.channel)]
 
 
-def answered_late(call: Call, what: m.Input) -> None:
+def answered_late(call: Call, what: inputs.Input) -> None:
     """For the record: nobody may say that there was no answer."""
-    own = isinstance(what, m.LegEntered) and what.channel == call.plan.leg and call.plan.direction == "outbound"
+    own = isinstance(what, inputs.LegEntered) and what.channel == call.plan.leg and call.plan.direction == "outbound"
     if own and call.outcome in (Outcome.NO_ANSWER, Outcome.FAILED) and call.answered_at is None:
         call.outcome, call.detail = Outcome.FAILED, "answered when the call had been given up, and hung up at once"
 
@@ -113,5 +113,5 @@ def confirmed(call: Call) -> None:
     call.state = State.ENDED
 
 
-def nothing(_: Call, __: m.Input, ___: datetime) -> list[m.Step]:
+def nothing(_: Call, __: inputs.Input, ___: datetime) -> list[inputs.Step]:
     return []

@@ -8,7 +8,7 @@ is paused. What is asked of the far end by SIP REFER is `refer`.
 from datetime import datetime
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
@@ -19,9 +19,10 @@ from controller.calls.machine.rows import (
     refer,
     wrap_up,
 )
+from controller.calls.machine.types import Target
 
 
-def asked(call: Call, what: m.TransferAsked, _: datetime) -> list[m.Step]:
+def asked(call: Call, what: inputs.TransferAsked, _: datetime) -> list[inputs.Step]:
     """Also of a caller on hold: the music goes on."""
     if what.target.kind == "refer" and call.company:
         return call.refuse(what.tool_call, "Not now: others are in the call.")
@@ -32,7 +33,7 @@ def asked(call: Call, what: m.TransferAsked, _: datetime) -> list[m.Step]:
     return [*held, *(call.pause() if aside else []), *_begin(call, transfer)]
 
 
-def digit_pressed(call: Call, what: m.DigitPressed, now: datetime) -> list[m.Step]:
+def digit_pressed(call: Call, what: inputs.DigitPressed, now: datetime) -> list[inputs.Step]:
     if what.digit not in call.plan.agent.digits:
         return []
     target = call.plan.agent.digits[what.digit]
@@ -44,80 +45,86 @@ def digit_pressed(call: Call, what: m.DigitPressed, now: datetime) -> list[m.Ste
     return [*held, *call.pause(), *_begin(call, _new(call, target, by="digit"))]
 
 
-def ring_target(call: Call, target: m.Target, by: str) -> list[m.Step]:
+def ring_target(call: Call, target: Target, by: str) -> list[inputs.Step]:
     return _begin(call, _new(call, target, by))
 
 
-def _new(call: Call, target: m.Target, by: str, tool_call: str | None = None) -> Transfer:
+def _new(call: Call, target: Target, by: str, tool_call: str | None = None) -> Transfer:
     call.transfers += 1
     call.transfer = Transfer(call.ids.target(call.transfers), target, by, tool_call)
     return call.transfer
 
 
-def _begin(call: Call, transfer: Transfer) -> list[m.Step]:
+def _begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
     target = transfer.target
     if target.kind == "refer":
         return refer.begin(call, transfer)
     call.state = State.TRANSFERRING
     return [
-        m.Dial(transfer.channel, target, {"VOICEAI_CALL": call.plan.call}),
-        m.StartTimer("transfer", target.timeout + RING_GRACE),
+        commands.Dial(transfer.channel, target, {"VOICEAI_CALL": call.plan.call}),
+        commands.StartTimer("transfer", target.timeout + RING_GRACE),
     ]
 
 
-def asked_again(call: Call, what: m.TransferAsked, _: datetime) -> list[m.Step]:
+def asked_again(call: Call, what: inputs.TransferAsked, _: datetime) -> list[inputs.Step]:
     return call.refuse(what.tool_call, "A transfer is already under way.")
 
 
-def target_answered(call: Call, what: m.LegEntered, _: datetime) -> list[m.Step]:
+def target_answered(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
     transfer = call.transfer
     if transfer is None or what.channel != transfer.channel:
         return []
     if transfer.target.kind == "attended" and not call.media_lost:
-        return [m.StopTimer("transfer"), *attended_transfer.begin(call, transfer)]
-    return [m.StopTimer("transfer"), *connect(call, transfer)]
+        return [commands.StopTimer("transfer"), *attended_transfer.begin(call, transfer)]
+    return [commands.StopTimer("transfer"), *connect(call, transfer)]
 
 
-def connect(call: Call, transfer: Transfer) -> list[m.Step]:
+def connect(call: Call, transfer: Transfer) -> list[inputs.Step]:
     """Caller and target hear each other, and the agent leaves."""
     transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
     call.state = State.TRANSFERRED
     call.company.add(transfer.channel)
-    commands: list[m.Step] = [
+    steps: list[inputs.Step] = [
         *call.stop_music(),
-        m.Join(call.ids.bridge, (transfer.channel,), None if transfer.consultation or call.media_lost else call.media),
-        m.HangUp(call.media),
+        commands.Join(
+            call.ids.bridge, (transfer.channel,), None if transfer.consultation or call.media_lost else call.media
+        ),
+        commands.HangUp(call.media),
     ]
     if transfer.consultation:
-        commands.append(m.DestroyBridge(transfer.consultation))
-    return commands if call.media_lost else [*commands, m.CloseAi("transferred")]
+        steps.append(commands.DestroyBridge(transfer.consultation))
+    return steps if call.media_lost else [*steps, commands.CloseAi("transferred")]
 
 
-def target_overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def target_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer == "length":
         call.due = wrap_up.LENGTH
     return target_unanswered(call, now, Outcome.NO_ANSWER) if what.timer == "transfer" else []
 
 
-def cancelled(call: Call, _: m.TransferCancelled, now: datetime) -> list[m.Step]:
+def cancelled(call: Call, _: inputs.TransferCancelled, now: datetime) -> list[inputs.Step]:
     return target_unanswered(call, now, Outcome.CANCELLED)
 
 
-def target_unanswered(call: Call, now: datetime, outcome: Outcome) -> list[m.Step]:
+def target_unanswered(call: Call, now: datetime, outcome: Outcome) -> list[inputs.Step]:
     """The caller was kept, and is back with the agent, which is told; without an agent the call is over."""
     transfer = call.transfer
     assert transfer is not None, "only called while a transfer is under way"
     transfer.state, transfer.outcome = "failed", outcome
     call.company.discard(transfer.channel)
     if call.finished and not call.media_lost:
-        return [m.StopTimer("transfer"), m.StopTimer("consultation"), *call.end(now, detail=call.finished)]
-    hung_up: list[m.Step] = [
-        m.StopTimer("transfer"),
-        m.HangUp(transfer.channel),
+        return [
+            commands.StopTimer("transfer"),
+            commands.StopTimer("consultation"),
+            *call.end(now, detail=call.finished),
+        ]
+    hung_up: list[inputs.Step] = [
+        commands.StopTimer("transfer"),
+        commands.HangUp(transfer.channel),
         *attended_transfer.back(call, transfer),
     ]
     if call.media_lost and not failover.stranded(call):
-        return [*hung_up, m.NextFallback()]
+        return [*hung_up, inputs.NextFallback()]
     if call.media_lost:
         return hung_up + failover.begin_stranded(call, _told(transfer, outcome))
     return hung_up + caller_back(call, transfer, outcome)
@@ -130,7 +137,7 @@ def _told(transfer: Transfer, outcome: Outcome) -> str:
     return f"The transfer did not succeed: {why}. The caller is still with you.{by_key}"
 
 
-def caller_back(call: Call, transfer: Transfer, outcome: Outcome) -> list[m.Step]:
+def caller_back(call: Call, transfer: Transfer, outcome: Outcome) -> list[inputs.Step]:
     """With the agent, which gets to know why."""
     call.state = State.TALKING
     reason = _told(transfer, outcome)
@@ -139,26 +146,26 @@ def caller_back(call: Call, transfer: Transfer, outcome: Outcome) -> list[m.Step
     elif call.paused:
         told = call.resume(reason)
     elif call.session_open:
-        told = [*call.stop_music(), m.OrderAi(contract.Inform(call=call.plan.call, text=reason))]
+        told = [*call.stop_music(), commands.OrderAi(contract.Inform(call=call.plan.call, text=reason))]
     else:
         told = call.stop_music()
     return told + wrap_up.if_due(call)
 
 
-def accepted(call: Call, _: m.TransferAccepted, __: datetime) -> list[m.Step]:
+def accepted(call: Call, _: inputs.TransferAccepted, __: datetime) -> list[inputs.Step]:
     assert call.transfer is not None
     return connect(call, call.transfer)
 
 
-def failed(call: Call, what: m.TransferFailed, now: datetime) -> list[m.Step]:
+def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> list[inputs.Step]:
     done = target_unanswered(call, now, what.outcome)
     return done if what.answer_tool is None else [*done, *call.answer(what.answer_tool, "Done.", respond=False)]
 
 
-def back_with_agent(call: Call, what: m.CallerBack, _: datetime) -> list[m.Step]:
+def back_with_agent(call: Call, what: inputs.CallerBack, _: datetime) -> list[inputs.Step]:
     assert call.transfer is not None
     return caller_back(call, call.transfer, what.outcome)
 
 
-def hang_up_refused(call: Call, what: m.HangUpTool, _: datetime) -> list[m.Step]:
+def hang_up_refused(call: Call, what: inputs.HangUpTool, _: datetime) -> list[inputs.Step]:
     return call.refuse(what.tool_call, "Not now: a transfer is under way.")

@@ -7,7 +7,7 @@ are in the call hear a warning tone, and half a minute later it is over.
 from datetime import datetime
 from typing import Any
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import PER_CALL
 from controller.calls.machine.plan import State
@@ -23,7 +23,7 @@ def warned_after(longest: float) -> float:
     return longest - min(WARNING_S, longest / 2)
 
 
-def watched(call: Call, now: datetime) -> list[m.Step]:
+def watched(call: Call, now: datetime) -> list[inputs.Step]:
     """After each input: whether the state has just begun, or is over."""
     if call.state is not State.TRANSFERRED:
         call.transferred_at = call.over_limit = None
@@ -32,10 +32,10 @@ def watched(call: Call, now: datetime) -> list[m.Step]:
         return []
     call.transferred_at = now
     longest = call.plan.max_transfer
-    return [m.StartTimer(LIMIT, warned_after(longest))] if longest is not None else []
+    return [commands.StartTimer(LIMIT, warned_after(longest))] if longest is not None else []
 
 
-def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer == END:
         return call.end(now, detail=call.over_limit)
     if what.timer != LIMIT:
@@ -44,26 +44,26 @@ def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     return _warn(call, LENGTH, longest - warned_after(longest))
 
 
-def cap_reached(call: Call, what: m.WrapUpDue, _: datetime) -> list[m.Step]:
+def cap_reached(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
     """What the agent has cost ends no call that the agent has left."""
     return [] if what.why == PER_CALL else _warn(call, what.why, WARNING_S)
 
 
-def _warn(call: Call, why: str, seconds: float) -> list[m.Step]:
+def _warn(call: Call, why: str, seconds: float) -> list[inputs.Step]:
     """Once."""
     if call.over_limit is not None:
         return []
     call.over_limit = why
-    commands: list[m.Step] = [m.StartTimer(END, seconds)]
+    steps: list[inputs.Step] = [commands.StartTimer(END, seconds)]
     for leg in (call.plan.leg, *sorted(call.company)):
         call.sounds += 1
-        commands.append(m.StartTone(leg, call.ids.sound(call.sounds), m.WARNING_TONE))
-    return commands
+        steps.append(commands.StartTone(leg, call.ids.sound(call.sounds), commands.WARNING_TONE))
+    return steps
 
 
 ROWS: dict[type, Any] = {
-    m.SessionOver: fallback.session_left,
-    m.DigitsAsked: agent_control.digits,
-    m.TimeUp: time_up,
-    m.WrapUpDue: cap_reached,
+    inputs.SessionOver: fallback.session_left,
+    inputs.DigitsAsked: agent_control.digits,
+    inputs.TimeUp: time_up,
+    inputs.WrapUpDue: cap_reached,
 }

@@ -6,7 +6,7 @@ caller's own channel exists meanwhile; the session is opened when the turn comes
 
 from datetime import datetime
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
@@ -15,32 +15,38 @@ from controller.calls.machine.rows import fallback
 OVER = "no agent was free in time"
 
 
-def begin(call: Call) -> list[m.Step]:
+def begin(call: Call) -> list[inputs.Step]:
     plan = call.plan
     assert plan.waiting is not None, "a call that waits is planned so"
-    wait = m.StartTimer("wait", plan.waiting.longest)
-    return [m.Answer(plan.leg), m.SetVariables(plan.leg, plan.variables), *call.start_music(), wait, *_again(call)]
+    wait = commands.StartTimer("wait", plan.waiting.longest)
+    return [
+        commands.Answer(plan.leg),
+        commands.SetVariables(plan.leg, plan.variables),
+        *call.start_music(),
+        wait,
+        *_again(call),
+    ]
 
 
-def place_known(call: Call, what: m.PlaceKnown, _: datetime) -> list[m.Step]:
+def place_known(call: Call, what: inputs.PlaceKnown, _: datetime) -> list[inputs.Step]:
     call.place = what.place
     return []
 
 
-def room_found(call: Call, _: m.RoomFound, __: datetime) -> list[m.Step]:
+def room_found(call: Call, _: inputs.RoomFound, __: datetime) -> list[inputs.Step]:
     """The caller was answered long ago: what is left is to open the session."""
     call.state, call.session_open = State.RINGING, True
     return [
-        m.StopTimer("wait"),
-        m.StopTimer("announce"),
-        m.PrepareAi(call.plan.agent.spec),
-        m.CreateBridge(call.ids.bridge),
+        commands.StopTimer("wait"),
+        commands.StopTimer("announce"),
+        commands.PrepareAi(call.plan.agent.spec),
+        commands.CreateBridge(call.ids.bridge),
         *call.start_music(),
-        m.StartTimer("answer", call.plan.agent.answer_deadline),
+        commands.StartTimer("answer", call.plan.agent.answer_deadline),
     ]
 
 
-def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     plan = call.plan
     assert plan.waiting is not None
     if what.timer == "announce":
@@ -55,20 +61,20 @@ def time_up(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
     extension, context = plan.waiting.then
     call.outcome, call.ended_by, call.detail, call.ended_at = Outcome.NO_ROOM, "system", OVER, now
     call.state = State.ENDED
-    return [*music, m.SendAway(plan.leg, context, extension)]
+    return [*music, commands.SendAway(plan.leg, context, extension)]
 
 
-def announced(call: Call, what: m.SoundOver, _: datetime) -> list[m.Step]:
+def announced(call: Call, what: inputs.SoundOver, _: datetime) -> list[inputs.Step]:
     if what.playback != _playback(call):
         return []
     return [*call.start_music(), *_again(call)]
 
 
-def _announce(call: Call) -> list[m.Step]:
+def _announce(call: Call) -> list[inputs.Step]:
     if call.place is None:
         return _again(call)
     call.sounds += 1
-    return [*call.stop_music(), m.Play(call.plan.leg, _playback(call), spoken(call.place))]
+    return [*call.stop_music(), commands.Play(call.plan.leg, _playback(call), spoken(call.place))]
 
 
 def spoken(place: int) -> tuple[str, ...]:
@@ -78,9 +84,9 @@ def spoken(place: int) -> tuple[str, ...]:
     return ("sound:queue-thereare", f"number:{place - 1}", "sound:queue-callswaiting")
 
 
-def _again(call: Call) -> list[m.Step]:
+def _again(call: Call) -> list[inputs.Step]:
     every = call.plan.waiting.announce if call.plan.waiting else None
-    return [m.StartTimer("announce", every)] if every is not None else []
+    return [commands.StartTimer("announce", every)] if every is not None else []
 
 
 def _playback(call: Call) -> str:

@@ -6,7 +6,7 @@ latest after `LAST_WORDS_LIMIT`. A transfer under way is waited for: a person wh
 
 from datetime import datetime
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import agent_control, agent_tools
@@ -17,56 +17,56 @@ LENGTH = "max_call_s"
 VOICEMAIL = "voicemail"
 
 
-def begin(call: Call, why: str, words: str | None = None) -> list[m.Step]:
+def begin(call: Call, why: str, words: str | None = None) -> list[inputs.Step]:
     """`words`: for a machine, instead of the agent's `wrap_up`."""
     resumed = agent_tools.end_hold(call, State.CLOSING, respond=False)
     call.state, call.due = State.CLOSING, None
     heard = agent_control.heard_again(call)
     limit = LAST_WORDS_LIMIT if words is None else MESSAGE_LIMIT
-    last = m.SayLast(words or call.plan.agent.wrap_up, why, after_silence=words is not None)
-    return [*resumed, *heard, last, m.StartTimer("last", limit)]
+    last = commands.SayLast(words or call.plan.agent.wrap_up, why, after_silence=words is not None)
+    return [*resumed, *heard, last, commands.StartTimer("last", limit)]
 
 
-def leave_message(call: Call) -> list[m.Step]:
+def leave_message(call: Call) -> list[inputs.Step]:
     """With a machine, in full, once its announcement is over; then the call ends."""
     return begin(call, VOICEMAIL, call.plan.agent.voicemail)
 
 
-def due(call: Call, what: m.WrapUpDue, _: datetime) -> list[m.Step]:
+def due(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
     return leave_message(call) if what.why == VOICEMAIL else begin(call, what.why)
 
 
-def later(call: Call, what: m.WrapUpDue, _: datetime) -> list[m.Step]:
+def later(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
     """Once caller and agent talk (again)."""
     call.due = what.why
     return []
 
 
-def if_due(call: Call) -> list[m.Step]:
+def if_due(call: Call) -> list[inputs.Step]:
     return begin(call, call.due) if call.due else []
 
 
-def time_up(call: Call, what: m.TimeUp, _: datetime) -> list[m.Step]:
+def time_up(call: Call, what: inputs.TimeUp, _: datetime) -> list[inputs.Step]:
     return begin(call, LENGTH) if what.timer == "length" else []
 
 
-def last_said(call: Call, what: m.LastSaid, now: datetime) -> list[m.Step]:
+def last_said(call: Call, what: inputs.LastSaid, now: datetime) -> list[inputs.Step]:
     return call.end(now, detail=what.why)
 
 
-def finished_meanwhile(call: Call, what: m.LastSaid, _: datetime) -> list[m.Step]:
+def finished_meanwhile(call: Call, what: inputs.LastSaid, _: datetime) -> list[inputs.Step]:
     """The agent gave a silent caller up while ops had them transferred: the transfer decides."""
     call.finished = what.why
     return []
 
 
-def overdue(call: Call, what: m.TimeUp, now: datetime) -> list[m.Step]:
+def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     return call.end(now, detail="the last words took too long") if what.timer == "last" else []
 
 
-def hang_up(call: Call, _: m.HangUpTool, now: datetime) -> list[m.Step]:
+def hang_up(call: Call, _: inputs.HangUpTool, now: datetime) -> list[inputs.Step]:
     return call.end(now, by="agent")
 
 
-def tool_done(call: Call, what: m.ToolDone, _: datetime) -> list[m.Step]:
+def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Step]:
     return call.answer(what.tool_call, what.output, what.ok, respond=False, reason=what.reason)

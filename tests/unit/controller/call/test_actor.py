@@ -12,11 +12,12 @@ from controller.ari.errors import BadArgument, Refused, TimedOut, Unauthorized, 
 from controller.ari.resources import Bridge
 from controller.ari.rest import Ari
 from controller.calls.errors import Busy
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import failover
 from controller.calls.machine.rows.supervision import WHY
+from controller.calls.machine.types import TransferKind
 from controller.calls.reporting.lifecycle import CallFailedOver, CallGreeted, StateChanged
 from controller.calls.runtime import actor as actors, owned_resources
 from controller.calls.runtime.actor import CallActor
@@ -25,7 +26,12 @@ from controller.workers.pool import WorkerPool
 from controller.workers.worker import Worker
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET, of_agent
 
-OPENING: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), m.Conversed()]
+OPENING: list[inputs.Input] = [
+    inputs.AiReady(),
+    inputs.LegEntered(IDS.media),
+    inputs.MediaFlowing(),
+    inputs.Conversed(),
+]
 
 
 class FakeAri:
@@ -137,8 +143,8 @@ class Rig:
         fakes = cast(Ari, self.ari), cast(WorkerPool, self.workers), cast(HttpTools, self.tools)
         self.actor = CallActor(plan, *fakes, self.seen.append)
 
-    def put(self, *inputs: m.Input) -> None:
-        for what in inputs:
+    def put(self, *story: inputs.Input) -> None:
+        for what in story:
             self.actor.put(what)
 
 
@@ -149,17 +155,17 @@ async def rig() -> AsyncIterator[Rig]:
     task = asyncio.create_task(made.actor.run())
     made.put(*OPENING)
     yield made
-    made.put(m.HangUpAsked("test"), OVER)
+    made.put(inputs.HangUpAsked("test"), OVER)
     async with asyncio.timeout(5):
         await task
     assert made.actor.call.state is State.ENDED
 
 
-RUN = m.RunTool("r1", "look_up", {"id": 1})
+RUN = inputs.RunTool("r1", "look_up", {"id": 1})
 
 
 async def test_a_tool_runs_beside_the_call_and_its_answer_goes_to_the_model(rig: Rig) -> None:
-    rig.put(RUN, RUN, m.WaitTool("w1"))
+    rig.put(RUN, RUN, inputs.WaitTool("w1"))
     assert (await rig.workers.answer()).tool_call == "w1"  # not held up by the tool
     rig.tools.answers.put_nowait(Answer(True, "found"))
     assert await rig.workers.answer() == contract.AnswerTool(call=CALL, tool_call="r1", output="found")
@@ -179,25 +185,25 @@ async def test_tools_end_with_their_call() -> None:
     rig.put(*OPENING, RUN)
     async with asyncio.timeout(5):
         await rig.tools.started.wait()
-        rig.put(m.LegGone(CALLER), OVER)
+        rig.put(inputs.LegGone(CALLER), OVER)
         await task
     await asyncio.sleep(0)
     assert rig.tools.cancelled == 1
     assert not [each for each in asyncio.all_tasks() if each.get_name().startswith("tool ")]
 
 
-FLOODS: dict[str, list[m.Input]] = {
+FLOODS: dict[str, list[inputs.Input]] = {
     "opening": [],
     "talking": OPENING,
-    "on hold": [*OPENING, m.HoldAsked("ops")],
-    "a transfer": [*OPENING, m.TransferAsked(TARGET, "ops", None)],
-    "the end": [*OPENING, m.HangUpAsked("ops")],
-    "last words": [*OPENING, m.WrapUpDue("length")],
+    "on hold": [*OPENING, inputs.HoldAsked("ops")],
+    "a transfer": [*OPENING, inputs.TransferAsked(TARGET, "ops", None)],
+    "the end": [*OPENING, inputs.HangUpAsked("ops")],
+    "last words": [*OPENING, inputs.WrapUpDue("length")],
 }
 
 
 @pytest.mark.parametrize("before", FLOODS.values(), ids=FLOODS.keys())
-async def test_a_call_that_drowns_in_events_leaves_nothing(before: list[m.Input]) -> None:
+async def test_a_call_that_drowns_in_events_leaves_nothing(before: list[inputs.Input]) -> None:
     """While one request to Asterisk is slow. What would end it in order is behind a thousand inputs, or never comes."""
     rig, slow = Rig(), asyncio.Event()
     task = asyncio.create_task(rig.actor.run())
@@ -205,14 +211,14 @@ async def test_a_call_that_drowns_in_events_leaves_nothing(before: list[m.Input]
     for _ in range(50):
         await asyncio.sleep(0)
     rig.ari.stands = slow
-    rig.put(m.HoldAsked("ops"))
+    rig.put(inputs.HoldAsked("ops"))
     for _ in range(5):
         await asyncio.sleep(0)
-    rig.put(*[m.LegRinging(CALLER)] * 1200)
+    rig.put(*[inputs.LegRinging(CALLER)] * 1200)
     async with asyncio.timeout(5):
         rig.ari.stands = None
         await task
-    rig.put(m.LegGone(CALLER), OVER)  # late: nobody is there
+    rig.put(inputs.LegGone(CALLER), OVER)  # late: nobody is there
     assert rig.actor.call.state is State.ENDED
     assert rig.actor.owned.standing == frozenset()
     assert rig.workers.released[-1] == CALL
@@ -254,7 +260,7 @@ async def test_the_session_is_closed_though_asterisk_answers_nothing(monkeypatch
 @pytest.mark.parametrize("error", [BadArgument("not DTMF digits"), Refused("send_dtmf", 409, "not in our app")])
 async def test_keys_that_asterisk_does_not_take_are_told_to_the_model(rig: Rig, error: Exception) -> None:
     rig.ari.fails["send_dtmf"] = error
-    rig.put(m.SendDigitsTool("d1", "12"))
+    rig.put(inputs.SendDigitsTool("d1", "12"))
     answer = await rig.workers.answer()
     assert (answer.tool_call, answer.ok) == ("d1", False)
     assert rig.actor.call.state is State.TALKING
@@ -262,7 +268,7 @@ async def test_keys_that_asterisk_does_not_take_are_told_to_the_model(rig: Rig, 
 
 async def test_without_music_a_hold_is_still_a_hold(rig: Rig) -> None:
     rig.ari.fails["start_moh"] = rig.ari.fails["stop_moh"] = Refused("moh", 409, "no such class")
-    rig.put(m.HoldTool("h1", 0.01))
+    rig.put(inputs.HoldTool("h1", 0.01))
     assert (await rig.workers.answer()).tool_call == "h1"
     assert [each.on for each in rig.workers.sent if isinstance(each, contract.Hold)] == [True, False]
     assert {"start_moh", "stop_moh"} <= set(rig.ari.names())
@@ -270,7 +276,7 @@ async def test_without_music_a_hold_is_still_a_hold(rig: Rig) -> None:
 
 async def test_a_dial_string_that_must_not_be_sent_gives_the_caller_back(rig: Rig) -> None:
     rig.ari.fails["originate"] = BadArgument("a control character")
-    rig.put(m.TransferAsked(TARGET, "agent", "t1"))
+    rig.put(inputs.TransferAsked(TARGET, "agent", "t1"))
     answer = await rig.workers.answer()
     assert (answer.tool_call, answer.ok) == ("t1", False)
     assert rig.ari.names()[-2:] == ["hangup", "stop_moh"]
@@ -289,12 +295,12 @@ class Full:
 async def test_without_a_line_nobody_is_dialled_and_everybody_is_told(rig: Rig) -> None:
     leg, target = IDS.participant("one"), replace(TARGET, trunk="main")
     rig.actor.legs._lines = Full()
-    boss = m.SuperviseAsked(IDS.supervisor(1), target, "listen", "ops")
-    rig.put(m.TransferAsked(target, "agent", "t1"), m.ParticipantAsked(leg, target, "ops"), boss)
+    boss = inputs.SuperviseAsked(IDS.supervisor(1), target, "listen", "ops")
+    rig.put(inputs.TransferAsked(target, "agent", "t1"), inputs.ParticipantAsked(leg, target, "ops"), boss)
     answer = await rig.workers.answer()
     assert (answer.tool_call, answer.ok) == ("t1", False)
     assert "all lines are taken" in answer.output
-    rig.put(m.WaitTool("w1"))
+    rig.put(inputs.WaitTool("w1"))
     await rig.workers.answer()
     call = rig.actor.call
     assert call.state is State.TALKING
@@ -308,26 +314,33 @@ async def test_without_a_line_nobody_is_dialled_and_everybody_is_told(rig: Rig) 
 @pytest.mark.parametrize(
     "asked",
     [
-        *(m.TransferAsked(replace(TARGET, kind=kind), "ops") for kind in get_args(m.TransferKind)),
-        m.TransferAsked(TARGET, "agent", "t1"),
-        m.DigitPressed("0"),
-        m.HoldAsked("ops"),
-        m.WrapUpDue("spend_per_call"),
-        m.HangUpTool("h1"),
+        *(inputs.TransferAsked(replace(TARGET, kind=kind), "ops") for kind in get_args(TransferKind)),
+        inputs.TransferAsked(TARGET, "agent", "t1"),
+        inputs.DigitPressed("0"),
+        inputs.HoldAsked("ops"),
+        inputs.WrapUpDue("spend_per_call"),
+        inputs.HangUpTool("h1"),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("first", [m.LegEntered(IDS.supervisor(1)), m.SupervisionChanged("take_over", "ops")], ids=str)
-async def test_what_is_asked_while_a_supervisor_comes_in_comes_too_late(first: m.Input, asked: m.Input) -> None:
+@pytest.mark.parametrize(
+    "first", [inputs.LegEntered(IDS.supervisor(1)), inputs.SupervisionChanged("take_over", "ops")], ids=str
+)
+async def test_what_is_asked_while_a_supervisor_comes_in_comes_too_late(
+    first: inputs.Input, asked: inputs.Input
+) -> None:
     """It is in the queue before Asterisk has joined them. Else agent and supervisor would both be in the call."""
     rig = Rig()
     rig.actor.call.plan = of_agent(rig.actor.call.plan, digits={"0": TARGET})
-    there: list[m.Input] = []
-    if isinstance(first, m.SupervisionChanged):
-        there = [m.SuperviseAsked(IDS.supervisor(1), TARGET, "listen", "ops"), m.LegEntered(IDS.supervisor(1))]
+    there: list[inputs.Input] = []
+    if isinstance(first, inputs.SupervisionChanged):
+        there = [
+            inputs.SuperviseAsked(IDS.supervisor(1), TARGET, "listen", "ops"),
+            inputs.LegEntered(IDS.supervisor(1)),
+        ]
     else:
-        there = [m.SuperviseAsked(IDS.supervisor(1), TARGET, "take_over", "ops")]
-    rig.put(*OPENING, *there, first, asked, m.HangUpAsked("test"), OVER)
+        there = [inputs.SuperviseAsked(IDS.supervisor(1), TARGET, "take_over", "ops")]
+    rig.put(*OPENING, *there, first, asked, inputs.HangUpAsked("test"), OVER)
     async with asyncio.timeout(5):
         await rig.actor.run()
     call = rig.actor.call
@@ -338,8 +351,8 @@ async def test_what_is_asked_while_a_supervisor_comes_in_comes_too_late(first: m
 
 async def test_a_supervisor_who_can_not_come_in_leaves_the_agent_and_what_was_asked_is_done() -> None:
     rig = Rig()
-    rig.put(*OPENING, m.SuperviseAsked(IDS.supervisor(1), TARGET, "take_over", "ops"))
-    rig.put(m.LegEntered(IDS.supervisor(1)), m.TransferAsked(TARGET, "ops"), m.HangUpAsked("test"), OVER)
+    rig.put(*OPENING, inputs.SuperviseAsked(IDS.supervisor(1), TARGET, "take_over", "ops"))
+    rig.put(inputs.LegEntered(IDS.supervisor(1)), inputs.TransferAsked(TARGET, "ops"), inputs.HangUpAsked("test"), OVER)
     rig.ari.refused_joins = {IDS.supervisor(1)}
     async with asyncio.timeout(5):
         await rig.actor.run()
@@ -355,8 +368,10 @@ async def test_a_supervisor_who_can_not_come_in_leaves_the_agent_and_what_was_as
 
 async def test_orders_go_to_the_worker_as_they_are_and_no_music_is_no_end_of_a_hold(rig: Rig) -> None:
     rig.ari.fails["start_moh"] = Refused("moh", 409, "no such class")
-    say = m.SayAsked("Please wait.", True, "ops")
-    rig.put(m.HoldAsked("ops"), say, m.ResumeAsked("ops"), m.DigitsAsked("1#", "ops"), m.WaitTool("w1"))
+    say = inputs.SayAsked("Please wait.", True, "ops")
+    rig.put(
+        inputs.HoldAsked("ops"), say, inputs.ResumeAsked("ops"), inputs.DigitsAsked("1#", "ops"), inputs.WaitTool("w1")
+    )
     await rig.workers.answer()
     assert contract.Speak(call=CALL, text="Please wait.") in rig.workers.sent
     assert [each.on for each in rig.workers.sent if isinstance(each, contract.Hold)] == [True, False]
@@ -366,7 +381,7 @@ async def test_orders_go_to_the_worker_as_they_are_and_no_music_is_no_end_of_a_h
 async def test_a_participant_whom_asterisk_does_not_dial_costs_the_call_nothing(rig: Rig) -> None:
     leg = IDS.participant("one")
     rig.ari.fails["originate"] = Refused("originate", 500, "Allocation failed")
-    rig.put(m.ParticipantAsked(leg, TARGET, "ops"), m.WaitTool("w1"))
+    rig.put(inputs.ParticipantAsked(leg, TARGET, "ops"), inputs.WaitTool("w1"))
     await rig.workers.answer()
     found = rig.actor.call.participants[leg]
     assert (found.state, rig.actor.call.state) == ("failed", State.TALKING)
@@ -374,7 +389,7 @@ async def test_a_participant_whom_asterisk_does_not_dial_costs_the_call_nothing(
 
 
 async def test_last_words_go_to_the_worker(rig: Rig) -> None:
-    rig.put(m.WrapUpDue("spend_per_day"), m.WaitTool("w1"))
+    rig.put(inputs.WrapUpDue("spend_per_day"), inputs.WaitTool("w1"))
     await rig.workers.answer()
     assert contract.WrapUp(call=CALL, text="Time is up.", why="spend_per_day") in rig.workers.sent
 
@@ -383,7 +398,11 @@ async def test_nothing_of_an_end_is_left_out_while_asterisk_is_away(rig: Rig) ->
     """The agent is lost with Asterisk itself, the tones for the caller can't be stopped, and there is no other way."""
     away = Unavailable("any", None, "ConnectError")
     rig.ari.fails = dict.fromkeys(("hangup", "play", "stop_playback", "external_media", "destroy_bridge"), away)
-    steps: list[m.Input] = [m.MediaLost("connection reset"), m.TimeUp("tone"), *[m.AiReady()] * failover.MOST]
+    steps: list[inputs.Input] = [
+        inputs.MediaLost("connection reset"),
+        inputs.TimeUp("tone"),
+        *[inputs.AiReady()] * failover.MOST,
+    ]
     for what in steps:
         rig.put(what)
         for _ in range(50):
@@ -401,14 +420,16 @@ async def test_a_call_that_another_worker_takes_over_knows_what_was_said_and_for
     made.put(*OPENING)
     said = contract.Said(call=CALL, who="agent", text="Good morning.", item="i", heard_ms=900)
     made.actor.memory.take(said, SPEC)
-    made.put(m.WorkerLost("killed"), m.AiReady(), m.LegEntered(IDS.later_media(2)), m.MediaFlowing())
+    made.put(
+        inputs.WorkerLost("killed"), inputs.AiReady(), inputs.LegEntered(IDS.later_media(2)), inputs.MediaFlowing()
+    )
     async with asyncio.timeout(5):
         while sum(isinstance(each, contract.Greet) for each in made.workers.sent) < 2:
             made.workers.told.clear()
             await made.workers.told.wait()
     prepared = [each for each in made.workers.sent if isinstance(each, contract.Prepare)]
     assert [len(each.memory) for each in prepared] == [0, 1]
-    made.put(m.HangUpAsked("test"), OVER)
+    made.put(inputs.HangUpAsked("test"), OVER)
     async with asyncio.timeout(5):
         await task
     (gap,) = [each.gap_s for each in seen if isinstance(each, CallFailedOver)]
@@ -420,10 +441,10 @@ def view_of(rig: Rig) -> tuple[State, str | None]:
     return rig.actor.call.state, rig.actor.call.detail
 
 
-async def ended(rig: Rig, *inputs: m.Input) -> "asyncio.Task[None]":
+async def ended(rig: Rig, *story: inputs.Input) -> "asyncio.Task[None]":
     """The call talks, and then gets `inputs`. Its task."""
     running = asyncio.create_task(rig.actor.run())
-    rig.put(*OPENING, *inputs)
+    rig.put(*OPENING, *story)
     for _ in range(100):
         await asyncio.sleep(0)
     return running
@@ -442,7 +463,7 @@ async def test_a_call_has_not_ended_before_its_hang_up_is_confirmed(
     rig = Rig()
     seen = rig.seen
     rig.ari.fails = {what: error}
-    running = await ended(rig, m.HangUpAsked("ops"), OVER)
+    running = await ended(rig, inputs.HangUpAsked("ops"), OVER)
     assert view_of(rig) == (State.ENDING, "Asterisk did not confirm the hang-up at once")
     assert not [each for each in seen if isinstance(each, StateChanged) and each.state == "ended"]
     assert not running.done()
@@ -459,11 +480,11 @@ async def test_hang_ups_wait_until_asterisk_can_be_asked_and_end_with_the_proces
     rig, acts = Rig(), [False]
     rig.actor.owned._acts = lambda: acts[0]
     rig.ari.fails = {"hangup": Unavailable("hangup", None, "ConnectError")}
-    running = await ended(rig, m.HangUpAsked("ops"), OVER)
+    running = await ended(rig, inputs.HangUpAsked("ops"), OVER)
     before = rig.ari.names().count("hangup")
     await asyncio.sleep(0.3)
     assert rig.ari.names().count("hangup") == before, "it is not asked while it is away"
-    rig.put(m.LegGone(IDS.media, 16))
+    rig.put(inputs.LegGone(IDS.media, 16))
     assert IDS.media not in rig.actor.owned.unconfirmed
     rig.actor.owned.give_up()
     async with asyncio.timeout(5):
@@ -480,16 +501,16 @@ async def test_a_leg_that_asterisk_may_still_dial_is_not_forgotten(
     rig = Rig()
     rig.ari.fails = {"originate": TimedOut("originate", None, "no answer in time")}
     rig.ari.absent.add(IDS.participant("a"))
-    running = await ended(rig, m.ParticipantAsked(IDS.participant("a"), TARGET, "ops"))
+    running = await ended(rig, inputs.ParticipantAsked(IDS.participant("a"), TARGET, "ops"))
     assert rig.actor.owned.unconfirmed == {IDS.participant("a")}
     assert rig.actor.call.state is State.TALKING
     if answers:
-        rig.put(m.LegEntered(IDS.participant("a")))
+        rig.put(inputs.LegEntered(IDS.participant("a")))
         rig.ari.absent.clear()
     async with asyncio.timeout(5):
         while rig.actor.owned.unconfirmed:  # noqa: ASYNC110 - what it waits for is no event
             await asyncio.sleep(0.005)
-    rig.put(m.HangUpAsked("ops"), OVER)
+    rig.put(inputs.HangUpAsked("ops"), OVER)
     async with asyncio.timeout(5):
         await running
 
@@ -497,7 +518,7 @@ async def test_a_leg_that_asterisk_may_still_dial_is_not_forgotten(
 async def test_a_leg_that_answers_when_its_call_is_over_is_hung_up() -> None:
     """Also where the call waits for the confirmation of another hang-up, or was just about to go."""
     rig = Rig()
-    running = await ended(rig, m.HangUpAsked("ops"), OVER, m.LegEntered(IDS.target(1)))
+    running = await ended(rig, inputs.HangUpAsked("ops"), OVER, inputs.LegEntered(IDS.target(1)))
     async with asyncio.timeout(5):
         await running
     assert ("hangup", (IDS.target(1),)) in rig.ari.done

@@ -15,7 +15,7 @@ from controller.calls import errors
 from controller.calls.admission import capacity
 from controller.calls.admission.capacity import Capacity, Slot
 from controller.calls.admission.control import AdmissionControl
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan
 from controller.calls.runtime import inbound, waiting_callers
@@ -57,7 +57,7 @@ class Stage:
         )
 
     def begin(self, plan: Plan) -> CallActor:
-        puts: list[m.Input] = []
+        puts: list[inputs.Input] = []
         actor = SimpleNamespace(id=plan.call, call=Call(plan, NOW), put=puts.append, puts=puts)
         self.begun.append(actor)
         return cast(CallActor, actor)
@@ -254,10 +254,10 @@ async def test_the_line_moves_by_itself_when_there_is_room_again(monkeypatch: py
         await stage.caller("1.1")
         await stage.caller("1.2")
         first, second = stage.begun
-        assert (first.puts, second.puts) == ([m.PlaceKnown(1)], [m.PlaceKnown(2)])
+        assert (first.puts, second.puts) == ([inputs.PlaceKnown(1)], [inputs.PlaceKnown(2)])
         stage.free = True
-        await until(lambda: m.RoomFound() in first.puts)
-        await until(lambda: m.RoomFound() in second.puts)
+        await until(lambda: inputs.RoomFound() in first.puts)
+        await until(lambda: inputs.RoomFound() in second.puts)
         assert not stage.arrivals.waits(first.id)
         assert stage.reserved == [first.id, second.id]
 

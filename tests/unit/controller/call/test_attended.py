@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge import contract
-from controller.calls.machine import consultation, inputs as m, table
+from controller.calls.machine import commands, consultation, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import FallbackStep, Plan, State
 from controller.calls.machine.rows import inbound_audio
+from controller.calls.machine.types import SupervisionMode
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.call.test_live_control import ANN, VERBS, Floor, orders
@@ -34,15 +35,15 @@ from tests.unit.controller.call.test_machine import (
 ASKED_FIRST = replace(TARGET, kind="attended")
 REFERRED = replace(TARGET, kind="refer", dial="PJSIP/sip:4930@carrier")
 TARGET_LEG, ROOM = IDS.target(1), IDS.consultation(1)
-ASK = m.TransferAsked(ASKED_FIRST, "ops")
-REFER = m.TransferAsked(REFERRED, "ops")
-CANCEL = m.TransferCancelled("ops")
-GONE = m.LegGone(CALLER, in_dialplan=True)
+ASK = inputs.TransferAsked(ASKED_FIRST, "ops")
+REFER = inputs.TransferAsked(REFERRED, "ops")
+CANCEL = inputs.TransferCancelled("ops")
+GONE = inputs.LegGone(CALLER, in_dialplan=True)
 
 
 def consulting(tool_call: str | None = None, announce: str | None = None) -> Call:
     call = talking()
-    feed(call, m.TransferAsked(ASKED_FIRST, "ops", tool_call, announce), m.LegEntered(TARGET_LEG))
+    feed(call, inputs.TransferAsked(ASKED_FIRST, "ops", tool_call, announce), inputs.LegEntered(TARGET_LEG))
     assert call.state is State.CONSULTING
     return call
 
@@ -50,24 +51,24 @@ def consulting(tool_call: str | None = None, announce: str | None = None) -> Cal
 def test_the_caller_hears_music_while_the_target_rings() -> None:
     call = talking()
     assert feed(call, ASK)[:3] == [
-        m.PauseAi(),
-        m.StartMusic(CALLER),
-        m.Dial(TARGET_LEG, ASKED_FIRST, {"VOICEAI_CALL": CALL}),
+        commands.PauseAi(),
+        commands.StartMusic(CALLER),
+        commands.Dial(TARGET_LEG, ASKED_FIRST, {"VOICEAI_CALL": CALL}),
     ]
 
 
 def test_the_agent_is_moved_to_the_target_with_other_tools_and_is_told() -> None:
     call = talking()
     feed(call, ASK)
-    commands = feed(call, m.LegEntered(TARGET_LEG))
-    assert commands == [
-        m.StopTimer("transfer"),
-        m.CreateBridge(ROOM),
-        m.Join(ROOM, (TARGET_LEG,)),
-        m.Join(ROOM, (IDS.media,)),
-        m.OrderAi(contract.Switch(call=CALL, spec=consultation.briefing(SPEC))),
-        m.StartTimer("consultation", 60.0),
-        m.ResumeAi(consultation.opening(None)),
+    issued = feed(call, inputs.LegEntered(TARGET_LEG))
+    assert issued == [
+        commands.StopTimer("transfer"),
+        commands.CreateBridge(ROOM),
+        commands.Join(ROOM, (TARGET_LEG,)),
+        commands.Join(ROOM, (IDS.media,)),
+        commands.OrderAi(contract.Switch(call=CALL, spec=consultation.briefing(SPEC))),
+        commands.StartTimer("consultation", 60.0),
+        commands.ResumeAi(consultation.opening(None)),
     ]
     assert view_of(call, CallLog()).transfer is not None
     assert call.music
@@ -75,32 +76,34 @@ def test_the_agent_is_moved_to_the_target_with_other_tools_and_is_told() -> None
 
 def test_what_was_given_to_be_said_is_said_first() -> None:
     call = talking()
-    feed(call, m.TransferAsked(ASKED_FIRST, "ops", announce="Ms Gray, about her order."))
-    told = [each for each in feed(call, m.LegEntered(TARGET_LEG)) if isinstance(each, m.ResumeAi)]
+    feed(call, inputs.TransferAsked(ASKED_FIRST, "ops", announce="Ms Gray, about her order."))
+    told = [each for each in feed(call, inputs.LegEntered(TARGET_LEG)) if isinstance(each, commands.ResumeAi)]
     assert told[0].note is not None
     assert "Ms Gray, about her order." in told[0].note
 
 
 def test_the_model_that_asked_is_answered_when_somebody_has_answered() -> None:
     call = talking()
-    feed(call, m.TransferAsked(ASKED_FIRST, "agent", "t1"))
-    commands = feed(call, m.LegEntered(TARGET_LEG))
-    assert commands[-2:] == [m.ResumeAi(None), m.AnswerAiTool("t1", consultation.opening(None), True)]
+    feed(call, inputs.TransferAsked(ASKED_FIRST, "agent", "t1"))
+    issued = feed(call, inputs.LegEntered(TARGET_LEG))
+    assert issued[-2:] == [commands.ResumeAi(None), commands.AnswerAiTool("t1", consultation.opening(None), True)]
 
 
 @pytest.mark.parametrize(
-    "what", [m.DigitPressed("1"), m.TransferDecided(True, "ops"), m.DecideTool("t2", accept=True)], ids=repr
+    "what",
+    [inputs.DigitPressed("1"), inputs.TransferDecided(True, "ops"), inputs.DecideTool("t2", accept=True)],
+    ids=repr,
 )
-def test_the_target_accepts(what: m.Input) -> None:
+def test_the_target_accepts(what: inputs.Input) -> None:
     call = consulting()
     assert feed(call, what) == [
-        m.StopTimer("consultation"),
-        m.StopMusic(CALLER),
-        m.Join(IDS.bridge, (TARGET_LEG,)),
-        m.HangUp(IDS.media),
-        m.DestroyBridge(ROOM),
-        m.CloseAi("transferred"),
-        m.StartTimer(inbound_audio.COMPANY, inbound_audio.PEOPLE_S),
+        commands.StopTimer("consultation"),
+        commands.StopMusic(CALLER),
+        commands.Join(IDS.bridge, (TARGET_LEG,)),
+        commands.HangUp(IDS.media),
+        commands.DestroyBridge(ROOM),
+        commands.CloseAi("transferred"),
+        commands.StartTimer(inbound_audio.COMPANY, inbound_audio.PEOPLE_S),
     ]
     assert call.state is State.TRANSFERRED
 
@@ -108,30 +111,30 @@ def test_the_target_accepts(what: m.Input) -> None:
 @pytest.mark.parametrize(
     ("what", "outcome"),
     [
-        (m.DigitPressed("2"), Outcome.DECLINED),
-        (m.TransferDecided(False, "ops"), Outcome.DECLINED),
-        (m.DecideTool("t2", accept=False), Outcome.DECLINED),
-        (m.LegGone(TARGET_LEG, 16), Outcome.DECLINED),
-        (m.TimeUp("consultation"), Outcome.NO_ANSWER),
+        (inputs.DigitPressed("2"), Outcome.DECLINED),
+        (inputs.TransferDecided(False, "ops"), Outcome.DECLINED),
+        (inputs.DecideTool("t2", accept=False), Outcome.DECLINED),
+        (inputs.LegGone(TARGET_LEG, 16), Outcome.DECLINED),
+        (inputs.TimeUp("consultation"), Outcome.NO_ANSWER),
         (CANCEL, Outcome.CANCELLED),
     ],
     ids=repr,
 )
-def test_who_does_not_take_the_call_gives_the_caller_back(what: m.Input, outcome: Outcome) -> None:
+def test_who_does_not_take_the_call_gives_the_caller_back(what: inputs.Input, outcome: Outcome) -> None:
     call = consulting()
-    commands = feed(call, what)
-    assert commands[:8] == [
-        m.StopTimer("transfer"),
-        m.HangUp(TARGET_LEG),
-        m.StopTimer("consultation"),
-        m.PauseAi(),
-        m.DestroyBridge(ROOM),
-        m.OrderAi(contract.Switch(call=CALL, spec=SPEC)),
-        m.StopMusic(CALLER),
-        m.Join(IDS.bridge, (IDS.media,)),
+    issued = feed(call, what)
+    assert issued[:8] == [
+        commands.StopTimer("transfer"),
+        commands.HangUp(TARGET_LEG),
+        commands.StopTimer("consultation"),
+        commands.PauseAi(),
+        commands.DestroyBridge(ROOM),
+        commands.OrderAi(contract.Switch(call=CALL, spec=SPEC)),
+        commands.StopMusic(CALLER),
+        commands.Join(IDS.bridge, (IDS.media,)),
     ]
-    back = commands[8]
-    assert isinstance(back, m.ResumeAi)
+    back = issued[8]
+    assert isinstance(back, commands.ResumeAi)
     assert outcome.value.replace("_", " ") in (back.note or "")
     assert call.transfer is not None
     assert (call.state, call.transfer.state, call.transfer.outcome) == (State.TALKING, "failed", outcome)
@@ -140,73 +143,80 @@ def test_who_does_not_take_the_call_gives_the_caller_back(what: m.Input, outcome
 @pytest.mark.parametrize("digit", ["0", "3", "#"])
 def test_other_keys_of_the_target_decide_nothing(digit: str) -> None:
     call = consulting()
-    assert feed(call, m.DigitPressed(digit)) == []
+    assert feed(call, inputs.DigitPressed(digit)) == []
     assert call.state is State.CONSULTING
 
 
 def test_the_caller_hangs_up_meanwhile_and_so_is_the_target() -> None:
     call = consulting()
-    commands = feed(call, m.LegGone(CALLER, 16))
-    for each in (m.HangUp(TARGET_LEG), m.HangUp(IDS.media), m.DestroyBridge(ROOM), m.DestroyBridge(IDS.bridge)):
-        assert each in commands
+    issued = feed(call, inputs.LegGone(CALLER, 16))
+    for each in (
+        commands.HangUp(TARGET_LEG),
+        commands.HangUp(IDS.media),
+        commands.DestroyBridge(ROOM),
+        commands.DestroyBridge(IDS.bridge),
+    ):
+        assert each in issued
 
 
 def test_the_agent_is_lost_meanwhile_and_the_two_are_joined() -> None:
     call = consulting()
-    assert m.Join(IDS.bridge, (TARGET_LEG,)) in feed(call, m.MediaLost("reset"))
+    assert commands.Join(IDS.bridge, (TARGET_LEG,)) in feed(call, inputs.MediaLost("reset"))
     assert (call.state, call.detail) == (State.TRANSFERRED, "reset")
 
 
 def test_a_lost_agent_is_closed_before_what_may_fail() -> None:
-    commands = feed(consulting(), m.LegGone(IDS.media))
-    join = commands.index(m.Join(IDS.bridge, (TARGET_LEG,)))
-    assert [type(each) for each in commands[:join]].count(m.CloseAi) == 1
-    assert not [each for each in commands[join:] if isinstance(each, m.CloseAi)]
+    issued = feed(consulting(), inputs.LegGone(IDS.media))
+    join = issued.index(commands.Join(IDS.bridge, (TARGET_LEG,)))
+    assert [type(each) for each in issued[:join]].count(commands.CloseAi) == 1
+    assert not [each for each in issued[join:] if isinstance(each, commands.CloseAi)]
 
 
 def test_the_agent_is_lost_while_it_rings_and_nobody_is_asked_first() -> None:
     call = talking()
-    feed(call, ASK, m.MediaLost("reset"))
-    assert m.Join(IDS.bridge, (TARGET_LEG,)) in feed(call, m.LegEntered(TARGET_LEG))
+    feed(call, ASK, inputs.MediaLost("reset"))
+    assert commands.Join(IDS.bridge, (TARGET_LEG,)) in feed(call, inputs.LegEntered(TARGET_LEG))
     assert call.state is State.TRANSFERRED
 
 
-@pytest.mark.parametrize("failed", [m.CreateBridge(ROOM), m.Join(ROOM, (TARGET_LEG,)), m.Join(ROOM, (IDS.media,))])
-def test_a_talk_that_can_not_begin_gives_the_caller_back(failed: m.Command) -> None:
+@pytest.mark.parametrize(
+    "failed", [commands.CreateBridge(ROOM), commands.Join(ROOM, (TARGET_LEG,)), commands.Join(ROOM, (IDS.media,))]
+)
+def test_a_talk_that_can_not_begin_gives_the_caller_back(failed: commands.Command) -> None:
     call = consulting()
-    commands = feed(call, m.CommandFailed(failed, "no"))
-    assert m.PauseAi() not in commands
-    assert m.Join(IDS.bridge, (IDS.media,)) in commands
-    assert isinstance(commands[-1], m.ResumeAi)
+    issued = feed(call, inputs.CommandFailed(failed, "no"))
+    assert commands.PauseAi() not in issued
+    assert commands.Join(IDS.bridge, (IDS.media,)) in issued
+    assert isinstance(issued[-1], commands.ResumeAi)
 
 
 def test_a_target_that_vanishes_while_it_is_joined_gives_the_caller_back() -> None:
     call = consulting()
-    feed(call, m.DigitPressed("1"))
-    commands = feed(call, m.CommandFailed(m.Join(IDS.bridge, (TARGET_LEG,)), "gone", gone=True))
-    assert m.Join(IDS.bridge, (IDS.media,)) in commands
+    feed(call, inputs.DigitPressed("1"))
+    issued = feed(call, inputs.CommandFailed(commands.Join(IDS.bridge, (TARGET_LEG,)), "gone", gone=True))
+    assert commands.Join(IDS.bridge, (IDS.media,)) in issued
     assert call.state is State.TALKING
 
 
 def test_a_decision_that_nobody_waits_for_is_refused() -> None:
-    answer = feed(talking(), m.DecideTool("t1", accept=True))[0]
-    assert isinstance(answer, m.AnswerAiTool)
+    answer = feed(talking(), inputs.DecideTool("t1", accept=True))[0]
+    assert isinstance(answer, commands.AnswerAiTool)
     assert not answer.ok
 
 
 def test_a_transfer_by_ops_that_fails_is_told_to_the_agent() -> None:
     call = talking()
-    feed(call, m.TransferAsked(TARGET, "ops"))
-    told = orders(feed(call, m.LegGone(TARGET_LEG, 17, 486)))
+    feed(call, inputs.TransferAsked(TARGET, "ops"))
+    told = orders(feed(call, inputs.LegGone(TARGET_LEG, 17, 486)))
     assert [type(each) for each in told] == [contract.Inform]
     assert "busy" in repr(told)
 
 
 @pytest.mark.parametrize("before", [(), (ASK,)])
-def test_a_transfer_that_rings_is_cancelled(before: tuple[m.Input, ...]) -> None:
+def test_a_transfer_that_rings_is_cancelled(before: tuple[inputs.Input, ...]) -> None:
     call = talking()
-    feed(call, *(before or (m.TransferAsked(TARGET, "ops"),)))
-    assert m.HangUp(TARGET_LEG) in feed(call, CANCEL)
+    feed(call, *(before or (inputs.TransferAsked(TARGET, "ops"),)))
+    assert commands.HangUp(TARGET_LEG) in feed(call, CANCEL)
     assert call.transfer is not None
     assert (call.state, call.transfer.outcome) == (State.TALKING, Outcome.CANCELLED)
 
@@ -216,14 +226,14 @@ def test_a_transfer_that_rings_is_cancelled(before: tuple[m.Input, ...]) -> None
 
 def test_by_refer_the_leg_leaves_and_that_is_no_end() -> None:
     call = talking()
-    assert feed(call, REFER)[-1] == m.Refer(CALLER, "PJSIP/sip:4930@carrier", IDS.target(1), None)
+    assert feed(call, REFER)[-1] == commands.Refer(CALLER, "PJSIP/sip:4930@carrier", IDS.target(1), None)
     assert feed(call, GONE) == []
     assert call.state is State.REFERRING
 
 
 def test_the_far_end_has_done_it_and_the_call_is_over() -> None:
     call = talking()
-    feed(call, REFER, GONE, m.LegReturned(CALLER, "SUCCESS", 200))
+    feed(call, REFER, GONE, inputs.LegReturned(CALLER, "SUCCESS", 200))
     assert call.transfer is not None
     assert (call.state, call.transfer.outcome, call.ended_by) == (State.ENDING, Outcome.ANSWERED, "transfer")
 
@@ -233,9 +243,9 @@ def test_the_far_end_has_done_it_and_the_call_is_over() -> None:
 )
 def test_the_far_end_could_not_and_the_caller_is_back(sip: int | None, outcome: Outcome) -> None:
     call = talking()
-    commands = feed(call, REFER, GONE, m.LegReturned(CALLER, "FAILURE", sip))
-    assert m.Join(IDS.bridge, (CALLER,)) in commands
-    assert isinstance(commands[-1], m.ResumeAi)
+    issued = feed(call, REFER, GONE, inputs.LegReturned(CALLER, "FAILURE", sip))
+    assert commands.Join(IDS.bridge, (CALLER,)) in issued
+    assert isinstance(issued[-1], commands.ResumeAi)
     assert call.transfer is not None
     assert (call.state, call.transfer.outcome) == (State.TALKING, outcome)
 
@@ -243,40 +253,40 @@ def test_the_far_end_could_not_and_the_caller_is_back(sip: int | None, outcome: 
 def test_without_the_context_in_the_dialplan_the_caller_stays() -> None:
     call = talking()
     feed(call, REFER)
-    commands = feed(call, m.CommandFailed(m.Refer(CALLER, "x"), "no such context"))
-    assert isinstance(commands[-1], m.ResumeAi)
+    issued = feed(call, inputs.CommandFailed(commands.Refer(CALLER, "x"), "no such context"))
+    assert isinstance(issued[-1], commands.ResumeAi)
     assert call.state is State.TALKING
 
 
 def test_a_refer_for_which_the_trunk_has_no_room_is_not_sent() -> None:
     call = talking()
     (*_, refer) = feed(call, REFER)
-    feed(call, m.CommandFailed(refer, "As many calls as allowed (trunks.<name>.max_calls).", full=True))
+    feed(call, inputs.CommandFailed(refer, "As many calls as allowed (trunks.<name>.max_calls).", full=True))
     assert call.transfer is not None
     assert (call.state, call.transfer.outcome) == (State.TALKING, Outcome.NO_ROOM)
     assert "max_calls" in str(call.transfer.detail)
 
 
-@pytest.mark.parametrize("what", [m.LegGone(CALLER, 16), m.TimeUp("transfer"), m.LegHungUp(CALLER, 16)])
-def test_a_caller_who_does_not_come_back_ends_the_call(what: m.Input) -> None:
+@pytest.mark.parametrize("what", [inputs.LegGone(CALLER, 16), inputs.TimeUp("transfer"), inputs.LegHungUp(CALLER, 16)])
+def test_a_caller_who_does_not_come_back_ends_the_call(what: inputs.Input) -> None:
     call = talking()
-    assert m.HangUp(CALLER) in feed(call, REFER, GONE, what)
+    assert commands.HangUp(CALLER) in feed(call, REFER, GONE, what)
     assert call.state is State.ENDING
 
 
 def test_a_caller_who_hangs_up_meanwhile_ends_the_call_before_asterisk_lets_the_leg_go() -> None:
     call = talking()
-    feed(call, REFER, GONE, m.LegHungUp(CALLER, 16))
+    feed(call, REFER, GONE, inputs.LegHungUp(CALLER, 16))
     assert (call.state, call.ended_by, call.cause) == (State.ENDING, "caller", 16)
     assert call.detail == "hung up before the far end had said what became of the REFER"
 
 
 @pytest.mark.parametrize("before", [(), (REFER,)])
-def test_a_leg_that_is_hung_up_is_reported_by_its_end_elsewhere(before: tuple[m.Input, ...]) -> None:
+def test_a_leg_that_is_hung_up_is_reported_by_its_end_elsewhere(before: tuple[inputs.Input, ...]) -> None:
     call = talking()
     feed(call, *before)
     state = call.state
-    assert feed(call, m.LegHungUp(IDS.media if before else CALLER, 16)) == []
+    assert feed(call, inputs.LegHungUp(IDS.media if before else CALLER, 16)) == []
     assert call.state is state
 
 
@@ -286,13 +296,13 @@ SUPERVISOR = IDS.supervisor(1)
 ROUND = IDS.supervision
 
 
-def supervise(mode: m.SupervisionMode) -> m.SuperviseAsked:
-    return m.SuperviseAsked(SUPERVISOR, TARGET, mode, "ops")
+def supervise(mode: SupervisionMode) -> inputs.SuperviseAsked:
+    return inputs.SuperviseAsked(SUPERVISOR, TARGET, mode, "ops")
 
 
 def transferred() -> Call:
     call = talking()
-    feed(call, m.TransferAsked(TARGET, "ops"), m.LegEntered(TARGET_LEG))
+    feed(call, inputs.TransferAsked(TARGET, "ops"), inputs.LegEntered(TARGET_LEG))
     assert call.state is State.TRANSFERRED
     return call
 
@@ -300,22 +310,26 @@ def transferred() -> Call:
 def test_a_supervisor_hears_the_call_through_a_snoop() -> None:
     call = talking()
     feed(call, supervise("listen"))
-    commands = feed(call, m.LegEntered(SUPERVISOR))
+    issued = feed(call, inputs.LegEntered(SUPERVISOR))
     snoop = IDS.snoop(1)
-    assert commands[1:] == [m.CreateBridge(ROUND), m.Join(ROUND, (SUPERVISOR,)), m.Snoop(CALLER, snoop, whisper=False)]
-    assert feed(call, m.LegEntered(snoop)) == [m.Join(ROUND, (snoop,))]
+    assert issued[1:] == [
+        commands.CreateBridge(ROUND),
+        commands.Join(ROUND, (SUPERVISOR,)),
+        commands.Snoop(CALLER, snoop, whisper=False),
+    ]
+    assert feed(call, inputs.LegEntered(snoop)) == [commands.Join(ROUND, (snoop,))]
     assert call.state is State.TALKING
 
 
 def test_a_supervisor_whispers_to_the_colleague() -> None:
     call = transferred()
-    commands = feed(call, supervise("whisper"), m.LegEntered(SUPERVISOR))
-    assert commands[-1] == m.Snoop(TARGET_LEG, IDS.snoop(1), whisper=True)
+    issued = feed(call, supervise("whisper"), inputs.LegEntered(SUPERVISOR))
+    assert issued[-1] == commands.Snoop(TARGET_LEG, IDS.snoop(1), whisper=True)
 
 
 def test_without_a_colleague_there_is_nobody_to_whisper_to() -> None:
     call = talking()
-    assert feed(call, supervise("whisper"), m.LegEntered(SUPERVISOR))[-1] == m.Snoop(
+    assert feed(call, supervise("whisper"), inputs.LegEntered(SUPERVISOR))[-1] == commands.Snoop(
         CALLER, IDS.snoop(1), whisper=False
     )
     assert call.supervision is not None
@@ -324,54 +338,56 @@ def test_without_a_colleague_there_is_nobody_to_whisper_to() -> None:
 
 def test_a_supervisor_takes_over_and_the_agent_leaves_when_they_are_in() -> None:
     call = talking()
-    commands = feed(call, supervise("take_over"), m.LegEntered(SUPERVISOR))
-    assert commands == [
-        m.StopTimer("supervisor"),
-        m.Join(IDS.bridge, (SUPERVISOR,), IDS.media),
-        m.ConfirmJoin(SUPERVISOR),
-        m.StartTimer(inbound_audio.COMPANY, inbound_audio.COMPANY_S),
+    issued = feed(call, supervise("take_over"), inputs.LegEntered(SUPERVISOR))
+    assert issued == [
+        commands.StopTimer("supervisor"),
+        commands.Join(IDS.bridge, (SUPERVISOR,), IDS.media),
+        commands.ConfirmJoin(SUPERVISOR),
+        commands.StartTimer(inbound_audio.COMPANY, inbound_audio.COMPANY_S),
     ]
-    assert m.HangUp(IDS.media) in feed(call, m.LegJoined(SUPERVISOR))
+    assert commands.HangUp(IDS.media) in feed(call, inputs.LegJoined(SUPERVISOR))
     assert call.state is State.TRANSFERRED
-    assert m.HangUp(CALLER) in feed(call, m.LegGone(SUPERVISOR, 16))
+    assert commands.HangUp(CALLER) in feed(call, inputs.LegGone(SUPERVISOR, 16))
     assert call.ended_by == "supervisor"
 
 
 def test_a_supervisor_who_vanishes_while_taking_over_leaves_the_agent() -> None:
     call = talking()
-    feed(call, supervise("take_over"), m.LegEntered(SUPERVISOR))
-    feed(call, m.CommandFailed(m.Join(IDS.bridge, (SUPERVISOR,), IDS.media), "gone", gone=True))
+    feed(call, supervise("take_over"), inputs.LegEntered(SUPERVISOR))
+    feed(call, inputs.CommandFailed(commands.Join(IDS.bridge, (SUPERVISOR,), IDS.media), "gone", gone=True))
     assert (call.state, call.company) == (State.TALKING, set())
 
 
 def test_the_mode_is_changed_meanwhile() -> None:
     call = talking()
-    feed(call, supervise("listen"), m.LegEntered(SUPERVISOR), m.LegEntered(IDS.snoop(1)))
-    commands = feed(call, m.SupervisionChanged("take_over", "ops"))
-    assert m.Join(IDS.bridge, (SUPERVISOR,), IDS.media) in commands
-    assert m.HangUp(IDS.snoop(1)) in commands
-    feed(call, m.LegJoined(SUPERVISOR))
-    assert feed(call, m.SupervisionChanged("listen", "ops")) == [], "the caller would be alone"
+    feed(call, supervise("listen"), inputs.LegEntered(SUPERVISOR), inputs.LegEntered(IDS.snoop(1)))
+    issued = feed(call, inputs.SupervisionChanged("take_over", "ops"))
+    assert commands.Join(IDS.bridge, (SUPERVISOR,), IDS.media) in issued
+    assert commands.HangUp(IDS.snoop(1)) in issued
+    feed(call, inputs.LegJoined(SUPERVISOR))
+    assert feed(call, inputs.SupervisionChanged("listen", "ops")) == [], "the caller would be alone"
 
 
 def test_the_colleague_leaves_and_whispering_becomes_listening() -> None:
     call = transferred()
-    feed(call, m.ParticipantAsked(IDS.participant("one"), TARGET, "ops"), m.LegEntered(IDS.participant("one")))
-    feed(call, supervise("whisper"), m.LegEntered(SUPERVISOR), m.LegEntered(IDS.snoop(1)))
-    assert feed(call, m.LegGone(IDS.snoop(1)))[-1] == m.Snoop(CALLER, IDS.snoop(2), whisper=False)
+    feed(
+        call, inputs.ParticipantAsked(IDS.participant("one"), TARGET, "ops"), inputs.LegEntered(IDS.participant("one"))
+    )
+    feed(call, supervise("whisper"), inputs.LegEntered(SUPERVISOR), inputs.LegEntered(IDS.snoop(1)))
+    assert feed(call, inputs.LegGone(IDS.snoop(1)))[-1] == commands.Snoop(CALLER, IDS.snoop(2), whisper=False)
 
 
 @pytest.mark.parametrize(
     ("what", "outcome"),
     [
-        (m.LegGone(SUPERVISOR, 17, 486), Outcome.BUSY),
-        (m.TimeUp("supervisor"), Outcome.NO_ANSWER),
-        (m.SupervisionEnded("ops"), Outcome.CANCELLED),
-        (m.CommandFailed(m.Dial(SUPERVISOR, TARGET, {}), "no"), Outcome.FAILED),
+        (inputs.LegGone(SUPERVISOR, 17, 486), Outcome.BUSY),
+        (inputs.TimeUp("supervisor"), Outcome.NO_ANSWER),
+        (inputs.SupervisionEnded("ops"), Outcome.CANCELLED),
+        (inputs.CommandFailed(commands.Dial(SUPERVISOR, TARGET, {}), "no"), Outcome.FAILED),
     ],
     ids=repr,
 )
-def test_a_supervisor_who_does_not_come_changes_nothing(what: m.Input, outcome: Outcome) -> None:
+def test_a_supervisor_who_does_not_come_changes_nothing(what: inputs.Input, outcome: Outcome) -> None:
     call = talking()
     feed(call, supervise("take_over"), what)
     assert call.supervision is not None
@@ -386,21 +402,23 @@ OTHERS = st.sampled_from(["target", "supervisor", "snoop"])
 """Whoever has that part in the call at the moment."""
 
 MOVES = st.one_of(
-    st.builds(m.TransferAsked, st.sampled_from([ASKED_FIRST, REFERRED]), st.just("ops"), st.none() | st.just("t5")),
+    st.builds(
+        inputs.TransferAsked, st.sampled_from([ASKED_FIRST, REFERRED]), st.just("ops"), st.none() | st.just("t5")
+    ),
     st.just(ASK),
     st.just(CANCEL),
-    st.builds(m.TransferDecided, st.booleans(), st.just("ops")),
-    st.builds(m.DecideTool, st.sampled_from(["t7", "t8"]), st.booleans()),
+    st.builds(inputs.TransferDecided, st.booleans(), st.just("ops")),
+    st.builds(inputs.DecideTool, st.sampled_from(["t7", "t8"]), st.booleans()),
     st.just(GONE),
-    st.builds(m.LegHungUp, st.just(CALLER), st.just(16)),
-    st.builds(m.LegReturned, st.just(CALLER), st.sampled_from(["SUCCESS", "FAILURE", "FAILURE"]), st.just(486)),
-    st.builds(m.TimeUp, st.sampled_from(["consultation", "supervisor", "transfer"])),
-    st.builds(m.LegEntered, OTHERS),
-    st.builds(m.LegEntered, OTHERS),
-    st.builds(m.LegGone, OTHERS, st.sampled_from([None, 17]), st.none()),
-    st.builds(m.SuperviseAsked, st.just(""), st.just(TARGET), MODES, st.just("ops")),
-    st.builds(m.SupervisionChanged, MODES, st.just("ops")),
-    st.just(m.SupervisionEnded("ops")),
+    st.builds(inputs.LegHungUp, st.just(CALLER), st.just(16)),
+    st.builds(inputs.LegReturned, st.just(CALLER), st.sampled_from(["SUCCESS", "FAILURE", "FAILURE"]), st.just(486)),
+    st.builds(inputs.TimeUp, st.sampled_from(["consultation", "supervisor", "transfer"])),
+    st.builds(inputs.LegEntered, OTHERS),
+    st.builds(inputs.LegEntered, OTHERS),
+    st.builds(inputs.LegGone, OTHERS, st.sampled_from([None, 17]), st.none()),
+    st.builds(inputs.SuperviseAsked, st.just(""), st.just(TARGET), MODES, st.just("ops")),
+    st.builds(inputs.SupervisionChanged, MODES, st.just("ops")),
+    st.just(inputs.SupervisionEnded("ops")),
 )
 FAILS = st.sampled_from([False, False, False, True])
 
@@ -423,42 +441,42 @@ class Rooms(Floor):
         }
         return found.get(part, part) or "nobody"
 
-    def feed(self, what: m.Input, fails: bool) -> None:
+    def feed(self, what: inputs.Input, fails: bool) -> None:
         call = self.call
-        if isinstance(what, m.LegEntered | m.LegGone):
+        if isinstance(what, inputs.LegEntered | inputs.LegGone):
             what = replace(what, channel=self.who(what.channel))
         match what:
-            case m.LegEntered(channel) if channel not in self.exists:
+            case inputs.LegEntered(channel) if channel not in self.exists:
                 return
-            case m.TimeUp(timer) if timer not in self.timers:
+            case inputs.TimeUp(timer) if timer not in self.timers:
                 return
-            case m.LegGone(channel, in_dialplan=True) if not self.away:
+            case inputs.LegGone(channel, in_dialplan=True) if not self.away:
                 return
-            case m.LegGone(channel, in_dialplan=False):
+            case inputs.LegGone(channel, in_dialplan=False):
                 self.exists.discard(channel)
                 self.where.pop(channel, None)
-            case m.LegReturned():
+            case inputs.LegReturned():
                 if not self.away:
                     return
                 self.away = False
-            case m.SuperviseAsked():
+            case inputs.SuperviseAsked():
                 if call.supervisions >= len(WATCHERS):
                     return
                 what = replace(what, channel=WATCHERS[call.supervisions])
         super().feed(what, fails)
 
-    def _do(self, command: m.Command) -> None:
+    def _do(self, command: commands.Command) -> None:
         super()._do(command)
         match command:
-            case m.Refer():
+            case commands.Refer():
                 self.away = True
                 self.where.pop(CALLER, None)
-            case m.Join(bridge, channels):
+            case commands.Join(bridge, channels):
                 assert bridge in self.exists, f"{bridge} is not there"
                 self.where |= dict.fromkeys(channels, bridge)
-            case m.HangUp(channel):
+            case commands.HangUp(channel):
                 self.where.pop(channel, None)
-            case m.DestroyBridge(bridge):
+            case commands.DestroyBridge(bridge):
                 self.where = {channel: room for channel, room in self.where.items() if room != bridge}
 
     def check(self, asked: set[str]) -> None:
@@ -489,13 +507,18 @@ class Rooms(Floor):
             assert len({each for each in self.exists if "-snoop" in each}) <= 1
 
 
-WATCHED = [m.LegEntered("supervisor"), m.LegEntered("snoop")]
-BEGUN: list[list[m.Input]] = [
+WATCHED = [inputs.LegEntered("supervisor"), inputs.LegEntered("snoop")]
+BEGUN: list[list[inputs.Input]] = [
     [],
-    [ASK, m.LegEntered("target")],
-    [m.SuperviseAsked("", TARGET, "listen", "ops"), *WATCHED],
-    [m.SuperviseAsked("", TARGET, "take_over", "ops"), *WATCHED],
-    [m.TransferAsked(TARGET, "ops"), m.LegEntered("target"), m.SuperviseAsked("", TARGET, "whisper", "ops"), *WATCHED],
+    [ASK, inputs.LegEntered("target")],
+    [inputs.SuperviseAsked("", TARGET, "listen", "ops"), *WATCHED],
+    [inputs.SuperviseAsked("", TARGET, "take_over", "ops"), *WATCHED],
+    [
+        inputs.TransferAsked(TARGET, "ops"),
+        inputs.LegEntered("target"),
+        inputs.SuperviseAsked("", TARGET, "whisper", "ops"),
+        *WATCHED,
+    ],
     [REFER, GONE],
 ]
 """Where a story may begin, so that it comes further."""
@@ -512,13 +535,13 @@ BEGUN: list[list[m.Input]] = [
     ),
 )
 def test_everybody_is_somewhere_and_nothing_is_left(
-    steps: list[FallbackStep], begun: list[m.Input], story: list[tuple[m.Input, bool]]
+    steps: list[FallbackStep], begun: list[inputs.Input], story: list[tuple[inputs.Input, bool]]
 ) -> None:
     plan: Plan = of_agent(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": ASKED_FIRST})
     call = Call(plan, NOW)
     rooms, asked = Rooms(call), set[str]()
     rooms.do(table.start(call), fail=False)
-    for what in [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), *begun]:
+    for what in [inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.MediaFlowing(), *begun]:
         rooms.feed(what, fails=False)
     for what, fails in story:
         if call.state not in (State.ENDING, State.ENDED):
@@ -526,9 +549,9 @@ def test_everybody_is_somewhere_and_nothing_is_left(
         rooms.feed(what, fails)
         rooms.check(asked)
         view_of(call, CallLog())
-    ending: list[m.Input] = [m.HangUpAsked("test"), OVER, m.TimeUp("end")]
+    ending: list[inputs.Input] = [inputs.HangUpAsked("test"), OVER, inputs.TimeUp("end")]
     for what in ending:
         rooms.feed(what, fails=False)
-    table.handle(call, m.TimeUp("end"), NOW)
+    table.handle(call, inputs.TimeUp("end"), NOW)
     assert call.state is State.ENDED
     assert rooms.exists == set()

@@ -1,8 +1,9 @@
 """What a call did between two looks at it, as milestones."""
 
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import AgentPlan, Plan, State
+from controller.calls.machine.types import Target
 from controller.calls.reporting.diff import changes, standing
 from controller.calls.reporting.lifecycle import (
     CallAnswered,
@@ -14,22 +15,22 @@ from controller.calls.reporting.lifecycle import (
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
 from tests.unit.controller.views import STARTED, later
 
-TARGET = m.Target("PJSIP/4930@trunk", "4930")
+TARGET = Target("PJSIP/4930@trunk", "4930")
 
 
 def test_an_inbound_call_with_two_transfers() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}), STARTED)
     table.start(call)
     told = []
-    story: list[m.Input] = [
-        m.AiReady(),
-        m.LegEntered(IDS.media),
-        m.MediaFlowing(),
-        m.TransferAsked(TARGET, "ops"),
-        m.LegGone(IDS.target(1), 17),
-        m.Conversed(),
-        m.TransferAsked(TARGET, "ops"),
-        m.LegEntered(IDS.target(2)),
+    story: list[inputs.Input] = [
+        inputs.AiReady(),
+        inputs.LegEntered(IDS.media),
+        inputs.MediaFlowing(),
+        inputs.TransferAsked(TARGET, "ops"),
+        inputs.LegGone(IDS.target(1), 17),
+        inputs.Conversed(),
+        inputs.TransferAsked(TARGET, "ops"),
+        inputs.LegEntered(IDS.target(2)),
     ]
     for second, what in enumerate(story, start=1):
         before = standing(call)
@@ -55,14 +56,14 @@ def test_what_ops_do() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}), STARTED)
     table.start(call)
     leg = IDS.participant("one")
-    opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()]
-    story: list[m.Input] = [
-        m.ParticipantAsked(leg, TARGET, "ops"),
-        m.LegEntered(leg),
-        m.HoldAsked("ops"),
-        m.MuteAsked("caller", True, "ops"),
-        m.MuteAsked("caller", True, "ops"),
-        m.LegGone(CALLER),
+    opening: list[inputs.Input] = [inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.MediaFlowing()]
+    story: list[inputs.Input] = [
+        inputs.ParticipantAsked(leg, TARGET, "ops"),
+        inputs.LegEntered(leg),
+        inputs.HoldAsked("ops"),
+        inputs.MuteAsked("caller", True, "ops"),
+        inputs.MuteAsked("caller", True, "ops"),
+        inputs.LegGone(CALLER),
     ]
     for what in opening:
         table.handle(call, what, STARTED)

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge import contract
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
@@ -24,17 +24,17 @@ def detecting(voicemail: str | None = None) -> Call:
     )
     call = Call(plan, NOW)
     table.start(call)
-    assert feed(call, m.AiReady(), m.LegEntered(IDS.callee)) == [
-        m.StopTimer("dial"),
-        m.StartTimer("detect", answer_detection.LIMIT),
-        m.Detect(IDS.callee, "voiceai-answered", "detect"),
+    assert feed(call, inputs.AiReady(), inputs.LegEntered(IDS.callee)) == [
+        commands.StopTimer("dial"),
+        commands.StartTimer("detect", answer_detection.LIMIT),
+        commands.Detect(IDS.callee, "voiceai-answered", "detect"),
     ]
     assert call.state is State.DETECTING
     return call
 
 
-def back(*args: str) -> m.LegEntered:
-    return m.LegEntered(IDS.callee, ("answered", *args))
+def back(*args: str) -> inputs.LegEntered:
+    return inputs.LegEntered(IDS.callee, ("answered", *args))
 
 
 VERDICTS = {
@@ -57,80 +57,80 @@ def test_no_verdict_ends_a_call_and_the_agent_is_told_of_a_doubt(
     verdict: tuple[str, ...], doubt: str | None, voicemail: str | None
 ) -> None:
     call = detecting(voicemail)
-    assert feed(call, m.LegGone(IDS.callee)) == []  # it left our app for the dialplan
-    assert m.OpenMedia(IDS.media) in feed(call, back(*verdict))
-    commands = feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
-    told = [each.order for each in commands if isinstance(each, m.OrderAi)]
+    assert feed(call, inputs.LegGone(IDS.callee)) == []  # it left our app for the dialplan
+    assert commands.OpenMedia(IDS.media) in feed(call, back(*verdict))
+    issued = feed(call, inputs.LegEntered(IDS.media), inputs.MediaFlowing())
+    told = [each.order for each in issued if isinstance(each, commands.OrderAi)]
     assert told == ([contract.Inform(call=CALL, text=doubt)] if doubt else [])
-    assert commands[-1] == m.GreetCaller()
+    assert issued[-1] == commands.GreetCaller()
     assert call.state is State.TALKING
-    feed(call, m.HangUpAsked("ops"))
+    feed(call, inputs.HangUpAsked("ops"))
     assert call.outcome is Outcome.ANSWERED
     assert ("AMD()" in (call.detail or "")) == (doubt is not None)
 
 
 def test_an_agent_that_is_ready_later_is_told_then_and_once() -> None:
     call = detecting()
-    feed(call, m.WorkerLost("killed"), back("MACHINE", "INITIALSILENCE-2000-2000"))
-    feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
-    commands = feed(call, m.AiReady())
-    assert [type(each) for each in commands] == [m.OrderAi, m.GreetCaller]
+    feed(call, inputs.WorkerLost("killed"), back("MACHINE", "INITIALSILENCE-2000-2000"))
+    feed(call, inputs.LegEntered(IDS.media), inputs.MediaFlowing())
+    issued = feed(call, inputs.AiReady())
+    assert [type(each) for each in issued] == [commands.OrderAi, commands.GreetCaller]
     assert call.doubt is None
 
 
 def test_the_agent_decides_after_a_doubt() -> None:
     call = detecting(WORDS)
-    feed(call, back("MACHINE", "LONGGREETING-2500-2500"), m.LegEntered(IDS.media), m.MediaFlowing())
-    assert m.SayLast(WORDS, "voicemail", after_silence=True) in feed(call, m.VoicemailTool("t1"))
-    feed(call, m.LastSaid("voicemail"))
+    feed(call, back("MACHINE", "LONGGREETING-2500-2500"), inputs.LegEntered(IDS.media), inputs.MediaFlowing())
+    assert commands.SayLast(WORDS, "voicemail", after_silence=True) in feed(call, inputs.VoicemailTool("t1"))
+    feed(call, inputs.LastSaid("voicemail"))
     assert call.outcome is Outcome.MACHINE
 
 
 def test_without_the_context_the_call_goes_on() -> None:
     call = detecting(WORDS)
-    failed = m.CommandFailed(m.Detect(IDS.callee, "voiceai-answered", "detect"), "no context")
-    assert m.OpenMedia(IDS.media) in feed(call, failed)
+    failed = inputs.CommandFailed(commands.Detect(IDS.callee, "voiceai-answered", "detect"), "no context")
+    assert commands.OpenMedia(IDS.media) in feed(call, failed)
     assert call.detail == "no context"
 
 
 @pytest.mark.parametrize(
     ("what", "outcome", "by"),
     [
-        (m.LegGone(IDS.callee, 16), Outcome.ANSWERED, "callee"),
-        (m.CommandFailed(m.Detect(IDS.callee, "c", "e"), "gone", gone=True), Outcome.ANSWERED, "callee"),
-        (m.TimeUp("detect"), Outcome.FAILED, "system"),
-        (m.HangUpAsked("ops"), Outcome.ANSWERED, "ops"),
-        (m.AiFailed("transient", "away"), Outcome.FAILED, "system"),
+        (inputs.LegGone(IDS.callee, 16), Outcome.ANSWERED, "callee"),
+        (inputs.CommandFailed(commands.Detect(IDS.callee, "c", "e"), "gone", gone=True), Outcome.ANSWERED, "callee"),
+        (inputs.TimeUp("detect"), Outcome.FAILED, "system"),
+        (inputs.HangUpAsked("ops"), Outcome.ANSWERED, "ops"),
+        (inputs.AiFailed("transient", "away"), Outcome.FAILED, "system"),
     ],
 )
-def test_ends_meanwhile(what: m.Input, outcome: Outcome, by: str) -> None:
+def test_ends_meanwhile(what: inputs.Input, outcome: Outcome, by: str) -> None:
     call = detecting()
-    assert {each.channel for each in feed(call, what) if isinstance(each, m.HangUp)} >= {IDS.callee, IDS.media}
+    assert {each.channel for each in feed(call, what) if isinstance(each, commands.HangUp)} >= {IDS.callee, IDS.media}
     assert (call.outcome, call.ended_by) == (outcome, by)
 
 
 def outbound_talking(voicemail: str | None) -> Call:
     call = Call(Plan(CALL, "outbound", IDS.callee, AgentPlan(SPEC, voicemail=voicemail), {}, target=TARGET), NOW)
     table.start(call)
-    feed(call, m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing())
+    feed(call, inputs.AiReady(), inputs.LegEntered(IDS.callee), inputs.LegEntered(IDS.media), inputs.MediaFlowing())
     assert call.state is State.TALKING
     return call
 
 
 def test_an_agent_that_recognises_a_machine() -> None:
     call = outbound_talking(WORDS)
-    answer, *rest = feed(call, m.VoicemailTool("t1"))
-    assert answer == m.AnswerAiTool("t1", answer_detection.SETTLED, True, False)
-    assert m.SayLast(WORDS, "voicemail", after_silence=True) in rest
+    answer, *rest = feed(call, inputs.VoicemailTool("t1"))
+    assert answer == commands.AnswerAiTool("t1", answer_detection.SETTLED, True, False)
+    assert commands.SayLast(WORDS, "voicemail", after_silence=True) in rest
     call = outbound_talking(None)
-    assert m.HangUp(IDS.callee) in feed(call, m.VoicemailTool("t1"))
+    assert commands.HangUp(IDS.callee) in feed(call, inputs.VoicemailTool("t1"))
     assert (call.outcome, call.ended_by) == (Outcome.MACHINE, "agent")
 
 
 def test_a_caller_is_no_machine() -> None:
     call = talking()
-    (refused,) = feed(call, m.VoicemailTool("t1"))
-    assert isinstance(refused, m.AnswerAiTool)
+    (refused,) = feed(call, inputs.VoicemailTool("t1"))
+    assert isinstance(refused, commands.AnswerAiTool)
     assert not refused.ok
     assert call.state is State.TALKING
 
@@ -140,7 +140,7 @@ def test_the_tool_becomes_an_input() -> None:
     spec = SPEC.model_copy(update={"tools": (contract.FunctionTool(name="voicemail", description="d", parameters={}),)})
     called = contract.ToolCalled(call=CALL, tool_call="t1", name="voicemail", arguments={"x": 1})
     assert worker_inputs.inputs_of(loaded, Plan(CALL, "outbound", "leg", AgentPlan(spec), {}), called) == [
-        m.VoicemailTool("t1")
+        inputs.VoicemailTool("t1")
     ]
 
 

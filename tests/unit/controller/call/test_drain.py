@@ -5,22 +5,22 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.runtime import shutdown
 from tests.unit.controller.call.test_machine import inbound
 
-BYE, OUT = m.WrapUpDue(shutdown.WHY), m.HangUpAsked(shutdown.WHY)
+BYE, OUT = inputs.WrapUpDue(shutdown.WHY), inputs.HangUpAsked(shutdown.WHY)
 
 
 @dataclass
 class Stage:
     """One live call, which ends when it is told `ends_at`."""
 
-    ends_at: m.Input | None = OUT
+    ends_at: inputs.Input | None = OUT
     state: State = State.TALKING
-    told: list[m.Input] = field(default_factory=list)
+    told: list[inputs.Input] = field(default_factory=list)
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -30,12 +30,12 @@ class Stage:
         made.state = self.state
         return made
 
-    def put(self, what: m.Input) -> None:
+    def put(self, what: inputs.Input) -> None:
         self.told.append(what)
         if what == self.ends_at:
             self.empty.set()
 
-    async def drain(self, patience: float) -> list[m.Input]:
+    async def drain(self, patience: float) -> list[inputs.Input]:
         async with asyncio.timeout(5):
             await shutdown.finish(lambda: [] if self.empty.is_set() else [self], self.empty, patience, self.hurry)
         return self.told
@@ -69,7 +69,7 @@ async def test_a_second_signal_does_not_wait() -> None:
 
 
 async def test_who_waits_in_line_waits_no_longer() -> None:
-    waits = m.TimeUp("wait")
+    waits = inputs.TimeUp("wait")
     assert await Stage(ends_at=waits, state=State.WAITING).drain(60) == [waits]
 
 

@@ -7,31 +7,31 @@ import pytest
 
 from bridge.contract import Counters
 from controller.ari import events
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import inputs, table
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
 from controller.calls.runtime.asterisk_inputs import input_of
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound, talking, transferring
 
-LEFT = m.LegGone(CALLER, in_dialplan=True)
+LEFT = inputs.LegGone(CALLER, in_dialplan=True)
 
 
 @pytest.mark.parametrize(
     ("told", "by", "cause"),
     [
-        ([m.LegHungUp(CALLER, 16), LEFT, m.LegGone(CALLER, 16)], "caller", 16),
-        ([m.LegHungUp(CALLER, 16), LEFT], "caller", 16),  # the leg could not be watched
-        ([LEFT, m.LegGone(CALLER, 18)], "caller", 18),
-        ([m.LegHungUp(CALLER, soft=True), LEFT, m.LegGone(CALLER, 44)], "asterisk", 44),
-        ([m.LegHungUp(CALLER, soft=True), LEFT], "asterisk", None),
-        ([m.LegHungUp(IDS.media, soft=True), LEFT, m.LegGone(CALLER, 16)], "caller", 16),
+        ([inputs.LegHungUp(CALLER, 16), LEFT, inputs.LegGone(CALLER, 16)], "caller", 16),
+        ([inputs.LegHungUp(CALLER, 16), LEFT], "caller", 16),  # the leg could not be watched
+        ([LEFT, inputs.LegGone(CALLER, 18)], "caller", 18),
+        ([inputs.LegHungUp(CALLER, soft=True), LEFT, inputs.LegGone(CALLER, 44)], "asterisk", 44),
+        ([inputs.LegHungUp(CALLER, soft=True), LEFT], "asterisk", None),
+        ([inputs.LegHungUp(IDS.media, soft=True), LEFT, inputs.LegGone(CALLER, 16)], "caller", 16),
         ([LEFT], "caller", None),
-        ([m.LegHungUp(CALLER), LEFT, m.LegGone(CALLER, 0)], "caller", 16),  # a BYE without a reason
-        ([m.LegHungUp(CALLER, 18), LEFT, m.LegGone(CALLER, 18, 408)], "asterisk", 18),  # the session timer
-        ([m.LegHungUp(CALLER, 31), LEFT, m.LegGone(CALLER, 31, 480)], "caller", 31),
+        ([inputs.LegHungUp(CALLER), LEFT, inputs.LegGone(CALLER, 0)], "caller", 16),  # a BYE without a reason
+        ([inputs.LegHungUp(CALLER, 18), LEFT, inputs.LegGone(CALLER, 18, 408)], "asterisk", 18),  # the session timer
+        ([inputs.LegHungUp(CALLER, 31), LEFT, inputs.LegGone(CALLER, 31, 480)], "caller", 31),
     ],
 )
-def test_the_end_of_a_callers_leg_says_who_and_why(told: list[m.Input], by: str, cause: int | None) -> None:
+def test_the_end_of_a_callers_leg_says_who_and_why(told: list[inputs.Input], by: str, cause: int | None) -> None:
     call = talking()
     for what in told:
         table.handle(call, what, NOW + timedelta(seconds=60))
@@ -44,15 +44,15 @@ def test_the_end_of_a_callers_leg_says_who_and_why(told: list[m.Input], by: str,
 def test_a_caller_who_hangs_up_after_a_transfer_ends_it_normally() -> None:
     """Nothing is left to wait for: the call is over before Asterisk tells the cause."""
     call = transferring()
-    feed(call, m.LegEntered(IDS.target(1)), m.SessionOver("transferred", Counters()))
+    feed(call, inputs.LegEntered(IDS.target(1)), inputs.SessionOver("transferred", Counters()))
     assert call.state is State.TRANSFERRED
-    feed(call, m.LegHungUp(CALLER), LEFT)
+    feed(call, inputs.LegHungUp(CALLER), LEFT)
     assert (call.ended_by, call.cause) == ("caller", 16)
 
 
 def test_a_cause_of_the_session_timer_before_any_session_can_expire_is_the_callers_reason() -> None:
     call = talking()
-    feed(call, m.LegHungUp(CALLER, 18), LEFT, m.LegGone(CALLER, 18, 408))
+    feed(call, inputs.LegHungUp(CALLER, 18), LEFT, inputs.LegGone(CALLER, 18, 408))
     assert (call.ended_by, call.cause, call.detail) == ("caller", 18, None)
 
 
@@ -60,13 +60,13 @@ def test_a_cause_of_the_session_timer_before_any_session_can_expire_is_the_calle
 def test_a_caller_who_gives_up_while_it_rings_ends_it_normally_unless_they_say_otherwise(cause: int, told: int) -> None:
     call = inbound()
     table.start(call)
-    feed(call, m.LegHungUp(CALLER, cause), LEFT, m.LegGone(CALLER, cause, 487))
+    feed(call, inputs.LegHungUp(CALLER, cause), LEFT, inputs.LegGone(CALLER, cause, 487))
     assert (call.outcome, call.ended_by, call.cause) == (Outcome.CANCELLED, "caller", told)
 
 
 def test_a_hang_up_of_ours_stays_ours() -> None:
     call = talking()
-    feed(call, m.HangUpAsked("ops"), m.LegHungUp(CALLER, soft=True), LEFT, m.LegGone(CALLER, 16))
+    feed(call, inputs.HangUpAsked("ops"), inputs.LegHungUp(CALLER, soft=True), LEFT, inputs.LegGone(CALLER, 16))
     assert (call.ended_by, call.cause) == ("ops", 16)
 
 
@@ -78,4 +78,4 @@ def test_the_cause_of_a_soft_hang_up_is_none_of_q850() -> None:
         **{"dialplan": {"context": "c", "exten": "s", "priority": 1}, "language": "en", "protocol_id": ""},
     }
     event = events.parse(json.dumps({**told, "channel": channel, "application": "voiceai"}))
-    assert input_of(event) == ("k1", m.LegHungUp("k1", soft=True))
+    assert input_of(event) == ("k1", inputs.LegHungUp("k1", soft=True))

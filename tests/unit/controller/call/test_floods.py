@@ -7,7 +7,7 @@ import pytest
 
 from bridge import contract
 from controller.ari.rest import Ari
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.reporting.view import CallView
 from controller.calls.runtime import actor as actors, shutdown
@@ -21,30 +21,30 @@ from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC, TAR
 from tests.unit.controller.configs import SMALL, config
 
 PARTY = IDS.participant("a")
-INBOUND: list[m.Input] = [
+INBOUND: list[inputs.Input] = [
     *OPENING,
-    m.ParticipantAsked(PARTY, TARGET, "ops"),
-    m.LegEntered(PARTY),
-    m.HoldAsked("ops"),
-    m.ResumeAsked("ops"),
-    m.TransferAsked(TARGET, "ops", None),
-    m.LegEntered(IDS.target(1)),
-    m.HangUpAsked("ops"),
+    inputs.ParticipantAsked(PARTY, TARGET, "ops"),
+    inputs.LegEntered(PARTY),
+    inputs.HoldAsked("ops"),
+    inputs.ResumeAsked("ops"),
+    inputs.TransferAsked(TARGET, "ops", None),
+    inputs.LegEntered(IDS.target(1)),
+    inputs.HangUpAsked("ops"),
 ]
-OUTBOUND: list[m.Input] = [
-    m.AiReady(),
-    m.LegEntered(IDS.callee),
+OUTBOUND: list[inputs.Input] = [
+    inputs.AiReady(),
+    inputs.LegEntered(IDS.callee),
     *OPENING[1:],
-    m.WrapUpDue("length"),
-    m.LastSaid("length"),
+    inputs.WrapUpDue("length"),
+    inputs.LastSaid("length"),
 ]
-FLOOD: list[m.Input] = [
-    m.LegRinging(CALLER),
-    m.DigitPressed("1"),
-    m.TimeUp("again"),
-    m.ParticipantAsked(IDS.participant("b"), TARGET, "ops"),
-    m.LegEntered(IDS.target(7)),
-    m.TransferAsked(TARGET, "ops", None),
+FLOOD: list[inputs.Input] = [
+    inputs.LegRinging(CALLER),
+    inputs.DigitPressed("1"),
+    inputs.TimeUp("again"),
+    inputs.ParticipantAsked(IDS.participant("b"), TARGET, "ops"),
+    inputs.LegEntered(IDS.target(7)),
+    inputs.TransferAsked(TARGET, "ops", None),
 ]
 
 
@@ -142,7 +142,7 @@ async def test_a_shutdown_waits_for_what_is_being_taken_down(monkeypatch: pytest
             await asyncio.sleep(0)
         assert actor.owned.standing >= {CALLER, IDS.media, IDS.bridge}
         for _ in range(QUEUE_LIMIT + 1):
-            actor.put(m.LegRinging(CALLER))
+            actor.put(inputs.LegRinging(CALLER))
         for _ in range(10):
             await asyncio.sleep(0)
         async with asyncio.timeout(5):

@@ -8,7 +8,7 @@ import pytest
 from bridge import contract
 from bridge.contract import ServerVad
 from bridge.media.audio_flow import CEASED_S
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import inbound_audio
@@ -17,7 +17,7 @@ from controller.calls.reporting import lifecycle
 from controller.calls.reporting.diff import changes, standing
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, NOW, TARGET, feed, talking
 
-REJOIN = [m.OrderAi(contract.Rejoined(call=CALL)), m.Rejoin(IDS.bridge, CALLER)]
+REJOIN = [commands.OrderAi(contract.Rejoined(call=CALL)), commands.Rejoin(IDS.bridge, CALLER)]
 """The worker is told: a key that is down comes twice."""
 TO = IDS.target(1)
 SOUND, KEYS = 8000, 200
@@ -32,42 +32,45 @@ class Line:
         self.leg = leg
         self.now = NOW + timedelta(seconds=10)
         self.received = 100_000
-        self.commands: list[m.Command] = []
+        self.commands: list[commands.Command] = []
 
-    def tell(self, what: m.Input) -> list[m.Command]:
-        commands = table.handle(self.call, what, self.now)
-        self.commands += commands
-        return commands
+    def tell(self, what: inputs.Input) -> list[commands.Command]:
+        issued = table.handle(self.call, what, self.now)
+        self.commands += issued
+        return issued
 
-    def cease(self) -> list[m.Command]:
-        self.tell(m.CallerAudio(flowing=False))
+    def cease(self) -> list[commands.Command]:
+        self.tell(inputs.CallerAudio(flowing=False))
         return self.count()
 
-    def count(self, source: int = 1) -> list[m.Command]:
-        return self.tell(m.RtpCounted(self.leg, self.received, source=source))
+    def count(self, source: int = 1) -> list[commands.Command]:
+        return self.tell(inputs.RtpCounted(self.leg, self.received, source=source))
 
     def passes(self, seconds: float, rate: int, step: float = 0.6) -> None:
         """As the timer would have it; what a `Rejoin` would mend stays broken."""
         for _ in range(round(seconds / step)):
             self.now += timedelta(seconds=step)
             self.received += round(rate * step)
-            if m.CountRtp(self.leg) in self.tell(m.TimeUp(TIMER)):
+            if commands.CountRtp(self.leg) in self.tell(inputs.TimeUp(TIMER)):
                 self.count()
 
     @property
     def rejoined(self) -> int:
-        return sum(isinstance(each, m.Rejoin) for each in self.commands)
+        return sum(isinstance(each, commands.Rejoin) for each in self.commands)
 
 
 def test_sound_that_is_received_and_not_heard_is_mended_before_the_turn_is_taken_for_over() -> None:
     line = Line()
-    assert line.tell(m.CallerAudio(flowing=False)) == [m.StartTimer(TIMER, LOOKS_S[0]), m.CountRtp(CALLER)]
+    assert line.tell(inputs.CallerAudio(flowing=False)) == [
+        commands.StartTimer(TIMER, LOOKS_S[0]),
+        commands.CountRtp(CALLER),
+    ]
     assert line.count() == []
     line.now += timedelta(seconds=LOOKS_S[0])
     line.received += round(SOUND * LOOKS_S[0])
-    assert line.tell(m.TimeUp(TIMER)) == [m.StartTimer(TIMER, LOOKS_S[1]), m.CountRtp(CALLER)]
+    assert line.tell(inputs.TimeUp(TIMER)) == [commands.StartTimer(TIMER, LOOKS_S[1]), commands.CountRtp(CALLER)]
     assert line.count() == REJOIN
-    assert line.tell(m.CallerAudio(flowing=True)) == [m.StopTimer(TIMER)]
+    assert line.tell(inputs.CallerAudio(flowing=True)) == [commands.StopTimer(TIMER)]
     turn_over_s = ServerVad().silence_duration_ms / 1000
     assert CEASED_S + LOOKS_S[0] <= turn_over_s - 0.1, "which is for ticks, the link, and four requests"
 
@@ -76,9 +79,9 @@ def test_looks_are_less_frequent_while_nothing_comes_and_frequent_again_when_it_
     line = Line()
     for _ in range(2):
         line.cease()
-        timers = [line.tell(m.TimeUp(TIMER))[0] for _ in range(5)]
-        assert timers == [m.StartTimer(TIMER, each) for each in (*LOOKS_S[1:], LOOKS_S[-1], LOOKS_S[-1])]
-        line.tell(m.CallerAudio(flowing=True))
+        timers = [line.tell(inputs.TimeUp(TIMER))[0] for _ in range(5)]
+        assert timers == [commands.StartTimer(TIMER, each) for each in (*LOOKS_S[1:], LOOKS_S[-1], LOOKS_S[-1])]
+        line.tell(inputs.CallerAudio(flowing=True))
 
 
 @pytest.mark.parametrize("rate", [0, 50, KEYS])
@@ -103,7 +106,7 @@ def test_packets_of_another_source_count_from_nothing() -> None:
     line.cease()
     line.now += timedelta(seconds=0.2)
     line.received = 1600
-    line.tell(m.TimeUp(TIMER))
+    line.tell(inputs.TimeUp(TIMER))
     assert line.count(source=2) == REJOIN
 
 
@@ -122,22 +125,22 @@ def test_where_it_helps_it_is_done_each_time_but_not_without_bound() -> None:
     for _ in range(10):
         line.cease()
         line.passes(1.2, SOUND)
-        line.tell(m.CallerAudio(flowing=True))
+        line.tell(inputs.CallerAudio(flowing=True))
     assert line.rejoined == 10
     for _ in range(40):
         line.cease()
         line.passes(0.6, SOUND)
-        line.tell(m.CallerAudio(flowing=True))
+        line.tell(inputs.CallerAudio(flowing=True))
     assert line.rejoined == inbound_audio.BUSY_AFTER
 
 
 def test_who_holds_is_left_alone_until_the_hold_ends() -> None:
     line = Line()
     line.cease()
-    line.tell(m.SipHold(CALLER, on=True))
+    line.tell(inputs.SipHold(CALLER, on=True))
     line.passes(5, SOUND)
     assert line.rejoined == 0
-    assert m.CountRtp(CALLER) in line.tell(m.SipHold(CALLER, on=False))
+    assert commands.CountRtp(CALLER) in line.tell(inputs.SipHold(CALLER, on=False))
     line.count()
     line.passes(0.6, SOUND)
     assert line.rejoined == 1
@@ -145,29 +148,31 @@ def test_who_holds_is_left_alone_until_the_hold_ends() -> None:
 
 def test_while_the_caller_hears_our_music_nothing_is_moved() -> None:
     line = Line()
-    line.tell(m.HoldAsked("ops"))
+    line.tell(inputs.HoldAsked("ops"))
     assert line.call.state is State.HOLDING
     line.cease()
     line.passes(3, SOUND)
     assert line.rejoined == 0
-    line.tell(m.ResumeAsked("ops"))
+    line.tell(inputs.ResumeAsked("ops"))
     line.passes(1.2, SOUND)
     assert line.rejoined == 1
 
 
 def test_in_a_consultation_it_is_the_target_whom_the_agent_hears() -> None:
     call = talking()
-    feed(call, m.TransferAsked(replace(TARGET, kind="attended"), "agent", "t1"), m.LegEntered(TO))
+    feed(call, inputs.TransferAsked(replace(TARGET, kind="attended"), "agent", "t1"), inputs.LegEntered(TO))
     assert call.state is State.CONSULTING
     line = Line(call, TO)
-    assert m.CountRtp(TO) in line.tell(m.CallerAudio(flowing=False))
+    assert commands.CountRtp(TO) in line.tell(inputs.CallerAudio(flowing=False))
     line.count()
     line.passes(0.6, SOUND)
-    assert [each for each in line.commands if isinstance(each, m.Rejoin)] == [m.Rejoin(IDS.consultation(1), TO)]
+    assert [each for each in line.commands if isinstance(each, commands.Rejoin)] == [
+        commands.Rejoin(IDS.consultation(1), TO)
+    ]
 
 
-@pytest.mark.parametrize("lost", [m.MediaLost("gone"), m.WorkerLost("killed")])
-def test_what_a_lost_agent_told_does_not_hold_for_the_next(lost: m.Input) -> None:
+@pytest.mark.parametrize("lost", [inputs.MediaLost("gone"), inputs.WorkerLost("killed")])
+def test_what_a_lost_agent_told_does_not_hold_for_the_next(lost: inputs.Input) -> None:
     line = Line()
     line.cease()
     line.tell(lost)
@@ -177,14 +182,14 @@ def test_what_a_lost_agent_told_does_not_hold_for_the_next(lost: m.Input) -> Non
 
 def test_a_leg_without_rtp_is_asked_once() -> None:
     line = Line()
-    line.tell(m.CallerAudio(flowing=False))
-    assert line.tell(m.RtpCounted(CALLER, None)) == [m.StopTimer(TIMER)]
+    line.tell(inputs.CallerAudio(flowing=False))
+    assert line.tell(inputs.RtpCounted(CALLER, None)) == [commands.StopTimer(TIMER)]
 
 
 def test_a_call_that_is_over_asks_nothing() -> None:
     line = Line()
     line.cease()
-    line.tell(m.LegGone(CALLER))
+    line.tell(inputs.LegGone(CALLER))
     line.passes(2, SOUND)
     assert line.rejoined == 0
 
@@ -193,44 +198,48 @@ def test_a_call_that_is_over_asks_nothing() -> None:
 def test_where_others_are_in_the_bridge_a_jump_of_the_numbers_is_enough(lost: int, source: int, rejoins: int) -> None:
     """The worker hears a mix, which never ceases."""
     line = Line()
-    line.tell(m.ParticipantAsked("party", TARGET, "ops"))
-    assert m.StartTimer(COMPANY, COMPANY_S) in line.tell(m.LegEntered("party"))
-    assert line.tell(m.TimeUp(COMPANY))[:2] == [m.CountRtp(CALLER), m.CountRtp("party")]
-    line.tell(m.RtpCounted("party", 1000, 0, source=1))
+    line.tell(inputs.ParticipantAsked("party", TARGET, "ops"))
+    assert commands.StartTimer(COMPANY, COMPANY_S) in line.tell(inputs.LegEntered("party"))
+    assert line.tell(inputs.TimeUp(COMPANY))[:2] == [commands.CountRtp(CALLER), commands.CountRtp("party")]
+    line.tell(inputs.RtpCounted("party", 1000, 0, source=1))
     line.now += timedelta(seconds=2)
-    found = line.tell(m.RtpCounted("party", 17_000, lost, source=source))
-    assert found == [m.Rejoin(IDS.bridge, "party")] * rejoins
-    line.tell(m.ParticipantDropped("party", "ops"))
-    line.tell(m.LegGone("party"))
-    assert line.tell(m.TimeUp(COMPANY)) == []
+    found = line.tell(inputs.RtpCounted("party", 17_000, lost, source=source))
+    assert found == [commands.Rejoin(IDS.bridge, "party")] * rejoins
+    line.tell(inputs.ParticipantDropped("party", "ops"))
+    line.tell(inputs.LegGone("party"))
+    assert line.tell(inputs.TimeUp(COMPANY)) == []
 
 
 @pytest.mark.parametrize("leg", [CALLER, TO])
 def test_people_among_themselves_are_watched_as_well(leg: str) -> None:
     """Asterisk translates where their codecs differ."""
     line = Line()
-    line.tell(m.TransferAsked(TARGET, "ops"))
-    assert m.StartTimer(COMPANY, PEOPLE_S) in line.tell(m.LegEntered(TO))
+    line.tell(inputs.TransferAsked(TARGET, "ops"))
+    assert commands.StartTimer(COMPANY, PEOPLE_S) in line.tell(inputs.LegEntered(TO))
     assert line.call.state is State.TRANSFERRED
-    line.tell(m.LegGone(IDS.media))
-    assert line.tell(m.TimeUp(COMPANY)) == [m.CountRtp(CALLER), m.CountRtp(TO), m.StartTimer(COMPANY, PEOPLE_S)]
-    line.tell(m.RtpCounted(leg, 1000, source=1))
+    line.tell(inputs.LegGone(IDS.media))
+    assert line.tell(inputs.TimeUp(COMPANY)) == [
+        commands.CountRtp(CALLER),
+        commands.CountRtp(TO),
+        commands.StartTimer(COMPANY, PEOPLE_S),
+    ]
+    line.tell(inputs.RtpCounted(leg, 1000, source=1))
     line.now += timedelta(seconds=2)
-    assert line.tell(m.RtpCounted(leg, 17_000, lost=64_000, source=1)) == [m.Rejoin(IDS.bridge, leg)]
-    line.tell(m.LegGone(TO))
-    assert line.tell(m.TimeUp(COMPANY)) == []
+    assert line.tell(inputs.RtpCounted(leg, 17_000, lost=64_000, source=1)) == [commands.Rejoin(IDS.bridge, leg)]
+    line.tell(inputs.LegGone(TO))
+    assert line.tell(inputs.TimeUp(COMPANY)) == []
 
 
 def test_a_supervisor_who_whispers_is_watched_in_their_own_bridge() -> None:
     line, leg = Line(), IDS.supervisor(1)
-    line.tell(m.TransferAsked(TARGET, "ops"))
-    line.tell(m.LegEntered(TO))
-    line.tell(m.SuperviseAsked(leg, TARGET, "whisper", "ops"))
-    line.tell(m.LegEntered(leg))
-    assert m.CountRtp(leg) in line.tell(m.TimeUp(COMPANY))
-    line.tell(m.RtpCounted(leg, 1000, source=1))
+    line.tell(inputs.TransferAsked(TARGET, "ops"))
+    line.tell(inputs.LegEntered(TO))
+    line.tell(inputs.SuperviseAsked(leg, TARGET, "whisper", "ops"))
+    line.tell(inputs.LegEntered(leg))
+    assert commands.CountRtp(leg) in line.tell(inputs.TimeUp(COMPANY))
+    line.tell(inputs.RtpCounted(leg, 1000, source=1))
     line.now += timedelta(seconds=2)
-    assert line.tell(m.RtpCounted(leg, 17_000, source=2)) == [m.Rejoin(IDS.supervision, leg)]
+    assert line.tell(inputs.RtpCounted(leg, 17_000, source=2)) == [commands.Rejoin(IDS.supervision, leg)]
 
 
 def test_it_is_told_and_counted() -> None:

@@ -5,7 +5,8 @@ from hypothesis import given, strategies as st
 
 from controller.calls.admission.trunk_usage import TrunkUsage
 from controller.calls.errors import Busy
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
+from controller.calls.machine.types import Target
 
 OWN, OTHERS = "own", ("one", "two", "three")
 MOST = 2
@@ -33,8 +34,8 @@ class Trunk:
         self.talking.discard(channel)
 
 
-def target(trunk: str | None = "main") -> m.Target:
-    return m.Target("PJSIP/1@trunk", "1", trunk=trunk)
+def target(trunk: str | None = "main") -> Target:
+    return Target("PJSIP/1@trunk", "1", trunk=trunk)
 
 
 STEPS = st.lists(
@@ -57,11 +58,11 @@ def test_a_line_is_as_long_taken_as_its_leg_may_live(steps: list[tuple[str, str]
                 except Busy:
                     assert len(alive - {OWN}) >= MOST
             case "enter":
-                legs.happened(m.LegEntered(channel))
+                legs.happened(inputs.LegEntered(channel))
             case "dialplan":
-                legs.happened(m.LegGone(channel, in_dialplan=True))
+                legs.happened(inputs.LegGone(channel, in_dialplan=True))
             case "gone":
-                legs.happened(m.LegGone(channel, 16))
+                legs.happened(inputs.LegGone(channel, 16))
                 alive.discard(channel)
             case "removed":
                 legs.over(channel)
@@ -98,7 +99,10 @@ def test_a_leg_of_an_earlier_controller_takes_its_line_again() -> None:
 
 
 def test_who_is_referred_takes_a_line_until_the_far_end_has_said_what_became_of_it() -> None:
-    for end in (m.LegReturned("own", "FAILURE", 486), m.CommandFailed(m.Refer("own", "x"), "no such context")):
+    for end in (
+        inputs.LegReturned("own", "FAILURE", 486),
+        inputs.CommandFailed(commands.Refer("own", "x"), "no such context"),
+    ):
         legs = TrunkUsage(OWN, trunk := Trunk())
         legs.dial("boss", target())
         legs.refer("one", "main")

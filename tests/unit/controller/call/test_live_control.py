@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge import contract
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, FallbackStep, Plan, State
@@ -33,18 +33,18 @@ from tests.unit.controller.call.test_machine import (
 
 PARTY = IDS.participant("one")
 OTHER = IDS.participant("two")
-HOLD, RESUME = m.HoldAsked("ops"), m.ResumeAsked("ops")
-SAY = m.SayAsked("Please wait.", True, "ops")
-ADD = m.ParticipantAsked(PARTY, TARGET, "ops")
+HOLD, RESUME = inputs.HoldAsked("ops"), inputs.ResumeAsked("ops")
+SAY = inputs.SayAsked("Please wait.", True, "ops")
+ADD = inputs.ParticipantAsked(PARTY, TARGET, "ops")
 FILES = contract.Recording(path="/srv/calls")
 ANN = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC.model_copy(update={"agent": "ann"}), recording=FILES), {})
 
 
-def orders(commands: list[m.Command]) -> list[contract.Order | contract.Record | contract.Greet]:
-    return [each.order for each in commands if isinstance(each, m.OrderAi)]
+def orders(issued: list[commands.Command]) -> list[contract.Order | contract.Record | contract.Greet]:
+    return [each.order for each in issued if isinstance(each, commands.OrderAi)]
 
 
-def holding(*before: m.Input) -> Call:
+def holding(*before: inputs.Input) -> Call:
     call = talking()
     feed(call, *before, HOLD)
     assert call.state is State.HOLDING
@@ -54,7 +54,7 @@ def holding(*before: m.Input) -> Call:
 def joined() -> Call:
     """The caller, the agent and somebody else."""
     call = talking()
-    feed(call, ADD, m.LegEntered(PARTY))
+    feed(call, ADD, inputs.LegEntered(PARTY))
     assert call.participants[PARTY].state == "joined"
     return call
 
@@ -64,31 +64,31 @@ def joined() -> Call:
 
 def test_hold_is_music_and_a_paused_agent_until_ops_end_it() -> None:
     call = talking()
-    assert feed(call, HOLD) == [m.PauseAi(), m.StartMusic(CALLER)]
+    assert feed(call, HOLD) == [commands.PauseAi(), commands.StartMusic(CALLER)]
     assert view_of(call, CallLog()).held_by == "ops"
-    assert feed(call, m.TimeUp("hold")) == []
-    assert feed(call, RESUME) == [m.StopTimer("hold"), m.StopMusic(CALLER), m.ResumeAi(None)]
+    assert feed(call, inputs.TimeUp("hold")) == []
+    assert feed(call, RESUME) == [commands.StopTimer("hold"), commands.StopMusic(CALLER), commands.ResumeAi(None)]
     assert (call.state, view_of(call, CallLog()).held_by) == (State.TALKING, None)
 
 
 def test_ops_keep_a_caller_whom_the_agent_put_on_hold() -> None:
     call = talking()
-    feed(call, m.HoldTool("h1", 30.0))
+    feed(call, inputs.HoldTool("h1", 30.0))
     assert view_of(call, CallLog()).held_by == "agent"
     stopped, answer = feed(call, HOLD)
-    assert stopped == m.StopTimer("hold")
-    assert isinstance(answer, m.AnswerAiTool)
+    assert stopped == commands.StopTimer("hold")
+    assert isinstance(answer, commands.AnswerAiTool)
     assert not answer.respond
-    assert feed(call, m.TimeUp("hold")) == []
+    assert feed(call, inputs.TimeUp("hold")) == []
     assert call.state is State.HOLDING
 
 
 def test_ops_end_the_agents_hold() -> None:
     call = talking()
-    feed(call, m.HoldTool("h1", 30.0))
-    commands = feed(call, RESUME)
-    assert m.StopMusic(CALLER) in commands
-    assert [each.tool_call for each in commands if isinstance(each, m.AnswerAiTool)] == ["h1"]
+    feed(call, inputs.HoldTool("h1", 30.0))
+    issued = feed(call, RESUME)
+    assert commands.StopMusic(CALLER) in issued
+    assert [each.tool_call for each in issued if isinstance(each, commands.AnswerAiTool)] == ["h1"]
 
 
 @pytest.mark.parametrize("state", [State.TRANSFERRING, State.CLOSING, State.TRANSFERRED, State.RINGING])
@@ -100,24 +100,24 @@ def test_hold_where_it_makes_no_sense_changes_nothing(state: State) -> None:
 
 def test_a_tool_that_ends_on_hold_is_answered_and_does_not_end_it() -> None:
     call = talking()
-    feed(call, m.RunTool("r1", "look_up", {}), HOLD)
-    assert feed(call, m.ToolDone("r1", "found", True)) == [m.AnswerAiTool("r1", "found", True)]
+    feed(call, inputs.RunTool("r1", "look_up", {}), HOLD)
+    assert feed(call, inputs.ToolDone("r1", "found", True)) == [commands.AnswerAiTool("r1", "found", True)]
     assert call.state is State.HOLDING
 
 
 def test_a_transfer_from_hold_keeps_the_music_and_gives_caller_and_agent_back() -> None:
     call = holding()
-    commands = feed(call, m.TransferAsked(TARGET, "ops"))
-    assert m.StopMusic(CALLER) not in commands
-    feed(call, m.LegGone(IDS.target(1), 17, 486))
+    issued = feed(call, inputs.TransferAsked(TARGET, "ops"))
+    assert commands.StopMusic(CALLER) not in issued
+    feed(call, inputs.LegGone(IDS.target(1), 17, 486))
     assert (call.state, call.music, call.paused, call.held_by) == (State.TALKING, False, False, None)
 
 
 def test_the_longest_call_ends_on_hold_too_and_its_last_words_are_heard() -> None:
-    call = holding(m.MuteAsked("agent", True, "ops"))
-    commands = feed(call, m.TimeUp("length"))
-    assert commands.index(m.StopMusic(CALLER)) < [type(each) for each in commands].index(m.SayLast)
-    assert contract.Mute(call=CALL, caller=False, agent=False) in orders(commands)
+    call = holding(inputs.MuteAsked("agent", True, "ops"))
+    issued = feed(call, inputs.TimeUp("length"))
+    assert issued.index(commands.StopMusic(CALLER)) < [type(each) for each in issued].index(commands.SayLast)
+    assert contract.Mute(call=CALL, caller=False, agent=False) in orders(issued)
 
 
 # ---------------------------------------------------------------- orders
@@ -125,20 +125,27 @@ def test_the_longest_call_ends_on_hold_too_and_its_last_words_are_heard() -> Non
 
 def test_mute_is_by_side_and_survives_hold_and_a_failed_transfer() -> None:
     call = talking()
-    assert orders(feed(call, m.MuteAsked("caller", True, "ops"))) == [
+    assert orders(feed(call, inputs.MuteAsked("caller", True, "ops"))) == [
         contract.Mute(call=CALL, caller=True, agent=False)
     ]
-    assert orders(feed(call, m.MuteAsked("agent", True, "ops"))) == [contract.Mute(call=CALL, caller=True, agent=True)]
-    feed(call, HOLD, RESUME, m.TransferAsked(TARGET, "ops"), m.LegGone(IDS.target(1), 17, 486))
+    assert orders(feed(call, inputs.MuteAsked("agent", True, "ops"))) == [
+        contract.Mute(call=CALL, caller=True, agent=True)
+    ]
+    feed(call, HOLD, RESUME, inputs.TransferAsked(TARGET, "ops"), inputs.LegGone(IDS.target(1), 17, 486))
     assert view_of(call, CallLog()).muted == ("agent", "caller")
-    assert orders(feed(call, m.MuteAsked("caller", False, "ops"))) == [
+    assert orders(feed(call, inputs.MuteAsked("caller", False, "ops"))) == [
         contract.Mute(call=CALL, caller=False, agent=True)
     ]
 
 
 def test_nobody_is_muted_once_the_agent_is_gone() -> None:
     call = talking()
-    feed(call, m.MuteAsked("caller", True, "ops"), m.TransferAsked(TARGET, "ops"), m.LegEntered(IDS.target(1)))
+    feed(
+        call,
+        inputs.MuteAsked("caller", True, "ops"),
+        inputs.TransferAsked(TARGET, "ops"),
+        inputs.LegEntered(IDS.target(1)),
+    )
     shown = view_of(call, CallLog())
     assert (call.state, shown.muted, shown.recording) == (State.TRANSFERRED, (), "off")
 
@@ -146,28 +153,28 @@ def test_nobody_is_muted_once_the_agent_is_gone() -> None:
 @pytest.mark.parametrize("exact", [True, False])
 def test_say_goes_to_the_worker_on_hold_as_well(exact: bool) -> None:
     for call in (talking(), holding()):
-        say = m.SayAsked("Please wait.", exact, "ops")
+        say = inputs.SayAsked("Please wait.", exact, "ops")
         assert orders(feed(call, say)) == [contract.Speak(call=CALL, text="Please wait.", exact=exact)]
 
 
 def test_keys_that_can_not_be_pressed_are_no_end_of_the_call() -> None:
     call = talking()
-    assert feed(call, m.DigitsAsked("12#", "ops")) == [m.SendDigits(CALLER, "12#")]
-    assert feed(call, m.CommandFailed(m.SendDigits(CALLER, "12#"), "409")) == []
+    assert feed(call, inputs.DigitsAsked("12#", "ops")) == [commands.SendDigits(CALLER, "12#")]
+    assert feed(call, inputs.CommandFailed(commands.SendDigits(CALLER, "12#"), "409")) == []
     assert call.state is State.TALKING
 
 
 def test_another_agent_speaks_and_its_keys_and_rescues_count() -> None:
     call = talking()
     plan = of_agent(ANN, digits={"0": TARGET}, on_ai_failure=(SORRY,), wrap_up="Ann says goodbye.")
-    assert orders(feed(call, m.SwitchAsked(plan, "ops"))) == [contract.Switch(call=CALL, spec=plan.agent.spec)]
+    assert orders(feed(call, inputs.SwitchAsked(plan, "ops"))) == [contract.Switch(call=CALL, spec=plan.agent.spec)]
     assert view_of(call, CallLog()).agent == "ann"
-    assert m.SayLast("Ann says goodbye.", "spend_per_day") in feed(call, m.WrapUpDue("spend_per_day"))
+    assert commands.SayLast("Ann says goodbye.", "spend_per_day") in feed(call, inputs.WrapUpDue("spend_per_day"))
     other = talking()
-    feed(other, m.SwitchAsked(plan, "ops"), m.DigitPressed("0"))
+    feed(other, inputs.SwitchAsked(plan, "ops"), inputs.DigitPressed("0"))
     assert other.state is State.TRANSFERRING
     third = talking()
-    feed(third, m.SwitchAsked(plan, "ops"), m.AiFailed("transient", "gone"))
+    feed(third, inputs.SwitchAsked(plan, "ops"), inputs.AiFailed("transient", "gone"))
     assert third.state is State.RESCUING
 
 
@@ -184,12 +191,12 @@ def test_another_agent_speaks_and_its_keys_and_rescues_count() -> None:
         (["start", "resume"], "on"),
     ],
 )
-def test_recording(story: list[m.RecordAction], after: str) -> None:
+def test_recording(story: list[inputs.RecordAction], after: str) -> None:
     call = talking()
     call.plan = of_agent(call.plan, recording=FILES)
     for action in story:
         before = call.recording
-        told = orders(feed(call, m.RecordAsked(action, "ops")))
+        told = orders(feed(call, inputs.RecordAsked(action, "ops")))
         assert bool(told) is (call.recording != before)
         if told and action == "start":
             assert told == [contract.Record(call=CALL, action="start", recording=FILES)]
@@ -198,7 +205,7 @@ def test_recording(story: list[m.RecordAction], after: str) -> None:
 
 def test_a_call_that_may_not_be_recorded_is_not() -> None:
     call = talking()
-    assert feed(call, m.RecordAsked("start", "ops")) == []
+    assert feed(call, inputs.RecordAsked("start", "ops")) == []
 
 
 def test_a_call_whose_spec_asks_for_it_is_recorded_from_the_start() -> None:
@@ -212,12 +219,12 @@ def test_a_call_whose_spec_asks_for_it_is_recorded_from_the_start() -> None:
 def test_somebody_joins_and_the_model_is_told() -> None:
     call = talking()
     dial, timer = feed(call, ADD)
-    assert dial == m.Dial(PARTY, TARGET, {"VOICEAI_CALL": CALL})
-    assert timer == m.StartTimer(PARTY, 35.0)
+    assert dial == commands.Dial(PARTY, TARGET, {"VOICEAI_CALL": CALL})
+    assert timer == commands.StartTimer(PARTY, 35.0)
     assert view_of(call, CallLog()).participants[0].state == "ringing"
-    stopped, join, told, _ = feed(call, m.LegEntered(PARTY))
-    assert (stopped, join) == (m.StopTimer(PARTY), m.Join(IDS.bridge, (PARTY,)))
-    assert isinstance(told, m.OrderAi)
+    stopped, join, told, _ = feed(call, inputs.LegEntered(PARTY))
+    assert (stopped, join) == (commands.StopTimer(PARTY), commands.Join(IDS.bridge, (PARTY,)))
+    assert isinstance(told, commands.OrderAi)
     assert isinstance(told.order, contract.Inform)
     assert not told.order.respond
     assert call.state is State.TALKING
@@ -226,27 +233,27 @@ def test_somebody_joins_and_the_model_is_told() -> None:
 @pytest.mark.parametrize(
     ("what", "outcome"),
     [
-        (m.LegGone(PARTY, 17, 486), Outcome.BUSY),
-        (m.LegGone(PARTY, 21, 603), Outcome.DECLINED),
-        (m.LegGone(PARTY, 19, None), Outcome.NO_ANSWER),
-        (m.TimeUp(PARTY), Outcome.NO_ANSWER),
-        (m.ParticipantDropped(PARTY, "ops"), Outcome.CANCELLED),
-        (m.CommandFailed(m.Dial(PARTY, TARGET, {}), "500"), Outcome.FAILED),
+        (inputs.LegGone(PARTY, 17, 486), Outcome.BUSY),
+        (inputs.LegGone(PARTY, 21, 603), Outcome.DECLINED),
+        (inputs.LegGone(PARTY, 19, None), Outcome.NO_ANSWER),
+        (inputs.TimeUp(PARTY), Outcome.NO_ANSWER),
+        (inputs.ParticipantDropped(PARTY, "ops"), Outcome.CANCELLED),
+        (inputs.CommandFailed(commands.Dial(PARTY, TARGET, {}), "500"), Outcome.FAILED),
     ],
 )
-def test_somebody_who_does_not_come_is_told_of_and_the_call_goes_on(what: m.Input, outcome: Outcome) -> None:
+def test_somebody_who_does_not_come_is_told_of_and_the_call_goes_on(what: inputs.Input, outcome: Outcome) -> None:
     call = talking()
     feed(call, ADD)
-    commands = feed(call, what)
-    assert (m.HangUp(PARTY) in commands) is not isinstance(what, m.LegGone)
-    assert [type(each) for each in orders(commands)] == [contract.Inform]
+    issued = feed(call, what)
+    assert (commands.HangUp(PARTY) in issued) is not isinstance(what, inputs.LegGone)
+    assert [type(each) for each in orders(issued)] == [contract.Inform]
     found = call.participants[PARTY]
     assert (found.state, found.outcome, call.state) == ("failed", outcome, State.TALKING)
-    assert feed(call, m.LegEntered(PARTY), what) == []
+    assert feed(call, inputs.LegEntered(PARTY), what) == []
 
 
-@pytest.mark.parametrize("how", [m.LegGone(PARTY), m.ParticipantDropped(PARTY, "ops")])
-def test_somebody_leaves_and_caller_and_agent_go_on(how: m.Input) -> None:
+@pytest.mark.parametrize("how", [inputs.LegGone(PARTY), inputs.ParticipantDropped(PARTY, "ops")])
+def test_somebody_leaves_and_caller_and_agent_go_on(how: inputs.Input) -> None:
     call = joined()
     feed(call, how)
     assert (call.state, call.participants[PARTY].state, call.company) == (State.TALKING, "left", set())
@@ -255,55 +262,55 @@ def test_somebody_leaves_and_caller_and_agent_go_on(how: m.Input) -> None:
 def test_the_caller_leaves_and_the_call_is_over_for_all() -> None:
     call = joined()
     feed(call, replace(ADD, channel=OTHER))
-    commands = feed(call, m.LegGone(CALLER))
-    assert {m.HangUp(PARTY), m.HangUp(OTHER), m.HangUp(IDS.media)} <= set(commands)
+    issued = feed(call, inputs.LegGone(CALLER))
+    assert {commands.HangUp(PARTY), commands.HangUp(OTHER), commands.HangUp(IDS.media)} <= set(issued)
     assert [each.state for each in call.participants.values()] == ["left", "failed"]
 
 
 def test_a_participant_who_is_gone_before_they_join_has_failed() -> None:
     call = joined()
-    feed(call, m.CommandFailed(m.Join(IDS.bridge, (PARTY,)), "gone", gone=True))
+    feed(call, inputs.CommandFailed(commands.Join(IDS.bridge, (PARTY,)), "gone", gone=True))
     assert (call.state, call.participants[PARTY].state, call.company) == (State.TALKING, "failed", set())
 
 
 def test_the_agent_is_lost_and_caller_and_participant_go_on() -> None:
     call = joined()
-    feed(call, m.AiFailed("transient", "gone"), OVER)
+    feed(call, inputs.AiFailed("transient", "gone"), OVER)
     assert call.state is State.TRANSFERRED
-    commands = feed(call, m.LegGone(PARTY))
-    assert m.HangUp(CALLER) in commands
+    issued = feed(call, inputs.LegGone(PARTY))
+    assert commands.HangUp(CALLER) in issued
     assert call.ended_by == "participant"
 
 
 def test_on_hold_the_lost_agent_takes_its_music_with_it() -> None:
     call = joined()
     feed(call, HOLD)
-    commands = feed(call, m.MediaLost("reset"))
-    assert m.StopMusic(CALLER) in commands
+    issued = feed(call, inputs.MediaLost("reset"))
+    assert commands.StopMusic(CALLER) in issued
     assert (call.state, call.music) == (State.TRANSFERRED, False)
 
 
 def test_after_a_transfer_the_participant_keeps_the_call_up() -> None:
     call = joined()
-    feed(call, m.TransferAsked(TARGET, "ops"), m.LegEntered(IDS.target(1)))
+    feed(call, inputs.TransferAsked(TARGET, "ops"), inputs.LegEntered(IDS.target(1)))
     assert call.state is State.TRANSFERRED
-    assert feed(call, m.LegGone(IDS.target(1))) == []
-    feed(call, m.LegGone(PARTY))
+    assert feed(call, inputs.LegGone(IDS.target(1))) == []
+    feed(call, inputs.LegGone(PARTY))
     assert call.ended_by == "participant"
 
 
 def test_a_transfer_that_fails_without_an_agent_leaves_caller_and_participant_together() -> None:
     call = joined()
-    feed(call, m.TransferAsked(TARGET, "ops"), m.MediaLost("reset"), m.LegGone(IDS.target(1), 17, 486))
+    feed(call, inputs.TransferAsked(TARGET, "ops"), inputs.MediaLost("reset"), inputs.LegGone(IDS.target(1), 17, 486))
     assert (call.state, call.music) == (State.TRANSFERRED, False)
 
 
-@pytest.mark.parametrize("late", [m.WrapUpDue("spend_per_day"), m.AiFailed("transient", "gone")])
-def test_who_answers_too_late_is_hung_up(late: m.Input) -> None:
+@pytest.mark.parametrize("late", [inputs.WrapUpDue("spend_per_day"), inputs.AiFailed("transient", "gone")])
+def test_who_answers_too_late_is_hung_up(late: inputs.Input) -> None:
     call = talking()
     call.rescues = [SORRY]
     feed(call, ADD, late)
-    assert m.HangUp(PARTY) in feed(call, m.LegEntered(PARTY))
+    assert commands.HangUp(PARTY) in feed(call, inputs.LegEntered(PARTY))
     assert call.participants[PARTY].outcome is Outcome.CANCELLED
 
 
@@ -322,15 +329,15 @@ SIDES = st.sampled_from(["caller", "agent"])
 VERBS = st.one_of(
     st.just(HOLD),
     st.just(RESUME),
-    st.builds(m.MuteAsked, SIDES, st.booleans(), st.just("ops")),
-    st.just(m.DigitsAsked("1", "ops")),
+    st.builds(inputs.MuteAsked, SIDES, st.booleans(), st.just("ops")),
+    st.just(inputs.DigitsAsked("1", "ops")),
     st.just(SAY),
-    st.just(m.SwitchAsked(ANN, "ops")),
-    st.builds(m.RecordAsked, st.sampled_from(["start", "pause", "resume", "stop"]), st.just("ops")),
-    st.builds(m.ParticipantDropped, PARTIES, st.just("ops")),
-    st.builds(m.LegEntered, PARTIES),
-    st.builds(m.LegGone, PARTIES, st.sampled_from([None, 17]), st.none()),
-    st.builds(m.TimeUp, PARTIES),
+    st.just(inputs.SwitchAsked(ANN, "ops")),
+    st.builds(inputs.RecordAsked, st.sampled_from(["start", "pause", "resume", "stop"]), st.just("ops")),
+    st.builds(inputs.ParticipantDropped, PARTIES, st.just("ops")),
+    st.builds(inputs.LegEntered, PARTIES),
+    st.builds(inputs.LegGone, PARTIES, st.sampled_from([None, 17]), st.none()),
+    st.builds(inputs.TimeUp, PARTIES),
 )
 
 
@@ -346,28 +353,28 @@ class Floor(Hands):
         """Ids are made for each request: the same one is never asked for twice."""
         if channel not in self.asked:
             self.asked.add(channel)
-            self.feed(m.ParticipantAsked(channel, TARGET, "ops"), fails=False)
+            self.feed(inputs.ParticipantAsked(channel, TARGET, "ops"), fails=False)
 
-    def feed(self, what: m.Input, fails: bool) -> None:
+    def feed(self, what: inputs.Input, fails: bool) -> None:
         match what:
-            case m.LegEntered(channel) if channel in (PARTY, OTHER) and channel not in self.exists:
+            case inputs.LegEntered(channel) if channel in (PARTY, OTHER) and channel not in self.exists:
                 return
-            case m.TimeUp(timer) if timer in (PARTY, OTHER) and timer not in self.timers:
+            case inputs.TimeUp(timer) if timer in (PARTY, OTHER) and timer not in self.timers:
                 return
-            case m.LegGone(channel) if channel in (PARTY, OTHER):
+            case inputs.LegGone(channel) if channel in (PARTY, OTHER):
                 self.exists.discard(channel)
         super().feed(what, fails)
 
-    def _do(self, command: m.Command) -> None:
+    def _do(self, command: commands.Command) -> None:
         super()._do(command)
         match command:
-            case m.StartTimer(timer):
+            case commands.StartTimer(timer):
                 self.timers.add(timer)
-            case m.StopTimer(timer):
+            case commands.StopTimer(timer):
                 self.timers.discard(timer)
-            case m.OrderAi():
+            case commands.OrderAi():
                 assert self.call.session_open
-            case m.HangUp(channel):
+            case commands.HangUp(channel):
                 self.joined.discard(channel)
 
     def check(self, asked: set[str]) -> None:
@@ -388,32 +395,32 @@ class Floor(Hands):
     st.lists(st.sampled_from([SORRY, HUMAN]), max_size=2),
     st.lists(
         st.tuples(
-            st.one_of(VERBS, VERBS, INPUTS, st.builds(m.ParticipantAsked, PARTIES, st.just(TARGET), st.just(""))),
+            st.one_of(VERBS, VERBS, INPUTS, st.builds(inputs.ParticipantAsked, PARTIES, st.just(TARGET), st.just(""))),
             st.booleans(),
         ),
         max_size=25,
     ),
 )
 def test_no_leg_no_music_and_no_paused_agent_is_left(
-    steps: list[FallbackStep], story: list[tuple[m.Input, bool]]
+    steps: list[FallbackStep], story: list[tuple[inputs.Input, bool]]
 ) -> None:
     plan = of_agent(ANN, on_ai_failure=tuple(steps), max_call=60.0, digits={"0": TARGET})
     call = Call(plan, NOW)
     floor, asked = Floor(call), set[str]()
     floor.do(table.start(call), fail=False)
-    opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()]
+    opening: list[inputs.Input] = [inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.MediaFlowing()]
     for what in opening:
         floor.feed(what, fails=False)
     for what, fails in story:
         if call.state not in (State.ENDING, State.ENDED):
             asked |= tool_of(what)
-        if isinstance(what, m.ParticipantAsked):
+        if isinstance(what, inputs.ParticipantAsked):
             floor.ask(what.channel)
         else:
             floor.feed(what, fails)
         floor.check(asked)
         view_of(call, CallLog())
-    ending: list[m.Input] = [m.HangUpAsked("test"), OVER, m.TimeUp("end")]
+    ending: list[inputs.Input] = [inputs.HangUpAsked("test"), OVER, inputs.TimeUp("end")]
     for what in ending:
         floor.feed(what, fails=False)
     assert call.state is State.ENDED

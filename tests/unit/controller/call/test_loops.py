@@ -8,11 +8,12 @@ from hypothesis import given, strategies as st
 
 from controller.ari.rest import Ari
 from controller.calls.admission.trunk_usage import TrunkUsage, Unlimited
-from controller.calls.machine import inputs as m, loops, table
+from controller.calls.machine import commands, inputs, loops, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.loops import Origin, RingingLeg
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
+from controller.calls.machine.types import Target
 from controller.calls.runtime import dialplan
 from tests.unit.controller.call.test_actor import FakeAri
 from tests.unit.controller.call.test_arrivals import Stage
@@ -44,7 +45,7 @@ def test_what_a_header_claims_counts_for_that_call_only() -> None:
     forged = loops.read("3|")
     assert loops.refusal(forged, 3) is None
     legs = TrunkUsage("own", Unlimited())
-    legs.dial("target", m.Target("Local/6000@x", "6000@x"))
+    legs.dial("target", Target("Local/6000@x", "6000@x"))
     assert legs.origin_of("target", forged) == Origin(1, claimed=4)
     assert loops.marks(legs.origin_of("target", forged), "PJSIP/1@t")["PJSIP_HEADER(add,X-Voiceai-Hops)"] == "4"
     victim = loops.recognised("5001", "+493012345", legs.ringing(forged, 0.0, "+493012345"))
@@ -95,12 +96,12 @@ def test_a_caller_is_compared_with_the_legs_that_ring(
 def test_only_legs_that_ring_or_have_just_answered_are_compared() -> None:
     legs = TrunkUsage("own", Unlimited())
     for channel in ("own", "target"):
-        legs.dial(channel, m.Target("PJSIP/1@t", "1", caller_id="2", trunk="t"))
+        legs.dial(channel, Target("PJSIP/1@t", "1", caller_id="2", trunk="t"))
     assert list(legs.ringing(Origin(1))) == [
         RingingLeg("1", "2", Origin(2, agent=True)),
         RingingLeg("1", "2", Origin(2)),
     ]
-    legs.happened(m.LegEntered("own"), 100.0)
+    legs.happened(inputs.LegEntered("own"), 100.0)
     legs.over("target")
     assert list(legs.ringing(Origin(1), 104.0)) == [RingingLeg("1", "2", Origin(2, agent=True))]
     assert list(legs.ringing(Origin(1), 106.0)) == []
@@ -112,11 +113,11 @@ def test_whom_the_far_end_is_asked_to_call_is_compared_until_it_has_said_what_ca
     legs = TrunkUsage("own", Unlimited())
     legs.refer("refer-1", None, "sip:5001@127.0.0.1:5060")
     assert loops.recognised("5001", "+49171555", legs.ringing(Origin(2))) == Origin(3)
-    legs.dial("target", m.Target("Local/7001@x", "7001@x"))
+    legs.dial("target", Target("Local/7001@x", "7001@x"))
     same = legs.ringing(Origin(2), 0.0, "+49171555")
     assert loops.recognised("5001", "0171555", same) == Origin(3), "who calls again, or is called by nobody else"
     legs.over("target")
-    legs.happened(m.LegReturned("own", "SUCCESS", 200))
+    legs.happened(inputs.LegReturned("own", "SUCCESS", 200))
     assert list(legs.ringing(Origin(2))) == []
 
 
@@ -143,9 +144,13 @@ def test_a_header_takes_nothing_from_the_count_of_those_who_were_sent_on(mark: s
 def test_such_a_call_ends_before_anything_is_done_for_it(origin: Origin, why: str) -> None:
     call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {}), NOW)
     call.origin = origin
-    commands = table.start(call)
-    assert commands[0] == m.HangUp(CALLER, "busy")
-    assert not [each for each in commands if isinstance(each, m.PrepareAi | m.CloseAi | m.Answer | m.Dial)]
+    issued = table.start(call)
+    assert issued[0] == commands.HangUp(CALLER, "busy")
+    assert not [
+        each
+        for each in issued
+        if isinstance(each, commands.PrepareAi | commands.CloseAi | commands.Answer | commands.Dial)
+    ]
     assert (call.state, call.outcome) == (State.ENDED, Outcome.FAILED)
     assert why in str(call.detail)
 

@@ -8,22 +8,24 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bridge.contract import Counters, Provider, SessionSpec
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
+from controller.calls.machine.ids import Ids
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import AgentPlan, FallbackStep, Plan, PlaySound, State, TransferTo
 from controller.calls.machine.rows import inbound_audio
+from controller.calls.machine.types import Target
 
 CALL = "5f1c9f0e-8a43-4b8e-9b57-2a6f0d3f9c11"
-IDS = m.Ids(CALL)
+IDS = Ids(CALL)
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SPEC = SessionSpec(
     agent="reception",
     provider=Provider(url="ws://127.0.0.1:1/v1/realtime", api_key="sk-test"),
     instructions="Be kind.",
 )
-TARGET = m.Target("PJSIP/4930@trunk", "4930")
-OVER = m.SessionOver("closed", Counters())
+TARGET = Target("PJSIP/4930@trunk", "4930")
+OVER = inputs.SessionOver("closed", Counters())
 CALLER = "1764000000.1"
 
 
@@ -40,25 +42,25 @@ def of_agent(plan: Plan, **changes: Any) -> Plan:
     return replace(plan, agent=replace(plan.agent, **changes))
 
 
-def feed(call: Call, *inputs: m.Input) -> list[m.Command]:
+def feed(call: Call, *events: inputs.Input) -> list[commands.Command]:
     """The commands of the last input."""
-    commands: list[m.Command] = []
-    for what in inputs:
-        commands = table.handle(call, what, NOW + timedelta(seconds=1))
-    return commands
+    issued: list[commands.Command] = []
+    for what in events:
+        issued = table.handle(call, what, NOW + timedelta(seconds=1))
+    return issued
 
 
 def talking() -> Call:
     call = inbound()
     table.start(call)
-    feed(call, m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing())
+    feed(call, inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.MediaFlowing())
     assert call.state is State.TALKING
     return call
 
 
 def transferring(tool_call: str | None = None) -> Call:
     call = talking()
-    feed(call, m.TransferAsked(TARGET, "ops", tool_call))
+    feed(call, inputs.TransferAsked(TARGET, "ops", tool_call))
     assert call.state is State.TRANSFERRING
     return call
 
@@ -69,12 +71,18 @@ def transferring(tool_call: str | None = None) -> Call:
 def test_an_inbound_caller_rings_while_the_session_opens() -> None:
     call = inbound()
     kinds = [type(c) for c in table.start(call)]
-    assert kinds == [m.PrepareAi, m.Ring, m.SetVariables, m.CreateBridge, m.StartTimer]
-    assert feed(call, m.AiReady()) == [
-        m.StopTimer("answer"),
-        m.Answer(CALLER),
-        m.OpenMedia(IDS.media),
-        m.StartTimer("media", 3.0),
+    assert kinds == [
+        commands.PrepareAi,
+        commands.Ring,
+        commands.SetVariables,
+        commands.CreateBridge,
+        commands.StartTimer,
+    ]
+    assert feed(call, inputs.AiReady()) == [
+        commands.StopTimer("answer"),
+        commands.Answer(CALLER),
+        commands.OpenMedia(IDS.media),
+        commands.StartTimer("media", 3.0),
     ]
     assert call.state is State.CONNECTING
 
@@ -83,32 +91,32 @@ def test_an_inbound_caller_rings_while_the_session_opens() -> None:
 def test_the_media_leg_joins_only_when_it_entered_and_silence_flows(order: tuple[int, int]) -> None:
     call = inbound()
     table.start(call)
-    feed(call, m.AiReady())
-    both: list[m.Input] = [m.LegEntered(IDS.media), m.MediaFlowing()]
+    feed(call, inputs.AiReady())
+    both: list[inputs.Input] = [inputs.LegEntered(IDS.media), inputs.MediaFlowing()]
     assert feed(call, both[order[0]]) == []
     assert feed(call, both[order[1]]) == [
-        m.StopTimer("media"),
-        m.Join(IDS.bridge, (CALLER, IDS.media)),
-        m.GreetCaller(),
+        commands.StopTimer("media"),
+        commands.Join(IDS.bridge, (CALLER, IDS.media)),
+        commands.GreetCaller(),
     ]
 
 
 def test_a_slow_ai_is_not_waited_for_beyond_the_deadline_and_greets_when_ready() -> None:
     call = inbound()
     table.start(call)
-    assert m.Answer(CALLER) in feed(call, m.TimeUp("answer"))
-    commands = feed(call, m.LegEntered(IDS.media), m.MediaFlowing())
-    assert m.GreetCaller() not in commands
-    assert feed(call, m.AiReady()) == [m.GreetCaller()]
+    assert commands.Answer(CALLER) in feed(call, inputs.TimeUp("answer"))
+    issued = feed(call, inputs.LegEntered(IDS.media), inputs.MediaFlowing())
+    assert commands.GreetCaller() not in issued
+    assert feed(call, inputs.AiReady()) == [commands.GreetCaller()]
 
 
 def test_an_outbound_call_dials_only_when_there_is_somebody_to_talk_to() -> None:
     call = outbound()
-    assert [type(c) for c in table.start(call)] == [m.PrepareAi, m.StartTimer]
-    assert m.Dial(IDS.callee, TARGET, {}) in feed(call, m.AiReady())
-    assert feed(call, m.LegRinging(IDS.callee)) == []
-    assert m.OpenMedia(IDS.media) in feed(call, m.LegEntered(IDS.callee))
-    assert feed(call, m.LegEntered(IDS.media), m.MediaFlowing())[-1] == m.GreetCaller()
+    assert [type(c) for c in table.start(call)] == [commands.PrepareAi, commands.StartTimer]
+    assert commands.Dial(IDS.callee, TARGET, {}) in feed(call, inputs.AiReady())
+    assert feed(call, inputs.LegRinging(IDS.callee)) == []
+    assert commands.OpenMedia(IDS.media) in feed(call, inputs.LegEntered(IDS.callee))
+    assert feed(call, inputs.LegEntered(IDS.media), inputs.MediaFlowing())[-1] == commands.GreetCaller()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +138,7 @@ def test_a_dialled_leg_that_ends_unanswered_states_its_outcome(
 ) -> None:
     call = outbound()
     table.start(call)
-    feed(call, m.AiReady(), m.LegGone(IDS.callee, cause, sip))
+    feed(call, inputs.AiReady(), inputs.LegGone(IDS.callee, cause, sip))
     assert (call.outcome, call.cause, call.ended_by) == (outcome, cause, "callee")
     assert call.sip_status == sip
     assert of_unanswered(cause, sip) is outcome
@@ -139,48 +147,58 @@ def test_a_dialled_leg_that_ends_unanswered_states_its_outcome(
 @pytest.mark.parametrize(
     ("before", "what", "outcome", "by"),
     [
-        ([], m.LegGone(CALLER), Outcome.CANCELLED, "caller"),
-        ([], m.HangUpAsked("ops"), Outcome.CANCELLED, "ops"),
-        ([], m.AiFailed("account", "401"), Outcome.FAILED, "system"),
-        ([m.AiReady()], m.LegGone(CALLER), Outcome.ANSWERED, "caller"),
-        ([m.AiReady()], m.CommandFailed(m.Answer(CALLER), "404", gone=True), Outcome.CANCELLED, "caller"),
-        ([m.AiReady()], m.AiFailed("transient", "gone"), Outcome.FAILED, "system"),
-        ([m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()], m.LegGone(CALLER), Outcome.ANSWERED, "caller"),
+        ([], inputs.LegGone(CALLER), Outcome.CANCELLED, "caller"),
+        ([], inputs.HangUpAsked("ops"), Outcome.CANCELLED, "ops"),
+        ([], inputs.AiFailed("account", "401"), Outcome.FAILED, "system"),
+        ([inputs.AiReady()], inputs.LegGone(CALLER), Outcome.ANSWERED, "caller"),
         (
-            [m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing(), m.Conversed()],
-            m.HangUpTool("c1"),
+            [inputs.AiReady()],
+            inputs.CommandFailed(commands.Answer(CALLER), "404", gone=True),
+            Outcome.CANCELLED,
+            "caller",
+        ),
+        ([inputs.AiReady()], inputs.AiFailed("transient", "gone"), Outcome.FAILED, "system"),
+        (
+            [inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.MediaFlowing()],
+            inputs.LegGone(CALLER),
+            Outcome.ANSWERED,
+            "caller",
+        ),
+        (
+            [inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.MediaFlowing(), inputs.Conversed()],
+            inputs.HangUpTool("c1"),
             Outcome.ANSWERED,
             "agent",
         ),
     ],
 )
 def test_every_way_to_end_takes_everything_down(
-    before: list[m.Input], what: m.Input, outcome: Outcome, by: str
+    before: list[inputs.Input], what: inputs.Input, outcome: Outcome, by: str
 ) -> None:
     call = inbound()
     table.start(call)
     feed(call, *before)
-    commands = feed(call, what)
-    assert {m.HangUp(IDS.media), m.DestroyBridge(IDS.bridge)} <= set(commands)
-    assert commands[0] in (m.HangUp(CALLER), m.HangUp(CALLER, "congestion"))
+    issued = feed(call, what)
+    assert {commands.HangUp(IDS.media), commands.DestroyBridge(IDS.bridge)} <= set(issued)
+    assert issued[0] in (commands.HangUp(CALLER), commands.HangUp(CALLER, "congestion"))
     assert (call.outcome, call.ended_by) == (outcome, by)
     if call.state is not State.ENDED:
-        assert m.CloseAi("the call ended") in commands
+        assert commands.CloseAi("the call ended") in issued
         feed(call, OVER)
     assert call.state is State.ENDED
-    assert feed(call, m.HangUpAsked("late")) == []
+    assert feed(call, inputs.HangUpAsked("late")) == []
 
 
 def test_a_caller_that_no_ai_can_take_is_refused_so_that_the_trunk_tries_elsewhere() -> None:
     call = inbound()
     table.start(call)
-    assert feed(call, m.AiFailed("account", "no quota"))[0] == m.HangUp(CALLER, "congestion")
+    assert feed(call, inputs.AiFailed("account", "no quota"))[0] == commands.HangUp(CALLER, "congestion")
     assert call.detail == "no AI (account): no quota"
 
 
 def test_the_cause_arrives_after_the_end() -> None:
     call = talking()
-    feed(call, m.LegGone(CALLER), m.LegGone(CALLER, 16, None))
+    feed(call, inputs.LegGone(CALLER), inputs.LegGone(CALLER, 16, None))
     assert call.cause == 16
 
 
@@ -188,28 +206,30 @@ def test_a_leg_of_ours_for_which_nobody_waits_is_hung_up() -> None:
     """Given up, replaced, or of nothing that was ever asked for."""
     call = talking()
     for name in (IDS.target(1), IDS.participant("a"), IDS.later_media(4), IDS.snoop(2), IDS.supervisor(1)):
-        assert feed(call, m.LegEntered(name)) == [m.HangUp(name)]
+        assert feed(call, inputs.LegEntered(name)) == [commands.HangUp(name)]
     for name in (call.plan.leg, call.media):
-        assert feed(call, m.LegEntered(name)) == [], "told twice"
+        assert feed(call, inputs.LegEntered(name)) == [], "told twice"
     call = transferring()
-    feed(call, m.TimeUp("transfer"))
-    assert feed(call, m.LegEntered(IDS.target(1))) == [m.HangUp(IDS.target(1))]
+    feed(call, inputs.TimeUp("transfer"))
+    assert feed(call, inputs.LegEntered(IDS.target(1))) == [commands.HangUp(IDS.target(1))]
 
 
-@pytest.mark.parametrize(("what", "outcome"), [(m.TimeUp("dial"), Outcome.FAILED), (m.HangUpAsked("ops"), None)])
-def test_a_callee_who_answers_a_call_that_was_given_up_is_hung_up(what: m.Input, outcome: Outcome | None) -> None:
+@pytest.mark.parametrize(
+    ("what", "outcome"), [(inputs.TimeUp("dial"), Outcome.FAILED), (inputs.HangUpAsked("ops"), None)]
+)
+def test_a_callee_who_answers_a_call_that_was_given_up_is_hung_up(what: inputs.Input, outcome: Outcome | None) -> None:
     call = outbound()
-    feed(call, m.AiReady(), what)
+    feed(call, inputs.AiReady(), what)
     before = call.outcome
-    assert feed(call, m.LegEntered(IDS.callee)) == [m.HangUp(IDS.callee)]
+    assert feed(call, inputs.LegEntered(IDS.callee)) == [commands.HangUp(IDS.callee)]
     assert call.outcome is (outcome or before)
     assert ("answered" in (call.detail or "")) is (outcome is not None)
 
 
 def test_a_worker_that_never_reports_the_end_does_not_keep_the_call() -> None:
     call = talking()
-    assert m.StartTimer("end", 2.0) in feed(call, m.HangUpAsked("ops"))
-    feed(call, m.TimeUp("end"))
+    assert commands.StartTimer("end", 2.0) in feed(call, inputs.HangUpAsked("ops"))
+    feed(call, inputs.TimeUp("end"))
     assert call.state is State.ENDED
 
 
@@ -218,70 +238,70 @@ def test_a_worker_that_never_reports_the_end_does_not_keep_the_call() -> None:
 
 def test_the_target_answers_and_the_agent_leaves() -> None:
     call = transferring("t1")
-    assert feed(call, m.LegEntered(IDS.target(1))) == [
-        m.StopTimer("transfer"),
-        m.StopMusic(CALLER),
-        m.Join(IDS.bridge, (IDS.target(1),), IDS.media),
-        m.HangUp(IDS.media),
-        m.CloseAi("transferred"),
-        m.StartTimer(inbound_audio.COMPANY, inbound_audio.PEOPLE_S),
+    assert feed(call, inputs.LegEntered(IDS.target(1))) == [
+        commands.StopTimer("transfer"),
+        commands.StopMusic(CALLER),
+        commands.Join(IDS.bridge, (IDS.target(1),), IDS.media),
+        commands.HangUp(IDS.media),
+        commands.CloseAi("transferred"),
+        commands.StartTimer(inbound_audio.COMPANY, inbound_audio.PEOPLE_S),
     ]
-    feed(call, m.MediaLost("closed"), OVER, m.LegGone(IDS.media))
+    feed(call, inputs.MediaLost("closed"), OVER, inputs.LegGone(IDS.media))
     assert call.state is State.TRANSFERRED
-    assert m.HangUp(CALLER) in feed(call, m.LegGone(IDS.target(1), 16))
+    assert commands.HangUp(CALLER) in feed(call, inputs.LegGone(IDS.target(1), 16))
     assert (call.state, call.ended_by, call.outcome) == (State.ENDED, "target", Outcome.ANSWERED)
 
 
 @pytest.mark.parametrize(
     ("what", "outcome"),
     [
-        (m.LegGone(IDS.target(1), 17, 486), Outcome.BUSY),
-        (m.LegGone(IDS.target(1), 21, 603), Outcome.DECLINED),
-        (m.TimeUp("transfer"), Outcome.NO_ANSWER),
-        (m.CommandFailed(m.Dial(IDS.target(1), TARGET, {}), "500"), Outcome.FAILED),
+        (inputs.LegGone(IDS.target(1), 17, 486), Outcome.BUSY),
+        (inputs.LegGone(IDS.target(1), 21, 603), Outcome.DECLINED),
+        (inputs.TimeUp("transfer"), Outcome.NO_ANSWER),
+        (inputs.CommandFailed(commands.Dial(IDS.target(1), TARGET, {}), "500"), Outcome.FAILED),
     ],
 )
-def test_a_target_that_does_not_come_gives_the_caller_back(what: m.Input, outcome: Outcome) -> None:
+def test_a_target_that_does_not_come_gives_the_caller_back(what: inputs.Input, outcome: Outcome) -> None:
     call = transferring("t1")
-    answers = [c for c in feed(call, what) if isinstance(c, m.AnswerAiTool)]
+    answers = [c for c in feed(call, what) if isinstance(c, commands.AnswerAiTool)]
     assert [(a.tool_call, a.ok) for a in answers] == [("t1", False)]
     assert call.state is State.TALKING
     assert call.transfer is not None
     assert (call.transfer.state, call.transfer.outcome) == ("failed", outcome)
-    feed(call, m.TransferAsked(TARGET, "ops"))
+    feed(call, inputs.TransferAsked(TARGET, "ops"))
     assert call.transfer.channel == IDS.target(2)
 
 
 def test_a_target_that_vanishes_while_it_joins_was_never_connected() -> None:
     call = transferring()
-    feed(call, m.LegEntered(IDS.target(1)))
-    feed(call, m.CommandFailed(m.Join(IDS.bridge, (IDS.target(1),)), "404", gone=True))
+    feed(call, inputs.LegEntered(IDS.target(1)))
+    feed(call, inputs.CommandFailed(commands.Join(IDS.bridge, (IDS.target(1),)), "404", gone=True))
     assert call.state is State.TALKING
 
 
 def test_losing_the_agent_while_the_target_rings_keeps_the_caller_for_the_target() -> None:
     call = transferring()
-    assert feed(call, m.MediaLost("worker gone")) == [m.StartMusic(CALLER), m.CloseAi("worker gone")]
-    assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
+    assert feed(call, inputs.MediaLost("worker gone")) == [commands.StartMusic(CALLER), commands.CloseAi("worker gone")]
+    assert commands.Join(IDS.bridge, (IDS.target(1),)) in feed(call, inputs.LegEntered(IDS.target(1)))
     call = transferring()
-    feed(call, m.AiFailed("transient", "gone"), m.LegGone(IDS.target(1), 17, 486))
+    feed(call, inputs.AiFailed("transient", "gone"), inputs.LegGone(IDS.target(1), 17, 486))
     assert (call.state, call.outcome) == (State.ENDING, Outcome.FAILED)
 
 
 @pytest.mark.parametrize(
-    "what", [m.TransferAsked(TARGET, "agent", "t2"), m.HangUpTool("t2"), m.ToolRefused("t2", "no")]
+    "what", [inputs.TransferAsked(TARGET, "agent", "t2"), inputs.HangUpTool("t2"), inputs.ToolRefused("t2", "no")]
 )
-def test_a_tool_during_a_transfer_is_answered(what: m.Input) -> None:
+def test_a_tool_during_a_transfer_is_answered(what: inputs.Input) -> None:
     call = transferring()
     (answer,) = feed(call, what)
-    assert isinstance(answer, m.AnswerAiTool)
+    assert isinstance(answer, commands.AnswerAiTool)
     assert (answer.tool_call, answer.ok) == ("t2", False)
 
 
 def test_a_deadline_of_an_earlier_state_changes_nothing() -> None:
     call = talking()
     for timer in ("answer", "media", "dial", "prepare", "transfer", "end"):
-        assert feed(call, m.TimeUp(timer)) == []
+        assert feed(call, inputs.TimeUp(timer)) == []
     assert call.state is State.TALKING
 
 
@@ -292,71 +312,71 @@ HUMAN = TransferTo(TARGET)
 SOUND = IDS.sound(1)
 
 
-def rescued(*steps: FallbackStep, before: tuple[m.Input, ...]) -> Call:
+def rescued(*steps: FallbackStep, before: tuple[inputs.Input, ...]) -> Call:
     call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, on_ai_failure=steps), {}), NOW)
     table.start(call)
     feed(call, *before)
     return call
 
 
-READY, ENTERED, FLOWS = m.AiReady(), m.LegEntered(IDS.media), m.MediaFlowing()
+READY, ENTERED, FLOWS = inputs.AiReady(), inputs.LegEntered(IDS.media), inputs.MediaFlowing()
 
 
 @pytest.mark.parametrize(
     ("before", "prepared"),
     [
-        ((), [m.Answer(CALLER), m.Join(IDS.bridge, (CALLER,))]),
-        ((READY,), [m.Join(IDS.bridge, (CALLER,))]),
+        ((), [commands.Answer(CALLER), commands.Join(IDS.bridge, (CALLER,))]),
+        ((READY,), [commands.Join(IDS.bridge, (CALLER,))]),
         ((READY, ENTERED, FLOWS), []),
     ],
     ids=["at start-up", "while connecting", "mid-call"],
 )
 def test_a_caller_without_ai_hears_why_and_gets_a_person(
-    before: tuple[m.Input, ...], prepared: list[m.Command]
+    before: tuple[inputs.Input, ...], prepared: list[commands.Command]
 ) -> None:
     call = rescued(SORRY, HUMAN, before=before)
-    commands = feed(call, m.AiFailed("account", "no quota"))
+    issued = feed(call, inputs.AiFailed("account", "no quota"))
     assert call.state is State.RESCUING
     assert call.answered_at is not None
-    assert commands == [
-        m.StopTimer("answer"),
-        m.StopTimer("media"),
+    assert issued == [
+        commands.StopTimer("answer"),
+        commands.StopTimer("media"),
         *prepared,
-        m.HangUp(IDS.media),
-        m.CloseAi("no AI (account): no quota"),
-        m.Play(CALLER, SOUND, ("sound:voiceai/sorry",)),
-        m.StartTimer("sound", 30.0),
+        commands.HangUp(IDS.media),
+        commands.CloseAi("no AI (account): no quota"),
+        commands.Play(CALLER, SOUND, ("sound:voiceai/sorry",)),
+        commands.StartTimer("sound", 30.0),
     ]
-    assert feed(call, OVER, m.MediaLost("closed"), m.LegGone(IDS.media)) == []
-    assert feed(call, m.SoundOver(SOUND))[1:3] == [
-        m.StartMusic(CALLER),
-        m.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL}),
+    assert feed(call, OVER, inputs.MediaLost("closed"), inputs.LegGone(IDS.media)) == []
+    assert feed(call, inputs.SoundOver(SOUND))[1:3] == [
+        commands.StartMusic(CALLER),
+        commands.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL}),
     ]
-    assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
-    feed(call, m.LegGone(CALLER))
+    assert commands.Join(IDS.bridge, (IDS.target(1),)) in feed(call, inputs.LegEntered(IDS.target(1)))
+    feed(call, inputs.LegGone(CALLER))
     assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.ANSWERED, "no AI (account): no quota")
 
 
 def test_rescue_goes_on_when_a_step_fails_and_ends_when_nothing_is_left() -> None:
     call = rescued(HUMAN, SORRY, before=(READY, ENTERED, FLOWS))
-    feed(call, m.AiFailed("transient", "gone"), OVER)
-    assert m.Play(CALLER, SOUND, (SORRY.media,)) in feed(call, m.LegGone(IDS.target(1), 17, 486))
-    assert feed(call, m.SoundOver("another sound")) == []
-    assert m.HangUp(CALLER) in feed(call, m.TimeUp("sound"))
+    feed(call, inputs.AiFailed("transient", "gone"), OVER)
+    assert commands.Play(CALLER, SOUND, (SORRY.media,)) in feed(call, inputs.LegGone(IDS.target(1), 17, 486))
+    assert feed(call, inputs.SoundOver("another sound")) == []
+    assert commands.HangUp(CALLER) in feed(call, inputs.TimeUp("sound"))
     assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.FAILED, "no AI (transient): gone")
 
 
 def test_a_sound_that_cannot_be_played_is_passed_over() -> None:
     call = rescued(SORRY, HUMAN, before=(READY, ENTERED, FLOWS))
-    feed(call, m.AiFailed("transient", "gone"))
-    commands = feed(call, m.CommandFailed(m.Play(CALLER, SOUND, (SORRY.media,)), "404 no such sound"))
-    assert m.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL}) in commands
+    feed(call, inputs.AiFailed("transient", "gone"))
+    issued = feed(call, inputs.CommandFailed(commands.Play(CALLER, SOUND, (SORRY.media,)), "404 no such sound"))
+    assert commands.Dial(IDS.target(1), TARGET, {"VOICEAI_CALL": CALL}) in issued
 
 
 def test_a_caller_who_hangs_up_is_not_rescued_any_longer() -> None:
     call = rescued(SORRY, HUMAN, before=(READY, ENTERED, FLOWS))
-    feed(call, m.AiFailed("transient", "gone"))
-    assert m.HangUp(CALLER) in feed(call, m.LegGone(CALLER))
+    feed(call, inputs.AiFailed("transient", "gone"))
+    assert commands.HangUp(CALLER) in feed(call, inputs.LegGone(CALLER))
     assert call.outcome is Outcome.ANSWERED
 
 
@@ -383,48 +403,48 @@ TIMERS = [
     "tone",
 ]
 INPUTS = st.one_of(
-    st.builds(m.LegEntered, CHANNELS),
-    st.just(m.LegEntered(IDS.target(1))),
-    st.builds(m.LegRinging, CHANNELS),
-    st.builds(m.SipHold, CHANNELS, st.booleans()),
-    st.builds(m.LegGone, CHANNELS, st.sampled_from([None, 16, 17, 19]), st.sampled_from([None, 486])),
-    st.just(m.AiReady()),
-    st.just(m.AiFailed("transient", "gone")),
-    st.just(m.MediaFlowing()),
-    st.just(m.MediaLost("reset")),
+    st.builds(inputs.LegEntered, CHANNELS),
+    st.just(inputs.LegEntered(IDS.target(1))),
+    st.builds(inputs.LegRinging, CHANNELS),
+    st.builds(inputs.SipHold, CHANNELS, st.booleans()),
+    st.builds(inputs.LegGone, CHANNELS, st.sampled_from([None, 16, 17, 19]), st.sampled_from([None, 486])),
+    st.just(inputs.AiReady()),
+    st.just(inputs.AiFailed("transient", "gone")),
+    st.just(inputs.MediaFlowing()),
+    st.just(inputs.MediaLost("reset")),
     st.just(OVER),
-    st.just(m.WorkerLost("killed")),
-    st.just(m.NoWorkerFound("none is free")),
-    st.builds(m.HangUpTool, TOOLS),
-    st.just(m.HangUpAsked("ops")),
-    st.builds(m.TransferAsked, st.just(TARGET), st.just("ops"), st.none() | TOOLS),
-    st.just(m.ToolRefused("t3", "no")),
-    st.builds(m.SendDigitsTool, TOOLS, st.just("1")),
-    st.builds(m.HoldTool, TOOLS, st.just(30.0)),
-    st.builds(m.WaitTool, TOOLS),
-    st.builds(m.RunTool, TOOLS, st.just("look_up"), st.just({})),
-    st.builds(m.ToolDone, TOOLS, st.just("found"), st.booleans()),
-    st.just(m.Conversed()),
-    st.builds(m.DigitPressed, st.sampled_from("019")),
-    st.builds(m.WrapUpDue, st.just("spend_per_call")),
-    st.builds(m.LastSaid, st.just("idle")),
-    st.builds(m.SoundOver, st.sampled_from([IDS.sound(1), IDS.sound(2)])),
-    st.builds(m.TimeUp, st.sampled_from(TIMERS)),
+    st.just(inputs.WorkerLost("killed")),
+    st.just(inputs.NoWorkerFound("none is free")),
+    st.builds(inputs.HangUpTool, TOOLS),
+    st.just(inputs.HangUpAsked("ops")),
+    st.builds(inputs.TransferAsked, st.just(TARGET), st.just("ops"), st.none() | TOOLS),
+    st.just(inputs.ToolRefused("t3", "no")),
+    st.builds(inputs.SendDigitsTool, TOOLS, st.just("1")),
+    st.builds(inputs.HoldTool, TOOLS, st.just(30.0)),
+    st.builds(inputs.WaitTool, TOOLS),
+    st.builds(inputs.RunTool, TOOLS, st.just("look_up"), st.just({})),
+    st.builds(inputs.ToolDone, TOOLS, st.just("found"), st.booleans()),
+    st.just(inputs.Conversed()),
+    st.builds(inputs.DigitPressed, st.sampled_from("019")),
+    st.builds(inputs.WrapUpDue, st.just("spend_per_call")),
+    st.builds(inputs.LastSaid, st.just("idle")),
+    st.builds(inputs.SoundOver, st.sampled_from([IDS.sound(1), IDS.sound(2)])),
+    st.builds(inputs.TimeUp, st.sampled_from(TIMERS)),
 )
 
 
 FAILING = (
-    m.Answer
-    | m.CreateBridge
-    | m.Dial
-    | m.OpenMedia
-    | m.Join
-    | m.Play
-    | m.SendDigits
-    | m.GreetCaller
-    | m.SayLast
-    | m.Refer
-    | m.Snoop
+    commands.Answer
+    | commands.CreateBridge
+    | commands.Dial
+    | commands.OpenMedia
+    | commands.Join
+    | commands.Play
+    | commands.SendDigits
+    | commands.GreetCaller
+    | commands.SayLast
+    | commands.Refer
+    | commands.Snoop
 )
 
 
@@ -447,51 +467,56 @@ class Hands:
         self.running: set[str] = set()
         self.answered: list[str] = []
 
-    def feed(self, what: m.Input, fails: bool) -> None:
-        if isinstance(what, m.ToolDone) and what.tool_call not in self.running:
+    def feed(self, what: inputs.Input, fails: bool) -> None:
+        if isinstance(what, inputs.ToolDone) and what.tool_call not in self.running:
             return
-        self.running -= {what.tool_call} if isinstance(what, m.ToolDone) else set()
-        self.closed = self.closed or isinstance(what, m.SessionOver | m.WorkerLost | m.NoWorkerFound)
+        self.running -= {what.tool_call} if isinstance(what, inputs.ToolDone) else set()
+        self.closed = self.closed or isinstance(what, inputs.SessionOver | inputs.WorkerLost | inputs.NoWorkerFound)
         self.do(table.handle(self.call, what, NOW), fails)
 
-    def do(self, commands: list[m.Command], fail: bool) -> None:
-        for command in commands:
+    def do(self, issued: list[commands.Command], fail: bool) -> None:
+        for command in issued:
             if fail and isinstance(command, FAILING):
-                self.do(table.handle(self.call, m.CommandFailed(command, "no"), NOW), fail=False)
+                self.do(table.handle(self.call, inputs.CommandFailed(command, "no"), NOW), fail=False)
                 return
             self._do(command)
 
-    def _do(self, command: m.Command) -> None:
+    def _do(self, command: commands.Command) -> None:
         match command:
-            case m.CreateBridge(name) | m.OpenMedia(name) | m.Dial(name) | m.Snoop(snoop=name):
+            case (
+                commands.CreateBridge(name)
+                | commands.OpenMedia(name)
+                | commands.Dial(name)
+                | commands.Snoop(snoop=name)
+            ):
                 assert self.call.state not in (State.ENDING, State.ENDED)
                 self.exists.add(name)
-            case m.DestroyBridge(name) | m.HangUp(name):
+            case commands.DestroyBridge(name) | commands.HangUp(name):
                 self.exists.discard(name)
-            case m.Join(_, channels):
+            case commands.Join(_, channels):
                 self.joined |= set(channels)
-            case m.ConfirmJoin(channel):
-                self.do(table.handle(self.call, m.LegJoined(channel), NOW), fail=False)
-            case m.GreetCaller():
+            case commands.ConfirmJoin(channel):
+                self.do(table.handle(self.call, inputs.LegJoined(channel), NOW), fail=False)
+            case commands.GreetCaller():
                 assert self.call.media in self.joined
                 self.greeted += 1
-            case m.StartMusic() | m.StopMusic():
-                assert self.music is isinstance(command, m.StopMusic)
+            case commands.StartMusic() | commands.StopMusic():
+                assert self.music is isinstance(command, commands.StopMusic)
                 self.music = not self.music
-            case m.PauseAi() | m.ResumeAi():
-                assert self.paused is isinstance(command, m.ResumeAi)
+            case commands.PauseAi() | commands.ResumeAi():
+                assert self.paused is isinstance(command, commands.ResumeAi)
                 self.paused = not self.paused
-            case m.StartTool(tool_call):
+            case commands.StartTool(tool_call):
                 self.running.add(tool_call)
-            case m.AnswerAiTool(tool_call):
+            case commands.AnswerAiTool(tool_call):
                 self.answered.append(tool_call)
-            case m.CloseAi() | m.LeaveAi():
+            case commands.CloseAi() | commands.LeaveAi():
                 self.closed = True
-            case m.PrepareAi(resumed=True):
+            case commands.PrepareAi(resumed=True):
                 self.closed, self.paused = True, False
-            case m.StartTone(_, playback):
+            case commands.StartTone(_, playback):
                 self.tones.add(playback)
-            case m.StopTone(playback):
+            case commands.StopTone(playback):
                 self.tones.remove(playback)
 
     def check(self, asked: set[str]) -> None:
@@ -513,8 +538,8 @@ class Hands:
             assert asked == {*self.answered, *self.running, *(moving | {self.call.hold}) - {None}}
 
 
-def tool_of(what: m.Input) -> set[str]:
-    return {what.tool_call} if isinstance(what, m.Tool) and what.tool_call else set()
+def tool_of(what: inputs.Input) -> set[str]:
+    return {what.tool_call} if isinstance(what, inputs.Tool) and what.tool_call else set()
 
 
 @given(
@@ -524,7 +549,7 @@ def tool_of(what: m.Input) -> set[str]:
     st.lists(st.tuples(INPUTS, st.booleans()), max_size=25),
 )
 def test_nothing_is_left_whatever_happens(
-    is_inbound: bool, steps: list[FallbackStep], begun: bool, story: list[tuple[m.Input, bool]]
+    is_inbound: bool, steps: list[FallbackStep], begun: bool, story: list[tuple[inputs.Input, bool]]
 ) -> None:
     leg, target = (CALLER, None) if is_inbound else (IDS.callee, TARGET)
     direction: Literal["inbound", "outbound"] = "inbound" if is_inbound else "outbound"
@@ -540,13 +565,18 @@ def test_nothing_is_left_whatever_happens(
     call = Call(plan, NOW)
     hands, asked = Hands(call), set[str]()
     hands.do(table.start(call), fail=False)
-    opening: list[m.Input] = [m.AiReady(), m.LegEntered(IDS.callee), m.LegEntered(IDS.media), m.MediaFlowing()]
+    opening: list[inputs.Input] = [
+        inputs.AiReady(),
+        inputs.LegEntered(IDS.callee),
+        inputs.LegEntered(IDS.media),
+        inputs.MediaFlowing(),
+    ]
     for what, fails in [*((each, False) for each in opening if begun), *story]:
         if call.state not in (State.ENDING, State.ENDED):
             asked |= tool_of(what)
         hands.feed(what, fails)
         hands.check(asked)
-    for what in (m.HangUpAsked("test"), OVER, m.TimeUp("end")):
+    for what in (inputs.HangUpAsked("test"), OVER, inputs.TimeUp("end")):
         hands.feed(what, fails=False)
     assert call.state is State.ENDED
     assert hands.exists == set()

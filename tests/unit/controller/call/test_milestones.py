@@ -6,7 +6,7 @@ import pytest
 
 from bridge import contract
 from controller.ari.rest import Ari
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.reporting.lifecycle import (
     CallGreeted,
@@ -60,10 +60,10 @@ def actor(seen: list[LifecycleEvent]) -> CallActor:
 
 async def test_a_greeting_is_told_with_the_time_to_it(actor: CallActor, seen: list[LifecycleEvent]) -> None:
     table.start(actor.call)
-    for what in (m.AiReady(), m.LegEntered(IDS.media)):
+    for what in (inputs.AiReady(), inputs.LegEntered(IDS.media)):
         table.handle(actor.call, what, actor.call.started_at)
     assert seen == []
-    await actor._take(m.MediaFlowing())
+    await actor._take(inputs.MediaFlowing())
     assert actor.call.state is State.TALKING
     (greeted,) = [each for each in seen if isinstance(each, CallGreeted)]
     assert StateChanged(CALL, "talking", "connecting") in seen
@@ -77,7 +77,7 @@ async def test_a_tool_is_timed_once_and_only_under_a_name_that_the_agent_has(
     actor.tool_called("t1", "look_up")
     actor.tool_called("t2", "made_up_by_the_model")
     for tool_call, ok in (("t1", True), ("t1", True), ("t2", False), ("never called", True)):
-        await actor._do(m.AnswerAiTool(tool_call, "{}", ok, reason=None if ok else "refused"))
+        await actor._do(commands.AnswerAiTool(tool_call, "{}", ok, reason=None if ok else "refused"))
     asked = [each for each in seen if isinstance(each, ToolAsked)]
     assert asked == [ToolAsked(CALL, "look_up"), ToolAsked(CALL, "unknown")]
     timed = [each for each in seen if isinstance(each, ToolTimed)]
@@ -91,8 +91,8 @@ async def test_a_tool_is_timed_once_and_only_under_a_name_that_the_agent_has(
 async def test_ringing_is_told_once_it_rings_and_only_of_the_person_we_talk_to(
     actor: CallActor, seen: list[LifecycleEvent]
 ) -> None:
-    await actor._take(m.LegRinging(IDS.media))
+    await actor._take(inputs.LegRinging(IDS.media))
     assert seen == []
-    await actor._do(m.Ring(CALLER))
-    await actor._take(m.LegRinging(CALLER))
+    await actor._do(commands.Ring(CALLER))
+    await actor._take(inputs.LegRinging(CALLER))
     assert seen == [CallRang(CALL), CallRang(CALL)]

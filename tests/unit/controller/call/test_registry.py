@@ -15,7 +15,8 @@ from controller.ari.resources import Channel
 from controller.ari.rest import Ari
 from controller.ari.transport import reported_segment
 from controller.calls.admission.trunk_usage import TrunkUsage
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
+from controller.calls.machine.types import Target
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.registry import Registry
@@ -35,18 +36,18 @@ def made(tasks: asyncio.TaskGroup, **changes: Any) -> Registry:
 
 async def test_a_hang_up_out_there_is_told_before_the_leg_is_gone() -> None:
     async with asyncio.TaskGroup() as tasks:
-        registry, got = made(tasks), list[m.Input]()
+        registry, got = made(tasks), list[inputs.Input]()
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
         registry.asterisk._by_leg[CALLER] = CALL
         registry.asterisk.take(ari_events.ChannelHangupRequest(LEG, 16))
         registry.asterisk.take(ari_events.ChannelHangupRequest(cast(Channel, SimpleNamespace(id="other")), 16))
         registry.asterisk.take(ari_events.ChannelDestroyed(LEG, 16))
-    assert got == [m.LegHungUp(CALLER, 16), m.LegGone(CALLER, 16)]
+    assert got == [inputs.LegHungUp(CALLER, 16), inputs.LegGone(CALLER, 16)]
 
 
-def spender(registry: Registry, call: str) -> tuple[list[m.Input], Callable[[], None]]:
+def spender(registry: Registry, call: str) -> tuple[list[inputs.Input], Callable[[], None]]:
     """What a live call gets to hear, and how it spends half a dollar."""
-    got, record = list[m.Input](), CallLog()
+    got, record = list[inputs.Input](), CallLog()
     registry._live[call] = cast(CallActor, SimpleNamespace(id=call, put=got.append, call_log=record))
     usage = {"output_text": round(0.5 / 2.40 * 1e6)}
     used = contract.Used(call=call, provider="openai", model="gpt-realtime-2.1-mini", kind="response", usage=usage)
@@ -65,8 +66,8 @@ async def test_a_limit_of_spending_ends_each_call_once_and_is_logged_once(limit:
             latest, spend = spender(registry, "late")  # had its room before the limit was reached
             for _ in range(3):
                 spend()
-    assert [got for got, _ in calls] == [[m.WrapUpDue(limit)]] * 10
-    assert latest == [m.WrapUpDue(limit)]
+    assert [got for got, _ in calls] == [[inputs.WrapUpDue(limit)]] * 10
+    assert latest == [inputs.WrapUpDue(limit)]
     lines = [line["call"] for line in logs if line["event"] == "a spend limit is reached"]
     assert len(lines) == len(set(lines)) == (1 if limit == "spend_per_day" else 11)
 
@@ -99,7 +100,7 @@ async def test_a_caller_whom_a_reconcile_has_received_is_not_received_by_the_eve
 async def test_a_leg_that_answered_unheard_is_told_to_its_call_once() -> None:
     leg = cast(Channel, SimpleNamespace(id=IDS.callee, name="PJSIP/trunk-00000002", state="Up"))
     async with asyncio.TaskGroup() as tasks:
-        registry, got = made(tasks), list[m.Input]()
+        registry, got = made(tasks), list[inputs.Input]()
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
         registry.asterisk.entered(leg, ())
         registry.asterisk.entered(leg, ())
@@ -107,9 +108,9 @@ async def test_a_leg_that_answered_unheard_is_told_to_its_call_once() -> None:
         registry.asterisk.entered(leg, ("HUMAN",))
         other = cast(Channel, SimpleNamespace(id=IDS.callee.replace(CALL, CALL[::-1]), name="PJSIP/x", state="Up"))
         registry.asterisk.entered(other, ())
-    assert [each for each in got if isinstance(each, m.LegEntered)] == [
-        m.LegEntered(IDS.callee),
-        m.LegEntered(IDS.callee, ("HUMAN",)),
+    assert [each for each in got if isinstance(each, inputs.LegEntered)] == [
+        inputs.LegEntered(IDS.callee),
+        inputs.LegEntered(IDS.callee, ("HUMAN",)),
     ]
 
 
@@ -118,16 +119,16 @@ async def test_a_cap_that_is_reached_is_told_to_calls_whose_legs_are_up() -> Non
         fakes = cast(Ari, SimpleNamespace()), cast(WorkerPool, SimpleNamespace())
         made = config(FULL, trunks__main__minutes_per_day=0.001)
         registry = Registry(made, *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
-        call, got = outbound(), list[m.Input]()
+        call, got = outbound(), list[inputs.Input]()
         legs = TrunkUsage(call.plan.leg, registry.room)
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append, call=call, legs=legs))
-        legs.dial(call.plan.leg, m.Target("PJSIP/1@trunk", "1", trunk="main"))
+        legs.dial(call.plan.leg, Target("PJSIP/1@trunk", "1", trunk="main"))
         registry.end_what_is_over_caps()
         assert got == []
-        legs.happened(m.LegEntered(call.plan.leg))
+        legs.happened(inputs.LegEntered(call.plan.leg))
         registry.room.usage._since[call.plan.leg] -= timedelta(seconds=1)
         registry.end_what_is_over_caps()
-    assert got == [m.WrapUpDue("trunks.<name>.minutes_per_day")]
+    assert got == [inputs.WrapUpDue("trunks.<name>.minutes_per_day")]
 
 
 @pytest.mark.parametrize("id_", ["", ".", "..", "\ud83d", "x" * 5000])
@@ -142,7 +143,7 @@ async def test_an_id_that_cannot_be_asked_for_costs_nobody_else_anything(
         reported_segment("channel", channel.id)
 
     async with asyncio.TaskGroup() as tasks:
-        registry, got = made(tasks), list[m.Input]()
+        registry, got = made(tasks), list[inputs.Input]()
         monkeypatch.setattr(registry.asterisk, "_ari", SimpleNamespace(hangup=hangup))
         monkeypatch.setattr(registry.asterisk._inbound, "arrived", breaks)
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append))
@@ -152,7 +153,7 @@ async def test_an_id_that_cannot_be_asked_for_costs_nobody_else_anything(
             registry.asterisk.take(ari_events.StasisStart(odd))
             registry.asterisk.take(ari_events.StasisEnd(odd))
         registry.asterisk.take(ari_events.ChannelDestroyed(LEG, 16))
-    assert got == [m.LegGone(CALLER, 16)]
+    assert got == [inputs.LegGone(CALLER, 16)]
 
 
 async def test_an_event_that_breaks_us_is_told_and_its_caller_is_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:

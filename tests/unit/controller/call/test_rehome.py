@@ -3,7 +3,7 @@
 import pytest
 
 from bridge import contract
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
@@ -24,31 +24,31 @@ from tests.unit.controller.call.test_machine import (
     outbound,
 )
 
-LOST = m.WorkerLost("its worker is gone")
-NONE = m.NoWorkerFound("no bridge worker is free")
-READY, FLOWS = m.AiReady(), m.MediaFlowing()
-OPENING: tuple[m.Input, ...] = (READY, m.LegEntered(IDS.media), FLOWS)
+LOST = inputs.WorkerLost("its worker is gone")
+NONE = inputs.NoWorkerFound("no bridge worker is free")
+READY, FLOWS = inputs.AiReady(), inputs.MediaFlowing()
+OPENING: tuple[inputs.Input, ...] = (READY, inputs.LegEntered(IDS.media), FLOWS)
 TONE = IDS.sound(1)
 RECORDING = contract.Recording(path="/srv/calls")
-HOLD = m.HoldAsked("ops")
-RUN = m.RunTool("r1", "look_up", {})
+HOLD = inputs.HoldAsked("ops")
+RUN = inputs.RunTool("r1", "look_up", {})
 
 
 def again(number: int) -> str:
     return IDS.later_media(number)
 
 
-def taken_over(number: int = 2) -> list[m.Input]:
-    return [READY, m.LegEntered(again(number)), FLOWS]
+def taken_over(number: int = 2) -> list[inputs.Input]:
+    return [READY, inputs.LegEntered(again(number)), FLOWS]
 
 
-def talking(*inputs: m.Input, rescued: bool = False) -> Call:
+def talking(*story: inputs.Input, rescued: bool = False) -> Call:
     plan = Plan(
         CALL, "inbound", CALLER, AgentPlan(SPEC, max_call=60.0, on_ai_failure=(SORRY, HUMAN) if rescued else ()), {}
     )
     call = Call(plan, NOW)
     table.start(call)
-    feed(call, *OPENING, *inputs)
+    feed(call, *OPENING, *story)
     return call
 
 
@@ -64,19 +64,19 @@ def gone(call: Call) -> None:
 def test_a_killed_worker_s_call_goes_on_with_another_one() -> None:
     call = talking()
     assert feed(call, LOST) == [
-        m.StopTimer("media"),
-        m.PrepareAi(SPEC, resumed=True),
-        m.HangUp(IDS.media),
-        m.StartTimer("rehome", failover.LIMIT),
-        m.StartTimer("tone", failover.QUIET),
+        commands.StopTimer("media"),
+        commands.PrepareAi(SPEC, resumed=True),
+        commands.HangUp(IDS.media),
+        commands.StartTimer("rehome", failover.LIMIT),
+        commands.StartTimer("tone", failover.QUIET),
     ]
     assert call.rehoming is not None
-    assert feed(call, m.LegGone(IDS.media)) == []
-    assert feed(call, READY) == [m.OpenMedia(again(2)), m.StartTimer("media", 3.0)]
-    assert feed(call, m.LegEntered(again(2))) == []
-    commands = feed(call, FLOWS)
-    assert [type(each) for each in commands] == [*[m.StopTimer] * 5, m.Join, m.GreetCaller]
-    assert m.Join(IDS.bridge, (again(2),)) in commands
+    assert feed(call, inputs.LegGone(IDS.media)) == []
+    assert feed(call, READY) == [commands.OpenMedia(again(2)), commands.StartTimer("media", 3.0)]
+    assert feed(call, inputs.LegEntered(again(2))) == []
+    issued = feed(call, FLOWS)
+    assert [type(each) for each in issued] == [*[commands.StopTimer] * 5, commands.Join, commands.GreetCaller]
+    assert commands.Join(IDS.bridge, (again(2),)) in issued
     assert call.state is State.TALKING
     assert call.outcome is None
 
@@ -84,91 +84,96 @@ def test_a_killed_worker_s_call_goes_on_with_another_one() -> None:
 def test_a_leg_that_breaks_lets_a_session_that_lives_end_first() -> None:
     """What it recorded is told with its end. Asterisk's news of the leg come before those of a killed worker."""
     call = talking()
-    commands = feed(call, m.LegGone(IDS.media))
-    assert commands[1:3] == [m.LeaveAi("Asterisk ended the media leg"), m.StartTimer("leave", failover.LEAVE)]
-    assert feed(call, m.MediaLost("closed"), m.AiFailed("transient", "gone")) == []
+    issued = feed(call, inputs.LegGone(IDS.media))
+    assert issued[1:3] == [
+        commands.LeaveAi("Asterisk ended the media leg"),
+        commands.StartTimer("leave", failover.LEAVE),
+    ]
+    assert feed(call, inputs.MediaLost("closed"), inputs.AiFailed("transient", "gone")) == []
     for news in (OVER, LOST):
-        call = talking(m.LegGone(IDS.media))
-        assert feed(call, news) == [m.StopTimer("leave"), m.PrepareAi(SPEC, resumed=True)]
-    call = talking(m.LegGone(IDS.media))
-    assert feed(call, m.TimeUp("leave")) == [m.PrepareAi(SPEC, resumed=True)]
+        call = talking(inputs.LegGone(IDS.media))
+        assert feed(call, news) == [commands.StopTimer("leave"), commands.PrepareAi(SPEC, resumed=True)]
+    call = talking(inputs.LegGone(IDS.media))
+    assert feed(call, inputs.TimeUp("leave")) == [commands.PrepareAi(SPEC, resumed=True)]
 
 
 def test_who_has_to_wait_hears_tones() -> None:
     call = talking(LOST)
-    assert feed(call, m.TimeUp("tone")) == [m.StartTone(CALLER, TONE)]
-    assert feed(call, m.SoundOver(TONE), m.TimeUp("tone")) == []
-    commands = feed(call, *taken_over())
-    assert commands.index(m.StopTone(TONE)) < commands.index(m.Join(IDS.bridge, (again(2),)))
-    assert feed(talking(HOLD, LOST), m.TimeUp("tone")) == []
+    assert feed(call, inputs.TimeUp("tone")) == [commands.StartTone(CALLER, TONE)]
+    assert feed(call, inputs.SoundOver(TONE), inputs.TimeUp("tone")) == []
+    issued = feed(call, *taken_over())
+    assert issued.index(commands.StopTone(TONE)) < issued.index(commands.Join(IDS.bridge, (again(2),)))
+    assert feed(talking(HOLD, LOST), inputs.TimeUp("tone")) == []
 
 
-@pytest.mark.parametrize("what", [m.MediaLost("reset"), OVER, m.LegGone(IDS.media), LOST])
+@pytest.mark.parametrize("what", [inputs.MediaLost("reset"), OVER, inputs.LegGone(IDS.media), LOST])
 @pytest.mark.parametrize("before", [(), (HOLD,)], ids=["talking", "holding"])
-def test_whatever_is_lost_first(what: m.Input, before: tuple[m.Input, ...]) -> None:
+def test_whatever_is_lost_first(what: inputs.Input, before: tuple[inputs.Input, ...]) -> None:
     call = talking(*before)
     feed(call, what)
     assert call.state is State.REHOMING
     gone(call)
-    assert feed(call, *taken_over())[-1] == m.GreetCaller()
+    assert feed(call, *taken_over())[-1] == commands.GreetCaller()
     assert call.state is (State.HOLDING if before else State.TALKING)
 
 
-@pytest.mark.parametrize("what", [m.MediaLost("refused"), LOST, m.CommandFailed(m.OpenMedia(IDS.media), "500")])
-def test_a_worker_lost_while_connecting(what: m.Input) -> None:
+@pytest.mark.parametrize(
+    "what", [inputs.MediaLost("refused"), LOST, inputs.CommandFailed(commands.OpenMedia(IDS.media), "500")]
+)
+def test_a_worker_lost_while_connecting(what: inputs.Input) -> None:
     """The caller is not in the bridge yet, and not greeted."""
     call = inbound()
     table.start(call)
     feed(call, READY, what)
     gone(call)
-    commands = feed(call, *taken_over())
-    assert m.Join(IDS.bridge, (CALLER, again(2))) in commands
-    assert commands[-1] == m.GreetCaller()
+    issued = feed(call, *taken_over())
+    assert commands.Join(IDS.bridge, (CALLER, again(2))) in issued
+    assert issued[-1] == commands.GreetCaller()
 
 
 def test_nobody_notices_before_the_call_is_answered() -> None:
     call = inbound()
     table.start(call)
-    assert feed(call, LOST) == [m.PrepareAi(SPEC, resumed=True)]
+    assert feed(call, LOST) == [commands.PrepareAi(SPEC, resumed=True)]
     assert call.state is State.RINGING
-    assert m.OpenMedia(IDS.media) in feed(call, READY)
+    assert commands.OpenMedia(IDS.media) in feed(call, READY)
     call = outbound()
     table.start(call)
-    assert feed(call, LOST) == [m.PrepareAi(SPEC, resumed=True)]
+    assert feed(call, LOST) == [commands.PrepareAi(SPEC, resumed=True)]
     feed(call, READY)
     assert call.state is State.DIALING
-    assert feed(call, LOST) == [m.PrepareAi(SPEC, resumed=True)]
+    assert feed(call, LOST) == [commands.PrepareAi(SPEC, resumed=True)]
     assert feed(call, READY) == []
-    feed(call, m.LegEntered(IDS.callee), m.LegEntered(IDS.media))
-    assert feed(call, FLOWS)[-1] == m.GreetCaller()
+    feed(call, inputs.LegEntered(IDS.callee), inputs.LegEntered(IDS.media))
+    assert feed(call, FLOWS)[-1] == commands.GreetCaller()
 
 
 def test_a_callee_who_answers_while_a_worker_is_looked_for() -> None:
     call = outbound()
     table.start(call)
     feed(call, READY, LOST)
-    assert feed(call, NONE) == [m.StartTimer("again", failover.AGAIN)]
-    feed(call, m.LegEntered(IDS.callee))
-    feed(call, m.CommandFailed(m.OpenMedia(IDS.media), "the worker of this call is gone"))
+    assert feed(call, NONE) == [commands.StartTimer("again", failover.AGAIN)]
+    feed(call, inputs.LegEntered(IDS.callee))
+    feed(call, inputs.CommandFailed(commands.OpenMedia(IDS.media), "the worker of this call is gone"))
     assert call.state is State.REHOMING
-    assert m.Join(IDS.bridge, (IDS.callee, again(3))) in feed(call, *taken_over(3))
+    assert commands.Join(IDS.bridge, (IDS.callee, again(3))) in feed(call, *taken_over(3))
 
 
 @pytest.mark.parametrize("tool", [None, "t1"])
 def test_a_transfer_under_way_goes_on_and_another_agent_is_there_if_it_fails(tool: str | None) -> None:
-    asked = m.TransferAsked(TARGET, "agent" if tool else "ops", tool)
+    asked = inputs.TransferAsked(TARGET, "agent" if tool else "ops", tool)
     call = talking(asked, LOST)
     assert (call.state, call.music) == (State.TRANSFERRING, True)
-    assert m.Join(IDS.bridge, (IDS.target(1),)) in feed(call, m.LegEntered(IDS.target(1)))
+    assert commands.Join(IDS.bridge, (IDS.target(1),)) in feed(call, inputs.LegEntered(IDS.target(1)))
     call = talking(asked, LOST)
-    commands = feed(call, m.LegGone(IDS.target(1), 17, 486))
-    assert m.PrepareAi(SPEC, resumed=True) in commands
+    issued = feed(call, inputs.LegGone(IDS.target(1), 17, 486))
+    assert commands.PrepareAi(SPEC, resumed=True) in issued
     assert (call.state, call.detail) == (State.REHOMING, None)
-    commands = feed(call, *taken_over())
-    (told,) = [each.order for each in commands if isinstance(each, m.OrderAi)]
+    issued = feed(call, *taken_over())
+    (told,) = [each.order for each in issued if isinstance(each, commands.OrderAi)]
     assert isinstance(told, contract.Inform)
     assert "busy" in told.text
-    assert m.StopMusic(CALLER) in commands
+    assert commands.StopMusic(CALLER) in issued
     assert call.state is State.TALKING
 
 
@@ -178,21 +183,21 @@ def test_a_transfer_under_way_goes_on_and_another_agent_is_there_if_it_fails(too
 def test_without_room_anywhere_a_worker_that_starts_again_is_waited_for() -> None:
     call = talking(LOST)
     for _ in range(3):
-        assert feed(call, NONE) == [m.StartTimer("again", failover.AGAIN)]
-        assert feed(call, m.TimeUp("again")) == [m.PrepareAi(SPEC, resumed=True)]
+        assert feed(call, NONE) == [commands.StartTimer("again", failover.AGAIN)]
+        assert feed(call, inputs.TimeUp("again")) == [commands.PrepareAi(SPEC, resumed=True)]
     feed(call, *taken_over())
     assert call.state is State.TALKING
 
 
-@pytest.mark.parametrize("phase", [(), (NONE,), (READY,), (READY, m.LegEntered(again(2)))])
-def test_after_a_while_there_is_no_ai_for_the_call(phase: tuple[m.Input, ...]) -> None:
-    call = talking(LOST, m.TimeUp("tone"), *phase, rescued=True)
-    commands = feed(call, m.TimeUp("rehome"))
+@pytest.mark.parametrize("phase", [(), (NONE,), (READY,), (READY, inputs.LegEntered(again(2)))])
+def test_after_a_while_there_is_no_ai_for_the_call(phase: tuple[inputs.Input, ...]) -> None:
+    call = talking(LOST, inputs.TimeUp("tone"), *phase, rescued=True)
+    issued = feed(call, inputs.TimeUp("rehome"))
     assert call.state is State.RESCUING
-    assert commands.index(m.StopTone(TONE)) < commands.index(m.Play(CALLER, IDS.sound(2), (SORRY.media,)))
-    assert m.HangUp(again(2)) in commands
+    assert issued.index(commands.StopTone(TONE)) < issued.index(commands.Play(CALLER, IDS.sound(2), (SORRY.media,)))
+    assert commands.HangUp(again(2)) in issued
     call = talking(LOST, *phase)
-    assert m.HangUp(CALLER, "congestion") in feed(call, m.TimeUp("rehome"))
+    assert commands.HangUp(CALLER, "congestion") in feed(call, inputs.TimeUp("rehome"))
     assert call.outcome is Outcome.FAILED
 
 
@@ -200,17 +205,17 @@ def test_before_the_caller_was_in_the_bridge_too() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, on_ai_failure=(SORRY,)), {}), NOW)
     table.start(call)
     feed(call, READY, LOST)
-    assert m.Join(IDS.bridge, (CALLER,)) in feed(call, m.TimeUp("rehome"))
+    assert commands.Join(IDS.bridge, (CALLER,)) in feed(call, inputs.TimeUp("rehome"))
 
 
-@pytest.mark.parametrize("phase", [(), (READY,), (READY, m.LegEntered(again(2)))])
-@pytest.mark.parametrize("what", [LOST, OVER, m.AiFailed("transient", "gone"), m.LegGone(again(2))])
-def test_the_second_worker_is_lost_too(phase: tuple[m.Input, ...], what: m.Input) -> None:
+@pytest.mark.parametrize("phase", [(), (READY,), (READY, inputs.LegEntered(again(2)))])
+@pytest.mark.parametrize("what", [LOST, OVER, inputs.AiFailed("transient", "gone"), inputs.LegGone(again(2))])
+def test_the_second_worker_is_lost_too(phase: tuple[inputs.Input, ...], what: inputs.Input) -> None:
     call = talking(LOST, *phase)
     feed(call, what)
     assert call.state is State.REHOMING
     gone(call)
-    assert feed(call, *taken_over(3))[-1] == m.GreetCaller()
+    assert feed(call, *taken_over(3))[-1] == commands.GreetCaller()
 
 
 def test_a_call_may_lose_its_agent_so_often() -> None:
@@ -225,86 +230,93 @@ def test_a_call_may_lose_its_agent_so_often() -> None:
 @pytest.mark.parametrize("kind", ["account", "config"])
 def test_an_ai_that_refuses_is_not_asked_by_another_worker(kind: str) -> None:
     call = talking(LOST, rescued=True)
-    feed(call, m.AiFailed(kind, "no quota"))
+    feed(call, inputs.AiFailed(kind, "no quota"))
     assert call.state is State.RESCUING
 
 
 def test_the_first_worker_is_not_waited_for() -> None:
     call = inbound()
     table.start(call)
-    assert m.HangUp(CALLER, "congestion") in feed(call, NONE)
+    assert commands.HangUp(CALLER, "congestion") in feed(call, NONE)
 
 
 # ---------------------------------------------------------------- meanwhile
 
 
-@pytest.mark.parametrize("phase", [(), (NONE,), (READY,), (READY, m.LegEntered(again(2)))])
-def test_the_caller_leaves(phase: tuple[m.Input, ...]) -> None:
+@pytest.mark.parametrize("phase", [(), (NONE,), (READY,), (READY, inputs.LegEntered(again(2)))])
+def test_the_caller_leaves(phase: tuple[inputs.Input, ...]) -> None:
     call = talking(LOST, *phase)
-    commands = feed(call, m.LegGone(CALLER))
-    assert {m.HangUp(call.media), m.DestroyBridge(IDS.bridge)} <= set(commands)
+    issued = feed(call, inputs.LegGone(CALLER))
+    assert {commands.HangUp(call.media), commands.DestroyBridge(IDS.bridge)} <= set(issued)
     assert (call.outcome, call.ended_by) == (Outcome.ANSWERED, "caller")
     feed(call, OVER)
     assert call.state is State.ENDED
 
 
 def test_the_worker_is_lost_when_the_call_ends() -> None:
-    call = talking(m.LegGone(CALLER))
-    assert feed(call, LOST) == [m.StopTimer("end")]
+    call = talking(inputs.LegGone(CALLER))
+    assert feed(call, LOST) == [commands.StopTimer("end")]
     assert call.state is State.ENDED
 
 
-@pytest.mark.parametrize("what", [m.TransferAsked(TARGET, "ops"), HOLD, m.SayAsked("x", True, "ops")])
-def test_ops_wait(what: m.Input) -> None:
+@pytest.mark.parametrize("what", [inputs.TransferAsked(TARGET, "ops"), HOLD, inputs.SayAsked("x", True, "ops")])
+def test_ops_wait(what: inputs.Input) -> None:
     call = talking(LOST)
     assert feed(call, what) == []
     assert call.state is State.REHOMING
 
 
 def test_what_became_due_is_done_when_the_agent_is_back() -> None:
-    call = talking(LOST, m.TimeUp("length"))
-    commands = feed(call, *taken_over())
-    assert commands.index(m.GreetCaller()) < commands.index(m.SayLast("Goodbye.", "max_call_s"))
+    call = talking(LOST, inputs.TimeUp("length"))
+    issued = feed(call, *taken_over())
+    assert issued.index(commands.GreetCaller()) < issued.index(commands.SayLast("Goodbye.", "max_call_s"))
     assert call.state is State.CLOSING
 
 
 def test_a_tool_that_ran_is_not_lost() -> None:
-    call = talking(RUN, LOST, m.ToolDone("r1", "noon", True))
-    (told,) = [each.order for each in feed(call, *taken_over()) if isinstance(each, m.OrderAi)]
+    call = talking(RUN, LOST, inputs.ToolDone("r1", "noon", True))
+    (told,) = [each.order for each in feed(call, *taken_over()) if isinstance(each, commands.OrderAi)]
     assert isinstance(told, contract.Inform)
     assert "noon" in told.text
     call = talking(RUN, LOST, *taken_over())
-    (command,) = feed(call, m.ToolDone("r1", "noon", True))
-    assert isinstance(command, m.OrderAi)
+    (command,) = feed(call, inputs.ToolDone("r1", "noon", True))
+    assert isinstance(command, commands.OrderAi)
     assert isinstance(command.order, contract.Inform)
     assert command.order.respond
-    assert feed(call, m.ToolDone("r1", "noon", True)) == []
+    assert feed(call, inputs.ToolDone("r1", "noon", True)) == []
 
 
 def test_a_hold_and_its_music_go_on() -> None:
     call = talking(HOLD)
-    commands = feed(call, LOST)
+    issued = feed(call, LOST)
     assert not [
-        each for each in commands if isinstance(each, m.StopMusic) or each == m.StartTimer("tone", failover.QUIET)
+        each
+        for each in issued
+        if isinstance(each, commands.StopMusic) or each == commands.StartTimer("tone", failover.QUIET)
     ]
-    commands = feed(call, *taken_over())
-    assert commands[-2:] == [m.PauseAi(), m.GreetCaller()]
-    assert feed(call, m.ResumeAsked("ops"))[1:3] == [m.StopMusic(CALLER), m.ResumeAi()]
+    issued = feed(call, *taken_over())
+    assert issued[-2:] == [commands.PauseAi(), commands.GreetCaller()]
+    assert feed(call, inputs.ResumeAsked("ops"))[1:3] == [commands.StopMusic(CALLER), commands.ResumeAi()]
 
 
 def test_an_agent_s_hold_that_is_over_meanwhile() -> None:
-    call = talking(m.Conversed(), m.HoldTool("t1", 30.0), LOST, m.TimeUp("hold"))
-    commands = feed(call, *taken_over())
+    call = talking(inputs.Conversed(), inputs.HoldTool("t1", 30.0), LOST, inputs.TimeUp("hold"))
+    issued = feed(call, *taken_over())
     assert call.state is State.TALKING
-    assert commands[-2:] == [m.StopMusic(CALLER), m.GreetCaller()]
+    assert issued[-2:] == [commands.StopMusic(CALLER), commands.GreetCaller()]
 
 
 def test_mutes_and_the_recording_go_on() -> None:
     call = talking()
     call.plan = of_agent(call.plan, recording=RECORDING)
-    feed(call, m.MuteAsked("caller", True, "ops"), m.RecordAsked("start", "ops"), m.RecordAsked("pause", "ops"))
-    assert m.PrepareAi(SPEC.model_copy(update={"recording": RECORDING}), resumed=True) in feed(call, LOST)
-    orders = [each.order for each in feed(call, *taken_over()) if isinstance(each, m.OrderAi)]
+    feed(
+        call,
+        inputs.MuteAsked("caller", True, "ops"),
+        inputs.RecordAsked("start", "ops"),
+        inputs.RecordAsked("pause", "ops"),
+    )
+    assert commands.PrepareAi(SPEC.model_copy(update={"recording": RECORDING}), resumed=True) in feed(call, LOST)
+    orders = [each.order for each in feed(call, *taken_over()) if isinstance(each, commands.OrderAi)]
     assert orders == [
         contract.Mute(call=CALL, caller=True, agent=False),
         contract.Record(call=CALL, action="pause"),
@@ -315,8 +327,8 @@ def test_a_recording_that_was_stopped_is_not_begun_again() -> None:
     spec = SPEC.model_copy(update={"recording": RECORDING})
     call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(spec, recording=RECORDING), {}), NOW)
     table.start(call)
-    feed(call, *OPENING, m.RecordAsked("stop", "ops"))
-    assert m.PrepareAi(SPEC, resumed=True) in feed(call, LOST)
+    feed(call, *OPENING, inputs.RecordAsked("stop", "ops"))
+    assert commands.PrepareAi(SPEC, resumed=True) in feed(call, LOST)
 
 
 @pytest.mark.parametrize("state", [State.TRANSFERRED, State.RESCUING])
@@ -330,33 +342,35 @@ def test_a_worker_that_is_not_needed_any_more(state: State) -> None:
 
 # ---------------------------------------------------------------- a worker that Asterisk does not reach
 
-REFUSED = m.CommandFailed(m.OpenMedia(IDS.media), "500", unreachable=True)
+REFUSED = inputs.CommandFailed(commands.OpenMedia(IDS.media), "500", unreachable=True)
 
 
 @pytest.mark.parametrize(
-    "what", [REFUSED, m.TimeUp("media"), m.LegGone(IDS.media)], ids=["refused", "never seen", "hung up on"]
+    "what", [REFUSED, inputs.TimeUp("media"), inputs.LegGone(IDS.media)], ids=["refused", "never seen", "hung up on"]
 )
-@pytest.mark.parametrize("entered", [(), (m.LegEntered(IDS.media),)], ids=["", "entered"])
-def test_a_caller_who_is_being_connected_gets_another_worker(what: m.Input, entered: tuple[m.Input, ...]) -> None:
+@pytest.mark.parametrize("entered", [(), (inputs.LegEntered(IDS.media),)], ids=["", "entered"])
+def test_a_caller_who_is_being_connected_gets_another_worker(
+    what: inputs.Input, entered: tuple[inputs.Input, ...]
+) -> None:
     call = inbound()
     table.start(call)
     feed(call, READY, *entered)
     assert call.state is State.CONNECTING
-    commands = feed(call, what)
-    assert isinstance(commands[0], m.ExcludeWorker)
-    assert any(isinstance(each, m.LeaveAi) for each in commands)
+    issued = feed(call, what)
+    assert isinstance(issued[0], commands.ExcludeWorker)
+    assert any(isinstance(each, commands.LeaveAi) for each in issued)
     assert call.rehoming is not None
-    assert isinstance(feed(call, OVER)[-1], m.PrepareAi)
-    assert feed(call, READY)[0] == m.OpenMedia(again(2))
-    commands = feed(call, m.LegEntered(again(2)), FLOWS)
-    assert m.Join(IDS.bridge, (CALLER, again(2))) in commands
+    assert isinstance(feed(call, OVER)[-1], commands.PrepareAi)
+    assert feed(call, READY)[0] == commands.OpenMedia(again(2))
+    issued = feed(call, inputs.LegEntered(again(2)), FLOWS)
+    assert commands.Join(IDS.bridge, (CALLER, again(2))) in issued
     assert str(call.state) == "talking"
 
 
-@pytest.mark.parametrize("what", [m.TimeUp("media"), m.LegGone(again(2))], ids=["never seen", "hung up on"])
-def test_so_does_one_whose_worker_was_lost(what: m.Input) -> None:
+@pytest.mark.parametrize("what", [inputs.TimeUp("media"), inputs.LegGone(again(2))], ids=["never seen", "hung up on"])
+def test_so_does_one_whose_worker_was_lost(what: inputs.Input) -> None:
     call = talking(LOST, READY)
-    assert isinstance(feed(call, what)[0], m.ExcludeWorker)
+    assert isinstance(feed(call, what)[0], commands.ExcludeWorker)
     assert call.state is State.REHOMING
 
 
@@ -364,10 +378,10 @@ def test_a_worker_that_has_seen_asterisk_is_not_to_blame() -> None:
     call = inbound()
     table.start(call)
     feed(call, READY, FLOWS)
-    assert not any(isinstance(each, m.ExcludeWorker) for each in feed(call, m.TimeUp("media")))
+    assert not any(isinstance(each, commands.ExcludeWorker) for each in feed(call, inputs.TimeUp("media")))
     assert call.state is State.REHOMING
     call = talking()
-    assert not any(isinstance(each, m.ExcludeWorker) for each in feed(call, m.LegGone(IDS.media)))
+    assert not any(isinstance(each, commands.ExcludeWorker) for each in feed(call, inputs.LegGone(IDS.media)))
 
 
 def test_a_call_is_not_moved_for_ever() -> None:
@@ -376,6 +390,6 @@ def test_a_call_is_not_moved_for_ever() -> None:
     feed(call, READY, REFUSED)
     for number in (2, 3):
         feed(call, OVER, READY)
-        feed(call, m.CommandFailed(m.OpenMedia(again(number)), "500", unreachable=True))
-    feed(call, OVER, READY, m.CommandFailed(m.OpenMedia(again(4)), "500", unreachable=True))
+        feed(call, inputs.CommandFailed(commands.OpenMedia(again(number)), "500", unreachable=True))
+    feed(call, OVER, READY, inputs.CommandFailed(commands.OpenMedia(again(4)), "500", unreachable=True))
     assert (call.state, call.outcome) == (State.ENDING, Outcome.FAILED)

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from bridge import contract
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.plan import Plan, PlaySound, TransferTo
+from controller.calls.machine.types import Target
 from controller.calls.planning import planner, routing
 from controller.calls.runtime.worker_inputs import inputs_of
 from tests.unit.controller.configs import FULL, config
@@ -24,8 +25,8 @@ CONFIG = config(
         "wrap_up": "Time is up.",
     },
 )
-SALES = m.Target("PJSIP/4930555@trunk", "4930555", caller_id="+4930123", timeout=30.0, trunk="main")
-SUPPORT = m.Target("Local/7000@queues/n", "7000@queues", trunk="main")
+SALES = Target("PJSIP/4930555@trunk", "4930555", caller_id="+4930123", timeout=30.0, trunk="main")
+SUPPORT = Target("Local/7000@queues/n", "7000@queues", trunk="main")
 
 
 def plan(trunk: str | None = "main") -> Plan:
@@ -33,7 +34,7 @@ def plan(trunk: str | None = "main") -> Plan:
     return planner.inbound(CONFIG, arrival, "night", leg="1.1", template_vars={})
 
 
-def asked(name: str, **arguments: Any) -> m.Input:
+def asked(name: str, **arguments: Any) -> inputs.Input:
     event = contract.ToolCalled(call=CALL, tool_call="t1", name=name, arguments=arguments)
     (what,) = inputs_of(CONFIG, plan(), event)
     return what
@@ -42,18 +43,18 @@ def asked(name: str, **arguments: Any) -> m.Input:
 @pytest.mark.parametrize(
     ("name", "arguments", "expected"),
     [
-        ("hang_up", {"reason": 5}, m.HangUpTool("t1")),
-        ("transfer", {"to": "sales"}, m.TransferAsked(SALES, "agent", "t1")),
-        ("transfer", {"to": "support"}, m.TransferAsked(SUPPORT, "agent", "t1")),
-        ("send_dtmf", {"digits": "12#w"}, m.SendDigitsTool("t1", "12#w")),
-        ("hold", {}, m.HoldTool("t1", 30.0)),
-        ("hold", {"seconds": 1}, m.HoldTool("t1", 5.0)),
-        ("hold", {"seconds": 1e9}, m.HoldTool("t1", 90.0)),
-        ("wait_for_user", {}, m.WaitTool("t1")),
-        ("look_up", {"a": 1}, m.RunTool("t1", "look_up", {"a": 1})),
+        ("hang_up", {"reason": 5}, inputs.HangUpTool("t1")),
+        ("transfer", {"to": "sales"}, inputs.TransferAsked(SALES, "agent", "t1")),
+        ("transfer", {"to": "support"}, inputs.TransferAsked(SUPPORT, "agent", "t1")),
+        ("send_dtmf", {"digits": "12#w"}, inputs.SendDigitsTool("t1", "12#w")),
+        ("hold", {}, inputs.HoldTool("t1", 30.0)),
+        ("hold", {"seconds": 1}, inputs.HoldTool("t1", 5.0)),
+        ("hold", {"seconds": 1e9}, inputs.HoldTool("t1", 90.0)),
+        ("wait_for_user", {}, inputs.WaitTool("t1")),
+        ("look_up", {"a": 1}, inputs.RunTool("t1", "look_up", {"a": 1})),
     ],
 )
-def test_tools(name: str, arguments: dict[str, Any], expected: m.Input) -> None:
+def test_tools(name: str, arguments: dict[str, Any], expected: inputs.Input) -> None:
     assert asked(name, **arguments) == expected
 
 
@@ -74,7 +75,7 @@ def test_tools(name: str, arguments: dict[str, Any], expected: m.Input) -> None:
 )
 def test_misuse_is_refused_with_a_reason(name: str, arguments: dict[str, Any], words: str) -> None:
     refused = asked(name, **arguments)
-    assert isinstance(refused, m.ToolRefused)
+    assert isinstance(refused, inputs.ToolRefused)
     assert words in refused.reason
     assert "0900" not in refused.reason
 
@@ -82,25 +83,25 @@ def test_misuse_is_refused_with_a_reason(name: str, arguments: dict[str, Any], w
 def test_a_tool_that_this_agent_does_not_have() -> None:
     other = planner.inbound(CONFIG, routing.Arrival(CALL, "", "", None), "reception", leg="1.1", template_vars={})
     event = contract.ToolCalled(call=CALL, tool_call="t1", name="look_up", arguments={})
-    assert inputs_of(CONFIG, other, event) == [m.ToolRefused("t1", "There is no tool named look_up.")]
+    assert inputs_of(CONFIG, other, event) == [inputs.ToolRefused("t1", "There is no tool named look_up.")]
 
 
 @pytest.mark.parametrize(
-    ("event", "inputs"),
+    ("event", "story"),
     [
-        (contract.Ready(call=CALL, model="x", session="s", took_ms=5), [m.AiReady()]),
-        (contract.Failed(call=CALL, kind="account", message="no"), [m.AiFailed("account", "no")]),
-        (contract.MediaConnected(call=CALL), [m.MediaFlowing()]),
-        (contract.MediaGone(call=CALL, reason="eof"), [m.MediaLost("eof")]),
-        (contract.Said(call=CALL, who="agent", text="Hi", item="i"), [m.Conversed()]),
-        (contract.DigitPressed(call=CALL, digit="0"), [m.Conversed(), m.DigitPressed("0")]),
-        (contract.Finished(call=CALL, why="idle"), [m.LastSaid("idle")]),
-        (contract.Ended(call=CALL, reason="over"), [m.SessionOver("over", contract.Counters())]),
+        (contract.Ready(call=CALL, model="x", session="s", took_ms=5), [inputs.AiReady()]),
+        (contract.Failed(call=CALL, kind="account", message="no"), [inputs.AiFailed("account", "no")]),
+        (contract.MediaConnected(call=CALL), [inputs.MediaFlowing()]),
+        (contract.MediaGone(call=CALL, reason="eof"), [inputs.MediaLost("eof")]),
+        (contract.Said(call=CALL, who="agent", text="Hi", item="i"), [inputs.Conversed()]),
+        (contract.DigitPressed(call=CALL, digit="0"), [inputs.Conversed(), inputs.DigitPressed("0")]),
+        (contract.Finished(call=CALL, why="idle"), [inputs.LastSaid("idle")]),
+        (contract.Ended(call=CALL, reason="over"), [inputs.SessionOver("over", contract.Counters())]),
         (contract.MediaFormat(call=CALL, rate=24000, frame_bytes=960), []),
     ],
 )
-def test_other_reports(event: contract.CallEvent, inputs: list[m.Input]) -> None:
-    assert inputs_of(CONFIG, plan(), event) == inputs
+def test_other_reports(event: contract.CallEvent, story: list[inputs.Input]) -> None:
+    assert inputs_of(CONFIG, plan(), event) == story
 
 
 def test_a_plan_has_what_the_agent_says() -> None:

@@ -10,7 +10,7 @@ from bridge.common.limited_warnings import LimitedWarnings
 from controller.ari.errors import NotFound, Refused
 from controller.ari.resources import Bridge, RtpStatistics
 from controller.ari.rest import Ari
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.runtime import rtp
 
 
@@ -35,28 +35,28 @@ class Pbx:
         self.added.append((bridge, channel))
 
 
-async def done(pbx: Pbx, command: m.CountRtp | m.Rejoin | m.RestoreBridge) -> list[m.Input]:
-    put: list[m.Input] = []
+async def done(pbx: Pbx, command: commands.CountRtp | commands.Rejoin | commands.RestoreBridge) -> list[inputs.Input]:
+    put: list[inputs.Input] = []
     await rtp.carry_out(cast(Ari, pbx), command, put.append, LimitedWarnings(structlog.get_logger()))
     return put
 
 
 async def test_what_was_received_becomes_an_input() -> None:
-    assert await done(Pbx(), m.CountRtp("c")) == [m.RtpCounted("c", 320, 3, 3629009050)]
+    assert await done(Pbx(), commands.CountRtp("c")) == [inputs.RtpCounted("c", 320, 3, 3629009050)]
 
 
 async def test_a_leg_joins_the_bridge_in_which_it_is() -> None:
     pbx = Pbx()
-    assert await done(pbx, m.Rejoin("b", "c")) == []
+    assert await done(pbx, commands.Rejoin("b", "c")) == []
     assert pbx.added == [("b", "c")]
 
 
 async def test_a_caller_who_makes_a_leg_join_again_and_again_writes_a_few_lines_and_a_total() -> None:
     warnings, pbx = LimitedWarnings(structlog.get_logger()), Pbx()
-    put: list[m.Input] = []
+    put: list[inputs.Input] = []
     with capture_logs() as lines:
         for _ in range(60):
-            await rtp.carry_out(cast(Ari, pbx), m.Rejoin("b", "c"), put.append, warnings)
+            await rtp.carry_out(cast(Ari, pbx), commands.Rejoin("b", "c"), put.append, warnings)
         warnings.close()
     assert len(pbx.added) == 60
     assert len(lines) == 2
@@ -65,15 +65,17 @@ async def test_a_caller_who_makes_a_leg_join_again_and_again_writes_a_few_lines_
 
 @pytest.mark.parametrize("kind", [Refused, NotFound])
 async def test_a_leg_without_rtp_has_received_nothing(kind: Any) -> None:
-    assert await done(Pbx(kind("rtp_statistics", 404, "no RTP")), m.CountRtp("c")) == [m.RtpCounted("c", None)]
+    assert await done(Pbx(kind("rtp_statistics", 404, "no RTP")), commands.CountRtp("c")) == [
+        inputs.RtpCounted("c", None)
+    ]
 
 
 async def test_a_leg_that_is_gone_need_not_join() -> None:
-    assert await done(Pbx(NotFound("add_channel", 404, "gone")), m.Rejoin("b", "c")) == []
+    assert await done(Pbx(NotFound("add_channel", 404, "gone")), commands.Rejoin("b", "c")) == []
 
 
 async def test_legs_that_are_not_in_their_bridge_join_it() -> None:
     pbx = Pbx()
-    assert await done(pbx, m.RestoreBridge("b", ("in", "gone", "out"))) == []
+    assert await done(pbx, commands.RestoreBridge("b", ("in", "gone", "out"))) == []
     assert pbx.added == [("b", "out")]
-    assert await done(Pbx(NotFound("bridge", 404, "gone")), m.RestoreBridge("b", ("out",))) == []
+    assert await done(Pbx(NotFound("bridge", 404, "gone")), commands.RestoreBridge("b", ("out",))) == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.runtime import stored_call
 from controller.calls.runtime.recovery import kept
 from controller.calls.runtime.stored_call import Unreadable, checked
@@ -19,7 +19,7 @@ LATER = {"version", "tone", "supervision", "transferred_at", "hops", "caller_hol
 
 def written() -> dict[str, Any]:
     call = talking()
-    feed(call, m.TransferAsked(TARGET, "ops", "t1"))
+    feed(call, inputs.TransferAsked(TARGET, "ops", "t1"))
     row: dict[str, Any] = json.loads(json.dumps(kept(call, frozenset({call.plan.leg, IDS.bridge}))))
     return row
 

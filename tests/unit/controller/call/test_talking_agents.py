@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from bridge import contract
 from bridge.contract import Counters
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import inputs, table
 from controller.calls.reporting.talking_agents import SECONDS, WHY, TalkingAgents
 from controller.calls.runtime.actor import CallActor
 from tests.unit.controller.call.test_machine import inbound
@@ -111,7 +111,7 @@ def test_any_conversation_can_be_looked_at(lines: list[tuple[str, Any, str, floa
 
 
 async def test_both_calls_are_ended_and_say_why() -> None:
-    got: dict[str, list[m.Input]] = {"a": [], "b": []}
+    got: dict[str, list[inputs.Input]] = {"a": [], "b": []}
     async with asyncio.TaskGroup() as tasks:
         registry = made(tasks)
         for call, puts in got.items():
@@ -121,7 +121,7 @@ async def test_both_calls_are_ended_and_say_why() -> None:
             registry._live[call] = cast(CallActor, actor)
         for line in between(A, B):
             registry.take_worker_event(said(*line))
-    end = m.HangUpAsked("system", WHY)
+    end = inputs.HangUpAsked("system", WHY)
     assert end in got["a"]
     assert end in got["b"]
     ended = inbound()

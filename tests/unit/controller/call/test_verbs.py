@@ -7,8 +7,9 @@ import pytest
 
 from bridge import contract
 from controller.calls import errors
-from controller.calls.machine import inputs as m
+from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
+from controller.calls.machine.ids import Ids
 from controller.calls.machine.plan import Participant, State, Supervision
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import CallLog
@@ -25,9 +26,9 @@ class Living:
     id: str = CALL
     call: Call = field(default_factory=inbound)
     call_log: CallLog = field(default_factory=CallLog)
-    got: list[m.Input] = field(default_factory=list)
+    got: list[inputs.Input] = field(default_factory=list)
 
-    def put(self, what: m.Input) -> None:
+    def put(self, what: inputs.Input) -> None:
         self.got.append(what)
 
     def find(self, call: str) -> "Living":
@@ -97,21 +98,21 @@ def supervise(verbs: CallControl, call: str) -> view.CallView:
 
 
 AGENT = {State.TALKING, State.HOLDING, State.TRANSFERRING}
-ALL: dict[Verb, tuple[type[m.Input], set[State]]] = {
-    hang_up: (m.HangUpAsked, set(STATES)),
-    transfer: (m.TransferAsked, {State.TALKING, State.HOLDING}),
-    hold: (m.HoldAsked, {State.TALKING, State.HOLDING}),
-    resume: (m.ResumeAsked, {State.HOLDING}),
-    mute: (m.MuteAsked, AGENT),
-    say: (m.SayAsked, AGENT),
-    send_digits: (m.DigitsAsked, {*AGENT, State.CLOSING, State.TRANSFERRED}),
-    switch: (m.SwitchAsked, AGENT),
-    record: (m.RecordAsked, AGENT),
-    add: (m.ParticipantAsked, {State.TALKING, State.HOLDING, State.TRANSFERRED}),
-    drop: (m.ParticipantDropped, set(STATES)),
-    cancel_transfer: (m.TransferCancelled, {State.TRANSFERRING, State.CONSULTING}),
-    decide_transfer: (m.TransferDecided, {State.CONSULTING}),
-    supervise: (m.SuperviseAsked, {*AGENT, State.CONSULTING, State.TRANSFERRED}),
+ALL: dict[Verb, tuple[type[inputs.Input], set[State]]] = {
+    hang_up: (inputs.HangUpAsked, set(STATES)),
+    transfer: (inputs.TransferAsked, {State.TALKING, State.HOLDING}),
+    hold: (inputs.HoldAsked, {State.TALKING, State.HOLDING}),
+    resume: (inputs.ResumeAsked, {State.HOLDING}),
+    mute: (inputs.MuteAsked, AGENT),
+    say: (inputs.SayAsked, AGENT),
+    send_digits: (inputs.DigitsAsked, {*AGENT, State.CLOSING, State.TRANSFERRED}),
+    switch: (inputs.SwitchAsked, AGENT),
+    record: (inputs.RecordAsked, AGENT),
+    add: (inputs.ParticipantAsked, {State.TALKING, State.HOLDING, State.TRANSFERRED}),
+    drop: (inputs.ParticipantDropped, set(STATES)),
+    cancel_transfer: (inputs.TransferCancelled, {State.TRANSFERRING, State.CONSULTING}),
+    decide_transfer: (inputs.TransferDecided, {State.CONSULTING}),
+    supervise: (inputs.SuperviseAsked, {*AGENT, State.CONSULTING, State.TRANSFERRED}),
 }
 WATCHED = {"supervisor": {"extensions": {"ada": "4930999"}}}
 NEEDS_AGENT = [mute, say, switch, record]
@@ -172,7 +173,9 @@ def test_a_lost_agent_takes_no_orders(verbs: CallControl, living: Living, verb: 
     ("state", "action"),
     [("off", "pause"), ("off", "stop"), ("on", "start"), ("on", "resume"), ("paused", "start"), ("paused", "pause")],
 )
-def test_a_recording_says_what_it_is(verbs: CallControl, living: Living, state: str, action: m.RecordAction) -> None:
+def test_a_recording_says_what_it_is(
+    verbs: CallControl, living: Living, state: str, action: inputs.RecordAction
+) -> None:
     living.call.state, living.call.recording = State.TALKING, state
     with pytest.raises(errors.WrongState, match=state):
         verbs.record(CALL, action=action, by="ops")
@@ -206,7 +209,7 @@ def test_each_participant_has_a_leg_of_its_own(verbs: CallControl, living: Livin
     living.call.state = State.TALKING
     legs = {verbs.add_participant(CALL, to="4930123", by="ops").leg for _ in range(2)}
     assert len(legs) == 2
-    assert {m.Ids.call_of(leg) for leg in legs} == {CALL}
+    assert {Ids.call_of(leg) for leg in legs} == {CALL}
 
 
 def test_another_agent_gets_what_is_known_of_the_call(living: Living) -> None:
@@ -215,7 +218,7 @@ def test_another_agent_gets_what_is_known_of_the_call(living: Living) -> None:
     living.call.state = State.TALKING
     verbs.switch(CALL, agent="night", variables={"town": "Bonn"}, by="ops")
     verbs.switch(CALL, instructions="Be {{loud}}.", by="ops")
-    first, second = (each.plan for each in living.got if isinstance(each, m.SwitchAsked))
+    first, second = (each.plan for each in living.got if isinstance(each, inputs.SwitchAsked))
     assert (first.agent.name, first.agent.spec.instructions) == ("night", "Be quiet, Ann of Bonn.")
     assert (first.agent.wrap_up, dict(first.agent.digits), first.call, first.leg) == (
         "Bye Ann.",
@@ -247,7 +250,7 @@ def test_the_kind_is_what_was_asked_or_what_the_config_says(living: Living) -> N
     )
     for to, kind in (("4930123", None), ("desk", None), ("shop", None), ("shop", "attended"), ("desk", "blind")):
         verbs.transfer(CALL, to=to, kind=kind, by="ops")  # type: ignore[arg-type]
-    kinds = [each.target.kind for each in living.got if isinstance(each, m.TransferAsked)]
+    kinds = [each.target.kind for each in living.got if isinstance(each, inputs.TransferAsked)]
     assert kinds == ["attended", "attended", "blind", "attended", "blind"]
 
 
@@ -257,7 +260,7 @@ def test_a_refer_goes_where_the_trunk_of_the_call_says(living: Living) -> None:
         CALL, to="4930123", kind="refer", by="ops"
     )
     (what,) = living.got
-    assert isinstance(what, m.TransferAsked)
+    assert isinstance(what, inputs.TransferAsked)
     assert (what.target.kind, what.target.dial) == ("refer", "PJSIP/sip:4930123@carrier:5070")
 
 
@@ -294,7 +297,7 @@ def test_a_supervisor_who_is_there_is_changed_and_let_go(verbs: CallControl, liv
         verbs.supervise(CALL, to=None, mode="whisper", by="ops")
     verbs.supervise(CALL, to=None, mode="take_over", by="ops")
     verbs.leave(CALL, by="ops")
-    assert [type(each) for each in living.got] == [m.SupervisionChanged, m.SupervisionEnded]
+    assert [type(each) for each in living.got] == [inputs.SupervisionChanged, inputs.SupervisionEnded]
 
 
 def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: CallControl, living: Living) -> None:

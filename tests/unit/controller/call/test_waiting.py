@@ -5,49 +5,58 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.calls.machine import inputs as m, table
+from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import PlaySound, State, TransferTo, Waiting
 from controller.calls.machine.rows.waiting import spoken
+from controller.calls.machine.types import Target
 from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound, of_agent
 
 LINE = Waiting(longest=60.0, announce=30.0, then=None)
 
 
-def waiting(line: Waiting = LINE) -> tuple[Call, list[m.Command]]:
+def waiting(line: Waiting = LINE) -> tuple[Call, list[commands.Command]]:
     call = Call(replace(inbound().plan, waiting=line), NOW)
     return call, table.start(call)
 
 
 def test_a_caller_in_line_is_answered_and_hears_music() -> None:
-    call, commands = waiting()
+    call, issued = waiting()
     assert call.state is State.WAITING
-    assert m.Answer(CALLER) in commands
-    assert m.StartMusic(CALLER) in commands
-    assert m.StartTimer("wait", 60.0) in commands
-    assert m.StartTimer("announce", 30.0) in commands
-    assert not any(isinstance(each, m.PrepareAi | m.CreateBridge) for each in commands)
+    assert commands.Answer(CALLER) in issued
+    assert commands.StartMusic(CALLER) in issued
+    assert commands.StartTimer("wait", 60.0) in issued
+    assert commands.StartTimer("announce", 30.0) in issued
+    assert not any(isinstance(each, commands.PrepareAi | commands.CreateBridge) for each in issued)
 
 
 def test_the_turn_comes() -> None:
     call, _ = waiting()
-    commands = feed(call, m.RoomFound())
+    issued = feed(call, inputs.RoomFound())
     assert call.state is State.RINGING
-    assert [each for each in commands if isinstance(each, m.PrepareAi)] == [m.PrepareAi(call.plan.agent.spec)]
-    assert m.StopTimer("wait") in commands
-    commands = feed(call, m.AiReady())
-    assert m.StopMusic(CALLER) in commands
+    assert [each for each in issued if isinstance(each, commands.PrepareAi)] == [
+        commands.PrepareAi(call.plan.agent.spec)
+    ]
+    assert commands.StopTimer("wait") in issued
+    issued = feed(call, inputs.AiReady())
+    assert commands.StopMusic(CALLER) in issued
     assert str(call.state) == "connecting"
 
 
 def test_the_place_is_said_between_music() -> None:
     call, _ = waiting()
-    assert feed(call, m.TimeUp("announce")) == [m.StartTimer("announce", 30.0)]  # not known yet
-    feed(call, m.PlaceKnown(3))
-    assert feed(call, m.TimeUp("announce")) == [m.StopMusic(CALLER), m.Play(CALLER, IDS.sound(1), spoken(3))]
-    assert feed(call, m.SoundOver("another")) == []
-    assert feed(call, m.SoundOver(IDS.sound(1))) == [m.StartMusic(CALLER), m.StartTimer("announce", 30.0)]
+    assert feed(call, inputs.TimeUp("announce")) == [commands.StartTimer("announce", 30.0)]  # not known yet
+    feed(call, inputs.PlaceKnown(3))
+    assert feed(call, inputs.TimeUp("announce")) == [
+        commands.StopMusic(CALLER),
+        commands.Play(CALLER, IDS.sound(1), spoken(3)),
+    ]
+    assert feed(call, inputs.SoundOver("another")) == []
+    assert feed(call, inputs.SoundOver(IDS.sound(1))) == [
+        commands.StartMusic(CALLER),
+        commands.StartTimer("announce", 30.0),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,20 +72,20 @@ def test_what_is_said(place: int, media: tuple[str, ...]) -> None:
 
 def test_the_wait_is_over() -> None:
     call, _ = waiting()
-    commands = feed(call, m.TimeUp("wait"))
-    assert m.HangUp(CALLER, "normal") in commands
+    issued = feed(call, inputs.TimeUp("wait"))
+    assert commands.HangUp(CALLER, "normal") in issued
     assert (call.state, call.outcome) == (State.ENDED, Outcome.NO_ROOM)
 
 
 def test_the_wait_is_over_and_the_dialplan_goes_on() -> None:
     call, _ = waiting(replace(LINE, then=("100", "people")))
-    assert feed(call, m.TimeUp("wait")) == [m.StopMusic(CALLER), m.SendAway(CALLER, "people", "100")]
+    assert feed(call, inputs.TimeUp("wait")) == [commands.StopMusic(CALLER), commands.SendAway(CALLER, "people", "100")]
     assert (call.state, call.outcome) == (State.ENDED, Outcome.NO_ROOM)
 
 
 def test_a_caller_who_gives_up() -> None:
     call, _ = waiting()
-    feed(call, m.LegGone(CALLER, cause=16))
+    feed(call, inputs.LegGone(CALLER, cause=16))
     assert (call.state, call.outcome) == (State.ENDED, Outcome.CANCELLED)
 
 
@@ -84,32 +93,32 @@ def test_a_caller_who_gives_up() -> None:
     st.lists(
         st.sampled_from(
             [
-                m.PlaceKnown(2),
-                m.TimeUp("announce"),
-                m.SoundOver(IDS.sound(1)),
-                m.HangUpAsked("ops"),
-                m.LegGone(CALLER),
-                m.TimeUp("wait"),
-                m.AiReady(),
-                m.RoomFound(),
-                m.TimeUp("answer"),
-                m.CommandFailed(m.StartMusic(CALLER), "x", True),
+                inputs.PlaceKnown(2),
+                inputs.TimeUp("announce"),
+                inputs.SoundOver(IDS.sound(1)),
+                inputs.HangUpAsked("ops"),
+                inputs.LegGone(CALLER),
+                inputs.TimeUp("wait"),
+                inputs.AiReady(),
+                inputs.RoomFound(),
+                inputs.TimeUp("answer"),
+                inputs.CommandFailed(commands.StartMusic(CALLER), "x", True),
             ]
         ),
         max_size=12,
     )
 )
-def test_no_session_without_room(inputs: list[m.Input]) -> None:
-    call, commands = waiting()
-    for each in inputs:
-        before = len(commands)
-        commands += feed(call, each)
-        if any(isinstance(made, m.PrepareAi) for made in commands[before:]):
-            assert isinstance(each, m.RoomFound)
-    assert sum(isinstance(made, m.PrepareAi) for made in commands) <= 1
+def test_no_session_without_room(story: list[inputs.Input]) -> None:
+    call, issued = waiting()
+    for each in story:
+        before = len(issued)
+        issued += feed(call, each)
+        if any(isinstance(made, commands.PrepareAi) for made in issued[before:]):
+            assert isinstance(each, inputs.RoomFound)
+    assert sum(isinstance(made, commands.PrepareAi) for made in issued) <= 1
 
 
-COLLEAGUE = m.Target("PJSIP/4930@trunk", "4930")
+COLLEAGUE = Target("PJSIP/4930@trunk", "4930")
 
 
 @pytest.mark.parametrize("waited", [False, True])
@@ -118,22 +127,22 @@ def test_a_caller_without_an_agent_gets_a_person(waited: bool) -> None:
     plan = of_agent(inbound().plan, on_ai_failure=(PlaySound("sound:sorry"), TransferTo(COLLEAGUE)))
     if waited:
         call = Call(replace(plan, waiting=replace(LINE, rescued=True)), NOW)
-        commands = [*table.start(call), *feed(call, m.TimeUp("wait"))]
+        issued = [*table.start(call), *feed(call, inputs.TimeUp("wait"))]
     else:
         call = Call(replace(plan, unserved="no worker"), NOW)
-        commands = table.start(call)
+        issued = table.start(call)
     assert str(call.state) == "rescuing"
-    assert m.Join(IDS.bridge, (CALLER,)) in commands
-    assert commands.index(m.Answer(CALLER)) < commands.index(m.Play(CALLER, IDS.sound(1), ("sound:sorry",)))
-    dialled = feed(call, m.SoundOver(IDS.sound(1)))
-    assert [each.target for each in dialled if isinstance(each, m.Dial)] == [COLLEAGUE]
-    joined = feed(call, m.LegEntered(IDS.target(1)))
-    assert m.Join(IDS.bridge, (IDS.target(1),)) in joined
+    assert commands.Join(IDS.bridge, (CALLER,)) in issued
+    assert issued.index(commands.Answer(CALLER)) < issued.index(commands.Play(CALLER, IDS.sound(1), ("sound:sorry",)))
+    dialled = feed(call, inputs.SoundOver(IDS.sound(1)))
+    assert [each.target for each in dialled if isinstance(each, commands.Dial)] == [COLLEAGUE]
+    joined = feed(call, inputs.LegEntered(IDS.target(1)))
+    assert commands.Join(IDS.bridge, (IDS.target(1),)) in joined
     assert str(call.state) == "transferred"
-    ended = feed(call, m.LegGone(CALLER))
+    ended = feed(call, inputs.LegGone(CALLER))
     assert (call.state, call.outcome) == (State.ENDED, Outcome.ANSWERED)
-    assert m.HangUp(IDS.target(1)) in ended
-    assert not any(isinstance(each, m.PrepareAi) for each in commands)
+    assert commands.HangUp(IDS.target(1)) in ended
+    assert not any(isinstance(each, commands.PrepareAi) for each in issued)
 
 
 def test_without_a_person_either_the_call_has_failed() -> None:
@@ -142,5 +151,5 @@ def test_without_a_person_either_the_call_has_failed() -> None:
         NOW,
     )
     table.start(call)
-    feed(call, m.LegGone(IDS.target(1), 17))
+    feed(call, inputs.LegGone(IDS.target(1), 17))
     assert (call.state, call.outcome, call.detail) == (State.ENDED, Outcome.FAILED, "no worker")

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from bridge import contract
 from controller.api.models.call_trace import TraceAnswer
 from controller.ari.errors import NotFound, TimedOut
-from controller.calls.machine import inputs as m
+from controller.calls.machine import commands, inputs
 from controller.calls.reporting import lifecycle, view
 from controller.calls.reporting.call_log import Spread, Utterance
 from controller.cli.doctor import report
@@ -44,7 +44,7 @@ def of(*told: lifecycle.LifecycleEvent) -> Trace:
     return found
 
 
-def failed(command: m.Command, error: Exception) -> lifecycle.CommandDone:
+def failed(command: commands.Command, error: Exception) -> lifecycle.CommandDone:
     return lifecycle.CommandDone(CALL, command, error)
 
 
@@ -54,10 +54,10 @@ def told(*what: lifecycle.LifecycleEvent) -> list[tuple[str, str, dict[str, Fact
 
 def test_asterisks_events_have_asterisks_names() -> None:
     assert told(
-        lifecycle.InputTaken(CALL, m.LegEntered("c-1", ("answered", NUMBER))),
-        lifecycle.InputTaken(CALL, m.LegGone("c-1", 16, 200)),
-        lifecycle.InputTaken(CALL, m.LegGone("c-1", in_dialplan=True)),
-        lifecycle.InputTaken(CALL, m.TimeUp("answer")),
+        lifecycle.InputTaken(CALL, inputs.LegEntered("c-1", ("answered", NUMBER))),
+        lifecycle.InputTaken(CALL, inputs.LegGone("c-1", 16, 200)),
+        lifecycle.InputTaken(CALL, inputs.LegGone("c-1", in_dialplan=True)),
+        lifecycle.InputTaken(CALL, inputs.TimeUp("answer")),
     ) == [
         ("asterisk", "StasisStart", {"channel": "c-1"}),
         ("asterisk", "ChannelDestroyed", {"channel": "c-1", "cause": 16, "sip_status": 200, "in_dialplan": False}),
@@ -69,8 +69,8 @@ def test_asterisks_events_have_asterisks_names() -> None:
 def test_what_was_done_and_what_failed() -> None:
     error = TimedOut("originate", None, f"no answer for '{NUMBER}' in time")
     found = told(
-        lifecycle.CommandDone(CALL, m.HangUp("c-1", "normal")),
-        failed(m.HangUp("c-2", "normal"), error),
+        lifecycle.CommandDone(CALL, commands.HangUp("c-1", "normal")),
+        failed(commands.HangUp("c-2", "normal"), error),
     )
     assert found[0] == ("call", "HangUp", {"channel": "c-1", "sip_reason": "normal"})
     assert found[1][2]["failed"] == "TimedOut"
@@ -85,8 +85,8 @@ def test_words_digits_and_arguments_are_not_kept() -> None:
         lifecycle.TransferMoved(CALL, 1, "ringing", NUMBER, "agent", None),
         lifecycle.ParticipantMoved(CALL, "leg-1", "ringing", NUMBER, "ops", None),
         contract.Failed(call=CALL, kind="account", message=f"key '{WORD}' of {NUMBER}"),
-        lifecycle.InputTaken(CALL, m.DigitsAsked("4711", "ops")),
-        lifecycle.InputTaken(CALL, m.SayAsked(WORD, True, "ops")),
+        lifecycle.InputTaken(CALL, inputs.DigitsAsked("4711", "ops")),
+        lifecycle.InputTaken(CALL, inputs.SayAsked(WORD, True, "ops")),
     )
     assert len(found) == 8
     assert not [word for word in (NUMBER, WORD, "4711", "'7'") if word in str(found)]
@@ -100,8 +100,8 @@ def test_the_ais_line_is_put_where_it_belongs() -> None:
     heard = contract.LineStep(at_ms=500, kind="SpeechStarted")
     line = heard, contract.LineStep(at_ms=900, kind="x", sent=True, times=3)
     trace = of(
-        lifecycle.CommandDone(CALL, m.PrepareAi(SPEC)),
-        lifecycle.InputTaken(CALL, m.LegEntered("c-1")),
+        lifecycle.CommandDone(CALL, commands.PrepareAi(SPEC)),
+        lifecycle.InputTaken(CALL, inputs.LegEntered("c-1")),
         contract.Ended(call=CALL, reason="over", line=line),
     )
     assert [(step.side, step.what, dict(step.facts)) for step in trace][2:4] == [
@@ -112,12 +112,12 @@ def test_the_ais_line_is_put_where_it_belongs() -> None:
 
 
 def test_looking_at_silent_callers_is_no_step_and_mending_one_is() -> None:
-    inputs = (m.CallerAudio(flowing=False), m.RtpCounted("c", 1), m.TimeUp("caller audio"))
-    commands = (m.StartTimer("caller audio", 0.6), m.CountRtp("c"), m.Rejoin("b", "c"))
+    story = (inputs.CallerAudio(flowing=False), inputs.RtpCounted("c", 1), inputs.TimeUp("caller audio"))
+    issued = (commands.StartTimer("caller audio", 0.6), commands.CountRtp("c"), commands.Rejoin("b", "c"))
     steps = told(
         contract.CallerAudio(call=CALL, flowing=False),
-        *(lifecycle.InputTaken(CALL, each) for each in inputs),
-        *(lifecycle.CommandDone(CALL, each) for each in commands),
+        *(lifecycle.InputTaken(CALL, each) for each in story),
+        *(lifecycle.CommandDone(CALL, each) for each in issued),
     )
     assert [what for _, what, _ in steps] == ["Rejoin"]
 
@@ -130,16 +130,16 @@ def test_bounds() -> None:
     assert (traces.of("4"), traces.of("5") is None) == (None, False)
     traces.observe(began(), AT)
     for _ in range(STEPS + 5):
-        traces.observe(lifecycle.InputTaken(CALL, m.TimeUp("x")), AT)
+        traces.observe(lifecycle.InputTaken(CALL, inputs.TimeUp("x")), AT)
     long = traces.of(CALL)
     assert long is not None
     assert (len(long.steps), long.forgotten) == (STEPS, 6)
-    traces.observe(lifecycle.InputTaken("nobody", m.TimeUp("x")), AT)
+    traces.observe(lifecycle.InputTaken("nobody", inputs.TimeUp("x")), AT)
     assert traces.of("nobody") is None
 
 
 def test_a_second_attempt_goes_on_where_the_first_ended() -> None:
-    trace = of(over(), began(), lifecycle.InputTaken(CALL, m.TimeUp("x")))
+    trace = of(over(), began(), lifecycle.InputTaken(CALL, inputs.TimeUp("x")))
     assert [step.what for step in trace] == ["began", "over", "began", "TimeUp"]
 
 
@@ -185,10 +185,10 @@ def call_of(**changes: object) -> view.CallDetail:
         (call_of(outcome="failed", detail="no way to '+4930'"), (), "The call failed: no way to …"),
         (
             WELL,
-            (failed(m.OpenMedia("c"), TimedOut("external_media", None, "no answer")),),
+            (failed(commands.OpenMedia("c"), TimedOut("external_media", None, "no answer")),),
             "OpenMedia failed",
         ),
-        (WELL, (failed(m.HangUp("c", "normal"), NotFound("hangup", 404, "gone")),), None),
+        (WELL, (failed(commands.HangUp("c", "normal"), NotFound("hangup", 404, "gone")),), None),
         (WELL, (worker("failed", kind="account", message="refuses the key"),), "No AI session: refuses the key"),
         (WELL, (worker("reconnected", gap_ms=900, planned=False),), "broke 1 times, for 900 ms"),
         (WELL, (worker("reconnected", gap_ms=9, planned=True),), None),
@@ -231,7 +231,7 @@ def test_a_bundle_says_why_and_holds_nothing_personal() -> None:
         transcript=(Utterance(AT, "caller", f"{WORD} {NUMBER}", False, None),),
     )
     said = contract.Said(call=CALL, who="caller", text=WORD, item="i")
-    trace = of(lifecycle.InputTaken(CALL, m.LegEntered("c-1")), said)
+    trace = of(lifecycle.InputTaken(CALL, inputs.LegEntered("c-1")), said)
     answer = TraceAnswer.of(detail, trace)
     text = report.summary(answer) + answer.model_dump_json()
     assert NUMBER not in text

@@ -1,0 +1,80 @@
+"""What the model asks for by calling a tool, as inputs of the call's queue. [pure]
+
+Each is to be answered once (`commands.AnswerAiTool`). A transfer is asked for by `operators.TransferAsked`, as ops do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class HangUpTool:
+    """The model said goodbye, it was played in full, and it asks to end the call."""
+
+    tool_call: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigitsTool:
+    tool_call: str
+    digits: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTool:
+    tool_call: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class VoicemailTool:
+    """The model hears an answering machine."""
+
+    tool_call: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitTool:
+    """The model wants to say nothing."""
+
+    tool_call: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """A tool that runs outside, beside the call. Ends with `ToolDone`."""
+
+    tool_call: str
+    name: str
+    arguments: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DecideTool:
+    """The target has told the agent whether it takes the call."""
+
+    tool_call: str
+    accept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDone:
+    tool_call: str
+    output: str = field(repr=False)
+    ok: bool
+    reason: str | None = None
+    """Of a request that failed: as in `request_failure`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRefused:
+    """The model asked for what it may not have; `reason` is what it gets to read."""
+
+    tool_call: str
+    reason: str
+
+
+Input = (
+    HangUpTool | SendDigitsTool | HoldTool | VoicemailTool | WaitTool | RunTool | DecideTool | ToolDone | ToolRefused
+)
