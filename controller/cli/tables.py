@@ -24,8 +24,8 @@ _COLOURS = {
     "ringing": "cyan",
     "holding": "yellow",
     "transferring": "magenta",
-    "rehoming": "yellow",
-    "rescuing": "red",
+    "failover": "yellow",
+    "fallback": "red",
     "ended": "dim",
 }
 

@@ -73,7 +73,7 @@ class StateChange(Data, type="call.state", facts=(lifecycle.StateChanged,)):
     """The call went from one state to another."""
 
     state: str
-    """As in the call's `state`: connecting, talking, holding, closing, transferring, transferred, rescuing, …"""
+    """As in the call's `state`: connecting, talking, holding, closing, transferring, transferred, fallback, …"""
     before: str
 
     @classmethod

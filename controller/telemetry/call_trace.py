@@ -37,7 +37,7 @@ ASTERISK = {
 """Inputs that are events of Asterisk, under Asterisk's names."""
 
 _UNTOLD = (inputs.CallerAudio, commands.CountRtp, inputs.RtpCounted)
-_UNTOLD_TIMERS = (inbound_audio.TIMER, inbound_audio.COMPANY)
+_UNTOLD_TIMERS = (inbound_audio.TIMER, inbound_audio.OTHERS)
 """Inputs, commands and timers that are no step."""
 
 

@@ -129,7 +129,7 @@ def _ai(steps: tuple[Step, ...]) -> Iterator[Reason]:
             f"The line to the AI broke {len(lost)} times, for {longest} ms at the longest.",
             "Look at the network to the provider, and at its status page.",
         )
-    if any(step.facts.get("state") == "rehoming" for step in steps):
+    if any(step.facts.get("state") == "failover" for step in steps):
         yield Reason("Its worker was lost, and another took over.", "Look at the worker's log: memory, CPU, a kill.")
 
 

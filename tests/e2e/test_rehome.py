@@ -156,7 +156,7 @@ async def test_the_caller_leaves_while_no_worker_is_there(asterisk: Asterisk, tm
         call = await running.call_id()
         _, pid = await worker_of(running, call)
         os.kill(pid, signal.SIGKILL)
-        await running.service.logged("call state", call=call, state="rehoming")
+        await running.service.logged("call state", call=call, state="failover")
         await phone.hang_up()
         assert (await running.ended(call))["ended_by"] == "caller"
 

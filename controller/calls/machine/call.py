@@ -18,7 +18,7 @@ SUPERVISOR = "supervisor"
 TOOL_ANSWERED = "A tool that you called before the interruption has answered: {}"
 
 _FIRST = {"inbound": State.RINGING, "outbound": State.PREPARING}
-_AGENT_AWAY = (State.WAITING, State.TRANSFERRED, State.REHOMING, State.RESCUING, State.ENDING, State.ENDED)
+_AGENT_AWAY = (State.WAITING, State.TRANSFERRED, State.FAILOVER, State.FALLBACK, State.ENDING, State.ENDED)
 
 
 class Call:
@@ -43,10 +43,10 @@ class Call:
         self.sip_status: int | None = None
         self.transfer: Transfer | None = None
         self.transfers = 0
-        self.rehoming: Failover | None = None
+        self.failover: Failover | None = None
         self.losses = 0
         """Of the agent's worker or leg."""
-        self.rescues = list(plan.agent.on_ai_failure)
+        self.fallback_steps = list(plan.agent.on_ai_failure)
         self.sounds = 0
         self.counters: Counters | None = None
         self.machine = False
@@ -71,7 +71,7 @@ class Call:
         self.muted: frozenset[inputs.Side] = frozenset()
         self.recording = "on" if plan.agent.spec.recording else "off"
         self.participants: dict[str, Participant] = {}
-        self.company: set[str] = set()
+        self.other_parties: set[str] = set()
         """Legs of other people who hear the caller."""
         self.supervision: Supervision | None = None
         self.supervisions = 0
@@ -83,7 +83,7 @@ class Call:
         self.finished: str | None = None
         self.inbound = InboundAudio()
         self.open_tools: set[str] = set()
-        self.former_tools: set[str] = set()
+        self.inherited_tools: set[str] = set()
         """Asked for by a session that is lost: the one that took over is told what came of them."""
         self._known_tools: set[str] = set()
 
@@ -111,8 +111,8 @@ class Call:
             return []
         self.open_tools.discard(tool_call)
         here = self.session_open and self.state not in _AGENT_AWAY
-        if tool_call in self.former_tools:
-            self.former_tools.discard(tool_call)
+        if tool_call in self.inherited_tools:
+            self.inherited_tools.discard(tool_call)
             later = self.with_agent and self.session_open
             return [self.news(TOOL_ANSWERED.format(output), respond=respond)] if later else []
         return [commands.AnswerAiTool(tool_call, output, ok, respond, reason)] if here else []
@@ -169,7 +169,7 @@ class Call:
         self.outcome = outcome or (answered if self.answered_at else Outcome.CANCELLED)
         self.ended_by, self.detail, self.ended_at = by, detail or self.detail, now
         self.state = State.ENDING if self.session_open else State.ENDED
-        self.company.clear()
+        self.other_parties.clear()
         others = [*self._hang_up_target(), *self._hang_up_participants()]
         if self.supervised:
             others += self.end_supervision(Outcome.CANCELLED)

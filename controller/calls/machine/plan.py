@@ -27,8 +27,8 @@ class State(StrEnum):
     CONSULTING = "consulting"
     REFERRING = "referring"
     TRANSFERRED = "transferred"
-    REHOMING = "rehoming"
-    RESCUING = "rescuing"
+    FAILOVER = "failover"
+    FALLBACK = "fallback"
     ENDING = "ending"
     ENDED = "ended"
 
@@ -58,7 +58,7 @@ class Waiting:
     announce: float | None
     then: tuple[str, str] | None
     """Where the dialplan goes on when the wait is over (extension, context). None: the caller is hung up on."""
-    rescued: bool = False
+    fallback: bool = False
     """Instead: what the plan's `on_ai_failure` says."""
 
 

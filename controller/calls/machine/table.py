@@ -1,12 +1,12 @@
 """The call: its states, as one table, and what to do at each input. [pure]
 
 `handle(call, input, now)` returns the commands to carry out, in order, and never waits for anything. The table below
-is the whole of it (the rows of TRANSFERRED and REHOMING are in `transferred` and `failover`); what the rows do is in
+is the whole of it (the rows of TRANSFERRED and FAILOVER are in `transferred` and `failover`); what the rows do is in
 `rows/`, and the state of a call in `call`. The states of an inbound call run down the left, of an outbound one down
 the right:
 
     WAITING    there is no room: music, and the
-       |       place in the line (or RESCUING)
+       |       place in the line (or FALLBACK)
     RINGING    the caller hears ringing,        PREPARING  the AI session is being opened: nobody is
                the AI session is being opened              dialled before there is somebody to talk to
        |                                        DIALING    the callee's phone rings
@@ -21,8 +21,8 @@ the right:
                         CONSULTING     the target has answered and talks with the agent, the caller hears music
                         REFERRING      the caller's far end was asked (SIP REFER) to call somebody else
                         TRANSFERRED    caller and target hear each other, the agent is gone
-                        REHOMING       the agent's worker or leg is lost: another takes over, the caller hears tones
-                        RESCUING       there is no AI: what the agent's `on_ai_failure` says is tried
+                        FAILOVER       the agent's worker or leg is lost: another takes over, the caller hears tones
+                        FALLBACK       there is no AI: what the agent's `on_ai_failure` says is tried
                         ENDING         all is being taken down
                         ENDED
 
@@ -248,8 +248,8 @@ _TABLE: dict[State, dict[type, Handler]] = {
         inputs.TimeUp: refer.overdue,
     },
     State.TRANSFERRED: transferred.ROWS,
-    State.REHOMING: failover.ROWS,
-    State.RESCUING: {
+    State.FAILOVER: failover.ROWS,
+    State.FALLBACK: {
         inputs.SoundOver: fallback.sound_over,
         inputs.TimeUp: fallback.sound_overdue,
         inputs.SessionOver: fallback.session_left,

@@ -159,7 +159,7 @@ class CallActor:
         batch = table.handle(self.call, what, _now())
         if self.call.state != before.state:
             self._log.info("call state", state=self.call.state.value, before=before.state, on=type(what).__name__)
-            if self.call.state is State.REHOMING:
+            if self.call.state is State.FAILOVER:
                 self._session.lost()
         if isinstance(what, inputs.SoundOver):
             self._log.info("sound over")

@@ -35,7 +35,7 @@ class TransferControl(LiveCalls):
             raise errors.WrongState("This call can't be transferred now: a supervisor is taking it over.")
         plan = live.call.plan
         target = planner.transfer_target(self._config, plan.agent.name, to, plan.trunk, kind=kind, timeout=timeout)
-        if target.kind == "refer" and live.call.company:
+        if target.kind == "refer" and live.call.other_parties:
             raise errors.WrongState("This call can't be referred now: others are in it.")
         if target.kind != "attended" and (announce is not None or decide_timeout is not None):
             raise errors.WrongState("Nobody is spoken to before this transfer: it is not an attended one.")

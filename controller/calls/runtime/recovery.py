@@ -46,8 +46,8 @@ _ADOPTED = frozenset(
         State.CONSULTING,
         State.REFERRING,
         State.TRANSFERRED,
-        State.REHOMING,
-        State.RESCUING,
+        State.FAILOVER,
+        State.FALLBACK,
     }
 )
 _PLAIN = (
@@ -89,13 +89,13 @@ def kept(call: Call, standing: frozenset[str], worker: Worker | None = None) -> 
             "answer_detection": plan.answer_detection,
         },
         "state": call.state.value,
-        "back_to": call.rehoming.back_to.value if call.rehoming else None,
-        "tone": call.rehoming.tone if call.rehoming else None,
+        "back_to": call.failover.back_to.value if call.failover else None,
+        "tone": call.failover.tone if call.failover else None,
         "supervision": _leg(call.supervision) if call.supervision else None,
         "started_at": call.started_at.isoformat(),
         "answered_at": call.answered_at.isoformat() if call.answered_at else None,
         "muted": sorted(call.muted),
-        "company": sorted(call.company),
+        "company": sorted(call.other_parties),
         "participants": [_leg(each) for each in call.participants.values() if each.state == "joined"],
         "transfer": _leg(call.transfer) if call.transfer else None,
         "transferred_at": call.transferred_at.isoformat() if call.transferred_at else None,
@@ -128,7 +128,7 @@ def legs_of(call: Call) -> Iterator[tuple[str, str]]:
     yield from (
         (each.channel, each.target.trunk)
         for each in dialled
-        if each.channel in call.company and each.target.trunk is not None
+        if each.channel in call.other_parties and each.target.trunk is not None
     )
     watched = call.supervision
     if watched is not None and watched.state == "on" and watched.target.trunk is not None:
@@ -152,7 +152,7 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     call.supervision = _supervision(found["supervision"]) if found.get("supervision") else None
     call.participants = {each["channel"]: _participant(each) for each in found["participants"]}
     call.transfer = _transfer(found["transfer"]) if found["transfer"] else None
-    call.company = {each for each in found["company"] if each in _people(call)}
+    call.other_parties = {each for each in found["company"] if each in _people(call)}
     call.take_over_tools(found["open_tools"])
     call.state, first = _state(call, state, found)
     holding = found.get("caller_hold", {})
@@ -173,10 +173,10 @@ _RECORDING: Mapping[str, Literal["pause", "stop", "tell"]] = {"paused": "pause",
 def _legs_as_stored(call: Call, state: State) -> list[commands.Command]:
     """Whoever is with the caller is in the bridge, and the agent, unless it is on its way somewhere else. The earlier
     controller may have been killed between two requests to Asterisk: nobody else would move them."""
-    if state in (State.REFERRING, State.RESCUING):
+    if state in (State.REFERRING, State.FALLBACK):
         return []
     agent = state in (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING) and not call.media_lost
-    legs = (call.plan.leg, *((call.media,) if agent else ()), *sorted(call.company))
+    legs = (call.plan.leg, *((call.media,) if agent else ()), *sorted(call.other_parties))
     return [commands.RestoreBridge(call.ids.bridge, legs)]
 
 
@@ -220,7 +220,7 @@ def _people(call: Call) -> set[str]:
 def _standing(call: Call) -> frozenset[str]:
     """What the call knows of, whatever was written down as its channels and bridges."""
     moved, watched = call.transfer, call.supervision
-    names: set[str | None] = {call.plan.leg, call.ids.bridge, *call.company}
+    names: set[str | None] = {call.plan.leg, call.ids.bridge, *call.other_parties}
     names |= {each.channel for each in call.participants.values()}
     if not call.media_lost and call.state is not State.TRANSFERRED:
         names.add(call.media)
@@ -255,14 +255,14 @@ def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, l
             return state, [inputs.TransferCancelled(by="system")]
         case State.CLOSING:
             return State.TALKING, [inputs.WrapUpDue(wrap_up.VOICEMAIL if call.machine else wrap_up.LENGTH)]
-        case State.REHOMING:
+        case State.FAILOVER:
             call.session_open = True  # as far as anybody knows; it is given up at once
             return State(found["back_to"] or State.TALKING), [
                 inputs.WorkerLost("it was lost before the controller was")
             ]
-        case State.RESCUING:
+        case State.FALLBACK:
             return state, [inputs.HangUpAsked(by="system")]
-        case State.TRANSFERRED if not call.company:
+        case State.TRANSFERRED if not call.other_parties:
             return state, [inputs.HangUpAsked(by="system")]  # nobody is with the caller, or nobody knows who
     return state, []
 
@@ -282,8 +282,8 @@ def _timers(call: Call, now: datetime) -> dict[str, float]:
         call.transferred_at = call.transferred_at or now
         so_far = (now - call.transferred_at).total_seconds()
         found[transferred.LIMIT] = max(transferred.warned_after(longest) - so_far, 1.0)
-    if call.company and call.state is not State.TRANSFERRED:
-        found[inbound_audio.COMPANY] = inbound_audio.COMPANY_S
+    if call.other_parties and call.state is not State.TRANSFERRED:
+        found[inbound_audio.OTHERS] = inbound_audio.WITH_AGENT_S
     if call.state is State.HOLDING and call.held_by == "agent":
         found["hold"] = HOLD_S
     if call.state is State.REFERRING:

@@ -17,6 +17,10 @@ VERSION = 1
 """Of the form. Rows without one are of releases before there were versions, and of the same form."""
 
 
+_STATES_BEFORE = {"rehoming": State.FAILOVER.value, "rescuing": State.FALLBACK.value}
+"""Names of states in rows of releases before 1.0."""
+
+
 class Unreadable(Exception):
     """This row can't be read. Says why, without what is in it."""
 
@@ -134,9 +138,10 @@ class _Row(_Part):
 
 
 def checked(found: object) -> Mapping[str, Any]:
-    """Raises Unreadable."""
+    """The row, with the states' names of today. Raises Unreadable."""
     if not isinstance(found, dict):
         raise Unreadable("it is no JSON object")
+    found = found | {name: _renamed(found[name]) for name in ("state", "back_to") if name in found}
     version = found.get("version", VERSION)
     if version != VERSION or type(version) is not int:
         raise Unreadable("it is of another version")
@@ -148,3 +153,7 @@ def checked(found: object) -> Mapping[str, Any]:
     except RecursionError:
         raise Unreadable("it is nested too deeply") from None
     return found
+
+
+def _renamed(state: object) -> object:
+    return _STATES_BEFORE.get(state, state) if isinstance(state, str) else state

@@ -31,7 +31,7 @@ def switch(call: Call, what: inputs.SwitchAsked, _: datetime) -> list[inputs.Ste
     if not call.with_agent:
         return []
     call.plan = what.plan
-    call.rescues = list(what.plan.agent.on_ai_failure)
+    call.fallback_steps = list(what.plan.agent.on_ai_failure)
     return _order(call, contract.Switch(call=call.plan.call, spec=what.plan.agent.spec))
 
 
@@ -60,7 +60,7 @@ def recording_told(call: Call, what: inputs.RecordingTold, _: datetime) -> list[
     return []
 
 
-def heard_again(call: Call) -> list[inputs.Step]:
+def unmute_all(call: Call) -> list[inputs.Step]:
     """Nobody is muted any more: what comes now must be heard."""
     if not call.muted:
         return []

@@ -35,7 +35,7 @@ def begin(call: Call, moved: Transfer) -> list[inputs.Step]:
         commands.Join(moved.consultation, (moved.channel,)),
         commands.Join(moved.consultation, (call.media,)),
         commands.OrderAi(contract.Switch(call=call.plan.call, spec=briefing(call.plan.agent.spec))),
-        *agent_control.heard_again(call),
+        *agent_control.unmute_all(call),
         commands.StartTimer("consultation", moved.decide),
         commands.ResumeAi(None if by_tool else told),
         *call.answer(moved.tool_call, told),

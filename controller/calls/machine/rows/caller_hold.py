@@ -58,7 +58,7 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
 def applied(call: Call, steps: Sequence[commands.Command], now: datetime) -> list[inputs.Step]:
     """What the rows want done, as far as it can be while the person holds."""
     last = next((each for each in steps if isinstance(each, commands.SayLast)), None)
-    if last is not None and shown(call) and not call.company:
+    if last is not None and shown(call) and not call.other_parties:
         return [*steps[: steps.index(last)], *call.end(now, detail=last.why)]
     since = _since(call)
     if since is None:
@@ -97,7 +97,7 @@ def _since(call: Call) -> datetime | None:
         return None
     if call.state is State.CONSULTING and call.transfer is not None:
         return call.caller_hold.legs.get(call.transfer.channel)
-    if call.state not in _WITH_PERSON or call.company:
+    if call.state not in _WITH_PERSON or call.other_parties:
         return None
     return call.caller_hold.legs.get(call.plan.leg)
 

@@ -21,7 +21,7 @@ def inputs_of(call: Call, legs: Mapping[str, str], cap_of: Callable[[str], str |
         why = cap_of(trunk)
         if why is None:
             continue
-        if channel == call.plan.leg or (call.state is State.TRANSFERRED and channel in call.company):
+        if channel == call.plan.leg or (call.state is State.TRANSFERRED and channel in call.other_parties):
             return [inputs.WrapUpDue(why)]
         if channel in call.participants and call.participants[channel].state == "joined":
             found.append(inputs.ParticipantDropped(channel, by=f"system: {why}"))

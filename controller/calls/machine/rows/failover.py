@@ -35,7 +35,7 @@ AGAIN = 0.2  # seconds between two looks for a worker
 QUIET = 0.3  # seconds before the tones: most calls are back by then
 
 _UNANSWERED = (State.RINGING, State.PREPARING, State.DIALING, State.DETECTING)
-_TIMERS = ("media", "rehome", "leave", "again", "tone")
+_TIMERS = ("media", "failover", "leave", "again", "tone")
 
 
 def possible(call: Call) -> bool:
@@ -47,29 +47,29 @@ def possible(call: Call) -> bool:
 
 def worker_lost(call: Call, what: inputs.WorkerLost, now: datetime) -> list[inputs.Step]:
     call.session_open = False
-    moving = call.rehoming
+    moving = call.failover
     if call.state in _UNANSWERED and possible(call):
         call.losses += 1
         call.ai_ready = False
         return _look(call)
-    if call.state is State.REHOMING and moving is not None and moving.phase == "leaving":
+    if call.state is State.FAILOVER and moving is not None and moving.phase == "leaving":
         return [commands.StopTimer("leave"), *_look(call)]
     return [inputs.AgentLost(what.reason)]
 
 
 def begin(call: Call, why: str) -> list[inputs.Step]:
     """Of a call in which caller and agent talk, or were about to."""
-    before, call.state = call.state, State.REHOMING
+    before, call.state = call.state, State.FAILOVER
     joined = before is not State.CONNECTING
-    call.rehoming = Failover(State.TALKING if before is State.CONNECTING else before, joined, "looking")
+    call.failover = Failover(State.TALKING if before is State.CONNECTING else before, joined, "looking")
     call.losses += 1
     call.ai_ready = call.paused = False
-    call.former_tools |= call.open_tools
+    call.inherited_tools |= call.open_tools
     steps = [
         commands.StopTimer("media"),
         *_leave(call, why),
         *_next_leg(call),
-        commands.StartTimer("rehome", LIMIT if joined else FIRST_LIMIT),
+        commands.StartTimer("failover", LIMIT if joined else FIRST_LIMIT),
     ]
     return steps if call.music else [*steps, commands.StartTimer("tone", QUIET)]
 
@@ -83,13 +83,13 @@ def media_failed(call: Call, why: str, now: datetime) -> list[inputs.Step]:
 
 def connecting(call: Call) -> bool:
     """A media leg was asked for, and has not joined."""
-    joining = call.rehoming is not None and call.rehoming.phase == "joining"
-    return call.state is State.CONNECTING or (call.state is State.REHOMING and joining)
+    joining = call.failover is not None and call.failover.phase == "joining"
+    return call.state is State.CONNECTING or (call.state is State.FAILOVER and joining)
 
 
 def stranded(call: Call) -> bool:
     """Nobody but an agent is left to take the caller, and another worker may have one."""
-    return call.stranded and not call.company and possible(call)
+    return call.stranded and not call.other_parties and possible(call)
 
 
 def begin_stranded(call: Call, news: str) -> list[inputs.Step]:
@@ -97,8 +97,8 @@ def begin_stranded(call: Call, news: str) -> list[inputs.Step]:
     why, call.detail = call.detail or "", None
     call.state, call.media_lost, call.stranded = State.TALKING, False, False
     steps = begin(call, why)
-    assert call.rehoming is not None, "it has just begun"
-    call.rehoming.news.append(news)
+    assert call.failover is not None, "it has just begun"
+    call.failover.news.append(news)
     return steps
 
 
@@ -125,8 +125,8 @@ def give_up(call: Call, why: str, now: datetime) -> list[inputs.Step]:
 
 def _settled(call: Call) -> tuple[State, list[inputs.Step]]:
     """What the call is then, and the end of timers and tones."""
-    moving, call.rehoming = call.rehoming, None
-    assert moving is not None, "only called while a call is rehomed"
+    moving, call.failover = call.failover, None
+    assert moving is not None, "only called in FAILOVER"
     stopped: list[inputs.Step] = [commands.StopTimer(timer) for timer in _TIMERS]
     if moving.tone is not None:
         stopped.append(commands.StopTone(moving.tone))
@@ -134,10 +134,10 @@ def _settled(call: Call) -> tuple[State, list[inputs.Step]]:
 
 
 def _leave(call: Call, why: str) -> list[inputs.Step]:
-    assert call.rehoming is not None, "only called while a call is rehomed"
+    assert call.failover is not None, "only called in FAILOVER"
     if not call.session_open:
         return _look(call)
-    call.rehoming.phase = "leaving"
+    call.failover.phase = "leaving"
     return [commands.LeaveAi(why), commands.StartTimer("leave", LEAVE)]
 
 
@@ -146,8 +146,8 @@ def _leave(call: Call, why: str) -> list[inputs.Step]:
 
 def _look(call: Call) -> list[inputs.Step]:
     call.session_open = True
-    if call.rehoming is not None:
-        call.rehoming.phase = "looking"
+    if call.failover is not None:
+        call.failover.phase = "looking"
     spec = call.plan.agent.spec
     wanted = None if call.recording == "off" else call.plan.agent.recording or spec.recording
     if wanted != spec.recording:
@@ -160,28 +160,28 @@ def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> list[inp
     call.session_open = False
     if call.state is State.ENDING:
         return []
-    if call.losses and call.state in (*_UNANSWERED, State.REHOMING):
+    if call.losses and call.state in (*_UNANSWERED, State.FAILOVER):
         return [commands.StartTimer("again", AGAIN)]
     return [inputs.AgentLost(what.reason)]
 
 
 def again(call: Call) -> list[inputs.Step]:
-    waits = call.losses and call.state in (*_UNANSWERED, State.REHOMING)
+    waits = call.losses and call.state in (*_UNANSWERED, State.FAILOVER)
     return _look(call) if waits and not call.session_open else []
 
 
 def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> list[inputs.Step]:
     call.session_open, call.counters = False, what.counters
-    assert call.rehoming is not None, "the state goes with it"
-    if call.rehoming.phase == "leaving":
+    assert call.failover is not None, "the state goes with it"
+    if call.failover.phase == "leaving":
         return [commands.StopTimer("leave"), *_look(call)]
     return lost_again(call, f"session over: {what.reason}", now)
 
 
 def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.Step]:
     why = f"no AI ({what.kind}): {what.message}"
-    assert call.rehoming is not None, "the state goes with it"
-    if call.rehoming.phase == "leaving":
+    assert call.failover is not None, "the state goes with it"
+    if call.failover.phase == "leaving":
         return []
     return lost_again(call, why, now) if what.kind == "transient" else give_up(call, why, now)
 
@@ -193,7 +193,7 @@ def ready_early(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step
 
 
 def ready(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
-    moving = call.rehoming
+    moving = call.failover
     if moving is None or moving.phase != "looking":
         return []
     moving.phase, call.ai_ready = "joining", True
@@ -213,41 +213,41 @@ def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> list[inpu
 
 def media_lost(call: Call, what: inputs.MediaLost, now: datetime) -> list[inputs.Step]:
     """That of the former session has no meaning any more."""
-    joining = call.rehoming is not None and call.rehoming.phase == "joining"
+    joining = call.failover is not None and call.failover.phase == "joining"
     return lost_again(call, what.reason, now) if joining else []
 
 
 def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     match what.timer:
         case "tone":
-            return _soothe(call)
+            return _start_comfort_tone(call)
         case "length":
             call.due = wrap_up.LENGTH
         case "hold":
             call.hold = None  # the music goes on until the agent is back, which then talks
-            if call.rehoming is not None and call.held_by == "agent":
-                call.held_by, call.rehoming.back_to = None, State.TALKING
-        case "rehome":
+            if call.failover is not None and call.held_by == "agent":
+                call.held_by, call.failover.back_to = None, State.TALKING
+        case "failover":
             return give_up(call, "no other worker took the call over in time", now)
         case "media":
             return media_failed(call, "the media leg did not come up in time", now)
-        case "leave" if call.rehoming is not None and call.rehoming.phase == "leaving":
+        case "leave" if call.failover is not None and call.failover.phase == "leaving":
             return _look(call)
     return []
 
 
-def _soothe(call: Call) -> list[inputs.Step]:
-    if call.rehoming is None or call.rehoming.tone is not None or call.music:
+def _start_comfort_tone(call: Call) -> list[inputs.Step]:
+    if call.failover is None or call.failover.tone is not None or call.music:
         return []
     call.sounds += 1
-    call.rehoming.tone = call.ids.sound(call.sounds)
-    return [commands.StartTone(call.plan.leg, call.rehoming.tone)]
+    call.failover.tone = call.ids.sound(call.sounds)
+    return [commands.StartTone(call.plan.leg, call.failover.tone)]
 
 
 def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Step]:
     call.open_tools.discard(what.tool_call)
-    if call.rehoming is not None:
-        call.rehoming.news.append(TOOL_ANSWERED.format(what.output))
+    if call.failover is not None:
+        call.failover.news.append(TOOL_ANSWERED.format(what.output))
     return []
 
 
@@ -255,7 +255,7 @@ def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Ste
 
 
 def _join_when_both(call: Call) -> list[inputs.Step]:
-    moving = call.rehoming
+    moving = call.failover
     if moving is None or moving.phase != "joining" or not (call.media_entered and call.media_flowing):
         return []
     _, stopped = _settled(call)

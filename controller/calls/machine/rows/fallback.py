@@ -33,13 +33,13 @@ def leg_gone(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Ste
         why = "Asterisk ended the media leg"
         return failover.media_failed(call, why, now) if failover.connecting(call) else [inputs.AgentLost(why)]
     if call.transfer is None or what.channel != call.transfer.channel:
-        if what.channel not in call.company:
+        if what.channel not in call.other_parties:
             return []
-        call.company.discard(what.channel)
-        return [] if call.company or call.state is not State.TRANSFERRED else call.end(now, by="participant")
-    call.company.discard(what.channel)
+        call.other_parties.discard(what.channel)
+        return [] if call.other_parties or call.state is not State.TRANSFERRED else call.end(now, by="participant")
+    call.other_parties.discard(what.channel)
     if call.state is State.TRANSFERRED:
-        return [] if call.company else call.end(now, by="target")
+        return [] if call.other_parties else call.end(now, by="target")
     if call.state is State.TRANSFERRING:
         return transfer.target_unanswered(call, now, of_unanswered(what.cause, what.sip_status))
     if call.state is State.CONSULTING:
@@ -63,20 +63,20 @@ def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.S
 def agent_lost(call: Call, what: inputs.AgentLost, now: datetime) -> list[inputs.Step]:
     why, elsewhere = what.why, what.elsewhere
     match call.state:
-        case State.TALKING | State.HOLDING if call.company:
-            return participants.go_on_alone(call, why)
-        case State.REHOMING:
+        case State.TALKING | State.HOLDING if call.other_parties:
+            return participants.continue_without_agent(call, why)
+        case State.FAILOVER:
             return failover.lost_again(call, why, now)
         case State.TALKING | State.HOLDING | State.CONNECTING if elsewhere and failover.possible(call):
             return failover.begin(call, why)
-        case State.TRANSFERRED | State.RESCUING:
+        case State.TRANSFERRED | State.FALLBACK:
             return []  # the agent was taken away by us
         case State.TRANSFERRING | State.REFERRING if call.media_lost:
             return []
         case State.TRANSFERRING:
             call.media_lost, call.stranded = True, elsewhere  # the target may still answer: keep the caller
             call.detail = call.detail or why
-            music = [] if call.company else call.start_music()
+            music = [] if call.other_parties else call.start_music()
             return [*music, commands.CloseAi(why)] if call.session_open else music
         case State.CONSULTING:
             return attended_transfer.agent_lost(call, why)
@@ -84,7 +84,7 @@ def agent_lost(call: Call, what: inputs.AgentLost, now: datetime) -> list[inputs
             return refer.agent_lost(call, why)
         case State.CLOSING:
             return call.end(now, detail=why)  # it had only goodbye to say
-        case State.RINGING | State.CONNECTING | State.TALKING | State.HOLDING if call.rescues:
+        case State.RINGING | State.CONNECTING | State.TALKING | State.HOLDING if call.fallback_steps:
             return begin(call, why, now)
     # A caller who was not answered gets 503, which lets the trunk try another route.
     return call.end(now, Outcome.FAILED, detail=why, sip_reason="congestion")
@@ -105,7 +105,7 @@ def unserved(call: Call, why: str, now: datetime) -> list[inputs.Step]:
 
 def begin(call: Call, why: str, now: datetime) -> list[inputs.Step]:
     """The caller is answered and alone in the bridge; the agent is taken away for good."""
-    before, call.state = call.state, State.RESCUING
+    before, call.state = call.state, State.FALLBACK
     call.media_lost, call.paused, call.detail = True, False, why
     steps: list[inputs.Step] = [commands.StopTimer("answer"), commands.StopTimer("media")]
     if before is State.RINGING:
@@ -121,12 +121,12 @@ def begin(call: Call, why: str, now: datetime) -> list[inputs.Step]:
 
 def next_step(call: Call, now: datetime) -> list[inputs.Step]:
     """What has not been tried yet. Without anything left the call has failed."""
-    if call.company:
-        return participants.go_on_alone(call, call.detail or "")
-    if not call.rescues:
+    if call.other_parties:
+        return participants.continue_without_agent(call, call.detail or "")
+    if not call.fallback_steps:
         return call.end(now, Outcome.FAILED, detail=call.detail)
-    call.state = State.RESCUING
-    match call.rescues.pop(0):
+    call.state = State.FALLBACK
+    match call.fallback_steps.pop(0):
         case PlaySound(media):
             call.sounds += 1
             sound = call.ids.sound(call.sounds)

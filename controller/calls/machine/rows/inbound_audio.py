@@ -26,12 +26,12 @@ from controller.calls.machine.caller_sound import InboundAudio
 from controller.calls.machine.plan import State
 
 TIMER = "caller audio"
-COMPANY = "company audio"
+OTHERS = "other parties audio"
 LOOKS_S = (0.05, 0.1, 0.25, 0.6)
 """Between one look at the leg that the agent hears and the next; the last one again and again. Two in a quarter of a
 second: a server that waits for 300 ms of silence must not take what Asterisk drops for the end of the caller's turn.
 The third is for a second jump right after the first, which waits for `PAUSES_S`."""
-COMPANY_S, PEOPLE_S = 1.0, 2.0
+WITH_AGENT_S, WITHOUT_AGENT_S = 1.0, 2.0
 """Between looks at the legs of several people: with an agent among them, and without."""
 SOUND_BYTES_PER_S = 500
 """Less than any codec sends while there is sound; keys (200) and comfort noise are below."""
@@ -46,7 +46,7 @@ _WITH_AGENT = (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING, 
 
 
 def concerned(what: inputs.Input) -> bool:
-    timers = isinstance(what, inputs.TimeUp) and what.timer in (TIMER, COMPANY)
+    timers = isinstance(what, inputs.TimeUp) and what.timer in (TIMER, OTHERS)
     return timers or isinstance(what, inputs.CallerAudio | inputs.RtpCounted | inputs.SipHold)
 
 
@@ -82,7 +82,7 @@ def watched(call: Call) -> list[inputs.Step]:
     if call.inbound.watching or not _people(call):
         return []
     call.inbound.watching = True
-    return [commands.StartTimer(COMPANY, PEOPLE_S if call.state is State.TRANSFERRED else COMPANY_S)]
+    return [commands.StartTimer(OTHERS, WITHOUT_AGENT_S if call.state is State.TRANSFERRED else WITH_AGENT_S)]
 
 
 def _look(call: Call) -> list[inputs.Step]:
@@ -98,10 +98,10 @@ def _look(call: Call) -> list[inputs.Step]:
 def _people(call: Call) -> dict[str, str]:
     """The bridge of each leg from which nothing that the worker hears, or fails to hear, could tell."""
     found = {}
-    if call.company and (_heard(call) is not None or call.state is State.TRANSFERRED):
-        found = dict.fromkeys((call.plan.leg, *sorted(call.company)), call.ids.bridge)
+    if call.other_parties and (_heard(call) is not None or call.state is State.TRANSFERRED):
+        found = dict.fromkeys((call.plan.leg, *sorted(call.other_parties)), call.ids.bridge)
     watcher = call.supervision
-    if watcher is not None and (watcher.state, watcher.mode) == ("on", "whisper") and call.company:
+    if watcher is not None and (watcher.state, watcher.mode) == ("on", "whisper") and call.other_parties:
         found.setdefault(watcher.channel, call.ids.supervision)
     return found
 

@@ -25,7 +25,7 @@ MOST = 8
 OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRED)
 """Where somebody may be asked in."""
 
-_JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING, State.REHOMING)
+_JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING, State.FAILOVER)
 
 
 def concerned(call: Call, what: inputs.Input) -> Participant | None:
@@ -82,7 +82,7 @@ def _answered(call: Call, found: Participant) -> list[inputs.Step]:
         found.state, found.outcome = "failed", Outcome.CANCELLED
         return [*stopped, commands.HangUp(found.channel)]
     found.state, found.outcome = "joined", Outcome.ANSWERED
-    call.company.add(found.channel)
+    call.other_parties.add(found.channel)
     joined = commands.Join(call.ids.bridge, (found.channel,))
     return [
         *stopped,
@@ -104,10 +104,10 @@ def _left(call: Call, found: Participant, now: datetime, told: str) -> list[inpu
 
 
 def _alone(call: Call, found: Participant, now: datetime) -> list[inputs.Step]:
-    if found.channel not in call.company:
+    if found.channel not in call.other_parties:
         return []
-    call.company.discard(found.channel)
-    if call.state is not State.TRANSFERRED or call.company:
+    call.other_parties.discard(found.channel)
+    if call.state is not State.TRANSFERRED or call.other_parties:
         return []
     return call.end(now, by="participant")
 
@@ -118,7 +118,7 @@ def _tell(call: Call, text: str) -> list[inputs.Step]:
     return [commands.OrderAi(contract.Inform(call=call.plan.call, text=text))]
 
 
-def go_on_alone(call: Call, why: str) -> list[inputs.Step]:
+def continue_without_agent(call: Call, why: str) -> list[inputs.Step]:
     """The agent is lost and somebody is there: caller and participants do without it."""
     call.state, call.detail = State.TRANSFERRED, call.detail or why
     call.media_lost, call.paused, call.hold, call.held_by = True, False, None, None

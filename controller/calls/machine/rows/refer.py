@@ -65,7 +65,7 @@ def _failed(call: Call, moved: Transfer, now: datetime, outcome: Outcome, *back:
         return call.end(now, detail=call.finished)
     if not call.media_lost:
         return [*back, inputs.CallerBack(outcome)]
-    return [*(back if call.rescues or call.company else ()), inputs.NextFallback()]
+    return [*(back if call.fallback_steps or call.other_parties else ()), inputs.NextFallback()]
 
 
 def hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> list[inputs.Step]:

@@ -40,7 +40,7 @@ def possible(call: Call, mode: SupervisionMode) -> bool:
 
 def changeable(call: Call, found: Supervision, mode: SupervisionMode) -> bool:
     """Whether the supervisor who is there could do this instead."""
-    if found.mode == "take_over" and found.state == "on" and not call.company - {found.channel}:
+    if found.mode == "take_over" and found.state == "on" and not call.other_parties - {found.channel}:
         return False  # nobody else is with the caller
     return mode == "listen" or possible(call, mode)
 
@@ -140,7 +140,7 @@ def _hear(call: Call, found: Supervision, mode: SupervisionMode, *, alone: bool)
     found.mode = "whisper" if colleague else "listen"
     call.snoops += 1
     found.snoop = call.ids.snoop(call.snoops)
-    call.company.discard(found.channel)
+    call.other_parties.discard(found.channel)
     room = call.ids.supervision
     entered: list[inputs.Step] = [commands.CreateBridge(room), commands.Join(room, (found.channel,))] if alone else []
     silenced: list[inputs.Step] = [commands.HangUp(before)] if before else []
@@ -152,7 +152,7 @@ def _take_over(call: Call, found: Supervision) -> list[inputs.Step]:
     between."""
     before, found.snoop = found.snoop, None
     found.mode = "take_over"
-    call.company.add(found.channel)
+    call.other_parties.add(found.channel)
     silenced: list[inputs.Step] = (
         [commands.HangUp(before), commands.DestroyBridge(call.ids.supervision)] if before else []
     )
@@ -162,7 +162,7 @@ def _take_over(call: Call, found: Supervision) -> list[inputs.Step]:
 
 def _taken(call: Call) -> list[inputs.Step]:
     if call.state in _WITH_AGENT:
-        return participants.go_on_alone(call, WHY)
+        return participants.continue_without_agent(call, WHY)
     return []
 
 
@@ -175,17 +175,17 @@ def _deaf(call: Call, found: Supervision, now: datetime) -> list[inputs.Step]:
 
 def _gone(call: Call, found: Supervision, now: datetime, outcome: Outcome) -> list[inputs.Step]:
     ended = call.end_supervision(outcome)
-    if found.channel not in call.company:
+    if found.channel not in call.other_parties:
         return ended
-    call.company.discard(found.channel)
-    if call.state is not State.TRANSFERRED or call.company:
+    call.other_parties.discard(found.channel)
+    if call.state is not State.TRANSFERRED or call.other_parties:
         return ended
     return [*ended, *call.end(now, by="supervisor")]
 
 
 def _colleague(call: Call) -> str | None:
     """Who talks with the caller in the agent's place: the target of the transfer, or somebody who was asked in."""
-    others = call.company - ({call.supervision.channel} if call.supervision else set())
+    others = call.other_parties - ({call.supervision.channel} if call.supervision else set())
     moved = call.transfer.channel if call.transfer else None
     return moved if moved in others else min(others, default=None)
 

@@ -24,7 +24,7 @@ from controller.calls.machine.types import Target
 
 def asked(call: Call, what: inputs.TransferAsked, _: datetime) -> list[inputs.Step]:
     """Also of a caller on hold: the music goes on."""
-    if what.target.kind == "refer" and call.company:
+    if what.target.kind == "refer" and call.other_parties:
         return call.refuse(what.tool_call, "Not now: others are in the call.")
     held = agent_tools.end_hold(call, State.TRANSFERRING, respond=False)
     transfer = _new(call, what.target, what.by, what.tool_call)
@@ -83,7 +83,7 @@ def connect(call: Call, transfer: Transfer) -> list[inputs.Step]:
     """Caller and target hear each other, and the agent leaves."""
     transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
     call.state = State.TRANSFERRED
-    call.company.add(transfer.channel)
+    call.other_parties.add(transfer.channel)
     steps: list[inputs.Step] = [
         *call.stop_music(),
         commands.Join(
@@ -111,7 +111,7 @@ def target_unanswered(call: Call, now: datetime, outcome: Outcome) -> list[input
     transfer = call.transfer
     assert transfer is not None, "only called while a transfer is under way"
     transfer.state, transfer.outcome = "failed", outcome
-    call.company.discard(transfer.channel)
+    call.other_parties.discard(transfer.channel)
     if call.finished and not call.media_lost:
         return [
             commands.StopTimer("transfer"),

@@ -55,7 +55,7 @@ def _warn(call: Call, why: str, seconds: float) -> list[inputs.Step]:
         return []
     call.over_limit = why
     steps: list[inputs.Step] = [commands.StartTimer(END, seconds)]
-    for leg in (call.plan.leg, *sorted(call.company)):
+    for leg in (call.plan.leg, *sorted(call.other_parties)):
         call.sounds += 1
         steps.append(commands.StartTone(leg, call.ids.sound(call.sounds), commands.WARNING_TONE))
     return steps

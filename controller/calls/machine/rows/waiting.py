@@ -53,7 +53,7 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
         return _announce(call)
     if what.timer != "wait":
         return []
-    if plan.waiting.rescued:
+    if plan.waiting.fallback:
         return fallback.unserved(call, OVER, now)
     if plan.waiting.then is None:
         return call.end(now, Outcome.NO_ROOM, detail=OVER)

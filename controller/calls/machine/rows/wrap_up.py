@@ -21,7 +21,7 @@ def begin(call: Call, why: str, words: str | None = None) -> list[inputs.Step]:
     """`words`: for a machine, instead of the agent's `wrap_up`."""
     resumed = agent_tools.end_hold(call, State.CLOSING, respond=False)
     call.state, call.due = State.CLOSING, None
-    heard = agent_control.heard_again(call)
+    heard = agent_control.unmute_all(call)
     limit = LAST_WORDS_LIMIT if words is None else MESSAGE_LIMIT
     last = commands.SayLast(words or call.plan.agent.wrap_up, why, after_silence=words is not None)
     return [*resumed, *heard, last, commands.StartTimer("last", limit)]

@@ -189,7 +189,7 @@ def test_who_has_taken_over_is_known_again_and_their_end_is_the_call_s() -> None
     call = supervised("take_over", inputs.LegEntered(IDS.supervisor(1)), inputs.LegJoined(IDS.supervisor(1)))
     assert call.state is State.TRANSFERRED
     found = known(call)
-    assert (found.call.state, found.call.company, found.first) == (State.TRANSFERRED, {IDS.supervisor(1)}, ())
+    assert (found.call.state, found.call.other_parties, found.first) == (State.TRANSFERRED, {IDS.supervisor(1)}, ())
     assert commands.HangUp(call.plan.leg) in feed(found.call, inputs.LegGone(IDS.supervisor(1), 16))
 
 
@@ -200,7 +200,7 @@ def test_nobody_is_left_alone_with_somebody_whom_nobody_knows() -> None:
     found = known(call)
     assert found.first == (inputs.HangUpAsked("system"),)
     assert found.standing == {call.plan.leg, IDS.bridge}
-    call.company.add("somebody")
+    call.other_parties.add("somebody")
     assert commands.HangUp(call.plan.leg) in feed(
         call, inputs.LegGone(IDS.supervisor(1), 16), inputs.LegGone("somebody", 16)
     )
@@ -209,10 +209,10 @@ def test_nobody_is_left_alone_with_somebody_whom_nobody_knows() -> None:
 def test_tones_of_an_earlier_controller_are_stopped() -> None:
     call = talking()
     feed(call, inputs.WorkerLost("killed"), inputs.TimeUp("tone"))
-    assert call.rehoming is not None
-    assert call.rehoming.tone is not None
+    assert call.failover is not None
+    assert call.failover.tone is not None
     assert known(call).undo[:2] == (
-        commands.StopTone(call.rehoming.tone),
+        commands.StopTone(call.failover.tone),
         commands.RestoreBridge(IDS.bridge, (call.plan.leg,)),
     )
 
@@ -289,7 +289,7 @@ def test_who_is_with_the_caller_is_in_the_bridge() -> None:
     call = talking()
     feed(call, inputs.ParticipantAsked("p1", ANN_AT, "ops"), inputs.LegEntered("p1"))
     assert known(call).undo[0] == commands.RestoreBridge(IDS.bridge, (call.plan.leg, call.media, "p1"))
-    assert inbound_audio.COMPANY in known(call).timers
+    assert inbound_audio.OTHERS in known(call).timers
     call = talking()
     feed(call, inputs.TransferAsked(replace(ANN_AT, kind="attended"), "ops"), inputs.LegEntered(IDS.target(1)))
     assert known(call).undo[0] == commands.RestoreBridge(IDS.bridge, (call.plan.leg,)), "the agent is with the target"

@@ -103,7 +103,7 @@ def test_the_target_accepts(what: inputs.Input) -> None:
         commands.HangUp(IDS.media),
         commands.DestroyBridge(ROOM),
         commands.CloseAi("transferred"),
-        commands.StartTimer(inbound_audio.COMPANY, inbound_audio.PEOPLE_S),
+        commands.StartTimer(inbound_audio.OTHERS, inbound_audio.WITHOUT_AGENT_S),
     ]
     assert call.state is State.TRANSFERRED
 
@@ -343,7 +343,7 @@ def test_a_supervisor_takes_over_and_the_agent_leaves_when_they_are_in() -> None
         commands.StopTimer("supervisor"),
         commands.Join(IDS.bridge, (SUPERVISOR,), IDS.media),
         commands.ConfirmJoin(SUPERVISOR),
-        commands.StartTimer(inbound_audio.COMPANY, inbound_audio.COMPANY_S),
+        commands.StartTimer(inbound_audio.OTHERS, inbound_audio.WITH_AGENT_S),
     ]
     assert commands.HangUp(IDS.media) in feed(call, inputs.LegJoined(SUPERVISOR))
     assert call.state is State.TRANSFERRED
@@ -355,7 +355,7 @@ def test_a_supervisor_who_vanishes_while_taking_over_leaves_the_agent() -> None:
     call = talking()
     feed(call, supervise("take_over"), inputs.LegEntered(SUPERVISOR))
     feed(call, inputs.CommandFailed(commands.Join(IDS.bridge, (SUPERVISOR,), IDS.media), "gone", gone=True))
-    assert (call.state, call.company) == (State.TALKING, set())
+    assert (call.state, call.other_parties) == (State.TALKING, set())
 
 
 def test_the_mode_is_changed_meanwhile() -> None:
@@ -493,7 +493,7 @@ class Rooms(Floor):
                 assert self.music
                 assert not self.paused
             case State.TRANSFERRED:
-                assert {each for each, room in where.items() if room == IDS.bridge} >= {CALLER, *call.company}
+                assert {each for each, room in where.items() if room == IDS.bridge} >= {CALLER, *call.other_parties}
         if call.state is not State.CONSULTING:
             assert not [room for room in self.exists if "-consultation" in room]
         watched = call.supervision

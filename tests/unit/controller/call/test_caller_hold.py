@@ -173,7 +173,7 @@ def test_others_in_the_call_hear_the_agent() -> None:
     ]
     call = talking(HELD)
     issued = later(call, 60, *joined)
-    assert (call.company, resumes(issued)) == ({"p1"}, [None])
+    assert (call.other_parties, resumes(issued)) == ({"p1"}, [None])
     assert not [each for each in told(issued) if "are back" in each], "the caller is not"
     assert commands.PauseAi() in feed(call, inputs.LegGone("p1", 16))
 

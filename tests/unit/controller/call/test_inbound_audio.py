@@ -12,7 +12,7 @@ from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.machine.rows import inbound_audio
-from controller.calls.machine.rows.inbound_audio import COMPANY, COMPANY_S, LOOKS_S, PEOPLE_S, TIMER
+from controller.calls.machine.rows.inbound_audio import LOOKS_S, OTHERS, TIMER, WITH_AGENT_S, WITHOUT_AGENT_S
 from controller.calls.reporting import lifecycle
 from controller.calls.reporting.diff import changes, standing
 from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, NOW, TARGET, feed, talking
@@ -199,15 +199,15 @@ def test_where_others_are_in_the_bridge_a_jump_of_the_numbers_is_enough(lost: in
     """The worker hears a mix, which never ceases."""
     line = Line()
     line.tell(inputs.ParticipantAsked("party", TARGET, "ops"))
-    assert commands.StartTimer(COMPANY, COMPANY_S) in line.tell(inputs.LegEntered("party"))
-    assert line.tell(inputs.TimeUp(COMPANY))[:2] == [commands.CountRtp(CALLER), commands.CountRtp("party")]
+    assert commands.StartTimer(OTHERS, WITH_AGENT_S) in line.tell(inputs.LegEntered("party"))
+    assert line.tell(inputs.TimeUp(OTHERS))[:2] == [commands.CountRtp(CALLER), commands.CountRtp("party")]
     line.tell(inputs.RtpCounted("party", 1000, 0, source=1))
     line.now += timedelta(seconds=2)
     found = line.tell(inputs.RtpCounted("party", 17_000, lost, source=source))
     assert found == [commands.Rejoin(IDS.bridge, "party")] * rejoins
     line.tell(inputs.ParticipantDropped("party", "ops"))
     line.tell(inputs.LegGone("party"))
-    assert line.tell(inputs.TimeUp(COMPANY)) == []
+    assert line.tell(inputs.TimeUp(OTHERS)) == []
 
 
 @pytest.mark.parametrize("leg", [CALLER, TO])
@@ -215,19 +215,19 @@ def test_people_among_themselves_are_watched_as_well(leg: str) -> None:
     """Asterisk translates where their codecs differ."""
     line = Line()
     line.tell(inputs.TransferAsked(TARGET, "ops"))
-    assert commands.StartTimer(COMPANY, PEOPLE_S) in line.tell(inputs.LegEntered(TO))
+    assert commands.StartTimer(OTHERS, WITHOUT_AGENT_S) in line.tell(inputs.LegEntered(TO))
     assert line.call.state is State.TRANSFERRED
     line.tell(inputs.LegGone(IDS.media))
-    assert line.tell(inputs.TimeUp(COMPANY)) == [
+    assert line.tell(inputs.TimeUp(OTHERS)) == [
         commands.CountRtp(CALLER),
         commands.CountRtp(TO),
-        commands.StartTimer(COMPANY, PEOPLE_S),
+        commands.StartTimer(OTHERS, WITHOUT_AGENT_S),
     ]
     line.tell(inputs.RtpCounted(leg, 1000, source=1))
     line.now += timedelta(seconds=2)
     assert line.tell(inputs.RtpCounted(leg, 17_000, lost=64_000, source=1)) == [commands.Rejoin(IDS.bridge, leg)]
     line.tell(inputs.LegGone(TO))
-    assert line.tell(inputs.TimeUp(COMPANY)) == []
+    assert line.tell(inputs.TimeUp(OTHERS)) == []
 
 
 def test_a_supervisor_who_whispers_is_watched_in_their_own_bridge() -> None:
@@ -236,7 +236,7 @@ def test_a_supervisor_who_whispers_is_watched_in_their_own_bridge() -> None:
     line.tell(inputs.LegEntered(TO))
     line.tell(inputs.SuperviseAsked(leg, TARGET, "whisper", "ops"))
     line.tell(inputs.LegEntered(leg))
-    assert commands.CountRtp(leg) in line.tell(inputs.TimeUp(COMPANY))
+    assert commands.CountRtp(leg) in line.tell(inputs.TimeUp(OTHERS))
     line.tell(inputs.RtpCounted(leg, 1000, source=1))
     line.now += timedelta(seconds=2)
     assert line.tell(inputs.RtpCounted(leg, 17_000, source=2)) == [commands.Rejoin(IDS.supervision, leg)]

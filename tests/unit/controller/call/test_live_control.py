@@ -175,7 +175,7 @@ def test_another_agent_speaks_and_its_keys_and_rescues_count() -> None:
     assert other.state is State.TRANSFERRING
     third = talking()
     feed(third, inputs.SwitchAsked(plan, "ops"), inputs.AiFailed("transient", "gone"))
-    assert third.state is State.RESCUING
+    assert third.state is State.FALLBACK
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_somebody_who_does_not_come_is_told_of_and_the_call_goes_on(what: inputs
 def test_somebody_leaves_and_caller_and_agent_go_on(how: inputs.Input) -> None:
     call = joined()
     feed(call, how)
-    assert (call.state, call.participants[PARTY].state, call.company) == (State.TALKING, "left", set())
+    assert (call.state, call.participants[PARTY].state, call.other_parties) == (State.TALKING, "left", set())
 
 
 def test_the_caller_leaves_and_the_call_is_over_for_all() -> None:
@@ -270,7 +270,7 @@ def test_the_caller_leaves_and_the_call_is_over_for_all() -> None:
 def test_a_participant_who_is_gone_before_they_join_has_failed() -> None:
     call = joined()
     feed(call, inputs.CommandFailed(commands.Join(IDS.bridge, (PARTY,)), "gone", gone=True))
-    assert (call.state, call.participants[PARTY].state, call.company) == (State.TALKING, "failed", set())
+    assert (call.state, call.participants[PARTY].state, call.other_parties) == (State.TALKING, "failed", set())
 
 
 def test_the_agent_is_lost_and_caller_and_participant_go_on() -> None:
@@ -308,13 +308,13 @@ def test_a_transfer_that_fails_without_an_agent_leaves_caller_and_participant_to
 @pytest.mark.parametrize("late", [inputs.WrapUpDue("spend_per_day"), inputs.AiFailed("transient", "gone")])
 def test_who_answers_too_late_is_hung_up(late: inputs.Input) -> None:
     call = talking()
-    call.rescues = [SORRY]
+    call.fallback_steps = [SORRY]
     feed(call, ADD, late)
     assert commands.HangUp(PARTY) in feed(call, inputs.LegEntered(PARTY))
     assert call.participants[PARTY].outcome is Outcome.CANCELLED
 
 
-@pytest.mark.parametrize("state", [State.RINGING, State.CLOSING, State.RESCUING, State.CONNECTING])
+@pytest.mark.parametrize("state", [State.RINGING, State.CLOSING, State.FALLBACK, State.CONNECTING])
 def test_who_is_asked_in_too_late_is_shown_as_not_called(state: State) -> None:
     call = inbound()
     call.state = state
@@ -383,11 +383,11 @@ class Floor(Hands):
         if call.state in (State.TALKING, State.HOLDING):
             assert call.media in self.joined
         if call.state is State.TRANSFERRED:
-            assert call.company, "the caller is alone"
+            assert call.other_parties, "the caller is alone"
         if call.state in (State.ENDING, State.ENDED):
             assert not {PARTY, OTHER} & self.exists
             assert not {PARTY, OTHER} & self.timers
-        for channel in call.company:
+        for channel in call.other_parties:
             assert channel in self.exists
 
 

@@ -244,7 +244,7 @@ def test_the_target_answers_and_the_agent_leaves() -> None:
         commands.Join(IDS.bridge, (IDS.target(1),), IDS.media),
         commands.HangUp(IDS.media),
         commands.CloseAi("transferred"),
-        commands.StartTimer(inbound_audio.COMPANY, inbound_audio.PEOPLE_S),
+        commands.StartTimer(inbound_audio.OTHERS, inbound_audio.WITHOUT_AGENT_S),
     ]
     feed(call, inputs.MediaLost("closed"), OVER, inputs.LegGone(IDS.media))
     assert call.state is State.TRANSFERRED
@@ -336,7 +336,7 @@ def test_a_caller_without_ai_hears_why_and_gets_a_person(
 ) -> None:
     call = rescued(SORRY, HUMAN, before=before)
     issued = feed(call, inputs.AiFailed("account", "no quota"))
-    assert call.state is State.RESCUING
+    assert call.state is State.FALLBACK
     assert call.answered_at is not None
     assert issued == [
         commands.StopTimer("answer"),
@@ -397,7 +397,7 @@ TIMERS = [
     "hold",
     "length",
     "last",
-    "rehome",
+    "failover",
     "leave",
     "again",
     "tone",
@@ -522,9 +522,9 @@ class Hands:
     def check(self, asked: set[str]) -> None:
         """What holds between any two inputs."""
         state = self.call.state
-        if state in (State.TALKING, State.CLOSING, State.RESCUING, State.TRANSFERRED):
+        if state in (State.TALKING, State.CLOSING, State.FALLBACK, State.TRANSFERRED):
             assert not self.music
-        if state not in (State.REHOMING, State.ENDING, State.ENDED):
+        if state not in (State.FAILOVER, State.ENDING, State.ENDED):
             assert not self.tones
         if state in (State.TALKING, State.CLOSING):
             assert self.paused is (self.call.caller_hold.paused_at is not None)

@@ -42,9 +42,9 @@ def taken_over(number: int = 2) -> list[inputs.Input]:
     return [READY, inputs.LegEntered(again(number)), FLOWS]
 
 
-def talking(*story: inputs.Input, rescued: bool = False) -> Call:
+def talking(*story: inputs.Input, fallback: bool = False) -> Call:
     plan = Plan(
-        CALL, "inbound", CALLER, AgentPlan(SPEC, max_call=60.0, on_ai_failure=(SORRY, HUMAN) if rescued else ()), {}
+        CALL, "inbound", CALLER, AgentPlan(SPEC, max_call=60.0, on_ai_failure=(SORRY, HUMAN) if fallback else ()), {}
     )
     call = Call(plan, NOW)
     table.start(call)
@@ -54,7 +54,7 @@ def talking(*story: inputs.Input, rescued: bool = False) -> Call:
 
 def gone(call: Call) -> None:
     """The end of a session that still lived, if it did."""
-    if call.rehoming is not None and call.rehoming.phase == "leaving":
+    if call.failover is not None and call.failover.phase == "leaving":
         feed(call, OVER)
 
 
@@ -67,10 +67,10 @@ def test_a_killed_worker_s_call_goes_on_with_another_one() -> None:
         commands.StopTimer("media"),
         commands.PrepareAi(SPEC, resumed=True),
         commands.HangUp(IDS.media),
-        commands.StartTimer("rehome", failover.LIMIT),
+        commands.StartTimer("failover", failover.LIMIT),
         commands.StartTimer("tone", failover.QUIET),
     ]
-    assert call.rehoming is not None
+    assert call.failover is not None
     assert feed(call, inputs.LegGone(IDS.media)) == []
     assert feed(call, READY) == [commands.OpenMedia(again(2)), commands.StartTimer("media", 3.0)]
     assert feed(call, inputs.LegEntered(again(2))) == []
@@ -111,7 +111,7 @@ def test_who_has_to_wait_hears_tones() -> None:
 def test_whatever_is_lost_first(what: inputs.Input, before: tuple[inputs.Input, ...]) -> None:
     call = talking(*before)
     feed(call, what)
-    assert call.state is State.REHOMING
+    assert call.state is State.FAILOVER
     gone(call)
     assert feed(call, *taken_over())[-1] == commands.GreetCaller()
     assert call.state is (State.HOLDING if before else State.TALKING)
@@ -155,7 +155,7 @@ def test_a_callee_who_answers_while_a_worker_is_looked_for() -> None:
     assert feed(call, NONE) == [commands.StartTimer("again", failover.AGAIN)]
     feed(call, inputs.LegEntered(IDS.callee))
     feed(call, inputs.CommandFailed(commands.OpenMedia(IDS.media), "the worker of this call is gone"))
-    assert call.state is State.REHOMING
+    assert call.state is State.FAILOVER
     assert commands.Join(IDS.bridge, (IDS.callee, again(3))) in feed(call, *taken_over(3))
 
 
@@ -168,7 +168,7 @@ def test_a_transfer_under_way_goes_on_and_another_agent_is_there_if_it_fails(too
     call = talking(asked, LOST)
     issued = feed(call, inputs.LegGone(IDS.target(1), 17, 486))
     assert commands.PrepareAi(SPEC, resumed=True) in issued
-    assert (call.state, call.detail) == (State.REHOMING, None)
+    assert (call.state, call.detail) == (State.FAILOVER, None)
     issued = feed(call, *taken_over())
     (told,) = [each.order for each in issued if isinstance(each, commands.OrderAi)]
     assert isinstance(told, contract.Inform)
@@ -191,13 +191,13 @@ def test_without_room_anywhere_a_worker_that_starts_again_is_waited_for() -> Non
 
 @pytest.mark.parametrize("phase", [(), (NONE,), (READY,), (READY, inputs.LegEntered(again(2)))])
 def test_after_a_while_there_is_no_ai_for_the_call(phase: tuple[inputs.Input, ...]) -> None:
-    call = talking(LOST, inputs.TimeUp("tone"), *phase, rescued=True)
-    issued = feed(call, inputs.TimeUp("rehome"))
-    assert call.state is State.RESCUING
+    call = talking(LOST, inputs.TimeUp("tone"), *phase, fallback=True)
+    issued = feed(call, inputs.TimeUp("failover"))
+    assert call.state is State.FALLBACK
     assert issued.index(commands.StopTone(TONE)) < issued.index(commands.Play(CALLER, IDS.sound(2), (SORRY.media,)))
     assert commands.HangUp(again(2)) in issued
     call = talking(LOST, *phase)
-    assert commands.HangUp(CALLER, "congestion") in feed(call, inputs.TimeUp("rehome"))
+    assert commands.HangUp(CALLER, "congestion") in feed(call, inputs.TimeUp("failover"))
     assert call.outcome is Outcome.FAILED
 
 
@@ -205,7 +205,7 @@ def test_before_the_caller_was_in_the_bridge_too() -> None:
     call = Call(Plan(CALL, "inbound", CALLER, AgentPlan(SPEC, on_ai_failure=(SORRY,)), {}), NOW)
     table.start(call)
     feed(call, READY, LOST)
-    assert commands.Join(IDS.bridge, (CALLER,)) in feed(call, inputs.TimeUp("rehome"))
+    assert commands.Join(IDS.bridge, (CALLER,)) in feed(call, inputs.TimeUp("failover"))
 
 
 @pytest.mark.parametrize("phase", [(), (READY,), (READY, inputs.LegEntered(again(2)))])
@@ -213,25 +213,25 @@ def test_before_the_caller_was_in_the_bridge_too() -> None:
 def test_the_second_worker_is_lost_too(phase: tuple[inputs.Input, ...], what: inputs.Input) -> None:
     call = talking(LOST, *phase)
     feed(call, what)
-    assert call.state is State.REHOMING
+    assert call.state is State.FAILOVER
     gone(call)
     assert feed(call, *taken_over(3))[-1] == commands.GreetCaller()
 
 
 def test_a_call_may_lose_its_agent_so_often() -> None:
-    call = talking(rescued=True)
+    call = talking(fallback=True)
     for number in range(failover.MOST):
         feed(call, LOST, *taken_over(number + 2))
         assert call.state is State.TALKING
     feed(call, LOST)
-    assert call.state is State.RESCUING
+    assert call.state is State.FALLBACK
 
 
 @pytest.mark.parametrize("kind", ["account", "config"])
 def test_an_ai_that_refuses_is_not_asked_by_another_worker(kind: str) -> None:
-    call = talking(LOST, rescued=True)
+    call = talking(LOST, fallback=True)
     feed(call, inputs.AiFailed(kind, "no quota"))
-    assert call.state is State.RESCUING
+    assert call.state is State.FALLBACK
 
 
 def test_the_first_worker_is_not_waited_for() -> None:
@@ -263,7 +263,7 @@ def test_the_worker_is_lost_when_the_call_ends() -> None:
 def test_ops_wait(what: inputs.Input) -> None:
     call = talking(LOST)
     assert feed(call, what) == []
-    assert call.state is State.REHOMING
+    assert call.state is State.FAILOVER
 
 
 def test_what_became_due_is_done_when_the_agent_is_back() -> None:
@@ -331,7 +331,7 @@ def test_a_recording_that_was_stopped_is_not_begun_again() -> None:
     assert commands.PrepareAi(SPEC, resumed=True) in feed(call, LOST)
 
 
-@pytest.mark.parametrize("state", [State.TRANSFERRED, State.RESCUING])
+@pytest.mark.parametrize("state", [State.TRANSFERRED, State.FALLBACK])
 def test_a_worker_that_is_not_needed_any_more(state: State) -> None:
     call = talking()
     call.state = state
@@ -359,7 +359,7 @@ def test_a_caller_who_is_being_connected_gets_another_worker(
     issued = feed(call, what)
     assert isinstance(issued[0], commands.ExcludeWorker)
     assert any(isinstance(each, commands.LeaveAi) for each in issued)
-    assert call.rehoming is not None
+    assert call.failover is not None
     assert isinstance(feed(call, OVER)[-1], commands.PrepareAi)
     assert feed(call, READY)[0] == commands.OpenMedia(again(2))
     issued = feed(call, inputs.LegEntered(again(2)), FLOWS)
@@ -371,7 +371,7 @@ def test_a_caller_who_is_being_connected_gets_another_worker(
 def test_so_does_one_whose_worker_was_lost(what: inputs.Input) -> None:
     call = talking(LOST, READY)
     assert isinstance(feed(call, what)[0], commands.ExcludeWorker)
-    assert call.state is State.REHOMING
+    assert call.state is State.FAILOVER
 
 
 def test_a_worker_that_has_seen_asterisk_is_not_to_blame() -> None:
@@ -379,7 +379,7 @@ def test_a_worker_that_has_seen_asterisk_is_not_to_blame() -> None:
     table.start(call)
     feed(call, READY, FLOWS)
     assert not any(isinstance(each, commands.ExcludeWorker) for each in feed(call, inputs.TimeUp("media")))
-    assert call.state is State.REHOMING
+    assert call.state is State.FAILOVER
     call = talking()
     assert not any(isinstance(each, commands.ExcludeWorker) for each in feed(call, inputs.LegGone(IDS.media)))
 

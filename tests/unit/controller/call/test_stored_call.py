@@ -37,6 +37,12 @@ def test_a_row_of_a_release_before_there_were_versions() -> None:
     assert checked(row) == row
 
 
+@pytest.mark.parametrize(("before", "now"), [("rehoming", "failover"), ("rescuing", "fallback")])
+def test_states_of_a_row_of_an_earlier_release_have_their_names_of_today(before: str, now: str) -> None:
+    found = checked(written() | {"state": before, "back_to": before})
+    assert (found["state"], found["back_to"]) == (now, now)
+
+
 @pytest.mark.parametrize("version", [0, 2, 99, "1", None, 1.0, True, [1]])
 def test_another_version(version: object) -> None:
     with pytest.raises(Unreadable, match="version"):

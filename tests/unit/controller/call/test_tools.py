@@ -15,7 +15,7 @@ LAST = [commands.SayLast("Time is up.", "spend_per_call"), commands.StartTimer("
 DUE = inputs.WrapUpDue("spend_per_call")
 
 
-def talking(*story: inputs.Input, rescued: bool = False) -> Call:
+def talking(*story: inputs.Input, fallback: bool = False) -> Call:
     plan = Plan(
         CALL,
         "inbound",
@@ -25,7 +25,7 @@ def talking(*story: inputs.Input, rescued: bool = False) -> Call:
             digits={"0": TARGET, "9": None},
             max_call=60.0,
             wrap_up="Time is up.",
-            on_ai_failure=(SORRY, HUMAN) if rescued else (),
+            on_ai_failure=(SORRY, HUMAN) if fallback else (),
         ),
         {},
     )
@@ -128,7 +128,7 @@ def test_on_hold_other_tools_are_refused(what: inputs.Input) -> None:
 
 
 def test_an_agent_lost_on_hold_is_a_rescue_without_music() -> None:
-    call = talking(HOLD, rescued=True)
+    call = talking(HOLD, fallback=True)
     issued = feed(call, inputs.AiFailed("transient", "gone"))
     assert commands.StopMusic(CALLER) in issued
     assert commands.Play(CALLER, IDS.sound(1), (SORRY.media,)) in issued
@@ -213,8 +213,8 @@ def test_last_words_that_do_not_end_are_cut() -> None:
 
 
 @pytest.mark.parametrize("what", [OVER, inputs.MediaLost("gone"), inputs.AiFailed("transient", "gone")])
-def test_an_agent_lost_in_its_last_words_is_not_rescued(what: inputs.Input) -> None:
-    call = talking(DUE, rescued=True)
+def test_an_agent_lost_in_its_last_words_has_no_fallback(what: inputs.Input) -> None:
+    call = talking(DUE, fallback=True)
     assert commands.HangUp(CALLER) in feed(call, what)
     assert call.outcome is Outcome.ANSWERED
 
@@ -272,6 +272,6 @@ def test_a_worker_that_repeats_itself_after_its_link_broke_changes_nothing() -> 
     "command", [commands.GreetCaller(), commands.AnswerAiTool("t", "x", True), commands.SayLast("x", "y")]
 )
 def test_a_worker_that_cannot_be_told_is_a_lost_agent(command: commands.Command) -> None:
-    call = talking(rescued=True)
+    call = talking(fallback=True)
     feed(call, inputs.CommandFailed(command, "the worker does not read its link"))
-    assert call.state is State.REHOMING
+    assert call.state is State.FAILOVER

@@ -55,7 +55,7 @@ def test_it_ends_after_its_time_and_a_tone_for_both(longest: float, warned: floa
 
 def test_without_a_limit_there_is_no_timer() -> None:
     _, issued = moved(None)
-    assert [each.timer for each in issued if isinstance(each, commands.StartTimer)] == [inbound_audio.COMPANY]
+    assert [each.timer for each in issued if isinstance(each, commands.StartTimer)] == [inbound_audio.OTHERS]
 
 
 def test_whoever_takes_the_agents_place_is_limited() -> None:

@@ -301,7 +301,7 @@ def test_a_supervisor_who_is_there_is_changed_and_let_go(verbs: CallControl, liv
 
 
 def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: CallControl, living: Living) -> None:
-    living.call.state, living.call.company = State.TRANSFERRED, {IDS.supervisor(1)}
+    living.call.state, living.call.other_parties = State.TRANSFERRED, {IDS.supervisor(1)}
     living.call.supervision = Supervision(IDS.supervisor(1), TARGET, "take_over", "ops", "on")
     with pytest.raises(errors.WrongState, match="alone"):
         verbs.supervise(CALL, to=None, mode="listen", by="ops")
@@ -309,7 +309,7 @@ def test_who_has_taken_over_does_not_leave_the_caller_alone(verbs: CallControl, 
 
 @pytest.mark.parametrize("state", [State.TALKING, State.HOLDING])
 def test_a_call_that_is_being_taken_over_is_not_transferred(verbs: CallControl, living: Living, state: State) -> None:
-    living.call.state, living.call.company = state, {IDS.supervisor(1)}
+    living.call.state, living.call.other_parties = state, {IDS.supervisor(1)}
     living.call.supervision = Supervision(IDS.supervisor(1), TARGET, "take_over", "ops", "on")
     with pytest.raises(errors.WrongState, match="taking it over"):
         verbs.transfer(CALL, to="4930123", by="ops")

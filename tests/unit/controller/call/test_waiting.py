@@ -126,12 +126,12 @@ def test_a_caller_without_an_agent_gets_a_person(waited: bool) -> None:
     """At once, or after having waited in vain. No session is ever opened, and nobody is left in an empty bridge."""
     plan = of_agent(inbound().plan, on_ai_failure=(PlaySound("sound:sorry"), TransferTo(COLLEAGUE)))
     if waited:
-        call = Call(replace(plan, waiting=replace(LINE, rescued=True)), NOW)
+        call = Call(replace(plan, waiting=replace(LINE, fallback=True)), NOW)
         issued = [*table.start(call), *feed(call, inputs.TimeUp("wait"))]
     else:
         call = Call(replace(plan, unserved="no worker"), NOW)
         issued = table.start(call)
-    assert str(call.state) == "rescuing"
+    assert str(call.state) == "fallback"
     assert commands.Join(IDS.bridge, (CALLER,)) in issued
     assert issued.index(commands.Answer(CALLER)) < issued.index(commands.Play(CALLER, IDS.sound(1), ("sound:sorry",)))
     dialled = feed(call, inputs.SoundOver(IDS.sound(1)))

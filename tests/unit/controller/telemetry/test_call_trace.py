@@ -193,7 +193,7 @@ def call_of(**changes: object) -> view.CallDetail:
         (WELL, (worker("reconnected", gap_ms=900, planned=False),), "broke 1 times, for 900 ms"),
         (WELL, (worker("reconnected", gap_ms=9, planned=True),), None),
         (WELL, DIFFERENT, "not what the agent asks for (voice: asked marin, in force cedar), 3 times."),
-        (WELL, (Step(AT, "call", "StateChanged", {"state": "rehoming"}),), "another took over"),
+        (WELL, (Step(AT, "call", "StateChanged", {"state": "failover"}),), "another took over"),
         (WELL, (Step(AT, "call", "OpenMedia"), worker("ready")), "never reached the worker"),
         (WELL, (worker("media_format", rate=8000, frame_bytes=320),), "Sound came at 8000 Hz"),
         (replace(WELL, counters=contract.Counters(late_frames=100)), (), "2.0 s of the caller came too late"),

@@ -27,7 +27,7 @@ const STATES = {
   dialing: ["dialling", "wait"], detecting: ["detecting", "wait"], connecting: ["connecting", "wait"],
   talking: ["talking", "good"], holding: ["on hold", "held"], closing: ["closing", "held"],
   transferring: ["transferring", "moved"], consulting: ["consulting", "moved"], referring: ["transferring", "moved"],
-  transferred: ["transferred", "moved"], rehoming: ["moving worker", "bad"], rescuing: ["AI lost", "bad"],
+  transferred: ["transferred", "moved"], failover: ["moving worker", "bad"], fallback: ["AI lost", "bad"],
   ending: ["ending", "over"], ended: ["ended", "over"],
 };
 export const state = (name) => (STATES[name] || [name, "wait"])[0];
