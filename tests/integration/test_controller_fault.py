@@ -31,7 +31,7 @@ from controller.store.database import Database
 from controller.store.instance import StoreLock
 from controller.telemetry.metrics import Metrics
 from tests.unit.controller.call.test_actor import OPENING, FakeAri, FakeWorkers
-from tests.unit.controller.call.test_machine import CALL, CALLER, SPEC, of_agent
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, SPEC, of_agent
 from tests.unit.controller.configs import SMALL, config
 
 PLAN = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {})

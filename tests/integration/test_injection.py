@@ -42,7 +42,7 @@ from controller.store.database import Database
 from controller.workers.pool import WorkerPool
 from tests.peers.stores import store_at
 from tests.unit.controller.call.test_actor import OPENING, FakeTools, FakeWorkers
-from tests.unit.controller.call.test_machine import CALL, CALLER, OVER, SPEC
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, OVER, SPEC
 from tests.unit.controller.configs import FULL, config
 
 Where = tuple[str, str, str]

@@ -24,7 +24,7 @@ from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
 from controller.workers.pool import WorkerPool
 from controller.workers.worker import Worker
-from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, OVER, SPEC, TARGET, of_agent
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, OVER, SPEC, TARGET, of_agent
 
 OPENING: list[inputs.Input] = [
     inputs.AiReady(),

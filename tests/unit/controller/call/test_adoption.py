@@ -17,9 +17,9 @@ from controller.calls.machine.rows import inbound_audio
 from controller.calls.machine.types import SupervisionMode, Target
 from controller.calls.runtime.recovery import RecoveredCall, adopted, kept
 from controller.workers.worker import Worker
-from tests.unit.controller.call.test_attended import BEGUN, FAILS, MOVES, Rooms
-from tests.unit.controller.call.test_live_control import ANN, FILES, VERBS
-from tests.unit.controller.call.test_machine import IDS, INPUTS, NOW, feed, of_agent
+from tests.unit.controller.calls.machine.rows.test_agent_control import ANN, FILES, VERBS
+from tests.unit.controller.calls.machine.rows.test_attended_transfer import BEGUN, FAILS, MOVES, Rooms
+from tests.unit.controller.calls.machine.test_table import IDS, INPUTS, NOW, feed, of_agent
 from tests.unit.controller.configs import config
 
 SETTINGS = config(agents__reception__max_call_s=600, agents__reception__recording={"path": "/srv/calls"})

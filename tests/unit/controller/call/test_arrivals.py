@@ -22,7 +22,7 @@ from controller.calls.runtime import inbound, waiting_callers
 from controller.calls.runtime.actor import CallActor
 from controller.calls.tools.http import Answer, HttpTools
 from controller.config import Config
-from tests.unit.controller.call.test_machine import NOW
+from tests.unit.controller.calls.machine.test_table import NOW
 from tests.unit.controller.configs import SMALL, config, with_
 
 TOOL = {

@@ -12,7 +12,7 @@ from controller.calls.reporting.lifecycle import (
     StateChanged,
     TransferMoved,
 )
-from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, SPEC
 from tests.unit.controller.views import STARTED, later
 
 TARGET = Target("PJSIP/4930@trunk", "4930")

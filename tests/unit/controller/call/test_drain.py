@@ -9,7 +9,7 @@ from controller.calls.machine import inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
 from controller.calls.runtime import shutdown
-from tests.unit.controller.call.test_machine import inbound
+from tests.unit.controller.calls.machine.test_table import inbound
 
 BYE, OUT = inputs.WrapUpDue(shutdown.WHY), inputs.HangUpAsked(shutdown.WHY)
 

@@ -20,7 +20,7 @@ from controller.calls.reporting.lifecycle import (
 )
 from controller.calls.runtime.actor import CallActor
 from controller.workers.pool import WorkerPool
-from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, SPEC
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, SPEC
 
 TOOL = contract.FunctionTool(name="look_up", description="Look it up.", parameters={"type": "object"})
 

@@ -8,7 +8,7 @@ from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import CHARACTERS, OPEN, TURNS, UNHEARD, ConversationMemory
 from controller.events.records.history import StoredCall
 from controller.events.records.restore import recall
-from tests.unit.controller.call.test_machine import CALL, SPEC
+from tests.unit.controller.calls.machine.test_table import CALL, SPEC
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 WRITTEN = SPEC.model_copy(update={"transcription": contract.Transcription()})

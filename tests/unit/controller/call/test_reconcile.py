@@ -14,7 +14,7 @@ from controller.ari.resources import Application, Bridge, Channel
 from controller.ari.rest import Ari, AriError, BadAnswer, NotFound, Unauthorized, Unavailable
 from controller.calls.runtime import reconcile
 from controller.calls.runtime.reconcile import Reconciler, stasis_arguments
-from tests.unit.controller.call.test_machine import CALL, CALLER, IDS
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS
 
 
 def channel(id: str, *, state: str = "Up", name: str = "PJSIP/trunk-00000001", data: str = "voiceai") -> Channel:

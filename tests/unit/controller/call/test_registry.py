@@ -23,7 +23,7 @@ from controller.calls.runtime.registry import Registry
 from controller.calls.tools.http import HttpTools
 from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
-from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, outbound
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, outbound
 from tests.unit.controller.configs import FULL, SMALL, config
 
 LEG = cast(Channel, SimpleNamespace(id=CALLER, name="PJSIP/trunk-00000001", state="Up"))

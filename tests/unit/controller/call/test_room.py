@@ -12,7 +12,7 @@ from controller.calls.errors import NoAgent, NotReady
 from controller.calls.machine.plan import AgentPlan, Plan, Waiting
 from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
-from tests.unit.controller.call.test_machine import CALLER, SPEC
+from tests.unit.controller.calls.machine.test_table import CALLER, SPEC
 from tests.unit.controller.configs import SMALL, config
 from tests.unit.controller.test_workers_room import worker, workers
 

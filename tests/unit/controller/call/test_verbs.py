@@ -15,7 +15,7 @@ from controller.calls.reporting import view
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.runtime.call_control import CallControl
 from controller.dialing import numbers
-from tests.unit.controller.call.test_machine import CALL, IDS, TARGET, inbound, of_agent
+from tests.unit.controller.calls.machine.test_table import CALL, IDS, TARGET, inbound, of_agent
 from tests.unit.controller.configs import config
 
 STATES = [each for each in State if each is not State.ENDED]

@@ -18,7 +18,7 @@ from controller.telemetry import diagnosis
 from controller.telemetry.call_trace import KEPT, STEPS, Step, Trace, Traces
 from controller.telemetry.harmless_fields import Fact, scrubbed
 from tests.integration.api_stage import call_view
-from tests.unit.controller.call.test_machine import SPEC
+from tests.unit.controller.calls.machine.test_table import SPEC
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 CALL = "2b6c7a58-4d3f-4c62-9c07-1f6ab5a3a111"

@@ -10,7 +10,7 @@ from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import CallView, view_of
 from controller.telemetry.spans import MOST, Span, Spans
-from tests.unit.controller.call.test_machine import CALL, CALLER, NOW, SPEC
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, NOW, SPEC
 
 PLAN = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {})
 VIEW = replace(view_of(Call(PLAN, NOW), CallLog()), caller="+4930123456", agent="reception", trunk="main")

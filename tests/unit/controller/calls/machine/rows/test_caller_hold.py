@@ -17,7 +17,18 @@ from controller.calls.reporting.diff import changes, standing
 from controller.calls.reporting.lifecycle import ControlChanged
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.call.test_adoption import known, talking as adoptable
-from tests.unit.controller.call.test_machine import CALL, CALLER, HUMAN, IDS, NOW, OVER, SORRY, SPEC, TARGET, feed
+from tests.unit.controller.calls.machine.test_table import (
+    CALL,
+    CALLER,
+    HUMAN,
+    IDS,
+    NOW,
+    OVER,
+    SORRY,
+    SPEC,
+    TARGET,
+    feed,
+)
 
 HELD, BACK = inputs.SipHold(CALLER, on=True), inputs.SipHold(CALLER, on=False)
 LIMIT = commands.StartTimer("caller_hold_s", 600.0)

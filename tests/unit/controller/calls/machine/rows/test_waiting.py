@@ -11,7 +11,7 @@ from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import PlaySound, State, TransferTo, Waiting
 from controller.calls.machine.rows.waiting import spoken
 from controller.calls.machine.types import Target
-from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound, of_agent
+from tests.unit.controller.calls.machine.test_table import CALLER, IDS, NOW, feed, inbound, of_agent
 
 LINE = Waiting(longest=60.0, announce=30.0, then=None)
 

@@ -8,7 +8,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import failover
-from tests.unit.controller.call.test_machine import (
+from tests.unit.controller.calls.machine.test_table import (
     CALL,
     CALLER,
     HUMAN,

@@ -7,7 +7,7 @@ import pytest
 
 from controller.calls.machine.outcome import Outcome, of_unanswered
 
-DOCS = Path(__file__).parents[4] / "docs/outbound.md"
+DOCS = Path(__file__).parents[5] / "docs/outbound.md"
 OF_ASTERISK = {404: 1, 480: 19, 486: 17, 488: 58, 503: 34, 603: 21, 302: 23, 408: 18, 403: 21}
 """The cause that Asterisk tells with a status when the network gave none."""
 BY_STATUS = {

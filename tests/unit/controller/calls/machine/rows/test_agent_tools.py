@@ -1,4 +1,4 @@
-"""Rows of the machine about tools, hold, keys and last words; the rest is in test_machine.py."""
+"""Rows of the machine about tools, hold, keys and last words; the rest is in test_table.py."""
 
 import pytest
 
@@ -6,7 +6,18 @@ from controller.calls.machine import commands, inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
-from tests.unit.controller.call.test_machine import CALL, CALLER, HUMAN, IDS, NOW, OVER, SORRY, SPEC, TARGET, feed
+from tests.unit.controller.calls.machine.test_table import (
+    CALL,
+    CALLER,
+    HUMAN,
+    IDS,
+    NOW,
+    OVER,
+    SORRY,
+    SPEC,
+    TARGET,
+    feed,
+)
 
 DONE = inputs.ToolDone("r1", "found", True)
 RUN = inputs.RunTool("r1", "look_up", {"id": 1})

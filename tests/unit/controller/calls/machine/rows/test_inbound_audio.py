@@ -15,7 +15,7 @@ from controller.calls.machine.rows import inbound_audio
 from controller.calls.machine.rows.inbound_audio import LOOKS_S, OTHERS, TIMER, WITH_AGENT_S, WITHOUT_AGENT_S
 from controller.calls.reporting import lifecycle
 from controller.calls.reporting.diff import changes, standing
-from tests.unit.controller.call.test_machine import CALL, CALLER, IDS, NOW, TARGET, feed, talking
+from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, NOW, TARGET, feed, talking
 
 REJOIN = [commands.OrderAi(contract.Rejoined(call=CALL)), commands.Rejoin(IDS.bridge, CALLER)]
 """The worker is told: a key that is down comes twice."""

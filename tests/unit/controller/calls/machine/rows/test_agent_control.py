@@ -12,7 +12,7 @@ from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, FallbackStep, Plan, State
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import view_of
-from tests.unit.controller.call.test_machine import (
+from tests.unit.controller.calls.machine.test_table import (
     CALL,
     CALLER,
     HUMAN,

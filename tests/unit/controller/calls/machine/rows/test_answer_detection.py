@@ -12,7 +12,7 @@ from controller.calls.outbound import planner
 from controller.calls.outbound.entry import CallOrder, QueuedCall, Status
 from controller.calls.planning.planner import with_agent
 from controller.calls.runtime import worker_inputs
-from tests.unit.controller.call.test_machine import CALL, IDS, NOW, SPEC, TARGET, feed, talking
+from tests.unit.controller.calls.machine.test_table import CALL, IDS, NOW, SPEC, TARGET, feed, talking
 from tests.unit.controller.configs import config
 
 WORDS = "Please call us back."

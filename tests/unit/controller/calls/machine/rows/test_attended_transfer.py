@@ -14,8 +14,8 @@ from controller.calls.machine.rows import inbound_audio
 from controller.calls.machine.types import SupervisionMode
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.view import view_of
-from tests.unit.controller.call.test_live_control import ANN, VERBS, Floor, orders
-from tests.unit.controller.call.test_machine import (
+from tests.unit.controller.calls.machine.rows.test_agent_control import ANN, VERBS, Floor, orders
+from tests.unit.controller.calls.machine.test_table import (
     CALL,
     CALLER,
     HUMAN,

@@ -12,7 +12,17 @@ from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import daily_caps, inbound_audio, transferred
 from controller.calls.machine.types import SupervisionMode
 from controller.calls.runtime.recovery import adopted, kept, legs_of
-from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, OVER, TARGET, feed, inbound, outbound, talking
+from tests.unit.controller.calls.machine.test_table import (
+    CALLER,
+    IDS,
+    NOW,
+    OVER,
+    TARGET,
+    feed,
+    inbound,
+    outbound,
+    talking,
+)
 from tests.unit.controller.configs import FULL, config
 
 TO = IDS.target(1)

@@ -11,7 +11,7 @@ from controller.calls.machine import inputs, table
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
 from controller.calls.runtime.asterisk_inputs import input_of
-from tests.unit.controller.call.test_machine import CALLER, IDS, NOW, feed, inbound, talking, transferring
+from tests.unit.controller.calls.machine.test_table import CALLER, IDS, NOW, feed, inbound, talking, transferring
 
 LEFT = inputs.LegGone(CALLER, in_dialplan=True)
 
