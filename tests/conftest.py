@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from controller.calls.machine import table
+from controller.calls.machine.call import Call
+from controller.calls.machine.plan import State
 from tests.peers import stores
 
 os.environ.setdefault("HIGH_PRIORITY", "no")
@@ -40,4 +43,17 @@ def store_server(request: pytest.FixtureRequest) -> Iterator[None]:
         with stores.postgresql():
             yield
     else:
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def transitions_are_declared() -> Iterator[None]:
+    """A row of a call's table that sets a state which it does not declare is an error here, and a line of the log in
+    production."""
+
+    def undeclared(call: Call, before: State, what: object) -> None:
+        raise AssertionError(f"{what} leads from {before} to {call.state}, which its row does not declare")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "undeclared", undeclared)
         yield

@@ -86,6 +86,8 @@ class Call:
         self.inherited_tools: set[str] = set()
         """Asked for by a session that is lost: the one that took over is told what came of them."""
         self._known_tools: set[str] = set()
+        self.undeclared: str | None = None
+        """A transition that no row declares, for the log (`table.undeclared`)."""
 
     def __repr__(self) -> str:
         return f"<Call {self.plan.call} {self.plan.direction} {self.state} agent={self.plan.agent.name}>"

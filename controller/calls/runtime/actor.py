@@ -149,14 +149,15 @@ class CallActor:
         if isinstance(what, inputs.TimeUp) and not self._timers.is_due(what.timer):
             return  # stopped after it had fired
         self.legs.happened(what, asyncio.get_running_loop().time())
-        match what:
-            case inputs.LegEntered(channel):
-                self.owned.entered(channel)
-            case inputs.LegGone(channel, in_dialplan=False):
-                self.owned.gone(channel)
+        self.owned.happened(what)
         self._observe(lifecycle.InputTaken(self.id, what))
         before = standing(self.call)
         batch = table.handle(self.call, what, _now())
+        if self.call.undeclared is not None:
+            self._log.error(
+                "a state that the call's table does not declare: an error of ours", was=self.call.undeclared
+            )
+            self.call.undeclared = None
         if self.call.state != before.state:
             self._log.info("call state", state=self.call.state.value, before=before.state, on=type(what).__name__)
             if self.call.state is State.FAILOVER:

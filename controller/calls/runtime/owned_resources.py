@@ -78,6 +78,14 @@ class Owned:
         if error.status is not None:
             self._unsure.discard(name)
 
+    def happened(self, what: inputs.Input) -> None:
+        """What an input says of a channel."""
+        match what:
+            case inputs.LegEntered(channel):
+                self.entered(channel)
+            case inputs.LegGone(channel, in_dialplan=False):
+                self.gone(channel)
+
     def entered(self, channel: str) -> None:
         """It exists, whatever was thought of it."""
         self._attempted.add(channel)
@@ -133,12 +141,9 @@ class Owned:
 
     def late(self, what: inputs.Input) -> None:
         """An input for which the call has come to an end: only what it says of a channel counts."""
-        match what:
-            case inputs.LegEntered(channel):
-                self.entered(channel)
-                self._again(channel)
-            case inputs.LegGone(channel, in_dialplan=False):
-                self.gone(channel)
+        self.happened(what)
+        if isinstance(what, inputs.LegEntered):
+            self._again(what.channel)
 
     def left(self) -> list[commands.Command]:
         """What removes all that is still there."""

@@ -33,8 +33,12 @@ from controller.calls.machine.inputs.internal import (
     CallerBack as CallerBack,
     Internal as Internal,
     NextFallback as NextFallback,
+    NoAgentLeft as NoAgentLeft,
+    Started as Started,
+    StartTransfer as StartTransfer,
     TransferAccepted as TransferAccepted,
     TransferFailed as TransferFailed,
+    Unserved as Unserved,
 )
 from controller.calls.machine.inputs.operators import (
     DigitsAsked as DigitsAsked,

@@ -9,6 +9,8 @@ from datetime import datetime
 from bridge import contract
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
+from controller.calls.machine.plan import State
+from controller.calls.machine.row import Always, Row, Rows, in_states
 
 
 def mute(call: Call, what: inputs.MuteAsked, _: datetime) -> list[inputs.Step]:
@@ -71,3 +73,19 @@ def unmute_all(call: Call) -> list[inputs.Step]:
 def _order(call: Call, order: contract.Order | contract.Record) -> list[inputs.Step]:
     """Nothing, where the agent is gone and the call goes on without it."""
     return [commands.OrderAi(order)] if call.with_agent and call.session_open else []
+
+
+ROWS: Rows = {
+    **in_states(
+        [State.TALKING, State.HOLDING, State.TRANSFERRING],
+        {
+            inputs.MuteAsked: Row(mute),
+            inputs.DigitsAsked: Row(digits),
+            inputs.SayAsked: Row(say),
+            inputs.SwitchAsked: Row(switch),
+            inputs.RecordAsked: Row(record),
+        },
+    ),
+    **in_states([State.CLOSING, State.TRANSFERRED], {inputs.DigitsAsked: Row(digits)}),
+}
+ALWAYS: Always = {inputs.RecordingTold: Row(recording_told)}

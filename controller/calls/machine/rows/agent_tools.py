@@ -8,6 +8,7 @@ from datetime import datetime
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
+from controller.calls.machine.row import END, Always, Row, Rows, in_states
 
 BACK = "The caller is back from hold and hears you."
 
@@ -71,3 +72,23 @@ def end_hold(call: Call, after: State, *, respond: bool = True) -> list[inputs.S
     call.state = after
     resumed = [] if after is State.TRANSFERRING else call.resume()
     return [commands.StopTimer("hold"), *resumed, *call.answer(tool_call, BACK, respond=respond)]
+
+
+ROWS: Rows = {
+    (State.TALKING, inputs.HangUpTool): Row(hang_up, to=END),
+    (State.TALKING, inputs.HoldTool): Row(hold, to={State.HOLDING}),
+    **in_states([State.TALKING, State.HOLDING], {inputs.SendDigitsTool: Row(send_digits), inputs.RunTool: Row(run)}),
+    (State.TRANSFERRING, inputs.RunTool): Row(run),
+}
+ALWAYS: Always = {
+    inputs.Conversed: Row(conversed),
+    inputs.ToolRefused: Row(refused),
+    inputs.WaitTool: Row(wait),
+    inputs.ToolDone: Row(done),
+    inputs.HangUpTool: Row(not_now),
+    inputs.SendDigitsTool: Row(not_now),
+    inputs.HoldTool: Row(not_now),
+    inputs.VoicemailTool: Row(not_now),
+    inputs.RunTool: Row(not_now),
+    inputs.TransferAsked: Row(not_now),
+}

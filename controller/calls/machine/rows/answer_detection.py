@@ -12,6 +12,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
+from controller.calls.machine.row import END, Row, Rows
 from controller.calls.machine.rows import answering, wrap_up
 
 CONTEXT = "voiceai-answered"
@@ -85,3 +86,13 @@ def recognised(call: Call, what: inputs.VoicemailTool, now: datetime) -> list[in
     if call.plan.agent.voicemail is None:
         return call.end(now, by="agent", detail="an answering machine")
     return [*call.answer(what.tool_call, SETTLED, respond=False), *wrap_up.leave_message(call)]
+
+
+ROWS: Rows = {
+    (State.DIALING, inputs.LegEntered): Row(answered, to={State.DETECTING, State.CONNECTING}),
+    (State.DETECTING, inputs.LegEntered): Row(told, to={State.CONNECTING}),
+    (State.DETECTING, inputs.LegGone): Row(left, to=END),
+    (State.DETECTING, inputs.CommandFailed): Row(impossible, to={State.CONNECTING, *END}),
+    (State.DETECTING, inputs.TimeUp): Row(overdue, to=END),
+    (State.TALKING, inputs.VoicemailTool): Row(recognised, to={State.CLOSING, *END}),
+}

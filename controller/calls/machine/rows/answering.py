@@ -7,13 +7,15 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State
+from controller.calls.machine.row import END, Row, Rows
 from controller.calls.machine.rows import failover, wrap_up
 
 
-def begin(call: Call) -> list[inputs.Step]:
+def ring(call: Call, _: inputs.Started, __: datetime) -> list[inputs.Step]:
+    """A caller hears ringing while the AI session opens."""
     plan = call.plan
-    if plan.direction == "outbound":
-        return [commands.PrepareAi(plan.agent.spec), commands.StartTimer("prepare", plan.prepare_deadline)]
+    if plan.unserved is not None:
+        return [inputs.Unserved(plan.unserved)]
     return [
         commands.PrepareAi(plan.agent.spec),
         commands.Ring(plan.leg),
@@ -21,6 +23,12 @@ def begin(call: Call) -> list[inputs.Step]:
         commands.CreateBridge(call.ids.bridge),
         commands.StartTimer("answer", plan.agent.answer_deadline),
     ]
+
+
+def prepare(call: Call, _: inputs.Started, __: datetime) -> list[inputs.Step]:
+    """Nobody is dialled before there is an agent."""
+    plan = call.plan
+    return [commands.PrepareAi(plan.agent.spec), commands.StartTimer("prepare", plan.prepare_deadline)]
 
 
 def answer_ready(call: Call, _: inputs.AiReady, now: datetime) -> list[inputs.Step]:
@@ -82,7 +90,7 @@ def media_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs
         call.due = wrap_up.LENGTH
     if what.timer != "media":
         return []
-    return failover.media_failed(call, "the media leg did not come up in time", now)
+    return failover.media_failed(call, "the media leg did not come up in time")
 
 
 def media_leg_entered(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
@@ -115,3 +123,20 @@ def first_words(call: Call) -> list[inputs.Step]:
     doubt, call.doubt = call.doubt, None
     told = [commands.OrderAi(Inform(call=call.plan.call, text=doubt))] if doubt else []
     return [*told, commands.GreetCaller()]
+
+
+ROWS: Rows = {
+    (State.RINGING, inputs.Started): Row(ring),
+    (State.RINGING, inputs.AiReady): Row(answer_ready, to={State.CONNECTING}),
+    (State.RINGING, inputs.TimeUp): Row(answer_overdue, to={State.CONNECTING}),
+    (State.PREPARING, inputs.Started): Row(prepare),
+    (State.PREPARING, inputs.AiReady): Row(dial, to={State.DIALING}),
+    (State.PREPARING, inputs.TimeUp): Row(prepare_overdue, to=END),
+    (State.DIALING, inputs.LegGone): Row(callee_gone, to=END),
+    (State.DIALING, inputs.TimeUp): Row(dial_overdue, to=END),
+    (State.CONNECTING, inputs.LegEntered): Row(media_leg_entered, to={State.TALKING, State.CLOSING}),
+    (State.CONNECTING, inputs.MediaFlowing): Row(silence_flows, to={State.TALKING, State.CLOSING}),
+    (State.CONNECTING, inputs.AiReady): Row(ready_late),
+    (State.CONNECTING, inputs.TimeUp): Row(media_overdue),
+    (State.TALKING, inputs.AiReady): Row(ready_late),
+}

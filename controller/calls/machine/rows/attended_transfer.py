@@ -20,6 +20,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.consultation import DIGITS, briefing, opening
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State, Transfer
+from controller.calls.machine.row import Always, Row, Rows, in_states
 from controller.calls.machine.rows import agent_control, wrap_up
 
 
@@ -100,8 +101,21 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
     return [inputs.TransferFailed(Outcome.NO_ANSWER)] if what.timer == "consultation" else []
 
 
-def agent_lost(call: Call, why: str) -> list[inputs.Step]:
+def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
     """Better somebody who has not said yes than nobody."""
-    call.media_lost, call.detail = True, call.detail or why
-    closed: list[inputs.Step] = [commands.CloseAi(why)] if call.session_open else []
+    call.media_lost, call.detail = True, call.detail or what.why
+    closed: list[inputs.Step] = [commands.CloseAi(what.why)] if call.session_open else []
     return [*closed, *_decide(accept=True)]  # first: what follows may fail, and then the rest of it is not done
+
+
+ROWS: Rows = in_states(
+    [State.CONSULTING],
+    {
+        inputs.TransferDecided: Row(decided),
+        inputs.DecideTool: Row(decided),
+        inputs.DigitPressed: Row(digit_pressed),
+        inputs.TimeUp: Row(time_up),
+        inputs.AgentLost: Row(agent_lost),
+    },
+)
+ALWAYS: Always = {inputs.DecideTool: Row(not_asked)}

@@ -20,6 +20,7 @@ from bridge import contract
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
+from controller.calls.machine.row import END, Row
 from controller.calls.machine.rows import inbound_audio
 
 LIMIT = "caller_hold_s"
@@ -118,3 +119,6 @@ def _over(call: Call, steps: Sequence[commands.Command], now: datetime) -> list[
         back = contract.Inform(call=call.plan.call, text=BACK.format(round(seconds)), respond=False)
         over.append(commands.OrderAi(back))
     return [*over, commands.ResumeAi("\n".join(notes) or None)]
+
+
+CONCERNED = Row(happened, to=END)

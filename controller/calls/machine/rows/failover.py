@@ -19,12 +19,12 @@ Mutes, the hold and the recording go on as they were; orders of ops are refused 
 """
 
 from datetime import datetime
-from typing import Any
 
 from bridge import contract
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import TOOL_ANSWERED, Call
 from controller.calls.machine.plan import Failover, State
+from controller.calls.machine.row import Always, Row, Rows, in_states
 from controller.calls.machine.rows import wrap_up
 
 MOST = 3
@@ -74,7 +74,7 @@ def begin(call: Call, why: str) -> list[inputs.Step]:
     return steps if call.music else [*steps, commands.StartTimer("tone", QUIET)]
 
 
-def media_failed(call: Call, why: str, now: datetime) -> list[inputs.Step]:
+def media_failed(call: Call, why: str) -> list[inputs.Step]:
     """The media leg did not come up, or not far enough to join: unless the worker has seen it, it may be out of
     Asterisk's reach."""
     excluded: list[inputs.Step] = [] if call.media_flowing else [commands.ExcludeWorker(why)]
@@ -102,13 +102,13 @@ def begin_stranded(call: Call, news: str) -> list[inputs.Step]:
     return steps
 
 
-def lost_again(call: Call, why: str, now: datetime) -> list[inputs.Step]:
+def lost_again(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
     """The one that was to take over."""
     if not possible(call):
-        return give_up(call, why, now)
+        return _give_up(call, what.why)
     call.losses += 1
     call.ai_ready = False
-    return [commands.StopTimer("media"), *_next_leg(call), *_leave(call, why)]
+    return [commands.StopTimer("media"), *_next_leg(call), *_leave(call, what.why)]
 
 
 def _next_leg(call: Call) -> list[inputs.Step]:
@@ -117,20 +117,21 @@ def _next_leg(call: Call) -> list[inputs.Step]:
     return [commands.HangUp(former)]
 
 
-def give_up(call: Call, why: str, now: datetime) -> list[inputs.Step]:
+def _give_up(call: Call, why: str) -> list[inputs.Step]:
     """As if nothing had been tried: there is no AI for this call."""
-    call.state, stopped = _settled(call)
-    return [*stopped, inputs.AgentLost(why, elsewhere=False)]
+    assert call.failover is not None, "only called in FAILOVER"
+    joined = call.failover.joined
+    return [*_settled(call), inputs.NoAgentLeft(why, joined)]
 
 
-def _settled(call: Call) -> tuple[State, list[inputs.Step]]:
-    """What the call is then, and the end of timers and tones."""
+def _settled(call: Call) -> list[inputs.Step]:
+    """The end of timers and tones."""
     moving, call.failover = call.failover, None
     assert moving is not None, "only called in FAILOVER"
     stopped: list[inputs.Step] = [commands.StopTimer(timer) for timer in _TIMERS]
     if moving.tone is not None:
         stopped.append(commands.StopTone(moving.tone))
-    return moving.back_to if moving.joined else State.CONNECTING, stopped
+    return stopped
 
 
 def _leave(call: Call, why: str) -> list[inputs.Step]:
@@ -165,7 +166,11 @@ def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> list[inp
     return [inputs.AgentLost(what.reason)]
 
 
-def again(call: Call) -> list[inputs.Step]:
+def time_to_look(_: Call, what: inputs.Input) -> bool:
+    return isinstance(what, inputs.TimeUp) and what.timer == "again"
+
+
+def again(call: Call, _: inputs.TimeUp, __: datetime) -> list[inputs.Step]:
     waits = call.losses and call.state in (*_UNANSWERED, State.FAILOVER)
     return _look(call) if waits and not call.session_open else []
 
@@ -175,7 +180,7 @@ def session_over(call: Call, what: inputs.SessionOver, now: datetime) -> list[in
     assert call.failover is not None, "the state goes with it"
     if call.failover.phase == "leaving":
         return [commands.StopTimer("leave"), *_look(call)]
-    return lost_again(call, f"session over: {what.reason}", now)
+    return [inputs.AgentLost(f"session over: {what.reason}")]
 
 
 def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.Step]:
@@ -183,7 +188,7 @@ def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.S
     assert call.failover is not None, "the state goes with it"
     if call.failover.phase == "leaving":
         return []
-    return lost_again(call, why, now) if what.kind == "transient" else give_up(call, why, now)
+    return [inputs.AgentLost(why)] if what.kind == "transient" else _give_up(call, why)
 
 
 def ready_early(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
@@ -214,7 +219,7 @@ def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> list[inpu
 def media_lost(call: Call, what: inputs.MediaLost, now: datetime) -> list[inputs.Step]:
     """That of the former session has no meaning any more."""
     joining = call.failover is not None and call.failover.phase == "joining"
-    return lost_again(call, what.reason, now) if joining else []
+    return [inputs.AgentLost(what.reason)] if joining else []
 
 
 def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
@@ -228,9 +233,9 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
             if call.failover is not None and call.held_by == "agent":
                 call.held_by, call.failover.back_to = None, State.TALKING
         case "failover":
-            return give_up(call, "no other worker took the call over in time", now)
+            return _give_up(call, "no other worker took the call over in time")
         case "media":
-            return media_failed(call, "the media leg did not come up in time", now)
+            return media_failed(call, "the media leg did not come up in time")
         case "leave" if call.failover is not None and call.failover.phase == "leaving":
             return _look(call)
     return []
@@ -258,7 +263,7 @@ def _join_when_both(call: Call) -> list[inputs.Step]:
     moving = call.failover
     if moving is None or moving.phase != "joining" or not (call.media_entered and call.media_flowing):
         return []
-    _, stopped = _settled(call)
+    stopped = _settled(call)
     call.state = moving.back_to
     legs = (call.media,) if moving.joined else (call.plan.leg, call.media)
     steps = [*stopped, commands.Join(call.ids.bridge, legs), *_as_before(call)]
@@ -280,13 +285,23 @@ def _as_before(call: Call) -> list[inputs.Step]:
     return [*orders, *call.stop_music()]
 
 
-ROWS: dict[type, Any] = {
-    inputs.AiReady: ready,
-    inputs.AiFailed: ai_failed,
-    inputs.LegEntered: media_leg_entered,
-    inputs.MediaFlowing: silence_flows,
-    inputs.MediaLost: media_lost,
-    inputs.SessionOver: session_over,
-    inputs.ToolDone: tool_done,
-    inputs.TimeUp: time_up,
+_BACK = {State.TALKING, State.HOLDING, State.CLOSING}
+CONCERNED = Row(again)
+ROWS: Rows = {
+    **in_states([State.DIALING, State.DETECTING], {inputs.AiReady: Row(ready_early)}),
+    **in_states(
+        [State.FAILOVER],
+        {
+            inputs.AgentLost: Row(lost_again),
+            inputs.AiReady: Row(ready),
+            inputs.AiFailed: Row(ai_failed),
+            inputs.LegEntered: Row(media_leg_entered, to=_BACK),
+            inputs.MediaFlowing: Row(silence_flows, to=_BACK),
+            inputs.MediaLost: Row(media_lost),
+            inputs.SessionOver: Row(session_over),
+            inputs.ToolDone: Row(tool_done),
+            inputs.TimeUp: Row(time_up),
+        },
+    ),
 }
+ALWAYS: Always = {inputs.WorkerLost: Row(worker_lost), inputs.NoWorkerFound: Row(no_worker)}

@@ -10,15 +10,8 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import PlaySound, State, TransferTo
-from controller.calls.machine.rows import (
-    agent_tools,
-    attended_transfer,
-    failover,
-    participants,
-    refer,
-    teardown,
-    transfer,
-)
+from controller.calls.machine.row import END, Always, Row, Rows, in_states
+from controller.calls.machine.rows import failover, participants, teardown
 
 SOUND_LIMIT = 30.0  # seconds; a sound whose end is not told does not keep the caller longer
 
@@ -31,7 +24,7 @@ def leg_gone(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Ste
         return call.end(now, by=teardown.far_end(call))
     if what.channel == call.media:
         why = "Asterisk ended the media leg"
-        return failover.media_failed(call, why, now) if failover.connecting(call) else [inputs.AgentLost(why)]
+        return failover.media_failed(call, why) if failover.connecting(call) else [inputs.AgentLost(why)]
     if call.transfer is None or what.channel != call.transfer.channel:
         if what.channel not in call.other_parties:
             return []
@@ -41,9 +34,9 @@ def leg_gone(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Ste
     if call.state is State.TRANSFERRED:
         return [] if call.other_parties else call.end(now, by="target")
     if call.state is State.TRANSFERRING:
-        return transfer.target_unanswered(call, now, of_unanswered(what.cause, what.sip_status))
+        return [inputs.TransferFailed(of_unanswered(what.cause, what.sip_status))]
     if call.state is State.CONSULTING:
-        return transfer.target_unanswered(call, now, Outcome.DECLINED)
+        return [inputs.TransferFailed(Outcome.DECLINED)]
     return []
 
 
@@ -60,38 +53,41 @@ def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.S
     return [inputs.AgentLost(f"no AI ({what.kind}): {what.message}", elsewhere=False)]
 
 
-def agent_lost(call: Call, what: inputs.AgentLost, now: datetime) -> list[inputs.Step]:
-    why, elsewhere = what.why, what.elsewhere
-    match call.state:
-        case State.TALKING | State.HOLDING if call.other_parties:
-            return participants.continue_without_agent(call, why)
-        case State.FAILOVER:
-            return failover.lost_again(call, why, now)
-        case State.TALKING | State.HOLDING | State.CONNECTING if elsewhere and failover.possible(call):
-            return failover.begin(call, why)
-        case State.TRANSFERRED | State.FALLBACK:
-            return []  # the agent was taken away by us
-        case State.TRANSFERRING | State.REFERRING if call.media_lost:
-            return []
-        case State.TRANSFERRING:
-            call.media_lost, call.stranded = True, elsewhere  # the target may still answer: keep the caller
-            call.detail = call.detail or why
-            music = [] if call.other_parties else call.start_music()
-            return [*music, commands.CloseAi(why)] if call.session_open else music
-        case State.CONSULTING:
-            return attended_transfer.agent_lost(call, why)
-        case State.REFERRING:
-            return refer.agent_lost(call, why)
-        case State.CLOSING:
-            return call.end(now, detail=why)  # it had only goodbye to say
-        case State.RINGING | State.CONNECTING | State.TALKING | State.HOLDING if call.fallback_steps:
-            return begin(call, why, now)
-    # A caller who was not answered gets 503, which lets the trunk try another route.
+def nothing_lost(_: Call, __: inputs.AgentLost, ___: datetime) -> list[inputs.Step]:
+    """The agent was taken away by us."""
+    return []
+
+
+def never_there(_: Call, what: inputs.AgentLost, __: datetime) -> list[inputs.Step]:
+    return [inputs.NoAgentLeft(what.why, in_bridge=False)]
+
+
+def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
+    """Of a call in which caller and agent talk, or are about to."""
+    joined = call.state is not State.CONNECTING
+    if joined and call.other_parties:
+        return participants.continue_without_agent(call, what.why)
+    if what.elsewhere and failover.possible(call):
+        return failover.begin(call, what.why)
+    return [inputs.NoAgentLeft(what.why, in_bridge=joined)]
+
+
+def no_agent_left(call: Call, what: inputs.NoAgentLeft, now: datetime) -> list[inputs.Step]:
+    if what.in_bridge and call.other_parties:
+        return participants.continue_without_agent(call, what.why)
+    return begin(call, what.why, now, what.in_bridge) if call.fallback_steps else _failed(call, what.why, now)
+
+
+def lost_for_good(call: Call, what: inputs.AgentLost, now: datetime) -> list[inputs.Step]:
+    return _failed(call, what.why, now)
+
+
+def _failed(call: Call, why: str, now: datetime) -> list[inputs.Step]:
+    """A caller who was not answered gets 503, which lets the trunk try another route."""
     return call.end(now, Outcome.FAILED, detail=why, sip_reason="congestion")
 
 
-def unserved(call: Call, why: str, now: datetime) -> list[inputs.Step]:
-    """There never was an agent for this caller, who has just come or has waited in vain."""
+def unserved(call: Call, what: inputs.Unserved, now: datetime) -> list[inputs.Step]:
     plan, waited = call.plan, call.state is State.WAITING
     call.state = State.RINGING
     over: list[inputs.Step] = [commands.StopTimer("wait"), commands.StopTimer("announce")] if waited else []
@@ -99,11 +95,11 @@ def unserved(call: Call, why: str, now: datetime) -> list[inputs.Step]:
         *over,
         commands.SetVariables(plan.leg, plan.variables),
         commands.CreateBridge(call.ids.bridge),
-        *begin(call, why, now),
+        *begin(call, what.why, now, in_bridge=False),
     ]
 
 
-def begin(call: Call, why: str, now: datetime) -> list[inputs.Step]:
+def begin(call: Call, why: str, now: datetime, in_bridge: bool) -> list[inputs.Step]:
     """The caller is answered and alone in the bridge; the agent is taken away for good."""
     before, call.state = call.state, State.FALLBACK
     call.media_lost, call.paused, call.detail = True, False, why
@@ -111,15 +107,15 @@ def begin(call: Call, why: str, now: datetime) -> list[inputs.Step]:
     if before is State.RINGING:
         call.answered_at = now
         steps.append(commands.Answer(call.plan.leg))
-    if before in (State.RINGING, State.CONNECTING):
+    if not in_bridge:
         steps.append(commands.Join(call.ids.bridge, (call.plan.leg,)))
     steps += [*call.stop_music(), commands.HangUp(call.media)]
     if call.session_open:
         steps.append(commands.CloseAi(why))
-    return steps + next_step(call, now)
+    return [*steps, inputs.NextFallback()]
 
 
-def next_step(call: Call, now: datetime) -> list[inputs.Step]:
+def next_step(call: Call, _: inputs.NextFallback, now: datetime) -> list[inputs.Step]:
     """What has not been tried yet. Without anything left the call has failed."""
     if call.other_parties:
         return participants.continue_without_agent(call, call.detail or "")
@@ -136,21 +132,17 @@ def next_step(call: Call, now: datetime) -> list[inputs.Step]:
                 commands.StartTimer("sound", SOUND_LIMIT),
             ]
         case TransferTo(target):
-            return [*call.start_music(), *transfer.ring_target(call, target, by="rescue")]
-
-
-def next_one(call: Call, _: inputs.NextFallback, now: datetime) -> list[inputs.Step]:
-    return next_step(call, now)
+            return [*call.start_music(), inputs.StartTransfer(target, by="rescue")]
 
 
 def sound_over(call: Call, what: inputs.SoundOver, now: datetime) -> list[inputs.Step]:
     if what.playback != call.ids.sound(call.sounds):
         return []
-    return [commands.StopTimer("sound"), *next_step(call, now)]
+    return [commands.StopTimer("sound"), inputs.NextFallback()]
 
 
 def sound_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
-    return next_step(call, now) if what.timer == "sound" else []
+    return [inputs.NextFallback()] if what.timer == "sound" else []
 
 
 def session_left(call: Call, what: inputs.SessionOver, _: datetime) -> list[inputs.Step]:
@@ -159,42 +151,33 @@ def session_left(call: Call, what: inputs.SessionOver, _: datetime) -> list[inpu
     return []
 
 
-def command_failed(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inputs.Step]:
-    command, moved = what.command, call.transfer
-    concerned: tuple[str, ...] = ()
-    match command:
-        case commands.Dial():
-            concerned = (command.channel,)
-        case commands.Join():
-            concerned = command.channels
-        case commands.Play() if not what.gone:
-            return next_step(call, now)
-        case commands.SendDigits() if not what.gone:
-            return agent_tools.digits_not_sent(command)
-        case commands.Answer():
-            call.answered_at = None
-    if moved is not None and moved.consultation and _concerns(command, moved.consultation):
-        concerned = (moved.channel,)
-        attended_transfer.not_begun(call, moved)
-    if isinstance(command, commands.Refer):
-        return refer.not_sent(call, what, now)
-    if moved is not None and moved.channel in concerned:
-        call.state = State.TRANSFERRING  # a target that vanished while joining was never connected
-        moved.detail = what.reason if what.full else None
-        return transfer.target_unanswered(call, now, Outcome.NO_ROOM if what.full else Outcome.FAILED)
-    if call.media in concerned and call.plan.leg not in concerned:
-        return [inputs.AgentLost(f"its leg could not be moved: {what.reason}")]
-    if what.gone:
-        return call.end(now, by="caller", detail=what.reason)
-    kind = type(command).__name__
-    if isinstance(command, commands.Dial) and what.unreachable:
-        return call.end(now, Outcome.CONGESTION, detail=f"Asterisk has no way to the trunk: {what.reason}")
-    if isinstance(command, commands.OpenMedia) and what.unreachable:
-        return failover.media_failed(call, "Asterisk can't connect to its worker", now)
-    if isinstance(command, commands.OpenMedia | commands.GreetCaller | commands.AnswerAiTool | commands.SayLast):
-        return [inputs.AgentLost(f"{kind}: {what.reason}")]
-    return call.end(now, Outcome.FAILED, detail=f"{kind}: {what.reason}", sip_reason="congestion")
-
-
-def _concerns(command: commands.Command, bridge: str) -> bool:
-    return isinstance(command, commands.CreateBridge | commands.Join) and command.bridge == bridge
+ROWS: Rows = {
+    **in_states([State.WAITING, State.RINGING], {inputs.Unserved: Row(unserved, to={State.FALLBACK})}),
+    (State.RINGING, inputs.AgentLost): Row(never_there),
+    (State.CONNECTING, inputs.AgentLost): Row(agent_lost, to={State.FAILOVER}),
+    **in_states(
+        [State.TALKING, State.HOLDING],
+        {inputs.AgentLost: Row(agent_lost, to={State.FAILOVER, State.TRANSFERRED})},
+    ),
+    **in_states([State.TRANSFERRED, State.FALLBACK], {inputs.AgentLost: Row(nothing_lost)}),
+    **in_states(
+        [State.RINGING, State.CONNECTING, State.TALKING, State.HOLDING],
+        {inputs.NoAgentLeft: Row(no_agent_left, to={State.FALLBACK, *END})},
+    ),
+    (State.FAILOVER, inputs.NoAgentLeft): Row(no_agent_left, to={State.FALLBACK, State.TRANSFERRED, *END}),
+    **in_states(
+        [State.TRANSFERRING, State.REFERRING, State.TRANSFERRED, State.FALLBACK],
+        {inputs.NextFallback: Row(next_step, to={State.FALLBACK, State.TRANSFERRED, *END})},
+    ),
+    (State.WAITING, inputs.NextFallback): Row(next_step, to={State.FALLBACK, *END}),
+    (State.FALLBACK, inputs.SoundOver): Row(sound_over),
+    (State.FALLBACK, inputs.TimeUp): Row(sound_overdue),
+    **in_states([State.FALLBACK, State.TRANSFERRED], {inputs.SessionOver: Row(session_left)}),
+}
+ALWAYS: Always = {
+    inputs.LegGone: Row(leg_gone, to=END),
+    inputs.MediaLost: Row(media_lost),
+    inputs.SessionOver: Row(session_gone),
+    inputs.AiFailed: Row(ai_failed),
+    inputs.AgentLost: Row(lost_for_good, to=END),
+}

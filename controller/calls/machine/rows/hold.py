@@ -8,6 +8,7 @@ from datetime import datetime
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
+from controller.calls.machine.row import Row, Rows
 from controller.calls.machine.rows import agent_tools, wrap_up
 
 KEPT = "The caller stays on hold until somebody else ends it."
@@ -38,3 +39,12 @@ def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Ste
     """What the caller was waiting for, most likely, if it was the agent who asked them to wait."""
     held = agent_tools.end_hold(call, State.TALKING, respond=False) if call.hold else []
     return held + call.answer(what.tool_call, what.output, what.ok, reason=what.reason)
+
+
+ROWS: Rows = {
+    (State.TALKING, inputs.HoldAsked): Row(asked, to={State.HOLDING}),
+    (State.HOLDING, inputs.HoldAsked): Row(taken_over),
+    (State.HOLDING, inputs.ResumeAsked): Row(resumed, to={State.TALKING}),
+    (State.HOLDING, inputs.ToolDone): Row(tool_done, to={State.TALKING}),
+    (State.HOLDING, inputs.TimeUp): Row(time_up, to={State.TALKING, State.CLOSING}),
+}

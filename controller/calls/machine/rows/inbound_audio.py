@@ -24,6 +24,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.caller_sound import InboundAudio
 from controller.calls.machine.plan import State
+from controller.calls.machine.row import Row
 
 TIMER = "caller audio"
 OTHERS = "other parties audio"
@@ -45,7 +46,7 @@ BUSY_AFTER, BUSY_S = 20, 60.0
 _WITH_AGENT = (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING, State.CONSULTING)
 
 
-def concerned(what: inputs.Input) -> bool:
+def concerned(_: Call, what: inputs.Input) -> bool:
     timers = isinstance(what, inputs.TimeUp) and what.timer in (TIMER, OTHERS)
     return timers or isinstance(what, inputs.CallerAudio | inputs.RtpCounted | inputs.SipHold)
 
@@ -156,3 +157,6 @@ def _may(audio: InboundAudio, now: datetime) -> bool:
         return True
     pause = PAUSES_S[min(max(0, audio.in_vain - 1), len(PAUSES_S) - 1)] if audio.ceased else PAUSES_S[0]
     return len(audio.at) < BUSY_AFTER and now - audio.at[-1] >= timedelta(seconds=pause)
+
+
+CONCERNED = Row(happened)

@@ -18,6 +18,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, Participant, State
+from controller.calls.machine.row import END, Always, Row
 
 MOST = 8
 """Of one call, at a time: a conference is something else."""
@@ -30,6 +31,8 @@ _JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING, State.FAILOVER)
 
 def concerned(call: Call, what: inputs.Input) -> Participant | None:
     """The participant whom an input is about."""
+    if call.state is State.ENDING:
+        return None
     match what:
         case inputs.LegEntered(channel) | inputs.LegGone(channel) | inputs.ParticipantDropped(channel):
             return call.participants.get(channel)
@@ -51,9 +54,10 @@ def asked(call: Call, what: inputs.ParticipantAsked, _: datetime) -> list[inputs
     ]
 
 
-def happened(call: Call, found: Participant, what: inputs.Input, now: datetime) -> list[inputs.Step]:
-    """What follows from an input about this one."""
-    if found.state in ("left", "failed"):
+def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
+    """What follows from an input about one of them."""
+    found = concerned(call, what)
+    if found is None or found.state in ("left", "failed"):
         return []
     match what:
         case inputs.LegEntered() if found.state == "ringing":
@@ -124,3 +128,7 @@ def continue_without_agent(call: Call, why: str) -> list[inputs.Step]:
     call.media_lost, call.paused, call.hold, call.held_by = True, False, None, None
     gone: list[inputs.Step] = [commands.StopTimer("hold"), *call.stop_music(), commands.HangUp(call.media)]
     return [*gone, commands.CloseAi(why)] if call.session_open else gone
+
+
+CONCERNED = Row(happened, to=END)
+ALWAYS: Always = {inputs.ParticipantAsked: Row(asked)}

@@ -19,6 +19,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
+from controller.calls.machine.row import END, Row, Rows, in_states
 from controller.calls.machine.rows import teardown
 
 
@@ -85,7 +86,20 @@ def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
     return call.end(now, detail="the far end did not say what became of the REFER")
 
 
-def agent_lost(call: Call, why: str) -> list[inputs.Step]:
-    call.media_lost, call.paused, call.detail = True, False, call.detail or why
+def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
+    if call.media_lost:
+        return []
+    call.media_lost, call.paused, call.detail = True, False, call.detail or what.why
     gone: list[inputs.Step] = [commands.HangUp(call.media)]
-    return [*gone, commands.CloseAi(why)] if call.session_open else gone
+    return [*gone, commands.CloseAi(what.why)] if call.session_open else gone
+
+
+ROWS: Rows = in_states(
+    [State.REFERRING],
+    {
+        inputs.LegReturned: Row(returned, to=END),
+        inputs.LegHungUp: Row(hung_up, to=END),
+        inputs.TimeUp: Row(overdue, to=END),
+        inputs.AgentLost: Row(agent_lost),
+    },
+)

@@ -18,6 +18,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import SUPERVISOR, Call
 from controller.calls.machine.outcome import Outcome, of_failed, of_unanswered
 from controller.calls.machine.plan import RING_GRACE, State, Supervision
+from controller.calls.machine.row import END, Always, Row, Rows, in_states
 from controller.calls.machine.rows import participants
 from controller.calls.machine.types import SupervisionMode
 
@@ -55,12 +56,12 @@ def taking_over(call: Call) -> bool:
 def concerned(call: Call, what: inputs.Input) -> bool:
     """Whether an input is about the supervisor who is there, or about to be."""
     found = call.supervision
-    if found is None or not call.supervised:
+    if found is None or not call.supervised or call.state is State.ENDING:
         return False
     match what:
         case inputs.SupervisionChanged() | inputs.SupervisionEnded() | inputs.TimeUp("supervisor"):
             return True
-        case inputs.LegEntered(channel) | inputs.LegJoined(channel) | inputs.LegGone(channel):
+        case inputs.LegEntered(channel) | inputs.LegGone(channel):
             return channel in (found.channel, found.snoop)
         case inputs.CommandFailed(command=commands.Dial(channel) | commands.Join(channels=(channel,))):
             return channel in (found.channel, found.snoop)
@@ -100,8 +101,6 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
             return _gone(call, found, now, of_unanswered(cause, status))
         case inputs.TimeUp("supervisor") if found.state == "ringing":
             return _gone(call, found, now, Outcome.NO_ANSWER)
-        case inputs.LegJoined():
-            return _taken(call)
         case inputs.CommandFailed(command=command) if _of_snoop(found, command):
             return _deaf(call, found, now)
         case inputs.CommandFailed():
@@ -160,10 +159,10 @@ def _take_over(call: Call, found: Supervision) -> list[inputs.Step]:
     return [*silenced, commands.Join(call.ids.bridge, (found.channel,), agent), commands.ConfirmJoin(found.channel)]
 
 
-def _taken(call: Call) -> list[inputs.Step]:
-    if call.state in _WITH_AGENT:
-        return participants.continue_without_agent(call, WHY)
-    return []
+def taken_over(call: Call, what: inputs.LegJoined, _: datetime) -> list[inputs.Step]:
+    """The supervisor is in the bridge: the agent is not needed any more."""
+    there = call.supervised and call.supervision is not None and what.channel == call.supervision.channel
+    return participants.continue_without_agent(call, WHY) if there else []
 
 
 def _deaf(call: Call, found: Supervision, now: datetime) -> list[inputs.Step]:
@@ -195,3 +194,8 @@ def _of_snoop(found: Supervision, command: commands.Command) -> bool:
         case commands.Snoop(snoop=snoop) | commands.Join(channels=(snoop,)):
             return snoop == found.snoop
     return False
+
+
+CONCERNED = Row(happened, to=END)
+ROWS: Rows = in_states([State.TALKING, State.HOLDING], {inputs.LegJoined: Row(taken_over, to={State.TRANSFERRED})})
+ALWAYS: Always = {inputs.SuperviseAsked: Row(asked)}

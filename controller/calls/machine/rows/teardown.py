@@ -6,6 +6,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
+from controller.calls.machine.row import END, Always, Row, Rows, in_states
 
 ASTERISK = "asterisk"
 """It has hung up the call by itself, or somebody has told it to who is not this controller."""
@@ -76,21 +77,25 @@ def overdue(call: Call, what: inputs.TimeUp, _: datetime) -> list[inputs.Step]:
     return []
 
 
-def unexpected(call: Call, channel: str) -> bool:
-    """Whether nobody waits for this leg of ours (any more): it was given up, or replaced, before it answered."""
+def unexpected(call: Call, what: inputs.Input) -> bool:
+    """A leg of ours has come for which nobody waits (any more): it was given up, or replaced, before it answered."""
+    return isinstance(what, inputs.LegEntered) and not _awaited(call, what.channel)
+
+
+def _awaited(call: Call, channel: str) -> bool:
     if call.state is State.ENDING:
-        return True
-    if channel in (call.plan.leg, call.media):
         return False
+    if channel in (call.plan.leg, call.media):
+        return True
     if channel in call.participants:
-        return call.participants[channel].state not in ("ringing", "joined")
+        return call.participants[channel].state in ("ringing", "joined")
     moved, watched = call.transfer, call.supervision
     if moved is not None and channel == moved.channel:
-        return moved.state == "failed"
-    return watched is None or watched.state not in ("ringing", "on") or channel not in (watched.channel, watched.snoop)
+        return moved.state != "failed"
+    return watched is not None and call.supervised and channel in (watched.channel, watched.snoop)
 
 
-def too_late(call: Call, what: inputs.LegEntered) -> list[inputs.Step]:
+def too_late(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
     """It has answered all the same, and is hung up before anybody there wonders."""
     answered_late(call, what)
     return [commands.HangUp(what.channel)]
@@ -115,3 +120,20 @@ def confirmed(call: Call) -> None:
 
 def nothing(_: Call, __: inputs.Input, ___: datetime) -> list[inputs.Step]:
     return []
+
+
+UNEXPECTED = Row(too_late)
+ROWS: Rows = in_states(
+    [State.ENDING],
+    {
+        inputs.LegGone: Row(cause_known),
+        inputs.SessionOver: Row(session_over, to={State.ENDED}),
+        inputs.WorkerLost: Row(worker_lost, to={State.ENDED}),
+        inputs.TimeUp: Row(overdue, to={State.ENDED}),
+        inputs.MediaLost: Row(nothing),
+        inputs.AiFailed: Row(nothing),
+        inputs.CommandFailed: Row(nothing),
+        inputs.HangUpAsked: Row(nothing),
+    },
+)
+ALWAYS: Always = {inputs.LegHungUp: Row(leg_hung_up), inputs.HangUpAsked: Row(hang_up, to=END)}

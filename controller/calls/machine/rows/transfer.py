@@ -12,6 +12,7 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import RING_GRACE, State, Transfer
+from controller.calls.machine.row import END, Row, Rows, in_states
 from controller.calls.machine.rows import (
     agent_tools,
     attended_transfer,
@@ -45,8 +46,8 @@ def digit_pressed(call: Call, what: inputs.DigitPressed, now: datetime) -> list[
     return [*held, *call.pause(), *_begin(call, _new(call, target, by="digit"))]
 
 
-def ring_target(call: Call, target: Target, by: str) -> list[inputs.Step]:
-    return _begin(call, _new(call, target, by))
+def start(call: Call, what: inputs.StartTransfer, _: datetime) -> list[inputs.Step]:
+    return _begin(call, _new(call, what.target, what.by))
 
 
 def _new(call: Call, target: Target, by: str, tool_call: str | None = None) -> Transfer:
@@ -76,11 +77,13 @@ def target_answered(call: Call, what: inputs.LegEntered, _: datetime) -> list[in
         return []
     if transfer.target.kind == "attended" and not call.media_lost:
         return [commands.StopTimer("transfer"), *attended_transfer.begin(call, transfer)]
-    return [commands.StopTimer("transfer"), *connect(call, transfer)]
+    return [commands.StopTimer("transfer"), inputs.TransferAccepted()]
 
 
-def connect(call: Call, transfer: Transfer) -> list[inputs.Step]:
+def connect(call: Call, _: inputs.TransferAccepted, __: datetime) -> list[inputs.Step]:
     """Caller and target hear each other, and the agent leaves."""
+    transfer = call.transfer
+    assert transfer is not None, "only one who was called can accept"
     transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
     call.state = State.TRANSFERRED
     call.other_parties.add(transfer.channel)
@@ -99,17 +102,17 @@ def connect(call: Call, transfer: Transfer) -> list[inputs.Step]:
 def target_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer == "length":
         call.due = wrap_up.LENGTH
-    return target_unanswered(call, now, Outcome.NO_ANSWER) if what.timer == "transfer" else []
+    return [inputs.TransferFailed(Outcome.NO_ANSWER)] if what.timer == "transfer" else []
 
 
-def cancelled(call: Call, _: inputs.TransferCancelled, now: datetime) -> list[inputs.Step]:
-    return target_unanswered(call, now, Outcome.CANCELLED)
+def cancelled(_: Call, __: inputs.TransferCancelled, ___: datetime) -> list[inputs.Step]:
+    return [inputs.TransferFailed(Outcome.CANCELLED)]
 
 
-def target_unanswered(call: Call, now: datetime, outcome: Outcome) -> list[inputs.Step]:
+def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> list[inputs.Step]:
     """The caller was kept, and is back with the agent, which is told; without an agent the call is over."""
-    transfer = call.transfer
-    assert transfer is not None, "only called while a transfer is under way"
+    transfer, outcome = call.transfer, what.outcome
+    assert transfer is not None, "only a transfer that was begun can fail"
     transfer.state, transfer.outcome = "failed", outcome
     call.other_parties.discard(transfer.channel)
     if call.finished and not call.media_lost:
@@ -127,7 +130,7 @@ def target_unanswered(call: Call, now: datetime, outcome: Outcome) -> list[input
         return [*hung_up, inputs.NextFallback()]
     if call.media_lost:
         return hung_up + failover.begin_stranded(call, _told(transfer, outcome))
-    return hung_up + caller_back(call, transfer, outcome)
+    return [*hung_up, inputs.CallerBack(outcome, what.answer_tool)]
 
 
 def _told(transfer: Transfer, outcome: Outcome) -> str:
@@ -137,10 +140,12 @@ def _told(transfer: Transfer, outcome: Outcome) -> str:
     return f"The transfer did not succeed: {why}. The caller is still with you.{by_key}"
 
 
-def caller_back(call: Call, transfer: Transfer, outcome: Outcome) -> list[inputs.Step]:
+def caller_back(call: Call, what: inputs.CallerBack, _: datetime) -> list[inputs.Step]:
     """With the agent, which gets to know why."""
+    transfer = call.transfer
+    assert transfer is not None, "only called after a transfer"
     call.state = State.TALKING
-    reason = _told(transfer, outcome)
+    reason = _told(transfer, what.outcome)
     if transfer.tool_call in call.open_tools:
         told = [*call.resume(), *call.refuse(transfer.tool_call, reason)]
     elif call.paused:
@@ -149,23 +154,49 @@ def caller_back(call: Call, transfer: Transfer, outcome: Outcome) -> list[inputs
         told = [*call.stop_music(), commands.OrderAi(contract.Inform(call=call.plan.call, text=reason))]
     else:
         told = call.stop_music()
-    return told + wrap_up.if_due(call)
+    return [*told, *wrap_up.if_due(call), *call.answer(what.answer_tool, "Done.", respond=False)]
 
 
-def accepted(call: Call, _: inputs.TransferAccepted, __: datetime) -> list[inputs.Step]:
-    assert call.transfer is not None
-    return connect(call, call.transfer)
-
-
-def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> list[inputs.Step]:
-    done = target_unanswered(call, now, what.outcome)
-    return done if what.answer_tool is None else [*done, *call.answer(what.answer_tool, "Done.", respond=False)]
-
-
-def back_with_agent(call: Call, what: inputs.CallerBack, _: datetime) -> list[inputs.Step]:
-    assert call.transfer is not None
-    return caller_back(call, call.transfer, what.outcome)
+def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
+    """The target may still answer: the caller is kept."""
+    if call.media_lost:
+        return []
+    call.media_lost, call.stranded = True, what.elsewhere
+    call.detail = call.detail or what.why
+    music = [] if call.other_parties else call.start_music()
+    return [*music, commands.CloseAi(what.why)] if call.session_open else music
 
 
 def hang_up_refused(call: Call, what: inputs.HangUpTool, _: datetime) -> list[inputs.Step]:
     return call.refuse(what.tool_call, "Not now: a transfer is under way.")
+
+
+_RINGS = {State.TRANSFERRING, State.REFERRING}
+ROWS: Rows = {
+    **in_states(
+        [State.TALKING, State.HOLDING],
+        {inputs.TransferAsked: Row(asked, to=_RINGS), inputs.DigitPressed: Row(digit_pressed, to={*_RINGS, *END})},
+    ),
+    (State.FALLBACK, inputs.StartTransfer): Row(start, to=_RINGS),
+    (State.TRANSFERRING, inputs.LegEntered): Row(target_answered, to={State.CONSULTING}),
+    (State.TRANSFERRING, inputs.DigitPressed): Row(digit_pressed, to=END),
+    (State.TRANSFERRING, inputs.TimeUp): Row(target_overdue),
+    (State.TRANSFERRING, inputs.AgentLost): Row(agent_lost),
+    **in_states([State.TRANSFERRING, State.CONSULTING], {inputs.TransferCancelled: Row(cancelled)}),
+    **in_states(
+        [State.TRANSFERRING, State.CONSULTING, State.REFERRING],
+        {inputs.TransferAsked: Row(asked_again), inputs.HangUpTool: Row(hang_up_refused)},
+    ),
+    **in_states(
+        [State.TRANSFERRING, State.CONSULTING],
+        {inputs.TransferAccepted: Row(connect, to={State.TRANSFERRED})},
+    ),
+    **in_states(
+        [State.TRANSFERRING, State.TRANSFERRED], {inputs.TransferFailed: Row(failed, to={State.FAILOVER, *END})}
+    ),
+    (State.CONSULTING, inputs.TransferFailed): Row(failed, to=END),
+    **in_states(
+        [State.TRANSFERRING, State.CONSULTING, State.REFERRING, State.TRANSFERRED],
+        {inputs.CallerBack: Row(caller_back, to={State.TALKING, State.CLOSING})},
+    ),
+}

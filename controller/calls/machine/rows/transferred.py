@@ -5,16 +5,15 @@ are in the call hear a warning tone, and half a minute later it is over.
 """
 
 from datetime import datetime
-from typing import Any
 
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import PER_CALL
 from controller.calls.machine.plan import State
-from controller.calls.machine.rows import agent_control, fallback
+from controller.calls.machine.row import END, Row, Rows
 
 WARNING_S = 30.0  # seconds between the tone and the end
-LIMIT, END = "transferred", "transferred end"
+LIMIT, AFTER_WARNING = "transferred", "transferred end"
 LENGTH = "transfer.max_s"
 
 
@@ -36,7 +35,7 @@ def watched(call: Call, now: datetime) -> list[inputs.Step]:
 
 
 def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
-    if what.timer == END:
+    if what.timer == AFTER_WARNING:
         return call.end(now, detail=call.over_limit)
     if what.timer != LIMIT:
         return []
@@ -54,16 +53,14 @@ def _warn(call: Call, why: str, seconds: float) -> list[inputs.Step]:
     if call.over_limit is not None:
         return []
     call.over_limit = why
-    steps: list[inputs.Step] = [commands.StartTimer(END, seconds)]
+    steps: list[inputs.Step] = [commands.StartTimer(AFTER_WARNING, seconds)]
     for leg in (call.plan.leg, *sorted(call.other_parties)):
         call.sounds += 1
         steps.append(commands.StartTone(leg, call.ids.sound(call.sounds), commands.WARNING_TONE))
     return steps
 
 
-ROWS: dict[type, Any] = {
-    inputs.SessionOver: fallback.session_left,
-    inputs.DigitsAsked: agent_control.digits,
-    inputs.TimeUp: time_up,
-    inputs.WrapUpDue: cap_reached,
+ROWS: Rows = {
+    (State.TRANSFERRED, inputs.TimeUp): Row(time_up, to=END),
+    (State.TRANSFERRED, inputs.WrapUpDue): Row(cap_reached),
 }

@@ -10,12 +10,12 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-from controller.calls.machine.rows import fallback
+from controller.calls.machine.row import END, Row, Rows, in_states
 
 OVER = "no agent was free in time"
 
 
-def begin(call: Call) -> list[inputs.Step]:
+def begin(call: Call, _: inputs.Started, __: datetime) -> list[inputs.Step]:
     plan = call.plan
     assert plan.waiting is not None, "a call that waits is planned so"
     wait = commands.StartTimer("wait", plan.waiting.longest)
@@ -54,7 +54,7 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
     if what.timer != "wait":
         return []
     if plan.waiting.fallback:
-        return fallback.unserved(call, OVER, now)
+        return [inputs.Unserved(OVER)]
     if plan.waiting.then is None:
         return call.end(now, Outcome.NO_ROOM, detail=OVER)
     music = call.stop_music()
@@ -91,3 +91,15 @@ def _again(call: Call) -> list[inputs.Step]:
 
 def _playback(call: Call) -> str:
     return call.ids.sound(call.sounds)
+
+
+ROWS: Rows = in_states(
+    [State.WAITING],
+    {
+        inputs.Started: Row(begin),
+        inputs.PlaceKnown: Row(place_known),
+        inputs.RoomFound: Row(room_found, to={State.RINGING}),
+        inputs.SoundOver: Row(announced),
+        inputs.TimeUp: Row(time_up, to=END),
+    },
+)

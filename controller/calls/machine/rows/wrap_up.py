@@ -9,6 +9,7 @@ from datetime import datetime
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
+from controller.calls.machine.row import END, Always, Row, Rows, in_states
 from controller.calls.machine.rows import agent_control, agent_tools
 
 LAST_WORDS_LIMIT = 20.0  # seconds
@@ -42,6 +43,10 @@ def later(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
     return []
 
 
+def already(_: Call, __: inputs.WrapUpDue, ___: datetime) -> list[inputs.Step]:
+    return []
+
+
 def if_due(call: Call) -> list[inputs.Step]:
     return begin(call, call.due) if call.due else []
 
@@ -60,6 +65,11 @@ def finished_meanwhile(call: Call, what: inputs.LastSaid, _: datetime) -> list[i
     return []
 
 
+def agent_lost(call: Call, what: inputs.AgentLost, now: datetime) -> list[inputs.Step]:
+    """It had only goodbye to say."""
+    return call.end(now, detail=what.why)
+
+
 def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     return call.end(now, detail="the last words took too long") if what.timer == "last" else []
 
@@ -70,3 +80,25 @@ def hang_up(call: Call, _: inputs.HangUpTool, now: datetime) -> list[inputs.Step
 
 def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Step]:
     return call.answer(what.tool_call, what.output, what.ok, respond=False, reason=what.reason)
+
+
+ROWS: Rows = {
+    **in_states(
+        [State.TALKING, State.HOLDING],
+        {inputs.WrapUpDue: Row(due, to={State.CLOSING}), inputs.LastSaid: Row(last_said, to=END)},
+    ),
+    (State.TALKING, inputs.TimeUp): Row(time_up, to={State.CLOSING}),
+    **in_states(
+        [State.CLOSING],
+        {
+            inputs.HangUpTool: Row(hang_up, to=END),
+            inputs.ToolDone: Row(tool_done),
+            inputs.WrapUpDue: Row(already),
+            inputs.LastSaid: Row(last_said, to=END),
+            inputs.TimeUp: Row(overdue, to=END),
+            inputs.AgentLost: Row(agent_lost, to=END),
+        },
+    ),
+    **in_states([State.TRANSFERRING, State.CONSULTING, State.REFERRING], {inputs.LastSaid: Row(finished_meanwhile)}),
+}
+ALWAYS: Always = {inputs.WrapUpDue: Row(later)}

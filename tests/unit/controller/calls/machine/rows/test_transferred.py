@@ -53,10 +53,10 @@ def test_it_ends_after_its_time_and_a_tone_for_both(longest: float, warned: floa
     call, issued = moved(longest)
     assert commands.StartTimer(transferred.LIMIT, warned) in issued
     warning = feed(call, inputs.TimeUp(transferred.LIMIT))
-    assert commands.StartTimer(transferred.END, left) in warning
+    assert commands.StartTimer(transferred.AFTER_WARNING, left) in warning
     assert tones(warning) == [CALLER, TO]
     assert call.state is State.TRANSFERRED
-    ended = feed(call, inputs.TimeUp(transferred.END))
+    ended = feed(call, inputs.TimeUp(transferred.AFTER_WARNING))
     assert {commands.HangUp(CALLER), commands.HangUp(TO)} <= {
         each for each in ended if isinstance(each, commands.HangUp)
     }
@@ -85,7 +85,7 @@ def test_a_cap_ends_it_once_and_after_a_tone(why: str) -> None:
     call, _ = moved()
     assert tones(feed(call, inputs.WrapUpDue(why))) == [CALLER, TO]
     assert feed(call, inputs.WrapUpDue(why)) == []
-    feed(call, inputs.TimeUp(transferred.END))
+    feed(call, inputs.TimeUp(transferred.AFTER_WARNING))
     assert call.detail == why
 
 

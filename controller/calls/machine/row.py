@@ -1,0 +1,34 @@
+"""A row of the call's table: what is done about an input in a state, and which states may follow. [pure]"""
+
+from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from controller.calls.machine.call import Call
+from controller.calls.machine.inputs import Step
+from controller.calls.machine.plan import State
+
+Handler = Callable[[Call, Any, datetime], list[Step]]
+"""The call, the input, now → what to do, in order. Only the last step may be an internal input."""
+
+END = frozenset({State.ENDING, State.ENDED})
+"""What `Call.end` leaves a call in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    handler: Handler
+    to: AbstractSet[State] = frozenset()
+    """States in which the handler may leave the call, besides the one that it was in."""
+
+
+Rows = Mapping[tuple[State, type], Row]
+"""By state and type of the input."""
+Always = Mapping[type, Row]
+"""By type of the input: of every state that has no row of its own for it."""
+
+
+def in_states(states: Iterable[State], rows: Always) -> dict[tuple[State, type], Row]:
+    """The same rows in each of these states."""
+    return {(state, kind): row for state in states for kind, row in rows.items()}
