@@ -14,7 +14,7 @@ from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import Failover, Participant, Plan, State, Supervision, Transfer
 
 SUPERVISOR = "supervisor"
-"""The timer of one who is rung."""
+"""The timer for a supervisor whose telephone rings."""
 TOOL_ANSWERED = "A tool that you called before the interruption has answered: {}"
 
 _FIRST = {"inbound": State.RINGING, "outbound": State.PREPARING}
@@ -24,68 +24,95 @@ _AGENT_AWAY = (State.WAITING, State.TRANSFERRED, State.FAILOVER, State.FALLBACK,
 class Call:
     """One call. Construct, `table.start`, then `table.handle` each input until `state` is ENDED.
 
-    The attributes are the machine's; everybody else only reads them.
+    The attributes are written by the rows of the table (and by `recovery`, once); everybody else only reads them.
     """
 
     def __init__(self, plan: Plan, now: datetime) -> None:
         self.plan = plan
         self.ids = Ids(plan.call)
-        self.media = self.ids.media
-        """The media leg, or the one that will be."""
         self.state = _FIRST[plan.direction] if plan.waiting is None else State.WAITING
         self.started_at = now
         self.answered_at: datetime | None = None
         self.ended_at: datetime | None = None
         self.outcome: Outcome | None = None
         self.ended_by: str | None = None
+        """`caller`, `callee`, `agent`, `asterisk`, `system`, `target`, `participant` …, or a token's name."""
         self.detail: str | None = None
+        """Why it ended, or what went wrong; in English, for ops."""
         self.cause: int | None = None
+        """Q.850, of the person's leg."""
         self.sip_status: int | None = None
-        self.transfer: Transfer | None = None
-        self.transfers = 0
-        self.failover: Failover | None = None
-        self.losses = 0
-        """Of the agent's worker or leg."""
-        self.fallback_steps = list(plan.agent.on_ai_failure)
-        self.sounds = 0
-        self.counters: Counters | None = None
-        self.machine = False
-        self.doubt: str | None = None
-        """What the agent is to know of whoever has answered, until it is told."""
-        self.ai_ready = False
-        self.media_entered = False
-        self.media_flowing = False
         self.hung_up_by_asterisk = False
-        self.media_lost = False
-        self.stranded = False
-        """The agent was lost during a transfer, and another worker may have one if nobody answers."""
+        self.origin = plan.origin
+
+        # the agent
         self.session_open = plan.waiting is None and plan.unserved is None
-        self.place: int | None = None
-        """In the line of those who wait; 1 is next."""
+        """A worker has been asked for the AI session, and has not said yet that it is over."""
+        self.ai_ready = False
+        self.media = self.ids.media
+        """The media leg, or the one that will be."""
+        self.media_entered = False
+        """Asterisk has told of the media leg. Set in CONNECTING and FAILOVER, as is `media_flowing`."""
+        self.media_flowing = False
+        """The worker sends silence to the media leg."""
+        self.media_lost = False
+        """There is no agent any more. Set in FALLBACK, TRANSFERRED, and in TRANSFERRING, CONSULTING and REFERRING when
+        the agent is lost there; taken back only for a call that is `stranded`."""
+        self.stranded = False
+        """Set in TRANSFERRING: the agent was lost, and another worker may have one if the target does not answer."""
+        self.paused = False
+        """The agent neither hears nor speaks. Set in HOLDING, TRANSFERRING, CONSULTING and REFERRING."""
+        self.music = False
+        """On the person's leg. Set in WAITING (until the call is answered), HOLDING, TRANSFERRING, CONSULTING, and in
+        FAILOVER for a call that was on hold."""
+        self.losses = 0
+        """How often the agent's worker or media leg was lost."""
+        self.failover: Failover | None = None
+        """In FAILOVER only."""
+        self.fallback_steps = list(plan.agent.on_ai_failure)
+        """Those that have not been tried."""
         self.conversed = False
-        self.music = self.paused = False
+        """Somebody has said or pressed something."""
+        self.counters: Counters | None = None
+        """Of the last session that is over."""
+        self.wrap_up_due: str | None = None
+        """Why the agent has to say its last words, once it talks with the caller again."""
+        self.last_said: str | None = None
+        """Why the agent has said its last words in a transfer, which is not ended by them."""
+        self.open_tools: set[str] = set()
+        """Tool calls that the model has no answer to."""
+        self.inherited_tools: set[str] = set()
+        """Those of a session that is lost: the one that took over is told what came of them."""
+        self._known_tools: set[str] = set()
+
+        # who else
+        self.place: int | None = None
+        """In WAITING: in the line; 1 is next."""
+        self.machine = False
+        """An answering machine has answered, says the agent."""
+        self.answer_note: str | None = None
+        """What the agent is to know of whoever has answered, until it is told."""
         self.hold: str | None = None
         """The tool call by which the agent put the caller on hold."""
         self.held_by: str | None = None
+        """`agent`, or a token's name."""
         self.caller_hold = CallerHold()
         self.muted: frozenset[inputs.Side] = frozenset()
         self.recording = "on" if plan.agent.spec.recording else "off"
+        self.transfer: Transfer | None = None
+        self.transfers = 0
         self.participants: dict[str, Participant] = {}
+        """By channel."""
         self.other_parties: set[str] = set()
         """Legs of other people who hear the caller."""
         self.supervision: Supervision | None = None
         self.supervisions = 0
         self.snoops = 0
-        self.origin = plan.origin
+        self.sounds = 0
         self.transferred_at: datetime | None = None
-        self.over_limit: str | None = None  # why a call without an agent is about to end
-        self.due: str | None = None
-        self.finished: str | None = None
-        self.inbound = InboundAudio()
-        self.open_tools: set[str] = set()
-        self.inherited_tools: set[str] = set()
-        """Asked for by a session that is lost: the one that took over is told what came of them."""
-        self._known_tools: set[str] = set()
+        self.over_limit: str | None = None
+        """In TRANSFERRED: why the call is about to end."""
+        self.inbound_audio = InboundAudio()
         self.undeclared: str | None = None
         """A transition that no row declares, for the log (`table.undeclared`)."""
 
@@ -93,7 +120,7 @@ class Call:
         return f"<Call {self.plan.call} {self.plan.direction} {self.state} agent={self.plan.agent.name}>"
 
     def abandon(self, now: datetime, reason: str | None = None) -> None:
-        """The actor can't go on (an error of ours, or the process stops): the call is over where it stands."""
+        """For a call that can't go on (an error of ours, or the process stops): it is over as it stands."""
         if self.state not in (State.ENDING, State.ENDED):
             self.end(now, Outcome.FAILED, detail=reason or "the controller gave the call up")
         self.state = State.ENDED
@@ -108,7 +135,7 @@ class Call:
     def answer(
         self, tool_call: str | None, output: str, ok: bool = True, respond: bool = True, reason: str | None = None
     ) -> list[inputs.Step]:
-        """What the model gets to read, once; nothing where it was not the model that asked, or where it is gone."""
+        """The answer to a tool call, once. Nothing if no tool call is open by that id, or if its session is lost."""
         if tool_call not in self.open_tools:
             return []
         self.open_tools.discard(tool_call)
@@ -131,24 +158,24 @@ class Call:
         return [commands.StopMusic(self.plan.leg)] if was else []
 
     def pause(self) -> list[inputs.Step]:
-        """The agent is deaf and silent, and the caller hears music."""
+        """The agent neither hears nor speaks, and the caller hears music."""
         was, self.paused = self.paused, True
         paused: list[inputs.Step] = [] if was or not self.session_open else [commands.PauseAi()]
         return paused + self.start_music()
 
     def resume(self, note: str | None = None) -> list[inputs.Step]:
-        """Undoes `pause`, as far as it was done."""
+        """Undoes `pause`, as far as it was done. `note`: told to the model."""
         was, self.paused = self.paused, False
         resumed: list[inputs.Step] = [commands.ResumeAi(note)] if was and self.session_open else []
         return self.stop_music() + resumed
 
     def take_over_tools(self, asked: Iterable[str]) -> None:
-        """Those that the model has asked an earlier controller for, and that it has no answer to."""
+        """Tool calls that an earlier controller has not answered."""
         self.open_tools |= set(asked)
         self._known_tools |= set(asked)
 
     def opened(self, tool_call: str | None) -> bool:
-        """False: it was asked for before. After its link broke, a worker may tell the same thing twice."""
+        """Whether the model asks for the first time: a worker whose link broke may tell the same thing twice."""
         if tool_call is None:
             return True
         if tool_call in self._known_tools:
@@ -166,7 +193,7 @@ class Call:
         detail: str | None = None,
         sip_reason: str = "normal",
     ) -> list[inputs.Step]:
-        """Take everything down. Hanging up what is gone already is no error, so everything is named."""
+        """Takes everything down. To hang up what is gone already is no error, so everything is named."""
         answered = Outcome.MACHINE if self.machine else Outcome.ANSWERED
         self.outcome = outcome or (answered if self.answered_at else Outcome.CANCELLED)
         self.ended_by, self.detail, self.ended_at = by, detail or self.detail, now
@@ -182,7 +209,7 @@ class Call:
         return steps
 
     def news(self, text: str, *, respond: bool) -> commands.Command:
-        """Told to the model by the present session."""
+        """Tells the model of the present session."""
         return commands.OrderAi(Inform(call=self.plan.call, text=text, respond=respond))
 
     def present_participants(self) -> list[Participant]:
@@ -194,7 +221,7 @@ class Call:
         return self.supervision is not None and self.supervision.state in ("ringing", "on")
 
     def end_supervision(self, outcome: Outcome) -> list[inputs.Step]:
-        """`outcome`: of a supervisor who has not been there yet."""
+        """`outcome`: for a supervisor who was not there yet."""
         found = self.supervision
         if found is None:
             return []

@@ -45,7 +45,7 @@ def standing(call: Call) -> ObservedState:
         {leg: each.state for leg, each in call.participants.items()},
         SupervisionMoved(call.plan.call, watched.state, watched.mode) if watched else None,
         _control(call),
-        call.inbound.rejoined,
+        call.inbound_audio.rejoined,
     )
 
 

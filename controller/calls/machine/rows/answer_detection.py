@@ -52,7 +52,7 @@ def told(call: Call, what: inputs.LegEntered, now: datetime) -> list[inputs.Step
     _, status, cause, *_ = (*what.args, "", "", "")
     if status == "MACHINE":
         kind = cause.partition("-")[0]
-        call.doubt = SILENT if kind == "INITIALSILENCE" else TALKATIVE
+        call.answer_note = SILENT if kind == "INITIALSILENCE" else TALKATIVE
         call.detail = f"AMD() took whoever answered for a machine ({kind or 'no cause'}); the agent had to find out"
     return [commands.StopTimer("detect"), *answering.connect(call)]
 

@@ -87,7 +87,7 @@ def dial_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.
 
 def media_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer == "length":
-        call.due = wrap_up.LENGTH
+        call.wrap_up_due = wrap_up.LENGTH
     if what.timer != "media":
         return []
     return failover.media_failed(call, "the media leg did not come up in time")
@@ -120,7 +120,7 @@ def ready_late(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]
 
 def first_words(call: Call) -> list[inputs.Step]:
     """The agent hears the caller and begins to speak."""
-    doubt, call.doubt = call.doubt, None
+    doubt, call.answer_note = call.answer_note, None
     told = [commands.OrderAi(Inform(call=call.plan.call, text=doubt))] if doubt else []
     return [*told, commands.GreetCaller()]
 

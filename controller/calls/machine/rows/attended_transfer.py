@@ -24,45 +24,45 @@ from controller.calls.machine.row import Always, Row, Rows, in_states
 from controller.calls.machine.rows import agent_control, wrap_up
 
 
-def begin(call: Call, moved: Transfer) -> list[inputs.Step]:
-    """The media leg is moved and the agent goes on, with somebody else. Whoever ops had muted is heard again."""
-    call.state, moved.state = State.CONSULTING, "consulting"
-    moved.consultation = call.ids.consultation(call.transfers)
+def begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
+    """The media leg is transfer and the agent goes on, with somebody else. Whoever ops had muted is heard again."""
+    call.state, transfer.state = State.CONSULTING, "consulting"
+    transfer.consultation = call.ids.consultation(call.transfers)
     call.paused = False
-    told = opening(moved.announce)
-    by_tool = moved.tool_call in call.open_tools
+    told = opening(transfer.announce)
+    by_tool = transfer.tool_call in call.open_tools
     return [
-        commands.CreateBridge(moved.consultation),
-        commands.Join(moved.consultation, (moved.channel,)),
-        commands.Join(moved.consultation, (call.media,)),
+        commands.CreateBridge(transfer.consultation),
+        commands.Join(transfer.consultation, (transfer.channel,)),
+        commands.Join(transfer.consultation, (call.media,)),
         commands.OrderAi(contract.Switch(call=call.plan.call, spec=briefing(call.plan.agent.spec))),
         *agent_control.unmute_all(call),
-        commands.StartTimer("consultation", moved.decide),
+        commands.StartTimer("consultation", transfer.decide),
         commands.ResumeAi(None if by_tool else told),
-        *call.answer(moved.tool_call, told),
+        *call.answer(transfer.tool_call, told),
     ]
 
 
-def not_begun(call: Call, moved: Transfer) -> None:
+def not_begun(call: Call, transfer: Transfer) -> None:
     """The talk could not be set up: the agent was not told to go on, nor the model that it may."""
     call.paused = True
-    if moved.tool_call is not None:
-        call.open_tools.add(moved.tool_call)
+    if transfer.tool_call is not None:
+        call.open_tools.add(transfer.tool_call)
 
 
-def back(call: Call, moved: Transfer) -> list[inputs.Step]:
+def back(call: Call, transfer: Transfer) -> list[inputs.Step]:
     """Undoes `begin`, as far as it was done. The agent is left paused."""
-    room, moved.consultation = moved.consultation, None
-    if room is None:
+    bridge, transfer.consultation = transfer.consultation, None
+    if bridge is None:
         return []
     ended: list[inputs.Step] = [commands.StopTimer("consultation")]
     if call.media_lost or not call.session_open:
-        return [*ended, commands.HangUp(call.media), commands.DestroyBridge(room)]
+        return [*ended, commands.HangUp(call.media), commands.DestroyBridge(bridge)]
     was, call.paused = call.paused, True
     return [
         *ended,
         *([] if was else [commands.PauseAi()]),
-        commands.DestroyBridge(room),
+        commands.DestroyBridge(bridge),
         commands.OrderAi(contract.Switch(call=call.plan.call, spec=call.plan.agent.spec)),
         *call.stop_music(),
         commands.Join(call.ids.bridge, (call.media,)),
@@ -97,7 +97,7 @@ def _decide(accept: bool) -> list[inputs.Step]:
 
 def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer == "length":
-        call.due = wrap_up.LENGTH
+        call.wrap_up_due = wrap_up.LENGTH
     return [inputs.TransferFailed(Outcome.NO_ANSWER)] if what.timer == "consultation" else []
 
 

@@ -13,7 +13,7 @@ from controller.calls.machine.rows import agent_tools, attended_transfer, failov
 
 
 def command_failed(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inputs.Step]:
-    command, moved = what.command, call.transfer
+    command, transfer = what.command, call.transfer
     concerned: tuple[str, ...] = ()
     match command:
         case commands.Dial():
@@ -26,13 +26,13 @@ def command_failed(call: Call, what: inputs.CommandFailed, now: datetime) -> lis
             return agent_tools.digits_not_sent(command)
         case commands.Answer():
             call.answered_at = None
-    if moved is not None and moved.consultation and _concerns(command, moved.consultation):
-        concerned = (moved.channel,)
-        attended_transfer.not_begun(call, moved)
+    if transfer is not None and transfer.consultation and _concerns(command, transfer.consultation):
+        concerned = (transfer.channel,)
+        attended_transfer.not_begun(call, transfer)
     if isinstance(command, commands.Refer):
         return refer.not_sent(call, what, now)
-    if moved is not None and moved.channel in concerned:
-        moved.detail = what.reason if what.full else None
+    if transfer is not None and transfer.channel in concerned:
+        transfer.detail = what.reason if what.full else None
         return [inputs.TransferFailed(Outcome.NO_ROOM if what.full else Outcome.FAILED)]
     if call.media in concerned and call.plan.leg not in concerned:
         return [inputs.AgentLost(f"its leg could not be moved: {what.reason}")]

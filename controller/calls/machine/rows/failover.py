@@ -47,12 +47,12 @@ def possible(call: Call) -> bool:
 
 def worker_lost(call: Call, what: inputs.WorkerLost, now: datetime) -> list[inputs.Step]:
     call.session_open = False
-    moving = call.failover
+    failover = call.failover
     if call.state in _UNANSWERED and possible(call):
         call.losses += 1
         call.ai_ready = False
         return _look(call)
-    if call.state is State.FAILOVER and moving is not None and moving.phase == "leaving":
+    if call.state is State.FAILOVER and failover is not None and failover.phase == "leaving":
         return [commands.StopTimer("leave"), *_look(call)]
     return [inputs.AgentLost(what.reason)]
 
@@ -126,11 +126,11 @@ def _give_up(call: Call, why: str) -> list[inputs.Step]:
 
 def _settled(call: Call) -> list[inputs.Step]:
     """The end of timers and tones."""
-    moving, call.failover = call.failover, None
-    assert moving is not None, "only called in FAILOVER"
+    failover, call.failover = call.failover, None
+    assert failover is not None, "only called in FAILOVER"
     stopped: list[inputs.Step] = [commands.StopTimer(timer) for timer in _TIMERS]
-    if moving.tone is not None:
-        stopped.append(commands.StopTone(moving.tone))
+    if failover.tone is not None:
+        stopped.append(commands.StopTone(failover.tone))
     return stopped
 
 
@@ -198,10 +198,10 @@ def ready_early(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step
 
 
 def ready(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
-    moving = call.failover
-    if moving is None or moving.phase != "looking":
+    failover = call.failover
+    if failover is None or failover.phase != "looking":
         return []
-    moving.phase, call.ai_ready = "joining", True
+    failover.phase, call.ai_ready = "joining", True
     call.media_entered = call.media_flowing = False
     return [commands.OpenMedia(call.media), commands.StartTimer("media", call.plan.media_deadline)]
 
@@ -227,7 +227,7 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
         case "tone":
             return _start_comfort_tone(call)
         case "length":
-            call.due = wrap_up.LENGTH
+            call.wrap_up_due = wrap_up.LENGTH
         case "hold":
             call.hold = None  # the music goes on until the agent is back, which then talks
             if call.failover is not None and call.held_by == "agent":
@@ -260,14 +260,14 @@ def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Ste
 
 
 def _join_when_both(call: Call) -> list[inputs.Step]:
-    moving = call.failover
-    if moving is None or moving.phase != "joining" or not (call.media_entered and call.media_flowing):
+    failover = call.failover
+    if failover is None or failover.phase != "joining" or not (call.media_entered and call.media_flowing):
         return []
     stopped = _settled(call)
-    call.state = moving.back_to
-    legs = (call.media,) if moving.joined else (call.plan.leg, call.media)
+    call.state = failover.back_to
+    legs = (call.media,) if failover.joined else (call.plan.leg, call.media)
     steps = [*stopped, commands.Join(call.ids.bridge, legs), *_as_before(call)]
-    steps += [call.news(text, respond=False) for text in moving.news]
+    steps += [call.news(text, respond=False) for text in failover.news]
     return [*steps, commands.GreetCaller(), *wrap_up.if_due(call)]
 
 

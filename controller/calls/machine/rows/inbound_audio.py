@@ -53,7 +53,7 @@ def concerned(_: Call, what: inputs.Input) -> bool:
 
 def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]:
     """What follows from an input that is about sound."""
-    audio = call.inbound
+    audio = call.inbound_audio
     match what:
         case inputs.CallerAudio(flowing=False) if audio.ceased and audio.losses == call.losses:
             return []  # told again
@@ -80,14 +80,14 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
 
 def watched(call: Call) -> list[inputs.Step]:
     """After each input: whether there are several people whose legs are to be looked at from now on."""
-    if call.inbound.watching or not _people(call):
+    if call.inbound_audio.watching or not _people(call):
         return []
-    call.inbound.watching = True
+    call.inbound_audio.watching = True
     return [commands.StartTimer(OTHERS, WITHOUT_AGENT_S if call.state is State.TRANSFERRED else WITH_AGENT_S)]
 
 
 def _look(call: Call) -> list[inputs.Step]:
-    audio, heard = call.inbound, _heard(call)
+    audio, heard = call.inbound_audio, _heard(call)
     if not audio.ceased or audio.losses != call.losses or heard is None:
         audio.ceased = False
         return []
@@ -101,9 +101,9 @@ def _people(call: Call) -> dict[str, str]:
     found = {}
     if call.other_parties and (_heard(call) is not None or call.state is State.TRANSFERRED):
         found = dict.fromkeys((call.plan.leg, *sorted(call.other_parties)), call.ids.bridge)
-    watcher = call.supervision
-    if watcher is not None and (watcher.state, watcher.mode) == ("on", "whisper") and call.other_parties:
-        found.setdefault(watcher.channel, call.ids.supervision)
+    supervision = call.supervision
+    if supervision is not None and (supervision.state, supervision.mode) == ("on", "whisper") and call.other_parties:
+        found.setdefault(supervision.channel, call.ids.supervision)
     return found
 
 
@@ -111,14 +111,14 @@ def _heard(call: Call) -> tuple[str, str] | None:
     """The bridge in which the agent stands, and the leg that it hears there; None: there is no agent."""
     if call.state not in _WITH_AGENT or call.media_lost:
         return None
-    moved = call.transfer
-    if call.state is State.CONSULTING and moved is not None and moved.consultation:
-        return moved.consultation, moved.channel
+    transfer = call.transfer
+    if call.state is State.CONSULTING and transfer is not None and transfer.consultation:
+        return transfer.consultation, transfer.channel
     return call.ids.bridge, call.plan.leg
 
 
 def _counted(call: Call, what: inputs.RtpCounted, now: datetime) -> list[inputs.Step]:
-    audio, heard = call.inbound, _heard(call)
+    audio, heard = call.inbound_audio, _heard(call)
     before = audio.counted.get(what.channel)
     audio.counted[what.channel] = (what, now)
     if what.received is None:  # no telephone of ours to look at

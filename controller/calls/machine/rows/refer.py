@@ -23,47 +23,49 @@ from controller.calls.machine.row import END, Row, Rows, in_states
 from controller.calls.machine.rows import teardown
 
 
-def begin(call: Call, moved: Transfer) -> list[inputs.Step]:
+def begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
     call.state = State.REFERRING
     return [
         *call.stop_music(),
-        commands.StartTimer("transfer", moved.target.timeout + RING_GRACE),
-        commands.Refer(call.plan.leg, moved.target.dial, moved.channel, moved.target.trunk),
+        commands.StartTimer("transfer", transfer.target.timeout + RING_GRACE),
+        commands.Refer(call.plan.leg, transfer.target.dial, transfer.channel, transfer.target.trunk),
     ]
 
 
 def returned(call: Call, what: inputs.LegReturned, now: datetime) -> list[inputs.Step]:
-    moved = call.transfer
-    assert moved is not None, "nobody is referred without a transfer"
+    transfer = call.transfer
+    assert transfer is not None, "nobody is referred without a transfer"
     if what.status == "SUCCESS":
-        moved.state, moved.outcome = "answered", Outcome.ANSWERED
+        transfer.state, transfer.outcome = "answered", Outcome.ANSWERED
         return [commands.StopTimer("transfer"), *call.end(now, by="transfer")]
     outcome = of_unanswered(None, what.sip_status)
     return [
         commands.StopTimer("transfer"),
-        *_failed(call, moved, now, outcome, commands.Join(call.ids.bridge, (call.plan.leg,))),
+        *_failed(call, transfer, now, outcome, commands.Join(call.ids.bridge, (call.plan.leg,))),
     ]
 
 
 def not_sent(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inputs.Step]:
     """The leg has not left: it is in its bridge as before."""
-    moved = call.transfer
-    if moved is None or call.state is not State.REFERRING:
+    transfer = call.transfer
+    if transfer is None or call.state is not State.REFERRING:
         return []
     if what.gone:
         return call.end(now, by="caller")
-    moved.detail = what.reason if what.full else None
+    transfer.detail = what.reason if what.full else None
     return [
         commands.StopTimer("transfer"),
-        *_failed(call, moved, now, Outcome.NO_ROOM if what.full else Outcome.FAILED),
+        *_failed(call, transfer, now, Outcome.NO_ROOM if what.full else Outcome.FAILED),
     ]
 
 
-def _failed(call: Call, moved: Transfer, now: datetime, outcome: Outcome, *back: commands.Command) -> list[inputs.Step]:
+def _failed(
+    call: Call, transfer: Transfer, now: datetime, outcome: Outcome, *back: commands.Command
+) -> list[inputs.Step]:
     """`back`: what brings the leg to where it was."""
-    moved.state, moved.outcome = "failed", outcome
-    if call.finished:
-        return call.end(now, detail=call.finished)
+    transfer.state, transfer.outcome = "failed", outcome
+    if call.last_said:
+        return call.end(now, detail=call.last_said)
     if not call.media_lost:
         return [*back, inputs.CallerBack(outcome)]
     return [*(back if call.fallback_steps or call.other_parties else ()), inputs.NextFallback()]

@@ -96,13 +96,13 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
         case inputs.LegEntered() if found.state == "ringing":
             return _answered(call, found)
         case inputs.LegGone(channel) if channel == found.snoop:
-            return _deaf(call, found, now)
+            return _heard_leg_gone(call, found, now)
         case inputs.LegGone(_, cause, status):
             return _gone(call, found, now, of_unanswered(cause, status))
         case inputs.TimeUp("supervisor") if found.state == "ringing":
             return _gone(call, found, now, Outcome.NO_ANSWER)
         case inputs.CommandFailed(command=command) if _of_snoop(found, command):
-            return _deaf(call, found, now)
+            return _heard_leg_gone(call, found, now)
         case inputs.CommandFailed():
             return _gone(call, found, now, of_failed(what.gone, what.full))
         case inputs.SupervisionEnded():
@@ -140,8 +140,10 @@ def _hear(call: Call, found: Supervision, mode: SupervisionMode, *, alone: bool)
     call.snoops += 1
     found.snoop = call.ids.snoop(call.snoops)
     call.other_parties.discard(found.channel)
-    room = call.ids.supervision
-    entered: list[inputs.Step] = [commands.CreateBridge(room), commands.Join(room, (found.channel,))] if alone else []
+    bridge = call.ids.supervision
+    entered: list[inputs.Step] = (
+        [commands.CreateBridge(bridge), commands.Join(bridge, (found.channel,))] if alone else []
+    )
     silenced: list[inputs.Step] = [commands.HangUp(before)] if before else []
     return [*silenced, *entered, commands.Snoop(heard, found.snoop, whisper=colleague is not None)]
 
@@ -165,7 +167,7 @@ def taken_over(call: Call, what: inputs.LegJoined, _: datetime) -> list[inputs.S
     return participants.continue_without_agent(call, WHY) if there else []
 
 
-def _deaf(call: Call, found: Supervision, now: datetime) -> list[inputs.Step]:
+def _heard_leg_gone(call: Call, found: Supervision, now: datetime) -> list[inputs.Step]:
     """The leg that was heard is gone: a colleague's is not the end of the call."""
     if found.mode == "whisper" and call.state in OPEN:
         return _hear(call, found, "listen", alone=False)
@@ -185,8 +187,8 @@ def _gone(call: Call, found: Supervision, now: datetime, outcome: Outcome) -> li
 def _colleague(call: Call) -> str | None:
     """Who talks with the caller in the agent's place: the target of the transfer, or somebody who was asked in."""
     others = call.other_parties - ({call.supervision.channel} if call.supervision else set())
-    moved = call.transfer.channel if call.transfer else None
-    return moved if moved in others else min(others, default=None)
+    target = call.transfer.channel if call.transfer else None
+    return target if target in others else min(others, default=None)
 
 
 def _of_snoop(found: Supervision, command: commands.Command) -> bool:

@@ -89,10 +89,10 @@ def _awaited(call: Call, channel: str) -> bool:
         return True
     if channel in call.participants:
         return call.participants[channel].state in ("ringing", "joined")
-    moved, watched = call.transfer, call.supervision
-    if moved is not None and channel == moved.channel:
-        return moved.state != "failed"
-    return watched is not None and call.supervised and channel in (watched.channel, watched.snoop)
+    transfer, supervision = call.transfer, call.supervision
+    if transfer is not None and channel == transfer.channel:
+        return transfer.state != "failed"
+    return supervision is not None and call.supervised and channel in (supervision.channel, supervision.snoop)
 
 
 def too_late(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:

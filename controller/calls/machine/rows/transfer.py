@@ -101,7 +101,7 @@ def connect(call: Call, _: inputs.TransferAccepted, __: datetime) -> list[inputs
 
 def target_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
     if what.timer == "length":
-        call.due = wrap_up.LENGTH
+        call.wrap_up_due = wrap_up.LENGTH
     return [inputs.TransferFailed(Outcome.NO_ANSWER)] if what.timer == "transfer" else []
 
 
@@ -115,11 +115,11 @@ def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> list[input
     assert transfer is not None, "only a transfer that was begun can fail"
     transfer.state, transfer.outcome = "failed", outcome
     call.other_parties.discard(transfer.channel)
-    if call.finished and not call.media_lost:
+    if call.last_said and not call.media_lost:
         return [
             commands.StopTimer("transfer"),
             commands.StopTimer("consultation"),
-            *call.end(now, detail=call.finished),
+            *call.end(now, detail=call.last_said),
         ]
     hung_up: list[inputs.Step] = [
         commands.StopTimer("transfer"),

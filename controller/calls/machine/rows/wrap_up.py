@@ -21,7 +21,7 @@ VOICEMAIL = "voicemail"
 def begin(call: Call, why: str, words: str | None = None) -> list[inputs.Step]:
     """`words`: for a machine, instead of the agent's `wrap_up`."""
     resumed = agent_tools.end_hold(call, State.CLOSING, respond=False)
-    call.state, call.due = State.CLOSING, None
+    call.state, call.wrap_up_due = State.CLOSING, None
     heard = agent_control.unmute_all(call)
     limit = LAST_WORDS_LIMIT if words is None else MESSAGE_LIMIT
     last = commands.SayLast(words or call.plan.agent.wrap_up, why, after_silence=words is not None)
@@ -39,7 +39,7 @@ def due(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
 
 def later(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
     """Once caller and agent talk (again)."""
-    call.due = what.why
+    call.wrap_up_due = what.why
     return []
 
 
@@ -48,7 +48,7 @@ def already(_: Call, __: inputs.WrapUpDue, ___: datetime) -> list[inputs.Step]:
 
 
 def if_due(call: Call) -> list[inputs.Step]:
-    return begin(call, call.due) if call.due else []
+    return begin(call, call.wrap_up_due) if call.wrap_up_due else []
 
 
 def time_up(call: Call, what: inputs.TimeUp, _: datetime) -> list[inputs.Step]:
@@ -61,7 +61,7 @@ def last_said(call: Call, what: inputs.LastSaid, now: datetime) -> list[inputs.S
 
 def finished_meanwhile(call: Call, what: inputs.LastSaid, _: datetime) -> list[inputs.Step]:
     """The agent gave a silent caller up while ops had them transferred: the transfer decides."""
-    call.finished = what.why
+    call.last_said = what.why
     return []
 
 

@@ -75,7 +75,7 @@ def test_an_agent_that_is_ready_later_is_told_then_and_once() -> None:
     feed(call, inputs.LegEntered(IDS.media), inputs.MediaFlowing())
     issued = feed(call, inputs.AiReady())
     assert [type(each) for each in issued] == [commands.OrderAi, commands.GreetCaller]
-    assert call.doubt is None
+    assert call.answer_note is None
 
 
 def test_the_agent_decides_after_a_doubt() -> None:
