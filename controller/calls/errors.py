@@ -1,12 +1,12 @@
-"""Every reason for which call control says no. [pure]"""
+"""Every error by which call control refuses something. [pure]"""
 
 
 class CallRefused(Exception):
-    """Call control says no. The text is for the person who asked, and holds nothing personal."""
+    """What was asked for is refused. The text is for the person who asked, and holds nothing personal."""
 
 
 class UnknownCall(CallRefused):
-    pass
+    """No call of this id is up."""
 
 
 class UnknownName(CallRefused):

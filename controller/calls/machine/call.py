@@ -10,8 +10,9 @@ from bridge.contract import Counters, Inform
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.caller_sound import CallerHold, InboundAudio
 from controller.calls.machine.ids import Ids
+from controller.calls.machine.loops import Origin
 from controller.calls.machine.outcome import Outcome
-from controller.calls.machine.plan import Failover, Participant, Plan, State, Supervision, Transfer
+from controller.calls.machine.plan import Failover, FallbackStep, Participant, Plan, State, Supervision, Transfer
 
 SUPERVISOR = "supervisor"
 """The timer for a supervisor whose telephone rings."""
@@ -27,94 +28,114 @@ class Call:
     The attributes are written by the rows of the table (and by `recovery`, once); everybody else only reads them.
     """
 
+    plan: Plan
+    ids: Ids
+    state: State
+    started_at: datetime
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    ended_by: str | None = None
+    """`caller`, `callee`, `agent`, `asterisk`, `system`, `target`, `participant` …, or a token's name."""
+    detail: str | None = None
+    """Why it ended, or what went wrong; in English, for ops."""
+    cause: int | None = None
+    """Q.850, of the person's leg."""
+    sip_status: int | None = None
+    hung_up_by_asterisk = False
+    origin: Origin
+
+    # the agent
+
+    session_open: bool
+    """A worker has been asked for the AI session, and has not said yet that it is over."""
+    ai_ready = False
+    media: str
+    """The media leg, or the one that will be."""
+    media_entered = False
+    """Asterisk has told of the media leg. Set in CONNECTING and FAILOVER, as is `media_flowing`."""
+    media_flowing = False
+    """The worker sends silence to the media leg."""
+    media_lost = False
+    """There is no agent any more. Set in FALLBACK, TRANSFERRED, and in TRANSFERRING, CONSULTING and REFERRING when
+    the agent is lost there; taken back only for a call that is `stranded`."""
+    stranded = False
+    """Set in TRANSFERRING: the agent was lost, and another worker may have one if the target does not answer."""
+    paused = False
+    """The agent neither hears nor speaks. Set in HOLDING, TRANSFERRING, CONSULTING and REFERRING."""
+    music = False
+    """On the person's leg. Set in WAITING (until the call is answered), HOLDING, TRANSFERRING, CONSULTING, and in
+    FAILOVER for a call that was on hold."""
+    losses = 0
+    """How often the agent's worker or media leg was lost."""
+    failover: Failover | None = None
+    """In FAILOVER only."""
+    fallback_steps: list[FallbackStep]
+    """Those that have not been tried."""
+    conversed = False
+    """Somebody has said or pressed something."""
+    counters: Counters | None = None
+    """Of the last session that is over."""
+    wrap_up_due: str | None = None
+    """Why the agent has to say its last words, once it talks with the caller again."""
+    last_said: str | None = None
+    """Why the agent has said its last words in a transfer, which is not ended by them."""
+    open_tools: set[str]
+    """Tool calls that the model has no answer to."""
+    inherited_tools: set[str]
+    """Those of a session that is lost: the one that took over is told what came of them."""
+    _known_tools: set[str]
+
+    # who else
+
+    place: int | None = None
+    """In WAITING: in the line; 1 is next."""
+    machine = False
+    """An answering machine has answered, says the agent."""
+    answer_note: str | None = None
+    """What the agent is to know of whoever has answered, until it is told."""
+    hold: str | None = None
+    """The tool call by which the agent put the caller on hold."""
+    held_by: str | None = None
+    """`agent`, or a token's name."""
+    caller_hold: CallerHold
+    muted: frozenset[inputs.Side]
+    recording: str
+    transfer: Transfer | None = None
+    transfers = 0
+    participants: dict[str, Participant]
+    """By channel."""
+    other_parties: set[str]
+    """Legs of other people who hear the caller."""
+    supervision: Supervision | None = None
+    supervisions = 0
+    snoops = 0
+    sounds = 0
+    transferred_at: datetime | None = None
+    over_limit: str | None = None
+    """In TRANSFERRED: why the call is about to end."""
+    inbound_audio: InboundAudio
+    undeclared: str | None = None
+    """A transition that no row declares, for the log (`table.undeclared`)."""
+
     def __init__(self, plan: Plan, now: datetime) -> None:
         self.plan = plan
         self.ids = Ids(plan.call)
         self.state = _FIRST[plan.direction] if plan.waiting is None else State.WAITING
         self.started_at = now
-        self.answered_at: datetime | None = None
-        self.ended_at: datetime | None = None
-        self.outcome: Outcome | None = None
-        self.ended_by: str | None = None
-        """`caller`, `callee`, `agent`, `asterisk`, `system`, `target`, `participant` …, or a token's name."""
-        self.detail: str | None = None
-        """Why it ended, or what went wrong; in English, for ops."""
-        self.cause: int | None = None
-        """Q.850, of the person's leg."""
-        self.sip_status: int | None = None
-        self.hung_up_by_asterisk = False
         self.origin = plan.origin
-
-        # the agent
         self.session_open = plan.waiting is None and plan.unserved is None
-        """A worker has been asked for the AI session, and has not said yet that it is over."""
-        self.ai_ready = False
         self.media = self.ids.media
-        """The media leg, or the one that will be."""
-        self.media_entered = False
-        """Asterisk has told of the media leg. Set in CONNECTING and FAILOVER, as is `media_flowing`."""
-        self.media_flowing = False
-        """The worker sends silence to the media leg."""
-        self.media_lost = False
-        """There is no agent any more. Set in FALLBACK, TRANSFERRED, and in TRANSFERRING, CONSULTING and REFERRING when
-        the agent is lost there; taken back only for a call that is `stranded`."""
-        self.stranded = False
-        """Set in TRANSFERRING: the agent was lost, and another worker may have one if the target does not answer."""
-        self.paused = False
-        """The agent neither hears nor speaks. Set in HOLDING, TRANSFERRING, CONSULTING and REFERRING."""
-        self.music = False
-        """On the person's leg. Set in WAITING (until the call is answered), HOLDING, TRANSFERRING, CONSULTING, and in
-        FAILOVER for a call that was on hold."""
-        self.losses = 0
-        """How often the agent's worker or media leg was lost."""
-        self.failover: Failover | None = None
-        """In FAILOVER only."""
         self.fallback_steps = list(plan.agent.on_ai_failure)
-        """Those that have not been tried."""
-        self.conversed = False
-        """Somebody has said or pressed something."""
-        self.counters: Counters | None = None
-        """Of the last session that is over."""
-        self.wrap_up_due: str | None = None
-        """Why the agent has to say its last words, once it talks with the caller again."""
-        self.last_said: str | None = None
-        """Why the agent has said its last words in a transfer, which is not ended by them."""
-        self.open_tools: set[str] = set()
-        """Tool calls that the model has no answer to."""
-        self.inherited_tools: set[str] = set()
-        """Those of a session that is lost: the one that took over is told what came of them."""
-        self._known_tools: set[str] = set()
-
-        # who else
-        self.place: int | None = None
-        """In WAITING: in the line; 1 is next."""
-        self.machine = False
-        """An answering machine has answered, says the agent."""
-        self.answer_note: str | None = None
-        """What the agent is to know of whoever has answered, until it is told."""
-        self.hold: str | None = None
-        """The tool call by which the agent put the caller on hold."""
-        self.held_by: str | None = None
-        """`agent`, or a token's name."""
+        self.open_tools = set()
+        self.inherited_tools = set()
+        self._known_tools = set()
         self.caller_hold = CallerHold()
-        self.muted: frozenset[inputs.Side] = frozenset()
+        self.muted = frozenset()
         self.recording = "on" if plan.agent.spec.recording else "off"
-        self.transfer: Transfer | None = None
-        self.transfers = 0
-        self.participants: dict[str, Participant] = {}
-        """By channel."""
-        self.other_parties: set[str] = set()
-        """Legs of other people who hear the caller."""
-        self.supervision: Supervision | None = None
-        self.supervisions = 0
-        self.snoops = 0
-        self.sounds = 0
-        self.transferred_at: datetime | None = None
-        self.over_limit: str | None = None
-        """In TRANSFERRED: why the call is about to end."""
+        self.participants = {}
+        self.other_parties = set()
         self.inbound_audio = InboundAudio()
-        self.undeclared: str | None = None
-        """A transition that no row declares, for the log (`table.undeclared`)."""
 
     def __repr__(self) -> str:
         return f"<Call {self.plan.call} {self.plan.direction} {self.state} agent={self.plan.agent.name}>"

@@ -1,7 +1,7 @@
-"""What can be done about a call. [pure]
+"""What the table wants done about a call. [pure]
 
-Commands leave `table.py` and are carried out by `actor.py`, in order. Channels are named by their Asterisk channel id
-throughout.
+Commands leave `table` and are carried out by `runtime.actor`, in order. `channel`, `bridge` and `playback` are ids on
+Asterisk (`ids`).
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,8 @@ from controller.calls.machine.types import Target
 
 @dataclass(frozen=True, slots=True)
 class Ring:
+    """The caller hears ringing (SIP 180)."""
+
     channel: str
 
 
@@ -26,6 +28,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SetVariables:
+    """Channel variables, in this order."""
+
     channel: str
     variables: Mapping[str, str] = field(repr=False)
 
@@ -42,10 +46,12 @@ class DestroyBridge:
 
 @dataclass(frozen=True, slots=True)
 class Join:
+    """These channels join the bridge."""
+
     bridge: str
     channels: tuple[str, ...]
     instead: str | None = None
-    """Who leaves that bridge for it, and is back in it if this fails."""
+    """A channel that leaves the bridge for them, and is back in it if this fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class RestoreBridge:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmJoin:
-    """The last, behind a `Join`: once that is done the call gets `LegJoined`, before anything that is queued."""
+    """The last command, behind a `Join`: the call gets `LegJoined` at once, before anything that is queued."""
 
     channel: str
 
@@ -87,13 +93,15 @@ class OpenMedia:
 
 @dataclass(frozen=True, slots=True)
 class ExcludeWorker:
-    """Asterisk did not reach the worker of this call, which is to get another one."""
+    """Asterisk did not reach the worker of this call: another one is asked from now on."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Dial:
+    """Call somebody; the new channel gets this id. Ends with `LegEntered`, or `LegGone` with the cause."""
+
     channel: str
     target: Target
     variables: Mapping[str, str] = field(repr=False)
@@ -101,7 +109,7 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class Detect:
-    """Send the channel into the dialplan, where Asterisk listens who has answered. It comes back as `LegEntered`."""
+    """Send the channel to a place in the dialplan where `AMD()` listens. It comes back as `LegEntered`."""
 
     channel: str
     context: str
@@ -115,7 +123,7 @@ class Refer:
     channel: str
     to: str = field(repr=False)
     leg: str = ""
-    """Under which name it counts as a leg over `trunk`, until the far end has said what became of it."""
+    """The id under which it counts as a leg over `trunk`, until the far end has told the result."""
     trunk: str | None = None
 
 
@@ -138,9 +146,9 @@ class Play:
 
 
 TONE = "tone:523/160,0/40,659/160,0/1640"
-"""For whoever waits until the agent is back: two soft notes every two seconds, in Asterisk's own words."""
+"""An ARI media URI: two soft notes every two seconds, for a caller who waits until the agent is back."""
 WARNING_TONE = "tone:!1400/250,!0/150,!1400/250"
-"""For whoever has half a minute left. Ends by itself."""
+"""For a call that ends in half a minute. Plays once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +167,7 @@ class StopTone:
 
 @dataclass(frozen=True, slots=True)
 class SendAway:
-    """The dialplan goes on there, and the channel is ours no longer."""
+    """The channel goes on in the dialplan, and is ours no longer (ARI `continue`)."""
 
     channel: str
     context: str
@@ -208,11 +216,13 @@ class PrepareAi:
 
 @dataclass(frozen=True, slots=True)
 class GreetCaller:
-    pass
+    """The agent hears the caller from now on, and says its greeting."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerAiTool:
+    """What the model gets to read. `respond`: it goes on talking at once."""
+
     tool_call: str
     output: str
     ok: bool
@@ -235,14 +245,14 @@ class ResumeAi:
 
 @dataclass(frozen=True, slots=True)
 class OrderAi:
-    """What the worker is told as it is, and does not answer."""
+    """Sent to the worker as it is; nothing answers it."""
 
     order: Order | Record | Greet = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SayLast:
-    """Say this and then nothing more. Ends with `LastSaid`. `after_silence`: once the other side has finished."""
+    """The agent's last words. Ends with `LastSaid`. `after_silence`: it waits until the other side has finished."""
 
     text: str
     why: str
@@ -251,6 +261,8 @@ class SayLast:
 
 @dataclass(frozen=True, slots=True)
 class CloseAi:
+    """End the session. Ends with `SessionOver`."""
+
     reason: str
 
 
@@ -272,6 +284,8 @@ class StartTool:
 
 @dataclass(frozen=True, slots=True)
 class StartTimer:
+    """Ends with `TimeUp`. A timer of this name that runs is set anew."""
+
     timer: str
     seconds: float
 
@@ -325,7 +339,7 @@ Making = CreateBridge | Dial | OpenMedia | Snoop
 
 
 def made(command: Making) -> str:
-    """The id of the channel or bridge that comes of it."""
+    """The id of the channel or bridge that it makes."""
     match command:
         case CreateBridge(bridge):
             return bridge

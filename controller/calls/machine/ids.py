@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """The names of everything one call owns on Asterisk, chosen before acting so no event precedes its owner."""
+    """Ids are chosen before Asterisk is asked, so that an event never comes before its call is known."""
 
     call: str
 
@@ -48,7 +48,7 @@ class Ids:
 
     @staticmethod
     def is_bridge(name: str) -> bool:
-        """Of an id of ours: a bridge, not a channel."""
+        """Whether an id of ours is a bridge's, not a channel's."""
         return name.endswith("-bridge")
 
     def sound(self, number: int) -> str:
@@ -56,6 +56,6 @@ class Ids:
 
     @staticmethod
     def call_of(channel_or_bridge: str) -> str | None:
-        """The call that an id of ours belongs to; None for ids that are not of this form."""
+        """The call to which an id belongs; None: it is none of ours."""
         head, rest = channel_or_bridge[:5], channel_or_bridge[5:]
         return rest[:36] if head == "call-" and len(rest) > 36 and rest[36] == "-" else None

@@ -1,4 +1,4 @@
-"""Calls of ours that come back to us: how legs are marked, and how a caller is known to be such a leg. [pure]
+"""Calls that voiceai dials and that come back to it: how their legs are marked and recognised. [pure]
 
 A leg that we dial carries a count: how often its caller has been sent on by voiceai, and whether the other end of it is
 an agent. It is a SIP header, or for a Local channel an inherited channel variable; a caller whom we send into the

@@ -1,4 +1,4 @@
-"""How a call that was dialled ended, in words that ops use. [pure]
+"""How calls and legs end. [pure]
 
 Asterisk tells it by ChannelDestroyed's Q.850 cause and the SIP status behind it. The `Dial` event is no use here:
 it says NOANSWER for a declined call and for a number that does not exist.

@@ -1,4 +1,4 @@
-"""What is settled about a call before it begins, and the words for where it is. [pure]"""
+"""What is settled about a call before it begins, and the states and parts that it may have. [pure]"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,14 +35,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlaySound:
-    """A step for a caller whose AI is gone. `media` is an ARI media URI, such as `sound:voiceai/sorry`."""
+    """A step of `on_ai_failure`. `media` is an ARI media URI, such as `sound:voiceai/sorry`."""
 
     media: str
 
 
 @dataclass(frozen=True, slots=True)
 class TransferTo:
-    """Another such step: somebody else takes the call."""
+    """A step of `on_ai_failure`: somebody else takes the call."""
 
     target: Target
 
@@ -132,7 +132,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Participant:
-    """Somebody whom ops dialled into the call. Kept when they have left, for those who watch."""
+    """Somebody whom ops dialled into the call. Stays in the call's view when they have left."""
 
     channel: str
     target: Target
@@ -144,7 +144,7 @@ class Participant:
 
 @dataclass(slots=True)
 class Transfer:
-    """The latest transfer of a call, for those who watch it."""
+    """The latest transfer of a call. Stays in the call's view when it is over."""
 
     channel: str
     target: Target
@@ -155,7 +155,7 @@ class Transfer:
     announce: str | None = field(default=None, repr=False)
     decide: float = 60.0
     detail: str | None = None
-    """Why it was not even tried."""
+    """Why the target was not dialled."""
     consultation: str | None = None
     """The bridge in which agent and target talk, while it exists."""
 
@@ -169,7 +169,7 @@ class Failover:
     joined: bool
     """The caller is in the bridge already."""
     phase: Literal["leaving", "looking", "joining"]
-    """The former session is told to end; a worker and the AI are awaited; the new media leg is."""
+    """Awaited is: the end of the former session; a worker and the AI; the new media leg."""
     tone: str | None = None
     """The playback that the caller hears."""
     news: list[str] = field(default_factory=list, repr=False)
@@ -178,7 +178,7 @@ class Failover:
 
 @dataclass(slots=True)
 class Supervision:
-    """The latest supervision of a call. Kept when it is over, for those who watch."""
+    """The latest supervision of a call. Stays in the call's view when it is over."""
 
     channel: str
     target: Target
@@ -188,4 +188,4 @@ class Supervision:
     outcome: Outcome | None = None
     """Of the dialling."""
     snoop: str | None = None
-    """Through which the supervisor hears the call; None once they are part of it."""
+    """The snoop channel through which the supervisor hears the call; None once they are in its bridge."""

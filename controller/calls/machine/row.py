@@ -32,3 +32,8 @@ Always = Mapping[type, Row]
 def in_states(states: Iterable[State], rows: Always) -> dict[tuple[State, type], Row]:
     """The same rows in each of these states."""
     return {(state, kind): row for state in states for kind, row in rows.items()}
+
+
+def nothing(_: Call, __: object, ___: datetime) -> list[Step]:
+    """The handler of an input that changes nothing."""
+    return []

@@ -1,4 +1,4 @@
-"""Words that a call's plan, its inputs and its commands share. [pure]"""
+"""Types that the plan, the inputs and the commands of a call share. [pure]"""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,7 +8,7 @@ TransferKind = Literal["blind", "attended", "refer"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a transfer or an outbound call goes. Both fields can hold a number, so neither is ever shown."""
+    """Where a transfer or an outbound call goes. Numbers are in it, which `repr` leaves out."""
 
     dial: str = field(repr=False)
     """What Asterisk dials, such as `PJSIP/4930@trunk` or `Local/9001@internal/n`."""

@@ -17,12 +17,16 @@ class HangUpTool:
 
 @dataclass(frozen=True, slots=True)
 class SendDigitsTool:
+    """DTMF for the person's telephone or machine."""
+
     tool_call: str
     digits: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class HoldTool:
+    """The caller is to hear music for so long."""
+
     tool_call: str
     seconds: float
 
@@ -43,7 +47,7 @@ class WaitTool:
 
 @dataclass(frozen=True, slots=True)
 class RunTool:
-    """A tool that runs outside, beside the call. Ends with `ToolDone`."""
+    """A tool over HTTP. Ends with `ToolDone`."""
 
     tool_call: str
     name: str
@@ -60,6 +64,8 @@ class DecideTool:
 
 @dataclass(frozen=True, slots=True)
 class ToolDone:
+    """A tool over HTTP has answered or failed."""
+
     tool_call: str
     output: str = field(repr=False)
     ok: bool
@@ -69,7 +75,7 @@ class ToolDone:
 
 @dataclass(frozen=True, slots=True)
 class ToolRefused:
-    """The model asked for what it may not have; `reason` is what it gets to read."""
+    """The model may not have what it asked for. `reason`: what it gets to read."""
 
     tool_call: str
     reason: str

@@ -16,6 +16,8 @@ class LegEntered:
 
 @dataclass(frozen=True, slots=True)
 class LegRinging:
+    """A telephone that is dialled rings."""
+
     channel: str
 
 
@@ -60,14 +62,14 @@ class LegJoined:
 
 @dataclass(frozen=True, slots=True)
 class SoundOver:
-    """A sound was played to its end, or could not be played."""
+    """PlaybackFinished: played to its end, or it could not be played."""
 
     playback: str
 
 
 @dataclass(frozen=True, slots=True)
 class SipHold:
-    """A far end has put us on hold, or takes us back."""
+    """The far end of a leg has put us on hold by SIP, or takes us back."""
 
     channel: str
     on: bool

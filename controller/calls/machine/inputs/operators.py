@@ -16,6 +16,8 @@ RecordAction = Literal["start", "pause", "resume", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class HangUpAsked:
+    """The call is to end. `detail`: for its record."""
+
     by: str
     detail: str | None = None
 
@@ -29,12 +31,14 @@ class HoldAsked:
 
 @dataclass(frozen=True, slots=True)
 class ResumeAsked:
+    """The hold ends."""
+
     by: str
 
 
 @dataclass(frozen=True, slots=True)
 class MuteAsked:
-    """Who is not to be heard by the other (`on`), or is again."""
+    """`side` is not heard by the other any more (`on`), or is again."""
 
     side: Side
     on: bool
@@ -43,7 +47,7 @@ class MuteAsked:
 
 @dataclass(frozen=True, slots=True)
 class DigitsAsked:
-    """To the person's telephone or machine."""
+    """DTMF for the person's telephone or machine."""
 
     digits: str = field(repr=False)
     by: str
@@ -68,6 +72,8 @@ class SwitchAsked:
 
 @dataclass(frozen=True, slots=True)
 class RecordAsked:
+    """The recording is to begin, pause, go on or end."""
+
     action: RecordAction
     by: str
 
@@ -83,6 +89,8 @@ class ParticipantAsked:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantDropped:
+    """A participant is to leave the call."""
+
     channel: str
     by: str
 
@@ -102,6 +110,8 @@ class TransferAsked:
 
 @dataclass(frozen=True, slots=True)
 class TransferCancelled:
+    """The transfer that is under way is called off."""
+
     by: str
 
 
@@ -125,12 +135,16 @@ class SuperviseAsked:
 
 @dataclass(frozen=True, slots=True)
 class SupervisionChanged:
+    """The supervisor is to do something else."""
+
     mode: SupervisionMode
     by: str
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisionEnded:
+    """The supervisor is to leave."""
+
     by: str
 
 

@@ -7,7 +7,7 @@ from controller.calls.machine.commands import Command
 
 @dataclass(frozen=True, slots=True)
 class PlaceKnown:
-    """Of a caller who waits: 1 is next."""
+    """The place in line of a caller who waits; 1 is next."""
 
     place: int
 
@@ -19,26 +19,28 @@ class RoomFound:
 
 @dataclass(frozen=True, slots=True)
 class NoWorkerFound:
-    """There is none that could carry the session, at the moment."""
+    """No worker has room for the session at the moment."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class WrapUpDue:
-    """The agent is to say its last words now. `why` is for the record."""
+    """The agent is to say its last words. `why`: for the call's record."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class TimeUp:
+    """A timer of `StartTimer` has expired."""
+
     timer: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommandFailed:
-    """A command could not be carried out; the commands behind it were dropped."""
+    """A command could not be carried out; those behind it were dropped. Comes before what is queued."""
 
     command: Command
     reason: str

@@ -8,67 +8,73 @@ from bridge.contract import Counters
 
 @dataclass(frozen=True, slots=True)
 class AiReady:
-    pass
+    """The AI session is open: the agent can be greeted with."""
 
 
 @dataclass(frozen=True, slots=True)
 class AiFailed:
+    """There is no AI session. `kind`: `transient` where another worker may have one."""
+
     kind: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFlowing:
-    """The worker has seen the UUID and its silence flows: the media leg may join the bridge."""
+    """The media leg has connected to the worker, which sends silence: the leg may join the bridge."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaLost:
+    """The connection of the media leg is closed."""
+
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallerAudio:
-    """Of the worker: sound has ceased to come from whom the agent hears, or comes again."""
+    """Sound has ceased to come from whom the agent hears, or comes again."""
 
     flowing: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOver:
+    """The session has ended; nothing more comes from it."""
+
     reason: str
     counters: Counters
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """The worker that carried the call is dead, or was killed because it stood still; session and media leg with it."""
+    """The worker's process is gone, and session and media leg with it."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingTold:
-    """What the recording is, by the worker that has it."""
+    """Whether the worker records."""
 
     state: Literal["on", "paused", "off"]
 
 
 @dataclass(frozen=True, slots=True)
 class LastSaid:
-    """What was to be said last has been played: a wrap-up, or the end of the ladder for silent callers."""
+    """The agent's last words were played: those of `SayLast`, or those for a caller who stays silent."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Conversed:
-    """Somebody has said or pressed something: this is a conversation by now."""
+    """The caller has said or pressed something, for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigitPressed:
-    """By the person, on their telephone."""
+    """On the telephone of whom the agent hears."""
 
     digit: str = field(repr=False)
 

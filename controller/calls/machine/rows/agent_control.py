@@ -14,7 +14,7 @@ from controller.calls.machine.row import Always, Row, Rows, in_states
 
 
 def mute(call: Call, what: inputs.MuteAsked, _: datetime) -> list[inputs.Step]:
-    """Twice the same is told twice: the second time may be somebody's cure for a lost first one."""
+    """The same twice is sent twice: the first order may have been lost."""
     call.muted = call.muted | {what.side} if what.on else call.muted - {what.side}
     order = contract.Mute(call=call.plan.call, caller="caller" in call.muted, agent="agent" in call.muted)
     return _order(call, order)
@@ -25,7 +25,7 @@ def digits(call: Call, what: inputs.DigitsAsked, _: datetime) -> list[inputs.Ste
 
 
 def say(call: Call, what: inputs.SayAsked, _: datetime) -> list[inputs.Step]:
-    """On hold it waits, and is said when the hold ends."""
+    """On hold the worker waits with it until the hold ends."""
     return _order(call, contract.Speak(call=call.plan.call, text=what.text, exact=what.exact))
 
 
@@ -57,13 +57,13 @@ def record(call: Call, what: inputs.RecordAsked, _: datetime) -> list[inputs.Ste
 
 
 def recording_told(call: Call, what: inputs.RecordingTold, _: datetime) -> list[inputs.Step]:
-    """It is as we think, unless an earlier controller was killed in the moment after an order."""
+    """It differs from what the call knows only after an earlier controller was killed right behind an order."""
     call.recording = what.state
     return []
 
 
 def unmute_all(call: Call) -> list[inputs.Step]:
-    """Nobody is muted any more: what comes now must be heard."""
+    """What comes now must be heard."""
     if not call.muted:
         return []
     call.muted = frozenset()
@@ -71,7 +71,7 @@ def unmute_all(call: Call) -> list[inputs.Step]:
 
 
 def _order(call: Call, order: contract.Order | contract.Record) -> list[inputs.Step]:
-    """Nothing, where the agent is gone and the call goes on without it."""
+    """To the worker; nothing if the call goes on without an agent."""
     return [commands.OrderAi(order)] if call.with_agent and call.session_open else []
 
 

@@ -27,7 +27,7 @@ def not_now(call: Call, what: inputs.Tool, _: datetime) -> list[inputs.Step]:
 
 
 def hang_up(call: Call, what: inputs.HangUpTool, now: datetime) -> list[inputs.Step]:
-    """Models have hung up on people who had just picked up."""
+    """Refused before anybody has spoken: models have hung up on people who had just answered."""
     if not call.conversed:
         reason = "Not yet: nobody has said anything. Greet the caller, or wait for them to speak."
         return call.refuse(what.tool_call, reason)
@@ -44,7 +44,7 @@ def send_digits(call: Call, what: inputs.SendDigitsTool, _: datetime) -> list[in
 
 
 def digits_not_sent(what: commands.SendDigits) -> list[inputs.Step]:
-    """The answer behind the failed command was dropped with it."""
+    """The answer to the tool call was dropped with the failed command in front of it."""
     return [commands.AnswerAiTool(what.tool_call, "The keys could not be pressed.", ok=False)] if what.tool_call else []
 
 
@@ -65,7 +65,10 @@ def hold(call: Call, what: inputs.HoldTool, _: datetime) -> list[inputs.Step]:
 
 
 def end_hold(call: Call, after: State, *, respond: bool = True) -> list[inputs.Step]:
-    """Nothing, if the caller is not on hold. Otherwise music and pause end, except for a transfer."""
+    """Music and pause end, except for a transfer; `after`: the state then. Nothing if the caller is not on hold.
+
+    `respond`: the model goes on talking at once.
+    """
     tool_call, call.hold, call.held_by = call.hold, None, None
     if call.state is not State.HOLDING:
         return []

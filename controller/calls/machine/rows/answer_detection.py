@@ -1,4 +1,4 @@
-"""Who has answered our call, a person or a machine? And what is left with a machine. Rows of the call's table. [pure]
+"""Whether a person or a machine has answered an outbound call. Rows of the call's table. [pure]
 
 Asterisk's `AMD()` listens first: the channel leaves our app for a context of the dialplan (asterisk/extensions.conf)
 and comes back with a verdict. It counts seconds of sound and silence, so it takes receptionists, call screeners and
@@ -18,7 +18,7 @@ from controller.calls.machine.rows import answering, wrap_up
 CONTEXT = "voiceai-answered"
 EXTENSION = "detect"
 LIMIT = 20.0
-"""Seconds: AMD() takes 6 (amd.conf)."""
+"""Seconds for which the verdict is awaited. AMD() takes 6 at most (`total_analysis_time` in amd.conf)."""
 SILENT = (
     "Nobody has said a word since this call was answered. It may be a person who waits for you to speak first: do so. "
     "Use the tool `voicemail` only if you then hear a recorded announcement, a voice mailbox or its tone."
@@ -65,7 +65,7 @@ def impossible(call: Call, what: inputs.CommandFailed, now: datetime) -> list[in
 
 
 def left(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Step]:
-    """Leaving our app for the dialplan is no end: a real one has a cause."""
+    """The leg also leaves our Stasis app for the dialplan; that has no cause, an end has one."""
     if what.channel != call.plan.leg or what.cause is None:
         return []
     call.cause = what.cause
@@ -79,7 +79,7 @@ def overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
 
 
 def recognised(call: Call, what: inputs.VoicemailTool, now: datetime) -> list[inputs.Step]:
-    """By the agent."""
+    """The agent hears an answering machine."""
     if call.plan.direction == "inbound":
         return call.refuse(what.tool_call, "No: this person has called us. Go on talking.")
     call.machine = True

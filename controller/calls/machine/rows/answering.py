@@ -1,4 +1,4 @@
-"""From the first ring to the first word: rows of the call's table. [pure]"""
+"""Until caller and agent talk: ringing, dialling, answering, the media leg. Rows of the call's table. [pure]"""
 
 from datetime import datetime
 
@@ -48,13 +48,13 @@ def prepare_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inpu
 
 
 def answer(call: Call, now: datetime) -> list[inputs.Step]:
-    """One who has waited was answered long ago, and hears music until now."""
+    """Who has waited in line is answered already, and hears music."""
     call.answered_at = call.answered_at or now
     return [commands.StopTimer("answer"), commands.Answer(call.plan.leg), *call.stop_music(), *connect(call)]
 
 
 def connect(call: Call) -> list[inputs.Step]:
-    """Somebody has answered, which is when the time with the agent begins to count."""
+    """Somebody has answered; `max_call` counts from here."""
     call.state = State.CONNECTING
     longest = call.plan.agent.max_call
     length = [commands.StartTimer("length", longest)] if longest is not None else []
@@ -104,7 +104,7 @@ def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> list[inpu
 
 
 def join_when_both(call: Call) -> list[inputs.Step]:
-    """A media leg that joins while its worker is silent is the race that freezes Asterisk: both are needed."""
+    """Both are needed: Asterisk can freeze if a media leg joins a bridge before its worker sends."""
     if not (call.media_entered and call.media_flowing):
         return []
     call.state = State.TALKING

@@ -25,7 +25,7 @@ from controller.calls.machine.rows import agent_control, wrap_up
 
 
 def begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
-    """The media leg is transfer and the agent goes on, with somebody else. Whoever ops had muted is heard again."""
+    """The media leg joins the target in a bridge of their own, and the agent goes on. Nobody is muted any more."""
     call.state, transfer.state = State.CONSULTING, "consulting"
     transfer.consultation = call.ids.consultation(call.transfers)
     call.paused = False
@@ -44,14 +44,14 @@ def begin(call: Call, transfer: Transfer) -> list[inputs.Step]:
 
 
 def not_begun(call: Call, transfer: Transfer) -> None:
-    """The talk could not be set up: the agent was not told to go on, nor the model that it may."""
+    """A command of `begin` has failed: the commands that tell agent and model were dropped behind it."""
     call.paused = True
     if transfer.tool_call is not None:
         call.open_tools.add(transfer.tool_call)
 
 
 def back(call: Call, transfer: Transfer) -> list[inputs.Step]:
-    """Undoes `begin`, as far as it was done. The agent is left paused."""
+    """Undoes `begin`, as far as it was done, and leaves the agent paused."""
     bridge, transfer.consultation = transfer.consultation, None
     if bridge is None:
         return []
@@ -70,7 +70,7 @@ def back(call: Call, transfer: Transfer) -> list[inputs.Step]:
 
 
 def digit_pressed(call: Call, what: inputs.DigitPressed, now: datetime) -> list[inputs.Step]:
-    """By the target: the media leg is with it."""
+    """By the target: its keys come in by the media leg."""
     accept = DIGITS.get(what.digit)
     return [] if accept is None else _decide(accept)
 
@@ -79,7 +79,7 @@ def decided(call: Call, what: inputs.TransferDecided | inputs.DecideTool, now: d
     if isinstance(what, inputs.DecideTool) and not what.accept:
         return [inputs.TransferFailed(Outcome.DECLINED, answer_tool=what.tool_call)]
     if isinstance(what, inputs.DecideTool) and call.transfer is not None:
-        call.transfer.tool_call = what.tool_call  # to be answered if the two can't be joined
+        call.transfer.tool_call = what.tool_call  # answered if the two can't be joined
     return _decide(what.accept)
 
 
@@ -102,10 +102,10 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
 
 
 def agent_lost(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
-    """Better somebody who has not said yes than nobody."""
+    """The caller is joined with the target, who has not accepted: the alternative is nobody."""
     call.media_lost, call.detail = True, call.detail or what.why
     closed: list[inputs.Step] = [commands.CloseAi(what.why)] if call.session_open else []
-    return [*closed, *_decide(accept=True)]  # first: what follows may fail, and then the rest of it is not done
+    return [*closed, *_decide(accept=True)]  # CloseAi first: what is behind a command that fails is dropped
 
 
 ROWS: Rows = in_states(

@@ -1,4 +1,4 @@
-"""The person we talk to puts us on hold: their telephone keeps the call, and nobody listens there. [pure]
+"""The far end puts us on hold by SIP: nobody listens there until it takes us back. [pure]
 
 Owns which legs hold, and the agent's pause that follows from it. It is no state of the call: it can begin and end in
 any of them, and be there together with a hold of ours. While the person that the agent is with (the caller or callee;
@@ -26,7 +26,7 @@ from controller.calls.machine.rows import inbound_audio
 LIMIT = "caller_hold_s"
 """The timer, and why the call has ended."""
 SHORT = 2.0
-"""Seconds. A pause of which the model is not told: telephones also hold for a moment when they move or renegotiate."""
+"""Seconds. The model is not told of a shorter hold: telephones also hold while they move or renegotiate."""
 BACK = (
     "The person you are talking with had put this call on hold for {} seconds. They are back now, and have heard "
     "nothing of it meanwhile. If you were interrupted, go on from there."
@@ -35,7 +35,7 @@ _WITH_PERSON = (State.TALKING, State.HOLDING, State.TRANSFERRING)
 
 
 def shown(call: Call) -> bool:
-    """The person that the call is with has us on hold."""
+    """Whether the call's person has us on hold."""
     return call.plan.leg in call.caller_hold.legs and call.state is not State.ENDED
 
 
@@ -57,7 +57,7 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
 
 
 def applied(call: Call, steps: Sequence[commands.Command], now: datetime) -> list[inputs.Step]:
-    """What the rows want done, as far as it can be while the person holds."""
+    """The commands of a row, as far as they can be carried out while the person holds."""
     last = next((each for each in steps if isinstance(each, commands.SayLast)), None)
     if last is not None and shown(call) and not call.other_parties:
         return [*steps[: steps.index(last)], *call.end(now, detail=last.why)]
@@ -87,7 +87,7 @@ def remaining(call: Call, now: datetime) -> dict[str, float]:
 
 
 def restored(call: Call, legs: dict[str, datetime]) -> None:
-    """As an earlier controller knew it. Its worker is paused, if the agent was."""
+    """For a call of an earlier controller: which legs hold. The worker has paused the agent already."""
     call.caller_hold.legs = legs
     call.caller_hold.paused_at = _since(call)
 
@@ -104,7 +104,7 @@ def _since(call: Call) -> datetime | None:
 
 
 def _over(call: Call, steps: Sequence[commands.Command], now: datetime) -> list[inputs.Step]:
-    """The agent goes on, unless something else keeps it paused, or is about to tell it so."""
+    """The agent goes on, unless it is paused for another reason, or `steps` tell it already."""
     held = call.caller_hold
     if held.paused_at is None:
         return []

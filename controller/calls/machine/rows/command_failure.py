@@ -1,6 +1,7 @@
 """A command that could not be carried out: what it means for the call. Rows of the call's table. [pure]
 
-What a target of a transfer, the agent or a fallback needs is that part's failure, and not the call's.
+If it was for the target of a transfer, for the agent, or for a step of `on_ai_failure`, that part has failed. Otherwise
+the call has.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The caps of a day, for what is up already: which inputs a live call gets when one is reached. [pure]
+"""Which inputs a live call gets when a cap of the day is reached. [pure]
 
     the call's own leg is over that trunk           the agent wraps up, or (transferred) a warning tone, then the end
     a leg that has taken the agent's place          a warning tone, then the end

@@ -1,10 +1,10 @@
 """A call whose worker is lost goes on with another one. Rows of the call's table. [pure]
 
-A worker may be killed, or stand still until it is killed; its media leg may break. The caller stays, in the bridge if
-they were there, and hears soft tones after `QUIET` (or the music of the hold that they are on) until the agent is back:
+Owns the state FAILOVER. A worker may be killed, or its media leg may break. The caller stays in the bridge and hears
+soft tones after `QUIET` (or the music of the hold that they are on) until the agent is back. Phases:
 
-    leaving    a session that may still live is told to end; what it recorded is told by then
-    looking    a worker is asked for, with the memory of the conversation; if none has room, again and again
+    leaving    a session that may still live is told to end; its end tells what it recorded
+    looking    a worker is asked for, with the conversation so far; if none has room, again after `AGAIN`
     joining    the AI is ready: a new media leg, which joins when it has entered and the worker's silence flows
 
 A worker that Asterisk does not reach (its media leg does not come up) is not taken again for the call.
@@ -15,7 +15,7 @@ notices. A call that has come further than to caller and agent talking (others h
 not moved: `fallback` has those rows. While a target of a transfer rings, the agent is asked for again only if nobody
 answers.
 
-Mutes, the hold and the recording go on as they were; orders of ops are refused for the while.
+Mutes, the hold and the recording stay as they were. What ops ask meanwhile is refused.
 """
 
 from datetime import datetime
@@ -58,7 +58,7 @@ def worker_lost(call: Call, what: inputs.WorkerLost, now: datetime) -> list[inpu
 
 
 def begin(call: Call, why: str) -> list[inputs.Step]:
-    """Of a call in which caller and agent talk, or were about to."""
+    """For a call in which caller and agent talk, or were about to."""
     before, call.state = call.state, State.FAILOVER
     joined = before is not State.CONNECTING
     call.failover = Failover(State.TALKING if before is State.CONNECTING else before, joined, "looking")
@@ -75,8 +75,7 @@ def begin(call: Call, why: str) -> list[inputs.Step]:
 
 
 def media_failed(call: Call, why: str) -> list[inputs.Step]:
-    """The media leg did not come up, or not far enough to join: unless the worker has seen it, it may be out of
-    Asterisk's reach."""
+    """The media leg did not come up. If the worker has not seen it, Asterisk may not reach that worker."""
     excluded: list[inputs.Step] = [] if call.media_flowing else [commands.ExcludeWorker(why)]
     return [*excluded, inputs.AgentLost(why)]
 
@@ -88,12 +87,12 @@ def connecting(call: Call) -> bool:
 
 
 def stranded(call: Call) -> bool:
-    """Nobody but an agent is left to take the caller, and another worker may have one."""
+    """The agent was lost during a transfer, nobody else is with the caller, and another worker may be had."""
     return call.stranded and not call.other_parties and possible(call)
 
 
 def begin_stranded(call: Call, news: str) -> list[inputs.Step]:
-    """The agent was lost while a target rang, which has not come."""
+    """The target of the transfer has not answered. `news`: told to the agent."""
     why, call.detail = call.detail or "", None
     call.state, call.media_lost, call.stranded = State.TALKING, False, False
     steps = begin(call, why)
@@ -103,7 +102,7 @@ def begin_stranded(call: Call, news: str) -> list[inputs.Step]:
 
 
 def lost_again(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.Step]:
-    """The one that was to take over."""
+    """The worker that was to take over is lost, too."""
     if not possible(call):
         return _give_up(call, what.why)
     call.losses += 1
@@ -112,20 +111,20 @@ def lost_again(call: Call, what: inputs.AgentLost, _: datetime) -> list[inputs.S
 
 
 def _next_leg(call: Call) -> list[inputs.Step]:
-    """From here on nothing that is told of the former one concerns the call."""
+    """The media leg gets another id: what is told of the former one concerns the call no longer."""
     former, call.media = call.media, call.ids.later_media(call.losses + 1)
     return [commands.HangUp(former)]
 
 
 def _give_up(call: Call, why: str) -> list[inputs.Step]:
-    """As if nothing had been tried: there is no AI for this call."""
+    """There is no AI for this call."""
     assert call.failover is not None, "only called in FAILOVER"
     joined = call.failover.joined
     return [*_settled(call), inputs.NoAgentLeft(why, joined)]
 
 
 def _settled(call: Call) -> list[inputs.Step]:
-    """The end of timers and tones."""
+    """Ends timers and tones."""
     failover, call.failover = call.failover, None
     assert failover is not None, "only called in FAILOVER"
     stopped: list[inputs.Step] = [commands.StopTimer(timer) for timer in _TIMERS]
@@ -157,7 +156,7 @@ def _look(call: Call) -> list[inputs.Step]:
 
 
 def no_worker(call: Call, what: inputs.NoWorkerFound, now: datetime) -> list[inputs.Step]:
-    """A call that has lost its worker waits for one that is started again; one that never had one does not."""
+    """A call that has lost its worker waits until one is started again; one that never had a worker does not."""
     call.session_open = False
     if call.state is State.ENDING:
         return []
@@ -192,7 +191,7 @@ def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.S
 
 
 def ready_early(call: Call, _: inputs.AiReady, __: datetime) -> list[inputs.Step]:
-    """Nobody has answered yet."""
+    """Before the call is answered."""
     call.ai_ready = True
     return []
 
@@ -217,7 +216,7 @@ def silence_flows(call: Call, _: inputs.MediaFlowing, __: datetime) -> list[inpu
 
 
 def media_lost(call: Call, what: inputs.MediaLost, now: datetime) -> list[inputs.Step]:
-    """That of the former session has no meaning any more."""
+    """The former session's leg does not matter any more."""
     joining = call.failover is not None and call.failover.phase == "joining"
     return [inputs.AgentLost(what.reason)] if joining else []
 
@@ -272,7 +271,7 @@ def _join_when_both(call: Call) -> list[inputs.Step]:
 
 
 def _as_before(call: Call) -> list[inputs.Step]:
-    """The new session is told on what terms it takes part."""
+    """The new session is told who is muted, that the recording is paused, that the caller is on hold."""
     id_ = call.plan.call
     orders: list[inputs.Step] = []
     if call.muted:

@@ -1,7 +1,7 @@
-"""A caller who loses a part of the call: the agent, the media leg, the other side. Rows of the call's table. [pure]
+"""A call that loses a leg or its agent, and what is tried without an AI. Rows of the call's table. [pure]
 
-Without an AI the steps of the plan's `on_ai_failure` are tried in order: a sound, a transfer. Then the call ends. It
-does not matter how far the call had come, except that nobody who was dialled and has not answered is rescued.
+Owns the state FALLBACK: the steps of the agent's `on_ai_failure` are tried in order (a sound, a transfer), then the
+call ends. An outbound call that nobody has answered ends at once.
 """
 
 from datetime import datetime
@@ -10,10 +10,10 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome, of_unanswered
 from controller.calls.machine.plan import PlaySound, State, TransferTo
-from controller.calls.machine.row import END, Always, Row, Rows, in_states
+from controller.calls.machine.row import END, Always, Row, Rows, in_states, nothing
 from controller.calls.machine.rows import failover, participants, teardown
 
-SOUND_LIMIT = 30.0  # seconds; a sound whose end is not told does not keep the caller longer
+SOUND_LIMIT = 30.0  # seconds after which a sound whose end Asterisk has not told is taken for over
 
 
 def leg_gone(call: Call, what: inputs.LegGone, now: datetime) -> list[inputs.Step]:
@@ -51,11 +51,6 @@ def session_gone(call: Call, what: inputs.SessionOver, now: datetime) -> list[in
 
 def ai_failed(call: Call, what: inputs.AiFailed, now: datetime) -> list[inputs.Step]:
     return [inputs.AgentLost(f"no AI ({what.kind}): {what.message}", elsewhere=False)]
-
-
-def nothing_lost(_: Call, __: inputs.AgentLost, ___: datetime) -> list[inputs.Step]:
-    """The agent was taken away by us."""
-    return []
 
 
 def never_there(_: Call, what: inputs.AgentLost, __: datetime) -> list[inputs.Step]:
@@ -116,7 +111,7 @@ def begin(call: Call, why: str, now: datetime, in_bridge: bool) -> list[inputs.S
 
 
 def next_step(call: Call, _: inputs.NextFallback, now: datetime) -> list[inputs.Step]:
-    """What has not been tried yet. Without anything left the call has failed."""
+    """Tries the next step. If none is left, the call has failed."""
     if call.other_parties:
         return participants.continue_without_agent(call, call.detail or "")
     if not call.fallback_steps:
@@ -146,7 +141,7 @@ def sound_overdue(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs
 
 
 def session_left(call: Call, what: inputs.SessionOver, _: datetime) -> list[inputs.Step]:
-    """Of an agent that we took away ourselves."""
+    """The session of an agent that is not needed any more."""
     call.session_open, call.counters = False, what.counters
     return []
 
@@ -159,7 +154,7 @@ ROWS: Rows = {
         [State.TALKING, State.HOLDING],
         {inputs.AgentLost: Row(agent_lost, to={State.FAILOVER, State.TRANSFERRED})},
     ),
-    **in_states([State.TRANSFERRED, State.FALLBACK], {inputs.AgentLost: Row(nothing_lost)}),
+    **in_states([State.TRANSFERRED, State.FALLBACK], {inputs.AgentLost: Row(nothing)}),
     **in_states(
         [State.RINGING, State.CONNECTING, State.TALKING, State.HOLDING],
         {inputs.NoAgentLeft: Row(no_agent_left, to={State.FALLBACK, *END})},

@@ -29,14 +29,14 @@ def resumed(call: Call, _: inputs.ResumeAsked, __: datetime) -> list[inputs.Step
 
 
 def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]:
-    """The agent's hold is over; that of ops is not."""
+    """Ends the agent's hold. That of ops has no limit."""
     if what.timer == "hold":
         return agent_tools.end_hold(call, State.TALKING) if call.hold else []
     return wrap_up.time_up(call, what, now)
 
 
 def tool_done(call: Call, what: inputs.ToolDone, _: datetime) -> list[inputs.Step]:
-    """What the caller was waiting for, most likely, if it was the agent who asked them to wait."""
+    """If the agent has put the caller on hold, it was most likely for this tool: the hold ends."""
     held = agent_tools.end_hold(call, State.TALKING, respond=False) if call.hold else []
     return held + call.answer(what.tool_call, what.output, what.ok, reason=what.reason)
 

@@ -1,4 +1,4 @@
-"""Sound that a telephone sends and Asterisk lets through to nobody: found, and mended. Rows of the call's table. [pure]
+"""A telephone sends sound that Asterisk drops: its leg joins the bridge anew. Rows of the call's table. [pure]
 
 Some builds of Asterisk (Debian's) drop every packet whose sequence number is lower than the last one of its path, until
 the numbers have caught up: for minutes, where a carrier moved the media or another box took the caller off hold. A leg
@@ -29,19 +29,19 @@ from controller.calls.machine.row import Row
 TIMER = "caller audio"
 OTHERS = "other parties audio"
 LOOKS_S = (0.05, 0.1, 0.25, 0.6)
-"""Between one look at the leg that the agent hears and the next; the last one again and again. Two in a quarter of a
-second: a server that waits for 300 ms of silence must not take what Asterisk drops for the end of the caller's turn.
-The third is for a second jump right after the first, which waits for `PAUSES_S`."""
+"""Between one look at the leg that the agent hears and the next; the last value repeats. Two looks fit into a quarter
+of a second: a server that waits for 300 ms of silence would take what is dropped for the end of the caller's turn. The
+third look is for a second jump right after the first, which waits for `PAUSES_S`."""
 WITH_AGENT_S, WITHOUT_AGENT_S = 1.0, 2.0
 """Between looks at the legs of several people: with an agent among them, and without."""
 SOUND_BYTES_PER_S = 500
-"""Less than any codec sends while there is sound; keys (200) and comfort noise are below."""
+"""Every codec sends more while there is sound; keys (200) and comfort noise are below."""
 JUMPED = 30_000
-"""Packets that seem lost at once: Asterisk takes a number that went back for one that went round."""
+"""Packets that seem lost at once: Asterisk takes a sequence number that went back for one that wrapped around."""
 PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""After a leg has joined anew, by how often in a row that did not help."""
+"""Until a leg may join anew once more, by how often in a row that did not help."""
 BUSY_AFTER, BUSY_S = 20, 60.0
-"""So often in a minute at most."""
+"""A leg joins anew so often in so many seconds at most."""
 
 _WITH_AGENT = (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING, State.CONSULTING)
 
@@ -79,7 +79,7 @@ def happened(call: Call, what: inputs.Input, now: datetime) -> list[inputs.Step]
 
 
 def watched(call: Call) -> list[inputs.Step]:
-    """After each input: whether there are several people whose legs are to be looked at from now on."""
+    """After each input: starts to look at the legs where there are several people."""
     if call.inbound_audio.watching or not _people(call):
         return []
     call.inbound_audio.watching = True
@@ -97,7 +97,7 @@ def _look(call: Call) -> list[inputs.Step]:
 
 
 def _people(call: Call) -> dict[str, str]:
-    """The bridge of each leg from which nothing that the worker hears, or fails to hear, could tell."""
+    """The bridge of each leg whose sound the worker can't tell from that of others."""
     found = {}
     if call.other_parties and (_heard(call) is not None or call.state is State.TRANSFERRED):
         found = dict.fromkeys((call.plan.leg, *sorted(call.other_parties)), call.ids.bridge)

@@ -1,6 +1,6 @@
-"""Other people in a call: dialled in by ops while caller and agent stay. Rows of the call's table. [pure]
+"""Participants: other people whom ops dial into a call while caller and agent stay. Rows of the call's table. [pure]
 
-Owns each of them from the dialling to their end. What concerns one of them comes here in every state; the call goes on
+Owns each of them from the dialling to their end. What concerns one of them comes here in every state. The call goes on
 whatever becomes of them, with these exceptions:
 
     the caller leaves                          the call is over, for the participants too
@@ -21,10 +21,10 @@ from controller.calls.machine.plan import RING_GRACE, Participant, State
 from controller.calls.machine.row import END, Always, Row
 
 MOST = 8
-"""Of one call, at a time: a conference is something else."""
+"""Of one call, at a time."""
 
 OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRED)
-"""Where somebody may be asked in."""
+"""States in which somebody may be dialled in."""
 
 _JOINING = (*OPEN, State.TRANSFERRING, State.CONSULTING, State.FAILOVER)
 
@@ -96,7 +96,7 @@ def _answered(call: Call, found: Participant) -> list[inputs.Step]:
 
 
 def _failed(call: Call, found: Participant, now: datetime, outcome: Outcome) -> list[inputs.Step]:
-    """Also one that had answered, if it was gone before it could join."""
+    """Also for one who had answered, and was gone before they could join."""
     found.state, found.outcome = "failed", outcome
     told = f"Somebody who was called to join could not be reached: {outcome.value.replace('_', ' ')}."
     return [commands.StopTimer(found.channel), *_tell(call, told)] + _alone(call, found, now)
@@ -123,7 +123,7 @@ def _tell(call: Call, text: str) -> list[inputs.Step]:
 
 
 def continue_without_agent(call: Call, why: str) -> list[inputs.Step]:
-    """The agent is lost and somebody is there: caller and participants do without it."""
+    """The agent is gone and others are in the call: they and the caller go on without it."""
     call.state, call.detail = State.TRANSFERRED, call.detail or why
     call.media_lost, call.paused, call.hold, call.held_by = True, False, None, None
     gone: list[inputs.Step] = [commands.StopTimer("hold"), *call.stop_music(), commands.HangUp(call.media)]

@@ -46,7 +46,7 @@ def returned(call: Call, what: inputs.LegReturned, now: datetime) -> list[inputs
 
 
 def not_sent(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inputs.Step]:
-    """The leg has not left: it is in its bridge as before."""
+    """The REFER was not sent: the leg is in its bridge as before."""
     transfer = call.transfer
     if transfer is None or call.state is not State.REFERRING:
         return []
@@ -62,7 +62,7 @@ def not_sent(call: Call, what: inputs.CommandFailed, now: datetime) -> list[inpu
 def _failed(
     call: Call, transfer: Transfer, now: datetime, outcome: Outcome, *back: commands.Command
 ) -> list[inputs.Step]:
-    """`back`: what brings the leg to where it was."""
+    """`back`: brings the leg back into its bridge."""
     transfer.state, transfer.outcome = "failed", outcome
     if call.last_said:
         return call.end(now, detail=call.last_said)

@@ -1,7 +1,7 @@
-"""Somebody of the house who listens to a call, whispers to the colleague in it, or takes it over. [pure]
+"""A supervisor listens to a call, whispers to a colleague in it, or takes it over. Rows of the call's table. [pure]
 
-Owns the supervisor's leg, and the snoop by which they hear the call without being in it. Rows of the call's table: what
-concerns them comes here in every state. One at a time; the call goes on whatever becomes of them, with one exception.
+Owns the supervisor's leg, and the snoop channel by which they hear the call without being in its bridge. What concerns
+them comes here in every state. There is one at a time; the call goes on whatever becomes of them, with one exception.
 
     listen       a snoop of the caller's leg: hears both sides, is heard by nobody
     whisper      a snoop of the colleague's leg, after a transfer: the colleague hears them, the caller does not
@@ -23,14 +23,14 @@ from controller.calls.machine.rows import participants
 from controller.calls.machine.types import SupervisionMode
 
 OPEN = (State.TALKING, State.HOLDING, State.TRANSFERRING, State.CONSULTING, State.TRANSFERRED)
-"""Where a supervision may begin."""
+"""States in which a supervision may begin."""
 
 WHY = "a supervisor has taken the call over"
 _WITH_AGENT = (State.TALKING, State.HOLDING)
 
 
 def possible(call: Call, mode: SupervisionMode) -> bool:
-    """Whether it could begin now."""
+    """Whether a supervision in this mode could begin now."""
     match mode:
         case "listen":
             return call.state in OPEN
@@ -40,21 +40,21 @@ def possible(call: Call, mode: SupervisionMode) -> bool:
 
 
 def changeable(call: Call, found: Supervision, mode: SupervisionMode) -> bool:
-    """Whether the supervisor who is there could do this instead."""
+    """Whether the supervisor who is there may change to this mode."""
     if found.mode == "take_over" and found.state == "on" and not call.other_parties - {found.channel}:
         return False  # nobody else is with the caller
     return mode == "listen" or possible(call, mode)
 
 
 def taking_over(call: Call) -> bool:
-    """A supervisor is on the way into the bridge, and will be the one with whom the caller talks."""
+    """A supervisor is about to join the bridge, in the agent's place."""
     found = call.supervision
     taken = found is not None and found.mode == "take_over" and found.state == "on"
     return taken and call.state in (State.TALKING, State.HOLDING)
 
 
 def concerned(call: Call, what: inputs.Input) -> bool:
-    """Whether an input is about the supervisor who is there, or about to be."""
+    """Whether an input is about the supervisor who is there, or is dialled."""
     found = call.supervision
     if found is None or not call.supervised or call.state is State.ENDING:
         return False
@@ -74,7 +74,7 @@ def concerned(call: Call, what: inputs.Input) -> bool:
 
 def asked(call: Call, what: inputs.SuperviseAsked, _: datetime) -> list[inputs.Step]:
     if call.supervised:
-        return []  # somebody was faster
+        return []  # another supervisor came first
     call.supervisions += 1
     call.supervision = Supervision(what.channel, what.target, what.mode, what.by)
     if call.state not in OPEN:
@@ -133,7 +133,7 @@ def _changed(call: Call, found: Supervision, mode: SupervisionMode) -> list[inpu
 
 
 def _hear(call: Call, found: Supervision, mode: SupervisionMode, *, alone: bool) -> list[inputs.Step]:
-    """By another snoop. `alone`: the supervisor is in no bridge for that yet."""
+    """Through a new snoop. `alone`: the supervisor's leg has to join the bridge of the supervision first."""
     colleague = _colleague(call) if mode == "whisper" else None
     before, heard = found.snoop, colleague or call.plan.leg
     found.mode = "whisper" if colleague else "listen"
@@ -149,8 +149,8 @@ def _hear(call: Call, found: Supervision, mode: SupervisionMode, *, alone: bool)
 
 
 def _take_over(call: Call, found: Supervision) -> list[inputs.Step]:
-    """The agent makes room, and is back if the supervisor cannot join. Nothing that was asked meanwhile comes in
-    between."""
+    """The supervisor joins in the agent's place; the agent is back if that fails. What is queued meanwhile waits
+    (`ConfirmJoin`)."""
     before, found.snoop = found.snoop, None
     found.mode = "take_over"
     call.other_parties.add(found.channel)
@@ -168,7 +168,7 @@ def taken_over(call: Call, what: inputs.LegJoined, _: datetime) -> list[inputs.S
 
 
 def _heard_leg_gone(call: Call, found: Supervision, now: datetime) -> list[inputs.Step]:
-    """The leg that was heard is gone: a colleague's is not the end of the call."""
+    """The leg to which the snoop listened is gone. If it was a colleague's, the supervisor goes on listening."""
     if found.mode == "whisper" and call.state in OPEN:
         return _hear(call, found, "listen", alone=False)
     return _gone(call, found, now, Outcome.FAILED)

@@ -1,4 +1,4 @@
-"""The end, from the moment when it is decided until nothing is left. Rows of the call's table. [pure]"""
+"""The states ENDING and ENDED, and who ended the call by which cause. Rows of the call's table. [pure]"""
 
 from datetime import datetime, timedelta
 
@@ -6,10 +6,10 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import END, Always, Row, Rows, in_states
+from controller.calls.machine.row import END, Always, Row, Rows, in_states, nothing
 
 ASTERISK = "asterisk"
-"""It has hung up the call by itself, or somebody has told it to who is not this controller."""
+"""`ended_by`, where Asterisk has hung up by itself, or was told to by somebody else than this controller."""
 NORMAL, NO_RESPONSE, NO_CIRCUIT, INTERWORKING = 16, 18, 44, 127
 """Q.850. A BYE or a CANCEL that gives no reason is the normal end (RFC 3398)."""
 SHORTEST_SESSION = timedelta(seconds=50)
@@ -26,7 +26,7 @@ def hang_up(call: Call, what: inputs.HangUpAsked, now: datetime) -> list[inputs.
 
 
 def leg_hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> list[inputs.Step]:
-    """StasisEnd follows, which ends the call; it tells neither the cause nor who it was."""
+    """Keeps cause and who it was: StasisEnd, which follows and ends the call, tells neither."""
     if what.channel == call.plan.leg and call.state is not State.ENDING:
         talked = now - call.answered_at if call.answered_at is not None else timedelta()
         expired = what.cause == NO_RESPONSE and talked >= SHORTEST_SESSION
@@ -38,7 +38,7 @@ def leg_hung_up(call: Call, what: inputs.LegHungUp, now: datetime) -> list[input
 
 
 def far_end(call: Call) -> str:
-    """Who has ended the call, if its leg is gone and we have not hung it up."""
+    """`ended_by`, if the person's leg is gone and we have not hung it up."""
     if call.hung_up_by_asterisk:
         return ASTERISK
     return "caller" if call.plan.direction == "inbound" else "callee"
@@ -54,7 +54,7 @@ def cause_known(call: Call, what: inputs.LegGone, _: datetime) -> list[inputs.St
 
 
 def _q850(call: Call, cause: int | None) -> int | None:
-    """Of who ends a call without giving a reason: a BYE is told as 0, a CANCEL as Asterisk's word for its own 487."""
+    """Asterisk tells a BYE without a Reason as 0, and a CANCEL as 127 (of its own 487): both are normal ends."""
     bye = cause == 0 and call.answered_at is not None
     cancel = cause == INTERWORKING and call.plan.direction == "inbound" and call.answered_at is None
     return NORMAL if bye or cancel else cause
@@ -96,30 +96,26 @@ def _awaited(call: Call, channel: str) -> bool:
 
 
 def too_late(call: Call, what: inputs.LegEntered, _: datetime) -> list[inputs.Step]:
-    """It has answered all the same, and is hung up before anybody there wonders."""
+    """It has answered all the same, and is hung up at once."""
     answered_late(call, what)
     return [commands.HangUp(what.channel)]
 
 
 def answered_late(call: Call, what: inputs.Input) -> None:
-    """For the record: nobody may say that there was no answer."""
+    """The outcome must not say that nobody answered."""
     own = isinstance(what, inputs.LegEntered) and what.channel == call.plan.leg and call.plan.direction == "outbound"
     if own and call.outcome in (Outcome.NO_ANSWER, Outcome.FAILED) and call.answered_at is None:
         call.outcome, call.detail = Outcome.FAILED, "answered when the call had been given up, and hung up at once"
 
 
 def not_confirmed(call: Call) -> None:
-    """All is decided, but Asterisk has not confirmed each hang-up."""
+    """Everything was hung up, and Asterisk has not confirmed all of it."""
     call.state = State.ENDING
     call.detail = call.detail or "Asterisk did not confirm the hang-up at once"
 
 
 def confirmed(call: Call) -> None:
     call.state = State.ENDED
-
-
-def nothing(_: Call, __: inputs.Input, ___: datetime) -> list[inputs.Step]:
-    return []
 
 
 UNEXPECTED = Row(too_late)

@@ -24,7 +24,7 @@ from controller.calls.machine.types import Target
 
 
 def asked(call: Call, what: inputs.TransferAsked, _: datetime) -> list[inputs.Step]:
-    """Also of a caller on hold: the music goes on."""
+    """A caller on hold goes on hearing music."""
     if what.target.kind == "refer" and call.other_parties:
         return call.refuse(what.tool_call, "Not now: others are in the call.")
     held = agent_tools.end_hold(call, State.TRANSFERRING, respond=False)
@@ -134,14 +134,14 @@ def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> list[input
 
 
 def _told(transfer: Transfer, outcome: Outcome) -> str:
-    """To the model."""
+    """What the model is told."""
     why = "all lines are taken" if outcome is Outcome.NO_ROOM else outcome.value.replace("_", " ")
     by_key = " They had asked for it by pressing a key." if transfer.by == "digit" else ""
     return f"The transfer did not succeed: {why}. The caller is still with you.{by_key}"
 
 
 def caller_back(call: Call, what: inputs.CallerBack, _: datetime) -> list[inputs.Step]:
-    """With the agent, which gets to know why."""
+    """The caller is with the agent again, which is told why."""
     transfer = call.transfer
     assert transfer is not None, "only called after a transfer"
     call.state = State.TALKING

@@ -1,7 +1,7 @@
 """A call that goes on without an agent, and its end: rows of the state TRANSFERRED. [pure]
 
-Nobody of ours is in it, so that nobody of ours would end it. `transfer.max_s` does, and the caps of the day do: all who
-are in the call hear a warning tone, and half a minute later it is over.
+No agent is in it that could end it. `transfer.max_s` and the caps of the day do: all who are in the call hear a warning
+tone, and `WARNING_S` later it ends.
 """
 
 from datetime import datetime
@@ -23,7 +23,7 @@ def warned_after(longest: float) -> float:
 
 
 def watched(call: Call, now: datetime) -> list[inputs.Step]:
-    """After each input: whether the state has just begun, or is over."""
+    """After each input: starts the timer when the state begins."""
     if call.state is not State.TRANSFERRED:
         call.transferred_at = call.over_limit = None
         return []
@@ -44,12 +44,12 @@ def time_up(call: Call, what: inputs.TimeUp, now: datetime) -> list[inputs.Step]
 
 
 def cap_reached(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
-    """What the agent has cost ends no call that the agent has left."""
+    """The cap on a call's cost is no reason: the agent, which cost it, has left."""
     return [] if what.why == PER_CALL else _warn(call, what.why, WARNING_S)
 
 
 def _warn(call: Call, why: str, seconds: float) -> list[inputs.Step]:
-    """Once."""
+    """Once a call."""
     if call.over_limit is not None:
         return []
     call.over_limit = why

@@ -1,7 +1,7 @@
-"""A caller for whom there is no room yet: music, the place in the line, and then the agent. Rows of the table. [pure]
+"""A caller who waits in line: music and announcements of the place. Rows of the call's table. [pure]
 
-The line itself is `arrivals`': it says the place (`PlaceKnown`) and when there is room (`RoomFound`). Nothing but the
-caller's own channel exists meanwhile; the session is opened when the turn comes, while the music still plays.
+The line itself is in `runtime`: it tells the place (`PlaceKnown`) and when there is room (`RoomFound`). Only the
+caller's own channel exists meanwhile; the session is opened when there is room, while the music still plays.
 """
 
 from datetime import datetime
@@ -34,7 +34,7 @@ def place_known(call: Call, what: inputs.PlaceKnown, _: datetime) -> list[inputs
 
 
 def room_found(call: Call, _: inputs.RoomFound, __: datetime) -> list[inputs.Step]:
-    """The caller was answered long ago: what is left is to open the session."""
+    """The caller is answered already; the session is opened."""
     call.state, call.session_open = State.RINGING, True
     return [
         commands.StopTimer("wait"),
@@ -78,7 +78,7 @@ def _announce(call: Call) -> list[inputs.Step]:
 
 
 def spoken(place: int) -> tuple[str, ...]:
-    """In the sounds that come with Asterisk, in the channel's language."""
+    """Media URIs of sounds that come with Asterisk; they are played in the channel's language."""
     if place == 1:
         return ("sound:queue-youarenext",)
     return ("sound:queue-thereare", f"number:{place - 1}", "sound:queue-callswaiting")

@@ -1,7 +1,7 @@
-"""The end that we bring about: time or money is up, or the caller says nothing. Rows of the call's table. [pure]
+"""The agent's last words, when time or money is up or nobody speaks. Rows of the call's table. [pure]
 
-The agent says its last words, whatever the caller says meanwhile; the call ends when they have been heard, or at the
-latest after `LAST_WORDS_LIMIT`. A transfer under way is waited for: a person who takes over is under no such limit.
+Owns the state CLOSING. Nothing interrupts the last words; the call ends when they were heard, or at the latest after
+`LAST_WORDS_LIMIT`. A transfer that is under way is waited for: the limits do not hold for a person who takes over.
 """
 
 from datetime import datetime
@@ -9,7 +9,7 @@ from datetime import datetime
 from controller.calls.machine import commands, inputs
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import State
-from controller.calls.machine.row import END, Always, Row, Rows, in_states
+from controller.calls.machine.row import END, Always, Row, Rows, in_states, nothing
 from controller.calls.machine.rows import agent_control, agent_tools
 
 LAST_WORDS_LIMIT = 20.0  # seconds
@@ -19,7 +19,7 @@ VOICEMAIL = "voicemail"
 
 
 def begin(call: Call, why: str, words: str | None = None) -> list[inputs.Step]:
-    """`words`: for a machine, instead of the agent's `wrap_up`."""
+    """`words`: what is left with an answering machine, instead of the agent's `wrap_up`."""
     resumed = agent_tools.end_hold(call, State.CLOSING, respond=False)
     call.state, call.wrap_up_due = State.CLOSING, None
     heard = agent_control.unmute_all(call)
@@ -29,7 +29,7 @@ def begin(call: Call, why: str, words: str | None = None) -> list[inputs.Step]:
 
 
 def leave_message(call: Call) -> list[inputs.Step]:
-    """With a machine, in full, once its announcement is over; then the call ends."""
+    """With an answering machine, once its announcement is over; then the call ends."""
     return begin(call, VOICEMAIL, call.plan.agent.voicemail)
 
 
@@ -38,12 +38,8 @@ def due(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
 
 
 def later(call: Call, what: inputs.WrapUpDue, _: datetime) -> list[inputs.Step]:
-    """Once caller and agent talk (again)."""
+    """Waits until caller and agent talk (again)."""
     call.wrap_up_due = what.why
-    return []
-
-
-def already(_: Call, __: inputs.WrapUpDue, ___: datetime) -> list[inputs.Step]:
     return []
 
 
@@ -60,7 +56,7 @@ def last_said(call: Call, what: inputs.LastSaid, now: datetime) -> list[inputs.S
 
 
 def finished_meanwhile(call: Call, what: inputs.LastSaid, _: datetime) -> list[inputs.Step]:
-    """The agent gave a silent caller up while ops had them transferred: the transfer decides."""
+    """The agent gave up on a silent caller while a transfer was under way: the call ends if that fails."""
     call.last_said = what.why
     return []
 
@@ -93,7 +89,7 @@ ROWS: Rows = {
         {
             inputs.HangUpTool: Row(hang_up, to=END),
             inputs.ToolDone: Row(tool_done),
-            inputs.WrapUpDue: Row(already),
+            inputs.WrapUpDue: Row(nothing),
             inputs.LastSaid: Row(last_said, to=END),
             inputs.TimeUp: Row(overdue, to=END),
             inputs.AgentLost: Row(agent_lost, to=END),
