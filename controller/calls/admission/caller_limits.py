@@ -1,7 +1,7 @@
 """How many calls one caller may have at once, and may begin in a minute. [pure]
 
-Callers are told apart by number; all who withhold theirs are one caller. Who is up is told each time by whoever owns
-the calls. Only beginnings are remembered, for a minute each. Time is an argument.
+Callers are told apart by number; all who withhold it count as one caller. Whoever asks says each time which calls are
+up. Only when calls began is remembered, for a minute. Times are arguments, in seconds.
 """
 
 import re
@@ -46,7 +46,7 @@ class CallerLimits:
         begun.append(now)
 
     def _forget(self, now: float) -> None:
-        """Numbers that callers make up do not stay."""
+        """Forgets what is older than WINDOW, so that made-up numbers do not fill the memory."""
         if now - self._swept >= WINDOW:
             self._begun = {name: begun for name, begun in self._begun.items() if begun and begun[-1] > now - WINDOW}
             self._swept = now
@@ -59,7 +59,7 @@ def home_of(trunks: Iterable[Trunk]) -> str | None:
 
 
 def caller_of(number: str, home: str | None = None) -> str:
-    """One name for all ways to write a number: of a full one its digits with the country code."""
+    """The same text for each way to write a number: of a full number its digits with the country code."""
     plain = re.sub(r"[\s()./_-]", "", unicodedata.normalize("NFKC", number).lower())
     digits = plain.removeprefix("+").lstrip("0")
     if not digits or stands_for_none(number) or plain.startswith("anonymous"):

@@ -1,9 +1,9 @@
 """Is there room for one more call? [pure]
 
 Owns the limits on calls at once and calls in a second, a minute, an hour, in total and per trunk, agent and number
-called. A trunk's count every leg over it: calls, and what is dialled for a call that is up (transfers, participants,
-supervisors). What is up is counted in what lives, each time: there is no count that could be left behind. Only
-beginnings are remembered, for the rates, and each is forgotten after its time. Time is an argument.
+called. The limits of a trunk count every leg over it: calls, and what is dialled for a live call (transfers,
+participants, supervisors). Live calls are counted anew for each question, so no counter can get out of step. For the
+rates it is remembered when calls began, for as long as a rate needs it. Times are arguments, in seconds.
 """
 
 from collections import deque
@@ -21,8 +21,8 @@ SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one call takes up, or (`leg`) somebody who is dialled for a call that is up: that counts for its trunk only.
-    `number` is the one called, of inbound calls, and `caller` who calls."""
+    """What one call takes up. `leg`: somebody who is dialled for a live call; that counts for its trunk only. `number`
+    and `caller`: of an inbound call, the number called and who calls."""
 
     direction: Literal["inbound", "outbound", "leg"]
     trunk: str | None
@@ -85,7 +85,7 @@ class Capacity:
                 raise Busy("This agent has as many calls as allowed already (agents.<name>.max_calls).")
 
     def _of_number(self, limits: Mapping[str, int], wanted: Slot) -> int | None:
-        """In whatever spelling the config has the number. `*` is every other one."""
+        """The limit of this number, however the config spells it. `*` stands for all other numbers."""
         if wanted.direction != "inbound" or wanted.number is None:
             return None
         if wanted.number in limits:

@@ -1,7 +1,7 @@
-"""Is there room: for a call, and for one more leg of a call that is up. The shell around `capacity`.
+"""Call admission control: whether there is room for a call, or for one more leg of a live call.
 
-Owns the clocks, the day's spending, what was dialled and the workers' places among the reasons to say no. What is up is
-told by whoever owns the calls, each time anew. Implements `legs.Lines`.
+Owns the clocks around the pure rules (`capacity`, `usage`, `spending`), and the reservation of a worker's place for a
+call that has just been admitted. Implements `trunk_usage.TrunkLimits`.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ RESERVED_S = 1.0  # seconds from the admission of a call until it has asked for 
 
 
 def today() -> date:
-    """By this machine's clock and time zone: a day of spending is one of its owner's."""
+    """By this machine's clock and time zone, in which its owner counts days."""
     return date.today()
 
 
 class AdmissionControl:
-    """`up`: what lives at this moment, legs included."""
+    """`up`: gives the slots of all live calls and legs at this moment."""
 
     def __init__(
         self, config: Config, workers: WorkerPool, spending: Spending, up: Callable[[], Iterable[Slot]]
@@ -40,15 +40,15 @@ class AdmissionControl:
         self._spending = spending
         self._up = up
         self._reserved: dict[str, float] = {}
-        """Calls that were let in, and when; until they have a worker."""
+        """Admitted calls that have no worker yet, and when they were admitted (`time.monotonic`)."""
         self._capacity = Capacity(config)
         self.usage = Usage(config)
         self.news = asyncio.Event()
-        """Something was dialled, or is over. Whoever waits clears it."""
+        """Set when a leg was dialled or is over; `usage_store` clears it."""
         self.draining = False
 
     def admit(self, wanted: Slot) -> None:
-        """For a call that begins now: it counts from here on. Raises NotReady and Busy."""
+        """Admits a call that begins now; from here on it counts. Raises NotReady and Busy."""
         if self.draining:
             raise errors.NotReady("The controller is going down and takes no new calls.")
         self._spending.check(today())
@@ -57,13 +57,13 @@ class AdmissionControl:
         self._count(wanted)
 
     def reserve(self, plan: Plan, *, served: bool = False) -> None:
-        """A worker's place is the call's from here on, though its session is asked for a moment later: the next caller
-        may come before that. `served`: it waited, and has its turn."""
+        """Keeps a worker's place for an admitted call until its session is asked for: the next caller may come before
+        that. `served`: the call has waited in line, and it is its turn."""
         if served or (plan.waiting is None and plan.unserved is None):
             self._reserved[plan.call] = monotonic()
 
     def _full(self) -> bool:
-        """Whether there is no place, or those that were let in and have no worker yet will take every one."""
+        """Whether admitted calls without a worker will take all places that workers have left."""
         now = monotonic()
         self._reserved = {
             call: at for call, at in self._reserved.items() if now - at < RESERVED_S and self._workers.of(call) is None
@@ -75,7 +75,7 @@ class AdmissionControl:
         return not self.draining and self._workers.returning()
 
     async def wait_returned(self) -> None:
-        """Until that is so no more."""
+        """Until `workers_returning` is false."""
         await self._workers.wait_returned(lambda: self.draining)
 
     def drain(self) -> None:
@@ -84,11 +84,11 @@ class AdmissionControl:
         self._workers.notify()
 
     def out_of_service(self) -> bool:
-        """It is not a matter of a call or two."""
+        """No call can be taken, however few are up."""
         return self.draining or self._spending.spent(today())
 
     def cap_reached(self, trunk: str) -> str | None:
-        """The cap on minutes that legs over this trunk have reached by now."""
+        """The name of the cap on minutes that this trunk has reached; None: none."""
         return self.usage.cap_reached(trunk, today(), datetime.now(UTC))
 
     # ------------------------------------------------------------ legs.Lines

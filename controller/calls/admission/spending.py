@@ -1,6 +1,7 @@
-"""Money: what each call costs as it goes, and when a call or the day has cost enough. [pure]
+"""What calls cost, and when a call or a day has reached its limit. [pure]
 
-Owns the day's sum over all calls, and the two limits. The day is an argument.
+Owns the day's sum over all calls, and the limits `spend_per_call` and `spend_per_day`. US dollars. The day is an
+argument.
 """
 
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from controller.config.prices import DailySpend, Prices
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A limit that calls have to be told of."""
+    """A limit was reached: calls have to end."""
 
     limit: str
     everybody: bool = False
-    """The day has just reached its limit: all live calls. Otherwise the one call that has cost something."""
+    """True: the day has just reached its limit, and all live calls end. False: the call whose cost was added ends."""
 
 
 class Spending:
@@ -37,8 +38,8 @@ class Spending:
         return self._prices.of(used)
 
     def add(self, cost: float, record: CallLog, today: date) -> Reached | None:
-        """Adds US dollars to the call's and the day's cost. Says which limit has been reached, if one has and it is
-        news: of the day once; of a call while `record.limit` is None."""
+        """Adds US dollars to the call's and the day's cost. Returns a limit that is reached and was not told yet: that
+        of the day once, that of a call while `record.limit` is None."""
         record.cost += cost
         self._day.add(cost, today)
         if self.spent(today) and self._told != today:

@@ -1,8 +1,8 @@
-"""The legs that one call has dialled over trunks, and so the lines that it takes up. [pure]
+"""The legs that one call has dialled over trunks. [pure]
 
-A line is taken when a leg is about to be dialled, and is free again when Asterisk says that the leg's channel is gone,
-when we have removed it, or at the latest when the call is over: nothing else is counted, so nothing can be left behind.
-The call's own leg has its line with the call itself (`capacity.Slot`); here it is only told of.
+A leg counts from the moment before it is dialled until Asterisk says that its channel is gone, until we have removed
+it, or until the call is over. The limits of its trunk are asked before (`TrunkLimits`). For the call's own leg they
+were asked when the call was admitted (`capacity.Slot`); it is counted here for its minutes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class Unlimited:
 
 
 class TrunkUsage:
-    """Of the call whose own leg is `own`."""
+    """Of one call. `own`: the channel of its own leg."""
 
     def __init__(self, own: str, lines: TrunkLimits) -> None:
         self._own = own
@@ -41,9 +41,9 @@ class TrunkUsage:
         self._trunks: dict[str, str] = {}
         self._ringing: dict[str, Target] = {}
         self._answered: dict[str, tuple[Target, float]] = {}
-        """A moment ago, and when."""
+        """Legs that were answered, and when."""
         self._referred: dict[str, str] = {}
-        """To which number or address."""
+        """Legs that were sent on by REFER, and to which number or address."""
 
     def dial(self, channel: str, target: Target) -> None:
         """Before Asterisk is asked to. Raises `errors.Busy`: it must not be dialled."""
@@ -51,12 +51,12 @@ class TrunkUsage:
         self._ringing[channel] = target
 
     def refer(self, channel: str, trunk: str | None, to: str = "") -> None:
-        """The far end is asked to dial: a line without a leg of ours on it. Raises `errors.Busy`."""
+        """The far end is asked to dial (REFER): it uses the trunk without a leg of ours. Raises `errors.Busy`."""
         self._take(channel, trunk)
         self._referred[channel] = to
 
     def adopt(self, channel: str, trunk: str) -> None:
-        """One that an earlier controller has dialled, and that is up."""
+        """A leg that an earlier controller has dialled, and that is up."""
         self._lines.dial(channel, trunk, own=True)
         self._trunks[channel] = trunk
         self._lines.answered(channel)
@@ -67,7 +67,7 @@ class TrunkUsage:
             self._trunks[channel] = trunk
 
     def happened(self, what: inputs.Input, now: float = 0.0) -> None:
-        """`now`: of any clock that does not go back, the same as for `ringing`."""
+        """Takes what an input says of a leg. `now`: seconds of a monotonic clock, the same as for `ringing`."""
         match what:
             case inputs.LegEntered(channel):
                 if (target := self._ringing.pop(channel, None)) is not None:
@@ -96,8 +96,8 @@ class TrunkUsage:
         return MappingProxyType(self._trunks)
 
     def ringing(self, origin: Origin, now: float = 0.0, caller: str = "") -> Iterator[RingingLeg]:
-        """Those that are being called, or were answered a moment ago, for a call with that origin. `caller`: whom
-        Asterisk shows on a leg without a caller id of its own."""
+        """Legs that ring, or were answered a moment ago. `origin`: the call's. `caller`: the number that Asterisk shows
+        on a leg that has no caller id of its own."""
         just = {channel: target for channel, (target, at) in self._answered.items() if now - at < JUST_ANSWERED}
         for channel, target in (self._ringing | just).items():
             yield RingingLeg(target.shown, target.caller_id or caller, self.origin_of(channel, origin))
@@ -105,7 +105,8 @@ class TrunkUsage:
             yield RingingLeg(to, caller, self.origin_of(channel, origin))
 
     def origin_of(self, channel: str, origin: Origin) -> Origin:
-        """What a leg carries. Behind the call's own leg is the agent; others are for the people in the call."""
+        """The origin that a dialled leg is marked with. The call's own leg connects to the agent, other legs to the
+        people in the call."""
         return origin.onward(agent=channel == self._own)
 
     def others(self) -> Iterator[str]:

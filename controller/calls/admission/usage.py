@@ -1,8 +1,9 @@
 """What has been dialled over trunks: how many legs in the last hour, how many minutes today. [pure]
 
-Owns the caps that must outlive this process: `usage_book` writes down what is here and reads it back at the start. A
-leg counts from its dialling for the hour, and from its answer for the minutes of the day on which it was dialled. What
-becomes of legs that are up when a cap is reached is `call/caps.py`'s. Moments and days are arguments.
+Owns the caps that must outlive this process: `usage_store` writes what is here into the store and reads it at the
+start. A leg counts for the hour in which it is dialled, and from its answer for the minutes of the day on which it was
+dialled. What becomes of legs that are up when a cap is reached is in `machine/rows/daily_caps.py`. Moments and days are
+arguments.
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,8 @@ MINUTE = 60.0
 
 @dataclass(slots=True)
 class Use:
-    """One leg that we dialled. `day` is when, by the owner's clock; `seconds` since its answer, so far or in all."""
+    """One leg that we dialled. `day`: on which it was dialled, local time; `seconds`: since its answer, so far or in
+    all."""
 
     id: str
     trunk: str
@@ -27,7 +29,7 @@ class Use:
 
 
 class Usage:
-    """What no cap needs is not kept."""
+    """Only what a cap of the config needs is kept."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -36,7 +38,7 @@ class Usage:
         self._up: dict[str, Use] = {}
         """By channel."""
         self._since: dict[str, datetime] = {}
-        """Of those, who has answered, and when."""
+        """When those were answered that were."""
         self._unwritten: dict[str, Use] = {}
 
     # ------------------------------------------------------------ caps
@@ -109,7 +111,7 @@ class Usage:
             self._add(use)
 
     def unwritten(self, now: datetime) -> list[Use]:
-        """What has changed since it was last `written`, and what goes on."""
+        """Legs that have changed since they were last `written`, and those that are up."""
         for channel in self._since:
             use = self._up[channel]
             use.seconds = self._length(channel, use, now)

@@ -1,6 +1,7 @@
-"""One attempt of a call from the queue, as call control sees it: written down before anybody is dialled.
+"""One attempt of a call from the queue, as call control sees it: stored before anybody is dialled.
 
-Owns the moment in between: what is written down as being dialled, and not yet with Asterisk, is waited for at the end.
+Owns the time between the two: at the end of the process, calls that are stored as being dialled and of which Asterisk
+has not answered yet are waited for.
 """
 
 import asyncio
@@ -23,8 +24,8 @@ def _now() -> datetime:
 
 
 class Dialling:
-    """Calls between "it is written down that they are dialled" and Asterisk's answer. Once it is closed nobody enters:
-    the call waits, and is the next controller's to dial."""
+    """The calls that are stored as being dialled, until Asterisk has answered. Once it is closed no call enters: it
+    stays in the queue, for the next controller."""
 
     def __init__(self) -> None:
         self._closed = False
@@ -52,8 +53,8 @@ class Dialling:
 
 
 class QueuedAttempt:
-    """One attempt. Call control waits for `before_dial` before it asks Asterisk to dial, says `after_dial` when it has
-    asked, and `over` once."""
+    """One attempt (`runtime.ports.OutboundAttempt`): call control awaits `before_dial` before it asks Asterisk to dial,
+    and calls `after_dial` when it has asked, and `over` once."""
 
     def __init__(
         self,

@@ -1,11 +1,13 @@
-"""When people may be called: windows by the clock on the wall where they live. [pure]"""
+"""When people may be called: windows of local time where they live. [pure]"""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from controller.config.models.trunks import CallingHours
 
-_LOOK_AHEAD = 16  # days: two weeks, as a turned clock can swallow next week's window; and one more for time zones
+_LOOK_AHEAD = (
+    16  # days: two weeks, as the change to summer time can remove the next week's window, and one for time zones
+)
 
 
 def first_allowed(hours: CallingHours | None, wanted: datetime) -> datetime:

@@ -1,9 +1,9 @@
 """The task that takes calls from the queue and places them, as fast as there is room.
 
-Owns which calls are on their way, and the end of each in the queue. Whether there is room for one more is call
-control's to say: it is asked for each call, and a call for which there is none stays where it is. Nobody is dialled
-unless the queue has written it down before (`Errand.before_dial`); the end of an attempt is written however long the
-store needs, beside the calls.
+Owns which calls are on their way, and how each ends in the queue. Call control is asked for each call whether there is
+room; a call for which there is none stays in the queue. Nobody is dialled unless it has been stored before
+(`QueuedAttempt.before_dial`). The result of an attempt is written however long the store is away; no call waits for
+that.
 """
 
 import asyncio
@@ -34,10 +34,10 @@ log = structlog.get_logger()
 HEADS = 20
 """Calls of each trunk and agent that are looked at in one round."""
 NO_ROOM_SECONDS = 0.5
-"""How soon it is tried again when there was no room; the end of one of our calls is a reason to try at once."""
+"""After which it is tried again when there was no room; when a call of the queue ends, it is tried at once."""
 LONGEST_SLEEP = 30.0
 REST_SECONDS = 5.0
-"""Nobody is called for so long after a call that failed before it was dialled: the next one would, too."""
+"""For which nobody is called after a call that failed before it was dialled: the next one would fail, too."""
 STORE_AWAY_SECONDS = 1.0
 FORGET_EVERY = 3600.0
 FINISH_SECONDS = 5.0
@@ -86,11 +86,11 @@ class Dialer:
         self._began = _now()
         self._recovered = False
         self._owed: dict[str, None] = {}
-        """Calls of whose change those who listen have not been told."""
+        """Calls whose latest change has not been observed yet: the store was away."""
         self._told_away = False
         self._rest_until = _now()
         self._why: dict[str, str] = {}
-        """Why the last call over a trunk was not placed."""
+        """Why the latest call over a trunk was not placed, by trunk."""
 
     async def go_on(self, call: str) -> QueuedAttempt | None:
         """For a call that an earlier controller was placing, and that is up. None: it did not come from the queue.
@@ -108,7 +108,7 @@ class Dialer:
         self._news.set()
 
     def observe(self, what: lifecycle.LifecycleEvent) -> None:
-        """Of any call: a telephone that rings shows that its trunk works."""
+        """Told of every call: a telephone that rings shows that its trunk works."""
         match what:
             case lifecycle.CallRang(call=call) | lifecycle.CallAnswered(call=call) if call in self._under_way:
                 errand = self._under_way[call]
@@ -151,12 +151,12 @@ class Dialer:
         self._recovered = True
 
     async def close(self) -> None:
-        """Before the process ends and calls go on without it: nobody is dialled any more. What is about to be stays in
-        the queue; who is just being dialled, is."""
+        """Before the process ends and calls go on without it: nobody is dialled any more. Calls that are about to be
+        dialled stay in the queue; Asterisk's answer is awaited for those that are being dialled."""
         await self._dialling.close()
 
     async def finish(self) -> None:
-        """Also for calls that end meanwhile."""
+        """Until all results are written, also of calls that end meanwhile."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FINISH_SECONDS):
                 while self._saving:
@@ -181,7 +181,10 @@ class Dialer:
             return NO_ROOM_SECONDS
         if found.placed:
             return 0.0
-        moments = (await self._queue.next_moment(now), self.breakers.next_moment(now))  # also what has come meanwhile
+        moments = (
+            await self._queue.next_moment(now),
+            self.breakers.next_moment(now),
+        )  # also of calls that were queued meanwhile
         upcoming = min((moment for moment in moments if moment is not None), default=None)
         return min(max((upcoming - _now()).total_seconds(), 0.0), LONGEST_SLEEP) if upcoming else LONGEST_SLEEP
 
@@ -194,7 +197,7 @@ class Dialer:
             try:
                 found.placed += await self._try(entry, paused)
             except errors.Busy as reason:
-                if len(retry_policy.lines(self._config, entry)) <= 1:  # what follows may go where this one may not
+                if len(retry_policy.lines(self._config, entry)) <= 1:  # the next call may use another trunk
                     full.add((order.trunk, order.agent))
                 self._tell_why(order.trunk, reason)
                 found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
@@ -205,7 +208,7 @@ class Dialer:
                 self._why.pop(order.trunk, None)
 
     def _tell_why(self, trunk: str, reason: errors.Busy) -> None:
-        """Once for each day's cap: it may be hours before a call is placed again."""
+        """One log line for each daily cap that is reached: it may be hours before a call is placed again."""
         if isinstance(reason, UsedUp) and self._why.get(trunk) != reason.reason:
             log.warning("queued calls wait for tomorrow", trunk=trunk, reason=reason.reason)
         self._why[trunk] = reason.reason
@@ -228,7 +231,7 @@ class Dialer:
         except (errors.Busy, errors.NotReady):
             del self._under_way[entry.id]
             raise
-        except Exception:  # one call that can't be begun keeps no other from it
+        except Exception:  # of this call: the others are placed
             log.exception("a queued call could not be begun: an error of ours", call=entry.id)
             self._save(errand, Attempt(now, Outcome.FAILED, "an error of ours; the log has more"))
         return True
@@ -263,7 +266,7 @@ class Dialer:
     # ------------------------------------------------------------ ends
 
     def _over(self, errand: QueuedAttempt, call: view.CallView) -> None:
-        """The attempt has ended, in memory. On the disk it has not yet."""
+        """The attempt has ended; its result is not written yet."""
         result, detail = call.outcome or Outcome.FAILED.value, call.detail
         if call.ended_by == "shutdown" and call.answered_at is None:
             if not errand.dialled:  # nobody was called: it waits for the next controller
@@ -276,8 +279,8 @@ class Dialer:
         self._save(errand, attempt, self._judge(errand, attempt))
 
     def _judge(self, errand: QueuedAttempt, attempt: Attempt) -> datetime | None:
-        """What the end of a call says of its trunk. The moment from which the call may be placed again, if this was no
-        attempt to reach the number."""
+        """Tells the trunk's circuit breaker how the call ended. Returns the moment from which the call may be placed
+        again, if this does not count as an attempt to reach the number."""
         trunk, now = errand.trunk, _now()
         if errand.dialled_at is None or attempt.result in _NOTHING_OF_THE_TRUNK:
             self.breakers.without_answer(trunk, errand.entry.id)
@@ -309,7 +312,8 @@ class Dialer:
             log.error("a call stays as it is in the queue until the next start", task=task.get_name(), exc_info=error)
 
     async def _settle(self, errand: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None) -> None:
-        """Until it is written: a row that stays `dialling` would be told as interrupted by the next controller."""
+        """Writes the result, however often it takes: the next controller would take a row that is still `dialling` for
+        interrupted."""
         call, now = errand.entry.id, _now()
         try:
             due_at = await self._write_down(errand, attempt, put_back_at, now)
@@ -353,7 +357,7 @@ class Dialer:
                 await asyncio.sleep(backoff.next_delay())
 
     async def _tell(self, call: str) -> None:
-        """Those who listen, of what has become of a call; in a later round, if the store is away."""
+        """Observers are told what has become of a call; in a later round, if the store is away."""
         try:
             entry = await self._queue.get(call)
         except StoreError as error:

@@ -1,7 +1,7 @@
 """One call that is to be placed: what was asked for, and what has become of it. [pure]
 
-The words for where it is: `queued` (nobody is being called: it waits for its hour, for room, or for its next attempt),
-`dialling` (written down before Asterisk is asked to dial; the attempt under way), `ended` (with a result).
+Its status: `queued` (it waits for calling hours, for room, or for its next attempt), `dialling` (stored before Asterisk
+is asked to dial; an attempt is under way), `ended` (with a result).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Status(StrEnum):
 
 
 REJECTED = "rejected"
-"""It may not be dialled (any more): the allow-list, the trunk or the agent has changed since it was queued."""
+"""It may not be dialled any more: the allow-list, the trunk or the agent has changed since it was queued."""
 EXPIRED = "expired"
 """Its time was over before it could be placed."""
 INTERRUPTED = "interrupted"

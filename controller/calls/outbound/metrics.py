@@ -1,4 +1,4 @@
-"""How long the queue of calls to be placed is, as metrics: looked at now and then, since it lies in the store."""
+"""Metrics of the queue: its length, asked of the store every EVERY seconds, and which trunks are suspended."""
 
 import asyncio
 from collections.abc import Iterable, Iterator

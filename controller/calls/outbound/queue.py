@@ -1,10 +1,10 @@
-"""The queue in the store: what waits, what is being dialled, what has become of it.
+"""The queue in the store: calls that wait, that are being dialled, that have ended.
 
-Owns the SQL. Each method is one short transaction; what it returns is committed. Raises `store.database.StoreError`.
-A call is dialled at most once for each time that `dial` returned: it takes the row from `queued` to `dialling`, on the
-disk, before anybody is called, and nothing but the end of that very attempt takes it back. Each change that others are
-told of is marked `untold` in its own transaction; the outbox takes the mark away together with the event. A row that
-can't be read is logged and left out, and ended when it is its turn: it costs its own call, and no other.
+Owns the SQL. Each method is one short transaction; what it returns is committed. Raises `store.database.StoreError`. A
+call is dialled at most once for each `dial` that returned: it changes the row from `queued` to `dialling` before
+anybody is called, and only the end of that attempt changes it back. Each change that observers are told of is marked
+`untold` in the same transaction; the outbox removes the mark together with the event. A row that can't be read is
+logged and left out, and ended when it is its turn.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -73,7 +73,7 @@ class Queue:
         return _entry(row) if row is not None else None
 
     async def place(self, entry: QueuedCall, now: datetime) -> int | None:
-        """In the line of those that are due over the same trunk, 1 is next; None: it does not stand there."""
+        """Its place among the calls that are due over the same trunk; 1 is next. None: it is not due."""
         if entry.status is not Status.QUEUED or entry.due_at > now:
             return None
         order = entry.order
@@ -95,9 +95,9 @@ class Queue:
             return _entries(await store.execute(query))
 
     async def heads(self, now: datetime, *, without: Collection[str], each: int) -> list[QueuedCall]:
-        """Who is next: of each trunk and agent the first `each` that are due, all in the order of their turn.
+        """The next calls: of each trunk and agent the first `each` that are due, all in the order of their turn.
 
-        By trunk and agent, so that one that has no room does not stand before the others.
+        By trunk and agent, so that calls for which there is no room do not hold up the others.
         """
         due = [_is(Status.QUEUED), calls.c.due_at <= now, calls.c.expires_at > now, calls.c.id.not_in(without)]
         order = (calls.c.priority.desc(), calls.c.number)
@@ -112,7 +112,7 @@ class Queue:
         return found
 
     async def _set_aside(self, numbers: Collection[int], now: datetime) -> None:
-        """They can't be dialled, and must not be looked at for ever."""
+        """Ends rows that can't be read, so that they are not read again and again."""
         over = _after(Final(Outcome.FAILED, _UNREADABLE), now) | {"attempts": [], "variables": {}, "untold": False}
         async with self._database.writing() as store:
             await store.execute(update(calls).where(calls.c.number.in_(numbers), _is(Status.QUEUED)).values(over))
@@ -132,7 +132,8 @@ class Queue:
         return {status: found.get(status, 0) for status in Status}
 
     async def untold(self, before: datetime) -> list[str]:
-        """Whose change, of before that moment, nobody was told of: the controller was killed in between."""
+        """Calls with a change before that moment of which no observer was told: the controller was killed in
+        between."""
         old = (calls.c.created_at < before, calls.c.ended_at.is_(None) | (calls.c.ended_at < before))
         query = select(calls.c.id).where(calls.c.untold, calls.c.status != Status.DIALLING, *old)
         async with self._database.reading() as store:
@@ -141,7 +142,7 @@ class Queue:
     # ------------------------------------------------------------ on its way
 
     async def dial(self, call: str, now: datetime) -> None:
-        """From now on this attempt counts, whatever happens. Raises NotQueued: then nobody may be called."""
+        """From now on this attempt counts. Raises NotQueued: the call must not be dialled."""
         async with self._database.writing() as store:
             changed = await store.execute(
                 update(calls)
@@ -165,13 +166,13 @@ class Queue:
                 await store.execute(update(calls).where(calls.c.id == call).values(values))
 
     async def end(self, call: str, what: Final, now: datetime) -> None:
-        """Without the attempt under way, which can't be written down."""
+        """Ends the call without the attempt under way, which can't be written."""
         async with self._database.writing() as store:
             living = (calls.c.id == call, calls.c.status != Status.ENDED)
             await store.execute(update(calls).where(*living).values(_after(what, now)))
 
     async def put_back(self, call: str, due_at: datetime) -> None:
-        """The attempt under way is none: nobody was reached, and that was not the number's doing."""
+        """The attempt under way does not count: nobody was reached, and the reason was not the number called."""
         async with self._database.writing() as store:
             values = {"status": Status.QUEUED, "due_at": due_at, "dialled_at": None, "untold": True}
             await store.execute(update(calls).where(calls.c.id == call, _is(Status.DIALLING)).values(values))

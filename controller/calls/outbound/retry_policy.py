@@ -42,9 +42,9 @@ def due(trunk: Trunk, wanted: datetime | None, now: datetime) -> datetime:
 def after(trunk: Trunk | None, entry: QueuedCall, attempt: Attempt, now: datetime, *, dialled: bool) -> RetryAt | Final:
     """`attempt` has just ended; those before it are `entry.attempts`. `trunk` None: the config has it no more.
 
-    Each result has its own count, in which a row of trunks that were tried at once is one. One more attempt that could
-    only begin after the call has expired is none.
-    `dialled` False: nobody's telephone has rung, so that a failure of ours is tried again in any case.
+    Attempts are counted by result; trunks that were tried one after the other at once count as one attempt. No attempt
+    is made after the call has expired. `dialled` False: no telephone has rung, so a failure of ours is tried again in
+    any case.
     """
     over = Final(attempt.result, attempt.detail)
     if trunk is None:

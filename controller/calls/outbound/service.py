@@ -1,7 +1,7 @@
-"""The counter at which calls are ordered: what the API may ask of the queue, live calls included.
+"""What the API may ask of the queue: calls are placed, shown, cancelled, and the queue is paused.
 
-Owns the checks of an order (number, allow-list, trunk, agent, caller id, moments) and the picture of a call that is not
-live: waiting, or long over. Everything raises `errors.CallRefused`'s family, `numbers.NotAllowed` and `errors.Busy`.
+Owns the checks of a request (number, allow-list, trunk, agent, caller id, moments), and the view of a call that is not
+live: it waits, or has ended. Methods raise `errors.CallRefused`, `numbers.NotAllowed` and `errors.Busy`.
 """
 
 from collections.abc import Callable, Mapping
@@ -72,7 +72,7 @@ class Summary:
 
 
 class OutboundCalls:
-    """`wake` tells the dialer that there is something new; `observe` is told of calls that wait, or do no longer."""
+    """`wake` wakes the dialer; `observe` is told of calls that wait, or do not wait any more."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class OutboundCalls:
         return views.view_of(self._config, entry)
 
     async def _tell(self, call: str) -> None:
-        """Those who listen, of what has become of a call that waited."""
+        """Observers are told what has become of a call that waited."""
         entry = await self._queue.get(call)
         news = views.news_of(self._config, entry) if entry is not None else None
         if news is not None:

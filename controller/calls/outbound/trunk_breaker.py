@@ -51,8 +51,8 @@ class Fault:
 def fault_of(
     outcome: str, sip_status: int | None, *, got_through: bool, rang_s: timedelta, timeout: float
 ) -> Fault | None:
-    """None: the network has done its part. A trunk that says nothing at all until our own ring time is over counts as
-    one that fails, and so does a 408: no telephone has rung, and nobody has said why."""
+    """None: the trunk has done its part. A trunk that says nothing until our own ring time is over has failed, and so
+    has one that answers 408: no telephone has rung, and no reason was given."""
     if outcome in FAULTS:
         return Fault(outcome, sip_status)
     if outcome != Outcome.NO_ANSWER or got_through:
@@ -129,15 +129,15 @@ class TrunkBreakers:
             it.rang.pop(call, None)
 
     def without_answer(self, trunk: str, call: str) -> None:
-        """The call ended before the trunk had its say: another one has to try it."""
+        """The call ended before the trunk gave any answer: another call has to try it."""
         it = self._breakers.get(trunk)
         if it is not None and it.probe == call:
             it.probe = None
         self.ended(trunk, call)
 
     def failed(self, trunk: str, call: str, fault: Fault, now: datetime) -> tuple[bool, datetime | None]:
-        """Whether the trunk is suspended (again) by this, and from when this call may be placed again, as if it had not
-        been: None where the fault counts as an attempt."""
+        """Returns whether the trunk is suspended (again), and the moment from which this call may be placed again
+        without counting as an attempt; None: the fault counts as an attempt."""
         it = self._breakers.get(trunk)
         if it is None:
             return False, None

@@ -1,4 +1,4 @@
-"""How the queue shows its calls: to the API as views, to those who listen as milestones. [pure]"""
+"""How the queue shows its calls: to the API as views, to observers as lifecycle events. [pure]"""
 
 from controller.calls.outbound.entry import QueuedCall, Status
 from controller.calls.reporting import view

@@ -1,7 +1,7 @@
 """The plans of new calls: what the config makes of a number, an agent and variables, before anything happens. [pure]
 
-Owns the way from the config's words (agents, steps, keys) to the machine's (`Plan`, `Target`). Whether there is room
-for one more call is the registry's.
+Owns the way from the config (agents, steps, keys) to the machine's types (`Plan`, `AgentPlan`, `Target`). Whether there
+is room for one more call is in `admission/control`.
 """
 
 from collections.abc import Mapping
@@ -111,7 +111,7 @@ def with_agent(
 def target_of(config: Config, where: numbers.Number | numbers.Context, longest: float = 300.0) -> Target:
     """`longest`: seconds that it may ring at most."""
     if isinstance(where, numbers.Context):
-        # /n: a Local channel that optimised itself away would leave our bridge with it.
+        # /n: otherwise Asterisk optimises the Local channel away, and with it the leg in our bridge.
         return Target(f"{where.dial}/n", f"{where.extension}@{where.context}", trunk=where.trunk)
     trunk = config.trunks[where.trunk]
     timeout = min(trunk.timeout, longest)
@@ -176,7 +176,8 @@ def _digit_actions(config: Config, agent: Agent, trunk: str | None) -> dict[str,
 
 
 def _target(config: Config, action: Action, trunk: str | None) -> Target | None:
-    """None: hang up. What the call's own trunk may not dial goes over the first one, which was checked at the start."""
+    """None: hang up. A number that the call's own trunk may not dial goes over the first trunk, for which the config
+    was checked."""
     if action.transfer is None:
         return None
     try:

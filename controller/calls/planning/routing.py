@@ -32,7 +32,7 @@ _CHANNEL = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
 class Arrival:
     """A call that comes in. `variables`: what the dialplan says about it.
 
-    `to` and `caller` are in one spelling for all (`numbers.normalised`); a withheld number is none. `to_sent` and
+    `to` and `caller` are normalised (`number_spellings.normalised`); a withheld number is an empty text. `to_sent` and
     `caller_sent` are as they came, for routes with a wildcard; None: the same.
     """
 
@@ -78,7 +78,7 @@ def misfits(config: Config, route: Route, arrival: Arrival, now: datetime) -> li
 
 
 def nearest(config: Config, arrival: Arrival, now: datetime) -> str | None:
-    """For who looks why no route fits: the one that comes nearest, and what of it does not fit."""
+    """For whoever asks why no route fits: the route that comes nearest, and its keys that do not fit."""
     best: tuple[float, str] | None = None
     for number, each in enumerate(config.routes):
         wrong = misfits(config, each, arrival, now)
@@ -124,8 +124,8 @@ def _choice(route: Route, arrival: Arrival) -> str:
 
 
 def variables_of(arrival: Arrival, route: Route | None, found: Mapping[str, str] | None = None) -> dict[str, str]:
-    """For the agent's templates. What the operator sets wins over what the dialplan says, and what a look-up `found`
-    over both; who calls, whom and by which trunk is said by neither dialplan nor look-up."""
+    """For the agent's templates. What the route sets counts more than what the dialplan says, and what a look-up
+    `found` more than both; the RESERVED names come from neither."""
     told = {
         "caller": arrival.caller,
         "caller_name": arrival.caller_name,
@@ -137,10 +137,10 @@ def variables_of(arrival: Arrival, route: Route | None, found: Mapping[str, str]
 
 
 def arguments(args: Sequence[str], *spoken: str) -> dict[str, str]:
-    """Of `Stasis(voiceai,name=value,…)`. What is not written so is nothing, and so is a reserved name.
+    """Variables from the arguments of `Stasis(voiceai,name=value,…)`. Others, and reserved names, are left out.
 
-    `spoken`: what the caller said of itself. A comma in it would have made arguments of its own, if the dialplan puts
-    it there (`name=${CALLERID(name)}`, which the doctor refuses): what stands behind a comma in it is nobody's.
+    `spoken`: texts that the caller controls. Where the dialplan passes one on (`name=${CALLERID(name)}`, against which
+    the doctor warns), a comma in it makes further arguments: what stands behind a comma in these texts is left out.
     """
     behind = [_unquoted(text.partition(",")[2]) for text in spoken]
     given = {}
@@ -153,12 +153,12 @@ def arguments(args: Sequence[str], *spoken: str) -> dict[str, str]:
 
 
 def _unquoted(text: str) -> str:
-    """As Asterisk takes arguments apart: quotes, backslashes and spaces around are not part of them."""
+    """Without what Asterisk removes when it splits arguments: quotes, backslashes and spaces."""
     return text.translate(_QUOTING)
 
 
 def channel_variables(config: Config) -> tuple[str, ...]:
-    """The names that the dialplan may give to a call by `Set(VOICEAI_VAR_name=…)`: those that the config asks for."""
+    """The names that are read from `Set(VOICEAI_VAR_name=…)` in the dialplan: those that the config uses."""
     wanted = {name for each in config.routes for name in each.variables}
     for agent in config.agents.values():
         consent = agent.recording.consent if agent.recording else None

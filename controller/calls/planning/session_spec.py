@@ -47,7 +47,7 @@ def session_spec(config: Config, agent_name: str, variables: Mapping[str, str]) 
 
 
 def _as_data(variables: Mapping[str, str]) -> Mapping[str, str]:
-    """In a prompt, what a caller is called stands in quotes: it is no part of what we tell the model to do."""
+    """The caller's name in quotes, so that the model does not take it for an instruction."""
     name = variables.get("caller_name")
     return {**variables, "caller_name": caller_text.Quoted(name)} if name else variables
 

@@ -32,7 +32,7 @@ class Utterance:
 
 
 def who_said(said: contract.Said) -> Literal["caller", "agent", "target"]:
-    """A worker knows the far end of its call only."""
+    """A worker only knows "the far end": in a consultation that is the target of the transfer."""
     return "target" if said.consultation and said.who == "caller" else said.who
 
 
@@ -86,10 +86,10 @@ class CallLog:
         """The spend limit for which the call was told to end."""
 
     def __repr__(self) -> str:
-        return f"<Record {len(self.transcript)} utterances, {self.turn_count} turns, {self.cost:.4f} USD>"
+        return f"<CallLog {len(self.transcript)} utterances, {self.turn_count} turns, {self.cost:.4f} USD>"
 
     def take(self, event: contract.CallEvent, at: datetime) -> None:
-        """Notes what is worth it."""
+        """Takes utterances, turns, barge-ins and recordings. `at`: when the event came."""
         match event:
             case contract.Said():
                 cut = event.interrupted, event.heard_ms
@@ -105,7 +105,7 @@ class CallLog:
                 self.recordings.append(Sound(event.path, event.seconds))
 
     def insert(self, said: Utterance) -> None:
-        """In the order in which it was said: what was written down late is not what was said last."""
+        """In the order in which it was said: transcripts may come late."""
         later: list[Utterance] = []
         while self.transcript and self.transcript[-1].at > said.at:
             later.append(self.transcript.pop())

@@ -1,9 +1,8 @@
-"""What a session would have to be told if it took this call over: the conversation as it was heard. [pure]
+"""The conversation of a call as the caller heard it, for a session that takes the call over. [pure]
 
-Owns the turns of caller and agent, keys, and tools with their answers, in their order, from what workers report and
-what they are answered. Bounded; the oldest goes first. The words are personal and in no repr.
-
-What the agent was saying when its worker was lost is not in it: nobody knows how much of that was heard.
+Owns the turns of caller and agent, keys, and tools with their answers, in their order, made of workers' events and of
+the answers that they are sent. Bounded; the oldest goes first. The words are personal and in no repr. What the agent
+was saying when its worker was lost is not in it: how much of that was heard is not known.
 """
 
 import json
@@ -56,7 +55,7 @@ class ConversationMemory:
         self._now = datetime.now(UTC)
 
     def __repr__(self) -> str:
-        return f"<Recollection [{len(self._turns)} turns, {self._size} characters]>"
+        return f"<ConversationMemory [{len(self._turns)} turns, {self._size} characters]>"
 
     def take(self, event: CallEvent, spec: SessionSpec, now: datetime | None = None) -> None:
         """`spec`: of the agent that the event is about."""
@@ -86,12 +85,12 @@ class ConversationMemory:
             self._add(_Turn("assistant", event.text if written else UNWRITTEN), at)
 
     def _spoke(self, item: str, ago_ms: float, *, written: bool) -> None:
-        """A turn of which the transcript never comes, or not yet: until then it is known that the caller spoke."""
+        """A turn of the caller without a transcript, or before it has come: only that the caller spoke is known."""
         if not written or (item and all(turn.item != item for turn in self._turns)):
             self._add(_Turn("user", UNHEARD, item=item), self._now - timedelta(milliseconds=ago_ms))
 
     def _forget_unheard(self, item: str) -> None:
-        """What was said in this turn is known now."""
+        """The transcript of this turn has come."""
         for turn in [turn for turn in self._turns if item and turn.item == item and turn.text == UNHEARD]:
             self._turns.remove(turn)
             self._size -= turn.size

@@ -1,7 +1,7 @@
-"""What changed in a call from one input to the next, as milestones. [pure]
+"""What changed in a call from one input to the next, as lifecycle events. [pure]
 
-Owns the comparison, so that no row of the call's table has to tell of itself: whatever a row does to state, answer,
-transfer, participants, and to what ops control is told.
+Owns the comparison of the call's state before and after an input, so that no row of the call's table has to report
+anything: state, answer, transfer, participants, supervision, and what operators control.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from controller.calls.reporting.lifecycle import (
 
 @dataclass(frozen=True, slots=True)
 class ObservedState:
-    """Where a call stood. The transfer is named by its attempt, its state may move."""
+    """What is compared of a call. A transfer is known by its number; its state changes."""
 
     state: str
     answered: bool
@@ -56,7 +56,7 @@ def _control(call: Call) -> ControlChanged:
 
 
 def changes(call: Call, before: ObservedState) -> list[LifecycleEvent]:
-    """In the order in which they are told: the answer, the transfer, participants, control, sound, the state."""
+    """In this order: the answer, the transfer, participants, control, sound, the state."""
     now, id_ = standing(call), call.plan.call
     found: list[LifecycleEvent] = []
     if call.answered_at is not None and not before.answered:

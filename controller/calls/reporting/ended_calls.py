@@ -1,6 +1,6 @@
-"""The calls that have ended since the start, as far as they can still be asked about: the newest ones. [pure]
+"""The latest calls that have ended since the start, for the API. [pure]
 
-Owns the bounds: of calls, and of the characters that were said in them.
+Owns the bounds: the number of calls, and the characters that were said in them.
 """
 
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from controller.calls.reporting import view
 
 MOST = 1000
 MOST_CHARACTERS = 4_000_000
-"""A call of an hour has 50,000; a server that makes up words can say a million in one."""
+"""A call of an hour has about 50,000."""
 
 
 class EndedCalls:
@@ -20,7 +20,7 @@ class EndedCalls:
 
     def add(self, call: str, detail: view.CallDetail) -> None:
         """The newest is always kept."""
-        earlier = self._calls.pop(call, None)  # of an earlier attempt: the newest comes last
+        earlier = self._calls.pop(call, None)  # an earlier attempt of the same call
         self._characters += _characters(detail) - (_characters(earlier) if earlier is not None else 0)
         self._calls[call] = detail
         while len(self._calls) > MOST or (self._characters > MOST_CHARACTERS and len(self._calls) > 1):

@@ -1,8 +1,8 @@
-"""What happens in calls that is worth counting or telling, for whoever counts and tells. [pure]
+"""Lifecycle events: what happens in calls, for metrics, traces and whoever receives events. [pure]
 
-Owns the shapes. Call control says each once, as it happens; what workers tell of a call (`contract.CallEvent`) goes the
-same way, but for `Used`, which comes priced (`UsageReported`). Seconds throughout. Telephone numbers are personal: they
-are in no repr.
+Owns their types. Call control reports each once, as it happens. Workers' events (`contract.CallEvent`) are reported in
+the same way, except `Used`, which comes with its price (`UsageReported`). Times are seconds. Telephone numbers are
+personal: they are in no repr.
 """
 
 from collections.abc import Callable
@@ -23,14 +23,14 @@ class CallBegan:
     direction: Direction
     call: CallView
     webhook: str | None = field(default=None, repr=False)
-    """Who asked for this call wants to be told here what becomes of it."""
+    """The URL to which whoever asked for this call wants its events sent."""
     attempt: int = 1
-    """To call somebody, from 1."""
+    """Which attempt to reach somebody, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallAdopted:
-    """An earlier controller began it; this one goes on with it."""
+    """This controller goes on with a call that an earlier one began."""
 
     call: CallView
     webhook: str | None = field(repr=False)
@@ -44,24 +44,24 @@ class CallQueued:
     call: CallView
     webhook: str | None = field(repr=False)
     attempt: int
-    """The one to come, from 1."""
+    """The next one, from 1."""
     due_at: datetime
     expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class CallSettled:
-    """The queue is done with a call. Its `outcome` is the last attempt's, or why there was none."""
+    """A call of the queue has ended for good. Its `outcome` is that of the last attempt, or why there was none."""
 
     call: CallView
     webhook: str | None = field(repr=False)
     attempts: int
-    """That there were."""
+    """How many there were."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerRefused:
-    """A caller for whom no call began. `call`: what is written down of it."""
+    """No call began for a caller. `call`: what is recorded of it."""
 
     reason: Literal["busy", "no_route"]
     call: CallView | None = None
@@ -90,7 +90,7 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class TransferMoved:
-    """A transfer began, or went on. `to` is what was asked for, and personal."""
+    """A transfer began, or its state has changed. `to` is what was asked for, and personal."""
 
     call: str
     attempt: int
@@ -103,7 +103,7 @@ class TransferMoved:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantMoved:
-    """Somebody is dialled into the call, or went on: as `view.ParticipantView`."""
+    """A participant is dialled, or its state has changed. Fields as in `view.ParticipantView`."""
 
     call: str
     leg: str
@@ -124,7 +124,7 @@ class SupervisionMoved:
 
 @dataclass(frozen=True, slots=True)
 class ControlChanged:
-    """Who speaks, who hears whom, what is recorded: one of these is not as it was. As in `view.CallView`."""
+    """Who speaks, who hears whom or what is recorded has changed. Fields as in `view.CallView`."""
 
     call: str
     agent: str
@@ -172,7 +172,7 @@ class CallOver:
 
 @dataclass(frozen=True, slots=True)
 class InputTaken:
-    """The call's table is about to be asked what this input changes. Told of each input."""
+    """An input was taken from the call's queue and is about to be handled."""
 
     call: str
     what: Input = field(repr=False)
@@ -180,7 +180,7 @@ class InputTaken:
 
 @dataclass(frozen=True, slots=True)
 class CommandDone:
-    """A command was carried out, or (`error`) could not be. Told of each command."""
+    """A command of the call's table was carried out, or failed (`error`)."""
 
     call: str
     command: Command = field(repr=False)
@@ -244,4 +244,4 @@ Observe = Callable[[LifecycleEvent], None]
 
 
 def unobserved(_: LifecycleEvent) -> None:
-    """For those who do not count."""
+    """An observer that does nothing."""

@@ -1,9 +1,8 @@
-"""Two agents of ours who talk with each other, known by their words: what the one says, the other one's caller is heard
-to say, and the other way round. [pure]
+"""Finds two of our agents that talk with each other, by their words: what one agent says, the caller of the other one
+says as well, and the other way round. [pure]
 
-`loops` knows such calls before they begin, by a mark or by numbers. Where a network has changed all of these, this is
-what is left. Nobody repeats, several times and word for word, what an agent in another call has just said, who repeats
-them: so it takes `MATCHES` times in each direction, of `RUN` words in a row, within `SECONDS`.
+`machine.loops` recognises most such calls before they begin, by a mark or by their numbers. This is for networks that
+change all of these. It takes `MATCHES` repetitions in each direction, each of `RUN` words in a row, within `SECONDS`.
 """
 
 import re
@@ -17,7 +16,7 @@ MATCHES, RUN, SECONDS = 2, 5, 30.0
 LONGEST = 100
 """Words of one utterance."""
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
-"""Where words are not parted, each sign stands for one."""
+"""In scripts without spaces between words, each character counts as a word."""
 
 _Run = tuple[str, ...]
 _OTHER = {"agent": "caller", "caller": "agent"}
@@ -39,7 +38,7 @@ class TalkingAgents:
         """By the call of the agent and the call of the caller: how often the one repeated the other."""
 
     def told(self, event: contract.CallEvent, now: float) -> tuple[str, ...]:
-        """The two calls, if it is certain now. `now`: of a clock that does not go back."""
+        """The two calls, once it is certain. `now`: seconds of a monotonic clock."""
         if isinstance(event, contract.Ended):
             self._over(event.call)
         if not isinstance(event, contract.Said) or event.consultation:

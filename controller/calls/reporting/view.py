@@ -1,7 +1,4 @@
-"""What the outside may know of a call, and the reasons for which call control says no. [pure]
-
-`controller/api` speaks to the registry through these and nothing else.
-"""
+"""Views of calls: what the API, events and records show of a call. [pure]"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -37,7 +37,7 @@ from controller.workers.pool import WorkerPool
 from controller.workers.worker import NoWorker, WorkerUnreachable
 
 QUEUE_LIMIT = 1000
-TEARDOWN_TIMEOUT = 6.0  # seconds; what has not been removed then is tried again beside it
+TEARDOWN_TIMEOUT = 6.0  # seconds; what has not been removed by then is tried again by `Owned`'s own task
 
 
 def _now() -> datetime:
@@ -59,7 +59,8 @@ class CallActor:
         adopted: RecoveredCall | None = None,
         acts: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`adopted`: an earlier controller had it; `plan` is its call's. `acts`: Asterisk can be asked at present."""
+        """`adopted`: the call of an earlier controller that goes on; `plan` is that of its call. `acts`: whether
+        Asterisk can be asked at present."""
         self.id = plan.call
         self.call = adopted.call if adopted else Call(plan, _now())
         self._adopted = adopted
@@ -77,8 +78,8 @@ class CallActor:
         self._warnings = LimitedWarnings(self._log)
         self._overflowed = False
         self._left = False
-        self.torn_down = False  # or about to be: its task is not to be cancelled any more
-        self._limit = asyncio.Timeout(None)  # of the work on inputs: over at once when the queue overflows
+        self.torn_down = False  # or about to be: then its task must not be cancelled
+        self._limit = asyncio.Timeout(None)  # ends the handling of inputs at once when the queue overflows
         standing = adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ()
         self.owned = Owned(plan.call, ari, standing, self.legs.over, acts)
         self._session = AgentSession(self.call, workers, self.memory, self.put, observe)
@@ -88,7 +89,8 @@ class CallActor:
         self._last_change: lifecycle.LifecycleEvent | None = None
 
     def put(self, what: inputs.Input) -> None:
-        """Order is sacred: nothing is dropped silently. A call that drowns in events is ended, whatever it is doing."""
+        """Inputs are handled in the order in which they come, and none is dropped. A call whose queue is full is ended,
+        whatever it is doing."""
         if self._closed:
             self.owned.late(what)
             teardown.answered_late(self.call, what)
@@ -103,7 +105,7 @@ class CallActor:
                 self._limit.reschedule(asyncio.get_running_loop().time())
 
     def leave(self) -> None:
-        """Nothing of the call is touched any more, for the next controller. Cancel its task then."""
+        """From now on nothing of the call is changed: the next controller takes it over. Cancel its task after this."""
         self._left = True
 
     def tool_called(self, tool_call: str, name: str) -> None:
@@ -111,7 +113,7 @@ class CallActor:
         self._session.tool_called(tool_call, name)
 
     async def run(self) -> None:
-        """Until the call has ended and holds nothing any more. An error here ends this call only."""
+        """Until the call has ended and nothing of it is left in Asterisk. An error here ends this call only."""
         try:
             async with self._limit:
                 await self._work()
@@ -138,7 +140,7 @@ class CallActor:
             await self._take(await self._queue.get())
 
     def _go_on(self, adopted: RecoveredCall) -> None:
-        """In place of a start."""
+        """Instead of `table.start`, for a call of an earlier controller."""
         for timer, seconds in adopted.timers.items():
             self._timers.start(timer, seconds)
         early = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
@@ -176,7 +178,8 @@ class CallActor:
     # ------------------------------------------------------------ carrying out
 
     async def _execute(self, batch: Sequence[commands.Command]) -> None:
-        """In order. A failure drops the commands behind it and becomes the next input, but for a call that ends."""
+        """In order. After a failure the rest is dropped, and the failure is the next input; not for a call that
+        ends."""
         for command in batch:
             try:
                 await self._do(command)
@@ -191,7 +194,7 @@ class CallActor:
                     self._warnings.warning("command failed", by=("command",), **told)
                 else:
                     self._log.info("command failed", **told, gone=gone)
-                    # Next, before anything that is queued: the rest of the queue assumes that it was done.
+                    # Before the queue goes on: the inputs in it assume that the command was carried out.
                     await self._take(failure(command, error))
                     return
 
@@ -225,7 +228,7 @@ class CallActor:
             self.legs.all_over()
 
     async def _remove_all(self) -> None:
-        """What a clean end has removed already is not touched again. The session does not wait for Asterisk."""
+        """Removes what is left of the call. The session is closed first, without waiting for Asterisk."""
         try:
             async with asyncio.timeout(TEARDOWN_TIMEOUT):
                 await self._execute([commands.CloseAi("the call ended"), *self.owned.left()])

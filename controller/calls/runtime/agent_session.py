@@ -78,7 +78,7 @@ class AgentSession:
         self._observe(lifecycle.ToolAsked(self._id, known))
 
     async def carry_out(self, command: SessionCommand) -> None:
-        """Raises WorkerUnreachable."""
+        """Tells the call's worker. Raises WorkerUnreachable."""
         match command:
             case commands.PrepareAi(spec, resumed):
                 await self._prepare(spec, resumed)
@@ -125,7 +125,7 @@ class AgentSession:
             self._observe(lifecycle.CallGreeted(call.plan.direction, answer.total_seconds(), greet.total_seconds()))
 
     async def _close_session(self, reason: str) -> None:
-        """A worker whose link is down is told when it comes back: the call is no longer one that we know."""
+        """A worker whose link is down closes the session when it is back: the call is unknown then."""
         if self._workers.of(self._id) is None:
             return
         try:
@@ -135,8 +135,8 @@ class AgentSession:
             self._put(inputs.SessionOver(str(error), contract.Counters()))
 
     async def _leave_session(self, reason: str) -> None:
-        """A worker whose media leg and link are both gone is dead, most likely: nothing of it is waited for. Where the
-        call has no worker any more, its end is in the queue."""
+        """A worker whose media leg and link are both gone is most likely dead: its answer is not waited for. If the
+        call has no worker any more, the end of its session is in the queue already."""
         worker = self._workers.of(self._id)
         if worker is not None and worker.socket is None:
             self._workers.release(self._id)
@@ -145,7 +145,7 @@ class AgentSession:
             await self._close_session(reason)
 
     async def _prepare(self, spec: contract.SessionSpec, resumed: bool) -> None:
-        """Without a worker there is no session, and so nobody else would report its end."""
+        """Gives the call to a worker and asks for a session. If there is no worker, that is an input of the call."""
         memory = self._memory.turns() if resumed else ()
         self._workers.release(self._id)
         try:

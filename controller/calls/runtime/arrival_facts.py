@@ -1,7 +1,7 @@
-"""What is known of a call that comes in before it has an agent: who calls whom, and what the dialplan says of it.
+"""What is known of an inbound call before it has an agent: who calls whom, and the variables of the dialplan.
 
-Owns the door: here everything that a caller, a carrier or the dialplan has said is cleaned (`caller_text`), and it is
-used nowhere else.
+Owns the cleaning of everything that a caller, a carrier or the dialplan has sent (`planning/caller_text`); uncleaned
+texts are used nowhere else.
 """
 
 import asyncio
@@ -46,12 +46,12 @@ def arrival_of(config: Config, channel: Channel, args: Sequence[str]) -> routing
 
 
 def without_caller(arrival: routing.Arrival) -> routing.Arrival:
-    """Of somebody who withholds their number; the name would tell as much."""
+    """For a caller who withholds the number: without the number, and without the name."""
     return replace(arrival, caller="", caller_sent="", caller_name="")
 
 
 def may_be_private(config: Config, arrival: routing.Arrival) -> bool:
-    """There is a number, and the trunk does not show those that are withheld."""
+    """Whether the caller may have withheld the number: there is one, and the trunk is not set to show withheld ones."""
     trunk = config.trunks.get(arrival.trunk or "")
     return bool(arrival.caller) and not (trunk is not None and trunk.show_withheld)
 
@@ -63,8 +63,8 @@ def unrouted(config: Config, arrival: routing.Arrival, now: datetime) -> dict[st
 
 
 async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
-    """By the name, by how Asterisk may present the number, and by the headers of SIP. In doubt: yes, or a caller's
-    number could be shown since their wish can't be read."""
+    """Whether the caller withholds the number: by the name, Asterisk's presentation, and SIP headers (RFC 3323, 3325).
+    True if Asterisk can't be asked: a number must not be shown against the caller's wish."""
     if withheld_numbers.named_so(caller_text.name(channel.caller_name)):
         return True
     sip = channel.name.startswith("PJSIP/")
@@ -84,7 +84,8 @@ async def wants_privacy(ari: Ari, call: str, channel: Channel) -> bool:
 
 
 async def as_wished(ari: Ari, arrival: routing.Arrival, channel: Channel) -> routing.Arrival:
-    """Without the number of who withholds it, and hidden from Asterisk, too: it would write it into its records."""
+    """Without number and name if the caller withholds them. The number is removed from the channel, too: Asterisk would
+    write it into its CDRs."""
     if not await wants_privacy(ari, arrival.call, channel):
         return arrival
     try:
@@ -96,7 +97,8 @@ async def as_wished(ari: Ari, arrival: routing.Arrival, channel: Channel) -> rou
 
 
 async def _told(ari: Ari, channel: str, name: str) -> str:
-    """Nothing, where Asterisk has no such function: a module is not loaded. What is not UTF-8 can't be told at all."""
+    """The variable or function's value; empty if Asterisk does not have the function (its module is not loaded), or if
+    the value is no UTF-8."""
     try:
         return await ari.get_variable(channel, name) or ""
     except NotFound:
@@ -111,7 +113,7 @@ async def _told(ari: Ari, channel: str, name: str) -> str:
 
 
 async def channel_variables(ari: Ari, call: str, channel: str, names: Sequence[str]) -> dict[str, str]:
-    """What the dialplan has said by `Set(VOICEAI_VAR_name=…)`; the call goes on without what can't be read."""
+    """Variables that the dialplan has set by `Set(VOICEAI_VAR_name=…)`. Those that can't be read are left out."""
     given: dict[str, str] = {}
 
     async def read(name: str) -> None:
@@ -132,7 +134,7 @@ async def channel_variables(ari: Ari, call: str, channel: str, names: Sequence[s
 
 
 def refused_view(arrival: routing.Arrival, why: str, detail: str, now: datetime) -> CallView:
-    """Of a caller for whom no call begins, for the record. `detail`: without numbers."""
+    """The view of a caller for whom no call begins, for records. `detail`: without telephone numbers."""
     return CallView(
         id=arrival.call,
         direction="inbound",

@@ -42,7 +42,7 @@ class AsteriskEvents:
         self._in_app: set[str] = set()
         """Legs of ours whose StasisStart was told, and whose end was not yet."""
         self._received: set[str] = set()
-        """Callers whom a reconcile has found; their StasisStart may still come."""
+        """Callers that a reconcile has found; their StasisStart may still come."""
 
     # ------------------------------------------------------------ what the registry tells
 
@@ -66,7 +66,7 @@ class AsteriskEvents:
     def take(self, event: ari_events.Event) -> None:
         try:
             self._take(event)
-        except Exception:  # the top of what is done about one event: it costs at most the call that it is about
+        except Exception:  # the top of one event: at most its own call is affected
             log.exception(
                 "an event of Asterisk could not be handled: an error of ours", event_type=type(event).__name__
             )

@@ -1,8 +1,8 @@
-"""The controller's connection to Asterisk: events to the registry, and whether we can act there at all.
+"""The controller's connection to Asterisk: its events, and whether Asterisk accepts our requests.
 
-Owns the event link, the lease on our Stasis app, and the questions that show whether Asterisk lets us in and acts. An
-Asterisk that refuses what we ask (the password has changed, the user may only read, ARI is switched off) is away: our
-app is given up, so that callers get what the dialplan has for them, and registered again once it lets us in.
+Owns the event link, the lease on our Stasis app, and the checks whether Asterisk lets us in and acts. If Asterisk
+refuses our requests (the password has changed, the user may only read, ARI is switched off), the app is given up, so
+that callers get what the dialplan has for them; it is registered again when Asterisk lets us in.
 """
 
 import asyncio
@@ -33,7 +33,8 @@ class Listener(Protocol):
 
 
 class AsteriskLink:
-    """`replaced`: another program serves our app; `compare`: Asterisk may have changed unheard; `lost`: counts."""
+    """`replaced`: called when another program serves our app; `compare`: when events may have been missed; `lost`: each
+    time the link breaks."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class AsteriskLink:
         self._link = Link(*at, trust=trust, admit=self._admit, requests=ari.websocket)
 
     def observe(self, _: str, __: float, result: str) -> None:
-        """Of each request: one that is refused for who we are is a reason to look at once."""
+        """Told of each request. One that is refused as unauthorized is a reason to check at once."""
         if result == "unauthorized":
             self._doubt.set()
 
@@ -85,7 +86,7 @@ class AsteriskLink:
             listener.link_up = False
 
     async def watch(self) -> None:
-        """That we are let in, that our app is registered, and that others know who serves it."""
+        """Checks again and again that Asterisk lets us in and that our app is registered, and renews the lease."""
         while True:
             self._doubt.clear()
             with contextlib.suppress(TimeoutError):
@@ -103,7 +104,7 @@ class AsteriskLink:
     def _frozen(self, frozen: bool) -> None:
         self._listener.frozen = frozen
         if not frozen:
-            self._compare()  # what teardowns have left meanwhile need not wait for the sweep
+            self._compare()  # removes at once what teardowns have left meanwhile
 
     async def _admit(self) -> None:
         """Before our app is registered. Raises AriError."""
@@ -119,7 +120,7 @@ class AsteriskLink:
             if await self._lease.is_ours():
                 await self._lease.renew()
         except TimedOut:
-            pass  # one that does not answer is the pulse's business
+            pass  # whether Asterisk answers is checked by `AsteriskHealth`
         except AriError as error:
             if self._listener.link_up:
                 log.error("asterisk refuses what we ask: callers get what the dialplan has for them", reason=str(error))
@@ -127,7 +128,8 @@ class AsteriskLink:
 
 
 async def claim(lease: Lease, app: str, *, takeover: bool) -> None:
-    """Before anything is taken over. Raises AlreadyRunning. One that can't be asked yet is asked by `AsteriskLink`."""
+    """Takes the lease, before any call is taken over. Raises AlreadyRunning. If Asterisk can't be asked yet,
+    `AsteriskLink` takes it later."""
     try:
         if not takeover and (other := await lease.holder()) is not None:
             raise AlreadyRunning(

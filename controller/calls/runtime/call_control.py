@@ -1,9 +1,9 @@
-"""What ops may ask of one live call. [pure]
+"""What operators may ask of one live call. [pure]
 
-Owns the first answer: looks the call up, checks its state and what was given, and puts an input into its queue. Each
-verb returns at once with the call as it is; what it starts shows in the view. Raises `errors.UnknownCall`, and
-`errors.WrongState` with the state's name in it. Until the input's turn comes the call may have moved on: then the
-machine's rows say what becomes of it.
+Owns the first answer: finds the call, checks its state and the arguments, and puts an input into its queue. Each method
+returns at once with the view of the call as it is; what it starts shows in later views. All raise `errors.UnknownCall`,
+and `errors.WrongState` with the name of the state. The call's state may have changed by the time the input is handled:
+the machine's rows are for that.
 """
 
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ from controller.calls.runtime.ports import LiveCall
 from controller.dialing import numbers
 
 WITH_AGENT = (State.TALKING, State.HOLDING, State.TRANSFERRING)
-"""There is an agent, unless it was lost."""
+"""States in which there is an agent, unless its worker was lost."""
 
 
 class CallControl(TransferControl):
-    """`by` is who asks, for the record."""
+    """`by`: who asks, for records and events."""
 
     # ------------------------------------------------------------ the end
 

@@ -1,7 +1,4 @@
-"""What ops may ask of one live call: to be transferred, to be supervised. [pure]
-
-Part of `Verbs`, whose rules hold here too.
-"""
+"""The part of `CallControl` for transfers and supervision. [pure]"""
 
 from controller.calls import errors
 from controller.calls.machine import inputs
@@ -48,7 +45,7 @@ class TransferControl(LiveCalls):
         return put(live, inputs.TransferCancelled(by))
 
     def decide_transfer(self, call: str, *, accept: bool, by: str) -> view.CallView:
-        """For the target of an attended transfer, which has answered."""
+        """Accepts or refuses an attended transfer whose target has answered."""
         return put(self._in(call, "decided on", State.CONSULTING), inputs.TransferDecided(accept, by))
 
     # ------------------------------------------------------------ who watches over it

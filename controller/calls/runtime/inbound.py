@@ -1,7 +1,7 @@
-"""Calls that come in: a route, room or a place in line, what is to be known beforehand, and then a call of their own.
+"""Inbound calls until they have a call of their own: route, room or a place in line, look-up.
 
-Owns callers from their first event until their call begins. Nobody who has arrived is forgotten: each is given to a
-call, sent on, or refused with a stated reason.
+Owns callers from their StasisStart until their call begins. Each caller gets a call, is sent on, or is refused with a
+reason in the log.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ class InboundCalls:
         self._observe = observe
         self._names = routing.channel_variables(config)
         self._asking: dict[str, tuple[asyncio.Task[None], Slot]] = {}
-        """Those for whom a look-up is under way, or a worker, by channel."""
+        """Callers for whom something is being asked, or who wait for a worker, by channel."""
         self._leaving: set[str] = set()  # channels of those who are being sent into the dialplan
         self._waiting = WaitingCallers(admission)
         self._callers = CallerLimits(config.limits.per_caller, home_of(config.trunks.values()))
@@ -97,7 +97,7 @@ class InboundCalls:
         self._asking[caller.leg] = task, _slot(caller, "")
 
     async def _ask_channel(self, caller: _Caller, private: Channel | None) -> None:
-        """What only the channel knows. `private`: that of a caller who may have withheld their number."""
+        """Asks for channel variables. `private`: the channel of a caller who may have withheld the number."""
         arrival = caller.arrival
         try:
             given = await channel_variables(self._ari, arrival.call, caller.leg, self._names)
@@ -130,7 +130,7 @@ class InboundCalls:
             self._try(caller, routed.route, steps)
 
     def _admitted(self, caller: _Caller) -> bool:
-        """No step of a route's overflow is for who calls too often: each of them would cost more than a busy line."""
+        """False: the caller calls too often, and is refused. Steps of the route's overflow are not tried for them."""
         up = [*self._live_callers(), *(slot.caller for _, slot in self._asking.values())]
         try:
             self._callers.admit(caller.arrival.caller, up, monotonic())
@@ -141,14 +141,14 @@ class InboundCalls:
         return True
 
     async def _hold_out(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
-        """The workers were lost a moment ago: nobody who calls in the second until the next is up is sent away."""
+        """The workers were lost a moment ago: the caller hears ringing until one is back, for HOLD_OUT seconds."""
         log.warning("caller waits for a worker to come back", call=caller.arrival.call)
         try:
             async with asyncio.timeout(HOLD_OUT):
                 await self._ari.ring(caller.leg)
                 await self._admission.wait_returned()
         except (TimeoutError, AriError):
-            pass  # what is done without a worker is done now
+            pass  # goes on without a worker
         finally:
             self._asking.pop(caller.leg, None)
         self._or_refused(caller, lambda: self._try(caller, route, steps))
@@ -160,11 +160,11 @@ class InboundCalls:
             task.cancel()
 
     def asks(self, channel: str) -> bool:
-        """A caller who has no call yet, and is nobody's orphan."""
+        """Whether this channel is of a caller who has no call yet: a reconcile must not remove it."""
         return channel in self._asking or channel in self._leaving
 
     def asking(self) -> Iterator[Slot]:
-        """What those will take up for whom a look-up is under way."""
+        """The slots of callers who have no call yet."""
         return (slot for _, slot in self._asking.values())
 
     def waits(self, call: str) -> bool:
@@ -178,7 +178,7 @@ class InboundCalls:
     # ------------------------------------------------------------ room, or what to do without
 
     def _try(self, caller: _Caller, route: Route | None, steps: list[Overflow]) -> None:
-        """The first step that can be done is done."""
+        """Does the first step that can be done."""
         refusal: Exception = errors.Busy("As many calls as allowed are up.")
         agent = steps[0].agent or ""
         for number, step in enumerate(steps):
@@ -216,7 +216,7 @@ class InboundCalls:
         return not self._admission.draining and self._waiting.has_place(line, caller.arrival.to)
 
     def _take(self, caller: _Caller, agent: str) -> None:
-        """Those who wait come first. Raises NotReady and Busy."""
+        """Admits the caller, if nobody waits for this agent already. Raises NotReady and Busy."""
         if self._waiting.anybody_for(agent):
             raise errors.Busy("Others wait for this agent already.")
         self._admission.admit(_slot(caller, agent))
@@ -237,7 +237,7 @@ class InboundCalls:
         task.add_done_callback(lambda _: self._leaving.discard(caller.leg))
 
     async def _sent_away(self, caller: _Caller, place: str) -> None:
-        """The dialplan may lead back to us, and here is still no room: not again and again."""
+        """Sends the caller into the dialplan. It may lead back to us: not more than `transfer.max_hops` times."""
         extension, _, context = place.partition("@")
         origin = await dialplan.marked(self._ari, caller.leg, caller.marked_by)
         if (looped := loops.refusal(origin, self._config.transfer.max_hops)) is not None:
@@ -281,7 +281,7 @@ class InboundCalls:
             self._or_refused(caller, lambda: self._begin(caller, agent, route, found))
 
     def _or_refused(self, caller: _Caller, begin: Callable[[], object]) -> None:
-        """The top of a caller's own task: nobody is left ringing because of an error of ours."""
+        """Refuses the caller if `begin` fails by an error of ours."""
         try:
             begin()
         except Exception:  # the top of this caller's own task

@@ -1,6 +1,6 @@
-"""A caller's leg is watched until it is gone: Asterisk tells its cause only after it has left our app.
+"""Subscribes to a caller's channel, so that its ChannelDestroyed comes even after it has left our app.
 
-Costs one request for each caller. Asterisk ends the subscription with the channel, so that nothing is left to undo.
+One request for each caller. Asterisk ends the subscription together with the channel.
 """
 
 import structlog
@@ -11,7 +11,7 @@ log = structlog.get_logger()
 
 
 async def watch(ari: Ari, channel: str) -> None:
-    """Without it the end of the call is told without its cause. The caller may be gone already."""
+    """If it fails, the call ends without a hangup cause. The caller may be gone already."""
     try:
         await ari.subscribe(f"channel:{channel}")
     except AriError as error:

@@ -1,7 +1,7 @@
 """A call's media leg: Asterisk connects to the worker that holds the session.
 
-Owns the media id, which is the password of that one connection: random, told to the worker and to Asterisk when it is
-used, and to nobody else.
+Owns the media id (the AudioSocket UUID), which is the password of that one connection: random, and known only to the
+worker and to Asterisk.
 """
 
 from uuid import uuid4

@@ -1,9 +1,8 @@
 """What one call has on Asterisk: its channels and bridges, from the request that makes them until they are gone.
 
-A hang-up that Asterisk has not confirmed is none: the channel is asked for again, as soon as Asterisk acts, until it is
-gone, and so is a bridge. Owns which they are, and for how long "no such channel" is not believed: of one that we asked
-Asterisk to make, without an answer, it may only mean "not yet" (one that was stopped for some seconds makes it
-afterwards).
+Hanging up is repeated until Asterisk confirms that the channel is gone; the same for bridges. Owns which they are, and
+for how long "no such channel" is not believed: if Asterisk was asked to make a channel and has not answered, the answer
+may only mean "not yet" (an Asterisk that stood still makes it afterwards).
 """
 
 import asyncio
@@ -17,13 +16,13 @@ from controller.calls.machine import commands, inputs
 from controller.calls.machine.ids import Ids
 
 DOUBT_SECONDS = 10.0
-"""From Asterisk's first "no such channel" on: what it was asked for before, it does within this time or never."""
+"""From Asterisk's first "no such channel": what it was asked to make before, it makes within this time or never."""
 RETRY_SECONDS = (0.25, 0.5, 1.0, 2.0)
-"""Between two tries; the last one for ever."""
+"""Between two tries; then the last one again and again."""
 
 
 class Owned:
-    """`acts`: Asterisk can be asked at present. `released` is told what is gone."""
+    """`acts`: whether Asterisk can be asked at present. `released` is called with each id that is gone."""
 
     def __init__(
         self,
@@ -39,11 +38,11 @@ class Owned:
         self._log = structlog.get_logger().bind(call=call)
         self._standing = set(standing)
         self._attempted = set(self._standing)
-        """Those as well that Asterisk was asked for, or is about to be."""
+        """All ids of the call, also of what Asterisk is about to be asked for."""
         self._unsure: set[str] = set()
-        """Asterisk was asked for them, and has not answered."""
+        """Ids of what Asterisk was asked to make and has not answered for."""
         self._unconfirmed: dict[str, float] = {}
-        """To be hung up, and until when (loop time) "no such channel" is not believed."""
+        """Channels to be hung up, and until when (the loop's time) "no such channel" is not believed."""
         self._gone: set[str] = set()
         self._retries: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -51,7 +50,7 @@ class Owned:
 
     @property
     def standing(self) -> frozenset[str]:
-        """Those that are known to have existed and were not removed by us."""
+        """Ids of what is known to have existed and was not removed by us."""
         return frozenset(self._standing)
 
     @property
@@ -87,7 +86,7 @@ class Owned:
                 self.gone(channel)
 
     def entered(self, channel: str) -> None:
-        """It exists, whatever was thought of it."""
+        """The channel exists: its StasisStart came."""
         self._attempted.add(channel)
         self.made(channel)
         if channel in self._unconfirmed:
@@ -113,7 +112,7 @@ class Owned:
         try:
             found = await self._ari.hangup(channel, reason=reason)
         except BadArgument:
-            self.release(channel)  # no try can reach it
+            self.release(channel)  # its id can't be put into a request
             raise
         except AriError:
             self._again(channel)
@@ -140,7 +139,7 @@ class Owned:
     # ------------------------------------------------------------ the end
 
     def late(self, what: inputs.Input) -> None:
-        """An input for which the call has come to an end: only what it says of a channel counts."""
+        """An input after the end of the call: only what it says of a channel counts."""
         self.happened(what)
         if isinstance(what, inputs.LegEntered):
             self._again(what.channel)
@@ -152,7 +151,7 @@ class Owned:
         return [*channels, *(commands.DestroyBridge(each) for each in names if Ids.is_bridge(each))]
 
     def hang_up_later(self) -> None:
-        """What was not even tried in time."""
+        """Hangs up, in a task of its own, what could not be tried in time."""
         for each in sorted(self._attempted):
             self._again(each)
 

@@ -1,4 +1,4 @@
-"""Live calls as those see them who are told of a call, and what call control asks of others about a call."""
+"""Protocols of call control: live calls as others see them, and what a call asks of others."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

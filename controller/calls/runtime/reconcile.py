@@ -1,8 +1,8 @@
-"""What Asterisk has, compared with the calls that we know: after each link-up, on request, and now and then.
+"""Compares what Asterisk has with the calls that we know: after each link-up, on request, and every EVERY seconds.
 
-Asterisk replays nothing of what happened while nobody listened. Owns the comparison, when it is made, and what follows:
-a call is told of legs that are gone and of legs that have entered our app meanwhile; a caller who came meanwhile is
-received; a channel or bridge of ours that no call owns is removed. Knows no call: whose is what is asked (`Calls`).
+Asterisk does not repeat events that nobody has received. Owns the comparison and what follows from it: a call is told
+of legs that are gone and of legs that have entered our app meanwhile; a caller who came meanwhile is received; a
+channel or bridge of ours that belongs to no call is removed. What belongs to which call is asked of `Calls`.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from controller.calls.machine.ids import Ids
 log = structlog.get_logger()
 
 EVERY = 30.0
-"""Seconds between two comparisons that nobody has asked for: finds what a request that timed out has left behind."""
+"""Seconds between two comparisons without a request: finds what a request to Asterisk that timed out has made."""
 AT_ONCE = 16
-"""Requests, where channels are asked for one by one."""
+"""Requests at once, where channels are asked for one by one."""
 ORPHAN_GRACE = 2.0
-"""Seconds for which something of nobody's is left alone: the event that tells of it may still be in our queue."""
+"""Seconds for which a channel or bridge that belongs to no call is left alone: its event may still be in our queue."""
 
 HOLDS = "CHANNEL(rtp,hold)"
 """Whether the far end has put the call on hold: 1 or 0."""
@@ -59,13 +59,13 @@ def stasis_arguments(channel: Channel) -> tuple[str, ...]:
 
 
 class Calls(Protocol):
-    """The registry, as far as this concerns it."""
+    """What a comparison asks of and tells call control (`asterisk_events.AsteriskEvents`)."""
 
     def standing(self) -> Mapping[str, frozenset[str]]:
         """Ids of channels and bridges, by live call."""
 
     def owned(self, name: str) -> bool:
-        """Somebody sees to this channel or bridge."""
+        """Whether this channel or bridge belongs to a call, or to a caller who will get one."""
 
     def left(self, call: str, channel: str) -> None:
         """A leg of it is gone."""
@@ -86,7 +86,7 @@ class Calls(Protocol):
         """A caller without a call."""
 
     def all_owned(self) -> None:
-        """There is nothing in Asterisk that is nobody's."""
+        """All channels and bridges of ours in Asterisk belong to calls now."""
 
 
 class Reconciler:
@@ -100,7 +100,7 @@ class Reconciler:
         self.listing_fails = False
         """Asterisk refused the last list of channels."""
         self._first_seen: dict[str, float] = {}
-        """When something of nobody's was found, by name."""
+        """When a channel or bridge that belongs to no call was found first, by id."""
 
     def request(self) -> None:
         """At once; if one is under way, once more after it."""
@@ -119,13 +119,13 @@ class Reconciler:
                 self._first_seen.clear()
 
     def _pause(self) -> float:
-        """Until the next one that nobody asks for."""
+        """Seconds until the next comparison without a request."""
         if not self._first_seen:
             return EVERY
         return min(EVERY, max(min(self._first_seen.values()) + ORPHAN_GRACE - _now(), 0.0))
 
     async def reconcile(self, *, missed: bool = False) -> None:
-        """`missed`: events may have been, and with them who holds a call."""
+        """`missed`: events may have been missed, so it is asked whose telephone holds a call."""
         before = self._calls.standing()
         try:
             bridges = await self._ari.bridges()

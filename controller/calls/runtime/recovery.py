@@ -1,7 +1,7 @@
-"""A call that an earlier controller had: what has to be written down of it, and how it goes on. [pure]
+"""Calls of an earlier controller: what has to be stored of a live call, and how it goes on. [pure]
 
-The sound of a call does not need the controller: worker and Asterisk carry it on when the controller is killed. The
-next one finds the call in the store, takes over its channels and its session, and every verb works on it again:
+Worker and Asterisk carry on the sound of a call when the controller is killed. The next controller finds the call in
+the store and takes over its channels and its session; operators can control it again:
 
     talking, held, among others      goes on as it was
     a transfer under way             is called off: the caller is with the agent, which is told
@@ -10,9 +10,8 @@ next one finds the call in the store, takes over its channels and its session, a
     without an AI, for good          is ended
     not yet with an agent            can't be taken over: an inbound caller is received anew, who was dialled is let go
 
-What runs in the controller itself does not go on: a tool over HTTP is answered as failed. A supervisor who hears the
-call goes on and is shown, one whose telephone rings is let go. Nothing is taken over that the call does not know: any
-other leg in its name is nobody's, and hung up by the reconcile.
+What ran in the earlier controller does not go on: a tool over HTTP is answered as failed. A supervisor who hears the
+call stays; one whose telephone rings is hung up. Legs that the stored call does not know are hung up by the reconcile.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +34,7 @@ from controller.workers.worker import Worker
 
 LOST = "The tool was interrupted, and nobody knows what it did."
 HOLD_S, REFER_S = 30.0, 60.0
-"""What is left of a hold by the agent, and of a REFER, of whose beginning nothing is known."""
+"""Seconds that a hold by the agent, and a REFER, may still take: when they began is not stored."""
 
 _ADOPTED = frozenset(
     {
@@ -58,9 +57,9 @@ _PLAIN = (
 
 @dataclass(frozen=True, slots=True)
 class RecoveredCall:
-    """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name. `undo`: ends
-    what the earlier controller had begun and is not stored. `worker_boot`: which process of a worker had
-    it; None: not known."""
+    """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name. `undo`:
+    commands that bring Asterisk and the worker to what is stored. `worker_boot`: which process of a worker had it;
+    None: not known."""
 
     call: Call
     standing: frozenset[str]
@@ -71,7 +70,7 @@ class RecoveredCall:
 
 
 def kept(call: Call, standing: frozenset[str], worker: Worker | None = None) -> dict[str, Any]:
-    """As JSON takes it. Words and numbers are in it."""
+    """What is stored of a live call, for JSON. Personal: it has telephone numbers and template variables."""
     plan = call.plan
     return {
         "version": stored_call.VERSION,
@@ -121,7 +120,7 @@ def _leg(each: Participant | Transfer | Supervision) -> dict[str, Any]:
 
 
 def legs_of(call: Call) -> Iterator[tuple[str, str]]:
-    """Those that were dialled over trunks and are up: the channel and the trunk. Their minutes go on."""
+    """Channel and trunk of each leg that was dialled over a trunk and is up, for the count of minutes."""
     if call.plan.direction == "outbound" and call.plan.trunk is not None:
         yield call.plan.leg, call.plan.trunk
     dialled: list[Participant | Transfer] = [*call.participants.values(), *([call.transfer] if call.transfer else [])]
@@ -171,8 +170,8 @@ _RECORDING: Mapping[str, Literal["pause", "stop", "tell"]] = {"paused": "pause",
 
 
 def _legs_as_stored(call: Call, state: State) -> list[commands.Command]:
-    """Whoever is with the caller is in the bridge, and the agent, unless it is on its way somewhere else. The earlier
-    controller may have been killed between two requests to Asterisk: nobody else would move them."""
+    """Puts the legs that belong into the bridge into it. The earlier controller may have been killed between two
+    requests to Asterisk."""
     if state in (State.REFERRING, State.FALLBACK):
         return []
     agent = state in (State.TALKING, State.HOLDING, State.CLOSING, State.TRANSFERRING) and not call.media_lost
@@ -181,10 +180,10 @@ def _legs_as_stored(call: Call, state: State) -> list[commands.Command]:
 
 
 def _agent_as_stored(call: Call, state: State, *, known: bool) -> list[commands.Command]:
-    """Makes worker and caller's leg what the stored call says. The earlier controller may have ordered something in the
-    moment before it was killed that it had no time to store, or had no time to order. What is so already is not changed
-    by it. A recording that was paused or stopped in that moment stays so, and the worker tells. `known`: the config has
-    the stored agent."""
+    """Brings the worker and the caller's leg to what is stored. The earlier controller may have sent a command and been
+    killed before it was stored, or the other way round; a command for what is so already changes nothing. A recording
+    that was paused or stopped in that moment stays so, and the worker reports it. `known`: the config has the stored
+    agent."""
     if not call.session_open or call.media_lost:
         return []
     if state is State.TRANSFERRED:
@@ -218,7 +217,7 @@ def _people(call: Call) -> set[str]:
 
 
 def _standing(call: Call) -> frozenset[str]:
-    """What the call knows of, whatever was written down as its channels and bridges."""
+    """Ids of channels and bridges, made of the call's state; the stored list is not believed."""
     moved, watched = call.transfer, call.supervision
     names: set[str | None] = {call.plan.leg, call.ids.bridge, *call.other_parties}
     names |= {each.channel for each in call.participants.values()}
@@ -232,7 +231,7 @@ def _standing(call: Call) -> frozenset[str]:
 
 
 def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
-    """What belongs to the call's beginning is not in it."""
+    """Without what is only needed at the beginning of a call."""
     name = found["agent"] if found["agent"] in config.agents else next(iter(config.agents))
     same = {each: found[each] for each in ("direction", "leg", "trunk", "caller", "callee", "webhook", "attempt")}
     detection = found.get("answer_detection", False)
@@ -249,7 +248,7 @@ def _plan(config: Config, id_: str, found: Mapping[str, Any]) -> Plan:
 
 
 def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, list[inputs.Input]]:
-    """What it is, and what has to happen first."""
+    """The state in which the call goes on, and its first inputs."""
     match state:
         case State.TRANSFERRING | State.CONSULTING:
             return state, [inputs.TransferCancelled(by="system")]
@@ -268,7 +267,7 @@ def _state(call: Call, state: State, found: Mapping[str, Any]) -> tuple[State, l
 
 
 def _tools(call: Call) -> list[inputs.Input]:
-    """Those that ran in the controller. A transfer and a hold answer theirs in their own time."""
+    """Answers for tools that ran in the earlier controller. Those of a transfer and a hold are answered later."""
     waiting = {call.hold, call.transfer.tool_call if call.transfer else None}
     return [inputs.ToolDone(each, LOST, ok=False) for each in sorted(call.open_tools - waiting)]
 

@@ -46,7 +46,7 @@ def _view(actor: CallActor) -> view.CallView:
 
 
 class Registry:
-    """`observe` is told what is worth counting."""
+    """`observe` is told of lifecycle events."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Registry:
     # ------------------------------------------------------------ lives
 
     def _slots(self) -> Iterator[Slot]:
-        """Of all calls that are up or about to be; those who wait in line take none."""
+        """Of all calls that are up or about to be. Calls that wait in line take none."""
         yield from self._inbound.asking()
         for each in self._live.values():
             if not self._inbound.waits(each.id):
@@ -159,7 +159,7 @@ class Registry:
         return (each.call.plan.caller or "" for each in self._live.values() if each.call.plan.direction == "inbound")
 
     def end_what_is_over_caps(self) -> None:
-        """Asked again and again: minutes go on while legs are up."""
+        """Called every few seconds: minutes are counted while legs are up."""
         spent = self._spending.spent(today())
         for each in list(self._live.values()):
             if spent and each.call.state is State.TRANSFERRED:
@@ -181,8 +181,8 @@ class Registry:
         return CallActor(plan, *same, attempt, self.room, found, acts=lambda: self.ready()["asterisk"])
 
     def adopt(self, found: RecoveredCall, attempt: OutboundAttempt | None, recall: Recall | None) -> None:
-        """Goes on with a call of an earlier controller. `recall`: fills in what was written down of it. Before anything
-        is heard of Asterisk or workers."""
+        """Goes on with a call of an earlier controller, before the first event of Asterisk or a worker. `recall`: fills
+        in its log from the records."""
         plan = found.call.plan
         actor = self._actor_of(plan, attempt, found)
         for channel, trunk in legs_of(found.call):
@@ -190,7 +190,7 @@ class Registry:
         if recall is not None:
             try:
                 recall(actor.call_log, actor.memory)
-            except Exception:  # the call is worth more than what was said before
+            except Exception:  # the call goes on without its log
                 log.exception("what was written down of a call can't be read", call=plan.call)
         if found.call.session_open:
             self._workers.expect(plan.call, found.worker_boot)
@@ -200,7 +200,7 @@ class Registry:
         self._let_live(actor)
 
     def kept(self, call: str) -> dict[str, Any] | None:
-        """What the next controller would have to know of it; None: there is nothing to take over."""
+        """What the next controller needs to take the call over; None: it is over."""
         actor = self._live.get(call)
         if actor is None or actor.call.state in (State.ENDING, State.ENDED):
             return None
@@ -248,11 +248,11 @@ class Registry:
         for call, actor in self._live.items():
             actor.owned.give_up()
             if not actor.torn_down:
-                self._running[call].cancel()  # what it holds is removed all the same (`CallActor.run`)
+                self._running[call].cancel()  # what it has in Asterisk is removed all the same (`CallActor.run`)
         await ended(list(self._running.values()), TEARDOWN_TIMEOUT + 1)
 
     def leave(self) -> None:
-        """This controller can't go on. Its calls stay as they are: the next one takes them over."""
+        """This controller ends by an error. Its calls stay as they are, and the next controller takes them over."""
         self._left = True
         self.room.drain()
         for call, actor in self._live.items():

@@ -15,7 +15,7 @@ async def carry_out(
     put: Callable[[inputs.Input], None],
     warnings: LimitedWarnings,
 ) -> None:
-    """What was counted is `put` as an input. A leg that is gone is no error: its end is told otherwise."""
+    """Counts are `put` as inputs. A leg that is gone is no error: an event says so."""
     match command:
         case commands.CountRtp(channel):
             put(await _counted(ari, channel))
@@ -23,7 +23,7 @@ async def carry_out(
             text = "Asterisk drops the sound that a leg sends; the leg joins anew"
             warnings.warning(text, by=("channel",), channel=channel)
             with suppress(NotFound):
-                # In one step: what the agent says goes on without a gap.
+                # One request that moves the leg: what the agent says goes on without a gap.
                 await ari.add_channel(bridge, channel)
         case commands.RestoreBridge(bridge, channels):
             await _restored(ari, bridge, channels, warnings)

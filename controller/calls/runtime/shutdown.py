@@ -1,6 +1,6 @@
-"""The end of a controller in order: no new calls; those that live may finish; the rest says goodbye.
+"""The shutdown of a controller: live calls may finish, then agents say goodbye, then calls are hung up.
 
-Owns the order and the deadlines. A second wish to end (`hurry`) skips what is left of the waiting, not the teardown.
+Owns the order and the deadlines. A second signal (`hurry`) skips the rest of the waiting, not the teardown.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from controller.calls.machine.rows.wrap_up import LAST_WORDS_LIMIT
 from controller.calls.runtime.ports import DrainableCall
 
 WHY = "shutdown"
-HANG_UP = 5.0  # seconds in which nothing may be left of a call that is hung up
+HANG_UP = 5.0  # seconds that calls have to end after they were hung up
 
 log = structlog.get_logger()
 

@@ -1,7 +1,7 @@
-"""What is written down of a live call, and whether this release can read it. [pure]
+"""The form in which a live call is stored, and the check of a stored row. [pure]
 
-Owns the version and the form of a stored row (`adoption.kept` makes it). A row may be of another release, cut off, or
-damaged: what is not of this form is never half believed.
+Owns the version and the schema of a row (`recovery` makes it). A row may be of another release, cut off or damaged: a
+row that does not fit the schema is not used at all.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
 
 VERSION = 1
-"""Of the form. Rows without one are of releases before there were versions, and of the same form."""
+"""Of the schema. Rows without a version are of earlier releases and have the same schema."""
 
 
 _STATES_BEFORE = {"rehoming": State.FAILOVER.value, "rescuing": State.FALLBACK.value}

@@ -1,8 +1,8 @@
-"""Calls of an earlier controller, found in the store when this one starts: taken over, received anew, or let go.
+"""Takes over the calls of an earlier controller that are in the store when this one starts.
 
-What can be taken over, and how, is `recovery.py`'s to say. A stored call that can't be read is let go: it is not ours
-then, so the first reconcile hangs its channels up and removes its bridges, its worker is told to close its session, and
-its record is marked as interrupted. The others are taken over.
+Which can be taken over, and how, is in `recovery`. A stored call that can't be read is let go: it is in no map of ours
+then, so the first reconcile hangs up its channels and removes its bridges, its worker is told to close its session, and
+its record is marked as interrupted.
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,8 +24,8 @@ Recalled = Callable[[str, int], Awaitable[Recall | None]]
 
 
 async def adopt_calls(config: Config, book: SnapshotStore, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
-    """Before anything is heard of Asterisk or workers. `go_on` finds the attempt of a queued call, `recalled` what was
-    written down of a call's attempt. Raises StoreError."""
+    """Before the first event of Asterisk or a worker. `go_on` finds the attempt of a queued call, `recalled` the
+    records of a call's attempt. Raises StoreError."""
     for call, row in (await book.read()).items():
         try:
             await _adopt(config, call, row, go_on, registry, recalled)

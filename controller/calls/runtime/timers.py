@@ -1,4 +1,4 @@
-"""The timers of one call, by name: started, stopped, and asked whether one that has fired still counts."""
+"""The timers of one call, by name."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ class Timers:
         return timer in self._handles
 
     def start(self, timer: str, seconds: float) -> None:
-        """Anew, if it runs."""
+        """Starts it again if it runs."""
         self.stop(timer)
         self._handles[timer] = asyncio.get_running_loop().call_later(seconds, self._fired, timer)
 
@@ -25,7 +25,7 @@ class Timers:
             handle.cancel()
 
     def is_due(self, timer: str) -> bool:
-        """False: it was stopped after it had fired. Once for each start."""
+        """Whether a timer that has fired still counts. False: it was stopped after it had fired."""
         return self._handles.pop(timer, None) is not None
 
     def stop_all(self) -> None:

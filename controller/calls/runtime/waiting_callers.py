@@ -1,7 +1,7 @@
 """Callers who wait in line for room: who is next, and which place each of them is told.
 
-Owns the order, which is the order of arrival. Their calls live, in the state WAITING; how one ends that waits too long
-is its own matter.
+Owns the order, which is the order of arrival. Their calls live, in the state WAITING; when one has waited too long is
+decided by its machine (`machine/rows/waiting.py`).
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from controller.calls.runtime.ports import LiveCall
 from controller.config.models.routes import WaitingLine
 
 SERVE_EVERY = 1.0
-"""Seconds, while somebody waits: limits on calls per second pass, and workers come back, without a word to us."""
+"""Seconds, while somebody waits: no event tells that a limit on calls per second has passed or a worker is back."""
 
 
 class WaitingCallers:
@@ -53,7 +53,7 @@ class WaitingCallers:
         return [each for each in self._line.values() if each.call.state is State.WAITING]
 
     def _serve(self) -> None:
-        """Whoever came first and has room now."""
+        """Begins the calls for which there is room now, in order."""
         try:
             self._serve_in_order()
         finally:
@@ -81,7 +81,7 @@ class WaitingCallers:
             self._timer = asyncio.get_running_loop().call_later(SERVE_EVERY, self._serve)
 
     def _tell_places(self) -> None:
-        """Among those who wait for the same agent."""
+        """Tells each call its new place among those who wait for the same agent."""
         places: Counter[str] = Counter()
         for each in self._waiting():
             agent = each.call.plan.agent.name

@@ -1,7 +1,7 @@
 """What becomes of a worker's event of a live call.
 
-Owns the order: whoever observes is told, the call's log and memory take it, what it cost is added up, one log line is
-written, and inputs go into the call's queue. Which call it is, the registry knows.
+Owns the order: observers are told, the call's log and memory take it, its cost is added up, one log line is written,
+and inputs go into the call's queue. The registry finds the call.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class WorkerEvents:
         reached = self._spending.add(cost, actor.call_log, today())
         if reached is None:
             return
-        if reached.everybody or reached.limit == PER_CALL:  # of the day it is told once, not once for each call
+        if reached.everybody or reached.limit == PER_CALL:  # the day's limit is logged once, not for each call
             log_lines.limit_reached(actor.id, reached.limit, actor.call_log.cost)
         for each in list(self._live.values()) if reached.everybody else [actor]:
             if each.call_log.limit is None:

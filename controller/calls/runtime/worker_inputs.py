@@ -1,7 +1,7 @@
 """What workers report about a call, as inputs of its machine. [pure]
 
-Owns that translation, and the check of what the model asks for: a destination, digits, seconds. What a machine has no
-use for (words, latencies, money) becomes no input, except that somebody was heard.
+Owns that translation, and the check of what the model asks for: a destination, digits, seconds. Events that the machine
+does not need (words, latencies, costs) become no input, except that somebody was heard.
 """
 
 import re
@@ -17,7 +17,7 @@ from controller.dialing.numbers import DIGITS
 
 HOLD_DEFAULT_S = 30.0
 RING_LONGEST_S = LONGEST_S - 10.0
-"""A transfer that the model asked for must have failed before its worker gives the tool up."""
+"""Seconds that a transfer by the model may ring: it must fail before its worker gives up waiting for the tool."""
 
 _DIGITS = re.compile(DIGITS)
 
@@ -50,7 +50,7 @@ def inputs_of(config: Config, plan: Plan, event: contract.CallEvent) -> list[inp
 
 
 def _tool(config: Config, plan: Plan, called: contract.ToolCalled) -> inputs.Input:
-    """Whatever the model has put into the arguments, this is one input and never an error."""
+    """One input, whatever the model has put into the arguments; never raises."""
     tool_call, given = called.tool_call, called.arguments
     if called.name in consultation.NAMES:
         return inputs.DecideTool(tool_call, accept=called.name == "accept_transfer")
