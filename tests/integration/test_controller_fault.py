@@ -30,8 +30,8 @@ from controller.config.prices import Prices
 from controller.store.database import Database
 from controller.store.instance import StoreLock
 from controller.telemetry.metrics import Metrics
-from tests.unit.controller.call.test_actor import OPENING, FakeAri, FakeWorkers
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, SPEC, of_agent
+from tests.unit.controller.calls.runtime.test_actor import OPENING, FakeAri, FakeWorkers
 from tests.unit.controller.configs import SMALL, config
 
 PLAN = Plan(CALL, "inbound", CALLER, AgentPlan(SPEC), {})

@@ -22,7 +22,7 @@ from controller.store.tables.records import calls as calls_table
 from tests.integration.outbound_stage import FakeControl, office
 from tests.peers.stores import on_postgresql
 from tests.unit.controller.configs import FULL, config
-from tests.unit.controller.test_workers_room import worker, workers
+from tests.unit.controller.workers.test_worker_choice import worker, workers
 
 NOW = datetime.now(UTC)
 DAMAGE = {

@@ -41,8 +41,8 @@ from controller.config.models.api import Pace, Token
 from controller.store.database import Database
 from controller.workers.pool import WorkerPool
 from tests.peers.stores import store_at
-from tests.unit.controller.call.test_actor import OPENING, FakeTools, FakeWorkers
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, OVER, SPEC
+from tests.unit.controller.calls.runtime.test_actor import OPENING, FakeTools, FakeWorkers
 from tests.unit.controller.configs import FULL, config
 
 Where = tuple[str, str, str]

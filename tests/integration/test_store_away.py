@@ -39,7 +39,7 @@ from tests.integration.records_rig import desk, story_of
 from tests.integration.webhook_rig import assert_in_order, begin, end, eventually, hook, receiver, say, told_to
 from tests.peers.stores import Server
 from tests.unit.controller.configs import FULL, config
-from tests.unit.controller.test_workers_room import worker, workers
+from tests.unit.controller.workers.test_worker_choice import worker, workers
 
 NOW = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
 PARTS_OF_A_CALL = {

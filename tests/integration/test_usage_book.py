@@ -19,7 +19,7 @@ from controller.config import Config
 from controller.config.prices import Prices
 from controller.store.database import Database
 from tests.unit.controller.configs import FULL, config
-from tests.unit.controller.test_workers_room import worker, workers
+from tests.unit.controller.workers.test_worker_choice import worker, workers
 
 OUT = Slot("outbound", "main", "reception")
 

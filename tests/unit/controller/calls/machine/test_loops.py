@@ -15,9 +15,9 @@ from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.types import Target
 from controller.calls.runtime import dialplan
-from tests.unit.controller.call.test_actor import FakeAri
-from tests.unit.controller.call.test_arrivals import Stage
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, NOW, SPEC
+from tests.unit.controller.calls.runtime.test_actor import FakeAri
+from tests.unit.controller.calls.runtime.test_inbound import Stage
 from tests.unit.controller.configs import SMALL, config
 
 LEG = RingingLeg("+493055501", "Reception <+4930123456>", Origin(2))

@@ -16,7 +16,6 @@ from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.diff import changes, standing
 from controller.calls.reporting.lifecycle import ControlChanged
 from controller.calls.reporting.view import view_of
-from tests.unit.controller.call.test_adoption import known, talking as adoptable
 from tests.unit.controller.calls.machine.test_table import (
     CALL,
     CALLER,
@@ -29,6 +28,7 @@ from tests.unit.controller.calls.machine.test_table import (
     TARGET,
     feed,
 )
+from tests.unit.controller.calls.runtime.test_recovery import known, talking as adoptable
 
 HELD, BACK = inputs.SipHold(CALLER, on=True), inputs.SipHold(CALLER, on=False)
 LIMIT = commands.StartTimer("caller_hold_s", 600.0)

@@ -16,8 +16,8 @@ from controller.calls.runtime.registry import Registry
 from controller.calls.tools.http import HttpTools
 from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
-from tests.unit.controller.call.test_actor import OPENING, FakeAri, FakeTools, FakeWorkers
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, SPEC, TARGET
+from tests.unit.controller.calls.runtime.test_actor import OPENING, FakeAri, FakeTools, FakeWorkers
 from tests.unit.controller.configs import SMALL, config
 
 PARTY = IDS.participant("a")

@@ -12,8 +12,8 @@ from bridge.contract import Counters
 from controller.calls.machine import inputs, table
 from controller.calls.reporting.talking_agents import SECONDS, WHY, TalkingAgents
 from controller.calls.runtime.actor import CallActor
-from tests.unit.controller.call.test_registry import made
 from tests.unit.controller.calls.machine.test_table import inbound
+from tests.unit.controller.calls.runtime.test_registry import made
 
 A = [
     "Hello, this is the reception of Miller and Sons.",

@@ -9,8 +9,8 @@ from controller.calls.machine import inputs
 from controller.calls.runtime import stored_call
 from controller.calls.runtime.recovery import kept
 from controller.calls.runtime.stored_call import Unreadable, checked
-from tests.unit.controller.call.test_adoption import talking
 from tests.unit.controller.calls.machine.test_table import IDS, TARGET, feed
+from tests.unit.controller.calls.runtime.test_recovery import talking
 
 ODD: list[Any] = [None, 5, "x", [], {}, ["x"], {"x": 1}, True, -1.5, "\ud83d", [[[]]]]
 LATER = {"version", "tone", "supervision", "transferred_at", "hops", "caller_hold", "worker_boot"}

@@ -14,7 +14,7 @@ from controller.config.prices import Prices
 from controller.workers.pool import WorkerPool
 from tests.unit.controller.calls.machine.test_table import CALLER, SPEC
 from tests.unit.controller.configs import SMALL, config
-from tests.unit.controller.test_workers_room import worker, workers
+from tests.unit.controller.workers.test_worker_choice import worker, workers
 
 CALLER_OF_ONE = Slot("inbound", None, "reception")
 
