@@ -15,7 +15,6 @@ from rich.text import Text
 
 from controller import config as configs
 from controller.cli.connection import LOCAL, Url, connected
-from controller.cli.doctor import report, runner
 from controller.cli.doctor.findings import Finding, Verdict, as_json, as_markdown, failure, healthy, summary
 
 app = typer.Typer()
@@ -70,6 +69,8 @@ def doctor(
 
 
 def _gather(call: str, url: str, token: str, output: Path | None, *, as_machine: bool, markdown: bool) -> None:
+    from controller.cli.doctor import report
+
     with connected(url, token) as client:
         trace = client.trace_call(call)
     if as_machine:
@@ -102,6 +103,9 @@ async def _all(path: Path, live: bool, rx: str | None, *, show: bool) -> list[Fi
         if show:
             _print(findings[0])
         return findings
+    # Only this command needs a worker's parts, which take longer to import than all else.
+    from controller.cli.doctor import runner
+
     findings = []
     async for finding in runner.examine(loaded, live=live, rx=rx):
         findings.append(finding)
