@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.answered_calls import AGENT, TRUNK, answer_all, model
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import installation
+from tests.peers.asterisk import Asterisk
 from tests.peers.greetings import GREETINGS
 
 AT_ONCE = 6

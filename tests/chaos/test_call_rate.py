@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import installation
+from tests.peers.asterisk import Asterisk
 from tests.peers.sip import STORM
 
 CALLS, PER_SECOND = 100, 20

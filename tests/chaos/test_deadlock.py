@@ -19,8 +19,8 @@ from simulator.realtime import ToneModel
 from tests.chaos import verdict
 from tests.chaos.sipp import short_calls
 from tests.chaos.test_freeze import STORY, settled, sip_answers
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 from tests.peers.options import options
 
 PER_SECOND, CALLS, STORMS = 30, 200, 4

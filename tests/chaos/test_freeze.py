@@ -23,8 +23,8 @@ from simulator.realtime import Delivery, Say, ToneModel
 from tests.chaos.callers import HELLO
 from tests.chaos.faults import lives
 from tests.chaos.sipp import short_calls
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 from tests.peers.options import options, silences
 
 PER_SECOND, CALLS = 30, 210

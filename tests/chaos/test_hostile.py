@@ -24,8 +24,8 @@ from tests.chaos.callers import STORY, Crowd
 from tests.chaos.hostile_actors import Where
 from tests.chaos.machine_load import MachineLoad
 from tests.chaos.test_chaos import BRIDGE, next_call_works
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 
 SEED = int(os.environ.get("HOSTILE_SEED") or os.environ.get("CHAOS_SEED") or "1")
 SECONDS = float(os.environ.get("HOSTILE_SECONDS", "60"))

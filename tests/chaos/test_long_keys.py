@@ -21,8 +21,8 @@ from tests.chaos.hostile_caller import Line
 from tests.chaos.hostile_sound import RTP, Sound
 from tests.chaos.machine_load import MachineLoad
 from tests.chaos.test_chaos import next_call_works
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 
 CLAIMED_MS = 10**9
 ENDS_WITHIN = 75.0

@@ -22,8 +22,8 @@ from tests.chaos import hostile_verdict, lossy_recordings, lossy_verdict, verdic
 from tests.chaos.lossy_caller import LossyCall, LossyCaller, Pace
 from tests.chaos.lossy_model import GREETING, LossyModel
 from tests.chaos.machine_load import MachineLoad
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 
 SEED = int(os.environ.get("LOSSY_SEED") or os.environ.get("CHAOS_SEED") or "1")
 SECONDS = float(os.environ.get("LOSSY_SECONDS", "3600"))

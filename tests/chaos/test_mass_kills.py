@@ -19,9 +19,9 @@ from tests.chaos.callers import STORY, Crowd, Visit
 from tests.chaos.faults import Saboteur, Struck
 from tests.chaos.plan import Fault, Strike, Talk
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import installation
 from tests.integration.webhook_rig import hook, receiver
+from tests.peers.asterisk import Asterisk
 
 KILLS = int(os.environ.get("KILLS", "20"))
 CALLERS = int(os.environ.get("KILLS_CALLS", "8"))

@@ -21,8 +21,8 @@ from tests.chaos.flatness import Reading, Trend, trends
 from tests.chaos.plan import Talk
 from tests.chaos.sipp import short_calls
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 
 CALLS = int(os.environ.get("SOAK_CALLS", "1000"))
 LONG = int(os.environ.get("SOAK_LONG", "20"))

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from simulator.ports import free_port
-from tests.e2e.conftest import Asterisk
+from tests.peers.asterisk import Asterisk
 
 Settings = dict[str, Any]
 KEY = "sk-doctor-secret"

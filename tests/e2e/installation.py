@@ -1,7 +1,8 @@
 """A whole installation for one test: the session's Asterisk, a simulated Realtime server, and `voiceai serve`.
 
 `async with installation(asterisk, folder, model) as running:`; at the end it checks that nothing is left behind: no
-channel, no bridge, no session, no live call.
+channel, no bridge, no session, no live call. `shared` is the same for tests that end nothing of it: those of a file
+that follow each other with equal settings use one, because the start takes most of a short test's time.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from simulator.phone.phone import CALLER, Phone
 from simulator.phone.rtp import Codec
 from simulator.ports import free_port
 from simulator.realtime import Model, RealtimeServer
-from simulator.realtime.faults import Script
+from simulator.realtime.faults import Faults
 from simulator.services import Service
-from tests.e2e.conftest import Asterisk
 from tests.peers import sip as telephones
+from tests.peers.asterisk import Asterisk
 from tests.peers.stores import store_at
 
 KEY = "sk-test"
@@ -50,6 +51,8 @@ class Installation:
     service: Service
     folder: Path
     stack: AsyncExitStack
+    earlier: set[str] = field(default_factory=set)
+    """Calls of the tests that shared it before."""
 
     @property
     def sip(self) -> str:
@@ -103,10 +106,31 @@ class Installation:
 
     async def only_call(self) -> dict[str, Any]:
         """The one call there has been."""
-        calls = (await self.api("GET", "/v1/calls"))["calls"]
+        calls = await self.calls()
         assert len(calls) == 1, calls
         found: dict[str, Any] = calls[0]
         return found
+
+    async def calls(self) -> list[dict[str, Any]]:
+        """Of this test, live and ended."""
+        return [each for each in (await self.api("GET", "/v1/calls"))["calls"] if each["id"] not in self.earlier]
+
+    async def begin(self, folder: Path, model: Model | Callable[[], Model], faults: Faults) -> None:
+        """For another test, as if it had just been started."""
+        self.folder = folder
+        self.realtime.model, self.realtime.faults, self.realtime.attempts = model, faults, 0
+        self.realtime.sessions.clear()
+        self.earlier |= {each["id"] for each in await self.calls()}
+        self.service.lines[:] = [line for line in self.service.lines if line.get("event") == "worker started"]
+
+    async def end(self) -> None:
+        """Asserts that the test has left nothing, and that nothing has failed unexpectedly."""
+        await self.nothing_left()
+        assert self.service.running
+        self.assert_no_traceback()
+
+    def assert_no_traceback(self) -> None:
+        assert not [line for line in self.service.lines if "Traceback" in str(line.get("exception", ""))]
 
     async def call_id(self, timeout: float = 10.0) -> str:
         """Of the first call that arrives or arrived."""
@@ -148,7 +172,7 @@ async def installation(
     folder: Path,
     model: Model | Callable[[], Model],
     *,
-    faults: Sequence[Script] | Mapping[int, Sequence[Script]] = (),
+    faults: Faults = (),
     bridge: Mapping[str, Any] | None = None,
     agent: Mapping[str, Any] | None = None,
     trunk: Mapping[str, Any] | None = None,
@@ -164,6 +188,7 @@ async def installation(
     """`bridge`, `agent`, `trunk` and `provider` (that is `openai`) change keys of the config, `more` adds sections;
     `api_key` is what the service shows the stand-in. `tokens`: of the API, besides the test's own. `environment`: of
     the service. `ends`: the test ends the service itself. `keep` False: the stand-in remembers nothing that passed."""
+    await end_shared()
     token = secrets.token_urlsafe(16)
     async with RealtimeServer(model, faults=faults, api_key=KEY, keep=keep) as realtime:
         settings = {
@@ -202,9 +227,51 @@ async def installation(
             running = Installation(asterisk, realtime, service, folder, stack)
             yield running
             if not ends:
-                await running.nothing_left()
-                assert running.service.running
-            assert not [line for line in running.service.lines if "Traceback" in str(line.get("exception", ""))]
+                await running.end()
+            running.assert_no_traceback()
+
+
+@dataclass
+class _Shared:
+    key: str
+    running: Installation
+    stack: AsyncExitStack
+
+
+_idle: list[_Shared] = []
+"""At most one: an Asterisk has one controller."""
+
+
+@asynccontextmanager
+async def shared(
+    asterisk: Asterisk,
+    folder: Path,
+    model: Model | Callable[[], Model],
+    *,
+    faults: Faults = (),
+    **settings: Any,
+) -> AsyncIterator[Installation]:
+    """The one of the test before if its settings were the same. A test that fails takes it along."""
+    key = f"{asterisk.name} {settings!r}"
+    if not _idle or _idle[0].key != key:
+        await end_shared()
+        stack = AsyncExitStack()
+        started = installation(asterisk, folder, model, faults=faults, **settings)
+        _idle.append(_Shared(key, await stack.enter_async_context(started), stack))
+    running = _idle[0].running
+    await running.begin(folder, model, faults)
+    try:
+        yield running
+        await running.end()
+    except BaseException as error:
+        await _idle.pop().stack.__aexit__(type(error), error, error.__traceback__)
+        raise
+
+
+async def end_shared() -> None:
+    """Before another controller needs this Asterisk, and at the end of a file."""
+    while _idle:
+        await _idle.pop().stack.aclose()
 
 
 def caller_heard(pcm: bytes | bytearray) -> Samples:

@@ -11,11 +11,11 @@ from demo.caller import samples
 from simulator.audio.speech import Speaker
 from simulator.phone.phone import Phone
 from simulator.realtime import Reply, Say, ToneModel, Turn
-from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.installation import SIP_ALLOWED, installation
 from tests.e2e.test_console import PAINTED, visitor
 from tests.e2e.test_inbound import greeted
 from tests.e2e.test_supervisor import watched
+from tests.peers.asterisk import Asterisk, free_udp_port
 from tests.peers.browser import chromium
 
 WIDE, NARROW = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=800)

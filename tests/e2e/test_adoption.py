@@ -17,13 +17,13 @@ from controller.calls.runtime.reconcile import ORPHAN_GRACE
 from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import CallTool, Say, ToneModel
-from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing
 from tests.e2e.test_events import written_down
 from tests.e2e.test_failover import gap
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.e2e.test_transfer_matrix import id_of
+from tests.peers.asterisk import Asterisk, free_udp_port
 
 log = logging.getLogger(__name__)
 

@@ -33,9 +33,9 @@ from simulator.realtime import (
 )
 from simulator.realtime.faults import Script
 from simulator.realtime.reply import Part, Reply
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import LATE
+from tests.peers.asterisk import Asterisk
 
 log = logging.getLogger(__name__)
 

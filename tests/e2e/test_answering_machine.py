@@ -10,10 +10,10 @@ from simulator.phone.phone import Phone
 from simulator.realtime import CallTool, Say, ToneModel
 from simulator.realtime.reply import Reply, Turn
 from tests.e2e.answered_calls import AGENT, TRUNK, answer_all, model
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, assert_clean, greeted
 from tests.e2e.test_outbound import place
+from tests.peers.asterisk import Asterisk
 from tests.peers.greetings import FROM_THE_ISSUE, Greeting
 
 MESSAGE = Say("Please call us back.", 2.0, 880)

@@ -13,10 +13,10 @@ from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.phone.rtp import Codec
 from simulator.realtime import CallTool, Reply, Say, Turn
-from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_call_control import heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.peers.asterisk import Asterisk, free_udp_port
 
 SEED = 20261123
 ANNOUNCED = Say("A caller about an order.", 1.0, 500)

@@ -11,9 +11,9 @@ from controller.api.server import ApiServer
 from simulator.audio.sound import Samples, has_tone, is_tone, level, purity, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import CallTool, Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import installation
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.peers.asterisk import Asterisk
 
 TARGET = "+4930555123"
 MUSIC_HZ = 220  # one of the chord in asterisk/moh/hold.wav

@@ -8,10 +8,10 @@ import pytest
 from simulator.audio.sound import is_tone, level, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, caller_heard, installation
 from tests.e2e.test_inbound import GREETING, REPLY
 from tests.e2e.test_live_control import QUIET, STORY, model_was_told, story_begins
+from tests.peers.asterisk import Asterisk
 from tests.peers.sip import HOLDING
 
 IDLE = {"idle": {"after_s": 3, "prompts": ["Are you still there?"], "goodbye": "Goodbye."}}

@@ -10,8 +10,8 @@ from simulator.audio.sound import tone
 from simulator.phone.impairment import Impairment
 from simulator.phone.phone import Phone
 from simulator.realtime import Say, Session, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 
 log = logging.getLogger(__name__)
 

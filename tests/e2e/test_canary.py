@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING
+from tests.peers.asterisk import Asterisk
 
 TO = {"to": "5001@test-phones", "every_s": 3600, "wait_s": 10}
 

@@ -13,11 +13,11 @@ from playwright.async_api import Browser, Page, expect
 from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_call_control import is_music
 from tests.e2e.test_inbound import greeted
 from tests.e2e.test_supervisor import watched
+from tests.peers.asterisk import Asterisk, free_udp_port
 from tests.peers.browser import chromium, look
 
 TARGET = "+4930555123"

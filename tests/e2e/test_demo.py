@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from simulator.audio.sound import level
-from tests.e2e.conftest import run
+from tests.peers.asterisk import run
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.doctor_stage import Settings, doctor, settings_of
+from tests.peers.asterisk import Asterisk, free_udp_port
 
 
 async def test_a_whole_installation(asterisk: Asterisk, tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from simulator.audio.sound import is_tone
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import installation
 from tests.e2e.test_failover import is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.peers.asterisk import Asterisk
 
 GOODBYE = Say("Goodbye.", 0.8, 1000)
 

@@ -13,16 +13,16 @@ import httpx
 import pytest
 
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
-from tests.e2e.installation import installation
+from tests.e2e.installation import shared
 from tests.e2e.test_hostile_callers import RawCaller, raw_caller
 from tests.e2e.test_inbound import GREETING, greeted
+from tests.peers.asterisk import Asterisk
 
 log = logging.getLogger(__name__)
 
 
 async def test_a_bye_is_the_callers_and_its_cause_is_known(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running:
         async with running.caller() as phone:
             await greeted(phone)
             first = await running.call_id()
@@ -59,7 +59,7 @@ async def send_sound(port: int) -> None:
 
 
 async def test_a_channel_that_another_program_hangs_up(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
         await greeted(phone)
         call = await running.call_id()
         channel = (await running.service.logged("call arrived"))["channel"]
@@ -75,7 +75,7 @@ async def test_a_channel_that_another_program_hangs_up(asterisk: Asterisk, tmp_p
 async def test_a_session_timer_that_ends(asterisk: Asterisk, tmp_path: Path) -> None:
     """The caller has promised to refresh the session (RFC 4028) and does not; 90 s is the least."""
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING])) as running,
         raw_caller(asterisk.sip_port) as caller,
     ):
         caller.headers = (b"Supported: timer", b"Session-Expires: 90;refresher=uac")
@@ -95,7 +95,7 @@ async def test_a_session_timer_that_ends(asterisk: Asterisk, tmp_path: Path) -> 
 async def test_subscriptions_end_with_their_callers(asterisk: Asterisk, tmp_path: Path, calls: int) -> None:
     most = 0
     async with (
-        installation(asterisk, tmp_path, ToneModel(forever=Say("Hello.", 0.2))) as running,
+        shared(asterisk, tmp_path, ToneModel(forever=Say("Hello.", 0.2))) as running,
         raw_caller(asterisk.sip_port) as caller,
         asked(asterisk) as ari,
     ):

@@ -18,11 +18,11 @@ from simulator.audio.sound import Frame, is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import Say, ToneModel
 from simulator.realtime.reply import Part
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing, items
 from tests.e2e.test_first_words import CONSENT, GREETING as FIRST, LOST, Reader, longest
 from tests.e2e.test_inbound import greeted
+from tests.peers.asterisk import Asterisk
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from simulator.audio.sound import RATE, is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import Delivery, Say, ToneModel
 from simulator.realtime.reply import Reply, Turn
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_outbound import place
 from tests.e2e.test_recording import sides
+from tests.peers.asterisk import Asterisk
 
 CONSENT, GREETING, SORRY = Say("Recorded.", 1.0, 880), Say("Good day.", 2.0, 440), Say("Well.", 0.5, 1000)
 HELLO_HZ = 620

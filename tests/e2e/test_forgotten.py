@@ -14,12 +14,12 @@ from aiohttp import web
 from simulator.audio.sound import tone
 from simulator.phone.phone import CALLER, Phone
 from simulator.realtime import CallTool, Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_events import written_down
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.e2e.test_recording import recording
 from tests.integration.webhook_rig import hook, receiver
+from tests.peers.asterisk import Asterisk
 from tests.peers.stores import Server
 
 DIGITS = "4930998877"

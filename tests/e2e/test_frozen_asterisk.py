@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import installation
+from tests.peers.asterisk import Asterisk
 
 AT_ONCE_S = 10.0
 """With the grace that a reconcile gives what it does not know. The first sweep comes 30 s after the start."""

@@ -6,9 +6,9 @@ import pytest
 
 from simulator.audio.sound import tone
 from simulator.realtime import CallTool, Refuse, Say, Stall, ToneModel, before
-from tests.e2e.conftest import Asterisk
-from tests.e2e.installation import installation
+from tests.e2e.installation import shared
 from tests.e2e.test_inbound import GREETING, assert_clean, greeted
+from tests.peers.asterisk import Asterisk
 from tests.peers.sip import CANCELLING, IN_A_HURRY
 
 NOWHERE = "127.0.0.3"
@@ -16,7 +16,7 @@ NOWHERE = "127.0.0.3"
 
 
 async def test_by_the_caller(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
         await greeted(phone)
         await phone.hang_up()
         assert (await running.ended(await running.call_id()))["ended_by"] == "caller"
@@ -24,7 +24,7 @@ async def test_by_the_caller(asterisk: Asterisk, tmp_path: Path) -> None:
 
 async def test_by_the_caller_in_the_middle_of_a_word(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([Say("A long greeting.", 30.0)])
-    async with installation(asterisk, tmp_path, model) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model) as running, running.caller() as phone:
         await phone.answered()
         await phone.rtp.sound()
         await phone.hang_up()
@@ -32,7 +32,7 @@ async def test_by_the_caller_in_the_middle_of_a_word(asterisk: Asterisk, tmp_pat
 
 
 async def test_by_the_api(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
         await greeted(phone)
         call = await running.call_id()
         await running.api("POST", f"/v1/calls/{call}/hangup")
@@ -42,7 +42,7 @@ async def test_by_the_api(asterisk: Asterisk, tmp_path: Path) -> None:
 
 async def test_by_the_agent_once_its_goodbye_was_heard(asterisk: Asterisk, tmp_path: Path) -> None:
     goodbye = Say("Goodbye.", 2.5, 880), CallTool("hang_up", {"reason": "done"})
-    async with installation(asterisk, tmp_path, ToneModel([GREETING, goodbye])) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING, goodbye])) as running, running.caller() as phone:
         await greeted(phone)
         phone.rtp.say(tone(0.6, 620))
         left = await phone.wait("left", timeout=15)
@@ -55,7 +55,7 @@ async def test_by_the_agent_once_its_goodbye_was_heard(asterisk: Asterisk, tmp_p
 async def test_cancel_while_ringing(asterisk: Asterisk, tmp_path: Path) -> None:
     faults = (before("session.updated", Stall(None)),)
     async with (
-        installation(asterisk, tmp_path, ToneModel(), faults=faults, agent={"answer_deadline_s": 30}) as running,
+        shared(asterisk, tmp_path, ToneModel(), faults=faults, agent={"answer_deadline_s": 30}) as running,
         running.caller(scenario=CANCELLING) as phone,
     ):
         await phone.wait("ringing")
@@ -71,7 +71,7 @@ async def test_cancel_at_once(asterisk: Asterisk, tmp_path: Path) -> None:
     """In the middle of the set-up, wherever that is."""
     faults = (before("session.updated", Stall(1.0)),)
     async with (
-        installation(asterisk, tmp_path, ToneModel(), faults=faults) as running,
+        shared(asterisk, tmp_path, ToneModel(), faults=faults) as running,
         running.caller(scenario=CANCELLING) as phone,
     ):
         await phone.wait("ringing")
@@ -81,7 +81,7 @@ async def test_cancel_at_once(asterisk: Asterisk, tmp_path: Path) -> None:
 
 
 async def test_bye_50_ms_after_the_answer(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running:
         for number in range(3):
             async with running.caller(f"500{number}", scenario=IN_A_HURRY) as phone:
                 await phone.wait("hung up")
@@ -90,7 +90,7 @@ async def test_bye_50_ms_after_the_answer(asterisk: Asterisk, tmp_path: Path) ->
 
 async def test_media_leg_refused(asterisk: Asterisk, tmp_path: Path) -> None:
     """Nothing listens where the worker said it would: a wrong `advertise`, a firewall."""
-    async with installation(asterisk, tmp_path, ToneModel(), bridge={"advertise": NOWHERE}) as running:
+    async with shared(asterisk, tmp_path, ToneModel(), bridge={"advertise": NOWHERE}) as running:
         async with running.caller() as phone:
             await phone.wait("left", "refused", timeout=10)
         call = await running.ended(await running.call_id())
@@ -106,7 +106,7 @@ async def test_ai_refused(asterisk: Asterisk, tmp_path: Path, case: str) -> None
     """No AI: the caller is not left in silence."""
     faults = (Refuse(503),) if case == "refused" else ()
     key = "sk-wrong" if case == "wrong key" else "sk-test"
-    async with installation(asterisk, tmp_path, ToneModel(), faults=faults, api_key=key) as running:
+    async with shared(asterisk, tmp_path, ToneModel(), faults=faults, api_key=key) as running:
         if case == "server down":
             await running.realtime.__aexit__(None, None, None)
         async with running.caller() as phone:

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from controller.cli.doctor import asterisk_cli
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import greeted
+from tests.peers.asterisk import Asterisk
 
 PROMPT = "{{caller_name}}|{{caller}}|{{called}}|{{trunk}}|{{order}}|{{vip}}|{{language}}"
 

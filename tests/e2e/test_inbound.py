@@ -15,8 +15,8 @@ from simulator.phone.phone import Phone
 from simulator.phone.rtp import Codec
 from simulator.ports import free_port
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
-from tests.e2e.installation import Installation, caller_heard, installation
+from tests.e2e.installation import Installation, caller_heard, shared
+from tests.peers.asterisk import Asterisk
 from tests.peers.tap import TAP_HOST, Tap
 
 GREETING, REPLY = Say("Hello.", 1.5, 440), Say("Indeed.", 2.0, 880)
@@ -53,7 +53,7 @@ async def greeted(phone: Phone, seconds: float = GREETING.seconds) -> Stretch:
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA"])
 async def test_caller_and_agent_hear_each_other(asterisk: Asterisk, tmp_path: Path, codec: Codec) -> None:
     model = ToneModel([GREETING, REPLY])
-    async with installation(asterisk, tmp_path, model) as running, running.caller(codec=codec) as phone:
+    async with shared(asterisk, tmp_path, model) as running, running.caller(codec=codec) as phone:
         assert_clean(await greeted(phone), 440, GREETING.seconds)
 
         phone.rtp.say(tone(1.0, 620))
@@ -80,7 +80,7 @@ async def test_caller_and_agent_hear_each_other(asterisk: Asterisk, tmp_path: Pa
 async def test_caller_interrupts(asterisk: Asterisk, tmp_path: Path) -> None:
     """The reply stops at the caller's ear, and the server is told how much of it was heard."""
     model = ToneModel([GREETING, Say("A long story.", 20.0, 880), Say("Yes?", 0.5, 440)])
-    async with installation(asterisk, tmp_path, model) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model) as running, running.caller() as phone:
         await greeted(phone)
         phone.rtp.say(tone(0.6, 620))
         began = await phone.rtp.sound(after=await phone.rtp.spoken())
@@ -99,7 +99,7 @@ async def test_caller_interrupts(asterisk: Asterisk, tmp_path: Path) -> None:
 
 
 async def test_keys_are_told_once_each(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
         await greeted(phone)
         await phone.rtp.press("15#")
         await phone.rtp.press("5")
@@ -120,7 +120,7 @@ async def test_two_calls_do_not_hear_each_other(asterisk: Asterisk, tmp_path: Pa
         return ToneModel([Say("Hello.", 1.0, hello), Say("Yes.", 3.0, answer)])
 
     async with (
-        installation(asterisk, tmp_path, model) as running,
+        shared(asterisk, tmp_path, model) as running,
         running.caller("5001") as one,
         running.caller("5002") as two,
     ):
@@ -154,7 +154,7 @@ async def test_audiosocket_carries_24_khz_at_50_frames_a_second(asterisk: Asteri
     """From connect to close, in speech and in silence, in both directions."""
     port = free_port()
     bridge = {"ports": f"{port}-{port}", "advertise": TAP_HOST}
-    async with Tap(port) as tap, installation(asterisk, tmp_path, ToneModel([GREETING]), bridge=bridge) as running:
+    async with Tap(port) as tap, shared(asterisk, tmp_path, ToneModel([GREETING]), bridge=bridge) as running:
         async with running.caller() as phone:
             await greeted(phone)
             await phone.rtp.frames(100)
@@ -172,7 +172,7 @@ async def test_audiosocket_carries_24_khz_at_50_frames_a_second(asterisk: Asteri
 
 async def test_call_detail_records_name_the_call_and_ours_is_like_asterisks(asterisk: Asterisk, tmp_path: Path) -> None:
     logs = Path(asterisk.settings["ASTERISK_HOME"]) / "log"
-    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
         assert "Loaded" in asterisk.rx("module load cdr_csv.so")
         try:
             call = await running.call_id()
@@ -231,7 +231,7 @@ def like_asterisks(ours: str, theirs: str) -> None:
 async def test_number_without_a_route_is_refused(asterisk: Asterisk, tmp_path: Path) -> None:
     """Before it is answered: nobody pays for it."""
     running: Installation
-    async with installation(asterisk, tmp_path, ToneModel(), routes=[{"to": "5001", "agent": "reception"}]) as running:
+    async with shared(asterisk, tmp_path, ToneModel(), routes=[{"to": "5001", "agent": "reception"}]) as running:
         async with running.caller("5999") as phone:
             assert (await phone.wait("answered", "refused")).event == "refused"
         assert running.realtime.attempts == 0

@@ -11,10 +11,10 @@ from simulator.audio.sound import has_tone, is_tone, level, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import Say, ToneModel
 from simulator.realtime.session import Session
-from tests.e2e.conftest import Asterisk
-from tests.e2e.installation import Installation, caller_heard, installation
+from tests.e2e.installation import Installation, caller_heard, shared
 from tests.e2e.test_call_control import heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.peers.asterisk import Asterisk
 
 TARGET = "+4930555123"
 STORY = Say("A long story.", 30.0, 880)
@@ -54,7 +54,7 @@ async def agent_hears(running: Installation, hz: float, session: int = 0) -> Non
 
 async def test_hold_is_music_instead_of_the_agent_until_it_is_resumed(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([GREETING, STORY, REPLY, REPLY])
-    async with installation(asterisk, tmp_path, model) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model) as running, running.caller() as phone:
         call = await story_begins(running, phone)
         await do(running, call, "hold")
         await phone.rtp.hears(is_music, seconds=1.0)
@@ -78,7 +78,7 @@ async def test_hold_is_music_instead_of_the_agent_until_it_is_resumed(asterisk: 
 async def test_mute_is_silence_for_the_other_side_only(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([GREETING, STORY])
     agent = {"turn_detection": {"type": "server_vad", "interrupt_response": False}}
-    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
         call = await story_begins(running, phone)
         await do(running, call, "mute", side="agent")
         await phone.rtp.hears(lambda samples: level(samples) < QUIET, seconds=0.5)
@@ -106,7 +106,7 @@ async def test_mute_is_silence_for_the_other_side_only(asterisk: Asterisk, tmp_p
 
 async def test_words_and_keys_of_ops_reach_the_telephone(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([GREETING, REPLY])
-    async with installation(asterisk, tmp_path, model) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model) as running, running.caller() as phone:
         await greeted(phone)
         call = await running.call_id()
         await do(running, call, "say", text="We close in five minutes.")
@@ -131,7 +131,7 @@ async def test_another_agent_goes_on_with_the_conversation_in_its_own_voice(aste
         "sales": {"instructions": "Sell to {{who}}.", "voice": "cedar"},
     }
     async with (
-        installation(asterisk, tmp_path, lambda: next(models), more={"agents": agents}) as running,
+        shared(asterisk, tmp_path, lambda: next(models), more={"agents": agents}) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -173,7 +173,7 @@ async def test_a_participant_hears_both_is_heard_by_both_and_goes(asterisk: Aste
     model = ToneModel([GREETING], forever=REPLY)
     agent = {"turn_detection": {"type": "server_vad", "interrupt_response": False}}
     async with (
-        installation(asterisk, tmp_path, model, agent=agent) as running,
+        shared(asterisk, tmp_path, model, agent=agent) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -206,7 +206,7 @@ async def test_a_participant_hears_both_is_heard_by_both_and_goes(asterisk: Aste
 
 async def test_the_caller_leaves_and_the_participant_is_not_kept(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -220,7 +220,7 @@ async def test_the_caller_leaves_and_the_participant_is_not_kept(asterisk: Aster
 
 async def test_a_busy_participant_is_told_of_and_the_call_goes_on(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running,
         running.refusing("486 Busy Here") as target,
         running.caller() as phone,
     ):
@@ -245,7 +245,7 @@ async def test_a_busy_participant_is_told_of_and_the_call_goes_on(asterisk: Aste
 
 async def test_recording_begins_pauses_and_ends_on_request(asterisk: Asterisk, tmp_path: Path) -> None:
     agent = {"recording": {"path": str(tmp_path / "calls"), "on_request": True}}
-    async with installation(asterisk, tmp_path, ToneModel([GREETING], forever=()), agent=agent) as running:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING], forever=()), agent=agent) as running:
         async with running.caller() as phone:
             await greeted(phone)
             call = await running.call_id()

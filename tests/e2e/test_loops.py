@@ -13,10 +13,10 @@ import pytest
 
 from simulator.audio.sound import has_tone
 from simulator.realtime import Reply, Say, ToneModel, Turn
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import caller_heard, installation
 from tests.e2e.test_hostile_callers import raw_caller
 from tests.e2e.test_inbound import GREETING, greeted
+from tests.peers.asterisk import Asterisk
 
 OURSELVES = {"allow": [r"[0-9]{4,15}", r"sip:[0-9]+@127\.0\.0\.1:[0-9]{4,5}"]}
 

@@ -8,11 +8,11 @@ import pytest
 from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import PhoneError
 from simulator.realtime import ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import installation
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.e2e.test_overflow import answered
 from tests.e2e.test_transfer import TARGET
+from tests.peers.asterisk import Asterisk
 
 ONE = {"capacity": 1}
 RESCUED = {"on_ai_failure": [{"transfer": TARGET}]}

@@ -8,9 +8,9 @@ import pytest
 
 from simulator.audio.sound import tone
 from simulator.realtime import ToneModel
-from tests.e2e.conftest import Asterisk
-from tests.e2e.installation import Installation, installation
+from tests.e2e.installation import Installation, shared
 from tests.e2e.test_inbound import GREETING, REPLY, assert_clean, greeted
+from tests.peers.asterisk import Asterisk
 
 NUMBER = "+4930555123"
 
@@ -23,7 +23,7 @@ async def place(running: Installation, **more: object) -> str:
 
 
 async def test_answered(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running, running.callee() as phone:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running, running.callee() as phone:
         call = await place(running)
         called = await phone.wait("called")
         assert "493055501" in called.fields["from"]
@@ -52,7 +52,7 @@ async def test_answered(asterisk: Asterisk, tmp_path: Path) -> None:
     ],
 )
 async def test_refused(asterisk: Asterisk, tmp_path: Path, status: str, outcome: str) -> None:
-    async with installation(asterisk, tmp_path, ToneModel()) as running, running.refusing(status) as phone:
+    async with shared(asterisk, tmp_path, ToneModel()) as running, running.refusing(status) as phone:
         call = await place(running)
         await phone.wait("refused")
         ended = await running.ended(call)
@@ -63,14 +63,14 @@ async def test_refused(asterisk: Asterisk, tmp_path: Path, status: str, outcome:
 
 
 async def test_nobody_answers(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel()) as running, running.callee() as phone:
+    async with shared(asterisk, tmp_path, ToneModel()) as running, running.callee() as phone:
         call = await place(running, timeout=1.0)
         await phone.wait("cancelled")
         assert (await running.ended(call))["outcome"] == "no_answer"
 
 
 async def test_called_off_while_it_rings(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel()) as running, running.callee() as phone:
+    async with shared(asterisk, tmp_path, ToneModel()) as running, running.callee() as phone:
         call = await place(running)
         await phone.wait("called")
         await running.api("POST", f"/v1/calls/{call}/hangup")
@@ -79,12 +79,12 @@ async def test_called_off_while_it_rings(asterisk: Asterisk, tmp_path: Path) -> 
 
 
 async def test_nothing_is_dialled_for_strangers(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel()) as running:
+    async with shared(asterisk, tmp_path, ToneModel()) as running:
         for headers in ({}, {"Authorization": "Bearer wrong"}):
             async with httpx.AsyncClient(base_url=running.service.url, headers=headers) as stranger:
                 assert (await stranger.post("/v1/calls", json={"to": NUMBER})).status_code == 401
                 assert (await stranger.get("/v1/calls")).status_code == 401
         refused = await running.service.api.post("/v1/calls", json={"to": "19001234567890123"})
         assert refused.status_code == 403
-        assert (await running.api("GET", "/v1/calls"))["calls"] == []
+        assert await running.calls() == []
         assert running.realtime.attempts == 0

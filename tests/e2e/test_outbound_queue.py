@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, greeted
+from tests.peers.asterisk import Asterisk
 from tests.peers.crowd import Crowd, busy
 
 CALLS, AT_ONCE, BEFORE_KILL = 200, 10, 30

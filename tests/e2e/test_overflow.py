@@ -15,8 +15,8 @@ from aiohttp import web
 from simulator.audio.sound import is_tone
 from simulator.phone.phone import Phone, PhoneError
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 from tests.peers.sip import STORM
 
 GREETING = Say("Hello.", 1.0, 440)

@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from simulator.audio.sound import FRAME_SECONDS, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, greeted
+from tests.peers.asterisk import Asterisk
 
 STORY = Say("A long story.", 20.0, 880)
 CALLER_HZ = 620

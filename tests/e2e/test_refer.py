@@ -7,11 +7,11 @@ import httpx
 
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_call_control import heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers import sip as telephones
+from tests.peers.asterisk import Asterisk
 
 TARGET = "+4930555123"
 TRUNK = {"refer": "sip:{number}@carrier.example"}

@@ -10,10 +10,10 @@ import yaml
 from controller.app import EXIT_RUNNING
 from simulator.ports import free_port
 from simulator.realtime import ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import installation
 from tests.e2e.test_adoption import is_answered
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.peers.asterisk import Asterisk
 
 
 async def refused(folder: Path, name: str, **changes: Any) -> str:

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 from simulator.audio.sound import tone
 from simulator.realtime import CallTool, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.integration.proxy_rig import ANSWER, speaks
 from tests.integration.webhook_rig import eventually, hook, receiver
+from tests.peers.asterisk import Asterisk
 from tests.peers.proxy import proxy
 
 AI, SHOP, CRM = "ai.invalid", "shop.invalid", "crm.invalid"

@@ -17,10 +17,10 @@ import structlog
 
 from simulator.phone.phone import Phone
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import LATE
 from tests.integration.webhook_rig import Receiver, assert_in_order, hook, receiver
+from tests.peers.asterisk import Asterisk
 from tests.peers.stores import Server
 
 CALLS = int(os.environ.get("STORE_AWAY_CALLS", "4"))

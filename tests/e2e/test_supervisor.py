@@ -6,10 +6,10 @@ from typing import Any
 from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
-from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.installation import SIP_ALLOWED, Installation, caller_heard, installation
 from tests.e2e.test_call_control import heard_reply
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
+from tests.peers.asterisk import Asterisk, free_udp_port
 
 COLLEAGUE = "+4930555123"
 CALLER_HZ, COLLEAGUE_HZ, SUPERVISOR_HZ = 620, 1100, 1500

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from simulator.realtime import ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 
 READER = secrets.token_urlsafe(16)
 PAGE = {"Sec-Fetch-Site": "same-origin"}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from simulator.audio.sound import tone
 from simulator.realtime import CallTool, Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.doctor_stage import VOICEAI
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import greeted
+from tests.peers.asterisk import Asterisk
 
 TARGET = "+4930555123"
 GREETED, HEARD, REPLIED = "Zebrafink", "Xylophonbauer", "Quittenmus"

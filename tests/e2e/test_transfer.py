@@ -5,9 +5,9 @@ from pathlib import Path
 from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import CallTool, Say, ToneModel
-from tests.e2e.conftest import Asterisk
-from tests.e2e.installation import Installation, installation
+from tests.e2e.installation import Installation, shared
 from tests.e2e.test_inbound import GREETING, REPLY, assert_clean, greeted
+from tests.peers.asterisk import Asterisk
 
 TARGET = "+4930555123"
 
@@ -23,7 +23,7 @@ async def assert_they_hear_each_other(running: Installation, phone: Phone, targe
 
 async def test_to_a_number(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -46,7 +46,7 @@ async def test_to_a_number(asterisk: Asterisk, tmp_path: Path) -> None:
 async def test_the_target_hangs_up(asterisk: Asterisk, tmp_path: Path) -> None:
     """The caller is not left alone in an empty bridge."""
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -64,7 +64,7 @@ async def test_the_target_hangs_up(asterisk: Asterisk, tmp_path: Path) -> None:
 
 async def test_busy_target_leaves_the_caller_with_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running,
         running.refusing("486 Busy Here") as target,
         running.caller() as phone,
     ):
@@ -85,7 +85,7 @@ async def test_busy_target_leaves_the_caller_with_the_agent(asterisk: Asterisk, 
 
 async def test_caller_hangs_up_while_the_target_rings(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING])) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -99,7 +99,7 @@ async def test_caller_hangs_up_while_the_target_rings(asterisk: Asterisk, tmp_pa
 
 
 async def test_to_a_dialplan_context(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
         await greeted(phone)
         call = await running.call_id()
         await running.api("POST", f"/v1/calls/{call}/transfer", to="6001@test-targets")
@@ -111,7 +111,7 @@ async def test_to_a_dialplan_context(asterisk: Asterisk, tmp_path: Path) -> None
 
 
 async def test_to_an_unknown_extension_keeps_the_caller(asterisk: Asterisk, tmp_path: Path) -> None:
-    async with installation(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, ToneModel([GREETING, REPLY])) as running, running.caller() as phone:
         await greeted(phone)
         call = await running.call_id()
         answer = await running.service.api.post(f"/v1/calls/{call}/transfer", json={"to": "6999@test-targets"})
@@ -129,7 +129,7 @@ async def test_to_an_unknown_extension_keeps_the_caller(asterisk: Asterisk, tmp_
 async def test_by_the_agent_once_its_notice_was_heard(asterisk: Asterisk, tmp_path: Path) -> None:
     notice = Say("I am connecting you.", 2.0, 880), CallTool("transfer", {"to": TARGET})
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING, notice])) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING, notice])) as running,
         running.callee() as target,
         running.caller() as phone,
     ):

@@ -11,11 +11,11 @@ from pathlib import Path
 from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
-from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_call_control import heard_reply
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers import sip as telephones
+from tests.peers.asterisk import Asterisk, free_udp_port
 
 SEED = 20261123
 RING = 2.0

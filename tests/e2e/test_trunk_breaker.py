@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_outbound_queue import all_ended, order
+from tests.peers.asterisk import Asterisk
 from tests.peers.crowd import Crowd
 
 AGAIN = "a trunk fails again and again; no queued call is placed over it for now"

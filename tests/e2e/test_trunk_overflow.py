@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from simulator.realtime import ToneModel
-from tests.e2e.conftest import Asterisk, free_udp_port
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.e2e.test_transfer import TARGET
+from tests.peers.asterisk import Asterisk, free_udp_port
 
 MAIN = {"caller_id": "+493055501", "allow": [r"\+?[0-9]{4,15}"], "country_code": "49", "overflow": "backup"}
 

@@ -15,9 +15,9 @@ from simulator.audio.sound import RATE, Stretch, is_tone, purity, tone
 from simulator.phone.phone import Phone
 from simulator.phone.rtp import RtpEnd
 from simulator.realtime import CallTool, Delivery, Fault, Say, Send, Session, ToneModel, after
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import installation
 from tests.e2e.test_inbound import assert_clean
+from tests.peers.asterisk import Asterisk
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from simulator.phone.phone import Phone
 from simulator.realtime import Say, ToneModel
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
+from tests.peers.asterisk import Asterisk
 
 LISTENING, WORKED_ON = 6, 4
 """Calls whose sound is measured (the verbs on them change nothing that is heard), and others."""

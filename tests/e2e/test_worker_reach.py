@@ -17,9 +17,9 @@ from bridge import contract
 from simulator.ports import free_port
 from simulator.realtime import Say, ToneModel
 from simulator.services import end
-from tests.e2e.conftest import Asterisk
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import greeted
+from tests.peers.asterisk import Asterisk
 
 TOKEN = "the-token-of-edge-1-for-tests"
 GREETING = Say("Hello, this is the reception.", 0.6, 440)

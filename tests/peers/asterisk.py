@@ -1,0 +1,110 @@
+"""A real Asterisk for a test: an instance of `asterisk/asterisk` on ports that nobody else has."""
+
+import fcntl
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulator.ports import free_port
+
+SCRIPT = Path(__file__).parents[2] / "asterisk" / "asterisk"
+START_TIMEOUT = 600.0  # seconds: the first start on a machine has to fetch Asterisk
+
+
+@dataclass(frozen=True, slots=True)
+class Asterisk:
+    """A running instance. `settings` is all that `asterisk/asterisk env` prints, such as PHONE_PASSWORD."""
+
+    name: str
+    settings: dict[str, str] = field(repr=False)
+
+    @property
+    def ari_url(self) -> str:
+        return self.settings["ARI_URL"]
+
+    @property
+    def ari_username(self) -> str:
+        return self.settings["ARI_USERNAME"]
+
+    @property
+    def ari_password(self) -> str:
+        return self.settings["ARI_PASSWORD"]
+
+    @property
+    def ari_app(self) -> str:
+        return self.settings["ARI_APP"]
+
+    @property
+    def sip_port(self) -> int:
+        return int(self.settings["SIP_PORT"])
+
+    @property
+    def trunk_port(self) -> int:
+        """Where this Asterisk expects its carrier: the UDP port on 127.0.0.1 to which it dials out."""
+        return int(self.settings["TRUNK_PORT"])
+
+    @property
+    def pid(self) -> int:
+        return int((Path(self.settings["ASTERISK_HOME"]) / "pid").read_text().split()[0])
+
+    def rx(self, command: str) -> str:
+        """One command on Asterisk's command line, and what it printed."""
+        return run("--name", self.name, "rx", command)
+
+    def kill(self) -> None:
+        """As a crash would: SIGKILL, no goodbye to anybody. Returns once init has reaped it."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while Path(f"/proc/{pid}").exists():
+            assert time.monotonic() < deadline, f"process {pid} does not go away"
+            time.sleep(0.02)
+
+    def start_again(self) -> None:
+        """With the same settings; returns once ARI and SIP answer."""
+        run("--name", self.name, "start")
+
+
+def run(*arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        [str(SCRIPT), *arguments],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_TIMEOUT,
+    )
+    assert done.returncode == 0, f"asterisk {' '.join(arguments)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def free_udp_port() -> int:
+    return free_port(socket.SOCK_DGRAM)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Tests run in several processes, and ports are looked for and then taken: two that look at once find the same."""
+    with (Path(tempfile.gettempdir()) / f"voiceai-e2e-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def instance(name: str) -> Iterator[Asterisk]:
+    try:
+        with one_at_a_time():
+            run("--name", name, "--ports", "auto", "start", TRUNK_PORT=str(free_udp_port()))
+        lines = run("--name", name, "env").splitlines()
+        settings = dict(shlex.split(line)[0].split("=", 1) for line in lines)
+        yield Asterisk(name, settings)
+    finally:
+        run("--name", name, "remove")
