@@ -27,13 +27,13 @@ class Sound:
     async def __aexit__(self, *error: Any) -> None:
         self._transport.close()
 
-    async def speak(self, port: int) -> None:
-        """50 packets a second, more in a flood of events."""
+    async def speak(self, port: int, *, ordinarily: bool = False) -> None:
+        """50 packets a second, more in a flood of events. `ordinarily`: as a telephone does that is not hostile."""
         chance = self._chance
         sequence, stamp = chance.getrandbits(16), chance.getrandbits(32)
         while True:
             sequence, stamp = sequence + 1 & 0xFFFF, stamp + 160 & 0xFFFFFFFF
-            oddity = chance.random()
+            oddity = 0.5 if ordinarily else chance.random()
             if oddity < 0.01:
                 sequence, stamp = chance.getrandbits(16), chance.getrandbits(32)
             if oddity < 0.03:

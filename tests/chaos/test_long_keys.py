@@ -18,7 +18,7 @@ from simulator.realtime import Delivery, ToneModel
 from tests.chaos import hostile_sip as sip, hostile_verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.hostile_caller import Line
-from tests.chaos.hostile_sound import RTP, Sound
+from tests.chaos.hostile_sound import Sound
 from tests.chaos.machine_load import MachineLoad
 from tests.chaos.test_chaos import next_call_works
 from tests.e2e.installation import Installation, installation
@@ -71,7 +71,7 @@ async def keys_in_a_call(running: Installation) -> float:
     async with Sound(chance) as sound:
         final = await line._invite(dialog, [], sip.sdp(sound.port))
         assert sip.status_of(final) == 200, final
-        speaking = asyncio.create_task(speak(sound, sip.media_port(final)))
+        speaking = asyncio.create_task(sound.speak(sip.media_port(final), ordinarily=True))
         await asyncio.sleep(1)
         for key in range(6):
             dialog.sequence += 1
@@ -84,11 +84,3 @@ async def keys_in_a_call(running: Installation) -> float:
         speaking.cancel()
     transport.close()
     return round(used / (asyncio.get_running_loop().time() - began), 2)
-
-
-async def speak(sound: Sound, port: int) -> None:
-    """An ordinary telephone's packets."""
-    for number in range(100_000):
-        head = RTP.pack(0x80, 0, number & 0xFFFF, number * 160, 7)
-        sound._transport.sendto(head + b"\xff" * 160, ("127.0.0.1", port))
-        await asyncio.sleep(0.02)

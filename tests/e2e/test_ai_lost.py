@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from controller.api.server import ApiServer
@@ -33,7 +34,7 @@ from simulator.realtime import (
 )
 from simulator.realtime.faults import Script
 from simulator.realtime.reply import Part, Reply
-from tests.e2e.installation import Installation, installation
+from tests.e2e.installation import Installation, installation, shared
 from tests.e2e.test_inbound import LATE
 from tests.peers.asterisk import Asterisk
 
@@ -154,7 +155,7 @@ async def test_the_line_breaks(asterisk: Asterisk, tmp_path: Path, what: str) ->
     model = ToneModel(case.replies, forever=REPLY)
     agent = {"greeting": HELLO}
     async with (
-        installation(asterisk, tmp_path, model, faults=case.faults, agent=agent) as running,
+        shared(asterisk, tmp_path, model, faults=case.faults, agent=agent) as running,
         running.caller() as phone,
     ):
         await hears_greeting(phone)
@@ -181,7 +182,7 @@ async def test_the_line_breaks(asterisk: Asterisk, tmp_path: Path, what: str) ->
 async def test_the_line_breaks_while_nobody_speaks(asterisk: Asterisk, tmp_path: Path) -> None:
     """And the first attempt to have it back is refused with 503. Nobody asked, so nothing is said."""
     model = ToneModel([GREETING], forever=REPLY)
-    async with installation(asterisk, tmp_path, model, faults={1: [Refuse(503)]}) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model, faults={1: [Refuse(503)]}) as running, running.caller() as phone:
         await hears_greeting(phone)
         await is_answered(phone)
         old = await running.realtime.session()
@@ -199,7 +200,7 @@ async def test_the_line_breaks_while_nobody_speaks(asterisk: Asterisk, tmp_path:
         await goes_on(running, phone)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop() -> AsyncIterator[tuple[dict[str, Any], asyncio.Event, asyncio.Event]]:
     """The config of a slow tool; set when it was asked; to be set when it may answer."""
     asked, release = asyncio.Event(), asyncio.Event()
@@ -347,7 +348,7 @@ async def test_without_another_provider_somebody_else_takes_the_call(asterisk: A
     agent = {"on_ai_failure": [{"transfer": "6001@test-targets"}]}
     faults = {1: [Refuse(401)]}
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING]), faults=faults, agent=agent) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING]), faults=faults, agent=agent) as running,
         running.caller() as phone,
     ):
         await hears_greeting(phone)

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 import pytest
+import pytest_asyncio
 
 from controller.ari import events
 from controller.ari.link import Link, LinkDown, LinkUp
@@ -74,7 +75,7 @@ def app() -> str:
     return f"app-{uuid.uuid4().hex[:8]}"
 
 
-@pytest.fixture(params=["http", "websocket"])
+@pytest_asyncio.fixture(loop_scope="session", params=["http", "websocket"])
 async def at(asterisk: Any, app: str, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Ari, Watched]]:
     async with watching(asterisk, app, request.param) as pair:
         yield pair

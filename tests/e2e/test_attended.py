@@ -13,7 +13,7 @@ from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.phone.rtp import Codec
 from simulator.realtime import CallTool, Reply, Say, Turn
-from tests.e2e.installation import SIP_ALLOWED, Installation, installation
+from tests.e2e.installation import SIP_ALLOWED, Installation, shared
 from tests.e2e.test_call_control import heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers.asterisk import Asterisk, free_udp_port
@@ -130,7 +130,7 @@ async def the_caller_leaves(running: Installation, number: str) -> None:
 
 async def test_the_target_hears_the_agent_accepts_and_gets_the_caller(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        installation(asterisk, tmp_path, lambda: Consultant(ACCEPT), trunk=SIP_ALLOWED) as running,
+        shared(asterisk, tmp_path, lambda: Consultant(ACCEPT), trunk=SIP_ALLOWED) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, how in enumerate(["voice", "key", "api"], 6400):
@@ -142,7 +142,7 @@ async def test_the_target_does_not_take_the_call_and_the_agent_has_the_caller_ba
     asterisk: Asterisk, tmp_path: Path
 ) -> None:
     async with (
-        installation(asterisk, tmp_path, lambda: Consultant(REFUSE), trunk=SIP_ALLOWED) as running,
+        shared(asterisk, tmp_path, lambda: Consultant(REFUSE), trunk=SIP_ALLOWED) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, how in enumerate(OUTCOMES, 6500):

@@ -3,20 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from controller.api.server import ApiServer
 from simulator.audio.sound import Samples, has_tone, is_tone, level, purity, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import CallTool, Say, ToneModel
-from tests.e2e.installation import installation
+from tests.e2e.installation import shared
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers.asterisk import Asterisk
 
 TARGET = "+4930555123"
 MUSIC_HZ = 220  # one of the chord in asterisk/moh/hold.wav
+SETTINGS: dict[str, Any] = {
+    "trunk": {"timeout": 3},
+    "agent": {"tools": ["transfer", "hold"], "dtmf": {"0": {"transfer": "6001@test-targets"}, "1": "hang_up"}},
+}
 MOMENT = Say("One moment.", 1.0, 700)
 
 
@@ -36,7 +42,7 @@ async def heard_reply(phone: Phone, seconds: float = REPLY.seconds) -> None:
 async def test_a_transfer_by_the_agent_is_music_until_nobody_answers(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([GREETING, (MOMENT, CallTool("transfer", {"to": TARGET})), REPLY, REPLY])
     async with (
-        installation(asterisk, tmp_path, model, trunk={"timeout": 3}) as running,
+        shared(asterisk, tmp_path, model, **SETTINGS) as running,
         running.callee() as target,
         running.caller() as phone,
     ):
@@ -57,8 +63,7 @@ async def test_a_transfer_by_the_agent_is_music_until_nobody_answers(asterisk: A
 
 async def test_hold_is_music_and_then_the_agent_goes_on(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([GREETING, (MOMENT, CallTool("hold", {"seconds": 5})), REPLY])
-    agent = {"tools": ["hold"]}
-    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model, **SETTINGS) as running, running.caller() as phone:
         await greeted(phone)
         phone.rtp.say(tone(0.6, 620))
         call = await running.call_id()
@@ -70,7 +75,7 @@ async def test_hold_is_music_and_then_the_agent_goes_on(asterisk: Asterisk, tmp_
         await running.ended(call)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop() -> AsyncIterator[tuple[int, list[str]]]:
     """A tool's server, and what it was asked."""
     asked: list[str] = []
@@ -102,9 +107,7 @@ async def test_a_tool_over_http(asterisk: Asterisk, tmp_path: Path, shop: tuple[
     )
     model = ToneModel([GREETING, both, REPLY])
     async with (
-        installation(
-            asterisk, tmp_path, model, agent={"tools": ["order_status"]}, more={"http_tools": tools}
-        ) as running,
+        shared(asterisk, tmp_path, model, agent={"tools": ["order_status"]}, more={"http_tools": tools}) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
@@ -119,14 +122,12 @@ async def test_a_tool_over_http(asterisk: Asterisk, tmp_path: Path, shop: tuple[
 
 @pytest.mark.parametrize("to", ["transfer", "hang_up"])
 async def test_a_key_of_the_telephone(asterisk: Asterisk, tmp_path: Path, to: str) -> None:
-    action = {"transfer": "6001@test-targets"} if to == "transfer" else to
-    agent = {"dtmf": {"0": action}}
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING]), agent=agent) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING]), **SETTINGS) as running,
         running.caller() as phone,
     ):
         await greeted(phone)
-        await phone.rtp.press("0")
+        await phone.rtp.press("0" if to == "transfer" else "1")
         if to == "transfer":
             await phone.rtp.hears(lambda samples: is_tone(samples, 620))
             await phone.hang_up()
@@ -140,7 +141,7 @@ async def test_a_key_of_the_telephone(asterisk: Asterisk, tmp_path: Path, to: st
 async def test_without_ai_the_caller_hears_an_apology(asterisk: Asterisk, tmp_path: Path) -> None:
     agent = {"on_ai_failure": [{"say": "voiceai/sorry"}, "hang_up"]}
     async with (
-        installation(asterisk, tmp_path, ToneModel(), agent=agent, api_key="sk-wrong") as running,
+        shared(asterisk, tmp_path, ToneModel(), agent=agent, api_key="sk-wrong") as running,
         running.caller() as phone,
     ):
         await phone.answered()
@@ -155,7 +156,7 @@ async def test_without_ai_the_caller_hears_an_apology(asterisk: Asterisk, tmp_pa
 async def test_without_ai_somebody_else_takes_the_call(asterisk: Asterisk, tmp_path: Path) -> None:
     agent = {"on_ai_failure": [{"transfer": "6999@test-targets"}, {"transfer": "6001@test-targets"}]}
     async with (
-        installation(asterisk, tmp_path, ToneModel(), agent=agent, api_key="sk-wrong") as running,
+        shared(asterisk, tmp_path, ToneModel(), agent=agent, api_key="sk-wrong") as running,
         running.caller() as phone,
     ):
         await phone.answered()

@@ -7,7 +7,7 @@ import httpx
 
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
-from tests.e2e.installation import Installation, installation
+from tests.e2e.installation import Installation, shared
 from tests.e2e.test_call_control import heard_reply, is_music
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers import sip as telephones
@@ -19,7 +19,7 @@ TRUNK = {"refer": "sip:{number}@carrier.example"}
 
 async def test_who_could_not_be_referred_is_back_with_the_agent(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING, REPLY]), trunk=TRUNK) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING, REPLY]), trunk=TRUNK) as running,
         running.referred("486 Busy Here") as phone,
     ):
         await greeted(phone)
@@ -79,7 +79,7 @@ async def test_a_carrier_that_owes_its_word_keeps_no_call_but_a_name_in_asterisk
 ) -> None:
     """Until Asterisk asks for news of the transfer, 5 s before the carrier's subscription ends, and hears of none."""
     async with (
-        installation(asterisk, tmp_path, lambda: ToneModel([GREETING]), trunk=TRUNK) as running,
+        shared(asterisk, tmp_path, lambda: ToneModel([GREETING]), trunk=TRUNK) as running,
         asyncio.TaskGroup() as calls,
     ):
         calls.create_task(owed(running, "6301", True, 8), name="the caller leaves")

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from simulator.audio.sound import has_tone, is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
-from tests.e2e.installation import SIP_ALLOWED, Installation, caller_heard, installation
+from tests.e2e.installation import SIP_ALLOWED, Installation, caller_heard, shared
 from tests.e2e.test_call_control import heard_reply
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers.asterisk import Asterisk, free_udp_port
@@ -33,12 +35,15 @@ async def hears(listener: Phone, hz: float) -> None:
     await listener.rtp.hears(lambda samples: has_tone(samples, hz))
 
 
-async def test_listen_then_take_over(asterisk: Asterisk, tmp_path: Path) -> None:
-    port = free_udp_port()
+@pytest.fixture(scope="module")
+def port() -> int:
+    """The supervisor's telephone."""
+    return free_udp_port()
+
+
+async def test_listen_then_take_over(asterisk: Asterisk, tmp_path: Path, port: int) -> None:
     async with (
-        installation(
-            asterisk, tmp_path, ToneModel([GREETING, REPLY]), trunk=SIP_ALLOWED, more=watched(port)
-        ) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING, REPLY]), trunk=SIP_ALLOWED, more=watched(port)) as running,
         running.callee(port) as supervisor,
         running.caller() as phone,
     ):
@@ -66,12 +71,9 @@ async def test_listen_then_take_over(asterisk: Asterisk, tmp_path: Path) -> None
         assert (await running.ended(call))["ended_by"] == "supervisor"
 
 
-async def test_who_listens_leaves_and_the_call_goes_on(asterisk: Asterisk, tmp_path: Path) -> None:
-    port = free_udp_port()
+async def test_who_listens_leaves_and_the_call_goes_on(asterisk: Asterisk, tmp_path: Path, port: int) -> None:
     async with (
-        installation(
-            asterisk, tmp_path, ToneModel([GREETING, REPLY]), trunk=SIP_ALLOWED, more=watched(port)
-        ) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING, REPLY]), trunk=SIP_ALLOWED, more=watched(port)) as running,
         running.callee(port) as supervisor,
         running.caller() as phone,
     ):
@@ -88,10 +90,9 @@ async def test_who_listens_leaves_and_the_call_goes_on(asterisk: Asterisk, tmp_p
         await running.ended(call)
 
 
-async def test_whisper_to_the_colleague(asterisk: Asterisk, tmp_path: Path) -> None:
-    port = free_udp_port()
+async def test_whisper_to_the_colleague(asterisk: Asterisk, tmp_path: Path, port: int) -> None:
     async with (
-        installation(asterisk, tmp_path, ToneModel([GREETING]), trunk=SIP_ALLOWED, more=watched(port)) as running,
+        shared(asterisk, tmp_path, ToneModel([GREETING]), trunk=SIP_ALLOWED, more=watched(port)) as running,
         running.callee() as colleague,
         running.caller() as phone,
     ):

@@ -11,7 +11,7 @@ from pathlib import Path
 from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import Phone
 from simulator.realtime import ToneModel
-from tests.e2e.installation import SIP_ALLOWED, Installation, installation
+from tests.e2e.installation import SIP_ALLOWED, Installation, shared
 from tests.e2e.test_call_control import heard_reply
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
 from tests.peers import sip as telephones
@@ -96,7 +96,7 @@ async def one(running: Installation, kind: str, number: str, does: str, chance: 
 async def all_of(asterisk: Asterisk, folder: Path, kind: str) -> None:
     chance = random.Random(f"{SEED} {kind}")
     async with (
-        installation(asterisk, folder, lambda: ToneModel([GREETING], forever=REPLY), trunk=SIP_ALLOWED) as running,
+        shared(asterisk, folder, lambda: ToneModel([GREETING], forever=REPLY), trunk=SIP_ALLOWED) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, does in enumerate([*ENDS, "answers", "the caller leaves"], 6100):
@@ -154,7 +154,7 @@ async def asked_in(running: Installation, number: str, does: str, chance: random
 async def test_participants(asterisk: Asterisk, tmp_path: Path) -> None:
     chance, trunk = random.Random(f"{SEED} participants"), SIP_ALLOWED | {"timeout": int(RING)}
     async with (
-        installation(asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY), trunk=trunk) as running,
+        shared(asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY), trunk=trunk) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, does in enumerate([*ENDS, "answers", "the caller leaves"], 6600):
@@ -185,7 +185,7 @@ async def test_refer(asterisk: Asterisk, tmp_path: Path) -> None:
     chance = random.Random(f"{SEED} refer")
     trunk = {"refer": "sip:{number}@carrier.example"}
     async with (
-        installation(asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY), trunk=trunk) as running,
+        shared(asterisk, tmp_path, lambda: ToneModel([GREETING], forever=REPLY), trunk=trunk) as running,
         asyncio.TaskGroup() as calls,
     ):
         for number, does in enumerate(REFERRED, 6200):

@@ -15,7 +15,7 @@ from simulator.audio.sound import RATE, Stretch, is_tone, purity, tone
 from simulator.phone.phone import Phone
 from simulator.phone.rtp import RtpEnd
 from simulator.realtime import CallTool, Delivery, Fault, Say, Send, Session, ToneModel, after
-from tests.e2e.installation import installation
+from tests.e2e.installation import shared
 from tests.e2e.test_inbound import assert_clean
 from tests.peers.asterisk import Asterisk
 
@@ -66,7 +66,7 @@ def assert_truncated_as_heard(session: Session, cut: list[Stretch]) -> list[floa
 async def test_interruptions_are_quick_and_exact(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([HELLO], forever=Say("A long story.", 20.0, 880))
     agent = {"turn_detection": QUICK}
-    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
         await greeted(phone)
         for _ in range(INTERRUPTIONS + 1):
             phone.rtp.say(tone(0.15, 620))
@@ -93,7 +93,7 @@ async def test_ten_minutes_in_one_burst(asterisk: Asterisk, tmp_path: Path) -> N
     """Can be interrupted, exactly, and the call can end while another one plays."""
     model = ToneModel([HELLO], forever=Say("A very long story.", 600.0, 880))
     faults = (Delivery(pace=0, delta_bytes=48000),)
-    async with installation(asterisk, tmp_path, model, faults=faults) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model, faults=faults) as running, running.caller() as phone:
         await greeted(phone)
         session = await running.realtime.session()
         phone.rtp.say(tone(0.5, 620))
@@ -122,7 +122,7 @@ async def test_odd_deltas_strange_events_and_stragglers(asterisk: Asterisk, tmp_
         Fault("response.output_audio.delta", (strange,), nth=0),
         after("response.created", strange, Send({"type": "who.knows"}), nth=0),
     )
-    async with installation(asterisk, tmp_path, model, faults=faults) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model, faults=faults) as running, running.caller() as phone:
         await greeted(phone)
         session = await running.realtime.session()
         phone.rtp.say(tone(0.5, 620))
@@ -149,7 +149,7 @@ async def test_odd_deltas_strange_events_and_stragglers(asterisk: Asterisk, tmp_
 async def test_a_goodbye_is_abandoned_or_heard_in_full(asterisk: Asterisk, tmp_path: Path) -> None:
     hang_up = CallTool("hang_up", {"reason": "done"})
     model = ToneModel([HELLO, (Say("Goodbye then.", 3.0, 880), hang_up), ASKED, (Say("Goodbye.", 2.0, 1000), hang_up)])
-    async with installation(asterisk, tmp_path, model) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model) as running, running.caller() as phone:
         await greeted(phone)
         phone.rtp.say(tone(0.5, 620))
         await hears(phone, 880)
@@ -172,7 +172,7 @@ async def test_a_goodbye_is_abandoned_or_heard_in_full(asterisk: Asterisk, tmp_p
 async def test_who_says_nothing_is_asked_and_then_left(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([HELLO, Say("Are you there?", 0.6, 880), Say("Goodbye.", 1.0, 1000)])
     agent = {"idle": {"after_s": 2, "prompts": ["Are you there?"], "goodbye": "Goodbye."}}
-    async with installation(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
         await phone.answered()
         left = await phone.wait("left", timeout=20)
         hello, prompt, goodbye = phone.rtp.stretches()
@@ -196,7 +196,7 @@ async def test_a_call_that_must_end_ends_with_its_last_words(asterisk: Asterisk,
     model = ToneModel([HELLO], forever=Say("We have to end this call.", 2.0, 880))
     more = {"limits": {"spend_per_call": 0.0000001}} if why == "spend_per_call" else {}
     agent = {"max_call_s": 10} if why == "max_call_s" else {}
-    async with installation(asterisk, tmp_path, model, more=more, agent=agent) as running, running.caller() as phone:
+    async with shared(asterisk, tmp_path, model, more=more, agent=agent) as running, running.caller() as phone:
         await phone.answered()
         began = time.monotonic()
         await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
@@ -215,7 +215,7 @@ async def test_a_cough_does_not_stop_the_agent(asterisk: Asterisk, tmp_path: Pat
     model = ToneModel([HELLO, Say("A long story.", 20.0, 880)], forever=ASKED)
     agent = {"min_speech_ms": 500, "turn_detection": QUICK}
     async with (
-        installation(asterisk, tmp_path, model, agent=agent, faults=(Delivery(pace=1.5),)) as running,
+        shared(asterisk, tmp_path, model, agent=agent, faults=(Delivery(pace=1.5),)) as running,
         running.caller() as phone,
     ):
         await greeted(phone)

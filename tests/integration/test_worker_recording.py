@@ -4,7 +4,6 @@ import os
 import time
 import uuid
 import wave
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,25 +12,12 @@ import pytest
 
 from bridge import contract
 from bridge.worker.process import Worker
-from tests.integration.test_worker_link import OPTIONS, SPEC, TONE, arrived, at, media_of, running
+from tests.integration.test_worker_link import SPEC, TONE, at, controller as controller, media_of, worker as worker
 from tests.peers.controller import ControllerPeer
 
 CALLER = b"\x33\x44" * 480
 SPOKEN = 40
 """Frames."""
-
-
-@pytest.fixture
-async def controller() -> AsyncIterator[ControllerPeer]:
-    async with ControllerPeer() as controller:
-        yield controller
-
-
-@pytest.fixture
-async def worker(controller: ControllerPeer) -> AsyncIterator[Worker]:
-    async with running(replace(OPTIONS, controller=controller.url)) as worker:
-        await arrived(controller)
-        yield worker
 
 
 async def carried(controller: ControllerPeer, folder: Path) -> str:
