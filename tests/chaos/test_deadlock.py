@@ -17,11 +17,11 @@ import pytest
 from bridge import contract
 from simulator.realtime import ToneModel
 from tests.chaos import verdict
-from tests.chaos.sipp import short_calls
 from tests.chaos.test_freeze import STORY, settled, sip_answers
 from tests.e2e.installation import Installation, installation
 from tests.peers.asterisk import Asterisk
 from tests.peers.options import options
+from tests.peers.sipp import short_calls
 
 PER_SECOND, CALLS, STORMS = 30, 200, 4
 TOKEN = "a-token-for-the-worker-elsewhere"

@@ -22,10 +22,10 @@ from simulator.audio.sound import is_tone
 from simulator.realtime import Delivery, Say, ToneModel
 from tests.chaos.callers import HELLO
 from tests.chaos.faults import lives
-from tests.chaos.sipp import short_calls
 from tests.e2e.installation import Installation, installation
 from tests.peers.asterisk import Asterisk
 from tests.peers.options import options, silences
+from tests.peers.sipp import short_calls
 
 PER_SECOND, CALLS = 30, 210
 FREEZE_AT = (1.5, 4.5)

@@ -19,10 +19,10 @@ from tests.chaos import verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.flatness import Reading, Trend, trends
 from tests.chaos.plan import Talk
-from tests.chaos.sipp import short_calls
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
 from tests.e2e.installation import Installation, installation
 from tests.peers.asterisk import Asterisk
+from tests.peers.sipp import short_calls
 
 CALLS = int(os.environ.get("SOAK_CALLS", "1000"))
 LONG = int(os.environ.get("SOAK_LONG", "20"))

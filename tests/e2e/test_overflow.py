@@ -1,7 +1,6 @@
 """More callers than agents: the line with music and its order, another agent, the dialplan, busy. And look-ups."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from simulator.phone.phone import Phone, PhoneError
 from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import Installation, installation
 from tests.peers.asterisk import Asterisk
-from tests.peers.sip import STORM
+from tests.peers.sipp import short_calls
 
 GREETING = Say("Hello.", 1.0, 440)
 ONE_AT_A_TIME = {"max_calls": 1}
@@ -215,22 +214,11 @@ async def test_a_route_by_time(asterisk: Asterisk, tmp_path: Path) -> None:
 async def test_a_storm_runs_over_into_the_dialplan(asterisk: Asterisk, tmp_path: Path) -> None:
     """Thirty calls in two seconds for five places: all are answered, by an agent or by the dialplan."""
     calls, places = 30, 5
-    sipp = shutil.which("sipp")
-    assert sipp is not None
     keys: dict[str, Any] = {"agent": {"max_calls": places}, "routes": routes({"context": "6001@test-targets"})}
     async with installation(asterisk, tmp_path, ToneModel(forever=GREETING), **keys) as running:
-        process = await asyncio.create_subprocess_exec(
-            sipp,
-            *(running.sip, "-sf", str(STORM), "-i", "127.0.0.1", "-nostdin", "-s", "5001"),
-            *("-m", str(calls), "-r", "15", "-l", str(calls)),
-            *("-key", "user", "4930123456", "-key", "format", "0", "-key", "codec", "PCMU", "-key", "rtp_port", "9"),
-            *("-timeout", "40s", "-timeout_error", "-trace_err", "-error_file", str(tmp_path / "sipp.log")),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, complaint = await process.communicate()
-        assert process.returncode == 0, complaint.decode()
+        async with short_calls(running.sip, tmp_path, calls, 15, 40.0) as placed:
+            pass
+        assert (placed.done, placed.failed) == (calls, 0)
         await running.nothing_left()
         lines = running.service.lines
         served = [line for line in lines if line["event"] == "call arrived"]

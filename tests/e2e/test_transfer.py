@@ -12,6 +12,14 @@ from tests.peers.asterisk import Asterisk
 TARGET = "+4930555123"
 
 
+async def transfer_begun(running: Installation, phone: Phone, to: str = TARGET) -> str:
+    """The call's id."""
+    await greeted(phone)
+    call = await running.call_id()
+    await running.api("POST", f"/v1/calls/{call}/transfer", to=to)
+    return call
+
+
 async def assert_they_hear_each_other(running: Installation, phone: Phone, target: Phone) -> None:
     phone.rtp.say(tone(2.0, 620))
     target.rtp.say(tone(2.0, 1100))
@@ -27,9 +35,7 @@ async def test_to_a_number(asterisk: Asterisk, tmp_path: Path) -> None:
         running.callee() as target,
         running.caller() as phone,
     ):
-        await greeted(phone)
-        call = await running.call_id()
-        await running.api("POST", f"/v1/calls/{call}/transfer", to=TARGET)
+        call = await transfer_begun(running, phone)
         called = await target.wait("called")
         assert "<sip:+493055501@" in called.fields["from"]
         ringing = await running.api("GET", f"/v1/calls/{call}")
@@ -50,9 +56,7 @@ async def test_the_target_hangs_up(asterisk: Asterisk, tmp_path: Path) -> None:
         running.callee() as target,
         running.caller() as phone,
     ):
-        await greeted(phone)
-        call = await running.call_id()
-        await running.api("POST", f"/v1/calls/{call}/transfer", to=TARGET)
+        call = await transfer_begun(running, phone)
         await target.wait("called")
         await target.command("answer")
         await target.answered()
@@ -68,9 +72,7 @@ async def test_busy_target_leaves_the_caller_with_the_agent(asterisk: Asterisk, 
         running.refusing("486 Busy Here") as target,
         running.caller() as phone,
     ):
-        await greeted(phone)
-        call = await running.call_id()
-        await running.api("POST", f"/v1/calls/{call}/transfer", to=TARGET)
+        call = await transfer_begun(running, phone)
         await target.wait("refused")
         phone.rtp.say(tone(0.6, 620))
         await phone.rtp.sound(after=await phone.rtp.spoken())
@@ -89,9 +91,7 @@ async def test_caller_hangs_up_while_the_target_rings(asterisk: Asterisk, tmp_pa
         running.callee() as target,
         running.caller() as phone,
     ):
-        await greeted(phone)
-        call = await running.call_id()
-        await running.api("POST", f"/v1/calls/{call}/transfer", to=TARGET)
+        call = await transfer_begun(running, phone)
         await target.wait("called")
         await phone.hang_up()
         await target.wait("cancelled")
@@ -100,9 +100,7 @@ async def test_caller_hangs_up_while_the_target_rings(asterisk: Asterisk, tmp_pa
 
 async def test_to_a_dialplan_context(asterisk: Asterisk, tmp_path: Path) -> None:
     async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
-        await greeted(phone)
-        call = await running.call_id()
-        await running.api("POST", f"/v1/calls/{call}/transfer", to="6001@test-targets")
+        call = await transfer_begun(running, phone, "6001@test-targets")
         await phone.rtp.hears(lambda samples: is_tone(samples, 620))
         session = await running.realtime.session()
         await session.wait_for(lambda seen: seen.closed)

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,7 @@ from controller.calls.reporting import view
 from controller.config.models.api import Pace, Scope, Token
 from controller.store.database import Database
 from tests.peers.stores import store_at
-
-STARTED = datetime(2026, 11, 22, 9, 30, 0, 5000, tzinfo=UTC)
+from tests.unit.controller.views import CALL_VIEW, STARTED
 
 TOKENS: dict[str, tuple[Scope, ...]] = {
     "scraper-0123456789": ("metrics",),
@@ -43,23 +41,7 @@ ADMIN = "admin-0123456789"
 
 
 def call_view(**changes: Any) -> view.CallView:
-    fresh = view.CallView(
-        id=str(uuid.uuid4()),
-        direction="inbound",
-        state="talking",
-        agent="reception",
-        trunk="main",
-        caller="+4930123",
-        callee="5001",
-        started_at=STARTED,
-        answered_at=STARTED,
-        ended_at=None,
-        outcome=None,
-        ended_by=None,
-        cause=None,
-        detail=None,
-        transfer=None,
-    )
+    fresh = replace(CALL_VIEW, id=str(uuid.uuid4()), state="talking", answered_at=STARTED)
     return replace(fresh, **changes)
 
 

@@ -13,7 +13,8 @@ from controller.calls import errors
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import BargeIn, Sound, Spread, Turn, Utterance
 from controller.dialing import numbers
-from tests.integration.api_stage import ADMIN, STARTED, stage
+from tests.integration.api_stage import ADMIN, stage
+from tests.unit.controller.views import STARTED
 
 PLACE = "/v1/calls"
 AT = "2026-11-22T09:30:00.005Z"

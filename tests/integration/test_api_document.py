@@ -9,8 +9,9 @@ from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
 from controller.config.models.records import Records
 from tests.integration import records_rig, webhook_rig
-from tests.integration.api_stage import ADMIN, STARTED, stage
+from tests.integration.api_stage import ADMIN, stage
 from tests.integration.webhook_rig import told_to
+from tests.unit.controller.views import STARTED
 
 CHECKS = (
     "not_a_server_error",

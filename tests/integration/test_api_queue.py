@@ -9,7 +9,8 @@ from controller.calls import errors
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
 from controller.store.database import StoreError
-from tests.integration.api_stage import STARTED, stage
+from tests.integration.api_stage import stage
+from tests.unit.controller.views import STARTED
 
 AT = "2026-11-22T09:30:00.005Z"
 

@@ -21,7 +21,8 @@ from controller.calls.reporting import view
 from controller.calls.reporting.call_log import Utterance
 from controller.config.models.api import Pace, Scope, Token
 from docs.reference.__main__ import operations
-from tests.integration.api_stage import STARTED, stage
+from tests.integration.api_stage import stage
+from tests.unit.controller.views import STARTED
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 SCOPES: tuple[Scope, ...] = get_args(Scope)

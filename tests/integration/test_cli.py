@@ -35,8 +35,9 @@ from controller.config.models.records import Records
 from controller.telemetry.call_trace import Traces
 from controller.workers.worker import UnknownWorker, Worker
 from tests.integration import test_events_stream as live
-from tests.integration.api_stage import ADMIN, STARTED, Stage, stage
+from tests.integration.api_stage import ADMIN, Stage, stage
 from tests.integration.webhook_rig import begin, end, eventually, hook, receiver, say
+from tests.unit.controller.views import STARTED
 
 NOBODY: Any = None
 

@@ -17,9 +17,10 @@ from controller.api.resources.events import EventResources
 from controller.events import stream as hubs
 from controller.events.pipeline import Events
 from controller.events.webhooks import retry_policy
-from tests.integration import api_stage, webhook_rig
+from tests.integration import webhook_rig
 from tests.integration.api_stage import Stage, stage
 from tests.integration.webhook_rig import begin, end, eventually, hook, say, told_to
+from tests.unit.controller.views import STARTED
 
 READER = "listener-0123456789"
 WITHOUT_WORDS = "reader-0123456789"
@@ -215,7 +216,7 @@ async def test_the_end_shows_whatever_types_are_wanted(tmp_path: Path) -> None:
 
 async def test_calls_without_events(tmp_path: Path) -> None:
     async with house(tmp_path) as there:
-        over = there.stage.calls.add(ended_at=api_stage.STARTED)
+        over = there.stage.calls.add(ended_at=STARTED)
         assert (await there.json("GET", f"/v1/calls/{over.id}/events"))[0] == 204
         status, problem = await there.json("GET", "/v1/calls/nobody/events")
         assert (status, problem["type"]) == (404, "/problems/unknown-call")

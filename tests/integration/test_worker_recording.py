@@ -12,7 +12,16 @@ import pytest
 
 from bridge import contract
 from bridge.worker.process import Worker
-from tests.integration.test_worker_link import SPEC, TONE, at, controller as controller, media_of, worker as worker
+from tests.integration.test_worker_link import (
+    OPTIONS,
+    SPEC,
+    TONE,
+    at,
+    controller as controller,
+    media_of,
+    running,
+    worker as worker,
+)
 from tests.peers.controller import ControllerPeer
 
 CALLER = b"\x33\x44" * 480
