@@ -16,7 +16,6 @@ from tests.peers.asterisk import Asterisk
 
 Settings = dict[str, Any]
 KEY = "sk-doctor-secret"
-VOICEAI = "from controller.cli.main import main; main()"
 
 
 def settings_of(asterisk: Asterisk, folder: Path) -> Settings:
@@ -59,7 +58,7 @@ async def doctor(settings: Settings, folder: Path, *options: str, **environment:
     """The command as an operator runs it."""
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(settings))
-    command = (sys.executable, "-c", VOICEAI, "doctor", "-c", str(config), "--json", *options)
+    command = (sys.executable, "-m", "controller.cli", "doctor", "-c", str(config), "--json", *options)
     process = await asyncio.create_subprocess_exec(
         *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment}
     )

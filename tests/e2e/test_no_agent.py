@@ -8,30 +8,32 @@ import pytest
 from simulator.audio.sound import is_tone, tone
 from simulator.phone.phone import PhoneError
 from simulator.realtime import ToneModel
-from tests.e2e.installation import installation
+from tests.e2e.installation import shared
 from tests.e2e.test_inbound import GREETING, greeted
-from tests.e2e.test_overflow import answered
+from tests.e2e.test_overflow import answered, route
 from tests.e2e.test_transfer import TARGET
 from tests.peers.asterisk import Asterisk
 
-ONE = {"capacity": 1}
-RESCUED = {"on_ai_failure": [{"transfer": TARGET}]}
+AT_ONCE, AFTER_A_WAIT, BUSY = "5001", "5002", "5003"
+ONE_CALL: dict[str, Any] = {
+    "bridge": {"capacity": 1},
+    "agent": {"on_ai_failure": [{"transfer": TARGET}]},
+    "routes": [
+        route(AT_ONCE),
+        route(AFTER_A_WAIT, {"wait": {"max_wait_s": 1, "announce_s": None}}, "on_ai_failure"),
+        route(BUSY, "busy"),
+    ],
+}
 
 
-def route(*overflow: Any) -> list[dict[str, Any]]:
-    return [{"to": "*", "agent": "reception", "overflow": list(overflow)}]
-
-
-@pytest.mark.parametrize("steps", [(), ({"wait": {"max_wait_s": 1, "announce_s": None}}, "on_ai_failure")])
-async def test_a_colleague_takes_the_call(asterisk: Asterisk, tmp_path: Path, steps: tuple[Any, ...]) -> None:
+@pytest.mark.parametrize("to", [AT_ONCE, AFTER_A_WAIT])
+async def test_a_colleague_takes_the_call(asterisk: Asterisk, tmp_path: Path, to: str) -> None:
     async with (
-        installation(
-            asterisk, tmp_path, ToneModel(forever=GREETING), bridge=ONE, agent=RESCUED, routes=route(*steps)
-        ) as running,
+        shared(asterisk, tmp_path, ToneModel(forever=GREETING), **ONE_CALL) as running,
         running.callee() as colleague,
-        running.caller() as first,
+        running.caller(to) as first,
         answered(first),
-        running.caller() as second,
+        running.caller(to) as second,
     ):
         await greeted(first)
         await second.answered()
@@ -51,12 +53,10 @@ async def test_a_colleague_takes_the_call(asterisk: Asterisk, tmp_path: Path, st
 
 async def test_a_route_may_say_busy(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        installation(
-            asterisk, tmp_path, ToneModel(forever=GREETING), bridge=ONE, agent=RESCUED, routes=route("busy")
-        ) as running,
-        running.caller() as first,
+        shared(asterisk, tmp_path, ToneModel(forever=GREETING), **ONE_CALL) as running,
+        running.caller(BUSY) as first,
         answered(first),
-        running.caller() as second,
+        running.caller(BUSY) as second,
     ):
         await greeted(first)
         with pytest.raises(PhoneError, match="486"):

@@ -14,16 +14,27 @@ from aiohttp import web
 from simulator.audio.sound import is_tone
 from simulator.phone.phone import Phone, PhoneError
 from simulator.realtime import Say, ToneModel
-from tests.e2e.installation import Installation, installation
+from tests.e2e.installation import Installation, installation, shared
 from tests.peers.asterisk import Asterisk
 from tests.peers.sipp import short_calls
 
 GREETING = Say("Hello.", 1.0, 440)
-ONE_AT_A_TIME = {"max_calls": 1}
 
 
-def routes(*overflow: Any, **keys: Any) -> list[dict[str, Any]]:
-    return [{"to": "*", "agent": "reception", "overflow": list(overflow), **keys}]
+def route(to: str, *overflow: Any, **keys: Any) -> dict[str, Any]:
+    return {"to": to, "agent": "reception", "overflow": list(overflow), **keys}
+
+
+IN_ORDER, ANNOUNCED, ELSEWHERE, BUSY = "5001", "5002", "5003", "5004"
+ONE_AT_A_TIME: dict[str, Any] = {
+    "agent": {"max_calls": 1},
+    "routes": [
+        route(IN_ORDER, {"wait": {"max_waiting": 2, "max_wait_s": 60, "announce_s": 5}}),
+        route(ANNOUNCED, {"wait": {"max_wait_s": 13, "announce_s": 5}}),
+        route(ELSEWHERE, {"context": "6001@test-targets"}),
+        route(BUSY),
+    ],
+}
 
 
 @asynccontextmanager
@@ -39,15 +50,13 @@ async def waits(running: Installation, nth: int) -> str:
 
 
 async def test_those_who_wait_are_served_in_order(asterisk: Asterisk, tmp_path: Path) -> None:
-    line = {"wait": {"max_waiting": 2, "max_wait_s": 60, "announce_s": 5}}
-    model = ToneModel(forever=GREETING)
-    async with installation(asterisk, tmp_path, model, agent=ONE_AT_A_TIME, routes=routes(line)) as running:
+    async with shared(asterisk, tmp_path, ToneModel(forever=GREETING), **ONE_AT_A_TIME) as running:
         async with (
-            running.caller() as first,
+            running.caller(IN_ORDER) as first,
             answered(first),
-            running.caller() as second,
+            running.caller(IN_ORDER) as second,
             answered(second),
-            running.caller() as third,
+            running.caller(IN_ORDER) as third,
         ):
             await first.rtp.hears(lambda heard: bool(len(heard)))
             one = await waits(running, 1)
@@ -55,7 +64,7 @@ async def test_those_who_wait_are_served_in_order(asterisk: Asterisk, tmp_path: 
             await third.answered()
             for phone in (second, third):
                 await phone.rtp.sound(timeout=10)  # music
-            async with running.caller() as fourth:
+            async with running.caller(IN_ORDER) as fourth:
                 with pytest.raises(PhoneError, match="486"):
                     await fourth.answered()
             await first.hang_up()
@@ -70,14 +79,11 @@ async def test_those_who_wait_are_served_in_order(asterisk: Asterisk, tmp_path: 
 
 async def test_the_place_in_the_line_is_said(asterisk: Asterisk, tmp_path: Path) -> None:
     """Music again behind it: what is said ends, and took as long as words take."""
-    line = {"wait": {"max_wait_s": 13, "announce_s": 5}}
     async with (
-        installation(
-            asterisk, tmp_path, ToneModel(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(line)
-        ) as running,
-        running.caller() as first,
+        shared(asterisk, tmp_path, ToneModel(forever=GREETING), **ONE_AT_A_TIME) as running,
+        running.caller(ANNOUNCED) as first,
         answered(first),
-        running.caller() as second,
+        running.caller(ANNOUNCED) as second,
     ):
         await second.answered()
         call = await waits(running, 1)
@@ -93,14 +99,11 @@ async def test_the_place_in_the_line_is_said(asterisk: Asterisk, tmp_path: Path)
 
 
 async def test_without_room_the_dialplan_goes_on(asterisk: Asterisk, tmp_path: Path) -> None:
-    steps = ({"context": "6001@test-targets"},)
     async with (
-        installation(
-            asterisk, tmp_path, ToneModel(forever=GREETING), agent=ONE_AT_A_TIME, routes=routes(*steps)
-        ) as running,
-        running.caller() as first,
+        shared(asterisk, tmp_path, ToneModel(forever=GREETING), **ONE_AT_A_TIME) as running,
+        running.caller(ELSEWHERE) as first,
         answered(first),
-        running.caller() as second,
+        running.caller(ELSEWHERE) as second,
     ):
         await second.answered()
         await second.rtp.hears(lambda heard: is_tone(heard, 620))  # of 6001
@@ -114,11 +117,11 @@ async def test_without_room_the_dialplan_goes_on(asterisk: Asterisk, tmp_path: P
 
 async def test_busy(asterisk: Asterisk, tmp_path: Path) -> None:
     async with (
-        installation(asterisk, tmp_path, ToneModel(forever=GREETING), agent=ONE_AT_A_TIME) as running,
-        running.caller() as first,
+        shared(asterisk, tmp_path, ToneModel(forever=GREETING), **ONE_AT_A_TIME) as running,
+        running.caller(BUSY) as first,
     ):
         await first.answered()
-        async with running.caller() as second:
+        async with running.caller(BUSY) as second:
             with pytest.raises(PhoneError, match="486"):
                 await second.answered()
         await first.hang_up()
@@ -153,7 +156,7 @@ async def test_a_look_up_fills_the_prompt_and_never_keeps_a_caller_waiting(
             installation(
                 *(asterisk, tmp_path, ToneModel(forever=GREETING)),
                 agent=told,
-                routes=routes(lookup="who", lookup_s=0.5),
+                routes=[route("*", lookup="who", lookup_s=0.5)],
                 more={"http_tools": {"who": tool}},
             ) as running,
             running.caller() as phone,
@@ -214,7 +217,7 @@ async def test_a_route_by_time(asterisk: Asterisk, tmp_path: Path) -> None:
 async def test_a_storm_runs_over_into_the_dialplan(asterisk: Asterisk, tmp_path: Path) -> None:
     """Thirty calls in two seconds for five places: all are answered, by an agent or by the dialplan."""
     calls, places = 30, 5
-    keys: dict[str, Any] = {"agent": {"max_calls": places}, "routes": routes({"context": "6001@test-targets"})}
+    keys: dict[str, Any] = {"agent": {"max_calls": places}, "routes": [route("*", {"context": "6001@test-targets"})]}
     async with installation(asterisk, tmp_path, ToneModel(forever=GREETING), **keys) as running:
         async with short_calls(running.sip, tmp_path, calls, 15, 40.0) as placed:
             pass

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from simulator.audio.sound import tone
 from simulator.realtime import CallTool, Say, ToneModel
-from tests.e2e.doctor_stage import VOICEAI
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import greeted
 from tests.peers.asterisk import Asterisk
@@ -71,7 +70,18 @@ def assert_log(running: Installation, call: str) -> None:
 async def assert_bundle(running: Installation, call: str, into: Path) -> None:
     api = running.service.api
     token = api.headers["Authorization"].removeprefix("Bearer ")
-    command = (sys.executable, "-c", VOICEAI, "doctor", "--call", call, "-o", str(into), "--url", str(api.base_url))
+    command = (
+        sys.executable,
+        "-m",
+        "controller.cli",
+        "doctor",
+        "--call",
+        call,
+        "-o",
+        str(into),
+        "--url",
+        str(api.base_url),
+    )
     process = await asyncio.create_subprocess_exec(
         *command, stdout=subprocess.PIPE, env={**os.environ, "VOICEAI_API_TOKEN": token}
     )
