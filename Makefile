@@ -31,7 +31,7 @@ define tests
 endef
 # What keeps things in the store, again on PostgreSQL.
 STORE := $(addprefix tests/integration/test_,store.py records.py api_history.py outbound_queue.py outbound_dialer.py webhooks.py webhooks_crash.py \
-	api_keeping.py api_queue.py)
+	api_idempotency.py api_queue.py)
 
 .PHONY: setup packages test demo bench pictures chaos soak fuzz audit docs reference style types unit integration postgresql e2e lock clean
 .NOTPARALLEL:
@@ -78,7 +78,7 @@ chaos: setup
 	$(BIN)/pytest -m "slow or not slow" -s --deselect tests/chaos/test_soak.py tests/chaos
 
 soak: setup
-	$(BIN)/pytest -m slow -s tests/chaos/test_soak.py tests/e2e/test_forgotten.py
+	$(BIN)/pytest -m slow -s tests/chaos/test_soak.py tests/e2e/test_erasure.py
 
 docs: .venv/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
@@ -98,7 +98,7 @@ fuzz: .venv/.installed
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),60) $(FUZZ)
 
 pictures: setup
-	$(BIN)/pytest tests/e2e/pictures.py
+	$(BIN)/pytest tests/e2e/screenshots.py
 
 style: .venv/.installed
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ settings.load_profile("same")
 
 
 LONGEST = (
-    *("test_ai_lost", "test_transfer_matrix", "test_console", "test_doctor", "test_failover", "test_adoption"),
+    *("test_ai_lost", "test_transfer_matrix", "test_console", "test_doctor", "test_failover", "test_recovery"),
     *("test_session_matrix", "test_api_document", "test_conversation_server", "test_conversation_properties"),
 )
 """Files that begin before the others, so that none of them is left over at the end while other processes stand idle."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from simulator.audio.sound import tone
 from simulator.phone.phone import Phone, PhoneError
 from simulator.realtime import Say
-from tests.chaos.hearing import Heard, heard
+from tests.chaos.missed_audio import Heard, heard
 from tests.chaos.plan import Talk
 
 STORY = Say("A long story.", 45.0, 880)

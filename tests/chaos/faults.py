@@ -24,7 +24,7 @@ from simulator.realtime import Drop, Send, Stall
 from simulator.realtime.session import Session
 from tests.chaos.plan import FOR_ALL, Fault, Strike
 from tests.e2e.installation import Installation
-from tests.integration.webhook_rig import Receiver
+from tests.integration.webhook_harness import Receiver
 
 SLOW_SECONDS = 2.5
 AWAY_SECONDS = 0.5

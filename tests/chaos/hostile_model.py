@@ -22,7 +22,7 @@ from websockets.protocol import State
 from simulator.realtime import Close, Delivery, Drop, RealtimeServer, Refuse, Say, Send, Session, Stall, ToneModel
 from simulator.realtime.faults import Action, Script
 from tests.chaos import hostile_frames as raw, hostile_values as odd
-from tests.chaos.hostile_stories import STORIES
+from tests.chaos.hostile_monologues import STORIES
 
 log = structlog.get_logger()
 

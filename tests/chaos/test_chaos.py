@@ -19,7 +19,7 @@ from tests.chaos.callers import STORY, Crowd
 from tests.chaos.faults import Saboteur, Struck, events
 from tests.chaos.plan import Fault, Strike, strikes, talks
 from tests.e2e.installation import Installation, installation
-from tests.integration.webhook_rig import Receiver, hook, receiver
+from tests.integration.webhook_harness import Receiver, hook, receiver
 from tests.peers.asterisk import Asterisk
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))

@@ -20,7 +20,7 @@ from tests.chaos import verdict
 from tests.chaos.test_freeze import STORY, settled, sip_answers
 from tests.e2e.installation import Installation, installation
 from tests.peers.asterisk import Asterisk
-from tests.peers.options import options
+from tests.peers.sip_options import options
 from tests.peers.sipp import short_calls
 
 PER_SECOND, CALLS, STORMS = 30, 200, 4

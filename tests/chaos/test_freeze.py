@@ -24,7 +24,7 @@ from tests.chaos.callers import HELLO
 from tests.chaos.faults import lives
 from tests.e2e.installation import Installation, installation
 from tests.peers.asterisk import Asterisk
-from tests.peers.options import options, silences
+from tests.peers.sip_options import options, silences
 from tests.peers.sipp import short_calls
 
 PER_SECOND, CALLS = 30, 210

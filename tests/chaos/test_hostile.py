@@ -19,7 +19,7 @@ import pytest
 import structlog
 
 from simulator.realtime import Delivery, ToneModel
-from tests.chaos import hostile_stage, hostile_verdict, verdict
+from tests.chaos import hostile_harness, hostile_verdict, verdict
 from tests.chaos.callers import STORY, Crowd
 from tests.chaos.hostile_actors import Where
 from tests.chaos.machine_load import MachineLoad
@@ -44,15 +44,15 @@ async def test_hostile_hour(own_asterisk: Asterisk, tmp_path: Path) -> None:
     log.warning("hostile", seed=SEED, seconds=SECONDS)
     secret, model = secrets.token_urlsafe(16), ToneModel(forever=STORY)
     async with (
-        hostile_stage.actors(SEED, tmp_path) as actors,
+        hostile_harness.actors(SEED, tmp_path) as actors,
         installation(
             *(own_asterisk, tmp_path, lambda: model),
             faults=[Delivery(pace=4)],
             bridge=BRIDGE,
-            more=hostile_stage.settings(actors, tmp_path),
+            more=hostile_harness.settings(actors, tmp_path),
             trunk={"timeout": 5},
-            routes=hostile_stage.ROUTES,
-            tokens=[hostile_stage.token(secret)],
+            routes=hostile_harness.ROUTES,
+            tokens=[hostile_harness.token(secret)],
             ends=True,
             keep=False,
         ) as running,
@@ -61,7 +61,7 @@ async def test_hostile_hour(own_asterisk: Asterisk, tmp_path: Path) -> None:
         before = await hostile_verdict.State.of(running)
         load, crowd = MachineLoad(list(before.pids.values())), Crowd(running.sip)
         watching = asyncio.create_task(load.watch())
-        crowd.come([hostile_stage.innocent_talks(SEED, number) for number in range(INNOCENT)])
+        crowd.come([hostile_harness.innocent_talks(SEED, number) for number in range(INNOCENT)])
         await actors.begin(await where(running, secret))
         await asyncio.sleep(SECONDS / 3)
         faults = await second_start(tmp_path)

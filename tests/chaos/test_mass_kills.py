@@ -20,7 +20,7 @@ from tests.chaos.faults import Saboteur, Struck
 from tests.chaos.plan import Fault, Strike, Talk
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
 from tests.e2e.installation import installation
-from tests.integration.webhook_rig import hook, receiver
+from tests.integration.webhook_harness import hook, receiver
 from tests.peers.asterisk import Asterisk
 
 KILLS = int(os.environ.get("KILLS", "20"))

@@ -17,7 +17,7 @@ from bench import processes
 from simulator.realtime import Delivery, ToneModel
 from tests.chaos import verdict
 from tests.chaos.callers import STORY, Crowd
-from tests.chaos.flatness import Reading, Trend, trends
+from tests.chaos.growth import Reading, Trend, trends
 from tests.chaos.plan import Talk
 from tests.chaos.test_chaos import AGENT, BRIDGE, next_call_works
 from tests.e2e.installation import Installation, installation

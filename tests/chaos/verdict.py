@@ -18,7 +18,7 @@ import httpx
 from controller.calls.machine.ids import Ids
 from tests.chaos.callers import Crowd, Visit
 from tests.chaos.faults import Struck
-from tests.chaos.hearing import Hole
+from tests.chaos.missed_audio import Hole
 from tests.chaos.plan import OF_NOBODY, OF_WORKER, Fault
 from tests.e2e.installation import Installation
 

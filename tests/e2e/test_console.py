@@ -16,7 +16,7 @@ from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import SIP_ALLOWED, Installation, installation
 from tests.e2e.test_call_control import is_music
 from tests.e2e.test_inbound import greeted
-from tests.e2e.test_supervisor import watched
+from tests.e2e.test_supervision import watched
 from tests.peers.asterisk import Asterisk, free_udp_port
 from tests.peers.browser import chromium, look
 

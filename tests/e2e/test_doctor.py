@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.doctor_stage import Settings, doctor, settings_of
+from tests.e2e.doctor_harness import Settings, doctor, settings_of
 from tests.peers.asterisk import Asterisk, free_udp_port
 
 

@@ -13,7 +13,7 @@ from simulator.audio.sound import tone
 from simulator.realtime import CallTool, Say, ToneModel
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
-from tests.integration.webhook_rig import SECRET, Got, assert_in_order, eventually, hook, receiver
+from tests.integration.webhook_harness import SECRET, Got, assert_in_order, eventually, hook, receiver
 from tests.peers.asterisk import Asterisk
 
 TARGET = "+4930555123"

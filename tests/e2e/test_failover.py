@@ -20,7 +20,7 @@ from simulator.realtime import Say, ToneModel
 from simulator.realtime.reply import Part
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_ai_lost import assert_frames_kept_flowing, items
-from tests.e2e.test_first_words import CONSENT, GREETING as FIRST, LOST, Reader, longest
+from tests.e2e.test_greeting import CONSENT, GREETING as FIRST, LOST, Reader, longest
 from tests.e2e.test_inbound import greeted
 from tests.peers.asterisk import Asterisk
 

@@ -11,7 +11,7 @@ from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.peers.asterisk import Asterisk
-from tests.peers.crowd import Crowd, busy
+from tests.peers.many_callees import Crowd, busy
 
 CALLS, AT_ONCE, BEFORE_KILL = 200, 10, 30
 PATIENCE = 90.0

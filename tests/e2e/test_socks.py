@@ -8,8 +8,8 @@ from simulator.audio.sound import tone
 from simulator.realtime import CallTool, ToneModel
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import GREETING, REPLY, greeted
-from tests.integration.proxy_rig import ANSWER, speaks
-from tests.integration.webhook_rig import eventually, hook, receiver
+from tests.integration.proxy_harness import ANSWER, speaks
+from tests.integration.webhook_harness import eventually, hook, receiver
 from tests.peers.asterisk import Asterisk
 from tests.peers.proxy import proxy
 

@@ -10,7 +10,7 @@ from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_outbound_queue import all_ended, order
 from tests.peers.asterisk import Asterisk
-from tests.peers.crowd import Crowd
+from tests.peers.many_callees import Crowd
 
 AGAIN = "a trunk fails again and again; no queued call is placed over it for now"
 BREAKER = {"faults": 2, "pause_s": 2, "longest_pause_s": 2}

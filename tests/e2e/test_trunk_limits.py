@@ -9,9 +9,9 @@ from simulator.audio.sound import has_tone
 from simulator.phone.phone import PhoneError
 from simulator.realtime import ToneModel
 from tests.e2e.installation import SIP_ALLOWED, Installation, installation
-from tests.e2e.test_adoption import adopted
 from tests.e2e.test_inbound import GREETING, greeted
-from tests.e2e.test_supervisor import supervised, watched
+from tests.e2e.test_recovery import adopted
+from tests.e2e.test_supervision import supervised, watched
 from tests.e2e.test_transfer import TARGET
 from tests.e2e.test_transfer_matrix import id_of
 from tests.peers.asterisk import Asterisk, free_udp_port

@@ -13,7 +13,7 @@ from controller.calls import errors
 from controller.calls.reporting import view
 from controller.calls.reporting.call_log import BargeIn, Sound, Spread, Turn, Utterance
 from controller.dialing import numbers
-from tests.integration.api_stage import ADMIN, stage
+from tests.integration.api_harness import ADMIN, harness
 from tests.unit.controller.views import STARTED
 
 PLACE = "/v1/calls"
@@ -21,7 +21,7 @@ AT = "2026-11-22T09:30:00.005Z"
 
 
 async def test_a_call_is_placed() -> None:
-    async with stage() as it, it.request("POST", PLACE, json={"to": "+4930123"}) as answer:
+    async with harness() as it, it.request("POST", PLACE, json={"to": "+4930123"}) as answer:
         body = await answer.json()
         assert answer.status == 202
         assert answer.headers["Location"] == f"/v1/calls/{body['id']}" == body["url"]
@@ -47,7 +47,7 @@ async def test_everything_that_a_call_may_be_placed_with() -> None:
         "priority": 5,
     }
     moments = {"not_before": "2026-11-24T09:00:00+01:00", "expires": "2026-11-24T20:00:00.5Z"}
-    async with stage() as it, it.request("POST", PLACE, json=wanted | moments) as answer:
+    async with harness() as it, it.request("POST", PLACE, json=wanted | moments) as answer:
         assert answer.status == 202
         ((verb, given),) = it.calls.asked
         assert (verb, given["by"]) == ("place", "admin")
@@ -59,7 +59,7 @@ async def test_everything_that_a_call_may_be_placed_with() -> None:
 
 
 async def test_a_call_is_shown_whole() -> None:
-    async with stage() as it:
+    async with harness() as it:
         moved = view.TransferView("1002", "ops", "failed", "busy")
         ended = {"state": "ended", "ended_at": STARTED, "outcome": "answered", "ended_by": "caller", "cause": 16}
         call = it.calls.add(
@@ -133,7 +133,7 @@ async def test_a_call_is_shown_whole() -> None:
 
 @pytest.mark.parametrize(("query", "expected"), [("", 3), ("?state=active", 2), ("?state=ended", 1)])
 async def test_calls_are_listed(query: str, expected: int) -> None:
-    async with stage() as it:
+    async with harness() as it:
         for changes in ({}, {"state": "ringing"}, {"ended_at": STARTED}):
             it.calls.add(**changes)
         async with it.request("GET", PLACE + query) as answer:
@@ -143,7 +143,7 @@ async def test_calls_are_listed(query: str, expected: int) -> None:
 
 @pytest.mark.parametrize("filtered", ["", "&state=active", "&direction=inbound"])
 async def test_pages_go_on_when_the_call_of_the_cursor_has_ended(filtered: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         calls = [it.calls.add(started_at=STARTED + timedelta(seconds=at)).id for at in range(6)]
         async with it.request("GET", f"{PLACE}?limit=2{filtered}") as answer:
             first = await answer.json()
@@ -157,20 +157,20 @@ async def test_pages_go_on_when_the_call_of_the_cursor_has_ended(filtered: str) 
 
 @pytest.mark.parametrize("before", ["nobody", "00000000-0000-4000-8000-000000000001", "1-1-1-"])
 async def test_a_cursor_that_was_never_told_is_refused(before: str) -> None:
-    async with stage() as it, it.request("GET", f"{PLACE}?before={before}") as answer:
+    async with harness() as it, it.request("GET", f"{PLACE}?before={before}") as answer:
         assert (answer.status, (await answer.json())["errors"][0]["parameter"]) == (400, "before")
 
 
 @pytest.mark.parametrize("query", ["?state=dead", "?state=", "?state=active&state=ended", "?limit=0", "?State=active"])
 async def test_other_queries_are_refused(query: str) -> None:
-    async with stage() as it, it.request("GET", PLACE + query) as answer:
+    async with harness() as it, it.request("GET", PLACE + query) as answer:
         assert answer.status == 400
         assert (await answer.json())["type"] == "/problems/malformed-request"
 
 
 @pytest.mark.parametrize("more", [{}, {"json": {}}, {"headers": {"Content-Type": "application/json"}}])
 async def test_a_call_is_hung_up(more: dict[str, Any]) -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         async with it.request("POST", f"/v1/calls/{call.id}/hangup", **more) as answer:
             assert answer.status == 202
@@ -179,7 +179,7 @@ async def test_a_call_is_hung_up(more: dict[str, Any]) -> None:
 
 
 async def test_a_call_is_transferred() -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         async with it.request("POST", f"/v1/calls/{call.id}/transfer", json={"to": "700@queues"}) as answer:
             assert answer.status == 202
@@ -202,7 +202,7 @@ async def test_a_call_is_transferred() -> None:
     ],
 )
 async def test_what_call_control_refuses(refusal: Exception, status: int, kind: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         it.calls.refusal = refusal
         for path, body in ((PLACE, {"to": "1"}), (f"/v1/calls/{call.id}/transfer", {"to": "1"})):
@@ -218,7 +218,7 @@ async def test_what_call_control_refuses(refusal: Exception, status: int, kind: 
 
 
 async def test_a_fault_of_ours_says_nothing_of_the_inside() -> None:
-    async with stage() as it:
+    async with harness() as it:
         it.calls.refusal = KeyError("+4930123456")
         async with it.request("POST", PLACE, json={"to": "+4930123456"}) as answer:
             text = await answer.text()
@@ -249,7 +249,7 @@ PATHS = [
 @pytest.mark.parametrize(("method", "path"), PATHS)
 async def test_without_a_right_token_nothing_happens(method: str, path: str, given: str | None) -> None:
     headers = {} if given is None else {"Authorization": given}
-    async with stage() as it, it.request(method, path, token=None, headers=headers, json={"to": "1"}) as answer:
+    async with harness() as it, it.request(method, path, token=None, headers=headers, json={"to": "1"}) as answer:
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
         assert (await answer.json())["type"] == "/problems/unauthorized"
@@ -258,7 +258,7 @@ async def test_without_a_right_token_nothing_happens(method: str, path: str, giv
 
 async def test_the_word_bearer_has_no_case() -> None:
     async with (
-        stage() as it,
+        harness() as it,
         it.request("GET", PLACE, token=None, headers={"Authorization": f"bearer {ADMIN}"}) as answer,
     ):
         assert answer.status == 200
@@ -268,7 +268,7 @@ async def test_the_word_bearer_has_no_case() -> None:
 
 
 async def test_health_and_readiness_need_no_token() -> None:
-    async with stage() as it:
+    async with harness() as it:
         async with it.request("GET", "/healthz", token=None) as answer:
             assert (answer.status, await answer.json()) == (200, {"status": "ok"})
         async with it.request("GET", "/readyz", token=None) as answer:
@@ -284,7 +284,7 @@ async def test_health_and_readiness_need_no_token() -> None:
 
 
 async def test_request_ids() -> None:
-    async with stage() as it:
+    async with harness() as it:
         async with it.request("GET", PLACE, headers={"X-Request-Id": "from-us.1"}) as answer:
             assert answer.headers["X-Request-Id"] == "from-us.1"
         seen = set()
@@ -296,7 +296,7 @@ async def test_request_ids() -> None:
 
 
 async def test_headers_of_every_answer() -> None:
-    async with stage() as it:
+    async with harness() as it:
         for path in (PLACE, "/healthz", "/nowhere"):
             async with it.request("GET", path) as answer:
                 assert answer.headers["Server"] == "voiceai"
@@ -312,7 +312,7 @@ async def test_an_extra_route_may_be_a_websocket_and_sees_to_itself() -> None:
             await socket.send_str(message.data + "!")
         return socket
 
-    async with stage(web.get("/link", link)) as it:
+    async with harness(web.get("/link", link)) as it:
         async with it.http.ws_connect(f"http://127.0.0.1:{it.port}/link") as socket:
             await socket.send_str("hello")
             assert await socket.receive_str() == "hello!"

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from controller.api.resources.configuration import STARS, ConfigResources, shown
 from controller.config import parse
-from tests.integration.api_stage import stage
+from tests.integration.api_harness import harness
 
 CONFIG = """
 asterisk: {ari: {password: hunter2-ari}}
@@ -23,7 +23,7 @@ agents: {reception: {instructions: "Be kind."}}
 
 async def test_an_admin_sees_what_is_in_force_and_no_secret() -> None:
     config = parse(CONFIG, {})
-    async with stage(more=lambda _, __: ConfigResources(config).operations()) as it:
+    async with harness(more=lambda _, __: ConfigResources(config).operations()) as it:
         async with it.request("GET", "/v1/config") as answer:
             assert answer.status == 200
             text = await answer.text()

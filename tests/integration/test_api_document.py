@@ -8,9 +8,9 @@ from typing import Any
 from controller.api.resources.events import EventResources
 from controller.api.resources.history import HistoryResources
 from controller.config.models.records import Records
-from tests.integration import records_rig, webhook_rig
-from tests.integration.api_stage import ADMIN, stage
-from tests.integration.webhook_rig import told_to
+from tests.integration import records_harness, webhook_harness
+from tests.integration.api_harness import ADMIN, harness
+from tests.integration.webhook_harness import told_to
 from tests.unit.controller.views import STARTED
 
 CHECKS = (
@@ -26,9 +26,9 @@ CHECKS = (
 
 async def test_no_answer_is_undocumented(tmp_path: Path) -> None:
     async with (
-        webhook_rig.events(told_to({}), tmp_path) as events,
-        records_rig.desk(tmp_path / "records") as desk,
-        stage(
+        webhook_harness.events(told_to({}), tmp_path) as events,
+        records_harness.desk(tmp_path / "records") as desk,
+        harness(
             store=True,
             more=lambda calls, orders: (
                 *EventResources(events, calls, orders).operations(),
@@ -36,7 +36,7 @@ async def test_no_answer_is_undocumented(tmp_path: Path) -> None:
             ),
         ) as it,
     ):
-        desk.tell(records_rig.story_of(records_rig.CALL))
+        desk.tell(records_harness.story_of(records_harness.CALL))
         await desk.written()
         events.stream.close()  # streams say what is kept, and end
         it.calls.add()
@@ -55,7 +55,7 @@ async def test_no_answer_is_undocumented(tmp_path: Path) -> None:
 
 
 async def test_every_operation_is_documented_and_every_reference_leads_somewhere() -> None:
-    async with stage() as it, it.request("GET", "/openapi.json", token=None) as answer:
+    async with harness() as it, it.request("GET", "/openapi.json", token=None) as answer:
         told = await answer.json()
     assert told["openapi"] == "3.1.0"
     known = {f"#/components/{kind}/{name}" for kind, parts in told["components"].items() for name in parts}
@@ -67,7 +67,7 @@ async def test_every_operation_is_documented_and_every_reference_leads_somewhere
 
 
 async def test_the_page_loads_nothing_from_elsewhere() -> None:
-    async with stage() as it:
+    async with harness() as it:
         for path, kind in (
             ("/docs", "text/html"),
             ("/docs/docs.js", "text/javascript"),
@@ -81,7 +81,7 @@ async def test_the_page_loads_nothing_from_elsewhere() -> None:
 
 
 async def test_a_problems_type_leads_to_what_it_means() -> None:
-    async with stage() as it:
+    async with harness() as it:
         async with it.request("GET", "/problems/wrong-state", token=None) as answer:
             assert answer.status == 200
             assert "409" in await answer.text()

@@ -31,8 +31,8 @@ from controller.store.database import Database
 from controller.store.tables.api import idempotency
 from controller.store.tables.base import metadata
 from controller.store.tables.events import webhook_outbox
-from tests.integration.api_stage import ADMIN, Stage, stage
-from tests.integration.records_rig import CALL, Desk, desk, story_of
+from tests.integration.api_harness import ADMIN, Harness, harness
+from tests.integration.records_harness import CALL, Desk, desk, story_of
 from tests.integration.test_records import IDS
 from tests.peers.stores import on_postgresql
 
@@ -50,7 +50,7 @@ SOUND = b"RIFF" + bytes(range(256))
 
 
 @asynccontextmanager
-async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[Stage, Desk]]:
+async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[Harness, Desk]]:
     """Three calls. The first one has a recording that is there, and two that nobody may have."""
     sounds = folder / "sounds"
     sounds.mkdir()
@@ -61,7 +61,7 @@ async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[S
     async with AsyncExitStack() as stack:
         it = await stack.enter_async_context(desk(folder, settings))
         resources = HistoryResources(it.history, it.repository, (sounds,), settings)
-        served = await stack.enter_async_context(stage(store=True, more=lambda _, __: resources.operations()))
+        served = await stack.enter_async_context(harness(store=True, more=lambda _, __: resources.operations()))
         recorded: list[lifecycle.LifecycleEvent] = [
             contract.Recorded(call=CALL, path=str(path), seconds=3.0) for path in paths
         ]
@@ -73,7 +73,7 @@ async def past(folder: Path, settings: Settings = FULL) -> AsyncIterator[tuple[S
         yield served, it
 
 
-async def told(it: Stage, path: str, status: int = 200, method: str = "GET", **more: Any) -> Any:
+async def told(it: Harness, path: str, status: int = 200, method: str = "GET", **more: Any) -> Any:
     async with it.request(method, path, **more) as answer:
         assert answer.status == status, await answer.text()
         return await answer.json()
@@ -237,7 +237,7 @@ async def test_nothing_is_forgotten_while_records_wait_for_the_store(tmp_path: P
         it = await stack.enter_async_context(desk(tmp_path))
         behind = [True]
         resources = HistoryResources(it.history, it.repository, (), FULL, lambda: behind[0])
-        served = await stack.enter_async_context(stage(store=True, more=lambda _, __: resources.operations()))
+        served = await stack.enter_async_context(harness(store=True, more=lambda _, __: resources.operations()))
         refused = await told(served, "/v1/history/forget", 503, "POST", json={"number": "+4930123"})
         assert refused["type"] == "/problems/store-away"
         behind[0] = False
@@ -276,7 +276,7 @@ async def test_the_audit_log_does_not_remember_who_was_forgotten(tmp_path: Path)
         assert (deed["status"], deed["asked"]) == (200, {})
 
 
-async def voiceai(it: Stage, *words: str) -> Result:
+async def voiceai(it: Harness, *words: str) -> Result:
     env = {"VOICEAI_URL": f"http://127.0.0.1:{it.port}", "VOICEAI_API_TOKEN": ADMIN, "COLUMNS": "200"}
     return await asyncio.to_thread(lambda: CliRunner().invoke(app, ["history", *words], env=env))
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from structlog.testing import capture_logs
 
 from controller.api import request_body, server
-from tests.integration.api_stage import ADMIN, stage
+from tests.integration.api_harness import ADMIN, harness
 
 PLACE = "/v1/calls"
 JSON = {"Content-Type": "application/json"}
@@ -46,7 +46,7 @@ async def problem(it: Any, method: str, path: str, **more: Any) -> tuple[int, di
     ],
 )
 async def test_what_is_not_a_json_object(raw: bytes) -> None:
-    async with stage() as it:
+    async with harness() as it:
         status, told = await problem(it, "POST", PLACE, data=raw, headers=JSON)
         assert status == 400
         assert told["type"] == "/problems/malformed-request"
@@ -91,7 +91,7 @@ async def test_what_is_not_a_json_object(raw: bytes) -> None:
 )
 async def test_wrong_and_unknown_fields_are_pointed_at(body: dict[str, Any], pointers: list[str]) -> None:
     raw = json.dumps(body).replace("Infinity", "1e999").encode()
-    async with stage() as it:
+    async with harness() as it:
         status, told = await problem(it, "POST", PLACE, data=raw, headers=JSON)
         assert status == 400
         assert [each["pointer"] for each in told["errors"]] == pointers
@@ -101,14 +101,14 @@ async def test_wrong_and_unknown_fields_are_pointed_at(body: dict[str, Any], poi
 @pytest.mark.parametrize("text", ["\\ud83d", "a\\ude00b", "\\ude00\\ud83d", "\\u0000"])
 @pytest.mark.parametrize("raw", ['{"to": "1", "variables": {"a": "%s"}}', '{"to": "1", "variables": {"%s": "a"}}'])
 async def test_text_that_nothing_could_encode_or_keep(raw: str, text: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         status, told = await problem(it, "POST", PLACE, data=(raw % text).encode(), headers=JSON)
         assert (status, told["type"]) == (400, "/problems/malformed-request")
 
 
 @pytest.mark.parametrize("text", ["\\ud83d", "\\udc00!"])
 async def test_half_a_character_is_not_said(text: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         path = f"/v1/calls/{it.calls.add().id}/say"
         status, _ = await problem(it, "POST", path, data=f'{{"text": "{text}"}}'.encode(), headers=JSON)
         assert status == 400
@@ -116,7 +116,7 @@ async def test_half_a_character_is_not_said(text: str) -> None:
 
 async def test_two_halves_make_a_character() -> None:
     async with (
-        stage() as it,
+        harness() as it,
         it.request("POST", PLACE, data=b'{"to": "1", "variables": {"a": "\\ud83d\\ude00"}}', headers=JSON) as answer,
     ):
         assert answer.status == 202
@@ -124,7 +124,7 @@ async def test_two_halves_make_a_character() -> None:
 
 @pytest.mark.parametrize("action", ["hangup", "transfer"])
 async def test_actions_take_no_unknown_fields(action: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         path = f"/v1/calls/{it.calls.add().id}/{action}"
         assert (await problem(it, "POST", path, json={"to": "1", "by": "somebody"}))[0] == 400
 
@@ -143,14 +143,14 @@ async def test_actions_take_no_unknown_fields(action: str) -> None:
     ],
 )
 async def test_only_plain_json_is_read(headers: dict[str, str]) -> None:
-    async with stage() as it:
+    async with harness() as it:
         status, _ = await problem(it, "POST", PLACE, data=b'{"to": "1"}', headers=headers)
         assert status == 415
 
 
 async def test_json_in_another_case_with_a_charset_is_json() -> None:
     headers = {"Content-Type": "Application/JSON; charset=UTF-8"}
-    async with stage() as it, it.request("POST", PLACE, data=b'{"to": "1"}', headers=headers) as answer:
+    async with harness() as it, it.request("POST", PLACE, data=b'{"to": "1"}', headers=headers) as answer:
         assert answer.status == 202
 
 
@@ -162,21 +162,21 @@ async def test_a_large_body_is_refused(chunked: bool) -> None:
         for start in range(0, len(raw), 8192):
             yield raw[start : start + 8192]
 
-    async with stage() as it:
+    async with harness() as it:
         status, told = await problem(it, "POST", PLACE, data=in_chunks() if chunked else raw, headers=JSON)
         assert (status, told["type"]) == (413, "/problems/too-large")
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v2/calls", "/v1/calls/", "/v1/calls/a/b", "/%00", "/v1/calls//hangup"])
 async def test_unknown_paths(path: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         status, told = await problem(it, "GET", path)
         assert (status, told["type"]) in ((404, "/problems/not-found"), (405, "/problems/method-not-allowed"))
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
 async def test_other_methods(method: str) -> None:
-    async with stage() as it, it.request(method, PLACE) as answer:
+    async with harness() as it, it.request(method, PLACE) as answer:
         assert answer.status == 405
         assert set(answer.headers["Allow"].split(",")) == {"GET", "HEAD", "POST"}
         assert (await answer.json())["type"] == "/problems/method-not-allowed"
@@ -184,7 +184,7 @@ async def test_other_methods(method: str) -> None:
 
 @pytest.mark.parametrize("call", ["nobody", "%2e%2e", "%0d%0aX-Evil:1", "x" * 4000, "%00", "é", "..%2f..%2fchannels"])
 async def test_ids_that_name_no_call(call: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         assert (await problem(it, "GET", f"/v1/calls/{call}"))[0] == 404
 
 
@@ -203,7 +203,7 @@ async def test_ids_that_name_no_call(call: str) -> None:
 )
 def test_any_json_is_placed_or_refused(value: Any) -> None:
     async def ask() -> None:
-        async with stage() as it, it.request("POST", PLACE, data=json.dumps(value), headers=JSON) as answer:
+        async with harness() as it, it.request("POST", PLACE, data=json.dumps(value), headers=JSON) as answer:
             assert answer.status in (202, 400)
             assert (answer.status == 202) is bool(it.calls.asked)
             await answer.json()
@@ -237,14 +237,14 @@ async def test_a_connection_that_never_finishes_its_headers_is_closed(
     sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "IDLE_SECONDS", 0.2)
-    async with stage() as it:
+    async with harness() as it:
         assert await raw_answer(it.port, sent) == b""
 
 
 async def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "READ_SECONDS", 0.2)
     monkeypatch.setattr(server, "CLOSING_SECONDS", 0.2)
-    async with stage() as it:
+    async with harness() as it:
         answer = await raw_answer(it.port, HEAD + b'Content-Length: 20\r\n\r\n{"to": ')
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"/problems/too-slow" in answer
@@ -254,7 +254,7 @@ async def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("more", [b"Content-Length: 20\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"])
 async def test_who_goes_away_within_a_body_is_no_fault_of_ours(more: bytes) -> None:
     with capture_logs() as lines:
-        async with stage() as it:
+        async with harness() as it:
             for abort in (True, False):
                 _, writer = await asyncio.open_connection("127.0.0.1", it.port)
                 writer.write(HEAD + more)
@@ -282,7 +282,7 @@ async def test_who_goes_away_within_a_body_is_no_fault_of_ours(more: bytes) -> N
     ],
 )
 async def test_what_is_not_http_harms_nobody(sent: bytes) -> None:
-    async with stage() as it:
+    async with harness() as it:
         answer = await raw_answer(it.port, sent, eof=True)
         assert answer == b"" or answer.split(b" ")[1].startswith(b"4")
         assert it.calls.asked == []
@@ -291,7 +291,7 @@ async def test_what_is_not_http_harms_nobody(sent: bytes) -> None:
 
 
 async def test_a_second_authorization_header_is_refused() -> None:
-    async with stage() as it:
+    async with harness() as it:
         twice = f"GET /v1/calls HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {ADMIN}\r\n".encode()
         assert b" 200 " in await raw_answer(it.port, twice + b"\r\n")
         answer = await raw_answer(it.port, twice + b"Authorization: Bearer other\r\n\r\n")
@@ -299,7 +299,7 @@ async def test_a_second_authorization_header_is_refused() -> None:
 
 
 async def test_numbers_are_never_logged(capfd: pytest.CaptureFixture[str]) -> None:
-    async with stage() as it:
+    async with harness() as it:
         for body in ({"to": "+4930555123"}, {"to": "+4930555123", "x": "+4930555123"}):
             async with it.request("POST", PLACE, json=body) as answer:
                 await answer.read()

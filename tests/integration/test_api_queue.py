@@ -9,14 +9,14 @@ from controller.calls import errors
 from controller.calls.outbound.entry import Status
 from controller.calls.outbound.trunk_breaker import SuspendedTrunk
 from controller.store.database import StoreError
-from tests.integration.api_stage import stage
+from tests.integration.api_harness import harness
 from tests.unit.controller.views import STARTED
 
 AT = "2026-11-22T09:30:00.005Z"
 
 
 async def test_the_queue_is_listed() -> None:
-    async with stage() as it:
+    async with harness() as it:
         waiting = [it.orders.add(callee=f"+4930{number}") for number in range(3)]
         async with it.request("GET", "/v1/queue?status=queued&limit=2&before=9") as answer:
             body = await answer.json()
@@ -38,7 +38,7 @@ async def test_the_queue_is_listed() -> None:
 
 
 async def test_a_trunk_that_fails_again_and_again_is_told() -> None:
-    async with stage() as it:
+    async with harness() as it:
         it.orders.suspended = (SuspendedTrunk("main", STARTED, 5, STARTED, False, "congestion", 503),)
         for method, path in (("GET", "/v1/queue"), ("POST", "/v1/queue/pause")):
             async with it.request(method, path, json={} if method == "POST" else None) as answer:
@@ -53,14 +53,14 @@ async def test_a_trunk_that_fails_again_and_again_is_told() -> None:
     + ["limit=%D9%A1", "before=99999999999999999", "status=queued&Limit=1"],
 )
 async def test_other_queries_are_refused(query: str) -> None:
-    async with stage() as it, it.request("GET", f"/v1/queue?{query}") as answer:
+    async with harness() as it, it.request("GET", f"/v1/queue?{query}") as answer:
         assert answer.status == 400
         assert it.calls.asked == []
 
 
 @pytest.mark.parametrize(("body", "trunk"), [({}, None), ({"trunk": None}, None), ({"trunk": "main"}, "main")])
 async def test_pause_and_resume(body: dict[str, Any], trunk: str | None) -> None:
-    async with stage() as it:
+    async with harness() as it:
         async with it.request("POST", "/v1/queue/pause", json=body) as answer:
             told = await answer.json()
             assert (told["paused"], told["paused_trunks"]) == (trunk is None, [trunk] if trunk else [])
@@ -70,7 +70,7 @@ async def test_pause_and_resume(body: dict[str, Any], trunk: str | None) -> None
 
 
 async def test_a_call_that_waits_is_shown_and_cancelled() -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.orders.add()
         async with it.request("GET", f"/v1/calls/{call.id}") as answer:
             body = await answer.json()
@@ -82,7 +82,7 @@ async def test_a_call_that_waits_is_shown_and_cancelled() -> None:
 
 
 async def test_a_call_that_has_ended_is_told_as_before() -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add(ended_at=STARTED)
         it.calls.refusal = errors.WrongState("The call has ended.")
         async with it.request("POST", f"/v1/calls/{call.id}/hangup") as answer:
@@ -94,7 +94,7 @@ async def test_without_a_store_calls_are_shown_and_none_is_taken(monkeypatch: py
         await asyncio.sleep(0)
         raise StoreError("no room on the disk")
 
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         monkeypatch.setattr(it.orders, "with_queue", away)
         monkeypatch.setattr(it.orders, "place", away)

@@ -21,7 +21,7 @@ from controller.calls.reporting import view
 from controller.calls.reporting.call_log import Utterance
 from controller.config.models.api import Pace, Scope, Token
 from docs.reference.__main__ import operations
-from tests.integration.api_stage import stage
+from tests.integration.api_harness import harness
 from tests.unit.controller.views import STARTED
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
@@ -101,7 +101,7 @@ def test_the_document_tells_the_scopes_of_each_operation() -> None:
 
 @pytest.mark.parametrize(("token", "words"), [("reader", False), ("listener", True), ("admin", True)])
 async def test_what_was_said_in_a_call_needs_recordings_besides_read(token: str, words: bool) -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         said = Utterance(STARTED, "caller", "my card is 1234", False, None, False)
         it.calls.details[call.id] = view.CallDetail(call, (said,))

@@ -35,8 +35,8 @@ from controller.config.models.records import Records
 from controller.telemetry.call_trace import Traces
 from controller.workers.worker import UnknownWorker, Worker
 from tests.integration import test_events_stream as live
-from tests.integration.api_stage import ADMIN, Stage, stage
-from tests.integration.webhook_rig import begin, end, eventually, hook, receiver, say
+from tests.integration.api_harness import ADMIN, Harness, harness
+from tests.integration.webhook_harness import begin, end, eventually, hook, receiver, say
 from tests.unit.controller.views import STARTED
 
 NOBODY: Any = None
@@ -56,12 +56,12 @@ def quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-async def voiceai(it: Stage, *words: str, token: str = ADMIN) -> Result:
+async def voiceai(it: Harness, *words: str, token: str = ADMIN) -> Result:
     env = {"VOICEAI_URL": f"http://127.0.0.1:{it.port}", "VOICEAI_API_TOKEN": token, "COLUMNS": "200"}
     return await asyncio.to_thread(lambda: CliRunner().invoke(app, [*words], env=env))
 
 
-async def said(it: Stage, *words: str) -> str:
+async def said(it: Harness, *words: str) -> str:
     result = await voiceai(it, *words)
     assert result.exit_code == 0, result.output
     return result.output
@@ -104,7 +104,7 @@ VERBS: list[tuple[list[str], str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("words", "verb", "asked"), VERBS)
 async def test_verbs(words: list[str], verb: str, asked: dict[str, Any]) -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add().id
         words = [call if word == "CALL" else word for word in words]
         assert await said(it, *words)
@@ -113,7 +113,7 @@ async def test_verbs(words: list[str], verb: str, asked: dict[str, Any]) -> None
 
 
 async def test_a_call_is_placed_and_shown() -> None:
-    async with stage() as it:
+    async with harness() as it:
         placed = (await said(it, "call", "+4930123", "--agent", "desk", "--var", "name=Zoe=1")).strip()
         assert it.calls.asked[0][1]["asked"].variables == {"name": "Zoe=1"}
         assert json.loads(await said(it, "show", placed, "--json"))["callee"] == "+4930123"
@@ -122,7 +122,7 @@ async def test_a_call_is_placed_and_shown() -> None:
 
 
 async def test_calls_are_listed_with_filters() -> None:
-    async with stage() as it:
+    async with harness() as it:
         mine, other = it.calls.add(agent="[red]night"), it.calls.add(ended_at=STARTED, state="ended", outcome="busy")
         listed = await said(it, "calls")
         assert (mine.id in listed, other.id in listed, "[red]night" in listed) == (True, True, True)
@@ -131,7 +131,7 @@ async def test_calls_are_listed_with_filters() -> None:
 
 
 async def test_the_queue_and_who_did_that() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         it.orders.suspended = (SuspendedTrunk("main", STARTED, 5, STARTED, False, "congestion", 503),)
         told = " ".join((await said(it, "queue")).split())
         assert "failing: main: congestion (SIP 503), tried again at" in told
@@ -147,7 +147,7 @@ async def test_the_queue_and_who_did_that() -> None:
 
 async def test_the_doctor_looks_at_one_call(tmp_path: Path) -> None:
     traces = Traces()
-    async with stage(more=lambda calls, orders: TraceResources(calls, traces.of).operations()) as it:
+    async with harness(more=lambda calls, orders: TraceResources(calls, traces.of).operations()) as it:
         call = it.calls.add(detail="no way to +4930555999", ended_at=STARTED, outcome="failed")
         traces.observe(lifecycle.CallBegan("inbound", call), STARTED)
         into = tmp_path / "call.zip"
@@ -162,7 +162,7 @@ async def test_the_doctor_looks_at_one_call(tmp_path: Path) -> None:
 
 
 async def test_readiness_is_an_exit_status() -> None:
-    async with stage() as it:
+    async with harness() as it:
         assert "workers: there" in await said(it, "ready")
         it.calls.parts["workers"] = False
         assert (await voiceai(it, "ready")).exit_code == 1
@@ -177,13 +177,13 @@ async def test_readiness_is_an_exit_status() -> None:
     ],
 )
 async def test_what_goes_wrong_is_said_and_is_an_exit_status(words: list[str], expected: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         result = await voiceai(it, *words)
         assert (result.exit_code, expected in result.output) == (1, True), result.output
 
 
 async def test_nobody_at_home_and_a_wrong_token() -> None:
-    async with stage() as it:
+    async with harness() as it:
         assert "A token is needed" in (await voiceai(it, "calls", token="wrong-0123456789")).output
         it.port = 1
         result = await voiceai(it, "calls")
@@ -204,7 +204,7 @@ def test_a_token_is_made_and_only_its_hash_is_for_the_config() -> None:
 
 
 async def test_problems_are_typed() -> None:
-    async with stage() as it:
+    async with harness() as it:
         it.calls.refusal = errors.Busy("Full.")
 
         def ask() -> ApiProblem:
@@ -218,7 +218,7 @@ async def test_problems_are_typed() -> None:
 
 
 async def test_all_pages_are_walked() -> None:
-    async with stage() as it:
+    async with harness() as it:
         made = [it.calls.add().id for _ in range(7)]
 
         def walk() -> list[str]:
@@ -280,7 +280,7 @@ def test_a_stream_of_events() -> None:
 
 def test_the_view_of_a_call_reads_back_what_the_api_wrote() -> None:
     from controller.api.models.calls import CallAnswer
-    from tests.integration.api_stage import call_view
+    from tests.integration.api_harness import call_view
 
     full = CallAnswer.of(call_view(transfer=view.TransferView("1", "ops", "ringing", None), muted=("caller",)))
     assert CallAnswer.model_validate_json(full.model_dump_json()) == full
@@ -307,7 +307,7 @@ class Staff:
 
 async def test_workers_are_listed_and_drained() -> None:
     staff = Staff()
-    async with stage(more=lambda calls, orders: WorkerResources(staff, 60.0).operations()) as it:
+    async with harness(more=lambda calls, orders: WorkerResources(staff, 60.0).operations()) as it:
         assert "127.0.0.1:9092" in await said(it, "workers")
         assert json.loads(await said(it, "workers", "--json"))["workers"][0]["capacity"] == 100
         assert "w1" in await said(it, "workers", "drain", "w1")
@@ -321,14 +321,14 @@ async def test_workers_are_listed_and_drained() -> None:
 
 @pytest.mark.parametrize(("outcome", "status"), [("answered", 0), ("busy", 3)])
 async def test_a_call_is_followed_until_it_ends(outcome: str, status: int, tmp_path: Path) -> None:
-    async with live.house(tmp_path) as there:
-        following = asyncio.create_task(voiceai(there.stage, "call", "+4930123", "--follow"))
+    async with live.served(tmp_path) as there:
+        following = asyncio.create_task(voiceai(there.harness, "call", "+4930123", "--follow"))
         await eventually(lambda: there.events.stream.subscribers == 1)
-        (call,) = there.stage.orders.waiting
+        (call,) = there.harness.orders.waiting
         begin(there.events, call)
         say(there.events, call, "[red]Hello?")
         ended = {"state": "ended", "ended_at": STARTED, "outcome": outcome}
-        there.stage.orders.waiting[call] = replace(there.stage.orders.waiting[call], **ended)  # type: ignore[arg-type]
+        there.harness.orders.waiting[call] = replace(there.harness.orders.waiting[call], **ended)  # type: ignore[arg-type]
         end(there.events, call)
         result = await following
         assert result.exit_code == status, result.output
@@ -337,23 +337,23 @@ async def test_a_call_is_followed_until_it_ends(outcome: str, status: int, tmp_p
 
 
 async def test_one_call_is_watched_as_lines_for_people_and_for_programs(tmp_path: Path) -> None:
-    async with live.house(tmp_path) as there:
+    async with live.served(tmp_path) as there:
         begin(there.events, "a")
         say(there.events, "a", "Grüße")
         end(there.events, "a")
         await eventually(lambda: there.events.stream.over("a"))
-        assert "caller: Grüße" in await said(there.stage, "watch", "a")
-        told = [json.loads(line) for line in (await said(there.stage, "watch", "a", "--json")).splitlines()]
+        assert "caller: Grüße" in await said(there.harness, "watch", "a")
+        told = [json.loads(line) for line in (await said(there.harness, "watch", "a", "--json")).splitlines()]
         assert [each["type"] for each in told] == ["call.started", "call.said", "call.ended"]
         assert told[1]["data"]["text"] == "Grüße"
-        assert (await voiceai(there.stage, "watch", "nobody")).exit_code == 1
+        assert (await voiceai(there.harness, "watch", "nobody")).exit_code == 1
 
 
 @pytest.mark.timeout(180)  # two processes that import all of the command, on a machine that may be busy
 async def test_all_calls_are_watched_until_the_interrupt_key(tmp_path: Path) -> None:
-    async with live.house(tmp_path) as there:
-        there.stage.calls.add(caller="+4930777")
-        env = {**os.environ, "VOICEAI_URL": f"http://127.0.0.1:{there.stage.port}", "VOICEAI_API_TOKEN": ADMIN}
+    async with live.served(tmp_path) as there:
+        there.harness.calls.add(caller="+4930777")
+        env = {**os.environ, "VOICEAI_URL": f"http://127.0.0.1:{there.harness.port}", "VOICEAI_API_TOKEN": ADMIN}
         command = (sys.executable, "-c", "from controller.cli.main import app; app()", "watch")
         pipe = asyncio.subprocess.PIPE
         lines = await asyncio.create_subprocess_exec(*command, "--json", stdout=pipe, env=env)
@@ -380,21 +380,21 @@ async def test_all_calls_are_watched_until_the_interrupt_key(tmp_path: Path) -> 
 async def test_what_no_webhook_took_is_listed_sent_again_and_forgotten(tmp_path: Path) -> None:
     async with receiver() as crm:
         crm.answer = lambda request, body: web.Response(status=410)
-        async with live.house(tmp_path, crm=hook(crm.url())) as there:
+        async with live.served(tmp_path, crm=hook(crm.url())) as there:
             begin(there.events, "a")
 
             async def given_up() -> list[Any]:
-                return list(json.loads(await said(there.stage, "webhooks", "list", "--json"))["dead_letters"])
+                return list(json.loads(await said(there.harness, "webhooks", "list", "--json"))["dead_letters"])
 
             await eventually(lambda: _any(given_up()))
             (letter,) = await given_up()
             assert (letter["receiver"], letter["type"], letter["reason"]) == ("crm", "call.started", "answered 410")
-            assert "answered 410" in await said(there.stage, "webhooks", "list")
+            assert "answered 410" in await said(there.harness, "webhooks", "list")
             crm.answer = lambda request, body: web.Response()
-            sent = await said(there.stage, "webhooks", "replay", "--receiver", "crm", "--json")
+            sent = await said(there.harness, "webhooks", "replay", "--receiver", "crm", "--json")
             assert json.loads(sent) == {"replayed": 1}
             await crm.until(lambda seen: len(seen.got) == 1)
-            assert (await voiceai(there.stage, "webhooks", "discard", "999")).exit_code == 1
+            assert (await voiceai(there.harness, "webhooks", "discard", "999")).exit_code == 1
 
 
 async def _any(found: Awaitable[list[Any]]) -> bool:

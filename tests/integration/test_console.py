@@ -15,7 +15,7 @@ from controller.api.console import files
 from controller.api.console.session import PATH, SessionResources
 from controller.api.models.session import Choices
 from controller.config.models.api import Pace, Token
-from tests.integration.api_stage import ADMIN, TOKENS, Stage, stage
+from tests.integration.api_harness import ADMIN, TOKENS, Harness, harness
 
 CHOICES = Choices(agents=("reception",), trunks=("main",), targets=("sales",), supervisors=("ada",))
 HERE = {"Sec-Fetch-Site": "same-origin"}
@@ -23,7 +23,7 @@ READER = "reader-0123456789"
 
 
 @dataclass
-class Console(Stage):
+class Console(Harness):
     keeper: Authenticator = field(default_factory=lambda: Authenticator([]))
 
 
@@ -35,11 +35,11 @@ async def console(**more: Any) -> AsyncIterator[Console]:
     ]
     keeper = Authenticator(known, Pace(per_second=10_000, burst=100_000))
     session = SessionResources(keeper, CHOICES)
-    async with stage(*files.routes(), *session.routes(), doorkeeper=keeper, **more) as it:
+    async with harness(*files.routes(), *session.routes(), doorkeeper=keeper, **more) as it:
         yield Console(**vars(it), keeper=keeper)
 
 
-async def logged_in(it: Stage, token: str = ADMIN, **headers: str) -> str:
+async def logged_in(it: Harness, token: str = ADMIN, **headers: str) -> str:
     """The cookie as a browser would send it back."""
     async with it.request("POST", PATH, None, json={"token": token}, headers=HERE | headers) as answer:
         assert answer.status == 200
@@ -47,7 +47,7 @@ async def logged_in(it: Stage, token: str = ADMIN, **headers: str) -> str:
         return str(answer.cookies[NAME].value)
 
 
-def asking(it: Stage, method: str, path: str, cookie: str, headers: dict[str, str], **more: Any) -> Any:
+def asking(it: Harness, method: str, path: str, cookie: str, headers: dict[str, str], **more: Any) -> Any:
     return it.request(method, path, None, headers={"Cookie": f"{NAME}={cookie}"} | headers, **more)
 
 

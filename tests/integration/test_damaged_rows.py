@@ -19,7 +19,7 @@ from controller.events.records.history import History, RecordFilter
 from controller.store.database import Database, StoreError
 from controller.store.tables.api import sessions as sessions_table
 from controller.store.tables.records import calls as calls_table
-from tests.integration.outbound_stage import FakeControl, office
+from tests.integration.outbound_harness import FakeControl, office
 from tests.peers.stores import on_postgresql
 from tests.unit.controller.configs import FULL, config
 from tests.unit.controller.workers.test_worker_choice import worker, workers

@@ -13,7 +13,7 @@ from simulator.realtime.faults import Alter, Delivery, Drop, Fault, Script, Send
 from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say
 from simulator.realtime.server import RealtimeServer
-from tests.integration.session_rig import Rig, call
+from tests.integration.session_harness import Rig, call
 
 AT_ONCE = Delivery(pace=0)
 Change = Callable[[dict[str, Any]], object]

@@ -17,9 +17,9 @@ from controller.api.resources.events import EventResources
 from controller.events import stream as hubs
 from controller.events.pipeline import Events
 from controller.events.webhooks import retry_policy
-from tests.integration import webhook_rig
-from tests.integration.api_stage import Stage, stage
-from tests.integration.webhook_rig import begin, end, eventually, hook, say, told_to
+from tests.integration import webhook_harness
+from tests.integration.api_harness import Harness, harness
+from tests.integration.webhook_harness import begin, end, eventually, hook, say, told_to
 from tests.unit.controller.views import STARTED
 
 READER = "listener-0123456789"
@@ -68,33 +68,33 @@ class Stream:
 
 
 @dataclass
-class House:
-    stage: Stage
+class Served:
+    harness: Harness
     events: Events
 
     @asynccontextmanager
     async def stream(self, path: str = "/v1/events", last_id: str | None = None, **more: Any) -> AsyncIterator[Stream]:
         headers = {"Last-Event-ID": last_id} if last_id is not None else {}
-        async with self.stage.request("GET", path, READER, headers=headers, **more) as response:
+        async with self.harness.request("GET", path, READER, headers=headers, **more) as response:
             assert response.status == 200, await response.text()
             assert response.headers["Content-Type"].startswith("text/event-stream")
             assert response.headers["Cache-Control"] == "no-store"
             yield Stream(response)
 
     async def json(self, method: str, path: str, **more: Any) -> tuple[int, dict[str, Any]]:
-        async with self.stage.request(method, path, **more) as response:
+        async with self.harness.request(method, path, **more) as response:
             text = await response.text()
             return response.status, json.loads(text) if text else {}
 
 
 @asynccontextmanager
-async def house(folder: Path, **hooks: Any) -> AsyncIterator[House]:
+async def served(folder: Path, **hooks: Any) -> AsyncIterator[Served]:
     async with (
-        webhook_rig.events(told_to(hooks), folder) as events,
-        stage(more=lambda calls, orders: EventResources(events, calls, orders).operations()) as there,
+        webhook_harness.events(told_to(hooks), folder) as events,
+        harness(more=lambda calls, orders: EventResources(events, calls, orders).operations()) as there,
     ):
         try:
-            yield House(there, events)
+            yield Served(there, events)
         finally:
             events.stream.close()
 
@@ -104,7 +104,7 @@ def types(told: list[Told]) -> list[str]:
 
 
 async def test_one_call_from_its_first_event_to_its_end(tmp_path: Path) -> None:
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         begin(there.events, "a")
         begin(there.events, "b")
         await eventually(lambda: there.events.stream.knows("b"))
@@ -119,12 +119,14 @@ async def test_one_call_from_its_first_event_to_its_end(tmp_path: Path) -> None:
         assert [first.event, *types(rest)] == ["call.started", "call.said", "call.ended"]
         assert rest[0].data["data"]["text"] == "line\nend \u2028 \u0000"
         assert all(each.id == each.data["id"] for each in rest)
-        async with there.stage.request("GET", "/v1/calls/a/events", headers={"Last-Event-ID": rest[-1].id}) as response:
+        async with there.harness.request(
+            "GET", "/v1/calls/a/events", headers={"Last-Event-ID": rest[-1].id}
+        ) as response:
             assert response.status == 204, "nothing more will come"
 
 
 async def test_all_calls_from_now_on_and_by_type(tmp_path: Path) -> None:
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         begin(there.events, "before")
         await eventually(lambda: there.events.stream.knows("before"))
         async with there.stream() as all_, there.stream("/v1/events?type=call.st*&type=call.ended") as some:
@@ -137,7 +139,7 @@ async def test_all_calls_from_now_on_and_by_type(tmp_path: Path) -> None:
 
 
 async def test_a_client_comes_back_where_it_left_off(tmp_path: Path) -> None:
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         async with there.stream() as stream:
             await eventually(lambda: there.events.stream.subscribers == 1)
             begin(there.events, "a")
@@ -165,7 +167,7 @@ async def test_who_asks_for_all_that_is_kept_holds_up_nobody(tmp_path: Path) -> 
         assert (told[0].event, told[0].data["oldest"]) == ("gap", told[1].id)
         return [each.id for each in told[1:]]
 
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         begin(there.events, "a")
         for _ in range(20):
             say(there.events, "a", times=100)
@@ -189,7 +191,7 @@ async def test_who_asks_for_all_that_is_kept_holds_up_nobody(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("asked", ["of-another-process-17", "nonsense", "\u00fc"])
 async def test_an_id_that_is_not_kept_is_told_as_a_gap(tmp_path: Path, asked: str) -> None:
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         begin(there.events, "a")
         await eventually(lambda: there.events.stream.knows("a"))
         async with there.stream(last_id=asked) as stream:
@@ -201,7 +203,7 @@ async def test_an_id_that_is_not_kept_is_told_as_a_gap(tmp_path: Path, asked: st
 
 
 async def test_the_end_shows_whatever_types_are_wanted(tmp_path: Path) -> None:
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         begin(there.events, "a")
         await eventually(lambda: there.events.stream.knows("a"))
         async with there.stream("/v1/calls/a/events?type=call.started") as stream:
@@ -210,13 +212,13 @@ async def test_the_end_shows_whatever_types_are_wanted(tmp_path: Path) -> None:
             end(there.events, "a")
             assert await stream.next() is None
         headers = {"Last-Event-ID": str(first.id)}
-        async with there.stage.request("GET", "/v1/calls/a/events?type=call.started", headers=headers) as again:
+        async with there.harness.request("GET", "/v1/calls/a/events?type=call.started", headers=headers) as again:
             assert again.status == 204
 
 
 async def test_calls_without_events(tmp_path: Path) -> None:
-    async with house(tmp_path) as there:
-        over = there.stage.calls.add(ended_at=STARTED)
+    async with served(tmp_path) as there:
+        over = there.harness.calls.add(ended_at=STARTED)
         assert (await there.json("GET", f"/v1/calls/{over.id}/events"))[0] == 204
         status, problem = await there.json("GET", "/v1/calls/nobody/events")
         assert (status, problem["type"]) == (404, "/problems/unknown-call")
@@ -224,7 +226,7 @@ async def test_calls_without_events(tmp_path: Path) -> None:
 
 async def test_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.02)
-    async with house(tmp_path) as there, there.stream() as stream:
+    async with served(tmp_path) as there, there.stream() as stream:
         waiting = asyncio.create_task(stream.next())
         await eventually(lambda: stream.comments >= 3)
         begin(there.events, "a")
@@ -233,7 +235,7 @@ async def test_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_a_client_that_falls_behind_is_told_and_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "SUBSCRIBER_QUEUE", 50)
-    async with house(tmp_path) as there, there.stream() as slow:
+    async with served(tmp_path) as there, there.stream() as slow:
         await eventually(lambda: there.events.stream.subscribers == 1)
         begin(there.events, "a")
         for _ in range(200):  # more than all buffers between the two can hold
@@ -252,7 +254,7 @@ async def test_a_client_that_falls_behind_is_told_and_let_go(tmp_path: Path, mon
 
 async def test_a_client_that_takes_nothing_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "WRITE_SECONDS", 0.1)
-    async with house(tmp_path) as there, there.stream():
+    async with served(tmp_path) as there, there.stream():
         await eventually(lambda: there.events.stream.subscribers == 1)
         begin(there.events, "a")
         say(there.events, "a", "x" * 60_000, times=300)
@@ -261,14 +263,14 @@ async def test_a_client_that_takes_nothing_is_let_go(tmp_path: Path, monkeypatch
 
 async def test_only_so_many_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "MOST_SUBSCRIBERS", 1)
-    async with house(tmp_path) as there, there.stream():
+    async with served(tmp_path) as there, there.stream():
         await eventually(lambda: there.events.stream.subscribers == 1)
-        async with there.stage.request("GET", "/v1/events") as refused:
+        async with there.harness.request("GET", "/v1/events") as refused:
             assert (refused.status, refused.headers["Retry-After"]) == (503, "10")
 
 
 async def test_streams_end_when_the_process_does(tmp_path: Path) -> None:
-    async with house(tmp_path) as there, there.stream() as stream:
+    async with served(tmp_path) as there, there.stream() as stream:
         await eventually(lambda: there.events.stream.subscribers == 1)
         begin(there.events, "a")
         await there.events.drain()
@@ -287,16 +289,16 @@ async def test_streams_end_when_the_process_does(tmp_path: Path) -> None:
     ],
 )
 async def test_what_is_asked_wrongly(tmp_path: Path, path: str, status: int) -> None:
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         assert (await there.json("GET", path))[0] == status
 
 
 @pytest.mark.parametrize("path", ["/v1/events?type=call.said", "/v1/calls/a/events"])
 async def test_words_are_for_those_who_may_have_recordings(tmp_path: Path, path: str) -> None:
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         begin(there.events, "a")
         await eventually(lambda: there.events.stream.knows("a"))
-        async with there.stage.request("GET", path, WITHOUT_WORDS) as answer:
+        async with there.harness.request("GET", path, WITHOUT_WORDS) as answer:
             say(there.events, "a", "my card is")
             end(there.events, "a")
             await eventually(lambda: there.events.stream.over("a"))
@@ -309,8 +311,8 @@ async def test_words_are_for_those_who_may_have_recordings(tmp_path: Path, path:
 
 async def test_a_stream_is_in_the_audit_log_from_its_beginning(tmp_path: Path) -> None:
     async with (
-        webhook_rig.events(told_to({}), tmp_path) as events,
-        stage(store=True, more=lambda calls, orders: EventResources(events, calls, orders).operations()) as it,
+        webhook_harness.events(told_to({}), tmp_path) as events,
+        harness(store=True, more=lambda calls, orders: EventResources(events, calls, orders).operations()) as it,
         it.request("GET", "/v1/events", READER),
     ):
         assert it.kept is not None
@@ -322,7 +324,7 @@ async def test_a_stream_is_in_the_audit_log_from_its_beginning(tmp_path: Path) -
 
 
 async def test_scopes(tmp_path: Path) -> None:
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         for path in ("/v1/events", "/v1/calls/a/events", "/v1/webhooks/dead-letters"):
             for token, status in ((None, 401), ("caller-0123456789", 403)):
                 assert (await there.json("GET", path, token=token))[0] == status
@@ -332,9 +334,9 @@ async def test_scopes(tmp_path: Path) -> None:
 
 async def test_dead_letters_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry_policy, "WAITS", (0.02,))
-    async with webhook_rig.receiver() as receiver:
+    async with webhook_harness.receiver() as receiver:
         receiver.answer = lambda request, body: web.Response(status=410)
-        async with house(tmp_path, crm=hook(receiver.url())) as there:
+        async with served(tmp_path, crm=hook(receiver.url())) as there:
             begin(there.events, "a")
             begin(there.events, "b")
             say(there.events, "a", times=3)
@@ -374,7 +376,7 @@ async def test_dead_letters_over_http(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("call", ["\ud800", "\x00", "'; drop table webhook_outbox; --", "%", "x" * 9000, "\U0001f4de"])
 async def test_hostile_names_find_nothing_and_break_nothing(tmp_path: Path, call: str) -> None:
-    async with house(tmp_path) as there:
+    async with served(tmp_path) as there:
         body = json.dumps({"call": call, "receiver": call}).encode()
         headers = {"Content-Type": "application/json"}
         status, told = await there.json("POST", "/v1/webhooks/dead-letters/replay", data=body, headers=headers)

@@ -101,7 +101,7 @@ class NotedAri:
 
 
 @dataclass
-class House:
+class Served:
     """`ports.Calls` with one call, which talks."""
 
     config: Config
@@ -241,14 +241,16 @@ def request(operation: Operation, place: str, name: str, value: str) -> tuple[st
 async def test_no_field_of_any_operation_lets_anything_through(operation: Operation, tmp_path: Path) -> None:
     token = Token(name="ops", token=SecretStr("ops-0123456789"), scopes=("admin",))
     async with Database(store_at(tmp_path)) as database:
-        house = House(LETS_ALL_PASS, queue := Queue(database))
+        served = Served(LETS_ALL_PASS, queue := Queue(database))
         orders = OutboundCalls(LETS_ALL_PASS, queue, lambda: None, check_webhook=lambda url: None)
-        app = make_app(cast(ports.Calls, house), orders, Authenticator([token], Pace(per_second=10_000, burst=100_000)))
+        app = make_app(
+            cast(ports.Calls, served), orders, Authenticator([token], Pace(per_second=10_000, burst=100_000))
+        )
         headers = {"Authorization": "Bearer ops-0123456789", "Content-Type": "application/json"}
         async with ApiServer(app, "127.0.0.1", 0) as server, aiohttp.ClientSession(headers=headers) as http:
             for place, name in fields(operation):
                 for value in (HARMLESS, *HOSTILE) if name == "to" and operation.name in DIALS else HOSTILE:
-                    await house.meet(http, f"http://127.0.0.1:{server.port}", operation, (place, name, value))
+                    await served.meet(http, f"http://127.0.0.1:{server.port}", operation, (place, name, value))
 
 
 TOOLS = [("transfer", "to"), ("send_dtmf", "digits"), ("hold", "seconds"), ("hang_up", "reason"), ("voicemail", "x")]
@@ -256,15 +258,15 @@ TOOLS = [("transfer", "to"), ("send_dtmf", "digits"), ("hold", "seconds"), ("han
 
 @pytest.mark.parametrize(("tool", "name"), TOOLS)
 async def test_nothing_that_the_model_says_gets_through(tool: str, name: str) -> None:
-    house = House(LETS_ALL_PASS, NOBODY)
+    served = Served(LETS_ALL_PASS, NOBODY)
     for value in HOSTILE:
         for called, arguments in ((tool, {name: value}), (tool, {name: [value]}), (tool + value, {name: "1"})):
-            async with house.talking():
+            async with served.talking():
                 asked = contract.ToolCalled(call=CALL, tool_call="t1", name=called, arguments=arguments)
-                for what in worker_inputs.inputs_of(house.config, house.actor.call.plan, asked):
-                    house.actor.put(what)
-            assert [text for _, text in strings(house.ari.asked) if MARK in text] == []
-            house.ari.asked.clear()
+                for what in worker_inputs.inputs_of(served.config, served.actor.call.plan, asked):
+                    served.actor.put(what)
+            assert [text for _, text in strings(served.ari.asked) if MARK in text] == []
+            served.ari.asked.clear()
 
 
 def test_the_table_finds_the_fields() -> None:
@@ -280,7 +282,7 @@ def test_the_table_finds_the_fields() -> None:
 
 
 def test_the_check_can_fail() -> None:
-    house = House(LETS_ALL_PASS, NOBODY)
-    house.ari.asked = ["call-1", {"endpoint": f"PJSIP/1&{MARK}@trunk"}]
+    served = Served(LETS_ALL_PASS, NOBODY)
+    served.ari.asked = ["call-1", {"endpoint": f"PJSIP/1&{MARK}@trunk"}]
     with pytest.raises(AssertionError):
-        house.check("to", f"1&{MARK}")
+        served.check("to", f"1&{MARK}")

@@ -17,7 +17,7 @@ from controller.workers.worker import Worker
 from controller.workers.worker_admission import WorkerAdmission
 from tests.integration.test_worker_identity import door
 from tests.integration.test_worker_link import OPTIONS, running
-from tests.integration.test_workers_link import TOKEN, Rig, join
+from tests.integration.test_worker_pool import TOKEN, Rig, join
 from tests.peers.audiosocket import AsteriskPeer
 
 
@@ -53,7 +53,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @dataclass
-class Stage:
+class Harness:
     rig: Rig
     ari: FakeAri
     checks: MediaChecks
@@ -69,44 +69,44 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+async def harness(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
     monkeypatch.setattr(media_checks, "ANSWER", 0.3)
     monkeypatch.setattr(media_checks, "LOOK", 0.02)
     monkeypatch.setattr("controller.workers.reachability.FIRST_DELAY", 0.05)
     async with door(WorkerAdmission("secret", shared=TOKEN)) as rig:
         ari = FakeAri()
-        stage = Stage(rig, ari, MediaChecks(rig.workers, cast(Ari, ari), lambda: True))
-        task = asyncio.create_task(stage.checks.run())
-        yield stage
+        harness = Harness(rig, ari, MediaChecks(rig.workers, cast(Ari, ari), lambda: True))
+        task = asyncio.create_task(harness.checks.run())
+        yield harness
         task.cancel()
         await asyncio.wait([task])
         assert ari.channels == {}, "nothing is left in Asterisk"
 
 
-def at(stage: Stage, **options: Any) -> Any:
-    return running(replace(OPTIONS, controller=stage.rig.url.replace("http", "ws", 1), **options), TOKEN)
+def at(harness: Harness, **options: Any) -> Any:
+    return running(replace(OPTIONS, controller=harness.rig.url.replace("http", "ws", 1), **options), TOKEN)
 
 
-async def test_a_worker_is_checked_when_it_comes(stage: Stage) -> None:
-    async with at(stage) as worker:
-        known = await stage.worker("w1")
-        await stage.until(known, True)
-        assert (stage.ari.made, known.media.check_due) == (1, None)
+async def test_a_worker_is_checked_when_it_comes(harness: Harness) -> None:
+    async with at(harness) as worker:
+        known = await harness.worker("w1")
+        await harness.until(known, True)
+        assert (harness.ari.made, known.media.check_due) == (1, None)
         assert worker.address == (known.host, known.port)
 
 
-async def test_one_that_asterisk_does_not_reach_gets_no_call_until_it_does(stage: Stage) -> None:
+async def test_one_that_asterisk_does_not_reach_gets_no_call_until_it_does(harness: Harness) -> None:
     """Refused at first; then the port is another program's; then it is the worker's after all."""
-    async with at(stage, name="w1"), at(stage, name="w2"):
-        good, bad = await stage.worker("w1"), await stage.worker("w2")
-        await stage.until(good, True)
-        await stage.until(bad, True)
+    async with at(harness, name="w1"), at(harness, name="w2"):
+        good, bad = await harness.worker("w1"), await harness.worker("w2")
+        await harness.until(good, True)
+        await harness.until(bad, True)
         right, bad.port = bad.port, 1
-        stage.rig.workers.assign("a", None)
+        harness.rig.workers.assign("a", None)
         bad.media.check_due = 0.0
-        await stage.until(bad, False)
+        await harness.until(bad, False)
         assert bad.media.reason == media_checks.NOBODY
-        assert [stage.rig.workers.assign(call).name for call in ("b", "c", "d")] == ["w1"] * 3
+        assert [harness.rig.workers.assign(call).name for call in ("b", "c", "d")] == ["w1"] * 3
         strangers: list[asyncio.StreamWriter] = []
         stranger = await asyncio.start_server(lambda _, writer: strangers.append(writer), "127.0.0.1", 0)
         bad.port = stranger.sockets[0].getsockname()[1]
@@ -115,41 +115,41 @@ async def test_one_that_asterisk_does_not_reach_gets_no_call_until_it_does(stage
         for each in strangers:
             each.close()
         bad.port = right
-        await stage.until(bad, True)
-        assert stage.rig.workers.assign("e").name == "w2"
+        await harness.until(bad, True)
+        assert harness.rig.workers.assign("e").name == "w2"
 
 
-async def test_a_worker_that_does_not_let_asterisk_in(stage: Stage) -> None:
-    async with at(stage, allow=("192.0.2.0/24",)):
-        known = await stage.worker("w1")
-        await stage.until(known, False)
+async def test_a_worker_that_does_not_let_asterisk_in(harness: Harness) -> None:
+    async with at(harness, allow=("192.0.2.0/24",)):
+        known = await harness.worker("w1")
+        await harness.until(known, False)
         assert known.media.reason == media_checks.OTHER
 
 
-async def test_a_call_that_did_not_reach_it_leads_to_a_check(stage: Stage) -> None:
-    async with at(stage):
-        known = await stage.worker("w1")
-        await stage.until(known, True)
-        stage.rig.workers.assign("a")
-        assert stage.rig.workers.media_failed("a", "the media leg did not come up in time") == known.boot
+async def test_a_call_that_did_not_reach_it_leads_to_a_check(harness: Harness) -> None:
+    async with at(harness):
+        known = await harness.worker("w1")
+        await harness.until(known, True)
+        harness.rig.workers.assign("a")
+        assert harness.rig.workers.media_failed("a", "the media leg did not come up in time") == known.boot
         assert not known.media.reached
-        await stage.until(known, True)
+        await harness.until(known, True)
 
 
-async def test_while_asterisk_is_away_nobody_is_blamed(stage: Stage) -> None:
-    stage.ari.away = True
-    async with at(stage):
-        known = await stage.worker("w1")
+async def test_while_asterisk_is_away_nobody_is_blamed(harness: Harness) -> None:
+    harness.ari.away = True
+    async with at(harness):
+        known = await harness.worker("w1")
         await asyncio.sleep(0.3)
         assert known.media.reached
-        stage.ari.away = False
-        await until(lambda: stage.ari.made > 0)
-        await stage.until(known, True)
+        harness.ari.away = False
+        await until(lambda: harness.ari.made > 0)
+        await harness.until(known, True)
 
 
-async def test_a_worker_that_says_nonsense_of_checks_is_no_better_off(stage: Stage) -> None:
+async def test_a_worker_that_says_nonsense_of_checks_is_no_better_off(harness: Harness) -> None:
     async with aiohttp.ClientSession() as http:
-        socket = await join(stage.rig, http)
+        socket = await join(harness.rig, http)
         with contextlib.suppress(TimeoutError):
             await socket.send_str(contract.encode_numbered(1, contract.MediaChecked(call="no such check")))
-        await stage.until(await stage.worker("w1"), False)
+        await harness.until(await harness.worker("w1"), False)

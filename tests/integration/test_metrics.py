@@ -15,7 +15,7 @@ from controller.ari.rest import Ari, NotFound, TimedOut, Unavailable
 from controller.calls.reporting import lifecycle
 from controller.config import Token
 from controller.telemetry.metrics import Metrics, Present
-from tests.integration.api_stage import ADMIN, TOKENS, call_view, stage
+from tests.integration.api_harness import ADMIN, TOKENS, call_view, harness
 
 
 def routed(metrics: Metrics, *, public: bool = False) -> web.RouteDef:
@@ -35,7 +35,7 @@ def metrics() -> Metrics:
 
 
 async def test_a_scrape(metrics: Metrics) -> None:
-    async with stage(routed(metrics)) as running, running.request("GET", "/metrics") as answer:
+    async with harness(routed(metrics)) as running, running.request("GET", "/metrics") as answer:
         assert answer.status == 200
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         families = {each.name: each for each in classic(await answer.text())}
@@ -53,7 +53,7 @@ async def test_a_scrape(metrics: Metrics) -> None:
 
 async def test_openmetrics_where_it_is_asked_for(metrics: Metrics) -> None:
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
-    async with stage(routed(metrics)) as running, running.request("GET", "/metrics", headers=accept) as answer:
+    async with harness(routed(metrics)) as running, running.request("GET", "/metrics", headers=accept) as answer:
         assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
         parse = openmetrics.text_string_to_metric_families
         names = {each.name for each in parse(await answer.text())}  # type: ignore[no-untyped-call]
@@ -74,7 +74,7 @@ async def test_openmetrics_where_it_is_asked_for(metrics: Metrics) -> None:
     ],
 )
 async def test_who_may_scrape(metrics: Metrics, token: str | None, public: bool, status: int) -> None:
-    async with stage(routed(metrics, public=public)) as running:
+    async with harness(routed(metrics, public=public)) as running:
         async with running.request("GET", "/metrics", token) as answer:
             assert answer.status == status
         async with running.request("GET", "/v1/calls", token) as answer:
@@ -131,7 +131,7 @@ async def test_nothing_of_a_scrape_is_personal(metrics: Metrics) -> None:
     metrics.observe(contract.Said(call="c", who="caller", text="my number is 4930123456", item="i"))
     metrics.observe(contract.ToolCalled(call="c", tool_call="t", name="made-up-tool", arguments={"to": "4930123456"}))
     metrics.observe(contract.Failed(call="c", kind="transient", message="4930123456"))
-    async with stage(routed(metrics)) as running, running.request("GET", "/metrics") as answer:
+    async with harness(routed(metrics)) as running, running.request("GET", "/metrics") as answer:
         text = await answer.text()
     assert "4930123456" not in text
     assert "made-up" not in text

@@ -14,7 +14,7 @@ from controller.calls.outbound.queue import Queue
 from controller.calls.reporting import view
 from controller.dialing import numbers
 from controller.store.database import StoreError
-from tests.integration.outbound_stage import FakeControl, office
+from tests.integration.outbound_harness import FakeControl, office
 
 RETRY: dict[str, Any] = {"trunks__main__retries": {"busy": {"times": 1, "after_s": 1}}}
 

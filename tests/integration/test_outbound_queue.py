@@ -14,7 +14,7 @@ from controller.calls.outbound.queue import ALL_TRUNKS, NotQueued, Queue, QueueF
 from controller.calls.outbound.retry_policy import Final, RetryAt
 from controller.events.webhooks.outbox import Outbox, Told
 from controller.store.database import Database
-from tests.integration.outbound_stage import FakeControl, office
+from tests.integration.outbound_harness import FakeControl, office
 from tests.peers.stores import store_at
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

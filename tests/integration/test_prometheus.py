@@ -31,7 +31,7 @@ from controller.telemetry.metrics import Metrics, Present
 from controller.workers.worker import Worker
 from deploy.grafana import dashboard
 from simulator.ports import free_port
-from tests.integration.api_stage import TOKENS, stage
+from tests.integration.api_harness import TOKENS, harness
 
 CHECKOUT = Path(__file__).parents[2]
 RULES = CHECKOUT / "deploy/prometheus/voiceai.rules.yml"
@@ -102,7 +102,7 @@ async def test_a_real_prometheus_scrapes_and_evaluates(programs: Path, tmp_path:
     bridge = CollectorRegistry()
     WorkerMetrics(bridge, "w1", lambda: Now(contract.Load(sessions=2), 100, linked=True))
     async with (
-        stage(route) as running,
+        harness(route) as running,
         MetricsServer(bridge, "127.0.0.1", [0]) as worker,
         prometheus(programs, tmp_path, running.port, worker.port) as ask,
     ):

@@ -13,7 +13,7 @@ from bridge.realtime.protocol.errors import ConfigRefused, ConnectionLost, Provi
 from bridge.realtime.transport import client
 from controller.cli.doctor import environment, tls
 from controller.cli.doctor.provider import live
-from tests.integration.proxy_rig import USER, certificates, made, opened, realtime, refused, shows, trusted
+from tests.integration.proxy_harness import USER, certificates, made, opened, realtime, refused, shows, trusted
 from tests.peers.certificates import Certificate
 from tests.peers.proxy import proxy
 from tests.unit.controller.configs import SMALL, config

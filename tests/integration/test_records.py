@@ -17,8 +17,8 @@ from controller.events.records.history import RecordFilter
 from controller.events.records.spool import Spool, SpoolFull
 from controller.store.database import StoreError
 from controller.store.tables.records import PARTS, calls
-from tests.integration.records_rig import CALL, EVENTS_OF_A_CALL, Desk, desk, story_of
-from tests.integration.webhook_rig import eventually
+from tests.integration.records_harness import CALL, EVENTS_OF_A_CALL, Desk, desk, story_of
+from tests.integration.webhook_harness import eventually
 from tests.unit.controller.views import later
 
 IDS = [str(uuid.UUID(int=number)) for number in range(1, 31)]

@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from bridge.contract import Provider, Reconnected, Said, SessionSpec
 from bridge.realtime.session import RealtimeSession
-from tests.integration.session_rig import CALL, Leg
+from tests.integration.session_harness import CALL, Leg
 
 SOUND = b"\1\2" * 24 * 400
 

@@ -20,7 +20,7 @@ from simulator.realtime.faults import Delivery
 from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import CallTool, Part, Say, tone
 from simulator.realtime.server import RealtimeServer
-from tests.integration.session_rig import Leg, Rig, call
+from tests.integration.session_harness import Leg, Rig, call
 from tests.openai_shapes import check_client
 
 AT_ONCE = Delivery(pace=0)

@@ -28,7 +28,7 @@ from simulator.realtime.faults import (
 from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Fail, Incomplete, Say
 from simulator.realtime.server import RealtimeServer
-from tests.integration.session_rig import Rig, call
+from tests.integration.session_harness import Rig, call
 
 AT_ONCE = Delivery(pace=0)
 

@@ -18,7 +18,7 @@ from bridge.realtime.transport.retry import RetryTiming
 from simulator.realtime.faults import Action, Close, Drop, Freeze, Script, Stall, before, error, expired, refuse
 from simulator.realtime.reply import CallTool, Reply
 from simulator.realtime.session import Session as Served
-from tests.integration.matrix_stage import GOODBYE, GREETING, HANG_UP, LAST, LOOK_UP, REPLY, STORY, Talk
+from tests.integration.matrix_harness import GOODBYE, GREETING, HANG_UP, LAST, LOOK_UP, REPLY, STORY, Talk
 from tests.peers.audiosocket import AsteriskPeer
 
 DELTA = "response.output_audio.delta"

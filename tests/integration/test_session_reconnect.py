@@ -37,7 +37,7 @@ from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import CallTool, Fail, Say, tone
 from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session as Served
-from tests.integration.session_rig import CALL, FRAME, Rig, call
+from tests.integration.session_harness import CALL, FRAME, Rig, call
 from tests.openai_shapes import check_client
 
 AT_ONCE = Delivery(pace=0)

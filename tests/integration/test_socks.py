@@ -12,7 +12,7 @@ from bridge.common.proxies import BadProxy, proxy_for, shown, socks_for
 from bridge.realtime.protocol.errors import ConfigRefused, ConnectionLost, ProviderError
 from controller.cli.doctor import environment, tls
 from controller.cli.doctor.provider import live
-from tests.integration.proxy_rig import (
+from tests.integration.proxy_harness import (
     PUBLIC,
     URL,
     USER,

@@ -12,7 +12,7 @@ from controller.api import client
 from controller.cli.main import app
 from controller.events.webhooks.http_sender import HttpSender
 from controller.events.webhooks.receivers import Receiver
-from tests.integration.proxy_rig import ANSWER, OTHER, PUBLIC, USER, as_hex, made, names, run, speaks, trusted
+from tests.integration.proxy_harness import ANSWER, OTHER, PUBLIC, USER, as_hex, made, names, run, speaks, trusted
 from tests.peers.proxy import proxy
 
 __all__ = ["made", "names", "trusted"]

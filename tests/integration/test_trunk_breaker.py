@@ -5,7 +5,7 @@ from typing import Any
 
 from controller.calls.outbound.entry import Status
 from controller.calls.reporting import lifecycle
-from tests.integration.outbound_stage import FakeControl, Office, office
+from tests.integration.outbound_harness import FakeControl, Office, office
 from tests.integration.test_outbound_dialer import SECOND
 
 BREAKER: dict[str, Any] = {"trunks__main__circuit_breaker": {"faults": 3, "pause_s": 0.3, "longest_pause_s": 0.3}}

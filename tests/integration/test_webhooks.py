@@ -17,7 +17,7 @@ from controller.events.pipeline import Events
 from controller.events.webhooks import delivery, outbox_writer, retry_policy
 from controller.events.webhooks.outbox import DeadLetter
 from controller.store import database as databases
-from tests.integration.webhook_rig import (
+from tests.integration.webhook_harness import (
     assert_in_order,
     begin,
     end,

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from controller.events.webhooks.delivery import PER_RECEIVER
-from tests.integration.webhook_rig import assert_in_order, receiver
+from tests.integration.webhook_harness import assert_in_order, receiver
 
 ROOT = Path(__file__).parents[2]
 CHANCE = random.Random(4)

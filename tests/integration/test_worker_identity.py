@@ -12,7 +12,7 @@ from bridge import contract
 from controller.workers import pool
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission, digest
-from tests.integration.test_workers_link import Rig, join
+from tests.integration.test_worker_pool import Rig, join
 
 SHARED = "the-token-that-all-share"
 OWN = "the-token-of-edge-1"

@@ -9,14 +9,14 @@ import pytest
 from tests.chaos import (
     hostile_dialogs,
     hostile_frames,
+    hostile_monologues,
     hostile_sip,
-    hostile_stories,
     hostile_values as odd,
     hostile_verdict,
 )
 from tests.chaos.callers import Visit
-from tests.chaos.hearing import Heard, Hole
 from tests.chaos.machine_load import Sample, busy_machine, starved_test
+from tests.chaos.missed_audio import Heard, Hole
 
 BUSY, QUIET = Sample(10.0, waited=0.05, others=1.5), Sample(10.0, waited=0.01, others=1.5)
 OURS = Sample(10.0, waited=0.5, others=0.1)
@@ -105,8 +105,8 @@ def test_every_hostile_request_is_a_datagram_and_can_be_read_again(seed: int) ->
     assert hostile_sip.status_of(hostile_sip.answer(raw, "200 OK")) == 200
 
 
-@pytest.mark.parametrize("story", hostile_stories.STORIES)
-def test_every_story_can_be_told(story: Callable[[random.Random, str, str], hostile_stories.Story]) -> None:
+@pytest.mark.parametrize("story", hostile_monologues.STORIES)
+def test_every_story_can_be_told(story: Callable[[random.Random, str, str], hostile_monologues.Story]) -> None:
     for seed in range(5):
         told = [odd.dumps(event) for event in story(random.Random(seed), "resp_1", "item_1")]
         assert told == [odd.dumps(event) for event in story(random.Random(seed), "resp_1", "item_1")] != []

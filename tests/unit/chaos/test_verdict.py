@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.callers import Visit
 from tests.chaos.faults import Struck
-from tests.chaos.hearing import Heard, Hole
+from tests.chaos.missed_audio import Heard, Hole
 from tests.chaos.plan import Fault
 from tests.chaos.verdict import unexplained, without_end
 

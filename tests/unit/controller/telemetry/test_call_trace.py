@@ -17,7 +17,7 @@ from controller.cli.doctor import report
 from controller.telemetry import diagnosis
 from controller.telemetry.call_trace import KEPT, STEPS, Step, Trace, Traces
 from controller.telemetry.harmless_fields import Fact, scrubbed
-from tests.integration.api_stage import call_view
+from tests.integration.api_harness import call_view
 from tests.unit.controller.calls.machine.test_table import SPEC
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

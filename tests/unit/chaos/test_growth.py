@@ -1,10 +1,10 @@
-"""tests.chaos.flatness: what climbs is found."""
+"""tests.chaos.growth: what climbs is found."""
 
 from dataclasses import replace
 
 import pytest
 
-from tests.chaos.flatness import Reading, trends
+from tests.chaos.growth import Reading, trends
 
 CALM = [Reading(float(at), 100.0 + at % 3, 60 + at % 7, 20, 80 + at % 5) for at in range(100)]
 AFTER = Reading(105.0, 100.0, 30, 20, 25)

@@ -18,19 +18,19 @@ from controller.calls import errors
 from controller.config.models.api import Pace, Token
 from controller.store.database import StoreError
 from controller.store.tables.api import idempotency
-from tests.integration.api_stage import Stage, stage
+from tests.integration.api_harness import Harness, harness
 
 PLACE, BODY = "/v1/calls", {"to": "+4930123", "variables": {"b": "1", "a": "2"}}
 KEY = {"Idempotency-Key": "k-1"}
 
 
-async def ask(it: Stage, path: str = PLACE, body: Any = BODY, **more: Any) -> tuple[int, dict[str, Any], Any]:
+async def ask(it: Harness, path: str = PLACE, body: Any = BODY, **more: Any) -> tuple[int, dict[str, Any], Any]:
     async with it.request("POST", path, json=body, **more) as answer:
         return answer.status, await answer.json(), answer.headers
 
 
 async def test_the_same_request_with_the_same_key_is_done_once() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         first, again = await ask(it, headers=KEY), await ask(it, headers=KEY)
         assert first[:2] == again[:2]
         assert first[0] == 202
@@ -40,13 +40,13 @@ async def test_the_same_request_with_the_same_key_is_done_once() -> None:
 
 
 async def test_a_moment_of_any_year_has_a_key() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         body = {"to": "1", "expires": "0335-02-03T17:43:14.89871+09:55"}
         assert (await ask(it, body=body, headers=KEY))[0] == 202
 
 
 async def test_keys_belong_to_their_token_and_other_keys_are_other_requests() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         for more in ({}, {"token": "caller-0123456789"}, {"headers": {"Idempotency-Key": "k-2"}}):
             assert (await ask(it, **({"headers": KEY} | more)))[0] == 202
         assert len(it.calls.asked) == 3
@@ -54,7 +54,7 @@ async def test_keys_belong_to_their_token_and_other_keys_are_other_requests() ->
 
 @pytest.mark.parametrize(("path", "body"), [(PLACE, {"to": "+4930124"}), ("/v1/queue/pause", {})])
 async def test_a_key_is_not_used_for_another_request(path: str, body: dict[str, str]) -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         await ask(it, headers=KEY)
         status, told, _ = await ask(it, path, body, headers=KEY)
         assert (status, told["type"]) == (422, "/problems/key-reused")
@@ -62,7 +62,7 @@ async def test_a_key_is_not_used_for_another_request(path: str, body: dict[str, 
 
 
 async def test_at_the_same_time_one_is_done_and_the_other_told_to_wait() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         begun, go = asyncio.Event(), asyncio.Event()
         place = it.orders.place
 
@@ -82,7 +82,7 @@ async def test_at_the_same_time_one_is_done_and_the_other_told_to_wait() -> None
 
 
 async def test_what_was_refused_may_be_asked_again() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         it.calls.refusal = errors.Busy("Full.")
         assert (await ask(it, headers=KEY))[0] == 429
         it.calls.refusal = None
@@ -95,7 +95,7 @@ FAULTS = [RuntimeError("x"), StoreError("x"), TimeoutError(), asyncio.CancelledE
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("path", [PLACE, "/v1/calls/{call}/say", "/v1/calls/{call}/hangup", "/v1/queue/pause"])
 async def test_a_failed_attempt_frees_its_key(path: str, fault: Exception) -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         path = path.format(call=it.calls.add().id)
         body = {PLACE: BODY, "/v1/queue/pause": {}}.get(path, {"text": "Hello."} if path.endswith("say") else {})
         it.calls.refusal = fault
@@ -108,7 +108,7 @@ async def test_a_failed_attempt_frees_its_key(path: str, fault: Exception) -> No
 
 
 async def test_a_key_is_free_even_if_the_store_was_away_when_it_was_to_be_freed() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         assert it.kept is not None
         path, writing = f"/v1/calls/{it.calls.add().id}/say", it.kept.database.writing
 
@@ -133,7 +133,7 @@ async def test_a_key_is_free_even_if_the_store_was_away_when_it_was_to_be_freed(
 @pytest.mark.parametrize(("path", "status"), [(PLACE, 202), ("/v1/calls/{call}/say", 409)])
 async def test_what_a_killed_controller_has_begun(path: str, status: int) -> None:
     """A call has an id that is made of its key: it is placed once. Of words nobody knows whether they were said."""
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         assert it.kept is not None
         path, body = path.format(call=it.calls.add().id), BODY if path == PLACE else {"text": "a"}
         first = await ask(it, path, body, headers=KEY)
@@ -146,7 +146,7 @@ async def test_what_a_killed_controller_has_begun(path: str, status: int) -> Non
 
 
 async def test_a_key_is_forgotten_after_a_day() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         await ask(it, headers=KEY)
         assert it.kept is not None
         async with it.kept.database.writing() as connection:
@@ -158,7 +158,7 @@ async def test_a_key_is_forgotten_after_a_day() -> None:
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 129, "é", '"'])
 async def test_a_key_that_is_none(key: str) -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         assert (await ask(it, headers={"Idempotency-Key": key}))[1]["type"] == "/problems/malformed-request"
         assert it.calls.asked == []
 
@@ -166,7 +166,7 @@ async def test_a_key_that_is_none(key: str) -> None:
 # ---------------------------------------------------------------- who did what
 
 
-async def audit(it: Stage, query: str = "") -> dict[str, Any]:
+async def audit(it: Harness, query: str = "") -> dict[str, Any]:
     assert it.kept is not None
     await it.kept.trail.drain()
     async with it.request("GET", f"/v1/audit{query}") as answer:
@@ -176,7 +176,7 @@ async def audit(it: Stage, query: str = "") -> dict[str, Any]:
 
 
 async def test_who_did_what_is_kept_without_anything_personal() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         call = it.calls.add()
         await ask(it, body={"to": "+49301234567", "agent": "desk", "timeout": 5, "variables": {"name": "Zoe"}})
         await ask(it, f"/v1/calls/{call.id}/say", {"text": "Your code is 4711."}, headers={"X-Request-Id": "r-1"})
@@ -202,7 +202,7 @@ async def test_wrong_tokens_are_written_down_with_their_address_at_a_bounded_pac
 ) -> None:
     monkeypatch.setattr(audits, "WRONG_AT_ONCE", 5)
     monkeypatch.setattr(audits, "WRONG_PER_SECOND", 0.001)
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         for number in range(8):
             async with it.request("GET", f"/v1/calls/{number}", token="guess-0123456789"):
                 pass
@@ -217,7 +217,7 @@ async def test_wrong_tokens_are_written_down_with_their_address_at_a_bounded_pac
 
 @pytest.mark.parametrize(("token", "written"), [("listener", 1), ("reader", 0)])
 async def test_who_reads_what_was_said_is_written_down_once_in_a_while(token: str, written: int) -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         call = it.calls.add()
         for _ in range(5):  # as a page that is looked at does
             async with it.request("GET", f"/v1/calls/{call.id}", token=f"{token}-0123456789") as answer:
@@ -227,7 +227,7 @@ async def test_who_reads_what_was_said_is_written_down_once_in_a_while(token: st
 
 
 async def test_the_audit_log_has_pages_and_filters() -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         for _ in range(5):
             await ask(it, "/v1/queue/pause", {})
         await ask(it, "/v1/queue/resume", {}, token="controller-0123456789")
@@ -239,12 +239,12 @@ async def test_the_audit_log_has_pages_and_filters() -> None:
 
 
 async def test_only_an_admin_reads_it() -> None:
-    async with stage(store=True) as it, it.request("GET", "/v1/audit", token="controller-0123456789") as answer:
+    async with harness(store=True) as it, it.request("GET", "/v1/audit", token="controller-0123456789") as answer:
         assert answer.status == 403
 
 
 async def test_a_store_that_is_away_stops_neither_verbs_nor_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         assert it.kept is not None
 
         def away() -> Any:
@@ -268,7 +268,7 @@ def test_numbers_are_masked(number: str, shown: str) -> None:
 
 async def test_a_token_known_by_its_hash_alone() -> None:
     digest = hashlib.sha256(b"vai_secret").hexdigest()
-    async with stage(tokens=[Token(name="hashed", token_sha256=digest, scopes=("read",))]) as it:
+    async with harness(tokens=[Token(name="hashed", token_sha256=digest, scopes=("read",))]) as it:
         for token, status in (("vai_secret", 200), (digest, 401), ("vai_secre", 401)):
             async with it.request("GET", PLACE, token=token) as answer:
                 assert answer.status == status
@@ -276,7 +276,7 @@ async def test_a_token_known_by_its_hash_alone() -> None:
 
 async def test_who_asks_too_often_is_told_when_to_come_again() -> None:
     slow = Token(name="slow", token=SecretStr("slow-0123456789"), scopes=("read",), rate=Pace(per_second=0.1, burst=2))
-    async with stage(tokens=[slow]) as it:
+    async with harness(tokens=[slow]) as it:
         told = []
         for _ in range(3):
             async with it.request("GET", PLACE, token="slow-0123456789") as answer:

@@ -13,7 +13,7 @@ from simulator.realtime.model import ToneModel
 from simulator.realtime.reply import Say, tone
 from simulator.realtime.server import RealtimeServer
 from simulator.realtime.session import Session as Served
-from tests.integration.session_rig import CALL, Rig, call
+from tests.integration.session_harness import CALL, Rig, call
 from tests.integration.test_session_reconnect import finish, remembered
 
 AT_ONCE = Delivery(pace=0)

@@ -14,7 +14,7 @@ from simulator.realtime import Reply, Say, ToneModel, Turn
 from tests.e2e.installation import SIP_ALLOWED, installation
 from tests.e2e.test_console import PAINTED, visitor
 from tests.e2e.test_inbound import greeted
-from tests.e2e.test_supervisor import watched
+from tests.e2e.test_supervision import watched
 from tests.peers.asterisk import Asterisk, free_udp_port
 from tests.peers.browser import chromium
 

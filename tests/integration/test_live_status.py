@@ -19,7 +19,7 @@ from controller.api.resources.live_status import SceneResources
 from controller.config.models.api import ConsoleSession, Token
 from controller.telemetry import live_status
 from controller.telemetry.live_status import LiveStatusHub
-from tests.integration.api_stage import Stage, stage
+from tests.integration.api_harness import Harness, harness
 
 
 def scene(call: str, saying: str = "") -> contract.Scene:
@@ -42,9 +42,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def running(**more: Any) -> AsyncIterator[tuple[Rig, Stage]]:
+async def running(**more: Any) -> AsyncIterator[tuple[Rig, Harness]]:
     rig = Rig()
-    async with stage(more=lambda _, __: SceneResources(rig.hub).operations(), **more) as it:
+    async with harness(more=lambda _, __: SceneResources(rig.hub).operations(), **more) as it:
         task = asyncio.create_task(rig.hub.run())
         try:
             yield rig, it

@@ -1,6 +1,6 @@
 """A process that tells a receiver of calls, to be killed in the middle.
 
-`python -m tests.peers.teller FOLDER URL ROUND`. ROUND names its calls; with `-` it
+`python -m tests.peers.webhook_process FOLDER URL ROUND`. ROUND names its calls; with `-` it
 tells of none and only sends what is left, until nothing is.
 """
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from controller.events.webhooks import retry_policy
-from tests.integration.webhook_rig import begin, end, events, eventually, hook, say, told_to
+from tests.integration.webhook_harness import begin, end, events, eventually, hook, say, told_to
 
 CALLS, WORDS = 5, 40
 

@@ -20,7 +20,7 @@ from tests.chaos.hostile_actors import Where
 from tests.chaos.hostile_api import AGENT
 from tests.chaos.hostile_model import TOOLS
 from tests.chaos.plan import Talk
-from tests.integration.webhook_rig import hook
+from tests.integration.webhook_harness import hook
 
 READY, REPORT = 30.0, 40.0
 """Seconds within which the actors listen, and within which they have let go of their calls and told what they did."""

@@ -14,10 +14,10 @@ from controller.api.resources.events import EventResources
 from controller.events.pipeline import Events
 from controller.events.webhooks import delivery, retry_policy
 from controller.store.database import Database
-from tests.integration.api_stage import stage
+from tests.integration.api_harness import harness
 from tests.integration.test_api_history import past
 from tests.integration.test_records import IDS
-from tests.integration.webhook_rig import begin, end, events, eventually, hook, receiver, say, told_to
+from tests.integration.webhook_harness import begin, end, events, eventually, hook, receiver, say, told_to
 from tests.peers.stores import on_postgresql, store_at
 from tests.unit.controller.views import CALL
 
@@ -125,7 +125,7 @@ async def test_a_damaged_dead_letter_hides_no_other(tmp_path: Path, damage: str)
     async with (
         receiver() as there,
         events(told_to({"crm": hook(there.url())}), tmp_path) as made,
-        stage(more=lambda calls, orders: EventResources(made, calls, orders).operations()) as it,
+        harness(more=lambda calls, orders: EventResources(made, calls, orders).operations()) as it,
     ):
         there.answer = lambda _, __: web.Response(status=410)
         for call in ("a", "b", "c"):
@@ -144,7 +144,7 @@ async def test_a_damaged_dead_letter_hides_no_other(tmp_path: Path, damage: str)
 
 @pytest.mark.parametrize("damage", AUDIT)
 async def test_a_damaged_line_of_the_audit_log_hides_no_other(tmp_path: Path, damage: str) -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         assert it.kept is not None
         for number in range(3):
             it.kept.trail.note(
@@ -218,7 +218,7 @@ async def test_a_damaged_part_of_a_call_is_that_call_s_own(tmp_path: Path, part:
     ],
 )
 async def test_a_damaged_answer_is_its_key_s_own(damage: str) -> None:
-    async with stage(store=True) as it:
+    async with harness(store=True) as it:
         assert it.kept is not None
 
         async def ask(key: str) -> int:

@@ -1,7 +1,7 @@
 """A process with a queue and a webhook, which is killed between a change of the queue and the event of it.
 
-`python -m tests.peers.clerk FOLDER URL MILESTONE`: it places one call if there is none, and kills itself as soon as it
-is told of that milestone. With `-` it ends when everything has been delivered.
+`python -m tests.peers.queue_process FOLDER URL EVENT`: it places one call if there is none, and kills itself as soon as
+it is told of that event. With `-` it ends when everything has been delivered.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from controller.calls.outbound.queue import Queue
 from controller.calls.outbound.service import OutboundCalls
 from controller.calls.reporting.lifecycle import LifecycleEvent
 from controller.store.tables.outbound import outbound_calls
-from tests.integration.outbound_stage import FakeControl
-from tests.integration.webhook_rig import events, eventually, hook
+from tests.integration.outbound_harness import FakeControl
+from tests.integration.webhook_harness import events, eventually, hook
 from tests.unit.controller.configs import config
 
 

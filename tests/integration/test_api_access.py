@@ -12,9 +12,9 @@ from bridge.contract import Counters
 from controller.api.problems import TITLES
 from controller.api.resources.events import EventResources
 from controller.calls.reporting import view
-from tests.integration import webhook_rig
-from tests.integration.api_stage import ADMIN, stage
-from tests.integration.webhook_rig import told_to
+from tests.integration import webhook_harness
+from tests.integration.api_harness import ADMIN, harness
+from tests.integration.webhook_harness import told_to
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
@@ -23,7 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 async def test_who_shows_wrong_tokens_has_to_wait_and_who_is_known_has_not() -> None:
-    async with stage(strangers=AuthThrottle(per_second=0.01, at_once=5)) as it:
+    async with harness(strangers=AuthThrottle(per_second=0.01, at_once=5)) as it:
         async with it.request("GET", "/v1/calls") as answer:
             assert answer.status == 200
         for number in range(5):
@@ -44,7 +44,7 @@ async def test_who_shows_wrong_tokens_has_to_wait_and_who_is_known_has_not() -> 
 
 
 async def test_another_way_to_show_a_right_token_is_a_guess_too() -> None:
-    async with stage(strangers=AuthThrottle(per_second=0.01, at_once=2)) as it:
+    async with harness(strangers=AuthThrottle(per_second=0.01, at_once=2)) as it:
         statuses = []
         for kind in ("Basic", "Digest", "Token"):
             headers = {"Authorization": f"{kind} {ADMIN}"}
@@ -135,12 +135,12 @@ class served:
     """The API with events and dead letters; streams end at once."""
 
     def __init__(self, folder: Path) -> None:
-        self._events = webhook_rig.events(told_to({}), folder)
+        self._events = webhook_harness.events(told_to({}), folder)
 
     async def __aenter__(self) -> Any:
         events = await self._events.__aenter__()
         events.stream.close()
-        self._stage = stage(more=lambda calls, orders: EventResources(events, calls, orders).operations())
+        self._stage = harness(more=lambda calls, orders: EventResources(events, calls, orders).operations())
         return await self._stage.__aenter__()
 
     async def __aexit__(self, *how: Any) -> None:
@@ -166,7 +166,7 @@ def test_the_types_of_problems_are_stable() -> None:
 
 @pytest.mark.parametrize("type_", [*TITLES, "http-error"])
 async def test_each_problems_type_leads_to_what_it_means(type_: str) -> None:
-    async with stage() as it, it.request("GET", f"/problems/{type_}", token=None) as answer:
+    async with harness() as it, it.request("GET", f"/problems/{type_}", token=None) as answer:
         assert answer.status == 200
         anchor = f"problem-{type_}"
         assert f"docs/api.md#{anchor}" in await answer.text()
@@ -194,7 +194,7 @@ async def test_the_headers_of_answers_are_documented(tmp_path: Path) -> None:
 
 
 async def test_what_the_worker_counted_is_told_of_a_call_that_is_over() -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         async with it.request("GET", f"/v1/calls/{call.id}") as answer:
             assert (await answer.json())["counters"] is None

@@ -18,7 +18,7 @@ from tests.e2e.installation import Installation, installation
 from tests.e2e.test_events import written_down
 from tests.e2e.test_inbound import GREETING, greeted
 from tests.e2e.test_recording import recording
-from tests.integration.webhook_rig import hook, receiver
+from tests.integration.webhook_harness import hook, receiver
 from tests.peers.asterisk import Asterisk
 from tests.peers.stores import Server
 

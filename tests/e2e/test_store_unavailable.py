@@ -1,6 +1,6 @@
 """PostgreSQL hangs, is killed and comes back under calls: nobody hears of it, and afterwards nothing is missing.
 
-`STORE_AWAY_CALLS=30 STORE_AWAY_SECONDS=60 pytest tests/e2e/test_store_away.py -s` is the same at full size.
+`STORE_AWAY_CALLS=30 STORE_AWAY_SECONDS=60 pytest tests/e2e/test_store_unavailable.py -s` is the same at full size.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from simulator.phone.phone import Phone
 from simulator.realtime import Say, ToneModel
 from tests.e2e.installation import Installation, installation
 from tests.e2e.test_inbound import LATE
-from tests.integration.webhook_rig import Receiver, assert_in_order, hook, receiver
+from tests.integration.webhook_harness import Receiver, assert_in_order, hook, receiver
 from tests.peers.asterisk import Asterisk
 from tests.peers.stores import Server
 

@@ -34,9 +34,9 @@ from controller.store.database import Database, StoreError
 from controller.store.tables.api import audit as audit_table
 from controller.store.tables.outbound import outbound_pauses
 from controller.store.tables.usage import spent_days
-from tests.integration.outbound_stage import FakeControl, Office, orders_of
-from tests.integration.records_rig import desk, story_of
-from tests.integration.webhook_rig import assert_in_order, begin, end, eventually, hook, receiver, say, told_to
+from tests.integration.outbound_harness import FakeControl, Office, orders_of
+from tests.integration.records_harness import desk, story_of
+from tests.integration.webhook_harness import assert_in_order, begin, end, eventually, hook, receiver, say, told_to
 from tests.peers.stores import Server
 from tests.unit.controller.configs import FULL, config
 from tests.unit.controller.workers.test_worker_choice import worker, workers

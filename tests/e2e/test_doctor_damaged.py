@@ -15,7 +15,7 @@ from aiohttp import web
 from bridge.common.tls import of_ours
 from controller.ari.link import Link, LinkUp
 from simulator.ports import free_port
-from tests.e2e.doctor_stage import doctor, settings_of
+from tests.e2e.doctor_harness import doctor, settings_of
 from tests.peers.asterisk import SCRIPT, Asterisk, free_udp_port
 from tests.peers.certificates import certificate
 

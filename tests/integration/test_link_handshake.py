@@ -11,8 +11,8 @@ import pytest
 from bridge import contract
 from controller.workers.pool import WorkerPool
 from controller.workers.worker_admission import WorkerAdmission
-from tests.integration.api_stage import stage
-from tests.integration.test_workers_link import TOKEN, Rig, http, join, rig
+from tests.integration.api_harness import harness
+from tests.integration.test_worker_pool import TOKEN, Rig, http, join, rig
 
 __all__ = ["http", "rig"]
 
@@ -100,7 +100,7 @@ async def test_wrong_tokens_are_in_the_audit_log_with_their_address(head: bytes)
     from aiohttp import web
 
     workers = WorkerPool(WorkerAdmission("secret", shared=TOKEN), lambda _: None, lambda _: None)
-    async with stage(web.get(contract.LINK_PATH, workers.endpoint), store=True) as it:
+    async with harness(web.get(contract.LINK_PATH, workers.endpoint), store=True) as it:
         assert it.kept is not None
         reader, writer = await asyncio.open_connection("127.0.0.1", it.port)
         upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"

@@ -1,10 +1,10 @@
-"""tests.chaos.hearing: a hole is found, and a late packet is none."""
+"""tests.chaos.missed_audio: a hole is found, and a late packet is none."""
 
 import numpy as np
 import pytest
 
 from simulator.audio.sound import FRAME_SAMPLES, Frame, tone
-from tests.chaos.hearing import heard, tonal
+from tests.chaos.missed_audio import heard, tonal
 
 HZ, OTHER = 880, 523
 SECONDS = 2.0

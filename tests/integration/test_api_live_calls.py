@@ -7,7 +7,7 @@ import pytest
 from controller.api.resources.live_calls import VERBS
 from controller.calls import errors
 from controller.calls.reporting.view import ParticipantView
-from tests.integration.api_stage import stage
+from tests.integration.api_harness import harness
 from tests.integration.test_api_hostile import problem
 
 GOOD: list[tuple[str, dict[str, Any] | None, str, dict[str, Any]]] = [
@@ -39,7 +39,7 @@ GOOD: list[tuple[str, dict[str, Any] | None, str, dict[str, Any]]] = [
 async def test_each_verb_is_asked_of_call_control(
     path: str, body: dict[str, Any] | None, verb: str, asked: dict[str, Any]
 ) -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         async with it.request("POST", f"/v1/calls/{call.id}/{path}", json=body) as answer:
             assert answer.status == 202
@@ -53,7 +53,7 @@ def test_each_verb_has_been_tried() -> None:
 
 @pytest.mark.parametrize(("path", "verb"), [("transfer", "cancel_transfer"), ("supervise", "leave")])
 async def test_what_was_begun_is_called_off(path: str, verb: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         async with it.request("DELETE", f"/v1/calls/{call.id}/{path}") as answer:
             assert answer.status == 202
@@ -89,14 +89,14 @@ async def test_what_was_begun_is_called_off(path: str, verb: str) -> None:
     ],
 )
 async def test_other_bodies_are_refused(path: str, body: dict[str, Any], pointer: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         status, told = await problem(it, "POST", f"/v1/calls/{it.calls.add().id}/{path}", json=body)
         assert status == 400
         assert [each["pointer"] for each in told["errors"]] == [pointer]
 
 
 async def test_a_participant_comes_and_goes() -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         async with it.request("POST", f"/v1/calls/{call.id}/participants", json={"to": "4930123"}) as answer:
             assert answer.status == 202
@@ -117,7 +117,7 @@ async def test_a_participant_comes_and_goes() -> None:
 
 
 async def test_a_call_shows_what_was_done_to_it() -> None:
-    async with stage() as it:
+    async with harness() as it:
         found = ParticipantView("call-x-party-1", "4930123", "ops", "failed", "busy")
         call = it.calls.add(held_by="ops", muted=("caller",), recording="paused", participants=(found,))
         async with it.request("GET", f"/v1/calls/{call.id}") as answer:
@@ -136,7 +136,7 @@ async def test_a_call_shows_what_was_done_to_it() -> None:
     ],
 )
 async def test_what_call_control_refuses(refusal: Exception, status: int, kind: str) -> None:
-    async with stage() as it:
+    async with harness() as it:
         call = it.calls.add()
         it.calls.refusal = refusal
         async with it.request("DELETE", f"/v1/calls/{call.id}/participants/y") as answer:
@@ -148,7 +148,7 @@ async def test_what_call_control_refuses(refusal: Exception, status: int, kind: 
 async def test_a_call_that_waits_is_not_up_and_others_are_unknown(path: str) -> None:
     bodies = {name: body for name, body, *_ in GOOD} | {"participants": {"to": "1"}}
     method = "DELETE" if path.endswith("/y") else "POST"
-    async with stage() as it:
+    async with harness() as it:
         waits = it.orders.add()
         for call, status in ((waits.id, 409), ("nobody", 404)):
             async with it.request(method, f"/v1/calls/{call}/{path}", json=bodies.get(path)) as answer:

@@ -171,7 +171,7 @@ class FakeOrders:
 
 
 @dataclass
-class Stage:
+class Harness:
     calls: FakeCalls
     orders: FakeOrders
     port: int
@@ -186,14 +186,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
+async def harness(
     *extra: web.AbstractRouteDef,
     more: Callable[[FakeCalls, FakeOrders], Iterable[Operation]] = lambda _, __: (),
     store: bool = False,
     tokens: Iterable[Token] = (),
     strangers: AuthThrottle | None = None,
     doorkeeper: Authenticator | None = None,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     """`store`: with idempotency keys and the audit log, over a database of its own. `tokens`: besides TOKENS.
     `doorkeeper`: instead of one that knows these."""
     calls = FakeCalls()
@@ -213,4 +213,4 @@ async def stage(
         app = make_app(calls, orders, keeper, more(calls, orders), extra, kept=kept)
         server = await stack.enter_async_context(ApiServer(app, "127.0.0.1", 0))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
-        yield Stage(calls, orders, server.port, http, kept)
+        yield Harness(calls, orders, server.port, http, kept)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from controller.api.auth import authenticator
 from controller.api.work_time import Worked
 from controller.config.models.api import Pace, Token
-from tests.integration.api_stage import stage
+from tests.integration.api_harness import harness
 
 READER, OTHER = "slow-0123456789", "other-0123456789"
 TOKENS = [
@@ -31,7 +31,7 @@ async def test_large_pages_are_made_in_turns_and_cost_more_than_small_ones(
             rounds[0] += 1
             await asyncio.sleep(0)
 
-    async with stage(tokens=TOKENS) as it:
+    async with harness(tokens=TOKENS) as it:
         for _ in range(300):
             it.calls.add()
             it.orders.add()
@@ -55,7 +55,7 @@ async def test_large_pages_are_made_in_turns_and_cost_more_than_small_ones(
 
 
 async def test_small_requests_cost_what_they_did() -> None:
-    async with stage(tokens=TOKENS) as it:
+    async with harness(tokens=TOKENS) as it:
         it.calls.add()
 
         async def ask() -> int:
