@@ -4,7 +4,7 @@
 # make bench   the load benchmark: as many calls as hold; BENCH_CALLS=50 BENCH_SECONDS=15 for one point, BENCH_SIP=1 by telephone
 # make chaos   the product is broken on purpose: CHAOS_SECONDS=300 CHAOS_CALLS=30, CHAOS_SEED for the same storm again;
 #              then twenty kills of each part (KILLS=20), workers frozen at their worst moments, and an hour among
-#              enemies: model, tool server, callers, a token's holder (HOSTILE_SECONDS=3600, HOSTILE_SEED), and an hour
+#              hostile peers: model, tool server, callers, a token's holder (HOSTILE_SECONDS=3600, HOSTILE_SEED), and an hour
 #              through a lossy network, with moves and holds (LOSSY_SECONDS=3600, LOSSY_SEED)
 # make soak    1,000 short calls and 20 long ones (SOAK_CALLS, SOAK_LONG): memory, files and tasks stay as they are;
 #              and a caller who is forgotten is in no file and no row any more

@@ -1,1 +1,1 @@
-"""What lets voiceai run with no OpenAI key and no phone: a stand-in Realtime server and a SIP caller."""
+"""`voiceai demo`: one call from end to end, with no OpenAI key and no telephone needed."""

@@ -1,6 +1,6 @@
 """`voiceai demo`: one telephone call through a real Asterisk, from the first ring to the recording.
 
-Owns the order of things: Asterisk, a Realtime server (OpenAI itself when OPENAI_API_KEY is set), `voiceai serve`, a
+Owns the order of the steps: Asterisk, a Realtime server (OpenAI itself when OPENAI_API_KEY is set), `voiceai serve`, a
 telephone that calls extension 5001, a colleague to whom the call is transferred, the verdict, and the end of all
 that was started here. Returns the exit status: 0, or 1 with a line that says what failed and where to look.
 """
@@ -48,7 +48,7 @@ class DemoError(Exception):
 
 
 async def run(keep: bool) -> int:
-    """See the module. `keep`: stay up afterwards until Ctrl-C, so that a softphone can call."""
+    """The exit status. `keep`: stay up afterwards until Ctrl-C, so that a softphone can call."""
     console = Console(highlight=False)
     keep = keep or os.environ.get("KEEP", "") not in ("", "0")
     main = asyncio.current_task()

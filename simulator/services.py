@@ -1,7 +1,7 @@
-"""The programs that a call needs around it: Asterisk, the stand-in Realtime server, and `voiceai serve`.
+"""The programs that a call needs around it: Asterisk, the simulated Realtime server, and `voiceai serve`.
 
 Owns starting each, knowing when it is ready, and ending what was started here and nothing else. The demo and the
-end-to-end tests use the same. Refuses to know what is said in the call.
+end-to-end tests use the same. What is said in the call is not its concern.
 """
 
 import asyncio
@@ -100,7 +100,7 @@ async def _script(*arguments: str, **environment: str) -> str:
 
 @asynccontextmanager
 async def realtime_server(log: Path, key: str) -> AsyncIterator[str]:
-    """The stand-in that listens and speaks, as a process of its own; gives its websocket's URL."""
+    """The simulator that recognises speech and speaks, as a process of its own; yields its websocket's URL."""
     command = (sys.executable, "-m", "simulator.realtime", "--port", "0", "--model", "demo", "--key", key)
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
@@ -113,10 +113,10 @@ async def realtime_server(log: Path, key: str) -> AsyncIterator[str]:
                 line = (await process.stdout.readline()).decode()
                 while "ws://" not in line:
                     if not line:
-                        raise ServiceError(f"the stand-in Realtime server ended at once; see {log}")
+                        raise ServiceError(f"the simulated Realtime server ended at once; see {log}")
                     line = (await process.stdout.readline()).decode()
         except TimeoutError:
-            raise ServiceError(f"the stand-in Realtime server did not start; see {log}") from None
+            raise ServiceError(f"the simulated Realtime server did not start; see {log}") from None
         yield line[line.index("ws://") :].strip()
     finally:
         await end(process)

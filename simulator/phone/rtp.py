@@ -48,7 +48,7 @@ class RtpEnd:
         self.sent: list[Frame] = []
         self.payload_types: set[int] = set()
         self.keys = ""
-        """What the far end has pressed."""
+        """The keys that the other end has pressed."""
         self._key_stamps: set[int] = set()
         self._wire = "audio/" + codec.lower()
         self._speech: deque[Samples] = deque()
@@ -195,7 +195,7 @@ class RtpEnd:
         try:
             origin.sendto(packet, self._target)
         except OSError:
-            return  # the far end has closed its port (ICMP): a telephone goes on regardless
+            return  # the other end has closed its port (ICMP): a telephone goes on regardless
 
     # ---------------------------------------------------------------- hearing
 

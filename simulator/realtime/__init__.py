@@ -1,6 +1,6 @@
-"""A stand-in for OpenAI's Realtime API in its GA form, for the demo and the tests.
+"""A simulator of OpenAI's Realtime API in its GA form, for the demo and the tests.
 
-Owns nothing of the product: it is what the product talks to when there is no key. Strict on purpose.
+The product talks to it where there is no key. It is strict on purpose: what OpenAI refuses is refused.
 """
 
 from simulator.realtime.faults import (

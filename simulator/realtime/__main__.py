@@ -1,4 +1,4 @@
-"""`python -m simulator.realtime --port N`: the stand-in on its own, until interrupted."""
+"""`python -m simulator.realtime --port N`: the server as a process of its own, until interrupted."""
 
 import asyncio
 import signal

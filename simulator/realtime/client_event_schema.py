@@ -1,6 +1,6 @@
 """The client events of OpenAI's Realtime API in their GA form, to the last field. [pure]
 
-Owns items, responses and the events themselves; what a session is made of is in `session_shapes`.
+Owns items, responses and the events themselves; what a session is made of is in `session_schema`.
 
 Source: OpenAI API reference, Realtime client events.
 """
@@ -50,7 +50,7 @@ class UserContent(Strict):
 
 
 class AssistantContent(Strict):
-    """What a client may put into the assistant's mouth: text only, `text` is the beta's name for it."""
+    """What a client may say the assistant said: text only, `text` is the beta's name for it."""
 
     type: Literal["output_text", "output_audio"]
     text: str | None = None
@@ -81,7 +81,7 @@ class UserMessage(_Item):
 
 
 class AssistantMessage(_Item):
-    """What the model is to believe it said."""
+    """What the model is told that it said."""
 
     type: Literal["message"]
     role: Literal["assistant"]
@@ -92,7 +92,7 @@ Message = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discri
 
 
 class FunctionCall(_Item):
-    """A call of a former session, replayed."""
+    """A call of an earlier session, repeated."""
 
     type: Literal["function_call"]
     name: str
@@ -109,7 +109,7 @@ class FunctionCallOutput(_Item):
 
 
 class McpApprovalResponse(Strict):
-    """The client's word on an MCP call."""
+    """The client's answer to the request to approve an MCP call."""
 
     type: Literal["mcp_approval_response"]
     id: str

@@ -1,9 +1,8 @@
-"""How the server says no: one error, in OpenAI's words, naming the parameter. [pure]
+"""The errors that the server answers with: in OpenAI's words, with the parameter. [pure]
 
-Owns the way from a failed validation to `error{type, code, message, param}`. Refuses to guess: what it cannot
-name exactly becomes `invalid_value`.
+Makes of a failed validation an `error{type, code, message, param}`. What has no code of its own is `invalid_value`.
 
-Source: OpenAI API reference, Realtime `error` event; wording of errors seen in the field.
+Source: OpenAI API reference, Realtime `error` event; wording of errors as the live service sent them.
 """
 
 from typing import Any

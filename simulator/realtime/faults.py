@@ -1,12 +1,12 @@
 """What may be made to go wrong on the wire, and when. [pure]
 
-Owns the vocabulary of faults. A moment is the type of an event, of either direction: `after(
+Owns the types of faults. A moment is the type of an event, of either direction: `after(
 "response.output_audio.delta", Close(1011), nth=3)` closes the socket right behind the third delta,
-`after("input_audio_buffer.append", Drop())` cuts the line at the first sound of the caller,
+`after("input_audio_buffer.append", Drop())` cuts the connection at the first sound of the caller,
 `before("session.updated", Stall(2.0))` makes that answer slow. What goes wrong inside a response (failed,
-hanging, without audio, ten minutes long) is a reply of the model; `answer` puts one into any model's mouth.
+hanging, without audio, ten minutes long) is a reply of the model; `answer` replaces the reply of any model.
 
-Refuses nothing: a fault whose moment never comes does nothing.
+A fault whose moment never comes does nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +88,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The nth response of the session, from 1, is this reply, whatever the model thinks; 0: each."""
+    """The nth response of the session, from 1, is this reply, whatever the model replies; 0: each."""
 
     reply: Reply
     nth: int = 1
@@ -123,7 +123,7 @@ def before(moment: str, *actions: Action, nth: int = 1) -> Fault:
 
 
 def answer(*parts: Part, nth: int = 1) -> Answer:
-    """Put a reply into the model's mouth."""
+    """Replace the model's reply."""
     return Answer(parts, nth)
 
 

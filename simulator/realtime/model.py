@@ -1,7 +1,7 @@
-"""Who decides what the stand-in says.
+"""What decides what the simulator says.
 
 Owns the `Model` that a session asks, and `ToneModel`, whose replies are tones of a known frequency and length: a
-test that hears 440 Hz for 1.0 s knows what it heard. Refuses to know the wire: a model never sends anything itself.
+test that hears 440 Hz for 1.0 s knows what it heard. A model sends nothing itself.
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """The parts of which a reply is made, and what is known when one is asked for. [pure]
 
-Owns the vocabulary between a model and a response. A tone of known frequency and length stands for speech in tests.
+Owns the types that a model and a response share. A tone of known frequency and length stands for speech in tests.
 """
 
 from collections.abc import Mapping

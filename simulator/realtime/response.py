@@ -1,7 +1,7 @@
 """One response: the order of its events, from `response.created` to `response.done`.
 
-Owns the items it outputs and how their audio travels. Cancelling is one synchronous step: when `cancel` returns,
-the closing events are queued, whatever the response was doing. Refuses to end twice.
+Owns its output items and how their audio is sent. Cancelling is one synchronous step: when `cancel` returns, the
+closing events are queued, whatever the response was doing. It ends once.
 
 Source: OpenAI API reference, Realtime server events; order of events as captured from the live service.
 """

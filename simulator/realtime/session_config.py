@@ -26,7 +26,7 @@ SEMANTIC_VAD: Frame = {
     "interrupt_response": True,
 }
 SEMANTIC_SILENCE_MS = {"low": 1200, "medium": 700, "high": 400, "auto": 700}
-"""What the stand-in does for meaning: a fixed silence."""
+"""What the simulator does for meaning: a fixed silence."""
 
 
 def reasons(model: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a model is told when it is to answer.
+"""What a model is told when a reply is asked of it.
 
 Owns the reading of a conversation since its last answer: what was said, which tools replied.
 """

@@ -3,7 +3,7 @@
 Owns how much was appended, what of it is buffered, and whether somebody speaks. Time is the number of samples
 appended: nothing here reads a clock, so the same audio always gives the same turns.
 
-Refuses nothing: any amount of 16 bit PCM at 24 kHz. The caller decodes base64 and G.711 first.
+Takes any amount of 16 bit PCM at 24 kHz; base64 and G.711 are decoded before.
 """
 
 from dataclasses import dataclass

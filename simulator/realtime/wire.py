@@ -1,8 +1,8 @@
-"""One websocket's outgoing half: order, faults and the record.
+"""What is sent on one websocket: order, faults and the record.
 
-Owns what is put on the wire and when. Events are queued by plain calls, so that a decision is never torn by an
-await, and written by one task; scripted faults strike exactly between two events. Refuses to validate: the
-tests hold every frame against OpenAI's types.
+Owns what is sent and when. Events are queued without an await, so that a decision is one step, and written by one
+task; a scripted fault happens exactly between two events. Nothing is validated here: the tests compare every frame
+with OpenAI's types.
 """
 
 import asyncio

@@ -60,7 +60,7 @@ class Struck:
 
 @dataclass
 class Saboteur:
-    """Strikes at a house. `hooks` is its webhook receiver; `logs` are the lines of all its controllers so far.
+    """Faults in an installation. `hooks` is its webhook receiver; `logs` are the lines of all its controllers so far.
     `talking`: numbers of callers who hear the agent."""
 
     running: Installation

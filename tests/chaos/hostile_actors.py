@@ -1,4 +1,4 @@
-"""All enemies of a hostile hour in one process of their own: `python -m tests.chaos.hostile_actors SEED`.
+"""All hostile parties of a hostile hour in one process of their own: `python -m tests.chaos.hostile_actors SEED`.
 
 Prints the ports of its servers as one JSON line, reads one line that tells where the installation is (`Where`), acts
 until its standard input is closed, lets go of its calls, and prints a report. It is apart so that its work does not
@@ -29,7 +29,7 @@ NICE = 5
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """An installation, as its enemies know it. `media`: AudioSocket ports of the workers; `lines`: telephones."""
+    """What hostile parties know of an installation. `media`: AudioSocket ports of the workers; `lines`: telephones."""
 
     sip: str
     trunk_port: int

@@ -1,4 +1,4 @@
-"""The holder of an API token as an enemy: every operation of the OpenAPI document, with values of a fuzzer.
+"""A hostile holder of an API token: every operation of the OpenAPI document, with values of a fuzzer.
 
 Owns HTTP requests with a token that may do everything but administer. Acts on calls of the hostile agent, on calls
 that it placed itself and on ids of nobody: to hang up or mute an innocent call is its right, and so proves nothing.

@@ -1,4 +1,4 @@
-"""The caller as an enemy: telephones that speak SIP and RTP badly, and who answers the calls that we place.
+"""Hostile callers: telephones that speak SIP and RTP badly, and who answers the calls that we place.
 
 Owns UDP sockets on loopback. Each `Line` is one telephone, which has one call after the other; what is still up at the
 end is hung up. Refuses to judge: an Asterisk that says no has done its part.

@@ -1,7 +1,7 @@
-"""What a hostile hour is played on: the process of the hostile actors, and a configuration that leads to them.
+"""The parts of a hostile hour: the process of the hostile actors, and a configuration that leads to them.
 
-Owns starting and ending that process, and what it is told. Innocent callers reach the agent `reception`, whose model is
-the house's stand-in; everybody else reaches the agent `hostile`, whose model, tools, look-up and webhooks are hostile.
+Starts and ends that process, and tells it where the installation is. Other callers reach the agent `reception`, whose
+model is the installation's simulator; hostile ones reach the agent `hostile`, whose model, tools, look-up and webhooks are hostile.
 """
 
 import asyncio

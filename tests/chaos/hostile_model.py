@@ -1,6 +1,6 @@
-"""The model as an enemy: a Realtime server whose sessions work, and that says odd things besides.
+"""A hostile model: a Realtime server whose sessions work, and that says odd things besides.
 
-Owns the hostile frames and when they are sent. The stand-in underneath keeps the calls alive (it opens sessions and
+Owns the hostile frames and when they are sent. The simulator underneath keeps the calls alive (it opens sessions and
 answers), so that each frame meets a conversation in some state of it. Refuses to judge.
 """
 
@@ -67,7 +67,7 @@ class HostileServer(RealtimeServer):
     """Answers some upgrades with what is none."""
 
     def __init__(self, chance: random.Random, **more: Any) -> None:
-        super().__init__(lambda: ToneModel(forever=Say("I am the enemy.", 4.0, 550)), **more)
+        super().__init__(lambda: ToneModel(forever=Say("I am hostile.", 4.0, 550)), **more)
         self._chance = chance
 
     def _upgrade(self, connection: ServerConnection, request: Request) -> Response | None:

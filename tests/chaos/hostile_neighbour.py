@@ -1,4 +1,4 @@
-"""A neighbour on the network as an enemy: rubbish to the ports of workers and of the API, nameless and ill-formed.
+"""A hostile neighbour on the network: rubbish to the ports of workers and of the API, nameless and ill-formed.
 
 Owns short TCP connections. Refuses to hold a token or the id of a call.
 """

@@ -1,6 +1,6 @@
 """An hour of four calls at once through a lossy network: 2 % loss, 40 ms jitter, moves of the media, holds.
 
-Each caller says lines that are known to the sample, and the stand-in answers each. Every minute the media comes from
+Each caller says lines that are known to the sample, and the simulator answers each. Every minute the media comes from
 elsewhere (a re-INVITE to another port, other sequence numbers, half of them lower, other timestamps, another source),
 every five minutes the caller holds. No turn is cut by us, nobody is unheard for more than 1.5 s, the agent's sound has
 no gap, and transcript and recording hold all that was said, once.

@@ -144,7 +144,7 @@ class Installation:
         return found
 
     async def nothing_left(self) -> None:
-        """Asserts that Asterisk, the service and the stand-in hold nothing any more, within two seconds."""
+        """Asserts that Asterisk, the service and the simulator hold nothing any more, within two seconds."""
         began = time.monotonic()
         while left := await self._left():
             waited = time.monotonic() - began
@@ -186,8 +186,8 @@ async def installation(
     keep: bool = True,
 ) -> AsyncIterator[Installation]:
     """`bridge`, `agent`, `trunk` and `provider` (that is `openai`) change keys of the config, `more` adds sections;
-    `api_key` is what the service shows the stand-in. `tokens`: of the API, besides the test's own. `environment`: of
-    the service. `ends`: the test ends the service itself. `keep` False: the stand-in remembers nothing that passed."""
+    `api_key` is what the service shows the simulator. `tokens`: of the API, besides the test's own. `environment`: of
+    the service. `ends`: the test ends the service itself. `keep` False: the simulator remembers nothing that passed."""
     await end_shared()
     token = secrets.token_urlsafe(16)
     async with RealtimeServer(model, faults=faults, api_key=KEY, keep=keep) as realtime:

@@ -21,7 +21,7 @@ from tests.peers.browser import chromium
 WIDE, NARROW = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=800)
 FOLDER = Path(__file__).parents[2] / "docs"
 THINKS_S = 0.44
-"""After so long the stand-in for OpenAI begins to answer: what the real one needs, roughly."""
+"""After so long the simulator begins to answer: what the real one needs, roughly."""
 AGENT = (
     "Good day, you are speaking with the reception of Harbour Dental. How can I help you?",
     "Of course. We are open from nine to five, and on Saturdays until noon. Shall I look for an appointment for you?",

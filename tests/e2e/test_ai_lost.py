@@ -1,6 +1,6 @@
 """The AI goes away in the middle of a call: the caller stays, what was said is remembered, the talk goes on.
 
-The line to the stand-in is broken at each phase of a call and in each way. Figures (break to replay) are logged:
+The line to the simulator is broken at each phase of a call and in each way. Figures (break to replay) are logged:
 `pytest --log-cli-level=INFO`.
 """
 

@@ -1,4 +1,4 @@
-"""One call at the real pace, to be broken: a real AudioSocket leg, a real session, two strict stand-ins.
+"""One call at the real pace, to be broken: a real AudioSocket leg, a real session, two strict simulated servers.
 
 `Talk` is the caller's side of it and the controller's. The caller's sound never stops; tones of known frequency tell
 who was heard, and how long. `Talk.check` is what must be true of any call, however its line was broken.
@@ -29,7 +29,7 @@ from tests.peers.audiosocket import AsteriskPeer
 
 FRAME = 960
 LOUD = 3000
-"""Peak above which a frame is speech: the comfort tone has 650, the tones of the stand-in 9,800."""
+"""Peak above which a frame is speech: the comfort tone has 650, the tones of the simulator 9,800."""
 SILENCE = bytes(FRAME)
 EDGE_S = 0.2
 

@@ -1,4 +1,4 @@
-"""A real session against the stand-in Realtime server, with a media leg that the test ticks by hand.
+"""A real session against the simulated Realtime server, with a media leg that the test ticks by hand.
 
 The leg's clock is the test's: 20 ms pass with each tick, so that a minute of call takes no time and the caller's audio
 still comes at real time. The network is a real one.

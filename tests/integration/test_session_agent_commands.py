@@ -1,4 +1,4 @@
-"""Another agent, and mutes, in a real session against the stand-in server."""
+"""Another agent, and mutes, in a real session against the simulated server."""
 
 import asyncio
 from typing import Any

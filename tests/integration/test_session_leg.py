@@ -1,4 +1,4 @@
-"""A session between a real AudioSocket leg on the real clock and the stand-in: sound from end to end."""
+"""A session between a real AudioSocket leg on the real clock and the simulator: sound from end to end."""
 
 import asyncio
 from uuid import uuid4

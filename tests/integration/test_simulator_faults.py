@@ -1,4 +1,4 @@
-"""The stand-in's doors and its faults: who is turned away, and what can be made to go wrong."""
+"""The simulator's doors and its faults: who is turned away, and what can be made to go wrong."""
 
 import asyncio
 import base64

@@ -56,7 +56,7 @@ class Caller(threading.Thread):
 
 
 class Worker:
-    """A session, its media leg and the stand-in, on one loop."""
+    """A session, its media leg and the simulator, on one loop."""
 
     async def run(self, speak: Callable[[str, int, str], Awaitable[None]]) -> tuple[list[int], int]:
         """The numbers of the frames that the server heard, and how much silence it was sent, in frames."""

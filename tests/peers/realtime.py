@@ -1,4 +1,4 @@
-"""A bare Realtime client for tests of the stand-in: sends what it is told to, remembers what comes."""
+"""A bare Realtime client for tests of the simulator: sends what it is told to, remembers what comes."""
 
 import asyncio
 import base64
