@@ -123,7 +123,7 @@ class Conversation:
     def __init__(self, provider: Provider, socket: ServerConnection) -> None:
         self._provider = provider
         self._socket = socket
-        self._ears = VoiceDetector()
+        self._detector = VoiceDetector()
         self._call = 0
         self._sequence: int | None = None
         self._reply: Reply | None = None
@@ -199,7 +199,7 @@ class Conversation:
         self._turn(frame is not None and frame.speaking)
 
     def _turn(self, speech: bool) -> None:
-        news = self._ears.hear(speech)
+        news = self._detector.hear(speech)
         if news:
             self._speech_started()
         elif news is False:

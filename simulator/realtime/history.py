@@ -1,4 +1,4 @@
-"""The conversation as the server believes it: its items, in order. [pure]
+"""The conversation as the server has it: its items, in order. [pure]
 
 Owns create, delete, retrieve and truncate, with OpenAI's refusals. Audio is kept as 24 kHz s16le, so that what
 was sent is known to the millisecond and a truncate beyond it is refused.

@@ -20,7 +20,7 @@ class Idle:
         self._handle = asyncio.get_running_loop().call_at(deadline, self._out)
 
     def stop(self) -> None:
-        """Nobody is waited for any more."""
+        """No timeout from now on."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

@@ -1,4 +1,4 @@
-"""What becomes of the caller's sound: buffer, turns, and their words.
+"""The caller's audio: buffer, turns, and their transcripts.
 
 Owns the input side of a session: decoding, voice activity, commits and transcripts. Whether a turn is answered
 or interrupts an answer is decided here by the configuration and done by the session.
@@ -42,34 +42,34 @@ class Listener(Protocol):
         """A task of the session's."""
 
     def speech_started(self, *, interrupts: bool) -> None:
-        """Somebody speaks."""
+        """Speech has started."""
 
     def turn_over(self) -> None:
-        """Somebody spoke and is to be answered."""
+        """Speech has stopped, and the turn is to be answered."""
 
 
 class Hearing:
-    """One session's ears."""
+    """The input audio of one session."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._ears = VoiceDetector(_detection(listener.config))
+        self._detector = VoiceDetector(_detection(listener.config))
         self._item_id = ""
         self._words: dict[str, asyncio.Task[str]] = {}
 
     @property
     def speaking(self) -> bool:
         """The caller is in the middle of a turn."""
-        return self._ears.speaking
+        return self._detector.speaking
 
     def configured(self) -> None:
         """The session's configuration has changed."""
-        self._ears.listen(_detection(self._listener.config))
+        self._detector.listen(_detection(self._listener.config))
 
     def append(self, audio: str) -> bytes:
         """Take in base64; the sound as 24 kHz s16le. Raises Refusal."""
         pcm = self._decoded(audio)
-        for found in self._ears.feed(pcm):
+        for found in self._detector.feed(pcm):
             if isinstance(found, Started):
                 self._started(found)
             else:
@@ -103,23 +103,23 @@ class Hearing:
 
     def clear(self) -> None:
         """Forget what is buffered."""
-        self._ears.take()
+        self._detector.take()
         self._listener.emit("input_audio_buffer.cleared")
 
     def commit(self) -> None:
-        """A turn ended by the client's word; it is not answered. Raises Refusal."""
-        if self._ears.buffered_ms < COMMIT_MS:
+        """A turn that the client commits; it is not answered by itself. Raises Refusal."""
+        if self._detector.buffered_ms < COMMIT_MS:
             text = (
                 "Error committing input audio buffer: buffer too small. Expected at least "
-                f"{COMMIT_MS}ms of audio, but buffer only has {self._ears.buffered_ms:.2f}ms of audio."
+                f"{COMMIT_MS}ms of audio, but buffer only has {self._detector.buffered_ms:.2f}ms of audio."
             )
             raise Refusal("input_audio_buffer_commit_empty", text)
-        self._commit(self._listener.new_id("item"), self._ears.take())
+        self._commit(self._listener.new_id("item"), self._detector.take())
 
     def time_out(self) -> None:
         """Nobody spoke for `idle_timeout_ms`: what silence is buffered becomes a turn."""
-        item_id, end = self._listener.new_id("item"), self._ears.position_ms
-        audio = self._ears.take()
+        item_id, end = self._listener.new_id("item"), self._detector.position_ms
+        audio = self._detector.take()
         begin = end - len(audio) // BYTES_PER_MS
         self._listener.emit(
             "input_audio_buffer.timeout_triggered", audio_start_ms=begin, audio_end_ms=end, item_id=item_id
@@ -136,7 +136,7 @@ class Hearing:
             self._listener.start(self._transcribe(item), "transcription")
 
     async def words(self, item: Item) -> str:
-        """What was said in a turn; the model listens once, however many ask."""
+        """The transcript of a turn; the model is asked once, however many wait for it."""
         if item.id not in self._words:
             self._words[item.id] = self._listener.start(self._listen(item), "listening")
         # Shielded: a response that is cancelled must not stop the transcript of the same turn.

@@ -1,4 +1,4 @@
-"""What a session lets others see, and how they wait for it.
+"""What tests may read of a session, and how they wait for it.
 
 Owns the memory of all that passed. A test never sleeps: it waits for a predicate, which is looked at again with
 each event.
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Observed:
-    """The open side of a `Session`; its lists may be read at any time.
+    """The part of a `Session` that tests read; its lists may be read at any time.
 
     `received` and `sent` hold every event, `caller_audio` all appended sound (24 kHz s16le), `truncated` what
     was cut (item id, milliseconds, milliseconds it had), `refused` the refusals, `responses` all responses.

@@ -1,4 +1,4 @@
-"""The demo's own little mind: a receptionist who knows a few sentences by heart.
+"""The model of the demo: a receptionist who knows a few sentences.
 
 Owns the phrases that it understands and what it answers to each. It really listens
 (`simulator.audio.speech.Recogniser`) and really speaks (`Speaker`). Refuses nothing: what it does not understand it
@@ -43,13 +43,13 @@ ANSWERS = {
 TRANSFERS = ("connect me to a human", "please connect me to a person", "i would like to speak to a human")
 FAREWELLS = ("good bye", "good bye and thank you", "that is all thank you", "thank you very much good bye")
 PHRASES = (*ANSWERS, *TRANSFERS, *FAREWELLS)
-"""All that it understands."""
+"""All phrases that it recognises."""
 
 _QUOTED = re.compile(r'["“](.+)["”]', re.DOTALL)
 
 
 class Receptionist:
-    """See the module. `transfer_to` is used when the `transfer` tool does not list its destinations."""
+    """Answers the phrases of PHRASES. `transfer_to` is used when the `transfer` tool does not list its destinations."""
 
     def __init__(self, voice: str = "en-us", transfer_to: str = "5002") -> None:
         self._speaker = Speaker(voice)
@@ -61,7 +61,7 @@ class Receptionist:
         return await self._recogniser.hear(pcm)
 
     async def reply(self, turn: Turn) -> Reply:
-        """A sentence, and for transfers and farewells the tool that does it."""
+        """A sentence, and for transfers and goodbyes a call of the tool."""
         text, tool = answer_to(turn, self._transfer_to)
         parts: list[Part] = [Say(text, pcm=await self._speaker.say(text))]
         if tool is not None and tool.name in turn.tools:
@@ -69,7 +69,7 @@ class Receptionist:
         return tuple(parts)
 
     def close(self) -> None:
-        """Let the recogniser's thread go."""
+        """End the recogniser's thread."""
         self._recogniser.close()
 
 

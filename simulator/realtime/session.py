@@ -85,7 +85,7 @@ class Session(Observed):
             self._changed()
 
     async def act(self, action: Action) -> None:
-        """Let something go wrong now."""
+        """Carry out a fault now."""
         await self._wire.act(action)
 
     async def thaw(self) -> None:
@@ -94,7 +94,7 @@ class Session(Observed):
             await self._wire.act(Drop())
 
     async def turn_away(self, code: str, message: str) -> None:
-        """Say one error and close 4000: what OpenAI does to a client that can never work."""
+        """Send one error and close with 4000, as OpenAI does with a client that it never serves."""
         body = {"type": "invalid_request_error", "code": code, "message": message, "param": None}
         frame = {"type": "error", "event_id": self.new_id("event"), "error": body | {"event_id": None}}
         self._note("server", frame)
@@ -211,13 +211,13 @@ class Session(Observed):
         )
 
     def speech_started(self, *, interrupts: bool) -> None:
-        """Somebody speaks: nobody waits any more, and an answer may be cut short."""
+        """Speech has started: the idle timer stops, and a response may be interrupted."""
         self._idle.stop()
         if self.active is not None and interrupts:
             self.active.cancel("turn_detected")
 
     def turn_over(self) -> None:
-        """Somebody spoke and is to be answered."""
+        """Speech has stopped, and the turn is to be answered."""
         try:
             self._create_response(None)
         except Refusal as refusal:

@@ -26,7 +26,7 @@ SEMANTIC_VAD: Frame = {
     "interrupt_response": True,
 }
 SEMANTIC_SILENCE_MS = {"low": 1200, "medium": 700, "high": 400, "auto": 700}
-"""What the simulator does for meaning: a fixed silence."""
+"""`semantic_vad` is simulated by a fixed silence, in ms."""
 
 
 def reasons(model: str) -> bool:

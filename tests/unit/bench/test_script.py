@@ -1,4 +1,4 @@
-"""The benchmark's conversation: who speaks when, and what the server's ears make of it."""
+"""The benchmark's conversation: who speaks when, and what the server's voice detector makes of it."""
 
 from bench.script import (
     INTERRUPT_AFTER,
@@ -44,8 +44,8 @@ def test_a_caller_whom_nobody_answers_says_it_again() -> None:
 
 
 def test_two_frames_of_speech_begin_a_turn_and_ten_of_silence_end_it() -> None:
-    ears = VoiceDetector()
-    assert [ears.hear(speech) for speech in (True, False, True, True, True)] == [None, None, None, True, None]
-    assert [ears.hear(False) for _ in range(9)] == [None] * 9
-    assert ears.hear(True) is None
-    assert [ears.hear(False) for _ in range(10)] == [None] * 9 + [False]
+    detector = VoiceDetector()
+    assert [detector.hear(speech) for speech in (True, False, True, True, True)] == [None, None, None, True, None]
+    assert [detector.hear(False) for _ in range(9)] == [None] * 9
+    assert detector.hear(True) is None
+    assert [detector.hear(False) for _ in range(10)] == [None] * 9 + [False]

@@ -9,9 +9,9 @@ SPEECH = bytes(1000 * BYTES_PER_MS) + tone(0.5, 300) + bytes(1000 * BYTES_PER_MS
 
 
 def fed(detection: Detection | None, audio: bytes, size: int) -> tuple[VoiceDetector, list[Started | Stopped]]:
-    ears = VoiceDetector(detection)
-    found = [each for at in range(0, len(audio), size) for each in ears.feed(audio[at : at + size])]
-    return ears, found
+    detector = VoiceDetector(detection)
+    found = [each for at in range(0, len(audio), size) for each in detector.feed(audio[at : at + size])]
+    return detector, found
 
 
 def test_a_turn_is_the_speech_with_its_padding() -> None:
@@ -51,9 +51,9 @@ def test_a_pause_shorter_than_the_silence_does_not_end_the_turn() -> None:
 
 
 def test_without_detection_all_is_buffered() -> None:
-    ears, found = fed(None, SPEECH, 960)
+    detector, found = fed(None, SPEECH, 960)
     assert found == []
-    assert ears.buffered_ms == 2500
-    assert ears.take() == SPEECH
-    assert ears.buffered_ms == 0
-    assert ears.position_ms == 2500
+    assert detector.buffered_ms == 2500
+    assert detector.take() == SPEECH
+    assert detector.buffered_ms == 0
+    assert detector.position_ms == 2500
