@@ -16,6 +16,7 @@ async def test_twenty_calls_a_second(own_asterisk: Asterisk, tmp_path: Path) -> 
         async with short_calls(running.sip, tmp_path, CALLS, PER_SECOND, 40.0) as placed:
             pass
         assert (placed.done, placed.failed) == (CALLS, 0)
+        await running.service.logged("call ended", nth=CALLS)
         await running.nothing_left()
         ended = [line for line in running.service.lines if line["event"] == "call ended"]
         assert [line["outcome"] for line in ended] == ["answered"] * CALLS
