@@ -75,51 +75,6 @@ async def test_hold_is_music_and_then_the_agent_goes_on(asterisk: Asterisk, tmp_
         await running.ended(call)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def shop() -> AsyncIterator[tuple[int, list[str]]]:
-    """A tool's server, and what it was asked."""
-    asked: list[str] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        asked.append(request.raw_path)
-        await asyncio.sleep(0)
-        return web.json_response({"state": "sent on Monday"})
-
-    app = web.Application()
-    app.router.add_get("/orders/{order}", answer)
-    async with ApiServer(app, "127.0.0.1", 0) as server:
-        yield server.port, asked
-
-
-async def test_a_tool_over_http(asterisk: Asterisk, tmp_path: Path, shop: tuple[int, list[str]]) -> None:
-    port, asked = shop
-    tools = {
-        "order_status": {
-            "description": "Looks an order up.",
-            "url": f"http://127.0.0.1:{port}/orders/{{order}}",
-            "allowed_hosts": ["127.0.0.1"],
-            "parameters": {"type": "object", "properties": {"order": {"type": "string"}}, "required": ["order"]},
-        }
-    }
-    both = (
-        CallTool("order_status", {"order": "4/2"}, call_id="call_1"),
-        CallTool("order_status", {"order": 42}, call_id="call_2"),
-    )
-    model = ToneModel([GREETING, both, REPLY])
-    async with (
-        shared(asterisk, tmp_path, model, agent={"tools": ["order_status"]}, more={"http_tools": tools}) as running,
-        running.caller() as phone,
-    ):
-        await greeted(phone)
-        phone.rtp.say(tone(0.6, 620))
-        await heard_reply(phone)
-        assert asked == ["/orders/4%2F2"]
-        await running.service.logged("tool ran", tool="order_status", ok=True)
-        await running.service.logged("tool ran", tool="order_status", ok=False)
-        await phone.hang_up()
-        await running.ended(await running.call_id())
-
-
 @pytest.mark.parametrize("to", ["transfer", "hang_up"])
 async def test_a_key_of_the_telephone(asterisk: Asterisk, tmp_path: Path, to: str) -> None:
     async with (
@@ -164,3 +119,48 @@ async def test_without_ai_somebody_else_takes_the_call(asterisk: Asterisk, tmp_p
         await phone.hang_up()
         call = await running.ended(await running.call_id())
         assert (call["transfer"]["by"], call["transfer"]["state"]) == ("rescue", "answered")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop() -> AsyncIterator[tuple[int, list[str]]]:
+    """A tool's server, and what it was asked."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.raw_path)
+        await asyncio.sleep(0)
+        return web.json_response({"state": "sent on Monday"})
+
+    app = web.Application()
+    app.router.add_get("/orders/{order}", answer)
+    async with ApiServer(app, "127.0.0.1", 0) as server:
+        yield server.port, asked
+
+
+async def test_a_tool_over_http(asterisk: Asterisk, tmp_path: Path, shop: tuple[int, list[str]]) -> None:
+    port, asked = shop
+    tools = {
+        "order_status": {
+            "description": "Looks an order up.",
+            "url": f"http://127.0.0.1:{port}/orders/{{order}}",
+            "allowed_hosts": ["127.0.0.1"],
+            "parameters": {"type": "object", "properties": {"order": {"type": "string"}}, "required": ["order"]},
+        }
+    }
+    both = (
+        CallTool("order_status", {"order": "4/2"}, call_id="call_1"),
+        CallTool("order_status", {"order": 42}, call_id="call_2"),
+    )
+    model = ToneModel([GREETING, both, REPLY])
+    async with (
+        shared(asterisk, tmp_path, model, agent={"tools": ["order_status"]}, more={"http_tools": tools}) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        phone.rtp.say(tone(0.6, 620))
+        await heard_reply(phone)
+        assert asked == ["/orders/4%2F2"]
+        await running.service.logged("tool ran", tool="order_status", ok=True)
+        await running.service.logged("tool ran", tool="order_status", ok=False)
+        await phone.hang_up()
+        await running.ended(await running.call_id())

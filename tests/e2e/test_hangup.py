@@ -52,21 +52,6 @@ async def test_by_the_agent_once_its_goodbye_was_heard(asterisk: Asterisk, tmp_p
         assert (await running.ended(await running.call_id()))["ended_by"] == "agent"
 
 
-async def test_cancel_while_ringing(asterisk: Asterisk, tmp_path: Path) -> None:
-    faults = (before("session.updated", Stall(None)),)
-    async with (
-        shared(asterisk, tmp_path, ToneModel(), faults=faults, agent={"answer_deadline_s": 30}) as running,
-        running.caller(scenario=CANCELLING) as phone,
-    ):
-        await phone.wait("ringing")
-        await running.realtime.session()
-        await phone.command("cancel")
-        await phone.wait("cancelled")
-        call = await running.ended(await running.call_id())
-        assert call["outcome"] == "cancelled"
-        assert call["answered_at"] is None
-
-
 async def test_cancel_at_once(asterisk: Asterisk, tmp_path: Path) -> None:
     """In the middle of the set-up, wherever that is."""
     faults = (before("session.updated", Stall(1.0)),)
@@ -88,29 +73,43 @@ async def test_bye_50_ms_after_the_answer(asterisk: Asterisk, tmp_path: Path) ->
             await running.nothing_left()
 
 
+@pytest.mark.parametrize("case", ["server down", "refused", "wrong key"])
+async def test_ai_refused(asterisk: Asterisk, tmp_path: Path, case: str) -> None:
+    """No AI: the caller is not left in silence."""
+    faults = (Refuse(503),) if case == "refused" else ()
+    keys = {"api_key": "sk-wrong"} if case == "wrong key" else {}
+    async with shared(asterisk, tmp_path, ToneModel(), faults=faults, **keys) as running:
+        if case == "server down":
+            await running.realtime.vanish()
+        async with running.caller() as phone:
+            await phone.wait("left", "refused", timeout=20)
+        call = await running.ended(await running.call_id())
+        assert call["outcome"] == "failed"
+        assert call["detail"]
+        if case == "server down":
+            await running.realtime.listen()
+
+
+async def test_cancel_while_ringing(asterisk: Asterisk, tmp_path: Path) -> None:
+    faults = (before("session.updated", Stall(None)),)
+    async with (
+        shared(asterisk, tmp_path, ToneModel(), faults=faults, agent={"answer_deadline_s": 30}) as running,
+        running.caller(scenario=CANCELLING) as phone,
+    ):
+        await phone.wait("ringing")
+        await running.realtime.session()
+        await phone.command("cancel")
+        await phone.wait("cancelled")
+        call = await running.ended(await running.call_id())
+        assert call["outcome"] == "cancelled"
+        assert call["answered_at"] is None
+
+
 async def test_media_leg_refused(asterisk: Asterisk, tmp_path: Path) -> None:
     """Nothing listens where the worker said it would: a wrong `advertise`, a firewall."""
     async with shared(asterisk, tmp_path, ToneModel(), bridge={"advertise": NOWHERE}) as running:
         async with running.caller() as phone:
             await phone.wait("left", "refused", timeout=10)
-        call = await running.ended(await running.call_id())
-        assert call["outcome"] == "failed"
-        assert call["detail"]
-
-
-@pytest.mark.parametrize(
-    "case",
-    ["wrong key", "server down", "refused"],
-)
-async def test_ai_refused(asterisk: Asterisk, tmp_path: Path, case: str) -> None:
-    """No AI: the caller is not left in silence."""
-    faults = (Refuse(503),) if case == "refused" else ()
-    key = "sk-wrong" if case == "wrong key" else "sk-test"
-    async with shared(asterisk, tmp_path, ToneModel(), faults=faults, api_key=key) as running:
-        if case == "server down":
-            await running.realtime.__aexit__(None, None, None)
-        async with running.caller() as phone:
-            await phone.wait("left", "refused", timeout=20)
         call = await running.ended(await running.call_id())
         assert call["outcome"] == "failed"
         assert call["detail"]

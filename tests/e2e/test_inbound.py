@@ -150,26 +150,6 @@ async def test_two_calls_do_not_hear_each_other(asterisk: Asterisk, tmp_path: Pa
         await asyncio.gather(one.hang_up(), two.hang_up())
 
 
-async def test_audiosocket_carries_24_khz_at_50_frames_a_second(asterisk: Asterisk, tmp_path: Path) -> None:
-    """From connect to close, in speech and in silence, in both directions."""
-    port = free_port()
-    bridge = {"ports": f"{port}-{port}", "advertise": TAP_HOST}
-    async with Tap(port) as tap, shared(asterisk, tmp_path, ToneModel([GREETING]), bridge=bridge) as running:
-        async with running.caller() as phone:
-            await greeted(phone)
-            await phone.rtp.frames(100)
-            await phone.hang_up()
-            await running.ended(await running.call_id())
-        (leg,) = tap.legs
-        assert {(frame.kind, frame.size) for frame in leg.from_worker} == {(0x13, 960)}
-        assert (leg.from_asterisk[0].kind, leg.from_asterisk[0].size) == (0x01, 16)
-        assert {(frame.kind, frame.size) for frame in leg.from_asterisk[1:]} == {(0x13, 960)}
-        assert len(leg.from_worker) / leg.seconds == pytest.approx(50, abs=1.5)
-        times = [frame.at for frame in leg.from_worker]
-        assert times[0] - leg.opened < 0.1
-        assert max(after - before for before, after in zip(times, times[1:], strict=False)) < LATE
-
-
 async def test_call_detail_records_name_the_call_and_ours_is_like_asterisks(asterisk: Asterisk, tmp_path: Path) -> None:
     logs = Path(asterisk.settings["ASTERISK_HOME"]) / "log"
     async with shared(asterisk, tmp_path, ToneModel([GREETING])) as running, running.caller() as phone:
@@ -235,3 +215,23 @@ async def test_number_without_a_route_is_refused(asterisk: Asterisk, tmp_path: P
         async with running.caller("5999") as phone:
             assert (await phone.wait("answered", "refused")).event == "refused"
         assert running.realtime.attempts == 0
+
+
+async def test_audiosocket_carries_24_khz_at_50_frames_a_second(asterisk: Asterisk, tmp_path: Path) -> None:
+    """From connect to close, in speech and in silence, in both directions."""
+    port = free_port()
+    bridge = {"ports": f"{port}-{port}", "advertise": TAP_HOST}
+    async with Tap(port) as tap, shared(asterisk, tmp_path, ToneModel([GREETING]), bridge=bridge) as running:
+        async with running.caller() as phone:
+            await greeted(phone)
+            await phone.rtp.frames(100)
+            await phone.hang_up()
+            await running.ended(await running.call_id())
+        (leg,) = tap.legs
+        assert {(frame.kind, frame.size) for frame in leg.from_worker} == {(0x13, 960)}
+        assert (leg.from_asterisk[0].kind, leg.from_asterisk[0].size) == (0x01, 16)
+        assert {(frame.kind, frame.size) for frame in leg.from_asterisk[1:]} == {(0x13, 960)}
+        assert len(leg.from_worker) / leg.seconds == pytest.approx(50, abs=1.5)
+        times = [frame.at for frame in leg.from_worker]
+        assert times[0] - leg.opened < 0.1
+        assert max(after - before for before, after in zip(times, times[1:], strict=False)) < LATE

@@ -75,35 +75,6 @@ async def test_hold_is_music_instead_of_the_agent_until_it_is_resumed(asterisk: 
         assert (await running.ended(call))["held_by"] is None
 
 
-async def test_mute_is_silence_for_the_other_side_only(asterisk: Asterisk, tmp_path: Path) -> None:
-    model = ToneModel([GREETING, STORY])
-    agent = {"turn_detection": {"type": "server_vad", "interrupt_response": False}}
-    async with shared(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
-        call = await story_begins(running, phone)
-        await do(running, call, "mute", side="agent")
-        await phone.rtp.hears(lambda samples: level(samples) < QUIET, seconds=0.5)
-        phone.rtp.say(tone(1.0, 620))
-        await agent_hears(running, 620)
-        await do(running, call, "unmute", side="agent")
-        await phone.rtp.hears(lambda samples: is_tone(samples, 880))
-
-        await do(running, call, "mute", side="caller")
-        await running.service.logged("ordered", order="mute")
-        served = await running.realtime.session()
-        await phone.rtp.frames(25)
-        before = len(served.caller_audio)
-        phone.rtp.say(tone(1.0, 620))
-        await phone.rtp.hears(lambda samples: is_tone(samples, 880), seconds=1.0)
-        await phone.rtp.spoken()
-        assert level(caller_heard(served.caller_audio[before:])) < QUIET
-        assert (await running.api("GET", f"/v1/calls/{call}"))["muted"] == ["caller"]
-        await do(running, call, "unmute", side="caller")
-        phone.rtp.say(tone(1.0, 620))
-        await agent_hears(running, 620)
-        await phone.hang_up()
-        await running.ended(call)
-
-
 async def test_words_and_keys_of_ops_reach_the_telephone(asterisk: Asterisk, tmp_path: Path) -> None:
     model = ToneModel([GREETING, REPLY])
     async with shared(asterisk, tmp_path, model) as running, running.caller() as phone:
@@ -124,36 +95,6 @@ async def test_words_and_keys_of_ops_reach_the_telephone(asterisk: Asterisk, tmp
         await running.ended(call)
 
 
-async def test_another_agent_goes_on_with_the_conversation_in_its_own_voice(asterisk: Asterisk, tmp_path: Path) -> None:
-    models = iter([ToneModel([GREETING]), ToneModel([REPLY])])
-    agents = {
-        "reception": {"instructions": "Be brief.", "greeting": "Hello."},
-        "sales": {"instructions": "Sell to {{who}}.", "voice": "cedar"},
-    }
-    async with (
-        shared(asterisk, tmp_path, lambda: next(models), more={"agents": agents}) as running,
-        running.caller() as phone,
-    ):
-        await greeted(phone)
-        call = await running.call_id()
-        first = await running.realtime.session()
-        await do(running, call, "agent", agent="sales", variables={"who": "Ann"})
-        second = await running.realtime.session(1)
-        await first.wait_for(lambda seen: seen.closed)
-        assert second.config["instructions"] == "Sell to Ann."
-        assert second.config["audio"]["output"]["voice"] == "cedar"
-        await model_was_told(second, "Hello.")
-        phone.rtp.say(tone(0.6, 620))
-        await phone.rtp.spoken()
-        await heard_reply(phone)
-        assert (await running.api("GET", f"/v1/calls/{call}"))["agent"] == "sales"
-        await do(running, call, "agent", instructions="Be silent.")
-        await second.wait_for(lambda seen: seen.config["instructions"] == "Be silent.")
-        assert len(running.realtime.sessions) == 2
-        await phone.hang_up()
-        await running.ended(call)
-
-
 # ---------------------------------------------------------------- participants
 
 
@@ -167,41 +108,6 @@ async def join(running: Installation, call: str, target: Phone) -> str:
     await target.answered()
     await model_was_told(await running.realtime.session(), "has joined")
     return str(added["leg"])
-
-
-async def test_a_participant_hears_both_is_heard_by_both_and_goes(asterisk: Asterisk, tmp_path: Path) -> None:
-    model = ToneModel([GREETING], forever=REPLY)
-    agent = {"turn_detection": {"type": "server_vad", "interrupt_response": False}}
-    async with (
-        shared(asterisk, tmp_path, model, agent=agent) as running,
-        running.callee() as target,
-        running.caller() as phone,
-    ):
-        await greeted(phone)
-        call = await running.call_id()
-        leg = await join(running, call, target)
-        target.rtp.say(tone(1.5, 1100))
-        await asyncio.gather(
-            phone.rtp.hears(lambda samples: is_tone(samples, 1100)),
-            agent_hears(running, 1100),
-        )
-        await asyncio.gather(
-            phone.rtp.hears(lambda samples: is_tone(samples, 880)),
-            target.rtp.hears(lambda samples: is_tone(samples, 880)),
-        )
-        await phone.rtp.quiet(0.5)
-        phone.rtp.say(tone(1.0, 620))
-        await target.rtp.hears(lambda samples: is_tone(samples, 620))
-        await running.api("DELETE", f"/v1/calls/{call}/participants/{leg}")
-        await target.wait("left")
-        await model_was_told(await running.realtime.session(), "taken out")
-        phone.rtp.say(tone(1.0, 620))
-        await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
-        shown = await running.api("GET", f"/v1/calls/{call}")
-        (was,) = shown["participants"]
-        assert (shown["state"], was["state"], was["outcome"]) == ("talking", "left", "answered")
-        await phone.hang_up()
-        await running.ended(call)
 
 
 async def test_the_caller_leaves_and_the_participant_is_not_kept(asterisk: Asterisk, tmp_path: Path) -> None:
@@ -267,3 +173,97 @@ async def test_recording_begins_pauses_and_ends_on_request(asterisk: Asterisk, t
         pieces = [heard[start : start + 1600] for start in range(0, len(heard) - 1600, 1600)]
         assert [any(is_tone(piece, hz) for piece in pieces) for hz in (620, 740)] == [True, True]
         assert not any(has_tone(piece, hz, 0.3) for piece in pieces for hz in (1100, 1500))
+
+
+async def test_mute_is_silence_for_the_other_side_only(asterisk: Asterisk, tmp_path: Path) -> None:
+    model = ToneModel([GREETING, STORY])
+    agent = {"turn_detection": {"type": "server_vad", "interrupt_response": False}}
+    async with shared(asterisk, tmp_path, model, agent=agent) as running, running.caller() as phone:
+        call = await story_begins(running, phone)
+        await do(running, call, "mute", side="agent")
+        await phone.rtp.hears(lambda samples: level(samples) < QUIET, seconds=0.5)
+        phone.rtp.say(tone(1.0, 620))
+        await agent_hears(running, 620)
+        await do(running, call, "unmute", side="agent")
+        await phone.rtp.hears(lambda samples: is_tone(samples, 880))
+
+        await do(running, call, "mute", side="caller")
+        await running.service.logged("ordered", order="mute")
+        served = await running.realtime.session()
+        await phone.rtp.frames(25)
+        before = len(served.caller_audio)
+        phone.rtp.say(tone(1.0, 620))
+        await phone.rtp.hears(lambda samples: is_tone(samples, 880), seconds=1.0)
+        await phone.rtp.spoken()
+        assert level(caller_heard(served.caller_audio[before:])) < QUIET
+        assert (await running.api("GET", f"/v1/calls/{call}"))["muted"] == ["caller"]
+        await do(running, call, "unmute", side="caller")
+        phone.rtp.say(tone(1.0, 620))
+        await agent_hears(running, 620)
+        await phone.hang_up()
+        await running.ended(call)
+
+
+async def test_another_agent_goes_on_with_the_conversation_in_its_own_voice(asterisk: Asterisk, tmp_path: Path) -> None:
+    models = iter([ToneModel([GREETING]), ToneModel([REPLY])])
+    agents = {
+        "reception": {"instructions": "Be brief.", "greeting": "Hello."},
+        "sales": {"instructions": "Sell to {{who}}.", "voice": "cedar"},
+    }
+    async with (
+        shared(asterisk, tmp_path, lambda: next(models), more={"agents": agents}) as running,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        first = await running.realtime.session()
+        await do(running, call, "agent", agent="sales", variables={"who": "Ann"})
+        second = await running.realtime.session(1)
+        await first.wait_for(lambda seen: seen.closed)
+        assert second.config["instructions"] == "Sell to Ann."
+        assert second.config["audio"]["output"]["voice"] == "cedar"
+        await model_was_told(second, "Hello.")
+        phone.rtp.say(tone(0.6, 620))
+        await phone.rtp.spoken()
+        await heard_reply(phone)
+        assert (await running.api("GET", f"/v1/calls/{call}"))["agent"] == "sales"
+        await do(running, call, "agent", instructions="Be silent.")
+        await second.wait_for(lambda seen: seen.config["instructions"] == "Be silent.")
+        assert len(running.realtime.sessions) == 2
+        await phone.hang_up()
+        await running.ended(call)
+
+
+async def test_a_participant_hears_both_is_heard_by_both_and_goes(asterisk: Asterisk, tmp_path: Path) -> None:
+    model = ToneModel([GREETING], forever=REPLY)
+    agent = {"turn_detection": {"type": "server_vad", "interrupt_response": False}}
+    async with (
+        shared(asterisk, tmp_path, model, agent=agent) as running,
+        running.callee() as target,
+        running.caller() as phone,
+    ):
+        await greeted(phone)
+        call = await running.call_id()
+        leg = await join(running, call, target)
+        target.rtp.say(tone(1.5, 1100))
+        await asyncio.gather(
+            phone.rtp.hears(lambda samples: is_tone(samples, 1100)),
+            agent_hears(running, 1100),
+        )
+        await asyncio.gather(
+            phone.rtp.hears(lambda samples: is_tone(samples, 880)),
+            target.rtp.hears(lambda samples: is_tone(samples, 880)),
+        )
+        await phone.rtp.quiet(0.5)
+        phone.rtp.say(tone(1.0, 620))
+        await target.rtp.hears(lambda samples: is_tone(samples, 620))
+        await running.api("DELETE", f"/v1/calls/{call}/participants/{leg}")
+        await target.wait("left")
+        await model_was_told(await running.realtime.session(), "taken out")
+        phone.rtp.say(tone(1.0, 620))
+        await phone.rtp.hears(lambda samples: is_tone(samples, 880), timeout=15)
+        shown = await running.api("GET", f"/v1/calls/{call}")
+        (was,) = shown["participants"]
+        assert (shown["state"], was["state"], was["outcome"]) == ("talking", "left", "answered")
+        await phone.hang_up()
+        await running.ended(call)
