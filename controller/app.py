@@ -51,7 +51,7 @@ from controller.calls.runtime.asterisk_link import AsteriskLink
 from controller.calls.runtime.reconcile import Reconciler
 from controller.calls.runtime.registry import Registry
 from controller.calls.runtime.snapshot_store import SnapshotStore
-from controller.calls.runtime.takeover import adopt_calls
+from controller.calls.runtime.takeover import recover_calls
 from controller.calls.tools import definitions
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
@@ -130,8 +130,8 @@ class Controller:
         self.traces, self._tracing = Traces(), CallTracing(config.traces)
         self.registry = Registry(config, ari, self.workers, tasks, self._tools, prices, self._observe)
         metrics.registry.register(Present(lambda: self.registry.live, self.registry.ready, self.workers.all))
-        self.usage = UsageStore(database, self.registry.room)
-        self.snapshots = SnapshotStore(database, self.registry.kept)
+        self.usage = UsageStore(database, self.registry.admission)
+        self.snapshots = SnapshotStore(database, self.registry.snapshot)
         queue = Queue(database)
         self._depth = QueueMetrics(queue, metrics.registry)
         self.dialer = Dialer(config, queue, placed_by(config, self.registry.place), self._observe)
@@ -221,7 +221,9 @@ class Controller:
     async def _run(self, sockets: Sequence[socket.socket], own_workers: bool) -> int:
         await self.usage.read()
         await self.sessions.read(self.doorkeeper.credentials)
-        await adopt_calls(self._config, self.snapshots, self.dialer.go_on, self.registry, partial(recalled, self._past))
+        await recover_calls(
+            self._config, self.snapshots, self.dialer.go_on, self.registry, partial(recalled, self._past)
+        )
         config, trail = self._config, AuditLog(self.database, self._config.api.audit_days)
         keep = self._tasks.keep
         keeping = [keep("events", self.events.run), keep("records", self.records.run)]
@@ -278,7 +280,7 @@ class Controller:
         """All is written down, and then the process is gone as if it were killed: nothing is taken down in order,
         because others go on with it."""
         log.warning("calls go on without this controller; the next one takes them over", live_calls=self.registry.live)
-        self.registry.room.drain()
+        self.registry.admission.drain()
         await self.dialer.close()
         written = self.records.finish(), self.usage.finish(), self.sessions.drain()
         await asyncio.gather(self.events.drain(), trail.drain(), *written)

@@ -97,7 +97,7 @@ class MediaChecks:
         seen = asyncio.Event()
         self._awaited[check] = worker, seen
         try:
-            await self._workers.tell(worker, contract.CheckMedia(check=check, media=media, seconds=EXPECTED))
+            await worker.tell(contract.CheckMedia(check=check, media=media, seconds=EXPECTED))
             await self._ari.external_media(channel_id=channel, host_port=worker.media_address, uuid=media)
             async with asyncio.timeout(ANSWER):
                 await seen.wait()

@@ -132,10 +132,6 @@ class WorkerPool:
         self.media_doubted.set()
         return worker.boot
 
-    async def tell(self, worker: Worker, command: contract.Command) -> None:
-        """What concerns no call, now or never. Raises WorkerUnreachable."""
-        await worker.tell(command)
-
     async def send(self, call: str, command: contract.Command) -> None:
         """Tells the worker that carries this call, at once or as soon as its broken link is back. Raises
         WorkerUnreachable: the call has no worker, or one that does not read."""
@@ -166,7 +162,7 @@ class WorkerPool:
         worker.retiring = True
         log.info("worker retires", worker=name, calls=len(worker.calls), seconds=seconds)
         try:
-            await self.tell(worker, contract.Retire(seconds=seconds))
+            await worker.tell(contract.Retire(seconds=seconds))
         except WorkerUnreachable as error:
             worker.retiring = False
             raise UnknownWorker(str(error)) from error
@@ -175,7 +171,7 @@ class WorkerPool:
         """Tells all workers whose link is up. One that does not read is left out: the command is sent again anyway."""
         for worker in [each for each in self._workers.values() if each.socket is not None and not each.catching_up]:
             with suppress(WorkerUnreachable):
-                await self.tell(worker, command)
+                await worker.tell(command)
 
     async def watch(self) -> None:
         """Gives up workers from which no heartbeat comes. Those of this machine are killed earlier by the supervisor;

@@ -41,12 +41,12 @@ class FakeControl:
     most: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def place(self, entry: QueuedCall, errand: QueuedAttempt) -> None:
+    def place(self, entry: QueuedCall, placed: QueuedAttempt) -> None:
         if self.refusal is not None:
             raise self.refusal
         if len(self.live) >= self.room or entry.order.trunk in self.full:
             raise errors.Busy("full")
-        self.live[entry.id] = errand
+        self.live[entry.id] = placed
         self.placed.append(entry.order.callee)
         self.trunks.append(entry.order.trunk)
         self.most = max(self.most, len(self.live))
@@ -63,7 +63,7 @@ class FakeControl:
         self.live[call].after_dial()
 
     def end(self, call: str, outcome: str, **more: Any) -> None:
-        errand, now = self.live.pop(call), datetime.now(UTC)
+        placed, now = self.live.pop(call), datetime.now(UTC)
         ended = view.CallView(
             id=call,
             direction="outbound",
@@ -71,7 +71,7 @@ class FakeControl:
             agent="reception",
             trunk="main",
             caller=None,
-            callee=errand.entry.order.callee,
+            callee=placed.entry.order.callee,
             started_at=now,
             answered_at=more.pop("answered_at", None),
             ended_at=now,
@@ -82,7 +82,7 @@ class FakeControl:
             detail=more.pop("detail", None),
             transfer=None,
         )
-        errand.over(ended)
+        placed.over(ended)
 
 
 @dataclass

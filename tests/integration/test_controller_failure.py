@@ -24,7 +24,7 @@ from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.asterisk_link import AsteriskLink
 from controller.calls.runtime.reconcile import Reconciler
-from controller.calls.runtime.recovery import kept
+from controller.calls.runtime.recovery import snapshot
 from controller.calls.runtime.timers import Timers
 from controller.config.prices import Prices
 from controller.store.database import Database
@@ -71,7 +71,7 @@ class Running:
 
 
 def kept_of(actor: CallActor) -> dict[str, Any]:
-    return kept(actor.call, actor.owned.standing, None)
+    return snapshot(actor.call, actor.owned.existing, None)
 
 
 @asynccontextmanager

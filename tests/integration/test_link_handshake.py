@@ -69,7 +69,7 @@ async def test_an_odd_hello_is_refused_in_order(rig: Rig, http: aiohttp.ClientSe
     assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED), message
     assert isinstance(message.extra, str | None)
     assert [each.name for each in rig.workers.all()] == ["w1"]
-    await rig.workers.tell(rig.workers.all()[0], contract.Retire(seconds=1))
+    await rig.workers.all()[0].tell(contract.Retire(seconds=1))
     assert isinstance(contract.decode_command(await good.receive_str(timeout=10)), contract.Retire)
 
 

@@ -34,8 +34,8 @@ class Answering(FakeControl):
         super().__init__()
         self._told = told
 
-    def place(self, entry: QueuedCall, errand: QueuedAttempt) -> None:
-        super().place(entry, errand)
+    def place(self, entry: QueuedCall, placed: QueuedAttempt) -> None:
+        super().place(entry, placed)
         self.talking = asyncio.create_task(self._talk(entry.id))
 
     async def _talk(self, call: str) -> None:

@@ -62,9 +62,9 @@ class Capacity:
     def remember(self, dialled: Iterable[tuple[str, float]], now: float) -> None:
         """What an earlier process has dialled: the trunk, and how many seconds ago."""
         for trunk, ago in sorted(dialled, key=lambda each: -each[1]):
-            line = self._config.trunks.get(trunk)
-            if line is not None and line.calls_per_hour is not None:
-                begun = self._begun.setdefault(_hourly(trunk), deque(maxlen=line.calls_per_hour))
+            settings = self._config.trunks.get(trunk)
+            if settings is not None and settings.calls_per_hour is not None:
+                begun = self._begun.setdefault(_hourly(trunk), deque(maxlen=settings.calls_per_hour))
                 begun.append(now - ago)
 
     def _check_total(self, up: list[Slot]) -> None:

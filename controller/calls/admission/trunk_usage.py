@@ -35,9 +35,9 @@ class Unlimited:
 class TrunkUsage:
     """Of one call. `own`: the channel of its own leg."""
 
-    def __init__(self, own: str, lines: TrunkLimits) -> None:
+    def __init__(self, own: str, limits: TrunkLimits) -> None:
         self._own = own
-        self._lines = lines
+        self._limits = limits
         self._trunks: dict[str, str] = {}
         self._ringing: dict[str, Target] = {}
         self._answered: dict[str, tuple[Target, float]] = {}
@@ -55,15 +55,15 @@ class TrunkUsage:
         self._take(channel, trunk)
         self._referred[channel] = to
 
-    def adopt(self, channel: str, trunk: str) -> None:
+    def recover(self, channel: str, trunk: str) -> None:
         """A leg that an earlier controller has dialled, and that is up."""
-        self._lines.dial(channel, trunk, own=True)
+        self._limits.dial(channel, trunk, own=True)
         self._trunks[channel] = trunk
-        self._lines.answered(channel)
+        self._limits.answered(channel)
 
     def _take(self, channel: str, trunk: str | None) -> None:
         if trunk is not None and channel not in self._trunks:
-            self._lines.dial(channel, trunk, own=channel == self._own)
+            self._limits.dial(channel, trunk, own=channel == self._own)
             self._trunks[channel] = trunk
 
     def happened(self, what: inputs.Input, now: float = 0.0) -> None:
@@ -73,7 +73,7 @@ class TrunkUsage:
                 if (target := self._ringing.pop(channel, None)) is not None:
                     self._answered[channel] = target, now
                 if channel in self._trunks:
-                    self._lines.answered(channel)
+                    self._limits.answered(channel)
             case inputs.LegReturned() | inputs.CommandFailed(command=commands.Refer()):
                 for leg in list(self._referred):
                     self.over(leg)
@@ -85,7 +85,7 @@ class TrunkUsage:
         self._referred.pop(channel, None)
         self._answered.pop(channel, None)
         if self._trunks.pop(channel, None) is not None:
-            self._lines.over(channel)
+            self._limits.over(channel)
 
     def all_over(self) -> None:
         for channel in {*self._trunks, *self._ringing, *self._referred, *self._answered}:

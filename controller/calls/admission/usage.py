@@ -56,8 +56,8 @@ class Usage:
         most = self._config.limits.minutes_per_day
         if most is not None and self.seconds(None, day, now) >= most * MINUTE:
             return "limits.minutes_per_day"
-        line = self._config.trunks.get(trunk)
-        most = line.minutes_per_day if line else None
+        settings = self._config.trunks.get(trunk)
+        most = settings.minutes_per_day if settings else None
         if most is not None and self.seconds(trunk, day, now) >= most * MINUTE:
             return "trunks.<name>.minutes_per_day"
         return None
@@ -99,8 +99,8 @@ class Usage:
         self._over[use.day, use.trunk] = self._over.get((use.day, use.trunk), 0.0) + use.seconds
 
     def _counts(self, trunk: str) -> bool:
-        line = self._config.trunks.get(trunk)
-        caps = (line.minutes_per_day, line.calls_per_hour) if line else ()
+        settings = self._config.trunks.get(trunk)
+        caps = (settings.minutes_per_day, settings.calls_per_hour) if settings else ()
         return any(cap is not None for cap in (self._config.limits.minutes_per_day, *caps))
 
     # ------------------------------------------------------------ the book

@@ -50,10 +50,10 @@ def _now() -> datetime:
 
 
 class StartCall(Protocol):
-    """Call control: begins this call now. `errand` is told how it goes. Raises errors.Busy, numbers.NotAllowed,
-    errors.NotReady and errors.UnknownName: then nothing has begun, and the errand hears nothing."""
+    """Call control: begins this call now. `placed` is told how it goes. Raises errors.Busy, numbers.NotAllowed,
+    errors.NotReady and errors.UnknownName: then nothing has begun, and `placed` is told nothing."""
 
-    def __call__(self, entry: QueuedCall, errand: "QueuedAttempt", /) -> None: ...
+    def __call__(self, entry: QueuedCall, placed: "QueuedAttempt", /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -98,10 +98,10 @@ class Dialer:
         entry = await self._queue.get(call)
         if entry is None or entry.status is not Status.DIALLING:
             return None
-        errand = QueuedAttempt(entry, self._queue, self._over, self._dialling)
-        errand.dialled_at = entry.dialled_at or _now()
-        self._under_way[call] = errand
-        return errand
+        placed = QueuedAttempt(entry, self._queue, self._over, self._dialling)
+        placed.dialled_at = entry.dialled_at or _now()
+        self._under_way[call] = placed
+        return placed
 
     def wake(self) -> None:
         """Something has changed: a new call, an end, a pause."""
@@ -111,10 +111,10 @@ class Dialer:
         """Told of every call: a telephone that rings shows that its trunk works."""
         match what:
             case lifecycle.CallRang(call=call) | lifecycle.CallAnswered(call=call) if call in self._under_way:
-                errand = self._under_way[call]
-                if not errand.got_through:
-                    errand.got_through = True
-                    self._got_through(errand.trunk, call)
+                placed = self._under_way[call]
+                if not placed.got_through:
+                    placed.got_through = True
+                    self._got_through(placed.trunk, call)
 
     def _got_through(self, trunk: str, call: str) -> None:
         if self.breakers.got_through(trunk, call):
@@ -197,7 +197,7 @@ class Dialer:
             try:
                 found.placed += await self._try(entry, paused)
             except errors.Busy as reason:
-                if len(retry_policy.lines(self._config, entry)) <= 1:  # the next call may use another trunk
+                if len(retry_policy.trunks_for(self._config, entry)) <= 1:  # the next call may use another trunk
                     full.add((order.trunk, order.agent))
                 self._tell_why(order.trunk, reason)
                 found.no_room = found.no_room or not isinstance(reason, UsedUp | TrunkSuspended)
@@ -221,40 +221,40 @@ class Dialer:
             if allowed > now:  # its hours were over before there was room
                 await self._queue.postpone(entry.id, allowed)
                 return False
-        errand = QueuedAttempt(entry, self._queue, self._over, self._dialling)
-        self._under_way[entry.id] = errand
+        placed = QueuedAttempt(entry, self._queue, self._over, self._dialling)
+        self._under_way[entry.id] = placed
         try:
-            self._place_over(entry, errand, paused, now)
+            self._place_over(entry, placed, paused, now)
         except (numbers.NotAllowed, errors.UnknownName) as refusal:
             log.warning("a queued call may not be placed any more", call=entry.id, reason=str(refusal))
-            self._save(errand, Attempt(now, REJECTED, str(refusal)))
+            self._save(placed, Attempt(now, REJECTED, str(refusal)))
         except (errors.Busy, errors.NotReady):
             del self._under_way[entry.id]
             raise
         except Exception:  # of this call: the others are placed
             log.exception("a queued call could not be begun: an error of ours", call=entry.id)
-            self._save(errand, Attempt(now, Outcome.FAILED, "an error of ours; the log has more"))
+            self._save(placed, Attempt(now, Outcome.FAILED, "an error of ours; the log has more"))
         return True
 
-    def _place_over(self, entry: QueuedCall, errand: QueuedAttempt, paused: frozenset[str], now: datetime) -> None:
+    def _place_over(self, entry: QueuedCall, placed: QueuedAttempt, paused: frozenset[str], now: datetime) -> None:
         """The first of its trunks that has room. Raises as `StartCall` does, for the first trunk."""
-        first, *others = retry_policy.lines(self._config, entry) or (entry.order.trunk,)
+        first, *others = retry_policy.trunks_for(self._config, entry) or (entry.order.trunk,)
         try:
-            self._place_by(first, entry, errand)
+            self._place_by(first, entry, placed)
             return
         except errors.Busy as full:
             for name in others:
                 if name not in paused and retry_policy.usable(self._config.trunks[name], entry, now):
                     with suppress(errors.Busy):
-                        self._place_by(name, entry, errand)
+                        self._place_by(name, entry, placed)
                         log.info("placed over another trunk", call=entry.id, trunk=name, reason=full.reason)
                         return
             raise
 
-    def _place_by(self, trunk: str, entry: QueuedCall, errand: QueuedAttempt) -> None:
-        errand.trunk = trunk
+    def _place_by(self, trunk: str, entry: QueuedCall, placed: QueuedAttempt) -> None:
+        placed.trunk = trunk
         self.breakers.check(trunk, _now())
-        self._place(replace(entry, order=replace(entry.order, trunk=trunk)), errand)
+        self._place(replace(entry, order=replace(entry.order, trunk=trunk)), placed)
         if self.breakers.placed(trunk, entry.id):
             log.info("a call tries the trunk that has failed", trunk=trunk, call=entry.id)
 
@@ -265,44 +265,44 @@ class Dialer:
 
     # ------------------------------------------------------------ ends
 
-    def _over(self, errand: QueuedAttempt, call: view.CallView) -> None:
+    def _over(self, placed: QueuedAttempt, call: view.CallView) -> None:
         """The attempt has ended; its result is not written yet."""
         result, detail = call.outcome or Outcome.FAILED.value, call.detail
         if call.ended_by == "shutdown" and call.answered_at is None:
-            if not errand.dialled:  # nobody was called: it waits for the next controller
-                self._under_way.pop(errand.entry.id, None)
+            if not placed.dialled:  # nobody was called: it waits for the next controller
+                self._under_way.pop(placed.entry.id, None)
                 return
             result, detail = INTERRUPTED, "the controller was stopped before anybody answered"
-        if not errand.dialled and result == Outcome.FAILED:
+        if not placed.dialled and result == Outcome.FAILED:
             self._rest_until = _now() + timedelta(seconds=REST_SECONDS)
-        attempt = Attempt(errand.began, result, detail, errand.trunk, cause=call.cause, sip_status=call.sip_status)
-        self._save(errand, attempt, self._judge(errand, attempt))
+        attempt = Attempt(placed.began, result, detail, placed.trunk, cause=call.cause, sip_status=call.sip_status)
+        self._save(placed, attempt, self._judge(placed, attempt))
 
-    def _judge(self, errand: QueuedAttempt, attempt: Attempt) -> datetime | None:
+    def _judge(self, placed: QueuedAttempt, attempt: Attempt) -> datetime | None:
         """Tells the trunk's circuit breaker how the call ended. Returns the moment from which the call may be placed
         again, if this does not count as an attempt to reach the number."""
-        trunk, now = errand.trunk, _now()
-        if errand.dialled_at is None or attempt.result in _NOTHING_OF_THE_TRUNK:
-            self.breakers.without_answer(trunk, errand.entry.id)
+        trunk, now = placed.trunk, _now()
+        if placed.dialled_at is None or attempt.result in _NOTHING_OF_THE_TRUNK:
+            self.breakers.without_answer(trunk, placed.entry.id)
             return None
-        line = self._config.trunks.get(trunk)
-        timeout = errand.entry.order.timeout or (line.timeout if line else 0.0)
-        rang = now - errand.dialled_at
-        through = errand.got_through
+        settings = self._config.trunks.get(trunk)
+        timeout = placed.entry.order.timeout or (settings.timeout if settings else 0.0)
+        rang = now - placed.dialled_at
+        through = placed.got_through
         fault = fault_of(attempt.result, attempt.sip_status, got_through=through, rang_s=rang, timeout=timeout)
         if fault is None:
             if not through:  # how a conversation ends says nothing of the trunk at this moment
-                self._got_through(trunk, errand.entry.id)
-            self.breakers.ended(trunk, errand.entry.id)
+                self._got_through(trunk, placed.entry.id)
+            self.breakers.ended(trunk, placed.entry.id)
             return None
-        opened, due_at = self.breakers.failed(trunk, errand.entry.id, fault, now)
+        opened, due_at = self.breakers.failed(trunk, placed.entry.id, fault, now)
         if opened:
             told = {"result": attempt.result, "sip_status": attempt.sip_status}
             log.error("a trunk fails again and again; no queued call is placed over it for now", trunk=trunk, **told)
         return due_at
 
-    def _save(self, errand: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None = None) -> None:
-        task = asyncio.create_task(self._settle(errand, attempt, put_back_at), name=f"result of {errand.entry.id}")
+    def _save(self, placed: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None = None) -> None:
+        task = asyncio.create_task(self._settle(placed, attempt, put_back_at), name=f"result of {placed.entry.id}")
         self._saving.add(task)
         task.add_done_callback(self._saved)
 
@@ -311,12 +311,12 @@ class Dialer:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a call stays as it is in the queue until the next start", task=task.get_name(), exc_info=error)
 
-    async def _settle(self, errand: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None) -> None:
+    async def _settle(self, placed: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None) -> None:
         """Writes the result, however often it takes: the next controller would take a row that is still `dialling` for
         interrupted."""
-        call, now = errand.entry.id, _now()
+        call, now = placed.entry.id, _now()
         try:
-            due_at = await self._write_down(errand, attempt, put_back_at, now)
+            due_at = await self._write_down(placed, attempt, put_back_at, now)
         except Exception:  # the top of this task: it costs this call its further attempts, and no other call anything
             log.exception("a call's attempt can't be written down: an error of ours; the call is ended", call=call)
             due_at, over = None, retry_policy.Final(attempt.result, "an error of ours; the log has more")
@@ -328,13 +328,13 @@ class Dialer:
         self.wake()
 
     async def _write_down(
-        self, errand: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None, now: datetime
+        self, placed: QueuedAttempt, attempt: Attempt, put_back_at: datetime | None, now: datetime
     ) -> datetime | None:
         """Returns when it is tried again."""
-        entry = errand.entry
+        entry = placed.entry
         trunk = self._config.trunks.get(entry.order.trunk)
-        what = retry_policy.after(trunk, entry, attempt, now, dialled=errand.dialled)
-        onward = retry_policy.passed_on(self._config, entry, attempt, now)
+        what = retry_policy.after(trunk, entry, attempt, now, dialled=placed.dialled)
+        onward = retry_policy.next_trunk(self._config, entry, attempt, now)
         if onward is not None and not self.breakers.suspended(onward, now):
             put_back_at = None
             log.warning("a trunk can't be used; the next one is tried", call=entry.id, trunk=attempt.trunk, next=onward)

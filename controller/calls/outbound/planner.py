@@ -43,7 +43,7 @@ def placed_by(
 ) -> Callable[[QueuedCall, QueuedAttempt], None]:
     """How the dialer has a call placed, which call control is to `start` by its plan. Raises as both do."""
 
-    def place(entry: QueuedCall, errand: QueuedAttempt) -> None:
-        start(outbound(config, entry), errand)
+    def place(entry: QueuedCall, placed: QueuedAttempt) -> None:
+        start(outbound(config, entry), placed)
 
     return place

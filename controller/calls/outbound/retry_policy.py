@@ -67,7 +67,7 @@ def _count(attempts: Iterable[Attempt], result: str) -> int:
 # ---------------------------------------------------------------- over which trunk
 
 
-def lines(config: Config, entry: QueuedCall) -> tuple[str, ...]:
+def trunks_for(config: Config, entry: QueuedCall) -> tuple[str, ...]:
     """The trunks for the next attempt, in order: that of the order and what its `overflow` leads to, or the rest of
     them if the last attempt was passed on. Empty: the config does not have the trunk any more."""
     row = _row(config, entry.order.trunk)
@@ -75,7 +75,7 @@ def lines(config: Config, entry: QueuedCall) -> tuple[str, ...]:
     return row[row.index(passed_to) :] if passed_to in row else row
 
 
-def passed_on(config: Config, entry: QueuedCall, attempt: Attempt, now: datetime) -> str | None:
+def next_trunk(config: Config, entry: QueuedCall, attempt: Attempt, now: datetime) -> str | None:
     """The trunk to try at once, after one that was congested or could not be reached; None: there is none that may
     dial this number now."""
     row, used = _row(config, entry.order.trunk), attempt.trunk or entry.order.trunk

@@ -35,7 +35,7 @@ class ObservedState:
     rejoined: int
 
 
-def standing(call: Call) -> ObservedState:
+def observed(call: Call) -> ObservedState:
     moved, watched = call.transfer, call.supervision
     return ObservedState(
         call.state.value,
@@ -57,7 +57,7 @@ def _control(call: Call) -> ControlChanged:
 
 def changes(call: Call, before: ObservedState) -> list[LifecycleEvent]:
     """In this order: the answer, the transfer, participants, control, sound, the state."""
-    now, id_ = standing(call), call.plan.call
+    now, id_ = observed(call), call.plan.call
     found: list[LifecycleEvent] = []
     if call.answered_at is not None and not before.answered:
         found.append(CallAnswered(id_, (call.answered_at - call.started_at).total_seconds()))

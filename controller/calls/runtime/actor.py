@@ -22,7 +22,7 @@ from controller.calls.machine.rows import teardown
 from controller.calls.reporting import lifecycle
 from controller.calls.reporting.call_log import CallLog
 from controller.calls.reporting.conversation_memory import ConversationMemory
-from controller.calls.reporting.diff import changes, standing
+from controller.calls.reporting.diff import changes, observed
 from controller.calls.runtime import dialplan
 from controller.calls.runtime.agent_session import AgentSession, SessionCommand
 from controller.calls.runtime.asterisk_commands import AsteriskCommands
@@ -55,21 +55,21 @@ class CallActor:
         tools: HttpTools,
         observe: lifecycle.Observe = lifecycle.unobserved,
         attempt: OutboundAttempt | None = None,
-        lines: TrunkLimits | None = None,
-        adopted: RecoveredCall | None = None,
+        limits: TrunkLimits | None = None,
+        recovered: RecoveredCall | None = None,
         acts: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`adopted`: the call of an earlier controller that goes on; `plan` is that of its call. `acts`: whether
+        """`recovered`: the call of an earlier controller that goes on; `plan` is that of its call. `acts`: whether
         Asterisk can be asked at present."""
         self.id = plan.call
-        self.call = adopted.call if adopted else Call(plan, _now())
-        self._adopted = adopted
+        self.call = recovered.call if recovered else Call(plan, _now())
+        self._recovered = recovered
         self.attempt = attempt
         self._ari = ari
         self._workers = workers
         self._observe = observe
         self.call_log = CallLog()
-        self.legs = TrunkUsage(plan.leg, lines or Unlimited())
+        self.legs = TrunkUsage(plan.leg, limits or Unlimited())
         self.memory = ConversationMemory()
         self._http_tools = HttpToolTasks(plan.call, tools, self.put)
         self._queue: asyncio.Queue[inputs.Input] = asyncio.Queue()
@@ -80,8 +80,8 @@ class CallActor:
         self._left = False
         self.torn_down = False  # or about to be: then its task must not be cancelled
         self._limit = asyncio.Timeout(None)  # ends the handling of inputs at once when the queue overflows
-        standing = adopted.standing if adopted else {plan.leg} if plan.direction == "inbound" else ()
-        self.owned = Owned(plan.call, ari, standing, self.legs.over, acts)
+        existing = recovered.existing if recovered else {plan.leg} if plan.direction == "inbound" else ()
+        self.owned = Owned(plan.call, ari, existing, self.legs.over, acts)
         self._session = AgentSession(self.call, workers, self.memory, self.put, observe)
         told = self.put, observe, self._warnings
         self._asterisk = AsteriskCommands(self.call, ari, workers, self.owned, self.legs, attempt, *told)
@@ -130,21 +130,21 @@ class CallActor:
             self._warnings.close()
 
     async def _work(self) -> None:
-        if self._adopted is None:
+        if self._recovered is None:
             self.call.origin = await dialplan.origin_of(self._ari, self.call.plan)
             await self._execute(table.start(self.call))
         else:
-            self._go_on(self._adopted)
-            await self._execute(self._adopted.undo)
+            self._go_on(self._recovered)
+            await self._execute(self._recovered.undo)
         while not self._overflowed and self.call.state is not State.ENDED:
             await self._take(await self._queue.get())
 
-    def _go_on(self, adopted: RecoveredCall) -> None:
+    def _go_on(self, recovered: RecoveredCall) -> None:
         """Instead of `table.start`, for a call of an earlier controller."""
-        for timer, seconds in adopted.timers.items():
+        for timer, seconds in recovered.timers.items():
             self._timers.start(timer, seconds)
         early = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-        for what in (*adopted.first, *early):
+        for what in (*recovered.first, *early):
             self.put(what)
 
     async def _take(self, what: inputs.Input) -> None:
@@ -153,7 +153,7 @@ class CallActor:
         self.legs.happened(what, asyncio.get_running_loop().time())
         self.owned.happened(what)
         self._observe(lifecycle.InputTaken(self.id, what))
-        before = standing(self.call)
+        before = observed(self.call)
         batch = table.handle(self.call, what, _now())
         if self.call.undeclared is not None:
             self._log.error(

@@ -52,9 +52,9 @@ class AsteriskEvents:
     def recovered(self, actor: CallActor) -> None:
         """A call of an earlier controller goes on."""
         self._recovered.add(actor.id)
-        self._in_app |= actor.owned.standing
+        self._in_app |= actor.owned.existing
 
-    def receive_anew(self, channel: str) -> None:
+    def readmit(self, channel: str) -> None:
         """A caller whose call could not be taken over: if they are still there, they have just come."""
         self._fresh.add(channel)
 
@@ -124,8 +124,8 @@ class AsteriskEvents:
 
     # ------------------------------------------------------------ reconcile.Calls
 
-    def standing(self) -> dict[str, frozenset[str]]:
-        return {call: actor.owned.standing for call, actor in self._live.items()}
+    def owned_resources(self) -> dict[str, frozenset[str]]:
+        return {call: actor.owned.existing for call, actor in self._live.items()}
 
     def holds(self) -> dict[str, bool]:
         return {each.call.plan.leg: each.call.plan.leg in each.call.caller_hold.legs for each in self._live.values()}

@@ -28,7 +28,7 @@ class Owned:
         self,
         call: str,
         ari: Ari,
-        standing: Iterable[str],
+        existing: Iterable[str],
         released: Callable[[str], None],
         acts: Callable[[], bool],
     ) -> None:
@@ -36,8 +36,8 @@ class Owned:
         self._released = released
         self._acts = acts
         self._log = structlog.get_logger().bind(call=call)
-        self._standing = set(standing)
-        self._attempted = set(self._standing)
+        self._existing = set(existing)
+        self._attempted = set(self._existing)
         """All ids of the call, also of what Asterisk is about to be asked for."""
         self._unsure: set[str] = set()
         """Ids of what Asterisk was asked to make and has not answered for."""
@@ -49,9 +49,9 @@ class Owned:
         self._gave_up = False
 
     @property
-    def standing(self) -> frozenset[str]:
+    def existing(self) -> frozenset[str]:
         """Ids of what is known to have existed and was not removed by us."""
-        return frozenset(self._standing)
+        return frozenset(self._existing)
 
     @property
     def unconfirmed(self) -> frozenset[str]:
@@ -70,7 +70,7 @@ class Owned:
         self._unsure.add(name)
 
     def made(self, name: str) -> None:
-        self._standing.add(name)
+        self._existing.add(name)
         self._unsure.discard(name)
 
     def refused(self, name: str, error: AriError) -> None:
@@ -123,7 +123,7 @@ class Owned:
             self.release(channel)
 
     def release(self, name: str) -> None:
-        self._standing.discard(name)
+        self._existing.discard(name)
         self._attempted.discard(name)
         self._unsure.discard(name)
         self._unconfirmed.pop(name, None)

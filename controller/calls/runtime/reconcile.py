@@ -61,7 +61,7 @@ def stasis_arguments(channel: Channel) -> tuple[str, ...]:
 class Calls(Protocol):
     """What a comparison asks of and tells call control (`asterisk_events.AsteriskEvents`)."""
 
-    def standing(self) -> Mapping[str, frozenset[str]]:
+    def owned_resources(self) -> Mapping[str, frozenset[str]]:
         """Ids of channels and bridges, by live call."""
 
     def owned(self, name: str) -> bool:
@@ -126,7 +126,7 @@ class Reconciler:
 
     async def reconcile(self, *, missed: bool = False) -> None:
         """`missed`: events may have been missed, so it is asked whose telephone holds a call."""
-        before = self._calls.standing()
+        before = self._calls.owned_resources()
         try:
             bridges = await self._ari.bridges()
             mine = await self._ari.application(self._ari.app)
@@ -215,7 +215,7 @@ class Reconciler:
         channels: Mapping[str, Channel],
         mine: Application,
     ) -> None:
-        now = self._calls.standing()
+        now = self._calls.owned_resources()
         for call, ids in before.items():
             for gone in sorted((ids & now.get(call, frozenset())) - there):
                 if not Ids.is_bridge(gone):

@@ -57,19 +57,19 @@ _PLAIN = (
 
 @dataclass(frozen=True, slots=True)
 class RecoveredCall:
-    """`standing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name. `undo`:
+    """`existing`: ids of its channels and bridges. `first`: its first inputs. `timers`: seconds, by name. `undo`:
     commands that bring Asterisk and the worker to what is stored. `worker_boot`: which process of a worker had it;
     None: not known."""
 
     call: Call
-    standing: frozenset[str]
+    existing: frozenset[str]
     first: tuple[inputs.Input, ...] = ()
     timers: Mapping[str, float] = field(default_factory=dict)
     undo: tuple[commands.Command, ...] = ()
     worker_boot: str | None = None
 
 
-def kept(call: Call, standing: frozenset[str], worker: Worker | None = None) -> dict[str, Any]:
+def snapshot(call: Call, existing: frozenset[str], worker: Worker | None = None) -> dict[str, Any]:
     """What is stored of a live call, for JSON. Personal: it has telephone numbers and template variables."""
     plan = call.plan
     return {
@@ -102,7 +102,7 @@ def kept(call: Call, standing: frozenset[str], worker: Worker | None = None) -> 
         "caller_hold": {leg: since.isoformat() for leg, since in call.caller_hold.legs.items()},
         "worker_boot": (worker.boot or None) if worker is not None else None,
         "open_tools": sorted(call.open_tools),
-        "standing": sorted(standing),
+        "standing": sorted(existing),
         **{name: getattr(call, name) for name in _PLAIN},
     }
 
@@ -134,7 +134,7 @@ def legs_of(call: Call) -> Iterator[tuple[str, str]]:
         yield watched.channel, watched.target.trunk
 
 
-def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -> RecoveredCall | None:
+def recover(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -> RecoveredCall | None:
     """`found`: as `stored_call.checked` lets it pass. None: it can't be taken over."""
     state = State(found["state"])
     if state not in _ADOPTED or not config.agents:
@@ -162,7 +162,7 @@ def adopted(config: Config, id_: str, found: Mapping[str, Any], now: datetime) -
     known = found["plan"]["agent"] == call.plan.agent.name
     undo = (*stopped, *_legs_as_stored(call, state), *_agent_as_stored(call, state, known=known))
     return RecoveredCall(
-        call, _standing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot")
+        call, _existing(call), (*first, *_tools(call)), _timers(call, now), undo, found.get("worker_boot")
     )
 
 
@@ -216,7 +216,7 @@ def _people(call: Call) -> set[str]:
     return people
 
 
-def _standing(call: Call) -> frozenset[str]:
+def _existing(call: Call) -> frozenset[str]:
     """Ids of channels and bridges, made of the call's state; the stored list is not believed."""
     moved, watched = call.transfer, call.supervision
     names: set[str | None] = {call.plan.leg, call.ids.bridge, *call.other_parties}

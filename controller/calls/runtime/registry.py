@@ -30,8 +30,7 @@ from controller.calls.runtime.asterisk_events import AsteriskEvents
 from controller.calls.runtime.call_control import CallControl
 from controller.calls.runtime.inbound import InboundCalls
 from controller.calls.runtime.ports import OutboundAttempt, Recall
-from controller.calls.runtime.recovery import RecoveredCall, kept, legs_of
-from controller.calls.runtime.ringing_legs import all_ringing
+from controller.calls.runtime.recovery import RecoveredCall, legs_of, snapshot
 from controller.calls.runtime.worker_events import WorkerEvents
 from controller.calls.tools.http import HttpTools
 from controller.config import Config
@@ -64,9 +63,9 @@ class Registry:
         self._tasks = tasks
         self._tools = tools
         self._spending = Spending(config.limits, prices)
-        self.room = AdmissionControl(config, workers, self._spending, self._slots)
+        self.admission = AdmissionControl(config, workers, self._spending, self._slots)
         self._inbound = InboundCalls(
-            *(config, ari, tools, tasks, self.room),
+            *(config, ari, tools, tasks, self.admission),
             start=self.begin,
             callers=self.callers,
             observe=observe,
@@ -114,7 +113,7 @@ class Registry:
             raise errors.NotReady("No call can be placed at the moment: Asterisk or all workers are away.")
         if plan.call in self._live:
             raise errors.NotReady("Its last attempt is still being taken down.")
-        self.room.admit(capacity.slot_of(plan))
+        self.admission.admit(capacity.slot_of(plan))
         log.info("call placed", call=plan.call, agent=plan.agent.name, trunk=plan.trunk)
         self.begin(plan, attempt)
 
@@ -136,7 +135,7 @@ class Registry:
     def ready(self) -> Mapping[str, bool]:
         workers = any(w.socket is not None and w.media.reached for w in self._workers.all())
         asterisk = self.asterisk.link_up and not self.asterisk.frozen
-        return {"asterisk": asterisk, "workers": workers, "accepting": not self.room.draining}
+        return {"asterisk": asterisk, "workers": workers, "accepting": not self.admission.draining}
 
     def _actor(self, call: str) -> CallActor:
         actor = self._live.get(call)
@@ -155,6 +154,11 @@ class Registry:
                 yield capacity.slot_of(each.call.plan)
             yield from (Slot("leg", trunk, "") for trunk in each.legs.others())
 
+    def _ringing_legs(self, now: float) -> Iterator[loops.RingingLeg]:
+        """Of all calls, also those that were answered a moment ago."""
+        for each in self._live.values():
+            yield from each.legs.ringing(each.call.origin, now, each.call.plan.caller or "")
+
     def callers(self) -> Iterator[str]:
         return (each.call.plan.caller or "" for each in self._live.values() if each.call.plan.direction == "inbound")
 
@@ -164,29 +168,29 @@ class Registry:
         for each in list(self._live.values()):
             if spent and each.call.state is State.TRANSFERRED:
                 each.put(inputs.WrapUpDue(PER_DAY))
-            for what in daily_caps.inputs_of(each.call, each.legs.up(), self.room.cap_reached):
+            for what in daily_caps.inputs_of(each.call, each.legs.up(), self.admission.cap_reached):
                 each.put(what)
 
     def begin(self, plan: Plan, attempt: OutboundAttempt | None = None) -> CallActor:
         if plan.direction == "inbound":
-            ringing = all_ringing(self._live.values(), asyncio.get_running_loop().time())
+            ringing = self._ringing_legs(asyncio.get_running_loop().time())
             plan = replace(plan, origin=loops.recognised(plan.callee or "", plan.caller or "", ringing))
         actor = self._actor_of(plan, attempt)
-        self.room.reserve(plan)
+        self.admission.reserve(plan)
         self._observe(lifecycle.CallBegan(plan.direction, _view(actor), plan.webhook, plan.attempt))
         return self._let_live(actor)
 
     def _actor_of(self, plan: Plan, attempt: OutboundAttempt | None, found: RecoveredCall | None = None) -> CallActor:
         same = self._ari, self._workers, self._tools, self._observe
-        return CallActor(plan, *same, attempt, self.room, found, acts=lambda: self.ready()["asterisk"])
+        return CallActor(plan, *same, attempt, self.admission, found, acts=lambda: self.ready()["asterisk"])
 
-    def adopt(self, found: RecoveredCall, attempt: OutboundAttempt | None, recall: Recall | None) -> None:
+    def recover(self, found: RecoveredCall, attempt: OutboundAttempt | None, recall: Recall | None) -> None:
         """Goes on with a call of an earlier controller, before the first event of Asterisk or a worker. `recall`: fills
         in its log from the records."""
         plan = found.call.plan
         actor = self._actor_of(plan, attempt, found)
         for channel, trunk in legs_of(found.call):
-            actor.legs.adopt(channel, trunk)
+            actor.legs.recover(channel, trunk)
         if recall is not None:
             try:
                 recall(actor.call_log, actor.memory)
@@ -199,12 +203,12 @@ class Registry:
         self.asterisk.recovered(actor)
         self._let_live(actor)
 
-    def kept(self, call: str) -> dict[str, Any] | None:
+    def snapshot(self, call: str) -> dict[str, Any] | None:
         """What the next controller needs to take the call over; None: it is over."""
         actor = self._live.get(call)
         if actor is None or actor.call.state in (State.ENDING, State.ENDED):
             return None
-        return kept(actor.call, actor.owned.standing, self._workers.of(call))
+        return snapshot(actor.call, actor.owned.existing, self._workers.of(call))
 
     def _let_live(self, actor: CallActor) -> CallActor:
         plan = actor.call.plan
@@ -243,7 +247,7 @@ class Registry:
 
     async def drain(self, patience: float, hurry: asyncio.Event) -> None:
         """No new calls; returns when those that live have ended (`shutdown.finish`)."""
-        self.room.drain()
+        self.admission.drain()
         await shutdown.finish(lambda: list(self._live.values()), self._empty, patience, hurry)
         for call, actor in self._live.items():
             actor.owned.give_up()
@@ -254,7 +258,7 @@ class Registry:
     def leave(self) -> None:
         """This controller ends by an error. Its calls stay as they are, and the next controller takes them over."""
         self._left = True
-        self.room.drain()
+        self.admission.drain()
         for call, actor in self._live.items():
             actor.leave()
             self._running[call].cancel()

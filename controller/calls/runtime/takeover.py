@@ -23,12 +23,14 @@ GoOn = Callable[[str], Awaitable[OutboundAttempt | None]]
 Recalled = Callable[[str, int], Awaitable[Recall | None]]
 
 
-async def adopt_calls(config: Config, book: SnapshotStore, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
+async def recover_calls(
+    config: Config, snapshots: SnapshotStore, go_on: GoOn, registry: Registry, recalled: Recalled
+) -> None:
     """Before the first event of Asterisk or a worker. `go_on` finds the attempt of a queued call, `recalled` the
     records of a call's attempt. Raises StoreError."""
-    for call, row in (await book.read()).items():
+    for call, row in (await snapshots.read()).items():
         try:
-            await _adopt(config, call, row, go_on, registry, recalled)
+            await _recover(config, call, row, go_on, registry, recalled)
         except StoreError:
             raise
         except stored_call.Unreadable as error:
@@ -42,12 +44,12 @@ def _let_go(call: str, reason: str) -> None:
     log.error("a call of an earlier controller can't be taken over and is let go", call=call, reason=reason)
 
 
-async def _adopt(config: Config, call: str, row: object, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
+async def _recover(config: Config, call: str, row: object, go_on: GoOn, registry: Registry, recalled: Recalled) -> None:
     kept = stored_call.checked(row)
-    found = recovery.adopted(config, call, kept, datetime.now(UTC))
+    found = recovery.recover(config, call, kept, datetime.now(UTC))
     if found is not None:
         plan = found.call.plan
         attempt = await go_on(call) if plan.direction == "outbound" else None
-        registry.adopt(found, attempt, await recalled(call, plan.attempt))
+        registry.recover(found, attempt, await recalled(call, plan.attempt))
     elif kept["plan"]["direction"] == "inbound":
-        registry.asterisk.receive_anew(kept["plan"]["leg"])
+        registry.asterisk.readmit(kept["plan"]["leg"])

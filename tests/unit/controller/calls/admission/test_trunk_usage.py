@@ -92,7 +92,7 @@ def test_a_leg_that_is_refused_takes_no_line() -> None:
 
 def test_a_leg_of_an_earlier_controller_takes_its_line_again() -> None:
     legs = TrunkUsage(OWN, trunk := Trunk())
-    legs.adopt("one", "main")
+    legs.recover("one", "main")
     assert (set(trunk.up), trunk.talking, dict(legs.up())) == ({"one"}, {"one"}, {"one": "main"})
     legs.all_over()
     assert trunk.up == {}

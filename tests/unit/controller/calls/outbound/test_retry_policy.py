@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from controller.calls.outbound.entry import Attempt, CallOrder, QueuedCall, Status
-from controller.calls.outbound.retry_policy import Final, RetryAt, after, due, lines, passed_on
+from controller.calls.outbound.retry_policy import Final, RetryAt, after, due, next_trunk, trunks_for
 from tests.unit.controller.configs import config
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -122,23 +122,23 @@ def tried(*attempts: Attempt, callee: str = "1234", expires: float = 60) -> Queu
 )
 def test_a_congested_trunk_passes_the_call_on(used: str | None, result: str, callee: str, expected: str | None) -> None:
     attempt = Attempt(NOW, result, trunk=used)
-    assert passed_on(config(**ROW), tried(callee=callee), attempt, NOW) == expected
-    assert passed_on(config(**ROW), tried(callee=callee, expires=0), attempt, NOW) is None
+    assert next_trunk(config(**ROW), tried(callee=callee), attempt, NOW) == expected
+    assert next_trunk(config(**ROW), tried(callee=callee, expires=0), attempt, NOW) is None
 
 
 def test_a_closed_trunk_is_passed_over() -> None:
     closed = {"time_zone": "UTC", "windows": ["mon-sun 00:00-09:00"]}
     settings = config(**{**ROW, "trunks__second": ROW["trunks__second"] | {"calling_hours": closed}})
-    assert passed_on(settings, tried(), Attempt(NOW, "congestion"), NOW) == "third"
+    assert next_trunk(settings, tried(), Attempt(NOW, "congestion"), NOW) == "third"
 
 
 def test_the_next_attempt_begins_where_the_last_one_was_passed_to() -> None:
     settings, passed = config(**ROW), Attempt(NOW, "congestion", trunk="main", passed_to="second")
-    assert lines(settings, tried()) == ("main", "second", "third")
-    assert lines(settings, tried(passed)) == ("second", "third")
-    assert lines(settings, tried(passed, Attempt(NOW, "busy", trunk="second"))) == ("main", "second", "third")
-    assert lines(config(), tried(passed)) == ("main",)
-    assert lines(settings, replace(tried(), order=CallOrder("1", "gone", "reception", "ops"))) == ()
+    assert trunks_for(settings, tried()) == ("main", "second", "third")
+    assert trunks_for(settings, tried(passed)) == ("second", "third")
+    assert trunks_for(settings, tried(passed, Attempt(NOW, "busy", trunk="second"))) == ("main", "second", "third")
+    assert trunks_for(config(), tried(passed)) == ("main",)
+    assert trunks_for(settings, replace(tried(), order=CallOrder("1", "gone", "reception", "ops"))) == ()
 
 
 def test_a_row_of_trunks_is_one_attempt() -> None:

@@ -4,7 +4,7 @@ from controller.calls.machine import inputs, table
 from controller.calls.machine.call import Call
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.types import Target
-from controller.calls.reporting.diff import changes, standing
+from controller.calls.reporting.diff import changes, observed
 from controller.calls.reporting.lifecycle import (
     CallAnswered,
     ControlChanged,
@@ -33,7 +33,7 @@ def test_an_inbound_call_with_two_transfers() -> None:
         inputs.LegEntered(IDS.target(2)),
     ]
     for second, what in enumerate(story, start=1):
-        before = standing(call)
+        before = observed(call)
         table.handle(call, what, later(second))
         told += changes(call, before)
     assert told == [
@@ -69,7 +69,7 @@ def test_what_ops_do() -> None:
         table.handle(call, what, STARTED)
     told = []
     for what in story:
-        before = standing(call)
+        before = observed(call)
         table.handle(call, what, STARTED)
         told += changes(call, before)
     assert told == [
@@ -85,4 +85,4 @@ def test_what_ops_do() -> None:
 
 def test_nothing_changed() -> None:
     call = Call(Plan(CALL, "outbound", IDS.callee, AgentPlan(SPEC), {}), STARTED)
-    assert changes(call, standing(call)) == []
+    assert changes(call, observed(call)) == []

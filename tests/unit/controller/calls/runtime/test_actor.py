@@ -220,7 +220,7 @@ async def test_a_call_that_drowns_in_events_leaves_nothing(before: list[inputs.I
         await task
     rig.put(inputs.LegGone(CALLER), OVER)  # late: nobody is there
     assert rig.actor.call.state is State.ENDED
-    assert rig.actor.owned.standing == frozenset()
+    assert rig.actor.owned.existing == frozenset()
     assert rig.workers.released[-1] == CALL
     assert any(isinstance(each, contract.Close) for each in rig.workers.sent)
     assert "hangup" in rig.ari.names()
@@ -238,7 +238,7 @@ async def test_a_call_that_is_left_to_the_next_controller_is_not_touched() -> No
     await asyncio.wait([task])
     assert (len(rig.ari.done), len(rig.workers.sent)) == (done, sent)
     assert rig.actor.call.state is State.TALKING
-    assert rig.actor.owned.standing >= {CALLER, IDS.media, IDS.bridge}
+    assert rig.actor.owned.existing >= {CALLER, IDS.media, IDS.bridge}
 
 
 async def test_the_session_is_closed_though_asterisk_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +294,7 @@ class Full:
 
 async def test_without_a_line_nobody_is_dialled_and_everybody_is_told(rig: Rig) -> None:
     leg, target = IDS.participant("one"), replace(TARGET, trunk="main")
-    rig.actor.legs._lines = Full()
+    rig.actor.legs._limits = Full()
     boss = inputs.SuperviseAsked(IDS.supervisor(1), target, "listen", "ops")
     rig.put(inputs.TransferAsked(target, "agent", "t1"), inputs.ParticipantAsked(leg, target, "ops"), boss)
     answer = await rig.workers.answer()

@@ -103,7 +103,7 @@ async def test_whatever_it_waits_for(direction: str, stands_at: int, also_stoppe
     async with asyncio.timeout(5):
         await asyncio.wait([task])
     assert actor.call.state is State.ENDED
-    assert (actor.owned.standing, actor.owned.unconfirmed) == (frozenset(), frozenset())
+    assert (actor.owned.existing, actor.owned.unconfirmed) == (frozenset(), frozenset())
     removed = {arguments[0] for name, arguments in ari.done if name in ("hangup", "destroy_bridge")}
     made = {arguments[0] for name, arguments in ari.done if name == "create_bridge"}
     assert made <= removed
@@ -140,11 +140,11 @@ async def test_a_shutdown_waits_for_what_is_being_taken_down(monkeypatch: pytest
             actor.put(what)
         for _ in range(60):
             await asyncio.sleep(0)
-        assert actor.owned.standing >= {CALLER, IDS.media, IDS.bridge}
+        assert actor.owned.existing >= {CALLER, IDS.media, IDS.bridge}
         for _ in range(QUEUE_LIMIT + 1):
             actor.put(inputs.LegRinging(CALLER))
         for _ in range(10):
             await asyncio.sleep(0)
         async with asyncio.timeout(5):
             await registry.drain(0, asyncio.Event())
-        assert actor.owned.standing == frozenset()
+        assert actor.owned.existing == frozenset()

@@ -83,7 +83,7 @@ class Known:
         assert isinstance(event, ChannelHold | ChannelUnhold)
         self.told.append((type(event).__name__, event.channel.id))
 
-    def standing(self) -> Mapping[str, frozenset[str]]:
+    def owned_resources(self) -> Mapping[str, frozenset[str]]:
         return dict(self.legs)
 
     def owned(self, name: str) -> bool:

@@ -15,7 +15,7 @@ from controller.calls.machine.call import Call
 from controller.calls.machine.plan import Plan, State
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.machine.types import SupervisionMode, Target
-from controller.calls.runtime.recovery import RecoveredCall, adopted, kept
+from controller.calls.runtime.recovery import RecoveredCall, recover, snapshot
 from controller.workers.worker import Worker
 from tests.unit.controller.calls.machine.rows.test_agent_control import ANN, FILES, VERBS
 from tests.unit.controller.calls.machine.rows.test_attended_transfer import BEGUN, FAILS, MOVES, Rooms
@@ -39,8 +39,8 @@ def talking(plan: Plan = PLAN) -> Call:
 
 def again(call: Call, after: float = 0.0) -> RecoveredCall | None:
     """Through the store and back."""
-    written = json.loads(json.dumps(kept(call, frozenset({call.plan.leg, call.media, call.ids.bridge}))))
-    return adopted(SETTINGS, call.plan.call, written, NOW + timedelta(seconds=after))
+    written = json.loads(json.dumps(snapshot(call, frozenset({call.plan.leg, call.media, call.ids.bridge}))))
+    return recover(SETTINGS, call.plan.call, written, NOW + timedelta(seconds=after))
 
 
 def known(call: Call, after: float = 0.0) -> RecoveredCall:
@@ -57,7 +57,7 @@ def test_a_call_that_talks_talks_on() -> None:
     assert found.call.plan.agent.spec.instructions == call.plan.agent.spec.instructions
     assert (found.call.plan.caller, found.call.plan.trunk) == (call.plan.caller, call.plan.trunk)
     assert found.timers == {"length": 501.0}
-    assert found.standing == {call.plan.leg, call.media, IDS.bridge}
+    assert found.existing == {call.plan.leg, call.media, IDS.bridge}
     assert commands.CloseAi("the call ended") in feed(found.call, inputs.LegGone(call.plan.leg))
 
 
@@ -146,8 +146,8 @@ def called(state: State = State.TALKING) -> Call:
 
 def test_an_agent_that_was_to_find_out_who_has_answered_still_is_and_knows_its_message() -> None:
     settings = config(agents__reception__voicemail={"message": "Call us, {{name}}."})
-    written = json.loads(json.dumps(kept(called(), frozenset())))
-    found = adopted(settings, PLAN.call, written, NOW)
+    written = json.loads(json.dumps(snapshot(called(), frozenset())))
+    found = recover(settings, PLAN.call, written, NOW)
     assert found is not None
     plan = found.call.plan
     assert (plan.answer_detection, plan.agent.voicemail) == (True, "Call us, Ann.")
@@ -157,7 +157,7 @@ def test_an_agent_that_was_to_find_out_who_has_answered_still_is_and_knows_its_m
 
     told_by_now = called(State.CLOSING)
     told_by_now.machine = True
-    found = adopted(settings, PLAN.call, json.loads(json.dumps(kept(told_by_now, frozenset()))), NOW)
+    found = recover(settings, PLAN.call, json.loads(json.dumps(snapshot(told_by_now, frozenset()))), NOW)
     assert found is not None
     issued = [each for what in found.first for each in feed(found.call, what)]
     assert commands.SayLast("Call us, Ann.", "voicemail", after_silence=True) in issued
@@ -169,14 +169,14 @@ def test_a_supervisor_who_listens_goes_on_and_can_be_let_go() -> None:
     )
     found = known(call)
     assert found.call.supervision == call.supervision
-    assert found.standing >= {IDS.supervisor(1), IDS.snoop(1), IDS.supervision}
+    assert found.existing >= {IDS.supervisor(1), IDS.snoop(1), IDS.supervision}
     issued = feed(found.call, inputs.SupervisionEnded("ops"))
     assert {
         commands.HangUp(IDS.supervisor(1)),
         commands.HangUp(IDS.snoop(1)),
         commands.DestroyBridge(IDS.supervision),
     } <= set(issued)
-    assert known(found.call).standing == {call.plan.leg, call.media, IDS.bridge}, "who has left is no leg of it"
+    assert known(found.call).existing == {call.plan.leg, call.media, IDS.bridge}, "who has left is no leg of it"
 
 
 def test_a_supervisor_whose_telephone_rings_is_let_go() -> None:
@@ -199,7 +199,7 @@ def test_nobody_is_left_alone_with_somebody_whom_nobody_knows() -> None:
     call.supervision = None
     found = known(call)
     assert found.first == (inputs.HangUpAsked("system"),)
-    assert found.standing == {call.plan.leg, IDS.bridge}
+    assert found.existing == {call.plan.leg, IDS.bridge}
     call.other_parties.add("somebody")
     assert commands.HangUp(call.plan.leg) in feed(
         call, inputs.LegGone(IDS.supervisor(1), 16), inputs.LegGone("somebody", 16)
@@ -303,16 +303,16 @@ def test_an_agent_that_the_config_has_no_more_goes_on_as_it_is() -> None:
 def test_a_participant_who_has_not_answered_is_nobody_s() -> None:
     call = talking()
     feed(call, inputs.ParticipantAsked(IDS.participant("a"), ANN_AT, "ops"))
-    assert IDS.participant("a") not in known(call).standing
+    assert IDS.participant("a") not in known(call).existing
     feed(call, inputs.LegEntered(IDS.participant("a")))
-    assert IDS.participant("a") in known(call).standing
+    assert IDS.participant("a") in known(call).existing
 
 
 def test_which_process_of_a_worker_had_it_is_known_afterwards() -> None:
     call = talking()
     carried = Worker("w1", 1, "127.0.0.1", 9092, 1, None, boot="its-boot-id-of-now")
     for worker, boot in ((carried, "its-boot-id-of-now"), (Worker("(awaited)", 0, "", 0, 0, None), None), (None, None)):
-        written = json.loads(json.dumps(kept(call, frozenset(), worker)))
-        found = adopted(SETTINGS, call.plan.call, written, NOW)
+        written = json.loads(json.dumps(snapshot(call, frozenset(), worker)))
+        found = recover(SETTINGS, call.plan.call, written, NOW)
         assert found is not None
         assert found.worker_boot == boot

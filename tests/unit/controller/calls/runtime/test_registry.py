@@ -120,13 +120,13 @@ async def test_a_cap_that_is_reached_is_told_to_calls_whose_legs_are_up() -> Non
         made = config(FULL, trunks__main__minutes_per_day=0.001)
         registry = Registry(made, *fakes, tasks, cast(HttpTools, SimpleNamespace()), Prices({}))
         call, got = outbound(), list[inputs.Input]()
-        legs = TrunkUsage(call.plan.leg, registry.room)
+        legs = TrunkUsage(call.plan.leg, registry.admission)
         registry._live[CALL] = cast(CallActor, SimpleNamespace(put=got.append, call=call, legs=legs))
         legs.dial(call.plan.leg, Target("PJSIP/1@trunk", "1", trunk="main"))
         registry.end_what_is_over_caps()
         assert got == []
         legs.happened(inputs.LegEntered(call.plan.leg))
-        registry.room.usage._since[call.plan.leg] -= timedelta(seconds=1)
+        registry.admission.usage._since[call.plan.leg] -= timedelta(seconds=1)
         registry.end_what_is_over_caps()
     assert got == [inputs.WrapUpDue("trunks.<name>.minutes_per_day")]
 

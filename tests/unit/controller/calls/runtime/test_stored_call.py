@@ -7,7 +7,7 @@ import pytest
 
 from controller.calls.machine import inputs
 from controller.calls.runtime import stored_call
-from controller.calls.runtime.recovery import kept
+from controller.calls.runtime.recovery import snapshot
 from controller.calls.runtime.stored_call import Unreadable, checked
 from tests.unit.controller.calls.machine.test_table import IDS, TARGET, feed
 from tests.unit.controller.calls.runtime.test_recovery import talking
@@ -20,7 +20,7 @@ LATER = {"version", "tone", "supervision", "transferred_at", "hops", "caller_hol
 def written() -> dict[str, Any]:
     call = talking()
     feed(call, inputs.TransferAsked(TARGET, "ops", "t1"))
-    row: dict[str, Any] = json.loads(json.dumps(kept(call, frozenset({call.plan.leg, IDS.bridge}))))
+    row: dict[str, Any] = json.loads(json.dumps(snapshot(call, frozenset({call.plan.leg, IDS.bridge}))))
     return row
 
 

@@ -13,7 +13,7 @@ from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import caller_hold
 from controller.calls.machine.types import Target
 from controller.calls.reporting.call_log import CallLog
-from controller.calls.reporting.diff import changes, standing
+from controller.calls.reporting.diff import changes, observed
 from controller.calls.reporting.lifecycle import ControlChanged
 from controller.calls.reporting.view import view_of
 from tests.unit.controller.calls.machine.test_table import (
@@ -204,7 +204,7 @@ def test_a_lost_agent_and_an_ended_call_ask_nothing_of_anybody() -> None:
 
 def test_it_is_shown_and_told() -> None:
     call = talking()
-    before = standing(call)
+    before = observed(call)
     feed(call, HELD)
     assert view_of(call, CallLog()).caller_hold
     assert changes(call, before) == [ControlChanged(CALL, SPEC.agent, None, (), "off", caller_hold=True)]

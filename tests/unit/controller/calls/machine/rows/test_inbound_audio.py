@@ -14,7 +14,7 @@ from controller.calls.machine.plan import State
 from controller.calls.machine.rows import inbound_audio
 from controller.calls.machine.rows.inbound_audio import LOOKS_S, OTHERS, TIMER, WITH_AGENT_S, WITHOUT_AGENT_S
 from controller.calls.reporting import lifecycle
-from controller.calls.reporting.diff import changes, standing
+from controller.calls.reporting.diff import changes, observed
 from tests.unit.controller.calls.machine.test_table import CALL, CALLER, IDS, NOW, TARGET, feed, talking
 
 REJOIN = [commands.OrderAi(contract.Rejoined(call=CALL)), commands.Rejoin(IDS.bridge, CALLER)]
@@ -245,6 +245,6 @@ def test_a_supervisor_who_whispers_is_watched_in_their_own_bridge() -> None:
 def test_it_is_told_and_counted() -> None:
     line = Line()
     line.cease()
-    before = standing(line.call)
+    before = observed(line.call)
     line.passes(0.6, SOUND)
     assert lifecycle.LegRejoined(IDS.call, 1) in changes(line.call, before)

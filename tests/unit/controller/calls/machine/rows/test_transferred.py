@@ -11,7 +11,7 @@ from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import AgentPlan, Plan, State
 from controller.calls.machine.rows import daily_caps, inbound_audio, transferred
 from controller.calls.machine.types import SupervisionMode
-from controller.calls.runtime.recovery import adopted, kept, legs_of
+from controller.calls.runtime.recovery import legs_of, recover, snapshot
 from tests.unit.controller.calls.machine.test_table import (
     CALLER,
     IDS,
@@ -105,16 +105,16 @@ def test_the_next_controller_goes_on_counting() -> None:
     made = config(FULL, transfer__max_s=600)
     call, _ = moved(600.0)
     feed(call, OVER)
-    found = kept(call, frozenset({CALLER, TO}))
-    again = adopted(made, call.plan.call, found, NOW + timedelta(seconds=301))
+    found = snapshot(call, frozenset({CALLER, TO}))
+    again = recover(made, call.plan.call, found, NOW + timedelta(seconds=301))
     assert again is not None
     assert again.timers[transferred.LIMIT] == 270.0
-    late = adopted(made, call.plan.call, found, NOW + timedelta(seconds=9999))
+    late = recover(made, call.plan.call, found, NOW + timedelta(seconds=9999))
     assert late is not None
     assert late.timers[transferred.LIMIT] == 1.0
     assert tones(table.handle(late.call, inputs.TimeUp(transferred.LIMIT), NOW)) == [CALLER, TO]
     old = {key: value for key, value in found.items() if key not in ("transferred_at", "hops")}
-    assert adopted(made, call.plan.call, old, NOW) is not None
+    assert recover(made, call.plan.call, old, NOW) is not None
 
 
 def test_the_next_controller_counts_the_minutes_of_what_is_up() -> None:
@@ -135,7 +135,7 @@ def test_also_those_of_a_supervisor(mode: SupervisionMode) -> None:
     assert list(legs_of(call)) == []
     feed(call, inputs.LegEntered(ear), inputs.LegJoined(ear))
     assert list(legs_of(call)) == [(ear, "main")]
-    found = adopted(config(FULL), call.plan.call, kept(call, frozenset({CALLER, ear})), NOW)
+    found = recover(config(FULL), call.plan.call, snapshot(call, frozenset({CALLER, ear})), NOW)
     assert found is not None
     assert list(legs_of(found.call)) == [(ear, "main")]
     over = daily_caps.inputs_of(found.call, dict(legs_of(found.call)), lambda _: "trunks.main.minutes_per_day")
