@@ -14,7 +14,7 @@ from controller.ari.resources import Channel
 from controller.ari.rest import Ari, AriError
 from controller.calls.machine import inputs
 from controller.calls.machine.ids import Ids
-from controller.calls.runtime import asterisk_inputs, dialplan
+from controller.calls.runtime import dialplan
 from controller.calls.runtime.actor import CallActor
 from controller.calls.runtime.inbound import InboundCalls
 from controller.calls.runtime.reconcile import is_caller
@@ -88,7 +88,7 @@ class AsteriskEvents:
                 self._put(channel.id, inputs.LegGone(channel.id, cause, status))
                 self._by_leg.pop(channel.id, None)
                 self._left_app(channel.id)
-            case _ if (told := asterisk_inputs.input_of(event)) is not None:
+            case _ if (told := input_of(event)) is not None:
                 self._put(*told)
 
     def _left_app(self, channel: str) -> None:
@@ -156,3 +156,23 @@ class AsteriskEvents:
 
     def all_owned(self) -> None:
         self._recovered.clear()
+
+
+def input_of(event: ari_events.Event) -> tuple[str, inputs.Input] | None:
+    """The channel or playback that it is about, and what it means to its call. None: no such."""
+    match event:
+        case ari_events.ChannelHangupRequest(channel=channel, soft=True):  # its cause is none of Q.850
+            return channel.id, inputs.LegHungUp(channel.id, soft=True)
+        case ari_events.ChannelHangupRequest(channel=channel, cause=cause):
+            return channel.id, inputs.LegHungUp(channel.id, cause)
+        case ari_events.PlaybackFinished(playback_id=playback):
+            return playback, inputs.SoundOver(playback)
+        case ari_events.ChannelStateChange(channel=channel) if channel.state == "Ringing":
+            return channel.id, inputs.LegRinging(channel.id)
+        case ari_events.Dial(peer=channel, dialstatus="PROGRESS"):  # the network's own sound, instead of ringing
+            return channel.id, inputs.LegRinging(channel.id)
+        case ari_events.ChannelHold(channel=channel):
+            return channel.id, inputs.SipHold(channel.id, on=True)
+        case ari_events.ChannelUnhold(channel=channel):
+            return channel.id, inputs.SipHold(channel.id, on=False)
+    return None

@@ -15,8 +15,7 @@ from controller.calls.machine.plan import Participant, State
 from controller.calls.machine.rows import agent_control, participants
 from controller.calls.planning import planner
 from controller.calls.reporting import view
-from controller.calls.runtime.call_control_transfer import TransferControl
-from controller.calls.runtime.live_calls import put
+from controller.calls.runtime.call_control_transfer import TransferControl, put
 from controller.calls.runtime.ports import LiveCall
 from controller.dialing import numbers
 

@@ -1,5 +1,7 @@
 """The part of `CallControl` for transfers and supervision. [pure]"""
 
+from collections.abc import Callable
+
 from controller.calls import errors
 from controller.calls.machine import inputs
 from controller.calls.machine.plan import State
@@ -7,12 +9,30 @@ from controller.calls.machine.rows import supervision
 from controller.calls.machine.types import SupervisionMode, TransferKind
 from controller.calls.planning import planner
 from controller.calls.reporting import view
-from controller.calls.runtime.live_calls import LiveCalls, put
+from controller.calls.runtime.ports import LiveCall
+from controller.config import Config
+
+Find = Callable[[str], LiveCall]
+"""By the call's id. Raises `errors.UnknownCall`, and `errors.WrongState` for one that has ended."""
+
 
 _MODES = {"listen": "listened to", "whisper": "whispered into", "take_over": "taken over"}
 
 
-class TransferControl(LiveCalls):
+class TransferControl:
+    """`find` finds a live call by its id."""
+
+    def __init__(self, config: Config, find: Find) -> None:
+        self._config = config
+        self._find = find
+
+    def _in(self, call: str, done: str, *states: State) -> LiveCall:
+        """The call, if it is in one of these. `done`: what it should be, such as "transferred"."""
+        live = self._find(call)
+        if live.call.state not in states:
+            raise errors.WrongState(f"This call can't be {done} now: it is {live.call.state.value}.")
+        return live
+
     # ------------------------------------------------------------ where the call goes
 
     def transfer(
@@ -82,3 +102,9 @@ def _why_not(mode: SupervisionMode) -> str:
         case "take_over":
             return "This call can't be taken over now: a transfer is under way. Cancel it first."
     return "The supervisor can't leave the caller alone: hang the call up, or transfer it."
+
+
+def put(live: LiveCall, what: inputs.Input) -> view.CallView:
+    """Into the call's queue; gives the call as it is."""
+    live.put(what)
+    return view.view_of(live.call, live.call_log)

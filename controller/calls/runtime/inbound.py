@@ -33,7 +33,6 @@ from controller.calls.runtime.arrival_facts import (
     refused_view,
     unrouted,
 )
-from controller.calls.runtime.leg_watch import watch
 from controller.calls.runtime.lookup import look_up
 from controller.calls.runtime.ports import LiveCall
 from controller.calls.runtime.waiting_callers import WaitingCallers
@@ -318,8 +317,16 @@ class InboundCalls:
             waits=waits,
             unserved=unserved,
         )
-        self._tasks.create_task(watch(self._ari, caller.leg), name=f"watch {caller.leg}")
+        self._tasks.create_task(self._watch(caller.leg), name=f"watch {caller.leg}")
         return self._start(plan)
+
+    async def _watch(self, leg: str) -> None:
+        """Subscribes to the channel, so that its ChannelDestroyed, which has the cause, comes even after it has left
+        our app. Asterisk ends the subscription with the channel. The caller may be gone already."""
+        try:
+            await self._ari.subscribe(f"channel:{leg}")
+        except AriError as error:
+            log.debug("a leg can't be watched; the cause of its end may stay unknown", channel=leg, reason=str(error))
 
 
 def _slot(caller: _Caller, agent: str) -> Slot:

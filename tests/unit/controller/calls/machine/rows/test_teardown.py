@@ -10,7 +10,7 @@ from controller.ari import events
 from controller.calls.machine import inputs, table
 from controller.calls.machine.outcome import Outcome
 from controller.calls.machine.plan import State
-from controller.calls.runtime.asterisk_inputs import input_of
+from controller.calls.runtime.asterisk_events import input_of
 from tests.unit.controller.calls.machine.test_table import CALLER, IDS, NOW, feed, inbound, talking, transferring
 
 LEFT = inputs.LegGone(CALLER, in_dialplan=True)
