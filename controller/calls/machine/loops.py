@@ -24,8 +24,8 @@ _SIGNIFICANT = 6
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Of a caller: `hops` is how often voiceai has sent them on, `agent` says that it is an agent who calls. `claimed`:
-    what their SIP header says of the first. Anybody can write that, so it counts for their own call only."""
+    """Where a caller comes from. `hops`: how often voiceai has sent them on. `agent`: an agent of voiceai calls.
+    `claimed`: the hops in their SIP header. Anybody can write that, so it counts for their own call only."""
 
     hops: int = 0
     agent: bool = False
@@ -33,10 +33,11 @@ class Origin:
 
     @property
     def most(self) -> int:
+        """Hops, by whichever source says more."""
         return max(self.hops, self.claimed)
 
     def onward(self, *, agent: bool = False) -> "Origin":
-        """Of a leg that is dialled for them."""
+        """What a leg carries that is dialled for them."""
         return Origin(min(self.hops + 1, MOST), agent, min(self.claimed + 1, MOST) if self.claimed else 0)
 
 

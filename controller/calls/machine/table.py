@@ -1,12 +1,12 @@
-"""The call: its states, as one table, and what to do at each input. [pure]
+"""The table of a call: by state and input, the row that says what to do and which states may follow. [pure]
 
-`handle(call, input, now)` returns the commands to carry out, in order, and never waits for anything. The table below
-is the whole of it (the rows of TRANSFERRED and FAILOVER are in `transferred` and `failover`); what the rows do is in
-`rows/`, and the state of a call in `call`. The states of an inbound call run down the left, of an outbound one down
-the right:
+`handle(call, input, now)` returns the commands to carry out, in order, and never waits for anything. Each file of
+`rows/` exports ROWS (by state and type of the input) and ALWAYS (by type of the input, for all other states), which are
+merged here. The attributes of a call are in `call`. States of an inbound call run down the left, those of an outbound
+one down the right:
 
     WAITING    there is no room: music, and the
-       |       place in the line (or FALLBACK)
+       |       place in the line
     RINGING    the caller hears ringing,        PREPARING  the AI session is being opened: nobody is
                the AI session is being opened              dialled before there is somebody to talk to
        |                                        DIALING    the callee's phone rings

@@ -129,11 +129,11 @@ def failed(call: Call, what: inputs.TransferFailed, now: datetime) -> list[input
     if call.media_lost and not failover.stranded(call):
         return [*hung_up, inputs.NextFallback()]
     if call.media_lost:
-        return hung_up + failover.begin_stranded(call, _told(transfer, outcome))
+        return hung_up + failover.begin_stranded(call, _reason(transfer, outcome))
     return [*hung_up, inputs.CallerBack(outcome, what.answer_tool)]
 
 
-def _told(transfer: Transfer, outcome: Outcome) -> str:
+def _reason(transfer: Transfer, outcome: Outcome) -> str:
     """What the model is told."""
     why = "all lines are taken" if outcome is Outcome.NO_ROOM else outcome.value.replace("_", " ")
     by_key = " They had asked for it by pressing a key." if transfer.by == "digit" else ""
@@ -145,7 +145,7 @@ def caller_back(call: Call, what: inputs.CallerBack, _: datetime) -> list[inputs
     transfer = call.transfer
     assert transfer is not None, "only called after a transfer"
     call.state = State.TALKING
-    reason = _told(transfer, what.outcome)
+    reason = _reason(transfer, what.outcome)
     if transfer.tool_call in call.open_tools:
         told = [*call.resume(), *call.refuse(transfer.tool_call, reason)]
     elif call.paused:
